@@ -1,0 +1,147 @@
+"""One class per kind of failure, each with its exit code and its next step.
+
+Every error that a user can meet is a `BertbuildError`. `str(error)` is what happened, in one sentence; `next_step` is
+what to do now; `details` keeps the words of whatever failed (the last lines of a log, say), whole and unedited.
+Only the command line (`bertbuild.commands`) turns an error into an exit code.
+
+    BertbuildError                        1
+    ├── UsageError                        2
+    ├── UnknownModelError                 3
+    ├── CheckpointError                   4
+    ├── DownloadError                     5
+    ├── IntegrityError                    6
+    ├── ArchiveError                      7
+    ├── NoSpaceError                      8
+    ├── EngineError                       9
+    ├── ImageBuildError                  10
+    ├── EnvironmentBuildError            11
+    ├── InterpreterMissingError          12
+    ├── StageError                       13
+    ├── StageKilledForMemoryError        14
+    ├── StoreError                       15
+    ├── LockFileError                    16
+    ├── CheckFailedError                 17
+    ├── ParityError                      20
+    └── Interrupted                     130
+"""
+
+from __future__ import annotations
+
+
+class BertbuildError(Exception):
+    """A failure a user can meet: one sentence, a next step, an exit code."""
+
+    exit_code = 1
+
+    def __init__(self, message: str, *, next_step: str = "", details: str = "") -> None:
+        super().__init__(message)
+        self.next_step = next_step
+        self.details = details
+
+
+class UsageError(BertbuildError):
+    """Flags or configuration that cannot be meant: contradicting, unknown or out of range."""
+
+    exit_code = 2
+
+
+class UnknownModelError(BertbuildError):
+    """A model name that the catalogue does not hold."""
+
+    exit_code = 3
+
+
+class CheckpointError(BertbuildError):
+    """A folder or file that is no usable checkpoint: unreadable, foreign, damaged, or not fitting its config."""
+
+    exit_code = 4
+
+
+class DownloadError(BertbuildError):
+    """The network, a server or a mirror did not give the file."""
+
+    exit_code = 5
+
+
+class IntegrityError(BertbuildError):
+    """Bytes arrived, but not the ones on record (size or sha256)."""
+
+    exit_code = 6
+
+
+class ArchiveError(BertbuildError):
+    """A zip that is broken, foreign, or dangerous to unpack."""
+
+    exit_code = 7
+
+
+class NoSpaceError(BertbuildError):
+    """The disk is full, or too small for what is about to be written."""
+
+    exit_code = 8
+
+
+class EngineError(BertbuildError):
+    """The Docker engine (or its compose plug-in) cannot be reached or used."""
+
+    exit_code = 9
+
+
+class ImageBuildError(BertbuildError):
+    """An image could not be built; `details` has the last lines of the build."""
+
+    exit_code = 10
+
+
+class EnvironmentBuildError(BertbuildError):
+    """A virtual environment could not be made from its lock file."""
+
+    exit_code = 11
+
+
+class InterpreterMissingError(BertbuildError):
+    """No interpreter of the version a backend needs was found, and none could be fetched."""
+
+    exit_code = 12
+
+
+class StageError(BertbuildError):
+    """A stage ended with an error; `details` has its last lines, the log has them all."""
+
+    exit_code = 13
+
+
+class StageKilledForMemoryError(StageError):
+    """A stage was killed because it ran out of memory (exit 137)."""
+
+    exit_code = 14
+
+
+class StoreError(BertbuildError):
+    """The artifacts store cannot be read or written."""
+
+    exit_code = 15
+
+
+class LockFileError(BertbuildError):
+    """A lock file is missing, drifted from its requirements.in, or cannot be resolved."""
+
+    exit_code = 16
+
+
+class CheckFailedError(BertbuildError):
+    """A check was run and did not pass: doctor, lint or test."""
+
+    exit_code = 17
+
+
+class ParityError(BertbuildError):
+    """A target does not answer like its source; `details` has the table of figures."""
+
+    exit_code = 20
+
+
+class Interrupted(BertbuildError):
+    """The user pressed Ctrl-C, or the process was told to end."""
+
+    exit_code = 130
