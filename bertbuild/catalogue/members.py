@@ -1,0 +1,105 @@
+"""The table of contents of a zip, examined before anything is unpacked."""
+
+from __future__ import annotations
+
+import re
+import stat
+import zipfile
+from dataclasses import dataclass
+
+from bertbuild.errors import ArchiveError
+
+_ENCRYPTED = 0x1  # general purpose bit 0, APPNOTE.TXT 4.4.4
+_JUNK = re.compile(r"(^|/)(__MACOSX/|\.DS_Store$)")  # what macOS adds to every zip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """How large an archive may grow; the largest published BERT, with optimizer slots, stays below a tenth of it."""
+
+    members: int = 4096
+    total_bytes: int = 64 << 30
+    ratio: int = 200
+    """Bytes out per byte in, for members above `ratio_from` bytes: freshly initialised slots are small and all zero."""
+    ratio_from: int = 64 << 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Member:
+    """A file to unpack: its entry in the zip, and its name below the destination, with forward slashes."""
+
+    info: zipfile.ZipInfo
+    name: str
+
+
+def list_members(opened: zipfile.ZipFile, archive: str, *, limits: Limits, inside: str) -> list[Member]:
+    """The files of a zip whose every member is harmless, without the folders that all of them share.
+
+    With `inside`, only the files below that folder. Raises ArchiveError naming the first member at fault.
+    """
+    infos = opened.infolist()
+    if len(infos) > limits.members:
+        raise _refused(archive, f"it has {len(infos):,} members, more than {limits.members:,}")
+    seen: dict[str, str] = {}
+    total = 0
+    members = []
+    for info in infos:
+        fault = _fault(info, limits)
+        path = "/".join(part for part in info.filename.split("/") if part not in ("", "."))
+        # Case is folded because two such files are one on macOS.
+        if fault is None and path and seen.setdefault(path.casefold(), info.filename) is not info.filename:
+            fault = "comes twice"
+        total += info.file_size
+        if total > limits.total_bytes:
+            fault = f"brings the unpacked size over {limits.total_bytes:,} bytes"
+        if fault is not None:
+            raise _refused(archive, f"its member {info.orig_filename!r} {fault}")
+        if not info.is_dir() and not _JUNK.search(path):
+            members.append(Member(info=info, name=path))
+    _no_file_is_a_folder(members, archive)
+    top = f"{inside.strip('/')}/" if inside else _shared_folder(members)
+    return [Member(info=m.info, name=m.name[len(top) :]) for m in members if m.name.startswith(top)]
+
+
+def _fault(info: zipfile.ZipInfo, limits: Limits) -> str | None:
+    # orig_filename, because zipfile cuts names at a zero byte and rewrites the separators of its own system.
+    name = info.orig_filename
+    kind = stat.S_IFMT(info.external_attr >> 16)
+    if "\\" in name or "\0" in name:
+        return "has a name no checkpoint would have"
+    if name.startswith("/") or re.match(r"[A-Za-z]:", name) or ".." in name.split("/"):
+        return "climbs out of the folder it is unpacked into"
+    if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
+        return "is a link or a special file"
+    if info.flag_bits & _ENCRYPTED:
+        return "is encrypted"
+    if info.file_size > limits.ratio_from and info.file_size > limits.ratio * max(1, info.compress_size):
+        return f"grows more than {limits.ratio} times when unpacked"
+    return None
+
+
+def _no_file_is_a_folder(members: list[Member], archive: str) -> None:
+    files = {member.name.casefold() for member in members}
+    for member in members:
+        parts = member.name.casefold().split("/")
+        if any("/".join(parts[:depth]) in files for depth in range(1, len(parts))):
+            raise _refused(archive, f"its member {member.info.filename!r} lies below another file")
+
+
+def _shared_folder(members: list[Member]) -> str:
+    """The folder all members are in, with a slash at its end; "" if there is none."""
+    if not members:
+        return ""
+    shared = members[0].name.split("/")[:-1]
+    for member in members[1:]:
+        folder = member.name.split("/")[:-1]
+        same = [one == other for one, other in zip(shared, folder, strict=False)]
+        shared = shared[: same.index(False) if False in same else len(same)]
+    return "".join(f"{part}/" for part in shared)
+
+
+def _refused(archive: str, why: str) -> ArchiveError:
+    return ArchiveError(
+        f"{archive} is not unpacked: {why}.",
+        next_step="Nothing was written. Get the archive from a source you trust, or unpack it yourself.",
+    )

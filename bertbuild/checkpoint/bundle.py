@@ -1,0 +1,246 @@
+"""The tensors of a TensorFlow V2 checkpoint, read without TensorFlow.
+
+`<prefix>.index` is a table (see `table`) from tensor name to a BundleEntryProto; the tensors' bytes lie back to back in
+`<prefix>.data-NNNNN-of-NNNNN`, little-endian and in C order. The empty key holds the BundleHeaderProto.
+Source: tensorflow/core/protobuf/tensor_bundle.proto and core/util/tensor_bundle/tensor_bundle.cc (1.15).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from bertbuild.checkpoint.crc32c import crc32c_in_place, unmasked
+from bertbuild.checkpoint.table import TableFormatError, read_table
+from bertbuild.errors import CheckpointError
+from bertbuild.graph.dtypes import dtype_name
+from bertbuild.graph.wire import LENGTH_DELIMITED, WireError, fields, signed
+
+STORED_AS: Final = {
+    "float32": "<f4",
+    "float64": "<f8",
+    "float16": "<f2",
+    "bfloat16": "<u2",  # numpy has no bfloat16: its 16 bits, the upper half of a float32
+    "int8": "|i1",
+    "int16": "<i2",
+    "int32": "<i4",
+    "int64": "<i8",
+    "uint8": "|u1",
+    "uint16": "<u2",
+    "uint32": "<u4",
+    "uint64": "<u8",
+    "bool": "|b1",
+    "complex64": "<c8",
+    "complex128": "<c16",
+}
+"""TensorFlow's name of a dtype → the numpy dtype its tensors are read and written as."""
+
+_LARGEST_INDEX: Final = 1 << 28  # BERT-Large with optimizer slots has 0.1 MB; more is another file by that name
+_COPY_AGAIN: Final = "Copy or download the checkpoint again."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TensorEntry:
+    """Where a tensor lies. `offset` and `nbytes` count bytes in the data file of `shard`; `crc32c` is not masked."""
+
+    name: str
+    dtype: str
+    shape: tuple[int, ...]
+    shard: int
+    offset: int
+    nbytes: int
+    crc32c: int
+    slices: int = 0
+    """Into how many parts a partitioned variable was cut; 0 for an ordinary one."""
+
+    @property
+    def size(self) -> int:
+        """The number of elements."""
+        return math.prod(self.shape)
+
+
+class CheckpointReader:
+    """Reads the tensors of the checkpoint `prefix` (a path without `.index`).
+
+    Opening reads the index only, so it works where data files are missing. Raises `CheckpointError` when the index
+    cannot be read or is damaged.
+    """
+
+    def __init__(self, prefix: Path | str) -> None:
+        self.prefix = Path(prefix)
+        self.index = self.prefix.with_name(self.prefix.name + ".index")
+        self.shards = 1
+        self.entries: dict[str, TensorEntry] = {}
+        for key, value in _read_index(self.index):
+            try:
+                if key == b"":
+                    self.shards = _read_header(value, self.index)
+                elif not key.startswith(b"\0"):  # such keys name the parts of partitioned variables
+                    entry = _read_entry(key.decode(), value)
+                    self.entries[entry.name] = entry
+            except (WireError, UnicodeDecodeError) as error:
+                raise _damaged(self.index, f"the entry of {key!r} is malformed: {error}") from error
+        for entry in self.entries.values():
+            _check_entry(entry, self.shards, self.index)
+
+    def data_file(self, shard: int) -> Path:
+        """The path of the data file of `shard`, whether it exists or not."""
+        return self.prefix.with_name(f"{self.prefix.name}.data-{shard:05d}-of-{self.shards:05d}")
+
+    def tensor(self, name: str) -> npt.NDArray[Any]:
+        """The tensor `name`, read from disk; its dtype is that of `STORED_AS` (bfloat16 as uint16).
+
+        Its checksum is not looked at: that is what `verify` is for. Raises `CheckpointError` when there is no such
+        tensor, when it is partitioned or of a dtype without fixed size, or when its bytes cannot be read.
+        """
+        entry = self._entry(name)
+        if entry.slices:
+            raise CheckpointError(
+                f"The variable {name} is partitioned into {entry.slices} slices, which bertbuild does not read.",
+                next_step="Restore it in TensorFlow without a partitioner and save the checkpoint again.",
+            )
+        if entry.dtype not in STORED_AS:
+            raise CheckpointError(
+                f"The tensor {name} has dtype {entry.dtype}, which bertbuild lists but does not read.",
+                next_step="Name a tensor of numbers.",
+            )
+        tensor: npt.NDArray[Any] = np.empty(entry.shape, STORED_AS[entry.dtype])
+        self._read_into(entry, tensor.reshape(-1).view(np.uint8))
+        return tensor
+
+    def verify(self, name: str) -> None:
+        """Raise `CheckpointError` unless the bytes of the tensor `name` have the CRC-32C in the index."""
+        entry = self._entry(name)
+        content = np.empty(entry.nbytes, np.uint8)
+        self._read_into(entry, content)
+        if crc32c_in_place(content) != entry.crc32c:
+            raise _damaged(self.data_file(entry.shard), checksum_problem(entry))
+
+    def _entry(self, name: str) -> TensorEntry:
+        try:
+            return self.entries[name]
+        except KeyError:
+            raise CheckpointError(
+                f"The checkpoint {self.prefix} has no tensor {name}.",
+                next_step="See `bertbuild inspect` for the tensors it has.",
+            ) from None
+
+    def _read_into(self, entry: TensorEntry, content: npt.NDArray[np.uint8]) -> None:
+        path = self.data_file(entry.shard)
+        try:
+            with path.open("rb", buffering=0) as file:
+                file.seek(entry.offset)
+                done = 0
+                while done < len(content) and (count := file.readinto(content[done:].data)):
+                    done += count
+        except OSError as error:
+            raise CheckpointError(
+                f"The data file {path} cannot be read.", next_step=_COPY_AGAIN, details=str(error)
+            ) from error
+        if done < len(content):
+            raise _damaged(path, f"it ends inside the tensor {entry.name}")
+
+
+def checksum_problem(entry: TensorEntry) -> str:
+    """The clause that says that a tensor's bytes are not those its checksum was taken of."""
+    return (
+        f"the {entry.nbytes} bytes of {entry.name} at offset {entry.offset} do not have the checksum "
+        f"{entry.crc32c:#010x} recorded in the index"
+    )
+
+
+def _damaged(path: Path, why: str) -> CheckpointError:
+    return CheckpointError(f"The file {path} is damaged: {why}.", next_step=_COPY_AGAIN)
+
+
+def _read_index(path: Path) -> list[tuple[bytes, bytes]]:
+    try:
+        size = path.stat().st_size
+        data = path.read_bytes() if size <= _LARGEST_INDEX else b""
+    except OSError as error:
+        raise CheckpointError(
+            f"The index {path} cannot be read.", next_step="Check that the file exists and may be read.",
+            details=str(error),
+        ) from error
+    if size > _LARGEST_INDEX:
+        raise _damaged(path, f"it has {size} bytes, far too many for an index")
+    try:
+        table = read_table(data)
+    except TableFormatError as error:
+        raise _damaged(path, str(error)) from error
+    if not table or table[0][0] != b"":
+        raise _damaged(path, "it lacks the header of a checkpoint")
+    return table
+
+
+def _read_header(value: bytes, index: Path) -> int:
+    """The number of data files."""
+    shards, endianness = 0, 0
+    for field in fields(value):
+        if field.number == 1:
+            shards = signed(field.value)
+        elif field.number == 2:
+            endianness = field.value
+    if endianness != 0:
+        raise CheckpointError(
+            f"The checkpoint {index} was written on a big-endian machine, which bertbuild does not read.",
+            next_step="Restore it in TensorFlow on that machine's kind and save it on a little-endian one.",
+        )
+    if not 0 < shards < 100_000:
+        raise _damaged(index, f"its header announces {shards} data files")
+    return shards
+
+
+def _read_entry(name: str, value: bytes) -> TensorEntry:
+    dtype = shard = offset = nbytes = crc = slices = 0
+    shape: tuple[int, ...] = ()
+    for field in fields(value):
+        if field.number == 1:
+            dtype = field.value
+        elif field.number == 2 and field.wire_type == LENGTH_DELIMITED:
+            shape = _read_shape(value[field.start : field.end])
+        elif field.number == 3:
+            shard = signed(field.value)
+        elif field.number == 4:
+            offset = signed(field.value)
+        elif field.number == 5:
+            nbytes = signed(field.value)
+        elif field.number == 6:
+            crc = field.value & 0xFFFFFFFF
+        elif field.number == 7:
+            slices += 1
+    return TensorEntry(
+        name=name,
+        dtype=dtype_name(dtype),
+        shape=shape,
+        shard=shard,
+        offset=offset,
+        nbytes=nbytes,
+        crc32c=unmasked(crc),
+        slices=slices,
+    )
+
+
+def _read_shape(message: bytes) -> tuple[int, ...]:
+    """A TensorShapeProto in which every size is known."""
+    sizes = []
+    for dimension in fields(message):
+        if dimension.number == 2 and dimension.wire_type == LENGTH_DELIMITED:
+            inner = fields(message, dimension.start, dimension.end)
+            sizes.append(next((signed(field.value) for field in inner if field.number == 1), 0))
+    return tuple(sizes)
+
+
+def _check_entry(entry: TensorEntry, shards: int, index: Path) -> None:
+    if min(entry.shape, default=0) < 0 or entry.offset < 0 or entry.nbytes < 0 or not 0 <= entry.shard < shards:
+        raise _damaged(index, f"the entry of {entry.name} has a size, place or data file that cannot be")
+    stored = STORED_AS.get(entry.dtype)
+    if stored and not entry.slices and entry.nbytes != entry.size * np.dtype(stored).itemsize:
+        raise _damaged(
+            index, f"{entry.name} has {entry.nbytes} bytes, which does not fit {entry.dtype} {list(entry.shape)}"
+        )

@@ -1,0 +1,84 @@
+"""Digests of files, remembered by what `stat` says, so that half a gigabyte is not read again to learn nothing."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+CHUNK = 1 << 22
+SETTLED_NS = 50_000_000
+"""A file changed less than 50 ms before it was read may change again within the clock's step: not remembered."""
+
+
+def sha256_file(path: Path) -> str:
+    """sha256 of a file's bytes, in hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest() if hasattr(hashlib, "file_digest") else _sha256(file)
+
+
+def _sha256(file: object) -> str:  # Python 3.10 has no hashlib.file_digest
+    state = hashlib.sha256()
+    buffer = bytearray(CHUNK)
+    while count := file.readinto(buffer):  # type: ignore[attr-defined]
+        state.update(memoryview(buffer)[:count])
+    return state.hexdigest()
+
+
+class DigestCache:
+    """sha256 of files by path, valid as long as size, mtime, ctime and inode stay the same.
+
+    Kept in one JSON file. Two processes may overwrite each other's entries: what is lost is a saving, never a truth.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._entries: dict[str, list[int | str]] = {}
+        self._changed = False
+        try:
+            self._entries = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            self._entries = {}
+
+    def sha256(self, path: Path) -> str:
+        """sha256 of the file, in hex; read only when `stat` says that it changed."""
+        stamp = _stamp(path)
+        entry = self._entries.get(str(path))
+        if entry is not None and entry[:-1] == stamp:
+            return str(entry[-1])
+        value = sha256_file(path)
+        if _stamp(path) == stamp and time.time_ns() - int(stamp[1]) > SETTLED_NS:
+            self.remember(path, value)
+        return value
+
+    def remember(self, path: Path, value: str) -> None:
+        """Note a digest that was just computed from the file's bytes."""
+        self._entries[str(path)] = [*_stamp(path), value]
+        self._changed = True
+
+    def forget(self, paths: Iterable[Path]) -> None:
+        """Drop what is known of these files, so that they are read again."""
+        for path in paths:
+            self._changed |= self._entries.pop(str(path), None) is not None
+
+    def save(self) -> None:
+        """Write what was learnt; entries of files that are gone are dropped. A cache that cannot be written is none."""
+        if not self._changed:
+            return
+        kept = {path: entry for path, entry in self._entries.items() if os.path.lexists(path)}
+        temporary = self._path.with_name(f"{self._path.name}.{os.getpid()}")
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            temporary.write_text(json.dumps(kept), encoding="utf-8")
+            temporary.replace(self._path)
+            self._changed = False
+        except OSError:
+            temporary.unlink(missing_ok=True)
+
+
+def _stamp(path: Path) -> list[int | str]:
+    stat = path.stat()
+    return [stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino]

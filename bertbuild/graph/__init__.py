@@ -1,0 +1,13 @@
+"""TensorFlow 1 graphs (GraphDef, MetaGraphDef) read without TensorFlow.
+
+Unlike the rest of the host this package is also shipped into the stage images, so it is plain Python 3.7 and uses the
+standard library only. The host asks it what a checkpoint's `.meta` holds; the stages ask it which tensor of a frozen
+graph takes which input.
+
+    wire       the protobuf wire format, read and written
+    dtypes     TensorFlow's DataType numbers by name
+    graphdef   Graph and Node: names, operators, inputs, attributes
+    roles      which fed tensor is input_ids, input_mask, segment_ids
+    gelu       exact (erf) or approximate (tanh) gelu
+    published  the form of graph that Google's 2018 archives carry
+"""

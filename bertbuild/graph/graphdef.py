@@ -1,0 +1,345 @@
+"""GraphDef and MetaGraphDef files as a `Graph` of `Node`s.
+
+Only structure is kept: names, operators, inputs and small attributes. The contents of a tensor of more than a few
+kilobytes (the weights of a frozen graph) are stepped over and never loaded, so a 2 GiB file costs little memory.
+Field numbers: tensorflow/core/framework/{graph,node_def,attr_value,tensor,tensor_shape}.proto and
+tensorflow/core/protobuf/{meta_graph,saver}.proto (TensorFlow 1.15).
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+import struct
+from typing import NamedTuple
+
+from bertbuild.graph.dtypes import dtype_name
+from bertbuild.graph.wire import (
+    LENGTH_DELIMITED,
+    VARINT,
+    WireError,
+    encode_bytes,
+    encode_number,
+    fields,
+    read_varint,
+    signed,
+)
+
+_SMALL_ATTRIBUTE = 8192  # bytes; every constant that steers a BERT graph (shapes, scalars) is far below
+
+
+class GraphFormatError(ValueError):
+    """The file is no graph, or not one in which the asked thing can be found. `str()` is one sentence."""
+
+
+class TensorRef(NamedTuple):
+    """An output of a node, as it stands in another node's inputs."""
+
+    node: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"{self.node}:{self.port}"
+
+
+def parse_ref(text: str) -> TensorRef:
+    """`"name"` or `"name:2"` as a `TensorRef`. Not for control inputs (`"^name"`)."""
+    name, colon, port = text.rpartition(":")
+    if colon and port.isdigit():
+        return TensorRef(name, int(port))
+    return TensorRef(text, 0)
+
+
+class Node:
+    """One node of a graph. `inputs` are as stored, control inputs (`^name`) included and last."""
+
+    __slots__ = ("_attributes", "inputs", "name", "op")
+
+    def __init__(self, name: str, op: str, inputs: tuple[str, ...], attributes: dict[str, bytes]) -> None:
+        self.name = name
+        self.op = op
+        self.inputs = inputs
+        self._attributes = attributes
+
+    def __repr__(self) -> str:
+        return f"Node({self.name!r}, {self.op!r}, {self.inputs!r})"
+
+    @property
+    def data_inputs(self) -> tuple[TensorRef, ...]:
+        """The tensors this node reads, in order, without control inputs."""
+        return tuple(parse_ref(text) for text in self.inputs if not text.startswith("^"))
+
+    def dtype(self, attribute: str = "dtype") -> str | None:
+        """The name of the type in `attribute` (`"int32"`), or None when the node has no such attribute."""
+        for number, value, _ in _parsed(self._attributes.get(attribute, b"")):
+            if number == 6:
+                return dtype_name(value)
+        return None
+
+    def shape(self, attribute: str = "shape") -> tuple[int, ...] | None:
+        """The shape in `attribute`, -1 for an unknown size; None for an unknown rank or no such attribute."""
+        for number, _, payload in _parsed(self._attributes.get(attribute, b"")):
+            if number == 7:
+                return _shape(payload)
+        return None
+
+    def output_types(self) -> tuple[str, ...]:
+        """The names in the attribute `output_types` (of an IteratorGetNext: one per port)."""
+        names: list[str] = []
+        for number, value, payload in self._list("output_types"):
+            if number == 6:
+                names.extend(dtype_name(item) for item in (_packed(payload) if payload else [value]))
+        return tuple(names)
+
+    def output_shapes(self) -> tuple[tuple[int, ...] | None, ...]:
+        """The shapes in the attribute `output_shapes` (of an IteratorGetNext: one per port)."""
+        return tuple(_shape(payload) for number, _, payload in self._list("output_shapes") if number == 7)
+
+    def tensor_dtype(self) -> str | None:
+        """The type of a Const's tensor, or None when the node holds none."""
+        for number, value, _ in _parsed(self._tensor()):
+            if number == 1:
+                return dtype_name(value)
+        return None
+
+    def tensor_shape(self) -> tuple[int, ...] | None:
+        """The shape of a Const's tensor, or None when the node holds none."""
+        tensor = self._tensor()
+        for number, _, payload in _parsed(tensor):
+            if number == 2:
+                return _shape(payload)
+        return () if tensor else None
+
+    def values(self) -> tuple[float, ...] | None:
+        """The numbers stored in a small Const, flattened; one number may stand for a tensor filled with it.
+
+        None when the node holds no tensor, a large one (over 8 KiB, not kept), or one of another type than float32,
+        float64, int32, int64 and bool.
+        """
+        tensor = self._tensor()
+        code = {"float32": "f", "float64": "d", "int32": "i", "int64": "q", "bool": "?"}.get(self.tensor_dtype() or "")
+        if code is None:
+            return None
+        numbers: list[float] = []
+        for number, value, payload in _parsed(tensor):
+            if number == 4:
+                numbers.extend(_unpack(code, payload))
+            elif number in (5, 6):  # float_val, double_val: packed, or one by one
+                width = "f" if number == 5 else "d"
+                raw = payload or value.to_bytes(struct.calcsize(width), "little")
+                numbers.extend(_unpack(width, raw))
+            elif number in (7, 10, 11):  # int_val, int64_val, bool_val
+                numbers.extend(signed(item) for item in (_packed(payload) if payload else [value]))
+        return tuple(numbers) or None
+
+    def scalar(self) -> float | None:
+        """The number in a Const that holds a single one, else None."""
+        values = self.values()
+        return values[0] if values is not None and len(values) == 1 else None
+
+    def _tensor(self) -> bytes:
+        for number, _, payload in _parsed(self._attributes.get("value", b"")):
+            if number == 8:
+                return payload
+        return b""
+
+    def _list(self, attribute: str) -> list[tuple[int, int, bytes]]:
+        for number, _, payload in _parsed(self._attributes.get(attribute, b"")):
+            if number == 1:
+                return _parsed(payload)
+        return []
+
+
+class Graph:
+    """The nodes of a graph by name, in file order.
+
+    `tensorflow_version` is empty and the saver's names are None where the file does not tell (a frozen graph).
+    """
+
+    def __init__(self, nodes: dict[str, Node]) -> None:
+        self.nodes = nodes
+        self.tensorflow_version = ""
+        self.producer = 0
+        self.saver_filename_tensor: str | None = None
+        self.saver_restore_op: str | None = None
+        self._consumers: dict[TensorRef, list[Node]] | None = None
+
+    def consumers(self, tensor: TensorRef) -> list[Node]:
+        """The nodes that read `tensor`, in file order."""
+        if self._consumers is None:
+            index: dict[TensorRef, list[Node]] = {}
+            for node in self.nodes.values():
+                for ref in dict.fromkeys(node.data_inputs):
+                    index.setdefault(ref, []).append(node)
+            self._consumers = index
+        return self._consumers.get(tensor, [])
+
+    def ancestors(self, tensor: TensorRef) -> dict[str, Node]:
+        """Every node that `tensor` is computed from, itself included, by name."""
+        found: dict[str, Node] = {}
+        pending = [tensor.node]
+        while pending:
+            name = pending.pop()
+            if name not in found:
+                found[name] = self.nodes[name]
+                pending.extend(ref.node for ref in found[name].data_inputs)
+        return found
+
+
+def read_graph(path: str | os.PathLike[str]) -> Graph:
+    """Read a binary GraphDef (a frozen graph's `.pb`).
+
+    Raises `GraphFormatError` for a file that is no GraphDef or is cut off, OSError for one that cannot be read.
+    """
+    return _read(path, meta=False)
+
+
+def read_meta_graph(path: str | os.PathLike[str]) -> Graph:
+    """Read a checkpoint's `.meta` (a binary MetaGraphDef): its graph, saver names and TensorFlow version.
+
+    Raises `GraphFormatError` for a file that is no MetaGraphDef or is cut off, OSError for one that cannot be read.
+    """
+    return _read(path, meta=True)
+
+
+def _read(path: str | os.PathLike[str], *, meta: bool) -> Graph:
+    kind = "MetaGraphDef" if meta else "GraphDef"
+    with open(path, "rb") as file:  # noqa: PTH123  (`path` may be a plain string)
+        size = os.fstat(file.fileno()).st_size
+        if size == 0:
+            raise GraphFormatError(f"{os.fspath(path)} is empty, not a {kind}.")
+        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as buffer:
+            try:
+                graph = _meta_graph(buffer) if meta else _graph(buffer, 0, size)  # type: ignore[arg-type]
+            except (WireError, UnicodeDecodeError, struct.error) as error:
+                raise GraphFormatError(f"{os.fspath(path)} is not a whole {kind}: {error}.") from error
+    if not graph.nodes:
+        raise GraphFormatError(f"{os.fspath(path)} holds no graph nodes, so it is not a {kind}.")
+    for node in graph.nodes.values():
+        for text in node.inputs:
+            source = text[1:] if text.startswith("^") else parse_ref(text).node
+            if source not in graph.nodes:
+                raise GraphFormatError(f"{os.fspath(path)} is incomplete: {node.name} reads {source}, which it lacks.")
+    return graph
+
+
+def _meta_graph(buffer: bytes) -> Graph:
+    graph = Graph({})
+    version, saver = "", b""
+    for field in fields(buffer):
+        if field.wire_type != LENGTH_DELIMITED:
+            continue
+        if field.number == 1:  # meta_info_def
+            version = _text(buffer[field.start : field.end], 5)
+        elif field.number == 2:  # graph_def
+            graph = _graph(buffer, field.start, field.end)
+        elif field.number == 3:  # saver_def
+            saver = buffer[field.start : field.end]
+    graph.tensorflow_version = version
+    graph.saver_filename_tensor = _text(saver, 1) or None
+    graph.saver_restore_op = _text(saver, 3) or None
+    return graph
+
+
+def _graph(buffer: bytes, start: int, end: int) -> Graph:
+    graph = Graph({})
+    for field in fields(buffer, start, end):
+        if field.wire_type != LENGTH_DELIMITED:
+            continue
+        if field.number == 1:
+            node = _node(buffer, field.start, field.end)
+            if node.name in graph.nodes:
+                raise WireError(f"the node {node.name} occurs twice")
+            graph.nodes[node.name] = node
+        elif field.number == 4:  # versions
+            for number, value, _ in _parsed(buffer[field.start : field.end]):
+                if number == 1:
+                    graph.producer = value
+    return graph
+
+
+def _node(buffer: bytes, start: int, end: int) -> Node:
+    name, op = "", ""
+    inputs: list[str] = []
+    attributes: dict[str, bytes] = {}
+    for field in fields(buffer, start, end):
+        if field.wire_type != LENGTH_DELIMITED:
+            continue
+        if field.number == 1:
+            name = buffer[field.start : field.end].decode()
+        elif field.number == 2:
+            op = buffer[field.start : field.end].decode()
+        elif field.number == 3:
+            inputs.append(buffer[field.start : field.end].decode())
+        elif field.number == 5:
+            key, value = "", b""
+            for part in fields(buffer, field.start, field.end):
+                if part.wire_type == LENGTH_DELIMITED and part.number == 1:
+                    key = buffer[part.start : part.end].decode()
+                elif part.wire_type == LENGTH_DELIMITED and part.number == 2:
+                    value = _slim(buffer, part.start, part.end)
+            attributes[key] = value
+    if not name or not op:
+        raise WireError("a node has no name or no operator")
+    return Node(name, op, tuple(inputs), attributes)
+
+
+def _slim(buffer: bytes, start: int, end: int) -> bytes:
+    """The AttrValue in `buffer[start:end]`; of a large one only a tensor's dtype and shape."""
+    if end - start <= _SMALL_ATTRIBUTE:
+        return buffer[start:end]
+    kept = b""
+    for field in fields(buffer, start, end):
+        if field.number == 8 and field.wire_type == LENGTH_DELIMITED:
+            tensor = b""
+            for part in fields(buffer, field.start, field.end):
+                if part.number == 1 and part.wire_type == VARINT:
+                    tensor += encode_number(1, part.value)
+                elif part.number == 2 and part.wire_type == LENGTH_DELIMITED:
+                    tensor += encode_bytes(2, buffer[part.start : part.end])
+            kept += encode_bytes(8, tensor)
+    return kept
+
+
+def _parsed(message: bytes) -> list[tuple[int, int, bytes]]:
+    """(number, value, payload) of each field; the payload of a number is empty. WireError becomes GraphFormatError."""
+    try:
+        return [
+            (field.number, field.value, message[field.start : field.end] * (field.wire_type == LENGTH_DELIMITED))
+            for field in fields(message)
+        ]
+    except WireError as error:
+        raise GraphFormatError(f"An attribute of the graph is malformed: {error}.") from error
+
+
+def _shape(payload: bytes) -> tuple[int, ...] | None:
+    sizes: list[int] = []
+    for number, value, dimension in _parsed(payload):
+        if number == 3 and value:  # unknown_rank
+            return None
+        if number == 2:
+            sizes.append(next((signed(size) for field, size, _ in _parsed(dimension) if field == 1), 0))
+    return tuple(sizes)
+
+
+def _packed(payload: bytes) -> list[int]:
+    numbers: list[int] = []
+    position = 0
+    try:
+        while position < len(payload):
+            value, position = read_varint(payload, position, len(payload))
+            numbers.append(value)
+    except WireError as error:
+        raise GraphFormatError(f"An attribute of the graph is malformed: {error}.") from error
+    return numbers
+
+
+def _unpack(code: str, raw: bytes) -> list[float]:
+    count, rest = divmod(len(raw), struct.calcsize(code))
+    if rest:
+        raise GraphFormatError("A constant of the graph has an odd number of bytes.")
+    return list(struct.unpack(f"<{count}{code}", raw))
+
+
+def _text(message: bytes, number: int) -> str:
+    return next((payload.decode() for found, _, payload in _parsed(message) if found == number), "")

@@ -1,0 +1,1 @@
+"""Where stages run: one small protocol, one module per place."""

@@ -1,0 +1,68 @@
+"""The protocol between the engine and the places where stages run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+OnEvent = Callable[[dict[str, Any]], None]
+OnLine = Callable[[str], None]
+
+TAIL_LINES = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StageRun:
+    """One run of one stage.
+
+    Attributes:
+        backend: "tf1", "openvino" or "mo".
+        stage: the stage's name on its backend's command line.
+        inputs: flag name → file or folder on the host, read-only for the stage.
+        params: flag name → value.
+        work: the stage's private folder on the host; outputs go to `work/out`, which exists and is empty.
+        log: file that receives all the stage writes that is no event.
+    """
+
+    backend: str
+    stage: str
+    inputs: Mapping[str, Path]
+    params: Mapping[str, str]
+    work: Path
+    log: Path
+
+
+class Isolation(Protocol):
+    """A place to run stages in."""
+
+    @property
+    def name(self) -> str:
+        """What people and keys call it: "docker" or "venv"."""
+
+    def is_ready(self, backend: str) -> bool:
+        """Whether `prepare` has nothing to do."""
+
+    def prepare(self, backend: str, on_line: OnLine) -> None:
+        """Make the backend's environment; its output is passed on line by line."""
+
+    def environment(self, backend: str) -> dict[str, str]:
+        """The facts that pin a prepared environment; they go into the key of each of its stages."""
+
+    def run(self, run: StageRun, on_event: OnEvent) -> None:
+        """Run a stage to its end.
+
+        Raises:
+            StageError: it ended with an error; the details are the last lines of its log.
+            StageKilledForMemoryError: it was killed because memory ran out.
+        """
+
+
+def log_tail(log: Path, lines: int = TAIL_LINES) -> str:
+    """The last lines of a log, as they are."""
+    with log.open("rb") as file:
+        size = file.seek(0, 2)
+        file.seek(max(0, size - 64 * 1024))
+        text = file.read().decode("utf-8", errors="replace")
+    return "\n".join(text.splitlines()[-lines:])

@@ -1,0 +1,176 @@
+"""Stages in virtual environments: no container engine needed, and no confinement either.
+
+uv makes each environment from the same hash-locked file the image is made from. The stage sees a clean environment, a
+private temporary folder and its inputs; unlike in a container, nothing keeps it from the network or other files.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+import re
+import shutil
+import signal
+import subprocess
+from pathlib import Path
+
+from bertbuild.config import ROOT
+from bertbuild.errors import EnvironmentBuildError, StageError, StageKilledForMemoryError
+from bertbuild.isolation.base import OnEvent, OnLine, StageRun, log_tail
+from bertbuild.isolation.interpreters import find_interpreter, find_uv
+from bertbuild.isolation.process import run_logged
+from bertbuild.stages import backend_folder, lock_file
+
+PYTHON = {"tf1": "3.7", "openvino": "3.11", "mo": "3.11"}
+"""The Python of each backend; the Dockerfiles' base images have the same."""
+
+MARKER = "bertbuild.json"
+PASSED_ON = ("LANG", "TZ", "OMP_NUM_THREADS", "LD_LIBRARY_PATH")
+CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
+
+
+class VenvIsolation:
+    """Runs stages in virtual environments kept below one folder."""
+
+    name = "venv"
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def is_ready(self, backend: str) -> bool:
+        """Whether the environment of today's lock file exists and still holds just what was locked."""
+        path = self._path(backend)
+        try:
+            marker = json.loads((path / MARKER).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return False
+        return bool(marker["packages"] == installed(path)) and (path / "bin" / "python").exists()
+
+    def environment(self, backend: str) -> dict[str, str]:
+        """Lock file, interpreter and machine type."""
+        marker = json.loads((self._path(backend) / MARKER).read_text(encoding="utf-8"))
+        return {"lock": marker["lock"], "python": marker["python"], "machine": platform.machine()}
+
+    def prepare(self, backend: str, on_line: OnLine) -> None:
+        """Make the environment beside its final place, then rename: a broken-off one is never used.
+
+        Raises:
+            InterpreterMissingError: no Python of the backend's version.
+            EnvironmentBuildError: uv failed; the details are its last lines.
+        """
+        path = self._path(backend)
+        interpreter, version = find_interpreter(PYTHON[backend])
+        on_line(f"Python {version} at {interpreter}")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # A virtual environment knows its own path, so it is made in place; the marker, written last, makes it count.
+        if path.exists():
+            shutil.rmtree(path)
+        uv = find_uv()
+        self._uv([uv, "venv", "--python", str(interpreter), str(path)], backend, on_line)
+        self._uv(
+            [
+                uv,
+                "pip",
+                "install",
+                "--python",
+                str(path / "bin" / "python"),
+                "--require-hashes",
+                "--compile-bytecode",
+                "--build-constraints",
+                str(backend_folder(backend) / "build-constraints.txt"),
+                "--requirements",
+                str(lock_file(backend)),
+            ],
+            backend,
+            on_line,
+        )
+        marker = {"lock": _lock_digest(backend), "python": version, "packages": installed(path)}
+        temporary = path / (MARKER + ".new")
+        temporary.write_text(json.dumps(marker, indent=1, sort_keys=True), encoding="utf-8")
+        temporary.replace(path / MARKER)
+
+    def run(self, run: StageRun, on_event: OnEvent) -> None:
+        """Run `python -m stages.NAME` with a clean environment; see `Isolation.run`."""
+        temporary = run.work / "tmp"
+        temporary.mkdir(exist_ok=True)
+        command = [
+            str(self._path(run.backend) / "bin" / "python"),
+            "-m",
+            "stages." + run.stage.replace("-", "_"),
+            *(f"--{name}={path}" for name, path in run.inputs.items()),
+            *(f"--{name}={value}" for name, value in run.params.items()),
+            f"--out={run.work / 'out'}",
+        ]
+        code = run_logged(
+            command, env=self._variables(run, temporary), cwd=temporary, log=run.log, on_event=on_event
+        )
+        if code == -signal.SIGKILL:
+            raise StageKilledForMemoryError(
+                f"The stage {run.stage} was killed (SIGKILL), which the system does when memory runs out.",
+                next_step="Close other programs, use a machine with more memory, or a smaller model.",
+                details=log_tail(run.log),
+            )
+        if code != 0:
+            raise StageError(
+                f"The stage {run.stage} failed with exit code {code}.",
+                next_step=f"Its whole log: {run.log}",
+                details=log_tail(run.log),
+            )
+
+    def _variables(self, run: StageRun, temporary: Path) -> dict[str, str]:
+        variables = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
+        code = (backend_folder(run.backend), ROOT / "docker" / "common", ROOT)
+        return variables | {
+            "PATH": f"{self._path(run.backend) / 'bin'}:/usr/bin:/bin",
+            "HOME": str(temporary),
+            "TMPDIR": str(temporary),
+            "PYTHONPATH": ":".join(map(str, code)),
+            "PYTHONDONTWRITEBYTECODE": "1",  # the checkout stays clean; the packages are compiled already
+            "PYTHONHASHSEED": "0",
+            "PYTHONNOUSERSITE": "1",
+            "BERTBUILD_PARENT": str(os.getpid()),
+        }
+
+    def _path(self, backend: str) -> Path:
+        return self._folder / f"{backend}-{_lock_digest(backend)[:16]}"
+
+    def _uv(self, command: list[str], backend: str, on_line: OnLine) -> None:
+        environment = dict(os.environ)
+        environment.pop("VIRTUAL_ENV", None)
+        if any(environment.get(name) for name in CERTIFICATES):
+            environment.setdefault("UV_SYSTEM_CERTS", "1")
+        lines = []
+        try:
+            process = subprocess.Popen(
+                command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+            )
+        except OSError as error:
+            raise EnvironmentBuildError(
+                f"uv cannot be started: {error.strerror}.", next_step="Install it: pip install uv"
+            ) from error
+        with process:
+            for line in process.stdout or ():
+                lines.append(line.rstrip())
+                on_line(lines[-1])
+        if process.returncode != 0:
+            raise EnvironmentBuildError(
+                f"The virtual environment of {backend} could not be made.",
+                next_step="Check the network and the index settings (UV_INDEX_URL, SSL_CERT_FILE), then try again.",
+                details="\n".join(lines[-20:]),
+            )
+
+
+def installed(environment: Path) -> list[str]:
+    """"name==version" of every package in a virtual environment, sorted, as its dist-info folders tell."""
+    names = []
+    for folder in environment.glob("lib/python3*/site-packages/*.dist-info"):
+        match = re.fullmatch(r"(.+)-([^-]+)\.dist-info", folder.name)
+        if match:
+            names.append(f"{match[1].lower().replace('_', '-')}=={match[2]}")
+    return sorted(names)
+
+
+def _lock_digest(backend: str) -> str:
+    return hashlib.sha256(lock_file(backend).read_bytes()).hexdigest()

@@ -1,0 +1,80 @@
+"""The table of stages: which backend runs each, what goes in, what comes out. Data, not code."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from bertbuild.config import ROOT
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StageSpec:
+    """One stage.
+
+    Attributes:
+        name: what it is called in plans, in the store and on its command line.
+        backend: the environment it runs in: a folder of docker/, a service of compose.yaml.
+        outputs: files that must be there for the stage to have succeeded (besides stage.json).
+    """
+
+    name: str
+    backend: str
+    outputs: tuple[str, ...]
+
+    @property
+    def module(self) -> str:
+        """The module that is run: `python -m stages.NAME`."""
+        return "stages." + self.command.replace("-", "_")
+
+    @property
+    def command(self) -> str:
+        """The stage's name inside its own backend, where `infer` needs no backend before it."""
+        return self.name.removeprefix(f"{self.backend}-")
+
+
+CHECKPOINT = ("bert_config.json", "vocab.txt", "bert_model.ckpt.index", "bert_model.ckpt.data-00000-of-00001")
+FROZEN = ("inference_graph.pb", "signature.json")
+IR = ("model.xml", "model.bin", "signature.json")
+
+STAGES = {
+    spec.name: spec
+    for spec in (
+        StageSpec(name="import", backend="tf1", outputs=(*CHECKPOINT, "bert_model.ckpt.meta")),
+        StageSpec(name="freeze", backend="tf1", outputs=FROZEN),
+        StageSpec(name="extract", backend="tf1", outputs=FROZEN),
+        StageSpec(name="metagraph", backend="tf1", outputs=("bert_model.ckpt.meta",)),
+        StageSpec(name="tf1-infer", backend="tf1", outputs=("answers.npz",)),
+        StageSpec(name="ir", backend="openvino", outputs=IR),
+        StageSpec(name="mo", backend="mo", outputs=IR),
+        StageSpec(name="openvino-infer", backend="openvino", outputs=("answers.npz",)),
+    )
+}
+
+BACKENDS = tuple(dict.fromkeys(spec.backend for spec in STAGES.values()))
+
+
+def backend_folder(backend: str) -> Path:
+    """The folder that holds all of a backend: Dockerfile, lock file, stage code."""
+    return ROOT / "docker" / backend
+
+
+def lock_file(backend: str) -> Path:
+    """The backend's packages, every one with its version and hashes."""
+    return backend_folder(backend) / "requirements.txt"
+
+
+def shared_code() -> Iterator[Path]:
+    """Code that every stage can import: docker/common and the GraphDef reader."""
+    yield from (ROOT / "docker" / "common").glob("*.py")
+    yield ROOT / "bertbuild" / "__init__.py"
+    yield from (ROOT / "bertbuild" / "graph").glob("*.py")
+
+
+def stage_code(spec: StageSpec) -> Iterator[Path]:
+    """The files that one stage's behaviour depends on: its module, its backend's helpers (`_name.py`), shared code."""
+    folder = backend_folder(spec.backend) / "stages"
+    yield folder / (spec.command.replace("-", "_") + ".py")
+    yield from folder.glob("_*.py")
+    yield from shared_code()

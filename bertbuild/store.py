@@ -1,0 +1,256 @@
+"""Artifacts on disk: results published in one atomic step, checked before use, never changed afterwards.
+
+| found on disk                         | means                     | what happens                        |
+| ------------------------------------- | ------------------------- | ----------------------------------- |
+| object with manifest, hashes agree    | built                     | used                                |
+| object, a file changed or missing     | damaged                   | reported, set aside, rebuilt        |
+| folder in work/ with a live lock      | another process builds it | wait, with a message                |
+| folder in work/ without one           | crash                     | removed at the next start           |
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NoReturn
+
+from bertbuild.digests import DigestCache, sha256_file
+from bertbuild.errors import BertbuildError, NoSpaceError, StoreError
+from bertbuild.key import digest
+
+MANIFEST = "manifest.json"
+UNTRACKED = "stage.json"
+"""The facts of one run (seconds, memory): kept and hashed, but no part of the result's own digest."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredObject:
+    """A published result: a read-only folder and its manifest."""
+
+    stage: str
+    key: str
+    path: Path
+    manifest: dict[str, Any]
+
+    @property
+    def digest(self) -> str:
+        """Digest of the result's files, whichever run made them."""
+        return str(self.manifest["digest"])
+
+    @property
+    def report(self) -> dict[str, Any]:
+        """What the stage wrote about its run (stage.json)."""
+        return dict(json.loads((self.path / UNTRACKED).read_text(encoding="utf-8")))
+
+
+class Store:
+    """The artifacts folder. Creating one cleans up what crashed runs left behind."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.objects = root / "objects"
+        self.work = root / "work"
+        self.logs = root / "logs"
+        with translated_os_errors(root):
+            for folder in (self.objects, self.work, self.logs):
+                folder.mkdir(parents=True, exist_ok=True)
+            (root / ".gitignore").write_text("*\n") if not (root / ".gitignore").exists() else None
+        self.digests = DigestCache(root / "cache" / "digests.json")
+        self._remove_abandoned_work()
+
+    def find(self, stage: str, key: str, *, on_damage: Callable[[str], None]) -> StoredObject | None:
+        """The published result, or None. A damaged one is reported, set aside, and counts as not built."""
+        path = self.objects / stage / key
+        if not path.is_dir():
+            return None
+        problem, manifest = self._check(path)
+        if manifest is None:
+            aside = self._set_aside(path, stage, key)
+            on_damage(f"{stage} {key[:12]} in the store is damaged ({problem}); set aside as {aside}, built again")
+            return None
+        return StoredObject(stage=stage, key=key, path=path, manifest=manifest)
+
+    @contextlib.contextmanager
+    def lock(self, stage: str, key: str, *, on_wait: Callable[[str], None]) -> Iterator[Path]:
+        """Hold the right to build one result; gives the (empty) work folder, which is gone afterwards."""
+        lock_path = self.work / f"{stage}-{key}.lock"
+        folder = self.work / f"{stage}-{key}"
+        with translated_os_errors(self.root):
+            file = _locked(lock_path, on_wait=lambda: on_wait(f"another process is building {stage} {key[:12]}; waiting"))
+        try:
+            with translated_os_errors(self.root):
+                _remove_tree(folder)
+                (folder / "out").mkdir(parents=True)
+            yield folder
+        finally:
+            _remove_tree(folder)
+            lock_path.unlink(missing_ok=True)
+            os.close(file)
+
+    def publish(self, stage: str, key: str, work: Path, components: dict[str, Any]) -> StoredObject:
+        """Make `work/out` the result of `stage` under `key`: hash, fsync, make read-only, one rename."""
+        out = work / "out"
+        with translated_os_errors(self.root):
+            files = {}
+            for path in sorted(path for path in out.rglob("*") if path.is_file()):
+                _flush(path)
+                path.chmod(0o444)
+                files[str(path.relative_to(out))] = {"bytes": path.stat().st_size, "sha256": sha256_file(path)}
+            content = {name: entry["sha256"] for name, entry in files.items() if name != UNTRACKED}
+            manifest = {"stage": stage, "key": key, "components": components, "files": files, "digest": digest(content)}
+            manifest_path = out / MANIFEST
+            manifest_path.write_text(json.dumps(manifest, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+            _flush(manifest_path)
+            manifest_path.chmod(0o444)
+            target = self.objects / stage / key
+            target.parent.mkdir(parents=True, exist_ok=True)
+            _flush(out)
+            out.rename(target)
+            _flush(target.parent)
+            for name, entry in files.items():
+                self.digests.remember(target / name, str(entry["sha256"]))
+        return StoredObject(stage=stage, key=key, path=target, manifest=manifest)
+
+    def link(self, model: str, target: str, stored: StoredObject) -> Path:
+        """Point the name people open (`out/<model>/<target>`) at a result, in one step."""
+        link = self.root / "out" / model / target
+        destination = os.path.relpath(stored.path, link.parent)
+        with translated_os_errors(self.root):
+            if link.is_symlink() and os.readlink(link) == destination:
+                return link
+            link.parent.mkdir(parents=True, exist_ok=True)
+            temporary = link.with_name(f".{link.name}.{os.getpid()}")
+            temporary.unlink(missing_ok=True)
+            temporary.symlink_to(destination)
+            temporary.replace(link)
+        return link
+
+    def unlink(self, model: str, target: str) -> None:
+        """Take the name away from a result that no longer deserves it."""
+        (self.root / "out" / model / target).unlink(missing_ok=True)
+
+    def links(self) -> Iterator[tuple[str, str, Path]]:
+        """(model, target, object folder) of every name."""
+        for link in sorted((self.root / "out").glob("*/*")):
+            if link.is_symlink() and not link.name.startswith("."):
+                yield link.parent.name, link.name, link.resolve()
+
+    def load(self, path: Path) -> StoredObject:
+        """The object in a folder of the store, every byte hashed anew.
+
+        Raises:
+            StoreError: a file is missing, changed, or there is no manifest.
+        """
+        self.digests.forget(path.rglob("*"))
+        problem, manifest = self._check(path)
+        if manifest is None:
+            raise StoreError(
+                f"{path} is damaged: {problem}.", next_step="Build it again: the damaged one will be set aside."
+            )
+        return StoredObject(stage=manifest["stage"], key=manifest["key"], path=path, manifest=manifest)
+
+    def _check(self, path: Path) -> tuple[str, dict[str, Any] | None]:
+        try:
+            manifest: dict[str, Any] = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
+            for name, entry in manifest["files"].items():
+                if (path / name).stat().st_size != entry["bytes"] or self.digests.sha256(path / name) != entry["sha256"]:
+                    return f"{name} changed", None
+        except FileNotFoundError as error:
+            return f"{Path(str(error.filename)).name} is missing", None
+        except (OSError, ValueError, KeyError) as error:
+            return f"{MANIFEST}: {error}", None
+        return "", manifest
+
+    def _set_aside(self, path: Path, stage: str, key: str) -> Path:
+        for number in range(1, 1000):
+            aside = self.root / "damaged" / f"{stage}-{key}-{number}"
+            if not aside.exists():
+                break
+        with translated_os_errors(self.root):
+            aside.parent.mkdir(parents=True, exist_ok=True)
+            path.rename(aside)
+        return aside
+
+    def _remove_abandoned_work(self) -> None:
+        for folder in self.work.iterdir():
+            if folder.suffix == ".lock" or not folder.is_dir():
+                continue
+            lock_path = folder.with_name(folder.name + ".lock")
+            try:
+                file = os.open(lock_path, os.O_RDWR | os.O_CREAT, 0o644)
+            except OSError:
+                continue  # another user's, or a read-only store: not ours to clean
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                _remove_tree(folder)
+                lock_path.unlink(missing_ok=True)
+            except OSError:
+                pass  # somebody is at work there
+            finally:
+                os.close(file)
+
+
+def _locked(path: Path, *, on_wait: Callable[[], None]) -> int:
+    """A file descriptor that holds the lock; the kernel lets go of it however the process ends."""
+    waited = False
+    while True:
+        file = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if not waited:
+                on_wait()
+                waited = True
+            fcntl.flock(file, fcntl.LOCK_EX)
+        # The holder before us may have removed the file: then this lock guards nothing, and we begin again.
+        with contextlib.suppress(FileNotFoundError):
+            if os.fstat(file).st_ino == path.stat().st_ino:
+                return file
+        os.close(file)
+
+
+def _remove_tree(path: Path) -> None:
+    if path.exists():
+        for folder, _, _ in os.walk(path):
+            Path(folder).chmod(0o755)  # a stage may have left read-only folders
+        shutil.rmtree(path)
+
+
+def _flush(path: Path) -> None:
+    file = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(file)
+    finally:
+        os.close(file)
+
+
+@contextlib.contextmanager
+def translated_os_errors(place: Path) -> Iterator[None]:
+    """Turn the system's errors about `place` into ours."""
+    try:
+        yield
+    except OSError as error:
+        _raise_translated(error, place)
+
+
+def _raise_translated(error: OSError, place: Path) -> NoReturn:
+    translated: BertbuildError
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        translated = NoSpaceError(
+            f"The disk that holds {place} is full.",
+            next_step="Free some space, or move the store with BERTBUILD_ARTIFACTS; what is already built stays built.",
+        )
+    else:
+        translated = StoreError(
+            f"The store at {place} cannot be used: {error.strerror or error}.",
+            next_step="Check its permissions, or choose another folder with BERTBUILD_ARTIFACTS.",
+            details=str(error),
+        )
+    raise translated from error

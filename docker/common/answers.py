@@ -1,0 +1,80 @@
+"""Running probe inputs through a model, whatever its engine, and keeping the answers.
+
+answers.npz holds float32 arrays: "<probe>/<output>" for each probe as a batch, and, for probes of more than one row,
+"<probe>/alone/<output>" for its rows run one at a time.
+"""
+
+import os
+
+import numpy as np
+from stage import StageInputError, read_json, step
+
+ROLES = ("input_ids", "input_mask", "segment_ids")
+
+
+def read_probes(path):
+    """The probes of a probes.json: a list of dicts with a name and int32 arrays [B, S] under the three roles."""
+    folder, name = os.path.split(os.path.abspath(path))
+    probes = read_json(folder, name)["probes"]
+    return [dict({role: np.array(probe[role], np.int32) for role in ROLES}, name=probe["name"]) for probe in probes]
+
+
+def answer(probes, run, batch=None, seq_len=None, prefix=""):
+    """Run every probe, as a batch and row by row.
+
+    Args:
+        probes: as `read_probes` gives them.
+        run: function of a dict role → int32 array [B, S], giving a dict output name → float32 array [B, …].
+        batch: the only batch size the model takes, or None.
+        seq_len: the only sequence length the model takes, or None; probes that are longer are left out.
+        prefix: put before every name.
+
+    Returns:
+        dict of array name → float32 array.
+    """
+    answers = {}
+    for probe in probes:
+        rows, length = probe["input_ids"].shape
+        if seq_len is not None and length > seq_len:
+            continue
+        step("answering probe %s%s" % (prefix, probe["name"]))
+        feeds = {role: probe[role] for role in ROLES}
+        for output, value in _run_shaped(feeds, run, batch, seq_len).items():
+            answers["%s%s/%s" % (prefix, probe["name"], output)] = value
+        if rows > 1:
+            alone = [
+                _run_shaped({role: feeds[role][row : row + 1] for role in ROLES}, run, batch, seq_len)
+                for row in range(rows)
+            ]
+            for output in alone[0]:
+                value = np.concatenate([answers_of_row[output] for answers_of_row in alone])
+                answers["%s%s/alone/%s" % (prefix, probe["name"], output)] = value
+    if not answers:
+        raise StageInputError("no probe fits the model: all are longer than its sequence length of %s" % seq_len)
+    return answers
+
+
+def _run_shaped(feeds, run, batch, seq_len):
+    """Run feeds of any shape through a model of a fixed one: pad sequences, run groups of rows, cut back."""
+    rows, length = feeds["input_ids"].shape
+    width = length if seq_len is None else seq_len
+    size = rows if batch is None else batch
+    parts = []
+    for start in range(0, rows, size):
+        group = {}
+        for role in ROLES:
+            block = np.zeros((size, width), np.int32)
+            part = feeds[role][start : start + size]
+            block[: len(part), :length] = part
+            # A row of padding alone would divide by nothing real: repeat the last row instead.
+            block[len(part) :, :length] = part[-1]
+            group[role] = block
+        parts.append(run(group))
+    joined = {name: np.concatenate([part[name] for part in parts])[:rows] for name in parts[0]}
+    # [B, S, …] answers lose the padding; [B, N] answers have none.
+    return {name: value[:, :length] if value.ndim == 3 else value for name, value in joined.items()}
+
+
+def write_answers(folder, answers):
+    """Write answers.npz: same answers, same bytes (NumPy dates every member 1980)."""
+    np.savez(os.path.join(folder, "answers.npz"), **{name: answers[name] for name in sorted(answers)})

@@ -1,0 +1,68 @@
+"""An OpenVINO model made ours: inputs and outputs named by their role, its origin written into it, saved."""
+
+import os
+
+ROLES = ("input_ids", "input_mask", "segment_ids")
+
+
+def name_ports(model, inputs, outputs):
+    """Give the model's inputs and outputs their roles' names, in a fixed order.
+
+    Args:
+        model: openvino.Model.
+        inputs: role → the tensor name the input has in the source ("Placeholder_1:0").
+        outputs: output name ("pooled_output") → the tensor name in the source ("bert/pooler/dense/Tanh:0").
+
+    Raises:
+        KeyError: the model has no such tensor.
+    """
+    for role, tensor in inputs.items():
+        port = model.input(tensor)
+        port.get_node().set_friendly_name(role)
+        port.get_tensor().set_names({role})
+    for name, tensor in outputs.items():
+        port = model.output(tensor)
+        port.get_tensor().set_names({name})
+        port.get_node().set_friendly_name(name)
+
+
+def write_ir(model, folder, precision, info):
+    """Write model.xml and model.bin.
+
+    Args:
+        model: openvino.Model.
+        folder: where.
+        precision: "fp32" keeps the weights as they are; "fp16" stores them in half the bytes.
+        info: str → str, written into the IR's rt_info under "bertbuild".
+    """
+    import openvino
+
+    for name, value in sorted(info.items()):
+        model.set_rt_info(value, ["bertbuild", name])
+    openvino.save_model(model, os.path.join(folder, "model.xml"), compress_to_fp16=precision == "fp16")
+
+
+def describe(ports):
+    """Name, dtype and shape (-1: free) of each input or output."""
+    return {
+        port.get_any_name(): {
+            "dtype": port.get_element_type().get_type_name(),
+            "shape": [-1 if size.is_dynamic else size.get_length() for size in port.get_partial_shape()],
+        }
+        for port in ports
+    }
+
+
+def operators(model):
+    """Operator name → how many, in the IR as written."""
+    counts = {}
+    for node in model.get_ops():
+        counts[node.get_type_name()] = counts.get(node.get_type_name(), 0) + 1
+    return counts
+
+
+def packages(*names):
+    """Versions of the packages that made the IR."""
+    from importlib.metadata import version
+
+    return {name: version(name) for name in names}

@@ -1,0 +1,50 @@
+"""infer: run probe inputs through an IR on the CPU, in float32, and keep the answers."""
+
+import os
+
+from stage import Stage, step
+
+STAGE = Stage("infer", __doc__)
+STAGE.input("ir", "folder with model.xml and model.bin")
+STAGE.input("probes", "probes.json")
+
+
+def run(args, report):
+    """Compile, answer, write answers.npz; the operators in the report are those of the compiled model."""
+    step("loading OpenVINO")
+    import answers
+    import numpy as np
+    import openvino
+    from ir_file import describe, packages
+
+    step("compiling")
+    # Newer CPUs compute in bfloat16 unless told otherwise.
+    model = openvino.Core().compile_model(
+        os.path.join(args.ir, "model.xml"), "CPU", {"INFERENCE_PRECISION_HINT": "f32"}
+    )
+    batch, seq_len = model.input("input_ids").get_partial_shape()
+
+    def run_model(feeds):
+        results = model(feeds)
+        return {port.get_any_name(): np.array(results[port], np.float32) for port in model.outputs}
+
+    found = answers.answer(
+        answers.read_probes(args.probes),
+        run_model,
+        batch=None if batch.is_dynamic else batch.get_length(),
+        seq_len=None if seq_len.is_dynamic else seq_len.get_length(),
+    )
+    answers.write_answers(args.out, found)
+
+    report.packages = packages("openvino", "numpy")
+    report.inputs = describe(model.inputs)
+    report.outputs = describe(model.outputs)
+    counts = {}
+    for node in model.get_runtime_model().get_ops():
+        kind = str(node.get_rt_info()["layerType"].astype(str))
+        counts[kind] = counts.get(kind, 0) + 1
+    report.operators = counts
+
+
+if __name__ == "__main__":
+    STAGE.main(run)

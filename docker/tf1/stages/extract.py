@@ -1,0 +1,49 @@
+"""extract: any frozen BERT graph → one over placeholders input_ids, input_mask, segment_ids, and nothing else.
+
+A graph frozen inside an Estimator is fed by an input pipeline (IteratorGetNext:0, :1, :4, …) that no converter can run.
+The inputs are found by tracing what they do, replaced by placeholders of the same shape, and all that the outputs do
+not need is dropped. Writes inference_graph.pb and signature.json.
+"""
+
+import os
+
+from stage import Stage, step, write_json
+
+STAGE = Stage("extract", __doc__.splitlines()[0])
+STAGE.input("frozen", "a frozen graph (.pb)")
+
+
+def run(args, report):
+    """Replace the inputs, drop the rest, write."""
+    step("loading TensorFlow")
+    import tensorflow as tf
+
+    from stages import _bert, _foreign, _graph_file
+
+    step("tracing the inputs")
+    foreign = _foreign.read(args.frozen)
+    for role, tensor in sorted(foreign.roles.items()):
+        report.note("%s is %s" % (role, tensor))
+
+    step("writing inference_graph.pb")
+    shape = [foreign.fixed_size(0), foreign.fixed_size(1)]
+    inputs = _bert.placeholders(shape[0], shape[1], names=["bertbuild/" + role for role in foreign.roles])
+    replacements = dict(zip(foreign.roles.values(), inputs))
+    tf.import_graph_def(foreign.graph_def, input_map=replacements, name="")
+    graph = tf.compat.v1.get_default_graph()
+    tensors = {name: graph.get_tensor_by_name(tensor) for name, tensor in foreign.outputs.items()}
+    names = [tensor.op.name for tensor in tensors.values()] + [tensor.op.name for tensor in inputs]
+    graph_def = tf.compat.v1.graph_util.extract_sub_graph(graph.as_graph_def(), names)
+    path = os.path.join(args.out, "inference_graph.pb")
+    operators, size = _graph_file.write_frozen_graph(path, graph_def, None)
+
+    report.inputs = _bert.describe(dict(zip(foreign.roles, inputs)))
+    report.outputs = _bert.describe(tensors)
+    report.operators = dict(operators)
+    report.packages = _bert.packages()
+    report.facts = {"gelu": foreign.gelu, "graph_bytes": size, "found": foreign.roles}
+    write_json(args.out, "signature.json", {"inputs": report.inputs, "outputs": report.outputs, "gelu": foreign.gelu})
+
+
+if __name__ == "__main__":
+    STAGE.main(run)

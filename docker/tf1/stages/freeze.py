@@ -1,0 +1,59 @@
+"""freeze: a TensorFlow 1 BERT checkpoint → a frozen graph over free batch and sequence length.
+
+Reads bert_config.json and the checkpoint; writes inference_graph.pb and signature.json. The graph is google-research/bert's own
+(package bert-tensorflow), built over int32 placeholders input_ids, input_mask, segment_ids [None, None], so that
+neither a dataset nor an edited upstream file is needed.
+"""
+
+import os
+
+from stage import Stage, StageInputError, step, write_json
+
+OUTPUTS = ("pooled", "sequence", "all-layers", "probabilities")
+
+STAGE = Stage("freeze", __doc__.splitlines()[0])
+STAGE.input("checkpoint", "folder with bert_config.json and the checkpoint's files")
+STAGE.param("output", "one or more of %s, with commas (default: pooled)" % ", ".join(OUTPUTS), default="pooled")
+STAGE.param(
+    "gelu",
+    "form of gelu; auto reads it from the checkpoint's .meta (default)",
+    choices=("auto", "erf", "tanh"),
+    default="auto",
+)
+
+
+def run(args, report):
+    """Build the graph, keep what the outputs need, write it with the checkpoint's values."""
+    outputs = args.output.split(",")
+    unknown = sorted(set(outputs) - set(OUTPUTS))
+    if unknown:
+        raise StageInputError("--output=%s is none of %s" % (unknown[0], ", ".join(OUTPUTS)))
+
+    step("loading TensorFlow")
+    import tensorflow as tf
+
+    from stages import _bert, _graph_file
+
+    source = _bert.Source(args.checkpoint)
+    gelu = source.gelu(args.gelu, report)
+
+    step("building the graph")
+    inputs = _bert.placeholders(None, None)
+    tensors = _bert.build(source, gelu, inputs, outputs)
+    names = [tensor.op.name for tensor in tensors.values()] + [tensor.op.name for tensor in inputs]
+    graph_def = tf.compat.v1.graph_util.extract_sub_graph(tf.compat.v1.get_default_graph().as_graph_def(), names)
+
+    step("writing inference_graph.pb")
+    path = os.path.join(args.out, "inference_graph.pb")
+    operators, size = _graph_file.write_frozen_graph(path, graph_def, source.reader.get_tensor)
+
+    report.inputs = _bert.describe({tensor.op.name: tensor for tensor in inputs})
+    report.outputs = _bert.describe(tensors)
+    report.operators = dict(operators)
+    report.packages = _bert.packages()
+    report.facts = {"gelu": gelu, "graph_bytes": size}
+    write_json(args.out, "signature.json", {"inputs": report.inputs, "outputs": report.outputs, "gelu": gelu})
+
+
+if __name__ == "__main__":
+    STAGE.main(run)

@@ -1,0 +1,112 @@
+"""infer: run probe inputs through the source itself: a checkpoint's TensorFlow 1 graph, or a frozen graph as it was given.
+
+For a checkpoint the variables are restored by TensorFlow's own Saver, so that neither our freezing nor our reading of
+files stands between the source and its answers; and where the checkpoint's .meta is of the published form, that graph
+answers too ("published/<probe>/pooled_output").
+"""
+
+from stage import Stage, StageInputError, step
+
+STAGE = Stage("infer", __doc__.splitlines()[0])
+STAGE.input("checkpoint", "folder with bert_config.json and the checkpoint's files", required=False)
+STAGE.input("frozen", "a frozen graph (.pb)", required=False)
+STAGE.input("probes", "probes.json")
+STAGE.param("output", "as in freeze (default: pooled)", default="pooled")
+STAGE.param("gelu", "as in freeze (default: auto)", choices=("auto", "erf", "tanh"), default="auto")
+
+
+def run(args, report):
+    """Answer, write answers.npz."""
+    if (args.frozen is None) == (args.checkpoint is None):
+        raise StageInputError("give either --frozen or --checkpoint")
+    step("loading TensorFlow")
+    import answers
+
+    from stages import _bert
+
+    probes = answers.read_probes(args.probes)
+    if args.frozen:
+        found = from_frozen(args.frozen, probes)
+    else:
+        source = _bert.Source(args.checkpoint)
+        gelu = source.gelu(args.gelu, report)
+        found = from_checkpoint(source, gelu, args.output.split(","), probes)
+        found.update(from_published_graph(source, gelu, probes))
+        report.facts = {"gelu": gelu}
+    answers.write_answers(args.out, found)
+    report.packages = _bert.packages()
+
+
+def from_checkpoint(source, gelu, outputs, probes):
+    """Answers of google-research/bert's graph with the checkpoint restored into its variables."""
+    import answers
+    import tensorflow as tf
+
+    from stages import _bert
+
+    with tf.Graph().as_default():
+        inputs = _bert.placeholders(None, None)
+        tensors = _bert.build(source, gelu, inputs, outputs)
+        saver = tf.compat.v1.train.Saver(tf.compat.v1.global_variables())
+        with tf.compat.v1.Session() as session:
+            saver.restore(session, source.prefix)
+            return answers.answer(probes, runner(session, dict(zip(answers.ROLES, inputs)), tensors))
+
+
+def from_published_graph(source, gelu, probes):
+    """Answers of the graph in the checkpoint's own .meta, or none where that is not of the published form.
+
+    None too where another gelu than its own was asked for: then it is right that the two differ.
+    """
+    import answers
+    import tensorflow as tf
+
+    from bertbuild.graph.gelu import gelu_form
+    from bertbuild.graph.graphdef import read_meta_graph
+    from bertbuild.graph.published import published_form
+    from stages import _bert
+
+    if source.meta is None:
+        return {}
+    graph = read_meta_graph(source.meta)
+    form = published_form(graph)
+    if form is None or gelu_form(graph) != gelu:
+        return {}
+    with tf.Graph().as_default() as default, tf.compat.v1.Session() as session:
+        saver = tf.compat.v1.train.import_meta_graph(source.meta, clear_devices=True)
+        saver.restore(session, source.prefix)
+        feeds = {role: default.get_tensor_by_name(form.roles[role]) for role in answers.ROLES}
+        tensors = {_bert.POOLED: default.get_tensor_by_name("bert/pooler/dense/Tanh:0")}
+        return answers.answer(
+            probes, runner(session, feeds, tensors), batch=form.batch, seq_len=form.seq_len, prefix="published/"
+        )
+
+
+def from_frozen(path, probes):
+    """Answers of a frozen graph, fed at the tensors that tracing finds."""
+    import answers
+    import tensorflow as tf
+
+    from stages import _foreign
+
+    foreign = _foreign.read(path)
+    with tf.Graph().as_default() as graph, tf.compat.v1.Session() as session:
+        tf.import_graph_def(foreign.graph_def, name="")
+        feeds = {role: graph.get_tensor_by_name(foreign.roles[role]) for role in answers.ROLES}
+        tensors = {name: graph.get_tensor_by_name(tensor) for name, tensor in foreign.outputs.items()}
+        return answers.answer(
+            probes, runner(session, feeds, tensors), batch=foreign.fixed_size(0), seq_len=foreign.fixed_size(1)
+        )
+
+
+def runner(session, feeds, tensors):
+    """A function of role → array that runs the session."""
+
+    def run_session(values):
+        return session.run(tensors, {feeds[role]: value for role, value in values.items()})
+
+    return run_session
+
+
+if __name__ == "__main__":
+    STAGE.main(run)

@@ -1,0 +1,41 @@
+"""metagraph: the .meta of the published form, made anew for a checkpoint that has none or a training one.
+
+The archives of 2018 hold a graph over three int32 placeholders [1, 128] named Placeholder, Placeholder_1, Placeholder_2; the
+miniatures of 2020 hold none, and a checkpoint saved while training holds the input pipeline. Writes
+bert_model.ckpt.meta, to be used with the checkpoint's own index and data.
+"""
+
+import os
+
+from stage import Stage, step
+
+STAGE = Stage("metagraph", __doc__.splitlines()[0])
+STAGE.input("checkpoint", "folder with bert_config.json and the checkpoint's files")
+STAGE.param("gelu", "as in freeze (default: auto)", choices=("auto", "erf", "tanh"), default="auto")
+
+
+def run(args, report):
+    """Build over the published placeholders, export."""
+    step("loading TensorFlow")
+    import tensorflow as tf
+
+    from stages import _bert
+
+    source = _bert.Source(args.checkpoint)
+    gelu = source.gelu(args.gelu, report)
+
+    step("building the graph")
+    inputs = _bert.published_placeholders(source)
+    tensors = _bert.build(source, gelu, inputs, ["pooled"])
+
+    step("writing bert_model.ckpt.meta")
+    saver = tf.compat.v1.train.Saver(tf.compat.v1.global_variables())
+    saver.export_meta_graph(os.path.join(args.out, "bert_model.ckpt.meta"), clear_devices=True)
+    report.inputs = _bert.describe({tensor.op.name: tensor for tensor in inputs})
+    report.outputs = _bert.describe(tensors)
+    report.packages = _bert.packages()
+    report.facts = {"gelu": gelu}
+
+
+if __name__ == "__main__":
+    STAGE.main(run)
