@@ -27,6 +27,7 @@ make_debian() {
         fi
         mkdir -p "$CACHE"
         local mirror
+        # shellcheck disable=SC2016 # apt-get's own variable
         mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Label: Debian' | head -n 1)
         mmdebstrap --quiet --format=tar --mode=root --variant=minbase --include="$PACKAGES" \
             --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/man/*' \

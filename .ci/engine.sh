@@ -29,6 +29,7 @@ install_packages() {
 install_plugins() {
     local mirror work deb
     apt-get update -qq
+    # shellcheck disable=SC2016 # apt-get's own variable
     mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Label: Debian' | head -n 1)
     [[ -n $mirror ]] || fail "apt knows no Debian mirror to take Compose from. Add one to its sources, then run this again."
     say "installing Compose and buildx as plug-ins"

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
 import json
 import os
 import shutil
@@ -24,6 +23,7 @@ from typing import Any, NoReturn
 from bertbuild.digests import DigestCache, sha256_file
 from bertbuild.errors import BertbuildError, NoSpaceError, StoreError
 from bertbuild.key import digest
+from bertbuild.locking import exclusive, if_free
 
 MANIFEST = "manifest.json"
 UNTRACKED = "stage.json"
@@ -59,7 +59,7 @@ class Store:
         self.work = root / "work"
         self.logs = root / "logs"
         with translated_os_errors(root):
-            for folder in (self.objects, self.work, self.logs):
+            for folder in (self.objects, self.work, self.logs, root / "locks"):
                 folder.mkdir(parents=True, exist_ok=True)
             (root / ".gitignore").write_text("*\n") if not (root / ".gitignore").exists() else None
         self.digests = DigestCache(root / "cache" / "digests.json")
@@ -80,19 +80,18 @@ class Store:
     @contextlib.contextmanager
     def lock(self, stage: str, key: str, *, on_wait: Callable[[str], None]) -> Iterator[Path]:
         """Hold the right to build one result; gives the (empty) work folder, which is gone afterwards."""
-        lock_path = self.work / f"{stage}-{key}.lock"
-        folder = self.work / f"{stage}-{key}"
-        with translated_os_errors(self.root):
-            file = _locked(lock_path, on_wait=lambda: on_wait(f"another process is building {stage} {key[:12]}; waiting"))
-        try:
+        name = f"{stage}-{key}"
+        folder = self.work / name
+        with contextlib.ExitStack() as held:
             with translated_os_errors(self.root):
+                waiting = f"another process is building {stage} {key[:12]}; waiting for it"
+                held.enter_context(exclusive(self._lock_path(name), on_wait=lambda: on_wait(waiting)))
                 _remove_tree(folder)
                 (folder / "out").mkdir(parents=True)
-            yield folder
-        finally:
-            _remove_tree(folder)
-            lock_path.unlink(missing_ok=True)
-            os.close(file)
+            try:
+                yield folder
+            finally:
+                _remove_tree(folder)
 
     def publish(self, stage: str, key: str, work: Path, components: dict[str, Any]) -> StoredObject:
         """Make `work/out` the result of `stage` under `key`: hash, fsync, make read-only, one rename."""
@@ -149,6 +148,14 @@ class Store:
             StoreError: a file is missing, changed, or there is no manifest.
         """
         self.digests.forget(path.rglob("*"))
+        return self.peek(path)
+
+    def peek(self, path: Path) -> StoredObject:
+        """The object in a folder of the store, its files hashed only where `stat` says that they changed.
+
+        Raises:
+            StoreError: as `load`.
+        """
         problem, manifest = self._check(path)
         if manifest is None:
             raise StoreError(
@@ -180,40 +187,15 @@ class Store:
 
     def _remove_abandoned_work(self) -> None:
         for folder in self.work.iterdir():
-            if folder.suffix == ".lock" or not folder.is_dir():
-                continue
-            lock_path = folder.with_name(folder.name + ".lock")
             try:
-                file = os.open(lock_path, os.O_RDWR | os.O_CREAT, 0o644)
+                with if_free(self._lock_path(folder.name)) as free:
+                    if free:  # nobody is at work there: a crash left it
+                        _remove_tree(folder)
             except OSError:
                 continue  # another user's, or a read-only store: not ours to clean
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                _remove_tree(folder)
-                lock_path.unlink(missing_ok=True)
-            except OSError:
-                pass  # somebody is at work there
-            finally:
-                os.close(file)
 
-
-def _locked(path: Path, *, on_wait: Callable[[], None]) -> int:
-    """A file descriptor that holds the lock; the kernel lets go of it however the process ends."""
-    waited = False
-    while True:
-        file = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if not waited:
-                on_wait()
-                waited = True
-            fcntl.flock(file, fcntl.LOCK_EX)
-        # The holder before us may have removed the file: then this lock guards nothing, and we begin again.
-        with contextlib.suppress(FileNotFoundError):
-            if os.fstat(file).st_ino == path.stat().st_ino:
-                return file
-        os.close(file)
+    def _lock_path(self, name: str) -> Path:
+        return self.root / "locks" / name
 
 
 def _remove_tree(path: Path) -> None:

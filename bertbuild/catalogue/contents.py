@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import os
 import stat
@@ -13,6 +12,7 @@ from pathlib import Path
 
 from bertbuild.catalogue.lockfile import LockEntry, check_or_record, read_lock
 from bertbuild.catalogue.models import Model, load_models
+from bertbuild.digests import sha256_file
 from bertbuild.errors import ArchiveError, IntegrityError
 
 RECORD = "fetched.json"
@@ -35,7 +35,7 @@ def hash_files(folder: Path, model: Model) -> tuple[FileRecord, ...]:
     for expected in model.files:
         path = folder / expected.name
         if path.is_file():
-            records.append(FileRecord(name=expected.name, bytes=path.stat().st_size, sha256=sha256_of(path)))
+            records.append(FileRecord(name=expected.name, bytes=path.stat().st_size, sha256=sha256_file(path)))
         elif not expected.optional:
             raise ArchiveError(
                 f"What was got for {model.name} lacks {expected.name}.",
@@ -174,16 +174,7 @@ def _fault(path: Path, file: FileRecord) -> str:
     size = path.stat().st_size
     if size != file.bytes:
         return f"has {size:,} bytes, not {file.bytes:,}"
-    return "" if sha256_of(path) == file.sha256 else "was changed"
-
-
-def sha256_of(path: Path) -> str:
-    """The sha256 of a file, in hexadecimal."""
-    digest = hashlib.sha256()
-    with path.open("rb") as stream:
-        while chunk := stream.read(1 << 20):
-            digest.update(chunk)
-    return digest.hexdigest()
+    return "" if sha256_file(path) == file.sha256 else "was changed"
 
 
 def _count(number: int | None) -> str:

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bertbuild.catalogue.locking import exclusive
+from bertbuild.catalogue import disk
+from bertbuild.locking import exclusive
 from bertbuild.catalogue.partial import Partial
 from bertbuild.errors import DownloadError
 
@@ -68,14 +69,20 @@ def download(
             note(sentence)
 
     lock = destination.with_name(f"{destination.name}.lock")
-    with exclusive(lock, on_wait=lambda: tell(f"Another process is fetching {url}; waiting for it.")):
-        if not destination.exists():
-            part = Partial(destination)
-            attempt = Attempt(
-                url=url, expected_bytes=expected_bytes, timeout=patience.timeout, progress=progress or _silent
-            )
-            _persist(attempt, part, tell, patience)
-            part.finish(destination)
+    waiting = f"Another process is fetching {url}; waiting for it."
+    attempt = Attempt(url=url, expected_bytes=expected_bytes, timeout=patience.timeout, progress=progress or _silent)
+    try:
+        with exclusive(lock, on_wait=lambda: tell(waiting)):
+            if not destination.exists():
+                part = Partial(destination)
+                _persist(attempt, part, tell, patience)
+                part.finish(destination)
+    except OSError as error:
+        raise disk.no_space(error, what=str(destination)) or DownloadError(
+            f"{destination} cannot be written.",
+            next_step="Check the permissions of its folder, and that it is on a local disk.",
+            details=str(error),
+        ) from error
     return destination
 
 

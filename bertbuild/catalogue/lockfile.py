@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from bertbuild.catalogue.locking import exclusive
+from bertbuild.locking import exclusive
 from bertbuild.errors import IntegrityError, LockFileError
 
 _VERSION = 1

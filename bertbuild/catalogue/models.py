@@ -72,7 +72,7 @@ def find_model(name: str) -> Model:
         return known[wanted]
     raise UnknownModelError(
         f"The catalogue has no model named {name!r}.{_suggestion(wanted, known)}",
-        next_step="`bertbuild models` lists every name; a checkpoint of your own is given with --checkpoint.",
+        next_step="`invoke fetch --list` shows every name; a checkpoint of your own is given with --checkpoint.",
     )
 
 

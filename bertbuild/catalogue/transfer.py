@@ -50,8 +50,8 @@ class Attempt:
     def run(self, part: Partial) -> TryAgain | None:
         """Complete `part`, resuming it where possible; None when done, or why another attempt may succeed.
 
-        Raises DownloadError, IntegrityError and NoSpaceError, which trying again would not cure. Whatever happens,
-        bytes that arrived stay in `part` unless they are known to be useless.
+        Raises DownloadError, IntegrityError and NoSpaceError, which trying again would not cure; an OSError is the
+        disk's, never the network's. Whatever happens, bytes that arrived stay in `part` unless known to be useless.
         """
         known = part.resumable(self.url)
         if known is not None and part.size() == known.total:
@@ -113,11 +113,8 @@ class Attempt:
         # 200 to a request for the rest means: the whole file, from the start, because it changed or because this
         # server knows no ranges.
         self._expect(offered.total)
-        try:
-            part.begin(offered)
-            disk.require_space(part.path.parent, offered.total or self.expected_bytes or 0, what=f"Fetching {self.url}")
-        except OSError as error:
-            raise self._unwritable(error, part) from error
+        part.begin(offered)
+        disk.require_space(part.path.parent, offered.total or self.expected_bytes or 0, what=f"Fetching {self.url}")
         return offered.total
 
     def _resumed(self, headers: Message, part: Partial, known: Origin, offered: Origin) -> int | None:
@@ -143,20 +140,13 @@ class Attempt:
     def _body(self, response: http.client.HTTPResponse, part: Partial, total: int | None) -> None:
         done = part.size()
         self.progress(done, total)
-        try:
-            stream = part.path.open("ab")
-        except OSError as error:
-            raise self._unwritable(error, part) from error
-        with stream:
+        with part.path.open("ab") as stream:
             while chunk := self._read(response):
                 if done == 0 and _is_html(chunk):
                     part.discard()
                     raise self._web_page(chunk)
-                try:
-                    stream.write(chunk)
-                    stream.flush()
-                except OSError as error:
-                    raise self._unwritable(error, part) from error
+                stream.write(chunk)
+                stream.flush()
                 done += len(chunk)
                 self.progress(done, total)
             os.fsync(stream.fileno())
@@ -172,11 +162,6 @@ class Attempt:
             return response.read1(_CHUNK)
         except (OSError, http.client.HTTPException) as error:
             raise TryAgain(_words(error)) from error
-
-    def _unwritable(self, error: OSError, part: Partial) -> Exception:
-        return disk.no_space(error, what=str(part.path)) or DownloadError(
-            f"{part.path} cannot be written.", next_step="Check the folder's permissions.", details=str(error)
-        )
 
     def _web_page(self, page: bytes) -> DownloadError:
         return DownloadError(

@@ -32,7 +32,13 @@ def download_wheel(wheel: Wheel, folder: Path, *, progress: Progress | None = No
     command += ["--no-input", "--disable-pip-version-check", "--progress-bar=off"]
     command += ["--dest", str(folder), "-r", str(wanted)]
     ran = subprocess.run(
-        command, check=False, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        command,
+        check=False,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        encoding="utf-8",
+        errors="replace",
     )
     if ran.returncode != 0 or not (folder / wheel.file).is_file():
         raise DownloadError(

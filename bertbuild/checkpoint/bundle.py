@@ -8,7 +8,9 @@ Source: tensorflow/core/protobuf/tensor_bundle.proto and core/util/tensor_bundle
 from __future__ import annotations
 
 import math
+import os
 from dataclasses import dataclass
+from io import FileIO
 from pathlib import Path
 from typing import Any, Final
 
@@ -41,6 +43,7 @@ STORED_AS: Final = {
 """TensorFlow's name of a dtype → the numpy dtype its tensors are read and written as."""
 
 _LARGEST_INDEX: Final = 1 << 28  # BERT-Large with optimizer slots has 0.1 MB; more is another file by that name
+_MOST_DIMENSIONS: Final = 32  # numpy's limit (64 from version 2); BERT's variables have two
 _COPY_AGAIN: Final = "Copy or download the checkpoint again."
 
 
@@ -76,15 +79,15 @@ class CheckpointReader:
         self.index = self.prefix.with_name(self.prefix.name + ".index")
         self.shards = 1
         self.entries: dict[str, TensorEntry] = {}
-        for key, value in _read_index(self.index):
-            try:
+        try:
+            for key, value in _read_index(self.index):
                 if key == b"":
                     self.shards = _read_header(value, self.index)
                 elif not key.startswith(b"\0"):  # such keys name the parts of partitioned variables
-                    entry = _read_entry(key.decode(), value)
-                    self.entries[entry.name] = entry
-            except (WireError, UnicodeDecodeError) as error:
-                raise _damaged(self.index, f"the entry of {key!r} is malformed: {error}") from error
+                    name = key.decode()
+                    self.entries[name] = _read_entry(name, value)
+        except (WireError, UnicodeDecodeError) as error:
+            raise _damaged(self.index, f"an entry is malformed: {error}") from error
         for entry in self.entries.values():
             _check_entry(entry, self.shards, self.index)
 
@@ -99,6 +102,25 @@ class CheckpointReader:
         tensor, when it is partitioned or of a dtype without fixed size, or when its bytes cannot be read.
         """
         entry = self._entry(name)
+        return self._content(entry).view(STORED_AS[entry.dtype]).reshape(entry.shape)
+
+    def verify(self, name: str) -> None:
+        """Raise `CheckpointError` unless the bytes of the tensor `name` have the CRC-32C in the index.
+
+        Reads the whole tensor into memory; `checksums` checks a whole checkpoint in little. Refuses what `tensor` does.
+        """
+        entry = self._entry(name)
+        if crc32c_in_place(self._content(entry)) != entry.crc32c:
+            raise _damaged(self.data_file(entry.shard), checksum_problem(entry))
+
+    def _entry(self, name: str) -> TensorEntry:
+        """The entry of a tensor whose bytes can be read."""
+        entry = self.entries.get(name)
+        if entry is None:
+            raise CheckpointError(
+                f"The checkpoint {self.prefix} has no tensor {name}.",
+                next_step="See `bertbuild inspect` for the tensors it has.",
+            )
         if entry.slices:
             raise CheckpointError(
                 f"The variable {name} is partitioned into {entry.slices} slices, which bertbuild does not read.",
@@ -109,41 +131,32 @@ class CheckpointReader:
                 f"The tensor {name} has dtype {entry.dtype}, which bertbuild lists but does not read.",
                 next_step="Name a tensor of numbers.",
             )
-        tensor: npt.NDArray[Any] = np.empty(entry.shape, STORED_AS[entry.dtype])
-        self._read_into(entry, tensor.reshape(-1).view(np.uint8))
-        return tensor
+        return entry
 
-    def verify(self, name: str) -> None:
-        """Raise `CheckpointError` unless the bytes of the tensor `name` have the CRC-32C in the index."""
-        entry = self._entry(name)
-        content = np.empty(entry.nbytes, np.uint8)
-        self._read_into(entry, content)
-        if crc32c_in_place(content) != entry.crc32c:
-            raise _damaged(self.data_file(entry.shard), checksum_problem(entry))
-
-    def _entry(self, name: str) -> TensorEntry:
-        try:
-            return self.entries[name]
-        except KeyError:
-            raise CheckpointError(
-                f"The checkpoint {self.prefix} has no tensor {name}.",
-                next_step="See `bertbuild inspect` for the tensors it has.",
-            ) from None
-
-    def _read_into(self, entry: TensorEntry, content: npt.NDArray[np.uint8]) -> None:
+    def _content(self, entry: TensorEntry) -> npt.NDArray[np.uint8]:
         path = self.data_file(entry.shard)
         try:
             with path.open("rb", buffering=0) as file:
+                if os.fstat(file.fileno()).st_size < entry.offset + entry.nbytes:
+                    raise _damaged(path, f"it ends inside the tensor {entry.name}")
+                content = np.empty(entry.nbytes, np.uint8)
                 file.seek(entry.offset)
-                done = 0
-                while done < len(content) and (count := file.readinto(content[done:].data)):
-                    done += count
+                read_fully(file, content)
         except OSError as error:
             raise CheckpointError(
                 f"The data file {path} cannot be read.", next_step=_COPY_AGAIN, details=str(error)
             ) from error
-        if done < len(content):
-            raise _damaged(path, f"it ends inside the tensor {entry.name}")
+        return content
+
+
+def read_fully(file: FileIO, content: npt.NDArray[np.uint8]) -> None:
+    """Fill `content` from `file` (unbuffered). Raises OSError when the file ends first."""
+    done = 0
+    while done < len(content):
+        count = file.readinto(content[done:].data)
+        if not count:
+            raise OSError("the file became shorter while it was read")
+        done += count
 
 
 def checksum_problem(entry: TensorEntry) -> str:
@@ -164,7 +177,8 @@ def _read_index(path: Path) -> list[tuple[bytes, bytes]]:
         data = path.read_bytes() if size <= _LARGEST_INDEX else b""
     except OSError as error:
         raise CheckpointError(
-            f"The index {path} cannot be read.", next_step="Check that the file exists and may be read.",
+            f"The index {path} cannot be read.",
+            next_step="Check that the file exists and may be read.",
             details=str(error),
         ) from error
     if size > _LARGEST_INDEX:
@@ -237,7 +251,8 @@ def _read_shape(message: bytes) -> tuple[int, ...]:
 
 
 def _check_entry(entry: TensorEntry, shards: int, index: Path) -> None:
-    if min(entry.shape, default=0) < 0 or entry.offset < 0 or entry.nbytes < 0 or not 0 <= entry.shard < shards:
+    placed = entry.offset >= 0 and entry.nbytes >= 0 and 0 <= entry.shard < shards
+    if not placed or min(entry.shape, default=0) < 0 or len(entry.shape) > _MOST_DIMENSIONS:
         raise _damaged(index, f"the entry of {entry.name} has a size, place or data file that cannot be")
     stored = STORED_AS.get(entry.dtype)
     if stored and not entry.slices and entry.nbytes != entry.size * np.dtype(stored).itemsize:

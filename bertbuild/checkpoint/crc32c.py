@@ -139,7 +139,7 @@ def _times_x(value: int) -> int:
 
 
 def _product(left: int, right: int) -> int:
-    """left · right mod P."""
+    """The product of two polynomials mod P."""
     total = 0
     for bit in range(31, -1, -1):  # bit 31 of `left` is x⁰
         if left >> bit & 1:
@@ -150,7 +150,7 @@ def _product(left: int, right: int) -> int:
 
 @cache
 def _power(exponent: int) -> int:
-    """X to the `exponent` mod P."""
+    """The power of x mod P."""
     if exponent == 0:
         return 1 << 31
     if exponent % 32:

@@ -1,7 +1,7 @@
 """Snappy's raw block format, decompressed in plain Python.
 
-TensorFlow up to 1.12 compressed the blocks of a checkpoint's index; an index has some tens of kilobytes, so speed does
-not matter here. Format: https://github.com/google/snappy/blob/main/format_description.txt
+The blocks of a checkpoint's index may be compressed with it. TensorFlow writes them plain but reads both. An index has
+some tens of kilobytes, so speed does not matter here. Format: https://github.com/google/snappy/blob/main/format_description.txt
 """
 
 from __future__ import annotations

@@ -45,7 +45,7 @@ class TensorRef(NamedTuple):
 def parse_ref(text: str) -> TensorRef:
     """`"name"` or `"name:2"` as a `TensorRef`. Not for control inputs (`"^name"`)."""
     name, colon, port = text.rpartition(":")
-    if colon and port.isdigit():
+    if colon and port.isdecimal() and len(port) < 10:
         return TensorRef(name, int(port))
     return TensorRef(text, 0)
 

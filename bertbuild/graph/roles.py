@@ -84,7 +84,7 @@ def _embeddings(graph: Graph) -> tuple[TensorRef, TensorRef]:
 
 def _lookups(graph: Graph) -> list[_Lookup]:
     """Every lookup in a table of two dimensions: a gather, or a one-hot matrix times the table."""
-    found = []
+    found: list[_Lookup] = []
     for node in graph.nodes.values():
         inputs = node.data_inputs
         if node.op in _GATHERS and len(inputs) >= 2:

@@ -14,7 +14,7 @@ from bertbuild.errors import InterpreterMissingError
 QUERY = "import sys; print('%d.%d.%d' % sys.version_info[:3]); print(sys.executable)"
 
 
-def find_interpreter(version: str) -> tuple[Path, str]:
+def find_interpreter(version: str, *, fetch: bool = True) -> tuple[Path, str]:
     """A working interpreter of `version` ("3.7"): its path and full version ("3.7.16").
 
     Looked for in: the variable BERTBUILD_PYTHON37, PATH, pyenv's own version folders (its shims fail for versions that
@@ -27,7 +27,7 @@ def find_interpreter(version: str) -> tuple[Path, str]:
         found = _query(candidate, version)
         if found is not None:
             return found
-    fetched, words = _fetch(version)
+    fetched, words = _fetch(version) if fetch else (None, "")
     found = _query(fetched, version) if fetched is not None else None
     if found is None:
         raise InterpreterMissingError(

@@ -6,7 +6,6 @@ one of --metagraph). Writes model.xml, model.bin and signature.json. TensorFlow 
 """
 
 import os
-import shutil
 import tempfile
 
 from stage import Stage, StageInputError, read_json, step, write_json
@@ -15,6 +14,7 @@ STAGE = Stage("ir", __doc__.splitlines()[0])
 STAGE.input("frozen", "folder with inference_graph.pb and signature.json", required=False)
 STAGE.input("checkpoint", "folder with a checkpoint whose .meta is of the published form", required=False)
 STAGE.input("metagraph", "folder with a .meta to use in place of the checkpoint's own", required=False)
+STAGE.param("prefix", "the checkpoint's name in its folder, where there are several")
 STAGE.param("batch", "fixed batch size; 0 leaves it free (default)", type=int, default=0)
 STAGE.param("seq-len", "fixed sequence length; 0 leaves it free (default)", type=int, default=0)
 STAGE.param("precision", "of the stored weights (default: fp32)", choices=("fp32", "fp16"), default="fp32")
@@ -34,7 +34,7 @@ def run(args, report):
         model, inputs, outputs, gelu = from_frozen(args.frozen)
         route = "reshapeable"
     else:
-        model, inputs, outputs, gelu = from_metagraph(args.checkpoint, args.metagraph)
+        model, inputs, outputs, gelu = from_metagraph(args.checkpoint, args.prefix, args.metagraph)
         route = "static"
     name_ports(model, inputs, outputs)
     if args.batch or args.seq_len:
@@ -64,16 +64,17 @@ def from_frozen(folder):
     return model, inputs, outputs, signature.get("gelu")
 
 
-def from_metagraph(checkpoint, metagraph):
+def from_metagraph(checkpoint, prefix, metagraph):
     """The model of a .meta and the checkpoint beside it, cut at the pooler; roles found by tracing the graph."""
     import openvino
+    from checkpoint_files import gather_checkpoint
 
     from bertbuild.graph.gelu import gelu_form
     from bertbuild.graph.graphdef import read_meta_graph
     from bertbuild.graph.published import published_form
 
     with tempfile.TemporaryDirectory() as folder:
-        meta = gather_checkpoint(checkpoint, metagraph, folder)
+        meta = gather_checkpoint(checkpoint, prefix, metagraph, folder)
         graph = read_meta_graph(meta)
         form = published_form(graph)
         if form is None:
@@ -84,25 +85,6 @@ def from_metagraph(checkpoint, metagraph):
         outputs = {"pooled_output": "bert/pooler/dense/Tanh:0"}
         model = openvino.convert_model(meta, output=list(outputs.values()))
         return model, dict(form.roles), outputs, gelu_form(graph)
-
-
-def gather_checkpoint(checkpoint, metagraph, folder):
-    """Lay links to index, data and .meta side by side under one prefix, as OpenVINO wants them; give the .meta's path."""
-    prefix = os.path.join(folder, "bert_model.ckpt")
-    found = [name for name in os.listdir(checkpoint) if name.endswith(".index")]
-    if len(found) != 1:
-        raise StageInputError("%s holds %d checkpoints; exactly one is needed" % (checkpoint, len(found)))
-    stem = found[0][: -len(".index")]
-    for name in os.listdir(checkpoint):
-        if name.startswith(stem + "."):
-            os.symlink(os.path.abspath(os.path.join(checkpoint, name)), prefix + name[len(stem) :])
-    if metagraph is not None:
-        if os.path.islink(prefix + ".meta"):
-            os.unlink(prefix + ".meta")
-        shutil.copyfile(os.path.join(metagraph, "bert_model.ckpt.meta"), prefix + ".meta")
-    if not os.path.exists(prefix + ".meta"):
-        raise StageInputError("%s has no .meta; make one with the stage metagraph of the tf1 image" % checkpoint)
-    return prefix + ".meta"
 
 
 def fix_shapes(model, batch, seq_len):

@@ -1,6 +1,5 @@
 """The BERT graph as google-research/bert builds it, over placeholders of our choosing, with a gelu of our choosing."""
 
-import glob
 import json
 import os
 
@@ -8,6 +7,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import tensorflow as tf
 from bert import modeling
+from checkpoint_files import find_prefix
 from stage import StageInputError
 
 tf.compat.v1.logging.set_verbosity(tf.compat.v1.logging.ERROR)
@@ -37,11 +37,11 @@ class Config(object):
 
 
 class Source(object):
-    """A checkpoint folder: bert_config.json, one checkpoint prefix and perhaps a .meta."""
+    """A checkpoint folder: bert_config.json, a checkpoint and perhaps its .meta."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, prefix=None):
         self.folder = folder
-        self.prefix = self._find_prefix()
+        self.prefix = find_prefix(folder, prefix)
         self.meta = self.prefix + ".meta" if os.path.exists(self.prefix + ".meta") else None
         config = os.path.join(folder, "bert_config.json")
         if not os.path.exists(config):
@@ -49,15 +49,6 @@ class Source(object):
         with open(config) as file:
             self.config = modeling.BertConfig.from_dict(json.load(file))
         self.reader = tf.train.NewCheckpointReader(self.prefix)
-
-    def _find_prefix(self):
-        found = sorted(path[: -len(".index")] for path in glob.glob(os.path.join(self.folder, "*.index")))
-        if len(found) > 1:
-            latest = tf.train.latest_checkpoint(self.folder)
-            found = [latest] if latest in found else found
-        if len(found) != 1:
-            raise StageInputError("%s holds %d checkpoints; exactly one is needed" % (self.folder, len(found)))
-        return found[0]
 
     def gelu(self, wanted, report):
         """The form of gelu to build with: as asked, or `auto`, the one the checkpoint's own .meta computes."""

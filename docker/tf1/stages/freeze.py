@@ -14,6 +14,7 @@ OUTPUTS = ("pooled", "sequence", "all-layers", "probabilities")
 STAGE = Stage("freeze", __doc__.splitlines()[0])
 STAGE.input("checkpoint", "folder with bert_config.json and the checkpoint's files")
 STAGE.param("output", "one or more of %s, with commas (default: pooled)" % ", ".join(OUTPUTS), default="pooled")
+STAGE.param("prefix", "the checkpoint's name in its folder, where there are several")
 STAGE.param(
     "gelu",
     "form of gelu; auto reads it from the checkpoint's .meta (default)",
@@ -34,7 +35,7 @@ def run(args, report):
 
     from stages import _bert, _graph_file
 
-    source = _bert.Source(args.checkpoint)
+    source = _bert.Source(args.checkpoint, args.prefix)
     gelu = source.gelu(args.gelu, report)
 
     step("building the graph")

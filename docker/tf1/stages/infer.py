@@ -12,6 +12,7 @@ STAGE.input("checkpoint", "folder with bert_config.json and the checkpoint's fil
 STAGE.input("frozen", "a frozen graph (.pb)", required=False)
 STAGE.input("probes", "probes.json")
 STAGE.param("output", "as in freeze (default: pooled)", default="pooled")
+STAGE.param("prefix", "the checkpoint's name in its folder, where there are several")
 STAGE.param("gelu", "as in freeze (default: auto)", choices=("auto", "erf", "tanh"), default="auto")
 
 
@@ -28,7 +29,7 @@ def run(args, report):
     if args.frozen:
         found = from_frozen(args.frozen, probes)
     else:
-        source = _bert.Source(args.checkpoint)
+        source = _bert.Source(args.checkpoint, args.prefix)
         gelu = source.gelu(args.gelu, report)
         found = from_checkpoint(source, gelu, args.output.split(","), probes)
         found.update(from_published_graph(source, gelu, probes))

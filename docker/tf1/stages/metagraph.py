@@ -11,6 +11,7 @@ from stage import Stage, step
 
 STAGE = Stage("metagraph", __doc__.splitlines()[0])
 STAGE.input("checkpoint", "folder with bert_config.json and the checkpoint's files")
+STAGE.param("prefix", "the checkpoint's name in its folder, where there are several")
 STAGE.param("gelu", "as in freeze (default: auto)", choices=("auto", "erf", "tanh"), default="auto")
 
 
@@ -21,7 +22,7 @@ def run(args, report):
 
     from stages import _bert
 
-    source = _bert.Source(args.checkpoint)
+    source = _bert.Source(args.checkpoint, args.prefix)
     gelu = source.gelu(args.gelu, report)
 
     step("building the graph")

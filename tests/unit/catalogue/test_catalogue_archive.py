@@ -192,6 +192,13 @@ def test_a_zip_of_something_else_says_what_it_holds(zipped, out):
     assert not out.exists()
 
 
+def test_a_zip_of_nothing_says_so(zipped, out):
+    with pytest.raises(ArchiveError, match="it holds nothing"):
+        unpack_checkpoint_zip(zipped(zip_of({})), out)
+    assert unpack_zip(zipped(zip_of({})), out) == ()
+    assert tree(out) == {}
+
+
 def test_a_zip_of_many_files_is_summed_up(zipped, out):
     path = zipped(zip_of({f"uncased_{number:02}.zip": b"" for number in range(24)}))
     with pytest.raises(ArchiveError, match=r"uncased_07\.zip and 16 more"):

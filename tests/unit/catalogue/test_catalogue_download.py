@@ -4,8 +4,10 @@ import email.utils
 import errno
 import http.server
 import os
+import ssl
 import threading
 import time
+import urllib.error
 from collections import namedtuple
 
 import pytest
@@ -375,3 +377,39 @@ def test_two_downloads_of_one_file_make_one_request(get, server):
 def test_only_http_is_spoken(target):
     with pytest.raises(DownloadError, match="not an http"):
         download("ftp://example.org/x.zip", target)
+
+
+def test_a_certificate_not_trusted_is_final(target, patience, pauses, monkeypatch):
+    def untrusted(*_args, **_more):
+        raise urllib.error.URLError(ssl.SSLCertVerificationError(1, "self-signed certificate"))
+
+    monkeypatch.setattr(transfer.urllib.request, "urlopen", untrusted)
+    with pytest.raises(DownloadError, match="not trusted here") as caught:
+        download("https://example.org/file.zip", target, patience=patience)
+    assert "SSL_CERT_FILE" in caught.value.next_step
+    assert "self-signed" in caught.value.details
+    assert pauses == []
+
+
+@pytest.mark.parametrize("code", [204, 206])
+def test_an_answer_to_another_question_is_refused(get, server, code):
+    server.steps = [status(code)]
+    with pytest.raises(DownloadError, match=f"with HTTP {code}"):
+        get()
+
+
+def test_a_range_of_unknown_total_is_continued(get, server, target):
+    def step(handler, server):
+        head(handler, server, 206, 200_000, Content_Range="bytes 100000-299999/*")
+        handler.wfile.write(server.content[100_000:])
+
+    server.steps = [cut_after(100_000), step]
+    get()
+    assert target.read_bytes() == CONTENT
+    assert len(server.requests) == 2
+
+
+def test_a_part_that_cannot_be_written_is_a_download_error(get, target):
+    part_of(target).mkdir()
+    with pytest.raises(DownloadError, match=r"file\.zip cannot be written"):
+        get()

@@ -74,7 +74,7 @@ def test_files_are_read_only_and_nothing_is_left_behind(get, downloads):
 
 def test_a_second_fetch_needs_neither_network_nor_hashing(get, server, monkeypatch):
     first = get()
-    monkeypatch.setattr(contents, "sha256_of", None)
+    monkeypatch.setattr(contents, "sha256_file", None)
     again = get()
     assert len(server.requests) == 1
     assert (again.files, again.recorded) == (first.files, ())
@@ -84,8 +84,8 @@ def test_touched_files_are_hashed_once_and_kept(get, server, monkeypatch):
     folder = get().folder
     os.utime(folder / "vocab.txt", (1, 1))
     hashed = []
-    real = contents.sha256_of
-    monkeypatch.setattr(contents, "sha256_of", lambda path: hashed.append(path.name) or real(path))
+    real = contents.sha256_file
+    monkeypatch.setattr(contents, "sha256_file", lambda path: hashed.append(path.name) or real(path))
     get()
     get()
     assert hashed == ["vocab.txt"]
@@ -184,6 +184,14 @@ def test_a_catalogue_that_learnt_a_hash_is_obeyed(get, model):
     files = tuple(dataclasses.replace(file, sha256="0" * 64) if file.name == WEIGHTS else file for file in model.files)
     with pytest.raises(IntegrityError, match=f"{WEIGHTS} is not the file on record"):
         get(dataclasses.replace(model, files=files))
+
+
+def test_a_catalogue_that_asks_for_other_files_is_obeyed(get, model):
+    get()
+    got = get(dataclasses.replace(model, files=model.files[:3]))
+    assert got.repaired == ("vocab.txt is no longer part of the model",)
+    assert set(tree(got.folder)) == {file.name for file in model.files[:3]}
+    assert get().repaired == ("vocab.txt was never fetched",)
 
 
 def test_a_file_the_zip_lacks_is_named(get, server):
@@ -312,8 +320,8 @@ def test_a_git_lfs_pointer_is_never_taken_for_the_file(get, unpacked, lock, name
 def test_weights_known_to_be_another_models_are_not_recorded(get, unpacked, model, monkeypatch):
     other = find_model("uncased_L-12_H-768_A-12")
     theirs = next(file for file in other.files if file.name == WEIGHTS)
-    real = contents.sha256_of
-    monkeypatch.setattr(contents, "sha256_of", lambda path: theirs.sha256 if path.name == WEIGHTS else real(path))
+    real = contents.sha256_file
+    monkeypatch.setattr(contents, "sha256_file", lambda path: theirs.sha256 if path.name == WEIGHTS else real(path))
     with pytest.raises(IntegrityError, match=f"{WEIGHTS} belongs to uncased_L-12_H-768_A-12, not to {model.name}"):
         get(sources=Sources(local=unpacked))
 

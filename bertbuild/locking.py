@@ -1,4 +1,4 @@
-"""A lock between processes, so that two of them never fetch the same thing at once."""
+"""Locks between processes, so that two of them never fetch or build the same thing at once."""
 
 from __future__ import annotations
 
@@ -29,5 +29,20 @@ def exclusive(path: Path, *, on_wait: Callable[[], None] | None = None) -> Itera
                 on_wait()
             fcntl.flock(handle, fcntl.LOCK_EX)
         yield
+    finally:
+        os.close(handle)
+
+
+@contextlib.contextmanager
+def if_free(path: Path) -> Iterator[bool]:
+    """Hold the lock at `path` if nobody has it; gives whether it is held."""
+    handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
     finally:
         os.close(handle)

@@ -1,0 +1,70 @@
+"""Whether the data files that an index speaks of are there and as long as it says."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bertbuild.checkpoint.bundle import CheckpointReader, TensorEntry
+from bertbuild.checkpoint.lfs import POINTER_SUFFIX, lfs_pointer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataFiles:
+    """The result of `check_data_files`."""
+
+    readable: tuple[int, ...]
+    """The shards whose data files hold data, if perhaps not all of it."""
+    problems: tuple[str, ...]
+    warnings: tuple[str, ...]
+
+
+def check_data_files(reader: CheckpointReader) -> DataFiles:
+    """Look at each data file: is it there, is it data, is it long enough? One problem per file, not one per tensor."""
+    readable: list[int] = []
+    problems = [
+        f"The variable {entry.name} is partitioned into {entry.slices} slices, which bertbuild does not read; save the "
+        "checkpoint again without a partitioner."
+        for entry in reader.entries.values()
+        if entry.slices
+    ]
+    warnings: list[str] = []
+    for shard in range(reader.shards):
+        problem = _absence(reader, shard)
+        if problem is not None:
+            problems.append(problem)
+            continue
+        readable.append(shard)
+        path = reader.data_file(shard)
+        size = path.stat().st_size
+        entries = [entry for entry in reader.entries.values() if entry.shard == shard and not entry.slices]
+        needed = max((entry.offset + entry.nbytes for entry in entries), default=0)
+        if size < needed:
+            beyond = [entry for entry in entries if entry.offset + entry.nbytes > size]
+            first = min(beyond, key=_offset)
+            problems.append(
+                f"{path.name} is cut off: it has {size} of {needed} bytes, and {len(beyond)} of {len(entries)} tensors "
+                f"are not wholly there, the first being {first.name} at offset {first.offset}.",
+            )
+        elif size > needed and not any(entry.slices for entry in reader.entries.values()):
+            warnings.append(
+                f"{path.name} has {size - needed} bytes after its last tensor, which nothing refers to.",
+            )
+    return DataFiles(readable=tuple(readable), problems=tuple(problems), warnings=tuple(warnings))
+
+
+def _absence(reader: CheckpointReader, shard: int) -> str | None:
+    """The sentence on a data file that is missing or only pointed to; None for one that is there."""
+    path = reader.data_file(shard)
+    pointer = lfs_pointer(path)
+    if pointer is None:
+        if path.is_file():
+            return None
+        pointer = lfs_pointer(path.with_name(path.name + POINTER_SUFFIX))
+    if pointer is None:
+        return f"The data file {path.name} is missing."
+    size = f" of {pointer.size} bytes" if pointer.size is not None else ""
+    return f"{pointer.path.name} is a git-lfs pointer in place of the data file{size}; run `git lfs pull`."
+
+
+def _offset(entry: TensorEntry) -> int:
+    return entry.offset

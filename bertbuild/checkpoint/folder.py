@@ -1,0 +1,197 @@
+"""Which files make up the checkpoint a user names. Looks at names and at the first lines only; numpy is not needed."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from bertbuild.checkpoint.lfs import POINTER_SUFFIX
+from bertbuild.errors import CheckpointError
+
+CONFIG_NAME: Final = "bert_config.json"
+VOCAB_NAME: Final = "vocab.txt"
+OBJECT_GRAPH_KEY: Final = "_CHECKPOINTABLE_OBJECT_GRAPH"
+"""The key that marks a checkpoint of TensorFlow 2, whose tensors are found by object, not by variable name."""
+
+_DATA: Final = re.compile(r"(?P<prefix>.+)\.data-\d{5}-of-\d{5}")
+_STEP: Final = re.compile(r".*-(?P<step>\d+)")
+_STATE_PATH: Final = re.compile(r'^model_checkpoint_path:\s*"(?P<path>[^"]*)"', re.MULTILINE)
+_HUGGING_FACE_WEIGHTS: Final = ("model.safetensors", "pytorch_model.bin", "tf_model.h5", "flax_model.msgpack")
+_NOT_A_CHECKPOINT: Final = "Name a folder that holds bert_config.json, vocab.txt and bert_model.ckpt.*."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckpointFiles:
+    """The files of one checkpoint."""
+
+    folder: Path
+    prefix: Path
+    """The path without `.index`, as TensorFlow wants it."""
+    index: Path
+    data: tuple[Path, ...]
+    """The data files that exist, in order of their names; whether they are all, only the index knows."""
+    meta: Path | None
+    config: Path
+    vocab: Path | None
+
+
+def find_checkpoint(
+    path: Path | str,
+    *,
+    config: Path | None = None,
+    vocab: Path | None = None,
+    require_data: bool = True,
+) -> CheckpointFiles:
+    """The checkpoint at `path`: a folder, a folder around that folder (what a zip unpacks to), or a prefix.
+
+    `config` and `vocab` stand in for files that lie elsewhere, as those of a fine-tuned model do. Of several
+    checkpoints in a folder the one that the file `checkpoint` names is taken, else the one of the highest step.
+    Raises `CheckpointError` for anything that is no name-based TensorFlow V2 checkpoint with a bert_config.json, and
+    (unless `require_data` is false) for one whose data files are all missing.
+    """
+    path = Path(path)
+    try:
+        folder, prefix = _locate(path)
+        names = _names(folder)
+        index = folder / f"{prefix}.index"
+        _reject_object_based(index)
+        data = tuple(folder / name for name in names if (found := _DATA.fullmatch(name)) and found["prefix"] == prefix)
+    except PermissionError as error:
+        raise CheckpointError(
+            f"{error.filename or path} may not be read.",
+            next_step="Give yourself permission to read it, or run as its owner.",
+            details=str(error),
+        ) from error
+    except OSError as error:
+        raise CheckpointError(
+            f"{error.filename or path} cannot be read.", next_step="See the system's message.", details=str(error)
+        ) from error
+    if require_data and not data:
+        pointer = any(name.startswith(f"{prefix}.data-") and name.endswith(POINTER_SUFFIX) for name in names)
+        raise CheckpointError(
+            f"{folder} holds {prefix}.index but no {prefix}.data-00000-of-00001"
+            + (", only a git-lfs pointer to it." if pointer else ", the file with the weights."),
+            next_step="Run `git lfs pull`." if pointer else "Copy or download the whole checkpoint.",
+        )
+    if config is None and CONFIG_NAME not in names:
+        raise CheckpointError(
+            f"{folder} holds the checkpoint {prefix} but no {CONFIG_NAME}.",
+            next_step="Copy the one of the model it was trained from into the folder, or name it with --config.",
+        )
+    return CheckpointFiles(
+        folder=folder,
+        prefix=folder / prefix,
+        index=index,
+        data=data,
+        meta=folder / f"{prefix}.meta" if f"{prefix}.meta" in names else None,
+        config=config or folder / CONFIG_NAME,
+        vocab=vocab or (folder / VOCAB_NAME if VOCAB_NAME in names else None),
+    )
+
+
+def _locate(path: Path) -> tuple[Path, str]:
+    """The folder of the checkpoint and the name of its prefix."""
+    if path.is_dir():
+        return _in_folder(path)
+    if path.with_name(path.name + ".index").is_file():
+        return path.parent, path.name
+    if path.is_file():
+        found = _DATA.fullmatch(path.name)
+        prefix = found["prefix"] if found else path.stem if path.suffix in (".index", ".meta") else None
+        if prefix is not None:
+            raise CheckpointError(
+                f"{path} is one file of a checkpoint.",
+                next_step=f"Name its folder {path.parent} or its prefix {path.with_name(prefix)}.",
+            )
+        unpack = path.suffix == ".zip"
+        raise CheckpointError(
+            f"{path} is a file, not the folder of a checkpoint.",
+            next_step="Unpack it and name the folder." if unpack else _NOT_A_CHECKPOINT,
+        )
+    raise CheckpointError(f"There is no folder or checkpoint {path}.", next_step=_NOT_A_CHECKPOINT)
+
+
+def _names(folder: Path) -> list[str]:
+    return sorted(entry.name for entry in folder.iterdir())
+
+
+def _in_folder(folder: Path) -> tuple[Path, str]:
+    names = _names(folder)
+    if not any(name.endswith(".index") for name in names):
+        children = [folder / name for name in names if not name.startswith((".", "__")) and (folder / name).is_dir()]
+        files = [name for name in names if (folder / name).is_file() and not name.startswith(".")]
+        if len(children) == 1 and not files:
+            inner = _names(children[0])
+            if any(name.endswith(".index") for name in inner):
+                return children[0], _choose(children[0], inner)
+            raise _no_checkpoint(children[0], inner)
+        raise _no_checkpoint(folder, names)
+    return folder, _choose(folder, names)
+
+
+def _choose(folder: Path, names: list[str]) -> str:
+    prefixes = [name.removesuffix(".index") for name in names if name.endswith(".index")]
+    if len(prefixes) == 1:
+        return prefixes[0]
+    if "checkpoint" in names:
+        state = _STATE_PATH.search((folder / "checkpoint").read_text(errors="replace"))
+        if state and (named := state["path"].rpartition("/")[2]) in prefixes:
+            return named
+    steps = {int(found["step"]): prefix for prefix in prefixes if (found := _STEP.fullmatch(prefix))}
+    if steps:
+        return steps[max(steps)]
+    raise CheckpointError(
+        f"{folder} holds {len(prefixes)} checkpoints: {', '.join(prefixes)}.",
+        next_step=f"Name one by its prefix, for example {folder / prefixes[0]}.",
+    )
+
+
+def _no_checkpoint(folder: Path, names: list[str]) -> CheckpointError:
+    """The error for a folder without any `*.index`, saying what it is instead."""
+    details = "\n".join(names)
+    if not names:
+        return CheckpointError(f"The folder {folder} is empty.", next_step=_NOT_A_CHECKPOINT)
+    if "config.json" in names and any(name in names for name in _HUGGING_FACE_WEIGHTS):
+        return CheckpointError(
+            f"{folder} holds a Hugging Face model, not a TensorFlow 1 checkpoint.",
+            next_step="Turn it into one with `bertbuild import`, or use --huggingface.",
+            details=details,
+        )
+    if "saved_model.pb" in names or "saved_model.pbtxt" in names:
+        return CheckpointError(
+            f"{folder} holds a SavedModel, not a TensorFlow 1 checkpoint.",
+            next_step="Name the folder of the checkpoint the SavedModel was made from.",
+            details=details,
+        )
+    if any(name.endswith(f".index{POINTER_SUFFIX}") for name in names):
+        return CheckpointError(
+            f"{folder} holds a git-lfs pointer in place of the index of its checkpoint.",
+            next_step="Run `git lfs pull`.",
+            details=details,
+        )
+    if any(_DATA.fullmatch(name) for name in names):
+        return CheckpointError(
+            f"{folder} holds the data of a checkpoint but not its .index.",
+            next_step="Copy or download the whole checkpoint.",
+            details=details,
+        )
+    return CheckpointError(
+        f"{folder} holds no checkpoint: there is no *.index in it.", next_step=_NOT_A_CHECKPOINT, details=details
+    )
+
+
+def _reject_object_based(index: Path) -> None:
+    """Raise for a checkpoint of TensorFlow 2. TensorFlow writes an index plainly, so its keys can be searched for."""
+    with index.open("rb") as file:
+        if OBJECT_GRAPH_KEY.encode() in file.read(1 << 24):
+            raise object_based(index)
+
+
+def object_based(index: Path) -> CheckpointError:
+    """The error for a checkpoint whose tensors are found by object, not by variable name."""
+    return CheckpointError(
+        f"{index} belongs to an object-based TensorFlow 2 checkpoint, not to a TensorFlow 1 checkpoint.",
+        next_step="Name the TensorFlow 1 checkpoint it was made from.",
+    )

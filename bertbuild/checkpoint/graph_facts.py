@@ -1,0 +1,70 @@
+"""What a checkpoint's `.meta` tells: which gelu it computes, what its inputs are, whether it can be frozen as it is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from bertbuild.checkpoint.lfs import lfs_pointer
+from bertbuild.graph.gelu import gelu_form
+from bertbuild.graph.graphdef import Graph, GraphFormatError, read_meta_graph
+from bertbuild.graph.published import published_form
+from bertbuild.graph.roles import input_roles
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GraphFacts:
+    """What is known of the graph; what is not has its reason in `notes`."""
+
+    tensorflow_version: str = ""
+    """The version that wrote the graph, empty when not known."""
+    gelu: str | None = None
+    """`"erf"` (exact), `"tanh"` (approximation), or None: no graph, no gelu in it, or both forms."""
+    inputs: Mapping[str, str] | None = None
+    """input_ids, input_mask and segment_ids → tensor name, or None where they cannot be traced."""
+    published: tuple[int, int] | None = None
+    """Batch size and sequence length of a graph in the form of Google's 2018 archives; None for any other graph."""
+    notes: tuple[str, ...] = ()
+    """Sentences that say why something above is not known."""
+    problem: str | None = None
+    """The sentence on a `.meta` that is there but cannot be read."""
+
+
+def graph_facts(meta: Path | None) -> GraphFacts:
+    """Read and trace the graph in `meta`. Never raises for what the file holds."""
+    if meta is None:
+        return GraphFacts(notes=("There is no .meta, so the graph the model was trained with is not known.",))
+    if lfs_pointer(meta) is not None:
+        return GraphFacts(problem=f"{meta.name} is a git-lfs pointer, not the file itself; run `git lfs pull`.")
+    try:
+        graph = read_meta_graph(meta)
+    except GraphFormatError as error:
+        return GraphFacts(problem=f"{meta.name} is damaged: {error}")
+    except OSError as error:
+        return GraphFacts(problem=f"{meta.name} cannot be read: {error}.")
+    return _traced(graph)
+
+
+def _traced(graph: Graph) -> GraphFacts:
+    notes = []
+    gelu: str | None = None
+    inputs: Mapping[str, str] | None = None
+    try:
+        gelu = gelu_form(graph)
+        if gelu is None:
+            notes.append("The graph in the .meta has no gelu between dense layers.")
+    except GraphFormatError as error:
+        notes.append(str(error))
+    try:
+        inputs = input_roles(graph)
+    except GraphFormatError as error:
+        notes.append(str(error))
+    published = published_form(graph)
+    return GraphFacts(
+        tensorflow_version=graph.tensorflow_version,
+        gelu=gelu,
+        inputs=inputs,
+        published=None if published is None else (published.batch, published.seq_len),
+        notes=tuple(notes),
+    )

@@ -1,0 +1,174 @@
+"""The variables of a BERT by name and shape, and a checkpoint's variables sorted by what they are for.
+
+Names and shapes: google-research/bert, modeling.py, run_pretraining.py, run_classifier.py, run_squad.py (eedf5716).
+V vocabulary, H hidden, I intermediate, P positions, T token types, L layers, C classes.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from bertbuild.checkpoint.config import BertConfig
+
+Shape = tuple[int, ...]
+
+WORD_EMBEDDINGS: Final = "bert/embeddings/word_embeddings"
+GLOBAL_STEP: Final = "global_step"
+
+_TOKEN_TYPE_EMBEDDINGS: Final = "bert/embeddings/token_type_embeddings"  # noqa: S105  (no secret)
+_POSITION_EMBEDDINGS: Final = "bert/embeddings/position_embeddings"
+_INTERMEDIATE: Final = "bert/encoder/layer_0/intermediate/dense/kernel"
+_ADAM_POWERS: Final = ("beta1_power", "beta2_power")  # kept by tf.train.AdamOptimizer beside no variable
+_LAYER: Final = re.compile(r"bert/encoder/layer_(\d{1,4})/")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EncoderSizes:
+    """The sizes that shapes tell; None where the variable that would tell is missing or has another rank.
+
+    The number of attention heads A is not among them: it shapes no variable, only bert_config.json has it.
+    """
+
+    layers: int | None
+    hidden: int | None
+    intermediate: int | None
+    vocab: int | None
+    positions: int | None
+    token_types: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heads:
+    """What a checkpoint has been trained for, by the variables outside the encoder."""
+
+    masked_lm: bool
+    next_sentence: bool
+    classifier_labels: int | None
+    """C of `output_weights` [C, H], or None without a classifier."""
+    squad: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sorted:
+    """A checkpoint's variables by purpose; every name is in exactly one of the groups."""
+
+    model: tuple[str, ...]
+    """The encoder (`bert/…`) and heads."""
+    slots: Mapping[str, tuple[str, ...]]
+    """What optimizers keep beside a variable: the last part of the name (`adam_m`, `adam_v`) → names."""
+    global_step: bool
+
+
+def encoder_variables(config: BertConfig) -> dict[str, Shape]:
+    """Name → shape of the 5 + 16·L + 2 variables of the encoder that `config` describes, all float32."""
+    h, i = config.hidden_size, config.intermediate_size
+    shapes: dict[str, Shape] = {
+        WORD_EMBEDDINGS: (config.vocab_size, h),
+        _TOKEN_TYPE_EMBEDDINGS: (config.type_vocab_size, h),
+        _POSITION_EMBEDDINGS: (config.max_position_embeddings, h),
+        **_layer_norm("bert/embeddings", h),
+    }
+    for layer in range(config.num_hidden_layers):
+        scope = f"bert/encoder/layer_{layer}"
+        for part in ("query", "key", "value"):
+            shapes |= _dense(f"{scope}/attention/self/{part}", h, h)
+        shapes |= _dense(f"{scope}/attention/output/dense", h, h) | _layer_norm(f"{scope}/attention/output", h)
+        shapes |= _dense(f"{scope}/intermediate/dense", h, i)
+        shapes |= _dense(f"{scope}/output/dense", i, h) | _layer_norm(f"{scope}/output", h)
+    return shapes | _dense("bert/pooler/dense", h, h)
+
+
+def _dense(scope: str, inputs: int, outputs: int) -> dict[str, Shape]:
+    return {f"{scope}/kernel": (inputs, outputs), f"{scope}/bias": (outputs,)}
+
+
+def _layer_norm(scope: str, hidden: int) -> dict[str, Shape]:
+    return {f"{scope}/LayerNorm/beta": (hidden,), f"{scope}/LayerNorm/gamma": (hidden,)}
+
+
+def sort_variables(names: Mapping[str, object]) -> Sorted:
+    """Sort a checkpoint's variables. A slot is told by its name being that of another variable plus one part."""
+    slots: dict[str, list[str]] = {}
+    model = []
+    for name in names:
+        variable, _, slot = name.rpartition("/")
+        if variable in names or name in _ADAM_POWERS:
+            slots.setdefault(slot, []).append(name)
+        elif name != GLOBAL_STEP:
+            model.append(name)
+    return Sorted(
+        model=tuple(model),
+        slots={slot: tuple(found) for slot, found in sorted(slots.items())},
+        global_step=GLOBAL_STEP in names,
+    )
+
+
+def encoder_sizes(shapes: Mapping[str, Shape]) -> EncoderSizes:
+    """The sizes of the encoder in a checkpoint with variables of these shapes."""
+    layers = {int(found[1]) for name in shapes if (found := _LAYER.match(name))}
+    return EncoderSizes(
+        layers=max(layers) + 1 if layers else None,
+        hidden=_side(shapes, WORD_EMBEDDINGS, 1),
+        intermediate=_side(shapes, _INTERMEDIATE, 1),
+        vocab=_side(shapes, WORD_EMBEDDINGS, 0),
+        positions=_side(shapes, _POSITION_EMBEDDINGS, 0),
+        token_types=_side(shapes, _TOKEN_TYPE_EMBEDDINGS, 0),
+    )
+
+
+def _side(shapes: Mapping[str, Shape], name: str, axis: int) -> int | None:
+    shape = shapes.get(name)
+    return shape[axis] if shape is not None and len(shape) == 2 else None
+
+
+def find_heads(shapes: Mapping[str, Shape]) -> Heads:
+    """The heads in a checkpoint with variables of these shapes."""
+    classifier = "output_bias" in shapes and len(shapes.get("output_weights", ())) == 2
+    return Heads(
+        masked_lm="cls/predictions/output_bias" in shapes,
+        next_sentence="cls/seq_relationship/output_weights" in shapes,
+        classifier_labels=shapes["output_weights"][0] if classifier else None,
+        squad="cls/squad/output_weights" in shapes,
+    )
+
+
+def disagreements(config: BertConfig, shapes: Mapping[str, Shape], dtypes: Mapping[str, str]) -> list[str]:
+    """One sentence per way in which the encoder in a checkpoint is not the one that `config` describes."""
+    expected = encoder_variables(config)
+    present = [name for name in shapes if name.startswith("bert/")]
+    if not present:
+        return ["The checkpoint holds no BERT encoder: no variable is named bert/…."]
+    problems = []
+    missing = [name for name in expected if name not in shapes]
+    if missing:
+        problems.append(
+            f"{len(missing)} of the {len(expected)} encoder variables are missing: {_listed(missing)}.",
+        )
+    sizes = encoder_sizes(shapes)
+    if sizes.layers is not None and sizes.layers > config.num_hidden_layers:
+        problems.append(
+            f"The checkpoint has {sizes.layers} layers, the configuration num_hidden_layers "
+            f"{config.num_hidden_layers}.",
+        )
+    for name, shape in expected.items():
+        if name in shapes and shapes[name] != shape:
+            problems.append(f"{name} has shape {list(shapes[name])}; the configuration asks for {list(shape)}.")
+        elif name in shapes and dtypes[name] != "float32":
+            problems.append(f"{name} has dtype {dtypes[name]}; a BERT checkpoint has float32.")
+    beyond = sizes.layers is not None and sizes.layers > config.num_hidden_layers
+    extra = [
+        name
+        for name in sort_variables(shapes).model
+        if name.startswith("bert/") and name not in expected and not (beyond and _LAYER.match(name))
+    ]
+    if extra:
+        problems.append(f"The encoder has {len(extra)} variables that BERT does not have: {_listed(extra)}.")
+    return problems
+
+
+def _listed(names: list[str]) -> str:
+    shown = ", ".join(names[:3])
+    return shown if len(names) <= 3 else f"{shown} and {len(names) - 3} more"

@@ -1,0 +1,101 @@
+"""fetch, inspect, freeze, build-ir."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from bertbuild.errors import CheckpointError, UsageError
+from bertbuild.plan import FreezeRequest, IrRequest, plan_freeze, plan_ir
+from bertbuild.session import Session
+from bertbuild.sources import Wanted, fetch_model, resolve, unpacked
+
+
+def fetch(session: Session, models: tuple[str, ...]) -> None:
+    """Bring models of the catalogue to disk."""
+    folders = {name: str(fetch_model(name, session.settings, session.store, session.report)) for name in models}
+    session.result({"folders": folders}, *(f"{name}: {_shown(Path(folder))}" for name, folder in folders.items()))
+
+
+def list_models(session: Session) -> None:
+    """Show the catalogue."""
+    from bertbuild.catalogue.models import load_models  # noqa: PLC0415
+
+    models = load_models().values()
+    session.report(
+        {
+            "event": "table",
+            "title": "models that --model knows",
+            "columns": ["name", "also", "what it is", "licence"],
+            "rows": [[model.name, ", ".join(model.aliases), model.title, model.licence] for model in models],
+        }
+    )
+
+
+def inspect(session: Session, wanted: Wanted) -> None:
+    """Show what a checkpoint is, and every problem it has.
+
+    Raises:
+        CheckpointError: it has one.
+    """
+    from bertbuild.checkpoint.inspection import inspect_checkpoint  # noqa: PLC0415
+    from bertbuild.report.inspection import inspection_tables  # noqa: PLC0415
+
+    if bool(wanted.model) == bool(wanted.checkpoint):
+        raise UsageError(
+            "Name what to inspect: a checkpoint or a model of the catalogue.",
+            next_step="For instance: invoke inspect --checkpoint FOLDER, or invoke inspect --model minilm-l6.",
+        )
+    folder = (
+        fetch_model(wanted.model, session.settings, session.store, session.report)
+        if wanted.model
+        else unpacked(Path(wanted.checkpoint), session.store)
+    )
+    inspection = inspect_checkpoint(folder)
+    for table in inspection_tables(inspection):
+        session.report(table)
+    facts = inspection.to_json()
+    if inspection.problems:
+        session.report({"event": "inspection", **facts})
+        raise CheckpointError(
+            inspection.problems[0],
+            next_step="Get a sound copy of the checkpoint; nothing can be built from this one.",
+            details="\n".join(inspection.problems),
+        )
+    session.result({"inspection": facts}, *(f"warning: {warning}" for warning in inspection.warnings), "sound: nothing is wrong with it")
+
+
+def freeze(session: Session, wanted: Wanted, request: FreezeRequest) -> None:
+    """Make the frozen graph, and name it in out/."""
+    inspected = resolve(wanted, session.settings, session.store, session.engine, session.report)
+    plan = plan_freeze(inspected.source, request)
+    stored = session.engine.run(plan)[plan.steps[-1].id]
+    name = "frozen" if request == FreezeRequest() else f"frozen-{request.output.replace(',', '+')}-{request.gelu}"
+    link = session.store.link(plan.model, name, stored)
+    session.result({"model": plan.model, "path": str(link)}, f"{_shown(link)}/inference_graph.pb")
+
+
+def build_ir(session: Session, wanted: Wanted, request: IrRequest) -> None:
+    """Make the IR of each precision, judge it, and name it in out/.
+
+    Raises:
+        ParityError: it does not answer like its source.
+    """
+    inspected = resolve(wanted, session.settings, session.store, session.engine, session.report)
+    probes = session.probes(inspected)
+    plan = plan_ir(inspected.source, request, probes)
+    built = session.engine.build(plan, probes)
+    session.result(
+        {
+            "model": plan.model,
+            "targets": [
+                {"target": target.target, "path": str(target.path), "key": target.stored.key, "max_abs": target.verdict.worst.max_abs}
+                for target in built
+            ],
+        },
+        *(f"{_shown(target.path)}/model.xml" for target in built),
+    )
+
+
+def _shown(path: Path) -> str:
+    """The path as people type it: relative to where they are, if below."""
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)

@@ -1,0 +1,133 @@
+"""doctor: what this machine has of all that a build needs."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bertbuild.errors import BertbuildError, CheckFailedError, InterpreterMissingError
+from bertbuild.isolation.interpreters import find_interpreter, find_uv
+from bertbuild.isolation.venv import PYTHON, VenvIsolation
+from bertbuild.session import Session
+from bertbuild.stages import BACKENDS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One thing doctor looked at; `needed_for` is empty for mere information."""
+
+    what: str
+    ok: bool
+    text: str
+    needed_for: str = ""
+
+    def as_json(self) -> dict[str, Any]:
+        """For programs."""
+        return {"what": self.what, "ok": self.ok, "text": self.text, "needed_for": self.needed_for}
+
+
+def doctor(session: Session) -> None:
+    """Look at all that a build needs, and say what is missing and what to do.
+
+    Raises:
+        CheckFailedError: neither Docker nor virtual environments can be used.
+    """
+    findings = list(_findings(session))
+    session.report(
+        {
+            "event": "table",
+            "title": "doctor",
+            "columns": ["", "what", "found"],
+            "rows": [["ok" if finding.ok else "--", finding.what, finding.text] for finding in findings],
+        }
+    )
+    usable = [
+        way for way in ("docker", "venv") if all(finding.ok for finding in findings if finding.needed_for in (way, "all"))
+    ]
+    value = {"findings": [finding.as_json() for finding in findings], "usable": usable}
+    if not usable:
+        session.report({"event": "doctor", **value})
+        raise CheckFailedError(
+            "Neither Docker nor virtual environments can be used on this machine as it is.",
+            next_step="Mend one of the lines marked --; either way of the two is enough.",
+        )
+    session.result(value, f"builds can run with: {' and '.join(usable)}")
+
+
+def _findings(session: Session) -> Iterator[Finding]:
+    yield Finding(what="Python of bertbuild", ok=sys.version_info >= (3, 10), text=platform.python_version(), needed_for="all")
+    yield _processor()
+    yield _space(session.settings.artifacts)
+    yield _docker()
+    for version in dict.fromkeys(PYTHON.values()):
+        yield _interpreter(version)
+    yield _uv()
+    venv = VenvIsolation(session.settings.environments)
+    for backend in BACKENDS:
+        ready = venv.is_ready(backend)
+        yield Finding(what=f"environment {backend}", ok=True, text="made" if ready else "not made yet; made when needed")
+    bundle = os.environ.get("SSL_CERT_FILE", "")
+    if bundle:
+        text = f"{bundle} (SSL_CERT_FILE)" + ("" if Path(bundle).is_file() else ", which is not there")
+        yield Finding(what="certificates", ok=Path(bundle).is_file(), text=text, needed_for="all")
+    yield Finding(
+        what="end of life",
+        ok=True,
+        text="TensorFlow 1.15.5 (2021), Python 3.7 (2023), Model Optimizer (2024.6.0): pinned here, mended by nobody",
+    )
+
+
+def _processor() -> Finding:
+    machine = platform.machine()
+    flags = Path("/proc/cpuinfo").read_text(encoding="utf-8") if Path("/proc/cpuinfo").exists() else ""
+    if machine != "x86_64":
+        text = f"{machine}: TensorFlow 1.15.5 has packages for x86_64 alone; use such a machine"
+        return Finding(what="processor", ok=False, text=text, needed_for="all")
+    if flags and " avx " not in flags.replace("\n", " "):
+        return Finding(what="processor", ok=False, text="without AVX, which TensorFlow's packages need", needed_for="all")
+    return Finding(what="processor", ok=True, text=f"x86_64 with AVX, {os.cpu_count()} cores", needed_for="all")
+
+
+def _space(artifacts: Path) -> Finding:
+    place = next(folder for folder in (artifacts, *artifacts.parents) if folder.exists())
+    free = shutil.disk_usage(place).free / 1e9
+    text = f"{free:.0f} GB free at {artifacts}" + ("" if free > 5 else "; the environments alone take 3 GB")
+    return Finding(what="disk", ok=free > 5, text=text, needed_for="all")
+
+
+def _docker() -> Finding:
+    from bertbuild.isolation.docker_engine import require_engine  # noqa: PLC0415
+
+    try:
+        require_engine()
+        plugin = subprocess.run(["docker", "compose", "version", "--short"], capture_output=True, text=True, check=False)
+    except BertbuildError as error:
+        return Finding(what="Docker", ok=False, text=f"{error} {error.next_step}", needed_for="docker")
+    except OSError:
+        return Finding(what="Docker", ok=False, text="an engine, but no docker program", needed_for="docker")
+    if plugin.returncode != 0:
+        return Finding(what="Docker", ok=False, text="an engine, but no compose plug-in", needed_for="docker")
+    return Finding(what="Docker", ok=True, text=f"engine answers, compose {plugin.stdout.strip()}", needed_for="docker")
+
+
+def _interpreter(version: str) -> Finding:
+    try:
+        path, full = find_interpreter(version, fetch=False)
+    except InterpreterMissingError as error:
+        return Finding(what=f"Python {version}", ok=True, text=f"not here; uv will try to fetch it. {error.next_step}")
+    return Finding(what=f"Python {version}", ok=True, text=f"{full} at {path}", needed_for="venv")
+
+
+def _uv() -> Finding:
+    try:
+        version = subprocess.run([find_uv(), "--version"], capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        return Finding(what="uv", ok=False, text="not here; pip install uv", needed_for="venv")
+    return Finding(what="uv", ok=True, text=version, needed_for="venv")

@@ -1,0 +1,34 @@
+"""images: what stages run in."""
+
+from __future__ import annotations
+
+import os
+
+from bertbuild.config import ROOT
+from bertbuild.errors import UsageError
+from bertbuild.session import Session
+from bertbuild.stages import BACKENDS
+
+ENV_FILE = ROOT / ".env"
+
+
+def images(session: Session, backends: tuple[str, ...]) -> None:
+    """Make the environments of some backends: images where Docker is used, else virtual environments."""
+    unknown = [name for name in backends if name not in BACKENDS]
+    if unknown:
+        raise UsageError(f"There is no backend {unknown[0]}.", next_step=f"There are {', '.join(BACKENDS)}.")
+    facts = {}
+    for backend in backends or BACKENDS:
+        session.engine.prepare(backend)
+        facts[backend] = session.isolation.environment(backend)
+    lines = [f"{backend}: {', '.join(f'{name} {value[:19]}' for name, value in fact.items())}" for backend, fact in facts.items()]
+    if session.isolation.name == "docker":
+        _write_env_file()
+        lines.append("by hand: docker compose run --rm tf1 freeze --checkpoint=artifacts/… --out=artifacts/…")
+    session.result({"environments": facts, "isolation": session.isolation.name}, *lines)
+
+
+def _write_env_file() -> None:
+    """Tell compose who runs it, which it cannot find out, so that results made by hand belong to the caller."""
+    if not ENV_FILE.exists() and os.getuid() != 0:
+        ENV_FILE.write_text(f"BERTBUILD_UID={os.getuid()}\nBERTBUILD_GID={os.getgid()}\n", encoding="utf-8")

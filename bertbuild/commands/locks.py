@@ -1,0 +1,74 @@
+"""lock: every backend's packages, resolved and pinned with their hashes."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import tempfile
+from pathlib import Path
+
+from bertbuild.errors import LockFileError
+from bertbuild.isolation.interpreters import find_uv
+from bertbuild.isolation.venv import PYTHON
+from bertbuild.session import Session
+from bertbuild.stages import BACKENDS, backend_folder, lock_file
+
+
+def lock(session: Session, *, check: bool, upgrade: bool) -> None:
+    """Resolve every requirements.in into its requirements.txt, each package with its version and hashes.
+
+    Args:
+        session: for reporting.
+        check: write nothing; fail where a lock file does not satisfy its requirements.in.
+        upgrade: take the newest versions allowed instead of keeping the locked ones.
+
+    Raises:
+        LockFileError: a lock file drifted, or cannot be resolved.
+    """
+    drifted = []
+    for backend in BACKENDS:
+        before = lock_file(backend).read_text(encoding="utf-8") if lock_file(backend).exists() else ""
+        after = _resolve(backend, "" if upgrade else before)
+        if after == before:
+            continue
+        drifted.append(backend)
+        if not check:
+            lock_file(backend).write_text(after, encoding="utf-8")
+    if check and drifted:
+        raise LockFileError(
+            f"The lock file of {', '.join(drifted)} is not what its requirements.in resolves to.",
+            next_step="Run: invoke lock",
+        )
+    session.result({"changed": drifted}, f"changed: {', '.join(drifted)}" if drifted else "all lock files are up to date")
+
+
+def _resolve(backend: str, preferences: str) -> str:
+    with tempfile.TemporaryDirectory() as folder:
+        output = Path(folder) / "requirements.txt"
+        output.write_text(preferences, encoding="utf-8")  # uv keeps the versions it finds there
+        options = ["--generate-hashes", "--no-annotate", "--no-header", "--no-emit-index-url", "--quiet"]
+        command = [find_uv(), "pip", "compile", *options, "--python-version", PYTHON[backend], "--output-file", str(output)]
+        result = subprocess.run(
+            [*command, str(backend_folder(backend) / "requirements.in")],
+            capture_output=True,
+            text=True,
+            check=False,
+            env={**os.environ, "UV_SYSTEM_CERTS": "1"},
+        )
+        if result.returncode != 0:
+            raise LockFileError(
+                f"docker/{backend}/requirements.in cannot be resolved.",
+                next_step="Mend what uv names, or check the network.",
+                details=result.stderr.strip(),
+            )
+        return output.read_text(encoding="utf-8")
+
+
+def drift(backend: str) -> list[str]:
+    """Requirements of requirements.in that its lock file does not hold to, without asking any index."""
+    locked = dict(re.findall(r"^([A-Za-z0-9._-]+)==(\S+)", lock_file(backend).read_text(encoding="utf-8"), re.MULTILINE))
+    wanted = re.findall(
+        r"^([A-Za-z0-9._-]+)==(\S+)", (backend_folder(backend) / "requirements.in").read_text(encoding="utf-8"), re.MULTILINE
+    )
+    return [f"{name}=={version}" for name, version in wanted if locked.get(name.lower().replace("_", "-")) != version]

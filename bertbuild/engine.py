@@ -1,0 +1,185 @@
+"""Runs a plan: each step's result is used if the store has it, else made; a target counts when its parity gate passes."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bertbuild import key as keys
+from bertbuild.config import ROOT
+from bertbuild.errors import ParityError, StageError
+from bertbuild.isolation.base import Isolation, StageRun
+from bertbuild.parity import Verdict, compare
+from bertbuild.plan import File, Plan, Step, Target
+from bertbuild.records import write_record
+from bertbuild.stages import STAGES, StageSpec, stage_code
+from bertbuild.store import Store, StoredObject
+
+Report = Callable[[Mapping[str, Any]], None]
+PARITY = "parity"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Built:
+    """A target that passed its gate."""
+
+    model: str
+    target: str
+    path: Path
+    stored: StoredObject
+    verdict: Verdict
+
+
+class Engine:
+    """One store, one isolation, one listener."""
+
+    def __init__(self, store: Store, isolation: Isolation, report: Report) -> None:
+        self._store = store
+        self._isolation = isolation
+        self._report = report
+
+    def run(self, plan: Plan) -> dict[str, StoredObject]:
+        """The results of all steps, by step id."""
+        results: dict[str, StoredObject] = {}
+        for step in plan.steps:
+            results[step.id] = self._result(step, results)
+        return results
+
+    def build(self, plan: Plan, probes: File) -> list[Built]:
+        """Run the plan, judge every target, and name those that pass.
+
+        Raises:
+            ParityError: a target does not answer like its source; targets before it keep their names.
+        """
+        results = self.run(plan)
+        return [self._gate(plan, target, results, probes) for target in plan.targets]
+
+    def judge(self, target: Target, results: Mapping[str, StoredObject], probes: File) -> Verdict:
+        """Compare a target's answers with its source's; the verdict is stored like any other result."""
+        reference, answers = results[target.reference], results[target.answers]
+        parts = keys.components(
+            stage=PARITY,
+            code=keys.code_digest([ROOT / "bertbuild" / "parity.py"], ROOT),
+            environment={},
+            params={"precision": target.precision},
+            inputs={"reference": reference.digest, "answers": answers.digest, "target": results[target.step].digest},
+        )
+
+        def make(work: Path) -> None:
+            shown = json.loads(probes.path.read_text(encoding="utf-8"))["probes"]
+            verdict = compare(
+                reference.path / "answers.npz", answers.path / "answers.npz", shown, target.precision
+            ).as_json()
+            (work / "out" / "parity.json").write_text(json.dumps(verdict, indent=1) + "\n", encoding="utf-8")
+
+        stored = self.stored(PARITY, parts, make, shown_as=f"parity {target.name}")
+        return Verdict.from_json(json.loads((stored.path / "parity.json").read_text(encoding="utf-8")))
+
+    def run_again(self, step: Step, results: Mapping[str, StoredObject], destination: Path) -> None:
+        """Run a step whether or not the store has its result, and move what it writes to `destination`, a new folder."""
+        spec = STAGES[step.stage]
+        self.prepare(spec.backend)
+        key = results[step.id].key
+        with self._store.lock(f"again-{step.stage}", key, on_wait=self._note) as work:
+            self._run_stage(spec, _paths(step, results), {**step.params, "key": key}, work)
+            (work / "out").rename(destination)
+
+    def _gate(self, plan: Plan, target: Target, results: Mapping[str, StoredObject], probes: File) -> Built:
+        model = plan.model
+        verdict = self.judge(target, results, probes)
+        stored = results[target.step]
+        write_record(self._store, plan, target, results, verdict)
+        self._report({"event": "verdict", "model": model, "target": target.name, **verdict.as_json()})
+        if not verdict.passed:
+            self._store.unlink(model, target.name)
+            worst = verdict.worst
+            raise ParityError(
+                f"{target.name} of {model} does not answer like its source: {worst.output} of probe {worst.probe} differs by "
+                f"{worst.max_abs:.2g}, and {worst.limit:.0e} is allowed.",
+                next_step=f"The result is kept for study, without a name in out/: {stored.path}",
+            )
+        link = self._store.link(model, target.name, stored)
+        return Built(model=model, target=target.name, path=link, stored=stored, verdict=verdict)
+
+    def _result(self, step: Step, results: Mapping[str, StoredObject]) -> StoredObject:
+        spec = STAGES[step.stage]
+        parts = keys.components(
+            stage=step.stage,
+            code=keys.code_digest(stage_code(spec), ROOT),
+            environment=self._environment(spec.backend),
+            params=step.params,
+            inputs={
+                name: source.digest if isinstance(source, File) else results[source].digest
+                for name, source in step.inputs.items()
+            },
+        )
+
+        def make(work: Path) -> None:
+            self._run_stage(spec, _paths(step, results), {**step.params, "key": keys.digest(parts)}, work)
+
+        return self.stored(step.stage, parts, make, shown_as=step.id)
+
+    def stored(
+        self, stage: str, parts: dict[str, Any], make: Callable[[Path], None], *, shown_as: str
+    ) -> StoredObject:
+        """The result under the key of `parts`: the store's, or what `make` puts into the `out` of its work folder."""
+        key = keys.digest(parts)
+        event = {"event": "stage", "stage": stage, "id": shown_as, "key": key}
+        found = self._store.find(stage, key, on_damage=self._warn)
+        if found is not None:
+            self._report({**event, "state": "cached"})
+            return found
+        with self._store.lock(stage, key, on_wait=self._note) as work:
+            found = self._store.find(stage, key, on_damage=self._warn)  # another process may have built it meanwhile
+            if found is not None:
+                self._report({**event, "state": "cached"})
+                return found
+            self._report({**event, "state": "started"})
+            started = time.monotonic()
+            try:
+                make(work)
+                stored = self._store.publish(stage, key, work, parts)
+            except BaseException:
+                self._report({**event, "state": "failed", "seconds": round(time.monotonic() - started, 3)})
+                raise
+            self._report({**event, "state": "done", "seconds": round(time.monotonic() - started, 3)})
+            return stored
+
+    def _run_stage(self, spec: StageSpec, inputs: Mapping[str, Path], params: Mapping[str, str], work: Path) -> None:
+        log = self._store.logs / f"{time.strftime('%Y%m%d-%H%M%S')}-{spec.name}-{params['key'][:12]}.log"
+        run = StageRun(backend=spec.backend, stage=spec.command, inputs=inputs, params=params, work=work, log=log)
+        self._isolation.run(run, lambda event: self._report({**event, "stage": spec.name}))
+        missing = [name for name in (*spec.outputs, "stage.json") if not (work / "out" / name).is_file()]
+        if missing:
+            raise StageError(
+                f"The stage {spec.name} ended without an error but wrote no {missing[0]}.", next_step=f"Its log: {log}"
+            )
+
+    def prepare(self, backend: str) -> None:
+        """Make a backend's environment if it is not as it should be."""
+        if not self._isolation.is_ready(backend):
+            event = {"event": "environment", "backend": backend, "isolation": self._isolation.name}
+            self._report({**event, "state": "started"})
+            started = time.monotonic()
+            self._isolation.prepare(backend, lambda line: self._report({**event, "state": "line", "text": line}))
+            self._report({**event, "state": "done", "seconds": round(time.monotonic() - started, 3)})
+
+    def _environment(self, backend: str) -> dict[str, str]:
+        self.prepare(backend)
+        return self._isolation.environment(backend)
+
+    def _note(self, text: str) -> None:
+        self._report({"event": "note", "text": text})
+
+    def _warn(self, text: str) -> None:
+        self._report({"event": "warning", "text": text})
+
+
+def _paths(step: Step, results: Mapping[str, StoredObject]) -> dict[str, Path]:
+    return {
+        name: source.path if isinstance(source, File) else results[source].path for name, source in step.inputs.items()
+    }

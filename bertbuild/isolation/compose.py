@@ -1,0 +1,309 @@
+"""Stages in containers, confined as compose.yaml says: no network, read-only root, no capabilities, caller's uid.
+
+compose.yaml is the one truth on images and confinement; this module only fills in its variables. A stage sees its
+inputs under /in (read-only) and its own work folder, nothing else of the host.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import secrets
+import subprocess
+from collections import deque
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NoReturn
+
+from bertbuild import key
+from bertbuild.config import ROOT
+from bertbuild.errors import EngineError, ImageBuildError, StageError, StageKilledForMemoryError, UsageError
+from bertbuild.isolation import docker_engine
+from bertbuild.isolation.base import OnEvent, OnLine, StageRun, log_tail
+from bertbuild.isolation.process import end_group, run_logged
+from bertbuild.stages import backend_folder, lock_file, shared_code
+
+SOURCE_LABEL = "org.bertbuild.source"
+NOBODY = 65534
+"""Stages never run as root; where root calls, they run as this uid and gid."""
+
+KILLED = 137
+"""128 + SIGKILL."""
+
+BUILD_TAIL_LINES = 40
+
+# What a failed build says, and what helps.
+REMEDIES = (
+    (
+        ("no such host", "failed to resolve source metadata", "i/o timeout", "pull access denied"),
+        "The base image could not be fetched. Name one at hand: BERTBUILD_BASE_PYTHON37, BERTBUILD_BASE_PYTHON311.",
+    ),
+    (
+        ("CERTIFICATE_VERIFY_FAILED", "SSLError"),
+        "The package index shows a certificate the image does not know. Name a bundle that does: BERTBUILD_CA_BUNDLE.",
+    ),
+    (
+        ("Temporary failure in name resolution", "No matching distribution found", "Max retries exceeded"),
+        "The package index could not be reached or lacks a package. Name another: BERTBUILD_INDEX_URL.",
+    ),
+    (("No space left on device",), "The engine's disk is full. Free some of it: docker system prune."),
+    (("is not a docker command",), "Install Docker's Compose plug-in (https://docs.docker.com/compose/install/)."),
+)
+
+
+class ComposeIsolation:
+    """Runs each stage in its backend's image by `docker compose run`."""
+
+    @property
+    def name(self) -> str:
+        """What people and keys call it."""
+        return "docker"
+
+    def is_ready(self, backend: str) -> bool:
+        """Whether the image is there and was built of the sources as they are now.
+
+        Raises:
+            EngineError: no engine answers.
+        """
+        image = docker_engine.image(image_name(backend))
+        return image is not None and image.labels.get(SOURCE_LABEL) == source_digest(backend)
+
+    def prepare(self, backend: str, on_line: OnLine) -> None:
+        """Build the image; what the build says is passed on line by line.
+
+        Raises:
+            EngineError: no engine answers.
+            ImageBuildError: the build failed; its details are the build's last lines.
+        """
+        docker_engine.require_engine()
+        tail: deque[str] = deque(maxlen=BUILD_TAIL_LINES)
+
+        def keep(line: str) -> None:
+            tail.append(line)
+            on_line(line)
+
+        code = _run_lines([*_compose(), "build", backend], env=_build_environment(backend), on_line=keep)
+        if code != 0:
+            details = "\n".join(tail)
+            raise ImageBuildError(
+                f"The image of backend {backend} could not be built (docker compose build ended with {code}).",
+                next_step=_remedy(details) or f"See the last lines; to repeat by hand: docker compose build {backend}.",
+                details=details,
+            )
+
+    def environment(self, backend: str) -> dict[str, str]:
+        """The id of the backend's image.
+
+        Raises:
+            EngineError: no engine answers, or it has no such image.
+        """
+        image = docker_engine.image(image_name(backend))
+        if image is None:
+            raise EngineError(
+                f"The image {image_name(backend)} is not built.",
+                next_step=f"Build it: docker compose build {backend}.",
+            )
+        return {"image": image.id}
+
+    def run(self, run: StageRun, on_event: OnEvent) -> None:
+        """Run a stage in a container of its own, which is gone afterwards, however this ends.
+
+        Raises:
+            EngineError: the container could not be started.
+            StageError: the stage ended with an error; the details are the last lines of its log.
+            StageKilledForMemoryError: it was killed because it reached its memory limit.
+        """
+        container = f"bertbuild-{secrets.token_hex(6)}"
+        command = [*_compose(), "run", "-T", "--no-deps", "--name", container]
+        for flag, path in run.inputs.items():
+            for source, target in _mounts(flag, path):
+                command += ["--volume", f"{source}:{target}:ro"]
+        command += [run.backend, run.stage]
+        command += [f"--{flag}=/in/{flag}" for flag in run.inputs]
+        command += [f"--{flag}={value}" for flag, value in run.params.items()]
+        command += ["--out=/work/artifacts/out"]
+        with _owner(run.work) as (uid, gid):
+            env = {
+                **_environment(),
+                "BERTBUILD_ARTIFACTS": str(run.work),
+                "BERTBUILD_UID": str(uid),
+                "BERTBUILD_GID": str(gid),
+            }
+            try:
+                code = run_logged(command, env=env, cwd=ROOT, log=run.log, on_event=on_event)
+                end = docker_engine.container_end(container)
+            except FileNotFoundError as error:
+                raise EngineError(
+                    "The docker program is not installed on this machine.",
+                    next_step="Install Docker's command line with its Compose plug-in, or build with --isolation venv.",
+                ) from error
+            finally:
+                with contextlib.suppress(EngineError):  # the stage's own fate matters more than a container left behind
+                    docker_engine.remove_container(container)
+        if code != 0:
+            _fail(run, code, end)
+
+
+def image_name(backend: str) -> str:
+    """The name compose.yaml gives to a backend's image."""
+    return f"bertbuild/{backend}:{_tag()}"
+
+
+def source_digest(backend: str) -> str:
+    """Digest of all that an image is built of: Dockerfile, lock file, code, and the base where another one is named."""
+    folder = backend_folder(backend)
+    dockerfile = folder / "Dockerfile"
+    text = dockerfile.read_text(encoding="utf-8")
+    bases = {
+        name: value
+        for name, value in os.environ.items()
+        if value and name.startswith("BERTBUILD_BASE_") and f"ARG {name}=" in text
+    }
+    files = [dockerfile, lock_file(backend), *(folder / "stages").glob("*.py"), *shared_code()]
+    return key.digest({"code": key.code_digest(files, ROOT), "bases": bases})
+
+
+def _tag() -> str:
+    return os.environ.get("BERTBUILD_IMAGE_TAG") or "local"
+
+
+def _compose() -> list[str]:
+    return ["docker", "compose", "--project-directory", str(ROOT), "--file", str(ROOT / "compose.yaml")]
+
+
+def _environment() -> dict[str, str]:
+    """The caller's environment, with a tag that an .env file cannot change behind the host's back."""
+    return {**os.environ, "DOCKER_HOST": docker_engine.endpoint(), "BERTBUILD_IMAGE_TAG": _tag()}
+
+
+def _build_environment(backend: str) -> dict[str, str]:
+    """What compose.yaml asks for when it builds; certificates and addresses come from where pip and uv take them."""
+    env = _environment()
+    env |= {
+        "DOCKER_BUILDKIT": "1",
+        "BUILDKIT_PROGRESS": "plain",
+        "BERTBUILD_LOCK": hashlib.sha256(lock_file(backend).read_bytes()).hexdigest(),
+        "BERTBUILD_SOURCE": source_digest(backend),
+    }
+    for name, others in {
+        "BERTBUILD_CA_BUNDLE": ("SSL_CERT_FILE",),
+        "BERTBUILD_INDEX_URL": ("UV_DEFAULT_INDEX", "UV_INDEX_URL", "PIP_INDEX_URL"),
+        "BERTBUILD_PIP_CONF": ("PIP_CONFIG_FILE",),
+    }.items():
+        value = next((env[other] for other in (name, *others) if env.get(other)), None)
+        if value is not None:
+            env[name] = value
+    return env
+
+
+def _run_lines(command: list[str], *, env: dict[str, str], on_line: OnLine) -> int:
+    """Run a command, passing on each line of its output; returns its exit code."""
+    process = subprocess.Popen(
+        command,
+        env=env,
+        cwd=ROOT,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    )
+    try:
+        for line in process.stdout or ():
+            on_line(line.decode("utf-8", errors="replace").rstrip())
+        return process.wait()
+    except BaseException:
+        end_group(process)
+        raise
+    finally:
+        if process.stdout is not None:
+            process.stdout.close()
+
+
+def _remedy(output: str) -> str:
+    return next((remedy for signs, remedy in REMEDIES if any(sign in output for sign in signs)), "")
+
+
+def _mounts(flag: str, path: Path) -> Iterator[tuple[Path, str]]:
+    """What to mount where so that the stage finds the input at /in/<flag>.
+
+    A folder with links that lead out of it (a snapshot in a Hugging Face cache is all such links) is mounted entry by
+    entry, since what they lead to is not in the container.
+
+    Raises:
+        UsageError: a path that cannot be mounted: it is gone, or has a colon in it.
+    """
+    real = path.resolve()
+    if not real.exists() or ":" in str(real):
+        raise UsageError(
+            f"Input --{flag}={path} cannot be given to a container: "
+            + ("its path has a colon in it." if real.exists() else "there is nothing."),
+            next_step="Give a path that exists and has no colon.",
+        )
+    entries = list(real.iterdir()) if real.is_dir() else []
+    if all(entry.resolve().is_relative_to(real) for entry in entries):
+        yield real, f"/in/{flag}"
+    else:
+        for entry in entries:
+            yield entry.resolve(), f"/in/{flag}/{entry.name}"
+
+
+@contextlib.contextmanager
+def _owner(work: Path) -> Iterator[tuple[int, int]]:
+    """The uid and gid a stage runs as: the caller's; where that is root, nobody's, who owns the folder meanwhile."""
+    uid, gid = os.getuid(), os.getgid()
+    if uid != 0:
+        yield uid, gid
+        return
+    _give(work, NOBODY, NOBODY)
+    try:
+        yield NOBODY, NOBODY
+    finally:
+        _give(work, uid, gid)
+
+
+def _give(folder: Path, uid: int, gid: int) -> None:
+    os.chown(folder, uid, gid)
+    for parent, folders, files in os.walk(folder):
+        for name in (*folders, *files):
+            os.chown(Path(parent, name), uid, gid, follow_symlinks=False)
+
+
+def _fail(run: StageRun, code: int, end: docker_engine.ContainerEnd | None) -> NoReturn:
+    """Say in words how a stage went wrong.
+
+    Raises:
+        EngineError: there was no container at all.
+        StageError: the stage ended with an error.
+        StageKilledForMemoryError: it was killed because it reached its memory limit.
+    """
+    details = log_tail(run.log)
+    if end is None:
+        raise EngineError(
+            f"The container of stage {run.stage} could not be started (docker compose run ended with {code}).",
+            next_step=_remedy(details) or "See what docker says; docker compose config shows what it was asked for.",
+            details=details,
+        )
+    if end.out_of_memory:
+        raise StageKilledForMemoryError(
+            f"The stage {run.stage} was killed because it reached its memory limit of {_size(end.memory_limit)} "
+            f"(exit {end.exit_code}).",
+            next_step="Give it more, BERTBUILD_MEMORY=16g for example, or choose a smaller model.",
+            details=details,
+        )
+    if end.exit_code == KILLED:
+        raise StageError(
+            f"The stage {run.stage} was killed from outside (exit {KILLED}), below its own memory limit.",
+            next_step="If nobody killed it, the whole machine ran out of memory: run fewer stages at once, or use a "
+            "machine with more.",
+            details=details,
+        )
+    raise StageError(
+        f"The stage {run.stage} failed with exit code {end.exit_code}.",
+        next_step=f"Its whole log: {run.log}",
+        details=details,
+    )
+
+
+def _size(count: int) -> str:
+    return f"{count / 2**30:.1f} GiB" if count >= 2**30 else f"{count / 2**20:.0f} MiB"

@@ -1,0 +1,221 @@
+"""What the Docker engine knows: whether it answers, which images it has, how a container ended.
+
+A build that has nothing to do asks only for image ids. Where the engine listens on a Unix socket, as it mostly
+does, that goes by plain HTTP from the standard library (https://docs.docker.com/engine/api/); all else goes through the
+Docker SDK for Python, which takes longer to import than such a build may last.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import http.client
+import importlib
+import json
+import os
+import shutil
+import socket
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NoReturn
+from urllib.parse import quote
+
+from bertbuild.errors import EngineError
+
+DEFAULT_ENDPOINT = "unix:///var/run/docker.sock"
+TIMEOUT_SECONDS = 10.0
+NOT_FOUND = 404
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Image:
+    """An image the engine has: its id ("sha256:…") and its labels."""
+
+    id: str
+    labels: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContainerEnd:
+    """How a container ended.
+
+    Attributes:
+        exit_code: of its first process; 128 + n where signal n ended it.
+        out_of_memory: the kernel killed something in it because `memory_limit` was reached.
+        memory_limit: in bytes; 0 for none.
+    """
+
+    exit_code: int
+    out_of_memory: bool
+    memory_limit: int
+
+
+def endpoint() -> str:
+    """Where the engine listens, found as docker itself does: DOCKER_HOST, then the context, then the usual socket."""
+    if host := os.environ.get("DOCKER_HOST"):
+        return host
+    folder = Path(os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker")
+    with contextlib.suppress(OSError, ValueError, LookupError, TypeError):
+        context = os.environ.get("DOCKER_CONTEXT")
+        context = context or json.loads((folder / "config.json").read_bytes())["currentContext"]
+        if context != "default":
+            meta = folder / "contexts" / "meta" / hashlib.sha256(context.encode()).hexdigest() / "meta.json"
+            return str(json.loads(meta.read_bytes())["Endpoints"]["docker"]["Host"])
+    return DEFAULT_ENDPOINT
+
+
+def engine_answers() -> bool:
+    """Whether an engine can be used right now; asks only, and never raises."""
+    try:
+        require_engine()
+    except EngineError:
+        return False
+    return True
+
+
+def require_engine() -> None:
+    """Do nothing where an engine answers.
+
+    Raises:
+        EngineError: none does; the message says which of the usual reasons it is.
+    """
+    if _socket_path() is not None:
+        _get("/_ping")
+        return
+    with _sdk() as client:
+        client.ping()
+
+
+def image(name: str) -> Image | None:
+    """The image of that name, or None where the engine has none.
+
+    Raises:
+        EngineError: the engine cannot be asked.
+    """
+    if _socket_path() is not None:
+        body = _get(f"/images/{quote(name)}/json")
+        facts = None if body is None else json.loads(body)
+    else:
+        with _sdk() as client:
+            found = client.images.list(name=name)
+            facts = found[0].attrs if found else None
+    return None if facts is None else Image(id=facts["Id"], labels=facts["Config"].get("Labels") or {})
+
+
+def container_end(name: str) -> ContainerEnd | None:
+    """How the container of that name ended, or None where there is no such container.
+
+    Raises:
+        EngineError: the engine cannot be asked.
+    """
+    with _sdk() as client:
+        for container in client.containers.list(all=True, filters={"name": f"^/?{name}$"}):
+            state = container.attrs["State"]
+            return ContainerEnd(
+                exit_code=state["ExitCode"],
+                out_of_memory=state["OOMKilled"],
+                memory_limit=container.attrs["HostConfig"]["Memory"],
+            )
+    return None
+
+
+def remove_container(name: str) -> None:
+    """Kill the container of that name if it runs, and remove it; nothing where there is none.
+
+    Raises:
+        EngineError: the engine cannot be asked, or did not do it.
+    """
+    with _sdk() as client:
+        for container in client.containers.list(all=True, filters={"name": f"^/?{name}$"}):
+            container.remove(force=True, v=True)
+
+
+@contextlib.contextmanager
+def _sdk() -> Iterator[Any]:
+    """A client of the Docker SDK, whose errors come out as `EngineError`."""
+    docker = importlib.import_module("docker")
+    try:
+        client = docker.DockerClient.from_env(environment={**os.environ, "DOCKER_HOST": endpoint()})
+        with contextlib.closing(client):
+            yield client
+    except (docker.errors.DockerException, OSError) as error:
+        _refuse(_root_cause(error))
+
+
+def _root_cause(error: BaseException) -> BaseException:
+    """The operating system's own error where one lies under those of the SDK and its HTTP libraries."""
+    seen: BaseException | None = error
+    while seen is not None:
+        if isinstance(seen, FileNotFoundError | PermissionError | ConnectionRefusedError):
+            return seen
+        seen = seen.__cause__ or seen.__context__
+    return error
+
+
+class _SocketConnection(http.client.HTTPConnection):
+    """HTTP over a Unix socket."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__("localhost", timeout=TIMEOUT_SECONDS)
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(self._path)
+
+
+def _socket_path() -> str | None:
+    address = endpoint()
+    return address.removeprefix("unix://") if address.startswith("unix://") else None
+
+
+def _get(path: str) -> bytes | None:
+    """GET over the engine's socket; None for "not found"."""
+    connection = _SocketConnection(_socket_path() or "")
+    try:
+        connection.request("GET", path)
+        response = connection.getresponse()
+        body = response.read()
+    except (OSError, http.client.HTTPException) as error:
+        _refuse(error)
+    finally:
+        connection.close()
+    if response.status == NOT_FOUND:
+        return None
+    if response.status != http.client.OK:
+        _refuse(RuntimeError(body.decode("utf-8", errors="replace")))
+    return body
+
+
+def _refuse(error: BaseException) -> NoReturn:
+    """Say in words why the engine cannot be used.
+
+    Raises:
+        EngineError: always.
+    """
+    where = endpoint()
+    otherwise = "Or build without Docker: --isolation venv."
+    if isinstance(error, FileNotFoundError) and shutil.which("docker") is None:
+        message = "Docker is not installed on this machine."
+        next_step = f"Install Docker with its Compose plug-in (https://docs.docker.com/engine/install/). {otherwise}"
+    elif isinstance(error, FileNotFoundError):
+        message = f"No Docker engine runs here: there is nothing at {where}."
+        next_step = (
+            "Start it (sudo systemctl start docker, or Docker Desktop), or name another with DOCKER_HOST or "
+            f"docker context use. {otherwise}"
+        )
+    elif isinstance(error, PermissionError):
+        message = f"This user may not talk to the Docker engine at {where}."
+        next_step = f"Join its group (sudo usermod -aG docker $USER), log in again, and repeat. {otherwise}"
+    elif isinstance(error, ConnectionRefusedError):
+        message = f"The Docker engine at {where} is not running: its address is there, and nobody listens."
+        next_step = f"Start it: sudo systemctl start docker. {otherwise}"
+    elif isinstance(error, TimeoutError):
+        message = f"The Docker engine at {where} did not answer within {TIMEOUT_SECONDS:.0f} seconds."
+        next_step = f"See what it is doing (sudo journalctl -u docker), or restart it. {otherwise}"
+    else:
+        message = f"The Docker engine at {where} could not be used."
+        next_step = f"See what docker info says. {otherwise}"
+    raise EngineError(message, next_step=next_step, details=str(error)) from error

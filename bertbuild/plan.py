@@ -1,0 +1,253 @@
+"""From what is wanted to the stages that make it. Pure: nothing is read, run or asked here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bertbuild.errors import UsageError
+
+OUTPUTS = ("pooled", "sequence", "all-layers", "probabilities")
+PRECISIONS = ("fp32", "fp16")
+ROUTES = ("reshapeable", "static")
+CONVERTERS = ("ovc", "mo")
+GELU_FORMS = ("auto", "erf", "tanh")
+MO_SHAPE = (1, 128)
+"""Batch and sequence length on the OpenVINO page's command lines."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class File:
+    """An input that lies on disk: a file or folder, and the digest of what the stage reads of it."""
+
+    path: Path
+    digest: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One stage to run: its inputs are files, or the results of other steps, named by their id."""
+
+    id: str
+    stage: str
+    inputs: dict[str, File | str]
+    params: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """A result people asked for, and the two steps whose answers must agree before it counts as built."""
+
+    name: str
+    step: str
+    reference: str
+    answers: str
+    precision: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """Steps in an order in which each finds its inputs made, and the targets they serve."""
+
+    model: str
+    steps: tuple[Step, ...]
+    targets: tuple[Target, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """A model to build from, as far as planning needs to know it.
+
+    Attributes:
+        model: its name, which the results get.
+        kind: "checkpoint" (a folder) or "frozen" (a .pb).
+        file: where it lies.
+        gelu: the form its own graph computes, None where the model has no gelu.
+        published: whether its .meta is of the published form, so that it can be converted as it is.
+        prefix: the checkpoint's name in its folder.
+        labels: classes of its classifier head, 0 where it has none.
+        seq_len: the only sequence length a frozen graph takes, or None.
+        max_positions: the longest sequence.
+    """
+
+    model: str
+    kind: str
+    file: File
+    gelu: str | None = None
+    published: bool = False
+    prefix: str = "bert_model.ckpt"
+    labels: int = 0
+    seq_len: int | None = None
+    max_positions: int = 512
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FreezeRequest:
+    """What a frozen graph is to be like."""
+
+    output: str = "pooled"
+    gelu: str = "auto"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IrRequest:
+    """What an IR is to be like; 0 leaves a size free, an empty route is the converter's usual one."""
+
+    precisions: tuple[str, ...] = ("fp32",)
+    route: str = ""
+    converter: str = "ovc"
+    batch: int = 0
+    seq_len: int = 0
+    freeze: FreezeRequest = FreezeRequest()
+
+
+def plan_import(model: str, folder: File) -> Plan:
+    """Hugging Face folder → checkpoint."""
+    return Plan(model=model, steps=(Step(id="import", stage="import", inputs={"huggingface": folder}),))
+
+
+def plan_freeze(source: Source, request: FreezeRequest) -> Plan:
+    """Checkpoint (or a foreign frozen graph) → frozen graph over placeholders with our names."""
+    return Plan(model=source.model, steps=(_frozen_step(source, request),))
+
+
+def plan_ir(source: Source, request: IrRequest, probes: File) -> Plan:
+    """Source → IR of each precision, each with the answers that its parity gate compares.
+
+    Raises:
+        UsageError: the request contradicts itself or the source.
+    """
+    route = _route(source, request)
+    _check(source, request, route)
+    steps: dict[str, Step] = {}
+
+    def add(step: Step) -> str:
+        steps[step.id] = step
+        return step.id
+
+    base = _base(source, request, route, add)
+    reference = add(_reference(source, request, probes))
+    targets = []
+    for precision in request.precisions:
+        name = _target_name(request, route, precision)
+        params = {"precision": precision, "model": source.model, **_shape_params(request, route)}
+        stage = "mo" if request.converter == "mo" else "ir"
+        made = add(Step(id=name, stage=stage, inputs=base, params=params))
+        answers = add(Step(id=f"{name}-infer", stage="openvino-infer", inputs={"ir": made, "probes": probes}))
+        targets.append(Target(name=name, step=made, reference=reference, answers=answers, precision=precision))
+    return Plan(model=source.model, steps=tuple(steps.values()), targets=tuple(targets))
+
+
+def _base(source: Source, request: IrRequest, route: str, add: Callable[[Step], str]) -> dict[str, File | str]:
+    """The inputs of the converting stage."""
+    if route == "reshapeable":
+        if source.kind == "frozen" and request.converter == "mo":
+            return {"graph": source.file}
+        return {"frozen": add(_frozen_step(source, request.freeze))}
+    inputs: dict[str, File | str] = {"checkpoint": source.file}
+    if not source.published or _gelu(source, request.freeze) != source.gelu:
+        inputs["metagraph"] = add(
+            Step(id="metagraph", stage="metagraph", inputs={"checkpoint": source.file}, params=_source_params(source, request.freeze))
+        )
+    return inputs
+
+
+def _frozen_step(source: Source, request: FreezeRequest) -> Step:
+    if source.kind == "frozen":
+        return Step(id="extract", stage="extract", inputs={"frozen": source.file})
+    _check_output(source, request.output)
+    params = {"output": request.output, **_source_params(source, request)}
+    return Step(id="freeze", stage="freeze", inputs={"checkpoint": source.file}, params=params)
+
+
+def _reference(source: Source, request: IrRequest, probes: File) -> Step:
+    if source.kind == "frozen":
+        return Step(id="reference", stage="tf1-infer", inputs={"frozen": source.file, "probes": probes})
+    params = {"output": request.freeze.output, **_source_params(source, request.freeze)}
+    return Step(id="reference", stage="tf1-infer", inputs={"checkpoint": source.file, "probes": probes}, params=params)
+
+
+def _source_params(source: Source, request: FreezeRequest) -> dict[str, str]:
+    gelu = _gelu(source, request)
+    return {"prefix": source.prefix, **({"gelu": gelu} if gelu else {})}
+
+
+def _gelu(source: Source, request: FreezeRequest) -> str | None:
+    return source.gelu if request.gelu == "auto" or source.gelu is None else request.gelu
+
+
+def _route(source: Source, request: IrRequest) -> str:
+    if request.route:
+        return request.route
+    return "static" if request.converter == "mo" and source.kind == "checkpoint" else "reshapeable"
+
+
+def _target_name(request: IrRequest, route: str, precision: str) -> str:
+    parts = ["ir"]
+    if request.converter == "mo":
+        parts.append("mo")
+    if route == "static":
+        parts.append("static")
+    parts += [f"{letter}{size}" for letter, size in (("b", request.batch), ("s", request.seq_len)) if size]
+    if request.freeze.output != "pooled":
+        parts.append(request.freeze.output.replace(",", "+"))
+    if request.freeze.gelu != "auto":
+        parts.append(request.freeze.gelu)
+    return "-".join([*parts, precision])
+
+
+def _shape_params(request: IrRequest, route: str) -> dict[str, str]:
+    if route == "static":
+        return {}
+    batch, seq_len = request.batch, request.seq_len
+    if request.converter == "mo":  # the page's command fixes both
+        batch, seq_len = batch or MO_SHAPE[0], seq_len or MO_SHAPE[1]
+    return {name: str(size) for name, size in (("batch", batch), ("seq-len", seq_len)) if size}
+
+
+def _check(source: Source, request: IrRequest, route: str) -> None:
+    _check_choice("precision", request.precisions, PRECISIONS)
+    _check_choice("route", (route,), ROUTES)
+    _check_choice("converter", (request.converter,), CONVERTERS)
+    _check_choice("gelu", (request.freeze.gelu,), GELU_FORMS)
+    if source.kind == "frozen":
+        if route == "static":
+            raise UsageError(
+                "The static route starts from a checkpoint's .meta; a frozen graph has none.",
+                next_step="Leave --route out, or give --checkpoint.",
+            )
+        if request.freeze != FreezeRequest():
+            raise UsageError(
+                "A frozen graph's outputs and gelu are built in; --output and --gelu cannot change them.",
+                next_step="Leave them out, or build from the checkpoint.",
+            )
+    else:
+        _check_output(source, request.freeze.output)
+    if route == "static" and (request.batch or request.seq_len or request.freeze.output != "pooled"):
+        raise UsageError(
+            "The static route keeps the shape of the .meta, and its pooled output; --batch, --seq-len and --output do not apply.",
+            next_step="Use the reshapeable route (leave --route out) for other shapes and outputs.",
+        )
+    if request.batch < 0 or request.seq_len < 0:
+        raise UsageError("A batch size or sequence length below 0 means nothing.", next_step="Give 1 or more; 0 is free.")
+    if request.seq_len > source.max_positions:
+        raise UsageError(
+            f"--seq-len {request.seq_len} is longer than the model's position table of {source.max_positions}.",
+            next_step=f"Give {source.max_positions} or less.",
+        )
+
+
+def _check_output(source: Source, output: str) -> None:
+    _check_choice("output", tuple(output.split(",")), OUTPUTS)
+    if "probabilities" in output.split(",") and not source.labels:
+        raise UsageError(
+            f"{source.model} has no classifier head (output_weights), so it gives no probabilities.",
+            next_step="Use --output pooled, or a fine-tuned checkpoint.",
+        )
+
+
+def _check_choice(flag: str, values: tuple[str, ...], allowed: tuple[str, ...]) -> None:
+    for value in values:
+        if value not in allowed:
+            raise UsageError(f"--{flag} {value} is none of {', '.join(allowed)}.", next_step=f"See --help on --{flag}.")

@@ -1,0 +1,82 @@
+"""What is remembered of each target: the plan that made it, its results' keys, its verdict. `verify` and `status` read it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from bertbuild.parity import Verdict
+from bertbuild.plan import File, Plan, Step, Target
+from bertbuild.store import Store, StoredObject, translated_os_errors
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """One target as it was built.
+
+    Attributes:
+        plan: the steps that led to it, with the paths of its sources.
+        target: the target itself.
+        results: step id → (stage, key) in the store.
+        verdict: its parity figures.
+    """
+
+    model: str
+    plan: Plan
+    target: Target
+    results: dict[str, tuple[str, str]]
+    verdict: Verdict
+
+    def step(self, step_id: str) -> Step:
+        """A step of the plan by its id."""
+        return next(step for step in self.plan.steps if step.id == step_id)
+
+
+def write_record(
+    store: Store, plan: Plan, target: Target, results: Mapping[str, StoredObject], verdict: Verdict
+) -> None:
+    """Remember a target, whether it passed its gate or not."""
+    value = {
+        "model": plan.model,
+        "target": asdict(target),
+        "steps": [asdict(step) for step in plan.steps],
+        "results": {step_id: [stored.stage, stored.key] for step_id, stored in results.items()},
+        "verdict": verdict.as_json(),
+    }
+    path = _path(store, plan.model, target.name)
+    with translated_os_errors(store.root):
+        text = json.dumps(value, indent=1, default=str) + "\n"
+        if path.exists() and path.read_text(encoding="utf-8") == text:
+            return
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_suffix(".new")
+        temporary.write_text(text, encoding="utf-8")
+        temporary.replace(path)
+
+
+def read_records(store: Store, model: str = "", target: str = "") -> Iterator[Record]:
+    """The records of all targets, or of one model, or of one target."""
+    for path in sorted((store.root / "targets").glob(f"{model or '*'}/{target or '*'}.json")):
+        value = json.loads(path.read_text(encoding="utf-8"))
+        yield Record(
+            model=value["model"],
+            plan=Plan(model=value["model"], steps=tuple(_step(step) for step in value["steps"])),
+            target=Target(**value["target"]),
+            results={step_id: (stage, key) for step_id, (stage, key) in value["results"].items()},
+            verdict=Verdict.from_json(value["verdict"]),
+        )
+
+
+def _step(value: Mapping[str, Any]) -> Step:
+    inputs: dict[str, File | str] = {
+        name: source if isinstance(source, str) else File(path=Path(source["path"]), digest=source["digest"])
+        for name, source in value["inputs"].items()
+    }
+    return Step(id=value["id"], stage=value["stage"], inputs=inputs, params=value["params"])
+
+
+def _path(store: Store, model: str, target: str) -> Path:
+    return store.root / "targets" / model / f"{target}.json"

@@ -1,0 +1,62 @@
+"""The frame around every command: settings, a listener, and errors turned into a sentence and an exit code."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+from collections.abc import Iterator
+from types import FrameType
+
+from invoke import Exit
+
+from bertbuild.config import load_settings
+from bertbuild.engine import Report
+from bertbuild.errors import BertbuildError, Interrupted
+from bertbuild.report.events import JsonReporter
+from bertbuild.report.text import TextReporter
+from bertbuild.session import Session
+
+
+@contextlib.contextmanager
+def running(*, json: bool = False, **flags: str) -> Iterator[Session]:
+    """Give a command its session; `flags` are settings by name, empty where not given.
+
+    Raises:
+        Exit: the command failed; what happened has been reported.
+    """
+    signal.signal(signal.SIGTERM, _end)
+    reporter = JsonReporter() if json else TextReporter()
+    try:
+        session = Session(settings=load_settings(flags), report=reporter)
+        try:
+            yield session
+        finally:
+            session.close()
+    except BertbuildError as error:
+        _report(reporter, error)
+        raise Exit(code=error.exit_code) from error
+    except KeyboardInterrupt as interrupt:
+        error = Interrupted(
+            "Stopped before the end.", next_step="Run the same command again: what is finished will be used."
+        )
+        _report(reporter, error)
+        raise Exit(code=error.exit_code) from interrupt
+    finally:
+        reporter.close()
+
+
+def _report(reporter: Report, error: BertbuildError) -> None:
+    reporter(
+        {
+            "event": "error",
+            "error": type(error).__name__,
+            "exit_code": error.exit_code,
+            "message": str(error),
+            "next_step": error.next_step,
+            "details": error.details,
+        }
+    )
+
+
+def _end(_signal: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt  # end as by Ctrl-C: children first, then the lock, then the message

@@ -1,0 +1,77 @@
+"""One run of one command: settings, store, isolation, listener."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from bertbuild.config import Settings
+from bertbuild.engine import Engine, Report
+from bertbuild.isolation.base import Isolation
+from bertbuild.plan import File
+from bertbuild.probes import make_probes
+from bertbuild.sources import Inspected
+from bertbuild.store import Store, translated_os_errors
+
+
+@dataclass(frozen=True, kw_only=True)
+class Session:
+    """What a command works with; each part is made when first asked for."""
+
+    settings: Settings
+    report: Report
+
+    @cached_property
+    def store(self) -> Store:
+        """The artifacts store."""
+        return Store(self.settings.artifacts)
+
+    @cached_property
+    def isolation(self) -> Isolation:
+        """Where stages run; `auto` is docker where an engine answers."""
+        from bertbuild.isolation.docker_engine import engine_answers  # noqa: PLC0415
+
+        wanted = self.settings.isolation
+        if wanted == "docker" or (wanted == "auto" and engine_answers()):
+            from bertbuild.isolation.compose import ComposeIsolation  # noqa: PLC0415
+
+            return ComposeIsolation()
+        from bertbuild.isolation.venv import VenvIsolation  # noqa: PLC0415
+
+        return VenvIsolation(self.settings.environments)
+
+    @cached_property
+    def engine(self) -> Engine:
+        """What runs plans."""
+        return Engine(self.store, self.isolation, self.report)
+
+    def probes(self, inspected: Inspected) -> File:
+        """The probe inputs of a model, as a file whose name is its digest."""
+        value = make_probes(
+            vocab_size=inspected.vocab_size,
+            type_vocab_size=inspected.type_vocab_size,
+            max_positions=inspected.max_positions,
+        )
+        text = json.dumps({"probes": value})
+        digest = hashlib.sha256(text.encode()).hexdigest()
+        path = self.store.root / "probes" / f"{digest[:16]}.json"
+        with translated_os_errors(path):
+            if not path.exists() or path.read_text(encoding="utf-8") != text:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                temporary = path.with_suffix(".new")
+                temporary.write_text(text, encoding="utf-8")
+                temporary.replace(path)
+        return File(path=path, digest=digest)
+
+    def result(self, value: Mapping[str, Any], *lines: str) -> None:
+        """Report how the command ended: `value` for programs, lines for people."""
+        self.report({"event": "result", "lines": list(lines), **value})
+
+    def close(self) -> None:
+        """Keep what was learnt about files."""
+        if "store" in self.__dict__:
+            self.store.digests.save()

@@ -1,0 +1,194 @@
+"""From what the user names (a model, a folder, a zip, a frozen graph) to a source that has passed inspection."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bertbuild import key as keys
+from bertbuild.config import ROOT, Settings
+from bertbuild.engine import Engine, Report
+from bertbuild.errors import CheckpointError, UsageError
+from bertbuild.plan import File, Source, plan_import
+from bertbuild.store import Store
+
+INSPECT = "inspect"
+PUBLISHED_GELU = "erf"
+"""What Google's graphs of 2018 compute; google-research/bert's code of 2019 and later computes tanh."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What the user named: just one of a catalogue model, a checkpoint (folder, zip or Hugging Face folder), a frozen graph.
+
+    `name` is what the results are called; left empty, the model's or the folder's own name.
+    """
+
+    model: str = ""
+    checkpoint: str = ""
+    frozen: str = ""
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inspected:
+    """A source that may be built from, and the sizes its probe inputs must keep to."""
+
+    source: Source
+    vocab_size: int
+    type_vocab_size: int
+    max_positions: int
+
+
+def fetch_model(name: str, settings: Settings, store: Store, report: Report) -> Path:
+    """The folder of a catalogue model, fetched if it is not there; every file is the one on record."""
+    from bertbuild.catalogue.fetch import fetch  # noqa: PLC0415 - the downloader is not needed for most commands
+    from bertbuild.catalogue.models import find_model  # noqa: PLC0415
+    from bertbuild.catalogue.sources import Sources  # noqa: PLC0415
+
+    model = find_model(name)
+    fetched = fetch(
+        model,
+        downloads=store.root / "downloads",
+        sources=Sources(mirror=settings.mirror, local=settings.local),
+        lock=settings.models_lock,
+        progress=lambda done, total: report({"event": "download", "name": model.name, "done": done, "total": total}),
+        note=lambda text: report({"event": "note", "text": text}),
+    )
+    for entry in fetched.recorded:
+        report({"event": "note", "text": f"hash of {entry} recorded in {settings.models_lock}; keep that file"})
+    return fetched.folder
+
+
+def resolve(wanted: Wanted, settings: Settings, store: Store, engine: Engine, report: Report) -> Inspected:
+    """The source that was named, inspected.
+
+    Raises:
+        UsageError: not just one source was named.
+        CheckpointError: it did not pass; nothing was started.
+        UnknownModelError, DownloadError, IntegrityError, ArchiveError, NoSpaceError: it could not be had.
+    """
+    if sum(map(bool, (wanted.model, wanted.checkpoint, wanted.frozen))) != 1:
+        raise UsageError(
+            "Name one source: a model, a checkpoint or a frozen graph.",
+            next_step="For instance --model minilm-l6, --checkpoint FOLDER-or-ZIP, or --frozen inference_graph.pb.",
+        )
+    if wanted.frozen:
+        path = Path(wanted.frozen)
+        return _frozen(path, wanted.name or _clean(path.resolve().parent.name + "-" + path.stem), store)
+    if wanted.model:
+        from bertbuild.catalogue.models import find_model  # noqa: PLC0415
+
+        name = wanted.name or find_model(wanted.model).name
+        folder = fetch_model(wanted.model, settings, store, report)
+    else:
+        folder = unpacked(Path(wanted.checkpoint), store)
+        name = wanted.name or _clean(Path(wanted.checkpoint).resolve().name.removesuffix(".zip"))
+    if is_huggingface(folder):
+        files = [folder / name for name in ("config.json", "vocab.txt", "model.safetensors")]
+        imported = engine.run(plan_import(name, File(path=folder, digest=_digest(files, store))))["import"]
+        folder = imported.path
+    return _checkpoint(folder, name, store, engine, report)
+
+
+def is_huggingface(folder: Path) -> bool:
+    """Whether a folder is one that `import` can read: config.json and safetensors, and no TensorFlow checkpoint."""
+    return (folder / "model.safetensors").is_file() and not any(folder.glob("*.index"))
+
+
+def unpacked(path: Path, store: Store) -> Path:
+    """The folder of a checkpoint that may have been given as a zip; a zip is unpacked once, under its hash."""
+    if not path.is_file() or path.suffix != ".zip":
+        return path
+    from bertbuild.catalogue.archive import unpack_checkpoint_zip  # noqa: PLC0415
+
+    folder = store.root / "downloads" / ".unpacked" / store.digests.sha256(path.resolve())[:32]
+    if not folder.exists():
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        unpack_checkpoint_zip(path, folder)
+    return folder
+
+
+def _checkpoint(folder: Path, name: str, store: Store, engine: Engine, report: Report) -> Inspected:
+    from bertbuild.checkpoint.folder import find_checkpoint  # noqa: PLC0415
+
+    files = find_checkpoint(folder)
+    read = [files.config, files.index, *files.data, *filter(None, (files.vocab, files.meta))]
+    file = File(path=files.folder.resolve(), digest=_digest(read, store))
+    facts = _inspection(files.folder, file, files.prefix.name, store, engine)
+    config, graph = facts["config"], facts["graph"]
+    gelu = None
+    if config["hidden_act"] == "gelu":
+        gelu = graph["gelu"] or PUBLISHED_GELU
+        if graph["gelu"] is None:
+            report({"event": "note", "text": f"gelu taken as {gelu}, the published graphs' form: {graph['notes'][0]}"})
+    return Inspected(
+        source=Source(
+            model=name,
+            kind="checkpoint",
+            file=file,
+            gelu=gelu,
+            published=graph["published_form"] is not None,
+            prefix=files.prefix.name,
+            labels=facts["heads"]["classifier_labels"] or 0,
+            max_positions=config["max_position_embeddings"],
+        ),
+        vocab_size=config["vocab_size"],
+        type_vocab_size=config["type_vocab_size"],
+        max_positions=config["max_position_embeddings"],
+    )
+
+
+def _inspection(folder: Path, file: File, prefix: str, store: Store, engine: Engine) -> dict[str, Any]:
+    """What `inspect` says of the checkpoint; a checkpoint that passed once is not read again."""
+    code = [*(ROOT / "bertbuild" / "checkpoint").glob("*.py"), *(ROOT / "bertbuild" / "graph").glob("*.py")]
+    parts = keys.components(
+        stage=INSPECT,
+        code=keys.code_digest(code, ROOT),
+        environment={},
+        params={"prefix": prefix},
+        inputs={"checkpoint": file.digest},
+    )
+
+    def make(work: Path) -> None:
+        from bertbuild.checkpoint.inspection import require_sound  # noqa: PLC0415 - needs numpy
+
+        facts = require_sound(folder).to_json()
+        (work / "out" / "inspection.json").write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
+
+    stored = engine.stored(INSPECT, parts, make, shown_as="inspect")
+    return dict(json.loads((stored.path / "inspection.json").read_text(encoding="utf-8")))
+
+
+def _frozen(path: Path, name: str, store: Store) -> Inspected:
+    from bertbuild.graph.graphdef import GraphFormatError, read_graph  # noqa: PLC0415
+    from bertbuild.graph.roles import embedding_sizes, input_roles  # noqa: PLC0415
+
+    if not path.is_file():
+        raise CheckpointError(f"{path} is not a file.", next_step="Give the path of a frozen graph (.pb).")
+    try:
+        graph = read_graph(path)
+        input_roles(graph)
+        sizes = embedding_sizes(graph)
+    except GraphFormatError as error:
+        raise CheckpointError(
+            str(error), next_step="Give a frozen BERT graph, or build from the checkpoint with --checkpoint."
+        ) from error
+    file = File(path=path.resolve(), digest=store.digests.sha256(path.resolve()))
+    source = Source(model=name, kind="frozen", file=file, max_positions=sizes.positions)
+    return Inspected(
+        source=source, vocab_size=sizes.vocab, type_vocab_size=sizes.token_types, max_positions=sizes.positions
+    )
+
+
+def _digest(files: list[Path], store: Store) -> str:
+    """Digest of the named files of a folder: names and bytes."""
+    return keys.digest({path.name: store.digests.sha256(path.resolve()) for path in files})
+
+
+def _clean(name: str) -> str:
+    """A name that is safe as a folder's."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip(".-") or "model"

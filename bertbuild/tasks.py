@@ -1,0 +1,221 @@
+"""The commands as Invoke tasks: flags in, one call out. `invoke TASK` and `bertbuild TASK` are the same."""
+
+from __future__ import annotations
+
+from invoke import Collection, Context, task
+
+from bertbuild.plan import FreezeRequest, IrRequest
+from bertbuild.running import running
+from bertbuild.sources import Wanted
+
+SOURCE_HELP = {
+    "model": "a model of the catalogue, e.g. minilm-l6 or uncased_L-12_H-768_A-12 (invoke fetch --list shows all)",
+    "checkpoint": "a checkpoint of your own: its folder, its zip, or a Hugging Face folder with safetensors",
+    "name": "what to call the results; default: the model's or the folder's name",
+    "from": "folder with downloaded zips or unpacked models; nothing is downloaded",
+    "mirror": "base URL that takes the place of the models' public one",
+}
+COMMON_HELP = {
+    "json": "print one JSON object a line instead of text; the last is the result or the error",
+}
+ISOLATION_HELP = {
+    "isolation": "docker, venv, or auto (default): docker where an engine answers",
+}
+FREEZE_HELP = {
+    "output": "pooled (default), sequence, all-layers, probabilities; several with commas",
+    "gelu": "erf or tanh; auto (default) reads it from the checkpoint's .meta",
+}
+
+
+@task(auto_shortflags=False, help=COMMON_HELP | ISOLATION_HELP)
+def doctor(_context: Context, json: bool = False, isolation: str = "") -> None:
+    """Look at this machine: what builds need, what is missing, what to do."""
+    from bertbuild.commands import diagnosis  # noqa: PLC0415 - commands are loaded when they are run
+
+    with running(json=json, isolation=isolation) as session:
+        diagnosis.doctor(session)
+
+
+@task(
+    auto_shortflags=False,
+    help=COMMON_HELP
+    | ISOLATION_HELP
+    | {"backend": "only these, with commas: tf1, openvino, mo (default: all)"},
+)
+def images(_context: Context, backend: str = "", json: bool = False, isolation: str = "") -> None:
+    """Build what stages run in: Docker images, or virtual environments with --isolation venv."""
+    from bertbuild.commands import environments  # noqa: PLC0415
+
+    with running(json=json, isolation=isolation) as session:
+        environments.images(session, tuple(filter(None, backend.split(","))))
+
+
+@task(
+    auto_shortflags=False,
+    help=COMMON_HELP
+    | {"check": "write nothing; fail where a lock file drifted", "upgrade": "take the newest versions allowed"},
+)
+def lock(_context: Context, check: bool = False, upgrade: bool = False, json: bool = False) -> None:
+    """Resolve each docker/*/requirements.in into its lock file, every package with its hashes."""
+    from bertbuild.commands import locks  # noqa: PLC0415
+
+    with running(json=json) as session:
+        locks.lock(session, check=check, upgrade=upgrade)
+
+
+@task(
+    auto_shortflags=False,
+    iterable=["model"],
+    help=COMMON_HELP
+    | {
+        "model": "which; may be given more than once",
+        "list": "show all models and fetch nothing",
+        "from": SOURCE_HELP["from"],
+        "mirror": SOURCE_HELP["mirror"],
+    },
+)
+def fetch(
+    _context: Context,
+    model: list[str],
+    list: bool = False,  # noqa: A002 - the flag's name
+    from_: str = "",
+    mirror: str = "",
+    json: bool = False,
+) -> None:
+    """Download models of the catalogue; every file is checked against the hash on record."""
+    from bertbuild.commands import build  # noqa: PLC0415
+
+    with running(json=json, local=from_, mirror=mirror) as session:
+        if list:
+            build.list_models(session)
+        else:
+            build.fetch(session, tuple(model))
+
+
+@task(auto_shortflags=False, help=COMMON_HELP | {name: SOURCE_HELP[name] for name in ("model", "checkpoint", "from", "mirror")})
+def inspect(
+    _context: Context, checkpoint: str = "", model: str = "", from_: str = "", mirror: str = "", json: bool = False
+) -> None:
+    """Say what a checkpoint holds and what is wrong with it, without TensorFlow."""
+    from bertbuild.commands import build  # noqa: PLC0415
+
+    with running(json=json, local=from_, mirror=mirror) as session:
+        build.inspect(session, Wanted(model=model, checkpoint=checkpoint))
+
+
+@task(auto_shortflags=False, help=COMMON_HELP | ISOLATION_HELP | SOURCE_HELP | FREEZE_HELP)
+def freeze(
+    _context: Context,
+    model: str = "",
+    checkpoint: str = "",
+    name: str = "",
+    output: str = "pooled",
+    gelu: str = "auto",
+    from_: str = "",
+    mirror: str = "",
+    isolation: str = "",
+    json: bool = False,
+) -> None:
+    """Make a frozen TensorFlow graph over free batch and sequence length."""
+    from bertbuild.commands import build  # noqa: PLC0415
+
+    with running(json=json, isolation=isolation, local=from_, mirror=mirror) as session:
+        build.freeze(
+            session,
+            Wanted(model=model, checkpoint=checkpoint, name=name),
+            FreezeRequest(output=output, gelu=gelu),
+        )
+
+
+@task(
+    auto_shortflags=False,
+    help=COMMON_HELP
+    | ISOLATION_HELP
+    | SOURCE_HELP
+    | FREEZE_HELP
+    | {
+        "frozen": "a graph frozen earlier (.pb), also one fed by an input pipeline (IteratorGetNext)",
+        "precision": "of the stored weights: fp32 (default), fp16, or fp32,fp16 for both",
+        "route": "reshapeable (default): batch and sequence length free; static: straight from the .meta, its shapes",
+        "converter": "ovc (default), or mo: the Model Optimizer with the flags of OpenVINO's page (slow; to match it)",
+        "batch": "fix the batch size",
+        "seq-len": "fix the sequence length",
+    },
+)
+def build_ir(
+    _context: Context,
+    model: str = "",
+    checkpoint: str = "",
+    frozen: str = "",
+    name: str = "",
+    precision: str = "fp32",
+    output: str = "pooled",
+    gelu: str = "auto",
+    route: str = "",
+    converter: str = "ovc",
+    batch: int = 0,
+    seq_len: int = 0,
+    from_: str = "",
+    mirror: str = "",
+    isolation: str = "",
+    json: bool = False,
+) -> None:
+    """Make an OpenVINO IR that is proved to answer like its source."""
+    from bertbuild.commands import build  # noqa: PLC0415
+
+    with running(json=json, isolation=isolation, local=from_, mirror=mirror) as session:
+        build.build_ir(
+            session,
+            Wanted(model=model, checkpoint=checkpoint, frozen=frozen, name=name),
+            IrRequest(
+                precisions=tuple(precision.split(",")),
+                route=route,
+                converter=converter,
+                batch=batch,
+                seq_len=seq_len,
+                freeze=FreezeRequest(output=output, gelu=gelu),
+            ),
+        )
+
+
+@task(auto_shortflags=False, help=COMMON_HELP | ISOLATION_HELP | {"model": "only this model", "target": "only this target, e.g. ir-fp32"})
+def verify(_context: Context, model: str = "", target: str = "", isolation: str = "", json: bool = False) -> None:
+    """Hash every byte of what is built, and compare its answers with its source's once more."""
+    from bertbuild.commands import results  # noqa: PLC0415
+
+    with running(json=json, isolation=isolation) as session:
+        results.verify(session, model, target)
+
+
+@task(auto_shortflags=False, help=COMMON_HELP)
+def status(_context: Context, json: bool = False) -> None:
+    """Show what is built: state, size, parity figure, path."""
+    from bertbuild.commands import results  # noqa: PLC0415
+
+    with running(json=json) as session:
+        results.status(session)
+
+
+@task(
+    auto_shortflags=False,
+    help=COMMON_HELP
+    | {"suite": "unit: no network, no engine; integration: unit, and real backends; docker; all (default)"},
+)
+def test(_context: Context, suite: str = "all", json: bool = False) -> None:
+    """Run the tests."""
+    from bertbuild.commands import checks  # noqa: PLC0415
+
+    with running(json=json) as session:
+        checks.test(session, suite)
+
+
+@task(auto_shortflags=False, help=COMMON_HELP)
+def lint(_context: Context, json: bool = False) -> None:
+    """Run ruff and mypy."""
+    from bertbuild.commands import checks  # noqa: PLC0415
+
+    with running(json=json) as session:
+        checks.lint(session)
+
+
+namespace = Collection(doctor, images, lock, fetch, inspect, freeze, build_ir, verify, status, test, lint)

@@ -1,0 +1,46 @@
+"""The files of a checkpoint in a folder."""
+
+import os
+import shutil
+
+from stage import StageInputError
+
+
+def find_prefix(folder, wanted=None):
+    """The path of a checkpoint without its .index: the one of the given name, or the only one.
+
+    Raises:
+        StageInputError: there is none of that name, or none or several and no name was given.
+    """
+    found = sorted(name[: -len(".index")] for name in os.listdir(folder) if name.endswith(".index"))
+    if wanted:
+        if wanted not in found:
+            raise StageInputError("%s holds no checkpoint %s (found: %s)" % (folder, wanted, ", ".join(found) or "none"))
+        return os.path.join(folder, wanted)
+    if len(found) != 1:
+        raise StageInputError("%s holds %d checkpoints; say which with --prefix" % (folder, len(found)))
+    return os.path.join(folder, found[0])
+
+
+def gather_checkpoint(checkpoint, wanted, metagraph, folder):
+    """Lay links to index, data and .meta side by side under one prefix, as converters want them.
+
+    Args:
+        checkpoint: the folder of the checkpoint; its name there is `wanted` (None: the only one).
+        metagraph: a folder with a bert_model.ckpt.meta that takes the place of the checkpoint's own, or None.
+        folder: where the links go.
+
+    Returns:
+        the path of the .meta.
+    """
+    source = find_prefix(checkpoint, wanted)
+    prefix = os.path.join(folder, "bert_model.ckpt")
+    for name in os.listdir(checkpoint):
+        ending = name[len(os.path.basename(source)) :]
+        if name.startswith(os.path.basename(source) + ".") and not (metagraph and ending == ".meta"):
+            os.symlink(os.path.abspath(os.path.join(checkpoint, name)), prefix + ending)
+    if metagraph is not None:
+        shutil.copyfile(os.path.join(metagraph, "bert_model.ckpt.meta"), prefix + ".meta")
+    if not os.path.exists(prefix + ".meta"):
+        raise StageInputError("%s has no .meta; make one with the stage metagraph of the tf1 image" % checkpoint)
+    return prefix + ".meta"

@@ -1,0 +1,99 @@
+"""mo: the Model Optimizer itself, with the flags of OpenVINO's page on BERT, for people who must match it.
+
+Three ways in: --checkpoint (with --metagraph where its own .meta is not of the published form) runs
+`mo --input_meta_graph … --output bert/pooler/dense/Tanh --input Placeholder{i32},…`; --graph (a frozen graph as somebody
+froze it) and --frozen (one of ours, with its signature) run `mo --input_model … --input "IteratorGetNext:0{i32}[1 128],…"`. The page's
+--disable_nhwc_to_nchw is gone since release 2023.0: the frontend no longer swaps axes, so there is nothing to disable.
+"""
+
+import os
+import subprocess
+import sys
+import tempfile
+
+from stage import Stage, StageInputError, read_json, step, write_json
+
+STAGE = Stage("mo", __doc__.splitlines()[0])
+STAGE.input("frozen", "folder with inference_graph.pb and signature.json", required=False)
+STAGE.input("graph", "a frozen graph (.pb) as it was given", required=False)
+STAGE.input("checkpoint", "folder with a checkpoint whose .meta is of the published form", required=False)
+STAGE.input("metagraph", "folder with a .meta to use in place of the checkpoint's own", required=False)
+STAGE.param("prefix", "the checkpoint's name in its folder, where there are several")
+STAGE.param("batch", "batch size of the frozen route (default: 1)", type=int, default=1)
+STAGE.param("seq-len", "sequence length of the frozen route (default: 128)", type=int, default=128)
+STAGE.param("precision", "of the stored weights (default: fp32)", choices=("fp32", "fp16"), default="fp32")
+STAGE.param("model", "the source model's name, written into the IR", default="")
+
+
+def run(args, report):
+    """Find the inputs, run mo, name the ports of what it made."""
+    if sum(source is not None for source in (args.frozen, args.graph, args.checkpoint)) != 1:
+        raise StageInputError("give one of --frozen, --graph and --checkpoint")
+    step("loading OpenVINO")
+    import openvino
+    from ir_file import describe, name_ports, operators, packages, write_ir
+
+    with tempfile.TemporaryDirectory() as folder:
+        command, inputs, outputs, gelu = command_line(args, folder)
+        command += ["--compress_to_fp16=%s" % (args.precision == "fp16"), "--output_dir", folder, "--model_name", "mo"]
+        step("running mo")
+        report.note("mo " + " ".join(os.path.basename(word) if os.path.isabs(word) else word for word in command))
+        # stdout is for events only; the log keeps mo's own words.
+        code = subprocess.call([sys.executable, "-m", "openvino.tools.mo", *command], stdout=sys.stderr)
+        if code:
+            raise StageInputError("mo failed with exit code %d; its own words are above" % code)
+        # Read without memory-mapping: the files are about to go.
+        core = openvino.Core()
+        core.set_property({"ENABLE_MMAP": False})
+        model = core.read_model(os.path.join(folder, "mo.xml"))
+
+    name_ports(model, inputs, outputs)
+    report.packages = packages("openvino-dev", "openvino", "tensorflow-cpu")
+    info = dict(report.packages, model=args.model, key=report.key or "", route="mo", gelu=gelu or "none")
+    info["precision"] = args.precision
+    write_ir(model, args.out, args.precision, {name.replace("-", "_"): value for name, value in info.items()})
+    report.inputs = describe(model.inputs)
+    report.outputs = describe(model.outputs)
+    report.operators = operators(model)
+    report.facts = {"route": "mo", "precision": args.precision, "gelu": gelu, "command": command}
+    write_json(args.out, "signature.json", {"inputs": report.inputs, "outputs": report.outputs, "gelu": gelu})
+
+
+def command_line(args, folder):
+    """mo's arguments that say what to convert, and role → tensor, output name → tensor, gelu."""
+    from checkpoint_files import gather_checkpoint
+
+    from bertbuild.graph.gelu import gelu_form
+    from bertbuild.graph.graphdef import read_graph, read_meta_graph
+    from bertbuild.graph.published import published_form
+    from bertbuild.graph.roles import input_roles
+
+    if args.checkpoint:
+        meta = gather_checkpoint(args.checkpoint, args.prefix, args.metagraph, folder)
+        graph = read_meta_graph(meta)
+        form = published_form(graph)
+        if form is None:
+            raise StageInputError("the .meta is not of the published form; make one with the stage metagraph")
+        names = ",".join("%s{i32}" % tensor.split(":")[0] for tensor in sorted(form.roles.values()))
+        flags = ["--input_meta_graph", meta, "--output", "bert/pooler/dense/Tanh", "--input", names]
+        return flags, dict(form.roles), {"pooled_output": "bert/pooler/dense/Tanh:0"}, gelu_form(graph)
+
+    if args.frozen:
+        signature = read_json(args.frozen, "signature.json")
+        path = os.path.join(args.frozen, "inference_graph.pb")
+        roles = {role: port["tensor"] for role, port in signature["inputs"].items()}
+        outputs = {name: port["tensor"] for name, port in signature["outputs"].items()}
+        gelu = signature.get("gelu")
+    else:
+        path = args.graph
+        graph = read_graph(path)
+        roles = input_roles(graph)
+        outputs = {"pooled_output": "bert/pooler/dense/Tanh:0"}
+        gelu = gelu_form(graph)
+    shape = "{i32}[%d %d]" % (args.batch, args.seq_len)
+    flags = ["--input_model", path, "--input", ",".join(tensor + shape for tensor in sorted(roles.values()))]
+    return flags, roles, outputs, gelu
+
+
+if __name__ == "__main__":
+    STAGE.main(run)

@@ -1,0 +1,128 @@
+import json
+import os
+import subprocess
+
+import pytest
+from conftest import containers
+
+from bertbuild.config import ROOT
+from bertbuild.errors import EngineError, StageError, StageKilledForMemoryError
+from bertbuild.isolation import compose
+
+pytestmark = pytest.mark.docker
+
+
+@pytest.fixture
+def nothing_left_behind():
+    before = containers()
+    yield
+    assert containers() == before
+
+
+@pytest.fixture(autouse=True)
+def _always(request):
+    if request.node.get_closest_marker("docker"):
+        request.getfixturevalue("needs_engine")
+        request.getfixturevalue("nothing_left_behind")
+
+
+def test_a_stage_has_no_network_no_rights_and_nothing_to_write_but_its_own(probe, tmp_path):
+    out, events = probe("look")
+    seen = json.loads((out / "look.json").read_text())
+    assert seen["interfaces"] == ["lo"]
+    assert not seen["reaches"]
+    assert seen["uid"] == (os.getuid() or compose.NOBODY)
+    assert seen["gid"] == (os.getgid() if os.getuid() else compose.NOBODY)
+    for name in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"):
+        assert int(seen["status"][name], 16) == 0, name
+    assert seen["status"]["NoNewPrivs"] == "1"
+    assert seen["status"]["Seccomp"] == "2"
+    assert [path for path, can in seen["writable"].items() if can] == ["/tmp", "/work/artifacts/out"]
+    assert seen["data"] == {"file": "of the caller's"}
+    assert seen["artifacts"] == ["out"]
+    assert seen["tmp_bytes"] == 2**30
+    assert "init" in seen["init"] or "tini" in seen["init"]
+    assert seen["modules_without_bytecode"] == []
+    assert events == [{"event": "probe", "act": "look"}]
+    log = (tmp_path / "log").read_text()
+    assert "a line on stderr" in log
+    assert "a line on stdout that is no event" in log
+
+
+def test_what_a_stage_writes_is_the_callers(probe):
+    out, _events = probe("look")
+    for path in (out.parent, out, *out.iterdir()):
+        assert (path.stat().st_uid, path.stat().st_gid) == (os.getuid(), os.getgid()), path
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can give a folder to another uid")
+def test_a_foreign_uid_works(probe, monkeypatch, tmp_path):
+    for path in (tmp_path / "work", tmp_path / "work" / "out"):
+        os.chown(path, 12345, 23456)
+    monkeypatch.setattr(compose.os, "getuid", lambda: 12345)
+    monkeypatch.setattr(compose.os, "getgid", lambda: 23456)
+    out, _events = probe("look")
+    seen = json.loads((out / "look.json").read_text())
+    assert (seen["uid"], seen["gid"]) == (12345, 23456)
+    assert {(path.stat().st_uid, path.stat().st_gid) for path in out.iterdir()} == {(12345, 23456)}
+
+
+def test_links_out_of_a_folder_are_followed(probe, tmp_path):
+    blob = tmp_path / "blobs" / "1234"
+    blob.parent.mkdir()
+    blob.write_text("far away")
+    snapshot = tmp_path / "snapshot"
+    snapshot.mkdir()
+    (snapshot / "linked").symlink_to("../blobs/1234")
+    (snapshot / "plain").write_text("near")
+    out, _events = probe("look", inputs={"data": snapshot})
+    seen = json.loads((out / "look.json").read_text())
+    assert seen["data"] == {"linked": "far away", "plain": "near"}
+    assert not seen["writable"]["/in/data"]
+
+
+def test_a_stage_over_its_memory_limit_is_told_apart(probe, monkeypatch):
+    monkeypatch.setenv("BERTBUILD_MEMORY", "64m")
+    with pytest.raises(StageKilledForMemoryError, match="64 MiB") as caught:
+        probe("eat")
+    assert "BERTBUILD_MEMORY" in caught.value.next_step
+
+
+def test_a_stage_killed_from_outside_is_no_memory_error(probe):
+    with pytest.raises(StageError, match="killed from outside") as caught:
+        probe("die")
+    assert not isinstance(caught.value, StageKilledForMemoryError)
+
+
+def test_a_failing_stage_keeps_the_backends_own_words(probe):
+    with pytest.raises(StageError, match="exit code 1") as caught:
+        probe("fail")
+    assert "RuntimeError: the backend's own words" in caught.value.details
+
+
+def test_ctrl_c_leaves_no_container(probe):
+    def interrupt(_event):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        probe("sleep", on_event=interrupt)
+
+
+def test_an_image_that_is_missing_is_never_pulled(probe, isolation, monkeypatch):
+    monkeypatch.setenv("BERTBUILD_IMAGE_TAG", "never-built")
+    with pytest.raises(EngineError, match="is not built"):
+        isolation.environment("openvino")
+    with pytest.raises(EngineError, match="could not be started"):
+        probe("look")
+
+
+def test_by_hand_with_the_same_relative_paths_as_on_the_host(probe, tmp_path):
+    artifacts = tmp_path / "artifacts"
+    (artifacts / "model").mkdir(parents=True)
+    os.chmod(artifacts, 0o777)
+    uid = os.getuid() or compose.NOBODY
+    env = {**os.environ, "BERTBUILD_ARTIFACTS": str(artifacts), "BERTBUILD_UID": str(uid), "BERTBUILD_GID": str(uid)}
+    command = ["docker", "compose", "run", "-T", "--rm", "openvino", "probe", "--data=artifacts/model", "--out=artifacts/new"]
+    subprocess.run(command, cwd=ROOT, env=env, stdin=subprocess.DEVNULL, check=True)
+    assert sorted(path.name for path in (artifacts / "new").iterdir()) == ["look.json", "stage.json", "written"]
+    assert (artifacts / "new" / "look.json").stat().st_uid == uid

@@ -1,0 +1,129 @@
+import json
+import os
+import re
+import subprocess
+
+import pytest
+
+from bertbuild.config import ROOT
+from bertbuild.errors import ImageBuildError
+from bertbuild.isolation import compose, docker_engine
+from bertbuild.stages import lock_file
+
+pytestmark = pytest.mark.docker
+
+BACKENDS = ("tf1", "openvino", "mo")
+BUDGET = {"tf1": 1600, "openvino": 900, "mo": 1800}  # MB (10^6), base image and all
+
+
+def docker(*arguments, **options):
+    return subprocess.run(["docker", *arguments], stdout=subprocess.PIPE, text=True, check=True, **options).stdout
+
+
+def inside(backend, *command):
+    return docker("run", "--rm", "--network=none", f"--entrypoint={command[0]}", compose.image_name(backend), *command[1:])
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_built_image_is_ready_and_says_what_it_is_made_of(isolation, backend):
+    image = docker_engine.image(compose.image_name(backend))
+    assert isolation.is_ready(backend)
+    assert isolation.environment(backend) == {"image": image.id}
+    assert image.labels["org.bertbuild.lock"] == compose.hashlib.sha256(lock_file(backend).read_bytes()).hexdigest()
+    assert image.labels["org.bertbuild.source"] == compose.source_digest(backend)
+
+
+def test_an_image_of_other_sources_is_stale(isolation, derived, monkeypatch):
+    monkeypatch.setenv("BERTBUILD_IMAGE_TAG", derived("openvino", "stale", ["LABEL org.bertbuild.source=older"]))
+    assert not isolation.is_ready("openvino")
+    monkeypatch.setenv("BERTBUILD_IMAGE_TAG", "never-built")
+    assert not isolation.is_ready("openvino")
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_size_is_within_budget(isolation, backend):
+    size = int(docker("image", "inspect", "--format={{.Size}}", compose.image_name(backend)))
+    assert size <= BUDGET[backend] * 10**6
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_packages_are_those_of_the_lock_and_no_others(isolation, backend):
+    listing = inside(backend, "sh", "-c", "ls -d /opt/venv/lib/python3*/site-packages/*.dist-info")
+    found = {
+        f"{name.lower().replace('_', '-')}=={version}"
+        for name, version in re.findall(r"/([^/]+)-([^/-]+)\.dist-info$", listing, re.MULTILINE)
+    }
+    assert found == set(re.findall(r"^(\S+==\S+)", lock_file(backend).read_text(), re.MULTILINE))
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_no_compiler_no_cache_no_secret_and_all_byte_compiled(isolation, backend):
+    script = """
+        command -v gcc cc g++ make
+        ls /root/.cache /run/secrets 2>/dev/null
+        find /opt/bertbuild -name '*.py' | while read -r file; do
+            ls "${file%/*}"/__pycache__/"$(basename "$file" .py)".cpython-*.pyc >/dev/null || echo "$file"
+        done
+    """
+    assert inside(backend, "sh", "-c", script + "true") == ""
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_an_image_lists_its_stages(isolation, backend):
+    command = ["docker", "run", "--rm", "--network=none", compose.image_name(backend)]
+    listing = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert listing.returncode == 2
+    assert "the stages of this image:" in listing.stderr
+
+
+def test_what_builds_it_secretly_is_in_no_layer(isolation, tmp_path):
+    marker = "marker-of-a-secret-7f3a9c"
+    bundle = tmp_path / "ca.pem"
+    system = os.environ.get("BERTBUILD_CA_BUNDLE") or os.environ.get("SSL_CERT_FILE") or "/etc/ssl/certs/ca-certificates.crt"
+    with open(system, "rb") as file:
+        bundle.write_bytes(file.read() + f"\n# {marker}\n".encode())
+    pip_conf = tmp_path / "pip.conf"
+    pip_conf.write_text(f"[global]\nglobal-extra = {marker}\n")
+    env = {
+        **compose._build_environment("openvino"),
+        "BERTBUILD_IMAGE_TAG": "secrets",
+        "BERTBUILD_CA_BUNDLE": str(bundle),
+        "BERTBUILD_PIP_CONF": str(pip_conf),
+    }
+    lines = []
+    assert compose._run_lines([*compose._compose(), "build", "--no-cache", "openvino"], env=env, on_line=lines.append) == 0
+    image = "bertbuild/openvino:secrets"
+    assert marker not in "\n".join(lines) + docker("history", "--no-trunc", image) + docker("image", "inspect", image)
+    with subprocess.Popen(["docker", "save", image], stdout=subprocess.PIPE) as saved:
+        seen = b""
+        for chunk in iter(lambda: saved.stdout.read(1 << 22), b""):
+            assert marker.encode() not in seen + chunk
+            seen = chunk[-len(marker) :]
+    docker("rmi", image)
+
+
+def test_a_base_that_cannot_be_had_is_an_image_build_error_with_a_next_step(isolation, monkeypatch):
+    monkeypatch.setenv("BERTBUILD_BASE_PYTHON311", "localhost:1/bertbuild/no-such-base:1")
+    with pytest.raises(ImageBuildError, match="backend openvino") as caught:
+        isolation.prepare("openvino", lambda _line: None)
+    assert "BERTBUILD_BASE_PYTHON311" in caught.value.next_step
+    assert "no-such-base" in caught.value.details
+
+
+def test_compose_yaml_confines_every_service():
+    config = json.loads(docker("compose", "config", "--format=json", cwd=ROOT))
+    assert sorted(config["services"]) == sorted(BACKENDS)
+    for service in config["services"].values():
+        assert service["network_mode"] == "none"
+        assert service["read_only"] is True
+        assert service["cap_drop"] == ["ALL"]
+        assert service["security_opt"] == ["no-new-privileges:true"]
+        assert service["pull_policy"] == "never"
+        assert service["user"] == "65534:65534"
+        assert int(service["mem_limit"]) > 0
+        assert service["pids_limit"] > 0
+
+
+def test_the_two_images_on_python_311_have_the_same_base():
+    first = [(ROOT / "docker" / name / "Dockerfile").read_text() for name in ("openvino", "mo")]
+    assert len({re.search(r"^ARG BERTBUILD_BASE_PYTHON311=\S+@sha256:[0-9a-f]{64}$", t, re.MULTILINE)[0] for t in first}) == 1
