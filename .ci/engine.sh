@@ -52,12 +52,14 @@ install_plugins() {
 start_daemon() {
     say "starting dockerd (log: $LOG)"
     setsid dockerd >"$LOG" 2>&1 </dev/null &
+    local daemon=$!
     for ((i = 0; i < SECONDS_TO_START; i++)); do
         answers && return
+        kill -0 "$daemon" 2>/dev/null || break
         sleep 1
     done
     tail -n 20 "$LOG" >&2
-    fail "dockerd did not answer within ${SECONDS_TO_START} s; its last lines are above. Mend what they say, then run this again."
+    fail "dockerd did not start; its last lines are above. Mend what they say, then run this again."
 }
 
 if ! command -v docker >/dev/null || { ! answers && ! command -v dockerd >/dev/null; }; then

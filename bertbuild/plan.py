@@ -131,7 +131,7 @@ def plan_ir(source: Source, request: IrRequest, probes: File) -> Plan:
     targets = []
     for precision in request.precisions:
         name = _target_name(request, route, precision)
-        params = {"precision": precision, "model": source.model, **_shape_params(request, route)}
+        params = {"precision": precision, "model": source.model, **_converter_params(source, request, route)}
         stage = "mo" if request.converter == "mo" else "ir"
         made = add(Step(id=name, stage=stage, inputs=base, params=params))
         answers = add(Step(id=f"{name}-infer", stage="openvino-infer", inputs={"ir": made, "probes": probes}))
@@ -197,9 +197,9 @@ def _target_name(request: IrRequest, route: str, precision: str) -> str:
     return "-".join([*parts, precision])
 
 
-def _shape_params(request: IrRequest, route: str) -> dict[str, str]:
+def _converter_params(source: Source, request: IrRequest, route: str) -> dict[str, str]:
     if route == "static":
-        return {}
+        return {"prefix": source.prefix}
     batch, seq_len = request.batch, request.seq_len
     if request.converter == "mo":  # the page's command fixes both
         batch, seq_len = batch or MO_SHAPE[0], seq_len or MO_SHAPE[1]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
+import sys
 from collections.abc import Iterator
 from types import FrameType
 
@@ -15,6 +17,8 @@ from bertbuild.errors import BertbuildError, Interrupted
 from bertbuild.report.events import JsonReporter
 from bertbuild.report.text import TextReporter
 from bertbuild.session import Session
+
+PIPE_CLOSED = 128 + signal.SIGPIPE
 
 
 @contextlib.contextmanager
@@ -41,6 +45,9 @@ def running(*, json: bool = False, **flags: str) -> Iterator[Session]:
         )
         _report(reporter, error)
         raise Exit(code=error.exit_code) from interrupt
+    except BrokenPipeError as broken:  # whoever read our output has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise Exit(code=PIPE_CLOSED) from broken
     finally:
         reporter.close()
 

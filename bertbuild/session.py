@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from bertbuild.config import Settings
@@ -75,3 +76,8 @@ class Session:
         """Keep what was learnt about files."""
         if "store" in self.__dict__:
             self.store.digests.save()
+
+
+def shown(path: Path) -> str:
+    """The path as people type it: relative to where they are, if below."""
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)

@@ -79,19 +79,28 @@ def resolve(wanted: Wanted, settings: Settings, store: Store, engine: Engine, re
     if wanted.frozen:
         path = Path(wanted.frozen)
         return _frozen(path, wanted.name or _clean(path.resolve().parent.name + "-" + path.stem), store)
+    folder, name = checkpoint_folder(wanted, settings, store, engine, report)
+    return _checkpoint(folder, name, store, engine, report)
+
+
+def checkpoint_folder(
+    wanted: Wanted, settings: Settings, store: Store, engine: Engine, report: Report
+) -> tuple[Path, str]:
+    """The folder of the checkpoint that was named, and what to call it: fetched, unpacked, imported if need be."""
     if wanted.model:
         from bertbuild.catalogue.models import find_model  # noqa: PLC0415
 
-        name = wanted.name or find_model(wanted.model).name
+        name = find_model(wanted.model).name
         folder = fetch_model(wanted.model, settings, store, report)
     else:
-        folder = unpacked(Path(wanted.checkpoint), store)
-        name = wanted.name or _clean(Path(wanted.checkpoint).resolve().name.removesuffix(".zip"))
+        folder = _unpacked(Path(wanted.checkpoint), store)
+        name = _clean(Path(wanted.checkpoint).resolve().name.removesuffix(".zip"))
+    name = wanted.name or name
     if is_huggingface(folder):
-        files = [folder / name for name in ("config.json", "vocab.txt", "model.safetensors")]
-        imported = engine.run(plan_import(name, File(path=folder, digest=_digest(files, store))))["import"]
-        folder = imported.path
-    return _checkpoint(folder, name, store, engine, report)
+        files = [folder / file for file in ("config.json", "vocab.txt", "model.safetensors")]
+        file = File(path=folder.resolve(), digest=_digest(files, store))
+        folder = engine.run(plan_import(name, file))["import"].path
+    return folder, name
 
 
 def is_huggingface(folder: Path) -> bool:
@@ -99,8 +108,8 @@ def is_huggingface(folder: Path) -> bool:
     return (folder / "model.safetensors").is_file() and not any(folder.glob("*.index"))
 
 
-def unpacked(path: Path, store: Store) -> Path:
-    """The folder of a checkpoint that may have been given as a zip; a zip is unpacked once, under its hash."""
+def _unpacked(path: Path, store: Store) -> Path:
+    # A zip is unpacked once, under its hash.
     if not path.is_file() or path.suffix != ".zip":
         return path
     from bertbuild.catalogue.archive import unpack_checkpoint_zip  # noqa: PLC0415
@@ -165,7 +174,8 @@ def _inspection(folder: Path, file: File, prefix: str, store: Store, engine: Eng
 
 def _frozen(path: Path, name: str, store: Store) -> Inspected:
     from bertbuild.graph.graphdef import GraphFormatError, read_graph  # noqa: PLC0415
-    from bertbuild.graph.roles import embedding_sizes, input_roles  # noqa: PLC0415
+    from bertbuild.graph.roles import input_roles  # noqa: PLC0415
+    from bertbuild.graph.sizes import embedding_sizes  # noqa: PLC0415
 
     if not path.is_file():
         raise CheckpointError(f"{path} is not a file.", next_step="Give the path of a frozen graph (.pb).")

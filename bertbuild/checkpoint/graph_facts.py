@@ -50,6 +50,7 @@ def _traced(graph: Graph) -> GraphFacts:
     notes = []
     gelu: str | None = None
     inputs: Mapping[str, str] | None = None
+    published: tuple[int, int] | None = None
     try:
         gelu = gelu_form(graph)
         if gelu is None:
@@ -58,13 +59,14 @@ def _traced(graph: Graph) -> GraphFacts:
         notes.append(str(error))
     try:
         inputs = input_roles(graph)
+        form = published_form(graph)
+        published = None if form is None else (form.batch, form.seq_len)
     except GraphFormatError as error:
         notes.append(str(error))
-    published = published_form(graph)
     return GraphFacts(
         tensorflow_version=graph.tensorflow_version,
         gelu=gelu,
         inputs=inputs,
-        published=None if published is None else (published.batch, published.seq_len),
+        published=published,
         notes=tuple(notes),
     )

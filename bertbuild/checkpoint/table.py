@@ -51,7 +51,8 @@ def read_table(data: bytes) -> list[tuple[bytes, bytes]]:
         index_size, position = read_varint(footer, position, 40)
     except WireError as error:
         raise TableFormatError("its footer is malformed") from error
-    if any(footer[position:40]):
+    handles = b"".join(map(encode_varint, (meta_offset, meta_size, index_offset, index_size)))
+    if footer[:40] != handles.ljust(40, b"\0"):  # no checksum covers the footer, so nothing in it may be arbitrary
         raise TableFormatError("its footer is malformed")
     if _entries(_block(data, meta_offset, meta_size)):
         raise TableFormatError("its metaindex is not empty")

@@ -6,14 +6,14 @@ from pathlib import Path
 
 from bertbuild.errors import CheckpointError, UsageError
 from bertbuild.plan import FreezeRequest, IrRequest, plan_freeze, plan_ir
-from bertbuild.session import Session
-from bertbuild.sources import Wanted, fetch_model, resolve, unpacked
+from bertbuild.session import Session, shown
+from bertbuild.sources import Wanted, checkpoint_folder, fetch_model, resolve
 
 
 def fetch(session: Session, models: tuple[str, ...]) -> None:
     """Bring models of the catalogue to disk."""
     folders = {name: str(fetch_model(name, session.settings, session.store, session.report)) for name in models}
-    session.result({"folders": folders}, *(f"{name}: {_shown(Path(folder))}" for name, folder in folders.items()))
+    session.result({"folders": folders}, *(f"{name}: {shown(Path(folder))}" for name, folder in folders.items()))
 
 
 def list_models(session: Session) -> None:
@@ -45,23 +45,19 @@ def inspect(session: Session, wanted: Wanted) -> None:
             "Name what to inspect: a checkpoint or a model of the catalogue.",
             next_step="For instance: invoke inspect --checkpoint FOLDER, or invoke inspect --model minilm-l6.",
         )
-    folder = (
-        fetch_model(wanted.model, session.settings, session.store, session.report)
-        if wanted.model
-        else unpacked(Path(wanted.checkpoint), session.store)
-    )
+    folder, _ = checkpoint_folder(wanted, session.settings, session.store, session.engine, session.report)
     inspection = inspect_checkpoint(folder)
-    for table in inspection_tables(inspection):
-        session.report(table)
     facts = inspection.to_json()
-    if inspection.problems:
+    for table in inspection_tables(facts):
+        session.report(table)
+    if not inspection.sound:
         session.report({"event": "inspection", **facts})
         raise CheckpointError(
-            inspection.problems[0],
-            next_step="Get a sound copy of the checkpoint; nothing can be built from this one.",
+            f"The checkpoint {inspection.files.prefix} has {len(inspection.problems)} problem(s).",
+            next_step="Get a sound copy; nothing can be built from this one.",
             details="\n".join(inspection.problems),
         )
-    session.result({"inspection": facts}, *(f"warning: {warning}" for warning in inspection.warnings), "sound: nothing is wrong with it")
+    session.result({"inspection": facts}, "sound: nothing is wrong with it")
 
 
 def freeze(session: Session, wanted: Wanted, request: FreezeRequest) -> None:
@@ -71,7 +67,7 @@ def freeze(session: Session, wanted: Wanted, request: FreezeRequest) -> None:
     stored = session.engine.run(plan)[plan.steps[-1].id]
     name = "frozen" if request == FreezeRequest() else f"frozen-{request.output.replace(',', '+')}-{request.gelu}"
     link = session.store.link(plan.model, name, stored)
-    session.result({"model": plan.model, "path": str(link)}, f"{_shown(link)}/inference_graph.pb")
+    session.result({"model": plan.model, "path": str(link)}, f"{shown(link)}/inference_graph.pb")
 
 
 def build_ir(session: Session, wanted: Wanted, request: IrRequest) -> None:
@@ -92,10 +88,5 @@ def build_ir(session: Session, wanted: Wanted, request: IrRequest) -> None:
                 for target in built
             ],
         },
-        *(f"{_shown(target.path)}/model.xml" for target in built),
+        *(f"{shown(target.path)}/model.xml" for target in built),
     )
-
-
-def _shown(path: Path) -> str:
-    """The path as people type it: relative to where they are, if below."""
-    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)

@@ -13,7 +13,7 @@ from bertbuild.errors import CheckpointError, ParityError, StoreError, UsageErro
 from bertbuild.parity import Verdict, compare
 from bertbuild.plan import File
 from bertbuild.records import Record, read_records
-from bertbuild.session import Session
+from bertbuild.session import Session, shown
 from bertbuild.store import StoredObject
 
 
@@ -28,7 +28,11 @@ def verify(session: Session, model: str, target: str) -> None:
     if not records:
         wanted = " ".join(filter(None, (model, target))) or "that can be verified"
         raise UsageError(f"Nothing is built {wanted}.", next_step="Build it first: invoke build-ir --model minilm-l6")
-    verdicts = [(record, _judge_again(session, record)) for record in records]
+    folder = Path(tempfile.mkdtemp(dir=session.store.work, prefix="verify-"))
+    try:
+        verdicts = [(record, _judge_again(session, record, folder)) for record in records]
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
     failed = [(record, verdict) for record, verdict in verdicts if not verdict.passed]
     for record, _ in failed:
         session.store.unlink(record.model, record.target.name)
@@ -46,35 +50,32 @@ def verify(session: Session, model: str, target: str) -> None:
     )
 
 
-def _judge_again(session: Session, record: Record) -> Verdict:
-    store = session.store
-    results = {
-        step_id: store.load(store.objects / stage / key) for step_id, (stage, key) in record.results.items()
-    }
-    target = record.target
+def _judge_again(session: Session, record: Record, folder: Path) -> Verdict:
+    """Fresh answers of source and target, compared; a source asked once answers for all its targets."""
+    store, target = session.store, record.target
+    results = {step_id: store.load(store.objects / stage / key) for step_id, (stage, key) in record.results.items()}
     reference = record.step(target.reference)
-    _check_source(session, record)
-    folder = Path(tempfile.mkdtemp(dir=store.work, prefix="verify-"))
-    try:
-        session.engine.run_again(reference, results, folder / "reference")
-        session.engine.run_again(record.step(target.answers), results, folder / "answers")
-        probes = reference.inputs["probes"]
-        assert isinstance(probes, File)  # noqa: S101 - plans give probes as a file
-        verdict = compare(
-            folder / "reference" / "answers.npz",
-            folder / "answers" / "answers.npz",
-            json.loads(probes.path.read_text(encoding="utf-8"))["probes"],
-            target.precision,
-        )
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    _check_source(record)
+    answers = {}
+    for step in (reference, record.step(target.answers)):
+        answers[step.id] = folder / results[step.id].key
+        if not answers[step.id].exists():
+            session.engine.run_again(step, results, answers[step.id])
+    probes = reference.inputs["probes"]
+    assert isinstance(probes, File)  # noqa: S101 - plans give probes as a file
+    verdict = compare(
+        answers[reference.id] / "answers.npz",
+        answers[target.answers] / "answers.npz",
+        json.loads(probes.path.read_text(encoding="utf-8"))["probes"],
+        target.precision,
+    )
     session.report(
         {"event": "verdict", "model": record.model, "target": target.name, "show_table": True, **verdict.as_json()}
     )
     return verdict
 
 
-def _check_source(session: Session, record: Record) -> None:
+def _check_source(record: Record) -> None:
     for source in record.step(record.target.reference).inputs.values():
         if isinstance(source, File) and not source.path.exists():
             raise CheckpointError(
@@ -134,6 +135,6 @@ def _fact(session: Session, record: Record) -> dict[str, Any]:
         "max_abs": worst.max_abs,
         "allowed": worst.limit,
         "key": key,
-        "path": str(link if state == "built" else path),
+        "path": shown(link if state == "built" else path),
         "damage": damage,
     }

@@ -43,9 +43,9 @@ def placeholders(graph: Graph) -> list[PlaceholderInfo]:
 def published_form(graph: Graph) -> PublishedForm | None:
     """Batch size, sequence length and inputs of a graph of the published form; None for any other graph.
 
-    The form: exactly three placeholders, int32, all of one static shape [B, S], which are input_ids, input_mask and
-    segment_ids; and the pooler's output `bert/pooler/dense/Tanh` is computed from these three, nothing else that is
-    fed, and nothing random.
+    The form: exactly three placeholders but for those of strings, int32, all of one static shape [B, S], which are
+    input_ids, input_mask and segment_ids; and the pooler's output `bert/pooler/dense/Tanh` is computed from these
+    three, nothing else that is fed, and nothing random. Raises `GraphFormatError` when a placeholder is malformed.
     """
     # TensorFlow's Saver adds placeholders of its own, for the file name; they are strings.
     fed = [info for info in placeholders(graph) if info.dtype != "string"]

@@ -33,13 +33,16 @@ _SCORES = frozenset(["BatchMatMul", "BatchMatMulV2", "BatchMatMulV3", "Einsum", 
 _MASKED_OUT = -1000.0  # BERT adds -10000, forks -1e9: a score this far down has no share in a softmax
 
 
-class _Lookup(NamedTuple):
+class Lookup(NamedTuple):
     """Rows of an embedding table picked by a fed tensor."""
 
     table: str
+    """Name of the variable or, in a frozen graph, the constant."""
     rows: int
     source: TensorRef
+    """The fed tensor that picks."""
     output: TensorRef
+    """The rows that were picked."""
 
 
 def input_roles(graph: Graph) -> dict[str, str]:
@@ -47,19 +50,22 @@ def input_roles(graph: Graph) -> dict[str, str]:
 
     Raises `GraphFormatError` when one of them is not found, or when more than one tensor could be it.
     """
-    word, token_type = _embeddings(graph)
-    roles = {INPUT_IDS: str(word), INPUT_MASK: str(_mask(graph)), SEGMENT_IDS: str(token_type)}
+    word, token_type = embedding_lookups(graph)
+    roles = {INPUT_IDS: str(word.source), INPUT_MASK: str(_mask(graph)), SEGMENT_IDS: str(token_type.source)}
     if len(set(roles.values())) != len(roles):
         listed = ", ".join(f"{role} = {tensor}" for role, tensor in roles.items())
         raise GraphFormatError(f"The graph uses one tensor for two inputs ({listed}).")
     return roles
 
 
-def _embeddings(graph: Graph) -> tuple[TensorRef, TensorRef]:
-    """The fed tensors behind the word and the token-type embedding: a pair of lookups that are added together."""
+def embedding_lookups(graph: Graph) -> tuple[Lookup, Lookup]:
+    """The word and the token-type embedding: a pair of lookups that are added together.
+
+    Raises `GraphFormatError` when there is no such pair, or more than one.
+    """
     lookups = _lookups(graph)
     sums = [_sums(graph, lookup.output) for lookup in lookups]
-    pairs: dict[tuple[TensorRef, TensorRef], tuple[_Lookup, _Lookup]] = {}
+    pairs: dict[tuple[TensorRef, TensorRef], tuple[Lookup, Lookup]] = {}
     for i, first in enumerate(lookups):
         for j in range(i):
             if sums[i] & sums[j] and first.table != lookups[j].table:
@@ -79,12 +85,12 @@ def _embeddings(graph: Graph) -> tuple[TensorRef, TensorRef]:
     if len(pairs) > 1:
         listed = "; ".join(f"{large.source} and {small.source}" for large, small in pairs.values())
         raise GraphFormatError(f"More than one pair of tensors could be input_ids and segment_ids: {listed}.")
-    return next(iter(pairs))
+    return next(iter(pairs.values()))
 
 
-def _lookups(graph: Graph) -> list[_Lookup]:
+def _lookups(graph: Graph) -> list[Lookup]:
     """Every lookup in a table of two dimensions: a gather, or a one-hot matrix times the table."""
-    found: list[_Lookup] = []
+    found: list[Lookup] = []
     for node in graph.nodes.values():
         inputs = node.data_inputs
         if node.op in _GATHERS and len(inputs) >= 2:
@@ -101,7 +107,7 @@ def _lookups(graph: Graph) -> list[_Lookup]:
             continue
         name, shape = known
         output = TensorRef(node.name, 0)
-        found.extend(_Lookup(name, shape[0], source, output) for source in sorted(fed_sources(graph, picks)))
+        found.extend(Lookup(name, shape[0], source, output) for source in sorted(fed_sources(graph, picks)))
     return found
 
 

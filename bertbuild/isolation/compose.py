@@ -36,7 +36,7 @@ BUILD_TAIL_LINES = 40
 # What a failed build says, and what helps.
 REMEDIES = (
     (
-        ("no such host", "failed to resolve source metadata", "i/o timeout", "pull access denied"),
+        ("failed to do request", "failed to resolve source metadata", "failed to authorize", "pull access denied"),
         "The base image could not be fetched. Name one at hand: BERTBUILD_BASE_PYTHON37, BERTBUILD_BASE_PYTHON311.",
     ),
     (

@@ -17,13 +17,21 @@ def name_ports(model, inputs, outputs):
         KeyError: the model has no such tensor.
     """
     for role, tensor in inputs.items():
-        port = model.input(tensor)
+        port = _find(model.inputs, tensor)
         port.get_node().set_friendly_name(role)
         port.get_tensor().set_names({role})
     for name, tensor in outputs.items():
-        port = model.output(tensor)
+        port = _find(model.outputs, tensor)
         port.get_tensor().set_names({name})
         port.get_node().set_friendly_name(name)
+
+
+def _find(ports, tensor):
+    """The port of a tensor "name:0"; the Model Optimizer drops the ":0" of an input that is cut with its type."""
+    for port in ports:
+        if port.get_names() & {tensor, tensor.split(":")[0]}:
+            return port
+    raise KeyError("%s is none of %s" % (tensor, [sorted(port.get_names()) for port in ports]))
 
 
 def write_ir(model, folder, precision, info):

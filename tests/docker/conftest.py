@@ -34,8 +34,9 @@ def bases():
 
 
 @pytest.fixture(scope="session")
-def isolation(bases):
+def isolation(request):
     """Every backend's image, built of the sources as they are."""
+    request.getfixturevalue("bases")
     isolation = ComposeIsolation()
     for backend in ("tf1", "openvino", "mo"):
         if not isolation.is_ready(backend):
@@ -44,8 +45,9 @@ def isolation(bases):
 
 
 @pytest.fixture(scope="session")
-def derived(isolation, tmp_path_factory):
+def derived(request, tmp_path_factory):
     """Makes an image of a backend's own and some Dockerfile lines more; returns its tag."""
+    request.getfixturevalue("isolation")
 
     def make(backend, tag, lines):
         context = tmp_path_factory.mktemp("context")

@@ -5,6 +5,7 @@ import os
 import socket
 import sys
 import time
+from pathlib import Path
 
 from stage import Stage, emit
 
@@ -12,12 +13,13 @@ STAGE = Stage("probe", "tells what it finds around itself, or misbehaves")
 STAGE.input("data", "anything")
 STAGE.param("act", "what to do", default="look")
 
+FOLDERS = ("/", "/etc", "/opt", "/opt/bertbuild", "/usr", "/work", "/tmp")  # noqa: S108 - the container's own
 
-def writable(path):
+
+def writable(folder):
     """Whether a file can be made in a folder."""
     try:
-        with open(os.path.join(path, "written"), "w") as file:
-            file.write("x")
+        Path(folder, "written").write_text("x")
     except OSError:
         return False
     return True
@@ -35,42 +37,39 @@ def reaches(address):
 
 def status():
     """/proc/self/status as a dictionary."""
-    with open("/proc/self/status") as file:
-        return {name: value.strip() for name, _, value in (line.partition(":") for line in file)}
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return {name: value.strip() for name, _, value in (line.partition(":") for line in lines)}
 
 
 def look(args):
     """What a stage can see and do."""
+    tmp = os.statvfs(FOLDERS[-1])
     return {
         "uid": os.getuid(),
         "gid": os.getgid(),
         "status": status(),
-        "interfaces": sorted(os.listdir("/sys/class/net")),
+        "interfaces": sorted(path.name for path in Path("/sys/class/net").iterdir()),
         "reaches": reaches("192.0.2.1"),
-        "writable": {
-            path: writable(path)
-            for path in ("/", "/etc", "/opt", "/opt/bertbuild", "/usr", "/work", "/tmp", args.data, args.out)
-        },
-        "data": {name: open(os.path.join(args.data, name)).read() for name in os.listdir(args.data)},
-        "artifacts": sorted(os.listdir("/work/artifacts")),
-        "tmp_bytes": os.statvfs("/tmp").f_blocks * os.statvfs("/tmp").f_frsize,
-        "init": open("/proc/1/comm").read().strip(),
+        "writable": [folder for folder in (*FOLDERS, args.data, args.out) if writable(folder)],
+        "data": {path.name: path.read_text() for path in Path(args.data).iterdir()},
+        "artifacts": sorted(path.name for path in Path("/work/artifacts").iterdir()),
+        "tmp_bytes": tmp.f_blocks * tmp.f_frsize,
+        "init": Path("/proc/1/comm").read_text().strip(),
         "modules_without_bytecode": [
             name
             for name, module in sys.modules.items()
-            if name != "__main__" and not os.path.exists(getattr(module, "__cached__", None) or "/")
+            if name != "__main__" and not Path(getattr(module, "__cached__", None) or "/").exists()
         ],
     }
 
 
-def run(args, report):
+def run(args, _report):
     """Do what --act says."""
     emit("probe", act=args.act)
     sys.stderr.write("a line on stderr\n")
-    print("a line on stdout that is no event")
+    sys.stdout.write("a line on stdout that is no event\n")
     if args.act == "look":
-        with open(os.path.join(args.out, "look.json"), "w") as file:
-            json.dump(look(args), file)
+        Path(args.out, "look.json").write_text(json.dumps(look(args)))
     elif args.act == "eat":
         eaten = []
         while True:

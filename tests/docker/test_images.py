@@ -2,6 +2,7 @@ import json
 import os
 import re
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -21,7 +22,9 @@ def docker(*arguments, **options):
 
 
 def inside(backend, *command):
-    return docker("run", "--rm", "--network=none", f"--entrypoint={command[0]}", compose.image_name(backend), *command[1:])
+    return docker(
+        "run", "--rm", "--network=none", f"--entrypoint={command[0]}", compose.image_name(backend), *command[1:]
+    )
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
@@ -41,13 +44,15 @@ def test_an_image_of_other_sources_is_stale(isolation, derived, monkeypatch):
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-def test_size_is_within_budget(isolation, backend):
+@pytest.mark.usefixtures("isolation")
+def test_size_is_within_budget(backend):
     size = int(docker("image", "inspect", "--format={{.Size}}", compose.image_name(backend)))
     assert size <= BUDGET[backend] * 10**6
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-def test_packages_are_those_of_the_lock_and_no_others(isolation, backend):
+@pytest.mark.usefixtures("isolation")
+def test_packages_are_those_of_the_lock_and_no_others(backend):
     listing = inside(backend, "sh", "-c", "ls -d /opt/venv/lib/python3*/site-packages/*.dist-info")
     found = {
         f"{name.lower().replace('_', '-')}=={version}"
@@ -57,7 +62,8 @@ def test_packages_are_those_of_the_lock_and_no_others(isolation, backend):
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-def test_no_compiler_no_cache_no_secret_and_all_byte_compiled(isolation, backend):
+@pytest.mark.usefixtures("isolation")
+def test_no_compiler_no_cache_no_secret_and_all_byte_compiled(backend):
     script = """
         command -v gcc cc g++ make
         ls /root/.cache /run/secrets 2>/dev/null
@@ -69,19 +75,22 @@ def test_no_compiler_no_cache_no_secret_and_all_byte_compiled(isolation, backend
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-def test_an_image_lists_its_stages(isolation, backend):
+@pytest.mark.usefixtures("isolation")
+def test_an_image_lists_its_stages(backend):
     command = ["docker", "run", "--rm", "--network=none", compose.image_name(backend)]
     listing = subprocess.run(command, capture_output=True, text=True, check=False)
     assert listing.returncode == 2
     assert "the stages of this image:" in listing.stderr
 
 
-def test_what_builds_it_secretly_is_in_no_layer(isolation, tmp_path):
+@pytest.mark.usefixtures("isolation")
+def test_what_builds_it_secretly_is_in_no_layer(tmp_path):
     marker = "marker-of-a-secret-7f3a9c"
     bundle = tmp_path / "ca.pem"
-    system = os.environ.get("BERTBUILD_CA_BUNDLE") or os.environ.get("SSL_CERT_FILE") or "/etc/ssl/certs/ca-certificates.crt"
-    with open(system, "rb") as file:
-        bundle.write_bytes(file.read() + f"\n# {marker}\n".encode())
+    system = (
+        os.environ.get("BERTBUILD_CA_BUNDLE") or os.environ.get("SSL_CERT_FILE") or "/etc/ssl/certs/ca-certificates.crt"
+    )
+    bundle.write_bytes(Path(system).read_bytes() + f"\n# {marker}\n".encode())
     pip_conf = tmp_path / "pip.conf"
     pip_conf.write_text(f"[global]\nglobal-extra = {marker}\n")
     env = {
@@ -91,7 +100,9 @@ def test_what_builds_it_secretly_is_in_no_layer(isolation, tmp_path):
         "BERTBUILD_PIP_CONF": str(pip_conf),
     }
     lines = []
-    assert compose._run_lines([*compose._compose(), "build", "--no-cache", "openvino"], env=env, on_line=lines.append) == 0
+    assert (
+        compose._run_lines([*compose._compose(), "build", "--no-cache", "openvino"], env=env, on_line=lines.append) == 0
+    )
     image = "bertbuild/openvino:secrets"
     assert marker not in "\n".join(lines) + docker("history", "--no-trunc", image) + docker("image", "inspect", image)
     with subprocess.Popen(["docker", "save", image], stdout=subprocess.PIPE) as saved:
@@ -126,4 +137,7 @@ def test_compose_yaml_confines_every_service():
 
 def test_the_two_images_on_python_311_have_the_same_base():
     first = [(ROOT / "docker" / name / "Dockerfile").read_text() for name in ("openvino", "mo")]
-    assert len({re.search(r"^ARG BERTBUILD_BASE_PYTHON311=\S+@sha256:[0-9a-f]{64}$", t, re.MULTILINE)[0] for t in first}) == 1
+    assert (
+        len({re.search(r"^ARG BERTBUILD_BASE_PYTHON311=\S+@sha256:[0-9a-f]{64}$", t, re.MULTILINE)[0] for t in first})
+        == 1
+    )

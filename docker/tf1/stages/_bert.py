@@ -116,7 +116,8 @@ def build(source, gelu, inputs, outputs):
             tensors["layer_%d_output" % index] = layer
     if "probabilities" in outputs:
         tensors[PROBABILITIES] = _probabilities(model.get_pooled_output(), source.classes())
-    return tensors
+    # Converters take for an output only what nothing else reads.
+    return {name: tf.identity(tensor, name) if tensor.consumers() else tensor for name, tensor in tensors.items()}
 
 
 def _probabilities(pooled, classes):

@@ -158,6 +158,12 @@ def test_a_fourth_placeholder_is_not_the_published_form(load):
     assert published_form(load(builder)) is None
 
 
+def test_the_savers_placeholder_for_a_file_name_does_not_count(load):
+    builder, _ = bert_graph()
+    builder.add("save/filename", "PlaceholderWithDefault", "add", dtype=dtype_attr("string"), shape=shape_attr(()))
+    assert published_form(load(builder)) is not None
+
+
 def test_a_pooler_that_does_not_use_the_mask_is_not_the_published_form(load):
     builder, _ = bert_graph()
     for node in builder.nodes:

@@ -1,0 +1,56 @@
+"""What `inspect` shows people: the facts of a checkpoint, then what is wrong with it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+
+def inspection_tables(facts: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Table events for `Inspection.to_json()`: the summary, the tensors, the problems and warnings if there are any."""
+    yield {"event": "table", "title": facts["prefix"], "columns": ["", ""], "rows": list(_summary(facts))}
+    yield {
+        "event": "table",
+        "title": f"{len(facts['tensors'])} tensors",
+        "columns": ["name", "dtype", "shape", "crc32c"],
+        "rows": [
+            [tensor["name"], tensor["dtype"], "×".join(map(str, tensor["shape"])) or "scalar", tensor["crc32c"]]
+            for tensor in facts["tensors"]
+        ],
+    }
+    for kind in ("problems", "warnings"):
+        if facts[kind]:
+            yield {"event": "table", "title": kind, "columns": [""], "rows": [[text] for text in facts[kind]]}
+
+
+def _summary(facts: Mapping[str, Any]) -> Iterator[list[str]]:
+    encoder, graph = facts["encoder"], facts["graph"]
+    yield ["files", ", ".join(f"{name} {size / 1e6:,.1f} MB" for name, size in facts["files"].items())]
+    sizes = ("layers", "hidden", "attention_heads", "intermediate", "vocab", "positions", "token_types")
+    yield ["encoder", ", ".join(f"{name.replace('_', ' ')} {encoder[name]}" for name in sizes if encoder[name])]
+    yield ["parameters", f"{facts['parameters']:,} ({facts['encoder_parameters']:,} of the encoder)"]
+    yield ["heads", ", ".join(_heads(facts["heads"])) or "none"]
+    slots = ", ".join(f"{name} of {count} variables" for name, count in facts["optimizer_slots"].items())
+    yield ["optimizer slots", slots or "none"]
+    yield ["global step", "yes" if facts["global_step"] else "none"]
+    yield ["gelu", graph["gelu"] or "not known"]
+    if graph["inputs"]:
+        yield ["inputs", ", ".join(f"{role} = {tensor}" for role, tensor in graph["inputs"].items())]
+    form = graph["published_form"]
+    shape = f"yes: batch {form['batch']}, sequence length {form['seq_len']}" if form else "no"
+    yield ["published form", shape]
+    if graph["notes"]:
+        yield ["of the .meta", " ".join(graph["notes"])]
+    intact, count = facts["intact_tensors"], len(facts["tensors"])
+    yield ["checksums", "not taken" if intact is None else f"{intact} of {count} tensors are intact (CRC32C)"]
+
+
+def _heads(heads: Mapping[str, Any]) -> Iterator[str]:
+    if heads["masked_lm"]:
+        yield "masked language model"
+    if heads["next_sentence"]:
+        yield "next sentence"
+    if heads["classifier_labels"]:
+        yield f"classifier of {heads['classifier_labels']} labels"
+    if heads["squad"]:
+        yield "SQuAD"

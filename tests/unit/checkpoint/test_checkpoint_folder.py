@@ -1,0 +1,168 @@
+from __future__ import annotations
+
+import errno
+import pathlib
+
+import pytest
+
+from bertbuild.checkpoint.folder import find_checkpoint
+from bertbuild.errors import CheckpointError
+
+
+def touch(folder, *names):
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in names:
+        (folder / name).write_bytes(b"")
+    return folder
+
+
+def one(prefix):
+    return [f"{prefix}.index", f"{prefix}.data-00000-of-00001"]
+
+
+@pytest.fixture
+def model(tmp_path):
+    return touch(tmp_path / "model", *one("bert_model.ckpt"), "bert_model.ckpt.meta", "bert_config.json", "vocab.txt")
+
+
+def test_a_folder(model):
+    files = find_checkpoint(model)
+    assert files.folder == model
+    assert files.prefix == model / "bert_model.ckpt"
+    assert files.index == model / "bert_model.ckpt.index"
+    assert files.data == (model / "bert_model.ckpt.data-00000-of-00001",)
+    assert files.meta == model / "bert_model.ckpt.meta"
+    assert files.config == model / "bert_config.json"
+    assert files.vocab == model / "vocab.txt"
+
+
+def test_a_prefix_and_a_string(model):
+    assert find_checkpoint(str(model / "bert_model.ckpt")) == find_checkpoint(model)
+
+
+def test_what_a_zip_unpacks_to(model, tmp_path):
+    touch(tmp_path / "__MACOSX", "x")
+    (tmp_path / ".DS_Store").write_bytes(b"")
+    assert find_checkpoint(tmp_path) == find_checkpoint(model)
+
+
+def test_optional_files_may_lack(tmp_path):
+    files = find_checkpoint(touch(tmp_path / "m", *one("bert_model.ckpt"), "bert_config.json"))
+    assert files.meta is None
+    assert files.vocab is None
+
+
+def test_config_and_vocabulary_from_elsewhere(tmp_path, model):
+    tuned = touch(tmp_path / "tuned", *one("model.ckpt-343"))
+    with pytest.raises(CheckpointError, match=r"no bert_config\.json"):
+        find_checkpoint(tuned)
+    files = find_checkpoint(tuned, config=model / "bert_config.json", vocab=model / "vocab.txt")
+    assert files.prefix == tuned / "model.ckpt-343"
+    assert files.config == model / "bert_config.json"
+    assert files.vocab == model / "vocab.txt"
+
+
+def test_several_data_files_in_order(tmp_path):
+    names = [f"m.ckpt.data-0000{i}-of-00003" for i in (2, 0, 1)]
+    files = find_checkpoint(
+        touch(tmp_path / "m", "m.ckpt.index", "bert_config.json", "m.ckpt-9.data-00000-of-00001", *names)
+    )
+    assert [path.name for path in files.data] == sorted(names)
+
+
+@pytest.mark.parametrize(
+    ("state", "chosen"),
+    [
+        (None, "model.ckpt-1000"),
+        ('model_checkpoint_path: "model.ckpt-343"\nall_model_checkpoint_paths: "model.ckpt-1000"\n', "model.ckpt-343"),
+        ('model_checkpoint_path: "/some/other/machine/model.ckpt-343"\n', "model.ckpt-343"),
+        ('model_checkpoint_path: "model.ckpt-7"\n', "model.ckpt-1000"),
+        ("gibberish", "model.ckpt-1000"),
+    ],
+)
+def test_of_several_the_state_file_decides_else_the_highest_step(tmp_path, state, chosen):
+    folder = touch(
+        tmp_path / "m", *one("model.ckpt-343"), *one("model.ckpt-1000"), *one("model.ckpt-0"), "bert_config.json"
+    )
+    if state is not None:
+        (folder / "checkpoint").write_text(state)
+    assert find_checkpoint(folder).prefix.name == chosen
+
+
+def test_several_without_steps_are_ambiguous(tmp_path):
+    folder = touch(tmp_path / "m", *one("a.ckpt"), *one("b.ckpt"), "bert_config.json")
+    with pytest.raises(CheckpointError, match=r"holds 2 checkpoints: a\.ckpt, b\.ckpt") as raised:
+        find_checkpoint(folder)
+    assert "a.ckpt" in raised.value.next_step
+
+
+@pytest.mark.parametrize(
+    ("names", "why", "step"),
+    [
+        ([], "is empty", "Name a folder"),
+        (["config.json", "model.safetensors", "vocab.txt"], "Hugging Face", "--huggingface"),
+        (["config.json", "pytorch_model.bin"], "Hugging Face", "bertbuild import"),
+        (["saved_model.pb"], "SavedModel", "Name the folder"),
+        (["m.data-00000-of-00001", "bert_config.json"], "data of a checkpoint but not its .index", "whole checkpoint"),
+        (["m.index.LFS_POINTER", "bert_config.json"], "git-lfs pointer", "git lfs pull"),
+        (["m.index", "bert_config.json"], "no m.data-00000-of-00001, the file with the weights", "whole checkpoint"),
+        (
+            ["m.index", "m.data-00000-of-00001.LFS_POINTER", "bert_config.json"],
+            "only a git-lfs pointer",
+            "git lfs pull",
+        ),
+        (["readme.txt"], "no checkpoint", "Name a folder"),
+    ],
+)
+def test_what_is_no_checkpoint_is_named(tmp_path, names, why, step):
+    folder = touch(tmp_path / "m", *names)
+    for path in [folder] + [tmp_path] * bool(names):
+        with pytest.raises(CheckpointError) as raised:
+            find_checkpoint(path)
+        assert why in str(raised.value)
+        assert step in raised.value.next_step
+
+
+def test_data_may_be_missing_when_asked(tmp_path):
+    folder = touch(tmp_path / "m", "m.index", "bert_config.json")
+    assert find_checkpoint(folder, require_data=False).data == ()
+
+
+def test_a_missing_folder(tmp_path):
+    with pytest.raises(CheckpointError, match="There is no folder or checkpoint"):
+        find_checkpoint(tmp_path / "gone" / "m")
+
+
+@pytest.mark.parametrize(
+    ("name", "step"),
+    [
+        ("bert_model.ckpt.index", "bert_model.ckpt."),
+        ("bert_model.ckpt.meta", "bert_model.ckpt."),
+        ("bert_model.ckpt.data-00000-of-00001", "bert_model.ckpt."),
+        ("vocab.txt", "Name a folder"),
+        ("m.zip", "Unpack it"),
+    ],
+)
+def test_a_file_in_place_of_a_folder(model, name, step):
+    (model / name).touch()
+    with pytest.raises(CheckpointError, match="file") as raised:
+        find_checkpoint(model / name)
+    assert step in raised.value.next_step
+
+
+def test_an_object_based_checkpoint_is_refused(model):
+    (model / "bert_model.ckpt.index").write_bytes(b"\0\0\x06header\0\x1b\x0a_CHECKPOINTABLE_OBJECT_GRAPH...")
+    with pytest.raises(CheckpointError, match="object-based TensorFlow 2"):
+        find_checkpoint(model)
+
+
+@pytest.mark.parametrize(("code", "why"), [(errno.EACCES, "may not be read"), (errno.EIO, "cannot be read")])
+def test_what_the_system_refuses_is_passed_on(model, monkeypatch, code, why):
+    def refuse(self):
+        raise OSError(code, "the system's words", str(self))
+
+    monkeypatch.setattr(pathlib.Path, "iterdir", refuse)
+    with pytest.raises(CheckpointError, match=why) as raised:
+        find_checkpoint(model)
+    assert "the system's words" in raised.value.details
+    assert raised.value.next_step

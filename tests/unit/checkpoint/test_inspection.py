@@ -1,0 +1,361 @@
+from __future__ import annotations
+
+import json
+import pathlib
+import re
+import shutil
+
+import numpy as np
+import pytest
+
+from bertbuild.checkpoint.bundle import CheckpointReader
+from bertbuild.checkpoint.inspection import inspect_checkpoint, require_sound
+from bertbuild.checkpoint.table import TableFormatError, read_table, write_table
+from bertbuild.errors import CheckpointError
+from bertbuild.graph.wire import encode_bytes
+
+POINTER = "version https://git-lfs.github.com/spec/v1\noid sha256:00ff\nsize 411529776\n"
+DATA_NAME = "bert_model.ckpt.data-00000-of-00001"
+
+
+def zeros(*shape):
+    return np.zeros(shape, np.float32)
+
+
+def only(problems):
+    assert len(problems) == 1, problems
+    return problems[0]
+
+
+def test_a_sound_checkpoint(tiny):
+    seen = []
+    inspection = inspect_checkpoint(tiny, progress=lambda done, total: seen.append((done, total)))
+    assert inspection.problems == ()
+    assert inspection.warnings == ()
+    assert inspection.sound
+    assert inspection.intact == len(inspection.tensors) == 5 + 16 * 2 + 2
+    sizes = inspection.encoder
+    assert (sizes.layers, sizes.hidden, sizes.intermediate) == (2, 8, 16)
+    assert (sizes.vocab, sizes.positions, sizes.token_types) == (20, 12, 2)
+    assert inspection.parameters == inspection.encoder_parameters == sum(tensor.size for tensor in inspection.tensors)
+    assert seen[-1] == (4 * inspection.parameters,) * 2
+    assert seen == sorted(seen)
+    assert inspection.vocab_lines == 20
+    assert inspection.graph.gelu is None
+    assert "no .meta" in only(inspection.graph.notes)
+    assert require_sound(tiny) == inspection
+
+
+def test_heads_and_optimizer_slots_are_told(make, tensors):
+    slots = {f"{name}/{slot}": value for name, value in tensors.items() for slot in ("adam_m", "adam_v")}
+    heads = {
+        "cls/predictions/output_bias": zeros(20),
+        "cls/seq_relationship/output_weights": zeros(2, 8),
+        "cls/seq_relationship/output_bias": zeros(2),
+        "cls/squad/output_weights": zeros(2, 8),
+        "cls/squad/output_bias": zeros(2),
+        "output_weights": zeros(3, 8),
+        "output_bias": zeros(3),
+    }
+    step = {"global_step": np.array(343, np.int64), "beta1_power": zeros()}
+    inspection = inspect_checkpoint(make(tensors | slots | heads | step))
+    assert inspection.problems == ()
+    assert inspection.heads.masked_lm
+    assert inspection.heads.next_sentence
+    assert inspection.heads.squad
+    assert inspection.heads.classifier_labels == 3
+    assert inspection.global_step
+    assert inspection.optimizer_slots == {"adam_m": 39, "adam_v": 39, "beta1_power": 1}
+    assert inspection.encoder_parameters == sum(value.size for value in tensors.values())
+    assert inspection.parameters == inspection.encoder_parameters + sum(value.size for value in heads.values())
+
+
+def test_json_is_stable(tiny):
+    found = json.loads(json.dumps(inspect_checkpoint(tiny).to_json()))
+    assert list(found) == [
+        "format",
+        "prefix",
+        "sound",
+        "problems",
+        "warnings",
+        "files",
+        "config",
+        "encoder",
+        "heads",
+        "parameters",
+        "encoder_parameters",
+        "optimizer_slots",
+        "global_step",
+        "graph",
+        "vocab_lines",
+        "intact_tensors",
+        "tensors",
+    ]
+    assert found["format"] == 1
+    assert found["encoder"]["attention_heads"] == 2
+    assert set(found["files"]) == {DATA_NAME, "bert_model.ckpt.index", "bert_config.json", "vocab.txt"}
+    assert found["tensors"][0]["name"] == "bert/embeddings/LayerNorm/beta"
+    assert found["tensors"][0]["shape"] == [8]
+    assert re.fullmatch("[0-9a-f]{8}", found["tensors"][0]["crc32c"])
+
+
+def test_without_checksums_only_sizes_are_looked_at(tiny):
+    path = tiny / DATA_NAME
+    path.write_bytes(bytes(path.stat().st_size))
+    inspection = inspect_checkpoint(tiny, checksums=False)
+    assert inspection.sound
+    assert inspection.intact is None
+    assert len(inspect_checkpoint(tiny).problems) == 39
+    path.write_bytes(bytes(path.stat().st_size - 1))
+    problem = only(inspect_checkpoint(tiny, checksums=False).problems)
+    assert "is cut off" in problem
+    assert "1 of 39 tensors are not wholly there, the first being bert/pooler/dense/kernel" in problem
+
+
+def test_a_flipped_bit_is_named_by_tensor_and_offset(tiny):
+    path = tiny / DATA_NAME
+    target = CheckpointReader(tiny / "bert_model.ckpt").entries["bert/encoder/layer_1/output/dense/kernel"]
+    content = bytearray(path.read_bytes())
+    content[target.offset + target.nbytes - 1] ^= 1
+    path.write_bytes(content)
+    inspection = inspect_checkpoint(tiny)
+    assert f"bert/encoder/layer_1/output/dense/kernel at offset {target.offset} " in only(inspection.problems)
+    assert inspection.intact == 38
+
+
+def test_require_sound_names_the_first_problem_and_lists_all(make, tensors):
+    folder = make(tensors, words=3)
+    (folder / DATA_NAME).unlink()
+    with pytest.raises(CheckpointError, match=r"is missing\. \(and 1 more problem\)") as raised:
+        require_sound(folder)
+    assert raised.value.details.splitlines() == [
+        f"The data file {DATA_NAME} is missing.",
+        "vocab.txt has 3 lines, but the model knows 20 words.",
+    ]
+    assert raised.value.next_step
+
+
+def test_bytes_after_the_last_tensor_are_a_warning(tiny):
+    with (tiny / DATA_NAME).open("ab") as file:
+        file.write(b"more")
+    inspection = inspect_checkpoint(tiny)
+    assert inspection.sound
+    assert "4 bytes after its last tensor" in only(inspection.warnings)
+
+
+@pytest.mark.parametrize(
+    "name", [DATA_NAME, "bert_model.ckpt.index", "bert_model.ckpt.meta", "bert_config.json", "vocab.txt"]
+)
+def test_a_git_lfs_pointer_under_the_real_name(tiny, name):
+    (tiny / name).write_text(POINTER)
+    problem = only(inspect_checkpoint(tiny).problems)
+    assert problem.startswith(f"{name} is a git-lfs pointer")
+    assert "git lfs pull" in problem
+
+
+def test_a_git_lfs_pointer_beside_its_file_is_nothing(tiny):
+    (tiny / f"{DATA_NAME}.LFS_POINTER").write_text(POINTER)
+    assert inspect_checkpoint(tiny).sound
+
+
+def test_a_missing_variable(make, tensors):
+    del tensors["bert/pooler/dense/bias"]
+    problem = only(inspect_checkpoint(make(tensors)).problems)
+    assert problem == "1 of the 39 encoder variables are missing: bert/pooler/dense/bias."
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({"num_hidden_layers": 1}, "The checkpoint has 2 layers, the configuration num_hidden_layers 1."),
+        ({"num_hidden_layers": 3}, "16 of the 55 encoder variables are missing: bert/encoder/layer_2/"),
+        ({"max_position_embeddings": 13}, "position_embeddings has shape [12, 8]; the configuration asks for [13, 8]."),
+        ({"hidden_size": 10}, "word_embeddings has shape [20, 8]; the configuration asks for [20, 10]."),
+        ({"hidden_size": 9}, "hidden_size 9, which num_attention_heads 2 does not divide"),
+        ({"hidden_act": "swish"}, 'hidden_act "swish"'),
+    ],
+)
+def test_a_configuration_that_does_not_fit(make, tensors, change, why):
+    tiny = json.loads((make(tensors) / "bert_config.json").read_text())
+    assert why in inspect_checkpoint(make(tensors, config=tiny | change)).problems[0]
+
+
+def test_variables_that_bert_does_not_have(make, tensors):
+    problem = only(inspect_checkpoint(make(tensors | {"bert/encoder/adapter/kernel": zeros(3)})).problems)
+    assert "1 variables that BERT does not have: bert/encoder/adapter/kernel" in problem
+
+
+def test_half_precision_is_told(make, tensors):
+    half = {name: value.astype(np.float16) for name, value in tensors.items()}
+    assert "has dtype float16" in inspect_checkpoint(make(half)).problems[0]
+
+
+def test_a_checkpoint_of_another_model(make):
+    assert "no BERT encoder" in only(inspect_checkpoint(make({"resnet/kernel": zeros(3, 3)})).problems)
+
+
+@pytest.mark.parametrize(
+    ("content", "lines"),
+    [
+        (b"a\n" * 20, 20),
+        (b"a\n" * 19 + b"a", 20),
+        ("a\u2028b\u0085\x0b\x0c\x1c\r\n".encode() * 20, 20),
+        (b"", 0),
+        (b"a\n" * 21, 21),
+    ],
+)
+def test_lines_of_the_vocabulary_are_ended_by_lf_alone(tiny, content, lines):
+    (tiny / "vocab.txt").write_bytes(content)
+    inspection = inspect_checkpoint(tiny)
+    assert inspection.vocab_lines == lines
+    assert inspection.sound == (lines == 20)
+
+
+def test_a_missing_vocabulary_is_a_warning(make, tensors):
+    inspection = inspect_checkpoint(make(tensors, words=None))
+    assert inspection.sound
+    assert inspection.vocab_lines is None
+    assert "no vocab.txt" in only(inspection.warnings)
+
+
+def test_a_damaged_meta_is_a_problem(tiny):
+    (tiny / "bert_model.ckpt.meta").write_bytes(b"\x0a\xff\xff\x01")
+    assert "bert_model.ckpt.meta is damaged" in only(inspect_checkpoint(tiny).problems)
+
+
+def test_a_meta_without_a_bert_is_a_warning(tiny):
+    node = encode_bytes(1, b"x") + encode_bytes(2, b"NoOp")
+    info = encode_bytes(1, encode_bytes(5, b"1.15.5"))
+    (tiny / "bert_model.ckpt.meta").write_bytes(info + encode_bytes(2, encode_bytes(1, node)))
+    inspection = inspect_checkpoint(tiny)
+    assert inspection.sound
+    assert inspection.graph.tensorflow_version == "1.15.5"
+    assert inspection.graph.inputs is None
+    assert "no gelu" in inspection.warnings[0]
+    assert "No sum of word and token-type embeddings" in inspection.warnings[1]
+
+
+def test_an_activation_that_is_not_the_graphs_is_a_warning(genuine):
+    path = genuine / "bert_config.json"
+    path.write_text(path.read_text().replace('"gelu"', '"relu"'))
+    assert "computes gelu" in only(inspect_checkpoint(genuine).warnings)
+
+
+def test_an_object_based_checkpoint_is_refused(make):
+    with pytest.raises(CheckpointError, match="object-based"):
+        inspect_checkpoint(make({"_CHECKPOINTABLE_OBJECT_GRAPH": zeros(1)}))
+
+
+def test_unreadable_data_is_never_passed_over(tiny, monkeypatch):
+    opened = pathlib.Path.open
+
+    def refuse(self, *args, **kwargs):
+        if self.name == DATA_NAME:
+            raise PermissionError(13, "not for you")
+        return opened(self, *args, **kwargs)
+
+    monkeypatch.setattr(pathlib.Path, "open", refuse)
+    inspection = inspect_checkpoint(tiny)
+    assert "cannot be read" in only(inspection.problems)
+    assert inspection.intact == 0
+
+
+def test_a_partitioned_variable_is_told(tiny):
+    index = tiny / "bert_model.ckpt.index"
+    entries = [
+        (key, value + b"\x3a\x00" * 2 if key.endswith(b"word_embeddings") else value)
+        for key, value in read_table(index.read_bytes())
+    ]
+    index.write_bytes(write_table(entries))
+    assert "word_embeddings is partitioned into 2 slices" in only(inspect_checkpoint(tiny).problems)
+
+
+def test_a_missing_shard_does_not_hide_damage_in_another(tiny):
+    index, data = tiny / "bert_model.ckpt.index", tiny / DATA_NAME
+    header, *entries = read_table(index.read_bytes())
+    index.write_bytes(write_table([(header[0], b"\x08\x02" + header[1][2:]), *entries]))
+    data.rename(tiny / "bert_model.ckpt.data-00000-of-00002")
+    assert "data-00001-of-00002 is missing" in only(inspect_checkpoint(tiny).problems)
+    with (tiny / "bert_model.ckpt.data-00000-of-00002").open("r+b") as file:
+        file.write(b"\xff\xff\xff\xff")
+    problems = inspect_checkpoint(tiny).problems
+    assert len(problems) == 2
+    assert "LayerNorm/beta at offset 0 " in problems[1]
+
+
+SHARED = {
+    "chinese_L-12_H-768_A-12_without_data": (12, 21128, f"The data file {DATA_NAME} is missing."),
+    "git_lfs_pointer_as_data": (
+        12,
+        21128,
+        "LFS_POINTER is a git-lfs pointer in place of the data file of 411529776 bytes",
+    ),
+    "pretraining_step20_L-2_H-4": (2, 15, None),
+    "uncased_L-4_H-256_A-4_without_data": (4, 30522, f"The data file {DATA_NAME} is missing."),
+}
+
+
+@pytest.mark.parametrize("name", SHARED)
+def test_every_shared_checkpoint(shared, name):
+    layers, vocab, why = SHARED[name]
+    inspection = inspect_checkpoint(shared / name)
+    assert (inspection.encoder.layers, inspection.encoder.vocab, inspection.vocab_lines) == (layers, vocab, vocab)
+    assert inspection.heads.masked_lm
+    assert inspection.heads.next_sentence
+    assert inspection.graph.gelu == (None if name.startswith("uncased") else "erf")
+    assert inspection.graph.published == ((1, 128) if name.startswith("chinese") else None)
+    if why is None:
+        assert inspection.sound
+        assert inspection.intact == 139
+        assert inspection.optimizer_slots == {"adam_m": 46, "adam_v": 46}
+    else:
+        assert why in only(inspection.problems)
+
+
+def test_every_bit_of_a_genuine_index_and_every_length_matters(genuine):
+    """Any single flipped bit and any truncation is told, and nothing else is ever raised."""
+    index = genuine / "bert_model.ckpt.index"
+    content = index.read_bytes()
+
+    def refused(damaged):
+        try:
+            read_table(damaged)
+        except TableFormatError:
+            return True
+        return False
+
+    assert not refused(content)
+    assert all(refused(content[:length]) for length in range(len(content)))
+    damaged = bytearray(content)
+    for place in range(len(content)):
+        for bit in range(8):
+            damaged[place] ^= 1 << bit
+            assert refused(damaged), (place, bit)
+            damaged[place] ^= 1 << bit
+    (genuine / "bert_model.ckpt.meta").unlink()
+    for length, why in (
+        (len(content) - 1, "magic number"),
+        (10, "less than the 48 of a table's footer"),
+        (0, "0 bytes"),
+    ):
+        index.write_bytes(content[:length])
+        assert why in only(inspect_checkpoint(genuine).problems)
+
+
+def test_every_byte_of_genuine_data_and_every_length_matters(genuine):
+    (genuine / "bert_model.ckpt.meta").unlink()
+    data = genuine / DATA_NAME
+    content = data.read_bytes()
+    for place in range(0, len(content), 97):
+        damaged = bytearray(content)
+        damaged[place] ^= 1 << place % 8
+        data.write_bytes(damaged)
+        assert "is damaged" in only(inspect_checkpoint(genuine).problems)
+    for length in range(0, len(content), 499):
+        data.write_bytes(content[:length])
+        assert f"it has {length} of 8420 bytes" in only(inspect_checkpoint(genuine).problems)
+
+
+def test_a_folder_that_cannot_be_written_is_no_hindrance(shared, tmp_path):
+    shutil.copytree(shared / "pretraining_step20_L-2_H-4", tmp_path / "around" / "inner")
+    assert inspect_checkpoint(tmp_path / "around").sound
