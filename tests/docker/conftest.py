@@ -15,9 +15,10 @@ from bertbuild.isolation.compose import ComposeIsolation, image_name
 HERE = Path(__file__).parent
 
 
-@pytest.fixture(autouse=True)
-def needs_engine(request):
-    if request.node.get_closest_marker("docker") is None or docker_engine.engine_answers():
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item):
+    """Before any fixture: what needs an engine is skipped without one, or fails where one is required."""
+    if item.get_closest_marker("docker") is None or docker_engine.engine_answers():
         return
     if os.environ.get("BERTBUILD_REQUIRE_ENGINE") == "1":
         pytest.fail("BERTBUILD_REQUIRE_ENGINE=1, and no container engine answers; see .ci/engine.sh")
@@ -48,6 +49,7 @@ def isolation(request):
 def derived(request, tmp_path_factory):
     """Makes an image of a backend's own and some Dockerfile lines more; returns its tag."""
     request.getfixturevalue("isolation")
+    made = set()
 
     def make(backend, tag, lines):
         context = tmp_path_factory.mktemp("context")
@@ -56,9 +58,12 @@ def derived(request, tmp_path_factory):
         (context / "Dockerfile").write_text(text)
         command = ["docker", "build", "--quiet", "--tag", f"bertbuild/{backend}:{tag}", context]
         subprocess.run(command, check=True, env={**os.environ, "DOCKER_BUILDKIT": "1"}, stdout=subprocess.PIPE)
+        made.add(f"bertbuild/{backend}:{tag}")
         return tag
 
-    return make
+    yield make
+    if made:
+        subprocess.run(["docker", "rmi", *made], check=True, stdout=subprocess.PIPE)
 
 
 @pytest.fixture

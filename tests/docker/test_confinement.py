@@ -12,18 +12,11 @@ from bertbuild.isolation import compose
 pytestmark = pytest.mark.docker
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def nothing_left_behind():
     before = containers()
     yield
     assert containers() == before
-
-
-@pytest.fixture(autouse=True)
-def _always(request):
-    if request.node.get_closest_marker("docker"):
-        request.getfixturevalue("needs_engine")
-        request.getfixturevalue("nothing_left_behind")
 
 
 def test_a_stage_has_no_network_no_rights_and_nothing_to_write_but_its_own(probe, tmp_path):

@@ -21,12 +21,13 @@ ATTR_TYPE, ATTR_TENSOR = 6, 8
 TENSOR_DTYPE, TENSOR_SHAPE, TENSOR_CONTENT = 1, 2, 4
 
 
-def write_frozen_graph(path, graph_def, read_tensor):
-    """Write `graph_def` to `path` with each VariableV2 replaced by a Const of the checkpoint's value.
+def write_frozen_graph(path, graph_def, weights=(), read_tensor=None):
+    """Write `graph_def` to `path` with each node of `weights` replaced by a Const of the checkpoint's value.
 
     Args:
         path: the file to write.
         graph_def: a tf.GraphDef that holds nothing but what the outputs need.
+        weights: names of nodes that stand for variables.
         read_tensor: function of a variable's name → NumPy array.
 
     Returns:
@@ -38,7 +39,7 @@ def write_frozen_graph(path, graph_def, read_tensor):
     operators = collections.Counter()
     with open(path, "wb") as file:
         for node in graph_def.node:
-            if node.op in ("VariableV2", "VarHandleOp"):
+            if node.name in weights:
                 operators["Const"] += 1
                 _write_constant(file, node, read_tensor(node.name))
             else:

@@ -18,7 +18,7 @@ def run(args, report):
     step("loading TensorFlow")
     import tensorflow as tf
 
-    from stages import _bert, _foreign, _graph_file
+    from stages import _foreign, _graph_file, _ports
 
     step("tracing the inputs")
     foreign = _foreign.read(args.frozen)
@@ -27,7 +27,7 @@ def run(args, report):
 
     step("writing inference_graph.pb")
     shape = [foreign.fixed_size(0), foreign.fixed_size(1)]
-    inputs = _bert.placeholders(shape[0], shape[1], names=["bertbuild/" + role for role in foreign.roles])
+    inputs = _ports.placeholders(shape[0], shape[1], names=["bertbuild/" + role for role in foreign.roles])
     replacements = dict(zip(foreign.roles.values(), inputs))
     tf.import_graph_def(foreign.graph_def, input_map=replacements, name="")
     graph = tf.compat.v1.get_default_graph()
@@ -35,12 +35,12 @@ def run(args, report):
     names = [tensor.op.name for tensor in tensors.values()] + [tensor.op.name for tensor in inputs]
     graph_def = tf.compat.v1.graph_util.extract_sub_graph(graph.as_graph_def(), names)
     path = os.path.join(args.out, "inference_graph.pb")
-    operators, size = _graph_file.write_frozen_graph(path, graph_def, None)
+    operators, size = _graph_file.write_frozen_graph(path, graph_def)
 
-    report.inputs = _bert.describe(dict(zip(foreign.roles, inputs)))
-    report.outputs = _bert.describe(tensors)
+    report.inputs = _ports.describe(dict(zip(foreign.roles, inputs)))
+    report.outputs = _ports.describe(tensors)
     report.operators = dict(operators)
-    report.packages = _bert.packages()
+    report.packages = _ports.packages()
     report.facts = {"gelu": foreign.gelu, "graph_bytes": size, "found": foreign.roles}
     write_json(args.out, "signature.json", {"inputs": report.inputs, "outputs": report.outputs, "gelu": foreign.gelu})
 

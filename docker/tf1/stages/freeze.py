@@ -1,8 +1,8 @@
 """freeze: a TensorFlow 1 BERT checkpoint → a frozen graph over free batch and sequence length.
 
-Reads bert_config.json and the checkpoint; writes inference_graph.pb and signature.json. The graph is google-research/bert's own
-(package bert-tensorflow), built over int32 placeholders input_ids, input_mask, segment_ids [None, None], so that
-neither a dataset nor an edited upstream file is needed.
+Reads bert_config.json and the checkpoint; writes inference_graph.pb and signature.json. The graph computes what
+google-research/bert's modeling.py computes, over int32 placeholders input_ids, input_mask, segment_ids [None, None], so
+that neither a dataset nor an edited upstream file is needed.
 """
 
 import os
@@ -33,25 +33,26 @@ def run(args, report):
     step("loading TensorFlow")
     import tensorflow as tf
 
-    from stages import _bert, _graph_file
+    from stages import _graph_file, _inference_graph, _ports, _source
 
-    source = _bert.Source(args.checkpoint, args.prefix)
+    source = _source.Source(args.checkpoint, args.prefix)
     gelu = source.gelu(args.gelu, report)
 
     step("building the graph")
-    inputs = _bert.placeholders(None, None)
-    tensors = _bert.build(source, gelu, inputs, outputs)
+    inputs = _ports.placeholders(None, None)
+    graph = _inference_graph.InferenceGraph(source.config, source.config.activation(gelu), *inputs)
+    tensors = _ports.select(outputs, graph.pooled, graph.layers, lambda: graph.probabilities(source.classes()))
     names = [tensor.op.name for tensor in tensors.values()] + [tensor.op.name for tensor in inputs]
     graph_def = tf.compat.v1.graph_util.extract_sub_graph(tf.compat.v1.get_default_graph().as_graph_def(), names)
 
     step("writing inference_graph.pb")
     path = os.path.join(args.out, "inference_graph.pb")
-    operators, size = _graph_file.write_frozen_graph(path, graph_def, source.reader.get_tensor)
+    operators, size = _graph_file.write_frozen_graph(path, graph_def, graph.weights, source.reader.get_tensor)
 
-    report.inputs = _bert.describe({tensor.op.name: tensor for tensor in inputs})
-    report.outputs = _bert.describe(tensors)
+    report.inputs = _ports.describe({tensor.op.name: tensor for tensor in inputs})
+    report.outputs = _ports.describe(tensors)
     report.operators = dict(operators)
-    report.packages = _bert.packages()
+    report.packages = _ports.packages()
     report.facts = {"gelu": gelu, "graph_bytes": size}
     write_json(args.out, "signature.json", {"inputs": report.inputs, "outputs": report.outputs, "gelu": gelu})
 

@@ -22,7 +22,7 @@ def run(args, report):
             raise StageInputError("%s has no %s" % (folder, name))
 
     step("loading TensorFlow")
-    from stages import _bert, _huggingface
+    from stages import _huggingface, _ports, _source
 
     theirs = read_json(folder, "config.json")
     config, gelu = _huggingface.bert_config(theirs)
@@ -35,13 +35,12 @@ def run(args, report):
         report.note("left out: %s" % name)
 
     step("writing the checkpoint")
-    source = _bert.Config(config)
-    save(source, gelu, tensors, os.path.join(args.out, "bert_model.ckpt"))
-    report.packages = _bert.packages()
+    save(_source.Config(config), gelu, tensors, os.path.join(args.out, "bert_model.ckpt"))
+    report.packages = _ports.packages()
     report.facts = {"gelu": gelu, "tensors": len(tensors), "left_out": left_out, "from": json.dumps(theirs, sort_keys=True)}
 
 
-def save(source, gelu, tensors, prefix):
+def save(config, gelu, tensors, prefix):
     """Build the published form, load every tensor into its variable, save with TensorFlow's own Saver.
 
     Raises:
@@ -49,9 +48,9 @@ def save(source, gelu, tensors, prefix):
     """
     import tensorflow as tf
 
-    from stages import _bert
+    from stages import _bert, _ports
 
-    _bert.build(source, gelu, _bert.published_placeholders(source), ["pooled"])
+    _bert.build(config, gelu, _ports.published_placeholders(config), ["pooled"])
     variables = {variable.op.name: variable for variable in tf.compat.v1.global_variables()}
     for name, tensor in sorted(tensors.items()):
         if name not in variables and not name.startswith("bert/"):

@@ -23,19 +23,19 @@ def run(args, report):
     step("loading TensorFlow")
     import answers
 
-    from stages import _bert
+    from stages import _ports, _source
 
     probes = answers.read_probes(args.probes)
     if args.frozen:
         found = from_frozen(args.frozen, probes)
     else:
-        source = _bert.Source(args.checkpoint, args.prefix)
+        source = _source.Source(args.checkpoint, args.prefix)
         gelu = source.gelu(args.gelu, report)
         found = from_checkpoint(source, gelu, args.output.split(","), probes)
         found.update(from_published_graph(source, gelu, probes))
         report.facts = {"gelu": gelu}
     answers.write_answers(args.out, found)
-    report.packages = _bert.packages()
+    report.packages = _ports.packages()
 
 
 def from_checkpoint(source, gelu, outputs, probes):
@@ -43,11 +43,12 @@ def from_checkpoint(source, gelu, outputs, probes):
     import answers
     import tensorflow as tf
 
-    from stages import _bert
+    from stages import _bert, _ports
 
     with tf.Graph().as_default():
-        inputs = _bert.placeholders(None, None)
-        tensors = _bert.build(source, gelu, inputs, outputs)
+        inputs = _ports.placeholders(None, None)
+        classes = source.classes() if "probabilities" in outputs else None
+        tensors = _bert.build(source.config, gelu, inputs, outputs, classes)
         saver = tf.compat.v1.train.Saver(tf.compat.v1.global_variables())
         with tf.compat.v1.Session() as session:
             saver.restore(session, source.prefix)
@@ -65,7 +66,7 @@ def from_published_graph(source, gelu, probes):
     from bertbuild.graph.gelu import gelu_form
     from bertbuild.graph.graphdef import read_meta_graph
     from bertbuild.graph.published import published_form
-    from stages import _bert
+    from stages import _ports
 
     if source.meta is None:
         return {}
@@ -77,7 +78,7 @@ def from_published_graph(source, gelu, probes):
         saver = tf.compat.v1.train.import_meta_graph(source.meta, clear_devices=True)
         saver.restore(session, source.prefix)
         feeds = {role: default.get_tensor_by_name(form.roles[role]) for role in answers.ROLES}
-        tensors = {_bert.POOLED: default.get_tensor_by_name("bert/pooler/dense/Tanh:0")}
+        tensors = {_ports.POOLED: default.get_tensor_by_name("bert/pooler/dense/Tanh:0")}
         return answers.answer(
             probes, runner(session, feeds, tensors), batch=form.batch, seq_len=form.seq_len, prefix="published/"
         )

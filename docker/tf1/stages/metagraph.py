@@ -20,21 +20,21 @@ def run(args, report):
     step("loading TensorFlow")
     import tensorflow as tf
 
-    from stages import _bert
+    from stages import _bert, _ports, _source
 
-    source = _bert.Source(args.checkpoint, args.prefix)
+    source = _source.Source(args.checkpoint, args.prefix)
     gelu = source.gelu(args.gelu, report)
 
     step("building the graph")
-    inputs = _bert.published_placeholders(source)
-    tensors = _bert.build(source, gelu, inputs, ["pooled"])
+    inputs = _ports.published_placeholders(source.config)
+    tensors = _bert.build(source.config, gelu, inputs, ["pooled"])
 
     step("writing bert_model.ckpt.meta")
     saver = tf.compat.v1.train.Saver(tf.compat.v1.global_variables())
     saver.export_meta_graph(os.path.join(args.out, "bert_model.ckpt.meta"), clear_devices=True)
-    report.inputs = _bert.describe({tensor.op.name: tensor for tensor in inputs})
-    report.outputs = _bert.describe(tensors)
-    report.packages = _bert.packages()
+    report.inputs = _ports.describe({tensor.op.name: tensor for tensor in inputs})
+    report.outputs = _ports.describe(tensors)
+    report.packages = _ports.packages()
     report.facts = {"gelu": gelu}
 
 

@@ -1,0 +1,65 @@
+"""The ends of a graph: placeholders in, named outputs out."""
+
+import tensorflow as tf
+
+ROLES = ("input_ids", "input_mask", "segment_ids")
+POOLED = "pooled_output"
+SEQUENCE = "sequence_output"
+PROBABILITIES = "probabilities"
+PUBLISHED_LENGTH = 128
+
+
+def placeholders(batch, seq_len, names=ROLES):
+    """Three int32 placeholders of shape [batch, seq_len] (None: free), in the order ids, mask, segments."""
+    return [tf.compat.v1.placeholder(tf.int32, [batch, seq_len], name=name) for name in names]
+
+
+def published_placeholders(config):
+    """The inputs of the published form: three int32 placeholders [1, 128] under TensorFlow's default names."""
+    shape = [1, min(PUBLISHED_LENGTH, config.max_position_embeddings)]
+    return [tf.compat.v1.placeholder(tf.int32, shape) for _ in range(3)]
+
+
+def select(outputs, pooled, layers, probabilities):
+    """The tensors that were asked for, under their output names.
+
+    Args:
+        outputs: some of "pooled", "sequence", "all-layers", "probabilities".
+        pooled: float32 [B, H].
+        layers: list of float32 [B, S, H].
+        probabilities: function without arguments → float32 [B, C].
+
+    Returns:
+        dict of output name → float32 tensor: pooled_output, sequence_output, layer_i_output, probabilities.
+    """
+    tensors = {}
+    if "pooled" in outputs:
+        tensors[POOLED] = pooled
+    if "sequence" in outputs:
+        tensors[SEQUENCE] = layers[-1]
+    if "all-layers" in outputs:
+        tensors.update(("layer_%d_output" % index, layer) for index, layer in enumerate(layers))
+    if "probabilities" in outputs:
+        tensors[PROBABILITIES] = probabilities()
+    # Converters take for an output only what nothing else reads.
+    return {name: tf.identity(tensor, name) if tensor.consumers() else tensor for name, tensor in tensors.items()}
+
+
+def describe(tensors):
+    """Name, dtype and shape (-1: free) of each tensor of a dict, as JSON wants it."""
+    return {
+        name: {
+            "tensor": tensor.name,
+            "dtype": tensor.dtype.base_dtype.name,
+            "shape": [-1 if size is None else size for size in tensor.shape.as_list()],
+        }
+        for name, tensor in tensors.items()
+    }
+
+
+def packages():
+    """Versions of what makes the graph."""
+    import pkg_resources
+
+    names = ("tensorflow", "bert-tensorflow", "numpy", "protobuf")
+    return {name: pkg_resources.get_distribution(name).version for name in names}
