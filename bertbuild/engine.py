@@ -41,6 +41,7 @@ class Engine:
         self._store = store
         self._isolation = isolation
         self._report = report
+        self._environments: dict[str, dict[str, str]] = {}
 
     def run(self, plan: Plan) -> dict[str, StoredObject]:
         """The results of all steps, by step id."""
@@ -169,8 +170,10 @@ class Engine:
             self._report({**event, "state": "done", "seconds": round(time.monotonic() - started, 3)})
 
     def _environment(self, backend: str) -> dict[str, str]:
-        self.prepare(backend)
-        return self._isolation.environment(backend)
+        if backend not in self._environments:
+            self.prepare(backend)
+            self._environments[backend] = self._isolation.environment(backend)
+        return self._environments[backend]
 
     def _note(self, text: str) -> None:
         self._report({"event": "note", "text": text})

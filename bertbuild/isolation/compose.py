@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-import secrets
 import subprocess
 from collections import deque
 from collections.abc import Iterator
@@ -114,7 +113,9 @@ class ComposeIsolation:
             StageError: the stage ended with an error; the details are the last lines of its log.
             StageKilledForMemoryError: it was killed because it reached its memory limit.
         """
-        container = f"bertbuild-{secrets.token_hex(6)}"
+        # Named for its work folder, so that a container a killed host left behind is found by whoever comes next.
+        container = f"bertbuild-{hashlib.sha256(str(run.work).encode()).hexdigest()[:16]}"
+        docker_engine.remove_container(container)
         command = [*_compose(), "run", "-T", "--no-deps", "--name", container]
         for flag, path in run.inputs.items():
             for source, target in _mounts(flag, path):

@@ -43,7 +43,8 @@ def run_logged(
         )
         try:
             assert process.stdout is not None  # noqa: S101 - it is a pipe
-            _sort_output(process.stdout, log_file, on_event)
+            with process.stdout:
+                _sort_output(process.stdout, log_file, on_event)
             return process.wait()
         except BaseException:
             end_group(process)

@@ -40,15 +40,15 @@ class TextReporter:
         name = event["id"]
         match event["state"]:
             case "cached":
-                self._print(f"{KEPT} {name:<22} up to date   {event['key'][:12]}")
+                self._print(f"{KEPT} {name:<28} up to date   {event['key'][:12]}")
             case "started":
                 self._start(name)
             case "done":
                 self._stop()
-                self._print(f"{DONE} {name:<22} {event['seconds']:>7.1f} s    {event['key'][:12]}")
+                self._print(f"{DONE} {name:<28} {event['seconds']:>7.1f} s    {event['key'][:12]}")
             case "failed":
                 self._stop()
-                self._print(f"{FAILED} {name:<22} {event['seconds']:>7.1f} s")
+                self._print(f"{FAILED} {name:<28} {event['seconds']:>7.1f} s")
 
     def _on_step(self, event: Mapping[str, Any]) -> None:
         self._describe(event["text"])
@@ -64,7 +64,7 @@ class TextReporter:
                 self._describe(event["text"])
             case "done":
                 self._stop()
-                self._print(f"{DONE} {name:<22} {event['seconds']:>5.1f} s")
+                self._print(f"{DONE} {name:<28} {event['seconds']:>5.1f} s")
 
     def _on_download(self, event: Mapping[str, Any]) -> None:
         if self._task is None:
@@ -73,7 +73,7 @@ class TextReporter:
             self._progress.update(self._task, completed=event["done"], total=event["total"])
         if event["done"] == event["total"]:
             self._stop()
-            self._print(f"{DONE} {event['name']:<22} {event['done'] / 1e6:>7.1f} MB")
+            self._print(f"{DONE} {event['name']:<28} {event['done'] / 1e6:>7.1f} MB")
 
     def _on_note(self, event: Mapping[str, Any]) -> None:
         self._print(f"  {event['text']}")
@@ -87,7 +87,7 @@ class TextReporter:
         if event["passed"] and not event.get("show_table"):
             worst = max(event["rows"], key=lambda row: row["max_abs"] / row["limit"])
             self._print(
-                f"{DONE} {event['target']:<22} answers like its source: max abs {worst['max_abs']:.1e} "
+                f"{DONE} {event['target']:<28} answers like its source: max abs {worst['max_abs']:.1e} "
                 f"({worst['limit']:.0e} allowed) over {len(event['rows'])} comparisons"
             )
             return
@@ -131,7 +131,7 @@ class TextReporter:
                 transient=True,
             )
             self._progress.start()
-        self._task = self._progress.add_task(f"{name:<22}", total=None, doing="")
+        self._task = self._progress.add_task(f"{name:<28}", total=None, doing="")
 
     def _describe(self, doing: str) -> None:
         if self._progress is not None and self._task is not None:

@@ -45,6 +45,12 @@ def select(outputs, pooled, layers, probabilities):
     return {name: tf.identity(tensor, name) if tensor.consumers() else tensor for name, tensor in tensors.items()}
 
 
+def write_meta_graph(saver, path):
+    """Write the default graph and its saver as a .meta: same graph, same bytes (protobuf's maps have no order else)."""
+    with open(path, "wb") as file:
+        file.write(saver.export_meta_graph(clear_devices=True).SerializeToString(deterministic=True))
+
+
 def describe(tensors):
     """Name, dtype and shape (-1: free) of each tensor of a dict, as JSON wants it."""
     return {

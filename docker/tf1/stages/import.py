@@ -67,7 +67,8 @@ def save(config, gelu, tensors, prefix):
                 )
             session.run(variable.initializer, {variable.initial_value: tensors[name]})
         saver = tf.compat.v1.train.Saver(list(variables.values()), save_relative_paths=True)
-        saver.save(session, prefix)
+        saver.save(session, prefix, write_meta_graph=False)
+    _ports.write_meta_graph(saver, prefix + ".meta")
     os.unlink(os.path.join(os.path.dirname(prefix), "checkpoint"))
 
 

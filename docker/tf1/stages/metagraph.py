@@ -31,7 +31,7 @@ def run(args, report):
 
     step("writing bert_model.ckpt.meta")
     saver = tf.compat.v1.train.Saver(tf.compat.v1.global_variables())
-    saver.export_meta_graph(os.path.join(args.out, "bert_model.ckpt.meta"), clear_devices=True)
+    _ports.write_meta_graph(saver, os.path.join(args.out, "bert_model.ckpt.meta"))
     report.inputs = _ports.describe({tensor.op.name: tensor for tensor in inputs})
     report.outputs = _ports.describe(tensors)
     report.packages = _ports.packages()
