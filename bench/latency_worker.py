@@ -102,8 +102,8 @@ def feed(compiled: openvino.CompiledModel, shape: list[int]) -> dict[Any, openvi
 
 def operators(compiled: openvino.CompiledModel) -> dict[str, int]:
     """How many layers of each type the CPU plug-in runs."""
-    kinds = collections.Counter(node.get_rt_info()["layerType"].value for node in compiled.get_runtime_model().get_ops())
-    return dict(kinds.most_common())
+    layers = compiled.get_runtime_model().get_ops()
+    return dict(collections.Counter(layer.get_rt_info()["layerType"].value for layer in layers).most_common())
 
 
 def profile(request: openvino.InferRequest) -> list[list[Any]]:

@@ -82,10 +82,12 @@ def _from_file(path: Path) -> dict[str, str]:
         return {}
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {error.strerror}.", next_step="Mend its permissions.") from error
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{path} is not UTF-8 text: {error}.", next_step="Save it as UTF-8.") from error
     try:
-        import tomllib  # noqa: PLC0415 - read only where there is a file
+        import tomllib
     except ModuleNotFoundError:  # Python 3.10
-        import tomli as tomllib  # type: ignore[import-not-found,no-redef]  # noqa: PLC0415
+        import tomli as tomllib  # type: ignore[import-not-found,no-redef]
     try:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:

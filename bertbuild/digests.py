@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -38,10 +39,10 @@ class DigestCache:
         self._path = path
         self._entries: dict[str, list[int | str]] = {}
         self._changed = False
-        try:
-            self._entries = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            self._entries = {}
+        with contextlib.suppress(OSError, ValueError):  # no cache, or a broken one: the files are read again
+            entries = json.loads(path.read_text(encoding="utf-8"))
+            if isinstance(entries, dict):
+                self._entries = {name: entry for name, entry in entries.items() if isinstance(entry, list) and entry}
 
     def sha256(self, path: Path) -> str:
         """sha256 of the file, in hex; read only when `stat` says that it changed."""
@@ -50,7 +51,7 @@ class DigestCache:
         if entry is not None and entry[:-1] == stamp:
             return str(entry[-1])
         value = sha256_file(path)
-        if _stamp(path) == stamp and time.time_ns() - int(stamp[1]) > SETTLED_NS:
+        if _stamp(path) == stamp and time.time_ns() - max(map(int, stamp[1:3])) > SETTLED_NS:
             self.remember(path, value)
         return value
 
@@ -76,7 +77,8 @@ class DigestCache:
             temporary.replace(self._path)
             self._changed = False
         except OSError:
-            temporary.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                temporary.unlink(missing_ok=True)
 
 
 def _stamp(path: Path) -> list[int | str]:

@@ -11,6 +11,7 @@ from typing import Any
 
 from bertbuild import key as keys
 from bertbuild.config import ROOT
+from bertbuild.disk import full_disk_told, raise_if_full
 from bertbuild.errors import ParityError, StageError
 from bertbuild.isolation.base import Isolation, StageRun
 from bertbuild.parity import Verdict, compare
@@ -99,8 +100,7 @@ class Engine:
             self._store.unlink(model, target.name)
             worst = verdict.worst
             raise ParityError(
-                f"{target.name} of {model} does not answer like its source: {worst.output} of probe {worst.probe} differs by "
-                f"{worst.max_abs:.2g}, and {worst.limit:.0e} is allowed.",
+                f"{target.name} of {model} does not answer like its source: {worst.sentence}.",
                 next_step=f"The result is kept for study, without a name in out/: {stored.path}",
             )
         link = self._store.link(model, target.name, stored)
@@ -130,19 +130,21 @@ class Engine:
         """The result under the key of `parts`: the store's, or what `make` puts into the `out` of its work folder."""
         key = keys.digest(parts)
         event = {"event": "stage", "stage": stage, "id": shown_as, "key": key}
-        found = self._store.find(stage, key, on_damage=self._warn)
+        found = self._store.find(stage, key)
         if found is not None:
             self._report({**event, "state": "cached"})
             return found
         with self._store.lock(stage, key, on_wait=self._note) as work:
-            found = self._store.find(stage, key, on_damage=self._warn)  # another process may have built it meanwhile
+            # Another process may have built it meanwhile.
+            found = self._store.find_or_set_aside(stage, key, on_damage=self._warn)
             if found is not None:
                 self._report({**event, "state": "cached"})
                 return found
             self._report({**event, "state": "started"})
             started = time.monotonic()
             try:
-                make(work)
+                with full_disk_told(self._store.root):
+                    make(work)
                 stored = self._store.publish(stage, key, work, parts)
             except BaseException:
                 self._report({**event, "state": "failed", "seconds": round(time.monotonic() - started, 3)})
@@ -153,7 +155,11 @@ class Engine:
     def _run_stage(self, spec: StageSpec, inputs: Mapping[str, Path], params: Mapping[str, str], work: Path) -> None:
         log = self._store.logs / f"{time.strftime('%Y%m%d-%H%M%S')}-{spec.name}-{params['key'][:12]}.log"
         run = StageRun(backend=spec.backend, stage=spec.command, inputs=inputs, params=params, work=work, log=log)
-        self._isolation.run(run, lambda event: self._report({**event, "stage": spec.name}))
+        try:
+            self._isolation.run(run, lambda event: self._report({**event, "stage": spec.name}))
+        except StageError as error:
+            raise_if_full(error, self._store.root)
+            raise
         missing = [name for name in (*spec.outputs, "stage.json") if not (work / "out" / name).is_file()]
         if missing:
             raise StageError(

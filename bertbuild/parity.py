@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -60,6 +61,7 @@ class Row:
         cosine: smallest cosine over those positions.
         argmax: share of positions with the same largest element.
         limit: the allowed max_abs; `cosine_limit` likewise.
+        reason: why nothing could be compared, or empty; the figures are then max_abs infinite, cosine and argmax 0.
     """
 
     probe: str
@@ -70,11 +72,30 @@ class Row:
     limit: float
     cosine_limit: float | None
     passed: bool
+    reason: str = ""
+
+    @property
+    def sentence(self) -> str:
+        """What is wrong with it, for an error message."""
+        if self.reason:
+            return f"{self.output} of probe {self.probe}: {self.reason}"
+        if self.max_abs > self.limit:
+            return f"{self.output} of probe {self.probe} differs by {self.max_abs:.2g}, and {self.limit:.0e} is allowed"
+        return f"{self.output} of probe {self.probe} has a cosine of {self.cosine:.6f}, and {self.cosine_limit} is asked"
+
+    def as_json(self) -> dict[str, Any]:
+        """For stores and programs; JSON knows no infinity, so an infinite max_abs is null."""
+        return {**asdict(self), "max_abs": self.max_abs if math.isfinite(self.max_abs) else None}
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Row:
+        """The row a store holds."""
+        return cls(**{**value, "max_abs": math.inf if value["max_abs"] is None else value["max_abs"]})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """All comparisons of one target with its source."""
+    """All comparisons of one target with its source: one or more."""
 
     precision: str
     rows: tuple[Row, ...]
@@ -82,8 +103,8 @@ class Verdict:
 
     @property
     def passed(self) -> bool:
-        """True when every comparison is within tolerance, and there was one."""
-        return bool(self.rows) and all(row.passed for row in self.rows)
+        """True when every comparison is within tolerance."""
+        return all(row.passed for row in self.rows)
 
     @property
     def worst(self) -> Row:
@@ -95,14 +116,14 @@ class Verdict:
         return {
             "passed": self.passed,
             "precision": self.precision,
-            "rows": [asdict(row) for row in self.rows],
+            "rows": [row.as_json() for row in self.rows],
             "skipped": list(self.skipped),
         }
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Verdict:
         """The verdict a store holds."""
-        rows = tuple(Row(**row) for row in value["rows"])
+        rows = tuple(map(Row.from_json, value["rows"]))
         return cls(precision=value["precision"], rows=rows, skipped=tuple(value["skipped"]))
 
 
@@ -111,8 +132,11 @@ def compare(reference: Path, target: Path, probes: list[dict[str, Any]], precisi
 
     Three questions: does the target answer like the source; does every row of a batch get the answer it gets alone; and,
     where the source has a published graph of its own ("published/<probe>/<output>"), does the source agree with it.
+
+    Probes that the target answered nothing of are skipped: they are longer than it takes. An output it left out of a
+    probe that it did answer is a failure, and so is a target that answered no probe at all.
     """
-    import numpy as np  # noqa: PLC0415 - not needed when nothing is compared
+    import numpy as np
 
     rows: list[Row] = []
     skipped: list[str] = []
@@ -121,31 +145,38 @@ def compare(reference: Path, target: Path, probes: list[dict[str, Any]], precisi
         for name in expected.files:
             *prefix, probe, output = name.split("/")
             if prefix == ["published"]:
-                rows.append(
-                    _row(f"{probe} published graph", output, expected[name], expected[f"{probe}/{output}"], masks[probe], "fp32")
-                )
+                ours = expected[f"{probe}/{output}"]
+                rows.append(_row(f"{probe} published graph", output, expected[name], ours, masks[probe], "fp32"))
             elif not prefix:
-                if name not in answered.files:
+                if name in answered.files:
+                    rows.append(_row(probe, output, expected[name], answered[name], masks[probe], precision))
+                elif any(answer.startswith(f"{probe}/") for answer in answered.files):
+                    rows.append(_failed(probe, output, precision, "the target gave no such output"))
+                else:
                     skipped.append(name)
-                    continue
-                rows.append(_row(probe, output, expected[name], answered[name], masks[probe], precision))
         for name in answered.files:
             parts = name.split("/")
             if len(parts) == 3 and parts[1] == "alone":
                 probe, _, output = parts
                 together = answered[f"{probe}/{output}"]
                 rows.append(_row(f"{probe} rows alone", output, together, answered[name], masks[probe], "fp32"))
+    if not any(row.probe in masks for row in rows):
+        rows.append(_failed(", ".join(masks), "every output", precision, "the target answered none"))
     return Verdict(precision=precision, rows=tuple(rows), skipped=tuple(skipped))
 
 
 def _row(
     probe: str, output: str, expected: NDArray[Any], answered: NDArray[Any], mask: NDArray[np.bool_], precision: str
 ) -> Row:
-    import numpy as np  # noqa: PLC0415
+    import numpy as np
 
     limit = tolerance(precision, output)
     if expected.shape != answered.shape:
-        raise ValueError(f"{probe}/{output}: shapes {expected.shape} and {answered.shape}")
+        shapes = f"shape {list(answered.shape)}, where the source's is {list(expected.shape)}"
+        return _failed(probe, output, precision, shapes)
+    if not np.isfinite(expected).all() or not np.isfinite(answered).all():
+        whose = "the source's answer" if not np.isfinite(expected).all() else "the answer"
+        return _failed(probe, output, precision, f"{whose} is not finite (NaN or infinity)")
     # [B, …, N] → one vector per row, or per position that is no padding.
     a = expected[mask] if expected.ndim == 3 else expected
     b = answered[mask] if answered.ndim == 3 else answered
@@ -153,7 +184,6 @@ def _row(
     norms = np.linalg.norm(a, axis=-1) * np.linalg.norm(b, axis=-1)
     cosine = float(np.min(np.sum(a * b, axis=-1) / np.where(norms == 0, 1, norms)))
     max_abs = float(np.max(np.abs(a - b)))
-    passed = bool(np.isfinite(b).all()) and max_abs <= limit.max_abs
     return Row(
         probe=probe,
         output=output,
@@ -162,5 +192,20 @@ def _row(
         argmax=float(np.mean(np.argmax(a, axis=-1) == np.argmax(b, axis=-1))),
         limit=limit.max_abs,
         cosine_limit=limit.cosine,
-        passed=passed and (limit.cosine is None or cosine >= limit.cosine),
+        passed=max_abs <= limit.max_abs and (limit.cosine is None or cosine >= limit.cosine),
+    )
+
+
+def _failed(probe: str, output: str, precision: str, reason: str) -> Row:
+    limit = tolerance(precision, output)
+    return Row(
+        probe=probe,
+        output=output,
+        max_abs=math.inf,
+        cosine=0.0,
+        argmax=0.0,
+        limit=limit.max_abs,
+        cosine_limit=limit.cosine,
+        passed=False,
+        reason=reason,
     )

@@ -89,6 +89,11 @@ class FreezeRequest:
     output: str = "pooled"
     gelu: str = "auto"
 
+    def __post_init__(self) -> None:
+        """Refuse what no source could make sense of, before anything is fetched."""
+        _check_choice("output", tuple(self.output.split(",")), OUTPUTS)
+        _check_choice("gelu", (self.gelu,), GELU_FORMS)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IrRequest:
@@ -99,7 +104,17 @@ class IrRequest:
     converter: str = "ovc"
     batch: int = 0
     seq_len: int = 0
-    freeze: FreezeRequest = FreezeRequest()
+    freeze: FreezeRequest = field(default_factory=FreezeRequest)
+
+    def __post_init__(self) -> None:
+        """Refuse what no source could make sense of, before anything is fetched."""
+        _check_choice("precision", self.precisions, PRECISIONS)
+        _check_choice("route", (self.route,), ("", *ROUTES))
+        _check_choice("converter", (self.converter,), CONVERTERS)
+        if self.batch < 0 or self.seq_len < 0:
+            raise UsageError(
+                "A batch size or sequence length below 0 means nothing.", next_step="Give 1 or more; 0 is free."
+            )
 
 
 def plan_import(model: str, folder: File) -> Plan:
@@ -148,7 +163,12 @@ def _base(source: Source, request: IrRequest, route: str, add: Callable[[Step], 
     inputs: dict[str, File | str] = {"checkpoint": source.file}
     if not source.published or _gelu(source, request.freeze) != source.gelu:
         inputs["metagraph"] = add(
-            Step(id="metagraph", stage="metagraph", inputs={"checkpoint": source.file}, params=_source_params(source, request.freeze))
+            Step(
+                id="metagraph",
+                stage="metagraph",
+                inputs={"checkpoint": source.file},
+                params=_source_params(source, request.freeze),
+            )
         )
     return inputs
 
@@ -202,15 +222,11 @@ def _converter_params(source: Source, request: IrRequest, route: str) -> dict[st
         return {"prefix": source.prefix}
     batch, seq_len = request.batch, request.seq_len
     if request.converter == "mo":  # the page's command fixes both
-        batch, seq_len = batch or MO_SHAPE[0], seq_len or MO_SHAPE[1]
+        batch, seq_len = batch or MO_SHAPE[0], seq_len or min(MO_SHAPE[1], source.max_positions)
     return {name: str(size) for name, size in (("batch", batch), ("seq-len", seq_len)) if size}
 
 
 def _check(source: Source, request: IrRequest, route: str) -> None:
-    _check_choice("precision", request.precisions, PRECISIONS)
-    _check_choice("route", (route,), ROUTES)
-    _check_choice("converter", (request.converter,), CONVERTERS)
-    _check_choice("gelu", (request.freeze.gelu,), GELU_FORMS)
     if source.kind == "frozen":
         if route == "static":
             raise UsageError(
@@ -226,11 +242,9 @@ def _check(source: Source, request: IrRequest, route: str) -> None:
         _check_output(source, request.freeze.output)
     if route == "static" and (request.batch or request.seq_len or request.freeze.output != "pooled"):
         raise UsageError(
-            "The static route keeps the shape of the .meta, and its pooled output; --batch, --seq-len and --output do not apply.",
+            "The static route keeps the .meta's shape and its pooled output; --batch, --seq-len and --output do not apply.",
             next_step="Use the reshapeable route (leave --route out) for other shapes and outputs.",
         )
-    if request.batch < 0 or request.seq_len < 0:
-        raise UsageError("A batch size or sequence length below 0 means nothing.", next_step="Give 1 or more; 0 is free.")
     if request.seq_len > source.max_positions:
         raise UsageError(
             f"--seq-len {request.seq_len} is longer than the model's position table of {source.max_positions}.",
@@ -239,7 +253,6 @@ def _check(source: Source, request: IrRequest, route: str) -> None:
 
 
 def _check_output(source: Source, output: str) -> None:
-    _check_choice("output", tuple(output.split(",")), OUTPUTS)
     if "probabilities" in output.split(",") and not source.labels:
         raise UsageError(
             f"{source.model} has no classifier head (output_weights), so it gives no probabilities.",
@@ -250,4 +263,5 @@ def _check_output(source: Source, output: str) -> None:
 def _check_choice(flag: str, values: tuple[str, ...], allowed: tuple[str, ...]) -> None:
     for value in values:
         if value not in allowed:
-            raise UsageError(f"--{flag} {value} is none of {', '.join(allowed)}.", next_step=f"See --help on --{flag}.")
+            known = ", ".join(filter(None, allowed))
+            raise UsageError(f"--{flag} {value!r} is none of {known}.", next_step=f"--help explains --{flag}.")

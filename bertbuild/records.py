@@ -1,4 +1,4 @@
-"""What is remembered of each target: the plan that made it, its results' keys, its verdict. `verify` and `status` read it."""
+"""What is remembered of each target: its plan, its results' keys, its verdict. `verify` and `status` read it."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from bertbuild.disk import write_atomically
+from bertbuild.errors import StoreError
 from bertbuild.parity import Verdict
 from bertbuild.plan import File, Plan, Step, Target
 from bertbuild.store import Store, StoredObject, translated_os_errors
@@ -51,23 +53,31 @@ def write_record(
         text = json.dumps(value, indent=1, default=str) + "\n"
         if path.exists() and path.read_text(encoding="utf-8") == text:
             return
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_suffix(".new")
-        temporary.write_text(text, encoding="utf-8")
-        temporary.replace(path)
+        write_atomically(path, text)
 
 
 def read_records(store: Store, model: str = "", target: str = "") -> Iterator[Record]:
     """The records of all targets, or of one model, or of one target."""
     for path in sorted((store.root / "targets").glob(f"{model or '*'}/{target or '*'}.json")):
-        value = json.loads(path.read_text(encoding="utf-8"))
-        yield Record(
-            model=value["model"],
-            plan=Plan(model=value["model"], steps=tuple(_step(step) for step in value["steps"])),
-            target=Target(**value["target"]),
-            results={step_id: (stage, key) for step_id, (stage, key) in value["results"].items()},
-            verdict=Verdict.from_json(value["verdict"]),
-        )
+        with translated_os_errors(store.root):
+            text = path.read_text(encoding="utf-8")
+        try:
+            record = _record(json.loads(text))
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise StoreError(
+                f"The record {path} cannot be read: {error!r}.", next_step="Delete it, and build the target again."
+            ) from error
+        yield record
+
+
+def _record(value: Mapping[str, Any]) -> Record:
+    return Record(
+        model=value["model"],
+        plan=Plan(model=value["model"], steps=tuple(_step(step) for step in value["steps"])),
+        target=Target(**value["target"]),
+        results={step_id: (stage, key) for step_id, (stage, key) in value["results"].items()},
+        verdict=Verdict.from_json(value["verdict"]),
+    )
 
 
 def _step(value: Mapping[str, Any]) -> Step:

@@ -37,19 +37,32 @@ def running(*, json: bool = False, **flags: str) -> Iterator[Session]:
         finally:
             session.close()
     except BertbuildError as error:
-        _report(reporter, error)
-        raise Exit(code=error.exit_code) from error
+        raise _ended(reporter, error) from error
     except KeyboardInterrupt as interrupt:
-        error = Interrupted(
+        stopped = Interrupted(
             "Stopped before the end.", next_step="Run the same command again: what is finished will be used."
         )
-        _report(reporter, error)
-        raise Exit(code=error.exit_code) from interrupt
-    except BrokenPipeError as broken:  # whoever read our output has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise _ended(reporter, stopped) from interrupt
+    except BrokenPipeError as broken:
+        silence()
         raise Exit(code=PIPE_CLOSED) from broken
     finally:
-        reporter.close()
+        with contextlib.suppress(BrokenPipeError):
+            reporter.close()
+
+
+def _ended(reporter: Report, error: BertbuildError) -> Exit:
+    """Report the error; gives what to raise."""
+    try:
+        _report(reporter, error)
+    except BrokenPipeError:
+        silence()
+    return Exit(code=error.exit_code)
+
+
+def silence() -> None:
+    """Whoever read our output has seen enough: what is still in the buffer goes nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _report(reporter: Report, error: BertbuildError) -> None:

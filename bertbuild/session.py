@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from bertbuild.config import Settings
+from bertbuild.disk import write_atomically
 from bertbuild.engine import Engine, Report
 from bertbuild.isolation.base import Isolation
 from bertbuild.plan import File
@@ -34,14 +35,14 @@ class Session:
     @cached_property
     def isolation(self) -> Isolation:
         """Where stages run; `auto` is docker where an engine answers."""
-        from bertbuild.isolation.docker_engine import engine_answers  # noqa: PLC0415
+        from bertbuild.isolation.docker_engine import engine_answers
 
         wanted = self.settings.isolation
         if wanted == "docker" or (wanted == "auto" and engine_answers()):
-            from bertbuild.isolation.compose import ComposeIsolation  # noqa: PLC0415
+            from bertbuild.isolation.compose import ComposeIsolation
 
             return ComposeIsolation()
-        from bertbuild.isolation.venv import VenvIsolation  # noqa: PLC0415
+        from bertbuild.isolation.venv import VenvIsolation
 
         return VenvIsolation(self.settings.environments)
 
@@ -62,10 +63,7 @@ class Session:
         path = self.store.root / "probes" / f"{digest[:16]}.json"
         with translated_os_errors(path):
             if not path.exists() or path.read_text(encoding="utf-8") != text:
-                path.parent.mkdir(parents=True, exist_ok=True)
-                temporary = path.with_suffix(".new")
-                temporary.write_text(text, encoding="utf-8")
-                temporary.replace(path)
+                write_atomically(path, text)
         return File(path=path, digest=digest)
 
     def result(self, value: Mapping[str, Any], *lines: str) -> None:

@@ -45,9 +45,9 @@ class Inspected:
 
 def fetch_model(name: str, settings: Settings, store: Store, report: Report) -> Path:
     """The folder of a catalogue model, fetched if it is not there; every file is the one on record."""
-    from bertbuild.catalogue.fetch import fetch  # noqa: PLC0415 - the downloader is not needed for most commands
-    from bertbuild.catalogue.models import find_model  # noqa: PLC0415
-    from bertbuild.catalogue.sources import Sources  # noqa: PLC0415
+    from bertbuild.catalogue.fetch import fetch
+    from bertbuild.catalogue.models import find_model
+    from bertbuild.catalogue.sources import Sources
 
     model = find_model(name)
     fetched = fetch(
@@ -76,6 +76,11 @@ def resolve(wanted: Wanted, settings: Settings, store: Store, engine: Engine, re
             "Name one source: a model, a checkpoint or a frozen graph.",
             next_step="For instance --model minilm-l6, --checkpoint FOLDER-or-ZIP, or --frozen inference_graph.pb.",
         )
+    if wanted.name and wanted.name != _clean(wanted.name):
+        raise UsageError(
+            f"--name {wanted.name!r} cannot be a folder's name.",
+            next_step=f"Use letters, digits, dots, dashes and underscores; for instance --name {_clean(wanted.name)}",
+        )
     if wanted.frozen:
         path = Path(wanted.frozen)
         return _frozen(path, wanted.name or _clean(path.resolve().parent.name + "-" + path.stem), store)
@@ -88,7 +93,7 @@ def checkpoint_folder(
 ) -> tuple[Path, str]:
     """The folder of the checkpoint that was named, and what to call it: fetched, unpacked, imported if need be."""
     if wanted.model:
-        from bertbuild.catalogue.models import find_model  # noqa: PLC0415
+        from bertbuild.catalogue.models import find_model
 
         name = find_model(wanted.model).name
         folder = fetch_model(wanted.model, settings, store, report)
@@ -98,6 +103,12 @@ def checkpoint_folder(
     name = wanted.name or name
     if is_huggingface(folder):
         files = [folder / file for file in ("config.json", "vocab.txt", "model.safetensors")]
+        missing = [file.name for file in files if not file.is_file()]
+        if missing:
+            raise CheckpointError(
+                f"{folder} has a model.safetensors but no {missing[0]}.",
+                next_step="Download the whole folder of the model.",
+            )
         file = File(path=folder.resolve(), digest=_digest(files, store))
         folder = engine.run(plan_import(name, file))["import"].path
     return folder, name
@@ -112,7 +123,7 @@ def _unpacked(path: Path, store: Store) -> Path:
     # A zip is unpacked once, under its hash.
     if not path.is_file() or path.suffix != ".zip":
         return path
-    from bertbuild.catalogue.archive import unpack_checkpoint_zip  # noqa: PLC0415
+    from bertbuild.catalogue.archive import unpack_checkpoint_zip
 
     folder = store.root / "downloads" / ".unpacked" / store.digests.sha256(path.resolve())[:32]
     if not folder.exists():
@@ -122,7 +133,7 @@ def _unpacked(path: Path, store: Store) -> Path:
 
 
 def _checkpoint(folder: Path, name: str, store: Store, engine: Engine, report: Report) -> Inspected:
-    from bertbuild.checkpoint.folder import find_checkpoint  # noqa: PLC0415
+    from bertbuild.checkpoint.folder import find_checkpoint
 
     files = find_checkpoint(folder)
     read = [files.config, files.index, *files.data, *filter(None, (files.vocab, files.meta))]
@@ -163,7 +174,7 @@ def _inspection(folder: Path, file: File, prefix: str, store: Store, engine: Eng
     )
 
     def make(work: Path) -> None:
-        from bertbuild.checkpoint.inspection import require_sound  # noqa: PLC0415 - needs numpy
+        from bertbuild.checkpoint.inspection import require_sound
 
         facts = require_sound(folder).to_json()
         (work / "out" / "inspection.json").write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
@@ -173,9 +184,9 @@ def _inspection(folder: Path, file: File, prefix: str, store: Store, engine: Eng
 
 
 def _frozen(path: Path, name: str, store: Store) -> Inspected:
-    from bertbuild.graph.graphdef import GraphFormatError, read_graph  # noqa: PLC0415
-    from bertbuild.graph.roles import input_roles  # noqa: PLC0415
-    from bertbuild.graph.sizes import embedding_sizes  # noqa: PLC0415
+    from bertbuild.graph.graphdef import GraphFormatError, read_graph
+    from bertbuild.graph.roles import input_roles
+    from bertbuild.graph.sizes import embedding_sizes
 
     if not path.is_file():
         raise CheckpointError(f"{path} is not a file.", next_step="Give the path of a frozen graph (.pb).")

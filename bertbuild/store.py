@@ -11,17 +11,17 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
 from bertbuild.digests import DigestCache, sha256_file
-from bertbuild.errors import BertbuildError, NoSpaceError, StoreError
+from bertbuild.disk import FULL, no_space
+from bertbuild.errors import BertbuildError, StoreError
 from bertbuild.key import digest
 from bertbuild.locking import exclusive, if_free
 
@@ -65,10 +65,18 @@ class Store:
         self.digests = DigestCache(root / "cache" / "digests.json")
         self._remove_abandoned_work()
 
-    def find(self, stage: str, key: str, *, on_damage: Callable[[str], None]) -> StoredObject | None:
-        """The published result, or None. A damaged one is reported, set aside, and counts as not built."""
+    def find(self, stage: str, key: str) -> StoredObject | None:
+        """The published result, or None: there is none, or it is damaged."""
         path = self.objects / stage / key
-        if not path.is_dir():
+        _, manifest = self._check(path)
+        return None if manifest is None else StoredObject(stage=stage, key=key, path=path, manifest=manifest)
+
+    def find_or_set_aside(self, stage: str, key: str, *, on_damage: Callable[[str], None]) -> StoredObject | None:
+        """As `find`, but a damaged result is reported and set aside. Only for the holder of the key's lock: anyone else
+        might set aside what the holder has just built anew.
+        """
+        path = self.objects / stage / key
+        if not path.exists():
             return None
         problem, manifest = self._check(path)
         if manifest is None:
@@ -91,28 +99,36 @@ class Store:
             try:
                 yield folder
             finally:
-                _remove_tree(folder)
+                with translated_os_errors(self.root):
+                    _remove_tree(folder)
 
     def publish(self, stage: str, key: str, work: Path, components: dict[str, Any]) -> StoredObject:
         """Make `work/out` the result of `stage` under `key`: hash, fsync, make read-only, one rename."""
         out = work / "out"
         with translated_os_errors(self.root):
-            files = {}
+            files: dict[str, Any] = {}
             for path in sorted(path for path in out.rglob("*") if path.is_file()):
                 _flush(path)
                 path.chmod(0o444)
                 files[str(path.relative_to(out))] = {"bytes": path.stat().st_size, "sha256": sha256_file(path)}
-            content = {name: entry["sha256"] for name, entry in files.items() if name != UNTRACKED}
-            manifest = {"stage": stage, "key": key, "components": components, "files": files, "digest": digest(content)}
+            manifest = {
+                "stage": stage,
+                "key": key,
+                "components": components,
+                "files": files,
+                "digest": _content_digest(files),
+            }
             manifest_path = out / MANIFEST
             manifest_path.write_text(json.dumps(manifest, indent=1, sort_keys=True) + "\n", encoding="utf-8")
             _flush(manifest_path)
             manifest_path.chmod(0o444)
             target = self.objects / stage / key
             target.parent.mkdir(parents=True, exist_ok=True)
-            _flush(out)
+            for folder in (out, *(path for path in out.rglob("*") if path.is_dir())):
+                _flush(folder)
             out.rename(target)
             _flush(target.parent)
+            _flush(self.objects)
             for name, entry in files.items():
                 self.digests.remember(target / name, str(entry["sha256"]))
         return StoredObject(stage=stage, key=key, path=target, manifest=manifest)
@@ -133,7 +149,8 @@ class Store:
 
     def unlink(self, model: str, target: str) -> None:
         """Take the name away from a result that no longer deserves it."""
-        (self.root / "out" / model / target).unlink(missing_ok=True)
+        with translated_os_errors(self.root):
+            (self.root / "out" / model / target).unlink(missing_ok=True)
 
     def links(self) -> Iterator[tuple[str, str, Path]]:
         """(model, target, object folder) of every name."""
@@ -166,14 +183,22 @@ class Store:
     def _check(self, path: Path) -> tuple[str, dict[str, Any] | None]:
         try:
             manifest: dict[str, Any] = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
-            for name, entry in manifest["files"].items():
-                if (path / name).stat().st_size != entry["bytes"] or self.digests.sha256(path / name) != entry["sha256"]:
+            files: dict[str, Any] = manifest["files"]
+            for name, entry in files.items():
+                file = path / name
+                if file.stat().st_size != entry["bytes"] or self.digests.sha256(file) != entry["sha256"]:
                     return f"{name} changed", None
+            # The manifest answers for the files; the key in the folder's name, and the digest, answer for the manifest.
+            named = (manifest["stage"], manifest["key"], digest(manifest["components"]))
+            if named != (path.parent.name, path.name, path.name) or manifest["digest"] != _content_digest(files):
+                return f"{MANIFEST} changed", None
+            present = {str(file.relative_to(path)) for file in path.rglob("*") if not file.is_dir()}
         except FileNotFoundError as error:
             return f"{Path(str(error.filename)).name} is missing", None
-        except (OSError, ValueError, KeyError) as error:
-            return f"{MANIFEST}: {error}", None
-        return "", manifest
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            return f"{MANIFEST} cannot be read: {error}", None
+        extra = sorted(present - set(files) - {MANIFEST})
+        return (f"{extra[0]} does not belong there", None) if extra else ("", manifest)
 
     def _set_aside(self, path: Path, stage: str, key: str) -> Path:
         for number in range(1, 1000):
@@ -198,10 +223,17 @@ class Store:
         return self.root / "locks" / name
 
 
+def _content_digest(files: Mapping[str, Any]) -> str:
+    return digest({name: entry["sha256"] for name, entry in files.items() if name != UNTRACKED})
+
+
 def _remove_tree(path: Path) -> None:
     if path.exists():
-        for folder, _, _ in os.walk(path):
-            Path(folder).chmod(0o755)  # a stage may have left read-only folders
+        path.chmod(0o755)
+        for folder, names, _ in os.walk(path):
+            for name in names:  # a stage may have left read-only folders; a link is not followed
+                if not (inner := Path(folder) / name).is_symlink():
+                    inner.chmod(0o755)
         shutil.rmtree(path)
 
 
@@ -218,17 +250,16 @@ def translated_os_errors(place: Path) -> Iterator[None]:
     """Turn the system's errors about `place` into ours."""
     try:
         yield
+    except BrokenPipeError:
+        raise  # whoever reads our output has gone; no file is a pipe
     except OSError as error:
         _raise_translated(error, place)
 
 
 def _raise_translated(error: OSError, place: Path) -> NoReturn:
     translated: BertbuildError
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        translated = NoSpaceError(
-            f"The disk that holds {place} is full.",
-            next_step="Free some space, or move the store with BERTBUILD_ARTIFACTS; what is already built stays built.",
-        )
+    if error.errno in FULL:
+        translated = no_space(place)
     else:
         translated = StoreError(
             f"The store at {place} cannot be used: {error.strerror or error}.",

@@ -30,7 +30,7 @@ FREEZE_HELP = {
 @task(auto_shortflags=False, help=COMMON_HELP | ISOLATION_HELP)
 def doctor(_context: Context, json: bool = False, isolation: str = "") -> None:
     """Look at this machine: what builds need, what is missing, what to do."""
-    from bertbuild.commands import diagnosis  # noqa: PLC0415 - commands are loaded when they are run
+    from bertbuild.commands import diagnosis
 
     with running(json=json, isolation=isolation) as session:
         diagnosis.doctor(session)
@@ -44,7 +44,7 @@ def doctor(_context: Context, json: bool = False, isolation: str = "") -> None:
 )
 def images(_context: Context, backend: str = "", json: bool = False, isolation: str = "") -> None:
     """Build what stages run in: Docker images, or virtual environments with --isolation venv."""
-    from bertbuild.commands import environments  # noqa: PLC0415
+    from bertbuild.commands import environments
 
     with running(json=json, isolation=isolation) as session:
         environments.images(session, tuple(filter(None, backend.split(","))))
@@ -57,7 +57,7 @@ def images(_context: Context, backend: str = "", json: bool = False, isolation: 
 )
 def lock(_context: Context, check: bool = False, upgrade: bool = False, json: bool = False) -> None:
     """Resolve each docker/*/requirements.in into its lock file, every package with its hashes."""
-    from bertbuild.commands import locks  # noqa: PLC0415
+    from bertbuild.commands import locks
 
     with running(json=json) as session:
         locks.lock(session, check=check, upgrade=upgrade)
@@ -83,7 +83,7 @@ def fetch(
     json: bool = False,
 ) -> None:
     """Download models of the catalogue; every file is checked against the hash on record."""
-    from bertbuild.commands import build  # noqa: PLC0415
+    from bertbuild.commands import build
 
     with running(json=json, local=from_, mirror=mirror) as session:
         if list:
@@ -97,7 +97,7 @@ def inspect(
     _context: Context, checkpoint: str = "", model: str = "", from_: str = "", mirror: str = "", json: bool = False
 ) -> None:
     """Say what a checkpoint holds and what is wrong with it, without TensorFlow."""
-    from bertbuild.commands import build  # noqa: PLC0415
+    from bertbuild.commands import build
 
     with running(json=json, local=from_, mirror=mirror) as session:
         build.inspect(session, Wanted(model=model, checkpoint=checkpoint))
@@ -117,7 +117,7 @@ def freeze(
     json: bool = False,
 ) -> None:
     """Make a frozen TensorFlow graph over free batch and sequence length."""
-    from bertbuild.commands import build  # noqa: PLC0415
+    from bertbuild.commands import build
 
     with running(json=json, isolation=isolation, local=from_, mirror=mirror) as session:
         build.freeze(
@@ -161,7 +161,7 @@ def build_ir(
     json: bool = False,
 ) -> None:
     """Make an OpenVINO IR that is proved to answer like its source."""
-    from bertbuild.commands import build  # noqa: PLC0415
+    from bertbuild.commands import build
 
     with running(json=json, isolation=isolation, local=from_, mirror=mirror) as session:
         build.build_ir(
@@ -181,7 +181,7 @@ def build_ir(
 @task(auto_shortflags=False, help=COMMON_HELP | ISOLATION_HELP | {"model": "only this model", "target": "only this target, e.g. ir-fp32"})
 def verify(_context: Context, model: str = "", target: str = "", isolation: str = "", json: bool = False) -> None:
     """Hash every byte of what is built, and compare its answers with its source's once more."""
-    from bertbuild.commands import results  # noqa: PLC0415
+    from bertbuild.commands import results
 
     with running(json=json, isolation=isolation) as session:
         results.verify(session, model, target)
@@ -190,7 +190,7 @@ def verify(_context: Context, model: str = "", target: str = "", isolation: str 
 @task(auto_shortflags=False, help=COMMON_HELP)
 def status(_context: Context, json: bool = False) -> None:
     """Show what is built: state, size, parity figure, path."""
-    from bertbuild.commands import results  # noqa: PLC0415
+    from bertbuild.commands import results
 
     with running(json=json) as session:
         results.status(session)
@@ -203,7 +203,7 @@ def status(_context: Context, json: bool = False) -> None:
 )
 def test(_context: Context, suite: str = "all", json: bool = False) -> None:
     """Run the tests."""
-    from bertbuild.commands import checks  # noqa: PLC0415
+    from bertbuild.commands import checks
 
     with running(json=json) as session:
         checks.test(session, suite)
@@ -212,7 +212,7 @@ def test(_context: Context, suite: str = "all", json: bool = False) -> None:
 @task(auto_shortflags=False, help=COMMON_HELP)
 def lint(_context: Context, json: bool = False) -> None:
     """Run ruff and mypy."""
-    from bertbuild.commands import checks  # noqa: PLC0415
+    from bertbuild.commands import checks
 
     with running(json=json) as session:
         checks.lint(session)

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bertbuild.catalogue import disk
-from bertbuild.locking import exclusive
 from bertbuild.catalogue.partial import Partial
 from bertbuild.errors import DownloadError
+from bertbuild.locking import exclusive
 
 if TYPE_CHECKING:
     from bertbuild.catalogue.transfer import Attempt
@@ -62,7 +62,7 @@ def download(
     if not url.startswith(("https://", "http://")):
         raise DownloadError(f"{url} is not an http(s) address.", next_step="Check the address of the mirror.")
 
-    from bertbuild.catalogue.transfer import Attempt  # noqa: PLC0415 - urllib and ssl are slow to import
+    from bertbuild.catalogue.transfer import Attempt
 
     def tell(sentence: str) -> None:
         if note is not None:

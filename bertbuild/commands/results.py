@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import shutil
-import tempfile
+import os
 import time
 from pathlib import Path
 from typing import Any
@@ -28,11 +27,9 @@ def verify(session: Session, model: str, target: str) -> None:
     if not records:
         wanted = " ".join(filter(None, (model, target))) or "that can be verified"
         raise UsageError(f"Nothing is built {wanted}.", next_step="Build it first: invoke build-ir --model minilm-l6")
-    folder = Path(tempfile.mkdtemp(dir=session.store.work, prefix="verify-"))
-    try:
+    # A work folder without a lock would count as a crash's, and be removed by the next command that starts.
+    with session.store.lock("verify", str(os.getpid()), on_wait=lambda _: None) as folder:
         verdicts = [(record, _judge_again(session, record, folder)) for record in records]
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
     failed = [(record, verdict) for record, verdict in verdicts if not verdict.passed]
     for record, _ in failed:
         session.store.unlink(record.model, record.target.name)
@@ -40,8 +37,7 @@ def verify(session: Session, model: str, target: str) -> None:
         record, verdict = failed[0]
         worst = verdict.worst
         raise ParityError(
-            f"{record.target.name} of {record.model} does not answer like its source: {worst.output} of probe {worst.probe} "
-            f"differs by {worst.max_abs:.2g}, and {worst.limit:.0e} is allowed.",
+            f"{record.target.name} of {record.model} does not answer like its source: {worst.sentence}.",
             next_step="See the table above; its name in out/ is taken away.",
         )
     session.result(
@@ -98,7 +94,7 @@ def status(session: Session) -> None:
                 fact["state"],
                 fact["built"] or "–",
                 f"{fact['bytes'] / 1e6:.1f} MB",
-                f"{fact['max_abs']:.1e} of {fact['allowed']:.0e}",
+                f"{worst:.1e} of {fact['allowed']:.0e}" if (worst := fact["max_abs"]) is not None else "no figure",
                 fact["path"],
             ]
         )
@@ -132,7 +128,7 @@ def _fact(session: Session, record: Record) -> dict[str, Any]:
         "state": state,
         "built": time.strftime("%Y-%m-%d %H:%M", time.localtime(path.stat().st_mtime)) if path.exists() else "",
         "bytes": sum(entry["bytes"] for entry in stored.manifest["files"].values()) if stored else 0,
-        "max_abs": worst.max_abs,
+        "max_abs": worst.as_json()["max_abs"],
         "allowed": worst.limit,
         "key": key,
         "path": shown(link if state == "built" else path),

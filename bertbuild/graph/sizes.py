@@ -23,8 +23,7 @@ class EmbeddingSizes(NamedTuple):
 def embedding_sizes(graph: Graph) -> EmbeddingSizes:
     """Vocabulary, token types and positions.
 
-    Positions are the rows of the table that is sliced, not looked up: google-research/bert takes its first S rows. Where S
-    is built into the graph the slice may have been folded into a constant [1, S, H]; then S is what is left to know.
+    Positions are the rows of the table that is sliced, not looked up: google-research/bert takes its first S rows.
 
     Raises `GraphFormatError` when the tables are not found.
     """

@@ -18,7 +18,8 @@ def find_interpreter(version: str, *, fetch: bool = True) -> tuple[Path, str]:
     """A working interpreter of `version` ("3.7"): its path and full version ("3.7.16").
 
     Looked for in: the variable BERTBUILD_PYTHON37, PATH, pyenv's own version folders (its shims fail for versions that
-    are not the chosen one, so a shim never ends the search), the usual folders, uv's own interpreters; last, uv fetches it.
+    are not the chosen one, so a shim never ends the search), the usual folders, uv's own interpreters; last, uv fetches
+    it.
 
     Raises:
         InterpreterMissingError: none was found and uv could not fetch one.
@@ -47,11 +48,9 @@ def variable(version: str) -> str:
 def _candidates(version: str) -> Iterator[Path]:
     named = os.environ.get(variable(version))
     if named:
-        yield Path(named)
-    for folder in os.environ.get("PATH", "").split(os.pathsep):
-        path = Path(folder) / f"python{version}"
-        if path.is_file():
-            yield path
+        yield Path(named).expanduser().absolute()
+    for folder in filter(None, os.environ.get("PATH", "").split(os.pathsep)):
+        yield Path(folder).absolute() / f"python{version}"
     for root in dict.fromkeys(filter(None, (os.environ.get("PYENV_ROOT"), str(Path.home() / ".pyenv")))):
         yield from sorted(Path(root).glob(f"versions/{version}.*/bin/python{version}"), reverse=True)
     for folder in ("/usr/local/bin", "/usr/bin", "/opt/python/bin", f"/opt/python{version}/bin"):
@@ -75,7 +74,10 @@ def _query(path: Path, version: str) -> tuple[Path, str] | None:
 
 def _fetch(version: str) -> tuple[Path | None, str]:
     uv = find_uv()
-    result = subprocess.run([uv, "python", "install", version], capture_output=True, text=True, check=False)
+    try:
+        result = subprocess.run([uv, "python", "install", version], capture_output=True, text=True, check=False)
+    except OSError as error:
+        return None, f"uv cannot be started: {error}"
     if result.returncode != 0:
         return None, result.stderr.strip()
     found = subprocess.run(

@@ -27,8 +27,9 @@ def run_logged(
 ) -> int:
     """Run a command to its end; returns its exit code, negative for the signal that ended it.
 
-    Lines on stdout that are JSON objects go to `on_event`; all else, and stderr, is appended to `log`. Whatever ends this
-    function early (Ctrl-C, SIGTERM turned into an exception, an error in `on_event`) ends the child's whole group.
+    Lines on stdout that are JSON objects with an "event" go to `on_event`; all else, and stderr, is appended to `log`.
+    Whatever ends this function early (Ctrl-C, SIGTERM turned into an exception, an error in `on_event`) ends the child's
+    whole group.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as log_file:
@@ -52,13 +53,19 @@ def run_logged(
 
 
 def end_group(process: subprocess.Popen[bytes]) -> None:
-    """End a child and all it started: SIGTERM, some seconds of grace, SIGKILL."""
-    for number in (signal.SIGTERM, signal.SIGKILL):
+    """End a child, the leader of its group, and all it started: SIGTERM, some seconds of grace, SIGKILL.
+
+    Once the child is gone, whatever of its group is left gets SIGKILL at once; a second Ctrl-C ends the grace.
+    """
+    try:
         with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, number)
+            os.killpg(process.pid, signal.SIGTERM)
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(GRACE_SECONDS)
-            return
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
 
 
 def _sort_output(stdout: IO[bytes], log_file: IO[bytes], on_event: OnEvent) -> None:

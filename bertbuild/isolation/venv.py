@@ -17,10 +17,12 @@ import subprocess
 from pathlib import Path
 
 from bertbuild.config import ROOT
+from bertbuild.disk import full_disk_told, raise_if_full
 from bertbuild.errors import EnvironmentBuildError, StageError, StageKilledForMemoryError
 from bertbuild.isolation.base import OnEvent, OnLine, StageRun, log_tail
 from bertbuild.isolation.interpreters import find_interpreter, find_uv
-from bertbuild.isolation.process import run_logged
+from bertbuild.isolation.process import end_group, run_logged
+from bertbuild.locking import exclusive
 from bertbuild.stages import backend_folder, lock_file
 
 PYTHON = {"tf1": "3.7", "openvino": "3.11", "mo": "3.11"}
@@ -46,7 +48,8 @@ class VenvIsolation:
             marker = json.loads((path / MARKER).read_text(encoding="utf-8"))
         except (OSError, ValueError):
             return False
-        return bool(marker["packages"] == installed(path)) and (path / "bin" / "python").exists()
+        whole = isinstance(marker, dict) and {"lock", "python", "packages"} <= marker.keys()
+        return whole and bool(marker["packages"] == installed(path)) and (path / "bin" / "python").exists()
 
     def environment(self, backend: str) -> dict[str, str]:
         """Lock file, interpreter and machine type."""
@@ -54,16 +57,30 @@ class VenvIsolation:
         return {"lock": marker["lock"], "python": marker["python"], "machine": platform.machine()}
 
     def prepare(self, backend: str, on_line: OnLine) -> None:
-        """Make the environment beside its final place, then rename: a broken-off one is never used.
+        """Make the environment; one that was broken off is made anew, one that another process is making is waited for.
 
         Raises:
             InterpreterMissingError: no Python of the backend's version.
             EnvironmentBuildError: uv failed; the details are its last lines.
         """
         path = self._path(backend)
+        waiting = f"another process is making the environment of {backend}; waiting for it"
+        try:
+            with (
+                full_disk_told(self._folder),
+                exclusive(self._folder / ".locks" / path.name, on_wait=lambda: on_line(waiting)),
+            ):
+                if not self.is_ready(backend):  # the other process may have made it
+                    self._make(path, backend, on_line)
+        except PermissionError as error:
+            raise EnvironmentBuildError(
+                f"{error.filename} cannot be written: {error.strerror}.",
+                next_step="Mend its permissions, or keep virtual environments elsewhere with BERTBUILD_ENVIRONMENTS.",
+            ) from error
+
+    def _make(self, path: Path, backend: str, on_line: OnLine) -> None:
         interpreter, version = find_interpreter(PYTHON[backend])
         on_line(f"Python {version} at {interpreter}")
-        path.parent.mkdir(parents=True, exist_ok=True)
         # A virtual environment knows its own path, so it is made in place; the marker, written last, makes it count.
         if path.exists():
             shutil.rmtree(path)
@@ -144,22 +161,35 @@ class VenvIsolation:
         lines = []
         try:
             process = subprocess.Popen(
-                command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+                command,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
             )
         except OSError as error:
             raise EnvironmentBuildError(
                 f"uv cannot be started: {error.strerror}.", next_step="Install it: pip install uv"
             ) from error
-        with process:
-            for line in process.stdout or ():
-                lines.append(line.rstrip())
-                on_line(lines[-1])
+        assert process.stdout is not None  # noqa: S101 - it is a pipe
+        with process.stdout:
+            try:
+                for line in process.stdout:
+                    lines.append(line.decode("utf-8", errors="replace").rstrip())
+                    on_line(lines[-1])
+                process.wait()
+            except BaseException:
+                end_group(process)
+                raise
         if process.returncode != 0:
-            raise EnvironmentBuildError(
+            failure = EnvironmentBuildError(
                 f"The virtual environment of {backend} could not be made.",
                 next_step="Check the network and the index settings (UV_INDEX_URL, SSL_CERT_FILE), then try again.",
                 details="\n".join(lines[-20:]),
             )
+            raise_if_full(failure, self._folder)
+            raise failure
 
 
 def installed(environment: Path) -> list[str]:

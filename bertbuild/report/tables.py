@@ -18,18 +18,21 @@ def parity_table(event: Mapping[str, Any]) -> Table:
     for heading in ("max abs", "allowed", "cosine", "argmax", ""):
         table.add_column(heading, justify="right")
     for row in event["rows"]:
+        unknown = bool(row["reason"])  # nothing could be compared, so there are no figures
         table.add_row(
             row["probe"],
             row["output"],
-            f"{row['max_abs']:.1e}",
+            "–" if unknown else f"{row['max_abs']:.1e}",
             f"{row['limit']:.0e}",
-            f"{row['cosine']:.7f}",
-            f"{row['argmax']:.0%}",
+            "–" if unknown else f"{row['cosine']:.7f}",
+            "–" if unknown else f"{row['argmax']:.0%}",
             "ok" if row["passed"] else "FAIL",
             style=None if row["passed"] else "red",
         )
+    notes = [f"{row['probe']} {row['output']}: {row['reason']}" for row in event["rows"] if row["reason"]]
     if event["skipped"]:
-        table.caption = f"not compared, the target cannot take them: {', '.join(event['skipped'])}"
+        notes.append(f"not compared, the target cannot take them: {', '.join(event['skipped'])}")
+    table.caption = "\n".join(notes) or None
     return table
 
 

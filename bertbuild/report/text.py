@@ -6,6 +6,7 @@ nothing to do stays quick.
 
 from __future__ import annotations
 
+import io
 import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,9 @@ class TextReporter:
     """Turns events into lines; a spinner or a bar shows what is going on where stdout is a terminal."""
 
     def __init__(self) -> None:
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, io.TextIOWrapper):
+                stream.reconfigure(errors="replace")  # a terminal that has no ✓ shows a question mark
         self._live = sys.stdout.isatty()
         self._progress: Progress | None = None
         self._task: TaskID | None = None
@@ -91,12 +95,12 @@ class TextReporter:
                 f"({worst['limit']:.0e} allowed) over {len(event['rows'])} comparisons"
             )
             return
-        from bertbuild.report.tables import parity_table  # noqa: PLC0415
+        from bertbuild.report.tables import parity_table
 
         self._rich().print(parity_table(event))
 
     def _on_table(self, event: Mapping[str, Any]) -> None:
-        from bertbuild.report.tables import plain_table  # noqa: PLC0415
+        from bertbuild.report.tables import plain_table
 
         self._rich().print(plain_table(event))
 
@@ -119,7 +123,7 @@ class TextReporter:
         if not self._live:
             return
         if self._progress is None:
-            from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn  # noqa: PLC0415
+            from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
             self._progress = Progress(
                 SpinnerColumn(),
@@ -151,7 +155,7 @@ class TextReporter:
 
     def _rich(self) -> Console:
         if self._console is None:
-            from rich.console import Console  # noqa: PLC0415
+            from rich.console import Console
 
             self._console = Console(width=None if self._live else 120)
         return self._console

@@ -15,7 +15,9 @@ def find_prefix(folder, wanted=None):
     found = sorted(name[: -len(".index")] for name in os.listdir(folder) if name.endswith(".index"))
     if wanted:
         if wanted not in found:
-            raise StageInputError("%s holds no checkpoint %s (found: %s)" % (folder, wanted, ", ".join(found) or "none"))
+            raise StageInputError(
+                "%s holds no checkpoint %s (found: %s)" % (folder, wanted, ", ".join(found) or "none")
+            )
         return os.path.join(folder, wanted)
     if len(found) != 1:
         raise StageInputError("%s holds %d checkpoints; say which with --prefix" % (folder, len(found)))
@@ -26,7 +28,8 @@ def gather_checkpoint(checkpoint, wanted, metagraph, folder):
     """Lay links to index, data and .meta side by side under one prefix, as converters want them.
 
     Args:
-        checkpoint: the folder of the checkpoint; its name there is `wanted` (None: the only one).
+        checkpoint: the folder of the checkpoint.
+        wanted: its name there (None: the only one).
         metagraph: a folder with a bert_model.ckpt.meta that takes the place of the checkpoint's own, or None.
         folder: where the links go.
 

@@ -52,6 +52,7 @@ class Report(object):
         emit("note", text=text)
 
     def as_dict(self, seconds):
+        """All of it, as it is written; `seconds` is the wall time."""
         usage = resource.getrusage(resource.RUSAGE_SELF)
         return {
             "stage": self.stage,
@@ -115,7 +116,7 @@ class Stage(object):
         except StageInputError as error:
             sys.stderr.write("%s: %s\n" % (self.name, error))
             sys.exit(EXIT_REFUSED)
-        except Exception:  # the host shows the last lines; the log keeps the whole traceback
+        except Exception:  # noqa: BLE001 - the host shows the last lines; the log keeps the whole traceback
             traceback.print_exc()
             sys.exit(1)
         # Skip the interpreter's tear-down: TensorFlow's takes a good part of a second and writes nothing.
@@ -148,4 +149,4 @@ def read_json(folder, name):
         with open(path) as file:
             return json.load(file)
     except (OSError, ValueError) as error:
-        raise StageInputError("cannot read %s: %s" % (path, error))
+        raise StageInputError("cannot read %s: %s" % (path, error)) from error

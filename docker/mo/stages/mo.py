@@ -1,9 +1,10 @@
 """mo: the Model Optimizer itself, with the flags of OpenVINO's page on BERT, for people who must match it.
 
 Three ways in: --checkpoint (with --metagraph where its own .meta is not of the published form) runs
-`mo --input_meta_graph … --output bert/pooler/dense/Tanh --input Placeholder{i32},…`; --graph (a frozen graph as somebody
-froze it) and --frozen (one of ours, with its signature) run `mo --input_model … --input "IteratorGetNext:0{i32}[1 128],…"`. The page's
---disable_nhwc_to_nchw is gone since release 2023.0: the frontend no longer swaps axes, so there is nothing to disable.
+`mo --input_meta_graph … --output bert/pooler/dense/Tanh --input Placeholder{i32},…`; --graph (a frozen graph as
+somebody froze it) and --frozen (one of ours, with its signature) run
+`mo --input_model … --input "IteratorGetNext:0{i32}[1 128],…"`. The page's --disable_nhwc_to_nchw is gone since
+release 2023.0: the frontend no longer swaps axes, so there is nothing to disable.
 """
 
 import os
@@ -60,7 +61,7 @@ def run(args, report):
 
 
 def command_line(args, folder):
-    """mo's arguments that say what to convert, and role → tensor, output name → tensor, gelu."""
+    """The arguments that say what to convert, and role → tensor, output name → tensor, gelu."""
     from checkpoint_files import gather_checkpoint
 
     from bertbuild.graph.gelu import gelu_form

@@ -1,8 +1,8 @@
 """ir: a frozen graph, or a checkpoint's own .meta, → an OpenVINO IR with named inputs and outputs.
 
-Reads either --frozen (a folder with inference_graph.pb and signature.json: batch and sequence length as free as the graph
-leaves them, or fixed with --batch and --seq-len), or --checkpoint (a folder; shapes as published in its .meta, or in the
-one of --metagraph). Writes model.xml, model.bin and signature.json. TensorFlow is not needed.
+Reads either --frozen (a folder with inference_graph.pb and signature.json: batch and sequence length as free as the
+graph leaves them, or fixed with --batch and --seq-len), or --checkpoint (a folder; shapes as published in its .meta, or
+in the one of --metagraph). Writes model.xml, model.bin and signature.json. TensorFlow is not needed.
 """
 
 import os

@@ -5,10 +5,11 @@ import os
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import tensorflow as tf
+from stage import StageInputError
+
 from bertbuild.graph.gelu import gelu_form
 from bertbuild.graph.graphdef import GraphFormatError, parse_ref, read_graph
 from bertbuild.graph.roles import input_roles
-from stage import StageInputError
 
 KNOWN_OUTPUTS = (("pooler/dense/Tanh", "pooled_output"), ("loss/Softmax", "probabilities"))
 NOT_OUTPUTS = ("Assert", "NoOp", "Const", "Placeholder")
@@ -53,7 +54,7 @@ def read(path):
         roles = input_roles(graph)
         gelu = gelu_form(graph)
     except GraphFormatError as error:
-        raise StageInputError(str(error))
+        raise StageInputError(str(error)) from error
     variables = [node.name for node in graph.nodes.values() if node.op in ("VariableV2", "VarHandleOp", "Variable")]
     if variables:
         raise StageInputError("the graph is not frozen: %s and %d more are variables" % (variables[0], len(variables)))

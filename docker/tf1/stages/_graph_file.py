@@ -1,15 +1,16 @@
 """A frozen graph written node by node, so that no more than one tensor is ever held in memory.
 
-`tf.graph_util.convert_variables_to_constants` holds the weights about five times over (session, NumPy, TensorProto, GraphDef,
-serialised string). A GraphDef is a protobuf message whose repeated field 1 is the nodes, and repeated fields may be
-written one after the other: https://protobuf.dev/programming-guides/encoding/.
+`tf.graph_util.convert_variables_to_constants` holds the weights about five times over (session, NumPy, TensorProto,
+GraphDef, serialised string). A GraphDef is a protobuf message whose repeated field 1 is the nodes, and repeated fields
+may be written one after the other: https://protobuf.dev/programming-guides/encoding/.
 """
 
 import collections
 
 import tensorflow as tf
-from bertbuild.graph import wire
 from stage import StageInputError
+
+from bertbuild.graph import wire
 
 LARGEST_GRAPH = 2**31 - 1  # protobuf refuses to read a message of 2 GiB or more
 
@@ -67,7 +68,9 @@ def _write_constant(file, node, array):
     value_bytes = len(value) + len(tensor) + len(content)
     entry = wire.encode_bytes(MAP_KEY, b"value") + _open_field(MAP_VALUE, value_bytes)
     attr_value = _open_field(NODE_ATTR, len(entry) + value_bytes) + entry + value + tensor
-    dtype_entry = wire.encode_bytes(MAP_KEY, b"dtype") + wire.encode_bytes(MAP_VALUE, wire.encode_number(ATTR_TYPE, dtype))
+    dtype_entry = wire.encode_bytes(MAP_KEY, b"dtype") + wire.encode_bytes(
+        MAP_VALUE, wire.encode_number(ATTR_TYPE, dtype)
+    )
     head = (
         wire.encode_bytes(NODE_NAME, node.name.encode())
         + wire.encode_bytes(NODE_OP, b"Const")

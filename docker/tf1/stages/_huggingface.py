@@ -53,7 +53,8 @@ def bert_config(theirs):
         raise StageInputError("position_embedding_type %r has no TensorFlow 1 form" % theirs["position_embedding_type"])
     if theirs.get("layer_norm_eps", EPSILON) != EPSILON:
         raise StageInputError(
-            "layer_norm_eps is %r; TensorFlow 1 BERT has 1e-12 built in, so the answers would differ" % theirs["layer_norm_eps"]
+            "layer_norm_eps is %r; TensorFlow 1 BERT has 1e-12 built in, so the answers would differ"
+            % theirs["layer_norm_eps"]
         )
     activation = theirs.get("hidden_act", "gelu")
     if activation not in GELU and activation not in OTHER_ACTIVATIONS:
@@ -89,7 +90,7 @@ def read_tensors(path, report):
                     report.note("%s is %s, widened to float32" % (name, array.dtype))
                 tensors[renamed] = np.ascontiguousarray(oriented(renamed, array), np.float32)
     except (SafetensorError, TypeError) as error:
-        raise StageInputError("%s cannot be read: %s" % (path, error))
+        raise StageInputError("%s cannot be read: %s" % (path, error)) from error
     return tensors, left_out
 
 

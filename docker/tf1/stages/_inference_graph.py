@@ -2,9 +2,9 @@
 
 It computes what google-research/bert's modeling.py computes, operator by operator and under its names
 (`bert/encoder/layer_0/attention/self/query/MatMul`, …, `bert/pooler/dense/Tanh`), in the two-dimensional form of that
-repository. Built by modeling.py itself, a 12-layer graph has 5,400 nodes, most of them shapes worked out again and again,
-and takes TensorFlow and OpenVINO several times as long to read. That the two answer alike is not taken on trust: the
-parity gate compares every target with modeling.py's graph.
+repository. Built by modeling.py itself, a 12-layer graph has 5,400 nodes, most of them shapes worked out again and
+again, and takes TensorFlow and OpenVINO several times as long to read. That the two answer alike is not taken on trust:
+the parity gate compares every target with modeling.py's graph.
 """
 
 import math

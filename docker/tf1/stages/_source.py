@@ -88,7 +88,7 @@ class Source(object):
         try:
             found = gelu_form(read_meta_graph(self.meta))
         except GraphFormatError as error:
-            raise StageInputError("%s cannot be read: %s" % (self.meta, error))
+            raise StageInputError("%s cannot be read: %s" % (self.meta, error)) from error
         if found is None:
             report.note("the .meta shows no gelu: taken as erf, the form of the published graphs")
             return "erf"

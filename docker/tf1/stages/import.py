@@ -1,7 +1,8 @@
 """import: a Hugging Face BERT folder → a Google-format TensorFlow 1 checkpoint, .meta of the published form included.
 
-Reads config.json, vocab.txt and model.safetensors; writes bert_config.json, vocab.txt and bert_model.ckpt.{index,data,meta}.
-Numbers are not changed: kernels are transposed ([out, in] → [in, out]), and float16 or bfloat16 is widened to float32.
+Reads config.json, vocab.txt and model.safetensors; writes bert_config.json, vocab.txt and the three files of
+bert_model.ckpt. Numbers are not changed: kernels are transposed ([out, in] → [in, out]), and float16 is widened to
+float32.
 """
 
 import json
@@ -37,7 +38,12 @@ def run(args, report):
     step("writing the checkpoint")
     save(_source.Config(config), gelu, tensors, os.path.join(args.out, "bert_model.ckpt"))
     report.packages = _ports.packages()
-    report.facts = {"gelu": gelu, "tensors": len(tensors), "left_out": left_out, "from": json.dumps(theirs, sort_keys=True)}
+    report.facts = {
+        "gelu": gelu,
+        "tensors": len(tensors),
+        "left_out": left_out,
+        "from": json.dumps(theirs, sort_keys=True),
+    }
 
 
 def save(config, gelu, tensors, prefix):

@@ -1,4 +1,4 @@
-"""infer: run probe inputs through the source itself: a checkpoint's TensorFlow 1 graph, or a frozen graph as it was given.
+"""infer: run probe inputs through the source itself: a checkpoint's TensorFlow 1 graph, or a frozen graph as given.
 
 For a checkpoint the variables are restored by TensorFlow's own Saver, so that neither our freezing nor our reading of
 files stands between the source and its answers; and where the checkpoint's .meta is of the published form, that graph

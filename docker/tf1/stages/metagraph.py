@@ -1,7 +1,7 @@
 """metagraph: the .meta of the published form, made anew for a checkpoint that has none or a training one.
 
-The archives of 2018 hold a graph over three int32 placeholders [1, 128] named Placeholder, Placeholder_1, Placeholder_2; the
-miniatures of 2020 hold none, and a checkpoint saved while training holds the input pipeline. Writes
+The archives of 2018 hold a graph over three int32 placeholders [1, 128] named Placeholder, Placeholder_1 and
+Placeholder_2; the miniatures of 2020 hold none, and a checkpoint saved while training holds the input pipeline. Writes
 bert_model.ckpt.meta, to be used with the checkpoint's own index and data.
 """
 

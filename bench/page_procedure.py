@@ -1,0 +1,242 @@
+"""From a checkpoint to an fp32 IR: bertbuild against the procedure of OpenVINO's page on TensorFlow BERT, by hand.
+
+    .venv/bin/python bench/page_procedure.py [--size base|tiny|both] [--runs 3]
+
+The page's side: google-research/bert's run_classifier.py on MRPC, edited as the page says (page_freeze.py), then `mo`
+with the page's flags, in the virtual environments bertbuild keeps for tf1 and mo. The other side, judged: the stages
+freeze and ir as processes of their own. Told too: `invoke build-ir --isolation venv` as a whole from an empty store, and
+without the time in which it does nothing but prove the result (the page proves nothing); what it adds to its stages; a
+second build-ir, which has nothing to do; peak memory. All read one checkpoint of random weights, in turn.
+Make the environments first: `invoke images --isolation venv`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from common import MIB, ROOT, Measured, Targets, interleaved, machine, measure, median, paired_ratio, print_table
+
+from bertbuild.config import load_settings
+from bertbuild.isolation.base import StageRun
+from bertbuild.isolation.venv import VenvIsolation
+
+LIMITS = {"base": 1 / 3, "tiny": 1 / 4}
+"""bertbuild's time ÷ the page's, at most."""
+
+MOST_SECONDS_AGAIN, MOST_OVERHEAD = 0.3, 0.5
+MOST_MEMORY = {"freeze": 1.5, "ir": 2.3}
+"""Peak memory ÷ the checkpoint's bytes, judged on base size; a tiny model's peak is that of the libraries."""
+
+MO_INPUT = "IteratorGetNext:0{i32}[1 128],IteratorGetNext:1{i32}[1 128],IteratorGetNext:4{i32}[1 128]"
+SENTENCES = ("the company said its shares rose 2 % in may .", "shares of the company went up by 2 % , it said .")
+MAKING = ("freeze", "ir-fp32")
+"""The stages of build-ir that make the IR, as their events name them; with everything between stages they count."""
+
+
+@dataclass
+class Figures:
+    """What was measured of one size, a value for each run."""
+
+    page: list[float] = field(default_factory=list)
+    stages: list[float] = field(default_factory=list)
+    making: list[float] = field(default_factory=list)
+    whole: list[float] = field(default_factory=list)
+    overhead: list[float] = field(default_factory=list)
+    again: list[float] = field(default_factory=list)
+    parts: dict[str, list[float]] = field(default_factory=dict)
+    peaks: dict[str, list[int]] = field(default_factory=dict)
+
+    def part(self, name: str, seconds: float) -> float:
+        """Keep the time of a part of a side; returns it."""
+        self.parts.setdefault(name, []).append(seconds)
+        return seconds
+
+
+class Bench:
+    """One size: its checkpoint, and the sides that are timed."""
+
+    def __init__(self, folder: Path, size: str, isolation: VenvIsolation) -> None:
+        self.figures = Figures()
+        self._folder = folder
+        self._isolation = isolation
+        self._checkpoint = folder / "checkpoint"
+        self._mrpc = mrpc(folder)
+        measure([sys.executable, ROOT / "bench" / "random_checkpoint.py", size, self._checkpoint])
+        self.checkpoint_bytes = sum(file.stat().st_size for file in self._checkpoint.glob("bert_model.ckpt.*"))
+
+    def page(self) -> None:
+        """The page's procedure."""
+        work = self._empty("page")
+        freeze = measure(
+            [
+                *(self._program("tf1", "python"), ROOT / "bench" / "page_freeze.py"),
+                *("--task_name=MRPC", "--do_eval=true", "--max_seq_length=128", "--output_dir=./"),
+                *(f"--data_dir={self._mrpc}", f"--vocab_file={self._checkpoint / 'vocab.txt'}"),
+                f"--bert_config_file={self._checkpoint / 'bert_config.json'}",
+                f"--init_checkpoint={self._checkpoint / 'bert_model.ckpt'}",
+            ],
+            cwd=work,
+        )
+        mo = measure(
+            [
+                *(self._program("mo", "mo"), "--input_model", "inference_graph.pb", "--input", MO_INPUT),
+                "--compress_to_fp16=False",
+            ],
+            cwd=work,
+        )
+        assert (work / "inference_graph.xml").exists()
+        figures = self.figures
+        figures.page.append(
+            figures.part("page: run_classifier.py", freeze.seconds) + figures.part("page: mo", mo.seconds)
+        )
+
+    def stages(self) -> None:
+        """The stages freeze and ir as processes of their own."""
+        frozen = self._empty("freeze")
+        freeze = self._stage("tf1", "freeze", {"checkpoint": self._checkpoint}, frozen)
+        ir = self._stage("openvino", "ir", {"frozen": frozen / "out"}, self._empty("ir"))
+        figures = self.figures
+        figures.stages.append(
+            figures.part("bertbuild: freeze", freeze.seconds) + figures.part("bertbuild: ir", ir.seconds)
+        )
+        figures.peaks.setdefault("freeze", []).append(freeze.peak_bytes)
+        figures.peaks.setdefault("ir", []).append(ir.peak_bytes)
+
+    def build(self) -> None:
+        """`invoke build-ir` from an empty store, and once more when there is nothing to do."""
+        first = self._build_ir(self._empty("artifacts"))
+        spans = stage_spans(first)
+        proving = {name: span for name, span in spans.items() if name not in (*MAKING, "inspect")}
+        busy = covered(spans.values())
+        alone = busy - covered(span for name, span in spans.items() if name not in proving)
+        self.figures.whole.append(first.seconds)
+        self.figures.making.append(first.seconds - alone)
+        self.figures.overhead.append(first.seconds - busy)
+        self.figures.again.append(self._build_ir(self._folder / "artifacts").seconds)
+
+    def _build_ir(self, artifacts: Path) -> Measured:
+        command = [Path(sys.executable).with_name("invoke"), "build-ir", "--checkpoint", self._checkpoint]
+        env = os.environ | {"BERTBUILD_ARTIFACTS": str(artifacts)}
+        return measure([*command, "--isolation", "venv", "--json"], env=env, cwd=ROOT)
+
+    def _stage(self, backend: str, name: str, inputs: dict[str, Path], work: Path) -> Measured:
+        temporary = work / "tmp"
+        temporary.mkdir()
+        run = StageRun(backend=backend, stage=name, inputs=inputs, params={}, work=work, log=work / "log")
+        command = [
+            *(self._program(backend, "python"), "-m", "run_stage", name),
+            *(f"--{flag}={path}" for flag, path in inputs.items()),
+            f"--out={work / 'out'}",
+        ]
+        return measure(command, env=self._isolation._variables(run, temporary), cwd=temporary)  # noqa: SLF001
+
+    def _program(self, backend: str, name: str) -> Path:
+        return self._isolation._path(backend) / "bin" / name  # noqa: SLF001 - timed without the host, but in its place
+
+    def _empty(self, name: str) -> Path:
+        path = self._folder / name
+        if path.exists():
+            shutil.rmtree(path)
+        path.mkdir()
+        return path
+
+
+def mrpc(folder: Path) -> Path:
+    """The MRPC data: the real one where there is one beside the checkout, else some made-up rows."""
+    real = ROOT.parent / "shared" / "data" / "glue" / "MRPC"
+    if (real / "dev.tsv").exists():
+        return real
+    made = folder / "MRPC"
+    made.mkdir()
+    rows = ["Quality\t#1 ID\t#2 ID\t#1 String\t#2 String"]
+    rows += ["\t".join(("1", str(2 * row), str(2 * row + 1), *SENTENCES)) for row in range(400)]
+    (made / "dev.tsv").write_text("\n".join(rows) + "\n", encoding="utf-8")
+    return made
+
+
+def stage_spans(run: Measured) -> dict[str, tuple[float, float]]:
+    """Stage → the seconds between which it ran, by the events of `--json`."""
+    begun: dict[str, float] = {}
+    spans = {}
+    for second, line in run.lines:
+        event = json.loads(line) if line.startswith("{") else {}
+        if event.get("event") == "stage" and event["state"] == "started":
+            begun[event["id"]] = second
+        elif event.get("event") == "stage" and event["state"] == "done":
+            spans[event["id"]] = (begun[event["id"]], second)
+    missing = set(MAKING) - spans.keys()
+    if missing:
+        sys.exit(f"build-ir ran no stage {', '.join(sorted(missing))}; it ran {', '.join(spans)}")
+    return spans
+
+
+def covered(spans: Iterable[tuple[float, float]]) -> float:
+    """The seconds that lie in at least one of the spans; stages may run side by side."""
+    total, end = 0.0, 0.0
+    for begin, finish in sorted(spans):
+        total += max(0.0, finish - max(begin, end))
+        end = max(end, finish)
+    return total
+
+
+def print_figures(size: str, bench: Bench, targets: Targets) -> None:
+    """The table of one size."""
+    figures = bench.figures
+    print(f"\n{size}, a checkpoint of {bench.checkpoint_bytes / MIB:.0f} MiB\n")
+    page = f"{median(figures.page):.2f}"
+
+    def compared(what: str, ours: list[float]) -> tuple[str, ...]:
+        return (what, f"{median(ours):.2f}", page, f"{paired_ratio(ours, figures.page):.2f}")
+
+    ratio = paired_ratio(figures.stages, figures.page)
+    verdict = targets.at_most(f"{size}: freeze + ir ÷ the page's procedure", ratio, LIMITS[size])
+    rows = [(*compared("freeze + ir, s", figures.stages), verdict)]
+    rows.append((*compared("build-ir without its proof, s", figures.making), ""))
+    rows.append((*compared("build-ir, s", figures.whole), ""))
+    again, overhead = median(figures.again), median(figures.overhead)
+    verdict = targets.at_most(f"{size}: seconds build-ir adds to its stages", overhead, MOST_OVERHEAD)
+    rows.append(("of that outside stages, s", f"{overhead:.2f}", "", "", verdict))
+    verdict = targets.at_most(f"{size}: seconds of a second build-ir", again, MOST_SECONDS_AGAIN)
+    rows.append(("build-ir, nothing to do, s", f"{again:.2f}", "", "", verdict))
+    for stage, limit in MOST_MEMORY.items():
+        peak = median(figures.peaks[stage])
+        ratio = peak / bench.checkpoint_bytes
+        verdict = (
+            targets.at_most(f"{size}: peak memory of {stage} ÷ checkpoint", ratio, limit) if size == "base" else ""
+        )
+        rows.append((f"peak memory of {stage}, MiB", f"{peak / MIB:.0f}", "", f"{ratio:.2f} × checkpoint", verdict))
+    print_table(("", "bertbuild", "page", "ratio", "target"), rows)
+    print("\nparts, s: " + ", ".join(f"{name} {median(times):.2f}" for name, times in figures.parts.items()))
+
+
+def main() -> None:
+    """Measure, print, judge."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--size", choices=(*LIMITS, "both"), default="both", help="of the checkpoint (default: both)")
+    parser.add_argument("--runs", type=int, default=3, help="of each side (default: 3)")
+    args = parser.parse_args()
+    isolation = VenvIsolation(load_settings().environments)
+    missing = [backend for backend in ("tf1", "openvino", "mo") if not isolation.is_ready(backend)]
+    if missing:
+        sys.exit(f"no environment of {', '.join(missing)}; make them with: invoke images --isolation venv")
+
+    targets = Targets()
+    print(f"{machine()}; medians of {args.runs} paired runs, page cache warm")
+    for size in LIMITS if args.size == "both" else (args.size,):
+        with tempfile.TemporaryDirectory() as folder:
+            bench = Bench(Path(folder), size, isolation)
+            interleaved(args.runs, bench.page, bench.stages, bench.build)
+            print_figures(size, bench, targets)
+    targets.finish()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,105 @@
+"""build-ir in containers and in virtual environments: the same files, the same answers, nothing left behind."""
+
+import json
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from bertbuild.config import ROOT
+
+pytestmark = pytest.mark.docker
+
+PUBLISHED = ("import", "freeze", "ir", "tf1-infer", "openvino-infer")
+
+
+class Built:
+    """One build of MiniLM in a store of its own."""
+
+    def __init__(self, artifacts, isolation):
+        self.artifacts = artifacts
+        self.isolation = isolation
+
+    def __call__(self, *words):
+        command = [sys.executable, "-m", "bertbuild", *words, "--isolation", self.isolation, "--json"]
+        environment = {**os.environ, "BERTBUILD_ARTIFACTS": str(self.artifacts)}
+        done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+        return done.returncode, [json.loads(line) for line in done.stdout.splitlines()]
+
+    def manifest(self, stage):
+        (path,) = (self.artifacts / "objects" / stage).glob("*/manifest.json")
+        return json.loads(path.read_text())
+
+    def answers(self, stage):
+        (path,) = (self.artifacts / "objects" / stage).glob("*/answers.npz")
+        with np.load(path) as file:
+            return dict(file)
+
+
+@pytest.fixture(scope="module")
+def builds(request, tmp_path_factory):
+    """MiniLM built with both isolations; the model's files are fetched once."""
+    request.getfixturevalue("isolation")
+    made = {}
+    for name in ("docker", "venv"):
+        made[name] = Built(tmp_path_factory.mktemp(name) / "artifacts", name)
+        if name == "venv":
+            made[name].artifacts.mkdir()
+            (made[name].artifacts / "downloads").symlink_to(made["docker"].artifacts / "downloads")
+        code, events = made[name]("build-ir", "--model", "minilm-l6")
+        assert code == 0, events[-1]
+    return made
+
+
+def test_both_isolations_make_the_same_bytes(builds):
+    docker, venv = builds["docker"].manifest, builds["venv"].manifest
+    for stage in ("import", "freeze"):
+        assert docker(stage)["digest"] == venv(stage)["digest"]
+    # model.xml has the key in it, and the key the environment.
+    assert docker("ir")["files"]["model.bin"] == venv("ir")["files"]["model.bin"]
+
+
+def test_both_isolations_give_the_same_answers(builds):
+    for stage in ("tf1-infer", "openvino-infer"):
+        ours, theirs = builds["docker"].answers(stage), builds["venv"].answers(stage)
+        assert ours.keys() == theirs.keys()
+        assert max(np.abs(ours[name] - theirs[name]).max() for name in ours) <= 1e-6
+
+
+def test_the_key_of_a_stage_in_a_container_has_the_image(builds):
+    for stage in PUBLISHED:
+        assert builds["docker"].manifest(stage)["components"]["environment"]["image"].startswith("sha256:")
+        assert "lock" in builds["venv"].manifest(stage)["components"]["environment"]
+
+
+def test_a_second_build_runs_nothing(builds):
+    code, events = builds["docker"]("build-ir", "--model", "minilm-l6")
+    assert code == 0
+    assert {event["state"] for event in events if event["event"] == "stage"} == {"cached"}
+
+
+def test_verify_repeats_the_gate_in_containers(builds):
+    code, events = builds["docker"]("verify")
+    assert code == 0
+    (verdict,) = (event for event in events if event["event"] == "verdict")
+    assert verdict["passed"]
+    assert len(verdict["rows"]) >= 8
+
+
+def test_results_belong_to_the_caller_and_no_container_is_left(builds):
+    files = [path for path in builds["docker"].artifacts.rglob("*") if not path.is_symlink()]
+    assert {path.stat().st_uid for path in files} == {os.getuid()}
+    left = subprocess.run(
+        ["docker", "ps", "--all", "--quiet", "--filter", "name=bertbuild-"], capture_output=True, text=True, check=True
+    )
+    assert left.stdout == ""
+
+
+def test_a_stage_beyond_its_memory_limit_ends_with_its_own_exit_code(builds, monkeypatch):
+    monkeypatch.setenv("BERTBUILD_MEMORY", "120m")
+    code, events = builds["docker"]("build-ir", "--model", "minilm-l6", "--output", "sequence")
+    assert code == 14
+    assert "120" in events[-1]["message"]
+    assert "BERTBUILD_MEMORY" in events[-1]["next_step"]

@@ -1,0 +1,31 @@
+"""Small scripts run by the backends' own Pythons, so that what is built is judged by TensorFlow and OpenVINO themselves."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+
+from bertbuild.config import load_settings
+from bertbuild.isolation.venv import VenvIsolation
+
+SCRIPTS = Path(__file__).resolve().parent / "scripts"
+
+
+def python(backend):
+    """The Python of a backend's virtual environment."""
+    return VenvIsolation(load_settings({}).environments)._path(backend) / "bin" / "python"
+
+
+def run(backend, script, **request):
+    """Run `scripts/<script>.py` in a backend's environment: the request goes in as JSON, the answer comes back as JSON."""
+    done = subprocess.run(
+        [str(python(backend)), str(SCRIPTS / f"{script}.py")],
+        input=json.dumps(request, default=str),
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-4000:]
+    return json.loads(done.stdout.splitlines()[-1])

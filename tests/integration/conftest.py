@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+import os
+
+import pytest
+from backends import run as run_script
+from program import ROOT, Bertbuild
+from tiny_models import CONFIG, weights, write_google
+
+DATA = ROOT.parent / "shared" / "data"
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if item.path.parent == ROOT / "tests" / "integration":
+            item.add_marker(pytest.mark.integration)
+
+
+@pytest.fixture(scope="session")
+def session_folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("session")
+
+
+@pytest.fixture(scope="session")
+def bertbuild(session_folder):
+    """The program over the artifacts that all tests of the session share; its environments are made."""
+    program = Bertbuild(session_folder / "artifacts")
+    program.ok("images")
+    return program
+
+
+@pytest.fixture
+def fresh(bertbuild, tmp_path):
+    """The program over an empty store of the test's own."""
+    assert bertbuild.artifacts.is_dir()
+    return Bertbuild(tmp_path / "artifacts")
+
+
+@pytest.fixture(scope="session")
+def minilm(bertbuild):
+    """all-MiniLM-L6-v2 built in both precisions, from download to gate."""
+    return bertbuild.ok("build-ir", "--model", "minilm-l6", "--precision", "fp32,fp16")
+
+
+@pytest.fixture(scope="session")
+def tiny_weights():
+    return weights(seed=1, labels=3)
+
+
+@pytest.fixture(scope="session")
+def tiny(session_folder, tiny_weights):
+    """A tiny checkpoint with a classifier head and no .meta."""
+    return write_google(session_folder / "tiny", tiny_weights)
+
+
+@pytest.fixture(scope="session")
+def tiny_built(bertbuild, tiny):
+    """Its IR, fp32."""
+    return bertbuild.ok("build-ir", "--checkpoint", tiny)
+
+
+@pytest.fixture(scope="session")
+def foreign(session_folder, bertbuild):
+    """Checkpoints and graphs made by TensorFlow 1 and google-research/bert; see scripts/make_sources.py."""
+    assert bertbuild.artifacts.is_dir()
+    folder = session_folder / "foreign"
+    folder.mkdir()
+    run_script("tf1", "make_sources", out=folder, config=CONFIG, seed=5)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def pretraining():
+    """A genuine checkpoint of run_pretraining.py, two layers of four units."""
+    folder = DATA / "checkpoints" / "pretraining_step20_L-2_H-4"
+    if not os.access(folder / "bert_model.ckpt.index", os.R_OK):
+        pytest.skip("needs ../shared/data/checkpoints/pretraining_step20_L-2_H-4 beside the repository")
+    return folder

@@ -1,0 +1,167 @@
+"""Doubles of the host's tests: an isolation that runs nothing, a listener that remembers, a child process in one line."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import time
+from pathlib import Path
+
+import numpy as np
+
+from bertbuild.plan import File, Source
+from bertbuild.stages import STAGES
+
+GOLDEN = Path(__file__).resolve().parents[2] / "golden"
+PROBES = [
+    {
+        "name": "b2_s4",
+        "input_ids": [[5, 6, 7, 8], [9, 10, 0, 0]],
+        "input_mask": [[1, 1, 1, 1], [1, 1, 0, 0]],
+        "segment_ids": [[0, 0, 1, 1], [0, 1, 0, 0]],
+    }
+]
+
+
+def golden(name: str, text: str) -> None:
+    """Compare with a file of tests/golden; BERTBUILD_UPDATE_GOLDEN=1 writes it instead."""
+    path = GOLDEN / name
+    if os.environ.get("BERTBUILD_UPDATE_GOLDEN") == "1":
+        path.write_text(text, encoding="utf-8")
+    assert text == path.read_text(encoding="utf-8"), f"not what {path} holds; BERTBUILD_UPDATE_GOLDEN=1 rewrites it"
+
+
+class Events(list):
+    """A listener that remembers."""
+
+    def __call__(self, event):
+        json.dumps(event)  # what cannot be printed as JSON is no event
+        self.append(dict(event))
+
+    def of(self, kind):
+        return [event for event in self if event["event"] == kind]
+
+    def stages(self):
+        return [(event["id"], event["state"]) for event in self.of("stage")]
+
+    def done(self):
+        return [name for name, state in self.stages() if state == "done"]
+
+    def texts(self, kind):
+        return [event["text"] for event in self.of(kind)]
+
+
+class FakeIsolation:
+    """Writes each stage's outputs, made of nothing but its inputs' bytes and its parameters, and counts the runs.
+
+    `behaviour` takes the place of a stage's program: stage name → function of the run.
+    """
+
+    name = "fake"
+
+    def __init__(self):
+        self.runs = []
+        self.prepared = []
+        self.lock = "lock-1"
+        self.behaviour = {}
+        self.offset = 0.0  # how far the target's answers are from the source's
+
+    def is_ready(self, backend):
+        return backend in self.prepared
+
+    def prepare(self, backend, on_line):
+        on_line(f"making {backend}")
+        self.prepared.append(backend)
+
+    def environment(self, backend):
+        return {"lock": f"{self.lock} of {backend}"}
+
+    def run(self, run, on_event):
+        spec = next(spec for spec in STAGES.values() if (spec.backend, spec.command) == (run.backend, run.stage))
+        self.runs.append(spec.name)
+        on_event({"event": "step", "text": f"doing {spec.name}"})
+        run.log.write_text(f"log of {spec.name}\n")
+        if spec.name in self.behaviour:
+            self.behaviour[spec.name](run)
+            return
+        for name in spec.outputs:
+            path = run.work / "out" / name
+            if name == "answers.npz":
+                self.answer(run, path)
+            else:
+                path.write_text(_told(run, name))
+        (run.work / "out" / "stage.json").write_text(json.dumps({"stage": spec.name, "now": time.time_ns()}))
+
+    def answer(self, run, path):
+        offset = self.offset if run.backend == "openvino" else 0.0
+        pooled = np.array([[0.25, -0.5], [0.5, 0.75]], np.float32) + np.float32(offset)
+        arrays = {"b2_s4/pooled_output": pooled}
+        if run.backend == "openvino":
+            arrays["b2_s4/alone/pooled_output"] = pooled
+        np.savez(path, **arrays)
+
+
+def _told(run, name):
+    inputs = {flag: _content(path) for flag, path in sorted(run.inputs.items())}
+    params = {flag: value for flag, value in run.params.items() if flag != "key"}
+    return json.dumps([name, inputs, params], sort_keys=True)
+
+
+def _content(path):
+    files = [path] if path.is_file() else [file for file in sorted(path.rglob("*")) if file.is_file()]
+    kept = [file.read_bytes() for file in files if file.name not in {"stage.json", "manifest.json"}]
+    return hashlib.sha256(b"".join(kept)).hexdigest()
+
+
+def checkpoint_source(tmp_path, content="weights", **facts):
+    """A Source whose checkpoint is a folder with one file."""
+    folder = tmp_path / "checkpoint"
+    folder.mkdir(exist_ok=True)
+    (folder / "weights").write_text(content)
+    digest = hashlib.sha256(content.encode()).hexdigest()
+    return Source(model="toy", kind="checkpoint", file=File(path=folder, digest=digest), **{"gelu": "erf"} | facts)
+
+
+def probes_file(tmp_path):
+    """The probes as the session writes them."""
+    path = tmp_path / "probes.json"
+    text = json.dumps({"probes": PROBES})
+    path.write_text(text)
+    return File(path=path, digest=hashlib.sha256(text.encode()).hexdigest())
+
+
+def in_child(work):
+    """Run a function in a forked child of this process; gives the child's id."""
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            work()
+            code = 0
+        finally:
+            os._exit(code)
+    return child
+
+
+def exit_code(child):
+    """Wait for a child of `in_child`: its exit code, negative for the signal that ended it."""
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def wait_until(true, seconds=10.0):
+    """Wait until a function gives something true; gives that."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if value := true():
+            return value
+        time.sleep(0.005)
+    raise AssertionError(f"{true} did not come true within {seconds} s")
+
+
+def alive(pid):
+    """Whether a process runs (a zombie does not)."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False

@@ -1,0 +1,202 @@
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, replace
+from pathlib import PurePosixPath
+
+import pytest
+from host_doubles import golden
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bertbuild import plan as plans
+from bertbuild.errors import UsageError
+from bertbuild.plan import (
+    CONVERTERS,
+    OUTPUTS,
+    PRECISIONS,
+    ROUTES,
+    File,
+    FreezeRequest,
+    IrRequest,
+    Source,
+    plan_freeze,
+    plan_import,
+    plan_ir,
+)
+from bertbuild.stages import STAGES
+
+CHECKPOINT = Source(
+    model="bert", kind="checkpoint", file=File(path=PurePosixPath("/c"), digest="d-checkpoint"), gelu="erf", published=True
+)
+TRAINED = replace(CHECKPOINT, model="trained", published=False, prefix="model.ckpt-20", labels=3, gelu="tanh")
+RELU = replace(CHECKPOINT, model="relu", gelu=None, published=False)
+FROZEN = Source(model="frozen", kind="frozen", file=File(path=PurePosixPath("/f.pb"), digest="d-frozen"))
+PROBES = File(path=PurePosixPath("/probes.json"), digest="d-probes")
+
+PLANS = {
+    "import": plan_import("minilm", File(path=PurePosixPath("/hf"), digest="d-hf")),
+    "freeze": plan_freeze(CHECKPOINT, FreezeRequest()),
+    "freeze_all_outputs_tanh": plan_freeze(TRAINED, FreezeRequest(output=",".join(OUTPUTS), gelu="tanh")),
+    "freeze_relu": plan_freeze(RELU, FreezeRequest(gelu="erf")),
+    "freeze_frozen": plan_freeze(FROZEN, FreezeRequest()),
+    "ir": plan_ir(CHECKPOINT, IrRequest(), PROBES),
+    "ir_both_precisions": plan_ir(CHECKPOINT, IrRequest(precisions=("fp32", "fp16")), PROBES),
+    "ir_fixed_shape": plan_ir(CHECKPOINT, IrRequest(batch=1, seq_len=128), PROBES),
+    "ir_outputs_tanh": plan_ir(
+        TRAINED, IrRequest(freeze=FreezeRequest(output="sequence,probabilities", gelu="tanh")), PROBES
+    ),
+    "ir_frozen": plan_ir(FROZEN, IrRequest(), PROBES),
+    "ir_static_published": plan_ir(CHECKPOINT, IrRequest(route="static"), PROBES),
+    "ir_static_published_other_gelu": plan_ir(
+        CHECKPOINT, IrRequest(route="static", freeze=FreezeRequest(gelu="tanh")), PROBES
+    ),
+    "ir_static_trained": plan_ir(TRAINED, IrRequest(route="static", precisions=("fp32", "fp16")), PROBES),
+    "ir_mo": plan_ir(CHECKPOINT, IrRequest(converter="mo"), PROBES),
+    "ir_mo_trained": plan_ir(TRAINED, IrRequest(converter="mo"), PROBES),
+    "ir_mo_reshapeable": plan_ir(CHECKPOINT, IrRequest(converter="mo", route="reshapeable"), PROBES),
+    "ir_mo_reshapeable_sized": plan_ir(
+        CHECKPOINT, IrRequest(converter="mo", route="reshapeable", batch=2, seq_len=64), PROBES
+    ),
+    "ir_mo_reshapeable_short": plan_ir(
+        replace(CHECKPOINT, max_positions=64), IrRequest(converter="mo", route="reshapeable"), PROBES
+    ),
+    "ir_mo_frozen": plan_ir(FROZEN, IrRequest(converter="mo", precisions=("fp16",)), PROBES),
+}
+
+
+@pytest.mark.parametrize("name", PLANS)
+def test_each_route_has_the_plan_on_record(name):
+    golden(f"plan_{name}.json", json.dumps(asdict(PLANS[name]), indent=1, default=str) + "\n")
+
+
+STATIC = "The static route keeps the .meta's shape and its pooled output; --batch, --seq-len and --output do not apply."
+BUILT_IN = "A frozen graph's outputs and gelu are built in; --output and --gelu cannot change them."
+REFUSED = {
+    "an unknown precision": (
+        CHECKPOINT,
+        lambda: IrRequest(precisions=("fp32", "int8")),
+        "--precision 'int8' is none of fp32, fp16.",
+    ),
+    "an empty precision": (CHECKPOINT, lambda: IrRequest(precisions=("",)), "--precision '' is none of fp32, fp16."),
+    "an unknown route": (
+        CHECKPOINT,
+        lambda: IrRequest(route="short"),
+        "--route 'short' is none of reshapeable, static.",
+    ),
+    "an unknown converter": (CHECKPOINT, lambda: IrRequest(converter="onnx"), "--converter 'onnx' is none of ovc, mo."),
+    "an unknown gelu": (
+        CHECKPOINT,
+        lambda: IrRequest(freeze=FreezeRequest(gelu="quick")),
+        "--gelu 'quick' is none of auto, erf, tanh.",
+    ),
+    "an unknown output": (
+        CHECKPOINT,
+        lambda: IrRequest(freeze=FreezeRequest(output="pooled,logits")),
+        "--output 'logits' is none of pooled, sequence, all-layers, probabilities.",
+    ),
+    "probabilities without a head": (
+        CHECKPOINT,
+        lambda: IrRequest(freeze=FreezeRequest(output="probabilities")),
+        "bert has no classifier head (output_weights), so it gives no probabilities.",
+    ),
+    "the static route from a frozen graph": (
+        FROZEN,
+        lambda: IrRequest(route="static"),
+        "The static route starts from a checkpoint's .meta; a frozen graph has none.",
+    ),
+    "an output of a frozen graph": (FROZEN, lambda: IrRequest(freeze=FreezeRequest(output="sequence")), BUILT_IN),
+    "the gelu of a frozen graph": (FROZEN, lambda: IrRequest(freeze=FreezeRequest(gelu="erf")), BUILT_IN),
+    "the static route with a batch": (CHECKPOINT, lambda: IrRequest(route="static", batch=2), STATIC),
+    "the static route with a length": (CHECKPOINT, lambda: IrRequest(route="static", seq_len=64), STATIC),
+    "the Model Optimizer's usual route with an output": (
+        CHECKPOINT,
+        lambda: IrRequest(converter="mo", freeze=FreezeRequest(output="sequence")),
+        STATIC,
+    ),
+    "a batch below 0": (CHECKPOINT, lambda: IrRequest(batch=-1), "A batch size or sequence length below 0 means nothing."),
+    "a length below 0": (
+        CHECKPOINT,
+        lambda: IrRequest(seq_len=-5),
+        "A batch size or sequence length below 0 means nothing.",
+    ),
+    "a length beyond the model's": (
+        CHECKPOINT,
+        lambda: IrRequest(seq_len=513),
+        "--seq-len 513 is longer than the model's position table of 512.",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_cannot_be_meant_is_refused_with_a_sentence_and_a_next_step(name):
+    source, request, sentence = REFUSED[name]
+    with pytest.raises(UsageError) as raised:
+        plan_ir(source, request(), PROBES)
+    assert str(raised.value) == sentence
+    assert raised.value.next_step
+    assert raised.value.exit_code == 2
+
+
+def test_freeze_refuses_what_build_ir_refuses():
+    with pytest.raises(UsageError, match="no classifier head"):
+        plan_freeze(CHECKPOINT, FreezeRequest(output="probabilities"))
+
+
+REQUESTS = st.builds(
+    IrRequest,
+    precisions=st.lists(st.sampled_from(PRECISIONS), min_size=1, max_size=2, unique=True).map(tuple),
+    route=st.sampled_from(("", *ROUTES)),
+    converter=st.sampled_from(CONVERTERS),
+    batch=st.integers(0, 4),
+    seq_len=st.sampled_from((0, 64, 512)),
+    freeze=st.builds(
+        FreezeRequest,
+        output=st.lists(st.sampled_from(OUTPUTS), min_size=1, unique=True).map(",".join),
+        gelu=st.sampled_from(plans.GELU_FORMS),
+    ),
+)
+SOURCES = st.sampled_from((CHECKPOINT, TRAINED, RELU, FROZEN))
+
+
+def planned(source, request):
+    try:
+        return plan_ir(source, request, PROBES)
+    except UsageError:
+        return None
+
+
+@given(SOURCES, REQUESTS)
+def test_every_plan_can_be_run_in_its_order_and_has_no_step_in_vain(source, request):
+    plan = planned(source, request)
+    if plan is None:
+        return
+    made = set()
+    for step in plan.steps:
+        assert step.id not in made
+        assert step.stage in STAGES
+        assert all(isinstance(needed, File) or needed in made for needed in step.inputs.values())
+        assert all(isinstance(value, str) for value in step.params.values())
+        made.add(step.id)
+    used = {needed for step in plan.steps for needed in step.inputs.values() if isinstance(needed, str)}
+    used |= {name for target in plan.targets for name in (target.step, target.reference, target.answers)}
+    assert used == made
+    assert [target.precision for target in plan.targets] == list(request.precisions)
+
+
+@given(SOURCES, REQUESTS, REQUESTS)
+def test_two_targets_of_one_name_are_the_same_target(source, one, other):
+    """Or a build would take the name from another build's result."""
+    plans_made = [plan for plan in (planned(source, one), planned(source, other)) if plan is not None]
+    if len(plans_made) < 2:
+        return
+    named = [{target.name: chain(plan, target.step) for target in plan.targets} for plan in plans_made]
+    for name in named[0].keys() & named[1].keys():
+        assert named[0][name] == named[1][name]
+
+
+def chain(plan, step_id):
+    """A step with all that leads to it."""
+    step = next(step for step in plan.steps if step.id == step_id)
+    inputs = {name: chain(plan, needed) if isinstance(needed, str) else needed for name, needed in step.inputs.items()}
+    return step.stage, step.params, inputs

@@ -1,0 +1,41 @@
+"""The lock files hold to their requirements.in, and to what the images promise."""
+
+import re
+
+import pytest
+
+from bertbuild.commands.locks import drift
+from bertbuild.stages import BACKENDS, backend_folder, lock_file
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_lock_file_holds_every_version_its_requirements_ask_for(backend):
+    assert drift(backend) == []
+
+
+def test_a_drifted_requirement_is_named(tmp_path, monkeypatch):
+    (tmp_path / "requirements.in").write_text("one==1.0\nTwo_Words==2.1  # a reason\nthree==3.0\n")
+    (tmp_path / "requirements.txt").write_text("one==1.0 \\\n    --hash=sha256:00\ntwo-words==2.0 \\\n    --hash=sha256:00\n")
+    monkeypatch.setattr("bertbuild.commands.locks.backend_folder", lambda _: tmp_path)
+    monkeypatch.setattr("bertbuild.commands.locks.lock_file", lambda _: tmp_path / "requirements.txt")
+    assert drift("any") == ["Two_Words==2.1", "three==3.0"]
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_every_locked_package_has_hashes_and_no_index_is_named(backend):
+    text = lock_file(backend).read_text()
+    packages = re.split(r"\n(?=\S)", text.strip())
+    assert all(re.search(r"--hash=sha256:[0-9a-f]{64}", package) for package in packages)
+    assert "://" not in text
+
+
+def test_openvino_is_without_tensorflow_and_of_the_last_release_with_mo():
+    assert not re.search(r"^tensorflow", lock_file("openvino").read_text(), re.MULTILINE)
+    for backend in ("openvino", "mo"):
+        assert "openvino-dev==2024.6.0" in (backend_folder(backend) / "requirements.in").read_text()
+
+
+def test_what_builds_gast_is_pinned_as_in_the_lock():
+    constraints = (backend_folder("tf1") / "build-constraints.txt").read_text().splitlines()
+    locked = lock_file("tf1").read_text()
+    assert all(line + " " in locked for line in constraints if not line.startswith("#"))
