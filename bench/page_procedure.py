@@ -4,9 +4,9 @@
 
 The page's side: google-research/bert's run_classifier.py on MRPC, edited as the page says (page_freeze.py), then `mo`
 with the page's flags, in the virtual environments bertbuild keeps for tf1 and mo. The other side, judged: the stages
-freeze and ir as processes of their own. Told too: `invoke build-ir --isolation venv` as a whole from an empty store, and
-without the time in which it does nothing but prove the result (the page proves nothing); what it adds to its stages; a
-second build-ir, which has nothing to do; peak memory. All read one checkpoint of random weights, in turn.
+freeze and ir as processes of their own. Told too: `invoke build-ir --isolation venv` as a whole from an empty store,
+and without the time in which it does nothing but prove the result (the page proves nothing); what it adds to its
+stages; a second build-ir, which has nothing to do; peak memory. All read one checkpoint of random weights, in turn.
 Make the environments first: `invoke images --isolation venv`.
 """
 

@@ -1,4 +1,4 @@
-"""Runs a plan: each step's result is used if the store has it, else made; a target counts when its parity gate passes."""
+"""Runs a plan: each step's result is used if the store has it, else made; a target counts when it passes its gate."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ class Engine:
         return Verdict.from_json(json.loads((stored.path / "parity.json").read_text(encoding="utf-8")))
 
     def run_again(self, step: Step, results: Mapping[str, StoredObject], destination: Path) -> None:
-        """Run a step whether or not the store has its result, and move what it writes to `destination`, a new folder."""
+        """Run a step whether or not the store has its result; what it writes becomes `destination`, a new folder."""
         spec = STAGES[step.stage]
         self.prepare(spec.backend)
         key = results[step.id].key
@@ -124,9 +124,7 @@ class Engine:
 
         return self.stored(step.stage, parts, make, shown_as=step.id)
 
-    def stored(
-        self, stage: str, parts: dict[str, Any], make: Callable[[Path], None], *, shown_as: str
-    ) -> StoredObject:
+    def stored(self, stage: str, parts: dict[str, Any], make: Callable[[Path], None], *, shown_as: str) -> StoredObject:
         """The result under the key of `parts`: the store's, or what `make` puts into the `out` of its work folder."""
         key = keys.digest(parts)
         event = {"event": "stage", "stage": stage, "id": shown_as, "key": key}

@@ -14,7 +14,10 @@ from bertbuild.tasks import namespace
 def main() -> None:
     """Run `bertbuild TASK --flags…`; `bertbuild --list` and `bertbuild --help TASK` explain themselves."""
     try:
-        Program(name="bertbuild", binary="bertbuild", version=__version__, namespace=namespace).run()
+        try:
+            Program(name="bertbuild", binary="bertbuild", version=__version__, namespace=namespace).run()
+        finally:
+            sys.stdout.flush()
     except BrokenPipeError:  # of --help and --list; `running` sees to those of commands
         silence()
         sys.exit(PIPE_CLOSED)

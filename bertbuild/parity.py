@@ -81,7 +81,8 @@ class Row:
             return f"{self.output} of probe {self.probe}: {self.reason}"
         if self.max_abs > self.limit:
             return f"{self.output} of probe {self.probe} differs by {self.max_abs:.2g}, and {self.limit:.0e} is allowed"
-        return f"{self.output} of probe {self.probe} has a cosine of {self.cosine:.6f}, and {self.cosine_limit} is asked"
+        figures = f"a cosine of {self.cosine:.6f}, and {self.cosine_limit} is asked"
+        return f"{self.output} of probe {self.probe} has {figures}"
 
     def as_json(self) -> dict[str, Any]:
         """For stores and programs; JSON knows no infinity, so an infinite max_abs is null."""
@@ -130,8 +131,8 @@ class Verdict:
 def compare(reference: Path, target: Path, probes: list[dict[str, Any]], precision: str) -> Verdict:
     """Compare two answers.npz files: arrays named "<probe>/<output>", and "<probe>/alone/<output>" for rows run alone.
 
-    Three questions: does the target answer like the source; does every row of a batch get the answer it gets alone; and,
-    where the source has a published graph of its own ("published/<probe>/<output>"), does the source agree with it.
+    Three questions: does the target answer like the source; does every row of a batch get the answer it gets alone;
+    and, where the source has a published graph of its own ("published/<probe>/<output>"), does it agree with that.
 
     Probes that the target answered nothing of are skipped: they are longer than it takes. An output it left out of a
     probe that it did answer is a failure, and so is a target that answered no probe at all.

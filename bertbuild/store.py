@@ -138,7 +138,7 @@ class Store:
         link = self.root / "out" / model / target
         destination = os.path.relpath(stored.path, link.parent)
         with translated_os_errors(self.root):
-            if link.is_symlink() and os.readlink(link) == destination:
+            if link.is_symlink() and str(link.readlink()) == destination:
                 return link
             link.parent.mkdir(parents=True, exist_ok=True)
             temporary = link.with_name(f".{link.name}.{os.getpid()}")
@@ -212,12 +212,10 @@ class Store:
 
     def _remove_abandoned_work(self) -> None:
         for folder in self.work.iterdir():
-            try:
-                with if_free(self._lock_path(folder.name)) as free:
-                    if free:  # nobody is at work there: a crash left it
-                        _remove_tree(folder)
-            except OSError:
-                continue  # another user's, or a read-only store: not ours to clean
+            # Another user's folders, and those of a read-only store, are not ours to clean.
+            with contextlib.suppress(OSError), if_free(self._lock_path(folder.name)) as free:
+                if free:  # nobody is at work there: a crash left it
+                    _remove_tree(folder)
 
     def _lock_path(self, name: str) -> Path:
         return self.root / "locks" / name

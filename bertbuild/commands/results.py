@@ -100,7 +100,8 @@ def status(session: Session) -> None:
         )
     if rows:
         columns = ["model", "target", "state", "built", "size", "max abs", "path"]
-        session.report({"event": "table", "title": f"targets in {session.store.root}", "columns": columns, "rows": rows})
+        title = f"targets in {session.store.root}"
+        session.report({"event": "table", "title": title, "columns": columns, "rows": rows})
     session.result({"targets": facts}, *([] if rows else ["nothing is built yet: invoke build-ir --model minilm-l6"]))
 
 

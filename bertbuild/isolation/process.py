@@ -28,8 +28,8 @@ def run_logged(
     """Run a command to its end; returns its exit code, negative for the signal that ended it.
 
     Lines on stdout that are JSON objects with an "event" go to `on_event`; all else, and stderr, is appended to `log`.
-    Whatever ends this function early (Ctrl-C, SIGTERM turned into an exception, an error in `on_event`) ends the child's
-    whole group.
+    Whatever ends this function early (Ctrl-C, SIGTERM turned into an exception, an error in `on_event`) ends the
+    child's whole group.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as log_file:

@@ -120,9 +120,7 @@ class VenvIsolation:
             *(f"--{name}={value}" for name, value in run.params.items()),
             f"--out={run.work / 'out'}",
         ]
-        code = run_logged(
-            command, env=self._variables(run, temporary), cwd=temporary, log=run.log, on_event=on_event
-        )
+        code = run_logged(command, env=self._variables(run, temporary), cwd=temporary, log=run.log, on_event=on_event)
         if code == -signal.SIGKILL:
             raise StageKilledForMemoryError(
                 f"The stage {run.stage} was killed (SIGKILL), which the system does when memory runs out.",
@@ -193,7 +191,7 @@ class VenvIsolation:
 
 
 def installed(environment: Path) -> list[str]:
-    """"name==version" of every package in a virtual environment, sorted, as its dist-info folders tell."""
+    """`name==version` of every package in a virtual environment, sorted, as its dist-info folders tell."""
     names = []
     for folder in environment.glob("lib/python3*/site-packages/*.dist-info"):
         match = re.fullmatch(r"(.+)-([^-]+)\.dist-info", folder.name)

@@ -1,7 +1,7 @@
 """Lines for people: one per stage with what it took, live progress on a terminal, a table of the parity figures.
 
-Results and lines go to stdout, warnings to stderr. rich is loaded only when there is something to draw, so that a run with
-nothing to do stays quick.
+Results and lines go to stdout, warnings to stderr. rich is loaded only when there is something to draw, so that a run
+with nothing to do stays quick.
 """
 
 from __future__ import annotations
@@ -127,10 +127,10 @@ class TextReporter:
 
             self._progress = Progress(
                 SpinnerColumn(),
-                TextColumn("{task.description}"),
+                TextColumn("{task.description}", markup=False),
                 BarColumn(bar_width=20),
                 TimeElapsedColumn(),
-                TextColumn("[dim]{task.fields[doing]}"),
+                TextColumn("{task.fields[doing]}", style="dim", markup=False),
                 console=self._rich(),
                 transient=True,
             )
@@ -157,5 +157,5 @@ class TextReporter:
         if self._console is None:
             from rich.console import Console
 
-            self._console = Console(width=None if self._live else 120)
+            self._console = Console(width=None if self._live else 120, markup=False, emoji=False)
         return self._console

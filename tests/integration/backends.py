@@ -1,4 +1,4 @@
-"""Small scripts run by the backends' own Pythons, so that what is built is judged by TensorFlow and OpenVINO themselves."""
+"""Scripts run by the backends' own Pythons: what is built is judged by TensorFlow and OpenVINO themselves."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def python(backend):
 
 
 def run(backend, script, **request):
-    """Run `scripts/<script>.py` in a backend's environment: the request goes in as JSON, the answer comes back as JSON."""
+    """Run `scripts/<script>.py` in a backend's environment; request and answer are JSON."""
     done = subprocess.run(
         [str(python(backend)), str(SCRIPTS / f"{script}.py")],
         input=json.dumps(request, default=str),

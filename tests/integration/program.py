@@ -17,16 +17,18 @@ ROOT = Path(__file__).resolve().parents[2]
 BERTBUILD = Path(sys.executable).parent / "bertbuild"
 KEPT = ("BERTBUILD_ENVIRONMENTS", "BERTBUILD_PYTHON37", "BERTBUILD_PYTHON311")
 """The only settings of the person who runs the tests that reach the program."""
+WITH_ISOLATION = ("images", "freeze", "build-ir", "verify")
+"""Commands that take the flag; the rest (`inspect` of a Hugging Face folder) have it from the environment."""
 
 
 def environment(artifacts, root=ROOT):
     """Variables of a run: the checkout at `root`, its artifacts in a folder of their own."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("BERTBUILD_") or name in KEPT}
-    return {**kept, "PYTHONPATH": str(root), "BERTBUILD_ARTIFACTS": str(artifacts)}
+    return {**kept, "PYTHONPATH": str(root), "BERTBUILD_ARTIFACTS": str(artifacts), "BERTBUILD_ISOLATION": "venv"}
 
 
-def command(words, isolation="venv"):
-    flags = ["--isolation", isolation] if words[0] not in ("inspect", "status", "fetch") else []
+def command(words):
+    flags = ["--isolation", "venv"] if words[0] in WITH_ISOLATION else []
     return [str(BERTBUILD), *map(str, words), *flags, "--json"]
 
 
@@ -150,7 +152,9 @@ class Bertbuild:
         steps = {step["id"]: step for step in self.record(model, target)["steps"]}
         path = Path(steps["reference"]["inputs"]["probes"]["path"])
         return {
-            probe["name"]: {role: np.array(probe[role], np.int32) for role in ("input_ids", "input_mask", "segment_ids")}
+            probe["name"]: {
+                role: np.array(probe[role], np.int32) for role in ("input_ids", "input_mask", "segment_ids")
+            }
             for probe in json.loads(path.read_text())["probes"]
         }
 

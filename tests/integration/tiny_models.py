@@ -83,7 +83,13 @@ def write_huggingface(folder, tensors, *, config=CONFIG, **settings):
     """A Hugging Face folder; `tensors` are under Hugging Face's names, `settings` go into config.json."""
     folder.mkdir(parents=True)
     write_safetensors(folder / "model.safetensors", tensors)
-    theirs = {**config, "model_type": "bert", "layer_norm_eps": 1e-12, "position_embedding_type": "absolute", **settings}
+    theirs = {
+        **config,
+        "model_type": "bert",
+        "layer_norm_eps": 1e-12,
+        "position_embedding_type": "absolute",
+        **settings,
+    }
     (folder / "config.json").write_text(json.dumps(theirs))
     write_vocab(folder, config)
     return folder

@@ -6,6 +6,7 @@ Request: {"graph": .pb, "checkpoint": prefix}. Constants are compared bit for bi
 import json
 import os
 import sys
+from pathlib import Path
 
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"
 
@@ -13,8 +14,7 @@ import tensorflow as tf
 
 request = json.load(sys.stdin)
 graph_def = tf.compat.v1.GraphDef()
-with open(request["graph"], "rb") as file:
-    graph_def.ParseFromString(file.read())
+graph_def.ParseFromString(Path(request["graph"]).read_bytes())
 reader = tf.train.NewCheckpointReader(request["checkpoint"])
 same, different, missing = [], [], []
 constants = {node.name: node for node in graph_def.node if node.op == "Const"}
@@ -34,14 +34,13 @@ placeholders = {
     if node.op == "Placeholder"
 }
 tf.import_graph_def(graph_def, name="")  # a graph TensorFlow would not run is refused here
-print(
-    json.dumps(
-        {
-            "same": same,
-            "different": different,
-            "missing": missing,
-            "placeholders": placeholders,
-            "operators": {node.name: node.op for node in graph_def.node},
-        }
-    )
+json.dump(
+    {
+        "same": same,
+        "different": different,
+        "missing": missing,
+        "placeholders": placeholders,
+        "operators": {node.name: node.op for node in graph_def.node},
+    },
+    sys.stdout,
 )

@@ -4,15 +4,15 @@ Request: {"ir": folder, "runs": [{"inputs": npz, "answers": npz to write, "shape
 """
 
 import json
-import os
 import sys
+from pathlib import Path
 
 import numpy as np
 import openvino
 
 request = json.load(sys.stdin)
 core = openvino.Core()
-path = os.path.join(request["ir"], "model.xml")
+path = Path(request["ir"]) / "model.xml"
 
 
 def ports(found):
@@ -33,7 +33,9 @@ answer = {
     "inputs": ports(model.inputs),
     "outputs": ports(model.outputs),
     "rt_info": {name: str(model.get_rt_info(["bertbuild", name]).value) for name in entries},
-    "weights": sorted({node.get_element_type().get_type_name() for node in model.get_ops() if node.get_type_name() == "Constant"}),
+    "weights": sorted(
+        {node.get_element_type().get_type_name() for node in model.get_ops() if node.get_type_name() == "Constant"}
+    ),
     "version": openvino.__version__,
 }
 for run in request.get("runs", []):
@@ -44,4 +46,4 @@ for run in request.get("runs", []):
     with np.load(run["inputs"]) as inputs:
         results = compiled({name: inputs[name] for name in inputs.files})
     np.savez(run["answers"], **{port.get_any_name(): results[port] for port in compiled.outputs})
-print(json.dumps(answer))
+json.dump(answer, sys.stdout)

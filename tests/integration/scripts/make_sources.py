@@ -1,9 +1,9 @@
-"""In the tf1 environment: checkpoints and graphs as other people make them, with google-research/bert's own code.
+"""In the tf1 environment: checkpoints and graphs as others make them, with google-research/bert's own code.
 
 Request: {"out": folder, "config": {…}, "seed": …}. Writes below `out`:
 
     meta_tanh/, meta_erf/   bert_model.ckpt.* with a .meta over placeholders [1, 128], in either form of gelu
-    finetuned/              model.ckpt-10 and model.ckpt-20 of a classifier, its optimizer's slots and the file `checkpoint`
+    finetuned/              model.ckpt-10 and model.ckpt-20 of a classifier, with optimizer slots and `checkpoint`
     page.pb                 frozen the OpenVINO page's way: features of an input pipeline, batch free, 128 tokens
     page_permuted.pb        the same with features whose names put segments first, the mask fourth and the words last
     not_frozen.pb           the graph of page.pb with its variables
@@ -12,6 +12,7 @@ Request: {"out": folder, "config": {…}, "seed": …}. Writes below `out`:
 import json
 import os
 import sys
+from pathlib import Path
 
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"
 
@@ -21,7 +22,7 @@ from bert import modeling, optimization
 
 tf.compat.v1.logging.set_verbosity(tf.compat.v1.logging.ERROR)
 request = json.load(sys.stdin)
-OUT, LENGTH, LABELS = request["out"], 128, 3
+OUT, LENGTH, LABELS = Path(request["out"]), 128, 3
 PAGE = {
     "input_ids": "input_ids",
     "input_mask": "input_mask",
@@ -53,12 +54,10 @@ def bert_config(gelu):
 
 def folder(name):
     """A new folder with bert_config.json and vocab.txt."""
-    path = os.path.join(OUT, name)
-    os.makedirs(path)
-    with open(os.path.join(path, "bert_config.json"), "w") as file:
-        json.dump(request["config"], file)
-    with open(os.path.join(path, "vocab.txt"), "w") as file:
-        file.write("".join("w%d\n" % index for index in range(request["config"]["vocab_size"])))
+    path = OUT / name
+    path.mkdir()
+    (path / "bert_config.json").write_text(json.dumps(request["config"]))
+    (path / "vocab.txt").write_text("".join(f"w{index}\n" for index in range(request["config"]["vocab_size"])))
     return path
 
 
@@ -79,8 +78,8 @@ def with_meta(name, gelu):
         feeds = [tf.compat.v1.placeholder(tf.int32, [1, LENGTH]) for _ in range(3)]
         modeling.BertModel(bert_config(gelu), False, *feeds)
         randomise(session)
-        tf.compat.v1.train.Saver().save(session, os.path.join(path, "bert_model.ckpt"))
-    os.unlink(os.path.join(path, "checkpoint"))
+        tf.compat.v1.train.Saver().save(session, str(path / "bert_model.ckpt"))
+    (path / "checkpoint").unlink()
 
 
 def features(names, iterator):
@@ -128,7 +127,7 @@ def finetuned():
             session.run(train)
             if number % 10 == 0:
                 assert session.run(step) == number
-                saver.save(session, os.path.join(path, "model.ckpt"), global_step=number)
+                saver.save(session, str(path / "model.ckpt"), global_step=number)
 
 
 def initializable(dataset):
@@ -143,13 +142,11 @@ def page(name, names, iterator):
         session.run(tf.compat.v1.global_variables_initializer())
         randomise(session)
         if name == "page":
-            with open(os.path.join(OUT, "not_frozen.pb"), "wb") as file:
-                file.write(graph.as_graph_def().SerializeToString())
+            (OUT / "not_frozen.pb").write_bytes(graph.as_graph_def().SerializeToString())
         frozen = tf.compat.v1.graph_util.convert_variables_to_constants(
             session, graph.as_graph_def(), ["bert/pooler/dense/Tanh"]
         )
-        with open(os.path.join(OUT, name + ".pb"), "wb") as file:
-            file.write(frozen.SerializeToString())
+        (OUT / f"{name}.pb").write_bytes(frozen.SerializeToString())
 
 
 with_meta("meta_tanh", "tanh")
@@ -157,4 +154,4 @@ with_meta("meta_erf", "erf")
 finetuned()
 page("page", PAGE, initializable)
 page("page_permuted", PERMUTED, lambda dataset: tf.compat.v1.data.make_one_shot_iterator(dataset).get_next())
-print(json.dumps({"made": sorted(os.listdir(OUT))}))
+json.dump({"made": sorted(path.name for path in OUT.iterdir())}, sys.stdout)

@@ -4,14 +4,13 @@ import subprocess
 
 import pytest
 from host_doubles import Events, FakeIsolation, checkpoint_source, probes_file
-
 from hypothesis import settings
 
 from bertbuild import config
 from bertbuild.engine import Engine
 from bertbuild.store import Store
 
-settings.register_profile("quick", max_examples=40, deadline=None)
+settings.register_profile("quick", max_examples=25, deadline=None)
 settings.load_profile("quick")
 
 

@@ -157,7 +157,9 @@ def test_a_stage_that_ends_well_without_its_output_has_failed(engine, source, is
 
 
 @pytest.mark.parametrize("error", [StageError("no"), KeyboardInterrupt(), RuntimeError("bug"), NoSpaceError("full")])
-def test_a_failing_stage_publishes_nothing_says_so_and_stops_the_rest(engine, plan, probes, isolation, store, events, error):
+def test_a_failing_stage_publishes_nothing_says_so_and_stops_the_rest(
+    engine, plan, probes, isolation, store, events, error
+):
     def fail(run):
         (run.work / "out" / "model.xml").write_text("half")
         raise error
@@ -185,7 +187,9 @@ def test_what_passes_its_gate_gets_a_name_and_a_record(engine, plan, probes, sto
 
 
 @pytest.mark.parametrize("offset", [1e-3, float("nan")])
-def test_what_fails_its_gate_gets_no_name_and_its_figures_are_kept(engine, plan, probes, isolation, store, events, offset):
+def test_what_fails_its_gate_gets_no_name_and_its_figures_are_kept(
+    engine, plan, probes, isolation, store, events, offset
+):
     isolation.offset = offset
     with pytest.raises(ParityError) as raised:
         engine.build(plan, probes)
@@ -221,7 +225,9 @@ def test_a_verdict_that_failed_fails_again_without_running_anything(build, plan,
 
 def test_targets_before_the_one_that_fails_keep_their_names(engine, source, probes, isolation, store):
     def answer(run, path):
-        precision = json.loads((run.inputs["ir"] / "model.xml").read_text())[2]["precision"] if "ir" in run.inputs else ""
+        precision = (
+            json.loads((run.inputs["ir"] / "model.xml").read_text())[2]["precision"] if "ir" in run.inputs else ""
+        )
         isolation.offset = 1.0 if precision == "fp16" else 0.0
         FakeIsolation.answer(isolation, run, path)
 
@@ -272,7 +278,7 @@ def test_the_same_checkpoint_under_another_name_shares_all_but_the_ir_that_holds
     assert build(plan_ir(replace(source, model="other"), IrRequest(), probes)) == ["ir", "openvino-infer"]
 
 
-def test_the_events_of_a_build(engine, plan, probes, isolation, events):
+def test_the_events_of_a_build(engine, plan, probes, events):
     """tests/golden/build_events.jsonl, keys and seconds left out: they differ from run to run."""
     engine.build(plan, probes)
     engine.build(plan, probes)

@@ -31,7 +31,9 @@ def test_the_order_of_dicts_does_not_matter(value):
 
 @given(VALUES, VALUES)
 def test_different_values_have_different_bytes(one, other):
-    assert (canonical_json(one) == canonical_json(other)) == (json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True))
+    assert (canonical_json(one) == canonical_json(other)) == (
+        json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)
+    )
 
 
 @given(VALUES)
@@ -58,7 +60,7 @@ def test_equal_words_in_different_parts_make_different_keys():
 
 @pytest.mark.parametrize("value", [1.0, float("nan"), {"a": [0, {"b": 0.5}]}, (1, 2.0), np.float64(1)])
 def test_floats_are_refused_however_deep(value):
-    with pytest.raises(TypeError, match="a float .* may not be part of a key; give it as a string"):
+    with pytest.raises(TypeError, match=r"a float .* may not be part of a key; give it as a string"):
         digest(value)
 
 

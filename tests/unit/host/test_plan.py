@@ -27,7 +27,11 @@ from bertbuild.plan import (
 from bertbuild.stages import STAGES
 
 CHECKPOINT = Source(
-    model="bert", kind="checkpoint", file=File(path=PurePosixPath("/c"), digest="d-checkpoint"), gelu="erf", published=True
+    model="bert",
+    kind="checkpoint",
+    file=File(path=PurePosixPath("/c"), digest="d-checkpoint"),
+    gelu="erf",
+    published=True,
 )
 TRAINED = replace(CHECKPOINT, model="trained", published=False, prefix="model.ckpt-20", labels=3, gelu="tanh")
 RELU = replace(CHECKPOINT, model="relu", gelu=None, published=False)
@@ -114,7 +118,11 @@ REFUSED = {
         lambda: IrRequest(converter="mo", freeze=FreezeRequest(output="sequence")),
         STATIC,
     ),
-    "a batch below 0": (CHECKPOINT, lambda: IrRequest(batch=-1), "A batch size or sequence length below 0 means nothing."),
+    "a batch below 0": (
+        CHECKPOINT,
+        lambda: IrRequest(batch=-1),
+        "A batch size or sequence length below 0 means nothing.",
+    ),
     "a length below 0": (
         CHECKPOINT,
         lambda: IrRequest(seq_len=-5),

@@ -21,7 +21,9 @@ def test_probes_are_the_same_in_every_process_and_for_ever():
         command = [sys.executable, "-c", PRINT]
         run = subprocess.run(command, capture_output=True, text=True, check=True, env={"PYTHONHASHSEED": seed})
         assert run.stdout.strip() == text
-    assert hashlib.sha256(text.encode()).hexdigest() == "c8ceda4e090883cdc208236e727d7f178f660d0aaa349f17cd1a1ec9c5490f24"
+    assert (
+        hashlib.sha256(text.encode()).hexdigest() == "c8ceda4e090883cdc208236e727d7f178f660d0aaa349f17cd1a1ec9c5490f24"
+    )
 
 
 def test_batches_and_lengths():

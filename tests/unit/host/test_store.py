@@ -8,6 +8,7 @@ import string
 import time
 
 import pytest
+from host_doubles import exit_code, in_child
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -93,7 +94,10 @@ DAMAGE = {
     "another digest": (lambda path: rewrite(path / MANIFEST, edited(digest="0" * 64)), "manifest.json changed"),
     "other components": (lambda path: rewrite(path / MANIFEST, edited(components={})), "manifest.json changed"),
     "no files": (lambda path: rewrite(path / MANIFEST, edited(files={})), "manifest.json changed"),
-    "odd files": (lambda path: rewrite(path / MANIFEST, edited(files={"model.bin": 3})), "manifest.json cannot be read"),
+    "odd files": (
+        lambda path: rewrite(path / MANIFEST, edited(files={"model.bin": 3})),
+        "manifest.json cannot be read",
+    ),
     "another key": (lambda path: rewrite(path / MANIFEST, edited(key="0" * 64)), "manifest.json changed"),
 }
 
@@ -160,7 +164,8 @@ def test_load_hashes_every_byte_whatever_was_remembered(store):
         store.load(made.path)
 
 
-def test_abandoned_work_is_removed_at_the_next_start_even_if_read_only(store, root):
+def test_abandoned_work_is_removed_at_the_next_start_even_if_read_only(root):
+    Store(root)
     left = root / "work" / f"ir-{KEY}"
     (left / "out" / "inner").mkdir(parents=True)
     (left / "out" / "inner" / "half").write_text("half a resu")
@@ -219,7 +224,8 @@ def test_a_store_where_a_file_is_says_so(tmp_path):
     assert "BERTBUILD_ARTIFACTS" in raised.value.next_step
 
 
-def test_the_store_keeps_itself_out_of_git(store, root):
+def test_the_store_keeps_itself_out_of_git(root):
+    Store(root)
     assert (root / ".gitignore").read_text() == "*\n"
 
 
@@ -229,6 +235,19 @@ def test_small_files_are_replaced_whole(tmp_path):
     write_atomically(path, "two – ü")
     assert path.read_text(encoding="utf-8") == "two – ü"
     assert list(path.parent.iterdir()) == [path]
+
+
+def test_many_processes_may_write_the_same_small_file(tmp_path):
+    """As builds of the same model do with its record and its probes."""
+    path = tmp_path / "record.json"
+
+    def write_often():
+        for _ in range(100):
+            write_atomically(path, "the same")
+
+    children = [in_child(write_often) for _ in range(4)]
+    assert [exit_code(child) for child in children] == [0] * 4
+    assert [(file.name, file.read_text()) for file in tmp_path.iterdir()] == [("record.json", "the same")]
 
 
 NAMES = st.text(string.ascii_letters + "äß– '\"$(){}[]*?", min_size=1, max_size=8).filter(lambda name: name.strip())

@@ -11,8 +11,8 @@ import pytest
 
 from bertbuild import digests
 from bertbuild import store as store_module
-from bertbuild.errors import NoSpaceError, StageError, StoreError
 from bertbuild.engine import Engine
+from bertbuild.errors import NoSpaceError, StageError, StoreError
 from bertbuild.key import components
 from bertbuild.plan import FreezeRequest, plan_freeze
 from bertbuild.store import Store
@@ -39,7 +39,7 @@ def quota(*_args, **_kwargs):
 
 @pytest.mark.parametrize("error", [full, quota])
 @pytest.mark.parametrize("step", ["mkdir", "write_text", "write_bytes", "rename", "fsync"])
-def test_a_full_disk_is_told_as_one_and_loses_nothing(engine, store, root, monkeypatch, step, error):
+def test_a_full_disk_is_told_as_one_and_loses_nothing(engine, root, monkeypatch, step, error):
     kept = engine.stored("ir", PARTS, writes(10), shown_as="ir")
     with monkeypatch.context() as patched:
         patched.setattr(store_module, "_flush", error) if step == "fsync" else patched.setattr(Path, step, error)

@@ -1,0 +1,120 @@
+from __future__ import annotations
+
+import os
+import shutil
+
+import pytest
+from program import ROOT, Bertbuild
+
+pytestmark = pytest.mark.integration
+
+SABOTAGE = '''
+import openvino
+
+_save_model = openvino.save_model
+
+
+def _sabotaged(model, *args, **options):
+    """Save the model with 1e-3 added to the pooler's bias."""
+    from openvino.runtime import opset13
+
+    tanh = model.get_results()[0].input_value(0).get_node()
+    add = tanh.input_value(0).get_node()
+    assert (tanh.get_type_name(), add.get_type_name()) == ("Tanh", "Add")
+    for source in add.inputs():
+        bias = source.get_source_output().get_node()
+        if bias.get_type_name() == "Constant":
+            other = opset13.constant(bias.data + 1e-3, dtype=bias.get_element_type())
+            source.replace_source_output(other.output(0))
+    return _save_model(model, *args, **options)
+
+
+openvino.save_model = _sabotaged
+
+if __name__ == "__main__":
+'''
+
+
+@pytest.fixture
+def sabotaged(bertbuild, tmp_path):
+    """The program of a checkout whose stage `ir` changes a weight, over the session's store."""
+    for folder in ("bertbuild", "docker"):
+        shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
+    stage = tmp_path / "docker" / "openvino" / "stages" / "ir.py"
+    code = stage.read_text()
+    assert code.count('\nif __name__ == "__main__":\n') == 1
+    stage.write_text(code.replace('\nif __name__ == "__main__":\n', SABOTAGE))
+    return Bertbuild(bertbuild.artifacts, root=tmp_path)
+
+
+def flip_a_byte(path):
+    """Change one byte as a bad disk would: same size, same modification time."""
+    before = path.stat()
+    path.chmod(0o644)
+    with path.open("r+b") as file:
+        file.seek(before.st_size // 2)
+        byte = file.read(1)[0]
+        file.seek(-1, os.SEEK_CUR)
+        file.write(bytes([byte ^ 0x40]))
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    path.chmod(0o444)
+
+
+def test_a_damaged_ir_is_found_set_aside_and_built_again(bertbuild, tiny, tiny_built):
+    assert tiny_built.code == 0
+    build = ("build-ir", "--checkpoint", tiny, "--name", "damaged")
+    key = bertbuild.ok(*build).last["targets"][0]["key"]
+    assert bertbuild.ok("verify", "--model", "damaged").last["verified"] == [{"model": "damaged", "target": "ir-fp32"}]
+    binary = bertbuild.out("damaged", "ir-fp32") / "model.bin"
+    whole = binary.read_bytes()
+
+    flip_a_byte(binary.resolve())
+    assert "model.bin changed" in bertbuild.refused("verify", "--model", "damaged", code=15)["message"]
+    again = bertbuild.ok(*build)
+    assert len(again.warnings) == 1
+    assert "damaged" in again.warnings[0]
+    assert "model.bin changed" in again.warnings[0]
+    assert again.ids("done") == ["ir-fp32"], "the same bytes were made again, so nothing after them is new"
+    assert binary.read_bytes() == whole
+    aside = list((bertbuild.artifacts / "damaged").glob(f"ir-{key}*/model.bin"))
+    assert len(aside) == 1
+    assert aside[0].read_bytes() != whole
+    bertbuild.ok("verify", "--model", "damaged")
+
+
+def test_verify_answers_for_minilm_in_half_precision(bertbuild, minilm):
+    assert minilm.code == 0
+    outcome = bertbuild.ok("verify", "--model", "minilm-l6", "--target", "ir-fp16")
+    assert outcome.verdict("ir-fp16")["rows"] == minilm.verdict("ir-fp16")["rows"]
+
+
+def test_an_ir_that_answers_otherwise_gets_no_name_and_keeps_failing(bertbuild, sabotaged, tiny, tiny_built):
+    assert tiny_built.code == 0
+    build = ("build-ir", "--checkpoint", tiny, "--name", "gated")
+    good = bertbuild.ok(*build)
+    link = bertbuild.out("gated", "ir-fp32")
+    assert link.is_symlink()
+
+    first = sabotaged(*build)
+    assert first.code == 20, first.last
+    assert first.last["error"] == "ParityError"
+    assert "ir-fp32 of gated does not answer like its source" in first.last["message"]
+    assert {"freeze", "reference"} <= set(first.ids("cached"))
+    assert not link.is_symlink(), "the name of an earlier, good result is taken away"
+    verdict = bertbuild.record("gated", "ir-fp32")["verdict"]
+    assert verdict["passed"] is False
+    worst = max(row["max_abs"] for row in verdict["rows"])
+    assert 1e-4 < worst <= 1.1e-3
+    assert all(row["limit"] == 1e-5 for row in verdict["rows"])
+
+    second = sabotaged(*build)
+    assert second.code == 20
+    assert second.last == first.last
+    assert second.ids("started") == []
+    states = {target["model"]: target["state"] for target in bertbuild.ok("status").last["targets"]}
+    assert states["gated"] == "failed"
+
+    third = bertbuild.ok(*build)
+    assert third.ids("started") == []
+    assert third.last == good.last
+    assert link.is_symlink()

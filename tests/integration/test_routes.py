@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+import itertools
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+from tiny_models import huggingface_tensors, write_huggingface
+
+pytestmark = pytest.mark.integration
+
+ROUTES = {
+    "ir-fp32": (),
+    "ir-static-fp32": ("--route", "static"),
+    "ir-mo-static-fp32": ("--converter", "mo"),
+    "ir-mo-fp32": ("--converter", "mo", "--route", "reshapeable"),
+}
+
+
+def build_all(bertbuild, folder):
+    """Every route's outcome by target; those by the Model Optimizer, which are slow, at the same time."""
+
+    def build(target):
+        return bertbuild.ok("build-ir", "--checkpoint", folder, *ROUTES[target])
+
+    built = {target: build(target) for target in ROUTES if "mo" not in target}
+    with ThreadPoolExecutor(2) as pool:
+        slow = [target for target in ROUTES if target not in built]
+        built |= dict(zip(slow, pool.map(build, slow), strict=True))
+    return built
+
+
+def agreement(bertbuild, model, targets):
+    """Largest difference of any two routes, or of a route and TensorFlow 1, over every answer to every probe."""
+    answers = {target: bertbuild.answers(model, target) for target in targets}
+    reference = bertbuild.answers(model, targets[0], "reference")
+    answers["tensorflow"] = {name: value for name, value in reference.items() if not name.startswith("published/")}
+    worst = 0.0
+    for (_, a), (_, b) in itertools.combinations(answers.items(), 2):
+        assert a.keys() == b.keys()
+        assert "b4_s16/pooled_output" in a
+        worst = max(worst, *(float(np.abs(a[name] - b[name]).max()) for name in a))
+    return worst
+
+
+def test_all_routes_of_a_published_checkpoint_agree(bertbuild, session_folder, tiny_weights):
+    folder = write_huggingface(session_folder / "published", huggingface_tensors(tiny_weights))
+    for target, built in build_all(bertbuild, folder).items():
+        assert [found["target"] for found in built.last["targets"]] == [target]
+        assert "metagraph" not in built.ids("started"), "the .meta that import wrote is to be converted as it is"
+    assert agreement(bertbuild, "published", list(ROUTES)) <= 1e-5
+
+
+def test_minilm_straight_from_its_meta_agrees_with_the_reshapeable_route(bertbuild, minilm):
+    assert minilm.code == 0
+    bertbuild.ok("build-ir", "--model", "minilm-l6", "--route", "static")
+    assert agreement(bertbuild, "minilm-l6", ["ir-fp32", "ir-static-fp32"]) <= 1e-5
+
+
+def test_static_ports_have_the_shape_of_the_meta(bertbuild, minilm):
+    assert minilm.code == 0
+    bertbuild.ok("build-ir", "--model", "minilm-l6", "--route", "static")
+    report = bertbuild.out("minilm-l6", "ir-static-fp32") / "signature.json"
+    assert report.read_text().count("128") == 3
+
+
+@pytest.fixture(scope="module")
+def training_routes(bertbuild, pretraining):
+    """A checkpoint whose .meta holds an input pipeline, built by every route."""
+    return build_all(bertbuild, pretraining)
+
+
+def test_all_routes_of_a_training_checkpoint_agree(bertbuild, pretraining, training_routes):
+    assert all(built.verdict(target)["passed"] for target, built in training_routes.items())
+    assert agreement(bertbuild, pretraining.name, list(ROUTES)) <= 1e-5
+
+
+def test_static_routes_make_the_meta_of_a_training_checkpoint_anew_once_and_say_so(training_routes):
+    assert "metagraph" not in training_routes["ir-fp32"].ids("started")
+    assert "metagraph" in training_routes["ir-static-fp32"].ids("done")
+    assert "metagraph" in training_routes["ir-mo-static-fp32"].ids("cached")
+    assert any(".meta" in note and "anew" in note for note in training_routes["ir-static-fp32"].notes)

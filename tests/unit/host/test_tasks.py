@@ -1,0 +1,55 @@
+"""What `--help` says, read from the tasks themselves."""
+
+from __future__ import annotations
+
+import inspect
+import re
+import runpy
+
+import pytest
+from invoke import Program
+
+from bertbuild import tasks
+from bertbuild.tasks import namespace
+
+TASKS = sorted(namespace.task_names)
+
+
+@pytest.fixture
+def told(capsys):
+    """What the program prints."""
+
+    def run(*words):
+        # Invoke takes the help out of its tasks when it first reads them, so each run has tasks of its own.
+        namespace = runpy.run_path(tasks.__file__)["namespace"]
+        Program(name="bertbuild", binary="bertbuild", namespace=namespace).run(["bertbuild", *words], exit=False)
+        return capsys.readouterr().out
+
+    return run
+
+
+def flags_of(name):
+    """The flags of a task: the parameters of its function."""
+    names = list(inspect.signature(namespace[name].body).parameters)[1:]
+    return {name.strip("_").replace("_", "-") for name in names}
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_help_explains_every_flag(told, name):
+    text = told("--help", name)
+    explained = dict(re.findall(r"^  --(?:\[no-\])?([a-z-]+)(?:=\w+)? +(\S.*)$", text, re.MULTILINE))
+    assert set(explained) == flags_of(name)
+    assert not re.search(r"^  -\w\b", text, re.MULTILINE)  # no short flags that nobody chose
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_every_command_can_speak_json_and_says_in_a_line_what_it_does(told, name):
+    assert "json" in flags_of(name)
+    line = namespace[name].__doc__.splitlines()[0]
+    assert line.endswith(".")
+    assert len(line) < 100
+    assert re.search(rf"^  {name} +{re.escape(line[:30])}", told("--list"), re.MULTILINE)
+
+
+def test_the_flag_from_is_typed_without_its_underscore(told):
+    assert "--from=" in told("--help", "build-ir")

@@ -1,0 +1,290 @@
+"""Virtual environments, made by a uv that only makes folders."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import signal
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from host_doubles import alive, exit_code, in_child, wait_until
+
+from bertbuild.errors import EnvironmentBuildError, NoSpaceError, StageError, StageKilledForMemoryError
+from bertbuild.isolation import venv
+from bertbuild.isolation.base import StageRun
+from bertbuild.isolation.venv import MARKER, VenvIsolation, installed
+
+UV = """
+import os, pathlib, sys, time
+folder = pathlib.Path({folder!r})
+with (folder / "uv.log").open("a") as log:
+    log.write(" ".join(sys.argv[1:3]) + "\\n")
+if sys.argv[1] == "venv":
+    made = pathlib.Path(sys.argv[-1])
+    (made / "bin").mkdir(parents=True)
+    os.symlink({python!r}, made / "bin" / "python")
+else:
+    {install}
+    made = pathlib.Path(sys.argv[sys.argv.index("--python") + 1]).parent.parent
+    for name in ("numpy-1.18.5", "Ruamel_Yaml-0.1"):
+        (made / "lib/python3.11/site-packages" / (name + ".dist-info")).mkdir(parents=True)
+print("did", sys.argv[1])
+"""
+
+
+@pytest.fixture
+def uv(monkeypatch, tmp_path):
+    """Puts a uv in place, whose `pip install` begins with a line of Python."""
+
+    def write(install="pass"):
+        path = tmp_path / "uv"
+        source = UV.format(folder=str(tmp_path), python=sys.executable, install=install)
+        path.write_text(f"#!{sys.executable} -S\n{source}")
+        path.chmod(0o755)
+        return path
+
+    monkeypatch.setattr(venv, "find_uv", lambda: str(tmp_path / "uv"))
+    monkeypatch.setattr(venv, "find_interpreter", lambda version: (Path(sys.executable), f"{version}.99"))
+    write()
+    return write
+
+
+@pytest.fixture
+def lock(monkeypatch, tmp_path):
+    """The lock file of every backend."""
+    path = tmp_path / "requirements.txt"
+    path.write_text("numpy==1.18.5")
+    monkeypatch.setattr(venv, "lock_file", lambda _backend: path)
+    return path
+
+
+@pytest.fixture
+def environments(request, tmp_path):
+    for needed in ("uv", "lock"):
+        request.getfixturevalue(needed)
+    return VenvIsolation(tmp_path / "environments")
+
+
+@pytest.fixture
+def made(environments):
+    """The folder of a finished environment."""
+    environments.prepare("tf1", lambda _: None)
+    return environments._path("tf1")
+
+
+def calls(tmp_path):
+    return (tmp_path / "uv.log").read_text().splitlines()
+
+
+def packages(made):
+    return made / "lib" / "python3.11" / "site-packages"
+
+
+def test_an_environment_is_made_of_the_lock_file_and_remembered(environments, lock, tmp_path):
+    lines = []
+    assert not environments.is_ready("tf1")
+    environments.prepare("tf1", lines.append)
+    assert environments.is_ready("tf1")
+    assert lines == [f"Python 3.7.99 at {sys.executable}", "did venv", "did pip"]
+    facts = environments.environment("tf1")
+    assert facts["lock"] == hashlib.sha256(lock.read_bytes()).hexdigest()
+    assert facts["python"] == "3.7.99"
+    assert set(facts) == {"lock", "python", "machine"}
+    assert calls(tmp_path) == ["venv --python", "pip install"]
+
+
+def test_packages_are_listed_by_their_normal_names(made):
+    assert installed(made) == ["numpy==1.18.5", "ruamel-yaml==0.1"]
+
+
+CHANGES = {
+    "a package added": lambda made: (packages(made) / "extra-1.0.dist-info").mkdir(),
+    "a package removed": lambda made: (packages(made) / "numpy-1.18.5.dist-info").rmdir(),
+    "a package changed": lambda made: (packages(made) / "numpy-1.18.5.dist-info").rename(
+        packages(made) / "numpy-1.19.0.dist-info"
+    ),
+    "the interpreter gone": lambda made: (made / "bin" / "python").unlink(),
+    "the interpreter's link broken": lambda made: (
+        (made / "bin" / "python").unlink(),
+        (made / "bin" / "python").symlink_to("/nowhere"),
+    ),
+    "no marker": lambda made: (made / MARKER).unlink(),
+    "an empty marker": lambda made: (made / MARKER).write_text(""),
+    "a strange marker": lambda made: (made / MARKER).write_text("[]"),
+    "a marker of another version": lambda made: (made / MARKER).write_text(json.dumps({"lock": "x"})),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_an_environment_that_is_not_what_was_locked_is_made_anew(environments, made, change):
+    CHANGES[change](made)
+    assert not environments.is_ready("tf1")
+    environments.prepare("tf1", lambda _: None)
+    assert environments.is_ready("tf1")
+    assert installed(made) == ["numpy==1.18.5", "ruamel-yaml==0.1"]
+
+
+def test_another_lock_file_means_another_environment(environments, made, lock):
+    lock.write_text("numpy==1.19.0")
+    assert not environments.is_ready("tf1")
+    environments.prepare("tf1", lambda _: None)
+    assert environments._path("tf1") != made
+    assert made.exists()
+
+
+def test_one_that_was_broken_off_is_made_anew(environments, uv, tmp_path):
+    started = tmp_path / "started"
+    uv(f"pathlib.Path({str(started)!r}).touch(); time.sleep(60)")
+    child = in_child(lambda: environments.prepare("tf1", lambda _: None))
+    wait_until(started.exists)
+    os.kill(child, signal.SIGKILL)
+    exit_code(child)
+    assert environments._path("tf1").exists()
+    assert not environments.is_ready("tf1")
+    uv()
+    environments.prepare("tf1", lambda _: None)
+    assert environments.is_ready("tf1")
+
+
+@pytest.mark.parametrize("count", [2, 5])
+def test_processes_that_want_the_same_environment_at_once_make_it_once(environments, uv, tmp_path, count):
+    uv("time.sleep(0.2)")
+
+    def prepare():
+        environments.prepare("tf1", lambda _: None)
+        if not environments.is_ready("tf1"):
+            raise AssertionError
+
+    assert [exit_code(child) for child in [in_child(prepare) for _ in range(count)]] == [0] * count
+    assert calls(tmp_path) == ["venv --python", "pip install"]
+
+
+def test_who_waits_for_an_environment_says_so(environments, uv, tmp_path):
+    started = tmp_path / "started"
+    uv(f"pathlib.Path({str(started)!r}).touch(); time.sleep(0.3)")
+    child = in_child(lambda: environments.prepare("tf1", lambda _: None))
+    wait_until(started.exists)
+    lines = []
+    environments.prepare("tf1", lines.append)
+    assert exit_code(child) == 0
+    assert lines == ["another process is making the environment of tf1; waiting for it"]
+
+
+def test_ctrl_c_ends_uv(environments, uv, tmp_path):
+    told = tmp_path / "pid"
+    uv(f"pathlib.Path({str(told)!r}).write_text(str(os.getpid())); print('now', flush=True); time.sleep(60)")
+
+    def stop(line):
+        if line == "now":
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        environments.prepare("tf1", stop)
+    assert not alive(int(told.read_text()))
+
+
+def test_a_uv_that_fails_is_quoted(environments, uv):
+    uv("[print('line', number) for number in range(30)]; sys.exit('hash mismatch')")
+    with pytest.raises(EnvironmentBuildError, match="The virtual environment of tf1 could not be made") as raised:
+        environments.prepare("tf1", lambda _: None)
+    assert "hash mismatch" in raised.value.details
+    assert len(raised.value.details.splitlines()) == 20
+    assert not environments.is_ready("tf1")
+
+
+def test_a_disk_that_uv_filled_is_told_as_one(environments, uv):
+    uv("sys.exit('error: No space left on device (os error 28)')")
+    with pytest.raises(NoSpaceError) as raised:
+        environments.prepare("tf1", lambda _: None)
+    assert "BERTBUILD_ENVIRONMENTS" in raised.value.next_step
+
+
+def test_a_missing_uv_is_told(environments, monkeypatch):
+    monkeypatch.setattr(venv, "find_uv", lambda: "/nowhere/uv")
+    with pytest.raises(EnvironmentBuildError, match="uv cannot be started"):
+        environments.prepare("tf1", lambda _: None)
+
+
+def test_a_folder_that_may_not_be_written_is_told(environments, monkeypatch):
+    def forbidden(*_args, **_kwargs):
+        raise PermissionError(13, "Permission denied", "/environments")
+
+    monkeypatch.setattr(Path, "mkdir", forbidden)
+    with pytest.raises(EnvironmentBuildError, match="/environments cannot be written: Permission denied") as raised:
+        environments.prepare("tf1", lambda _: None)
+    assert "BERTBUILD_ENVIRONMENTS" in raised.value.next_step
+
+
+@pytest.fixture
+def stage(environments, monkeypatch, tmp_path):
+    """Runs a stage whose module is a line of Python."""
+    environments.prepare("tf1", lambda _: None)
+    backend = tmp_path / "backend"
+    (backend / "stages").mkdir(parents=True)
+    monkeypatch.setattr(venv, "backend_folder", lambda _backend: backend)
+
+    def run(source):
+        (backend / "stages" / "openvino_toy.py").write_text(source)
+        work = tmp_path / "work space"
+        shutil.rmtree(work, ignore_errors=True)
+        (work / "out").mkdir(parents=True)
+        stage_run = StageRun(
+            backend="tf1",
+            stage="openvino-toy",
+            inputs={"checkpoint": tmp_path / "in put"},
+            params={"output": "pooled", "key": "k"},
+            work=work,
+            log=tmp_path / "toy.log",
+        )
+        events = []
+        environments.run(stage_run, events.append)
+        return events
+
+    return run
+
+
+def test_a_stage_gets_its_command_line_and_a_clean_environment(stage, tmp_path, monkeypatch):
+    monkeypatch.setenv("SECRET", "x")
+    monkeypatch.setenv("PYTHONSTARTUP", "x")
+    monkeypatch.setenv("TZ", "UTC")
+    source = "import json, os, sys; print(json.dumps({'event': 'seen', 'argv': sys.argv[1:], 'env': dict(os.environ)}))"
+    (seen,) = stage(source)
+    work = tmp_path / "work space"
+    assert seen["argv"] == [
+        f"--checkpoint={tmp_path}/in put",
+        "--output=pooled",
+        "--key=k",
+        f"--out={work}/out",
+    ]
+    environ = seen["env"]
+    assert "SECRET" not in environ
+    assert "PYTHONSTARTUP" not in environ
+    assert environ["TZ"] == "UTC"
+    assert environ["HOME"] == environ["TMPDIR"] == str(work / "tmp")
+    assert environ["BERTBUILD_PARENT"] == str(os.getpid())
+    assert environ["PYTHONHASHSEED"] == "0"
+
+
+def test_a_stage_that_fails_is_quoted_and_its_log_named(stage, tmp_path):
+    with pytest.raises(StageError, match="The stage openvino-toy failed with exit code 3") as raised:
+        stage("import sys; [print('line', number) for number in range(30)]; sys.exit(3)")
+    assert raised.value.details.splitlines() == [f"line {number}" for number in range(10, 30)]
+    assert raised.value.next_step == f"Its whole log: {tmp_path}/toy.log"
+
+
+def test_a_stage_that_is_killed_is_thought_out_of_memory(stage):
+    with pytest.raises(StageKilledForMemoryError) as raised:
+        stage("import os; print('working', flush=True); os.kill(os.getpid(), 9)")
+    assert raised.value.exit_code == 14
+    assert raised.value.details == "working"
+
+
+def test_a_stage_that_ends_well_gives_its_events(stage):
+    started = time.monotonic()
+    assert stage('print(\'{"event": "step", "text": "a"}\')') == [{"event": "step", "text": "a"}]
+    assert time.monotonic() - started < 5
