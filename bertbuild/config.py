@@ -1,4 +1,4 @@
-"""Settings from four places: flags win over environment variables, those over `bertbuild.toml`, that over the defaults."""
+"""Settings from four places: flags win over environment variables, then comes `bertbuild.toml`, then the defaults."""
 
 from __future__ import annotations
 

@@ -55,6 +55,11 @@ class DigestCache:
             self.remember(path, value)
         return value
 
+    def knows(self, path: Path) -> bool:
+        """Whether the file's digest is known without reading it."""
+        entry = self._entries.get(str(path))
+        return entry is not None and entry[:-1] == _stamp(path)
+
     def remember(self, path: Path, value: str) -> None:
         """Note a digest that was just computed from the file's bytes."""
         self._entries[str(path)] = [*_stamp(path), value]

@@ -17,7 +17,7 @@ from bertbuild.isolation.base import Isolation, StageRun
 from bertbuild.parity import Verdict, compare
 from bertbuild.plan import File, Plan, Step, Target
 from bertbuild.records import write_record
-from bertbuild.stages import STAGES, StageSpec, stage_code
+from bertbuild.stages import STAGES, StageSpec, require_locked, stage_code
 from bertbuild.store import Store, StoredObject
 
 Report = Callable[[Mapping[str, Any]], None]
@@ -167,6 +167,7 @@ class Engine:
     def prepare(self, backend: str) -> None:
         """Make a backend's environment if it is not as it should be."""
         if not self._isolation.is_ready(backend):
+            require_locked(backend)
             event = {"event": "environment", "backend": backend, "isolation": self._isolation.name}
             self._report({**event, "state": "started"})
             started = time.monotonic()

@@ -141,7 +141,7 @@ class ParityError(BertbuildError):
     exit_code = 20
 
 
-class Interrupted(BertbuildError):
+class Interrupted(BertbuildError):  # noqa: N818 - it is no error of anybody's
     """The user pressed Ctrl-C, or the process was told to end."""
 
     exit_code = 130

@@ -70,8 +70,5 @@ def components(
 def code_digest(files: Iterable[Path], root: Path) -> str:
     """Digest of source files: their paths below `root` and their bytes."""
     return digest(
-        {
-            str(path.relative_to(root)): hashlib.sha256(path.read_bytes()).hexdigest()
-            for path in sorted(files)
-        }
+        {str(path.relative_to(root)): hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(files)}
     )

@@ -242,7 +242,7 @@ def _check(source: Source, request: IrRequest, route: str) -> None:
         _check_output(source, request.freeze.output)
     if route == "static" and (request.batch or request.seq_len or request.freeze.output != "pooled"):
         raise UsageError(
-            "The static route keeps the .meta's shape and its pooled output; --batch, --seq-len and --output do not apply.",
+            "The static route keeps the .meta's shape and pooled output; --batch, --seq-len and --output do not apply.",
             next_step="Use the reshapeable route (leave --route out) for other shapes and outputs.",
         )
     if request.seq_len > source.max_positions:

@@ -15,9 +15,9 @@ SEED = 20181031
 def make_probes(*, vocab_size: int, type_vocab_size: int, max_positions: int) -> list[dict[str, Any]]:
     """The probes for a model: batch 1 and 4 at sequence length 16 and 128 (or the model's longest, if shorter).
 
-    Each probe has a name ("b4_s128") and three lists [B][S] of int32: input_ids in [0, vocab_size), input_mask of ones and then
-    padding zeros (the first row is full, the others are padded more and more), segment_ids with a second segment after
-    the first half of the tokens. At padding ids and segments are 0, as every BERT tokenizer leaves them.
+    Each probe has a name ("b4_s128") and three lists [B][S] of int32: input_ids in [0, vocab_size), input_mask of ones
+    and then padding zeros (the first row is full, the others are padded more and more), segment_ids with a second segment
+    after the first half of the tokens. At padding ids and segments are 0, as every BERT tokenizer leaves them.
     """
     # random.Random(int).random() gives the same numbers on every Python, which randrange does not promise.
     rng = random.Random(SEED)  # noqa: S311 - not for secrets

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import re
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from bertbuild import key as keys
+from bertbuild.checkpoint.folder import CheckpointFiles, find_checkpoint
 from bertbuild.config import ROOT, Settings
 from bertbuild.engine import Engine, Report
 from bertbuild.errors import CheckpointError, UsageError
+from bertbuild.locking import exclusive
 from bertbuild.plan import File, Source, plan_import
 from bertbuild.store import Store
 
@@ -22,9 +25,9 @@ PUBLISHED_GELU = "erf"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """What the user named: just one of a catalogue model, a checkpoint (folder, zip or Hugging Face folder), a frozen graph.
+    """What the user named: a catalogue model, a checkpoint (folder, zip or Hugging Face folder), or a frozen graph.
 
-    `name` is what the results are called; left empty, the model's or the folder's own name.
+    Just one of the three; `name` is what the results are called; left empty, the model's or the folder's own name.
     """
 
     model: str = ""
@@ -126,19 +129,22 @@ def _unpacked(path: Path, store: Store) -> Path:
     from bertbuild.catalogue.archive import unpack_checkpoint_zip
 
     folder = store.root / "downloads" / ".unpacked" / store.digests.sha256(path.resolve())[:32]
-    if not folder.exists():
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        unpack_checkpoint_zip(path, folder)
+    with exclusive(folder.with_name(folder.name + ".lock")):
+        if not folder.exists():
+            unpack_checkpoint_zip(path, folder)
     return folder
 
 
 def _checkpoint(folder: Path, name: str, store: Store, engine: Engine, report: Report) -> Inspected:
-    from bertbuild.checkpoint.folder import find_checkpoint
-
     files = find_checkpoint(folder)
     read = [files.config, files.index, *files.data, *filter(None, (files.vocab, files.meta))]
-    file = File(path=files.folder.resolve(), digest=_digest(read, store))
-    facts = _inspection(files.folder, file, files.prefix.name, store, engine)
+    known = all(store.digests.knows(path.resolve()) for path in files.data)
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        digest = pool.submit(_digest, read, store)
+        # A checkpoint never seen is hashed and inspected at once: each reads all of it, and there are two cores.
+        found = None if known else _inspect(files.folder)
+        file = File(path=files.folder.resolve(), digest=digest.result())
+    facts = _inspection(files, file, engine, found)
     config, graph = facts["config"], facts["graph"]
     gelu = None
     if config["hidden_act"] == "gelu":
@@ -162,21 +168,25 @@ def _checkpoint(folder: Path, name: str, store: Store, engine: Engine, report: R
     )
 
 
-def _inspection(folder: Path, file: File, prefix: str, store: Store, engine: Engine) -> dict[str, Any]:
-    """What `inspect` says of the checkpoint; a checkpoint that passed once is not read again."""
+def _inspect(folder: Path) -> dict[str, Any]:
+    from bertbuild.checkpoint.inspection import require_sound
+
+    return require_sound(folder).to_json()
+
+
+def _inspection(files: CheckpointFiles, file: File, engine: Engine, found: dict[str, Any] | None) -> dict[str, Any]:
+    """What `inspect` says of the checkpoint (`found`, if it was just asked); one that passed once is not read again."""
     code = [*(ROOT / "bertbuild" / "checkpoint").glob("*.py"), *(ROOT / "bertbuild" / "graph").glob("*.py")]
     parts = keys.components(
         stage=INSPECT,
         code=keys.code_digest(code, ROOT),
         environment={},
-        params={"prefix": prefix},
+        params={"prefix": files.prefix.name},
         inputs={"checkpoint": file.digest},
     )
 
     def make(work: Path) -> None:
-        from bertbuild.checkpoint.inspection import require_sound
-
-        facts = require_sound(folder).to_json()
+        facts = found or _inspect(files.folder)
         (work / "out" / "inspection.json").write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
 
     stored = engine.stored(INSPECT, parts, make, shown_as="inspect")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from bertbuild.config import ROOT
+from bertbuild.errors import LockFileError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +54,8 @@ STAGES = {
     )
 }
 
+_PINNED = re.compile(r"^([A-Za-z0-9._-]+)==(\S+)", re.MULTILINE)
+
 BACKENDS = tuple(dict.fromkeys(spec.backend for spec in STAGES.values()))
 
 
@@ -63,6 +67,27 @@ def backend_folder(backend: str) -> Path:
 def lock_file(backend: str) -> Path:
     """The backend's packages, every one with its version and hashes."""
     return backend_folder(backend) / "requirements.txt"
+
+
+def require_locked(backend: str) -> None:
+    """Make sure that the lock file holds every version its requirements.in asks for, without asking any index.
+
+    Raises:
+        LockFileError: it does not, so that nothing should be made from it.
+    """
+    locked = dict(_PINNED.findall(lock_file(backend).read_text(encoding="utf-8")))
+    wanted = _PINNED.findall((backend_folder(backend) / "requirements.in").read_text(encoding="utf-8"))
+    drifted = [f"{name}=={version}" for name, version in wanted if locked.get(_normal(name)) != version]
+    if drifted:
+        raise LockFileError(
+            f"docker/{backend}/requirements.in asks for {', '.join(drifted)}, which its lock file does not hold.",
+            next_step="Run: invoke lock",
+        )
+
+
+def _normal(name: str) -> str:
+    """A package's name as lock files write it (PEP 503)."""
+    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def shared_code() -> Iterator[Path]:

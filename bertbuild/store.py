@@ -15,6 +15,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
@@ -107,10 +108,14 @@ class Store:
         out = work / "out"
         with translated_os_errors(self.root):
             files: dict[str, Any] = {}
-            for path in sorted(path for path in out.rglob("*") if path.is_file()):
-                _flush(path)
-                path.chmod(0o444)
-                files[str(path.relative_to(out))] = {"bytes": path.stat().st_size, "sha256": sha256_file(path)}
+            paths = sorted(path for path in out.rglob("*") if path.is_file())
+            with ThreadPoolExecutor() as pool:  # the disk writes while the processor hashes
+                flushing = [pool.submit(_flush, path) for path in paths]
+                for path in paths:
+                    path.chmod(0o444)
+                    files[str(path.relative_to(out))] = {"bytes": path.stat().st_size, "sha256": sha256_file(path)}
+                for flushed in flushing:
+                    flushed.result()
             manifest = {
                 "stage": stage,
                 "key": key,

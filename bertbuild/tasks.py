@@ -38,9 +38,7 @@ def doctor(_context: Context, json: bool = False, isolation: str = "") -> None:
 
 @task(
     auto_shortflags=False,
-    help=COMMON_HELP
-    | ISOLATION_HELP
-    | {"backend": "only these, with commas: tf1, openvino, mo (default: all)"},
+    help=COMMON_HELP | ISOLATION_HELP | {"backend": "only these, with commas: tf1, openvino, mo (default: all)"},
 )
 def images(_context: Context, backend: str = "", json: bool = False, isolation: str = "") -> None:
     """Build what stages run in: Docker images, or virtual environments with --isolation venv."""
@@ -92,7 +90,10 @@ def fetch(
             build.fetch(session, tuple(model))
 
 
-@task(auto_shortflags=False, help=COMMON_HELP | {name: SOURCE_HELP[name] for name in ("model", "checkpoint", "from", "mirror")})
+@task(
+    auto_shortflags=False,
+    help=COMMON_HELP | {name: SOURCE_HELP[name] for name in ("model", "checkpoint", "from", "mirror")},
+)
 def inspect(
     _context: Context, checkpoint: str = "", model: str = "", from_: str = "", mirror: str = "", json: bool = False
 ) -> None:
@@ -178,7 +179,10 @@ def build_ir(
         )
 
 
-@task(auto_shortflags=False, help=COMMON_HELP | ISOLATION_HELP | {"model": "only this model", "target": "only this target, e.g. ir-fp32"})
+@task(
+    auto_shortflags=False,
+    help=COMMON_HELP | ISOLATION_HELP | {"model": "only this model", "target": "only this target, e.g. ir-fp32"},
+)
 def verify(_context: Context, model: str = "", target: str = "", isolation: str = "", json: bool = False) -> None:
     """Hash every byte of what is built, and compare its answers with its source's once more."""
     from bertbuild.commands import results

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import errno
 import shutil
 from pathlib import Path
 
+from bertbuild.disk import FULL
 from bertbuild.errors import NoSpaceError
-
-_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 def require_space(folder: Path, needed: int, *, what: str) -> None:
@@ -23,7 +21,7 @@ def require_space(folder: Path, needed: int, *, what: str) -> None:
 
 def no_space(error: OSError, *, what: str) -> NoSpaceError | None:
     """The error to raise if `error` says that the disk (or the user's share of it) is full, else None."""
-    if error.errno not in _FULL:
+    if error.errno not in FULL:
         return None
     return NoSpaceError(
         f"The disk became full while writing {what}.",

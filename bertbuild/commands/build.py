@@ -89,7 +89,12 @@ def build_ir(session: Session, wanted: Wanted, request: IrRequest) -> None:
         {
             "model": plan.model,
             "targets": [
-                {"target": target.target, "path": str(target.path), "key": target.stored.key, "max_abs": target.verdict.worst.max_abs}
+                {
+                    "target": target.target,
+                    "path": str(target.path),
+                    "key": target.stored.key,
+                    "max_abs": target.verdict.worst.max_abs,
+                }
                 for target in built
             ],
         },

@@ -48,9 +48,8 @@ def doctor(session: Session) -> None:
             "rows": [["ok" if finding.ok else "--", finding.what, finding.text] for finding in findings],
         }
     )
-    usable = [
-        way for way in ("docker", "venv") if all(finding.ok for finding in findings if finding.needed_for in (way, "all"))
-    ]
+    broken = {finding.needed_for for finding in findings if not finding.ok}
+    usable = [way for way in ("docker", "venv") if not broken & {way, "all"}]
     value = {"findings": [finding.as_json() for finding in findings], "usable": usable}
     if not usable:
         session.report({"event": "doctor", **value})
@@ -62,7 +61,8 @@ def doctor(session: Session) -> None:
 
 
 def _findings(session: Session) -> Iterator[Finding]:
-    yield Finding(what="Python of bertbuild", ok=sys.version_info >= (3, 10), text=platform.python_version(), needed_for="all")
+    python = platform.python_version()
+    yield Finding(what="Python of bertbuild", ok=sys.version_info >= (3, 10), text=python, needed_for="all")
     yield _processor()
     yield _space(session.settings.artifacts)
     yield _docker()
@@ -71,8 +71,8 @@ def _findings(session: Session) -> Iterator[Finding]:
     yield _uv()
     venv = VenvIsolation(session.settings.environments)
     for backend in BACKENDS:
-        ready = venv.is_ready(backend)
-        yield Finding(what=f"environment {backend}", ok=True, text="made" if ready else "not made yet; made when needed")
+        text = "made" if venv.is_ready(backend) else "not made yet; made when needed"
+        yield Finding(what=f"environment {backend}", ok=True, text=text)
     bundle = os.environ.get("SSL_CERT_FILE", "")
     if bundle:
         text = f"{bundle} (SSL_CERT_FILE)" + ("" if Path(bundle).is_file() else ", which is not there")
@@ -91,7 +91,8 @@ def _processor() -> Finding:
         text = f"{machine}: TensorFlow 1.15.5 has packages for x86_64 alone; use such a machine"
         return Finding(what="processor", ok=False, text=text, needed_for="all")
     if flags and " avx " not in flags.replace("\n", " "):
-        return Finding(what="processor", ok=False, text="without AVX, which TensorFlow's packages need", needed_for="all")
+        text = "without AVX, which TensorFlow's packages need"
+        return Finding(what="processor", ok=False, text=text, needed_for="all")
     return Finding(what="processor", ok=True, text=f"x86_64 with AVX, {os.cpu_count()} cores", needed_for="all")
 
 
@@ -107,7 +108,8 @@ def _docker() -> Finding:
 
     try:
         require_engine()
-        plugin = subprocess.run(["docker", "compose", "version", "--short"], capture_output=True, text=True, check=False)
+        command = ["docker", "compose", "version", "--short"]
+        plugin = subprocess.run(command, capture_output=True, text=True, check=False)
     except BertbuildError as error:
         return Finding(what="Docker", ok=False, text=f"{error} {error.next_step}", needed_for="docker")
     except OSError:

@@ -21,7 +21,10 @@ def images(session: Session, backends: tuple[str, ...]) -> None:
     for backend in backends or BACKENDS:
         session.engine.prepare(backend)
         facts[backend] = session.isolation.environment(backend)
-    lines = [f"{backend}: {', '.join(f'{name} {value[:19]}' for name, value in fact.items())}" for backend, fact in facts.items()]
+    lines = [
+        f"{backend}: {', '.join(f'{name} {value[:19]}' for name, value in fact.items())}"
+        for backend, fact in facts.items()
+    ]
     if session.isolation.name == "docker":
         _write_env_file()
         lines.append("by hand: docker compose run --rm tf1 freeze --checkpoint=artifacts/… --out=artifacts/…")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import subprocess
 import tempfile
 from pathlib import Path
@@ -40,7 +39,8 @@ def lock(session: Session, *, check: bool, upgrade: bool) -> None:
             f"The lock file of {', '.join(drifted)} is not what its requirements.in resolves to.",
             next_step="Run: invoke lock",
         )
-    session.result({"changed": drifted}, f"changed: {', '.join(drifted)}" if drifted else "all lock files are up to date")
+    line = f"changed: {', '.join(drifted)}" if drifted else "all lock files are up to date"
+    session.result({"changed": drifted}, line)
 
 
 def _resolve(backend: str, preferences: str) -> str:
@@ -48,9 +48,9 @@ def _resolve(backend: str, preferences: str) -> str:
         output = Path(folder) / "requirements.txt"
         output.write_text(preferences, encoding="utf-8")  # uv keeps the versions it finds there
         options = ["--generate-hashes", "--no-annotate", "--no-header", "--no-emit-index-url", "--quiet"]
-        command = [find_uv(), "pip", "compile", *options, "--python-version", PYTHON[backend], "--output-file", str(output)]
+        options += ["--python-version", PYTHON[backend], "--output-file", str(output)]
         result = subprocess.run(
-            [*command, str(backend_folder(backend) / "requirements.in")],
+            [find_uv(), "pip", "compile", *options, str(backend_folder(backend) / "requirements.in")],
             capture_output=True,
             text=True,
             check=False,
@@ -63,12 +63,3 @@ def _resolve(backend: str, preferences: str) -> str:
                 details=result.stderr.strip(),
             )
         return output.read_text(encoding="utf-8")
-
-
-def drift(backend: str) -> list[str]:
-    """Requirements of requirements.in that its lock file does not hold to, without asking any index."""
-    locked = dict(re.findall(r"^([A-Za-z0-9._-]+)==(\S+)", lock_file(backend).read_text(encoding="utf-8"), re.MULTILINE))
-    wanted = re.findall(
-        r"^([A-Za-z0-9._-]+)==(\S+)", (backend_folder(backend) / "requirements.in").read_text(encoding="utf-8"), re.MULTILINE
-    )
-    return [f"{name}=={version}" for name, version in wanted if locked.get(name.lower().replace("_", "-")) != version]

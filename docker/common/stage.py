@@ -102,7 +102,7 @@ class Stage(object):
 
     def main(self, run):
         """Parse the command line, call `run(args, report)`, write stage.json, and exit."""
-        started = time.time()
+        started = time.monotonic()
         end_with_parent()
         args = self._parser.parse_args()
         report = Report(self.name)
@@ -111,7 +111,7 @@ class Stage(object):
             self._check_paths(args)
             run(args, report)
             with open(os.path.join(args.out, "stage.json"), "w") as file:
-                json.dump(report.as_dict(time.time() - started), file, indent=1, sort_keys=True)
+                json.dump(report.as_dict(time.monotonic() - started), file, indent=1, sort_keys=True)
                 file.write("\n")
         except StageInputError as error:
             sys.stderr.write("%s: %s\n" % (self.name, error))

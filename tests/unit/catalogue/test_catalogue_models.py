@@ -118,7 +118,7 @@ def test_aliases_and_case(said, meant):
 def test_a_misspelt_name_brings_the_near_ones(said, suggested):
     with pytest.raises(UnknownModelError, match=re.escape(suggested)) as caught:
         find_model(said)
-    assert "bertbuild models" in caught.value.next_step
+    assert "invoke fetch --list" in caught.value.next_step
 
 
 def test_a_name_near_nothing_brings_no_suggestion():

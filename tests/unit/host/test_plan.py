@@ -74,7 +74,7 @@ def test_each_route_has_the_plan_on_record(name):
     golden(f"plan_{name}.json", json.dumps(asdict(PLANS[name]), indent=1, default=str) + "\n")
 
 
-STATIC = "The static route keeps the .meta's shape and its pooled output; --batch, --seq-len and --output do not apply."
+STATIC = "The static route keeps the .meta's shape and pooled output; --batch, --seq-len and --output do not apply."
 BUILT_IN = "A frozen graph's outputs and gelu are built in; --output and --gelu cannot change them."
 REFUSED = {
     "an unknown precision": (
