@@ -16,8 +16,8 @@ def make_probes(*, vocab_size: int, type_vocab_size: int, max_positions: int) ->
     """The probes for a model: batch 1 and 4 at sequence length 16 and 128 (or the model's longest, if shorter).
 
     Each probe has a name ("b4_s128") and three lists [B][S] of int32: input_ids in [0, vocab_size), input_mask of ones
-    and then padding zeros (the first row is full, the others are padded more and more), segment_ids with a second segment
-    after the first half of the tokens. At padding ids and segments are 0, as every BERT tokenizer leaves them.
+    and then padding zeros (the first row is full, the others are padded more and more), segment_ids with a second
+    segment after the first half of the tokens. At padding ids and segments are 0, as BERT tokenizers leave them.
     """
     # random.Random(int).random() gives the same numbers on every Python, which randrange does not promise.
     rng = random.Random(SEED)  # noqa: S311 - not for secrets
