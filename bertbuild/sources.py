@@ -14,6 +14,7 @@ from bertbuild.checkpoint.folder import CheckpointFiles, find_checkpoint
 from bertbuild.config import ROOT, Settings
 from bertbuild.engine import Engine, Report
 from bertbuild.errors import CheckpointError, UsageError
+from bertbuild.graph.graphdef import Graph
 from bertbuild.locking import exclusive
 from bertbuild.plan import File, Source, plan_import
 from bertbuild.store import Store
@@ -202,6 +203,7 @@ def _frozen(path: Path, name: str, store: Store) -> Inspected:
         raise CheckpointError(f"{path} is not a file.", next_step="Give the path of a frozen graph (.pb).")
     try:
         graph = read_graph(path)
+        _require_frozen(graph, path)
         input_roles(graph)
         sizes = embedding_sizes(graph)
     except GraphFormatError as error:
@@ -213,6 +215,15 @@ def _frozen(path: Path, name: str, store: Store) -> Inspected:
     return Inspected(
         source=source, vocab_size=sizes.vocab, type_vocab_size=sizes.token_types, max_positions=sizes.positions
     )
+
+
+def _require_frozen(graph: Graph, path: Path) -> None:
+    variables = [node.name for node in graph.nodes.values() if node.op in ("Variable", "VariableV2", "VarHandleOp")]
+    if variables:
+        raise CheckpointError(
+            f"{path} is not frozen: {variables[0]} is a variable, and {len(variables) - 1} more are.",
+            next_step="Build from its checkpoint (--checkpoint FOLDER), or freeze it with its weights first.",
+        )
 
 
 def _digest(files: list[Path], store: Store) -> str:

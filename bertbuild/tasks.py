@@ -92,15 +92,21 @@ def fetch(
 
 @task(
     auto_shortflags=False,
-    help=COMMON_HELP | {name: SOURCE_HELP[name] for name in ("model", "checkpoint", "from", "mirror")},
+    help=COMMON_HELP | ISOLATION_HELP | {name: SOURCE_HELP[name] for name in ("model", "checkpoint", "from", "mirror")},
 )
 def inspect(
-    _context: Context, checkpoint: str = "", model: str = "", from_: str = "", mirror: str = "", json: bool = False
+    _context: Context,
+    checkpoint: str = "",
+    model: str = "",
+    from_: str = "",
+    mirror: str = "",
+    isolation: str = "",
+    json: bool = False,
 ) -> None:
     """Say what a checkpoint holds and what is wrong with it, without TensorFlow."""
     from bertbuild.commands import build
 
-    with running(json=json, local=from_, mirror=mirror) as session:
+    with running(json=json, isolation=isolation, local=from_, mirror=mirror) as session:
         build.inspect(session, Wanted(model=model, checkpoint=checkpoint))
 
 

@@ -36,7 +36,7 @@ BUILD_TAIL_LINES = 40
 REMEDIES = (
     (
         ("failed to do request", "failed to resolve source metadata", "failed to authorize", "pull access denied"),
-        "The base image could not be fetched. Name one at hand: BERTBUILD_BASE_PYTHON37, BERTBUILD_BASE_PYTHON311.",
+        "The base image could not be fetched. Name another: BERTBUILD_BASE_PYTHON37 and …311. Or --isolation venv.",
     ),
     (
         ("CERTIFICATE_VERIFY_FAILED", "SSLError"),

@@ -142,6 +142,7 @@ class VenvIsolation:
             "HOME": str(temporary),
             "TMPDIR": str(temporary),
             "PYTHONPATH": ":".join(map(str, code)),
+            "CI": "true",  # OpenVINO sends usage data from every import, unless in CI
             "PYTHONDONTWRITEBYTECODE": "1",  # the checkout stays clean; the packages are compiled already
             "PYTHONHASHSEED": "0",
             "PYTHONNOUSERSITE": "1",

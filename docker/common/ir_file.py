@@ -20,10 +20,16 @@ def name_ports(model, inputs, outputs):
         port = _find(model.inputs, tensor)
         port.get_node().set_friendly_name(role)
         port.get_tensor().set_names({role})
-    for name, tensor in outputs.items():
-        port = _find(model.outputs, tensor)
-        port.get_tensor().set_names({name})
-        port.get_node().set_friendly_name(name)
+    ports = {name: _find(model.outputs, tensor) for name, tensor in outputs.items()}
+    named = set()
+    for name, port in ports.items():
+        # The last of all layers is the sequence output: one tensor, found under both its names.
+        if port.get_node().get_name() in named:
+            port.get_tensor().add_names({name})
+        else:
+            port.get_tensor().set_names({name})
+            port.get_node().set_friendly_name(name)
+        named.add(port.get_node().get_name())
 
 
 def _find(ports, tensor):
@@ -53,11 +59,12 @@ def write_ir(model, folder, precision, info):
 def describe(ports):
     """Name, dtype and shape (-1: free) of each input or output."""
     return {
-        port.get_any_name(): {
+        name: {
             "dtype": port.get_element_type().get_type_name(),
             "shape": [-1 if size.is_dynamic else size.get_length() for size in port.get_partial_shape()],
         }
         for port in ports
+        for name in sorted(port.get_names())
     }
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 
 import pytest
 from backends import run as run_script
@@ -34,6 +35,22 @@ def fresh(bertbuild, tmp_path):
     """The program over an empty store of the test's own."""
     assert bertbuild.artifacts.is_dir()
     return Bertbuild(tmp_path / "artifacts")
+
+
+@pytest.fixture
+def altered(bertbuild, tmp_path):
+    """A function that gives the program of a copy of the checkout, one of whose stages runs some more code first."""
+
+    def make(backend, stage, code):
+        for folder in ("bertbuild", "docker"):
+            shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
+        path = tmp_path / "docker" / backend / "stages" / f"{stage}.py"
+        before, main, after = path.read_text().partition('\nif __name__ == "__main__":\n')
+        assert main
+        path.write_text(before + code + main + after)
+        return Bertbuild(bertbuild.artifacts, root=tmp_path)
+
+    return make
 
 
 @pytest.fixture(scope="session")

@@ -1,10 +1,8 @@
 from __future__ import annotations
 
 import os
-import shutil
 
 import pytest
-from program import ROOT, Bertbuild
 
 pytestmark = pytest.mark.integration
 
@@ -30,21 +28,13 @@ def _sabotaged(model, *args, **options):
 
 
 openvino.save_model = _sabotaged
-
-if __name__ == "__main__":
 '''
 
 
 @pytest.fixture
-def sabotaged(bertbuild, tmp_path):
+def sabotaged(altered):
     """The program of a checkout whose stage `ir` changes a weight, over the session's store."""
-    for folder in ("bertbuild", "docker"):
-        shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
-    stage = tmp_path / "docker" / "openvino" / "stages" / "ir.py"
-    code = stage.read_text()
-    assert code.count('\nif __name__ == "__main__":\n') == 1
-    stage.write_text(code.replace('\nif __name__ == "__main__":\n', SABOTAGE))
-    return Bertbuild(bertbuild.artifacts, root=tmp_path)
+    return altered("openvino", "ir", SABOTAGE)
 
 
 def flip_a_byte(path):

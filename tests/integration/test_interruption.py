@@ -91,15 +91,13 @@ def test_killed_at_random_instants_it_ends_with_the_same_artifacts(fresh, bertbu
     assert made.items() <= artifacts_of(bertbuild).items()
 
 
-def test_nothing_outlives_a_kill_while_a_stage_runs_a_program_of_its_own(bertbuild, tiny, tiny_built):
+def test_nothing_of_the_model_optimizer_outlives_a_kill(bertbuild, tiny, tiny_built):
     assert tiny_built.code == 0
     flags = ("--converter", "mo", "--route", "reshapeable", "--name", "killed")
     process = bertbuild.start("build-ir", "--checkpoint", tiny, *flags)
     assert events_until(process, lambda event: event.get("text", "").startswith("mo --input_model")) is not None
-    deadline = time.monotonic() + 20
-    while not any("openvino.tools.mo" in words for words in processes_over(bertbuild.artifacts)):
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    time.sleep(0.7)
+    assert len(processes_over(bertbuild.artifacts)) >= 2, "the program and its stage"
     process.kill()
     process.communicate(timeout=60)
     assert left_after(1.0, bertbuild.artifacts) == []

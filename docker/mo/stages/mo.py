@@ -7,8 +7,8 @@ somebody froze it) and --frozen (one of ours, with its signature) run
 release 2023.0: the frontend no longer swaps axes, so there is nothing to disable.
 """
 
+import contextlib
 import os
-import subprocess
 import sys
 import tempfile
 
@@ -40,7 +40,7 @@ def run(args, report):
         step("running mo")
         report.note("mo " + " ".join(os.path.basename(word) if os.path.isabs(word) else word for word in command))
         # stdout is for events only; the log keeps mo's own words.
-        code = subprocess.call([sys.executable, "-m", "openvino.tools.mo", *command], stdout=sys.stderr)
+        code = run_mo(command)
         if code:
             raise StageInputError("mo failed with exit code %d; its own words are above" % code)
         # Read without memory-mapping: the files are about to go.
@@ -58,6 +58,16 @@ def run(args, report):
     report.operators = operators(model)
     report.facts = {"route": "mo", "precision": args.precision, "gelu": gelu, "command": command}
     write_json(args.out, "signature.json", {"inputs": report.inputs, "outputs": report.outputs, "gelu": gelu})
+
+
+def run_mo(command):
+    """Run mo inside this process: the processes that its own program starts would outlive a kill of the host."""
+    from openvino.tools.mo.main import main
+    from openvino.tools.mo.utils.cli_parser import get_all_cli_parser
+
+    sys.argv = ["mo", *command]
+    with contextlib.redirect_stdout(sys.stderr):
+        return main(get_all_cli_parser(), None)
 
 
 def command_line(args, folder):

@@ -26,7 +26,7 @@ def run(args, report):
 
     def run_model(feeds):
         results = model(feeds)
-        return {port.get_any_name(): np.array(results[port], np.float32) for port in model.outputs}
+        return {name: np.array(results[port], np.float32) for port in model.outputs for name in port.get_names()}
 
     found = answers.answer(
         answers.read_probes(args.probes),

@@ -23,6 +23,7 @@ def run(args, report):
     from stages import _bert, _ports, _source
 
     source = _source.Source(args.checkpoint, args.prefix)
+    report.note("the .meta is made anew in the published form: the checkpoint's own is another, or not there")
     gelu = source.gelu(args.gelu, report)
 
     step("building the graph")
