@@ -74,6 +74,7 @@ class Session:
         """Keep what was learnt about files."""
         if "store" in self.__dict__:
             self.store.digests.save()
+            self.store.inputs.save()
 
 
 def shown(path: Path) -> str:

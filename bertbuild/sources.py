@@ -129,7 +129,7 @@ def _unpacked(path: Path, store: Store) -> Path:
         return path
     from bertbuild.catalogue.archive import unpack_checkpoint_zip
 
-    folder = store.root / "downloads" / ".unpacked" / store.digests.sha256(path.resolve())[:32]
+    folder = store.root / "downloads" / ".unpacked" / store.inputs.of(path.resolve())[:32]
     with exclusive(folder.with_name(folder.name + ".lock")):
         if not folder.exists():
             unpack_checkpoint_zip(path, folder)
@@ -139,7 +139,7 @@ def _unpacked(path: Path, store: Store) -> Path:
 def _checkpoint(folder: Path, name: str, store: Store, engine: Engine, report: Report) -> Inspected:
     files = find_checkpoint(folder)
     read = [files.config, files.index, *files.data, *filter(None, (files.vocab, files.meta))]
-    known = all(store.digests.knows(path.resolve()) for path in files.data)
+    known = all(store.inputs.knows(path.resolve()) for path in files.data)
     with ThreadPoolExecutor(max_workers=1) as pool:
         digest = pool.submit(_digest, read, store)
         # A checkpoint never seen is hashed and inspected at once: each reads all of it, and there are two cores.
@@ -210,7 +210,7 @@ def _frozen(path: Path, name: str, store: Store) -> Inspected:
         raise CheckpointError(
             str(error), next_step="Give a frozen BERT graph, or build from the checkpoint with --checkpoint."
         ) from error
-    file = File(path=path.resolve(), digest=store.digests.sha256(path.resolve()))
+    file = File(path=path.resolve(), digest=store.inputs.of(path.resolve()))
     source = Source(model=name, kind="frozen", file=file, max_positions=sizes.positions)
     return Inspected(
         source=source, vocab_size=sizes.vocab, type_vocab_size=sizes.token_types, max_positions=sizes.positions
@@ -228,7 +228,7 @@ def _require_frozen(graph: Graph, path: Path) -> None:
 
 def _digest(files: list[Path], store: Store) -> str:
     """Digest of the named files of a folder: names and bytes."""
-    return keys.digest({path.name: store.digests.sha256(path.resolve()) for path in files})
+    return keys.digest({path.name: store.inputs.of(path.resolve()) for path in files})
 
 
 def _clean(name: str) -> str:

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
-from bertbuild.digests import DigestCache, sha256_file
+from bertbuild.digests import DigestCache, TreeDigestCache, sha256_file
 from bertbuild.disk import FULL, no_space
 from bertbuild.errors import BertbuildError, StoreError
 from bertbuild.key import digest
@@ -64,6 +64,7 @@ class Store:
                 folder.mkdir(parents=True, exist_ok=True)
             (root / ".gitignore").write_text("*\n") if not (root / ".gitignore").exists() else None
         self.digests = DigestCache(root / "cache" / "digests.json")
+        self.inputs = TreeDigestCache(root / "cache" / "inputs.json")
         self._remove_abandoned_work()
 
     def find(self, stage: str, key: str) -> StoredObject | None:
@@ -191,7 +192,7 @@ class Store:
             files: dict[str, Any] = manifest["files"]
             for name, entry in files.items():
                 file = path / name
-                if file.stat().st_size != entry["bytes"] or self.digests.sha256(file) != entry["sha256"]:
+                if file.stat().st_size != entry["bytes"] or self.digests.of(file) != entry["sha256"]:
                     return f"{name} changed", None
             # The manifest answers for the files; the key in the folder's name, and the digest, answer for the manifest.
             named = (manifest["stage"], manifest["key"], digest(manifest["components"]))

@@ -32,11 +32,16 @@ KILLED = 137
 
 BUILD_TAIL_LINES = 40
 
+NO_BASE = (
+    "The base image could not be fetched. Name others that this machine has or can fetch (BERTBUILD_BASE_PYTHON37, "
+    "BERTBUILD_BASE_PYTHON311; see docs/docker.md), or build without Docker: --isolation venv."
+)
+
 # What a failed build says, and what helps.
 REMEDIES = (
     (
         ("failed to do request", "failed to resolve source metadata", "failed to authorize", "pull access denied"),
-        "The base image could not be fetched. Name another: BERTBUILD_BASE_PYTHON37 and …311. Or --isolation venv.",
+        NO_BASE,
     ),
     (
         ("CERTIFICATE_VERIFY_FAILED", "SSLError"),

@@ -35,7 +35,7 @@ def reads(monkeypatch):
 def test_a_file_is_read_once(tmp_path, file, reads):
     for _ in range(2):
         cache = DigestCache(tmp_path / "cache" / "digests.json")
-        assert [cache.sha256(file), cache.sha256(file)] == [sha(b"weights")] * 2
+        assert [cache.of(file), cache.of(file)] == [sha(b"weights")] * 2
         cache.save()
     assert reads == [file]
 
@@ -43,21 +43,21 @@ def test_a_file_is_read_once(tmp_path, file, reads):
 def test_a_change_with_the_same_size_and_a_restored_mtime_is_noticed(tmp_path, file):
     cache = DigestCache(tmp_path / "digests.json")
     before = file.stat()
-    assert cache.sha256(file) == sha(b"weights")
+    assert cache.of(file) == sha(b"weights")
     file.write_bytes(b"WEIGHTS")
     os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
     assert (file.stat().st_mtime_ns, file.stat().st_size) == (before.st_mtime_ns, before.st_size)
-    assert cache.sha256(file) == sha(b"WEIGHTS")
+    assert cache.of(file) == sha(b"WEIGHTS")
 
 
 def test_a_file_put_in_place_of_another_is_noticed(tmp_path, file):
     cache = DigestCache(tmp_path / "digests.json")
-    cache.sha256(file)
+    cache.of(file)
     other = tmp_path / "other"
     other.write_bytes(b"strange")
     os.utime(other, ns=(file.stat().st_atime_ns, file.stat().st_mtime_ns))
     other.replace(file)
-    assert cache.sha256(file) == sha(b"strange")
+    assert cache.of(file) == sha(b"strange")
 
 
 def test_a_file_touched_just_now_is_not_remembered_even_with_an_old_mtime(tmp_path, reads):
@@ -66,8 +66,8 @@ def test_a_file_touched_just_now_is_not_remembered_even_with_an_old_mtime(tmp_pa
     file.write_bytes(b"weights")
     os.utime(file, (1, 1))
     cache = DigestCache(tmp_path / "digests.json")
-    cache.sha256(file)
-    cache.sha256(file)
+    cache.of(file)
+    cache.of(file)
     assert reads == [file, file]
 
 
@@ -76,7 +76,7 @@ def test_an_mtime_in_the_future_is_never_trusted(tmp_path, file, reads):
     os.utime(file, (later, later))
     time.sleep(digests.SETTLED_NS / 1e9 + 0.01)
     cache = DigestCache(tmp_path / "digests.json")
-    assert [cache.sha256(file), cache.sha256(file)] == [sha(b"weights")] * 2
+    assert [cache.of(file), cache.of(file)] == [sha(b"weights")] * 2
     assert reads == [file, file]
 
 
@@ -87,7 +87,7 @@ def test_a_corrupted_cache_is_ignored_and_mended(tmp_path, file, content):
     path = tmp_path / "digests.json"
     path.write_text(content.replace("FILE", str(file)), errors="surrogateescape")
     cache = DigestCache(path)
-    assert cache.sha256(file) == sha(b"weights")
+    assert cache.of(file) == sha(b"weights")
     cache.save()
     assert json.loads(path.read_text())[str(file)][-1] == sha(b"weights")
 
@@ -95,16 +95,16 @@ def test_a_corrupted_cache_is_ignored_and_mended(tmp_path, file, content):
 def test_a_cache_that_cannot_be_written_is_none(tmp_path, file):
     (tmp_path / "occupied").write_text("no folder")
     cache = DigestCache(tmp_path / "occupied" / "digests.json")
-    assert cache.sha256(file) == sha(b"weights")
+    assert cache.of(file) == sha(b"weights")
     cache.save()
     assert (tmp_path / "occupied").read_text() == "no folder"
 
 
 def test_what_is_forgotten_is_read_again_and_what_is_gone_is_dropped(tmp_path, file, reads):
     cache = DigestCache(tmp_path / "digests.json")
-    cache.sha256(file)
+    cache.of(file)
     cache.forget([file])
-    cache.sha256(file)
+    cache.of(file)
     assert reads == [file, file]
     file.unlink()
     cache.save()
@@ -117,3 +117,14 @@ def test_large_files_have_the_same_digest_on_every_python(tmp_path):
     path.write_bytes(content)
     with path.open("rb") as stream:
         assert digests._sha256(stream) == sha256_file(path) == sha(content)
+
+
+def test_a_tree_digest_is_sha256_over_the_sha256_of_the_pieces(tmp_path, monkeypatch):
+    monkeypatch.setattr(digests, "PIECE", 3 * digests.CHUNK)
+    content = bytes(range(251)) * (7 * digests.CHUNK // 251) + b"and a bit"
+    path = tmp_path / "file"
+    for size in (0, 1, 3 * digests.CHUNK, len(content)):
+        path.write_bytes(content[:size])
+        starts = range(0, size, digests.PIECE)
+        pieces = [hashlib.sha256(content[start : min(start + digests.PIECE, size)]).digest() for start in starts]
+        assert digests.tree_digest(path) == sha(b"".join(pieces))
