@@ -49,7 +49,17 @@ install_plugins() {
     rm -rf "$work"
 }
 
+# A killed daemon leaves its pid behind. Once another process has that number, Docker takes it for the daemon and waits.
+forget_killed_daemons() {
+    local file name
+    for name in dockerd:/var/run/docker.pid containerd:/var/run/docker/containerd/containerd.pid; do
+        file=${name#*:}
+        if [[ -f $file ]] && [[ $(cat "/proc/$(cat "$file")/comm" 2>/dev/null) != "${name%%:*}" ]]; then rm -f "$file"; fi
+    done
+}
+
 start_daemon() {
+    forget_killed_daemons
     say "starting dockerd (log: $LOG)"
     setsid dockerd >"$LOG" 2>&1 </dev/null &
     local daemon=$!
