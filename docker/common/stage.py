@@ -130,7 +130,12 @@ class Stage(object):
             if path is not None and not os.path.exists(path):
                 raise StageInputError("--%s=%s does not exist" % (name.replace("_", "-"), path))
         if not os.path.isdir(args.out):
-            os.makedirs(args.out)
+            try:
+                os.makedirs(args.out)
+            except OSError as error:
+                # In a container by hand this is usually about who owns the artifacts folder.
+                message = "--out=%s cannot be made by uid %d: %s; in a container, BERTBUILD_UID says who runs"
+                raise StageInputError(message % (args.out, os.getuid(), error.strerror)) from error
         if os.listdir(args.out):
             raise StageInputError("--out=%s is not empty; a stage writes into an empty folder" % args.out)
 

@@ -105,6 +105,14 @@ def test_a_folder_that_is_not_empty_is_refused_and_left_alone(toy, tmp_path):
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["precious"]
 
 
+def test_a_folder_that_cannot_be_made_is_refused_in_one_sentence(toy, tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    done = toy("--checkpoint=in", "--out=file/out")
+    assert done.returncode == 2
+    assert "--out=file/out cannot be made" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 @pytest.mark.parametrize(
     "flags", [[], ["--checkpoint=in"], ["--out=out"], ["--checkpoint=in", "--out=out", "--wrong=1"]]
 )
