@@ -128,7 +128,7 @@ class ComposeIsolation:
         command += [run.backend, run.stage]
         command += [f"--{flag}=/in/{flag}" for flag in run.inputs]
         command += [f"--{flag}={value}" for flag, value in run.params.items()]
-        command += ["--out=/work/artifacts/out"]
+        command += ["--out=/bertbuild/artifacts/out"]
         with _owner(run.work) as (uid, gid):
             env = {
                 **_environment(),

@@ -13,7 +13,7 @@ STAGE = Stage("probe", "tells what it finds around itself, or misbehaves")
 STAGE.input("data", "anything")
 STAGE.param("act", "what to do", default="look")
 
-FOLDERS = ("/", "/etc", "/opt", "/opt/bertbuild", "/usr", "/work", "/tmp")  # noqa: S108 - the container's own
+FOLDERS = ("/", "/etc", "/opt", "/opt/bertbuild", "/usr", "/bertbuild", "/tmp")  # noqa: S108 - the container's own
 
 
 def writable(folder):
@@ -52,7 +52,7 @@ def look(args):
         "reaches": reaches("192.0.2.1"),
         "writable": [folder for folder in (*FOLDERS, args.data, args.out) if writable(folder)],
         "data": {path.name: path.read_text() for path in Path(args.data).iterdir()},
-        "artifacts": sorted(path.name for path in Path("/work/artifacts").iterdir()),
+        "artifacts": sorted(path.name for path in Path("/bertbuild/artifacts").iterdir()),
         "tmp_bytes": tmp.f_blocks * tmp.f_frsize,
         "init": Path("/proc/1/comm").read_text().strip(),
         "modules_without_bytecode": [

@@ -30,7 +30,7 @@ def test_a_stage_has_no_network_no_rights_and_nothing_to_write_but_its_own(probe
         assert int(seen["status"][name], 16) == 0, name
     assert seen["status"]["NoNewPrivs"] == "1"
     assert seen["status"]["Seccomp"] == "2"
-    assert seen["writable"] == ["/tmp", "/work/artifacts/out"]  # noqa: S108
+    assert seen["writable"] == ["/tmp", "/bertbuild/artifacts/out"]  # noqa: S108
     assert seen["data"] == {"file": "of the caller's"}
     assert seen["artifacts"] == ["out"]
     assert seen["tmp_bytes"] == 2**30

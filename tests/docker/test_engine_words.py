@@ -213,7 +213,7 @@ def test_the_command_that_runs_a_stage(fake_docker, stage_run, tmp_path):
         *("docker", "compose", "--project-directory", str(ROOT), "--file", str(ROOT / "compose.yaml")),
         *("run", "-T", "--no-deps", "--name", name),
         *("--volume", f"{tmp_path / 'model'}:/in/checkpoint:ro"),
-        *("tf1", "freeze", "--checkpoint=/in/checkpoint", "--output=pooled", "--out=/work/artifacts/out"),
+        *("tf1", "freeze", "--checkpoint=/in/checkpoint", "--output=pooled", "--out=/bertbuild/artifacts/out"),
     ]
     assert fake_docker["env"]["BERTBUILD_ARTIFACTS"] == str(stage_run.work)
     assert fake_docker["env"]["BERTBUILD_UID"] != "0"
