@@ -45,11 +45,6 @@ class StoredObject:
         """Digest of the result's files, whichever run made them."""
         return str(self.manifest["digest"])
 
-    @property
-    def report(self) -> dict[str, Any]:
-        """What the stage wrote about its run (stage.json)."""
-        return dict(json.loads((self.path / UNTRACKED).read_text(encoding="utf-8")))
-
 
 class Store:
     """The artifacts folder. Creating one cleans up what crashed runs left behind."""
@@ -157,12 +152,6 @@ class Store:
         """Take the name away from a result that no longer deserves it."""
         with translated_os_errors(self.root):
             (self.root / "out" / model / target).unlink(missing_ok=True)
-
-    def links(self) -> Iterator[tuple[str, str, Path]]:
-        """(model, target, object folder) of every name."""
-        for link in sorted((self.root / "out").glob("*/*")):
-            if link.is_symlink() and not link.name.startswith("."):
-                yield link.parent.name, link.name, link.resolve()
 
     def load(self, path: Path) -> StoredObject:
         """The object in a folder of the store, every byte hashed anew.

@@ -24,6 +24,30 @@ def find_prefix(folder, wanted=None):
     return os.path.join(folder, found[0])
 
 
+def gather_published(checkpoint, wanted, metagraph, folder):
+    """`gather_checkpoint` for a .meta of the published form, and what that form is.
+
+    Returns:
+        the path of the .meta, role → tensor name (found by tracing the graph), output name → tensor name, form of gelu.
+
+    Raises:
+        StageInputError: the .meta is of another form.
+    """
+    from bertbuild.graph.gelu import gelu_form
+    from bertbuild.graph.graphdef import read_meta_graph
+    from bertbuild.graph.published import POOLER_OUTPUT, published_form
+
+    meta = gather_checkpoint(checkpoint, wanted, metagraph, folder)
+    graph = read_meta_graph(meta)
+    form = published_form(graph)
+    if form is None:
+        raise StageInputError(
+            "the .meta is not of the published form (three int32 placeholders of a fixed shape that alone feed %s); "
+            "make one with the stage metagraph of the tf1 image" % POOLER_OUTPUT
+        )
+    return meta, dict(form.roles), {"pooled_output": POOLER_OUTPUT + ":0"}, gelu_form(graph)
+
+
 def gather_checkpoint(checkpoint, wanted, metagraph, folder):
     """Lay links to index, data and .meta side by side under one prefix, as converters want them.
 

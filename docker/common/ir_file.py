@@ -2,7 +2,15 @@
 
 import os
 
-ROLES = ("input_ids", "input_mask", "segment_ids")
+from stage import read_json, write_json
+
+
+def read_signature(folder):
+    """What a frozen graph's signature.json says: role → tensor name, output name → tensor name, form of gelu."""
+    signature = read_json(folder, "signature.json")
+    inputs = {role: port["tensor"] for role, port in signature["inputs"].items()}
+    outputs = {name: port["tensor"] for name, port in signature["outputs"].items()}
+    return inputs, outputs, signature.get("gelu")
 
 
 def name_ports(model, inputs, outputs):
@@ -40,20 +48,30 @@ def _find(ports, tensor):
     raise KeyError("%s is none of %s" % (tensor, [sorted(port.get_names()) for port in ports]))
 
 
-def write_ir(model, folder, precision, info):
-    """Write model.xml and model.bin.
+def write_ir(model, args, report, route, gelu):
+    """Write model.xml, model.bin and signature.json, and fill in the report.
 
     Args:
-        model: openvino.Model.
-        folder: where.
-        precision: "fp32" keeps the weights as they are; "fp16" stores them in half the bytes.
-        info: str → str, written into the IR's rt_info under "bertbuild".
+        model: openvino.Model, its ports named.
+        args: of the stage: out, model (the source's name) and precision; "fp32" keeps the weights as they are, "fp16"
+            stores them in half the bytes.
+        report: of the stage, its packages filled in; they, the key and the source go into the IR's rt_info.
+        route: how the IR was made.
+        gelu: its form, or None.
     """
     import openvino
 
+    info = {name.replace("-", "_"): version for name, version in report.packages.items()}
+    info.update(model=args.model, key=report.key or "", route=route, gelu=gelu or "none", precision=args.precision)
     for name, value in sorted(info.items()):
         model.set_rt_info(value, ["bertbuild", name])
-    openvino.save_model(model, os.path.join(folder, "model.xml"), compress_to_fp16=precision == "fp16")
+    openvino.save_model(model, os.path.join(args.out, "model.xml"), compress_to_fp16=args.precision == "fp16")
+
+    report.inputs = describe(model.inputs)
+    report.outputs = describe(model.outputs)
+    report.operators = operators(model)
+    report.facts = {"route": route, "precision": args.precision, "gelu": gelu}
+    write_json(args.out, "signature.json", {"inputs": report.inputs, "outputs": report.outputs, "gelu": gelu})
 
 
 def describe(ports):

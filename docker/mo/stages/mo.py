@@ -12,7 +12,7 @@ import os
 import sys
 import tempfile
 
-from stage import Stage, StageInputError, read_json, step, write_json
+from stage import Stage, StageInputError, step
 
 STAGE = Stage("mo", __doc__.splitlines()[0])
 STAGE.input("frozen", "folder with inference_graph.pb and signature.json", required=False)
@@ -32,7 +32,7 @@ def run(args, report):
         raise StageInputError("give one of --frozen, --graph and --checkpoint")
     step("loading OpenVINO")
     import openvino
-    from ir_file import describe, name_ports, operators, packages, write_ir
+    from ir_file import name_ports, packages, write_ir
 
     with tempfile.TemporaryDirectory() as folder:
         command, inputs, outputs, gelu = command_line(args, folder)
@@ -50,14 +50,8 @@ def run(args, report):
 
     name_ports(model, inputs, outputs)
     report.packages = packages("openvino-dev", "openvino", "tensorflow-cpu")
-    info = dict(report.packages, model=args.model, key=report.key or "", route="mo", gelu=gelu or "none")
-    info["precision"] = args.precision
-    write_ir(model, args.out, args.precision, {name.replace("-", "_"): value for name, value in info.items()})
-    report.inputs = describe(model.inputs)
-    report.outputs = describe(model.outputs)
-    report.operators = operators(model)
-    report.facts = {"route": "mo", "precision": args.precision, "gelu": gelu, "command": command}
-    write_json(args.out, "signature.json", {"inputs": report.inputs, "outputs": report.outputs, "gelu": gelu})
+    write_ir(model, args, report, "mo", gelu)
+    report.facts["command"] = command
 
 
 def run_mo(command):
@@ -72,34 +66,28 @@ def run_mo(command):
 
 def command_line(args, folder):
     """The arguments that say what to convert, and role → tensor, output name → tensor, gelu."""
-    from checkpoint_files import gather_checkpoint
+    from checkpoint_files import gather_published
+    from ir_file import read_signature
 
     from bertbuild.graph.gelu import gelu_form
-    from bertbuild.graph.graphdef import read_graph, read_meta_graph
-    from bertbuild.graph.published import published_form
+    from bertbuild.graph.graphdef import read_graph
+    from bertbuild.graph.published import POOLER_OUTPUT
     from bertbuild.graph.roles import input_roles
 
     if args.checkpoint:
-        meta = gather_checkpoint(args.checkpoint, args.prefix, args.metagraph, folder)
-        graph = read_meta_graph(meta)
-        form = published_form(graph)
-        if form is None:
-            raise StageInputError("the .meta is not of the published form; make one with the stage metagraph")
-        names = ",".join("%s{i32}" % tensor.split(":")[0] for tensor in sorted(form.roles.values()))
-        flags = ["--input_meta_graph", meta, "--output", "bert/pooler/dense/Tanh", "--input", names]
-        return flags, dict(form.roles), {"pooled_output": "bert/pooler/dense/Tanh:0"}, gelu_form(graph)
+        meta, roles, outputs, gelu = gather_published(args.checkpoint, args.prefix, args.metagraph, folder)
+        names = ",".join("%s{i32}" % tensor.split(":")[0] for tensor in sorted(roles.values()))
+        flags = ["--input_meta_graph", meta, "--output", POOLER_OUTPUT, "--input", names]
+        return flags, roles, outputs, gelu
 
     if args.frozen:
-        signature = read_json(args.frozen, "signature.json")
         path = os.path.join(args.frozen, "inference_graph.pb")
-        roles = {role: port["tensor"] for role, port in signature["inputs"].items()}
-        outputs = {name: port["tensor"] for name, port in signature["outputs"].items()}
-        gelu = signature.get("gelu")
+        roles, outputs, gelu = read_signature(args.frozen)
     else:
         path = args.graph
         graph = read_graph(path)
         roles = input_roles(graph)
-        outputs = {"pooled_output": "bert/pooler/dense/Tanh:0"}
+        outputs = {"pooled_output": POOLER_OUTPUT + ":0"}
         gelu = gelu_form(graph)
     shape = "{i32}[%d %d]" % (args.batch, args.seq_len)
     flags = ["--input_model", path, "--input", ",".join(tensor + shape for tensor in sorted(roles.values()))]

@@ -9,7 +9,7 @@ import ctypes
 import os
 import tempfile
 
-from stage import Stage, StageInputError, read_json, step, write_json
+from stage import Stage, StageInputError, step
 
 STAGE = Stage("ir", __doc__.splitlines()[0])
 STAGE.input("frozen", "folder with inference_graph.pb and signature.json", required=False)
@@ -29,7 +29,7 @@ def run(args, report):
 
     step("loading OpenVINO")
     keep_freed_memory()
-    from ir_file import describe, name_ports, operators, packages, write_ir
+    from ir_file import name_ports, packages, write_ir
 
     step("converting")
     if args.frozen:
@@ -44,15 +44,7 @@ def run(args, report):
 
     step("writing model.xml and model.bin")
     report.packages = packages("openvino")
-    info = dict(report.packages, model=args.model, key=report.key or "", route=route, gelu=gelu or "none")
-    info["precision"] = args.precision
-    write_ir(model, args.out, args.precision, {name.replace("-", "_"): value for name, value in info.items()})
-
-    report.inputs = describe(model.inputs)
-    report.outputs = describe(model.outputs)
-    report.operators = operators(model)
-    report.facts = {"route": route, "precision": args.precision, "gelu": gelu}
-    write_json(args.out, "signature.json", {"inputs": report.inputs, "outputs": report.outputs, "gelu": gelu})
+    write_ir(model, args, report, route, gelu)
 
 
 def keep_freed_memory():
@@ -72,39 +64,25 @@ def from_frozen(folder):
     Does what `openvino.convert_model` does with a frozen graph, without the half second that its command-line machinery
     takes to load.
     """
+    from ir_file import read_signature
     from openvino._offline_transformations import apply_moc_transformations
     from openvino.frontend import FrontEndManager
 
-    signature = read_json(folder, "signature.json")
-    inputs = {role: port["tensor"] for role, port in signature["inputs"].items()}
-    outputs = {name: port["tensor"] for name, port in signature["outputs"].items()}
+    signature = read_signature(folder)
     frontend = FrontEndManager().load_by_framework("tf")
     model = frontend.convert(frontend.load(os.path.join(folder, "inference_graph.pb")))
     apply_moc_transformations(model, cf=False)
-    return model, inputs, outputs, signature.get("gelu")
+    return (model, *signature)
 
 
 def from_metagraph(checkpoint, prefix, metagraph):
     """The model of a .meta and the checkpoint beside it, cut at the pooler; roles found by tracing the graph."""
     import openvino
-    from checkpoint_files import gather_checkpoint
-
-    from bertbuild.graph.gelu import gelu_form
-    from bertbuild.graph.graphdef import read_meta_graph
-    from bertbuild.graph.published import published_form
+    from checkpoint_files import gather_published
 
     with tempfile.TemporaryDirectory() as folder:
-        meta = gather_checkpoint(checkpoint, prefix, metagraph, folder)
-        graph = read_meta_graph(meta)
-        form = published_form(graph)
-        if form is None:
-            raise StageInputError(
-                "the .meta is not of the published form (three int32 placeholders of a fixed shape that alone feed "
-                "bert/pooler/dense/Tanh); make one with the stage metagraph of the tf1 image"
-            )
-        outputs = {"pooled_output": "bert/pooler/dense/Tanh:0"}
-        model = openvino.convert_model(meta, output=list(outputs.values()))
-        return model, dict(form.roles), outputs, gelu_form(graph)
+        meta, inputs, outputs, gelu = gather_published(checkpoint, prefix, metagraph, folder)
+        return openvino.convert_model(meta, output=list(outputs.values())), inputs, outputs, gelu
 
 
 def fix_shapes(model, batch, seq_len):

@@ -167,3 +167,8 @@ def alive(pid):
         return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
     except (FileNotFoundError, ProcessLookupError):
         return False
+
+
+def names(store):
+    """The targets that have a name in out/, whatever it points at."""
+    return sorted(link.name for link in (store.root / "out").glob("*/*"))

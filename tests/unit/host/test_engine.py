@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from host_doubles import FakeIsolation, checkpoint_source, golden
+from host_doubles import FakeIsolation, checkpoint_source, golden, names
 
 from bertbuild import engine as engine_module
 from bertbuild.engine import Engine
@@ -171,7 +171,7 @@ def test_a_failing_stage_publishes_nothing_says_so_and_stops_the_rest(
     assert events.stages()[-1] == ("ir-fp32", "failed")
     assert not (store.objects / "ir").exists()
     assert list(store.work.iterdir()) == []
-    assert list(store.links()) == []
+    assert names(store) == []
 
 
 def test_what_passes_its_gate_gets_a_name_and_a_record(engine, plan, probes, store):
@@ -199,19 +199,19 @@ def test_what_fails_its_gate_gets_no_name_and_its_figures_are_kept(
     stage, key = record.results["ir-fp32"]
     assert raised.value.next_step.endswith(str(store.objects / stage / key))
     assert (store.objects / stage / key / "model.xml").exists()
-    assert list(store.links()) == []
+    assert names(store) == []
     assert not record.verdict.passed
     assert events.of("verdict")[0]["passed"] is False
 
 
 def test_a_name_given_earlier_is_taken_away_by_a_failed_gate(build, plan, isolation, store):
     build(plan)
-    assert [name for _, name, _ in store.links()] == ["ir-fp32"]
+    assert names(store) == ["ir-fp32"]
     isolation.lock = "lock-2"
     isolation.offset = 1e-3
     with pytest.raises(ParityError):
         build(plan)
-    assert list(store.links()) == []
+    assert names(store) == []
 
 
 def test_a_verdict_that_failed_fails_again_without_running_anything(build, plan, isolation):
@@ -234,7 +234,7 @@ def test_targets_before_the_one_that_fails_keep_their_names(engine, source, prob
     isolation.answer = answer
     with pytest.raises(ParityError, match="ir-fp16 of toy"):
         engine.build(plan_ir(source, BOTH, probes), probes)
-    assert [name for _, name, _ in store.links()] == ["ir-fp32"]
+    assert names(store) == ["ir-fp32"]
 
 
 def test_rounding_that_fp16_allows_is_not_allowed_to_fp32(build, source, probes, isolation):
