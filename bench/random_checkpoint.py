@@ -1,6 +1,6 @@
 """Write a BERT checkpoint of random weights: bert_config.json, vocab.txt, bert_model.ckpt.{index,data-…}; no .meta.
 
-    python bench/random_checkpoint.py base FOLDER
+    python bench/random_checkpoint.py base FOLDER [--labels 2]
 
 A program of its own because the arrays take as much memory as the checkpoint, and a benchmark that measures peak memory
 must not have held them.
@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from bertbuild.checkpoint.writer import write_checkpoint
 
-SIZES = {"base": (12, 768), "tiny": (2, 128)}
+SIZES = {"large": (24, 1024), "base": (12, 768), "tiny": (2, 128)}
 """Name → layers, hidden size."""
 
 VOCABULARY = 30522
@@ -32,12 +32,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("size", choices=SIZES)
     parser.add_argument("folder", type=Path)
+    parser.add_argument("--labels", type=int, default=0, help="classes of a classifier head (default: none)")
     args = parser.parse_args()
     layers, hidden = SIZES[args.size]
     args.folder.mkdir(parents=True, exist_ok=True)
     (args.folder / "bert_config.json").write_text(json.dumps(config(layers, hidden), indent=2) + "\n", encoding="utf-8")
     (args.folder / "vocab.txt").write_text("\n".join(vocabulary()) + "\n", encoding="utf-8")
-    write_checkpoint(args.folder / "bert_model.ckpt", tensors(layers, hidden))
+    write_checkpoint(args.folder / "bert_model.ckpt", {**tensors(layers, hidden), **head(args.labels, hidden)})
 
 
 def config(layers: int, hidden: int) -> dict[str, object]:
@@ -103,6 +104,15 @@ def tensors(layers: int, hidden: int) -> Tensors:
     matrix("cls/seq_relationship/output_weights", 2, hidden)
     made["cls/seq_relationship/output_bias"] = np.zeros(2, np.float32)
     return made
+
+
+def head(labels: int, hidden: int) -> Tensors:
+    """run_classifier.py's two tensors, or none; weights far enough apart that every input has a class."""
+    if not labels:
+        return {}
+    rng = np.random.default_rng(1)
+    weights = rng.standard_normal((labels, hidden), dtype=np.float32)
+    return {"output_weights": weights, "output_bias": np.zeros(labels, np.float32)}
 
 
 if __name__ == "__main__":

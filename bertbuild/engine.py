@@ -14,25 +14,27 @@ from bertbuild.config import ROOT
 from bertbuild.disk import full_disk_told, raise_if_full
 from bertbuild.errors import ParityError, StageError
 from bertbuild.isolation.base import Isolation, StageRun
+from bertbuild.isolation.device import neuron_device
 from bertbuild.parity import Verdict, compare
 from bertbuild.plan import File, Plan, Step, Target
 from bertbuild.records import write_record
-from bertbuild.stages import STAGES, StageSpec, require_locked, stage_code
+from bertbuild.stages import STAGES, require_locked, stage_code
 from bertbuild.store import Store, StoredObject
 
 Report = Callable[[Mapping[str, Any]], None]
 PARITY = "parity"
+NO_DEVICE = "this machine has no Neuron device to run it on"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Built:
-    """A target that passed its gate."""
+    """A target that passed its gate; its verdict is None where it could not be run here, so that nothing is proved."""
 
     model: str
     target: str
     path: Path
     stored: StoredObject
-    verdict: Verdict
+    verdict: Verdict | None
 
 
 class Engine:
@@ -52,13 +54,21 @@ class Engine:
         return results
 
     def build(self, plan: Plan, probes: File) -> list[Built]:
-        """Run the plan, judge every target, and name those that pass.
+        """Make the plan's targets one after the other; each is judged, and named if it passes, before the next begins.
 
         Raises:
             ParityError: a target does not answer like its source; targets before it keep their names.
         """
-        results = self.run(plan)
-        return [self._gate(plan, target, results, probes) for target in plan.targets]
+        results: dict[str, StoredObject] = {}
+        return [self._built(plan, target, results, probes) for target in plan.targets]
+
+    def _built(self, plan: Plan, target: Target, results: dict[str, StoredObject], probes: File) -> Built:
+        can_run = can_answer(plan, target)
+        needed = (target.step, target.reference, target.answers) if can_run else (target.step,)
+        for step in plan.needed(*needed):
+            if step.id not in results:
+                results[step.id] = self._result(step, results)
+        return self._gate(plan, target, results, probes) if can_run else self._unverified(plan, target, results)
 
     def judge(self, target: Target, results: Mapping[str, StoredObject], probes: File) -> Verdict:
         """Compare a target's answers with its source's; the verdict is stored like any other result."""
@@ -83,12 +93,17 @@ class Engine:
 
     def run_again(self, step: Step, results: Mapping[str, StoredObject], destination: Path) -> None:
         """Run a step whether or not the store has its result; what it writes becomes `destination`, a new folder."""
-        spec = STAGES[step.stage]
-        self.prepare(spec.backend)
-        key = results[step.id].key
+        key = keys.digest(self._parts(step, results))
         with self._store.lock(f"again-{step.stage}", key, on_wait=self._note) as work:
-            self._run_stage(spec, _paths(step, results), {**step.params, "key": key}, work)
+            self._run_stage(step, results, key, work)
             (work / "out").rename(destination)
+
+    def _unverified(self, plan: Plan, target: Target, results: Mapping[str, StoredObject]) -> Built:
+        stored = results[target.step]
+        write_record(self._store, plan, target, results, None)
+        link = self._store.link(plan.model, target.name, stored)
+        self._report({"event": "unverified", "model": plan.model, "target": target.name, "reason": NO_DEVICE})
+        return Built(model=plan.model, target=target.name, path=link, stored=stored, verdict=None)
 
     def _gate(self, plan: Plan, target: Target, results: Mapping[str, StoredObject], probes: File) -> Built:
         model = plan.model
@@ -107,8 +122,17 @@ class Engine:
         return Built(model=model, target=target.name, path=link, stored=stored, verdict=verdict)
 
     def _result(self, step: Step, results: Mapping[str, StoredObject]) -> StoredObject:
+        parts = self._parts(step, results)
+
+        def make(work: Path) -> None:
+            self._run_stage(step, results, keys.digest(parts), work)
+
+        return self.stored(step.stage, parts, make, shown_as=step.id)
+
+    def _parts(self, step: Step, results: Mapping[str, StoredObject]) -> dict[str, Any]:
+        """What a step's key is made of; its environment is made for that, if need be."""
         spec = STAGES[step.stage]
-        parts = keys.components(
+        return keys.components(
             stage=step.stage,
             code=keys.code_digest(stage_code(spec), ROOT),
             environment=self._environment(spec.backend),
@@ -118,11 +142,6 @@ class Engine:
                 for name, source in step.inputs.items()
             },
         )
-
-        def make(work: Path) -> None:
-            self._run_stage(spec, _paths(step, results), {**step.params, "key": keys.digest(parts)}, work)
-
-        return self.stored(step.stage, parts, make, shown_as=step.id)
 
     def stored(self, stage: str, parts: dict[str, Any], make: Callable[[Path], None], *, shown_as: str) -> StoredObject:
         """The result under the key of `parts`: the store's, or what `make` puts into the `out` of its work folder."""
@@ -150,13 +169,33 @@ class Engine:
             self._report({**event, "state": "done", "seconds": round(time.monotonic() - started, 3)})
             return stored
 
-    def _run_stage(self, spec: StageSpec, inputs: Mapping[str, Path], params: Mapping[str, str], work: Path) -> None:
-        log = self._store.logs / f"{time.strftime('%Y%m%d-%H%M%S')}-{spec.name}-{params['key'][:12]}.log"
-        run = StageRun(backend=spec.backend, stage=spec.command, inputs=inputs, params=params, work=work, log=log)
+    def _run_stage(self, step: Step, results: Mapping[str, StoredObject], key: str, work: Path) -> None:
+        spec = STAGES[step.stage]
+        log = self._store.logs / f"{time.strftime('%Y%m%d-%H%M%S')}-{spec.name}-{key[:12]}.log"
+        run = StageRun(
+            backend=spec.backend,
+            stage=spec.command,
+            inputs=_paths(step, results),
+            params={**step.params, **step.limits, "key": key},
+            work=work,
+            log=log,
+            device=spec.device,
+        )
+        refusals: list[str] = []
+
+        def on_event(event: dict[str, Any]) -> None:
+            if event["event"] == "refused":
+                refusals.append(event["text"])
+            else:
+                self._report({**event, "stage": spec.name})
+
         try:
-            self._isolation.run(run, lambda event: self._report({**event, "stage": spec.name}))
+            self._isolation.run(run, on_event)
         except StageError as error:
             raise_if_full(error, self._store.root)
+            if refusals:  # its own sentence says more than that it failed
+                message = f"The stage {spec.name} refuses: {refusals[-1]}."
+                raise StageError(message, next_step=error.next_step, details=error.details) from error
             raise
         missing = [name for name in (*spec.outputs, "stage.json") if not (work / "out" / name).is_file()]
         if missing:
@@ -185,6 +224,11 @@ class Engine:
 
     def _warn(self, text: str) -> None:
         self._report({"event": "warning", "text": text})
+
+
+def can_answer(plan: Plan, target: Target) -> bool:
+    """Whether a target can be run on this machine: one that runs on a Neuron device needs such a device."""
+    return not STAGES[plan.step(target.answers).stage].device or neuron_device() is not None
 
 
 def _paths(step: Step, results: Mapping[str, StoredObject]) -> dict[str, Path]:

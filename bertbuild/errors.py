@@ -22,6 +22,7 @@ Only the command line (`bertbuild.commands`) turns an error into an exit code.
     ├── LockFileError                    16
     ├── CheckFailedError                 17
     ├── ParityError                      20
+    ├── NotVerifiedError                 21
     └── Interrupted                     130
 """
 
@@ -139,6 +140,12 @@ class ParityError(BertbuildError):
     """A target does not answer like its source; `details` has the table of figures."""
 
     exit_code = 20
+
+
+class NotVerifiedError(BertbuildError):
+    """A target could not be compared with its source here: what it runs on is not there."""
+
+    exit_code = 21
 
 
 class Interrupted(BertbuildError):  # noqa: N818 - it is no error of anybody's

@@ -27,12 +27,21 @@ class File:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """One stage to run: its inputs are files, or the results of other steps, named by their id."""
+    """One stage to run: its inputs are files, or the results of other steps, named by their id.
+
+    Attributes:
+        id: its name in the plan.
+        stage: which stage.
+        inputs: by flag.
+        params: flags that decide what the result is; part of its key.
+        limits: flags that decide only whether there is one (time, memory); no part of its key.
+    """
 
     id: str
     stage: str
     inputs: dict[str, File | str]
     params: dict[str, str] = field(default_factory=dict)
+    limits: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +63,18 @@ class Plan:
     steps: tuple[Step, ...]
     targets: tuple[Target, ...] = ()
 
+    def step(self, step_id: str) -> Step:
+        """A step by its id."""
+        return next(step for step in self.steps if step.id == step_id)
+
+    def needed(self, *step_ids: str) -> tuple[Step, ...]:
+        """These steps and all that they are made from, in the plan's order."""
+        wanted = set(step_ids)
+        for step in reversed(self.steps):
+            if step.id in wanted:
+                wanted |= {source for source in step.inputs.values() if isinstance(source, str)}
+        return tuple(step for step in self.steps if step.id in wanted)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
@@ -61,13 +82,14 @@ class Source:
 
     Attributes:
         model: its name, which the results get.
-        kind: "checkpoint" (a folder) or "frozen" (a .pb).
+        kind: "checkpoint" (a folder), "frozen" (a .pb) or "saved-model" (a folder): the flag it is given to stages by.
         file: where it lies.
         gelu: the form its own graph computes, None where the model has no gelu.
         published: whether its .meta is of the published form, so that it can be converted as it is.
         prefix: the checkpoint's name in its folder.
         labels: classes of its classifier head, 0 where it has none.
-        seq_len: the only sequence length a frozen graph takes, or None.
+        seq_len: the only sequence length that a SavedModel takes, or None.
+        outputs: what a SavedModel gives: some of "probabilities", "pooled", "sequence".
         max_positions: the longest sequence.
     """
 
@@ -79,6 +101,7 @@ class Source:
     prefix: str = "bert_model.ckpt"
     labels: int = 0
     seq_len: int | None = None
+    outputs: tuple[str, ...] = ()
     max_positions: int = 512
 
 
@@ -91,8 +114,8 @@ class FreezeRequest:
 
     def __post_init__(self) -> None:
         """Refuse what no source could make sense of, before anything is fetched."""
-        _check_choice("output", tuple(self.output.split(",")), OUTPUTS)
-        _check_choice("gelu", (self.gelu,), GELU_FORMS)
+        check_choice("output", tuple(self.output.split(",")), OUTPUTS)
+        check_choice("gelu", (self.gelu,), GELU_FORMS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,9 +131,9 @@ class IrRequest:
 
     def __post_init__(self) -> None:
         """Refuse what no source could make sense of, before anything is fetched."""
-        _check_choice("precision", self.precisions, PRECISIONS)
-        _check_choice("route", (self.route,), ("", *ROUTES))
-        _check_choice("converter", (self.converter,), CONVERTERS)
+        check_choice("precision", self.precisions, PRECISIONS)
+        check_choice("route", (self.route,), ("", *ROUTES))
+        check_choice("converter", (self.converter,), CONVERTERS)
         if self.batch < 0 or self.seq_len < 0:
             raise UsageError(
                 "A batch size or sequence length below 0 means nothing.", next_step="Give 1 or more; 0 is free."
@@ -176,7 +199,7 @@ def _base(source: Source, request: IrRequest, route: str, add: Callable[[Step], 
 def _frozen_step(source: Source, request: FreezeRequest) -> Step:
     if source.kind == "frozen":
         return Step(id="extract", stage="extract", inputs={"frozen": source.file})
-    _check_output(source, request.output)
+    check_output(source, request.output)
     params = {"output": request.output, **_source_params(source, request)}
     return Step(id="freeze", stage="freeze", inputs={"checkpoint": source.file}, params=params)
 
@@ -239,20 +262,26 @@ def _check(source: Source, request: IrRequest, route: str) -> None:
                 next_step="Leave them out, or build from the checkpoint.",
             )
     else:
-        _check_output(source, request.freeze.output)
+        check_output(source, request.freeze.output)
     if route == "static" and (request.batch or request.seq_len or request.freeze.output != "pooled"):
         raise UsageError(
             "The static route keeps the .meta's shape and pooled output; --batch, --seq-len and --output do not apply.",
             next_step="Use the reshapeable route (leave --route out) for other shapes and outputs.",
         )
-    if request.seq_len > source.max_positions:
+    check_seq_len(source, request.seq_len)
+
+
+def check_seq_len(source: Source, seq_len: int) -> None:
+    """Refuse a sequence that is longer than the model can take."""
+    if seq_len > source.max_positions:
         raise UsageError(
-            f"--seq-len {request.seq_len} is longer than the model's position table of {source.max_positions}.",
+            f"--seq-len {seq_len} is longer than the model's position table of {source.max_positions}.",
             next_step=f"Give {source.max_positions} or less.",
         )
 
 
-def _check_output(source: Source, output: str) -> None:
+def check_output(source: Source, output: str) -> None:
+    """Refuse probabilities of a model without a head."""
     if "probabilities" in output.split(",") and not source.labels:
         raise UsageError(
             f"{source.model} has no classifier head (output_weights), so it gives no probabilities.",
@@ -260,7 +289,8 @@ def _check_output(source: Source, output: str) -> None:
         )
 
 
-def _check_choice(flag: str, values: tuple[str, ...], allowed: tuple[str, ...]) -> None:
+def check_choice(flag: str, values: tuple[str, ...], allowed: tuple[str, ...]) -> None:
+    """Refuse a flag's value that is none of the allowed ones."""
     for value in values:
         if value not in allowed:
             known = ", ".join(filter(None, allowed))

@@ -23,30 +23,26 @@ class Record:
         plan: the steps that led to it, with the paths of its sources.
         target: the target itself.
         results: step id → (stage, key) in the store.
-        verdict: its parity figures.
+        verdict: its parity figures, None where it could not be run.
     """
 
     model: str
     plan: Plan
     target: Target
     results: dict[str, tuple[str, str]]
-    verdict: Verdict
-
-    def step(self, step_id: str) -> Step:
-        """A step of the plan by its id."""
-        return next(step for step in self.plan.steps if step.id == step_id)
+    verdict: Verdict | None
 
 
 def write_record(
-    store: Store, plan: Plan, target: Target, results: Mapping[str, StoredObject], verdict: Verdict
+    store: Store, plan: Plan, target: Target, results: Mapping[str, StoredObject], verdict: Verdict | None
 ) -> None:
-    """Remember a target, whether it passed its gate or not."""
+    """Remember a target, whether it passed its gate or not, or could not be asked."""
     value = {
         "model": plan.model,
         "target": asdict(target),
         "steps": [asdict(step) for step in plan.steps],
         "results": {step_id: [stored.stage, stored.key] for step_id, stored in results.items()},
-        "verdict": verdict.as_json(),
+        "verdict": None if verdict is None else verdict.as_json(),
     }
     path = _path(store, plan.model, target.name)
     with translated_os_errors(store.root):
@@ -76,7 +72,7 @@ def _record(value: Mapping[str, Any]) -> Record:
         plan=Plan(model=value["model"], steps=tuple(_step(step) for step in value["steps"])),
         target=Target(**value["target"]),
         results={step_id: (stage, key) for step_id, (stage, key) in value["results"].items()},
-        verdict=Verdict.from_json(value["verdict"]),
+        verdict=None if value["verdict"] is None else Verdict.from_json(value["verdict"]),
     )
 
 
@@ -85,7 +81,9 @@ def _step(value: Mapping[str, Any]) -> Step:
         name: source if isinstance(source, str) else File(path=Path(source["path"]), digest=source["digest"])
         for name, source in value["inputs"].items()
     }
-    return Step(id=value["id"], stage=value["stage"], inputs=inputs, params=value["params"])
+    return Step(
+        id=value["id"], stage=value["stage"], inputs=inputs, params=value["params"], limits=value.get("limits", {})
+    )
 
 
 def _path(store: Store, model: str, target: str) -> Path:

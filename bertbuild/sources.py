@@ -26,14 +26,15 @@ PUBLISHED_GELU = "erf"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """What the user named: a catalogue model, a checkpoint (folder, zip or Hugging Face folder), or a frozen graph.
+    """What the user named: a model, a checkpoint (folder, zip or Hugging Face folder), a frozen graph, or a SavedModel.
 
-    Just one of the three; `name` is what the results are called; left empty, the model's or the folder's own name.
+    Just one of the four; `name` is what the results are called; left empty, the model's or the folder's own name.
     """
 
     model: str = ""
     checkpoint: str = ""
     frozen: str = ""
+    saved_model: str = ""
     name: str = ""
 
 
@@ -75,10 +76,10 @@ def resolve(wanted: Wanted, settings: Settings, store: Store, engine: Engine, re
         CheckpointError: it did not pass; nothing was started.
         UnknownModelError, DownloadError, IntegrityError, ArchiveError, NoSpaceError: it could not be had.
     """
-    if sum(map(bool, (wanted.model, wanted.checkpoint, wanted.frozen))) != 1:
+    if sum(map(bool, (wanted.model, wanted.checkpoint, wanted.frozen, wanted.saved_model))) != 1:
         raise UsageError(
-            "Name one source: a model, a checkpoint or a frozen graph.",
-            next_step="For instance --model minilm-l6, --checkpoint FOLDER-or-ZIP, or --frozen inference_graph.pb.",
+            "Name one source: a model, a checkpoint, a frozen graph or a SavedModel, where the command takes it.",
+            next_step="For instance --model minilm-l6 or --checkpoint FOLDER-or-ZIP; --help lists what there is.",
         )
     if wanted.name and wanted.name != _clean(wanted.name):
         raise UsageError(
@@ -88,6 +89,9 @@ def resolve(wanted: Wanted, settings: Settings, store: Store, engine: Engine, re
     if wanted.frozen:
         path = Path(wanted.frozen)
         return _frozen(path, wanted.name or _clean(path.resolve().parent.name + "-" + path.stem), store)
+    if wanted.saved_model:
+        folder = newest_saved_model(Path(wanted.saved_model), report)
+        return _saved_model(folder, wanted.name or _clean(Path(wanted.saved_model).resolve().name), store)
     folder, name = checkpoint_folder(wanted, settings, store, engine, report)
     return _checkpoint(folder, name, store, engine, report)
 
@@ -214,6 +218,54 @@ def _frozen(path: Path, name: str, store: Store) -> Inspected:
     source = Source(model=name, kind="frozen", file=file, max_positions=sizes.positions)
     return Inspected(
         source=source, vocab_size=sizes.vocab, type_vocab_size=sizes.token_types, max_positions=sizes.positions
+    )
+
+
+def newest_saved_model(folder: Path, report: Report) -> Path:
+    """The folder itself where it holds a SavedModel; of an Estimator's exports (one folder a time), the newest."""
+    exports = [path for path in folder.glob("*/saved_model.pb") if path.parent.name.isdecimal()]
+    if (folder / "saved_model.pb").exists() or not exports:
+        return folder
+    newest = max(exports, key=lambda path: int(path.parent.name)).parent
+    report({"event": "note", "text": f"of {len(exports)} exports in {folder}, the newest is taken: {newest.name}"})
+    return newest
+
+
+def _saved_model(folder: Path, name: str, store: Store) -> Inspected:
+    from bertbuild.graph.gelu import gelu_form
+    from bertbuild.graph.graphdef import GraphFormatError
+    from bertbuild.graph.saved_model import read_saved_model
+    from bertbuild.graph.sizes import embedding_sizes
+
+    try:
+        model = read_saved_model(folder)
+        outputs, sizes, gelu, seq_len = (
+            model.known_outputs(),
+            embedding_sizes(model.graph),
+            gelu_form(model.graph),
+            model.fixed_size(1),
+        )
+    except GraphFormatError as error:
+        raise CheckpointError(
+            str(error), next_step="Give the folder that holds saved_model.pb, or build from the checkpoint."
+        ) from error
+    files = [folder / "saved_model.pb", *sorted((folder / "variables").glob("variables.*"))]
+    probabilities = outputs.get("probabilities")
+    source = Source(
+        model=name,
+        kind="saved-model",
+        file=File(path=folder.resolve(), digest=_digest(files, store)),
+        gelu=gelu,
+        labels=probabilities.shape[-1] if probabilities is not None and probabilities.shape else 0,
+        seq_len=seq_len,
+        outputs=tuple(output.removesuffix("_output") for output in outputs),
+        max_positions=sizes.positions,
+    )
+    return Inspected(
+        source=source,
+        vocab_size=sizes.vocab,
+        type_vocab_size=sizes.token_types,
+        max_positions=seq_len or sizes.positions,
     )
 
 

@@ -19,11 +19,13 @@ class StageSpec:
         name: what it is called in plans, in the store and on its command line.
         backend: the environment it runs in: a folder of docker/, a service of compose.yaml.
         outputs: files that must be there for the stage to have succeeded (besides stage.json).
+        device: whether it runs on a Neuron device.
     """
 
     name: str
     backend: str
     outputs: tuple[str, ...]
+    device: bool = False
 
     @property
     def module(self) -> str:
@@ -38,6 +40,7 @@ class StageSpec:
 
 CHECKPOINT = ("bert_config.json", "vocab.txt", "bert_model.ckpt.index", "bert_model.ckpt.data-00000-of-00001")
 FROZEN = ("inference_graph.pb", "signature.json")
+SAVED_MODEL = ("saved_model.pb", "signature.json")
 IR = ("model.xml", "model.bin", "signature.json")
 
 STAGES = {
@@ -48,9 +51,13 @@ STAGES = {
         StageSpec(name="extract", backend="tf1", outputs=FROZEN),
         StageSpec(name="metagraph", backend="tf1", outputs=("bert_model.ckpt.meta",)),
         StageSpec(name="tf1-infer", backend="tf1", outputs=("answers.npz",)),
+        StageSpec(name="export", backend="tf1", outputs=SAVED_MODEL),
+        StageSpec(name="neuron-ready", backend="tf1", outputs=SAVED_MODEL),
         StageSpec(name="ir", backend="openvino", outputs=IR),
         StageSpec(name="mo", backend="mo", outputs=IR),
         StageSpec(name="openvino-infer", backend="openvino", outputs=("answers.npz",)),
+        StageSpec(name="neuron-compile", backend="neuron", outputs=(*SAVED_MODEL, "compile.log")),
+        StageSpec(name="neuron-infer", backend="neuron", outputs=("answers.npz",), device=True),
     )
 }
 

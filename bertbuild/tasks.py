@@ -5,6 +5,7 @@ from __future__ import annotations
 from invoke import Collection, Context, task
 
 from bertbuild.plan import FreezeRequest, IrRequest
+from bertbuild.plan_neuron import BATCH_SIZE, MIN_ON_NEURON, TIMEOUT, CompileRequest, ExportRequest, NeuronRequest
 from bertbuild.running import running
 from bertbuild.sources import Wanted
 
@@ -25,6 +26,16 @@ FREEZE_HELP = {
     "output": "pooled (default), sequence, all-layers, probabilities; several with commas",
     "gelu": "erf or tanh; auto (default) reads it from the checkpoint's .meta",
 }
+EXPORT_HELP = {
+    "seq-len": "sequence length (default: 128, or what the SavedModel has)",
+    "output": "probabilities, pooled, sequence; several with commas (default: by whether there is a head)",
+}
+NEURON_HELP = {
+    "saved-model": "a SavedModel that run_classifier, an Estimator or `export` wrote, with variables or frozen",
+    "dtype": "of attention and dense layers: float16 (default) or float32",
+    "gelu": "exact: as the source computes it (default); tanh or sigmoid: cheaper, farther from it",
+    "batch-size": f"batch to compile for (default {BATCH_SIZE}); the model takes any batch",
+}
 
 
 @task(auto_shortflags=False, help=COMMON_HELP | ISOLATION_HELP)
@@ -38,7 +49,9 @@ def doctor(_context: Context, json: bool = False, isolation: str = "") -> None:
 
 @task(
     auto_shortflags=False,
-    help=COMMON_HELP | ISOLATION_HELP | {"backend": "only these, with commas: tf1, openvino, mo (default: all)"},
+    help=COMMON_HELP
+    | ISOLATION_HELP
+    | {"backend": "only these, with commas: tf1, openvino, mo, neuron (default: all but neuron)"},
 )
 def images(_context: Context, backend: str = "", json: bool = False, isolation: str = "") -> None:
     """Build what stages run in: Docker images, or virtual environments with --isolation venv."""
@@ -185,6 +198,120 @@ def build_ir(
         )
 
 
+@task(auto_shortflags=False, help=COMMON_HELP | ISOLATION_HELP | SOURCE_HELP | EXPORT_HELP)
+def export(
+    _context: Context,
+    model: str = "",
+    checkpoint: str = "",
+    name: str = "",
+    seq_len: int = 0,
+    output: str = "",
+    from_: str = "",
+    mirror: str = "",
+    isolation: str = "",
+    json: bool = False,
+) -> None:
+    """Make the SavedModel that run_classifier exports, proved to answer like its source."""
+    from bertbuild.commands import build
+
+    with running(json=json, isolation=isolation, local=from_, mirror=mirror) as session:
+        build.export(
+            session,
+            Wanted(model=model, checkpoint=checkpoint, name=name),
+            ExportRequest(seq_len=seq_len, output=output),
+        )
+
+
+@task(auto_shortflags=False, help=COMMON_HELP | ISOLATION_HELP | SOURCE_HELP | EXPORT_HELP | NEURON_HELP)
+def neuron_ready(
+    _context: Context,
+    model: str = "",
+    checkpoint: str = "",
+    saved_model: str = "",
+    name: str = "",
+    seq_len: int = 0,
+    dtype: str = "float16",
+    gelu: str = "exact",
+    output: str = "",
+    batch_size: int = BATCH_SIZE,
+    from_: str = "",
+    mirror: str = "",
+    isolation: str = "",
+    json: bool = False,
+) -> None:
+    """Make the SavedModel that the Neuron compiler takes, proved on the CPU to answer like its source."""
+    from bertbuild.commands import build
+
+    with running(json=json, isolation=isolation, local=from_, mirror=mirror) as session:
+        build.neuron_ready(
+            session,
+            Wanted(model=model, checkpoint=checkpoint, saved_model=saved_model, name=name),
+            NeuronRequest(
+                export=ExportRequest(seq_len=seq_len, output=output), dtype=dtype, gelu=gelu, batch_size=batch_size
+            ),
+        )
+
+
+@task(
+    auto_shortflags=False,
+    help=COMMON_HELP
+    | ISOLATION_HELP
+    | SOURCE_HELP
+    | EXPORT_HELP
+    | NEURON_HELP
+    | {
+        "standard": "compile the exported SavedModel as it is, encoder and pooler forced on the device; fixed batch",
+        "neuroncore-pipeline-cores": "NeuronCores that one model is spread over (default: 1)",
+        "compiler-args": "more arguments for neuron-cc, in one string",
+        "timeout": f"seconds that the compiler may take (default: {TIMEOUT})",
+        "min-on-neuron": f"smallest share of operators on the device (default: {MIN_ON_NEURON})",
+        "min-memory": "GB that must be free to start (default: by size, 32 for BERT-Large; 0: start anyway)",
+    },
+)
+def neuron_compile(
+    _context: Context,
+    model: str = "",
+    checkpoint: str = "",
+    saved_model: str = "",
+    name: str = "",
+    standard: bool = False,
+    seq_len: int = 0,
+    dtype: str = "float16",
+    gelu: str = "exact",
+    output: str = "",
+    batch_size: int = BATCH_SIZE,
+    neuroncore_pipeline_cores: int = 1,
+    compiler_args: str = "",
+    timeout: int = TIMEOUT,
+    min_on_neuron: str = MIN_ON_NEURON,
+    min_memory: str = "",
+    from_: str = "",
+    mirror: str = "",
+    isolation: str = "",
+    json: bool = False,
+) -> None:
+    """Compile a model for Inferentia with AWS Neuron, once it is proved on the CPU."""
+    from bertbuild.commands import build
+
+    with running(json=json, isolation=isolation, local=from_, mirror=mirror) as session:
+        ready = NeuronRequest(
+            export=ExportRequest(seq_len=seq_len, output=output), dtype=dtype, gelu=gelu, batch_size=batch_size
+        )
+        build.neuron_compile(
+            session,
+            Wanted(model=model, checkpoint=checkpoint, saved_model=saved_model, name=name),
+            CompileRequest(
+                ready=ready,
+                standard=standard,
+                cores=neuroncore_pipeline_cores,
+                compiler_args=compiler_args,
+                timeout=timeout,
+                min_on_neuron=min_on_neuron,
+                min_memory=min_memory,
+            ),
+        )
+
+
 @task(
     auto_shortflags=False,
     help=COMMON_HELP | ISOLATION_HELP | {"model": "only this model", "target": "only this target, e.g. ir-fp32"},
@@ -228,4 +355,19 @@ def lint(_context: Context, json: bool = False) -> None:
         checks.lint(session)
 
 
-namespace = Collection(doctor, images, lock, fetch, inspect, freeze, build_ir, verify, status, test, lint)
+namespace = Collection(
+    doctor,
+    images,
+    lock,
+    fetch,
+    inspect,
+    freeze,
+    build_ir,
+    export,
+    neuron_ready,
+    neuron_compile,
+    verify,
+    status,
+    test,
+    lint,
+)

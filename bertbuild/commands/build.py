@@ -1,11 +1,21 @@
-"""fetch, inspect, freeze, build-ir."""
+"""fetch, inspect, freeze, build-ir, export, neuron-ready, neuron-compile."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
+from bertbuild.engine import NO_DEVICE
 from bertbuild.errors import CheckpointError, UsageError
-from bertbuild.plan import FreezeRequest, IrRequest, plan_freeze, plan_ir
+from bertbuild.plan import File, FreezeRequest, IrRequest, Plan, Source, plan_freeze, plan_ir
+from bertbuild.plan_neuron import (
+    CompileRequest,
+    ExportRequest,
+    NeuronRequest,
+    plan_export,
+    plan_neuron_compile,
+    plan_neuron_ready,
+)
 from bertbuild.session import Session, shown
 from bertbuild.sources import Wanted, checkpoint_folder, fetch_model, resolve
 
@@ -81,22 +91,54 @@ def build_ir(session: Session, wanted: Wanted, request: IrRequest) -> None:
     Raises:
         ParityError: it does not answer like its source.
     """
+    _build(session, wanted, lambda source, probes: plan_ir(source, request, probes), main_file="/model.xml")
+
+
+def export(session: Session, wanted: Wanted, request: ExportRequest) -> None:
+    """Make the SavedModel that google-research/bert would export, judge it, and name it in out/.
+
+    Raises:
+        ParityError: it does not answer like its source.
+    """
+    _build(session, wanted, lambda source, probes: plan_export(source, request, probes))
+
+
+def neuron_ready(session: Session, wanted: Wanted, request: NeuronRequest) -> None:
+    """Make the SavedModel that is ready for the Neuron compiler, judge it, and name it in out/.
+
+    Raises:
+        ParityError: it does not answer like its source.
+    """
+    _build(session, wanted, lambda source, probes: plan_neuron_ready(source, request, probes))
+
+
+def neuron_compile(session: Session, wanted: Wanted, request: CompileRequest) -> None:
+    """Judge what is to be compiled, compile it, and judge the compiled model where a Neuron device can run it.
+
+    Raises:
+        ParityError: one of the two does not answer like its source.
+    """
+    _build(session, wanted, lambda source, probes: plan_neuron_compile(source, request, probes))
+
+
+def _build(session: Session, wanted: Wanted, make_plan: Callable[[Source, File], Plan], main_file: str = "") -> None:
+    """Resolve the source, build every target of its plan, and say where they are."""
     inspected = resolve(wanted, session.settings, session.store, session.engine, session.report)
     probes = session.probes(inspected)
-    plan = plan_ir(inspected.source, request, probes)
+    plan = make_plan(inspected.source, probes)
     built = session.engine.build(plan, probes)
-    session.result(
+    targets = [
         {
-            "model": plan.model,
-            "targets": [
-                {
-                    "target": target.target,
-                    "path": str(target.path),
-                    "key": target.stored.key,
-                    "max_abs": target.verdict.worst.max_abs,
-                }
-                for target in built
-            ],
-        },
-        *(f"{shown(target.path)}/model.xml" for target in built),
-    )
+            "target": target.target,
+            "path": str(target.path),
+            "key": target.stored.key,
+            "verified": target.verdict is not None,
+            "max_abs": target.verdict.worst.max_abs if target.verdict else None,
+        }
+        for target in built
+    ]
+    lines = [
+        f"{shown(target.path)}{main_file}" + ("" if target.verdict else f"   NOT VERIFIED: {NO_DEVICE}")
+        for target in built
+    ]
+    session.result({"model": plan.model, "targets": targets}, *lines)

@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from bertbuild.errors import BertbuildError, CheckFailedError, InterpreterMissingError
+from bertbuild.isolation.device import neuron_device
 from bertbuild.isolation.interpreters import find_interpreter, find_uv
+from bertbuild.isolation.unlocked import unlocked
 from bertbuild.isolation.venv import PYTHON, VenvIsolation
 from bertbuild.session import Session
 from bertbuild.stages import BACKENDS
@@ -73,6 +75,8 @@ def _findings(session: Session) -> Iterator[Finding]:
     for backend in BACKENDS:
         text = "made" if venv.is_ready(backend) else "not made yet; made when needed"
         yield Finding(what=f"environment {backend}", ok=True, text=text)
+    yield from _unlocked()
+    yield _device()
     bundle = os.environ.get("SSL_CERT_FILE", "")
     if bundle:
         text = f"{bundle} (SSL_CERT_FILE)" + ("" if Path(bundle).is_file() else ", which is not there")
@@ -101,6 +105,22 @@ def _space(artifacts: Path) -> Finding:
     free = shutil.disk_usage(place).free / 1e9
     text = f"{free:.0f} GB free at {artifacts}" + ("" if free > 5 else "; the environments alone take 3 GB")
     return Finding(what="disk", ok=free > 5, text=text, needed_for="all")
+
+
+def _unlocked() -> Iterator[Finding]:
+    """Where packages come from that no lock file holds; no index is asked."""
+    for backend in BACKENDS:
+        packages = unlocked(backend)
+        if packages is not None:
+            folder = f"docker/{backend}/{packages.wheels_folder.name}"
+            text = f"wheels in {folder}" if packages.wheels else f"from {packages.index} ({packages.variable})"
+            yield Finding(what=f"packages of {backend}", ok=True, text=text)
+
+
+def _device() -> Finding:
+    device = neuron_device()
+    text = "none here; what is compiled for it is run elsewhere" if device is None else str(device)
+    return Finding(what="Neuron device", ok=True, text=text)
 
 
 def _docker() -> Finding:

@@ -6,6 +6,7 @@ import os
 
 from bertbuild.config import ROOT
 from bertbuild.errors import UsageError
+from bertbuild.isolation.unlocked import unlocked
 from bertbuild.session import Session
 from bertbuild.stages import BACKENDS
 
@@ -13,12 +14,15 @@ ENV_FILE = ROOT / ".env"
 
 
 def images(session: Session, backends: tuple[str, ...]) -> None:
-    """Make the environments of some backends: images where Docker is used, else virtual environments."""
+    """Make the environments of some backends: images where Docker is used, else virtual environments.
+
+    Without any named, those whose packages every index has; the others are made when asked for, or when needed.
+    """
     unknown = [name for name in backends if name not in BACKENDS]
     if unknown:
         raise UsageError(f"There is no backend {unknown[0]}.", next_step=f"There are {', '.join(BACKENDS)}.")
     facts = {}
-    for backend in backends or BACKENDS:
+    for backend in backends or [name for name in BACKENDS if unlocked(name) is None]:
         session.engine.prepare(backend)
         facts[backend] = session.isolation.environment(backend)
     lines = [

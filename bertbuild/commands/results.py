@@ -8,10 +8,12 @@ import time
 from pathlib import Path
 from typing import Any
 
-from bertbuild.errors import CheckpointError, ParityError, StoreError, UsageError
+from bertbuild import key as keys
+from bertbuild.engine import NO_DEVICE, can_answer
+from bertbuild.errors import CheckpointError, NotVerifiedError, ParityError, StoreError, UsageError
 from bertbuild.parity import Verdict, compare
 from bertbuild.plan import File
-from bertbuild.records import Record, read_records
+from bertbuild.records import Record, read_records, write_record
 from bertbuild.session import Session, shown
 from bertbuild.store import StoredObject
 
@@ -22,14 +24,16 @@ def verify(session: Session, model: str, target: str) -> None:
     Raises:
         StoreError: a result is damaged.
         ParityError: a target does not answer like its source; its name is taken away.
+        NotVerifiedError: a target could not be run on this machine; all others answer like their source.
     """
     records = list(read_records(session.store, model, target))
     if not records:
         wanted = " ".join(filter(None, (model, target))) or "that can be verified"
         raise UsageError(f"Nothing is built {wanted}.", next_step="Build it first: invoke build-ir --model minilm-l6")
+    there, elsewhere = _parted(session, records)
     # A work folder without a lock would count as a crash's, and be removed by the next command that starts.
     with session.store.lock("verify", str(os.getpid()), on_wait=lambda _: None) as folder:
-        verdicts = [(record, _judge_again(session, record, folder)) for record in records]
+        verdicts = [(record, _judge_again(session, record, folder)) for record in there]
     failed = [(record, verdict) for record, verdict in verdicts if not verdict.passed]
     for record, _ in failed:
         session.store.unlink(record.model, record.target.name)
@@ -40,21 +44,45 @@ def verify(session: Session, model: str, target: str) -> None:
             f"{record.target.name} of {record.model} does not answer like its source: {worst.sentence}.",
             next_step="See the table above; its name in out/ is taken away.",
         )
+    verified = f"{len(there)} of {len(records)} targets answer like their source"
+    if elsewhere:
+        raise NotVerifiedError(
+            f"{verified}; not verified: {', '.join(f'{record.model} {record.target.name}' for record in elsewhere)}: "
+            f"{NO_DEVICE}.",
+            next_step="Run invoke verify on an Inf1 instance, over the same artifacts folder.",
+        )
     session.result(
         {"verified": [{"model": record.model, "target": record.target.name} for record in records]},
-        f"verified: {len(records)} of {len(records)} targets answer like their source",
+        f"verified: {verified}",
     )
+
+
+def _parted(session: Session, records: list[Record]) -> tuple[list[Record], list[Record]]:
+    """The records whose targets can be run on this machine, and the others."""
+    there, elsewhere = [], []
+    for record in records:
+        if can_answer(record.plan, record.target):
+            there.append(record)
+        else:
+            elsewhere.append(record)
+            event = {"event": "unverified", "model": record.model, "target": record.target.name, "reason": NO_DEVICE}
+            session.report(event)
+    return there, elsewhere
 
 
 def _judge_again(session: Session, record: Record, folder: Path) -> Verdict:
     """Fresh answers of source and target, compared; a source asked once answers for all its targets."""
     store, target = session.store, record.target
     results = {step_id: store.load(store.objects / stage / key) for step_id, (stage, key) in record.results.items()}
-    reference = record.step(target.reference)
+    reference = record.plan.step(target.reference)
     _check_source(record)
     answers = {}
-    for step in (reference, record.step(target.answers)):
-        answers[step.id] = folder / results[step.id].key
+    for step in (reference, record.plan.step(target.answers)):
+        asked = {
+            name: results[source].key if isinstance(source, str) else source.digest
+            for name, source in step.inputs.items()
+        }
+        answers[step.id] = folder / keys.digest({"stage": step.stage, "params": step.params, "inputs": asked})
         if not answers[step.id].exists():
             session.engine.run_again(step, results, answers[step.id])
     probes = reference.inputs["probes"]
@@ -68,11 +96,13 @@ def _judge_again(session: Session, record: Record, folder: Path) -> Verdict:
     session.report(
         {"event": "verdict", "model": record.model, "target": target.name, "show_table": True, **verdict.as_json()}
     )
+    if record.verdict is None:  # it was built where it could not be run
+        write_record(store, record.plan, target, results, verdict)
     return verdict
 
 
 def _check_source(record: Record) -> None:
-    for source in record.step(record.target.reference).inputs.values():
+    for source in record.plan.step(record.target.reference).inputs.values():
         if isinstance(source, File) and not source.path.exists():
             raise CheckpointError(
                 f"The source of {record.model}, {source.path}, is no longer there, so nothing can be compared with it.",
@@ -116,22 +146,24 @@ def _fact(session: Session, record: Record) -> dict[str, Any]:
         stored = store.peek(path)
     except StoreError as error:
         damage.append(str(error))
-    worst = record.verdict.worst
+    named = link.is_symlink() and link.resolve() == path
     if stored is None:
         state = "damaged" if path.exists() else "missing"
-    elif not record.verdict.passed:
+    elif record.verdict is not None and not record.verdict.passed:
         state = "failed"
+    elif not named:
+        state = "unnamed"
     else:
-        state = "built" if link.is_symlink() and link.resolve() == path else "unnamed"
+        state = "built" if record.verdict else "not verified"
     return {
         "model": record.model,
         "target": record.target.name,
         "state": state,
         "built": time.strftime("%Y-%m-%d %H:%M", time.localtime(path.stat().st_mtime)) if path.exists() else "",
         "bytes": sum(entry["bytes"] for entry in stored.manifest["files"].values()) if stored else 0,
-        "max_abs": worst.as_json()["max_abs"],
-        "allowed": worst.limit,
+        "max_abs": record.verdict.worst.as_json()["max_abs"] if record.verdict else None,
+        "allowed": record.verdict.worst.limit if record.verdict else None,
         "key": key,
-        "path": shown(link if state == "built" else path),
+        "path": shown(link if named and stored else path),
         "damage": damage,
     }

@@ -71,16 +71,16 @@ class Node:
 
     def dtype(self, attribute: str = "dtype") -> str | None:
         """The name of the type in `attribute` (`"int32"`), or None when the node has no such attribute."""
-        for number, value, _ in _parsed(self._attributes.get(attribute, b"")):
+        for number, value, _ in parsed_fields(self._attributes.get(attribute, b"")):
             if number == 6:
                 return dtype_name(value)
         return None
 
     def shape(self, attribute: str = "shape") -> tuple[int, ...] | None:
         """The shape in `attribute`, -1 for an unknown size; None for an unknown rank or no such attribute."""
-        for number, _, payload in _parsed(self._attributes.get(attribute, b"")):
+        for number, _, payload in parsed_fields(self._attributes.get(attribute, b"")):
             if number == 7:
-                return _shape(payload)
+                return parse_shape(payload)
         return None
 
     def output_types(self) -> tuple[str, ...]:
@@ -93,11 +93,11 @@ class Node:
 
     def output_shapes(self) -> tuple[tuple[int, ...] | None, ...]:
         """The shapes in the attribute `output_shapes` (of an IteratorGetNext: one per port)."""
-        return tuple(_shape(payload) for number, _, payload in self._list("output_shapes") if number == 7)
+        return tuple(parse_shape(payload) for number, _, payload in self._list("output_shapes") if number == 7)
 
     def tensor_dtype(self) -> str | None:
         """The type of a Const's tensor, or None when the node holds none."""
-        for number, value, _ in _parsed(self._tensor()):
+        for number, value, _ in parsed_fields(self._tensor()):
             if number == 1:
                 return dtype_name(value)
         return None
@@ -105,9 +105,9 @@ class Node:
     def tensor_shape(self) -> tuple[int, ...] | None:
         """The shape of a Const's tensor, or None when the node holds none."""
         tensor = self._tensor()
-        for number, _, payload in _parsed(tensor):
+        for number, _, payload in parsed_fields(tensor):
             if number == 2:
-                return _shape(payload)
+                return parse_shape(payload)
         return () if tensor else None
 
     def values(self) -> tuple[float, ...] | None:
@@ -121,7 +121,7 @@ class Node:
         if code is None:
             return None
         numbers: list[float] = []
-        for number, value, payload in _parsed(tensor):
+        for number, value, payload in parsed_fields(tensor):
             if number == 4:
                 numbers.extend(_unpack(code, payload))
             elif number in (5, 6):  # float_val, double_val: packed, or one by one
@@ -138,15 +138,15 @@ class Node:
         return values[0] if values is not None and len(values) == 1 else None
 
     def _tensor(self) -> bytes:
-        for number, _, payload in _parsed(self._attributes.get("value", b"")):
+        for number, _, payload in parsed_fields(self._attributes.get("value", b"")):
             if number == 8:
                 return payload
         return b""
 
     def _list(self, attribute: str) -> list[tuple[int, int, bytes]]:
-        for number, _, payload in _parsed(self._attributes.get(attribute, b"")):
+        for number, _, payload in parsed_fields(self._attributes.get(attribute, b"")):
             if number == 1:
-                return _parsed(payload)
+                return parsed_fields(payload)
         return []
 
 
@@ -210,9 +210,18 @@ def _read(path: str | os.PathLike[str], *, meta: bool) -> Graph:
             raise GraphFormatError(f"{os.fspath(path)} is empty, not a {kind}.")
         with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as buffer:
             try:
-                graph = _meta_graph(buffer) if meta else _graph(buffer, 0, size)  # type: ignore[arg-type]
+                graph = parse_meta_graph(buffer, 0, size) if meta else _graph(buffer, 0, size)  # type: ignore[arg-type]
             except (WireError, UnicodeDecodeError, struct.error) as error:
                 raise GraphFormatError(f"{os.fspath(path)} is not a whole {kind}: {error}.") from error
+    require_whole(graph, path, kind)
+    return graph
+
+
+def require_whole(graph: Graph, path: str | os.PathLike[str], kind: str) -> None:
+    """Do nothing for a graph whose nodes find all they read; `path` and `kind` are for the message.
+
+    Raises `GraphFormatError` for one without nodes, or with a node that reads one it lacks.
+    """
     if not graph.nodes:
         raise GraphFormatError(f"{os.fspath(path)} holds no graph nodes, so it is not a {kind}.")
     for node in graph.nodes.values():
@@ -220,13 +229,13 @@ def _read(path: str | os.PathLike[str], *, meta: bool) -> Graph:
             source = text[1:] if text.startswith("^") else parse_ref(text).node
             if source not in graph.nodes:
                 raise GraphFormatError(f"{os.fspath(path)} is incomplete: {node.name} reads {source}, which it lacks.")
-    return graph
 
 
-def _meta_graph(buffer: bytes) -> Graph:
+def parse_meta_graph(buffer: bytes, start: int, end: int) -> Graph:
+    """The graph in the MetaGraphDef `buffer[start:end]`; `WireError` where that is none."""
     graph = Graph({})
     version, saver = "", b""
-    for field in fields(buffer):
+    for field in fields(buffer, start, end):
         if field.wire_type != LENGTH_DELIMITED:
             continue
         if field.number == 1:  # meta_info_def
@@ -252,7 +261,7 @@ def _graph(buffer: bytes, start: int, end: int) -> Graph:
                 raise WireError(f"the node {node.name} occurs twice")
             graph.nodes[node.name] = node
         elif field.number == 4:  # versions
-            for number, value, _ in _parsed(buffer[field.start : field.end]):
+            for number, value, _ in parsed_fields(buffer[field.start : field.end]):
                 if number == 1:
                     graph.producer = value
     return graph
@@ -301,7 +310,7 @@ def _slim(buffer: bytes, start: int, end: int) -> bytes:
     return kept
 
 
-def _parsed(message: bytes) -> list[tuple[int, int, bytes]]:
+def parsed_fields(message: bytes) -> list[tuple[int, int, bytes]]:
     """(number, value, payload) of each field; the payload of a number is empty. WireError becomes GraphFormatError."""
     try:
         return [
@@ -312,13 +321,14 @@ def _parsed(message: bytes) -> list[tuple[int, int, bytes]]:
         raise GraphFormatError(f"An attribute of the graph is malformed: {error}.") from error
 
 
-def _shape(payload: bytes) -> tuple[int, ...] | None:
+def parse_shape(payload: bytes) -> tuple[int, ...] | None:
+    """The sizes in a TensorShapeProto, -1 for an unknown one; None for an unknown rank."""
     sizes: list[int] = []
-    for number, value, dimension in _parsed(payload):
+    for number, value, dimension in parsed_fields(payload):
         if number == 3 and value:  # unknown_rank
             return None
         if number == 2:
-            sizes.append(next((signed(size) for field, size, _ in _parsed(dimension) if field == 1), 0))
+            sizes.append(next((signed(size) for field, size, _ in parsed_fields(dimension) if field == 1), 0))
     return tuple(sizes)
 
 
@@ -342,4 +352,4 @@ def _unpack(code: str, raw: bytes) -> list[float]:
 
 
 def _text(message: bytes, number: int) -> str:
-    return next((payload.decode() for found, _, payload in _parsed(message) if found == number), "")
+    return next((payload.decode() for found, _, payload in parsed_fields(message) if found == number), "")

@@ -18,12 +18,13 @@ class StageRun:
     """One run of one stage.
 
     Attributes:
-        backend: "tf1", "openvino" or "mo".
+        backend: "tf1", "openvino", "mo" or "neuron".
         stage: the stage's name on its backend's command line.
         inputs: flag name → file or folder on the host, read-only for the stage.
         params: flag name → value.
         work: the stage's private folder on the host; outputs go to `work/out`, which exists and is empty.
         log: file that receives all the stage writes that is no event.
+        device: whether the stage needs the machine's Neuron device.
     """
 
     backend: str
@@ -32,6 +33,7 @@ class StageRun:
     params: Mapping[str, str]
     work: Path
     log: Path
+    device: bool = False
 
 
 class Isolation(Protocol):

@@ -13,7 +13,7 @@ import subprocess
 from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from bertbuild import key
 from bertbuild.config import ROOT
@@ -21,6 +21,7 @@ from bertbuild.errors import EngineError, ImageBuildError, StageError, StageKill
 from bertbuild.isolation import docker_engine
 from bertbuild.isolation.base import OnEvent, OnLine, StageRun, log_tail
 from bertbuild.isolation.process import end_group, run_logged
+from bertbuild.isolation.unlocked import unlocked
 from bertbuild.stages import backend_folder, lock_file, shared_code
 
 SOURCE_LABEL = "org.bertbuild.source"
@@ -31,6 +32,9 @@ KILLED = 137
 """128 + SIGKILL."""
 
 BUILD_TAIL_LINES = 40
+
+UNLOCKED_MISSING = "could not be installed. They come from"
+"""What a Dockerfile's script says when it lacks packages that no lock file holds."""
 
 NO_BASE = (
     "The base image could not be fetched. Name others that this machine has or can fetch (BERTBUILD_BASE_PYTHON37, "
@@ -92,7 +96,9 @@ class ComposeIsolation:
             details = "\n".join(tail)
             raise ImageBuildError(
                 f"The image of backend {backend} could not be built (docker compose build ended with {code}).",
-                next_step=_remedy(details) or f"See the last lines; to repeat by hand: docker compose build {backend}.",
+                next_step=_unlocked_missing(backend, details)
+                or _remedy(details)
+                or f"See the last lines; to repeat by hand: docker compose build {backend}.",
                 details=details,
             )
 
@@ -125,7 +131,7 @@ class ComposeIsolation:
         for flag, path in run.inputs.items():
             for source, target in _mounts(flag, path):
                 command += ["--volume", f"{source}:{target}:ro"]
-        command += [run.backend, run.stage]
+        command += [f"{run.backend}-device" if run.device else run.backend, run.stage]
         command += [f"--{flag}=/in/{flag}" for flag in run.inputs]
         command += [f"--{flag}={value}" for flag, value in run.params.items()]
         command += ["--out=/bertbuild/artifacts/out"]
@@ -157,7 +163,11 @@ def image_name(backend: str) -> str:
 
 
 def source_digest(backend: str) -> str:
-    """Digest of all that an image is built of: Dockerfile, lock file, code, and the base where another one is named."""
+    """Digest of all that an image is built of.
+
+    That is the Dockerfile, the scripts it runs, the lock file, the code; the base where another one is named; and where
+    packages come from that the lock file does not hold.
+    """
     folder = backend_folder(backend)
     dockerfile = folder / "Dockerfile"
     text = dockerfile.read_text(encoding="utf-8")
@@ -166,8 +176,18 @@ def source_digest(backend: str) -> str:
         for name, value in os.environ.items()
         if value and name.startswith("BERTBUILD_BASE_") and f"ARG {name}=" in text
     }
-    files = [dockerfile, lock_file(backend), *(folder / "stages").glob("*.py"), *shared_code()]
-    return key.digest({"code": key.code_digest(files, ROOT), "bases": bases})
+    files = [
+        dockerfile,
+        *folder.glob("*.sh"),
+        lock_file(backend),
+        *(folder / "stages").glob("*.py"),
+        *shared_code(),
+    ]
+    parts: dict[str, Any] = {"code": key.code_digest(files, ROOT), "bases": bases}
+    packages = unlocked(backend)
+    if packages is not None:
+        parts["unlocked"] = packages.digest()
+    return key.digest(parts)
 
 
 def _tag() -> str:
@@ -228,6 +248,12 @@ def _run_lines(command: list[str], *, env: dict[str, str], on_line: OnLine) -> i
 
 def _remedy(output: str) -> str:
     return next((remedy for signs, remedy in REMEDIES if any(sign in output for sign in signs)), "")
+
+
+def _unlocked_missing(backend: str, output: str) -> str:
+    """Where packages come from that no lock file holds, if it is them that a failed build lacked."""
+    packages = unlocked(backend)
+    return packages.sentence if packages is not None and UNLOCKED_MISSING in output else ""
 
 
 def _mounts(flag: str, path: Path) -> Iterator[tuple[Path, str]]:
@@ -292,8 +318,7 @@ def _fail(run: StageRun, code: int, end: docker_engine.ContainerEnd | None) -> N
         )
     if end.out_of_memory:
         raise StageKilledForMemoryError(
-            f"The stage {run.stage} was killed because it reached its memory limit of {_size(end.memory_limit)} "
-            f"(exit {end.exit_code}).",
+            f"The stage {run.stage} was killed because {_reached(end.memory_limit)} (exit {end.exit_code}).",
             next_step="Give it more, BERTBUILD_MEMORY=16g for example, or choose a smaller model.",
             details=details,
         )
@@ -309,6 +334,11 @@ def _fail(run: StageRun, code: int, end: docker_engine.ContainerEnd | None) -> N
         next_step=f"Its whole log: {run.log}",
         details=details,
     )
+
+
+def _reached(limit: int) -> str:
+    """What ran out, for a container with a memory limit in bytes; 0 for none."""
+    return f"it reached its memory limit of {_size(limit)}" if limit else "the machine's memory ran out"
 
 
 def _size(count: int) -> str:

@@ -10,26 +10,29 @@ import hashlib
 import json
 import os
 import platform
-import re
 import shutil
 import signal
 import subprocess
 from pathlib import Path
+from typing import Any
 
+from bertbuild import key
 from bertbuild.config import ROOT
 from bertbuild.disk import full_disk_told, raise_if_full
 from bertbuild.errors import EnvironmentBuildError, StageError, StageKilledForMemoryError
 from bertbuild.isolation.base import OnEvent, OnLine, StageRun, log_tail
 from bertbuild.isolation.interpreters import find_interpreter, find_uv
 from bertbuild.isolation.process import end_group, run_logged
+from bertbuild.isolation.unlocked import Unlocked, installed_digest, package_of, unlocked
 from bertbuild.locking import exclusive
 from bertbuild.stages import backend_folder, lock_file
 
-PYTHON = {"tf1": "3.7", "openvino": "3.11", "mo": "3.11"}
+PYTHON = {"tf1": "3.7", "openvino": "3.11", "mo": "3.11", "neuron": "3.7"}
 """The Python of each backend; the Dockerfiles' base images have the same."""
 
 MARKER = "bertbuild.json"
 PASSED_ON = ("LANG", "TZ", "OMP_NUM_THREADS", "LD_LIBRARY_PATH")
+NETWORK = "Check the network and the index settings (UV_INDEX_URL, SSL_CERT_FILE), then try again."
 CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
 
 
@@ -52,9 +55,10 @@ class VenvIsolation:
         return whole and bool(marker["packages"] == installed(path)) and (path / "bin" / "python").exists()
 
     def environment(self, backend: str) -> dict[str, str]:
-        """Lock file, interpreter and machine type."""
+        """Lock file, interpreter, machine type; and origin and bytes of packages that the lock file does not hold."""
         marker = json.loads((self._path(backend) / MARKER).read_text(encoding="utf-8"))
-        return {"lock": marker["lock"], "python": marker["python"], "machine": platform.machine()}
+        facts = {"lock": marker["lock"], "python": marker["python"], "machine": platform.machine()}
+        return facts | ({"unlocked": marker["unlocked"]} if "unlocked" in marker else {})
 
     def prepare(self, backend: str, on_line: OnLine) -> None:
         """Make the environment; one that was broken off is made anew, one that another process is making is waited for.
@@ -103,10 +107,32 @@ class VenvIsolation:
             backend,
             on_line,
         )
-        marker = {"lock": _lock_digest(backend), "python": version, "packages": installed(path)}
+        marker: dict[str, Any] = {"lock": _lock_digest(backend), "python": version}
+        packages = unlocked(backend)
+        if packages is not None:
+            marker["unlocked"] = self._install_unlocked(path, packages, backend, on_line)
+        marker["packages"] = installed(path)
         temporary = path / (MARKER + ".new")
         temporary.write_text(json.dumps(marker, indent=1, sort_keys=True), encoding="utf-8")
         temporary.replace(path / MARKER)
+
+    def _install_unlocked(self, path: Path, packages: Unlocked, backend: str, on_line: OnLine) -> str:
+        """Install packages that the lock file does not hold beside those it does; returns the digest of both."""
+        locked = installed(path)
+        constraints = path / "constraints.txt"
+        constraints.write_text("\n".join(locked), encoding="utf-8")
+        command = [find_uv(), "pip", "install", "--python", str(path / "bin" / "python"), "--compile-bytecode"]
+        command += ["--only-binary", ":all:", "--constraints", str(constraints)]
+        if packages.wheels:
+            command += ["--find-links", str(packages.wheels_folder)]
+        else:
+            # Else uv takes a name from the first index that has it, which is the one with the empty packages.
+            command += ["--index", packages.index, "--index-strategy", "unsafe-best-match"]
+        command += ["--requirements", str(packages.requirements)]
+        self._uv(command, backend, on_line, remedy=packages.sentence)
+        constraints.unlink()
+        (site_packages,) = path.glob("lib/python3*/site-packages")
+        return key.digest({"from": packages.digest(), "installed": installed_digest(site_packages, locked)})
 
     def run(self, run: StageRun, on_event: OnEvent) -> None:
         """Run `python -m stages.NAME` with a clean environment; see `Isolation.run`."""
@@ -150,9 +176,12 @@ class VenvIsolation:
         }
 
     def _path(self, backend: str) -> Path:
-        return self._folder / f"{backend}-{_lock_digest(backend)[:16]}"
+        digest, packages = _lock_digest(backend), unlocked(backend)
+        if packages is not None:
+            digest = key.digest([digest, packages.digest()])
+        return self._folder / f"{backend}-{digest[:16]}"
 
-    def _uv(self, command: list[str], backend: str, on_line: OnLine) -> None:
+    def _uv(self, command: list[str], backend: str, on_line: OnLine, remedy: str = NETWORK) -> None:
         environment = dict(os.environ)
         environment.pop("VIRTUAL_ENV", None)
         if any(environment.get(name) for name in CERTIFICATES):
@@ -184,7 +213,7 @@ class VenvIsolation:
         if process.returncode != 0:
             failure = EnvironmentBuildError(
                 f"The virtual environment of {backend} could not be made.",
-                next_step="Check the network and the index settings (UV_INDEX_URL, SSL_CERT_FILE), then try again.",
+                next_step=remedy,
                 details="\n".join(lines[-20:]),
             )
             raise_if_full(failure, self._folder)
@@ -193,12 +222,8 @@ class VenvIsolation:
 
 def installed(environment: Path) -> list[str]:
     """`name==version` of every package in a virtual environment, sorted, as its dist-info folders tell."""
-    names = []
-    for folder in environment.glob("lib/python3*/site-packages/*.dist-info"):
-        match = re.fullmatch(r"(.+)-([^-]+)\.dist-info", folder.name)
-        if match:
-            names.append(f"{match[1].lower().replace('_', '-')}=={match[2]}")
-    return sorted(names)
+    folders = environment.glob("lib/python3*/site-packages/*.dist-info")
+    return sorted(filter(None, (package_of(folder.name) for folder in folders)))
 
 
 def _lock_digest(backend: str) -> str:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress, TaskID
 
-DONE, KEPT, FAILED = "✓", "=", "✗"
+DONE, KEPT, FAILED, UNKNOWN = "✓", "=", "✗", "?"
 
 
 class TextReporter:
@@ -98,6 +98,9 @@ class TextReporter:
         from bertbuild.report.tables import parity_table
 
         self._rich().print(parity_table(event))
+
+    def _on_unverified(self, event: Mapping[str, Any]) -> None:
+        self._print(f"{UNKNOWN} {event['target']:<28} NOT VERIFIED: {event['reason']}")
 
     def _on_table(self, event: Mapping[str, Any]) -> None:
         from bertbuild.report.tables import plain_table

@@ -114,6 +114,7 @@ class Stage(object):
                 json.dump(report.as_dict(time.monotonic() - started), file, indent=1, sort_keys=True)
                 file.write("\n")
         except StageInputError as error:
+            emit("refused", text=str(error))
             sys.stderr.write("%s: %s\n" % (self.name, error))
             sys.exit(EXIT_REFUSED)
         except Exception:  # noqa: BLE001 - the host shows the last lines; the log keeps the whole traceback

@@ -36,7 +36,15 @@ def test_openvino_is_without_tensorflow_and_of_the_last_release_with_mo():
         assert "openvino-dev==2024.6.0" in (backend_folder(backend) / "requirements.in").read_text()
 
 
-def test_what_builds_gast_is_pinned_as_in_the_lock():
-    constraints = (backend_folder("tf1") / "build-constraints.txt").read_text().splitlines()
-    locked = lock_file("tf1").read_text()
+def test_neuron_stands_on_the_tensorflow_of_tf1():
+    ours, theirs = (
+        set(re.findall(r"^\S+==\S+", lock_file(name).read_text(), re.MULTILINE)) for name in ("neuron", "tf1")
+    )
+    assert ours < theirs
+
+
+@pytest.mark.parametrize("backend", ["tf1", "neuron"])
+def test_what_builds_gast_is_pinned_as_in_the_lock(backend):
+    constraints = (backend_folder(backend) / "build-constraints.txt").read_text().splitlines()
+    locked = lock_file(backend).read_text()
     assert all(line + " " in locked for line in constraints if not line.startswith("#"))

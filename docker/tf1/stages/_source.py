@@ -27,6 +27,7 @@ def gelu_tanh(x):
 
 
 GELU = {"erf": gelu_erf, "tanh": gelu_tanh}
+SAVED_MODEL_OUTPUTS = ("probabilities", "pooled", "sequence")
 OTHER_ACTIVATIONS = {"relu": tf.nn.relu, "tanh": tf.tanh, "linear": None, "": None}
 
 
@@ -59,7 +60,49 @@ class Config(object):
         return OTHER_ACTIVATIONS[str(self.hidden_act).lower()]
 
 
-class Source(object):
+class Model(object):
+    """What a model is built from: its `config`, `epsilon` and weights; subclasses say where they lie."""
+
+    epsilon = 1e-12  # tf.contrib.layers.layer_norm has it built in
+    seq_len = None  # the only sequence length it takes
+
+    def outputs(self, wanted):
+        """The outputs of a SavedModel, as `_ports.select` takes them: as asked, else what the model is made for.
+
+        Args:
+            wanted: some of "probabilities", "pooled", "sequence" with commas, or None.
+
+        Raises:
+            StageInputError: an output of no such name, or one that the model has no weights for.
+        """
+        chosen = wanted.split(",") if wanted else self.default_outputs()
+        unknown = sorted(set(chosen) - set(SAVED_MODEL_OUTPUTS))
+        if unknown:
+            raise StageInputError("--output=%s is none of %s" % (unknown[0], ", ".join(SAVED_MODEL_OUTPUTS)))
+        if "probabilities" in chosen:
+            self.classes()
+        return chosen
+
+    def default_outputs(self):
+        """What the model is made for."""
+        return ["probabilities"] if self.has("output_weights") else ["pooled", "sequence"]
+
+    def classes(self):
+        """How many classes the classifier head has; StageInputError when there is none."""
+        if not self.has("output_weights"):
+            raise StageInputError("the model has no classifier head (output_weights), so no probabilities")
+        return self.shape("output_weights")[0]
+
+    def check_seq_len(self, seq_len):
+        """Raise StageInputError when a sequence is longer than the position table."""
+        if not 1 <= seq_len <= self.config.max_position_embeddings:
+            raise StageInputError(
+                "--seq-len=%d is not between 1 and the model's %d positions"
+                % (seq_len, self.config.max_position_embeddings)
+            )
+
+
+class Source(Model):
     """A checkpoint folder: bert_config.json, a checkpoint and perhaps its .meta."""
 
     def __init__(self, folder, prefix=None):
@@ -94,8 +137,29 @@ class Source(object):
             return "erf"
         return found
 
-    def classes(self):
-        """How many classes the classifier head has; StageInputError when the checkpoint has none."""
-        if not self.reader.has_tensor("output_weights"):
-            raise StageInputError("the checkpoint has no classifier head (output_weights), so no probabilities")
-        return self.reader.get_variable_to_shape_map()["output_weights"][0]
+    def has(self, name):
+        """Whether there is a variable of that name."""
+        return self.reader.has_tensor(name)
+
+    def shape(self, name):
+        """The shape of a variable; StageInputError when there is none of that name."""
+        if not self.has(name):
+            raise StageInputError("the checkpoint %s has no %s" % (self.prefix, name))
+        return tuple(self.reader.get_variable_to_shape_map()[name])
+
+    def tensor(self, name):
+        """The value of a variable as a NumPy array."""
+        return self.reader.get_tensor(name)
+
+    def compute_operators(self, gelu, outputs, seq_len):
+        """Operators, by type, of the graph that modeling.py builds for these outputs and this length."""
+        from stages import _bert, _operators, _ports
+
+        with tf.Graph().as_default() as graph:
+            classes = self.classes() if "probabilities" in outputs else None
+            tensors = _bert.build(self.config, gelu, _ports.placeholders(None, seq_len), outputs, classes)
+            return _operators.compute_operators(graph.as_graph_def(), [tensor.op.name for tensor in tensors.values()])
+
+    def restore(self, session):
+        """Give the variables of the session's graph the checkpoint's values."""
+        tf.compat.v1.train.Saver(tf.compat.v1.global_variables()).restore(session, self.prefix)

@@ -1,4 +1,4 @@
-"""infer: run probe inputs through the source itself: a checkpoint's TensorFlow 1 graph, or a frozen graph as given.
+"""infer: run probe inputs through a checkpoint's TensorFlow 1 graph, a frozen graph, or a SavedModel.
 
 For a checkpoint the variables are restored by TensorFlow's own Saver, so that neither our freezing nor our reading of
 files stands between the source and its answers; and where the checkpoint's .meta is of the published form, that graph
@@ -10,6 +10,7 @@ from stage import Stage, StageInputError, step
 STAGE = Stage("infer", __doc__.splitlines()[0])
 STAGE.input("checkpoint", "folder with bert_config.json and the checkpoint's files", required=False)
 STAGE.input("frozen", "a frozen graph (.pb)", required=False)
+STAGE.input("saved-model", "a SavedModel, of export, of neuron-ready or of run_classifier", required=False)
 STAGE.input("probes", "probes.json")
 STAGE.param("output", "as in freeze (default: pooled)", default="pooled")
 STAGE.param("prefix", "the checkpoint's name in its folder, where there are several")
@@ -18,8 +19,8 @@ STAGE.param("gelu", "as in freeze (default: auto)", choices=("auto", "erf", "tan
 
 def run(args, report):
     """Answer, write answers.npz."""
-    if (args.frozen is None) == (args.checkpoint is None):
-        raise StageInputError("give either --frozen or --checkpoint")
+    if sum(source is not None for source in (args.checkpoint, args.frozen, args.saved_model)) != 1:
+        raise StageInputError("give one of --checkpoint, --frozen and --saved-model")
     step("loading TensorFlow")
     import answers
 
@@ -28,6 +29,8 @@ def run(args, report):
     probes = answers.read_probes(args.probes)
     if args.frozen:
         found = from_frozen(args.frozen, probes)
+    elif args.saved_model:
+        found = from_saved_model(args.saved_model, probes)
     else:
         source = _source.Source(args.checkpoint, args.prefix)
         gelu = source.gelu(args.gelu, report)
@@ -50,9 +53,8 @@ def from_checkpoint(source, gelu, outputs, probes):
         inputs = _ports.placeholders(None, None)
         classes = source.classes() if "probabilities" in outputs else None
         tensors = _bert.build(source.config, gelu, inputs, outputs, classes)
-        saver = tf.compat.v1.train.Saver(tf.compat.v1.global_variables())
         with tf.compat.v1.Session() as session:
-            saver.restore(session, source.prefix)
+            source.restore(session)
             return answers.answer(probes, runner(session, dict(zip(answers.ROLES, inputs)), tensors))
 
 
@@ -100,6 +102,27 @@ def from_frozen(path, probes):
         return answers.answer(
             probes, runner(session, feeds, tensors), batch=foreign.fixed_size(0), seq_len=foreign.fixed_size(1)
         )
+
+
+def from_saved_model(folder, probes):
+    """Answers of a SavedModel, as a batch and one by one; what else its signature asks for is fed nothing."""
+    import answers
+    import tensorflow as tf
+
+    from bertbuild.graph.graphdef import GraphFormatError
+    from bertbuild.graph.saved_model import read_saved_model
+    from stages import _saved_model
+
+    try:
+        model = read_saved_model(folder)
+        roles, outputs, sizes = model.roles(), model.known_outputs(), (model.fixed_size(0), model.fixed_size(1))
+    except GraphFormatError as error:
+        raise StageInputError(str(error)) from error
+    with tf.Graph().as_default() as graph, tf.compat.v1.Session() as session:
+        _saved_model.load(folder, session)
+        feeds = {role: graph.get_tensor_by_name(roles[role]) for role in answers.ROLES}
+        tensors = {name: graph.get_tensor_by_name(port.tensor) for name, port in outputs.items()}
+        return answers.answer(probes, runner(session, feeds, tensors), batch=sizes[0], seq_len=sizes[1])
 
 
 def runner(session, feeds, tensors):

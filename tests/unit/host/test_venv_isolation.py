@@ -15,7 +15,7 @@ import pytest
 from host_doubles import alive, exit_code, in_child, wait_until
 
 from bertbuild.errors import EnvironmentBuildError, NoSpaceError, StageError, StageKilledForMemoryError
-from bertbuild.isolation import venv
+from bertbuild.isolation import unlocked, venv
 from bertbuild.isolation.base import StageRun
 from bertbuild.isolation.venv import MARKER, VenvIsolation, installed
 
@@ -24,6 +24,7 @@ import os, pathlib, sys, time
 folder = pathlib.Path({folder!r})
 with (folder / "uv.log").open("a") as log:
     log.write(" ".join(sys.argv[1:3]) + "\\n")
+(folder / "uv.last").write_text("\\n".join(sys.argv[1:]))
 if sys.argv[1] == "venv":
     made = pathlib.Path(sys.argv[-1])
     (made / "bin").mkdir(parents=True)
@@ -31,7 +32,8 @@ if sys.argv[1] == "venv":
 else:
     {install}
     made = pathlib.Path(sys.argv[sys.argv.index("--python") + 1]).parent.parent
-    for name in ("numpy-1.18.5", "Ruamel_Yaml-0.1"):
+    names = ("toy-2.0",) if "--constraints" in sys.argv else ("numpy-1.18.5", "Ruamel_Yaml-0.1")
+    for name in names:
         (made / "lib/python3.11/site-packages" / (name + ".dist-info")).mkdir(parents=True)
 print("did", sys.argv[1])
 """
@@ -218,6 +220,67 @@ def test_a_folder_that_may_not_be_written_is_told(environments, monkeypatch):
     with pytest.raises(EnvironmentBuildError, match="/environments cannot be written: Permission denied") as raised:
         environments.prepare("tf1", lambda _: None)
     assert "BERTBUILD_ENVIRONMENTS" in raised.value.next_step
+
+
+@pytest.fixture
+def toy_packages(monkeypatch, tmp_path):
+    """Gives the backend packages that its lock file does not hold; its wheels' folder is returned."""
+    folder = tmp_path / "backend"
+    wheels = folder / "wheels"
+    wheels.mkdir(parents=True)
+    (folder / "build-constraints.txt").touch()
+    (folder / "requirements-toy.in").write_text("toy==2.0\n")
+    (folder / "Dockerfile").write_text("ARG BERTBUILD_TOY_INDEX_URL=https://toys.example/simple\n")
+    monkeypatch.setattr(unlocked, "backend_folder", lambda _backend: folder)
+    monkeypatch.delenv("BERTBUILD_TOY_INDEX_URL", raising=False)
+    return wheels
+
+
+@pytest.mark.usefixtures("toy_packages")
+def test_unlocked_packages_come_second_and_into_the_key(environments, tmp_path):
+    environments.prepare("tf1", lambda _: None)
+    assert calls(tmp_path) == ["venv --python", "pip install", "pip install"]
+    words = (tmp_path / "uv.last").read_text().splitlines()
+    assert words[words.index("--index") + 1] == "https://toys.example/simple"
+    assert "--index-strategy" in words
+    assert "--require-hashes" not in words
+    facts = environments.environment("tf1")
+    assert set(facts) == {"lock", "python", "machine", "unlocked"}
+    assert environments.is_ready("tf1")
+    made = environments._path("tf1")
+    assert installed(made) == ["numpy==1.18.5", "ruamel-yaml==0.1", "toy==2.0"]
+    assert not (made / "constraints.txt").exists()
+
+
+def test_unlocked_packages_from_elsewhere_mean_another_environment_and_key(environments, toy_packages, monkeypatch):
+    paths, facts = [], []
+    for index in ("https://toys.example/simple", "http://mirror.example/simple", ""):
+        monkeypatch.setenv("BERTBUILD_TOY_INDEX_URL", index)
+        if not index:
+            (toy_packages / "toy-2.0-py3-none-any.whl").write_bytes(b"wheel")
+        assert not environments.is_ready("tf1")
+        environments.prepare("tf1", lambda _: None)
+        paths.append(environments._path("tf1"))
+        facts.append(environments.environment("tf1")["unlocked"])
+    assert len(set(paths)) == len(set(facts)) == 3
+
+
+def test_wheels_are_taken_without_asking_the_index(environments, toy_packages, tmp_path):
+    (toy_packages / "toy-2.0-py3-none-any.whl").write_bytes(b"wheel")
+    environments.prepare("tf1", lambda _: None)
+    words = (tmp_path / "uv.last").read_text().splitlines()
+    assert words[words.index("--find-links") + 1] == str(toy_packages)
+    assert "--index" not in words
+
+
+@pytest.mark.usefixtures("toy_packages")
+def test_missing_unlocked_packages_are_told_with_where_they_come_from(environments, uv):
+    uv("if '--constraints' in sys.argv: sys.exit('no such package')")
+    with pytest.raises(EnvironmentBuildError) as raised:
+        environments.prepare("tf1", lambda _: None)
+    assert "https://toys.example/simple" in raised.value.next_step
+    assert "BERTBUILD_TOY_INDEX_URL" in raised.value.next_step
+    assert not environments.is_ready("tf1")
 
 
 @pytest.fixture

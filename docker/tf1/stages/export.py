@@ -1,0 +1,62 @@
+"""export: a TensorFlow 1 BERT checkpoint → a SavedModel as google-research/bert's run_classifier exports it.
+
+The graph is modeling.py's own, its variables restored by TensorFlow's Saver; signature serving_default. With a
+classifier head it gives probabilities and has the five inputs of AWS's BERT demo, input_ids, input_mask and segment_ids
+int32 [None, S], label_ids and is_real_example int32 [None]; without one it gives pooled_output and sequence_output, and
+has the first three.
+"""
+
+from stage import Stage, step, write_json
+
+UNUSED_INPUTS = ("label_ids", "is_real_example")
+
+STAGE = Stage("export", __doc__.splitlines()[0])
+STAGE.input("checkpoint", "folder with bert_config.json and the checkpoint's files")
+STAGE.param("seq-len", "sequence length (default: 128)", type=int, default=128)
+STAGE.param("output", "probabilities, pooled, sequence; several with commas (default: by the head)")
+STAGE.param("prefix", "the checkpoint's name in its folder, where there are several")
+STAGE.param(
+    "gelu",
+    "form of gelu; auto reads it from the checkpoint's .meta (default)",
+    choices=("auto", "erf", "tanh"),
+    default="auto",
+)
+
+
+def run(args, report):
+    """Build modeling.py's graph, restore the checkpoint, save."""
+    step("loading TensorFlow")
+    import tensorflow as tf
+
+    from stages import _bert, _operators, _ports, _saved_model, _source
+
+    source = _source.Source(args.checkpoint, args.prefix)
+    source.check_seq_len(args.seq_len)
+    gelu = source.gelu(args.gelu, report)
+    wanted = source.outputs(args.output)
+
+    step("building the graph")
+    inputs = {tensor.op.name: tensor for tensor in _ports.placeholders(None, args.seq_len)}
+    classes = source.classes() if "probabilities" in wanted else None
+    outputs = _bert.build(source.config, gelu, list(inputs.values()), wanted, classes)
+    if classes:
+        for name in UNUSED_INPUTS:
+            inputs[name] = tf.compat.v1.placeholder(tf.int32, [None], name=name)
+
+    step("restoring the checkpoint")
+    with tf.compat.v1.Session() as session:
+        source.restore(session)
+        step("writing the SavedModel")
+        _saved_model.write(args.out, session, inputs, outputs)
+
+    report.inputs = _ports.describe(inputs)
+    report.outputs = _ports.describe(outputs)
+    names = [tensor.op.name for tensor in outputs.values()]
+    report.operators = dict(_operators.compute_operators(tf.compat.v1.get_default_graph().as_graph_def(), names))
+    report.packages = _ports.packages()
+    report.facts = {"gelu": gelu, "seq_len": args.seq_len}
+    write_json(args.out, "signature.json", {"inputs": report.inputs, "outputs": report.outputs, "gelu": gelu})
+
+
+if __name__ == "__main__":
+    STAGE.main(run)

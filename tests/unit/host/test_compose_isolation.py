@@ -1,0 +1,103 @@
+"""Images and containers of a backend whose packages no lock file holds; no engine is asked."""
+
+from __future__ import annotations
+
+import pytest
+
+from bertbuild.errors import ImageBuildError, StageKilledForMemoryError
+from bertbuild.isolation import compose, docker_engine
+from bertbuild.isolation.base import StageRun
+from bertbuild.isolation.compose import ComposeIsolation
+
+VARIABLE = "BERTBUILD_NEURON_INDEX_URL"
+
+
+@pytest.fixture
+def built(monkeypatch):
+    """Builds an image with a docker that says some lines and fails; returns the error."""
+
+    def build(backend, *lines):
+        def run_lines(_command, *, env, on_line):
+            for line in lines:
+                on_line(line)
+            return 17 if env else 0
+
+        monkeypatch.setattr(docker_engine, "require_engine", lambda: None)
+        monkeypatch.setattr(compose, "_run_lines", run_lines)
+        with pytest.raises(ImageBuildError) as caught:
+            ComposeIsolation().prepare(backend, lambda _line: None)
+        return caught.value
+
+    return build
+
+
+@pytest.fixture
+def stage_run(tmp_path):
+    (tmp_path / "work" / "out").mkdir(parents=True)
+
+    def make(**more):
+        return StageRun(
+            backend="neuron",
+            stage="infer",
+            inputs={},
+            params={},
+            work=tmp_path / "work",
+            log=tmp_path / "log",
+            **more,
+        )
+
+    return make
+
+
+@pytest.fixture
+def docker(monkeypatch):
+    """Stands in for docker: the command it was asked to run, and how that ends."""
+    asked = {"end": docker_engine.ContainerEnd(exit_code=0, out_of_memory=False, memory_limit=0)}
+
+    def run_logged(command, *, log, **_options):
+        asked["command"] = command
+        log.write_text("")
+        return asked["end"].exit_code
+
+    monkeypatch.setattr(compose, "run_logged", run_logged)
+    monkeypatch.setattr(docker_engine, "container_end", lambda _name: asked["end"])
+    monkeypatch.setattr(docker_engine, "remove_container", lambda _name: None)
+    monkeypatch.setattr(compose.os, "chown", lambda *_arguments, **_options: None)
+    return asked
+
+
+def test_an_image_is_another_when_its_packages_come_from_elsewhere(monkeypatch):
+    monkeypatch.delenv(VARIABLE, raising=False)
+    before = {backend: compose.source_digest(backend) for backend in ("neuron", "tf1")}
+    monkeypatch.setenv(VARIABLE, "http://mirror.example/simple")
+    assert compose.source_digest("neuron") != before["neuron"]
+    assert compose.source_digest("tf1") == before["tf1"]
+
+
+def test_a_build_without_the_packages_says_where_they_come_from(built):
+    error = built(
+        "neuron",
+        "#9 9.1 ERROR: No matching distribution found for tensorflow-neuron==1.15.5.2.8.9.0",
+        "#9 9.2 tensorflow-neuron and neuron-cc could not be installed. They come from AWS's package index, which is",
+    )
+    assert "https://pip.repos.neuron.amazonaws.com" in error.next_step
+    assert VARIABLE in error.next_step
+    assert "docker/neuron/wheels" in error.next_step
+
+
+def test_a_build_that_lacks_a_public_package_says_what_it_always_did(built):
+    line = "#9 9.1 ERROR: No matching distribution found for tensorflow==1.15.5"
+    assert "BERTBUILD_INDEX_URL" in built("neuron", line).next_step
+    assert "BERTBUILD_INDEX_URL" in built("tf1", line).next_step
+
+
+@pytest.mark.parametrize(("needs_device", "service"), [(True, "neuron-device"), (False, "neuron")])
+def test_a_stage_that_needs_the_device_runs_in_the_service_that_has_it(docker, stage_run, needs_device, service):
+    ComposeIsolation().run(stage_run(device=needs_device), lambda _event: None)
+    assert docker["command"][docker["command"].index("infer") - 1] == service
+
+
+def test_a_container_without_a_limit_was_killed_by_the_machines(docker, stage_run):
+    docker["end"] = docker_engine.ContainerEnd(exit_code=137, out_of_memory=True, memory_limit=0)
+    with pytest.raises(StageKilledForMemoryError, match=r"because the machine's memory ran out \(exit 137\)"):
+        ComposeIsolation().run(stage_run(), lambda _event: None)
