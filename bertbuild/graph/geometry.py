@@ -6,6 +6,7 @@ from bertbuild.graph.graphdef import Graph, GraphFormatError, Node, TensorRef
 from bertbuild.graph.tracing import constant, is_add, unwrapped
 
 _WHOLE = 1e-3  # 1/scale² of a float32 scale is this near to a whole number, up to head sizes of some hundreds
+_SMALLEST = 1e-3  # the factor of heads a million wide
 
 
 def head_size(graph: Graph) -> int:
@@ -19,7 +20,8 @@ def head_size(graph: Graph) -> int:
         if node.op == "Softmax" and node.data_inputs
         for scale in _scales(graph, node.data_inputs[0])
     }
-    sizes = {round(1 / scale**2) for scale in scales if abs(1 / scale**2 - round(1 / scale**2)) < _WHOLE}
+    squares = [1 / scale**2 for scale in scales if scale > _SMALLEST]
+    sizes = {round(square) for square in squares if abs(square - round(square)) < _WHOLE}
     if len(sizes) != 1 or 0 in sizes:
         found = ", ".join(f"{scale:g}" for scale in sorted(scales)) or "none"
         raise GraphFormatError(f"The attention scores have no one factor 1/√(head size) (factors found: {found}).")

@@ -4,9 +4,10 @@ import collections
 import typing
 
 import tensorflow as tf
+from operators import count_work
 from stage import StageInputError
 
-from stages import _operators, _saved_model
+from stages import _saved_model
 
 
 class Placement(typing.NamedTuple):
@@ -39,8 +40,8 @@ def placement(meta_graph):
             raise StageInputError("the executable of %s is empty: neuron-cc made nothing of it" % node.name)
         size += len(executable)
         inside = tf.compat.v1.GraphDef.FromString(node.attr["graph_def"].s)
-        on_neuron += _operators.count_work(inside.node)
-    on_cpu = _operators.count_work(node for node in nodes if node.op != _saved_model.NEURON_OP)
+        on_neuron += count_work(inside.node)
+    on_cpu = count_work(node for node in nodes if node.op != _saved_model.NEURON_OP)
     return Placement(on_neuron, on_cpu, size)
 
 

@@ -1,22 +1,13 @@
-"""Operators: which of them do work, and which the compiler knows."""
+"""Operators: which of them the compiler knows."""
 
-import collections
 import subprocess
 
+from operators import NO_WORK
 from stage import StageInputError
-
-NO_WORK = frozenset(
-    ["Const", "Identity", "IdentityN", "NoOp", "Placeholder", "ReadVariableOp", "VarHandleOp", "Variable", "VariableV2"]
-)
 
 # tensorflow-neuron gives the compiler the older form of these, and always gives it SquaredDifference.
 OLDER_FORMS = {"AddV2": "Add", "BatchMatMulV2": "BatchMatMul", "StopGradient": "Identity"}
 ALWAYS_KNOWN = frozenset(["SquaredDifference"])
-
-
-def count_work(nodes):
-    """The operators that do work: type → how many, of NodeDefs."""
-    return collections.Counter(node.op for node in nodes if node.op not in NO_WORK)
 
 
 def known_to(compiler):

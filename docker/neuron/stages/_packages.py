@@ -7,6 +7,8 @@ import sys
 
 from stage import StageInputError
 
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
 WHERE_FROM = (
     "tensorflow-neuron and neuron-cc come from AWS's package index, https://pip.repos.neuron.amazonaws.com "
     "(BERTBUILD_NEURON_INDEX_URL names another), or as wheels from docker/neuron/wheels; PyPI's packages of these "

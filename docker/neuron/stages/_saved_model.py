@@ -3,12 +3,12 @@
 import os
 
 import tensorflow as tf
+from saved_models import read_for_serving, write_for_serving
 from stage import StageInputError
-from tensorflow.core.protobuf import saved_model_pb2
+from tensorflow.core.protobuf import meta_graph_pb2
 
-FILE = "saved_model.pb"
-TAG = "serve"
-SIGNATURE = "serving_default"
+from bertbuild.graph.saved_model import FILE, SIGNATURE, TAG
+
 NEURON_OP = "NeuronOp"
 LARGEST = 2**31 - 1  # protobuf refuses to read a message of 2 GiB or more
 
@@ -19,16 +19,10 @@ def read(folder):
     Raises:
         StageInputError: there is none, or it has no signature serving_default.
     """
-    message = saved_model_pb2.SavedModel()
-    try:
-        with open(os.path.join(folder, FILE), "rb") as file:
-            message.ParseFromString(file.read())
-    except (OSError, ValueError, RuntimeError) as error:
-        raise StageInputError("%s holds no SavedModel: %s" % (folder, error)) from error
-    graphs = [graph for graph in message.meta_graphs if TAG in graph.meta_info_def.tags]
-    if len(graphs) != 1 or SIGNATURE not in graphs[0].signature_def:
-        raise StageInputError("%s has no graph tagged %s with a signature %s" % (folder, TAG, SIGNATURE))
-    return graphs[0]
+    meta_graph = read_for_serving(folder)
+    if SIGNATURE not in meta_graph.signature_def:
+        raise StageInputError("%s has no signature %s" % (folder, SIGNATURE))
+    return meta_graph
 
 
 def freeze(folder, meta_graph, outputs):
@@ -106,30 +100,27 @@ def write(folder, graph_def, signature):
     Raises:
         StageInputError: it is 2 GiB or more.
     """
-    message = saved_model_pb2.SavedModel(saved_model_schema_version=1)
-    meta_graph = message.meta_graphs.add()
+    meta_graph = meta_graph_pb2.MetaGraphDef()
     meta_graph.meta_info_def.tags.append(TAG)
     meta_graph.meta_info_def.tensorflow_version = tf.version.VERSION
     meta_graph.meta_info_def.tensorflow_git_version = tf.version.GIT_VERSION
     meta_graph.graph_def.CopyFrom(graph_def)
     meta_graph.signature_def[SIGNATURE].CopyFrom(signature)
-    _write(folder, message)
+    rewrite(folder, meta_graph)
 
 
 def rewrite(folder, meta_graph):
-    """Write a MetaGraphDef as the SavedModel of a folder, whose variables stay; same graph, same bytes."""
-    _write(folder, saved_model_pb2.SavedModel(saved_model_schema_version=1, meta_graphs=[meta_graph]))
+    """Write a MetaGraphDef as the SavedModel of a folder, whose variables stay; same graph, same bytes.
 
-
-def _write(folder, message):
-    require_small(message.ByteSize())
-    for node in message.meta_graphs[0].graph_def.node:
+    Raises:
+        StageInputError: it is 2 GiB or more.
+    """
+    require_small(meta_graph.ByteSize())
+    for node in meta_graph.graph_def.node:
         if node.op == NEURON_OP:
             inside = tf.compat.v1.GraphDef.FromString(node.attr["graph_def"].s)
             node.attr["graph_def"].s = inside.SerializeToString(deterministic=True)
-    with open(os.path.join(folder, FILE), "wb") as file:
-        # Protobuf's maps have no order of their own, so its bytes would differ from run to run.
-        file.write(message.SerializeToString(deterministic=True))
+    write_for_serving(folder, meta_graph)
 
 
 def require_small(size):

@@ -100,7 +100,7 @@ def fused(args, source, tensorflow_neuron, known):
     wanted = outputs + [_saved_model.node_of(info.name) for info in signature.inputs.values()]
     frozen = _saved_model.freeze(args.neuron_ready, source, wanted)
     part = _fused.device_part(frozen, device)
-    _operators.require_known(_operators.count_work(part.node), known)
+    _operators.require_known({node.op for node in part.node}, known)
 
     def work(folder):
         fuse = tensorflow_neuron.fuse(

@@ -1,12 +1,7 @@
-"""What a graph computes, counted: constants, variables and mere names of tensors are no work."""
-
-import collections
+"""What a graph computes, counted."""
 
 import tensorflow as tf
-
-NO_WORK = frozenset(
-    ["Const", "Identity", "NoOp", "Placeholder", "ReadVariableOp", "VarHandleOp", "Variable", "VariableV2"]
-)
+from operators import count_work
 
 
 def compute_operators(graph_def, outputs):
@@ -19,5 +14,4 @@ def compute_operators(graph_def, outputs):
     Returns:
         collections.Counter of operator type → how many, without those that do no work.
     """
-    needed = tf.compat.v1.graph_util.extract_sub_graph(graph_def, list(outputs))
-    return collections.Counter(node.op for node in needed.node if node.op not in NO_WORK)
+    return count_work(tf.compat.v1.graph_util.extract_sub_graph(graph_def, list(outputs)).node)

@@ -4,13 +4,14 @@ import os
 import re
 
 import tensorflow as tf
+from saved_models import read_for_serving
 from stage import StageInputError
 
 from bertbuild.graph.gelu import gelu_form
 from bertbuild.graph.geometry import head_size, layer_norm_epsilon
 from bertbuild.graph.graphdef import GraphFormatError
 from bertbuild.graph.saved_model import read_saved_model
-from stages import _operators, _saved_model, _source
+from stages import _operators, _source
 
 WORD_EMBEDDINGS = "bert/embeddings/word_embeddings"
 LAYER = re.compile(r"bert/encoder/layer_(\d+)/output/dense/kernel$")
@@ -64,18 +65,21 @@ class SavedModelSource(_source.Model):
     def compute_operators(self, gelu, outputs, seq_len):  # noqa: ARG002 - as a checkpoint's, which builds a graph
         """Operators, by type, of the SavedModel's own graph; its form and length are what they are."""
         names = [port.tensor.split(":")[0] for name, port in self._outputs.items() if OUTPUTS[name] in outputs]
-        return _operators.compute_operators(_saved_model.meta_graph(self.folder).graph_def, names)
+        return _operators.compute_operators(read_for_serving(self.folder).graph_def, names)
 
     def _config(self):
         vocab_size, hidden_size = self.shape(WORD_EMBEDDINGS)
         layers = {int(match.group(1)) for match in map(LAYER.search, self._weights.shapes) if match}
         if sorted(layers) != list(range(len(layers))) or not layers:
             raise StageInputError("the SavedModel in %s has no whole row of layers: %s" % (self.folder, sorted(layers)))
+        size = head_size(self._graph)
+        if hidden_size % size != 0:
+            raise StageInputError("the SavedModel's layers of %d units have no heads of %d" % (hidden_size, size))
         return {
             "vocab_size": vocab_size,
             "hidden_size": hidden_size,
             "num_hidden_layers": len(layers),
-            "num_attention_heads": hidden_size // head_size(self._graph),
+            "num_attention_heads": hidden_size // size,
             "intermediate_size": self.shape("bert/encoder/layer_0/intermediate/dense/kernel")[1],
             "max_position_embeddings": self.shape("bert/embeddings/position_embeddings")[0],
             "type_vocab_size": self.shape("bert/embeddings/token_type_embeddings")[0],
@@ -119,7 +123,7 @@ class _Constants(object):
     """Weights frozen into the graph; `shapes` by Google's names."""
 
     def __init__(self, folder):
-        nodes = {node.name: node for node in _saved_model.meta_graph(folder).graph_def.node if node.op == "Const"}
+        nodes = {node.name: node for node in read_for_serving(folder).graph_def.node if node.op == "Const"}
         scope = _scope(nodes)
         self._nodes = {_unscoped(name, scope): node for name, node in nodes.items()}
         self.shapes = {
