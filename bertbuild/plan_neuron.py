@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from bertbuild.errors import UsageError
+from bertbuild.key import digest
 from bertbuild.plan import File, Plan, Source, Step, Target, check_choice, check_output, check_seq_len
 
 OUTPUTS = ("probabilities", "pooled", "sequence")
@@ -121,7 +122,8 @@ def plan_neuron_ready(source: Source, request: NeuronRequest, probes: File) -> P
     """
     export = request.export
     _check(source, export)
-    params = {"dtype": request.dtype, "gelu": request.gelu, "batch-size": str(request.batch_size)}
+    suffix = _gelu_suffix(source, request)
+    params = {"dtype": request.dtype, "gelu": suffix[0] if suffix else EXACT, "batch-size": str(request.batch_size)}
     if export.output:
         params["output"] = export.output
     if source.kind == "checkpoint":
@@ -130,11 +132,11 @@ def plan_neuron_ready(source: Source, request: NeuronRequest, probes: File) -> P
     reference = _reference_step(source, export, probes)
     answers = Step(id="neuron-ready-infer", stage="tf1-infer", inputs={"saved-model": ready.id, "probes": probes})
     target = Target(
-        name=_name("neuron-ready", source, export, *_gelu_suffix(source, request), request.dtype),
+        name=_name("neuron-ready", source, export, *suffix, request.dtype, *_batch_suffix(request)),
         step=ready.id,
         reference=reference.id,
         answers=answers.id,
-        precision="-".join([request.dtype, *_gelu_suffix(source, request)]),
+        precision="-".join([request.dtype, *suffix]),
     )
     return Plan(model=source.model, steps=(ready, reference, answers), targets=(target,))
 
@@ -197,7 +199,7 @@ def _export_step(source: Source, request: ExportRequest) -> Step:
 
 
 def _reference_step(source: Source, request: ExportRequest, probes: File) -> Step:
-    params = {}
+    params = {"output": request.output} if request.output else {}
     if source.kind == "checkpoint":
         params = {"prefix": source.prefix, "output": _output(source, request)}
         if source.gelu:
@@ -218,8 +220,17 @@ def _gelu_suffix(source: Source, request: NeuronRequest) -> tuple[str, ...]:
     return () if request.gelu in (EXACT, source.gelu) or source.gelu is None else (request.gelu,)
 
 
+def _batch_suffix(request: NeuronRequest) -> tuple[str, ...]:
+    return (f"b{request.batch_size}",) if request.batch_size != BATCH_SIZE else ()
+
+
 def _compile_suffix(request: CompileRequest) -> tuple[str, ...]:
-    return (f"b{request.ready.batch_size}", *((f"c{request.cores}",) if request.cores > 1 else ()))
+    suffix = [f"b{request.ready.batch_size}"]
+    if request.cores > 1:
+        suffix.append(f"c{request.cores}")
+    if request.compiler_args:
+        suffix.append(f"args-{digest(request.compiler_args)[:8]}")
+    return tuple(suffix)
 
 
 def _name(kind: str, source: Source, request: ExportRequest, *parts: str) -> str:

@@ -51,12 +51,12 @@ class Session:
         """What runs plans."""
         return Engine(self.store, self.isolation, self.report)
 
-    def probes(self, inspected: Inspected) -> File:
-        """The probe inputs of a model, as a file whose name is its digest."""
+    def probes(self, inspected: Inspected, longest: int = 0) -> File:
+        """The probe inputs of a model, as a file whose name is its digest; `longest` is a sequence length, or 0."""
         value = make_probes(
             vocab_size=inspected.vocab_size,
             type_vocab_size=inspected.type_vocab_size,
-            max_positions=inspected.max_positions,
+            max_positions=min(inspected.max_positions, longest or inspected.max_positions),
         )
         text = json.dumps({"probes": value})
         digest = hashlib.sha256(text.encode()).hexdigest()

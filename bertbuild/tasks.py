@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from invoke import Collection, Context, task
 
+from bertbuild.errors import UsageError
 from bertbuild.plan import FreezeRequest, IrRequest
 from bertbuild.plan_neuron import BATCH_SIZE, MIN_ON_NEURON, TIMEOUT, CompileRequest, ExportRequest, NeuronRequest
 from bertbuild.running import running
@@ -36,6 +37,27 @@ NEURON_HELP = {
     "gelu": "exact: as the source computes it (default); tanh or sigmoid: cheaper, farther from it",
     "batch-size": f"batch to compile for (default {BATCH_SIZE}); the model takes any batch",
 }
+
+
+def whole_number(flag: str, text: str) -> int:
+    """A flag's whole number. Invoke reads them too, and answers a wrong one with a traceback.
+
+    Raises:
+        UsageError: it is none.
+    """
+    try:
+        return int(text)
+    except ValueError:
+        raise UsageError(f"--{flag} {text!r} is no whole number.", next_step=f"--help explains --{flag}.") from None
+
+
+def _neuron_request(seq_len: str, output: str, dtype: str, gelu: str, batch_size: str) -> NeuronRequest:
+    return NeuronRequest(
+        export=ExportRequest(seq_len=whole_number("seq-len", seq_len), output=output),
+        dtype=dtype,
+        gelu=gelu,
+        batch_size=whole_number("batch-size", batch_size),
+    )
 
 
 @task(auto_shortflags=False, help=COMMON_HELP | ISOLATION_HELP)
@@ -173,8 +195,8 @@ def build_ir(
     gelu: str = "auto",
     route: str = "",
     converter: str = "ovc",
-    batch: int = 0,
-    seq_len: int = 0,
+    batch: str = "0",
+    seq_len: str = "0",
     from_: str = "",
     mirror: str = "",
     isolation: str = "",
@@ -191,8 +213,8 @@ def build_ir(
                 precisions=tuple(precision.split(",")),
                 route=route,
                 converter=converter,
-                batch=batch,
-                seq_len=seq_len,
+                batch=whole_number("batch", batch),
+                seq_len=whole_number("seq-len", seq_len),
                 freeze=FreezeRequest(output=output, gelu=gelu),
             ),
         )
@@ -204,7 +226,7 @@ def export(
     model: str = "",
     checkpoint: str = "",
     name: str = "",
-    seq_len: int = 0,
+    seq_len: str = "0",
     output: str = "",
     from_: str = "",
     mirror: str = "",
@@ -218,7 +240,7 @@ def export(
         build.export(
             session,
             Wanted(model=model, checkpoint=checkpoint, name=name),
-            ExportRequest(seq_len=seq_len, output=output),
+            ExportRequest(seq_len=whole_number("seq-len", seq_len), output=output),
         )
 
 
@@ -229,11 +251,11 @@ def neuron_ready(
     checkpoint: str = "",
     saved_model: str = "",
     name: str = "",
-    seq_len: int = 0,
+    seq_len: str = "0",
     dtype: str = "float16",
     gelu: str = "exact",
     output: str = "",
-    batch_size: int = BATCH_SIZE,
+    batch_size: str = str(BATCH_SIZE),
     from_: str = "",
     mirror: str = "",
     isolation: str = "",
@@ -246,9 +268,7 @@ def neuron_ready(
         build.neuron_ready(
             session,
             Wanted(model=model, checkpoint=checkpoint, saved_model=saved_model, name=name),
-            NeuronRequest(
-                export=ExportRequest(seq_len=seq_len, output=output), dtype=dtype, gelu=gelu, batch_size=batch_size
-            ),
+            _neuron_request(seq_len, output, dtype, gelu, batch_size),
         )
 
 
@@ -275,14 +295,14 @@ def neuron_compile(
     saved_model: str = "",
     name: str = "",
     standard: bool = False,
-    seq_len: int = 0,
+    seq_len: str = "0",
     dtype: str = "float16",
     gelu: str = "exact",
     output: str = "",
-    batch_size: int = BATCH_SIZE,
-    neuroncore_pipeline_cores: int = 1,
+    batch_size: str = str(BATCH_SIZE),
+    neuroncore_pipeline_cores: str = "1",
     compiler_args: str = "",
-    timeout: int = TIMEOUT,
+    timeout: str = str(TIMEOUT),
     min_on_neuron: str = MIN_ON_NEURON,
     min_memory: str = "",
     from_: str = "",
@@ -294,18 +314,16 @@ def neuron_compile(
     from bertbuild.commands import build
 
     with running(json=json, isolation=isolation, local=from_, mirror=mirror) as session:
-        ready = NeuronRequest(
-            export=ExportRequest(seq_len=seq_len, output=output), dtype=dtype, gelu=gelu, batch_size=batch_size
-        )
+        ready = _neuron_request(seq_len, output, dtype, gelu, batch_size)
         build.neuron_compile(
             session,
             Wanted(model=model, checkpoint=checkpoint, saved_model=saved_model, name=name),
             CompileRequest(
                 ready=ready,
                 standard=standard,
-                cores=neuroncore_pipeline_cores,
+                cores=whole_number("neuroncore-pipeline-cores", neuroncore_pipeline_cores),
                 compiler_args=compiler_args,
-                timeout=timeout,
+                timeout=whole_number("timeout", timeout),
                 min_on_neuron=min_on_neuron,
                 min_memory=min_memory,
             ),

@@ -100,7 +100,7 @@ def export(session: Session, wanted: Wanted, request: ExportRequest) -> None:
     Raises:
         ParityError: it does not answer like its source.
     """
-    _build(session, wanted, lambda source, probes: plan_export(source, request, probes))
+    _build(session, wanted, lambda source, probes: plan_export(source, request, probes), longest=request.seq_len)
 
 
 def neuron_ready(session: Session, wanted: Wanted, request: NeuronRequest) -> None:
@@ -109,7 +109,8 @@ def neuron_ready(session: Session, wanted: Wanted, request: NeuronRequest) -> No
     Raises:
         ParityError: it does not answer like its source.
     """
-    _build(session, wanted, lambda source, probes: plan_neuron_ready(source, request, probes))
+    longest = request.export.seq_len
+    _build(session, wanted, lambda source, probes: plan_neuron_ready(source, request, probes), longest=longest)
 
 
 def neuron_compile(session: Session, wanted: Wanted, request: CompileRequest) -> None:
@@ -118,13 +119,29 @@ def neuron_compile(session: Session, wanted: Wanted, request: CompileRequest) ->
     Raises:
         ParityError: one of the two does not answer like its source.
     """
-    _build(session, wanted, lambda source, probes: plan_neuron_compile(source, request, probes))
+    longest = request.ready.export.seq_len
+    _build(session, wanted, lambda source, probes: plan_neuron_compile(source, request, probes), longest=longest)
 
 
-def _build(session: Session, wanted: Wanted, make_plan: Callable[[Source, File], Plan], main_file: str = "") -> None:
-    """Resolve the source, build every target of its plan, and say where they are."""
+def _build(
+    session: Session,
+    wanted: Wanted,
+    make_plan: Callable[[Source, File], Plan],
+    *,
+    main_file: str = "",
+    longest: int = 0,
+) -> None:
+    """Resolve the source, build every target of its plan, and say where they are.
+
+    Args:
+        session: of the command.
+        wanted: the source.
+        make_plan: from source and probes to the plan.
+        main_file: what people open in a target, where it is not the folder.
+        longest: the only sequence length the targets take, or 0: no probe is longer.
+    """
     inspected = resolve(wanted, session.settings, session.store, session.engine, session.report)
-    probes = session.probes(inspected)
+    probes = session.probes(inspected, longest)
     plan = make_plan(inspected.source, probes)
     built = session.engine.build(plan, probes)
     targets = [

@@ -5,6 +5,7 @@ import shutil
 
 import pytest
 from backends import run as run_script
+from neuron_checkout import checkout
 from program import ROOT, Bertbuild
 from tiny_models import CONFIG, weights, write_google
 
@@ -74,6 +75,50 @@ def tiny(session_folder, tiny_weights):
 def tiny_built(bertbuild, tiny):
     """Its IR, fp32."""
     return bertbuild.ok("build-ir", "--checkpoint", tiny)
+
+
+@pytest.fixture(scope="session")
+def tiny_exported(bertbuild, tiny):
+    """Its SavedModel: five inputs, probabilities."""
+    return bertbuild.ok("export", "--checkpoint", tiny)
+
+
+@pytest.fixture(scope="session")
+def bare(session_folder):
+    """A tiny checkpoint without a head."""
+    return write_google(session_folder / "bare", weights(seed=2))
+
+
+@pytest.fixture(scope="session")
+def bare_exported(bertbuild, bare):
+    """Its SavedModel: three inputs, pooled and sequence output."""
+    return bertbuild.ok("export", "--checkpoint", bare)
+
+
+@pytest.fixture(scope="session")
+def tiny_ready(bertbuild, tiny):
+    """The checkpoint with a head made ready for Neuron, float32."""
+    return bertbuild.ok("neuron-ready", "--checkpoint", tiny, "--dtype", "float32")
+
+
+@pytest.fixture(scope="session")
+def tiny_ready_half(bertbuild, tiny):
+    """The same, float16."""
+    return bertbuild.ok("neuron-ready", "--checkpoint", tiny)
+
+
+@pytest.fixture(scope="session")
+def bare_ready_half(bertbuild, bare):
+    """The checkpoint without a head, float16: pooled and sequence output."""
+    return bertbuild.ok("neuron-ready", "--checkpoint", bare)
+
+
+@pytest.fixture(scope="session")
+def neuron(session_folder, bertbuild):
+    """The program with stand-ins for AWS's Neuron packages, over the session's artifacts; its environment is made."""
+    program = Bertbuild(bertbuild.artifacts, root=checkout(session_folder / "neuron-checkout"))
+    program.ok("images", "--backend", "neuron")
+    return program
 
 
 @pytest.fixture(scope="session")

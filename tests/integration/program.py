@@ -72,16 +72,25 @@ class Outcome:
 class Bertbuild:
     """The program over one artifacts folder."""
 
-    def __init__(self, artifacts, root=ROOT):
+    def __init__(self, artifacts, root=ROOT, variables=None):
         self.artifacts = Path(artifacts)
         self.root = root
+        self.variables = variables or {}
+
+    def having(self, **variables):
+        """The same program with some more variables in its environment."""
+        texts = {name: str(value) for name, value in variables.items()}
+        return Bertbuild(self.artifacts, self.root, self.variables | texts)
+
+    def _environment(self):
+        return environment(self.artifacts, self.root) | self.variables
 
     def __call__(self, *words):
         """Run to the end, whatever the end."""
         started = time.monotonic()
         done = subprocess.run(
             command(words),
-            env=environment(self.artifacts, self.root),
+            env=self._environment(),
             cwd=self.artifacts.parent,
             capture_output=True,
             text=True,
@@ -110,7 +119,7 @@ class Bertbuild:
         """Start, and read its events from `stdout` line by line."""
         return subprocess.Popen(
             command(words),
-            env=environment(self.artifacts, self.root),
+            env=self._environment(),
             cwd=self.artifacts.parent,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -145,7 +154,8 @@ class Bertbuild:
 
     def answers(self, model, target, step=None):
         """Probe answers: of the target, or of the step "reference"."""
-        return arrays(self.result(model, target, step or f"{target}-infer") / "answers.npz")
+        step = step or self.record(model, target)["target"]["answers"]
+        return arrays(self.result(model, target, step) / "answers.npz")
 
     def probes(self, model, target):
         """The probe inputs by name: dicts of role → int32 [B, S]."""

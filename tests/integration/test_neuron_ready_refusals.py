@@ -133,7 +133,7 @@ SPOILT = {
 def test_variables_that_are_missing_or_damaged_are_told_in_a_sentence(bertbuild, copied, case):
     SPOILT[case](copied)
     error = bertbuild.refused("neuron-ready", "--saved-model", copied, "--name", "spoilt", code=13)
-    assert "neuron-ready: the SavedModel's variables cannot be read" in error["details"]
+    assert "The stage neuron-ready stopped: the SavedModel's variables cannot be read" in error["message"]
     assert "Traceback" not in error["details"]
     assert not (bertbuild.artifacts / "out" / "spoilt").exists()
 

@@ -12,7 +12,7 @@ STAGE.input("checkpoint", "folder with bert_config.json and the checkpoint's fil
 STAGE.input("frozen", "a frozen graph (.pb)", required=False)
 STAGE.input("saved-model", "a SavedModel, of export, of neuron-ready or of run_classifier", required=False)
 STAGE.input("probes", "probes.json")
-STAGE.param("output", "as in freeze (default: pooled)", default="pooled")
+STAGE.param("output", "as in freeze (default: of a checkpoint pooled, of a SavedModel all it gives)")
 STAGE.param("prefix", "the checkpoint's name in its folder, where there are several")
 STAGE.param("gelu", "as in freeze (default: auto)", choices=("auto", "erf", "tanh"), default="auto")
 
@@ -30,12 +30,13 @@ def run(args, report):
     if args.frozen:
         found = from_frozen(args.frozen, probes)
     elif args.saved_model:
-        found = from_saved_model(args.saved_model, probes)
+        found = from_saved_model(args.saved_model, args.output, probes)
     else:
         source = _source.Source(args.checkpoint, args.prefix)
         gelu = source.gelu(args.gelu, report)
-        found = from_checkpoint(source, gelu, args.output.split(","), probes)
-        if "pooled" in args.output.split(","):  # all that the published graphs compute
+        wanted = (args.output or "pooled").split(",")
+        found = from_checkpoint(source, gelu, wanted, probes)
+        if "pooled" in wanted:  # all that the published graphs compute
             found.update(from_published_graph(source, gelu, probes))
         report.facts = {"gelu": gelu}
     answers.write_answers(args.out, found)
@@ -104,8 +105,11 @@ def from_frozen(path, probes):
         )
 
 
-def from_saved_model(folder, probes):
-    """Answers of a SavedModel, as a batch and one by one; what else its signature asks for is fed nothing."""
+def from_saved_model(folder, wanted, probes):
+    """Answers of a SavedModel: all it gives, or of that what is `wanted` ("pooled,sequence").
+
+    What else its signature asks for is fed nothing.
+    """
     import answers
     import tensorflow as tf
 
@@ -121,7 +125,11 @@ def from_saved_model(folder, probes):
     with tf.Graph().as_default() as graph, tf.compat.v1.Session() as session:
         _saved_model.load(folder, session)
         feeds = {role: graph.get_tensor_by_name(roles[role]) for role in answers.ROLES}
-        tensors = {name: graph.get_tensor_by_name(port.tensor) for name, port in outputs.items()}
+        tensors = {
+            name: graph.get_tensor_by_name(port.tensor)
+            for name, port in outputs.items()
+            if not wanted or name.replace("_output", "") in wanted.split(",")
+        }
         return answers.answer(probes, runner(session, feeds, tensors), batch=sizes[0], seq_len=sizes[1])
 
 

@@ -1,0 +1,286 @@
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, replace
+from pathlib import PurePosixPath
+
+import pytest
+from host_doubles import golden
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bertbuild.errors import UsageError
+from bertbuild.plan import File, Source
+from bertbuild.plan_neuron import (
+    DTYPES,
+    NEURON_GELU_FORMS,
+    CompileRequest,
+    ExportRequest,
+    NeuronRequest,
+    plan_export,
+    plan_neuron_compile,
+    plan_neuron_ready,
+)
+from bertbuild.stages import STAGES
+
+BARE = Source(
+    model="bert",
+    kind="checkpoint",
+    file=File(path=PurePosixPath("/c"), digest="d-checkpoint"),
+    gelu="erf",
+    published=True,
+)
+TRAINED = replace(BARE, model="trained", published=False, prefix="model.ckpt-20", labels=3, gelu="tanh")
+RELU = replace(BARE, model="relu", gelu=None)
+SAVED = Source(
+    model="saved",
+    kind="saved-model",
+    file=File(path=PurePosixPath("/s"), digest="d-saved"),
+    gelu="erf",
+    labels=2,
+    seq_len=128,
+    outputs=("probabilities",),
+)
+FREE = replace(SAVED, model="free", seq_len=None, labels=0, outputs=("pooled", "sequence"))
+FROZEN = Source(model="frozen", kind="frozen", file=File(path=PurePosixPath("/f.pb"), digest="d-frozen"))
+PROBES = File(path=PurePosixPath("/probes.json"), digest="d-probes")
+
+
+def ready(**words):
+    """A request for a Neuron-ready model; words of `ExportRequest` go to that."""
+    export = ExportRequest(**{name: words.pop(name) for name in ("seq_len", "output") if name in words})
+    return NeuronRequest(export=export, **words)
+
+
+def compiled(*, ready=ready(), **words):  # noqa: B008 - frozen
+    return CompileRequest(ready=ready, **words)
+
+
+PLANS = {
+    "export": plan_export(BARE, ExportRequest(), PROBES),
+    "export_trained": plan_export(TRAINED, ExportRequest(), PROBES),
+    "export_sized_outputs": plan_export(TRAINED, ExportRequest(seq_len=64, output="pooled,sequence"), PROBES),
+    "export_short": plan_export(replace(RELU, max_positions=48), ExportRequest(), PROBES),
+    "neuron_ready": plan_neuron_ready(BARE, NeuronRequest(), PROBES),
+    "neuron_ready_trained_sigmoid": plan_neuron_ready(
+        TRAINED, ready(seq_len=64, output="sequence", dtype="float32", gelu="sigmoid", batch_size=8), PROBES
+    ),
+    "neuron_ready_saved_model": plan_neuron_ready(SAVED, ready(gelu="tanh"), PROBES),
+    "neuron_ready_saved_model_free": plan_neuron_ready(FREE, ready(seq_len=96, output="pooled"), PROBES),
+    "neuron_compile": plan_neuron_compile(BARE, CompileRequest(), PROBES),
+    "neuron_compile_all_flags": plan_neuron_compile(
+        TRAINED,
+        compiled(
+            ready=ready(dtype="float32", gelu="sigmoid", batch_size=8, seq_len=64),
+            cores=4,
+            compiler_args="-O2 --verbose=1",
+            timeout=60,
+            min_on_neuron="0.9",
+            min_memory="0",
+        ),
+        PROBES,
+    ),
+    "neuron_compile_saved_model": plan_neuron_compile(SAVED, CompileRequest(), PROBES),
+    "neuron_compile_standard": plan_neuron_compile(TRAINED, compiled(standard=True), PROBES),
+    "neuron_compile_standard_saved_model": plan_neuron_compile(SAVED, compiled(standard=True), PROBES),
+}
+
+
+@pytest.mark.parametrize("name", PLANS)
+def test_each_way_to_neuron_has_the_plan_on_record(name):
+    golden(f"plan_{name}.json", json.dumps(asdict(PLANS[name]), indent=1, default=str) + "\n")
+
+
+NO_HEAD = "bert has no classifier head (output_weights), so it gives no probabilities."
+UNKNOWN_OUTPUT = "--output 'logits' is none of probabilities, pooled, sequence."
+TOO_LONG = "--seq-len 513 is longer than the model's position table of 512."
+BELOW_0 = "A sequence length below 0 means nothing."
+REFUSED_EXPORTS = {
+    "a length below 0": (BARE, lambda: ExportRequest(seq_len=-1), BELOW_0),
+    "a length beyond the model's": (BARE, lambda: ExportRequest(seq_len=513), TOO_LONG),
+    "an unknown output": (BARE, lambda: ExportRequest(output="pooled,logits"), UNKNOWN_OUTPUT),
+    "an output of frozen graphs alone": (
+        BARE,
+        lambda: ExportRequest(output="all-layers"),
+        "--output 'all-layers' is none of probabilities, pooled, sequence.",
+    ),
+    "probabilities without a head": (BARE, lambda: ExportRequest(output="probabilities"), NO_HEAD),
+    "a SavedModel": (SAVED, ExportRequest, "Only a checkpoint can be exported."),
+    "a frozen graph": (FROZEN, ExportRequest, "A frozen graph cannot be made ready for Neuron."),
+}
+REFUSED = {
+    "a length below 0": (BARE, lambda: ready(seq_len=-1), BELOW_0),
+    "a length beyond the model's": (BARE, lambda: ready(seq_len=513), TOO_LONG),
+    "a length beyond the SavedModel's": (FREE, lambda: ready(seq_len=513), TOO_LONG),
+    "an unknown output": (BARE, lambda: ready(output="logits"), UNKNOWN_OUTPUT),
+    "probabilities without a head": (BARE, lambda: ready(output="probabilities"), NO_HEAD),
+    "a frozen graph": (FROZEN, NeuronRequest, "A frozen graph cannot be made ready for Neuron."),
+    "an unknown type": (BARE, lambda: ready(dtype="int8"), "--dtype 'int8' is none of float16, float32."),
+    "an unknown gelu": (BARE, lambda: ready(gelu="erf"), "--gelu 'erf' is none of exact, tanh, sigmoid."),
+    "no batch": (BARE, lambda: ready(batch_size=0), "A batch size below 1 means nothing."),
+    "another length than the SavedModel's": (
+        SAVED,
+        lambda: ready(seq_len=64),
+        "--seq-len 64, but the SavedModel is exported for 128.",
+    ),
+    "an output that the SavedModel does not give": (
+        SAVED,
+        lambda: ready(output="probabilities,sequence"),
+        "The SavedModel gives probabilities, so sequence cannot be compared with it.",
+    ),
+}
+STANDARD = "--standard compiles the exported SavedModel as it is; --dtype and --gelu do not apply."
+REFUSED_COMPILES = {
+    **{
+        name: (source, lambda make=make: compiled(ready=make()), told) for name, (source, make, told) in REFUSED.items()
+    },
+    "no core": (BARE, lambda: compiled(cores=0), "--neuroncore-pipeline-cores 0 means nothing."),
+    "no time": (BARE, lambda: compiled(timeout=0), "--timeout 0 means nothing."),
+    "a share above 1": (BARE, lambda: compiled(min_on_neuron="1.5"), "--min-on-neuron '1.5' means nothing."),
+    "a share below 0": (BARE, lambda: compiled(min_on_neuron="-0.1"), "--min-on-neuron '-0.1' means nothing."),
+    "a share that is no number": (
+        BARE,
+        lambda: compiled(min_on_neuron="half"),
+        "--min-on-neuron 'half' means nothing.",
+    ),
+    "a share of NaN": (
+        BARE,
+        lambda: compiled(min_on_neuron="nan"),
+        "--min-on-neuron 'nan' means nothing.",
+    ),
+    "memory that is no number": (BARE, lambda: compiled(min_memory="32GB"), "--min-memory '32GB' means nothing."),
+    "memory below 0": (BARE, lambda: compiled(min_memory="-1"), "--min-memory '-1' means nothing."),
+    "the standard way with a type": (
+        BARE,
+        lambda: compiled(standard=True, ready=ready(dtype="float32")),
+        STANDARD,
+    ),
+    "the standard way with a gelu": (BARE, lambda: compiled(standard=True, ready=ready(gelu="tanh")), STANDARD),
+    "the standard way with another length than the SavedModel's": (
+        SAVED,
+        lambda: compiled(standard=True, ready=ready(seq_len=64)),
+        "--seq-len 64, but the SavedModel is exported for 128.",
+    ),
+}
+CASES = [
+    pytest.param(make_plan, *case, id=f"{make_plan.__name__}: {name}")
+    for make_plan, cases in (
+        (plan_export, REFUSED_EXPORTS),
+        (plan_neuron_ready, REFUSED),
+        (plan_neuron_compile, REFUSED_COMPILES),
+    )
+    for name, case in cases.items()
+]
+
+
+@pytest.mark.parametrize(("make_plan", "source", "request_", "sentence"), CASES)
+def test_what_cannot_be_meant_is_refused_with_a_sentence_and_a_next_step(make_plan, source, request_, sentence):
+    with pytest.raises(UsageError) as raised:
+        make_plan(source, request_(), PROBES)
+    assert str(raised.value) == sentence
+    assert raised.value.next_step
+    assert raised.value.exit_code == 2
+
+
+EXPORTS = st.builds(
+    ExportRequest,
+    seq_len=st.sampled_from((0, 64, 128)),
+    output=st.sampled_from(("", "pooled", "sequence", "pooled,sequence", "probabilities")),
+)
+READY = st.builds(
+    NeuronRequest,
+    export=EXPORTS,
+    dtype=st.sampled_from(DTYPES),
+    gelu=st.sampled_from(NEURON_GELU_FORMS),
+    batch_size=st.integers(1, 8),
+)
+COMPILES = st.builds(
+    CompileRequest,
+    ready=st.one_of(READY, st.builds(NeuronRequest, export=EXPORTS, batch_size=st.integers(1, 8))),
+    cores=st.integers(1, 4),
+    timeout=st.integers(1, 9),
+)
+STANDARDS = st.builds(
+    CompileRequest,
+    ready=st.builds(NeuronRequest, export=EXPORTS),
+    standard=st.just(value=True),
+    cores=st.integers(1, 2),
+)
+SOURCES = st.sampled_from((BARE, TRAINED, RELU, SAVED, FREE))
+ASKED = st.one_of(
+    st.tuples(st.just(plan_export), EXPORTS),
+    st.tuples(st.just(plan_neuron_ready), READY),
+    st.tuples(st.just(plan_neuron_compile), st.one_of(COMPILES, STANDARDS)),
+)
+
+
+def planned(source, asked):
+    make_plan, request = asked
+    try:
+        return make_plan(source, request, PROBES)
+    except UsageError:
+        return None
+
+
+@given(SOURCES, ASKED)
+def test_every_plan_can_be_run_in_its_order_and_has_no_step_in_vain(source, asked):
+    plan = planned(source, asked)
+    if plan is None:
+        return
+    made = set()
+    for step in plan.steps:
+        assert step.id not in made
+        assert step.stage in STAGES
+        assert all(isinstance(needed, File) or needed in made for needed in step.inputs.values())
+        assert all(isinstance(value, str) for value in (*step.params.values(), *step.limits.values()))
+        made.add(step.id)
+    used = {needed for step in plan.steps for needed in step.inputs.values() if isinstance(needed, str)}
+    used |= {name for target in plan.targets for name in (target.step, target.reference, target.answers)}
+    assert used == made
+
+
+@given(SOURCES, ASKED)
+def test_what_needs_a_device_is_compiled_from_what_was_judged_on_the_cpu(source, asked):
+    plan = planned(source, asked)
+    if plan is None or asked[0] is not plan_neuron_compile or source.kind == "saved-model":
+        return
+    judged, target = plan.targets
+    assert not STAGES[plan.step(judged.answers).stage].device
+    assert STAGES[plan.step(target.answers).stage].device
+    assert judged.step in plan.step(target.step).inputs.values()
+    assert judged.reference == target.reference
+
+
+def chain(plan, step_id):
+    """A step with all that leads to it, but for limits."""
+    step = plan.step(step_id)
+    inputs = {name: chain(plan, needed) if isinstance(needed, str) else needed for name, needed in step.inputs.items()}
+    return step.stage, step.params, inputs
+
+
+def clash(source, one, other):
+    """A name that stands for two different targets in two plans, or None."""
+    plans_made = [plan for plan in (planned(source, one), planned(source, other)) if plan is not None]
+    if len(plans_made) < 2:
+        return None
+    named = [{target.name: chain(plan, target.step) for target in plan.targets} for plan in plans_made]
+    return next((name for name in named[0].keys() & named[1].keys() if named[0][name] != named[1][name]), None)
+
+
+@given(SOURCES, ASKED, ASKED)
+def test_two_targets_of_one_name_are_the_same_target(source, one, other):
+    """Or a build would take the name from another build's result."""
+    assert clash(source, one, other) is None
+
+
+ALIKE = {
+    "the gelu that the source has": (TRAINED, ready(), ready(gelu="tanh")),
+    "a gelu for a model that has none": (RELU, ready(), ready(gelu="sigmoid")),
+    "another batch": (BARE, ready(), ready(batch_size=8)),
+}
+
+
+@pytest.mark.parametrize("case", ALIKE)
+def test_requests_of_one_name_are_one_target(case):
+    source, one, other = ALIKE[case]
+    assert clash(source, (plan_neuron_ready, one), (plan_neuron_ready, other)) is None
