@@ -81,17 +81,17 @@ def resolve(wanted: Wanted, settings: Settings, store: Store, engine: Engine, re
             "Name one source: a model, a checkpoint, a frozen graph or a SavedModel, where the command takes it.",
             next_step="For instance --model minilm-l6 or --checkpoint FOLDER-or-ZIP; --help lists what there is.",
         )
-    if wanted.name and wanted.name != _clean(wanted.name):
+    if wanted.name and wanted.name != clean_name(wanted.name):
         raise UsageError(
             f"--name {wanted.name!r} cannot be a folder's name.",
-            next_step=f"Use letters, digits, dots, dashes and underscores; for instance --name {_clean(wanted.name)}",
+            next_step=f"Use letters, digits, dots, dashes, underscores; for instance --name {clean_name(wanted.name)}",
         )
     if wanted.frozen:
         path = Path(wanted.frozen)
-        return _frozen(path, wanted.name or _clean(path.resolve().parent.name + "-" + path.stem), store)
+        return _frozen(path, wanted.name or clean_name(path.resolve().parent.name + "-" + path.stem), store)
     if wanted.saved_model:
         folder = newest_saved_model(Path(wanted.saved_model), report)
-        return _saved_model(folder, wanted.name or _clean(Path(wanted.saved_model).resolve().name), store)
+        return _saved_model(folder, wanted.name or clean_name(Path(wanted.saved_model).resolve().name), store)
     folder, name = checkpoint_folder(wanted, settings, store, engine, report)
     return _checkpoint(folder, name, store, engine, report)
 
@@ -107,7 +107,7 @@ def checkpoint_folder(
         folder = fetch_model(wanted.model, settings, store, report)
     else:
         folder = _unpacked(Path(wanted.checkpoint), store)
-        name = _clean(Path(wanted.checkpoint).resolve().name.removesuffix(".zip"))
+        name = clean_name(Path(wanted.checkpoint).resolve().name.removesuffix(".zip"))
     name = wanted.name or name
     if is_huggingface(folder):
         files = [folder / file for file in ("config.json", "vocab.txt", "model.safetensors")]
@@ -283,6 +283,6 @@ def _digest(files: list[Path], store: Store) -> str:
     return keys.digest({path.name: store.inputs.of(path.resolve()) for path in files})
 
 
-def _clean(name: str) -> str:
+def clean_name(name: str) -> str:
     """A name that is safe as a folder's."""
     return re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip(".-") or "model"

@@ -38,7 +38,9 @@ class StageSpec:
         return self.name.removeprefix(f"{self.backend}-")
 
 
-CHECKPOINT = ("bert_config.json", "vocab.txt", "bert_model.ckpt.index", "bert_model.ckpt.data-00000-of-00001")
+CHECKPOINT_FILES = ("bert_config.json", "bert_model.ckpt.index", "bert_model.ckpt.data-00000-of-00001")
+CHECKPOINT = (*CHECKPOINT_FILES, "vocab.txt")
+CONVERTED = (*CHECKPOINT_FILES, "mapping.json")
 FROZEN = ("inference_graph.pb", "signature.json")
 SAVED_MODEL = ("saved_model.pb", "signature.json")
 IR = ("model.xml", "model.bin", "signature.json")
@@ -56,6 +58,11 @@ STAGES = {
         StageSpec(name="ir", backend="openvino", outputs=IR),
         StageSpec(name="mo", backend="mo", outputs=IR),
         StageSpec(name="openvino-infer", backend="openvino", outputs=("answers.npz",)),
+        StageSpec(name="convert-tf2", backend="tf2", outputs=(*CONVERTED, "checkpoint")),
+        StageSpec(name="convert-tf1", backend="tf2", outputs=CONVERTED),
+        StageSpec(name="complete", backend="tf1", outputs=(*CHECKPOINT_FILES, "bert_model.ckpt.meta")),
+        StageSpec(name="tf2-saved-model", backend="tf2", outputs=SAVED_MODEL),
+        StageSpec(name="tf2-infer", backend="tf2", outputs=("answers.npz",)),
         StageSpec(name="neuron-compile", backend="neuron", outputs=(*SAVED_MODEL, "compile.log")),
         StageSpec(name="neuron-infer", backend="neuron", outputs=("answers.npz",), device=True),
     )
@@ -74,6 +81,12 @@ def backend_folder(backend: str) -> Path:
 def lock_file(backend: str) -> Path:
     """The backend's packages, every one with its version and hashes."""
     return backend_folder(backend) / "requirements.txt"
+
+
+def excluded_file(backend: str) -> Path | None:
+    """Names of packages that others of the backend ask for and that it does not need, if it has such a list."""
+    path = backend_folder(backend) / "excluded.txt"
+    return path if path.exists() else None
 
 
 def require_locked(backend: str) -> None:
@@ -97,11 +110,14 @@ def _normal(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-def shared_code() -> Iterator[Path]:
-    """Code that every stage can import: docker/common and the GraphDef reader."""
+def shared_code(backend: str) -> Iterator[Path]:
+    """Code that a stage of a backend can import: docker/common, the GraphDef reader; in tf2 bertbuild/checkpoint."""
     yield from (ROOT / "docker" / "common").glob("*.py")
     yield ROOT / "bertbuild" / "__init__.py"
     yield from (ROOT / "bertbuild" / "graph").glob("*.py")
+    if backend == "tf2":
+        yield ROOT / "bertbuild" / "errors.py"
+        yield from (ROOT / "bertbuild" / "checkpoint").glob("*.py")
 
 
 def stage_code(spec: StageSpec) -> Iterator[Path]:
@@ -109,4 +125,4 @@ def stage_code(spec: StageSpec) -> Iterator[Path]:
     folder = backend_folder(spec.backend) / "stages"
     yield folder / (spec.command.replace("-", "_") + ".py")
     yield from folder.glob("_*.py")
-    yield from shared_code()
+    yield from shared_code(spec.backend)

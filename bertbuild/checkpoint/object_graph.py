@@ -11,11 +11,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from bertbuild.checkpoint.bundle import CheckpointReader
+from bertbuild.checkpoint.folder import OBJECT_GRAPH_KEY
 from bertbuild.checkpoint.strings import read_string
 from bertbuild.errors import CheckpointError
 from bertbuild.graph.wire import LENGTH_DELIMITED, WireError, encode_bytes, encode_number, fields
 
-OBJECT_GRAPH_KEY = "_CHECKPOINTABLE_OBJECT_GRAPH"
 SAVE_COUNTER = ("save_counter",)
 """What `tf.train.Checkpoint` counts its saves in; without it `assert_consumed` fails."""
 

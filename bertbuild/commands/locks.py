@@ -11,7 +11,7 @@ from bertbuild.errors import LockFileError
 from bertbuild.isolation.interpreters import find_uv
 from bertbuild.isolation.venv import PYTHON
 from bertbuild.session import Session
-from bertbuild.stages import BACKENDS, backend_folder, lock_file
+from bertbuild.stages import BACKENDS, backend_folder, excluded_file, lock_file
 
 
 def lock(session: Session, *, check: bool, upgrade: bool) -> None:
@@ -49,6 +49,8 @@ def _resolve(backend: str, preferences: str) -> str:
         output.write_text(preferences, encoding="utf-8")  # uv keeps the versions it finds there
         options = ["--generate-hashes", "--no-annotate", "--no-header", "--no-emit-index-url", "--quiet"]
         options += ["--python-version", PYTHON[backend], "--output-file", str(output)]
+        excluded = excluded_file(backend)
+        options += ["--excludes", str(excluded)] if excluded else []
         result = subprocess.run(
             [find_uv(), "pip", "compile", *options, str(backend_folder(backend) / "requirements.in")],
             capture_output=True,

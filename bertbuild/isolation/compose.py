@@ -181,7 +181,7 @@ def source_digest(backend: str) -> str:
         *folder.glob("*.sh"),
         lock_file(backend),
         *(folder / "stages").glob("*.py"),
-        *shared_code(),
+        *shared_code(backend),
     ]
     parts: dict[str, Any] = {"code": key.code_digest(files, ROOT), "bases": bases}
     packages = unlocked(backend)

@@ -25,9 +25,9 @@ from bertbuild.isolation.interpreters import find_interpreter, find_uv
 from bertbuild.isolation.process import end_group, run_logged
 from bertbuild.isolation.unlocked import Unlocked, installed_digest, package_of, unlocked
 from bertbuild.locking import exclusive
-from bertbuild.stages import backend_folder, lock_file
+from bertbuild.stages import backend_folder, excluded_file, lock_file
 
-PYTHON = {"tf1": "3.7", "openvino": "3.11", "mo": "3.11", "neuron": "3.7"}
+PYTHON = {"tf1": "3.7", "openvino": "3.11", "mo": "3.11", "neuron": "3.7", "tf2": "3.11"}
 """The Python of each backend; the Dockerfiles' base images have the same."""
 
 MARKER = "bertbuild.json"
@@ -90,6 +90,7 @@ class VenvIsolation:
             shutil.rmtree(path)
         uv = find_uv()
         self._uv([uv, "venv", "--python", str(interpreter), str(path)], backend, on_line)
+        excluded = excluded_file(backend)
         self._uv(
             [
                 uv,
@@ -101,6 +102,7 @@ class VenvIsolation:
                 "--compile-bytecode",
                 "--build-constraints",
                 str(backend_folder(backend) / "build-constraints.txt"),
+                *(["--excludes", str(excluded)] if excluded else []),
                 "--requirements",
                 str(lock_file(backend)),
             ],

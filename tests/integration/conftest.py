@@ -115,10 +115,10 @@ def bare_ready_half(bertbuild, bare):
 
 @pytest.fixture(scope="session")
 def neuron(session_folder, bertbuild):
-    """The program with stand-ins for AWS's Neuron packages, over the session's artifacts; its environment is made."""
+    """The program with stand-ins for AWS's Neuron packages and no device; its environment is made."""
     program = Bertbuild(bertbuild.artifacts, root=checkout(session_folder / "neuron-checkout"))
     program.ok("images", "--backend", "neuron")
-    return program
+    return program.having(BERTBUILD_NEURON_DEVICE=session_folder / "no-device")
 
 
 @pytest.fixture(scope="session")

@@ -27,8 +27,8 @@ def environment(artifacts, root=ROOT):
     return {**kept, "PYTHONPATH": str(root), "BERTBUILD_ARTIFACTS": str(artifacts), "BERTBUILD_ISOLATION": "venv"}
 
 
-def command(words):
-    flags = ["--isolation", "venv"] if words[0] in WITH_ISOLATION else []
+def command(words, isolation="venv"):
+    flags = ["--isolation", isolation] if words[0] in WITH_ISOLATION else []
     return [str(BERTBUILD), *map(str, words), *flags, "--json"]
 
 
@@ -82,6 +82,9 @@ class Bertbuild:
         texts = {name: str(value) for name, value in variables.items()}
         return Bertbuild(self.artifacts, self.root, self.variables | texts)
 
+    def _command(self, words):
+        return command(words, self.variables.get("BERTBUILD_ISOLATION", "venv"))
+
     def _environment(self):
         return environment(self.artifacts, self.root) | self.variables
 
@@ -89,7 +92,7 @@ class Bertbuild:
         """Run to the end, whatever the end."""
         started = time.monotonic()
         done = subprocess.run(
-            command(words),
+            self._command(words),
             env=self._environment(),
             cwd=self.artifacts.parent,
             capture_output=True,
@@ -118,7 +121,7 @@ class Bertbuild:
     def start(self, *words):
         """Start, and read its events from `stdout` line by line."""
         return subprocess.Popen(
-            command(words),
+            self._command(words),
             env=self._environment(),
             cwd=self.artifacts.parent,
             stdout=subprocess.PIPE,

@@ -6,9 +6,9 @@ import random
 import signal
 import sys
 import time
-from pathlib import Path
 
 import pytest
+from processes import left_after, processes_over
 from program import events_until
 
 pytestmark = pytest.mark.integration
@@ -19,27 +19,6 @@ KILLED_IN = (("freeze", 0.9), ("reference", 1.2), ("ir-fp32", 0.5), ("ir-fp32-in
 
 def started(step):
     return lambda event: (event["event"], event.get("id"), event.get("state")) == ("stage", step, "started")
-
-
-def processes_over(artifacts):
-    """Command lines of all processes that were given a path below these artifacts, be it as a word or as a variable."""
-    found = []
-    for process in Path("/proc").glob("[0-9]*"):
-        try:
-            words, variables = (process / "cmdline").read_bytes(), (process / "environ").read_bytes()
-        except OSError:
-            continue
-        if words and str(artifacts).encode() in words + variables:
-            found.append(words.replace(b"\0", b" ").decode())
-    return found
-
-
-def left_after(seconds, artifacts):
-    """What of a run is still alive some seconds after its end, or nothing as soon as it is gone."""
-    deadline = time.monotonic() + seconds
-    while (left := processes_over(artifacts)) and time.monotonic() < deadline:
-        time.sleep(0.02)
-    return left
 
 
 def assert_whole(program):

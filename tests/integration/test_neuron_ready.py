@@ -133,7 +133,7 @@ def test_a_length_and_an_output_of_ones_own(bertbuild, tiny):
         *("neuron-ready", "--checkpoint", tiny, "--dtype", "float32"),
         *("--seq-len", 40, "--output", "sequence,probabilities", "--batch-size", 2),
     )
-    target = "neuron-ready-s40-sequence+probabilities-float32"
+    target = "neuron-ready-s40-sequence+probabilities-float32-b2"
     assert [found["target"] for found in built.last["targets"]] == [target]
     assert built.verdict(target)["passed"]
     found = saved(built)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 import runpy
+import sys
 
 import pytest
 from invoke import Program
@@ -16,11 +17,13 @@ TASKS = sorted(namespace.task_names)
 
 
 @pytest.fixture
-def told(capsys):
+def told(capsys, monkeypatch):
     """What the program prints."""
 
     def run(*words):
         # Invoke takes the help out of its tasks when it first reads them, so each run has tasks of its own.
+        for name in [name for name in sys.modules if name.startswith("bertbuild.tasks_")]:
+            monkeypatch.delitem(sys.modules, name)
         namespace = runpy.run_path(tasks.__file__)["namespace"]
         Program(name="bertbuild", binary="bertbuild", namespace=namespace).run(["bertbuild", *words], exit=False)
         return capsys.readouterr().out

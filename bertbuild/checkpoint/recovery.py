@@ -1,0 +1,125 @@
+"""The way back: which tensors of a TensorFlow 2 checkpoint are which of google-research/bert's variables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from bertbuild.checkpoint.bundle import CheckpointReader
+from bertbuild.checkpoint.config import BertConfig
+from bertbuild.checkpoint.folder import OBJECT_GRAPH_KEY
+from bertbuild.checkpoint.layouts import layout
+from bertbuild.checkpoint.model_garden import (
+    Place,
+    classifier_places,
+    encoder_aliases,
+    encoder_places,
+    keras_name,
+    masked_lm_places,
+    next_sentence_places,
+    squad_places,
+)
+from bertbuild.checkpoint.object_graph import Path, read_variables
+from bertbuild.checkpoint.variables import encoder_variables
+from bertbuild.errors import CheckpointError
+
+_INSIDE = "encoder"  # a name for the root of paths that begin at the encoder itself
+_FIRST, _SECOND = "layer_with_weights-0", "layer_with_weights-1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """One variable: what it is, and under which key it lies."""
+
+    place: Place
+    key: str
+
+
+def recover(reader: CheckpointReader, config: BertConfig) -> tuple[Found, ...]:
+    """Every variable of the encoder, and of the heads that are there.
+
+    Works for checkpoints of any of the formats of `layouts`, whether bertbuild or TensorFlow saved them, for those of
+    fine-tuned legacy models, and for the variables of a SavedModel or hub module.
+    Raises `CheckpointError` when a variable of the encoder is not there, or has another shape than the config asks for.
+    """
+    found = _by_object(reader, config) if OBJECT_GRAPH_KEY in reader.entries else _by_name(reader, config)
+    for item in found:
+        shape = reader.entries[item.key].shape
+        if shape != item.place.shape:
+            raise CheckpointError(
+                f"{item.key} has shape {list(shape)}; the configuration asks for {list(item.place.shape)}.",
+                next_step="Use the bert_config.json that came with the checkpoint.",
+            )
+    return tuple(found)
+
+
+def _by_name(reader: CheckpointReader, config: BertConfig) -> list[Found]:
+    names = {keras_name(source): source for source in encoder_variables(config)}
+    missing = sorted(names.keys() - reader.entries.keys())
+    if missing:
+        raise CheckpointError(
+            f"The checkpoint {reader.prefix} has no {missing[0]}, and {len(missing) - 1} more are missing.",
+            next_step="Give a TensorFlow 2 checkpoint of a BERT, with its bert_config.json.",
+        )
+    shapes = {names.get(name, name): entry.shape for name, entry in reader.entries.items()}
+    return [Found(place=place, key=place.name) for place in layout("keras-names", config, shapes).places]
+
+
+def _by_object(reader: CheckpointReader, config: BertConfig) -> list[Found]:
+    keys = read_variables(reader)
+    ways = (tuple(encoder_places(config, _INSIDE)), tuple(_subclassed(config)))
+    for places in ways:
+        roots = _roots(keys, [place.path[1:] for place in places])
+        if roots:
+            root = min(roots, key=lambda path: (len(path), path))
+            encoder = [replace(place, path=(*root, *place.path[1:])) for place in places]
+            heads = _heads(reader, keys, roots, config)
+            return [Found(place=place, key=keys[place.path]) for place in (*encoder, *heads)]
+    raise CheckpointError(
+        f"The checkpoint {reader.prefix} has no BertEncoder of {config.num_hidden_layers} layers below its objects "
+        f"{', '.join(sorted({path[0] for path in keys}))}.",
+        next_step="Give the bert_config.json of this model, and a checkpoint of the Model Garden's BERT.",
+    )
+
+
+def _subclassed(config: BertConfig) -> Iterator[Place]:
+    """The encoder's places by the names that `BertEncoderV2`, a subclassed model, gives its objects."""
+    names = {target: alias for alias, target in encoder_aliases(config, _INSIDE).items()}
+    for place in encoder_places(config, _INSIDE):
+        yield replace(place, path=(*names[place.path[:2]], *place.path[2:]))
+
+
+def _roots(keys: Mapping[Path, str], wanted: list[Path]) -> list[Path]:
+    """The paths below which all the wanted ones lie."""
+    first = wanted[0]
+    candidates = (path[: -len(first)] for path in keys if path[-len(first) :] == first)
+    return [root for root in candidates if all((*root, *path) in keys for path in wanted)]
+
+
+def _heads(
+    reader: CheckpointReader, keys: Mapping[Path, str], roots: list[Path], config: BertConfig
+) -> Iterator[Place]:
+    """The heads that are there, their paths as they are in this checkpoint."""
+    for root in roots:
+        if root[-1:] == (_FIRST,):  # the encoder is the first layer of a model with a head
+            classifier = (*root[:-1], _SECOND, "out_proj")
+            squad = (*root[:-1], _SECOND, _FIRST)
+            if (*classifier, "kernel") in keys:
+                labels = reader.entries[keys[(*classifier, "kernel")]].shape[-1]
+                yield from classifier_places(config, labels, classifier)
+                break
+            if (*squad, "kernel") in keys:
+                yield from squad_places(config, squad)
+                break
+    masked_lm = _first_with(keys, ("output_bias/bias",))
+    if masked_lm is not None:
+        yield from (replace(place, path=(*masked_lm, *place.path[1:])) for place in masked_lm_places(config))
+    next_sentence = _first_with(keys, ("classification_heads", "0", "out_proj", "kernel"))
+    if next_sentence is not None:
+        yield from next_sentence_places(config, (*next_sentence, "classification_heads", "0", "out_proj"))
+
+
+def _first_with(keys: Iterable[Path], ending: Path) -> Path | None:
+    """What stands before an ending in the shortest path that has it."""
+    found = [path[: -len(ending)] for path in keys if path[-len(ending) :] == ending]
+    return min(found, key=lambda path: (len(path), path)) if found else None

@@ -1,0 +1,157 @@
+"""convert-tf2 and convert-tf1."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from bertbuild import key as keys
+from bertbuild.errors import CheckpointError, UsageError
+from bertbuild.plan import File, Source
+from bertbuild.plan_tf2 import CHECKPOINT_FORMATS, Tf2Request, Tf2Source, plan_convert_tf1, plan_convert_tf2
+from bertbuild.session import Session, shown
+from bertbuild.sources import Inspected, Wanted, clean_name, resolve
+
+CHECKPOINT = "bert_model.ckpt"
+OURS = ("manifest.json", "stage.json")
+GARDEN_GELU = "tanh"
+"""What the Model Garden computes, and so what a model trained with it was trained with."""
+
+
+def convert_tf2(session: Session, wanted: Wanted, request: Tf2Request, destination: str) -> None:
+    """Make the TensorFlow 2 model, prove it, show the mapping table, and name it in out/.
+
+    Raises:
+        ParityError: it does not answer like its source.
+    """
+    _check_destination(destination)
+    inspected = resolve(wanted, session.settings, session.store, session.engine, session.report)
+    probes = session.probes(inspected)
+    plan = plan_convert_tf2(inspected.source, request, probes)
+    (built,) = session.engine.build(plan, probes)
+    if request.format in CHECKPOINT_FORMATS:
+        _show_mapping(session, built.path / "mapping.json")
+    path = built.path / CHECKPOINT if request.format in CHECKPOINT_FORMATS else built.path
+    _finish(session, plan.model, built.target, path, destination)
+
+
+def convert_tf1(session: Session, folder: str, config: str, vocab: str, gelu: str, name: str, destination: str) -> None:
+    """Make the Google-format checkpoint, prove it, and name it in out/.
+
+    Raises:
+        CheckpointError: there is no TensorFlow 2 model in the folder.
+        ParityError: it does not answer like its source.
+    """
+    _check_destination(destination)
+    source, inspected = _tf2_source(session, folder, config, vocab, gelu, name)
+    probes = session.probes(inspected)
+    plan = plan_convert_tf1(source, probes)
+    (built,) = session.engine.build(plan, probes)
+    _finish(session, plan.model, built.target, built.path / CHECKPOINT, destination)
+
+
+def _check_destination(destination: str) -> None:
+    if destination and Path(destination + ".index").exists():
+        raise UsageError(
+            f"There is a checkpoint {destination} already.", next_step="Name another, or remove that one first."
+        )
+
+
+def _finish(session: Session, model: str, target: str, path: Path, destination: str) -> None:
+    """Say where the result is; copy it where --checkpoint_to_path says."""
+    if destination:
+        path = _copied(path, Path(destination))
+    session.result({"model": model, "target": target, "path": str(path)}, shown(path))
+
+
+def _copied(path: Path, destination: Path) -> Path:
+    """The checkpoint under the prefix that was asked for, with what lies beside it."""
+    import shutil
+
+    destination.parent.mkdir(parents=True, exist_ok=True)
+    for file in path.parent.iterdir():
+        if file.name.startswith(path.name):
+            shutil.copyfile(file, destination.with_name(destination.name + file.name.removeprefix(path.name)))
+        elif file.name in ("bert_config.json", "vocab.txt", "mapping.json"):
+            shutil.copyfile(file, destination.with_name(file.name))
+    return destination
+
+
+def _show_mapping(session: Session, path: Path) -> None:
+    table = json.loads(path.read_text(encoding="utf-8"))
+    rows = [
+        [row["source"], row["target"].removesuffix("/.ATTRIBUTES/VARIABLE_VALUE"), str(row["shape"]), row["change"]]
+        for row in table["variables"]
+    ]
+    rows += [[row["source"], "left out", "", row["reason"]] for row in table["left_out"]]
+    columns = ["TensorFlow 1", "TensorFlow 2", "shape", "change"]
+    session.report({"event": "table", "title": "mapping", "columns": columns, "rows": rows})
+
+
+def _tf2_source(
+    session: Session, folder: str, config: str, vocab: str, gelu: str, name: str
+) -> tuple[Tf2Source, Inspected]:
+    from bertbuild.checkpoint.config import read_config
+
+    path = Path(folder)
+    if not folder or not path.is_dir():
+        raise CheckpointError(
+            f"{folder} is no folder." if folder else "No TensorFlow 2 model is named.",
+            next_step="Give the folder of a TensorFlow 2 checkpoint, SavedModel or hub module: --tf2 FOLDER.",
+        )
+    read = read_config(Path(config) if config else path / "bert_config.json")
+    source = Tf2Source(
+        model=name or clean_name(path.resolve().name),
+        kind=_kind(path),
+        file=_folder(session, path),
+        gelu=_gelu(path, gelu) if read.hidden_act == "gelu" else None,
+        config=_file(session, config),
+        vocab=_file(session, vocab),
+        labels=_labels(path),
+    )
+    inspected = Inspected(
+        source=Source(model=source.model, kind=source.kind, file=source.file),
+        vocab_size=read.vocab_size,
+        type_vocab_size=read.type_vocab_size,
+        max_positions=read.max_position_embeddings,
+    )
+    return source, inspected
+
+
+def _folder(session: Session, path: Path) -> File:
+    files = sorted(file for file in path.rglob("*") if file.is_file() and file.name not in OURS)
+    digests = {str(file.relative_to(path)): session.store.inputs.of(file.resolve()) for file in files}
+    return File(path=path.resolve(), digest=keys.digest(digests))
+
+
+def _file(session: Session, path: str) -> File | None:
+    return File(path=Path(path).resolve(), digest=session.store.inputs.of(Path(path).resolve())) if path else None
+
+
+def _kind(path: Path) -> str:
+    """By what a model is run: as a hub module where it was saved by Keras, as a SavedModel, or as a checkpoint."""
+    if not (path / "saved_model.pb").exists():
+        return "converted"
+    return "hub" if (path / "keras_metadata.pb").exists() else "saved-model"
+
+
+def _gelu(path: Path, wanted: str) -> str:
+    """The form that was asked for, or that was recorded beside the model; else the Model Garden's."""
+    if wanted != "auto":
+        return wanted
+    for name in ("mapping.json", "signature.json"):
+        if (path / name).exists():
+            recorded = json.loads((path / name).read_text(encoding="utf-8")).get("gelu")
+            if recorded:
+                return str(recorded)
+    return GARDEN_GELU
+
+
+def _labels(path: Path) -> int:
+    """Classes of a converted classifier's head, 0 where there is none or nobody tells."""
+    table = path / "mapping.json"
+    if not table.exists():
+        return 0
+    value = json.loads(table.read_text(encoding="utf-8"))
+    heads = [row["source_shape"][0] for row in value["variables"] if row["source"] == "output_weights"]
+    return heads[0] if heads and value.get("format") == "keras-bert" else 0

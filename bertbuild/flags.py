@@ -1,0 +1,35 @@
+"""What tasks share: the help of flags that several have, and how a flag's number is read."""
+
+from __future__ import annotations
+
+from bertbuild.errors import UsageError
+
+SOURCE_HELP = {
+    "model": "a model of the catalogue, e.g. minilm-l6 or uncased_L-12_H-768_A-12 (invoke fetch --list shows all)",
+    "checkpoint": "a checkpoint of your own: its folder, its zip, or a Hugging Face folder with safetensors",
+    "name": "what to call the results; default: the model's or the folder's name",
+    "from": "folder with downloaded zips or unpacked models; nothing is downloaded",
+    "mirror": "base URL that takes the place of the models' public one",
+}
+COMMON_HELP = {
+    "json": "print one JSON object a line instead of text; the last is the result or the error",
+}
+ISOLATION_HELP = {
+    "isolation": "docker, venv, or auto (default): docker where an engine answers",
+}
+FREEZE_HELP = {
+    "output": "pooled (default), sequence, all-layers, probabilities; several with commas",
+    "gelu": "erf or tanh; auto (default) reads it from the checkpoint's .meta",
+}
+
+
+def whole_number(flag: str, text: str) -> int:
+    """A flag's whole number. Invoke reads them too, and answers a wrong one with a traceback.
+
+    Raises:
+        UsageError: it is none.
+    """
+    try:
+        return int(text)
+    except ValueError:
+        raise UsageError(f"--{flag} {text!r} is no whole number.", next_step=f"--help explains --{flag}.") from None

@@ -1,0 +1,40 @@
+"""complete: a checkpoint without .meta → the same checkpoint with the .meta of the published form."""
+
+import os
+import shutil
+
+from stage import Stage, step
+
+NAME = "bert_model.ckpt"
+
+STAGE = Stage("complete", __doc__.splitlines()[0])
+STAGE.input("checkpoint", "folder with bert_config.json and the checkpoint's files")
+STAGE.param("gelu", "form of gelu of the .meta (default: erf)", choices=("erf", "tanh"), default="erf")
+
+
+def run(args, report):
+    """Copy the files, write the .meta beside them."""
+    step("loading TensorFlow")
+    import tensorflow as tf
+
+    from stages import _bert, _ports, _source
+
+    source = _source.Source(args.checkpoint)
+    for name in os.listdir(args.checkpoint):
+        if name.startswith(NAME) or name in ("bert_config.json", "vocab.txt"):
+            shutil.copyfile(os.path.join(args.checkpoint, name), os.path.join(args.out, name))
+
+    step("building the graph")
+    gelu = args.gelu if source.config.has_gelu else None
+    _bert.build(source.config, gelu, _ports.published_placeholders(source.config), ["pooled"])
+    for name, shape in sorted(source.reader.get_variable_to_shape_map().items()):
+        if not name.startswith("bert/"):
+            tf.compat.v1.get_variable(name, shape)
+    saver = tf.compat.v1.train.Saver(tf.compat.v1.global_variables())
+    _ports.write_meta_graph(saver, os.path.join(args.out, NAME + ".meta"))
+    report.packages = _ports.packages()
+    report.facts = {"gelu": gelu}
+
+
+if __name__ == "__main__":
+    STAGE.main(run)

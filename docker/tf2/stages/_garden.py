@@ -1,0 +1,221 @@
+"""The Model Garden's BERT, built for a checkpoint of a known format and form of gelu, and restored."""
+
+import os
+import typing
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")  # the Model Garden is written for Keras 2
+os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
+
+import tensorflow as tf
+import tf_keras
+from official.legacy.bert import bert_models, configs, export_tfhub
+from official.nlp.modeling import layers, models, networks
+from stage import StageInputError
+
+from bertbuild.checkpoint.bundle import CheckpointReader
+from bertbuild.checkpoint.config import config_from, read_config
+from bertbuild.checkpoint.model_garden import encoder_places
+from bertbuild.checkpoint.recovery import recover
+from bertbuild.errors import BertbuildError
+
+NAME = "bert_model.ckpt"
+
+
+def gelu_erf(x):
+    """The exact gelu, of the published graphs."""
+    return tf.nn.gelu(x, approximate=False)
+
+
+def gelu_tanh(x):
+    """Gelu by tanh, the Model Garden's own."""
+    return tf.nn.gelu(x, approximate=True)
+
+
+GELU = {"erf": gelu_erf, "tanh": gelu_tanh}
+
+
+class Answering(typing.NamedTuple):
+    """A restored model, and what it answers.
+
+    Attributes:
+        model: the Keras model with the variables.
+        run: int32 tensors [B, S] (ids, mask, segments) → output name → float32 tensor: pooled_output [B, H] and
+            sequence_output [B, S, H], or probabilities [B, C] of a classifier.
+    """
+
+    model: tf_keras.Model
+    run: typing.Callable[..., dict[str, tf.Tensor]]
+
+
+def bert_config(path, gelu):
+    """A bert_config.json as the Model Garden reads it, its activation the form of gelu that is given, if any."""
+    config = configs.BertConfig.from_json_file(path)
+    if gelu and str(config.hidden_act).lower() == "gelu":
+        config.hidden_act = GELU[gelu]
+    return config
+
+
+def answering(folder, table, gelu):
+    """Build the model of a converted checkpoint and restore it, every variable of both accounted for.
+
+    Args:
+        folder: with the checkpoint and bert_config.json.
+        table: its mapping.json.
+        gelu: "erf", "tanh" or None.
+
+    Returns:
+        an `Answering`.
+
+    Raises:
+        StageInputError: a variable of the checkpoint or of the model was left.
+    """
+    config, path = bert_config(os.path.join(folder, "bert_config.json"), gelu), os.path.join(folder, NAME)
+    sources = {row["source"]: row for row in table["variables"]}
+    try:
+        if table["format"] == "pretrainer":
+            return _pretrainer(config, path, sources)
+        if table["format"] == "keras-bert" and "output_weights" in sources:
+            return _classifier(config, path, sources["output_weights"]["source_shape"][0])
+        if table["format"] == "keras-bert" and "cls/squad/output_weights" in sources:
+            return _span_labeler(config, path)
+        if table["format"] == "keras-names":
+            return _by_name(config, path, table)
+        return _encoder(config, path)
+    except (AssertionError, ValueError) as error:
+        message = "the Model Garden's model does not take the checkpoint whole: %s" % str(error).strip().split("\n")[0]
+        raise StageInputError(message) from error
+
+
+def found(prefix, config_path, gelu):
+    """Restore the encoder, and the classifier's head if there is one, from wherever they are in a checkpoint.
+
+    Args:
+        prefix: of the checkpoint.
+        config_path: its bert_config.json.
+        gelu: "erf", "tanh" or None.
+
+    Returns:
+        an `Answering`.
+
+    Raises:
+        StageInputError: there is no BERT of this config in it.
+    """
+    config = bert_config(config_path, gelu)
+    try:
+        places = {item.place.source: item for item in recover(CheckpointReader(prefix), read_config(Path(config_path)))}
+    except BertbuildError as error:
+        raise StageInputError(str(error).rstrip(".")) from error
+    if "output_weights" in places:
+        item = places["output_weights"]
+        model, _ = bert_models.classifier_model(config, item.place.source_shape[0])
+        _restore(model, item.place.path[:-3], prefix)  # …/layer_with_weights-1/out_proj/kernel
+        return Answering(model, lambda *inputs: {"probabilities": tf.nn.softmax(model(list(inputs)), axis=-1)})
+    encoder = encoder_of(config)
+    _restore(encoder, places["bert/embeddings/word_embeddings"].place.path[:-2], prefix)
+    return hidden_outputs(encoder)
+
+
+def _restore(model, root, prefix):
+    for name in reversed(root):
+        model = tf.train.Checkpoint(**{name: model})
+    model.restore(prefix).assert_existing_objects_matched()
+
+
+def hidden_outputs(encoder):
+    """What an encoder answers: pooled_output and sequence_output."""
+
+    def run(*inputs):
+        sequence, pooled = encoder(list(inputs))
+        return {"pooled_output": pooled, "sequence_output": sequence}
+
+    return Answering(encoder, run)
+
+
+def encoder_of(config):
+    """networks.BertEncoder, with random weights."""
+    return bert_models.get_transformer_encoder(config)
+
+
+def _encoder(config, path):
+    encoder = encoder_of(config)
+    tf.train.Checkpoint(model=encoder, encoder=encoder).restore(path).assert_consumed()
+    # The subclassed encoder of the current Model Garden finds the same objects under other names.
+    subclassed = networks.BertEncoderV2(**_settings(config))
+    subclassed(dict.fromkeys(("input_word_ids", "input_mask", "input_type_ids"), tf.ones([1, 2], tf.int32)))
+    tf.train.Checkpoint(encoder=subclassed).restore(path).assert_existing_objects_matched()
+    return hidden_outputs(encoder)
+
+
+def _settings(config):
+    return {
+        "vocab_size": config.vocab_size,
+        "hidden_size": config.hidden_size,
+        "num_layers": config.num_hidden_layers,
+        "num_attention_heads": config.num_attention_heads,
+        "inner_dim": config.intermediate_size,
+        "max_sequence_length": config.max_position_embeddings,
+        "type_vocab_size": config.type_vocab_size,
+    }
+
+
+def _classifier(config, path, labels):
+    model, encoder = bert_models.classifier_model(config, labels)
+    tf.train.Checkpoint(model=model).restore(path).assert_existing_objects_matched()
+    tf.train.Checkpoint(encoder=encoder).restore(path).assert_existing_objects_matched()
+
+    def run(*inputs):
+        return {"probabilities": tf.nn.softmax(model(list(inputs)), axis=-1)}
+
+    return Answering(model, run)
+
+
+def _span_labeler(config, path):
+    model, encoder = bert_models.squad_model(config, None)
+    tf.train.Checkpoint(model=model, encoder=encoder).restore(path).assert_existing_objects_matched()
+    return hidden_outputs(encoder)
+
+
+def _pretrainer(config, path, sources):
+    encoder = encoder_of(config)
+    heads = []
+    if "cls/seq_relationship/output_weights" in sources:
+        heads = [layers.ClassificationHead(config.hidden_size, 2, name="next_sentence")]
+    model = models.BertPretrainerV2(encoder, mlm_activation=config.hidden_act, classification_heads=heads)
+    model(model.inputs)
+    items = dict(model.checkpoint_items)
+    if "cls/predictions/output_bias" in sources:
+        tf.train.Checkpoint(model=model, **items).restore(path).assert_consumed()
+    else:  # the model makes the head; nothing in the checkpoint is for it
+        del items["masked_lm"]
+        tf.train.Checkpoint(**items).restore(path).assert_existing_objects_matched()
+    return hidden_outputs(encoder)
+
+
+def _by_name(config, path, table):
+    """An encoder whose variables were given by name; nothing in the Model Garden restores such a file any more."""
+    reader = tf.train.load_checkpoint(path)
+    encoder = encoder_of(config)
+    variables = {variable.name.split(":")[0]: variable for variable in encoder.variables}
+    targets = {row["source"]: row["target"] for row in table["variables"]}
+    values = {**config.to_dict(), "hidden_act": "gelu"}
+    for place in encoder_places(config_from(values, name="bert_config.json"), "encoder"):
+        variables.pop(place.name).assign(place.forth(reader.get_tensor(targets[place.source])))
+    if variables:
+        raise ValueError("%s is in the model and not in the checkpoint" % min(variables))
+    return hidden_outputs(encoder)
+
+
+def serving_module(answering):
+    """A tf.Module with a function `serve` over input_ids, input_mask, segment_ids, int32 [B, S]."""
+    module = tf.Module()
+    module.model = answering.model
+    specs = [tf.TensorSpec([None, None], tf.int32, name=name) for name in ("input_ids", "input_mask", "segment_ids")]
+    module.serve = tf.function(answering.run, input_signature=specs)
+    return module
+
+
+def hub_model(config):
+    """The model of a hub module, [input_word_ids, input_mask, input_type_ids] → [pooled, sequence]; and its encoder."""
+    return export_tfhub.create_bert_model(config)

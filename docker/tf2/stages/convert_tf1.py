@@ -1,0 +1,82 @@
+"""convert-tf1: a TensorFlow 2 BERT → the files of a Google-format TensorFlow 1 checkpoint, but for its .meta.
+
+Takes a checkpoint of any format that convert-tf2 writes, one of the Model Garden's own (a fine-tuned one too), or the
+variables of a SavedModel or hub module. Read and written without TensorFlow, one tensor at a time.
+"""
+
+import os
+import shutil
+from pathlib import Path
+
+from stage import Stage, StageInputError, step, write_json
+
+NAME = "bert_model.ckpt"
+COUNTERS = ("save_counter", "global_step")
+
+STAGE = Stage("convert-tf1", __doc__.splitlines()[0])
+STAGE.input("tf2", "folder with a TensorFlow 2 checkpoint, or of a SavedModel or hub module")
+STAGE.input("config", "bert_config.json, where it is not in that folder", required=False)
+STAGE.input("vocab", "vocab.txt, where it is not in that folder", required=False)
+STAGE.param("prefix", "the checkpoint's name in its folder, where there are several")
+
+
+def run(args, report):
+    """Find every variable, write it under Google's name."""
+    import numpy as np
+
+    from bertbuild.checkpoint.bundle import CheckpointReader
+    from bertbuild.checkpoint.config import read_config
+    from bertbuild.checkpoint.recovery import recover
+    from bertbuild.checkpoint.writer import write_checkpoint
+    from bertbuild.errors import BertbuildError
+    from stages._tables import Converted
+
+    config_path = Path(args.config or os.path.join(args.tf2, "bert_config.json"))
+    vocab = args.vocab or os.path.join(args.tf2, "vocab.txt")
+    try:
+        config = read_config(config_path)
+        reader = CheckpointReader(find(args.tf2, args.prefix))
+        found = recover(reader, config)
+
+        def maker(item):
+            row = {"source": item.key, "source_shape": list(item.place.shape), "shape": list(item.place.source_shape)}
+            row["change"] = item.place.change
+            return row, lambda: np.ascontiguousarray(item.place.back(reader.tensor(item.key)))
+
+        step("converting %d variables" % len(found))
+        converted = Converted({item.place.source: maker(item) for item in found})
+        write_checkpoint(Path(args.out) / NAME, converted)
+    except BertbuildError as error:
+        raise StageInputError(str(error).rstrip(".")) from error
+
+    shutil.copyfile(config_path, os.path.join(args.out, "bert_config.json"))
+    if os.path.exists(vocab):
+        shutil.copyfile(vocab, os.path.join(args.out, "vocab.txt"))
+    used = {item.key for item in found}
+    left = sorted(name for name, entry in reader.entries.items() if name not in used and entry.dtype != "string")
+    table = {
+        "variables": sorted(converted.rows, key=lambda row: row["target"]),
+        "left_out": [{"source": name, "reason": reason(name)} for name in left],
+    }
+    write_json(args.out, "mapping.json", table)
+    report.facts = {"variables": len(found)}
+    report.note("%d variables converted, %d left out on purpose" % (len(found), len(left)))
+
+
+def find(folder, wanted):
+    """The prefix of the checkpoint in a folder, or of the variables of the SavedModel in it."""
+    from checkpoint_files import find_prefix
+
+    variables = os.path.join(folder, "variables")
+    return find_prefix(variables if os.path.isdir(variables) else folder, wanted)
+
+
+def reason(name):
+    """Why a tensor has no place in a BERT checkpoint."""
+    if ".OPTIMIZER_SLOT" in name or name.startswith(("optimizer/", "keras_api/")):
+        return "optimizer"
+    return "counter of the training" if name.split("/")[0] in COUNTERS else "no variable of a BERT"
+
+
+if __name__ == "__main__":
+    STAGE.main(run)

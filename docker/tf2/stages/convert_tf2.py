@@ -1,0 +1,97 @@
+"""convert-tf2: a TensorFlow 1 BERT checkpoint → a TensorFlow 2 checkpoint of the Model Garden's BERT.
+
+Read and written by bertbuild's own reader and writer, one tensor at a time; TensorFlow is not loaded for it, and proves
+the result afterwards (the stage infer). Writes bert_model.ckpt.{index,data-…}, which is just what `restore` takes,
+`checkpoint`, bert_config.json, vocab.txt and mapping.json.
+"""
+
+import os
+import shutil
+from pathlib import Path
+
+from stage import Stage, StageInputError, step, write_json
+
+FORMATS = ("encoder", "keras-bert", "keras-names", "pretrainer")
+NAME = "bert_model.ckpt"
+STATE = 'model_checkpoint_path: "bert_model.ckpt"\nall_model_checkpoint_paths: "bert_model.ckpt"\n'
+
+STAGE = Stage("convert-tf2", __doc__.splitlines()[0])
+STAGE.input("checkpoint", "folder with bert_config.json and the checkpoint's files")
+STAGE.param("format", "of the result (default: encoder)", choices=FORMATS, default="encoder")
+STAGE.param("prefix", "the checkpoint's name in its folder, where there are several")
+STAGE.param("gelu", "the form the source was trained with; recorded beside the file", choices=("erf", "tanh"))
+
+
+def run(args, report):
+    """Read the index, lay out the target, write it tensor by tensor."""
+    from checkpoint_files import find_prefix
+
+    from bertbuild.checkpoint.bundle import CheckpointReader
+    from bertbuild.checkpoint.config import read_config
+    from bertbuild.checkpoint.layouts import layout, left_out
+    from bertbuild.checkpoint.variables import disagreements
+    from bertbuild.checkpoint.writer import write_checkpoint
+    from bertbuild.errors import BertbuildError
+
+    folder = Path(args.checkpoint)
+    try:
+        config = read_config(folder / "bert_config.json")
+        reader = CheckpointReader(find_prefix(args.checkpoint, args.prefix))
+        shapes = {name: entry.shape for name, entry in reader.entries.items()}
+        problems = disagreements(config, shapes, {name: entry.dtype for name, entry in reader.entries.items()})
+        if problems:
+            raise StageInputError("the checkpoint does not fit its config: %s" % problems[0].rstrip("."))
+        taken = layout(args.format, config, shapes)
+        reasons = left_out(taken, shapes)
+        step("converting %d variables" % len(taken.places))
+        converted = tensors(taken, reader)
+        write_checkpoint(Path(args.out) / NAME, converted)
+    except BertbuildError as error:
+        raise StageInputError(str(error).rstrip(".")) from error
+
+    Path(args.out, "checkpoint").write_text(STATE, encoding="utf-8")
+    for name in ("bert_config.json", "vocab.txt"):
+        if (folder / name).exists():
+            shutil.copyfile(folder / name, os.path.join(args.out, name))
+    order = {place.source: number for number, place in enumerate(taken.places)}
+    table = {
+        "format": args.format,
+        "gelu": args.gelu,
+        "roots": list(taken.roots),
+        "variables": sorted(converted.rows, key=lambda row: order[row["source"]]),
+        "left_out": [{"source": name, "reason": reason} for name, reason in sorted(reasons.items())],
+    }
+    write_json(args.out, "mapping.json", table)
+    report.facts = {"format": args.format, "gelu": args.gelu, "roots": table["roots"], "variables": len(taken.places)}
+    report.note("%d variables converted, %d left out on purpose" % (len(taken.places), len(reasons)))
+
+
+def tensors(taken, reader):
+    """The target's tensors, and the table of where they came from."""
+    import numpy as np
+
+    from bertbuild.checkpoint.folder import OBJECT_GRAPH_KEY
+    from bertbuild.checkpoint.object_graph import SAVE_COUNTER, encode_object_graph, value_key
+    from stages._tables import Converted
+
+    def maker(place):
+        row = {
+            "source": place.source,
+            "source_shape": list(place.source_shape),
+            "shape": list(place.shape),
+            "change": place.change,
+        }
+        return row, lambda: np.ascontiguousarray(place.forth(reader.tensor(place.source)))
+
+    if not taken.object_based:
+        return Converted({place.name: maker(place) for place in taken.places})
+    made = {value_key(place.path): maker(place) for place in taken.places}
+    names = {place.path: place.name for place in taken.places}
+    graph = encode_object_graph({**names, SAVE_COUNTER: "save_counter"}, taken.aliases)
+    made[value_key(SAVE_COUNTER)] = ({}, lambda: np.array(1, np.int64))
+    made[OBJECT_GRAPH_KEY] = ({}, lambda: graph)
+    return Converted(made)
+
+
+if __name__ == "__main__":
+    STAGE.main(run)

@@ -1,0 +1,61 @@
+"""saved-model: a converted checkpoint → a TensorFlow 2 SavedModel, or a TensorFlow 2 hub module.
+
+The SavedModel has one signature, serving_default, over input_ids, input_mask and segment_ids (int32, batch and sequence
+length free); it gives pooled_output and sequence_output, or a classifier's probabilities. The hub module is what the
+Model Garden's own exporter makes: [input_word_ids, input_mask, input_type_ids] → [pooled, sequence], trainable, with
+vocab_file and do_lower_case. Both compute the form of gelu that the source was trained with.
+"""
+
+import os
+import shutil
+
+from stage import Stage, StageInputError, read_json, step, write_json
+
+STAGE = Stage("saved-model", __doc__.splitlines()[0])
+STAGE.input("converted", "folder of the stage convert-tf2")
+STAGE.param("kind", "savedmodel (default) or hub", choices=("savedmodel", "hub"), default="savedmodel")
+STAGE.param("gelu", "form of gelu", choices=("erf", "tanh"))
+
+
+def run(args, report):
+    """Build the model, restore it, save it."""
+    table = read_json(args.converted, "mapping.json")
+    step("loading TensorFlow")
+    import tensorflow as tf
+
+    from stages import _garden, _versions
+
+    step("restoring the checkpoint")
+    if args.kind == "hub":
+        config = _garden.bert_config(os.path.join(args.converted, "bert_config.json"), args.gelu)
+        model, encoder = _garden.hub_model(config)
+        path = os.path.join(args.converted, _garden.NAME)
+        tf.train.Checkpoint(model=encoder, encoder=encoder).restore(path).assert_consumed()
+        vocab = os.path.join(args.converted, "vocab.txt")
+        if not os.path.exists(vocab):
+            raise StageInputError("a hub module carries its vocabulary, and %s has no vocab.txt" % args.converted)
+        model.vocab_file = tf.saved_model.Asset(vocab)
+        model.do_lower_case = tf.Variable(lower_cases(vocab), trainable=False)
+        step("writing the hub module")
+        model.save(args.out, include_optimizer=False, save_format="tf")
+    else:
+        module = _garden.serving_module(_garden.answering(args.converted, table, args.gelu))
+        step("writing the SavedModel")
+        tf.saved_model.save(module, args.out, signatures={"serving_default": module.serve})
+    for name in ("bert_config.json", "vocab.txt"):
+        if os.path.exists(os.path.join(args.converted, name)):
+            shutil.copyfile(os.path.join(args.converted, name), os.path.join(args.out, name))
+    report.packages = _versions.packages()
+    report.facts = {"kind": args.kind, "gelu": args.gelu}
+    write_json(args.out, "signature.json", {"kind": args.kind, "gelu": args.gelu})
+
+
+def lower_cases(vocab):
+    """Whether a vocabulary is of lower-cased words: none of its whole words has a capital."""
+    with open(vocab, encoding="utf-8") as file:
+        words = [line.strip() for line in file]
+    return not any(word != word.lower() for word in words if not word.startswith("["))
+
+
+if __name__ == "__main__":
+    STAGE.main(run)
