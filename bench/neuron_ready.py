@@ -14,44 +14,16 @@ import argparse
 import json
 import os
 import subprocess
-import sys
 import tempfile
 from pathlib import Path
 from typing import Any
 
-from common import MIB, ROOT, Measured, Targets, machine, measure, median, paired_ratio, print_table
-
-from bertbuild.config import load_settings
-from bertbuild.isolation.base import StageRun
-from bertbuild.isolation.venv import VenvIsolation
+from common import MIB, ROOT, Targets, machine, median, paired_ratio, print_table
+from stage_runs import StageRuns, checkpoint_bytes, random_checkpoint
 
 BATCH, SEQ_LEN = 4, 128
 MOST_OPERATORS, MOST_LATENCY, MOST_MEMORY = 0.75, 0.9, 3.0
 UNWANTED = ("Assert", "RandomUniform", "Shape", "StridedSlice")
-
-
-class Stages:
-    """The stages of tf1 as processes of their own, below one folder."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._isolation = VenvIsolation(load_settings().environments)
-        self.python = self._isolation._path("tf1") / "bin" / "python"  # noqa: SLF001 - the program itself is measured
-
-    def checkpoint(self, size: str) -> Path:
-        """A random checkpoint of a size."""
-        path = self._folder / size
-        measure([sys.executable, ROOT / "bench" / "random_checkpoint.py", size, path, "--labels", "2"])
-        return path
-
-    def run(self, stage: str, out: str, *flags: str) -> tuple[Path, Measured]:
-        """Run a stage; its result and what it took."""
-        work = self._folder / f"{out}-work"
-        work.mkdir()
-        request = StageRun(backend="tf1", stage=stage, inputs={}, params={}, work=work, log=work / "log")
-        env = self._isolation._variables(request, work)  # noqa: SLF001
-        path = self._folder / out
-        return path, measure([self.python, "-m", "run_stage", stage, *flags, f"--out={path}"], env=env)
 
 
 def facts(path: Path) -> dict[str, Any]:
@@ -81,8 +53,8 @@ def main() -> None:
     os.chdir(ROOT)
     targets = Targets()
     with tempfile.TemporaryDirectory() as folder:
-        stages = Stages(Path(folder))
-        base = f"--checkpoint={stages.checkpoint('base')}"
+        stages = StageRuns("tf1", Path(folder))
+        base = f"--checkpoint={random_checkpoint(Path(folder), 'base', labels=2)}"
         exported, export_run = stages.run("export", "exported", base)
         ready, ready_run = stages.run("neuron-ready", "ready", base, "--dtype=float32")
         whole, whole_run = stages.run(
@@ -90,9 +62,9 @@ def main() -> None:
         )
         models = {"exported": exported, "neuron-ready": ready, "with sequence_output": whole}
         answers = compare(stages.python, models, args.runs)
-        large_checkpoint = stages.checkpoint("large")
+        large_checkpoint = random_checkpoint(Path(folder), "large", labels=2)
         _, large_run = stages.run("neuron-ready", "large-ready", f"--checkpoint={large_checkpoint}")
-        large_bytes = sum(file.stat().st_size for file in large_checkpoint.glob("bert_model.ckpt.*"))
+        large_bytes = checkpoint_bytes(large_checkpoint)
         device = facts(ready)["device_operators"]
 
     print(f"{machine()}; TensorFlow 1.15.5; base-size, float32, batch {BATCH}, sequence length {SEQ_LEN}\n")

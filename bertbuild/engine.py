@@ -64,7 +64,7 @@ class Engine:
 
     def _built(self, plan: Plan, target: Target, results: dict[str, StoredObject], probes: File) -> Built:
         can_run = can_answer(plan, target)
-        needed = (target.step, target.reference, target.answers) if can_run else (target.step,)
+        needed = (target.step, target.reference, target.answers, *target.told.values()) if can_run else (target.step,)
         for step in plan.needed(*needed):
             if step.id not in results:
                 results[step.id] = self._result(step, results)
@@ -82,14 +82,16 @@ class Engine:
         )
 
         def make(work: Path) -> None:
-            shown = json.loads(probes.path.read_text(encoding="utf-8"))["probes"]
-            verdict = compare(
-                reference.path / "answers.npz", answers.path / "answers.npz", shown, target.precision
-            ).as_json()
+            verdict = self._compared(target, reference, answers, probes).as_json()
             (work / "out" / "parity.json").write_text(json.dumps(verdict, indent=1) + "\n", encoding="utf-8")
 
         stored = self.stored(PARITY, parts, make, shown_as=f"parity {target.name}")
         return Verdict.from_json(json.loads((stored.path / "parity.json").read_text(encoding="utf-8")))
+
+    @staticmethod
+    def _compared(target: Target, reference: StoredObject, answers: StoredObject, probes: File) -> Verdict:
+        shown = json.loads(probes.path.read_text(encoding="utf-8"))["probes"]
+        return compare(reference.path / "answers.npz", answers.path / "answers.npz", shown, target.precision)
 
     def run_again(self, step: Step, results: Mapping[str, StoredObject], destination: Path) -> None:
         """Run a step whether or not the store has its result; what it writes becomes `destination`, a new folder."""
@@ -118,8 +120,16 @@ class Engine:
                 f"{target.name} of {model} does not answer like its source: {worst.sentence}.",
                 next_step=f"The result is kept for study, without a name in out/: {stored.path}",
             )
+        self._tell(target, results, probes)
         link = self._store.link(model, target.name, stored)
         return Built(model=model, target=target.name, path=link, stored=stored, verdict=verdict)
+
+    def _tell(self, target: Target, results: Mapping[str, StoredObject], probes: File) -> None:
+        """Say how far the answers are that are compared for people to know."""
+        for words, step in target.told.items():
+            found = self._compared(target, results[target.reference], results[step], probes)
+            worst = {row.output: row.max_abs for row in sorted(found.rows, key=lambda row: row.max_abs)}
+            self._note(f"{words}: " + ", ".join(f"{output} max abs {value:.1e}" for output, value in worst.items()))
 
     def _result(self, step: Step, results: Mapping[str, StoredObject]) -> StoredObject:
         parts = self._parts(step, results)

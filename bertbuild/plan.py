@@ -46,13 +46,23 @@ class Step:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """A result people asked for, and the two steps whose answers must agree before it counts as built."""
+    """A result people asked for, and the two steps whose answers must agree before it counts as built.
+
+    Attributes:
+        name: its name in out/.
+        step: the step that makes it.
+        reference: the step with its source's answers.
+        answers: the step with its own.
+        precision: the row of the table of tolerances.
+        told: answers that are compared too, for people to know and not for the gate: words → step.
+    """
 
     name: str
     step: str
     reference: str
     answers: str
     precision: str
+    told: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,7 @@ from bertbuild.plan import GELU_FORMS, File, Plan, Source, Step, Target, check_c
 
 CHECKPOINT_FORMATS = ("encoder", "keras-bert", "keras-names", "pretrainer")
 MODEL_FORMATS = ("savedmodel", "hub")
+OTHER_GELU = {"erf": "tanh", "tanh": "erf"}
 FORMATS = (*CHECKPOINT_FORMATS, *MODEL_FORMATS)
 
 
@@ -86,8 +87,15 @@ def plan_convert_tf2(source: Source, request: Tf2Request, probes: File) -> Plan:
         params={"output": output, "prefix": source.prefix, **gelu},
     )
     answers = Step(id="tf2-infer", stage="tf2-infer", inputs={kind: made, "probes": probes}, params=asked)
+    told = {}
+    if chosen and request.format in CHECKPOINT_FORMATS:
+        # No checkpoint says which gelu it wants, and the Model Garden's classes compute theirs unless they are told.
+        other = OTHER_GELU[chosen]
+        restored: dict[str, File | str] = {"converted": made, "probes": probes}
+        steps.append(Step(id=f"tf2-infer-{other}", stage="tf2-infer", inputs=restored, params={"gelu": other}))
+        told = {f"restored into the same model with gelu by {other}": f"tf2-infer-{other}"}
     name = "-".join(["tf2", request.format, *([request.gelu] if request.gelu != "auto" else [])])
-    target = Target(name=name, step=made, reference=reference.id, answers=answers.id, precision="fp32")
+    target = Target(name=name, step=made, reference=reference.id, answers=answers.id, precision="fp32", told=told)
     return Plan(model=source.model, steps=(*steps, reference, answers), targets=(target,))
 
 

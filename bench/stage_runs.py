@@ -1,0 +1,51 @@
+"""Stages as processes of their own, in the virtual environments bertbuild keeps, timed without the host."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from common import ROOT, Measured, measure
+
+from bertbuild.config import load_settings
+from bertbuild.isolation.base import StageRun
+from bertbuild.isolation.venv import VenvIsolation
+
+
+class StageRuns:
+    """Runs the stages of one backend below one folder."""
+
+    def __init__(self, backend: str, folder: Path) -> None:
+        self._backend = backend
+        self._folder = folder
+        self._isolation = VenvIsolation(load_settings().environments)
+
+    @property
+    def python(self) -> Path:
+        """The backend's interpreter."""
+        return self._isolation._path(self._backend) / "bin" / "python"  # noqa: SLF001 - the program itself is measured
+
+    def environment(self, work: Path) -> dict[str, str]:
+        """The variables a stage is given, its temporary folder among them."""
+        run = StageRun(backend=self._backend, stage="", inputs={}, params={}, work=work, log=work / "log")
+        return self._isolation._variables(run, work)  # noqa: SLF001
+
+    def run(self, stage: str, out: str, *flags: str) -> tuple[Path, Measured]:
+        """Run a stage; its result and what it took."""
+        work = self._folder / f"{out}-work"
+        work.mkdir()
+        path = self._folder / out
+        command = [self.python, "-m", "run_stage", stage, *flags, f"--out={path}"]
+        return path, measure(command, env=self.environment(work))
+
+
+def random_checkpoint(folder: Path, size: str, *, labels: int = 0) -> Path:
+    """A random checkpoint of a size of random_checkpoint.py."""
+    path = folder / size
+    measure([sys.executable, ROOT / "bench" / "random_checkpoint.py", size, path, "--labels", labels])
+    return path
+
+
+def checkpoint_bytes(folder: Path) -> int:
+    """The size of a checkpoint's files."""
+    return sum(file.stat().st_size for file in folder.glob("bert_model.ckpt.*"))
