@@ -10,7 +10,7 @@ from bertbuild.errors import UsageError
 
 OUTPUTS = ("pooled", "sequence", "all-layers", "probabilities")
 PRECISIONS = ("fp32", "fp16")
-ROUTES = ("reshapeable", "static")
+ROUTES = ("reshapeable", "static", "savedmodel")
 CONVERTERS = ("ovc", "mo")
 GELU_FORMS = ("auto", "erf", "tanh")
 MO_SHAPE = (1, 128)
@@ -189,6 +189,8 @@ def plan_ir(source: Source, request: IrRequest, probes: File) -> Plan:
 
 def _base(source: Source, request: IrRequest, route: str, add: Callable[[Step], str]) -> dict[str, File | str]:
     """The inputs of the converting stage."""
+    if route == "savedmodel":
+        return {"saved-model": _saved_model(source, request.freeze, add)}
     if route == "reshapeable":
         if source.kind == "frozen" and request.converter == "mo":
             return {"graph": source.file}
@@ -204,6 +206,17 @@ def _base(source: Source, request: IrRequest, route: str, add: Callable[[Step], 
             )
         )
     return inputs
+
+
+def _saved_model(source: Source, request: FreezeRequest, add: Callable[[Step], str]) -> str:
+    """The steps from a checkpoint to a TensorFlow 2 SavedModel; the id of the last."""
+    gelu = _gelu(source, request)
+    computed = {"gelu": gelu} if gelu else {}
+    format_ = "keras-bert" if request.output == "probabilities" else "encoder"
+    params = {"format": format_, "prefix": source.prefix, **computed}
+    converted = add(Step(id="convert-tf2", stage="convert-tf2", inputs={"checkpoint": source.file}, params=params))
+    params = {"kind": "savedmodel", **computed}
+    return add(Step(id="savedmodel", stage="tf2-saved-model", inputs={"converted": converted}, params=params))
 
 
 def _frozen_step(source: Source, request: FreezeRequest) -> Step:
@@ -240,8 +253,8 @@ def _target_name(request: IrRequest, route: str, precision: str) -> str:
     parts = ["ir"]
     if request.converter == "mo":
         parts.append("mo")
-    if route == "static":
-        parts.append("static")
+    if route != "reshapeable":
+        parts.append(route)
     parts += [f"{letter}{size}" for letter, size in (("b", request.batch), ("s", request.seq_len)) if size]
     if request.freeze.output != "pooled":
         parts.append(request.freeze.output.replace(",", "+"))
@@ -253,17 +266,18 @@ def _target_name(request: IrRequest, route: str, precision: str) -> str:
 def _converter_params(source: Source, request: IrRequest, route: str) -> dict[str, str]:
     if route == "static":
         return {"prefix": source.prefix}
+    output = {"output": request.freeze.output} if route == "savedmodel" else {}
     batch, seq_len = request.batch, request.seq_len
     if request.converter == "mo":  # the page's command fixes both
         batch, seq_len = batch or MO_SHAPE[0], seq_len or min(MO_SHAPE[1], source.max_positions)
-    return {name: str(size) for name, size in (("batch", batch), ("seq-len", seq_len)) if size}
+    return {name: str(size) for name, size in (("batch", batch), ("seq-len", seq_len)) if size} | output
 
 
 def _check(source: Source, request: IrRequest, route: str) -> None:
     if source.kind == "frozen":
-        if route == "static":
+        if route != "reshapeable":
             raise UsageError(
-                "The static route starts from a checkpoint's .meta; a frozen graph has none.",
+                f"The {route} route starts from a checkpoint; a frozen graph is none.",
                 next_step="Leave --route out, or give --checkpoint.",
             )
         if request.freeze != FreezeRequest():
@@ -277,6 +291,17 @@ def _check(source: Source, request: IrRequest, route: str) -> None:
         raise UsageError(
             "The static route keeps the .meta's shape and pooled output; --batch, --seq-len and --output do not apply.",
             next_step="Use the reshapeable route (leave --route out) for other shapes and outputs.",
+        )
+    if route == "savedmodel" and request.converter == "mo":
+        raise UsageError(
+            "The Model Optimizer's command lines know no TensorFlow 2 SavedModel.",
+            next_step="Leave --converter out, or choose another route.",
+        )
+    together = set(request.freeze.output.split(","))
+    if route == "savedmodel" and ("all-layers" in together or (len(together) > 1 and "probabilities" in together)):
+        raise UsageError(
+            "A TensorFlow 2 SavedModel gives pooled and sequence output, or probabilities alone.",
+            next_step="Use the reshapeable route (leave --route out) for other outputs.",
         )
     check_seq_len(source, request.seq_len)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -88,10 +89,10 @@ def resolve(wanted: Wanted, settings: Settings, store: Store, engine: Engine, re
         )
     if wanted.frozen:
         path = Path(wanted.frozen)
-        return _frozen(path, wanted.name or clean_name(path.resolve().parent.name + "-" + path.stem), store)
+        return _frozen(path, wanted.name or name_of(path.parent) + "-" + clean_name(path.stem), store)
     if wanted.saved_model:
         folder = newest_saved_model(Path(wanted.saved_model), report)
-        return _saved_model(folder, wanted.name or clean_name(Path(wanted.saved_model).resolve().name), store)
+        return _saved_model(folder, wanted.name or name_of(Path(wanted.saved_model)), store)
     folder, name = checkpoint_folder(wanted, settings, store, engine, report)
     return _checkpoint(folder, name, store, engine, report)
 
@@ -107,7 +108,7 @@ def checkpoint_folder(
         folder = fetch_model(wanted.model, settings, store, report)
     else:
         folder = _unpacked(Path(wanted.checkpoint), store)
-        name = clean_name(Path(wanted.checkpoint).resolve().name.removesuffix(".zip"))
+        name = name_of(Path(wanted.checkpoint)).removesuffix(".zip")
     name = wanted.name or name
     if is_huggingface(folder):
         files = [folder / file for file in ("config.json", "vocab.txt", "model.safetensors")]
@@ -281,6 +282,11 @@ def _require_frozen(graph: Graph, path: Path) -> None:
 def _digest(files: list[Path], store: Store) -> str:
     """Digest of the named files of a folder: names and bytes."""
     return keys.digest({path.name: store.inputs.of(path.resolve()) for path in files})
+
+
+def name_of(path: Path) -> str:
+    """What to call a result after the path that was typed: its last part, though it be a link to another name."""
+    return clean_name(os.path.basename(os.path.abspath(path)))  # noqa: PTH100, PTH119 - pathlib would follow links
 
 
 def clean_name(name: str) -> str:

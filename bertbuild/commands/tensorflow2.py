@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bertbuild import key as keys
 from bertbuild.errors import CheckpointError, UsageError
 from bertbuild.plan import File, Source
 from bertbuild.plan_tf2 import CHECKPOINT_FORMATS, Tf2Request, Tf2Source, plan_convert_tf1, plan_convert_tf2
 from bertbuild.session import Session, shown
-from bertbuild.sources import Inspected, Wanted, clean_name, resolve
+from bertbuild.sources import Inspected, Wanted, name_of, resolve
+
+if TYPE_CHECKING:
+    from bertbuild.checkpoint.config import BertConfig
 
 CHECKPOINT = "bert_model.ckpt"
 OURS = ("manifest.json", "stage.json")
@@ -92,22 +96,30 @@ def _tf2_source(
     session: Session, folder: str, config: str, vocab: str, gelu: str, name: str
 ) -> tuple[Tf2Source, Inspected]:
     from bertbuild.checkpoint.config import read_config
+    from bertbuild.checkpoint.folder import choose_checkpoint
 
-    path = Path(folder)
+    path, prefix = Path(folder), ""
+    if path.with_name(path.name + ".index").is_file():
+        path, prefix = path.parent, path.name
     if not folder or not path.is_dir():
         raise CheckpointError(
             f"{folder} is no folder." if folder else "No TensorFlow 2 model is named.",
             next_step="Give the folder of a TensorFlow 2 checkpoint, SavedModel or hub module: --tf2 FOLDER.",
         )
     read = read_config(Path(config) if config else path / "bert_config.json")
+    _check_vocab(Path(vocab) if vocab else path / "vocab.txt", read)
+    kind = _kind(path)
+    if kind == "converted":
+        prefix = prefix or choose_checkpoint(path)
     source = Tf2Source(
-        model=name or clean_name(path.resolve().name),
-        kind=_kind(path),
+        model=name or name_of(path),
+        kind=kind,
         file=_folder(session, path),
         gelu=_gelu(path, gelu) if read.hidden_act == "gelu" else None,
         config=_file(session, config),
         vocab=_file(session, vocab),
-        labels=_labels(path),
+        prefix=prefix,
+        labels=_labels(path / prefix if kind == "converted" else path / "variables" / "variables", read),
     )
     inspected = Inspected(
         source=Source(model=source.model, kind=source.kind, file=source.file),
@@ -116,6 +128,16 @@ def _tf2_source(
         max_positions=read.max_position_embeddings,
     )
     return source, inspected
+
+
+def _check_vocab(path: Path, config: BertConfig) -> None:
+    content = path.read_bytes() if path.is_file() else b""
+    lines = content.count(b"\n") + (not content.endswith(b"\n"))
+    if content and lines != config.vocab_size:
+        raise CheckpointError(
+            f"{path} has {lines} lines, but the model knows {config.vocab_size} words.",
+            next_step="Give the vocab.txt that came with the model: --vocab FILE.",
+        )
 
 
 def _folder(session: Session, path: Path) -> File:
@@ -147,11 +169,15 @@ def _gelu(path: Path, wanted: str) -> str:
     return GARDEN_GELU
 
 
-def _labels(path: Path) -> int:
-    """Classes of a converted classifier's head, 0 where there is none or nobody tells."""
-    table = path / "mapping.json"
-    if not table.exists():
-        return 0
-    value = json.loads(table.read_text(encoding="utf-8"))
-    heads = [row["source_shape"][0] for row in value["variables"] if row["source"] == "output_weights"]
-    return heads[0] if heads and value.get("format") == "keras-bert" else 0
+def _labels(prefix: Path, config: BertConfig) -> int:
+    """Classes of the classifier's head that the model answers with, 0 where it has none.
+
+    Raises `CheckpointError` where there is no BERT of this config.
+    """
+    from bertbuild.checkpoint.bundle import CheckpointReader
+    from bertbuild.checkpoint.folder import OBJECT_GRAPH_KEY
+    from bertbuild.checkpoint.recovery import recover
+
+    reader = CheckpointReader(prefix)
+    shapes = {found.place.source: found.place.source_shape for found in recover(reader, config)}
+    return shapes["output_weights"][0] if OBJECT_GRAPH_KEY in reader.entries and "output_weights" in shapes else 0

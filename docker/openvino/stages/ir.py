@@ -1,8 +1,9 @@
 """ir: a frozen graph, or a checkpoint's own .meta, → an OpenVINO IR with named inputs and outputs.
 
-Reads either --frozen (a folder with inference_graph.pb and signature.json: batch and sequence length as free as the
-graph leaves them, or fixed with --batch and --seq-len), or --checkpoint (a folder; shapes as published in its .meta, or
-in the one of --metagraph). Writes model.xml, model.bin and signature.json. TensorFlow is not needed.
+Reads --frozen (a folder with inference_graph.pb and signature.json: batch and sequence length as free as the graph
+leaves them, or fixed with --batch and --seq-len), or --checkpoint (a folder; shapes as published in its .meta, or in
+the one of --metagraph), or --saved-model (of TensorFlow 2, as the stage saved-model makes it; shapes as for --frozen).
+Writes model.xml, model.bin and signature.json. TensorFlow is not needed.
 """
 
 import ctypes
@@ -15,6 +16,8 @@ STAGE = Stage("ir", __doc__.splitlines()[0])
 STAGE.input("frozen", "folder with inference_graph.pb and signature.json", required=False)
 STAGE.input("checkpoint", "folder with a checkpoint whose .meta is of the published form", required=False)
 STAGE.input("metagraph", "folder with a .meta to use in place of the checkpoint's own", required=False)
+STAGE.input("saved-model", "folder of a TensorFlow 2 SavedModel with a signature.json", required=False)
+STAGE.param("output", "of a SavedModel: pooled, sequence, probabilities; several with commas (default: all it has)")
 STAGE.param("prefix", "the checkpoint's name in its folder, where there are several")
 STAGE.param("batch", "fixed batch size; 0 leaves it free (default)", type=int, default=0)
 STAGE.param("seq-len", "fixed sequence length; 0 leaves it free (default)", type=int, default=0)
@@ -24,8 +27,8 @@ STAGE.param("model", "the source model's name, written into the IR", default="")
 
 def run(args, report):
     """Convert, name, fix shapes, save."""
-    if (args.frozen is None) == (args.checkpoint is None):
-        raise StageInputError("give either --frozen or --checkpoint")
+    if sum(source is not None for source in (args.frozen, args.checkpoint, args.saved_model)) != 1:
+        raise StageInputError("give one of --frozen, --checkpoint and --saved-model")
 
     step("loading OpenVINO")
     keep_freed_memory()
@@ -35,6 +38,9 @@ def run(args, report):
     if args.frozen:
         model, inputs, outputs, gelu = from_frozen(args.frozen)
         route = "reshapeable"
+    elif args.saved_model:
+        model, inputs, outputs, gelu = from_saved_model(args.saved_model, args.output)
+        route = "savedmodel"
     else:
         model, inputs, outputs, gelu = from_metagraph(args.checkpoint, args.prefix, args.metagraph)
         route = "static"
@@ -73,6 +79,29 @@ def from_frozen(folder):
     model = frontend.convert(frontend.load(os.path.join(folder, "inference_graph.pb")))
     apply_moc_transformations(model, cf=False)
     return (model, *signature)
+
+
+def from_saved_model(folder, wanted):
+    """The model of a TensorFlow 2 SavedModel whose ports are named by their roles, with no output but the wanted ones.
+
+    Raises:
+        StageInputError: it has no output of such a name.
+    """
+    import openvino
+    from stage import read_json
+
+    model = openvino.convert_model(folder)
+    outputs = {name: name for port in model.outputs for name in port.get_names()}
+    asked = [output if output in outputs else output + "_output" for output in wanted.split(",")] if wanted else outputs
+    missing = sorted(set(asked) - set(outputs))
+    if missing:
+        raise StageInputError("the SavedModel gives %s, not %s" % (", ".join(sorted(outputs)), missing[0]))
+    for result in list(model.get_results()):
+        if not result.output(0).get_names() & set(asked):
+            model.remove_result(result)
+    inputs = {name: name for port in model.inputs for name in port.get_names()}
+    kept = {name: name for name in outputs if name in asked}
+    return model, inputs, kept, read_json(folder, "signature.json")["gelu"]
 
 
 def from_metagraph(checkpoint, prefix, metagraph):

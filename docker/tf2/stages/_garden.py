@@ -10,12 +10,14 @@ os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 
 import tensorflow as tf
 import tf_keras
+from checkpoint_files import find_prefix
 from official.legacy.bert import bert_models, configs, export_tfhub
 from official.nlp.modeling import layers, models, networks
 from stage import StageInputError
 
 from bertbuild.checkpoint.bundle import CheckpointReader
 from bertbuild.checkpoint.config import config_from, read_config
+from bertbuild.checkpoint.folder import OBJECT_GRAPH_KEY
 from bertbuild.checkpoint.model_garden import encoder_places
 from bertbuild.checkpoint.recovery import recover
 from bertbuild.errors import BertbuildError
@@ -24,8 +26,8 @@ NAME = "bert_model.ckpt"
 
 
 def gelu_erf(x):
-    """The exact gelu, of the published graphs."""
-    return tf.nn.gelu(x, approximate=False)
+    """The exact gelu, as the published graphs compute it; tf.nn.gelu has Erfc, which OpenVINO 2024.6 cannot read."""
+    return x * (0.5 * (1.0 + tf.math.erf(x / tf.sqrt(2.0))))
 
 
 def gelu_tanh(x):
@@ -57,13 +59,14 @@ def bert_config(path, gelu):
     return config
 
 
-def answering(folder, table, gelu):
+def answering(folder, table, gelu, prefix=None):
     """Build the model of a converted checkpoint and restore it, every variable of both accounted for.
 
     Args:
         folder: with the checkpoint and bert_config.json.
         table: its mapping.json.
         gelu: "erf", "tanh" or None.
+        prefix: the checkpoint's name, where there are several.
 
     Returns:
         an `Answering`.
@@ -71,7 +74,7 @@ def answering(folder, table, gelu):
     Raises:
         StageInputError: a variable of the checkpoint or of the model was left.
     """
-    config, path = bert_config(os.path.join(folder, "bert_config.json"), gelu), os.path.join(folder, NAME)
+    config, path = bert_config(os.path.join(folder, "bert_config.json"), gelu), find_prefix(folder, prefix)
     sources = {row["source"]: row for row in table["variables"]}
     try:
         if table["format"] == "pretrainer":
@@ -104,9 +107,13 @@ def found(prefix, config_path, gelu):
     """
     config = bert_config(config_path, gelu)
     try:
-        places = {item.place.source: item for item in recover(CheckpointReader(prefix), read_config(Path(config_path)))}
+        reader = CheckpointReader(prefix)
+        places = {item.place.source: item for item in recover(reader, read_config(Path(config_path)))}
     except BertbuildError as error:
         raise StageInputError(str(error).rstrip(".")) from error
+    if OBJECT_GRAPH_KEY not in reader.entries:
+        rows = [{"source": source, "target": item.key} for source, item in places.items()]
+        return _by_name(config, prefix, {"variables": rows})
     if "output_weights" in places:
         item = places["output_weights"]
         model, _ = bert_models.classifier_model(config, item.place.source_shape[0])

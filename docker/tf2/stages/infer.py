@@ -58,7 +58,7 @@ def restored(args):
     from stages import _garden
 
     if os.path.exists(os.path.join(args.converted, "mapping.json")):
-        return _garden.answering(args.converted, read_json(args.converted, "mapping.json"), args.gelu)
+        return _garden.answering(args.converted, read_json(args.converted, "mapping.json"), args.gelu, args.prefix)
     config = args.config or os.path.join(args.converted, "bert_config.json")
     return _garden.found(find_prefix(args.converted, args.prefix), config, args.gelu)
 

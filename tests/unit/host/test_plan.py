@@ -86,7 +86,7 @@ REFUSED = {
     "an unknown route": (
         CHECKPOINT,
         lambda: IrRequest(route="short"),
-        "--route 'short' is none of reshapeable, static.",
+        "--route 'short' is none of reshapeable, static, savedmodel.",
     ),
     "an unknown converter": (CHECKPOINT, lambda: IrRequest(converter="onnx"), "--converter 'onnx' is none of ovc, mo."),
     "an unknown gelu": (
@@ -107,7 +107,7 @@ REFUSED = {
     "the static route from a frozen graph": (
         FROZEN,
         lambda: IrRequest(route="static"),
-        "The static route starts from a checkpoint's .meta; a frozen graph has none.",
+        "The static route starts from a checkpoint; a frozen graph is none.",
     ),
     "an output of a frozen graph": (FROZEN, lambda: IrRequest(freeze=FreezeRequest(output="sequence")), BUILT_IN),
     "the gelu of a frozen graph": (FROZEN, lambda: IrRequest(freeze=FreezeRequest(gelu="erf")), BUILT_IN),
