@@ -130,7 +130,7 @@ def freeze(
     | {
         "frozen": "a graph frozen earlier (.pb), also one fed by an input pipeline (IteratorGetNext)",
         "precision": "of the stored weights: fp32 (default), fp16, or fp32,fp16 for both",
-        "route": "reshapeable (default): shapes free; static: from the .meta as it is; savedmodel: through TensorFlow 2",
+        "route": "reshapeable (default): shapes free; static: from the .meta as it is; savedmodel: through TF 2",
         "converter": "ovc (default), or mo: the Model Optimizer with the flags of OpenVINO's page (slow; to match it)",
         "batch": "fix the batch size",
         "seq-len": "fix the sequence length",
