@@ -17,7 +17,7 @@ from bertbuild.isolation.base import Isolation, StageRun
 from bertbuild.isolation.device import neuron_device
 from bertbuild.parity import Verdict, compare
 from bertbuild.plan import File, Plan, Step, Target
-from bertbuild.records import write_record
+from bertbuild.records import read_records, write_record
 from bertbuild.stages import STAGES, require_locked, stage_code
 from bertbuild.store import Store, StoredObject
 
@@ -102,16 +102,23 @@ class Engine:
 
     def _unverified(self, plan: Plan, target: Target, results: Mapping[str, StoredObject]) -> Built:
         stored = results[target.step]
+        known = next(read_records(self._store, plan.model, target.name), None)
+        if known is not None and known.verdict and known.results[target.step] == (stored.stage, stored.key):
+            return self._settled(plan.model, target, stored, known.verdict)  # it was run elsewhere, over this store
         write_record(self._store, plan, target, results, None)
         link = self._store.link(plan.model, target.name, stored)
         self._report({"event": "unverified", "model": plan.model, "target": target.name, "reason": NO_DEVICE})
         return Built(model=plan.model, target=target.name, path=link, stored=stored, verdict=None)
 
     def _gate(self, plan: Plan, target: Target, results: Mapping[str, StoredObject], probes: File) -> Built:
-        model = plan.model
         verdict = self.judge(target, results, probes)
-        stored = results[target.step]
         write_record(self._store, plan, target, results, verdict)
+        built = self._settled(plan.model, target, results[target.step], verdict)
+        self._tell(target, results, probes)
+        return built
+
+    def _settled(self, model: str, target: Target, stored: StoredObject, verdict: Verdict) -> Built:
+        """Report a verdict, and name the target if it is a good one."""
         self._report({"event": "verdict", "model": model, "target": target.name, **verdict.as_json()})
         if not verdict.passed:
             self._store.unlink(model, target.name)
@@ -120,7 +127,6 @@ class Engine:
                 f"{target.name} of {model} does not answer like its source: {worst.sentence}.",
                 next_step=f"The result is kept for study, without a name in out/: {stored.path}",
             )
-        self._tell(target, results, probes)
         link = self._store.link(model, target.name, stored)
         return Built(model=model, target=target.name, path=link, stored=stored, verdict=verdict)
 
