@@ -94,6 +94,17 @@ def find_checkpoint(
     )
 
 
+def choose_checkpoint(folder: Path) -> str:
+    """The name of the checkpoint of any kind in a folder: the only one, or that which `find_checkpoint` would take.
+
+    Raises `CheckpointError` when there is none, or nothing tells which of several.
+    """
+    names = _names(folder)
+    if not any(name.endswith(".index") for name in names):
+        raise _no_checkpoint(folder, names)
+    return _choose(folder, names)
+
+
 def _locate(path: Path) -> tuple[Path, str]:
     """The folder of the checkpoint and the name of its prefix."""
     if path.is_dir():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from bertbuild.checkpoint.config import BertConfig
 from bertbuild.checkpoint.model_garden import (
@@ -99,16 +99,19 @@ def _pretrainer(config: BertConfig, shapes: Mapping[str, Shape]) -> Layout:
         aliases[MODEL, "masked_lm"] = ("masked_lm",)
         aliases["masked_lm", "embedding_table"] = (ENCODER, "layer_with_weights-0", "embeddings")
     if any(name.startswith(NEXT_SENTENCE) for name in shapes):
-        places += next_sentence_places(config, (MODEL, "classification_heads", "0", "out_proj"))
-        pooler = (ENCODER, f"layer_with_weights-{4 + config.num_hidden_layers}")
-        aliases |= {(MODEL, "classification_heads", "0", "dense"): pooler, ("next_sentence.pooler_dense",): pooler}
+        head = (MODEL, "classification_heads", "0")
+        # The head has a pooler of its own; of two objects under one name TensorFlow would restore but one.
+        poolers = [place for place in places if place.source.startswith("bert/pooler/")]
+        places += (replace(place, path=(*head, "dense", place.path[-1])) for place in poolers)
+        places += next_sentence_places(config, (*head, "out_proj"))
+        aliases["next_sentence.pooler_dense",] = (*head, "dense")
     return Layout(places=tuple(places), aliases=aliases)
 
 
 def _keras_names(config: BertConfig, shapes: Mapping[str, Shape]) -> Layout:
     """Every variable but those of training under the first converter's name, its shape as it is."""
-    wanted = {name: shapes[name] for name in sort_variables(shapes).model if name in shapes}
-    wanted = {**encoder_variables(config), **wanted}
+    wanted = encoder_variables(config)
+    wanted |= {name: shapes[name] for name in sort_variables(shapes).model if name not in wanted}
     places = (
         Place(source=name, source_shape=shape, path=(), name=keras_name(name), shape=shape)
         for name, shape in wanted.items()

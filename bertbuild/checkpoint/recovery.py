@@ -19,11 +19,13 @@ from bertbuild.checkpoint.model_garden import (
     next_sentence_places,
     squad_places,
 )
-from bertbuild.checkpoint.object_graph import Path, read_variables
-from bertbuild.checkpoint.variables import encoder_variables
+from bertbuild.checkpoint.object_graph import Path, read_variables, value_key
+from bertbuild.checkpoint.variables import encoder_variables, sort_variables
 from bertbuild.errors import CheckpointError
 
 _INSIDE = "encoder"  # a name for the root of paths that begin at the encoder itself
+_OWN_CONFIG = "Use the bert_config.json that came with the checkpoint."
+_WHOLE = "Give a TensorFlow 2 checkpoint of a whole BERT in float32."
 _FIRST, _SECOND = "layer_with_weights-0", "layer_with_weights-1"
 
 
@@ -44,12 +46,18 @@ def recover(reader: CheckpointReader, config: BertConfig) -> tuple[Found, ...]:
     """
     found = _by_object(reader, config) if OBJECT_GRAPH_KEY in reader.entries else _by_name(reader, config)
     for item in found:
-        shape = reader.entries[item.key].shape
-        if shape != item.place.shape:
+        entry = reader.entries.get(item.key)
+        if entry is None:
             raise CheckpointError(
-                f"{item.key} has shape {list(shape)}; the configuration asks for {list(item.place.shape)}.",
-                next_step="Use the bert_config.json that came with the checkpoint.",
+                f"The checkpoint {reader.prefix} has no {item.key}, but others of its kind.", next_step=_WHOLE
             )
+        if entry.shape != item.place.shape:
+            raise CheckpointError(
+                f"{item.key} has shape {list(entry.shape)}; the configuration asks for {list(item.place.shape)}.",
+                next_step=_OWN_CONFIG,
+            )
+        if entry.dtype != "float32":
+            raise CheckpointError(f"{item.key} has dtype {entry.dtype}; a BERT has float32.", next_step=_WHOLE)
     return tuple(found)
 
 
@@ -61,20 +69,32 @@ def _by_name(reader: CheckpointReader, config: BertConfig) -> list[Found]:
             f"The checkpoint {reader.prefix} has no {missing[0]}, and {len(missing) - 1} more are missing.",
             next_step="Give a TensorFlow 2 checkpoint of a BERT, with its bert_config.json.",
         )
-    shapes = {names.get(name, name): entry.shape for name, entry in reader.entries.items()}
+    kept = sort_variables(reader.entries).model
+    _refuse_layers([name for name in kept if name.startswith("bert_model/") and name not in names], config)
+    shapes = {names.get(name, name): reader.entries[name].shape for name in kept}
     return [Found(place=place, key=place.name) for place in layout("keras-names", config, shapes).places]
 
 
+def _refuse_layers(beyond: list[str], config: BertConfig) -> None:
+    if beyond:
+        raise CheckpointError(
+            f"The checkpoint has {beyond[0]}, which a BERT of {config.num_hidden_layers} layers has not.",
+            next_step=_OWN_CONFIG,
+        )
+
+
 def _by_object(reader: CheckpointReader, config: BertConfig) -> list[Found]:
-    keys = read_variables(reader)
+    keys = {path: key for path, key in read_variables(reader).items() if key in reader.entries}
     ways = (tuple(encoder_places(config, _INSIDE)), tuple(_subclassed(config)))
     for places in ways:
         roots = _roots(keys, [place.path[1:] for place in places])
         if roots:
             root = min(roots, key=lambda path: (len(path), path))
+            beyond = (*root, "_transformer_layers", str(config.num_hidden_layers))
+            _refuse_layers([key for path, key in keys.items() if path[: len(beyond)] == beyond], config)
             encoder = [replace(place, path=(*root, *place.path[1:])) for place in places]
             heads = _heads(reader, keys, roots, config)
-            return [Found(place=place, key=keys[place.path]) for place in (*encoder, *heads)]
+            return [Found(place=place, key=keys.get(place.path, value_key(place.path))) for place in (*encoder, *heads)]
     raise CheckpointError(
         f"The checkpoint {reader.prefix} has no BertEncoder of {config.num_hidden_layers} layers below its objects "
         f"{', '.join(sorted({path[0] for path in keys}))}.",

@@ -4,6 +4,7 @@ import os
 import shutil
 
 import pytest
+import tf2_models
 from backends import run as run_script
 from neuron_checkout import checkout
 from program import ROOT, Bertbuild
@@ -138,3 +139,18 @@ def pretraining():
     if not os.access(folder / "bert_model.ckpt.index", os.R_OK):
         pytest.skip("needs ../shared/data/checkpoints/pretraining_step20_L-2_H-4 beside the repository")
     return folder
+
+
+@pytest.fixture(scope="session")
+def converted(session_folder, bertbuild, tiny, bare):
+    """Checkpoints converted to TensorFlow 2: model → folder; the program's outcomes by (model, format)."""
+    return tf2_models.convert_all(bertbuild, {"tiny": tiny, "bare": bare, **tf2_models.write_more(session_folder)})
+
+
+@pytest.fixture(scope="session")
+def garden(session_folder, bertbuild, tiny):
+    """What the Model Garden makes and trains itself; see scripts/garden_files.py."""
+    assert bertbuild.artifacts.is_dir()
+    folder = session_folder / "garden"
+    folder.mkdir()
+    return tf2_models.garden_files(folder, tiny)

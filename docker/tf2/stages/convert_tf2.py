@@ -53,7 +53,7 @@ def run(args, report):
     for name in ("bert_config.json", "vocab.txt"):
         if (folder / name).exists():
             shutil.copyfile(folder / name, os.path.join(args.out, name))
-    order = {place.source: number for number, place in enumerate(taken.places)}
+    order = {place.source: number for number, place in reversed(list(enumerate(taken.places)))}
     table = {
         "format": args.format,
         "gelu": args.gelu,

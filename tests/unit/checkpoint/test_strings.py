@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bertbuild.checkpoint.bundle import CheckpointReader
@@ -16,7 +16,7 @@ from bertbuild.graph.wire import encode_bytes, encode_fixed32, encode_number
 TENSORFLOW = {
     b"": ("00a67b113a", "bd6707be"),
     b"abc": ("03633f7f28616263", "c3d19a19"),
-    b"x" * 200: ("c801237975207" + "8" + "78" * 199, "3a43cbec"),
+    b"x" * 200: ("c80123797520" + "78" * 200, "3a43cbec"),
 }
 """Value → data file, and masked checksum in the index, as SaveV2 of TensorFlow 2.20 wrote them."""
 
@@ -29,6 +29,7 @@ def test_a_string_has_the_bytes_and_the_checksum_that_tensorflow_writes(value):
     assert masked(crc).to_bytes(4, "little").hex() == checksum
 
 
+@settings(max_examples=30)
 @given(value=st.binary(max_size=400))
 def test_every_string_comes_back_beside_numbers(tmp_path_factory, value):
     prefix = tmp_path_factory.mktemp("strings") / "m"
@@ -57,7 +58,7 @@ def test_every_changed_byte_of_a_string_is_noticed(tmp_path):
     sound = data.read_bytes()
     for place in range(len(sound)):
         data.write_bytes(sound[:place] + bytes([sound[place] ^ 0x10]) + sound[place + 1 :])
-        with pytest.raises(CheckpointError, match="The string s in .* is damaged") as raised:
+        with pytest.raises(CheckpointError, match=r"The string s in .* is damaged") as raised:
             read_string(CheckpointReader(tmp_path / "m"), "s")
         assert raised.value.next_step
 
