@@ -7,7 +7,7 @@ V vocabulary, H hidden, I intermediate, P positions, T token types, L layers, C 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -22,6 +22,13 @@ _TOKEN_TYPE_EMBEDDINGS: Final = "bert/embeddings/token_type_embeddings"  # noqa:
 _POSITION_EMBEDDINGS: Final = "bert/embeddings/position_embeddings"
 _INTERMEDIATE: Final = "bert/encoder/layer_0/intermediate/dense/kernel"
 _ADAM_POWERS: Final = ("beta1_power", "beta2_power")  # kept by tf.train.AdamOptimizer beside no variable
+_KIN: Final = (
+    (re.compile(r"embedding_hidden_mapping_in|/inner_group_\d"), "ALBERT"),
+    (re.compile(r"^(electra|generator|discriminator_predictions)/|^generator_predictions/"), "ELECTRA"),
+    (re.compile(r"^roberta/"), "RoBERTa"),
+    (re.compile(r"^model/transformer/(layer_\d+/rel_attn|r_w_bias)"), "XLNet"),
+)
+"""What only these models' variables are called."""
 _LAYER: Final = re.compile(r"bert/encoder/layer_(\d{1,4})/")
 
 
@@ -137,6 +144,9 @@ def find_heads(shapes: Mapping[str, Shape]) -> Heads:
 
 def disagreements(config: BertConfig, shapes: Mapping[str, Shape], dtypes: Mapping[str, str]) -> list[str]:
     """One sentence per way in which the encoder in a checkpoint is not the one that `config` describes."""
+    kin = _kin(shapes)
+    if kin:
+        return [f"The checkpoint is of {kin}, a model of another build than BERT."]
     expected = encoder_variables(config)
     present = [name for name in shapes if name.startswith("bert/")]
     if not present:
@@ -167,6 +177,11 @@ def disagreements(config: BertConfig, shapes: Mapping[str, Shape], dtypes: Mappi
     if extra:
         problems.append(f"The encoder has {len(extra)} variables that BERT does not have: {_listed(extra)}.")
     return problems
+
+
+def _kin(names: Iterable[str]) -> str | None:
+    """The model a checkpoint is of, where its variables tell that it is one of BERT's kin."""
+    return next((kin for sign, kin in _KIN for name in names if sign.search(name)), None)
 
 
 def _listed(names: list[str]) -> str:

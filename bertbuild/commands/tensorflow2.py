@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from bertbuild.checkpoint.config import BertConfig
 
 CHECKPOINT = "bert_model.ckpt"
+SUFFIX = "/.ATTRIBUTES/VARIABLE_VALUE"
 OURS = ("manifest.json", "stage.json")
 GARDEN_GELU = "tanh"
 """What the Model Garden computes, and so what a model trained with it was trained with."""
@@ -34,7 +35,7 @@ def convert_tf2(session: Session, wanted: Wanted, request: Tf2Request, destinati
     plan = plan_convert_tf2(inspected.source, request, probes)
     (built,) = session.engine.build(plan, probes)
     if request.format in CHECKPOINT_FORMATS:
-        _show_mapping(session, built.path / "mapping.json")
+        _show_mapping(session, built.path / "mapping.json", ("TensorFlow 1", "TensorFlow 2"))
     path = built.path / CHECKPOINT if request.format in CHECKPOINT_FORMATS else built.path
     _finish(session, plan.model, built.target, path, destination)
 
@@ -51,6 +52,7 @@ def convert_tf1(session: Session, folder: str, config: str, vocab: str, gelu: st
     probes = session.probes(inspected)
     plan = plan_convert_tf1(source, probes)
     (built,) = session.engine.build(plan, probes)
+    _show_mapping(session, built.path / "mapping.json", ("TensorFlow 2", "TensorFlow 1"))
     _finish(session, plan.model, built.target, built.path / CHECKPOINT, destination)
 
 
@@ -81,14 +83,19 @@ def _copied(path: Path, destination: Path) -> Path:
     return destination
 
 
-def _show_mapping(session: Session, path: Path) -> None:
+def _show_mapping(session: Session, path: Path, sides: tuple[str, str]) -> None:
     table = json.loads(path.read_text(encoding="utf-8"))
     rows = [
-        [row["source"], row["target"].removesuffix("/.ATTRIBUTES/VARIABLE_VALUE"), str(row["shape"]), row["change"]]
+        [
+            row["source"].removesuffix(SUFFIX),
+            row["target"].removesuffix(SUFFIX),
+            str(row["shape"]),
+            row["change"],
+        ]
         for row in table["variables"]
     ]
     rows += [[row["source"], "left out", "", row["reason"]] for row in table["left_out"]]
-    columns = ["TensorFlow 1", "TensorFlow 2", "shape", "change"]
+    columns = [*sides, "shape", "change"]
     session.report({"event": "table", "title": "mapping", "columns": columns, "rows": rows})
 
 

@@ -21,7 +21,7 @@ def run(args, report):
 
     source = _source.Source(args.checkpoint)
     for name in os.listdir(args.checkpoint):
-        if name.startswith(NAME) or name in ("bert_config.json", "vocab.txt"):
+        if name.startswith(NAME) or name in ("bert_config.json", "vocab.txt", "mapping.json"):
             shutil.copyfile(os.path.join(args.checkpoint, name), os.path.join(args.out, name))
 
     step("building the graph")

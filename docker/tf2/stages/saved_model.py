@@ -51,10 +51,10 @@ def run(args, report):
 
 
 def lower_cases(vocab):
-    """Whether a vocabulary is of lower-cased words: none of its whole words has a capital."""
+    """Whether a vocabulary is of lower-cased words: but for marks ([CLS], <S>) no word has a capital."""
     with open(vocab, encoding="utf-8") as file:
         words = [line.strip() for line in file]
-    return not any(word != word.lower() for word in words if not word.startswith("["))
+    return not any(word != word.lower() for word in words if not word.startswith(("[", "<")))
 
 
 if __name__ == "__main__":
