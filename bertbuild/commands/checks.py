@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 
@@ -27,6 +28,8 @@ def test(session: Session, suite: str) -> None:
     if suite not in SUITES:
         raise UsageError(f"There is no suite {suite}.", next_step=f"There are {', '.join(SUITES)}.")
     folders = [folder for folder in SUITES[suite] if (ROOT / folder).is_dir()]
+    # A shell starts what runs in the background with SIGINT ignored, and so would be the Ctrl-C that tests press.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     code = subprocess.call([sys.executable, "-m", "pytest", *folders], cwd=ROOT)
     if code != 0:
         raise CheckFailedError("Tests failed.", next_step="See the first failure above.")

@@ -18,7 +18,7 @@ class StageRun:
     """One run of one stage.
 
     Attributes:
-        backend: "tf1", "openvino", "mo" or "neuron".
+        backend: "tf1", "openvino", "mo", "neuron" or "tf2".
         stage: the stage's name on its backend's command line.
         inputs: flag name → file or folder on the host, read-only for the stage.
         params: flag name → value.

@@ -43,7 +43,7 @@ def test_a_saved_model_of_any_shape_is_read_back_and_answers_like_numpy(bertbuil
         name: value * np.float32(narrower) if name.endswith("kernel") else value
         for name, value in weights(config, seed=8).items()
     }
-    folder = write_google(session_folder / shape, tensors, config=config)
+    folder = write_google(session_folder / f"ready_{shape}", tensors, config=config)
     exported = bertbuild.ok("export", "--checkpoint", folder).last["targets"][0]["path"]
     built = bertbuild.ok("neuron-ready", "--saved-model", exported, "--name", shape, "--dtype", "float32")
     verdict = built.verdict("neuron-ready-float32")
