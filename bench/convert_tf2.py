@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import shutil
 import tempfile
 from pathlib import Path
 
@@ -38,10 +37,9 @@ class Bench:
 
     def theirs(self) -> None:
         """The Model Garden's converter."""
-        out = self._empty("theirs")
-        out.mkdir()
+        out = self._stages.empty("theirs")
         command = [
-            *(self._stages.python, "-m", "official.nlp.tools.tf2_bert_encoder_checkpoint_converter"),
+            *(self._stages.program("python"), "-m", "official.nlp.tools.tf2_bert_encoder_checkpoint_converter"),
             f"--bert_config_file={self.checkpoint / 'bert_config.json'}",
             f"--checkpoint_to_convert={self.checkpoint / 'bert_model.ckpt'}",
             f"--converted_checkpoint_path={out / 'bert_model.ckpt'}",
@@ -51,12 +49,10 @@ class Bench:
 
     def forth(self) -> None:
         """convert-tf2."""
-        self._empty("forth")
         self.taken[FORTH].append(self._stages.run("convert-tf2", "forth", f"--checkpoint={self.checkpoint}")[1])
 
     def back(self) -> None:
         """convert-tf1, of what convert-tf2 made."""
-        self._empty("back")
         self.taken[BACK].append(self._stages.run("convert-tf1", "back", f"--tf2={self._folder / 'forth'}")[1])
 
     def compare(self) -> tuple[int, bool]:
@@ -70,11 +66,6 @@ class Bench:
         source = CheckpointReader(self.checkpoint / "bert_model.ckpt")
         same = all(np.array_equal(back.tensor(name), source.tensor(name)) for name in back.entries)
         return len(names), same and bool(back.entries)
-
-    def _empty(self, name: str) -> Path:
-        for path in (self._folder / name, self._folder / f"{name}-work"):
-            shutil.rmtree(path, ignore_errors=True)
-        return self._folder / name
 
 
 def main() -> None:

@@ -61,7 +61,7 @@ def main() -> None:
             "neuron-ready", "whole", base, "--dtype=float32", "--output=probabilities,sequence"
         )
         models = {"exported": exported, "neuron-ready": ready, "with sequence_output": whole}
-        answers = compare(stages.python, models, args.runs)
+        answers = compare(stages.program("python"), models, args.runs)
         large_checkpoint = random_checkpoint(Path(folder), "large", labels=2)
         _, large_run = stages.run("neuron-ready", "large-ready", f"--checkpoint={large_checkpoint}")
         large_bytes = checkpoint_bytes(large_checkpoint)

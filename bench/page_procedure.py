@@ -15,7 +15,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import shutil
 import sys
 import tempfile
 from collections.abc import Iterable
@@ -23,11 +22,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from common import MIB, ROOT, Measured, Targets, interleaved, machine, measure, median, paired_ratio, print_table
+from stage_runs import StageRuns, checkpoint_bytes, random_checkpoint
 
 from bertbuild.config import load_settings
-from bertbuild.isolation.base import StageRun
 from bertbuild.isolation.venv import VenvIsolation
 
+BACKENDS = ("tf1", "openvino", "mo")
 LIMITS = {"base": 1 / 3, "tiny": 1 / 4}
 """bertbuild's time ÷ the page's, at most."""
 
@@ -63,21 +63,20 @@ class Figures:
 class Bench:
     """One size: its checkpoint, and the sides that are timed."""
 
-    def __init__(self, folder: Path, size: str, isolation: VenvIsolation) -> None:
+    def __init__(self, folder: Path, size: str) -> None:
         self.figures = Figures()
         self._folder = folder
-        self._isolation = isolation
-        self._checkpoint = folder / "checkpoint"
+        self._tf1, self._openvino, self._mo = (StageRuns(backend, folder) for backend in BACKENDS)
         self._mrpc = mrpc(folder)
-        measure([sys.executable, ROOT / "bench" / "random_checkpoint.py", size, self._checkpoint])
-        self.checkpoint_bytes = sum(file.stat().st_size for file in self._checkpoint.glob("bert_model.ckpt.*"))
+        self._checkpoint = random_checkpoint(folder, size)
+        self.checkpoint_bytes = checkpoint_bytes(self._checkpoint)
 
     def page(self) -> None:
         """The page's procedure."""
-        work = self._empty("page")
+        work = self._tf1.empty("page")
         freeze = measure(
             [
-                *(self._program("tf1", "python"), ROOT / "bench" / "page_freeze.py"),
+                *(self._tf1.program("python"), ROOT / "bench" / "page_freeze.py"),
                 *("--task_name=MRPC", "--do_eval=true", "--max_seq_length=128", "--output_dir=./"),
                 *(f"--data_dir={self._mrpc}", f"--vocab_file={self._checkpoint / 'vocab.txt'}"),
                 f"--bert_config_file={self._checkpoint / 'bert_config.json'}",
@@ -87,7 +86,7 @@ class Bench:
         )
         mo = measure(
             [
-                *(self._program("mo", "mo"), "--input_model", "inference_graph.pb", "--input", MO_INPUT),
+                *(self._mo.program("mo"), "--input_model", "inference_graph.pb", "--input", MO_INPUT),
                 "--compress_to_fp16=False",
             ],
             cwd=work,
@@ -100,9 +99,8 @@ class Bench:
 
     def stages(self) -> None:
         """The stages freeze and ir as processes of their own."""
-        frozen = self._empty("freeze")
-        freeze = self._stage("tf1", "freeze", {"checkpoint": self._checkpoint}, frozen)
-        ir = self._stage("openvino", "ir", {"frozen": frozen / "out"}, self._empty("ir"))
+        frozen, freeze = self._tf1.run("freeze", "frozen", f"--checkpoint={self._checkpoint}")
+        _, ir = self._openvino.run("ir", "ir", f"--frozen={frozen}")
         figures = self.figures
         figures.stages.append(
             figures.part("bertbuild: freeze", freeze.seconds) + figures.part("bertbuild: ir", ir.seconds)
@@ -112,7 +110,7 @@ class Bench:
 
     def build(self) -> None:
         """`invoke build-ir` from an empty store, and once more when there is nothing to do."""
-        first = self._build_ir(self._empty("artifacts"))
+        first = self._build_ir(self._tf1.empty("artifacts"))
         spans = stage_spans(first)
         proving = {name: span for name, span in spans.items() if name not in (*MAKING, "inspect")}
         busy = covered(spans.values())
@@ -126,27 +124,6 @@ class Bench:
         command = [Path(sys.executable).with_name("invoke"), "build-ir", "--checkpoint", self._checkpoint]
         env = os.environ | {"BERTBUILD_ARTIFACTS": str(artifacts)}
         return measure([*command, "--isolation", "venv", "--json"], env=env, cwd=ROOT)
-
-    def _stage(self, backend: str, name: str, inputs: dict[str, Path], work: Path) -> Measured:
-        temporary = work / "tmp"
-        temporary.mkdir()
-        run = StageRun(backend=backend, stage=name, inputs=inputs, params={}, work=work, log=work / "log")
-        command = [
-            *(self._program(backend, "python"), "-m", "run_stage", name),
-            *(f"--{flag}={path}" for flag, path in inputs.items()),
-            f"--out={work / 'out'}",
-        ]
-        return measure(command, env=self._isolation._variables(run, temporary), cwd=temporary)  # noqa: SLF001
-
-    def _program(self, backend: str, name: str) -> Path:
-        return self._isolation._path(backend) / "bin" / name  # noqa: SLF001 - timed without the host, but in its place
-
-    def _empty(self, name: str) -> Path:
-        path = self._folder / name
-        if path.exists():
-            shutil.rmtree(path)
-        path.mkdir()
-        return path
 
 
 def mrpc(folder: Path) -> Path:
@@ -224,7 +201,7 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=3, help="of each side (default: 3)")
     args = parser.parse_args()
     isolation = VenvIsolation(load_settings().environments)
-    missing = [backend for backend in ("tf1", "openvino", "mo") if not isolation.is_ready(backend)]
+    missing = [backend for backend in BACKENDS if not isolation.is_ready(backend)]
     if missing:
         sys.exit(f"no environment of {', '.join(missing)}; make them with: invoke images --isolation venv")
 
@@ -232,7 +209,7 @@ def main() -> None:
     print(f"{machine()}; medians of {args.runs} paired runs, page cache warm")
     for size in LIMITS if args.size == "both" else (args.size,):
         with tempfile.TemporaryDirectory() as folder:
-            bench = Bench(Path(folder), size, isolation)
+            bench = Bench(Path(folder), size)
             interleaved(args.runs, bench.page, bench.stages, bench.build)
             print_figures(size, bench, targets)
     targets.finish()

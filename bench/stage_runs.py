@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from pathlib import Path
 
@@ -20,10 +21,9 @@ class StageRuns:
         self._folder = folder
         self._isolation = VenvIsolation(load_settings().environments)
 
-    @property
-    def python(self) -> Path:
-        """The backend's interpreter."""
-        return self._isolation._path(self._backend) / "bin" / "python"  # noqa: SLF001 - the program itself is measured
+    def program(self, name: str) -> Path:
+        """A program of the backend's environment: "python", or one that a package of it brings."""
+        return self._isolation._path(self._backend) / "bin" / name  # noqa: SLF001 - the program itself is measured
 
     def environment(self, work: Path) -> dict[str, str]:
         """The variables a stage is given, its temporary folder among them."""
@@ -31,12 +31,18 @@ class StageRuns:
         return self._isolation._variables(run, work)  # noqa: SLF001
 
     def run(self, stage: str, out: str, *flags: str) -> tuple[Path, Measured]:
-        """Run a stage; its result and what it took."""
-        work = self._folder / f"{out}-work"
-        work.mkdir()
-        path = self._folder / out
-        command = [self.python, "-m", "run_stage", stage, *flags, f"--out={path}"]
-        return path, measure(command, env=self.environment(work))
+        """Run a stage anew; its result and what it took."""
+        work = self.empty(f"{out}-work")
+        path = self.empty(out)
+        command = [self.program("python"), "-m", "run_stage", stage, *flags, f"--out={path}"]
+        return path, measure(command, env=self.environment(work), cwd=work)
+
+    def empty(self, name: str) -> Path:
+        """An empty folder of that name below the one folder, made anew."""
+        path = self._folder / name
+        shutil.rmtree(path, ignore_errors=True)
+        path.mkdir()
+        return path
 
 
 def random_checkpoint(folder: Path, size: str, *, labels: int = 0) -> Path:
