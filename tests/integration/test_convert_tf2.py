@@ -269,8 +269,8 @@ def broken(folder, case):
 
 
 BROKEN = {
-    "electra": "holds no BERT encoder: no variable is named bert/",
-    "albert": "encoder variables are missing: bert/encoder/layer_0/",
+    "electra": "The checkpoint is of ELECTRA, a model of another build than BERT.",
+    "albert": "The checkpoint is of ALBERT, a model of another build than BERT.",
     "roberta": "position_embeddings has shape [162, 32]; the configuration asks for [160, 32]",
     "layers": "The checkpoint has 2 layers, the configuration num_hidden_layers 1",
     "heads": "hidden_size 32, which num_attention_heads 5 does not divide",
