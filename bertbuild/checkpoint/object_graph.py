@@ -20,6 +20,7 @@ SAVE_COUNTER = ("save_counter",)
 """What `tf.train.Checkpoint` counts its saves in; without it `assert_consumed` fails."""
 
 VALUE = "VARIABLE_VALUE"
+_SUFFIX = f"/.ATTRIBUTES/{VALUE}"
 
 Path = tuple[str, ...]
 """Names of attributes from the root to an object: ("model", "layer_with_weights-0", "embeddings")."""
@@ -35,7 +36,12 @@ class _Node:
 def value_key(path: Path) -> str:
     """The key under which TensorFlow stores the variable at `path`."""
     escaped = (part.replace(".", "..").replace("/", ".S") for part in path)
-    return "/".join([*escaped, ".ATTRIBUTES", VALUE])
+    return "/".join(escaped) + _SUFFIX
+
+
+def without_suffix(key: str) -> str:
+    """A key as people read it: without what ends the key of every variable alike."""
+    return key.removesuffix(_SUFFIX)
 
 
 def encode_object_graph(variables: Mapping[Path, str], aliases: Mapping[Path, Path] | None = None) -> bytes:

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from bertbuild.checkpoint.config import BertConfig
 
 CHECKPOINT = "bert_model.ckpt"
-SUFFIX = "/.ATTRIBUTES/VARIABLE_VALUE"
 OURS = ("manifest.json", "stage.json")
 GARDEN_GELU = "tanh"
 """What the Model Garden computes, and so what a model trained with it was trained with."""
@@ -84,14 +83,11 @@ def _copied(path: Path, destination: Path) -> Path:
 
 
 def _show_mapping(session: Session, path: Path, sides: tuple[str, str]) -> None:
+    from bertbuild.checkpoint.object_graph import without_suffix
+
     table = json.loads(path.read_text(encoding="utf-8"))
     rows = [
-        [
-            row["source"].removesuffix(SUFFIX),
-            row["target"].removesuffix(SUFFIX),
-            str(row["shape"]),
-            row["change"],
-        ]
+        [without_suffix(row["source"]), without_suffix(row["target"]), str(row["shape"]), row["change"]]
         for row in table["variables"]
     ]
     rows += [[row["source"], "left out", "", row["reason"]] for row in table["left_out"]]

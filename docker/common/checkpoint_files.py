@@ -5,6 +5,9 @@ import shutil
 
 from stage import StageInputError
 
+CHECKPOINT = "bert_model.ckpt"
+"""The name of every checkpoint that a stage writes."""
+
 
 def find_prefix(folder, wanted=None):
     """The path of a checkpoint without its .index: the one of the given name, or the only one.
@@ -61,13 +64,13 @@ def gather_checkpoint(checkpoint, wanted, metagraph, folder):
         the path of the .meta.
     """
     source = find_prefix(checkpoint, wanted)
-    prefix = os.path.join(folder, "bert_model.ckpt")
+    prefix = os.path.join(folder, CHECKPOINT)
     for name in os.listdir(checkpoint):
         ending = name[len(os.path.basename(source)) :]
         if name.startswith(os.path.basename(source) + ".") and not (metagraph and ending == ".meta"):
             os.symlink(os.path.abspath(os.path.join(checkpoint, name)), prefix + ending)
     if metagraph is not None:
-        shutil.copyfile(os.path.join(metagraph, "bert_model.ckpt.meta"), prefix + ".meta")
+        shutil.copyfile(os.path.join(metagraph, CHECKPOINT + ".meta"), prefix + ".meta")
     if not os.path.exists(prefix + ".meta"):
         raise StageInputError("%s has no .meta; make one with the stage metagraph of the tf1 image" % checkpoint)
     return prefix + ".meta"

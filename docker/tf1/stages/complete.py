@@ -3,9 +3,8 @@
 import os
 import shutil
 
+from checkpoint_files import CHECKPOINT
 from stage import Stage, step
-
-NAME = "bert_model.ckpt"
 
 STAGE = Stage("complete", __doc__.splitlines()[0])
 STAGE.input("checkpoint", "folder with bert_config.json and the checkpoint's files")
@@ -21,7 +20,7 @@ def run(args, report):
 
     source = _source.Source(args.checkpoint)
     for name in os.listdir(args.checkpoint):
-        if name.startswith(NAME) or name in ("bert_config.json", "vocab.txt", "mapping.json"):
+        if name.startswith(CHECKPOINT) or name in ("bert_config.json", "vocab.txt", "mapping.json"):
             shutil.copyfile(os.path.join(args.checkpoint, name), os.path.join(args.out, name))
 
     step("building the graph")
@@ -31,7 +30,7 @@ def run(args, report):
         if not name.startswith("bert/"):
             tf.compat.v1.get_variable(name, shape)
     saver = tf.compat.v1.train.Saver(tf.compat.v1.global_variables())
-    _ports.write_meta_graph(saver, os.path.join(args.out, NAME + ".meta"))
+    _ports.write_meta_graph(saver, os.path.join(args.out, CHECKPOINT + ".meta"))
     report.packages = _ports.packages()
     report.facts = {"gelu": gelu}
 

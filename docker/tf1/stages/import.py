@@ -9,6 +9,7 @@ import json
 import os
 import shutil
 
+from checkpoint_files import CHECKPOINT
 from stage import Stage, StageInputError, read_json, step, write_json
 
 STAGE = Stage("import", __doc__.splitlines()[0])
@@ -36,7 +37,7 @@ def run(args, report):
         report.note("left out: %s" % name)
 
     step("writing the checkpoint")
-    save(_source.Config(config), gelu, tensors, os.path.join(args.out, "bert_model.ckpt"))
+    save(_source.Config(config), gelu, tensors, os.path.join(args.out, CHECKPOINT))
     report.packages = _ports.packages()
     report.facts = {
         "gelu": gelu,

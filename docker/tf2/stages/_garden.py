@@ -22,8 +22,6 @@ from bertbuild.checkpoint.model_garden import encoder_places
 from bertbuild.checkpoint.recovery import recover
 from bertbuild.errors import BertbuildError
 
-NAME = "bert_model.ckpt"
-
 
 def gelu_erf(x):
     """The exact gelu, as the published graphs compute it; tf.nn.gelu has Erfc, which OpenVINO 2024.6 cannot read."""
@@ -118,7 +116,7 @@ def found(prefix, config_path, gelu):
         item = places["output_weights"]
         model, _ = bert_models.classifier_model(config, item.place.source_shape[0])
         _restore(model, item.place.path[:-3], prefix)  # …/layer_with_weights-1/out_proj/kernel
-        return Answering(model, lambda *inputs: {"probabilities": tf.nn.softmax(model(list(inputs)), axis=-1)})
+        return probabilities(model)
     encoder = encoder_of(config)
     _restore(encoder, places["bert/embeddings/word_embeddings"].place.path[:-2], prefix)
     return hidden_outputs(encoder)
@@ -138,6 +136,15 @@ def hidden_outputs(encoder):
         return {"pooled_output": pooled, "sequence_output": sequence}
 
     return Answering(encoder, run)
+
+
+def probabilities(classifier):
+    """What a classifier answers: the softmax of its logits."""
+
+    def run(*inputs):
+        return {"probabilities": tf.nn.softmax(classifier(list(inputs)), axis=-1)}
+
+    return Answering(classifier, run)
 
 
 def encoder_of(config):
@@ -171,11 +178,7 @@ def _classifier(config, path, labels):
     model, encoder = bert_models.classifier_model(config, labels)
     tf.train.Checkpoint(model=model).restore(path).assert_existing_objects_matched()
     tf.train.Checkpoint(encoder=encoder).restore(path).assert_existing_objects_matched()
-
-    def run(*inputs):
-        return {"probabilities": tf.nn.softmax(model(list(inputs)), axis=-1)}
-
-    return Answering(model, run)
+    return probabilities(model)
 
 
 def _span_labeler(config, path):

@@ -8,9 +8,9 @@ import os
 import shutil
 from pathlib import Path
 
+from checkpoint_files import CHECKPOINT, find_prefix
 from stage import Stage, StageInputError, step, write_json
 
-NAME = "bert_model.ckpt"
 COUNTERS = ("save_counter", "global_step")
 
 STAGE = Stage("convert-tf1", __doc__.splitlines()[0])
@@ -45,7 +45,7 @@ def run(args, report):
 
         step("converting %d variables" % len(found))
         converted = Converted({item.place.source: maker(item) for item in found})
-        write_checkpoint(Path(args.out) / NAME, converted)
+        write_checkpoint(Path(args.out) / CHECKPOINT, converted)
     except BertbuildError as error:
         raise StageInputError(str(error).rstrip(".")) from error
 
@@ -65,8 +65,6 @@ def run(args, report):
 
 def find(folder, wanted):
     """The prefix of the checkpoint in a folder, or of the variables of the SavedModel in it."""
-    from checkpoint_files import find_prefix
-
     variables = os.path.join(folder, "variables")
     return find_prefix(variables if os.path.isdir(variables) else folder, wanted)
 

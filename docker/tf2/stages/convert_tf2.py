@@ -9,11 +9,11 @@ import os
 import shutil
 from pathlib import Path
 
+from checkpoint_files import CHECKPOINT, find_prefix
 from stage import Stage, StageInputError, step, write_json
 
 FORMATS = ("encoder", "keras-bert", "keras-names", "pretrainer")
-NAME = "bert_model.ckpt"
-STATE = 'model_checkpoint_path: "bert_model.ckpt"\nall_model_checkpoint_paths: "bert_model.ckpt"\n'
+STATE = 'model_checkpoint_path: "%s"\nall_model_checkpoint_paths: "%s"\n' % (CHECKPOINT, CHECKPOINT)
 
 STAGE = Stage("convert-tf2", __doc__.splitlines()[0])
 STAGE.input("checkpoint", "folder with bert_config.json and the checkpoint's files")
@@ -24,8 +24,6 @@ STAGE.param("gelu", "the form the source was trained with; recorded beside the f
 
 def run(args, report):
     """Read the index, lay out the target, write it tensor by tensor."""
-    from checkpoint_files import find_prefix
-
     from bertbuild.checkpoint.bundle import CheckpointReader
     from bertbuild.checkpoint.config import read_config
     from bertbuild.checkpoint.layouts import layout, left_out
@@ -45,7 +43,7 @@ def run(args, report):
         reasons = left_out(taken, shapes)
         step("converting %d variables" % len(taken.places))
         converted = tensors(taken, reader)
-        write_checkpoint(Path(args.out) / NAME, converted)
+        write_checkpoint(Path(args.out) / CHECKPOINT, converted)
     except BertbuildError as error:
         raise StageInputError(str(error).rstrip(".")) from error
 

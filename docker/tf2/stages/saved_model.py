@@ -9,6 +9,7 @@ vocab_file and do_lower_case. Both compute the form of gelu that the source was 
 import os
 import shutil
 
+from checkpoint_files import CHECKPOINT
 from stage import Stage, StageInputError, read_json, step, write_json
 
 STAGE = Stage("saved-model", __doc__.splitlines()[0])
@@ -29,7 +30,7 @@ def run(args, report):
     if args.kind == "hub":
         config = _garden.bert_config(os.path.join(args.converted, "bert_config.json"), args.gelu)
         model, encoder = _garden.hub_model(config)
-        path = os.path.join(args.converted, _garden.NAME)
+        path = os.path.join(args.converted, CHECKPOINT)
         tf.train.Checkpoint(model=encoder, encoder=encoder).restore(path).assert_consumed()
         vocab = os.path.join(args.converted, "vocab.txt")
         if not os.path.exists(vocab):
