@@ -179,6 +179,7 @@ class Engine:
                 with full_disk_told(self._store.root):
                     make(work)
                 stored = self._store.publish(stage, key, work, parts)
+                self._store.forget_unfinished(stage, key)
             except BaseException:
                 self._report({**event, "state": "failed", "seconds": round(time.monotonic() - started, 3)})
                 raise
@@ -196,6 +197,7 @@ class Engine:
             work=work,
             log=log,
             device=spec.device,
+            unfinished=self._store.unfinished(step.stage, key) if spec.resumable else None,
         )
         refusals: list[str] = []
 

@@ -20,12 +20,14 @@ class StageSpec:
         backend: the environment it runs in: a folder of docker/, a service of compose.yaml.
         outputs: files that must be there for the stage to have succeeded (besides stage.json).
         device: whether it runs on a Neuron device.
+        resumable: whether it takes --unfinished: a folder that outlives a killed run, from which the next one goes on.
     """
 
     name: str
     backend: str
     outputs: tuple[str, ...]
     device: bool = False
+    resumable: bool = False
 
     @property
     def module(self) -> str:
@@ -63,6 +65,8 @@ STAGES = {
         StageSpec(name="complete", backend="tf1", outputs=(*CHECKPOINT_FILES, "bert_model.ckpt.meta")),
         StageSpec(name="tf2-saved-model", backend="tf2", outputs=SAVED_MODEL),
         StageSpec(name="tf2-infer", backend="tf2", outputs=("answers.npz",)),
+        StageSpec(name="prepare-data", backend="data", outputs=("meta_data.json", "prepared.json")),
+        StageSpec(name="pretraining-data", backend="data", outputs=("tf_examples.tfrecord", "prepared.json")),
         StageSpec(name="neuron-compile", backend="neuron", outputs=(*SAVED_MODEL, "compile.log")),
         StageSpec(name="neuron-infer", backend="neuron", outputs=("answers.npz",), device=True),
     )

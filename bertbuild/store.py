@@ -134,6 +134,18 @@ class Store:
                 self.digests.remember(target / name, str(entry["sha256"]))
         return StoredObject(stage=stage, key=key, path=target, manifest=manifest)
 
+    def unfinished(self, stage: str, key: str) -> Path:
+        """The folder in which a stage keeps what its next run under the same key can go on from, however this one ends."""
+        folder = self.root / "unfinished" / stage / key
+        with translated_os_errors(self.root):
+            folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    def forget_unfinished(self, stage: str, key: str) -> None:
+        """Remove that folder: there is a result."""
+        with translated_os_errors(self.root):
+            _remove_tree(self.root / "unfinished" / stage / key)
+
     def link(self, model: str, target: str, stored: StoredObject) -> Path:
         """Point the name people open (`out/<model>/<target>`) at a result, in one step."""
         link = self.root / "out" / model / target

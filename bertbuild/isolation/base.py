@@ -18,13 +18,14 @@ class StageRun:
     """One run of one stage.
 
     Attributes:
-        backend: "tf1", "openvino", "mo", "neuron" or "tf2".
+        backend: "tf1", "openvino", "mo", "neuron", "tf2" or "data".
         stage: the stage's name on its backend's command line.
         inputs: flag name → file or folder on the host, read-only for the stage.
         params: flag name → value.
         work: the stage's private folder on the host; outputs go to `work/out`, which exists and is empty.
         log: file that receives all the stage writes that is no event.
         device: whether the stage needs the machine's Neuron device.
+        unfinished: the folder that a resumable stage keeps what it would go on from, or None.
     """
 
     backend: str
@@ -34,6 +35,7 @@ class StageRun:
     work: Path
     log: Path
     device: bool = False
+    unfinished: Path | None = None
 
 
 class Isolation(Protocol):

@@ -131,11 +131,14 @@ class ComposeIsolation:
         for flag, path in run.inputs.items():
             for source, target in _mounts(flag, path):
                 command += ["--volume", f"{source}:{target}:ro"]
+        if run.unfinished:
+            command += ["--volume", f"{run.unfinished.resolve()}:/unfinished"]
         command += [f"{run.backend}-device" if run.device else run.backend, run.stage]
         command += [f"--{flag}=/in/{flag}" for flag in run.inputs]
         command += [f"--{flag}={value}" for flag, value in run.params.items()]
+        command += ["--unfinished=/unfinished"] if run.unfinished else []
         command += ["--out=/bertbuild/artifacts/out"]
-        with _owner(run.work) as (uid, gid):
+        with _owner(run.work, run.unfinished) as (uid, gid):
             env = {
                 **_environment(),
                 "BERTBUILD_ARTIFACTS": str(run.work),
@@ -281,17 +284,20 @@ def _mounts(flag: str, path: Path) -> Iterator[tuple[Path, str]]:
 
 
 @contextlib.contextmanager
-def _owner(work: Path) -> Iterator[tuple[int, int]]:
-    """The uid and gid a stage runs as: the caller's; where that is root, nobody's, who owns the folder meanwhile."""
+def _owner(*folders: Path | None) -> Iterator[tuple[int, int]]:
+    """The uid and gid a stage runs as: the caller's; where that is root, nobody's, who owns the folders meanwhile."""
     uid, gid = os.getuid(), os.getgid()
     if uid != 0:
         yield uid, gid
         return
-    _give(work, NOBODY, NOBODY)
+    owned = [folder for folder in folders if folder is not None]
+    for folder in owned:
+        _give(folder, NOBODY, NOBODY)
     try:
         yield NOBODY, NOBODY
     finally:
-        _give(work, uid, gid)
+        for folder in owned:
+            _give(folder, uid, gid)
 
 
 def _give(folder: Path, uid: int, gid: int) -> None:

@@ -27,7 +27,7 @@ from bertbuild.isolation.unlocked import Unlocked, installed_digest, package_of,
 from bertbuild.locking import exclusive
 from bertbuild.stages import backend_folder, excluded_file, lock_file
 
-PYTHON = {"tf1": "3.7", "openvino": "3.11", "mo": "3.11", "neuron": "3.7", "tf2": "3.11"}
+PYTHON = {"tf1": "3.7", "openvino": "3.11", "mo": "3.11", "neuron": "3.7", "tf2": "3.11", "data": "3.11"}
 """The Python of each backend; the Dockerfiles' base images have the same."""
 
 MARKER = "bertbuild.json"
@@ -146,6 +146,7 @@ class VenvIsolation:
             "stages." + run.stage.replace("-", "_"),
             *(f"--{name}={path}" for name, path in run.inputs.items()),
             *(f"--{name}={value}" for name, value in run.params.items()),
+            *([f"--unfinished={run.unfinished}"] if run.unfinished else []),
             f"--out={run.work / 'out'}",
         ]
         code = run_logged(command, env=self._variables(run, temporary), cwd=temporary, log=run.log, on_event=on_event)
