@@ -25,9 +25,9 @@ def check_files(folder: Path, dataset: Dataset) -> None:
             continue
         title = f"{dataset.name}/{file.name}"
         if path.suffix == ".tsv":
-            _check_rows(dataset, file, title, sum(1 for _ in read_lines(path, title)) - file.header)
+            _check_count(dataset, file, title, sum(1 for _ in read_lines(path, title)))
         elif path.suffix == ".json":
-            _check_rows(dataset, file, title, _questions(path, title))
+            _check_count(dataset, file, title, _questions(path, title))
 
 
 def read_lines(path: Path, title: str) -> Iterator[str]:
@@ -60,21 +60,28 @@ def _refuse_foreign(path: Path, title: str) -> None:
         raise IntegrityError(f"{title} is a web page, not data.", next_step=_GET_IT)
 
 
-def _check_rows(dataset: Dataset, file: DataFile, title: str, rows: int) -> None:
-    if rows == file.rows or (file.rows is None and rows > 0):
+def _check_count(dataset: Dataset, file: DataFile, title: str, count: int) -> None:
+    """Compare `count` (lines, or questions) with what was published."""
+    wanted = _count(file)
+    if count == wanted or (wanted is None and count > file.header):
         return
-    wanted = "none can be right" if file.rows is None else f"{file.rows:,} were published"
     others = [
         other.name
         for other in load_datasets().values()
-        if other.name != dataset.name and (file.name, rows) in {(theirs.name, theirs.rows) for theirs in other.files}
+        if other.name != dataset.name
+        and (file.name, count) in {(theirs.name, _count(theirs)) for theirs in other.files}
     ]
+    published = "a header is not enough" if file.rows is None else f"{file.rows:,} were published"
     raise IntegrityError(
-        f"{title} has {max(rows, 0):,} rows; {wanted}.",
+        f"{title} has {max(count - file.header, 0):,} rows; {published}.",
         next_step=f"It seems to be {others[0]}'s: ask for {others[0]}, or give the folder of {dataset.name}."
         if others
         else f"It was cut or changed, or is another data set's. {_GET_IT}",
     )
+
+
+def _count(file: DataFile) -> int | None:
+    return None if file.rows is None else file.rows + file.header
 
 
 def _questions(path: Path, title: str) -> int:

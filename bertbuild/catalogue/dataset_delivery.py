@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import urllib.parse
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from bertbuild.catalogue.archive import unpack_zip
 from bertbuild.catalogue.dataset_checks import check_files
-from bertbuild.catalogue.dataset_places import FilesOnDisk, PartsOnDisk, on_disk
+from bertbuild.catalogue.dataset_places import FilesOnDisk, PartsOnDisk, ZipOnDisk, on_disk
 from bertbuild.catalogue.datasets import Dataset, Part
 from bertbuild.catalogue.delivery import Carrier, copy
 from bertbuild.catalogue.mrpc import DEV_IDS, TEST, TRAIN, build_mrpc
@@ -26,7 +26,7 @@ class DatasetDelivery:
     zips: Path
     """The folder for the data set's downloads."""
     arrived: list[Path] = field(default_factory=list)
-    _place: FilesOnDisk | PartsOnDisk = field(init=False)
+    _place: FilesOnDisk | PartsOnDisk | ZipOnDisk = field(init=False)
 
     def bring(self, work: Path) -> None:  # noqa: ARG002 - downloads stay where a next run finds them
         """Say what the licence is; have the files, or what they are made of, on disk."""
@@ -44,6 +44,8 @@ class DatasetDelivery:
         """Put the files into `fresh`, and check that they are what this data set holds."""
         if isinstance(self._place, FilesOnDisk):
             copy(self._place.files, fresh)
+        elif isinstance(self._place, ZipOnDisk):
+            self._unpack_zip(self._place.path, work, fresh)
         else:
             self._unpack_parts(self._place.parts, work, fresh)
         self._tell_what_is_missing(fresh)
@@ -91,28 +93,26 @@ class DatasetDelivery:
         if self.dataset.recipe == "mrpc":
             build_mrpc(parts[TRAIN], parts[TEST], parts[DEV_IDS], fresh)
             return
-        fresh.mkdir()
         copy({part.gives: parts[part.file] for part in self.dataset.parts if part.gives}, fresh)
-        wanted = [file.name for file in self.dataset.files]
         for part in self.dataset.parts:
             if part.is_zip:
-                unpacked = work / part.file
-                for name in unpack_zip(parts[part.file], unpacked, only=wanted, accept=self._refuse_foreign(part)):
-                    (fresh / name).parent.mkdir(parents=True, exist_ok=True)
-                    (unpacked / name).rename(fresh / name)
+                self._unpack_zip(parts[part.file], work, fresh)
 
-    def _refuse_foreign(self, part: Part) -> Callable[[Sequence[str]], None]:
-        """What refuses a zip that has none of the files."""
+    def _unpack_zip(self, archive: Path, work: Path, fresh: Path) -> None:
+        wanted = [file.name for file in self.dataset.files]
 
         def accept(names: Sequence[str]) -> None:
-            if not {file.name for file in self.dataset.files}.intersection(names):
+            if not set(wanted).intersection(names):
                 shown = ", ".join(sorted(names)[:8]) or "nothing"
                 raise ArchiveError(
-                    f"{part.file} is not the zip of {self.dataset.name}: it holds {shown}.",
+                    f"{archive.name} is not the zip of {self.dataset.name}: it holds {shown}.",
                     next_step="Check which zip this is; fetch it without --from, or from another mirror.",
                 )
 
-        return accept
+        unpacked = work / archive.name
+        for name in unpack_zip(archive, unpacked, only=wanted, accept=accept):
+            (fresh / name).parent.mkdir(parents=True, exist_ok=True)
+            (unpacked / name).rename(fresh / name)
 
     def _tell_what_is_missing(self, fresh: Path) -> None:
         """Only what was on disk can lack files of data: somebody may want no more than to evaluate."""

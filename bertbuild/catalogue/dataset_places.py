@@ -1,7 +1,7 @@
 """Where a data set is on the user's disk: a folder that has its files, or the zips or texts they are made of.
 
 People spell the folders CoLA, COLA and cola, and keep them side by side or in a folder `glue_data`: case does not
-matter, and both are looked at.
+matter, and both places are looked at.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bertbuild.catalogue.datasets import Dataset, Part
+from bertbuild.catalogue.datasets import Dataset
 from bertbuild.errors import DownloadError
 
 _COLLECTIONS = ("glue_data", "glue", "squad")
@@ -32,39 +32,50 @@ class PartsOnDisk:
     parts: dict[str, Path]
 
 
-def on_disk(dataset: Dataset, local: Path) -> FilesOnDisk | PartsOnDisk:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ZipOnDisk:
+    """A zip of the files, called like the data set; MRPC, which is not published so, is passed around so too."""
+
+    folder: Path
+    path: Path
+
+
+def on_disk(dataset: Dataset, local: Path) -> FilesOnDisk | PartsOnDisk | ZipOnDisk:
     """Find `dataset` in the folder `local`. Raises DownloadError, saying what was looked for."""
     if not local.is_dir():
         raise DownloadError(f"{local} is no folder.", next_step="Give --from the folder that has the zips or files.")
     required = [file.name for file in dataset.files if not file.optional]
-    folders = [*_named(dataset, local), local]
+    folders = list(_candidates(dataset, local))
     for folder in folders:
         files = _present([file.name for file in dataset.files], folder)
         if all(name in files for name in required):
             return FilesOnDisk(folder=folder, files=files)
-        parts = {part.file: path for part in dataset.parts if (path := _part(dataset, part, folder)) is not None}
+        found = {part.file: _first((part.file, *part.also), folder) for part in dataset.parts}
+        parts = {name: path for name, path in found.items() if path is not None}
         if len(parts) == len(dataset.parts):
             return PartsOnDisk(folder=folder, parts=parts)
-    names = " and ".join(part.file for part in dataset.parts)
+        zipped = _first([f"{word}.zip" for word in (dataset.name, *dataset.aliases)], folder)
+        if zipped is not None:
+            return ZipOnDisk(folder=folder, path=zipped)
+    parts_named = " and ".join(part.file for part in dataset.parts)
+    ways = dict.fromkeys((", ".join(required), parts_named, f"{dataset.name}.zip"))
     raise DownloadError(
         f"{local} has no {dataset.name}.",
-        next_step=f"Put {names}, or a folder {dataset.name} with its files, there; or leave out --from to fetch it.",
-        details=f"Looked for {', '.join(required)}, or {names}, in:\n" + "\n".join(str(folder) for folder in folders),
+        next_step=f"Put {parts_named}, or a folder {dataset.name} with its files, there; or leave out --from to fetch it.",
+        details=f"Looked for {', or '.join(ways)}, in:\n" + "\n".join(str(folder) for folder in folders),
     )
 
 
-def _named(dataset: Dataset, local: Path) -> Iterator[Path]:
-    """The folders in `local` that are called like the data set."""
+def _candidates(dataset: Dataset, local: Path) -> Iterator[Path]:
+    """The folders in `local` that are called like the data set, and `local`; then the same in its collections."""
     words = {word.casefold() for word in (dataset.name, *dataset.aliases)}
     for folder in (local, *(local / name for name in _COLLECTIONS)):
         if folder.is_dir():
             yield from sorted(path for path in folder.iterdir() if path.name.casefold() in words and path.is_dir())
+            yield folder
 
 
-def _part(dataset: Dataset, part: Part, folder: Path) -> Path | None:
-    names = [part.file, *part.also]
-    if part.is_zip and len(dataset.parts) == 1:
-        names += [f"{word}.zip" for word in (dataset.name, *dataset.aliases)]
+def _first(names: Sequence[str], folder: Path) -> Path | None:
     return next(iter(_present(names, folder).values()), None)
 
 

@@ -28,8 +28,8 @@ class DataFile(ExpectedFile):
 
     rows: int | None = None
     """Examples: lines without the header line, or questions of a SQuAD file."""
-    header: bool = True
-    """Whether a .tsv begins with a line that names its columns."""
+    header: bool = False
+    """Whether it is a table that begins with a line of column names."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,7 +95,7 @@ def find_dataset(name: str) -> Dataset:
         return known[wanted]
     raise UnknownDatasetError(
         f"The catalogue has no data set named {name!r}.{suggestion(wanted, known)}",
-        next_step="`invoke fetch-data --list` shows every name.",
+        next_step="`invoke fetch-data --list` shows every name; GLUE, SQuAD and all mean several.",
     )
 
 
@@ -158,6 +158,7 @@ def _part(entry: dict[str, Any], sources: dict[str, str]) -> Part:
 
 
 def _file(entry: dict[str, Any], part: Part | None, sources: dict[str, str]) -> DataFile:
+    entry = {"header": entry["name"].endswith(".tsv"), **entry}
     if part is not None:
         return DataFile(**entry, bytes=part.bytes, sha256=part.sha256, source=part.source)
     source = entry.get("source")
