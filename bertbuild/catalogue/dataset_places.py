@@ -57,11 +57,11 @@ def on_disk(dataset: Dataset, local: Path) -> FilesOnDisk | PartsOnDisk | ZipOnD
         zipped = _first([f"{word}.zip" for word in (dataset.name, *dataset.aliases)], folder)
         if zipped is not None:
             return ZipOnDisk(folder=folder, path=zipped)
-    parts_named = " and ".join(part.file for part in dataset.parts)
-    ways = dict.fromkeys((", ".join(required), parts_named, f"{dataset.name}.zip"))
+    published = " and ".join(part.file for part in dataset.parts)
+    ways = dict.fromkeys((", ".join(required), published, f"{dataset.name}.zip"))
     raise DownloadError(
         f"{local} has no {dataset.name}.",
-        next_step=f"Put {parts_named}, or a folder {dataset.name} with its files, there; or leave out --from to fetch it.",
+        next_step=f"Put {published}, or a folder {dataset.name} with its files, there; or leave out --from.",
         details=f"Looked for {', or '.join(ways)}, in:\n" + "\n".join(str(folder) for folder in folders),
     )
 
