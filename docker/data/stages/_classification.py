@@ -54,7 +54,7 @@ class Features:
 
 
 def shortened(first, second, most):
-    """Two lists cut to `most` entries together as upstream does it: an entry at a time, off the longer, or the second."""
+    """Two lists cut to `most` entries together, as upstream does one by one: off the longer, else off the second."""
     if len(first) + len(second) <= most:
         return first, second
     if len(second) <= most // 2:

@@ -5,6 +5,7 @@ import os
 from dataclasses import dataclass, field
 
 from stage import StageInputError
+
 from stages import _glue
 
 _BLOCK = 1 << 18  # bytes of a file that are worked on at a time
@@ -48,7 +49,7 @@ class File:
             raise StageInputError("%s holds no rows; get the whole file" % self.path)
 
     def header(self):
-        """What is odd about the header, in words, or None; raises `StageInputError` where another task's names are there."""
+        """What is odd about the header, in words, or None; raises `StageInputError` where it is another task's."""
         with open(self.path, "rb") as file:
             cells = file.readline().decode("utf-8", "replace").strip("\r\n").split("\t")
         wanted = self.table

@@ -6,6 +6,7 @@ from bisect import bisect_right
 from dataclasses import dataclass, field
 
 from stage import StageInputError
+
 from stages._tfrecord import Feature, packed
 
 _WORD = re.compile("[^ \t\r\n\u202f]+")  # upstream's words: what lies between these spaces and no others
@@ -94,14 +95,18 @@ class Features:
         if self._negatives:
             if "is_impossible" not in question:
                 message = (
-                    "question %s does not say is_impossible: this is SQuAD 1.1; leave --version-2-with-negative out"
+                    "question %s does not say is_impossible: this is SQuAD 1.1, to be prepared as --task SQUAD-1.1"
                 )
                 raise StageInputError(message % question["id"])
             if question["is_impossible"]:
                 return None
         if not question["answers"]:
             message = "question %s has no answer; " % question["id"]
-            hint = "give --version-2-with-negative" if question.get("is_impossible") else "mend the file or take it out"
+            hint = (
+                "this is SQuAD 2.0, to be prepared as --task SQUAD-2.0"
+                if question.get("is_impossible")
+                else "mend the file or take it out"
+            )
             raise StageInputError(message + hint)
         return question["answers"][0]
 

@@ -11,21 +11,23 @@ import time
 from importlib.metadata import version
 
 from stage import Stage, StageInputError, progress, step, write_json
+
 from stages import _classification, _glue, _rows, _squad
 from stages._tfrecord import Feature, packed, record
 from stages._wordpiece import WordPiece, load_vocab
 
+SQUAD = ("SQUAD-1.1", "SQUAD-2.0")
+
 STAGE = Stage("prepare-data", description=__doc__)
 STAGE.input("data", help="folder with the task's .tsv files, or a SQuAD file (.json)")
 STAGE.input("vocab", help="the model's vocab.txt")
-STAGE.param("task", required=True, choices=(*_glue.NAMES, "SQUAD"), help="the task, as the Model Garden spells it")
+STAGE.param("task", required=True, choices=(*_glue.NAMES, *SQUAD), help="the task, as the Model Garden spells it")
 STAGE.param("max-seq-length", type=int, default=128, help="pieces of a sequence, marks counted (default: 128)")
-STAGE.param("lower-case", default="yes", choices=("yes", "no"), help="whether text is lower-cased (default: yes)")
+STAGE.param("do-lower-case", default="true", choices=("true", "false"), help="make letters small (default: true)")
 STAGE.param("mnli-type", default="matched", choices=("matched", "mismatched"), help="which dev and test set of MNLI")
 STAGE.param("xnli-language", default="en", choices=(*_glue.LANGUAGES, "all"), help="of XNLI's training data")
 STAGE.param("max-query-length", type=int, default=64, help="pieces of a SQuAD question (default: 64)")
 STAGE.param("doc-stride", type=int, default=128, help="pieces between two windows of a paragraph (default: 128)")
-STAGE.param("version-2-with-negative", action="store_true", help="SQuAD 2.0: questions may have no answer")
 
 SPLITS = ("train", "eval", "test")
 EXAMPLE_ID, UNIQUE_ID = Feature("example_id"), Feature("unique_ids")
@@ -38,8 +40,8 @@ def run(args, report):
     """Write the records and meta data."""
     if args.max_seq_length < _squad.MARKS:
         raise StageInputError("--max-seq-length %d leaves no room for a word" % args.max_seq_length)
-    tokenizer = WordPiece(load_vocab(args.vocab), lower_case=args.lower_case == "yes")
-    prepare = prepare_squad if args.task == "SQUAD" else prepare_rows
+    tokenizer = WordPiece(load_vocab(args.vocab), lower_case=args.do_lower_case == "true")
+    prepare = prepare_squad if args.task in SQUAD else prepare_rows
     meta, facts = prepare(args, tokenizer, report)
     with open(os.path.join(args.out, "meta_data.json"), "w") as file:
         file.write(json.dumps(meta, indent=4) + "\n")  # in upstream's form and order
@@ -47,9 +49,9 @@ def run(args, report):
         vocab = hashlib.sha256(file.read()).hexdigest()
     common = {
         "max_seq_length": args.max_seq_length,
-        "do_lower_case": args.lower_case == "yes",
+        "do_lower_case": args.do_lower_case == "true",
         "vocab_sha256": vocab,
-        "version_2_with_negative": args.version_2_with_negative,
+        "version_2_with_negative": args.task == "SQUAD-2.0",
     }
     write_json(args.out, "prepared.json", {**common, **facts})
     report.packages = {name: version(name) for name in ("tokenizers", "google-crc32c")}
@@ -111,7 +113,7 @@ def prepare_squad(args, tokenizer, report):
         raise StageInputError("--doc-stride and --max-query-length must be 1 or more")
     articles = _squad.read(args.data)
     sizes = _squad.Sizes(args.max_seq_length, args.max_query_length, args.doc_stride)
-    make = _squad.Features(tokenizer, sizes, negatives=args.version_2_with_negative)
+    make = _squad.Features(tokenizer, sizes, negatives=args.task == "SQUAD-2.0")
     told = Progress(sum(map(_squad.questions, articles)))
     step("preparing train")
     questions = count = several = 0
@@ -139,10 +141,10 @@ def prepare_squad(args, tokenizer, report):
         "max_seq_length": args.max_seq_length,
         "max_query_length": args.max_query_length,
         "doc_stride": args.doc_stride,
-        "version_2_with_negative": args.version_2_with_negative,
+        "version_2_with_negative": args.task == "SQUAD-2.0",
     }
     return meta, {
-        "task": "SQUAD-2.0" if args.version_2_with_negative else "SQUAD-1.1",
+        "task": args.task,
         "task_type": "squad",
         "labels": [],
         "max_query_length": args.max_query_length,

@@ -1,10 +1,11 @@
 """In the tf2 environment: the Model Garden's create_finetuning_data on files, and our records beside its own.
 
-Request: {"work": folder, "garden": "" or a folder with another version of the package, "jobs": [{"ours": a prepared folder,
-"flags": {…}}]}. Answers, for each job: how many examples were compared, what differs (at most 5), upstream's meta data.
+Request: {"work": folder, "jobs": [{"ours": a prepared folder, "splits": […], "flags": {…}, …}]}. Answers, for each job:
+how many examples were compared, what differs (at most 5), upstream's meta data.
 
 The package asks TensorFlow Datasets for GLUE, which is not installed; `load` stands in and reads the task's files as
-tensorflow_datasets/text/glue.py does: `glue_folder` of a job is where they are.
+tensorflow_datasets/text/glue.py does: `glue_folder` of a job is where they are. `garden` of the request is a folder
+with another version of the package.
 """
 
 import csv
