@@ -10,6 +10,7 @@ from bertbuild.running import running
 from bertbuild.sources import Wanted
 from bertbuild.tasks_neuron import export, neuron_compile, neuron_ready
 from bertbuild.tasks_tf2 import convert_tf1, convert_tf2
+from bertbuild.tasks_training import finetune
 
 
 @task(auto_shortflags=False, help=COMMON_HELP | ISOLATION_HELP)
@@ -228,6 +229,7 @@ namespace = Collection(
     neuron_compile,
     convert_tf2,
     convert_tf1,
+    finetune,
     verify,
     status,
     test,

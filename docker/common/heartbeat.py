@@ -1,5 +1,4 @@
-"""A long piece of work that is seen to be alive: what there is to tell is told soon, and told again while nothing new
-happens. Python 3.6-safe, as all that stages share."""
+"""A long piece of work that is seen to be alive: news is told soon, and told again while nothing new happens."""
 
 import threading
 

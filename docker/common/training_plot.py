@@ -9,38 +9,37 @@ LEFT, RIGHT, TOP, BOTTOM = 70, 80, 48, 52
 LOSS, RATE, GRID, TEXT = "#c0392b", "#2471a3", "#dddddd", "#333333"
 
 
-def write_plot(folder, title, rows, resumed):
+def write_plot(folder, title, steps, losses, rates, resumed=()):
     """Write training.svg.
 
     Args:
         folder: where to.
         title: one line over the picture.
-        rows: dicts with step (from 1), loss and learning_rate, in the steps' order; at least one.
+        steps: numbers of training steps, rising; at least one.
+        losses: the loss at each.
+        rates: the learning rate at each.
         resumed: steps after which a killed run was gone on from; each is a dashed line.
     """
-    steps = [row["step"] for row in rows]
-    across = _Axis(0, steps[-1], LEFT, WIDTH - RIGHT)
-    losses = _Axis(0, max(row["loss"] for row in rows), HEIGHT - BOTTOM, TOP)
-    rates = _Axis(0, max(row["learning_rate"] for row in rows), HEIGHT - BOTTOM, TOP)
+    across = _Axis(steps[-1], LEFT, WIDTH - RIGHT)
+    left = _Axis(max(losses), HEIGHT - BOTTOM, TOP)
+    right = _Axis(max(rates), HEIGHT - BOTTOM, TOP)
     parts = [
         '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" width="%d" height="%d" '
         'font-family="sans-serif" font-size="12" fill="%s">' % (WIDTH, HEIGHT, WIDTH, HEIGHT, TEXT),
         '<rect width="100%" height="100%" fill="white"/>',
         _text(WIDTH / 2, 24, title, "middle", size=15),
     ]
-    for value in across.ticks():
-        parts.append(_text(across.at(value), HEIGHT - BOTTOM + 18, "%d" % value, "middle"))
-    for value in losses.ticks():
-        parts.append(_line(LEFT, losses.at(value), WIDTH - RIGHT, losses.at(value), GRID))
-        parts.append(_text(LEFT - 8, losses.at(value) + 4, "%g" % value, "end", LOSS))
-    for value in rates.ticks():
-        parts.append(_text(WIDTH - RIGHT + 8, rates.at(value) + 4, "%.3g" % value, "start", RATE))
+    parts += [_text(across.at(value), HEIGHT - BOTTOM + 18, "%g" % value, "middle") for value in across.ticks()]
+    for value in left.ticks():
+        parts.append(_line(LEFT, left.at(value), WIDTH - RIGHT, left.at(value), GRID))
+        parts.append(_text(LEFT - 8, left.at(value) + 4, "%g" % value, "end", LOSS))
+    parts += [_text(WIDTH - RIGHT + 8, right.at(value) + 4, "%g" % value, "start", RATE) for value in right.ticks()]
     for step in resumed:
         parts.append(_line(across.at(step), TOP, across.at(step), HEIGHT - BOTTOM, TEXT, 'stroke-dasharray="4 3"'))
         parts.append(_text(across.at(step) + 4, TOP + 12, "resumed", "start"))
     parts += [
-        _polyline([(across.at(row["step"]), rates.at(row["learning_rate"])) for row in rows], RATE),
-        _polyline([(across.at(row["step"]), losses.at(row["loss"])) for row in rows], LOSS),
+        _polyline([(across.at(step), right.at(rate)) for step, rate in zip(steps, rates)], RATE),
+        _polyline([(across.at(step), left.at(loss)) for step, loss in zip(steps, losses)], LOSS),
         '<rect x="%d" y="%d" width="%d" height="%d" fill="none" stroke="%s"/>'
         % (LEFT, TOP, WIDTH - LEFT - RIGHT, HEIGHT - TOP - BOTTOM, TEXT),
         _text(WIDTH / 2, HEIGHT - 12, "step", "middle"),
@@ -53,24 +52,22 @@ def write_plot(folder, title, rows, resumed):
 
 
 class _Axis(object):
-    """Values from `low` to a round number at or above `high`, on pixels from `start` to `end`."""
+    """Values from 0 to a round number at or above `high`, on pixels from `start` to `end`."""
 
-    def __init__(self, low, high, start, end):
-        span = (high - low) or 1.0
-        size = 10.0 ** math.floor(math.log10(span / 4))
-        self._tick = next(size * factor for factor in (1, 2, 2.5, 5, 10) if size * factor * 5 >= span)
-        self._low = low
-        self._high = low + self._tick * math.ceil(round(span / self._tick, 6))
+    def __init__(self, high, start, end):
+        high = high or 1.0
+        size = 10.0 ** math.floor(math.log10(high / 4))
+        self._tick = next(size * factor for factor in (1, 2, 2.5, 5, 10) if size * factor * 5 >= high)
+        self._count = math.ceil(round(high / self._tick, 6))
         self._start, self._end = start, end
 
     def at(self, value):
         """The pixel of a value."""
-        return self._start + (value - self._low) / (self._high - self._low) * (self._end - self._start)
+        return self._start + value / (self._tick * self._count) * (self._end - self._start)
 
     def ticks(self):
         """The round values that get a number."""
-        count = int(round((self._high - self._low) / self._tick))
-        return [self._low + self._tick * index for index in range(count + 1)]
+        return [self._tick * index for index in range(self._count + 1)]
 
 
 def _line(x1, y1, x2, y2, colour, more=""):

@@ -1,4 +1,4 @@
-"""Prepared folders made by hand: TFRecords of tf.train.Examples, without TensorFlow, for a toy task that can be learnt."""
+"""Prepared folders made by hand, without TensorFlow: TFRecords of tf.train.Examples, for toy tasks that are learnt."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ import numpy as np
 from bertbuild.checkpoint.crc32c import crc32c, masked
 
 LENGTH = 16
+SQUAD_LENGTH = 32
+SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]")
 CLASSES = ("no", "yes")
 SIGNAL = 40
 """The word that makes an example's label "yes"."""
@@ -52,7 +54,7 @@ def write_records(path, rows):
 
 
 def toy_rows(count, *, seed, words=60, length=LENGTH):
-    """Examples of a task that a tiny BERT learns: is the word SIGNAL among the others? A third of the labels is "yes"."""
+    """Examples of a task that a tiny BERT learns: is the word SIGNAL among the others? A third says "yes"."""
     chance = np.random.default_rng(seed)
     for index in range(count):
         label = int(index % 3 == 0)
@@ -102,3 +104,49 @@ def write_toy(folder, model, *, train=320, **told):
         test=toy_rows(30, seed=3),
         **told,
     )
+
+
+def write_special_vocab(model, words=60):
+    """vocab.txt with the words that BERT's tokenizer needs; the others are w4, w5, …"""
+    names = [SPECIAL[index] if index < len(SPECIAL) else f"w{index}" for index in range(words)]
+    (model / "vocab.txt").write_text("".join(f"{name}\n" for name in names))
+
+
+def squad_texts(count, *, seed, negative=False):
+    """Texts of twelve words of which one is SIGNAL, and where it stands; with `negative` every third has none (-1)."""
+    chance = np.random.default_rng(seed)
+    for index in range(count):
+        words = chance.integers(4, SIGNAL, 12)
+        place = -1 if negative and index % 3 == 0 else int(chance.integers(0, 12))
+        if place >= 0:
+            words[place] = SIGNAL
+        yield [int(word) for word in words], place
+
+
+def squad_rows(texts):
+    """Training records as run_squad's FeatureWriter has them: [CLS] w50 [SEP] text [SEP]."""
+    for index, (words, place) in enumerate(texts):
+        ids = [2, 50, 3, *words, 3]
+        padding = [0] * (SQUAD_LENGTH - len(ids))
+        yield {
+            "unique_ids": [1_000_000_000 + index],
+            "input_ids": ids + padding,
+            "input_mask": [1] * len(ids) + padding,
+            "segment_ids": [0] * 3 + [1] * (len(ids) - 3) + padding,
+            "start_positions": [place + 3 if place >= 0 else 0],
+            "end_positions": [place + 3 if place >= 0 else 0],
+            "is_impossible": [int(place < 0)],
+        }
+
+
+def write_squad(path, texts):
+    """SQuAD's JSON with a question for each text."""
+    paragraphs = [
+        {
+            "context": " ".join(f"w{word}" for word in words),
+            "qas": [{"id": f"q{index}", "question": "w50", "answers": [], "is_impossible": place < 0}],
+        }
+        for index, (words, place) in enumerate(texts)
+    ]
+    path.write_text(json.dumps({"version": "1.1", "data": [{"title": "toy", "paragraphs": paragraphs}]}))
+    return path

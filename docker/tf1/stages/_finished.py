@@ -45,21 +45,12 @@ def write_checkpoint(source, gelu, trained, out):
 
 def write_history(args, prepared, trainer, kept, examples):
     """Write history.json, training.svg and the folder events/ with what TensorBoard reads."""
-    write_json(
-        args.out,
-        "history.json",
-        {
-            "task": prepared.task,
-            "examples": examples,
-            "batch_size": args.train_batch_size,
-            "total_steps": trainer.steps,
-            "resumed": kept.resumed,
-            "steps": kept.rows,
-        },
-    )
-    first, last = kept.rows[0], kept.rows[-1]
-    title = "%s: loss %.3f to %.3f over %d steps" % (prepared.task, first["loss"], last["loss"], last["step"])
-    write_plot(args.out, title, kept.rows, kept.resumed)
+    columns = {name: [row[name] for row in kept.rows] for name in kept.rows[0]}
+    steps = {"examples": examples, "batch_size": args.train_batch_size, "steps": trainer.steps, "resumed": kept.resumed}
+    write_json(args.out, "history.json", dict(columns, task=prepared.task, **steps))
+    losses = columns["loss"]
+    title = "%s: loss %.3f to %.3f over %d steps" % (prepared.task, losses[0], losses[-1], trainer.steps)
+    write_plot(args.out, title, columns["step"], losses, columns["learning_rate"], kept.resumed)
     for path in glob.glob(os.path.join(kept.folder, "**", "events.out.tfevents.*"), recursive=True):
         copy = os.path.join(args.out, "events", os.path.relpath(path, kept.folder))
         os.makedirs(os.path.dirname(copy), exist_ok=True)

@@ -65,7 +65,7 @@ class Watch(tf.estimator.SessionRunHook):
         batch_size: of training.
         every: steps a row.
         kept: a `_kept.Kept`.
-        show: function of (step, loss, seconds a step), called after each step.
+        show: function of a dict with step, loss, learning_rate and seconds_per_step, called after each step.
     """
 
     def __init__(self, loss, learning_rate, total, batch_size, every, kept, show):
@@ -90,17 +90,16 @@ class Watch(tf.estimator.SessionRunHook):
         del run_context
         self._step += 1
         self._losses.append(float(run_values.results["loss"]))
-        seconds = (time.monotonic() - self._started) / len(self._losses)
-        self._show(self._step, self._losses[-1], seconds)
+        row = {
+            "step": self._step,
+            "loss": self._losses[-1],
+            "learning_rate": float(run_values.results["learning_rate"]),
+            "seconds_per_step": (time.monotonic() - self._started) / len(self._losses),
+        }
+        self._show(row)
         if self._step % self._every == 0 or self._step == self._total:
-            row = {
-                "step": self._step,
-                "loss": sum(self._losses) / len(self._losses),
-                "learning_rate": float(run_values.results["learning_rate"]),
-                "seconds_per_step": seconds,
-                "examples_per_second": self._batch_size / seconds,
-            }
-            self._kept.add(row)
+            mean = sum(self._losses) / len(self._losses)
+            self._kept.add(dict(row, loss=mean, examples_per_second=self._batch_size / row["seconds_per_step"]))
             self._losses = []
 
 

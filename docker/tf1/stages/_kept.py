@@ -67,14 +67,11 @@ class Kept(object):
     def _lines(self):
         """What history.jsonl tells of steps that are not lost."""
         path = os.path.join(self.folder, HISTORY)
-        lines = []
-        if os.path.exists(path):
-            with open(path) as file:
-                for text in file:
-                    try:
-                        lines.append(json.loads(text))
-                    except ValueError:
-                        break  # killed while writing it
+        if not os.path.exists(path):
+            return []
+        with open(path) as file:
+            # The last may have been cut off by the kill.
+            lines = [json.loads(text) for text in file if text.endswith("}\n")]
         return [line for line in lines if line.get("step", line.get("resumed", 0)) <= self.step]
 
     def _tidy(self, steps):

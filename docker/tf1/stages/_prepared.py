@@ -103,8 +103,8 @@ class Prepared(object):
             )
         if self.max_seq_length > source.config.max_position_embeddings:
             raise StageInputError(
-                "the sequences of %s are %d long, but the model's position table ends at %d; prepare the data anew with "
-                "--max_seq_length=%d or less"
+                "the sequences of %s are %d long, but the model's position table ends at %d; prepare the data anew "
+                "with --max_seq_length=%d or less"
                 % ((self.folder, self.max_seq_length) + (source.config.max_position_embeddings,) * 2)
             )
 
@@ -156,14 +156,14 @@ def _batches(path, features):
         records = tf.data.TFRecordDataset(path).batch(BATCH)
         parsed = records.map(lambda batch: tf.io.parse_example(batch, features))
         following = tf.compat.v1.data.make_one_shot_iterator(parsed).get_next()
-        while True:
-            try:
+        try:
+            while True:
                 yield session.run(following)
-            except tf.errors.OutOfRangeError:
-                return
-            except (tf.errors.DataLossError, tf.errors.InvalidArgumentError) as error:
-                wanted = ", ".join("%s %s" % (name, feature.shape) for name, feature in sorted(features.items()))
-                raise StageInputError(
-                    "%s cannot be used: %s; its records must hold %s"
-                    % (path, error.message.splitlines()[0].strip(" ."), wanted)
-                ) from error
+        except tf.errors.OutOfRangeError:
+            return
+        except (tf.errors.DataLossError, tf.errors.InvalidArgumentError) as error:
+            wanted = ", ".join("%s %s" % (name, feature.shape) for name, feature in sorted(features.items()))
+            raise StageInputError(
+                "%s cannot be used: %s; its records must hold %s"
+                % (path, error.message.splitlines()[0].strip(" ."), wanted)
+            ) from error

@@ -1,4 +1,4 @@
-"""bert-tensorflow's run_classifier or run_squad: its model_fn, input functions and TPUEstimator, as its main() ties them.
+"""bert-tensorflow's run_classifier or run_squad: its model_fn and input functions, tied as its main() ties them.
 
 What is added: the source's form of gelu, a seed, checkpoints by time, a history; and a killed run goes on with the
 batches that it had not seen yet, where upstream would begin the data anew.
@@ -94,15 +94,15 @@ class Trainer(object):
 
     def _model_fn(self, every):
         args = self._args
-        settings = dict(
-            bert_config=self._config,
-            init_checkpoint=None,  # `_initialise` does, and says what it could not use
-            learning_rate=args.learning_rate,
-            num_train_steps=self.steps,
-            num_warmup_steps=int(self.steps * args.warmup_proportion),
-            use_tpu=False,
-            use_one_hot_embeddings=False,
-        )
+        settings = {
+            "bert_config": self._config,
+            "init_checkpoint": None,  # `_initialise` does, and says what it could not use
+            "learning_rate": args.learning_rate,
+            "num_train_steps": self.steps,
+            "num_warmup_steps": int(self.steps * args.warmup_proportion),
+            "use_tpu": False,
+            "use_one_hot_embeddings": False,
+        }
         if not self._prepared.squad:
             settings["num_labels"] = len(self._prepared.labels)
         theirs = self._upstream.model_fn_builder(**settings)
@@ -114,7 +114,7 @@ class Trainer(object):
             if mode != tf.estimator.ModeKeys.TRAIN:
                 return spec
             watch = _hooks.Watch(
-                spec.loss, rates[0], self.steps, args.train_batch_size, every, self._kept, self._show_training
+                spec.loss, rates[0], self.steps, args.train_batch_size, every, self._kept, self._heartbeat.show
             )
             return spec._replace(training_hooks=(watch,))
 
@@ -132,7 +132,8 @@ class Trainer(object):
         wrong = [name for name in new if name.startswith("bert/")]
         if wrong:
             raise StageInputError(
-                "%s has shape %s, bert_config.json wants %s" % (wrong[0], self._source.shape(wrong[0]), shapes[wrong[0]])
+                "%s has shape %s, bert_config.json wants %s"
+                % (wrong[0], self._source.shape(wrong[0]), shapes[wrong[0]])
             )
         if new and not self._args.do_train:
             raise StageInputError(
@@ -142,9 +143,7 @@ class Trainer(object):
         if any(name in found for name in new) and not self._told_head:
             self._report.note("the checkpoint's head is of another task: a new one is trained")
             self._told_head = True
-        tf.compat.v1.train.init_from_checkpoint(
-            self._source.prefix, {name: name for name in found if name not in new}
-        )
+        tf.compat.v1.train.init_from_checkpoint(self._source.prefix, {name: name for name in found if name not in new})
 
     def _training_input(self, params):
         # Which batches come is settled by the seed, so those of the steps done can be left out. Skipping none is an
@@ -153,11 +152,8 @@ class Trainer(object):
         return self._input(path, training=True)(params).skip(self._kept.step).prefetch(2)
 
     def _input(self, path, *, training):
-        if self._prepared.squad:
-            build = self._upstream.input_fn_builder
-        else:
-            build = self._upstream.file_based_input_fn_builder
-        return build(
+        name = "input_fn_builder" if self._prepared.squad else "file_based_input_fn_builder"
+        return getattr(self._upstream, name)(
             input_file=path,
             seq_length=self._prepared.max_seq_length,
             is_training=training,
@@ -167,12 +163,8 @@ class Trainer(object):
     def _save(self):
         return _hooks.Save(self._kept.folder, self._args.save_checkpoints_steps)
 
-    def _show_training(self, done, loss, seconds):
-        self._heartbeat.show((done, loss, seconds))
-
     def _tell_training(self, shown):
-        done, loss, seconds = shown
-        emit("training", step=done, total=self.steps, loss=round(loss, 5), seconds_per_step=round(seconds, 4))
+        emit("training", steps=self.steps, **shown)
 
 
 def _upstream(squad):

@@ -1,9 +1,9 @@
 """finetune: a checkpoint trained on a task's prepared data by bert-tensorflow's run_classifier or run_squad.
 
 Reads a Google-format checkpoint and a folder of prepare-data; the flags are upstream's. Writes a checkpoint of encoder
-and head without optimizer slots, task.json, history.json, training.svg, events/, eval_results.txt, test_results.tsv and,
-for SQuAD, predictions.json, nbest_predictions.json and null_odds.json. What a killed run left in --unfinished is gone on
-from.
+and head without optimizer slots, task.json, history.json, training.svg, events/, eval_results.txt, test_results.tsv;
+for SQuAD predictions.json, nbest_predictions.json and null_odds.json. What a killed run left in --unfinished is gone
+on from.
 """
 
 import os
@@ -43,7 +43,9 @@ STAGE.param("eval_batch_size", "(default: 8)", type=count, default=8)
 STAGE.param("predict_batch_size", "(default: 8)", type=count, default=8)
 STAGE.param("learning_rate", "at its highest (default: 5e-5)", type=float, default=5e-5)
 STAGE.param("num_train_epochs", "(default: 3.0)", type=float, default=3.0)
-STAGE.param("warmup_proportion", "of the steps, in which the learning rate rises (default: 0.1)", type=float, default=0.1)
+STAGE.param(
+    "warmup_proportion", "of the steps, in which the learning rate rises (default: 0.1)", type=float, default=0.1
+)
 STAGE.param("save_checkpoints_steps", "also saved by time in between (default: 1000)", type=count, default=1000)
 STAGE.param("do_train", "(default: true)", type=truth, default=True)
 STAGE.param("do_eval", "over eval.tf_record (default: where there is one, and not for SQuAD)", type=truth)
@@ -111,7 +113,7 @@ def settle(args, prepared):
         raise StageInputError("at least one of --do_train, --do_eval and --do_predict must be true")
     if args.version_2_with_negative is None:
         args.version_2_with_negative = prepared.version_2_with_negative
-    if prepared.squad and prepared.max_seq_length <= args.max_query_length + 3:
+    if prepared.squad and args.do_predict and prepared.max_seq_length <= args.max_query_length + 3:
         raise StageInputError(
             "sequences of %d leave no room beside questions of up to %d; lower --max_query_length"
             % (prepared.max_seq_length, args.max_query_length)
@@ -136,8 +138,9 @@ def judge(args, prepared, source, trainer, kept, report):
         prepared.count(_prepared.TEST, labelled=False)
         step("predicting")
         with open(os.path.join(args.out, "test_results.tsv"), "w") as file:
-            for found in trainer.predict(path):
-                file.write("\t".join(str(value) for value in found["probabilities"]) + "\n")
+            file.writelines(
+                "\t".join(str(value) for value in found["probabilities"]) + "\n" for found in trainer.predict(path)
+            )
     return facts
 
 
