@@ -58,7 +58,7 @@ def saved(folder):
 
 
 @pytest.fixture(scope="module")
-def tuned(bertbuild, session_folder, fresh_model, toy):
+def tuned(bertbuild, fresh_model, toy):
     """A run that was killed, whose newest checkpoint was then damaged, and that was started again; what was seen."""
     words = ("finetune", "--checkpoint", fresh_model, "--prepared", toy, *RECIPE)
     process = bertbuild.start(*words)
@@ -71,7 +71,7 @@ def tuned(bertbuild, session_folder, fresh_model, toy):
     process.kill()
     process.communicate(timeout=60)
     assert left_after(1.0, bertbuild.artifacts) == []
-    older, newest = saved(kept[0])
+    *_, older, newest = saved(kept[0])
     with (kept[0] / f"model.ckpt-{newest}.data-00000-of-00001").open("r+b") as file:
         file.seek(5000)
         file.write(b"damaged")
@@ -105,7 +105,9 @@ def test_it_learns_the_task(result, tuned):
 
 
 def test_predictions_are_in_the_order_of_the_records(result):
-    rows = [[float(value) for value in line.split("\t")] for line in (result / "test_results.tsv").open()]
+    rows = [
+        [float(value) for value in line.split("\t")] for line in (result / "test_results.tsv").read_text().splitlines()
+    ]
     assert np.sum(rows, axis=1) == pytest.approx(1, abs=1e-5)
     assert [int(yes > no) for no, yes in rows] == [row["label_ids"][0] for row in toy_rows(30, seed=3)]
 
@@ -134,7 +136,9 @@ def test_events_of_both_runs_are_kept(result, tuned):
     read = run_script("tf1", "read_events", folder=result / "events")
     assert len(read) == 2, "a file of each run"
     first, second = sorted(read, key=lambda steps: steps["loss"][0])
+    assert first["loss"] == list(range(first["loss"][0], first["loss"][-1] + 1))
     assert first["loss"][0] <= 2
+    assert first["loss"][-1] >= tuned["older"] - 1, "written when a checkpoint is"
     assert second["loss"][0] in (tuned["older"] + 1, tuned["older"] + 2)
     assert second["loss"][-1] >= STEPS - 1
     assert set(second) >= {"loss", "learning_rate", "examples/sec"}
@@ -180,7 +184,7 @@ REFUSED = {
     ),
     "a word outside the vocabulary": ({"word": 60}, {}, "example 5 has a token id outside 0 to 59"),
     "records of another length": ({"length": 12}, {}, "input_ids"),
-    "a broken file": ({"broken": True}, {}, "cannot be used: corrupted record"),
+    "a broken file": ({"broken": True}, {}, "is damaged: truncated record"),
     "no records": ({"train": 0}, {}, "train.tf_record, which --do_train needs"),
     "a folder that tells nothing": ({"vocab_sha256": None}, {}, "does not say 'vocab_sha256'"),
     "SQuAD without questions": (
@@ -220,9 +224,7 @@ def test_what_does_not_fit_is_refused_before_a_step_is_made(bertbuild, fresh_mod
 
 def test_the_program_tells_a_refusal_and_names_nothing(bertbuild, fresh_model, tmp_path):
     folder = spoilt(tmp_path / "data", fresh_model, label=7)
-    error = bertbuild.refused(
-        "finetune", "--checkpoint", fresh_model, "--name=refused", "--prepared", folder, code=13
-    )
+    error = bertbuild.refused("finetune", "--checkpoint", fresh_model, "--name=refused", "--prepared", folder, code=13)
     assert "example 5 has label 7" in error["message"]
     assert not bertbuild.out("refused", "finetuned-toy").exists()
 
@@ -253,6 +255,7 @@ def test_squad_with_questions_that_have_no_answer(bertbuild, session_folder):
     assert all((odds[name] > 0) == (not predictions[name]) for name in wanted)
     best = json.loads((result / "nbest_predictions.json").read_text())
     assert all(sum(entry["probability"] for entry in entries) == pytest.approx(1) for entries in best.values())
-    assert hashlib.sha256((result / "vocab.txt").read_bytes()).digest() == hashlib.sha256(
-        (model / "vocab.txt").read_bytes()
-    ).digest()
+    assert (
+        hashlib.sha256((result / "vocab.txt").read_bytes()).digest()
+        == hashlib.sha256((model / "vocab.txt").read_bytes()).digest()
+    )

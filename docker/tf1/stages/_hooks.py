@@ -22,6 +22,7 @@ class Save(tf.estimator.SessionRunHook):
     """
 
     def __init__(self, folder, every_steps):
+        self._folder = folder
         self._path = os.path.join(folder, _kept.NAME)
         self._every = every_steps
         self._seconds = LEAST_SECONDS
@@ -52,6 +53,7 @@ class Save(tf.estimator.SessionRunHook):
     def _save(self, session):
         started = time.monotonic()
         self._saver.save(session, self._path, global_step=self._step, write_meta_graph=False)
+        tf.compat.v1.summary.FileWriterCache.get(self._folder).flush()
         self._saved, self._ended = self._step, time.monotonic()
         self._seconds = max(LEAST_SECONDS, TIMES_AS_LONG * (self._ended - started))
 

@@ -161,9 +161,14 @@ def _batches(path, features):
                 yield session.run(following)
         except tf.errors.OutOfRangeError:
             return
-        except (tf.errors.DataLossError, tf.errors.InvalidArgumentError) as error:
+        except tf.errors.DataLossError as error:
+            raise StageInputError("%s is damaged: %s; prepare the data anew" % (path, _said(error))) from error
+        except tf.errors.InvalidArgumentError as error:
             wanted = ", ".join("%s %s" % (name, feature.shape) for name, feature in sorted(features.items()))
             raise StageInputError(
-                "%s cannot be used: %s; its records must hold %s"
-                % (path, error.message.splitlines()[0].strip(" ."), wanted)
+                "%s cannot be used: %s; its records must hold %s" % (path, _said(error), wanted)
             ) from error
+
+
+def _said(error):
+    return error.message.splitlines()[0].strip(" .")

@@ -1,18 +1,18 @@
 """What the stage finetune says to data and flags that do not fit, up to where it would begin to train."""
 
+import importlib
 import json
-import os
 import sys
+from pathlib import Path
 
 request = json.load(sys.stdin)
-sys.path[:0] = [os.path.join(request["root"], *parts) for parts in (("docker", "tf1"), ("docker", "common"), ())]
+sys.path[:0] = [str(Path(request["root"], part)) for part in ("docker/tf1", "docker/common", "")]
+stage, finetune, prepared_folder, source_folder = map(
+    importlib.import_module, ("stage", "stages.finetune", "stages._prepared", "stages._source")
+)
 
-from stage import StageInputError
 
-from stages import _prepared, _source, finetune
-
-
-class Flags(object):
+class Flags:
     """The stage's flags as they are by default."""
 
     squad = max_seq_length = do_eval = do_predict = version_2_with_negative = None
@@ -27,14 +27,14 @@ def said(data, flags):
     """The sentence of the refusal."""
     args = Flags(flags)
     try:
-        prepared = _prepared.Prepared(data, args.max_seq_length, source)
+        prepared = prepared_folder.Prepared(data, args.max_seq_length, source)
         finetune.settle(args, prepared)
-        prepared.require(_prepared.TRAIN, "do_train")
-        prepared.count(_prepared.TRAIN)
-    except StageInputError as error:
+        prepared.require(prepared_folder.TRAIN, "do_train")
+        prepared.count(prepared_folder.TRAIN)
+    except stage.StageInputError as error:
         return str(error)
     return "not refused"
 
 
-source = _source.Source(request["checkpoint"])
-print(json.dumps([said(one["data"], one["flags"]) for one in request["asked"]]))
+source = source_folder.Source(request["checkpoint"])
+json.dump([said(one["data"], one["flags"]) for one in request["asked"]], sys.stdout)
