@@ -20,7 +20,7 @@ def write_plot(folder, title, steps, losses, rates, resumed=()):
         rates: the learning rate at each.
         resumed: steps after which a killed run was gone on from; each is a dashed line.
     """
-    across = _Axis(steps[-1], LEFT, WIDTH - RIGHT)
+    across = _Axis(steps[-1], LEFT, WIDTH - RIGHT, tight=True)
     left = _Axis(max(losses), HEIGHT - BOTTOM, TOP)
     right = _Axis(max(rates), HEIGHT - BOTTOM, TOP)
     parts = [
@@ -52,18 +52,20 @@ def write_plot(folder, title, steps, losses, rates, resumed=()):
 
 
 class _Axis(object):
-    """Values from 0 to a round number at or above `high`, on pixels from `start` to `end`."""
+    """Values from 0 on, on pixels from `start` to `end`; without `tight`, up to a round number at or above `high`."""
 
-    def __init__(self, high, start, end):
+    def __init__(self, high, start, end, tight=False):
         high = high or 1.0
         size = 10.0 ** math.floor(math.log10(high / 4))
         self._tick = next(size * factor for factor in (1, 2, 2.5, 5, 10) if size * factor * 5 >= high)
-        self._count = math.ceil(round(high / self._tick, 6))
+        count = math.ceil(round(high / self._tick, 6))
+        self._high = high if tight else self._tick * count
+        self._count = math.floor(round(high / self._tick, 6)) if tight else count
         self._start, self._end = start, end
 
     def at(self, value):
         """The pixel of a value."""
-        return self._start + value / (self._tick * self._count) * (self._end - self._start)
+        return self._start + value / self._high * (self._end - self._start)
 
     def ticks(self):
         """The round values that get a number."""
