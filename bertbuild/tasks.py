@@ -11,6 +11,7 @@ from bertbuild.sources import Wanted
 from bertbuild.tasks_data import fetch_data, prepare_data
 from bertbuild.tasks_neuron import export, neuron_compile, neuron_ready
 from bertbuild.tasks_tf2 import convert_tf1, convert_tf2
+from bertbuild.tasks_training import finetune
 
 
 @task(auto_shortflags=False, help=COMMON_HELP | ISOLATION_HELP)
@@ -231,6 +232,7 @@ namespace = Collection(
     convert_tf2,
     convert_tf1,
     prepare_data,
+    finetune,
     verify,
     status,
     test,
