@@ -62,8 +62,8 @@ def prepare_rows(args, tokenizer, report):
     """Of a task of GLUE or XNLI: upstream's meta data, and facts."""
     task = _glue.task_named(args.task, args.mnli_type, args.xnli_language)
     splits = {split: _rows.files(args.data, args.task, task, split) for split in SPLITS}
-    if not splits["train"] and not splits["eval"]:
-        names = ", ".join(table.file for table in (*task.train, *task.eval))
+    if not any(splits.values()):
+        names = ", ".join(table.file for table in (*task.train, *task.eval, *task.test))
         message = "%s holds no data of %s, whose files are %s; fetch it, or name the folder that holds them"
         raise StageInputError(message % (args.data, args.task, names))
     for file in (file for split in SPLITS for file in splits[split]):
