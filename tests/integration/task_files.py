@@ -6,15 +6,93 @@ import random
 
 WORDS = (
     *("the", "The", "unaffable", "Unaffable,", "don't", "U.S.", "ΣΑΣ", "ΟΔΟΣ,", "İstanbul", "naïve", "Ångström", "ﬁne"),
-    *("東京", "a東b", "𫠠𫠡", "한국어", "ا؝ب", "e\u0301", "a\u0315\u0300b", "x\u200dy", "soft\u00adhyphen", "\ufffd", "🙂"),
-    *("[MASK]", "[SEP]", "##ing", "\ue000", "≠", "a\u2028b", "no\u00a0break", "tab\x0bend", "w" * 90, "é" * 250, "1,000.50"),
+    *(
+        "東京",
+        "a東b",
+        "𫠠𫠡",
+        "한국어",
+        "ا؝ب",
+        "e\u0301",
+        "a\u0315\u0300b",
+        "x\u200dy",
+        "soft\u00adhyphen",
+        "\ufffd",
+        "🙂",
+    ),
+    *(
+        "[MASK]",
+        "[SEP]",
+        "##ing",
+        "\ue000",
+        "≠",
+        "a\u2028b",
+        "no\u00a0break",
+        "tab\x0bend",
+        "w" * 90,
+        "é" * 250,
+        "1,000.50",
+    ),
 )
 LANGUAGES = ("ar", "bg", "de", "el", "en", "es", "fr", "hi", "ru", "sw", "th", "tr", "ur", "vi", "zh")
 NLI = ("contradiction", "entailment", "neutral")
 VOCABULARY = (
-    *("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "the", "The", "un", "##aff", "##able", "don", "'", "t", "u", "s", "."),
-    *("σασ", "σας", "οδος", "istanbul", "naive", "angstrom", "東", "京", "𫠠", "=", "[", "]", "mask", "#", "##s", "e", "a"),
-    *("b", "##b", "ab", "x", "xy", "soft", "##hyphen", "no", "break", "tab", "##end", "w", "##w", "1", ",", "000", "50", "İ"),
+    *(
+        "[PAD]",
+        "[UNK]",
+        "[CLS]",
+        "[SEP]",
+        "[MASK]",
+        "the",
+        "The",
+        "un",
+        "##aff",
+        "##able",
+        "don",
+        "'",
+        "t",
+        "u",
+        "s",
+        ".",
+    ),
+    *(
+        "σασ",
+        "σας",
+        "οδος",
+        "istanbul",
+        "naive",
+        "angstrom",
+        "東",
+        "京",
+        "𫠠",
+        "=",
+        "[",
+        "]",
+        "mask",
+        "#",
+        "##s",
+        "e",
+        "a",
+    ),
+    *(
+        "b",
+        "##b",
+        "ab",
+        "x",
+        "xy",
+        "soft",
+        "##hyphen",
+        "no",
+        "break",
+        "tab",
+        "##end",
+        "w",
+        "##w",
+        "1",
+        ",",
+        "000",
+        "50",
+        "İ",
+    ),
 )
 
 
@@ -37,7 +115,7 @@ def table(path, header, chance, rows=40, *, write_header=True, **cells):
 
 def write_glue(folder, task, seed=0):
     """Write a task's files; gives the folder."""
-    chance = random.Random(seed)
+    chance = random.Random(seed)  # noqa: S311
     train, label, labels, test = LAYOUTS[task]
     ends = ("_matched", "_mismatched") if task == "MNLI" else ("",)
     for name in ("train", *(f"dev{end}" for end in ends)):
@@ -52,7 +130,7 @@ def write_glue(folder, task, seed=0):
 
 def write_xnli(folder, seed=0):
     """Write XNLI's files, of two languages for training; gives the folder."""
-    chance = random.Random(seed)
+    chance = random.Random(seed)  # noqa: S311
     for language in ("en", "de"):
         path = folder / "multinli" / f"multinli.train.{language}.tsv"
         table(path, "premise hypo label", chance, label=("contradictory", "entailment", "neutral"))
@@ -64,7 +142,7 @@ def write_xnli(folder, seed=0):
 
 def squad(seed=0, *, negatives=False, articles=4):
     """SQuAD's JSON; some answers are at odds with their paragraph, some are part of a word."""
-    chance = random.Random(seed)
+    chance = random.Random(seed)  # noqa: S311
     data = [{"title": f"t{number}", "paragraphs": [_paragraph(chance, negatives)]} for number in range(articles)]
     return {"version": "v2.0" if negatives else "1.1", "data": data}
 
@@ -85,7 +163,17 @@ def _question(chance, context, negatives):
     return question
 
 
-TEXTS = ("sentence", "sentence1", "sentence2", "question", "question1", "question2", "#1_String", "#2_String", "premise")
+TEXTS = (
+    "sentence",
+    "sentence1",
+    "sentence2",
+    "question",
+    "question1",
+    "question2",
+    "#1_String",
+    "#2_String",
+    "premise",
+)
 TEXTS = (*TEXTS, "hypo")
 INFERENCE = ("a b c d e f g h sentence1 sentence2 i gold_label", "gold_label", NLI)
 ENTAILMENT = ("entailment", "not_entailment")
@@ -100,6 +188,11 @@ LAYOUTS = {  # header of train and dev, label, labels; header of test
     "QQP": ("id qid1 qid2 question1 question2 is_duplicate", "is_duplicate", YES_OR_NO, "id question1 question2"),
     "RTE": (f"{PAIR} label", "label", ENTAILMENT, PAIR),
     "SST-2": ("sentence label", "label", YES_OR_NO, "index sentence"),
-    "STS-B": ("a b c d e f g sentence1 sentence2 score", "score", ("5.000", "0.0", "2.333"), "a b c d e f g sentence1 sentence2"),
+    "STS-B": (
+        "a b c d e f g sentence1 sentence2 score",
+        "score",
+        ("5.000", "0.0", "2.333"),
+        "a b c d e f g sentence1 sentence2",
+    ),
     "WNLI": (f"{PAIR} label", "label", YES_OR_NO, PAIR),
 }

@@ -8,6 +8,7 @@ of their labels, are those that upstream's processors gave while they read files
 import csv
 import os
 import types
+from pathlib import Path
 
 FILES = {"train": "train.tsv", "validation": "dev.tsv", "test": "test.tsv"}
 NLI = ({"hypothesis": "sentence1", "premise": "sentence2"}, "gold_label", ("contradiction", "entailment", "neutral"))
@@ -32,17 +33,17 @@ def load(name, split=None, try_gcs=False):
     if split is None:
         return None
     task = name.removeprefix("glue/")
-    path = os.path.join(os.environ["GLUE_FOLDER"], FILES.get(split) or split.replace("validation", "dev") + ".tsv")
-    if not os.path.exists(path):  # AX is asked for with the dev set of MNLI
-        path = path.replace("dev_matched", "dev")
+    path = Path(os.environ["GLUE_FOLDER"], FILES.get(split) or split.replace("validation", "dev") + ".tsv")
+    if not path.exists():  # AX is asked for with the dev set of MNLI
+        path = path.with_name("dev.tsv")
     rows = list(_examples(task, path))
     return types.SimpleNamespace(as_numpy_iterator=lambda: iter(rows))
 
 
 def _examples(task, path):
     texts, label_column, labels = CONFIGS[task]
-    tested = path.endswith(("test.tsv", "test_matched.tsv", "test_mismatched.tsv"))
-    with open(path, encoding="utf-8-sig", newline="\n") as file:
+    tested = path.name.startswith("test")
+    with path.open(encoding="utf-8-sig", newline="\n") as file:
         if task == "cola" and not tested:
             reader = csv.reader(file, delimiter="\t", quoting=csv.QUOTE_NONE)
             rows = ({"sentence": row[3], "is_acceptable": row[1]} for row in reader)
