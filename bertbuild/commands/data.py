@@ -187,7 +187,7 @@ def _check_positions(vocabulary: Vocabulary, length: int) -> None:
 
 
 def _lower_case(session: Session, vocabulary: Vocabulary, asked: bool | None) -> bool:
-    """Whether to lower-case: as asked, else as the catalogue says, else yes, as upstream; warns of an unlikely choice."""
+    """Whether to lower-case: as asked, else as the catalogue says, else yes as upstream; warns of an odd choice."""
     known = vocabulary.lower_case
     chosen = asked if asked is not None else True if known is None else known
     fitting = not _has_capitals(vocabulary.path) if known is None else known

@@ -51,7 +51,7 @@ class File:
     def header(self):
         """What is odd about the header, in words, or None; raises `StageInputError` where it is another task's."""
         with open(self.path, "rb") as file:
-            cells = file.readline().decode("utf-8", "replace").strip("\r\n").split("\t")
+            cells = self._text(1, file.readline()).strip("\r\n").split("\t")
         wanted = self.table
         if not wanted.names or _names(cells, wanted) == wanted.names:
             return None

@@ -1,6 +1,7 @@
 """Features of SQuAD questions for training, as the Model Garden's squad_lib makes them."""
 
 import json
+import os
 import re
 from bisect import bisect_right
 from dataclasses import dataclass, field
@@ -42,12 +43,13 @@ class Features:
 
     Args:
         tokenizer: a `WordPiece`.
+        path: the file, for what is said of it.
         sizes: the `Sizes`.
         negatives: whether questions may have no answer (SQuAD 2.0).
     """
 
-    def __init__(self, tokenizer, sizes, *, negatives):
-        self._ids_of = tokenizer.ids
+    def __init__(self, tokenizer, path, sizes, *, negatives):
+        self._tokenizer, self._path = tokenizer, path
         self._sizes = sizes
         self._negatives = negatives
         self._first, self._end = ([tokenizer.vocab[mark]] for mark in ("[CLS]", "[SEP]"))
@@ -63,14 +65,14 @@ class Features:
         made = Made()
         try:
             for paragraph in article["paragraphs"]:
-                text = _Paragraph(paragraph["context"], self._ids_of)
+                text = _Paragraph(paragraph["context"], self._tokenizer)
                 for question in paragraph["qas"]:
                     made.questions += 1
                     self._question(text, question, made)
         except (KeyError, TypeError, AttributeError) as error:
             title = article.get("title", "?") if isinstance(article, dict) else article
-            message = "the article %.50r is not of SQuAD's form (%s: %s)"
-            raise StageInputError(message % (title, type(error).__name__, error)) from error
+            message = "%s: the article %.50r is not of SQuAD's form (%s: %s); mend it or take it out"
+            raise StageInputError(message % (self._path, title, type(error).__name__, error)) from error
         return made
 
     def _question(self, text, question, made):
@@ -82,11 +84,11 @@ class Features:
             if found is None:
                 made.left_out.append(question["id"])
                 return
-        query = self._ids_of(question["question"])[: self._sizes.query]
+        query = self._tokenizer.ids(question["question"])[: self._sizes.query]
         room = self._sizes.length - len(query) - MARKS
         if room < 1:
-            message = "question %s has %d pieces, which leaves no room for its paragraph in %d; raise --max-seq-length"
-            raise StageInputError(message % (question["id"], len(query), self._sizes.length))
+            message = "%s: question %s has %d pieces, which leaves no room for its paragraph in --max-seq-length %d"
+            raise StageInputError(message % (self._path, question["id"], len(query), self._sizes.length))
         for start in _starts(len(text.ids), room, self._sizes.stride):
             made.records.append(self._record(query, text.ids[start : start + room], start, found))
 
@@ -101,7 +103,7 @@ class Features:
             if question["is_impossible"]:
                 return None
         if not question["answers"]:
-            message = "question %s has no answer; " % question["id"]
+            message = "%s: question %s has no answer; " % (self._path, question["id"])
             hint = (
                 "this is SQuAD 2.0, to be prepared as --task SQUAD-2.0"
                 if question.get("is_impossible")
@@ -143,6 +145,8 @@ def made_of(make, article):
 
 def read(path):
     """The articles of a SQuAD file; raises `StageInputError` where it is none."""
+    if os.path.isdir(path):
+        raise StageInputError("%s is a folder; name the SQuAD file in it" % path)
     with open(path, "rb") as file:
         content = file.read()
     if not content.strip():
@@ -161,6 +165,18 @@ def read(path):
     return articles
 
 
+def meta_data(sizes, count, *, negatives):
+    """The Model Garden's meta data of `count` records, its keys in its order."""
+    return {
+        "task_type": "bert_squad",
+        "train_data_size": count,
+        "max_seq_length": sizes.length,
+        "max_query_length": sizes.query,
+        "doc_stride": sizes.stride,
+        "version_2_with_negative": negatives,
+    }
+
+
 def questions(article):
     """How many questions an article has, 0 where it is not of SQuAD's form."""
     try:
@@ -172,17 +188,17 @@ def questions(article):
 class _Paragraph:
     """A paragraph's words and pieces, found once for all its questions."""
 
-    def __init__(self, context, ids_of):
+    def __init__(self, context, tokenizer):
         words = list(_WORD.finditer(context))
-        self._ids_of = ids_of
+        self._ids_of = tokenizer.ids
         self._size = len(context)
         self._words = [word[0] for word in words]
         self._begins = [word.start() for word in words]
         self.ids = []
         self._pieces = []  # for each word, its first piece
-        for word in self._words:
+        for ids in tokenizer.ids_of_each(self._words):
             self._pieces.append(len(self.ids))
-            self.ids += ids_of(word)
+            self.ids += ids
 
     def span(self, start, answer):
         """First and last piece of an answer that begins at a character; None where it is not to be found there."""

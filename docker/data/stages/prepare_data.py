@@ -8,8 +8,8 @@ import hashlib
 import json
 import os
 import time
-from importlib.metadata import version
 
+import tokenizers
 from stage import Stage, StageInputError, progress, step, write_json
 
 from stages import _classification, _glue, _rows, _squad
@@ -54,7 +54,7 @@ def run(args, report):
         "version_2_with_negative": args.task == "SQUAD-2.0",
     }
     write_json(args.out, "prepared.json", {**common, **facts})
-    report.packages = {name: version(name) for name in ("tokenizers", "google-crc32c")}
+    report.packages = {"tokenizers": tokenizers.__version__}
     report.facts = {"examples": facts["examples"]}
 
 
@@ -62,8 +62,8 @@ def prepare_rows(args, tokenizer, report):
     """Of a task of GLUE or XNLI: upstream's meta data, and facts."""
     task = _glue.task_named(args.task, args.mnli_type, args.xnli_language)
     splits = {split: _rows.files(args.data, args.task, task, split) for split in SPLITS}
-    if not splits["train"] and not splits["eval"]:
-        names = ", ".join(table.file for table in (*task.train, *task.eval))
+    if not any(splits.values()):
+        names = ", ".join(table.file for table in (*task.train, *task.eval, *task.test))
         message = "%s holds no data of %s, whose files are %s; fetch it, or name the folder that holds them"
         raise StageInputError(message % (args.data, args.task, names))
     for file in (file for split in SPLITS for file in splits[split]):
@@ -111,46 +111,38 @@ def prepare_squad(args, tokenizer, report):
     """Of a SQuAD file, as training data: upstream's meta data, and facts."""
     if args.doc_stride < 1 or args.max_query_length < 1:
         raise StageInputError("--doc-stride and --max-query-length must be 1 or more")
+    negatives = args.task == "SQUAD-2.0"
     articles = _squad.read(args.data)
     sizes = _squad.Sizes(args.max_seq_length, args.max_query_length, args.doc_stride)
-    make = _squad.Features(tokenizer, sizes, negatives=args.task == "SQUAD-2.0")
+    make = _squad.Features(tokenizer, args.data, sizes, negatives=negatives)
     told = Progress(sum(map(_squad.questions, articles)))
     step("preparing train")
-    questions = count = several = 0
-    left_out = []
+    total, count = _squad.Made(), 0
     with open(os.path.join(args.out, "train.tf_record"), "wb") as file:
-        made_of = in_order(_squad.made_of, articles, make, size=os.path.getsize(args.data))
-        for made in told.over(made_of):
-            questions, several = questions + made.questions, several + made.several
-            left_out += made.left_out
+        for made in told.over(in_order(_squad.made_of, articles, make, size=os.path.getsize(args.data))):
+            total.questions += made.questions
+            total.several += made.several
+            total.left_out += made.left_out
             for parts in made.records:
                 file.write(record(UNIQUE_ID(packed([FIRST_UNIQUE_ID + count])), parts))
                 count += 1
+    if total.left_out:
+        some = ", ".join(total.left_out[:3]) + (", …" if len(total.left_out) > 3 else "")
+        text = "%d of %d questions are left out, as upstream does: their answers are not in their paragraphs (%s)"
+        report.note(text % (len(total.left_out), total.questions, some))
+    if total.several:
+        text = "%d questions have several answers; the first is taken (upstream's program stops there)"
+        report.note(text % total.several)
     if not count:
-        raise StageInputError("%s has no question that can be prepared; see the notes in the log" % args.data)
-    if left_out:
-        text = (
-            "%d of %d questions are left out, as upstream leaves them out: their answers are not in their context (%s)"
-        )
-        report.note(text % (len(left_out), questions, ", ".join(left_out[:3]) + (", …" if len(left_out) > 3 else "")))
-    if several:
-        report.note("%d questions have several answers; the first is taken (upstream's program stops there)" % several)
-    meta = {
-        "task_type": "bert_squad",
-        "train_data_size": count,
-        "max_seq_length": args.max_seq_length,
-        "max_query_length": args.max_query_length,
-        "doc_stride": args.doc_stride,
-        "version_2_with_negative": args.task == "SQUAD-2.0",
-    }
-    return meta, {
+        raise StageInputError("%s has no question whose answer is in its paragraph; get another copy of it" % args.data)
+    return _squad.meta_data(sizes, count, negatives=negatives), {
         "task": args.task,
         "task_type": "squad",
         "labels": [],
-        "max_query_length": args.max_query_length,
-        "doc_stride": args.doc_stride,
-        "questions": questions,
-        "left_out": len(left_out),
+        "max_query_length": sizes.query,
+        "doc_stride": sizes.stride,
+        "questions": total.questions,
+        "left_out": len(total.left_out),
         "examples": {"train": count},
     }
 
