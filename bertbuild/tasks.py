@@ -9,6 +9,7 @@ from bertbuild.plan import FreezeRequest, IrRequest
 from bertbuild.running import running
 from bertbuild.sources import Wanted
 from bertbuild.tasks_neuron import export, neuron_compile, neuron_ready
+from bertbuild.tasks_pretraining import prepare_pretraining_data
 from bertbuild.tasks_tf2 import convert_tf1, convert_tf2
 
 
@@ -228,6 +229,7 @@ namespace = Collection(
     neuron_compile,
     convert_tf2,
     convert_tf1,
+    prepare_pretraining_data,
     verify,
     status,
     test,

@@ -1,10 +1,11 @@
 """A text as pieces on disk: what pre-training examples are cut from, whatever its size.
 
-Three files of integers hold the ids of all pieces, where each sentence begins among them, and where each document begins
-among the sentences. The two indexes are mapped into memory, the ids are read where they are wanted: the system's cache of
-files keeps what there is room for, and no process holds the text.
+Three files of numbers hold the ids of all pieces, where each sentence begins among them, and where each document
+begins among the sentences. The two indexes are mapped into memory, the ids are read where they are wanted: the system's
+cache of files keeps what there is room for, and no process holds the text.
 """
 
+import contextlib
 import mmap
 import os
 from array import array
@@ -22,8 +23,8 @@ _BOUNDARY = 0  # in place of a sentence's length: a line that ends a document
 class Corpus:
     """The text that `write_corpus` left in a folder.
 
-    `sentences[i]` is the number of the first piece of sentence i, `documents[d]` that of the first sentence of document d;
-    both have one item more, where the last one ends.
+    `sentences[i]` is the number of the first piece of sentence i, `documents[d]` that of the first sentence of
+    document d; both have one item more, where the last one ends.
     """
 
     def __init__(self, folder):
@@ -48,16 +49,17 @@ def write_corpus(paths, vocab, lower_case, folder, on_progress):
     """Cut files into pieces, all of them one text as upstream has it: a document goes on from one file to the next.
 
     A line is a sentence and a line of white space ends a document; lines and documents without a piece are left out.
-    `on_progress` is called with the bytes done and the bytes there are. Raises `StageInputError` where a file is not UTF-8 or
-    no file has a sentence.
+    `on_progress` is called with the bytes done and the bytes there are. Raises `StageInputError` where a file is not
+    UTF-8 or no file has a sentence.
     """
     total = sum(map(os.path.getsize, paths))
     blocks = [block for path in paths for block in _blocks(path)]
     index = _Index()
     done = 0
-    names = ("ids", "sentences", "documents")
-    ids, sentences, documents = (open(os.path.join(folder, name), "wb") for name in names)
-    with ids, sentences, documents:
+    with contextlib.ExitStack() as opened:
+        ids, sentences, documents = (
+            opened.enter_context(open(os.path.join(folder, name), "wb")) for name in ("ids", "sentences", "documents")
+        )
         for block, (pieces, lengths) in zip(blocks, ordered(_cut, blocks, WordPiece(vocab, lower_case))):
             ids.write(pieces)
             begun = index.add(lengths)

@@ -1,7 +1,7 @@
-"""Pairs of segments cut from a corpus: the Model Garden's create_instances_from_document, over numbers in place of lists.
+"""Pairs of segments cut from a corpus: the Model Garden's create_instances_from_document over numbers, not lists.
 
-A document's pieces lie one after the other, so a segment is where it begins and where it ends; the ids themselves are not read
-before an example is written. Every random number is drawn where upstream draws it.
+A document's pieces lie one after the other, so a segment is where it begins and where it ends; the ids themselves are
+not read before an example is written. Every random number is drawn where upstream draws it.
 """
 
 from bisect import bisect_left

@@ -1,7 +1,7 @@
 """Which pieces of an example are masked and what takes their place: the Model Garden's create_masked_lm_predictions.
 
-Every random number is drawn where upstream draws it, so the same seed gives the same masks. A gram is what is masked as one: an
-iterable of positions, which count from [CLS].
+Every random number is drawn where upstream draws it, so the same seed gives the same masks. A gram is what is masked as
+one: some positions, which count from [CLS].
 """
 
 import random
@@ -14,14 +14,14 @@ KEPT = -1  # in place of an id: the piece stays as it is
 class Masking:
     """Draws masks from `rng`.
 
-    Upstream draws the sizes of n-grams from Python's global generator, which none of its flags seeds. Here they come from a
-    generator of their own with the same seed: upstream gives the same examples after `random.seed(seed)`.
+    Upstream draws the sizes of n-grams from Python's global generator, which none of its flags seeds. Here they come from
+    a generator of their own with the same seed: upstream gives the same examples after `random.seed(seed)`.
     """
 
     def __init__(self, rng, seed, vocab, prob, most, whole_words, max_ngram):
         self._whole_words = whole_words
         self._rng = rng
-        self._sizes = random.Random(seed)
+        self._sizes = random.Random(seed)  # noqa: S311 - nothing secret
         self._mask = vocab["[MASK]"]
         self._any = list(vocab.values())
         self._inner = frozenset(number for piece, number in vocab.items() if piece.startswith("##"))
@@ -32,7 +32,7 @@ class Masking:
     def of(self, corpus, pair):
         """Masks for an example: positions, ascending, and what stands at each: an id or `KEPT`."""
         length_a, length_b = pair.end_a - pair.begin_a, pair.end_b - pair.begin_b
-        wanted = min(self._most, max(1, int(round((length_a + length_b + 3) * self._prob))))
+        wanted = min(self._most, max(1, round((length_a + length_b + 3) * self._prob)))
         if not self._whole_words:
             numbers = self._last_of_shuffled(length_a + length_b, wanted)
             return self._replaced([(number + 1 if number < length_a else number + 2,) for number in numbers])

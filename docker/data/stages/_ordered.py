@@ -12,7 +12,7 @@ _given = []
 def ordered(function, items, *given):
     """`function(*given, item)` of each item, worked out by as many processes as there are cores.
 
-    `given` reaches each process once. No more than a few results wait at a time, so memory does not grow with the items.
+    `given` reaches each process once. Only a few results wait at a time, so memory does not grow with the items.
     """
     count = len(os.sched_getaffinity(0))
     with ProcessPoolExecutor(count, initializer=_begin, initargs=(os.getpid(), given)) as pool:

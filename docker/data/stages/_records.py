@@ -1,5 +1,6 @@
-"""Examples between being drawn and being written: a few bytes each on disk, from which records are made in another order."""
+"""Examples between being drawn and being written: a few bytes each on disk, made into records in another order."""
 
+import functools
 import os
 import struct
 from array import array
@@ -11,6 +12,8 @@ from stages._ordered import ordered
 from stages._tfrecord import Feature, packed, packed_floats, record
 
 _CHUNK = 2048  # examples that one process encodes at a time
+_PART = 1 << 20  # numbers written at once
+_REMEMBERED = 1 << 13  # parts of records that many examples share
 _HEAD = len(Pair._fields) + 1  # a pair, and how many masks follow
 
 
@@ -50,6 +53,8 @@ class Encoder:
         self._positions, self._labels = Feature("masked_lm_positions"), Feature("masked_lm_ids")
         self._weights = Feature("masked_lm_weights", "float")
         self._next = Feature("next_sentence_labels")
+        self._outline = functools.lru_cache(_REMEMBERED)(self._outlined)
+        self._end = functools.lru_cache(_REMEMBERED)(self._ended)
 
     def __call__(self, number):
         """The framed record of the example that was drawn as that number."""
@@ -62,24 +67,30 @@ class Encoder:
         for at, other in zip(positions, instead):
             if other != KEPT:
                 ids[at] = other
-        padding = bytes(self._length - len(ids))  # a zero is one byte of zero
-        unused = bytes(self._predictions - len(positions))
+        unused = bytes(self._predictions - len(positions))  # a zero is one byte of zero
         return record(
-            self._ids(packed(ids) + padding),
-            self._segments(bytes(len(first)) + b"\1" * len(second) + padding),
-            self._mask(b"\1" * len(ids) + padding),
+            self._ids(packed(ids) + bytes(self._length - len(ids))),
+            self._outline(len(first), len(second)),
             self._positions(packed(positions) + unused),
             self._labels(packed(labels) + unused),
-            self._weights(packed_floats([1.0] * len(labels) + [0.0] * len(unused))),
-            self._next(b"\1" if pair.is_random else b"\0"),
+            self._end(len(labels), pair.is_random),
         )
+
+    def _outlined(self, first, second):
+        """The features that say where the segments lie."""
+        padding = bytes(self._length - first - second)
+        return self._segments(bytes(first) + b"\1" * second + padding) + self._mask(b"\1" * (first + second) + padding)
+
+    def _ended(self, labels, is_random):
+        """The weights of the labels, and whether the second segment is a random one."""
+        weights = [1.0] * labels + [0.0] * (self._predictions - labels)
+        return self._weights(packed_floats(weights)) + self._next(bytes([is_random]))
 
 
 def shuffled(count, rng, path):
     """The numbers below `count` in the order rng.shuffle gives them, kept in a file and not in memory."""
     with open(path, "wb") as file:
-        for begin in range(0, count, 1 << 20):
-            file.write(array("I", range(begin, min(count, begin + (1 << 20)))))
+        file.writelines(array("I", range(begin, min(count, begin + _PART))) for begin in range(0, count, _PART))
     numbers = mapped(path, "I")
     rng.shuffle(numbers)
     return numbers

@@ -1,9 +1,10 @@
 """TFRecord files of tf.train.Example without TensorFlow.
 
-A record is its length (8 bytes), the masked CRC-32C of those, the message, the masked CRC-32C of that (tensorflow/core/lib/io/
-record_writer.cc). The message is encoded here by hand: Example{1: Features{1: map entry{1: name, 2: Feature}*}}, a Feature being
-{2: FloatList} or {3: Int64List}, each {1: packed values} (tensorflow/core/example/feature.proto). Lists come packed already:
-those who write many examples keep the bytes of ids, masks and padding ready and join them.
+A record is the length of its message (8 bytes), the masked CRC-32C of those, the message, the masked CRC-32C of that
+(tensorflow/core/lib/io/record_writer.cc). The message is encoded by hand: Example{1: Features{1: map entry{1: name,
+2: Feature}, …}}, a Feature being {2: FloatList} or {3: Int64List}, each {1: packed values}
+(tensorflow/core/example/feature.proto). Lists come packed already: who writes many examples keeps the bytes of ids,
+masks and padding ready.
 """
 
 import struct

@@ -1,12 +1,12 @@
 """BERT's tokenizer: the pieces of the Model Garden's official/nlp/tools/tokenization.py, from a text to their ids.
 
-Hugging Face's WordPiece cuts words; its BertNormalizer and BertPreTokenizer are not used, because they do not find upstream's words:
-their tables are of another Unicode version, take unassigned and private-use characters away, split no character of
-U+2B820 … U+2B91F, and lower-case after taking accents off and without the final sigma. Here upstream's steps are one
-table from a character to what becomes of it, and what the table cannot say (the final sigma, marks in another order) goes
-the long way.
+Hugging Face's WordPiece cuts words into pieces. Its BertNormalizer and BertPreTokenizer are not used, because they do
+not find upstream's words: their tables are of older Unicode versions, they take private-use characters away, split
+nothing at U+2B820 … U+2B91F, and know no final sigma. Here upstream's steps are one table, from a character to what
+becomes of it; what no table can say (the final sigma, marks in another order) goes the long way.
 
-A space always ends a word, so a text is cut at its spaces and each part's ids are kept: a corpus is a few parts said again and again.
+A space always ends a word, so a text is cut at its spaces and the ids of the parts are kept: a corpus says a few parts
+again and again.
 """
 
 import string
@@ -37,15 +37,15 @@ def load_vocab(path):
     Raises `StageInputError` where the file is no vocabulary of BERT.
     """
     with open(path, "rb") as file:
-        lines = file.read().split(b"\n")
+        content = file.read()
+    try:
+        lines = content.decode("utf-8").split("\n")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise StageInputError("%s line %d is not UTF-8; give the model's vocab.txt" % (path, line)) from error
     if not lines[-1]:
         lines.pop()
-    vocab = {}
-    for number, line in enumerate(lines):
-        try:
-            vocab[line.decode("utf-8").strip()] = number
-        except UnicodeDecodeError as error:
-            raise StageInputError("%s line %d is not UTF-8; give the model's vocab.txt" % (path, number + 1)) from error
+    vocab = {line.strip(): number for number, line in enumerate(lines)}
     missing = [token for token in ("[CLS]", "[SEP]", UNKNOWN) if token not in vocab]
     if missing:
         raise StageInputError("%s has no %s; give the model's vocab.txt" % (path, " and no ".join(missing)))
@@ -55,7 +55,7 @@ def load_vocab(path):
 class WordPiece:
     """Upstream's FullTokenizer.
 
-    `longest` is the number of characters above which a word is unknown: 400 in the Model Garden, 200 in google-research/bert.
+    `longest`: a word of more characters is unknown; 400 in the Model Garden, 200 in google-research/bert.
     """
 
     def __init__(self, vocab, lower_case=True, longest=400):
@@ -80,7 +80,7 @@ class WordPiece:
         """What upstream's BasicTokenizer gives for a text."""
         try:
             return text.translate(self._characters).split()
-        except _DependsOnNeighbours:
+        except _NeighboursCountError:
             return _the_long_way(text)
 
     def _part(self, part):
@@ -108,7 +108,7 @@ def _keep(known, name, ids):
     known[name] = ids
 
 
-class _DependsOnNeighbours(Exception):
+class _NeighboursCountError(Exception):
     """A character whose lower case, or whose place among the marks around it, no table can say."""
 
 
@@ -128,10 +128,10 @@ class _Characters(dict):
         if not self._lower_case:
             return text
         if text == "Σ":
-            raise _DependsOnNeighbours
+            raise _NeighboursCountError
         text = _without_accents(text.lower())
         if any(map(unicodedata.combining, text)):
-            raise _DependsOnNeighbours
+            raise _NeighboursCountError
         return text
 
 

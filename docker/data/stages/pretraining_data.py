@@ -1,7 +1,7 @@
 """Text → TFRecords to pre-train BERT with: masked pieces, and whether one segment follows the other.
 
-The examples are those of the Model Garden's official/nlp/data/create_pretraining_data.py (tf-models 2.20), one by one and in
-its order, for the same text, vocabulary, seed and settings; docs/data.md says how memory stays flat meanwhile.
+The examples are those of the Model Garden's official/nlp/data/create_pretraining_data.py (tf-models 2.20), one by one
+and in its order, for the same text, vocabulary, seed and settings; docs/data.md says how memory stays flat meanwhile.
 """
 
 import contextlib
@@ -13,7 +13,7 @@ import resource
 import tempfile
 import time
 
-from stage import Stage, StageInputError, step, write_json
+from stage import Stage, StageInputError, progress, step, write_json
 
 from stages._corpus import Corpus, write_corpus
 from stages._examples import Pairs
@@ -24,7 +24,7 @@ from stages._wordpiece import load_vocab
 OUTPUT = "tf_examples.tfrecord"
 SPECIAL = 3  # [CLS], [SEP], [SEP]
 GZIP_LEVEL = 6  # zlib's own choice, which is TensorFlow's
-PATIENCE = 2.0  # seconds between two words on how far it is
+PATIENCE = 0.5  # seconds between two words on how much is done
 
 
 def run(args, report):
@@ -33,10 +33,10 @@ def run(args, report):
     vocab = load_vocab(args.vocab)
     if "[MASK]" not in vocab:
         raise StageInputError("%s has no [MASK]; give the model's vocab.txt" % args.vocab)
-    rng = random.Random(args.random_seed)
+    rng = random.Random(args.random_seed)  # noqa: S311 - nothing secret
     with tempfile.TemporaryDirectory(dir=args.out) as folder:  # not in /tmp, which in a container is memory
         with timed(report, "reading"):
-            write_corpus(text_files(args.text), vocab, args.do_lower_case, folder, Progress("reading the text"))
+            write_corpus(text_files(args.text), vocab, args.do_lower_case, folder, Now("reading the text"))
         corpus = Corpus(folder)
         counts = counted(corpus)
         if counts["documents"] == 1:
@@ -61,7 +61,7 @@ def check(args, report):
     """Refuse settings of which no examples can be made, and say which are odd. Raises `StageInputError`."""
     most = args.max_seq_length - SPECIAL
     if most < 2:
-        raise StageInputError("--max_seq_length=%d is too short for two segments; give 5 at least" % args.max_seq_length)
+        raise StageInputError("--max_seq_length=%d has no room for two segments; give 5 or more" % args.max_seq_length)
     if not 1 <= args.max_predictions_per_seq <= most:
         message = "--max_predictions_per_seq=%d is not between 1 and the %d pieces of an example of %d"
         raise StageInputError(message % (args.max_predictions_per_seq, most, args.max_seq_length))
@@ -72,7 +72,7 @@ def check(args, report):
         raise StageInputError("--dupe_factor and --shards are 1 at least, --max_ngram_size is 0 at least")
     if args.max_ngram_size and not args.do_whole_word_mask:
         raise StageInputError("n-grams are of whole words: --max_ngram_size needs --do_whole_word_mask")
-    wanted = int(round(args.max_seq_length * args.masked_lm_prob))
+    wanted = round(args.max_seq_length * args.masked_lm_prob)
     if args.max_predictions_per_seq < wanted:
         report.note(
             "a full example has %d pieces to mask, and --max_predictions_per_seq lets %d be masked"
@@ -113,7 +113,7 @@ def draw(args, corpus, vocab, rng, folder, path):
         max_ngram=args.max_ngram_size or 1,
     )
     layout = Layout(args.max_predictions_per_seq)
-    progress = Progress("drawing examples")
+    now = Now("drawing examples")
     rounds = len(order) * args.dupe_factor
     examples = random_next = 0
     with open(path, "wb", buffering=1 << 20) as file:
@@ -122,7 +122,7 @@ def draw(args, corpus, vocab, rng, folder, path):
                 file.write(layout.pack(pair, *masking.of(corpus, pair)))
                 examples += 1
                 random_next += pair.is_random
-            progress(done + 1, rounds)
+            now(done + 1, rounds)
     return {"examples": examples, "random_next": random_next}
 
 
@@ -138,7 +138,7 @@ def write(args, order, encoder):
             if args.gzip_compress:  # of no name and no time, so that the same examples are the same bytes
                 file = opened.enter_context(gzip.GzipFile("", "wb", GZIP_LEVEL, file, mtime=0))
             files.append(file)
-        write_records(order, encoder, files, Progress("writing records"))
+        write_records(order, encoder, files, Now("writing records"))
     return names
 
 
@@ -150,20 +150,19 @@ def settings(args):
     return dict({name: value for name, value in vars(args).items() if name not in left_out}, vocab_sha256=vocab)
 
 
-class Progress:
-    """Says now and then how much is done."""
+class Now:
+    """Says what the stage is doing, and now and then how much of it is done."""
 
     def __init__(self, doing):
-        self._doing = doing
-        self._said = time.monotonic()
+        self._said = 0.0
         step(doing)
 
     def __call__(self, done, total):
         """So much is done of so much."""
         now = time.monotonic()
-        if now - self._said > PATIENCE:
+        if now - self._said > PATIENCE or done == total:
             self._said = now
-            step("%s: %d %%" % (self._doing, 100 * done // total))
+            progress(done, total)
 
 
 @contextlib.contextmanager
