@@ -78,7 +78,7 @@ def _matching(patterns: str) -> list[Path]:
         if not files:
             raise UsageError(
                 f"No file matches {pattern!r}.",
-                next_step="Give files of text: --input-file corpus.txt, or all of a folder: --input-file 'folder/*.txt'",
+                next_step="Give files of text: --input-file corpus.txt, or of a folder: --input-file 'folder/*.txt'",
             )
         found += files
     return found

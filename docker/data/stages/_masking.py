@@ -14,8 +14,8 @@ KEPT = -1  # in place of an id: the piece stays as it is
 class Masking:
     """Draws masks from `rng`.
 
-    Upstream draws the sizes of n-grams from Python's global generator, which none of its flags seeds. Here they come from
-    a generator of their own with the same seed: upstream gives the same examples after `random.seed(seed)`.
+    Upstream draws the sizes of n-grams from Python's global generator, which none of its flags seeds. Here they come
+    from a generator of their own with the same seed: upstream gives the same examples after `random.seed(seed)`.
     """
 
     def __init__(self, rng, seed, vocab, prob, most, whole_words, max_ngram):
@@ -41,9 +41,9 @@ class Masking:
         return self._replaced(self._ngrams((words_a, words_b), wanted))
 
     def _last_of_shuffled(self, count, wanted):
-        """What `wanted` calls of pop() give of list(range(count)) after rng.shuffle, and the generator as that leaves it.
+        """What `wanted` calls of pop() give of list(range(count)) after rng.shuffle; the generator is left as by that.
 
-        A shuffle settles a list from its end; of the rest only the draws have to be made, and most of the time goes there.
+        A shuffle settles a list from its end; of the rest only the draws have to be made, which takes most of the time.
         """
         bits = self._rng.getrandbits
         wanted = min(wanted, count)
