@@ -10,6 +10,7 @@ import mmap
 import os
 from array import array
 
+import numpy as np
 from stage import StageInputError
 
 from stages._ordered import ordered
@@ -37,6 +38,15 @@ class Corpus:
         found = array("i")
         found.frombytes(os.pread(self._ids, (end - begin) * _ID, begin * _ID))
         return found
+
+    def pieces(self, pairs):
+        """The ids of pairs of segments (begin, end, begin, end), one after the other: int32."""
+        read, file = os.pread, self._ids
+        content = [
+            read(file, (end - begin) * _ID, begin * _ID) + read(file, (stop - start) * _ID, start * _ID)
+            for begin, end, start, stop in pairs
+        ]
+        return np.frombuffer(b"".join(content), np.int32)
 
 
 def mapped(path, kind):

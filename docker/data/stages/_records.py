@@ -5,46 +5,42 @@ import os
 import struct
 from array import array
 
+import numpy as np
+
 from stages._corpus import mapped
 from stages._examples import Pair
 from stages._masking import KEPT
 from stages._ordered import ordered
-from stages._tfrecord import Feature, packed, packed_floats, record
+from stages._tfrecord import Feature, packed_floats, record
 
 _CHUNK = 2048  # examples that one process encodes at a time
 _PART = 1 << 20  # numbers written at once
 _REMEMBERED = 1 << 13  # parts of records that many examples share
-_HEAD = len(Pair._fields) + 1  # a pair, and how many masks follow
 
 
 class Layout:
-    """How an example lies on disk, each in the same number of bytes: its pair, its masks."""
+    """How an example lies on disk, each in the same number of bytes: its pair, how many masks it has, its masks."""
 
     def __init__(self, predictions):
-        self._struct = struct.Struct("<4q?H%dH%di" % (predictions, predictions))
+        self._struct = struct.Struct("<4q?H%dI%di" % (predictions, predictions))
         self._padding = [(0,) * (predictions - count) for count in range(predictions + 1)]
-        self._instead = _HEAD + predictions
-        self.size = self._struct.size
+        pair = list(zip(Pair._fields, ("<i8",) * 4 + ("?",)))
+        masks = [("masked", "<u2"), ("positions", "<u4", (predictions,)), ("instead", "<i4", (predictions,))]
+        self.dtype = np.dtype(pair + masks)
 
     def pack(self, pair, positions, instead):
         """The bytes of an example."""
         padding = self._padding[len(positions)]
         return self._struct.pack(*pair, len(positions), *positions, *padding, *instead, *padding)
 
-    def unpack(self, content):
-        """The pair, the positions, and what stands at them."""
-        values = self._struct.unpack(content)
-        count = values[_HEAD - 1]
-        return Pair(*values[: _HEAD - 1]), values[_HEAD : _HEAD + count], values[self._instead : self._instead + count]
-
 
 class Encoder:
-    """Makes the record of an example as the Model Garden's write_instance_to_example_files does."""
+    """Makes records of examples as the Model Garden's write_instance_to_example_files does, many at once."""
 
     def __init__(self, corpus, vocab, path, max_seq_length, predictions, v2_names):
         self._corpus = corpus
-        self._first, self._separator = array("i", [vocab["[CLS]"]]), array("i", [vocab["[SEP]"]])
-        self._layout = Layout(predictions)
+        self._first, self._separator = vocab["[CLS]"], vocab["[SEP]"]
+        self._dtype = Layout(predictions).dtype
         self._file = os.open(path, os.O_RDONLY)
         self._length = max_seq_length
         self._predictions = predictions
@@ -56,35 +52,74 @@ class Encoder:
         self._outline = functools.lru_cache(_REMEMBERED)(self._outlined)
         self._end = functools.lru_cache(_REMEMBERED)(self._ended)
 
-    def __call__(self, number):
-        """The framed record of the example that was drawn as that number."""
-        content = os.pread(self._file, self._layout.size, number * self._layout.size)
-        pair, positions, instead = self._layout.unpack(content)
-        first = self._first + self._corpus.ids(pair.begin_a, pair.end_a) + self._separator
-        second = self._corpus.ids(pair.begin_b, pair.end_b) + self._separator
-        ids = first + second
-        labels = [ids[at] for at in positions]
-        for at, other in zip(positions, instead):
-            if other != KEPT:
-                ids[at] = other
-        unused = bytes(self._predictions - len(positions))  # a zero is one byte of zero
-        return record(
-            self._ids(packed(ids) + bytes(self._length - len(ids))),
-            self._outline(len(first), len(second)),
-            self._positions(packed(positions) + unused),
-            self._labels(packed(labels) + unused),
-            self._end(len(labels), pair.is_random),
+    def __call__(self, numbers):
+        """The framed records of the examples that were drawn as these numbers."""
+        size = self._dtype.itemsize
+        drawn = np.frombuffer(b"".join([os.pread(self._file, size, number * size) for number in numbers]), self._dtype)
+        first = drawn["end_a"] - drawn["begin_a"] + 2
+        second = drawn["end_b"] - drawn["begin_b"] + 1
+        ids, labels = self._masked(drawn, self._unmasked(drawn, first, second))
+        columns = (
+            packed_rows(ids),
+            first.tolist(),
+            second.tolist(),
+            packed_rows(drawn["positions"]),
+            packed_rows(labels),
+            drawn["masked"].tolist(),
+            drawn["is_random"].tolist(),
         )
+        return [
+            record(
+                self._ids(ids),
+                self._outline(first, second),
+                self._positions(positions),
+                self._labels(labels),
+                self._end(masked, is_random),
+            )
+            for ids, first, second, positions, labels, masked, is_random in zip(*columns)
+        ]
+
+    def _unmasked(self, drawn, first, second):
+        """The ids, int32 [examples, max_seq_length]; [CLS] and a [SEP] are part of `first`, the other of `second`."""
+        columns = np.arange(self._length)
+        first, end = first[:, None], (first + second)[:, None]
+        ids = np.zeros((len(drawn), self._length), np.int32)
+        ids[:, 0] = self._first
+        separators = (columns == first - 1) | (columns == end - 1)
+        ids[separators] = self._separator
+        ids[(columns > 0) & (columns < end) & ~separators] = self._corpus.pieces(drawn[list(Pair._fields[:4])].tolist())
+        return ids
+
+    @staticmethod
+    def _masked(drawn, ids):
+        """The same with what stands at the masks, and the ids that stood there, int32 [examples, predictions]."""
+        rows = np.arange(len(drawn))[:, None]
+        real = np.arange(drawn["positions"].shape[1]) < drawn["masked"][:, None]
+        labels = np.where(real, ids[rows, drawn["positions"]], 0)
+        rows, columns = np.nonzero(real & (drawn["instead"] != KEPT))
+        ids[rows, drawn["positions"][rows, columns]] = drawn["instead"][rows, columns]
+        return ids, labels
 
     def _outlined(self, first, second):
         """The features that say where the segments lie."""
-        padding = bytes(self._length - first - second)
+        padding = bytes(self._length - first - second)  # a zero is one byte of zero
         return self._segments(bytes(first) + b"\1" * second + padding) + self._mask(b"\1" * (first + second) + padding)
 
-    def _ended(self, labels, is_random):
-        """The weights of the labels, and whether the second segment is a random one."""
-        weights = [1.0] * labels + [0.0] * (self._predictions - labels)
+    def _ended(self, masked, is_random):
+        """The weights of the masks, and whether the second segment is a random one."""
+        weights = [1.0] * masked + [0.0] * (self._predictions - masked)
         return self._weights(packed_floats(weights)) + self._next(bytes([is_random]))
+
+
+def packed_rows(numbers):
+    """Each row of numbers [rows, columns] below 2**21 as `_tfrecord.packed` packs it."""
+    groups = np.stack([numbers & 127, numbers >> 7 & 127, numbers >> 14], axis=-1).astype(np.uint8)
+    groups[..., 0] |= (numbers > 127).astype(np.uint8) << 7
+    groups[..., 1] |= (numbers > 16383).astype(np.uint8) << 7
+    needed = np.stack([np.ones(numbers.shape, bool), numbers > 127, numbers > 16383], axis=-1)
+    content = groups[needed].tobytes()
+    ends = np.cumsum(needed.sum(axis=(1, 2))).tolist()
+    return [content[begin:end] for begin, end in zip([0, *ends], ends)]
 
 
 def shuffled(count, rng, path):
@@ -106,5 +141,5 @@ def write_records(order, encoder, files, on_progress):
 
 
 def _encoded(order, encoder, files, begin):
-    records = [encoder(number) for number in order[begin : begin + _CHUNK]]
+    records = encoder(order[begin : begin + _CHUNK])
     return [b"".join(records[(file - begin) % files :: files]) for file in range(files)]
