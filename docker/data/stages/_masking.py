@@ -46,31 +46,27 @@ class Masking:
         A shuffle settles a list from its end; of the rest only the draws have to be made, which takes most of the time.
         """
         bits = self._rng.getrandbits
-        wanted = min(wanted, count)
+        left = max(count - wanted, 0)
         moved = {}
         last = []
-        for size in range(count, count - wanted, -1):
-            number = self._below(size) if size > 1 else 0
+        for size in range(count, max(left, 1), -1):
+            width = size.bit_length()
+            number = bits(width)
+            while number >= size:
+                number = bits(width)
             last.append(moved.get(number, number))
             moved[number] = moved.get(size - 1, size - 1)
-        size = count - wanted
-        width = size.bit_length()
-        while size > 1:
+        if not left:
+            last.append(moved.get(0, 0))
+        width = left.bit_length()
+        while left > 1:
             least = max(1 << width - 1, 2)
-            for bound in range(size, least - 1, -1):
-                while bits(width) >= bound:
+            for size in range(left, least - 1, -1):
+                while bits(width) >= size:
                     pass
-            size = least - 1
+            left = least - 1
             width -= 1
         return last
-
-    def _below(self, size):
-        """A number below `size`, drawn as rng.randrange draws it."""
-        width = size.bit_length()
-        number = self._rng.getrandbits(width)
-        while number >= size:
-            number = self._rng.getrandbits(width)
-        return number
 
     def _words(self, ids, begin):
         """A segment's words. A segment that was cut may begin within one; what is left of it counts as a word."""
