@@ -27,7 +27,11 @@ PRETRAINING_HELP = {
 }
 
 
-@task(auto_shortflags=False, help=COMMON_HELP | ISOLATION_HELP | PRETRAINING_HELP)
+@task(
+    auto_shortflags=False,
+    optional=["do_lower_case", "do_whole_word_mask", "gzip_compress", "use_v2_feature_names"],
+    help=COMMON_HELP | ISOLATION_HELP | PRETRAINING_HELP,
+)
 def prepare_pretraining_data(
     _context: Context,
     input_file: str = "",
@@ -54,17 +58,17 @@ def prepare_pretraining_data(
     with running(json=json, isolation=isolation) as session:
         outputs = tuple(filter(None, output_file.split(",")))
         request = PretrainingRequest(
-            do_lower_case=truth("do_lower_case", do_lower_case) is not False,
-            do_whole_word_mask=bool(truth("do_whole_word_mask", do_whole_word_mask)),
-            max_ngram_size=whole_number("max_ngram_size", max_ngram_size),
-            gzip_compress=bool(truth("gzip_compress", gzip_compress)),
-            use_v2_feature_names=bool(truth("use_v2_feature_names", use_v2_feature_names)),
-            max_seq_length=whole_number("max_seq_length", max_seq_length),
-            max_predictions_per_seq=whole_number("max_predictions_per_seq", max_predictions_per_seq),
-            random_seed=whole_number("random_seed", random_seed),
-            dupe_factor=whole_number("dupe_factor", dupe_factor),
-            masked_lm_prob=number("masked_lm_prob", masked_lm_prob),
-            short_seq_prob=number("short_seq_prob", short_seq_prob),
+            do_lower_case=truth("do-lower-case", str(do_lower_case)) is not False,
+            do_whole_word_mask=bool(truth("do-whole-word-mask", str(do_whole_word_mask))),
+            max_ngram_size=whole_number("max-ngram-size", max_ngram_size),
+            gzip_compress=bool(truth("gzip-compress", str(gzip_compress))),
+            use_v2_feature_names=bool(truth("use-v2-feature-names", str(use_v2_feature_names))),
+            max_seq_length=whole_number("max-seq-length", max_seq_length),
+            max_predictions_per_seq=whole_number("max-predictions-per-seq", max_predictions_per_seq),
+            random_seed=whole_number("random-seed", random_seed),
+            dupe_factor=whole_number("dupe-factor", dupe_factor),
+            masked_lm_prob=number("masked-lm-prob", masked_lm_prob),
+            short_seq_prob=number("short-seq-prob", short_seq_prob),
             shards=len(outputs) or 1,
         )
         pretraining.prepare_pretraining_data(session, input_file, vocab_file, outputs, name, request)

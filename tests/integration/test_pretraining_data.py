@@ -62,15 +62,15 @@ CASES = {
     },
     ONE_DOCUMENT: {"max_seq_length": 32, "max_predictions_per_seq": 5},
 }
-WORDS = (
-    "the doghouse Doghouse was unaffable rain rained Raining Straße ΣΟΦΟΣ café naïve in'side e-mail, fin. (two) 中文 wow!? "
-    "verylongwordthatnovocabularyhas 12,345.6 un##able [MASK] x"
-).split()
+WORDS = """
+    the doghouse Doghouse was unaffable rain rained Raining Straße café naïve in'side e-mail, fin. (two) 中文 wow!?
+    ΑΝΘΡΩΠΟΣ verylongwordthatnovocabularyhas 12,345.6 un##able [MASK] x
+""".split()  # noqa: SIM905 - many words
 
 
 @pytest.fixture(scope="session")
 def corpus(tmp_path_factory):
-    """A vocabulary with a word twice in it, and two texts with what real ones have: the second goes on with a document."""
+    """A vocabulary with a word twice in it, and texts with what real ones have; a.txt ends within a document."""
     folder = tmp_path_factory.mktemp("corpus")
     pieces = ["the", "dog", "##house", "was", "rain", "##ed", "##ing", "Rain", "cafe", "wow", "un", "##able", "the"]
     letters = sorted({letter for word in WORDS for letter in word.lower()} - {"[", "]"})
@@ -78,12 +78,12 @@ def corpus(tmp_path_factory):
     vocab = [*special, *pieces, *letters, *("##" + letter for letter in letters)]
     (folder / "vocab.txt").write_text("\n".join(vocab) + "\n", encoding="utf-8")
     (folder / "one.txt").write_text("the dog rained\nit was rain\n" * 20)
-    chance = random.Random(11)
+    chance = random.Random(11)  # noqa: S311 - nothing secret
     for name, documents, last in (("a.txt", 25, "\u200b\nrained on\n"), ("b.txt", 12, "no newline at the end")):
         lines = []
         for _ in range(documents):
-            for _ in range(chance.randint(1, 12)):
-                lines.append(" ".join(chance.choices(WORDS, k=chance.choice([1, 5, 9, 30]))))
+            sentences = chance.randint(1, 12)
+            lines += [" ".join(chance.choices(WORDS, k=chance.choice([1, 5, 9, 30]))) for _ in range(sentences)]
             lines += chance.choice([[""], ["", " \t"], ["\r"]])
         (folder / name).write_text("\n".join([*lines, last]), encoding="utf-8", newline="\n")
     return folder

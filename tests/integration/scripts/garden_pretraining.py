@@ -1,17 +1,19 @@
 """The Model Garden's create_pretraining_data beside ours, under TensorFlow 2: where do the records differ?
 
-Request: {"vocab": path, "work": folder, "cases": [{"flags": {…}, "text": [paths], "records": [paths of ours]}]}; the flags
-are named as upstream's. Answer: for each case the number of equal examples and, for the first that is not, its file, its
-number and the features that differ.
+Request: {"vocab": path, "work": folder, "cases": [{"flags": {…}, "text": [paths], "records": [paths of ours]}]}; the
+flags are named as upstream's. Answer: for each case the number of equal examples and, for the first that is not, its
+file, its number and the features that differ.
 """
-
-from __future__ import annotations
 
 import itertools
 import json
+import os
 import random
 import sys
 from pathlib import Path
+
+os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+os.environ["TF_USE_LEGACY_KERAS"] = "1"
 
 import tensorflow as tf
 from official.nlp.data import create_pretraining_data as upstream
@@ -31,7 +33,7 @@ def written(text, vocab, folder, flags, files):
         flags["short_seq_prob"],
         flags["masked_lm_prob"],
         flags["max_predictions_per_seq"],
-        random.Random(flags["random_seed"]),
+        random.Random(flags["random_seed"]),  # noqa: S311 - nothing secret
         flags["do_whole_word_mask"],
         flags["max_ngram_size"],
     )
@@ -77,7 +79,7 @@ def main():
         theirs = written(case["text"], request["vocab"], Path(request["work"]), flags, len(case["records"]))
         count, difference = compared(theirs, case["records"], "GZIP" if flags["gzip_compress"] else "")
         answers.append({"examples": count, "difference": difference})
-    print(json.dumps(answers))
+    sys.stdout.write(json.dumps(answers) + "\n")
 
 
 if __name__ == "__main__":
