@@ -10,6 +10,7 @@ from bertbuild.running import running
 from bertbuild.sources import Wanted
 from bertbuild.tasks_data import fetch_data, prepare_data
 from bertbuild.tasks_neuron import export, neuron_compile, neuron_ready
+from bertbuild.tasks_pretraining import prepare_pretraining_data
 from bertbuild.tasks_tf2 import convert_tf1, convert_tf2
 from bertbuild.tasks_training import finetune
 
@@ -233,6 +234,7 @@ namespace = Collection(
     convert_tf1,
     prepare_data,
     finetune,
+    prepare_pretraining_data,
     verify,
     status,
     test,
