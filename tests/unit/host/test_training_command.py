@@ -119,7 +119,7 @@ def test_another_failure_stays_what_it_was(train, isolation):
         raise StageError("no", details="ValueError")
 
     isolation.behaviour["finetune"] = behaviour
-    with pytest.raises(StageError, match="^no$") as raised:
+    with pytest.raises(StageError, match=r"^no$") as raised:
         train()
     assert not isinstance(raised.value, StageKilledForMemoryError)
 
