@@ -64,7 +64,7 @@ def finetune(
     isolation: str = "",
     json: bool = False,
 ) -> None:
-    """Fine-tune a checkpoint on a task with google-research/bert's run_classifier or run_squad (TensorFlow 1)."""
+    """Fine-tune a checkpoint with google-research/bert's run_classifier or run_squad (TensorFlow 1)."""
     from bertbuild.commands import training
 
     with running(json=json, isolation=isolation, local=from_, mirror=mirror) as session:

@@ -18,6 +18,9 @@ RECORDS = ("train.tf_record", "eval.tf_record", "test.tf_record")
 ABORTED = "bad_alloc"
 """What the C++ library says when it ends a program that got no memory."""
 
+REFUSED = "memory ran out"
+"""What the stage says when TensorFlow got none, with what was tried."""
+
 
 def finetune(session: Session, wanted: Wanted, prepared: str, questions: str, request: FinetuneRequest) -> None:
     """Train the model on prepared data, and name the checkpoint in out/; a run that was ended is gone on from.
@@ -42,7 +45,7 @@ def finetune(session: Session, wanted: Wanted, prepared: str, questions: str, re
     try:
         stored = session.engine.run(plan)[STEP]
     except StageError as error:
-        if isinstance(error, StageKilledForMemoryError) or ABORTED in error.details:
+        if isinstance(error, StageKilledForMemoryError) or ABORTED in error.details or REFUSED in str(error):
             raise _out_of_memory(error, request, facts) from error
         raise
     task = clean_name(str(facts["task"]).lower())
@@ -91,10 +94,12 @@ def _questions(session: Session, path: str) -> File | None:
 
 
 def _out_of_memory(error: StageError, request: FinetuneRequest, facts: dict[str, Any]) -> StageKilledForMemoryError:
-    tried, half = request.train_batch_size, max(1, request.train_batch_size // 2)
+    flag = "train-batch-size" if request.do_train else "eval-batch-size"
+    tried = request.train_batch_size if request.do_train else request.eval_batch_size
+    said = str(error).split(f" stopped: {REFUSED}")[0] + " got no memory." if REFUSED in str(error) else str(error)
     return StageKilledForMemoryError(
-        f"{error} Tried was a batch of {tried} sequences of {facts.get('max_seq_length')} tokens.",
-        next_step=f"Try half: --train-batch-size {half}; or shorter sequences, or more memory.",
+        f"{said} Tried was a batch of {tried} sequences of {facts.get('max_seq_length')} tokens.",
+        next_step=f"Try half: --{flag} {max(1, tried // 2)}; or shorter sequences, or more memory.",
         details=error.details,
     )
 

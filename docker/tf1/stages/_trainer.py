@@ -113,6 +113,7 @@ class Trainer(object):
             self._initialise()
             if mode != tf.estimator.ModeKeys.TRAIN:
                 return spec
+            _count_after(rates[0])
             watch = _hooks.Watch(
                 spec.loss, rates[0], self.steps, args.train_batch_size, every, self._kept, self._heartbeat.show
             )
@@ -195,3 +196,16 @@ def _learning_rate_shown():
         yield found
     finally:
         optimizer.apply_gradients = theirs
+
+
+def _count_after(rate):
+    """Count a step when its learning rate is known.
+
+    Upstream's graph does both at once, so that the learning rate is now and then that of the next step, and no two runs
+    of one seed are alike.
+    """
+    counter = tf.compat.v1.train.get_global_step()
+    for operation in tf.compat.v1.get_default_graph().get_operations():
+        assigns = operation.type == "AssignVariableOp" and operation.inputs[0] is counter.handle
+        if assigns and operation is not counter.initializer:
+            operation._add_control_input(rate.op)  # noqa: SLF001 - nothing public adds one to what is there already

@@ -146,10 +146,13 @@ def judge(args, prepared, source, trainer, kept, report):
 
 def out_of_memory(args, prepared):
     """What to say and to try when TensorFlow got no memory."""
-    return "memory ran out with batches of %d sequences of %d; try half: --train_batch_size=%d" % (
-        args.train_batch_size,
+    flag = "train_batch_size" if args.do_train else "eval_batch_size"
+    tried = getattr(args, flag)
+    return "memory ran out with batches of %d sequences of %d; try half: --%s=%d" % (
+        tried,
         prepared.max_seq_length,
-        max(1, args.train_batch_size // 2),
+        flag,
+        max(1, tried // 2),
     )
 
 

@@ -99,6 +99,7 @@ def test_other_data_are_another_run_and_the_same_are_none(train, data, isolation
     [
         StageKilledForMemoryError("The stage finetune was killed."),
         StageError("The stage finetune failed with exit code -6.", details="what(): std::bad_alloc"),
+        StageError("The stage finetune stopped: memory ran out with batches of 48 sequences of 128; try half: …."),
     ],
 )
 def test_out_of_memory_says_what_was_tried_and_what_to_try(train, isolation, error):
@@ -112,6 +113,9 @@ def test_out_of_memory_says_what_was_tried_and_what_to_try(train, isolation, err
     assert "--train-batch-size 24" in raised.value.next_step
     assert raised.value.exit_code == 14
     assert raised.value.details == error.details
+    with pytest.raises(StageKilledForMemoryError, match="a batch of 8 sequences") as raised:
+        train(do_train=False)
+    assert "--eval-batch-size 4" in raised.value.next_step
 
 
 def test_another_failure_stays_what_it_was(train, isolation):
@@ -119,7 +123,7 @@ def test_another_failure_stays_what_it_was(train, isolation):
         raise StageError("no", details="ValueError")
 
     isolation.behaviour["finetune"] = behaviour
-    with pytest.raises(StageError, match="^no$") as raised:
+    with pytest.raises(StageError, match=r"^no$") as raised:
         train()
     assert not isinstance(raised.value, StageKilledForMemoryError)
 
