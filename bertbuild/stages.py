@@ -67,6 +67,7 @@ STAGES = {
         StageSpec(name="tf2-infer", backend="tf2", outputs=("answers.npz",)),
         StageSpec(name="prepare-data", backend="data", outputs=("meta_data.json", "prepared.json")),
         StageSpec(name="pretraining-data", backend="data", outputs=("tf_examples.tfrecord", "prepared.json")),
+        StageSpec(name="examples", backend="data", outputs=("features.npz",)),
         StageSpec(name="neuron-compile", backend="neuron", outputs=(*SAVED_MODEL, "compile.log")),
         StageSpec(name="neuron-infer", backend="neuron", outputs=("answers.npz",), device=True),
     )

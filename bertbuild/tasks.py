@@ -8,6 +8,7 @@ from bertbuild.flags import COMMON_HELP, FREEZE_HELP, ISOLATION_HELP, SOURCE_HEL
 from bertbuild.plan import FreezeRequest, IrRequest
 from bertbuild.running import running
 from bertbuild.sources import Wanted
+from bertbuild.tasks_evaluate import evaluate
 from bertbuild.tasks_neuron import export, neuron_compile, neuron_ready
 from bertbuild.tasks_tf2 import convert_tf1, convert_tf2
 
@@ -228,6 +229,7 @@ namespace = Collection(
     neuron_compile,
     convert_tf2,
     convert_tf1,
+    evaluate,
     verify,
     status,
     test,
