@@ -153,7 +153,7 @@ def plan_evaluate(source: Source, prepared: Prepared, request: EvaluateRequest, 
         target = TARGETS[name]
         plan = target.plan(source, prepared, probes)
         last = plan.targets[0].step if plan.targets else plan.steps[-1].id
-        made[name] = model = _added(steps, plan.needed(last), name)[last]
+        made[name] = model = _added(steps, plan.needed(last), name)
         answers[name] = f"{name}-answers"
         steps[answers[name]] = Step(
             id=answers[name],
@@ -169,17 +169,20 @@ def plan_examples(prepared: Prepared) -> Step:
     return Step(id=EXAMPLES, stage="examples", inputs={"prepared": prepared.source})
 
 
-def _added(steps: dict[str, Step], more: tuple[Step, ...], target: str) -> dict[str, str]:
-    """Add steps of another plan; gives their ids here, as two plans may call different steps the same."""
+def _added(steps: dict[str, Step], more: tuple[Step, ...], target: str) -> str:
+    """Add another plan's steps, of which the last makes the target; gives that one's id here.
+
+    A step that is there already, under whatever id, is not added again; and two plans may call different steps the same.
+    """
     ids: dict[str, str] = {}
     for step in more:
         inputs = {flag: ids.get(made, made) if isinstance(made, str) else made for flag, made in step.inputs.items()}
         known = replace(step, inputs=inputs)
-        if steps.get(step.id, known) != known:
-            known = replace(known, id=f"{step.id}-of-{target}")
-        ids[step.id] = known.id
-        steps[known.id] = known
-    return ids
+        same = [other.id for other in steps.values() if replace(other, id=step.id) == known]
+        free = target if step is more[-1] else step.id
+        ids[step.id] = same[0] if same else (f"{free}-of-{target}" if free in steps else free)
+        steps[ids[step.id]] = replace(known, id=ids[step.id])
+    return ids[more[-1].id]
 
 
 def _check(source: Source, prepared: Prepared) -> None:
