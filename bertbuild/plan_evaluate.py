@@ -172,7 +172,7 @@ def plan_examples(prepared: Prepared) -> Step:
 def _added(steps: dict[str, Step], more: tuple[Step, ...], target: str) -> str:
     """Add another plan's steps, of which the last makes the target; gives that one's id here.
 
-    A step that is there already, under whatever id, is not added again; and two plans may call different steps the same.
+    A step that is there already, under whatever id, is not added again; two plans may call different steps the same.
     """
     ids: dict[str, str] = {}
     for step in more:

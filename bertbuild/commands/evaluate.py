@@ -235,7 +235,7 @@ def _require_passed(facts: Mapping[str, Any], judged: list[Judged], path: Path) 
     told = "; ".join(f"{row.target}: {sentence}" for row, sentence in zip(failed, sentences, strict=True))
     known = f" ({reference.metrics[metric]:.4f})" if reference.metrics else ""
     raise AccuracyError(
-        f"On {facts['task']}, {facts['model']} keeps not its accuracy{known} in every target: {told}; "
+        f"On {facts['task']}, {facts['model']} does not keep its {metric}{known} in every target: {told}; "
         f"{facts['max_drop']:g} is allowed.",
         next_step=f"The figures are in {shown(path)}; --max-drop says how much is allowed.",
     )

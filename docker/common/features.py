@@ -102,7 +102,7 @@ def read_features(path):
     try:
         with np.load(path) as file:
             columns = {role: np.ascontiguousarray(file[role], np.int32) for role in ROLES}
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
         raise StageInputError("%s holds no features: %s" % (path, error)) from error
     shapes = {values.shape for values in columns.values()}
     if len(shapes) != 1 or len(columns["input_ids"].shape) != 2 or not columns["input_ids"].size:

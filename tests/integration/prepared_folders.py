@@ -51,7 +51,11 @@ def features(count, *, length, vocab_size, seed=7):
     places = np.arange(length)[None, :]
     mask = (places < tokens[:, None]).astype(np.int32)
     ids = chance.integers(0, vocab_size, (count, length), dtype=np.int32) * mask
-    return {"input_ids": ids, "input_mask": mask, "segment_ids": (places >= tokens[:, None] // 2).astype(np.int32) * mask}
+    return {
+        "input_ids": ids,
+        "input_mask": mask,
+        "segment_ids": (places >= tokens[:, None] // 2).astype(np.int32) * mask,
+    }
 
 
 def write_prepared(folder, columns, labels, *, task="MRPC", classes=("0", "1"), padding_rows=0, vocab=None):

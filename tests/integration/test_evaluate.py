@@ -106,7 +106,17 @@ def test_what_is_built_and_answered_already_is_used(bertbuild, evaluated, tuned,
 def test_a_target_that_loses_its_accuracy_fails_the_gate(altered, evaluated, tuned, prepared):
     assert evaluated.code == 0
     program = altered("openvino", "infer", UPSIDE_DOWN)
-    words = ("evaluate", "--checkpoint", tuned[0], "--prepared", prepared, "--target", "frozen,ir-fp32", "--name", "bad")
+    words = (
+        "evaluate",
+        "--checkpoint",
+        tuned[0],
+        "--prepared",
+        prepared,
+        "--target",
+        "frozen,ir-fp32",
+        "--name",
+        "bad",
+    )
     outcome = program(*words)
     assert outcome.code == 22
     (facts,) = outcome.of("evaluation")
