@@ -57,10 +57,10 @@ def evaluate(
     with running(json=json, isolation=isolation, local=from_, mirror=mirror) as session:
         wanted = Wanted(model=model, checkpoint=checkpoint, name=name)
         named = command.Data(task=task, folder=data, prepared=prepared)
-        if predictions and wanted != Wanted():
+        if predictions and (wanted != Wanted() or prepared):
             raise UsageError(
-                "--predictions judges a file; a model has no part in it.",
-                next_step="Leave --model, --checkpoint and --name out, or leave --predictions out.",
+                "--predictions judges a file; no model and no prepared data have a part in it.",
+                next_step="Leave --model, --checkpoint, --name and --prepared out, or leave --predictions out.",
             )
         if not predictions and (squad_data_file or null_odds or version_2_with_negative):
             raise UsageError(
@@ -72,6 +72,6 @@ def evaluate(
             command.predictions(session, named, predictions)
         else:
             request = EvaluateRequest(
-                targets=tuple(target.split(",")), batch_size=whole_number("batch-size", batch_size)
+                targets=tuple(filter(None, target.split(","))), batch_size=whole_number("batch-size", batch_size)
             )
             command.targets(session, wanted, named, request, max_drop)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bertbuild.disk import write_atomically
-from bertbuild.errors import AccuracyError, DataError, StageKilledForMemoryError, UsageError
+from bertbuild.errors import AccuracyError, DataError, StageError, StageKilledForMemoryError, UsageError
 from bertbuild.plan import Plan
 from bertbuild.plan_evaluate import EXAMPLES, REFERENCE, EvaluateRequest, plan_evaluate
 from bertbuild.prepared import PreparedFolder, check_made_for, read_prepared
@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from bertbuild.evaluation import Judged
     from bertbuild.metrics.glue import GlueTask
 
-MAX_DROP = "0.01"
+ABORTED = "bad_alloc"
+"""What the C++ library says when it ends a program that got no memory."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,7 +182,9 @@ def _glue_task(name: str) -> GlueTask:
 def _run(session: Session, plan: Plan, batch_size: int) -> dict[str, StoredObject]:
     try:
         return session.engine.run(plan)
-    except StageKilledForMemoryError as error:
+    except StageError as error:
+        if not isinstance(error, StageKilledForMemoryError) and ABORTED not in error.details:
+            raise
         raise StageKilledForMemoryError(
             f"{error} It had {batch_size} examples at a time.",
             next_step="Try fewer with --batch-size, close other programs, or use a machine with more memory.",

@@ -13,7 +13,7 @@ from host_doubles import Events
 from bertbuild.commands import evaluate
 from bertbuild.commands.evaluate import Data
 from bertbuild.config import load_settings
-from bertbuild.errors import AccuracyError, DataError, StageKilledForMemoryError, UsageError
+from bertbuild.errors import AccuracyError, DataError, StageError, StageKilledForMemoryError, UsageError
 from bertbuild.plan_evaluate import EvaluateRequest
 from bertbuild.session import Session
 from bertbuild.sources import Inspected, Wanted
@@ -158,9 +158,16 @@ def test_what_was_asked_once_is_not_asked_again(run, isolation):
     assert isolation.runs == before
 
 
-def test_memory_that_runs_out_is_told_with_the_batch_size(run, isolation):
+@pytest.mark.parametrize(
+    "error",
+    [
+        StageKilledForMemoryError("The stage infer was killed.", details="log"),
+        StageError("The stage infer failed with exit code -6.", details="terminate: std::bad_alloc"),
+    ],
+)
+def test_memory_that_runs_out_is_told_with_the_batch_size(run, isolation, error):
     def killed(_run):
-        raise StageKilledForMemoryError("The stage infer was killed.", details="log")
+        raise error
 
     isolation.behaviour["openvino-infer"] = killed
     with pytest.raises(StageKilledForMemoryError, match="It had 8 examples at a time") as caught:
