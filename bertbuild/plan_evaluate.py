@@ -28,16 +28,14 @@ class Prepared:
         task_type: "classification", "regression" or "squad".
         labels: the classes' names, in the order of the head's rows.
         max_seq_length: tokens of each example.
-        source: the folder, or the id of the step that makes it.
-        steps: the steps that make it.
+        source: the folder.
     """
 
     task: str
     task_type: str
     labels: tuple[str, ...]
     max_seq_length: int
-    source: File | str
-    steps: tuple[Step, ...] = ()
+    source: File
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,7 +136,7 @@ def plan_evaluate(source: Source, prepared: Prepared, request: EvaluateRequest, 
         DataError: the data do not fit it, or are no classification.
     """
     _check(source, prepared)
-    steps = {step.id: step for step in (*prepared.steps, plan_examples(prepared))}
+    steps = {EXAMPLES: Step(id=EXAMPLES, stage="examples", inputs={"prepared": prepared.source})}
     asked = {"batch-size": str(request.batch_size)}
     gelu = {"gelu": source.gelu} if source.gelu else {}
     made: dict[str, str | None] = {REFERENCE: None}
@@ -162,11 +160,6 @@ def plan_evaluate(source: Source, prepared: Prepared, request: EvaluateRequest, 
             params={**target.params, **asked},
         )
     return EvaluationPlan(plan=Plan(model=source.model, steps=tuple(steps.values())), made=made, answers=answers)
-
-
-def plan_examples(prepared: Prepared) -> Step:
-    """The step from a prepared data set to the arrays of its dev set."""
-    return Step(id=EXAMPLES, stage="examples", inputs={"prepared": prepared.source})
 
 
 def _added(steps: dict[str, Step], more: tuple[Step, ...], target: str) -> str:

@@ -83,13 +83,6 @@ def test_a_group_is_its_members():
     assert EvaluateRequest(targets=("neuron-ready", "frozen")).names == (*GROUPS["neuron-ready"], "frozen")
 
 
-def test_data_that_a_step_prepares_come_before_what_is_made_of_them():
-    step = replace(PLANS["evaluate"].plan.steps[0], id="data", stage="prepare-data", inputs={}, params={})
-    planned = plan_evaluate(SOURCE, replace(DATA, source="data", steps=(step,)), ALL, PROBES)
-    assert [made.id for made in planned.plan.steps[:2]] == ["data", "examples"]
-    assert planned.plan.step("examples").inputs == {"prepared": "data"}
-
-
 REFUSED = {
     "a score": (SOURCE, replace(DATA, task="STS-B", task_type="regression"), DataError, "--predictions test_results"),
     "spans": (SOURCE, replace(DATA, task="SQUAD-1.1", task_type="squad"), DataError, "--squad-data-file"),
