@@ -8,9 +8,11 @@ from bertbuild.flags import COMMON_HELP, FREEZE_HELP, ISOLATION_HELP, SOURCE_HEL
 from bertbuild.plan import FreezeRequest, IrRequest
 from bertbuild.running import running
 from bertbuild.sources import Wanted
+from bertbuild.tasks_data import fetch_data, prepare_data
 from bertbuild.tasks_evaluate import evaluate
 from bertbuild.tasks_neuron import export, neuron_compile, neuron_ready
 from bertbuild.tasks_tf2 import convert_tf1, convert_tf2
+from bertbuild.tasks_training import finetune
 
 
 @task(auto_shortflags=False, help=COMMON_HELP | ISOLATION_HELP)
@@ -221,6 +223,7 @@ namespace = Collection(
     images,
     lock,
     fetch,
+    fetch_data,
     inspect,
     freeze,
     build_ir,
@@ -229,6 +232,8 @@ namespace = Collection(
     neuron_compile,
     convert_tf2,
     convert_tf1,
+    prepare_data,
+    finetune,
     evaluate,
     verify,
     status,
