@@ -178,19 +178,28 @@ def _added(steps: dict[str, Step], more: tuple[Step, ...], target: str) -> str:
     return ids[more[-1].id]
 
 
+def check_task(task: str, task_type: str) -> None:
+    """Refuse a task that is no classification.
+
+    Raises:
+        DataError: it is none.
+    """
+    if task_type == "regression":
+        raise DataError(
+            f"{task} asks for a score, and no head for scores goes through these targets.",
+            next_step="Evaluate a file of predictions: --predictions test_results.tsv.",
+        )
+    if task_type != "classification":
+        raise DataError(
+            f"{task} is no classification, and only classifiers go through these targets.",
+            next_step="Evaluate a file of predictions: --predictions predictions.json --squad-data-file FILE.",
+        )
+
+
 def _check(source: Source, prepared: Prepared) -> None:
     if source.kind != "checkpoint":
         raise UsageError("Only a checkpoint can be evaluated.", next_step="Give --model or --checkpoint.")
-    if prepared.task_type == "regression":
-        raise DataError(
-            f"{prepared.task} asks for a score, and no head for scores goes through these targets.",
-            next_step="Evaluate a file of predictions: --predictions test_results.tsv.",
-        )
-    if prepared.task_type != "classification":
-        raise DataError(
-            f"{prepared.task} is no classification, and only classifiers go through these targets.",
-            next_step="Evaluate a file of predictions: --predictions predictions.json --squad-data-file FILE.",
-        )
+    check_task(prepared.task, prepared.task_type)
     if not source.labels:
         raise UsageError(
             f"{source.model} has no classifier head (output_weights), so it has no accuracy.",

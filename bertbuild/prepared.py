@@ -53,6 +53,11 @@ def read_prepared(folder: Path, store: Store) -> PreparedFolder:
         ) from error
 
 
+def fine_tuned(checkpoint: Path) -> dict[str, Any]:
+    """What a checkpoint's task.json says it was fine-tuned for; nothing where there is none."""
+    return _facts(checkpoint / TASK, "Mend it or remove it.") if (checkpoint / TASK).is_file() else {}
+
+
 def check_made_for(prepared: PreparedFolder, checkpoint: Path, model: str) -> None:
     """Refuse data that are of another task, or made with another vocabulary, than the checkpoint's.
 
@@ -71,9 +76,7 @@ def check_made_for(prepared: PreparedFolder, checkpoint: Path, model: str) -> No
             f"The {data.task} examples were prepared with another vocab.txt than {model}'s.",
             next_step=f"Prepare them once more: invoke prepare-data --vocab-file {vocab}",
         )
-    if not (checkpoint / TASK).is_file():
-        return
-    tuned = _facts(checkpoint / TASK, "Mend it or remove it.")
+    tuned = fine_tuned(checkpoint)
     if str(tuned.get("task", data.task)).upper() != data.task.upper():
         raise DataError(
             f"{model} was fine-tuned on {tuned['task']}, and the data are {data.task}'s.",

@@ -19,13 +19,13 @@ ALL = "tf1,frozen,ir-fp32,ir-fp16,neuron-ready,tf2"
     | ISOLATION_HELP
     | SOURCE_HELP
     | {
-        "task": "CoLA, MNLI, MRPC, QNLI, QQP, RTE, SST-2, STS-B, WNLI; with --prepared it need not be said",
-        "prepared": "folder of prepare-data, whose dev set the targets are run on",
+        "task": "CoLA, MNLI, MRPC, QNLI, QQP, RTE, SST-2, STS-B, WNLI; default: what the checkpoint was fine-tuned on",
+        "prepared": "folder of prepare-data, whose dev set is taken; default: the task's data are prepared first",
         "target": f"with commas; default: {ALL}. Always beside tf1, the checkpoint run by TensorFlow 1",
         "max-drop": "how far a target's first metric may be below tf1's (default: 0.01); beyond it, exit code 22",
         "batch-size": "examples at a time (default: 8)",
         "predictions": "judge this file instead: test_results.tsv, or predictions.json of SQuAD",
-        "data": "with --predictions: folder of the task's files, of which the dev set is read",
+        "data": "folder of the task's files; default: what fetch-data brings",
         "squad-data-file": "with --predictions: dev-v1.1.json or dev-v2.0.json",
         "null-odds": "with SQuAD 2.0: null_odds.json, for which the best thresholds are searched",
         "version-2-with-negative": "the data are SQuAD 2.0's",

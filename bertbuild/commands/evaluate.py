@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from bertbuild.disk import write_atomically
 from bertbuild.errors import AccuracyError, DataError, StageError, StageKilledForMemoryError, UsageError
-from bertbuild.plan import Plan
-from bertbuild.plan_evaluate import EXAMPLES, REFERENCE, EvaluateRequest, plan_evaluate
-from bertbuild.prepared import PreparedFolder, check_made_for, read_prepared
+from bertbuild.plan import Plan, Source
+from bertbuild.plan_evaluate import EXAMPLES, REFERENCE, EvaluateRequest, check_task, plan_evaluate
+from bertbuild.plan_neuron import SEQ_LEN
+from bertbuild.prepared import PreparedFolder, check_made_for, fine_tuned, read_prepared
 from bertbuild.session import Session, shown
 from bertbuild.sources import Wanted, resolve
 from bertbuild.store import StoredObject, translated_os_errors
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from bertbuild.evaluation import Judged
     from bertbuild.metrics.glue import GlueTask
 
+CLASSES = "classification"
 ABORTED = "bad_alloc"
 """What the C++ library says when it ends a program that got no memory."""
 
@@ -47,9 +49,10 @@ def targets(session: Session, wanted: Wanted, data: Data, request: EvaluateReque
     from bertbuild.metrics.glue import metrics_of
 
     allowed = _share("max-drop", max_drop)
-    prepared = _prepared(session, data)
     inspected = resolve(wanted, session.settings, session.store, session.engine, session.report)
-    source, task = inspected.source, prepared.data.task
+    source = inspected.source
+    prepared = _prepared(session, data) if data.prepared else _prepared_for(session, wanted, source, data)
+    task = prepared.data.task
     check_made_for(prepared, source.file.path, source.model)
     planned = plan_evaluate(source, prepared.data, request, session.probes(inspected))
     results = _run(session, planned.plan, request.batch_size)
@@ -90,12 +93,9 @@ def predictions(session: Session, data: Data, file: str) -> None:
     from bertbuild.evaluation_files import read_dev_labels, read_scores
     from bertbuild.metrics.glue import figures
 
-    task = _glue_task(data.task)
-    if not data.folder:
-        raise UsageError(
-            "The dev set's labels are needed too.", next_step=f"Give the folder of {task.name}: --data FOLDER."
-        )
-    labels, scores = read_dev_labels(task, Path(data.folder)), read_scores(Path(file))
+    task, scores = _glue_task(data.task), read_scores(Path(file))
+    folder = Path(data.folder) if data.folder else _fetched(session, task.name)
+    labels = read_dev_labels(task, folder)
     if len(scores) != len(labels):
         raise DataError(
             f"{file} has {len(scores)} rows, and the dev set of {task.name} has {len(labels)} examples.",
@@ -153,10 +153,10 @@ def squad(session: Session, file: str, data_file: str, odds_file: str, *, with_n
 
 
 def _prepared(session: Session, data: Data) -> PreparedFolder:
-    if not data.prepared:
+    """The data in the folder that was named."""
+    if data.folder:
         raise UsageError(
-            "The examples of the dev set are needed.",
-            next_step="Make them with invoke prepare-data, and give their folder: --prepared FOLDER.",
+            "--data and --prepared were both given.", next_step="Give the task's own files, or what is made of them."
         )
     prepared = read_prepared(Path(data.prepared), session.store)
     if data.task and data.task.upper() != prepared.data.task.upper():
@@ -165,6 +165,31 @@ def _prepared(session: Session, data: Data) -> PreparedFolder:
             next_step="Leave --task out, or give the folder of that task.",
         )
     return prepared
+
+
+def _prepared_for(session: Session, wanted: Wanted, source: Source, data: Data) -> PreparedFolder:
+    """The task's data, prepared as the checkpoint was fine-tuned: its task.json tells how, if there is one."""
+    from bertbuild.commands.data import Asked, make
+    from bertbuild.plan_data import SQUAD
+
+    tuned = fine_tuned(source.file.path)
+    task = data.task or str(tuned.get("task", ""))
+    if not task:
+        raise UsageError(
+            f"{source.model} does not tell what it was fine-tuned on.",
+            next_step="Name the task, for instance --task MRPC; or give prepared examples: --prepared FOLDER.",
+        )
+    check_task(task, {"STS-B": "regression", **dict.fromkeys(("SQUAD", *SQUAD), "squad")}.get(task.upper(), CLASSES))
+    asked = Asked(
+        task=task,
+        data=data.folder,
+        model=wanted.model,
+        checkpoint=wanted.checkpoint,
+        name=wanted.name,
+        lower_case=tuned.get("do_lower_case"),
+        sizes={"max_seq_length": int(tuned.get("max_seq_length") or min(SEQ_LEN, source.max_positions))},
+    )
+    return read_prepared(make(session, asked).made.path, session.store)
 
 
 def _glue_task(name: str) -> GlueTask:
@@ -177,6 +202,12 @@ def _glue_task(name: str) -> GlueTask:
             next_step="Give --task and --data; for SQuAD give --squad-data-file.",
         )
     return TASKS[name.upper()]
+
+
+def _fetched(session: Session, task: str) -> Path:
+    from bertbuild.catalogue.datasets import fetch_dataset
+
+    return fetch_dataset(task, session.settings, session.store, session.report)
 
 
 def _run(session: Session, plan: Plan, batch_size: int) -> dict[str, StoredObject]:

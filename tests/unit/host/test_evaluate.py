@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from host_doubles import Events
 
+from bertbuild.commands import data as data_command
 from bertbuild.commands import evaluate
 from bertbuild.commands.evaluate import Data
 from bertbuild.config import load_settings
@@ -203,6 +205,51 @@ def test_data_that_do_not_fit_the_model_are_refused_before_anything_runs(run, is
         run(data=Data(prepared=str(prepared(**changes))))
     assert caught.value.next_step
     assert isolation.runs == []
+
+
+@pytest.fixture
+def prepare_data(monkeypatch, prepared):
+    """What commands/data.py was asked to make; a prepared folder is its answer."""
+    asked = []
+
+    def make(_session, what):
+        asked.append(what)
+        return SimpleNamespace(made=SimpleNamespace(path=prepared(task=what.task.upper())))
+
+    monkeypatch.setattr(data_command, "make", make)
+    return asked
+
+
+def test_data_are_prepared_as_the_checkpoint_was_fine_tuned(run, source, prepare_data):
+    told = {"task": "MRPC", "labels": ["0", "1"], "max_seq_length": 64, "do_lower_case": False}
+    (source.file.path / "task.json").write_text(json.dumps(told))
+    assert run(data=Data(folder="glue/MRPC"))["task"] == "MRPC"
+    (asked,) = prepare_data
+    assert (asked.task, asked.data, asked.checkpoint) == ("MRPC", "glue/MRPC", "toy")
+    assert (asked.lower_case, asked.sizes) == (False, {"max_seq_length": 64})
+
+
+def test_without_a_word_on_that_the_usual_is_taken(run, prepare_data):
+    run(data=Data(task="mrpc"))
+    assert (prepare_data[0].lower_case, prepare_data[0].sizes) == (None, {"max_seq_length": 128})
+
+
+def test_a_checkpoint_of_no_known_task_needs_one(run, prepare_data):
+    with pytest.raises(UsageError, match="toy does not tell what it was fine-tuned on"):
+        run(data=Data())
+    assert prepare_data == []
+
+
+@pytest.mark.parametrize("task", ["STS-B", "squad", "SQUAD-2.0"])
+def test_a_task_that_is_no_classification_is_refused_before_its_data_are_prepared(run, prepare_data, task):
+    with pytest.raises(DataError, match="targets"):
+        run(data=Data(task=task))
+    assert prepare_data == []
+
+
+def test_files_and_what_is_made_of_them_are_not_both_taken(run, prepared):
+    with pytest.raises(UsageError, match="--data and --prepared were both given"):
+        run(data=Data(folder="x", prepared=str(prepared())))
 
 
 def test_a_folder_of_another_task_than_was_named_is_refused(run, prepared):

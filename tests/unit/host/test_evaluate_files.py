@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from host_doubles import Events
 
+from bertbuild.catalogue import datasets
 from bertbuild.commands import evaluate
 from bertbuild.commands.evaluate import Data
 from bertbuild.config import ROOT, load_settings
@@ -210,6 +211,13 @@ def test_what_is_wrong_with_files_of_squad_is_said(squad, name):
     with pytest.raises(error, match=sentence) as caught:
         squad(*files, **flags)
     assert caught.value.next_step
+
+
+def test_without_a_folder_the_dev_set_is_what_fetch_data_brings(session, write, tmp_path, monkeypatch):
+    write("dev.tsv", MRPC)
+    monkeypatch.setattr(datasets, "fetch_dataset", lambda name, *_: tmp_path if name == "MRPC" else None)
+    evaluate.predictions(session, Data(task="mrpc"), write("r.tsv", "0\t1\n1\t0\n0\t1\n"))
+    assert session.report[-1]["metrics"]["accuracy"] == 1.0
 
 
 def test_a_file_that_is_not_there_is_named(session):
