@@ -69,6 +69,7 @@ STAGES = {
         StageSpec(name="finetune", backend="tf1", outputs=FINETUNED, resumable=True),
         StageSpec(name="prepare-data", backend="data", outputs=("meta_data.json", "prepared.json")),
         StageSpec(name="pretraining-data", backend="data", outputs=("prepared.json",)),
+        StageSpec(name="examples", backend="data", outputs=("features.npz",)),
         StageSpec(name="neuron-compile", backend="neuron", outputs=(*SAVED_MODEL, "compile.log")),
         StageSpec(name="neuron-infer", backend="neuron", outputs=("answers.npz",), device=True),
     )

@@ -9,6 +9,7 @@ from bertbuild.plan import FreezeRequest, IrRequest
 from bertbuild.running import running
 from bertbuild.sources import Wanted
 from bertbuild.tasks_data import fetch_data, prepare_data
+from bertbuild.tasks_evaluate import evaluate
 from bertbuild.tasks_neuron import export, neuron_compile, neuron_ready
 from bertbuild.tasks_pretraining import prepare_pretraining_data
 from bertbuild.tasks_tf2 import convert_tf1, convert_tf2
@@ -235,6 +236,7 @@ namespace = Collection(
     prepare_data,
     finetune,
     prepare_pretraining_data,
+    evaluate,
     verify,
     status,
     test,

@@ -52,6 +52,16 @@ class Vocabulary:
     positions: int | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Made:
+    """Prepared data: their name in out/ (`model`, `target`), the link there, and the result itself."""
+
+    model: str
+    target: str
+    link: Path
+    made: StoredObject
+
+
 def prepare_data(session: Session, asked: Asked) -> None:
     """Make the records, name them in out/, and copy them where that was asked for.
 
@@ -60,9 +70,17 @@ def prepare_data(session: Session, asked: Asked) -> None:
         CheckpointError: the model has no vocabulary.
         StageError: the data are not what records can be made of.
     """
+    _check_copies(asked)
+    prepared = make(session, asked)
+    copied = [str(path) for path in _copied(prepared.made, asked)]
+    result = {"model": prepared.model, "target": prepared.target, "path": str(prepared.link), "copies": copied}
+    session.result(result, shown(prepared.link), *(shown(Path(path)) for path in copied))
+
+
+def make(session: Session, asked: Asked) -> Made:
+    """Make the records, and name them in out/; raises as `prepare_data`."""
     task = _task(asked)
     request = _request(asked, task, lower_case=True)
-    _check_copies(asked)
     data = _data(session, asked, request)
     vocabulary = _vocabulary(session, asked)
     _check_positions(vocabulary, request.max_seq_length)
@@ -71,10 +89,7 @@ def prepare_data(session: Session, asked: Asked) -> None:
     plan = plan_prepare_data(vocabulary.name, data, vocab, request)
     made = session.engine.run(plan)["prepare-data"]
     target = target_name(request)
-    link = session.store.link(plan.model, target, made)
-    copied = [str(path) for path in _copied(made, asked)]
-    result = {"model": plan.model, "target": target, "path": str(link), "copies": copied}
-    session.result(result, shown(link), *(shown(Path(path)) for path in copied))
+    return Made(model=plan.model, target=target, link=session.store.link(plan.model, target, made), made=made)
 
 
 def _task(asked: Asked) -> str:
