@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from bertbuild.errors import UsageError
 
 SOURCE_HELP = {
@@ -33,3 +35,30 @@ def whole_number(flag: str, text: str) -> int:
         return int(text)
     except ValueError:
         raise UsageError(f"--{flag} {text!r} is no whole number.", next_step=f"--help explains --{flag}.") from None
+
+
+def number(flag: str, text: str) -> float:
+    """A flag's number, as 5e-5.
+
+    Raises:
+        UsageError: it is none, or not finite.
+    """
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise UsageError(f"--{flag} {text!r} is no number.", next_step=f"--help explains --{flag}.")
+    return value
+
+
+def truth(flag: str, text: str) -> bool | None:
+    """A flag's yes or no as absl's programs write it (--do_train=true); None where it was not given.
+
+    Raises:
+        UsageError: it is neither.
+    """
+    known = {"": None, "true": True, "t": True, "1": True, "false": False, "f": False, "0": False}
+    if text.lower() not in known:
+        raise UsageError(f"--{flag} {text!r} is neither true nor false.", next_step=f"--help explains --{flag}.")
+    return known[text.lower()]
