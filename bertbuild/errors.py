@@ -7,6 +7,7 @@ Only the command line (`bertbuild.commands`) turns an error into an exit code.
     BertbuildError                        1
     ├── UsageError                        2
     ├── UnknownModelError                 3
+    ├── UnknownDatasetError               3
     ├── CheckpointError                   4
     ├── DownloadError                     5
     ├── IntegrityError                    6
@@ -48,6 +49,12 @@ class UsageError(BertbuildError):
 
 class UnknownModelError(BertbuildError):
     """A model name that the catalogue does not hold."""
+
+    exit_code = 3
+
+
+class UnknownDatasetError(UnknownModelError):
+    """A data set's name that the catalogue does not hold."""
 
     exit_code = 3
 

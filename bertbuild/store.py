@@ -61,6 +61,7 @@ class Store:
         self.digests = DigestCache(root / "cache" / "digests.json")
         self.inputs = TreeDigestCache(root / "cache" / "inputs.json")
         self._remove_abandoned_work()
+        self._remove_outlived()
 
     def find(self, stage: str, key: str) -> StoredObject | None:
         """The published result, or None: there is none, or it is damaged."""
@@ -135,7 +136,7 @@ class Store:
         return StoredObject(stage=stage, key=key, path=target, manifest=manifest)
 
     def unfinished(self, stage: str, key: str) -> Path:
-        """The folder in which a stage keeps what its next run under the same key can go on from, however this one ends."""
+        """The folder of what a stage's next run under the same key goes on from, however this one ends."""
         folder = self.root / "unfinished" / stage / key
         with translated_os_errors(self.root):
             folder.mkdir(parents=True, exist_ok=True)
@@ -222,6 +223,13 @@ class Store:
             # Another user's folders, and those of a read-only store, are not ours to clean.
             with contextlib.suppress(OSError), if_free(self._lock_path(folder.name)) as free:
                 if free:  # nobody is at work there: a crash left it
+                    _remove_tree(folder)
+
+    def _remove_outlived(self) -> None:
+        """What a stage would have gone on from, where its result is there: killed between publishing and tidying up."""
+        for folder in (self.root / "unfinished").glob("*/*"):
+            if (self.objects / folder.parent.name / folder.name).exists():
+                with contextlib.suppress(OSError):
                     _remove_tree(folder)
 
     def _lock_path(self, name: str) -> Path:

@@ -8,6 +8,7 @@ from bertbuild.flags import COMMON_HELP, FREEZE_HELP, ISOLATION_HELP, SOURCE_HEL
 from bertbuild.plan import FreezeRequest, IrRequest
 from bertbuild.running import running
 from bertbuild.sources import Wanted
+from bertbuild.tasks_data import fetch_data
 from bertbuild.tasks_neuron import export, neuron_compile, neuron_ready
 from bertbuild.tasks_tf2 import convert_tf1, convert_tf2
 
@@ -220,6 +221,7 @@ namespace = Collection(
     images,
     lock,
     fetch,
+    fetch_data,
     inspect,
     freeze,
     build_ir,

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import functools
-import sys
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal
 
+from bertbuild.catalogue.names import by_name, suggestion
+from bertbuild.catalogue.tables import read_table
 from bertbuild.errors import UnknownModelError
 
 Kind = Literal["google-checkpoint", "huggingface"]
 
-_TABLE = Path(__file__).with_name("models.toml")
+_TABLE = "models.toml"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,40 +66,19 @@ def find_model(name: str) -> Model:
 
     Raises UnknownModelError, which suggests the nearest names.
     """
-    known = {word.casefold(): model for model in _read() for word in (model.name, *model.aliases)}
+    known = by_name(_read())
     wanted = name.strip().casefold()
     if wanted in known:
         return known[wanted]
     raise UnknownModelError(
-        f"The catalogue has no model named {name!r}.{_suggestion(wanted, known)}",
+        f"The catalogue has no model named {name!r}.{suggestion(wanted, known)}",
         next_step="`invoke fetch --list` shows every name; a checkpoint of your own is given with --checkpoint.",
     )
 
 
-def _suggestion(wanted: str, known: dict[str, Model]) -> str:
-    import difflib
-
-    near = difflib.get_close_matches(wanted, known, n=5, cutoff=0.6)
-    # Parts of names count as near too: "multilingual" is far from every full name by edit distance.
-    near += [word for word in known if len(wanted) > 2 and wanted in word and word not in near]
-    # Names are shown as they are spelt, each model once, since several of its words may be near.
-    spelt = {known[word].name: _spelling(word, known[word]) for word in reversed(near)}
-    words = [spelt[model] for model in reversed(spelt)]
-    return f" Did you mean {' or '.join(words[:4])}?" if words else ""
-
-
-def _spelling(word: str, model: Model) -> str:
-    return next(spelt for spelt in (model.name, *model.aliases) if spelt.casefold() == word)
-
-
 @functools.cache
 def _read() -> tuple[Model, ...]:
-    if sys.version_info >= (3, 11):
-        import tomllib
-    else:
-        import tomli as tomllib
-    with _TABLE.open("rb") as stream:
-        table = tomllib.load(stream)
+    table = read_table(_TABLE)
     return tuple(_model(row, table["sources"]) for row in table["model"])
 
 

@@ -116,7 +116,7 @@ def test_a_folder_without_a_readable_record_is_fetched_anew(get, content):
     record.chmod(0o644)
     record.unlink() if content is None else record.write_text(content)
     assert get().repaired == ("fetched.json is missing or unreadable",)
-    assert json.loads(record.read_text())["model"] == "toy_L-1_H-2"
+    assert json.loads(record.read_text())["name"] == "toy_L-1_H-2"
 
 
 def test_a_damaged_folder_stays_when_it_cannot_be_replaced(get, server):
@@ -189,7 +189,7 @@ def test_a_catalogue_that_learnt_a_hash_is_obeyed(get, model):
 def test_a_catalogue_that_asks_for_other_files_is_obeyed(get, model):
     get()
     got = get(dataclasses.replace(model, files=model.files[:3]))
-    assert got.repaired == ("vocab.txt is no longer part of the model",)
+    assert got.repaired == ("vocab.txt is no longer part of it",)
     assert set(tree(got.folder)) == {file.name for file in model.files[:3]}
     assert get().repaired == ("vocab.txt was never fetched",)
 

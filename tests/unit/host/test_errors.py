@@ -9,7 +9,8 @@ CLASSES = [value for value in vars(errors).values() if isinstance(value, type) a
 
 
 def test_every_class_has_an_exit_code_of_its_own():
-    codes = [cls.exit_code for cls in CLASSES]
+    """But one: a name that the catalogue lacks is one kind of failure, whether a model's or a data set's."""
+    codes = [cls.exit_code for cls in CLASSES if cls is not errors.UnknownDatasetError]
     assert len(set(codes)) == len(codes)
     assert all("exit_code" in vars(cls) for cls in CLASSES)
 
