@@ -11,6 +11,7 @@ from bertbuild.sources import Wanted
 from bertbuild.tasks_data import fetch_data
 from bertbuild.tasks_neuron import export, neuron_compile, neuron_ready
 from bertbuild.tasks_tf2 import convert_tf1, convert_tf2
+from bertbuild.tasks_train import train
 
 
 @task(auto_shortflags=False, help=COMMON_HELP | ISOLATION_HELP)
@@ -230,6 +231,7 @@ namespace = Collection(
     neuron_compile,
     convert_tf2,
     convert_tf1,
+    train,
     verify,
     status,
     test,

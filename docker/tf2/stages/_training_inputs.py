@@ -159,7 +159,7 @@ def _source(args):
     vocab_path = args.vocab or os.path.join(folder, "vocab.txt")
     try:
         config = read_config(Path(config_path))
-        prefix = find_prefix(os.path.join(folder, "variables") if kind == "hub_module" else folder)
+        prefix = find_prefix(os.path.join(folder, "variables") if kind == "hub_module" else folder, args.prefix)
         reader = CheckpointReader(prefix)
         _refuse_names(reader, folder)
         places = {found.place.source: found for found in recover(reader, config)}
