@@ -34,21 +34,26 @@ def _feature(name, values):
 
 
 def write_task(folder, vocab, *, train=32, evaluated=12, length=LENGTH, regression=False, labels=2, seed=0):
-    """Sentences whose label is whether (regression: how often) word 5 stands among their first words."""
+    """Sentences whose label is whether (regression: how often) word 5 stands among their first words.
+
+    Their ids, masks and segments are also in test.npz and its like, int32 [N, S].
+    """
     chance = np.random.default_rng(seed)
     folder.mkdir(parents=True)
     sizes = {"train": train, "eval": evaluated, "test": evaluated}
     for name, count in sizes.items():
-        examples = []
+        examples, rows = [], []
         for number in range(count):
             ids = chance.integers(6, 60, length)
             ids[1:5] = 5 if number % 2 else 7
             mask = np.arange(length) < chance.integers(8, length + 1)
             label = [float(number % 2)] if regression else [number % 2]
             roles = {"input_ids": ids * mask, "input_mask": mask, "segment_ids": (np.arange(length) > 8) * mask}
+            rows.append(roles)
             roles = {role: list(map(int, values)) for role, values in roles.items()}
             examples.append({**roles, "label_ids": label, "is_real_example": [1]})
         write_records(folder / f"{name}.tf_record", examples)
+        np.savez(folder / f"{name}.npz", **{role: np.array([row[role] for row in rows], np.int32) for role in rows[0]})
     meta = {
         "processor_type": "TOY",
         "task_type": "bert_regression" if regression else "bert_classification",

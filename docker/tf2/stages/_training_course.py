@@ -40,12 +40,10 @@ class Course(tf_keras.callbacks.Callback):
         self._summaries = None
         self.history = {"step": [], "loss": [], "learning_rate": [], "epochs": {}}
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, _logs=None):
         """Restore, or prove what was restored."""
         optimizer = self.model.optimizer
-        self._checkpoint = tf.train.Checkpoint(
-            model=self.model, optimizer=optimizer, global_step=optimizer.iterations
-        )
+        self._checkpoint = tf.train.Checkpoint(model=self.model, optimizer=optimizer, global_step=optimizer.iterations)
         latest = tf.train.latest_checkpoint(self._job.model_dir)
         if latest:
             with self.model.distribute_strategy.scope():
@@ -76,12 +74,12 @@ class Course(tf_keras.callbacks.Callback):
         """Where `fit` begins: epoch and step in it."""
         return divmod(self._now, steps_per_epoch)
 
-    def on_epoch_begin(self, epoch, logs=None):
+    def on_epoch_begin(self, _epoch, _logs=None):
         """Keep no more than one checkpoint of the last epochs; `fit` reports means since here."""
         keep_latest(self._job.model_dir)
         self._epoch_began, self._total, self._stepped = self._now, 0.0, time.monotonic()
 
-    def on_train_batch_end(self, batch, logs=None):
+    def on_train_batch_end(self, _batch, logs):
         """Tell the loss; keep what is learnt, every so many steps."""
         before, self._now = self._now, int(self.model.optimizer.iterations.numpy())
         loss = float(logs["loss"])
@@ -109,7 +107,7 @@ class Course(tf_keras.callbacks.Callback):
             figures = {"loss": loss, "learning_rate": rate, "seconds_per_step": seconds}
             emit("training", step=self._now, steps=self._steps, **figures)
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, _epoch, logs):
         """Remember the epoch's figures."""
         number = self._now // self._steps_per_epoch
         losses = self.history["loss"][-self._steps_per_epoch :]
@@ -117,7 +115,7 @@ class Course(tf_keras.callbacks.Callback):
         self.history["epochs"][str(number)] = {name: float(value) for name, value in figures.items()}
         self._write_history()
 
-    def on_train_end(self, logs=None):
+    def on_train_end(self, _logs=None):
         """Give `fit` its attribute back."""
         if self._by_fit:
             self.model._training_state = None  # noqa: SLF001

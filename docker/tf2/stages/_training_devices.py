@@ -26,7 +26,9 @@ def strategy(args):
     """
     found = len(tf.config.list_physical_devices("GPU"))
     if args.num_gpus > found:
-        raise StageInputError("this machine has %d GPUs that TensorFlow can use; --num-gpus=%d" % (found, args.num_gpus))
+        raise StageInputError(
+            "this machine has %d GPUs that TensorFlow can use; --num-gpus=%d" % (found, args.num_gpus)
+        )
     if args.distribution_strategy == "tpu":
         return _on_tpu(args)
     if args.distribution_strategy == "mirrored" and args.virtual_cpus > 1:

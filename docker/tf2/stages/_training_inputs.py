@@ -205,7 +205,9 @@ def _records(args, task_type, report):
 def _check_mode(args, task_type, records, vocab_path):
     squad = task_type == "squad"
     if not squad and args.mode in SQUAD_MODES:
-        raise StageInputError("%s is a mode of SQuAD; a %s has train_and_eval, predict, export_only" % (args.mode, task_type))
+        raise StageInputError(
+            "%s is a mode of SQuAD; a %s has train_and_eval, predict, export_only" % (args.mode, task_type)
+        )
     if args.mode.startswith("train") and not records["train"]:
         raise StageInputError("the data have no records to train on (train.tf_record)")
     asks = "predict" in args.mode or "eval" in args.mode
@@ -214,10 +216,14 @@ def _check_mode(args, task_type, records, vocab_path):
     if asks and squad and not vocab_path:
         raise StageInputError("%s cuts SQuAD's text into words, and the model has no vocab.txt" % args.mode)
     if asks and squad and FIRST_UNIQUE_ID % args.predict_batch_size:
-        message = "the Model Garden loses answers with a --predict-batch-size of %d; take 1, 2, 4, 5, 8, 10, 16, 20 or 32"
+        message = (
+            "the Model Garden loses answers with a --predict-batch-size of %d; take 1, 2, 4, 5, 8, 10, 16, 20 or 32"
+        )
         raise StageInputError(message % args.predict_batch_size)
     if asks and not squad and not records["eval"]:
-        raise StageInputError("the data have no records to %s" % ("predict" if args.mode == "predict" else "evaluate on"))
+        raise StageInputError(
+            "the data have no records to %s" % ("predict" if args.mode == "predict" else "evaluate on")
+        )
     _check_batches(args)
 
 
@@ -240,7 +246,9 @@ def _fill_devices(args, examples, report):
             args.eval_batch_size = size
             break
     if args.eval_batch_size != wanted:
-        report.note("evaluating batches of %d, so that the last one has examples for each device" % args.eval_batch_size)
+        report.note(
+            "evaluating batches of %d, so that the last one has examples for each device" % args.eval_batch_size
+        )
 
 
 def _check_data(args, meta, prepared, config, vocab_path):
@@ -250,7 +258,9 @@ def _check_data(args, meta, prepared, config, vocab_path):
         raise StageInputError(message % (length, config.max_position_embeddings))
     expected = prepared.get("vocab_sha256")
     if expected and vocab_path and hashlib.sha256(Path(vocab_path).read_bytes()).hexdigest() != expected:
-        raise StageInputError("the data were prepared with another vocabulary than the model's; prepare them with its own")
+        raise StageInputError(
+            "the data were prepared with another vocabulary than the model's; prepare them with its own"
+        )
     examples = int(meta.get("train_data_size", 0))
     if args.mode.startswith("train") and examples < args.train_batch_size:
         message = "%d examples do not fill one batch of %d; take a smaller --train-batch-size"
