@@ -1,4 +1,4 @@
-"""From what is wanted of the Model Garden's run_classifier and run_squad to the stage that runs them. Pure, as `plan`."""
+"""From what is wanted of the Model Garden's run_classifier and run_squad to the stage that runs them. Pure."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ class TrainRequest:
         several = self.distribution_strategy == "multi_worker_mirrored"
         if several != (self.workers > 1):
             raise UsageError(
-                f"--workers {self.workers} and --distribution_strategy {self.distribution_strategy} contradict each other.",
+                f"--workers {self.workers} contradicts --distribution_strategy {self.distribution_strategy}.",
                 next_step="multi_worker_mirrored takes --workers 2 or more; the others leave it out.",
             )
         if self.virtual_cpus > 1 and self.distribution_strategy != "mirrored":

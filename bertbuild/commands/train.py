@@ -67,9 +67,7 @@ def train(session: Session, begin: Begin, wanted: Wanted, data: Data, request: T
 
 def _begun(session: Session, begin: Begin, wanted: Wanted) -> Beginning | Source:
     named = {"init-checkpoint": begin.init_checkpoint, "hub-module": begin.hub_module_url, "model-dir": begin.model_dir}
-    given = [flag for flag, path in named.items() if path] + [
-        word for word in (wanted.model, wanted.checkpoint) if word
-    ]
+    given = [*(flag for flag, path in named.items() if path), *filter(None, (wanted.model, wanted.checkpoint))]
     if len(given) != 1:
         raise UsageError(
             "Name one model to begin with." if not given else f"{len(given)} models are named to begin with, not one.",
@@ -127,9 +125,8 @@ def _files(session: Session, data: Data) -> tuple[dict[str, File], str]:
         if field.name in flags and path:
             if not Path(path).is_file():
                 raise UsageError(f"--{field.name} {path} is no file.", next_step="Give a file that is there.")
-            files[flags[field.name]] = File(
-                path=Path(path).resolve(), digest=session.store.inputs.of(Path(path).resolve())
-            )
+            real = Path(path).resolve()
+            files[flags[field.name]] = File(path=real, digest=session.store.inputs.of(real))
     if bool(data.prepared) == bool(data.input_meta_data_path):
         raise UsageError(
             "Name the data once: a prepared folder, or the Model Garden's records with their meta data.",

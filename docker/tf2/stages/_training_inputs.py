@@ -125,7 +125,7 @@ def write_facts(job):
 
 
 def _worker(args):
-    """This process's number among the workers."""
+    """The number of this process among the workers."""
     cluster = json.loads(os.environ.get("TF_CONFIG") or "{}")
     named = len(cluster.get("cluster", {}).get("worker", []))
     several = args.distribution_strategy == "multi_worker_mirrored"
@@ -224,12 +224,13 @@ def _check_mode(args, task_type, records, vocab_path):
         raise StageInputError(
             "the data have no records to %s" % ("predict" if args.mode == "predict" else "evaluate on")
         )
-    _check_batches(args)
+    sizes = {"train": args.train_batch_size} if args.mode.startswith("train") else {}
+    if asks:
+        sizes |= {"predict": args.predict_batch_size} if squad else {"eval": args.eval_batch_size}
+    _check_batches(sizes, replicas(args))
 
 
-def _check_batches(args):
-    sizes = {"train": args.train_batch_size, "eval": args.eval_batch_size, "predict": args.predict_batch_size}
-    devices = replicas(args)
+def _check_batches(sizes, devices):
     for name, size in sizes.items():
         if size < 1:
             raise StageInputError("a --%s-batch-size of %d means nothing" % (name, size))

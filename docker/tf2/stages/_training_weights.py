@@ -1,4 +1,4 @@
-"""The weights a training begins with, proved to be there, and those it ends with, in the form that convert-tf1 takes."""
+"""The weights a training begins with, proved to be there, and those it ends with, as convert-tf1 takes them."""
 
 import os
 from pathlib import Path
@@ -38,7 +38,7 @@ class Begun:
 def init_checkpoint(job):
     """The prefix of a checkpoint that the Model Garden's programs restore whole; None with a hub module.
 
-    They look for an encoder as the root `model` or `encoder`; what has one elsewhere, or beside a head, is written anew.
+    They look for an encoder as the root `model` or `encoder`; what has it elsewhere, or with a head, is written anew.
     """
     if job.source.kind != "init_checkpoint":
         return None
