@@ -198,6 +198,7 @@ class Engine:
             log=log,
             device=spec.device,
             unfinished=self._store.unfinished(step.stage, key) if spec.resumable else None,
+            workers=int(step.params.get("workers", 1)) if spec.distributed else 1,
         )
         refusals: list[str] = []
 

@@ -21,6 +21,7 @@ class StageSpec:
         outputs: files that must be there for the stage to have succeeded (besides stage.json).
         device: whether it runs on a Neuron device.
         resumable: whether it takes --unfinished: a folder that outlives a killed run, from which the next one goes on.
+        distributed: whether it takes --workers: how many processes run it together.
     """
 
     name: str
@@ -28,6 +29,7 @@ class StageSpec:
     outputs: tuple[str, ...]
     device: bool = False
     resumable: bool = False
+    distributed: bool = False
 
     @property
     def module(self) -> str:
@@ -67,6 +69,7 @@ STAGES = {
         StageSpec(name="tf2-saved-model", backend="tf2", outputs=SAVED_MODEL),
         StageSpec(name="tf2-infer", backend="tf2", outputs=("answers.npz",)),
         StageSpec(name="finetune", backend="tf1", outputs=FINETUNED, resumable=True),
+        StageSpec(name="tf2-train", backend="tf2", outputs=("task.json",), resumable=True, distributed=True),
         StageSpec(name="prepare-data", backend="data", outputs=("meta_data.json", "prepared.json")),
         StageSpec(name="pretraining-data", backend="data", outputs=("prepared.json",)),
         StageSpec(name="examples", backend="data", outputs=("features.npz",)),

@@ -13,6 +13,7 @@ from bertbuild.tasks_evaluate import evaluate
 from bertbuild.tasks_neuron import export, neuron_compile, neuron_ready
 from bertbuild.tasks_pretraining import prepare_pretraining_data
 from bertbuild.tasks_tf2 import convert_tf1, convert_tf2
+from bertbuild.tasks_train import train
 from bertbuild.tasks_training import finetune
 
 
@@ -224,8 +225,12 @@ namespace = Collection(
     images,
     lock,
     fetch,
-    fetch_data,
     inspect,
+    fetch_data,
+    prepare_data,
+    prepare_pretraining_data,
+    finetune,
+    train,
     freeze,
     build_ir,
     export,
@@ -233,9 +238,6 @@ namespace = Collection(
     neuron_compile,
     convert_tf2,
     convert_tf1,
-    prepare_data,
-    finetune,
-    prepare_pretraining_data,
     evaluate,
     verify,
     status,

@@ -117,10 +117,10 @@ def _tf2_source(
     source = Tf2Source(
         model=name or name_of(path),
         kind=kind,
-        file=_folder(session, path),
-        gelu=_gelu(path, gelu) if read.hidden_act == "gelu" else None,
-        config=_file(session, config),
-        vocab=_file(session, vocab),
+        file=folder_file(session, path),
+        gelu=recorded_gelu(path, gelu) if read.hidden_act == "gelu" else None,
+        config=optional_file(session, config),
+        vocab=optional_file(session, vocab),
         prefix=prefix,
         labels=_labels(path / prefix if kind == "converted" else path / "variables" / "variables", read),
     )
@@ -143,13 +143,15 @@ def _check_vocab(path: Path, config: BertConfig) -> None:
         )
 
 
-def _folder(session: Session, path: Path) -> File:
+def folder_file(session: Session, path: Path) -> File:
+    """A folder with all its files, but for what this program keeps beside them."""
     files = sorted(file for file in path.rglob("*") if file.is_file() and file.name not in OURS)
     digests = {str(file.relative_to(path)): session.store.inputs.of(file.resolve()) for file in files}
     return File(path=path.resolve(), digest=keys.digest(digests))
 
 
-def _file(session: Session, path: str) -> File | None:
+def optional_file(session: Session, path: str) -> File | None:
+    """A file that was named, or None."""
     return File(path=Path(path).resolve(), digest=session.store.inputs.of(Path(path).resolve())) if path else None
 
 
@@ -160,7 +162,7 @@ def _kind(path: Path) -> str:
     return "hub" if (path / "keras_metadata.pb").exists() else "saved-model"
 
 
-def _gelu(path: Path, wanted: str) -> str:
+def recorded_gelu(path: Path, wanted: str) -> str:
     """The form that was asked for, or that was recorded beside the model; else the Model Garden's."""
     if wanted != "auto":
         return wanted

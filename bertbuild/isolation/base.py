@@ -26,6 +26,8 @@ class StageRun:
         log: file that receives all the stage writes that is no event.
         device: whether the stage needs the machine's Neuron device.
         unfinished: the folder that a resumable stage keeps what it would go on from, or None.
+        workers: how many processes run the stage together, each told of all by TF_CONFIG; the first one writes
+            `work/out`, the others write below `work/workers`.
     """
 
     backend: str
@@ -36,6 +38,7 @@ class StageRun:
     log: Path
     device: bool = False
     unfinished: Path | None = None
+    workers: int = 1
 
 
 class Isolation(Protocol):

@@ -22,6 +22,7 @@ from bertbuild.isolation import docker_engine
 from bertbuild.isolation.base import OnEvent, OnLine, StageRun, log_tail
 from bertbuild.isolation.process import end_group, run_logged
 from bertbuild.isolation.unlocked import unlocked
+from bertbuild.isolation.workers import Worker, cluster, run_together, worker_folder, worker_log
 from bertbuild.stages import backend_folder, lock_file, shared_code
 
 SOURCE_LABEL = "org.bertbuild.source"
@@ -32,6 +33,12 @@ KILLED = 137
 """128 + SIGKILL."""
 
 BUILD_TAIL_LINES = 40
+
+WORKERS_NETWORK = "workers"
+"""compose.yaml's name for the network that joins the containers of one stage, and nothing else."""
+
+WORKERS_PORT = 2222
+"""At which each worker listens, inside that network."""
 
 UNLOCKED_MISSING = "could not be installed. They come from"
 """What a Dockerfile's script says when it lacks packages that no lock file holds."""
@@ -125,29 +132,24 @@ class ComposeIsolation:
             StageKilledForMemoryError: it was killed because it reached its memory limit.
         """
         # Named for its work folder, so that a container a killed host left behind is found by whoever comes next.
-        container = f"bertbuild-{hashlib.sha256(str(run.work).encode()).hexdigest()[:16]}"
-        docker_engine.remove_container(container)
-        command = [*_compose(), "run", "-T", "--no-deps", "--name", container]
-        for flag, path in run.inputs.items():
-            for source, target in _mounts(flag, path):
-                command += ["--volume", f"{source}:{target}:ro"]
-        if run.unfinished:
-            command += ["--volume", f"{run.unfinished.resolve()}:/unfinished"]
-        command += [f"{run.backend}-device" if run.device else run.backend, run.stage]
-        command += [f"--{flag}=/in/{flag}" for flag in run.inputs]
-        command += [f"--{flag}={value}" for flag, value in run.params.items()]
-        command += ["--unfinished=/unfinished"] if run.unfinished else []
-        command += ["--out=/bertbuild/artifacts/out"]
+        name = f"bertbuild-{hashlib.sha256(str(run.work).encode()).hexdigest()[:16]}"
+        containers = [name, *(f"{name}-{index}" for index in range(1, run.workers))]
+        _remove(run, name, containers)
+        folders = [worker_folder(run, index) for index in range(run.workers)]
         with _owner(run.work, run.unfinished) as (uid, gid):
-            env = {
-                **_environment(),
-                "BERTBUILD_ARTIFACTS": str(run.work),
-                "BERTBUILD_UID": str(uid),
-                "BERTBUILD_GID": str(gid),
-            }
+            owner = {**_environment(), "BERTBUILD_UID": str(uid), "BERTBUILD_GID": str(gid)}
+            workers = [
+                Worker(
+                    command=_command(run, name, containers, index),
+                    env=owner | {"BERTBUILD_ARTIFACTS": str(folder)},
+                    cwd=ROOT,
+                    log=worker_log(run, index),
+                )
+                for index, folder in enumerate(folders)
+            ]
             try:
-                code = run_logged(command, env=env, cwd=ROOT, log=run.log, on_event=on_event)
-                end = docker_engine.container_end(container)
+                decided, code = _ended(run, name, workers, on_event)
+                end = docker_engine.container_end(containers[decided])
             except FileNotFoundError as error:
                 raise EngineError(
                     "The docker program is not installed on this machine.",
@@ -155,9 +157,71 @@ class ComposeIsolation:
                 ) from error
             finally:
                 with contextlib.suppress(EngineError):  # the stage's own fate matters more than a container left behind
-                    docker_engine.remove_container(container)
+                    _remove(run, name, containers)
         if code != 0:
-            _fail(run, code, end)
+            _fail(run, code, end, workers[decided].log)
+
+
+def _command(run: StageRun, name: str, containers: list[str], index: int) -> list[str]:
+    """Compose's command line for one of a stage's containers; most stages have just one, number 0."""
+    command = [*_compose(), *_project(run, name), "run", "-T", "--no-deps", "--name", containers[index]]
+    for flag, path in run.inputs.items():
+        for source, target in _mounts(flag, path):
+            command += ["--volume", f"{source}:{target}:ro"]
+    if run.unfinished:
+        command += ["--volume", f"{run.unfinished.resolve()}:/unfinished"]
+    if run.workers > 1:
+        addresses = [f"{container}:{WORKERS_PORT}" for container in containers]
+        command += ["--env", f"TF_CONFIG={cluster(addresses, index)}"]
+    command += [_service(run), run.stage]
+    command += [f"--{flag}=/in/{flag}" for flag in run.inputs]
+    command += [f"--{flag}={value}" for flag, value in run.params.items()]
+    command += ["--unfinished=/unfinished"] if run.unfinished else []
+    return [*command, "--out=/bertbuild/artifacts/out"]
+
+
+def _service(run: StageRun) -> str:
+    if run.workers > 1:
+        return f"{run.backend}-worker"
+    return f"{run.backend}-device" if run.device else run.backend
+
+
+def _project(run: StageRun, name: str) -> list[str]:
+    """Several workers are a Compose project of their own, so that their network is theirs alone."""
+    return ["--project-name", name] if run.workers > 1 else []
+
+
+def _ended(run: StageRun, name: str, workers: list[Worker], on_event: OnEvent) -> tuple[int, int]:
+    """Run the containers; which of them decided how the stage ended, and the exit code."""
+    if run.workers == 1:
+        (one,) = workers
+        return 0, run_logged(one.command, env=one.env, cwd=one.cwd, log=one.log, on_event=on_event)
+    _make_network(run, name, workers[0])
+    return run_together(workers, on_event)
+
+
+def _make_network(run: StageRun, name: str, worker: Worker) -> None:
+    """Let Compose make the network of the workers before any of them starts: several at once would trip over it.
+
+    Raises:
+        EngineError: it could not be made.
+    """
+    command = [*_compose(), *_project(run, name), "create", _service(run)]
+    made = subprocess.run(command, env=worker.env, cwd=worker.cwd, capture_output=True, text=True, check=False)
+    if made.returncode != 0:
+        raise EngineError(
+            "The network that joins the workers could not be made.",
+            next_step="See what docker says; docker compose config shows what it was asked for.",
+            details=made.stderr,
+        )
+
+
+def _remove(run: StageRun, name: str, containers: list[str]) -> None:
+    for container in containers:
+        docker_engine.remove_container(container)
+    if run.workers > 1:
+        docker_engine.remove_container(f"{name}-{_service(run)}-1")  # which came with the network
+        docker_engine.remove_network(f"{name}_{WORKERS_NETWORK}")
 
 
 def image_name(backend: str) -> str:
@@ -307,7 +371,7 @@ def _give(folder: Path, uid: int, gid: int) -> None:
             os.chown(Path(parent, name), uid, gid, follow_symlinks=False)
 
 
-def _fail(run: StageRun, code: int, end: docker_engine.ContainerEnd | None) -> NoReturn:
+def _fail(run: StageRun, code: int, end: docker_engine.ContainerEnd | None, log: Path) -> NoReturn:
     """Say in words how a stage went wrong.
 
     Raises:
@@ -315,7 +379,7 @@ def _fail(run: StageRun, code: int, end: docker_engine.ContainerEnd | None) -> N
         StageError: the stage ended with an error.
         StageKilledForMemoryError: it was killed because it reached its memory limit.
     """
-    details = log_tail(run.log)
+    details = log_tail(log)
     if end is None:
         raise EngineError(
             f"The container of stage {run.stage} could not be started (docker compose run ended with {code}).",
@@ -337,7 +401,7 @@ def _fail(run: StageRun, code: int, end: docker_engine.ContainerEnd | None) -> N
         )
     raise StageError(
         f"The stage {run.stage} failed with exit code {end.exit_code}.",
-        next_step=f"Its whole log: {run.log}",
+        next_step=f"Its whole log: {log}",
         details=details,
     )
 

@@ -131,6 +131,17 @@ def remove_container(name: str) -> None:
             container.remove(force=True, v=True)
 
 
+def remove_network(name: str) -> None:
+    """Remove the network of that name; nothing where there is none.
+
+    Raises:
+        EngineError: the engine cannot be asked, or did not do it.
+    """
+    with _sdk() as client:
+        for network in client.networks.list(filters={"name": f"^{name}$"}):
+            network.remove()
+
+
 @contextlib.contextmanager
 def _sdk() -> Iterator[Any]:
     """A client of the Docker SDK, whose errors come out as `EngineError`."""

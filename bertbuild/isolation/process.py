@@ -70,7 +70,7 @@ def end_group(process: subprocess.Popen[bytes]) -> None:
 
 def _sort_output(stdout: IO[bytes], log_file: IO[bytes], on_event: OnEvent) -> None:
     for line in stdout:
-        event = _event(line)
+        event = event_of(line)
         if event is None:
             log_file.write(line)
             log_file.flush()
@@ -78,7 +78,8 @@ def _sort_output(stdout: IO[bytes], log_file: IO[bytes], on_event: OnEvent) -> N
             on_event(event)
 
 
-def _event(line: bytes) -> dict[str, Any] | None:
+def event_of(line: bytes) -> dict[str, Any] | None:
+    """The event that a line of a stage's stdout is, or None."""
     if not line.startswith(b"{"):
         return None
     try:

@@ -6,12 +6,14 @@ private temporary folder and its inputs; unlike in a container, nothing keeps it
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
 import platform
 import shutil
 import signal
+import socket
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -24,6 +26,7 @@ from bertbuild.isolation.base import OnEvent, OnLine, StageRun, log_tail
 from bertbuild.isolation.interpreters import find_interpreter, find_uv
 from bertbuild.isolation.process import end_group, run_logged
 from bertbuild.isolation.unlocked import Unlocked, installed_digest, package_of, unlocked
+from bertbuild.isolation.workers import Worker, cluster, run_together, worker_folder, worker_log
 from bertbuild.locking import exclusive
 from bertbuild.stages import backend_folder, excluded_file, lock_file
 
@@ -138,7 +141,32 @@ class VenvIsolation:
 
     def run(self, run: StageRun, on_event: OnEvent) -> None:
         """Run `python -m stages.NAME` with a clean environment; see `Isolation.run`."""
-        temporary = run.work / "tmp"
+        if run.workers == 1:
+            worker = self._worker(run, 0)
+            code = run_logged(worker.command, env=worker.env, cwd=worker.cwd, log=worker.log, on_event=on_event)
+            log = worker.log
+        else:
+            addresses = [f"127.0.0.1:{port}" for port in _free_ports(run.workers)]
+            workers = [self._worker(run, index, TF_CONFIG=cluster(addresses, index)) for index in range(run.workers)]
+            decided, code = run_together(workers, on_event)
+            log = workers[decided].log
+        if code == -signal.SIGKILL:
+            raise StageKilledForMemoryError(
+                f"The stage {run.stage} was killed (SIGKILL), which the system does when memory runs out.",
+                next_step="Close other programs, use a machine with more memory, or a smaller model.",
+                details=log_tail(log),
+            )
+        if code != 0:
+            raise StageError(
+                f"The stage {run.stage} failed with exit code {code}.",
+                next_step=f"Its whole log: {log}",
+                details=log_tail(log),
+            )
+
+    def _worker(self, run: StageRun, index: int, **more: str) -> Worker:
+        """How one of a stage's processes is started; most stages have just one, number 0."""
+        folder = worker_folder(run, index)
+        temporary = folder / "tmp"
         temporary.mkdir(exist_ok=True)
         command = [
             str(self._path(run.backend) / "bin" / "python"),
@@ -147,21 +175,10 @@ class VenvIsolation:
             *(f"--{name}={path}" for name, path in run.inputs.items()),
             *(f"--{name}={value}" for name, value in run.params.items()),
             *([f"--unfinished={run.unfinished}"] if run.unfinished else []),
-            f"--out={run.work / 'out'}",
+            f"--out={folder / 'out'}",
         ]
-        code = run_logged(command, env=self._variables(run, temporary), cwd=temporary, log=run.log, on_event=on_event)
-        if code == -signal.SIGKILL:
-            raise StageKilledForMemoryError(
-                f"The stage {run.stage} was killed (SIGKILL), which the system does when memory runs out.",
-                next_step="Close other programs, use a machine with more memory, or a smaller model.",
-                details=log_tail(run.log),
-            )
-        if code != 0:
-            raise StageError(
-                f"The stage {run.stage} failed with exit code {code}.",
-                next_step=f"Its whole log: {run.log}",
-                details=log_tail(run.log),
-            )
+        variables = self._variables(run, temporary) | more
+        return Worker(command=command, env=variables, cwd=temporary, log=worker_log(run, index))
 
     def _variables(self, run: StageRun, temporary: Path) -> dict[str, str]:
         variables = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
@@ -227,6 +244,13 @@ def installed(environment: Path) -> list[str]:
     """`name==version` of every package in a virtual environment, sorted, as its dist-info folders tell."""
     folders = environment.glob("lib/python3*/site-packages/*.dist-info")
     return sorted(filter(None, (package_of(folder.name) for folder in folders)))
+
+
+def _free_ports(count: int) -> list[int]:
+    """Ports of this machine that nobody listens at now."""
+    with contextlib.ExitStack() as held:
+        sockets = [held.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
+        return [int(held_one.getsockname()[1]) for held_one in sockets]
 
 
 def _lock_digest(backend: str) -> str:

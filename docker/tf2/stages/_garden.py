@@ -11,7 +11,7 @@ os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 import tensorflow as tf
 import tf_keras
 from checkpoint_files import find_prefix
-from official.legacy.bert import bert_models, configs, export_tfhub
+from official.legacy.bert import bert_models, configs
 from official.nlp.modeling import layers, models, networks
 from stage import StageInputError
 
@@ -228,4 +228,6 @@ def serving_module(answering):
 
 def hub_model(config):
     """The model of a hub module, [input_word_ids, input_mask, input_type_ids] → [pooled, sequence]; and its encoder."""
+    from official.legacy.bert import export_tfhub  # it defines flags that run_classifier and run_squad define too
+
     return export_tfhub.create_bert_model(config)

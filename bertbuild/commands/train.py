@@ -1,0 +1,172 @@
+"""train."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from bertbuild import key as keys
+from bertbuild.commands.tensorflow2 import folder_file, optional_file, recorded_gelu
+from bertbuild.errors import StageError, StageKilledForMemoryError, UsageError
+from bertbuild.plan import File, Source
+from bertbuild.plan_train import STEP, Beginning, TrainRequest, plan_train
+from bertbuild.session import Session, shown
+from bertbuild.sources import Wanted, clean_name, name_of, resolve
+
+PREPARED = ("prepared.json", "meta_data.json", "train.tf_record", "eval.tf_record", "test.tf_record")
+ABORTED = "bad_alloc"
+"""What the C++ library says when it ends a program that got no memory."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Begin:
+    """The flags that name a TensorFlow 2 model: one of the first three; the others where files lie elsewhere."""
+
+    init_checkpoint: str = ""
+    hub_module_url: str = ""
+    model_dir: str = ""
+    bert_config_file: str = ""
+    vocab_file: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Data:
+    """The flags that name data: a folder of prepare-data, or the Model Garden's files one by one."""
+
+    prepared: str = ""
+    train_data_path: str = ""
+    eval_data_path: str = ""
+    input_meta_data_path: str = ""
+    predict_file: str = ""
+
+
+def train(session: Session, begin: Begin, wanted: Wanted, data: Data, request: TrainRequest) -> None:
+    """Train, evaluate, predict or export, and name the result in out/; a training that was ended is gone on from.
+
+    Raises:
+        UsageError: the flags contradict each other, or name nothing.
+        CheckpointError: there is no such model.
+        StageError: the stage refused its input, or failed.
+        StageKilledForMemoryError: memory ran out.
+    """
+    files, task = _files(session, data)
+    plan = plan_train(_begun(session, begin, wanted), files, request)
+    try:
+        stored = session.engine.run(plan)[STEP]
+    except StageError as error:
+        if isinstance(error, StageKilledForMemoryError) or ABORTED in error.details:
+            raise _out_of_memory(error, request) from error
+        raise
+    target = f"{request.target}-{clean_name(task.lower())}"
+    link = session.store.link(plan.model, target, stored)
+    session.result({"model": plan.model, "target": target, "path": str(link)}, *_lines(link))
+
+
+def _begun(session: Session, begin: Begin, wanted: Wanted) -> Beginning | Source:
+    named = {"init-checkpoint": begin.init_checkpoint, "hub-module": begin.hub_module_url, "model-dir": begin.model_dir}
+    given = [*(flag for flag, path in named.items() if path), *filter(None, (wanted.model, wanted.checkpoint))]
+    if len(given) != 1:
+        raise UsageError(
+            "Name one model to begin with." if not given else f"{len(given)} models are named to begin with, not one.",
+            next_step="Give just one of --init-checkpoint, --hub-module-url, --model, --checkpoint; or --model-dir.",
+        )
+    if wanted.model or wanted.checkpoint:
+        return resolve(wanted, session.settings, session.store, session.engine, session.report).source
+    (flag,) = given
+    return _beginning(session, begin, flag, named[flag], wanted.name)
+
+
+def _beginning(session: Session, begin: Begin, flag: str, name: str, called: str) -> Beginning:
+    from bertbuild.checkpoint.config import read_config
+
+    if called and called != clean_name(called):
+        raise UsageError(f"--name {called!r} cannot be a folder's name.", next_step=f"Try --name {clean_name(called)}")
+    folder, prefix = Path(name), ""
+    if folder.with_name(folder.name + ".index").is_file():
+        folder, prefix = folder.parent, folder.name
+    if not folder.is_dir():
+        where = "; modules are not downloaded, it must be a folder here" if "://" in name else ""
+        raise UsageError(f"{name} is no folder{where}.", next_step="Make one: invoke convert-tf2.")
+    for path in filter(None, (begin.bert_config_file, begin.vocab_file)):
+        if not Path(path).is_file():
+            raise UsageError(f"{path} is no file.", next_step="Give the one that came with the model.")
+    config = read_config(Path(begin.bert_config_file or folder / "bert_config.json"))
+    return Beginning(
+        model=called or _name(session, folder),
+        flag=flag,
+        file=folder_file(session, folder),
+        gelu=recorded_gelu(folder, "auto") if config.hidden_act == "gelu" else None,
+        config=optional_file(session, begin.bert_config_file),
+        vocab=optional_file(session, begin.vocab_file),
+        prefix=prefix,
+    )
+
+
+def _name(session: Session, folder: Path) -> str:
+    """The model's name where the folder is one of out/, else the folder's own."""
+    inside = folder.absolute()
+    return inside.parent.name if inside.parent.parent == session.store.root.absolute() / "out" else name_of(folder)
+
+
+def _files(session: Session, data: Data) -> tuple[dict[str, File], str]:
+    """The stage's inputs, and the task."""
+    flags = {
+        "train_data_path": "train-data",
+        "eval_data_path": "eval-data",
+        "input_meta_data_path": "meta-data",
+        "predict_file": "predict-file",
+    }
+    files = {}
+    for field in fields(data):
+        path = getattr(data, field.name)
+        if field.name in flags and path:
+            if not Path(path).is_file():
+                raise UsageError(f"--{field.name} {path} is no file.", next_step="Give a file that is there.")
+            real = Path(path).resolve()
+            files[flags[field.name]] = File(path=real, digest=session.store.inputs.of(real))
+    if bool(data.prepared) == bool(data.input_meta_data_path):
+        raise UsageError(
+            "Name the data once: a prepared folder, or the Model Garden's records with their meta data.",
+            next_step="Prepare a task's data (invoke prepare-data), and give that folder: --prepared FOLDER.",
+        )
+    if not data.prepared:
+        meta = _json(Path(data.input_meta_data_path), "the Model Garden's meta data")
+        return files, str(meta.get("processor_type") or "squad")
+    folder = Path(data.prepared).resolve()
+    facts = _json(folder / "prepared.json", "prepared data")
+    found = [folder / name for name in PREPARED if (folder / name).is_file()]
+    digest = keys.digest({path.name: session.store.inputs.of(path.resolve()) for path in found})
+    return {**files, "data": File(path=folder, digest=digest)}, str(facts.get("task") or "task")
+
+
+def _json(path: Path, words: str) -> Mapping[str, Any]:
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UsageError(
+            f"{path} cannot be read as {words}: {error}.", next_step="Give what prepare-data wrote: --prepared FOLDER."
+        ) from error
+    return value if isinstance(value, dict) else {}
+
+
+def _out_of_memory(error: StageError, request: TrainRequest) -> StageKilledForMemoryError:
+    name = "train_batch_size" if request.training else "eval_batch_size"
+    tried = getattr(request, name)
+    return StageKilledForMemoryError(
+        f"{error} Tried was a batch of {tried}.",
+        next_step=f"Try half: --{name} {max(1, tried // 2)}; or shorter sequences, or more memory.",
+        details=error.details,
+    )
+
+
+def _lines(link: Path) -> list[str]:
+    results = link / "eval_results.txt"
+    lines = results.read_text(encoding="utf-8").splitlines() if results.exists() else []
+    lines += [shown(link / name) for name in ("test_results.tsv", "predictions.json") if (link / name).exists()]
+    lines.append(shown(link))
+    if (link / "bert_model.ckpt.index").exists():
+        lines.append(f"next: invoke convert-tf1 --tf2 {shown(link)}   (then build-ir, neuron-compile …)")
+    return lines

@@ -1,0 +1,103 @@
+"""Processes that run one stage together: each knows all by TF_CONFIG, and one that fails ends all."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from queue import SimpleQueue
+from threading import Thread
+from typing import IO
+
+from bertbuild.isolation.base import OnEvent, StageRun
+from bertbuild.isolation.process import end_group, event_of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Worker:
+    """One of them: how to start it, and the file that gets all it writes that is no event."""
+
+    command: Sequence[str]
+    env: Mapping[str, str]
+    cwd: Path
+    log: Path
+
+
+def cluster(addresses: Sequence[str], index: int) -> str:
+    """TF_CONFIG of one of the workers at these addresses (host:port)."""
+    return json.dumps({"cluster": {"worker": list(addresses)}, "task": {"type": "worker", "index": index}})
+
+
+def worker_folder(run: StageRun, index: int) -> Path:
+    """The private folder of a worker, with its empty `out` in it; that of the first is the run's own."""
+    folder = run.work if index == 0 else run.work / "workers" / str(index)
+    (folder / "out").mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def worker_log(run: StageRun, index: int) -> Path:
+    """The log of a worker; that of the first is the run's own."""
+    return run.log if index == 0 else run.log.with_suffix(f".worker-{index}{run.log.suffix}")
+
+
+def run_together(workers: Sequence[Worker], on_event: OnEvent) -> tuple[int, int]:
+    """Run all until the first one, whose result counts, ends well, or any ends with an error; the others are ended.
+
+    Events of the first worker go to `on_event`, and why another one refused its input. Ctrl-C ends all.
+
+    Returns:
+        which worker decided, and its exit code, negative for the signal that ended it.
+    """
+    lines: SimpleQueue[tuple[int, bytes]] = SimpleQueue()
+    running: list[subprocess.Popen[bytes]] = []
+    with contextlib.ExitStack() as logs:
+        try:
+            for index, worker in enumerate(workers):
+                worker.log.parent.mkdir(parents=True, exist_ok=True)
+                log = logs.enter_context(worker.log.open("ab"))
+                running.append(_started(worker, log))
+                Thread(target=_read, args=(running[-1], log, index, lines), daemon=True).start()
+            while True:
+                index, line = lines.get()
+                if line:
+                    event = event_of(line)
+                    if event is not None and (index == 0 or event["event"] == "refused"):
+                        on_event(event)
+                elif (code := running[index].wait()) != 0 or index == 0:
+                    return index, code
+        finally:
+            for process in running:  # all at once first: each may take its seconds of grace
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGTERM)
+            for process in running:
+                end_group(process)
+
+
+def _started(worker: Worker, log: IO[bytes]) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        list(worker.command),
+        env=dict(worker.env),
+        cwd=worker.cwd,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=log,
+        start_new_session=True,
+    )
+
+
+def _read(process: subprocess.Popen[bytes], log: IO[bytes], index: int, lines: SimpleQueue[tuple[int, bytes]]) -> None:
+    """Pass events on, write the rest to the log; an empty line is the end."""
+    assert process.stdout is not None  # noqa: S101 - it is a pipe
+    with process.stdout, contextlib.suppress(ValueError):  # the log is closed once all are ended
+        for line in process.stdout:
+            if event_of(line) is None:
+                log.write(line)
+                log.flush()
+            else:
+                lines.put((index, line))
+    lines.put((index, b""))

@@ -1,0 +1,95 @@
+"""Classification and regression: official.legacy.bert.run_classifier."""
+
+import os
+
+import tensorflow as tf
+import tf_keras
+from absl import flags
+from official.legacy.bert import run_classifier
+from stage import step
+
+from stages import _training_course, _training_folders, _training_weights
+
+
+def run(job, strategy, report):
+    """Do what --mode says."""
+    args = job.args
+    values = {
+        "mode": args.mode,
+        "model_dir": job.model_dir,
+        "bert_config_file": job.config_path,
+        "hub_module_url": args.hub_module or "",
+        "train_batch_size": args.train_batch_size,
+        "eval_batch_size": args.eval_batch_size,
+        "learning_rate": args.learning_rate,
+        "num_train_epochs": args.num_train_epochs,
+        "steps_per_loop": args.steps_per_loop,
+        "num_gpus": args.num_gpus,
+    }
+    flags.FLAGS(["train", *("--%s=%s" % item for item in values.items())])
+    tf_keras.utils.disable_interactive_logging()  # its bars would tear the events apart
+    tf_keras.utils.set_random_seed(args.seed)
+    if args.mode == "export_only":
+        step("exporting")
+        folder = _training_weights.state_folder(job)
+        run_classifier.export_classifier(args.out, job.meta, _training_weights.config(job), folder)
+    elif args.mode == "predict":
+        _predict(job, strategy)
+    else:
+        _train(job, strategy, report)
+
+
+def _train(job, strategy, report):
+    if job.source.kind == "hub_module":
+        _training_weights.check_hub_module(job)
+    _training_folders.follow_chief(job)
+    course = _training_course.Course(job, report, int(job.meta["train_data_size"]) // job.args.train_batch_size)
+    run_classifier.run_bert(
+        strategy,
+        job.meta,
+        _training_weights.config(job),
+        _examples(job, "train", job.args.train_batch_size),
+        _examples(job, "eval", job.args.eval_batch_size),
+        init_checkpoint=_training_weights.init_checkpoint(job),
+        custom_callbacks=[course],
+    )
+    if job.chief:
+        step("writing the checkpoint")
+        _training_weights.write(job, course.model)
+        course.write()
+
+
+def _examples(job, name, batch_size):
+    """The program's input function.
+
+    It tells TensorFlow not to divide the examples of one file between workers, so that each would see all of them; here
+    each gets its part of every batch, and they agree on the batches because they have the seed in common.
+    """
+    make = run_classifier.get_dataset_fn(
+        job.records[name],
+        int(job.meta["max_seq_length"]),
+        batch_size,
+        is_training=name == "train",
+        label_type=run_classifier.LABEL_TYPES_MAP[job.meta.get("label_type", "int")],
+        include_sample_weights=job.meta.get("has_sample_weights", False),
+    )
+    if job.args.workers == 1:
+        return make
+    options = tf.data.Options()
+    options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA
+    return lambda: make().with_options(options)
+
+
+def _predict(job, strategy):
+    step("predicting")
+    with strategy.scope():
+        model = _training_weights.restored(job)
+        rows, _ = run_classifier.get_predictions_and_labels(
+            strategy,
+            model,
+            _examples(job, "eval", job.args.eval_batch_size),
+            is_regression=job.labels == 1,
+            return_probs=True,
+        )
+    with open(os.path.join(job.args.out, "test_results.tsv"), "w") as file:
+        file.writelines("\t".join(map(str, row)) + "\n" for row in rows)
