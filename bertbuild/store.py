@@ -135,7 +135,7 @@ class Store:
         return StoredObject(stage=stage, key=key, path=target, manifest=manifest)
 
     def unfinished(self, stage: str, key: str) -> Path:
-        """The folder in which a stage keeps what its next run under the same key can go on from, however this one ends."""
+        """The folder in which a stage keeps what its next run under the same key goes on from, if this one is ended."""
         folder = self.root / "unfinished" / stage / key
         with translated_os_errors(self.root):
             folder.mkdir(parents=True, exist_ok=True)
