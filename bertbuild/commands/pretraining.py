@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import glob
 import json
+import os
 import shutil
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -43,11 +43,13 @@ def prepare_pretraining_data(
             raise UsageError(f"There is a file {output} already.", next_step="Name another, or remove that one first.")
     digests = [session.store.inputs.of(path) for path in texts]
     words = File(path=Path(vocab).resolve(), digest=session.store.inputs.of(Path(vocab).resolve()))
-    with tempfile.TemporaryDirectory(prefix="bertbuild-text-") as folder:
+    # A work folder without a lock would count as a crash's, and be removed by the next command that starts.
+    with session.store.lock("text", str(os.getpid()), on_wait=lambda _: None) as work:
+        links = work / "text"
+        links.mkdir()
         for number, path in enumerate(texts):
-            link = path.name if len(texts) == 1 else f"{number:05d}-{path.name}"
-            Path(folder, link).symlink_to(path)
-        text = File(path=Path(folder), digest=keys.digest(digests))
+            (links / (path.name if len(texts) == 1 else f"{number:05d}-{path.name}")).symlink_to(path)
+        text = File(path=links, digest=keys.digest(digests))
         plan = plan_pretraining_data(name or _vocabulary_name(Path(vocab)), text, words, request)
         made = session.engine.run(plan)["pretraining-data"]
     path = session.store.link(plan.model, target_name(request), made)
@@ -58,7 +60,7 @@ def prepare_pretraining_data(
             shutil.copyfile(path / file, output)
     session.result(
         {"name": plan.model, "target": target_name(request), "path": str(path), **prepared},
-        f"{prepared['examples']} examples of {prepared['documents']} documents, {prepared['pieces']} pieces",
+        f"{prepared['examples']} examples of {prepared['documents']} document(s), {prepared['pieces']} pieces",
         shown(path),
     )
 
