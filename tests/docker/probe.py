@@ -35,6 +35,20 @@ def reaches(address):
     return True
 
 
+def answered(port):
+    """Which of an address far away and of this network's gateway take a connection at a port."""
+    lines = [line.split() for line in Path("/proc/net/route").read_text().splitlines()[1:]]
+    gateways = [socket.inet_ntoa(bytes.fromhex(line[2])[::-1]) for line in lines if line[1] == "00000000"]
+    found = []
+    for address in ("192.0.2.1", *gateways):
+        try:
+            socket.create_connection((address, port), timeout=2).close()
+        except OSError:
+            continue
+        found.append(address)
+    return found
+
+
 def status():
     """/proc/self/status as a dictionary."""
     lines = Path("/proc/self/status").read_text().splitlines()
@@ -70,6 +84,9 @@ def run(args, _report):
     sys.stdout.write("a line on stdout that is no event\n")
     if args.act == "look":
         Path(args.out, "look.json").write_text(json.dumps(look(args)))
+    elif args.act == "dial":
+        port = int(Path(args.data, "port").read_text())
+        Path(args.out, "look.json").write_text(json.dumps({**look(args), "answered": answered(port)}))
     elif args.act == "eat":
         eaten = []
         while True:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+
 import pytest
 
-from bertbuild.errors import ImageBuildError, StageKilledForMemoryError
+from bertbuild.errors import ImageBuildError, StageError, StageKilledForMemoryError
 from bertbuild.isolation import compose, docker_engine
 from bertbuild.isolation.base import StageRun
 from bertbuild.isolation.compose import ComposeIsolation
@@ -36,15 +39,8 @@ def stage_run(tmp_path):
     (tmp_path / "work" / "out").mkdir(parents=True)
 
     def make(**more):
-        return StageRun(
-            backend="neuron",
-            stage="infer",
-            inputs={},
-            params={},
-            work=tmp_path / "work",
-            log=tmp_path / "log",
-            **more,
-        )
+        usual = {"backend": "neuron", "stage": "infer", "inputs": {}, "params": {}}
+        return StageRun(work=tmp_path / "work", log=tmp_path / "log", **{**usual, **more})
 
     return make
 
@@ -101,3 +97,57 @@ def test_a_container_without_a_limit_was_killed_by_the_machines(docker, stage_ru
     docker["end"] = docker_engine.ContainerEnd(exit_code=137, out_of_memory=True, memory_limit=0)
     with pytest.raises(StageKilledForMemoryError, match=r"because the machine's memory ran out \(exit 137\)"):
         ComposeIsolation().run(stage_run(), lambda _event: None)
+
+
+@pytest.fixture
+def workers(monkeypatch, docker):  # noqa: ARG001 - no engine is asked
+    """Stands in for several containers: the commands, what was removed, and which of them decides with what code."""
+    asked = {"decided": (0, 0), "removed": [], "made": []}
+
+    def run_together(workers, _on_event):
+        asked["workers"] = workers
+        for worker in workers:
+            worker.log.write_text(f"words of {worker.log.name}")
+        return asked["decided"]
+
+    def create(command, **_options):
+        asked["made"].append(command)
+        return subprocess.CompletedProcess(command, 0)
+
+    monkeypatch.setattr(compose, "run_together", run_together)
+    monkeypatch.setattr(compose.subprocess, "run", create)
+    monkeypatch.setattr(docker_engine, "remove_container", asked["removed"].append)
+    monkeypatch.setattr(docker_engine, "remove_network", asked["removed"].append)
+    return asked
+
+
+def test_workers_are_containers_on_a_network_of_their_own(workers, stage_run, tmp_path):
+    ComposeIsolation().run(stage_run(backend="tf2", stage="train", workers=2), lambda _event: None)
+    commands = [worker.command for worker in workers["workers"]]
+    names = [command[command.index("--name") + 1] for command in commands]
+    (created,) = workers["made"]
+    assert created[-2:] == ["create", "tf2-worker"]
+    for index, command in enumerate(commands):
+        assert command[command.index("--project-name") + 1] == names[0]
+        assert command[command.index("train") - 1] == "tf2-worker"
+        config = json.loads(command[command.index("--env") + 1].removeprefix("TF_CONFIG="))
+        assert config["cluster"]["worker"] == [f"{name}:2222" for name in names]
+        assert config["task"]["index"] == index
+    folders = [worker.env["BERTBUILD_ARTIFACTS"] for worker in workers["workers"]]
+    assert folders == [str(tmp_path / "work"), str(tmp_path / "work" / "workers" / "1")]
+    assert {*names, f"{names[0]}-tf2-worker-1", f"{names[0]}_workers"} == set(workers["removed"])
+
+
+def test_the_worker_that_failed_is_quoted(workers, stage_run, monkeypatch):
+    workers["decided"] = (1, 1)
+    ends = []
+
+    def container_end(name):
+        ends.append(name)
+        return docker_engine.ContainerEnd(exit_code=1, out_of_memory=False, memory_limit=0)
+
+    monkeypatch.setattr(docker_engine, "container_end", container_end)
+    with pytest.raises(StageError, match="exit code 1") as caught:
+        ComposeIsolation().run(stage_run(backend="tf2", stage="train", workers=2), lambda _event: None)
+    assert caught.value.details == "words of log.worker-1"
+    assert ends[0].endswith("-1")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 import signal
 import sys
@@ -291,7 +292,7 @@ def stage(environments, monkeypatch, tmp_path):
     (backend / "stages").mkdir(parents=True)
     monkeypatch.setattr(venv, "backend_folder", lambda _backend: backend)
 
-    def run(source):
+    def run(source, **more):
         (backend / "stages" / "openvino_toy.py").write_text(source)
         work = tmp_path / "work space"
         shutil.rmtree(work, ignore_errors=True)
@@ -303,6 +304,7 @@ def stage(environments, monkeypatch, tmp_path):
             params={"output": "pooled", "key": "k"},
             work=work,
             log=tmp_path / "toy.log",
+            **more,
         )
         events = []
         environments.run(stage_run, events.append)
@@ -351,3 +353,26 @@ def test_a_stage_that_ends_well_gives_its_events(stage):
     started = time.monotonic()
     assert stage('print(\'{"event": "step", "text": "a"}\')') == [{"event": "step", "text": "a"}]
     assert time.monotonic() - started < 5
+
+
+def test_workers_know_each_other_and_write_apart(stage, tmp_path):
+    source = "import json, os, sys; config = json.loads(os.environ['TF_CONFIG']); print(json.dumps(config))\n"
+    source += "open(sys.argv[-1].removeprefix('--out=') + '/made', 'w').write(str(config['task']['index']))"
+    source += '\nprint(\'{"event": "seen"}\')'
+    assert stage(source, workers=3) == [{"event": "seen"}]
+    work = tmp_path / "work space"
+    assert (work / "out" / "made").read_text() == "0"
+    logs = [tmp_path / "toy.log", tmp_path / "toy.worker-1.log", tmp_path / "toy.worker-2.log"]
+    told = [json.loads(log.read_text().splitlines()[-1]) for log in logs if log.read_text()]
+    (addresses,) = {tuple(one["cluster"]["worker"]) for one in told}
+    assert len(set(addresses)) == 3
+    assert all(re.fullmatch(r"127\.0\.0\.1:\d+", address) for address in addresses)
+
+
+def test_a_worker_that_fails_is_quoted_and_its_log_named(stage, tmp_path):
+    source = "import json, os, time; config = json.loads(os.environ['TF_CONFIG'])\n"
+    source += "time.sleep(60) if config['task']['index'] == 0 else 1 / 0"
+    with pytest.raises(StageError, match="failed with exit code 1") as raised:
+        stage(source, workers=2)
+    assert "ZeroDivisionError" in raised.value.details
+    assert raised.value.next_step == f"Its whole log: {tmp_path}/toy.worker-1.log"
