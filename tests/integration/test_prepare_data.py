@@ -1,4 +1,4 @@
-"""prepare-data beside the Model Garden's create_finetuning_data: each of our examples is upstream's, in every feature."""
+"""prepare-data beside the Model Garden's create_finetuning_data: our examples are upstream's, feature by feature."""
 
 from __future__ import annotations
 
@@ -177,7 +177,7 @@ def test_bad_data_are_refused_with_file_and_line(bertbuild, tmp_path, name):
 
 
 def test_all_cores_give_what_one_gives_and_say_how_far_they_are(bertbuild, tmp_path):
-    chance = task_files.random.Random(3)  # noqa: S311
+    chance = task_files.random.Random(3)
     rows = ["Quality\t#1 ID\t#2 ID\t#1 String\t#2 String"]
     rows += [f"{n % 2}\t1\t2\t{task_files.text(chance)}\t{task_files.text(chance)}" for n in range(7_000)]
     for name, count in (("whole", None), ("part", 2_000)):
