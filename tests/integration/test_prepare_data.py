@@ -50,7 +50,7 @@ class Jobs:
     def compare(self):
         """Have upstream prepare them all, and compare."""
         jobs = list(self._jobs.values())
-        found = backends.run("tf2", "garden_data", work=self._folder / "garden", jobs=jobs)
+        found = backends.run("tf2", "garden_data", timeout=1800, work=self._folder / "garden", jobs=jobs)
         self.answers = dict(zip(self._jobs, found, strict=True))
 
     def prepared(self, name):
