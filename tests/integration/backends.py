@@ -18,14 +18,14 @@ def python(backend):
     return VenvIsolation(load_settings({}).environments)._path(backend) / "bin" / "python"
 
 
-def run(backend, script, **request):
+def run(backend, script, timeout=300, **request):
     """Run `scripts/<script>.py` in a backend's environment; request and answer are JSON."""
     done = subprocess.run(
         [str(python(backend)), str(SCRIPTS / f"{script}.py")],
         input=json.dumps(request, default=str),
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=timeout,
         env={**os.environ, "CI": "true"},  # without it OpenVINO sends usage data
         check=False,
     )
