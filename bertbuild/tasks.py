@@ -8,6 +8,7 @@ from bertbuild.flags import COMMON_HELP, FREEZE_HELP, ISOLATION_HELP, SOURCE_HEL
 from bertbuild.plan import FreezeRequest, IrRequest
 from bertbuild.running import running
 from bertbuild.sources import Wanted
+from bertbuild.tasks_data import prepare_data
 from bertbuild.tasks_neuron import export, neuron_compile, neuron_ready
 from bertbuild.tasks_tf2 import convert_tf1, convert_tf2
 from bertbuild.tasks_training import finetune
@@ -230,6 +231,7 @@ namespace = Collection(
     convert_tf2,
     convert_tf1,
     finetune,
+    prepare_data,
     verify,
     status,
     test,

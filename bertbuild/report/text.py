@@ -95,6 +95,15 @@ class TextReporter:
             self._stop()
             self._print(f"{DONE} {event['name']:<28} {event['done'] / 1e6:>7.1f} MB")
 
+    def _on_progress(self, event: Mapping[str, Any]) -> None:
+        """A bar on a terminal; elsewhere a line now and then."""
+        if self._progress is not None and self._task is not None:
+            self._progress.update(self._task, completed=event["done"], total=event["total"])
+        now = time.monotonic()
+        if not self._live and now - self._told >= QUIET_SECONDS:
+            self._told = now
+            self._print(f"  {100 * event['done'] // max(1, event['total'])} % done")
+
     def _on_note(self, event: Mapping[str, Any]) -> None:
         self._print(f"  {event['text']}")
 

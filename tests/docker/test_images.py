@@ -136,7 +136,9 @@ def test_compose_yaml_confines_every_service():
         assert service["pids_limit"] > 0
 
 
-@pytest.mark.parametrize(("version", "backends"), [("311", ("openvino", "mo", "tf2", "data")), ("37", ("tf1", "neuron"))])
+@pytest.mark.parametrize(
+    ("version", "backends"), [("311", ("openvino", "mo", "tf2", "data")), ("37", ("tf1", "neuron"))]
+)
 def test_images_on_the_same_python_have_the_same_base(version, backends):
     pattern = re.compile(rf"^ARG BERTBUILD_BASE_PYTHON{version}=\S+@sha256:[0-9a-f]{{64}}$", re.MULTILINE)
     assert len({pattern.search((ROOT / "docker" / name / "Dockerfile").read_text())[0] for name in backends}) == 1
