@@ -33,7 +33,11 @@ FINETUNE_HELP = {
 }
 
 
-@task(auto_shortflags=False, help=COMMON_HELP | ISOLATION_HELP | SOURCE_HELP | FINETUNE_HELP)
+@task(
+    auto_shortflags=False,
+    optional=["do_train", "do_eval", "do_predict", "version_2_with_negative"],  # --do_train alone is absl's yes
+    help=COMMON_HELP | ISOLATION_HELP | SOURCE_HELP | FINETUNE_HELP,
+)
 def finetune(
     _context: Context,
     model: str = "",
@@ -77,15 +81,15 @@ def finetune(
             num_train_epochs=number("num_train_epochs", num_train_epochs),
             warmup_proportion=number("warmup_proportion", warmup_proportion),
             save_checkpoints_steps=whole_number("save_checkpoints_steps", save_checkpoints_steps),
-            do_train=truth("do_train", do_train) is not False,
-            do_eval=truth("do_eval", do_eval),
-            do_predict=truth("do_predict", do_predict),
+            do_train=truth("do_train", str(do_train)) is not False,
+            do_eval=truth("do_eval", str(do_eval)),
+            do_predict=truth("do_predict", str(do_predict)),
             doc_stride=whole_number("doc_stride", doc_stride),
             max_query_length=whole_number("max_query_length", max_query_length),
             n_best_size=whole_number("n_best_size", n_best_size),
             max_answer_length=whole_number("max_answer_length", max_answer_length),
             null_score_diff_threshold=number("null_score_diff_threshold", null_score_diff_threshold),
-            version_2_with_negative=truth("version_2_with_negative", version_2_with_negative),
+            version_2_with_negative=truth("version_2_with_negative", str(version_2_with_negative)),
             seed=whole_number("seed", seed),
         )
         wanted = Wanted(model=model, checkpoint=checkpoint, name=name)
