@@ -10,7 +10,7 @@ from pathlib import Path
 from bertbuild import key as keys
 from bertbuild.disk import full_disk_told
 from bertbuild.errors import CheckpointError, UsageError
-from bertbuild.plan import File
+from bertbuild.plan import File, Plan
 from bertbuild.plan_data import SQUAD, TASKS, PrepareRequest, plan_prepare_data, target_name
 from bertbuild.session import Session, shown
 from bertbuild.sources import Wanted, checkpoint_folder, clean_name, name_of
@@ -60,21 +60,31 @@ def prepare_data(session: Session, asked: Asked) -> None:
         CheckpointError: the model has no vocabulary.
         StageError: the data are not what records can be made of.
     """
-    task = _task(asked)
-    request = _request(asked, task, lower_case=True)
     _check_copies(asked)
-    data = _data(session, asked, request)
-    vocabulary = _vocabulary(session, asked)
-    _check_positions(vocabulary, request.max_seq_length)
-    request = _request(asked, task, lower_case=_lower_case(session, vocabulary, asked.lower_case))
-    vocab = File(path=vocabulary.path, digest=session.store.inputs.of(vocabulary.path))
-    plan = plan_prepare_data(vocabulary.name, data, vocab, request)
+    plan, request = planned(session, asked)
     made = session.engine.run(plan)["prepare-data"]
     target = target_name(request)
     link = session.store.link(plan.model, target, made)
     copied = [str(path) for path in _copied(made, asked)]
     result = {"model": plan.model, "target": target, "path": str(link), "copies": copied}
     session.result(result, shown(link), *(shown(Path(path)) for path in copied))
+
+
+def planned(session: Session, asked: Asked) -> tuple[Plan, PrepareRequest]:
+    """The plan of the records, its step prepare-data, and the request behind it; data and vocabulary are on disk.
+
+    Raises:
+        UsageError: the flags contradict themselves, or the sequence is longer than the model can take.
+        CheckpointError: the model has no vocabulary.
+    """
+    task = _task(asked)
+    request = _request(asked, task, lower_case=True)
+    data = _data(session, asked, request)
+    vocabulary = _vocabulary(session, asked)
+    _check_positions(vocabulary, request.max_seq_length)
+    request = _request(asked, task, lower_case=_lower_case(session, vocabulary, asked.lower_case))
+    vocab = File(path=vocabulary.path, digest=session.store.inputs.of(vocabulary.path))
+    return plan_prepare_data(vocabulary.name, data, vocab, request), request
 
 
 def _task(asked: Asked) -> str:
