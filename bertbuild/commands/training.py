@@ -42,13 +42,14 @@ class Named:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Data:
-    """What to train on: a prepared folder or the step that makes one, its task and the length of its sequences."""
+    """What to train on: a prepared folder or the step that makes one (and its name in out/), task, sequence length."""
 
     source: File | str
     task: str
     length: int
     questions: File | None
     before: tuple[Step, ...] = ()
+    target: str = ""
 
 
 def finetune(session: Session, wanted: Wanted, named: Named, request: FinetuneRequest) -> None:
@@ -62,16 +63,18 @@ def finetune(session: Session, wanted: Wanted, named: Named, request: FinetuneRe
     inspected = resolve(wanted, session.settings, session.store, session.engine, session.report)
     plan = plan_finetune(inspected.source, data.source, data.questions, request, before=data.before)
     try:
-        stored = session.engine.run(plan)[STEP]
+        results = session.engine.run(plan)
     except StageError as error:
         if isinstance(error, StageKilledForMemoryError) or ABORTED in error.details or REFUSED in str(error):
             raise _out_of_memory(error, request, data) from error
         raise
+    for step in data.before:
+        session.store.link(plan.model, data.target, results[step.id])
     task = clean_name(data.task.lower())
-    link = session.store.link(plan.model, f"finetuned-{task}", stored)
+    link = session.store.link(plan.model, f"finetuned-{task}", results[STEP])
     ran = json.loads((link / "stage.json").read_text(encoding="utf-8"))["facts"]
     session.result(
-        {"model": plan.model, "path": str(link), "key": stored.key, "eval": ran.get("eval")},
+        {"model": plan.model, "path": str(link), "key": results[STEP].key, "eval": ran.get("eval")},
         *_lines(link, f"{plan.model}-{task}", ran),
     )
 
@@ -100,6 +103,7 @@ def _to_prepare(
     session: Session, wanted: Wanted, named: Named, request: FinetuneRequest, questions: File | None
 ) -> Data:
     from bertbuild.commands.data import Asked, planned
+    from bertbuild.plan_data import target_name
 
     sizes = {"doc_stride": request.doc_stride, "max_query_length": request.max_query_length}
     if request.max_seq_length is not None:
@@ -120,7 +124,12 @@ def _to_prepare(
         dev = read.path.with_name(read.path.name.replace("train", "dev"))
         questions = _questions(session, str(dev)) if dev.is_file() and dev != read.path else None
     return Data(
-        source=step.id, task=prepare.task, length=prepare.max_seq_length, questions=questions, before=plan.steps
+        source=step.id,
+        task=prepare.task,
+        length=prepare.max_seq_length,
+        questions=questions,
+        before=plan.steps,
+        target=target_name(prepare),
     )
 
 
