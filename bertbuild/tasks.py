@@ -239,6 +239,8 @@ namespace = Collection(
     convert_tf2,
     convert_tf1,
     evaluate,
+    finetune,
+    prepare_data,
     verify,
     status,
     test,

@@ -10,7 +10,9 @@ from bertbuild.running import running
 from bertbuild.sources import Wanted
 
 FINETUNE_HELP = {
-    "prepared": "folder of prepare-data: what to train on",
+    "task": "what to train on: a task that prepare-data knows, e.g. MRPC; prepared first, with the model's vocabulary",
+    "data": "folder with the task's files, or a SQuAD file; default: what fetch-data brings",
+    "prepared": "folder of prepare-data: what to train on, in the place of --task",
     "squad": "SQuAD's JSON with the questions to answer after training, for instance dev-v1.1.json",
     "max-seq-length": "the data's; another is refused",
     "train-batch-size": "(default 32)",
@@ -43,6 +45,8 @@ def finetune(
     model: str = "",
     checkpoint: str = "",
     name: str = "",
+    task: str = "",
+    data: str = "",
     prepared: str = "",
     squad: str = "",
     max_seq_length: str = "",
@@ -93,4 +97,5 @@ def finetune(
             seed=whole_number("seed", seed),
         )
         wanted = Wanted(model=model, checkpoint=checkpoint, name=name)
-        training.finetune(session, wanted, prepared, squad, request)
+        named = training.Named(task=task, data=data, prepared=prepared, squad=squad)
+        training.finetune(session, wanted, named, request)

@@ -10,7 +10,7 @@ from pathlib import Path
 from bertbuild import key as keys
 from bertbuild.disk import full_disk_told
 from bertbuild.errors import CheckpointError, UsageError
-from bertbuild.plan import File
+from bertbuild.plan import File, Plan
 from bertbuild.plan_data import SQUAD, TASKS, PrepareRequest, plan_prepare_data, target_name
 from bertbuild.session import Session, shown
 from bertbuild.sources import Wanted, checkpoint_folder, clean_name, name_of
@@ -79,6 +79,19 @@ def prepare_data(session: Session, asked: Asked) -> None:
 
 def make(session: Session, asked: Asked) -> Made:
     """Make the records, and name them in out/; raises as `prepare_data`."""
+    plan, request = planned(session, asked)
+    made = session.engine.run(plan)["prepare-data"]
+    target = target_name(request)
+    return Made(model=plan.model, target=target, link=session.store.link(plan.model, target, made), made=made)
+
+
+def planned(session: Session, asked: Asked) -> tuple[Plan, PrepareRequest]:
+    """The plan of the records, its step prepare-data, and the request behind it; data and vocabulary are on disk.
+
+    Raises:
+        UsageError: the flags contradict themselves, or the sequence is longer than the model can take.
+        CheckpointError: the model has no vocabulary.
+    """
     task = _task(asked)
     request = _request(asked, task, lower_case=True)
     data = _data(session, asked, request)
@@ -86,10 +99,7 @@ def make(session: Session, asked: Asked) -> Made:
     _check_positions(vocabulary, request.max_seq_length)
     request = _request(asked, task, lower_case=_lower_case(session, vocabulary, asked.lower_case))
     vocab = File(path=vocabulary.path, digest=session.store.inputs.of(vocabulary.path))
-    plan = plan_prepare_data(vocabulary.name, data, vocab, request)
-    made = session.engine.run(plan)["prepare-data"]
-    target = target_name(request)
-    return Made(model=plan.model, target=target, link=session.store.link(plan.model, target, made), made=made)
+    return plan_prepare_data(vocabulary.name, data, vocab, request), request
 
 
 def _task(asked: Asked) -> str:

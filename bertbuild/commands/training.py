@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from bertbuild import key as keys
 from bertbuild.errors import StageError, StageKilledForMemoryError, UsageError
-from bertbuild.plan import File
+from bertbuild.plan import File, Step
 from bertbuild.plan_training import STEP, FinetuneRequest, plan_finetune
 from bertbuild.session import Session, shown
 from bertbuild.sources import Wanted, clean_name, resolve
@@ -22,47 +23,117 @@ REFUSED = "memory ran out"
 """What the stage says when TensorFlow got none, with what was tried."""
 
 
-def finetune(session: Session, wanted: Wanted, prepared: str, questions: str, request: FinetuneRequest) -> None:
-    """Train the model on prepared data, and name the checkpoint in out/; a run that was ended is gone on from.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Named:
+    """What the user named to train on; empty where not given.
 
-    Args:
-        session: of the command.
-        wanted: the model to begin with.
+    Attributes:
+        task: prepared first, with the model's vocabulary.
+        data: folder with the task's files; empty: what fetch-data brings.
         prepared: folder of prepare-data.
-        questions: SQuAD's JSON to answer, or empty.
-        request: how.
+        squad: SQuAD's JSON to answer after training.
+    """
+
+    task: str = ""
+    data: str = ""
+    prepared: str = ""
+    squad: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Data:
+    """What to train on: a prepared folder or the step that makes one (and its name in out/), task, sequence length."""
+
+    source: File | str
+    task: str
+    length: int
+    questions: File | None
+    before: tuple[Step, ...] = ()
+    target: str = ""
+
+
+def finetune(session: Session, wanted: Wanted, named: Named, request: FinetuneRequest) -> None:
+    """Train the model on a task, and name the checkpoint in out/; a run that was ended is gone on from.
 
     Raises:
         StageError: the stage refused its input, or failed.
         StageKilledForMemoryError: memory ran out.
     """
-    folder = _prepared(prepared)
-    facts = json.loads((folder / PREPARED).read_text(encoding="utf-8"))
-    data = File(path=folder, digest=_digest(session, folder))
-    asked = _questions(session, questions)
+    data = _data(session, wanted, named, request)
     inspected = resolve(wanted, session.settings, session.store, session.engine, session.report)
-    plan = plan_finetune(inspected.source, data, asked, request)
+    plan = plan_finetune(inspected.source, data.source, data.questions, request, before=data.before)
     try:
-        stored = session.engine.run(plan)[STEP]
+        results = session.engine.run(plan)
     except StageError as error:
         if isinstance(error, StageKilledForMemoryError) or ABORTED in error.details or REFUSED in str(error):
-            raise _out_of_memory(error, request, facts) from error
+            raise _out_of_memory(error, request, data) from error
         raise
-    task = clean_name(str(facts["task"]).lower())
-    link = session.store.link(plan.model, f"finetuned-{task}", stored)
+    for step in data.before:
+        session.store.link(plan.model, data.target, results[step.id])
+    task = clean_name(data.task.lower())
+    link = session.store.link(plan.model, f"finetuned-{task}", results[STEP])
     ran = json.loads((link / "stage.json").read_text(encoding="utf-8"))["facts"]
     session.result(
-        {"model": plan.model, "path": str(link), "key": stored.key, "eval": ran.get("eval")},
+        {"model": plan.model, "path": str(link), "key": results[STEP].key, "eval": ran.get("eval")},
         *_lines(link, f"{plan.model}-{task}", ran),
     )
 
 
-def _prepared(folder: str) -> Path:
-    if not folder:
+def _data(session: Session, wanted: Wanted, named: Named, request: FinetuneRequest) -> Data:
+    """The prepared folder that was named, or the step that prepares the task's data.
+
+    Raises:
+        UsageError: both or neither was named, or it is not there.
+    """
+    if bool(named.prepared) == bool(named.task):
         raise UsageError(
-            "No data to train on are named.",
-            next_step="Prepare a task's data (invoke prepare-data), and give that folder: --prepared FOLDER.",
+            "Name what to train on: a task, or data that are prepared.",
+            next_step="For instance --task MRPC, or --prepared FOLDER of prepare-data; not both.",
         )
+    questions = _questions(session, named.squad)
+    if named.task:
+        return _to_prepare(session, wanted, named, request, questions)
+    folder = _prepared(named.prepared)
+    facts = json.loads((folder / PREPARED).read_text(encoding="utf-8"))
+    source = File(path=folder, digest=_digest(session, folder))
+    return Data(source=source, task=str(facts["task"]), length=facts.get("max_seq_length", 0), questions=questions)
+
+
+def _to_prepare(
+    session: Session, wanted: Wanted, named: Named, request: FinetuneRequest, questions: File | None
+) -> Data:
+    from bertbuild.commands.data import Asked, planned
+    from bertbuild.plan_data import target_name
+
+    sizes = {"doc_stride": request.doc_stride, "max_query_length": request.max_query_length}
+    if request.max_seq_length is not None:
+        sizes["max_seq_length"] = request.max_seq_length
+    asked = Asked(
+        task=named.task,
+        data=named.data,
+        model=wanted.model,
+        checkpoint=wanted.checkpoint,
+        name=wanted.name,
+        negatives=request.version_2_with_negative,
+        sizes=sizes,
+    )
+    plan, prepare = planned(session, asked)
+    (step,) = plan.steps
+    read = step.inputs["data"]
+    if prepare.squad and questions is None and isinstance(read, File):
+        dev = read.path.with_name(read.path.name.replace("train", "dev"))
+        questions = _questions(session, str(dev)) if dev.is_file() and dev != read.path else None
+    return Data(
+        source=step.id,
+        task=prepare.task,
+        length=prepare.max_seq_length,
+        questions=questions,
+        before=plan.steps,
+        target=target_name(prepare),
+    )
+
+
+def _prepared(folder: str) -> Path:
     path = Path(folder)
     try:
         read = json.loads((path / PREPARED).read_text(encoding="utf-8"))
@@ -93,12 +164,12 @@ def _questions(session: Session, path: str) -> File | None:
     return File(path=file, digest=session.store.inputs.of(file))
 
 
-def _out_of_memory(error: StageError, request: FinetuneRequest, facts: dict[str, Any]) -> StageKilledForMemoryError:
+def _out_of_memory(error: StageError, request: FinetuneRequest, data: Data) -> StageKilledForMemoryError:
     flag = "train-batch-size" if request.do_train else "eval-batch-size"
     tried = request.train_batch_size if request.do_train else request.eval_batch_size
     said = str(error).split(f" stopped: {REFUSED}")[0] + " got no memory." if REFUSED in str(error) else str(error)
     return StageKilledForMemoryError(
-        f"{said} Tried was a batch of {tried} sequences of {facts.get('max_seq_length')} tokens.",
+        f"{said} Tried was a batch of {tried} sequences of {data.length} tokens.",
         next_step=f"Try half: --{flag} {max(1, tried // 2)}; or shorter sequences, or more memory.",
         details=error.details,
     )

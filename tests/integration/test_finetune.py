@@ -30,9 +30,9 @@ pytestmark = pytest.mark.integration
 SMALL = 0.08
 """Times the weights of the other tests, which are too large to be trained."""
 
-STEPS = 600
+STEPS = 400
 EVERY = 40
-RECIPE = ("--train_batch_size=16", "--learning_rate=2e-3", "--num_train_epochs=15", f"--save_checkpoints_steps={EVERY}")
+RECIPE = ("--train_batch_size=16", "--learning_rate=2e-3", "--num_train_epochs=10", f"--save_checkpoints_steps={EVERY}")
 
 
 def trainable(folder):
@@ -50,7 +50,7 @@ def fresh_model(session_folder):
 
 @pytest.fixture(scope="module")
 def toy(session_folder, fresh_model):
-    return write_toy(session_folder / "toy-data", fresh_model, train=16 * STEPS // 15)
+    return write_toy(session_folder / "toy-data", fresh_model, train=16 * STEPS // 10)
 
 
 def saved(folder):

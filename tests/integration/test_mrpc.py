@@ -36,6 +36,7 @@ def write_like_mrpc(folder):
 @pytest.fixture(scope="module")
 def cut(bertbuild, minilm, session_folder):
     """MiniLM's embeddings, pooler, and first two layers of six."""
+    assert minilm.code == 0
     steps = {step["id"]: step for step in bertbuild.record("minilm-l6", "ir-fp32")["steps"]}
     source = Path(steps["reference"]["inputs"]["checkpoint"]["path"])
     reader = CheckpointReader(source / "bert_model.ckpt")

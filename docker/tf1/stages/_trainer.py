@@ -5,13 +5,15 @@ batches that it had not seen yet, where upstream would begin the data anew.
 """
 
 import contextlib
+import os
+import random
 
 import tensorflow as tf
 from bert import optimization
 from heartbeat import Heartbeat
 from stage import StageInputError, emit, step
 
-from stages import _bert, _hooks
+from stages import _bert, _hooks, _prepared
 
 ROWS = 500
 """Rows of the history, at most: with more steps a row is of several."""
@@ -149,7 +151,9 @@ class Trainer(object):
     def _training_input(self, params):
         # Which batches come is settled by the seed, so those of the steps done can be left out. Skipping none is an
         # operation too: without it a fresh run's dropout would get other seeds than a resumed one's.
-        path = self._prepared.path("train.tf_record")
+        path = self._prepared.path(_prepared.TRAIN)
+        if self._prepared.squad:
+            path = _shuffled(path, self._kept.folder)
         return self._input(path, training=True)(params).skip(self._kept.step).prefetch(2)
 
     def _input(self, path, *, training):
@@ -166,6 +170,20 @@ class Trainer(object):
 
     def _tell_training(self, shown):
         emit("training", steps=self.steps, **shown)
+
+
+def _shuffled(path, folder):
+    """A copy of the records in another order, always the same: run_squad's input function shuffles a hundred at a time.
+
+    Its main() shuffles the questions before it writes them, for that reason and with this seed.
+    """
+    records = list(tf.compat.v1.io.tf_record_iterator(path))
+    random.Random(12345).shuffle(records)  # noqa: S311 - not for secrets
+    copy = os.path.join(folder, _prepared.TRAIN)
+    with tf.io.TFRecordWriter(copy) as writer:
+        for record in records:
+            writer.write(record)
+    return copy
 
 
 def _upstream(squad):

@@ -10,7 +10,7 @@ import pytest
 from bertbuild.checkpoint.config import config_from
 from bertbuild.checkpoint.variables import encoder_variables
 from bertbuild.checkpoint.writer import write_checkpoint
-from bertbuild.commands.training import finetune
+from bertbuild.commands.training import Named, finetune
 from bertbuild.config import Settings
 from bertbuild.errors import StageError, StageKilledForMemoryError, UsageError
 from bertbuild.flags import number, truth
@@ -63,11 +63,12 @@ def train(root, isolation, events, checkpoint, data):
 
     isolation.behaviour["finetune"] = behaviour
 
-    def run(*, prepared=None, squad="", **flags):
+    def run(*, task="", prepared=None, squad="", **flags):
         session = Session(settings=Settings(artifacts=root), report=events)
         session.__dict__["isolation"] = isolation
         wanted = Wanted(checkpoint=str(checkpoint))
-        finetune(session, wanted, str(data) if prepared is None else prepared, squad, FinetuneRequest(**flags))
+        named = Named(task=task, data=str(data), prepared=str(data) if prepared is None else prepared, squad=squad)
+        finetune(session, wanted, named, FinetuneRequest(**flags))
         return events
 
     return run
@@ -131,7 +132,8 @@ def test_another_failure_stays_what_it_was(train, isolation):
 @pytest.mark.parametrize(
     ("flags", "sentence"),
     [
-        ({"prepared": ""}, "No data to train on"),
+        ({"prepared": ""}, "Name what to train on"),
+        ({"task": "MRPC"}, "Name what to train on"),
         ({"prepared": "nowhere"}, r"nowhere holds no prepared data: prepared\.json cannot be read"),
         ({"squad": "nowhere.json"}, r"--squad nowhere\.json is no file"),
     ],
@@ -164,3 +166,35 @@ def test_what_is_no_number_is_refused(text):
 def test_what_is_neither_yes_nor_no_is_refused():
     with pytest.raises(UsageError, match="'maybe' is neither true nor false"):
         truth("do_train", "maybe")
+
+
+def test_a_task_is_prepared_first_with_the_models_vocabulary(train, isolation, data, root):
+    (data / "train.tsv").write_text("x")
+    seen = {}
+
+    def behaviour(run):
+        seen.update(run.inputs, **run.params)
+        for name in (*STAGES["prepare-data"].outputs, "stage.json"):
+            (run.work / "out" / name).write_text("x")
+
+    isolation.behaviour["prepare-data"] = behaviour
+    train(task="MRPC", prepared="", max_seq_length=12)
+    assert isolation.runs == ["prepare-data", "finetune"]
+    assert seen["vocab"].name == "vocab.txt"
+    assert (seen["task"], seen["max-seq-length"]) == ("MRPC", "12")
+    assert {path.name for path in (root / "out" / "tiny").iterdir()} == {"data-MRPC-12", "finetuned-mrpc"}
+
+
+def test_squad_answers_the_dev_set_that_lies_beside_the_training_set(train, isolation, data):
+    (data / "train-v1.1.json").write_text("{}")
+    (data / "dev-v1.1.json").write_text("{}")
+    given = []
+    trains = isolation.behaviour["finetune"]
+
+    def behaviour(run):
+        given.append(run.inputs["squad"].name)
+        trains(run)
+
+    isolation.behaviour["finetune"] = behaviour
+    train(task="SQUAD-1.1", prepared="", max_seq_length=12)
+    assert given == ["dev-v1.1.json"]
