@@ -110,7 +110,7 @@ def test_a_training_learns_and_tells_how_it_went(trained):
     assert told["step"] == list(range(1, 49))
     assert told["loss"][0] > 0.6
     assert told["loss"][-1] < 0.3
-    assert max(told["learning_rate"]) == pytest.approx(3e-3)
+    assert 2.5e-3 < max(told["learning_rate"]) <= 3.001e-3
     assert results(trained["alone"])["eval_accuracy"] == 1
     assert results(trained["alone"])["global_step"] == 48
     events = trained["alone"].of("training")
