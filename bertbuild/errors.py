@@ -22,8 +22,10 @@ Only the command line (`bertbuild.commands`) turns an error into an exit code.
     ├── StoreError                       15
     ├── LockFileError                    16
     ├── CheckFailedError                 17
+    ├── DataError                        18
     ├── ParityError                      20
     ├── NotVerifiedError                 21
+    ├── AccuracyError                    22
     └── Interrupted                     130
 """
 
@@ -143,6 +145,12 @@ class CheckFailedError(BertbuildError):
     exit_code = 17
 
 
+class DataError(BertbuildError):
+    """Data or predictions that cannot be read, are of another task, or do not fit the model."""
+
+    exit_code = 18
+
+
 class ParityError(BertbuildError):
     """A target does not answer like its source; `details` has the table of figures."""
 
@@ -153,6 +161,12 @@ class NotVerifiedError(BertbuildError):
     """A target could not be compared with its source here: what it runs on is not there."""
 
     exit_code = 21
+
+
+class AccuracyError(BertbuildError):
+    """A target's accuracy is farther below its source's than is allowed."""
+
+    exit_code = 22
 
 
 class Interrupted(BertbuildError):  # noqa: N818 - it is no error of anybody's

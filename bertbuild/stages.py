@@ -45,6 +45,7 @@ class StageSpec:
 CHECKPOINT_FILES = ("bert_config.json", "bert_model.ckpt.index", "bert_model.ckpt.data-00000-of-00001")
 CHECKPOINT = (*CHECKPOINT_FILES, "vocab.txt")
 CONVERTED = (*CHECKPOINT_FILES, "mapping.json")
+FINETUNED = (*CHECKPOINT, "bert_model.ckpt.meta", "task.json")
 FROZEN = ("inference_graph.pb", "signature.json")
 SAVED_MODEL = ("saved_model.pb", "signature.json")
 IR = ("model.xml", "model.bin", "signature.json")
@@ -67,9 +68,11 @@ STAGES = {
         StageSpec(name="complete", backend="tf1", outputs=(*CHECKPOINT_FILES, "bert_model.ckpt.meta")),
         StageSpec(name="tf2-saved-model", backend="tf2", outputs=SAVED_MODEL),
         StageSpec(name="tf2-infer", backend="tf2", outputs=("answers.npz",)),
+        StageSpec(name="finetune", backend="tf1", outputs=FINETUNED, resumable=True),
         StageSpec(name="tf2-train", backend="tf2", outputs=("task.json",), resumable=True, distributed=True),
         StageSpec(name="prepare-data", backend="data", outputs=("meta_data.json", "prepared.json")),
-        StageSpec(name="pretraining-data", backend="data", outputs=("tf_examples.tfrecord", "prepared.json")),
+        StageSpec(name="pretraining-data", backend="data", outputs=("prepared.json",)),
+        StageSpec(name="examples", backend="data", outputs=("features.npz",)),
         StageSpec(name="neuron-compile", backend="neuron", outputs=(*SAVED_MODEL, "compile.log")),
         StageSpec(name="neuron-infer", backend="neuron", outputs=("answers.npz",), device=True),
     )

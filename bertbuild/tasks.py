@@ -8,10 +8,13 @@ from bertbuild.flags import COMMON_HELP, FREEZE_HELP, ISOLATION_HELP, SOURCE_HEL
 from bertbuild.plan import FreezeRequest, IrRequest
 from bertbuild.running import running
 from bertbuild.sources import Wanted
-from bertbuild.tasks_data import fetch_data
+from bertbuild.tasks_data import fetch_data, prepare_data
+from bertbuild.tasks_evaluate import evaluate
 from bertbuild.tasks_neuron import export, neuron_compile, neuron_ready
+from bertbuild.tasks_pretraining import prepare_pretraining_data
 from bertbuild.tasks_tf2 import convert_tf1, convert_tf2
 from bertbuild.tasks_train import train
+from bertbuild.tasks_training import finetune
 
 
 @task(auto_shortflags=False, help=COMMON_HELP | ISOLATION_HELP)
@@ -222,8 +225,12 @@ namespace = Collection(
     images,
     lock,
     fetch,
-    fetch_data,
     inspect,
+    fetch_data,
+    prepare_data,
+    prepare_pretraining_data,
+    finetune,
+    train,
     freeze,
     build_ir,
     export,
@@ -231,7 +238,7 @@ namespace = Collection(
     neuron_compile,
     convert_tf2,
     convert_tf1,
-    train,
+    evaluate,
     verify,
     status,
     test,

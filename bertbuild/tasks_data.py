@@ -4,8 +4,34 @@ from __future__ import annotations
 
 from invoke import Context, task
 
-from bertbuild.flags import COMMON_HELP
+from bertbuild.flags import COMMON_HELP, ISOLATION_HELP, truth, whole_number
 from bertbuild.running import running
+
+PREPARE_HELP = {
+    "task": "AX, COLA, MNLI, MRPC, QNLI, QQP, RTE, SST-2, STS-B, WNLI, XNLI, SQUAD-1.1 or SQUAD-2.0",
+    "data": "folder with the task's files, or a SQuAD file; default: what fetch-data brings",
+    "model": "a model of the catalogue, whose vocabulary and lower-casing are taken",
+    "checkpoint": "a checkpoint of your own, whose vocab.txt is taken",
+    "vocab-file": "a vocab.txt by itself",
+    "name": "what to call the result; default: the model's, the folder's or the vocabulary's name",
+    "max-seq-length": "pieces of a sequence, [CLS] and [SEP] counted (default 128)",
+    "do-lower-case": "true or false; default: as the catalogue says of the model, else true",
+    "mnli-type": "matched (default) or mismatched: which dev and test set of MNLI",
+    "xnli-language": "of XNLI's training data (default en); all for every one",
+    "version-2-with-negative": "SQuAD 2.0, whose questions may have no answer: the same as --task SQUAD-2.0",
+    "doc-stride": "pieces between two windows of a SQuAD paragraph (default 128)",
+    "max-query-length": "pieces of a SQuAD question; the rest is cut off (default 64)",
+    "classification-task-name": "the same as --task",
+    "fine-tuning-task-type": "classification, regression or squad; the task says it already",
+    "input-data-dir": "the same as --data",
+    "squad-data-file": "the same as --data, of a SQuAD file",
+    "train-data-output-path": "also copy train.tf_record to this path",
+    "eval-data-output-path": "also copy eval.tf_record to this path",
+    "test-data-output-path": "also copy test.tf_record to this path; for XNLI with {} in it, the language's place",
+    "meta-data-file-path": "also copy meta_data.json to this path",
+    "from": "folder with downloaded models and data sets; nothing is downloaded",
+    "mirror": "base URL that takes the place of the public one",
+}
 
 
 @task(
@@ -35,3 +61,70 @@ def fetch_data(
             datasets.list_datasets(session)
         else:
             datasets.fetch_data(session, tuple(task))
+
+
+@task(
+    auto_shortflags=False,
+    optional=["do_lower_case", "version_2_with_negative"],
+    help=COMMON_HELP | ISOLATION_HELP | PREPARE_HELP,
+)
+def prepare_data(
+    _context: Context,
+    task: str = "",
+    data: str = "",
+    model: str = "",
+    checkpoint: str = "",
+    vocab_file: str = "",
+    name: str = "",
+    max_seq_length: str = "128",
+    do_lower_case: str = "",
+    mnli_type: str = "matched",
+    xnli_language: str = "en",
+    version_2_with_negative: str = "",
+    doc_stride: str = "128",
+    max_query_length: str = "64",
+    classification_task_name: str = "",
+    fine_tuning_task_type: str = "",
+    input_data_dir: str = "",
+    squad_data_file: str = "",
+    train_data_output_path: str = "",
+    eval_data_output_path: str = "",
+    test_data_output_path: str = "",
+    meta_data_file_path: str = "",
+    from_: str = "",
+    mirror: str = "",
+    isolation: str = "",
+    json: bool = False,
+) -> None:
+    """Make TFRecords to fine-tune BERT with, of GLUE, XNLI or SQuAD, as the Model Garden's."""
+    from bertbuild.commands import data as commands
+
+    with running(json=json, isolation=isolation, local=from_, mirror=mirror) as session:
+        commands.prepare_data(
+            session,
+            commands.Asked(
+                task=task or classification_task_name,
+                kind=fine_tuning_task_type,
+                data=data or input_data_dir,
+                squad_file=squad_data_file,
+                model=model,
+                checkpoint=checkpoint,
+                vocab=vocab_file,
+                name=name,
+                lower_case=truth("do-lower-case", str(do_lower_case)),
+                negatives=truth("version-2-with-negative", str(version_2_with_negative)),
+                sizes={
+                    "max_seq_length": whole_number("max-seq-length", max_seq_length),
+                    "max_query_length": whole_number("max-query-length", max_query_length),
+                    "doc_stride": whole_number("doc-stride", doc_stride),
+                },
+                mnli_type=mnli_type,
+                xnli_language=xnli_language,
+                copies={
+                    "train": train_data_output_path,
+                    "eval": eval_data_output_path,
+                    "test": test_data_output_path,
+                    "meta_data": meta_data_file_path,
+                },
+            ),
+        )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import sys
+import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
 DONE, KEPT, FAILED, UNKNOWN = "✓", "=", "✗", "?"
+
+QUIET_SECONDS = 60.0
+"""Between two lines about one training run where stdout is no terminal."""
 
 
 class TextReporter:
@@ -29,6 +33,7 @@ class TextReporter:
         self._progress: Progress | None = None
         self._task: TaskID | None = None
         self._console: Console | None = None
+        self._told = time.monotonic()
 
     def __call__(self, event: Mapping[str, Any]) -> None:
         """Show one event; kinds it does not know are for programs only."""
@@ -57,6 +62,17 @@ class TextReporter:
     def _on_step(self, event: Mapping[str, Any]) -> None:
         self._describe(event["text"])
 
+    def _on_training(self, event: Mapping[str, Any]) -> None:
+        """A line that changes on a terminal; elsewhere one now and then, and the last step's."""
+        from bertbuild.report.training import training_line
+
+        line = training_line(event)
+        self._describe(line)
+        now = time.monotonic()
+        if not self._live and (now - self._told >= QUIET_SECONDS or event["step"] == event["steps"]):
+            self._told = now
+            self._print(f"  {line}")
+
     def _on_environment(self, event: Mapping[str, Any]) -> None:
         what = "image" if event["isolation"] == "docker" else "virtual environment"
         name = f"{what} {event['backend']}"
@@ -78,6 +94,15 @@ class TextReporter:
         if event["done"] == event["total"]:
             self._stop()
             self._print(f"{DONE} {event['name']:<28} {event['done'] / 1e6:>7.1f} MB")
+
+    def _on_progress(self, event: Mapping[str, Any]) -> None:
+        """A bar on a terminal; elsewhere a line now and then."""
+        if self._progress is not None and self._task is not None:
+            self._progress.update(self._task, completed=event["done"], total=event["total"])
+        now = time.monotonic()
+        if not self._live and now - self._told >= QUIET_SECONDS:
+            self._told = now
+            self._print(f"  {100 * event['done'] // max(1, event['total'])} % done")
 
     def _on_note(self, event: Mapping[str, Any]) -> None:
         self._print(f"  {event['text']}")

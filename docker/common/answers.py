@@ -1,7 +1,7 @@
-"""Running probe inputs through a model, whatever its engine, and keeping the answers.
+"""Running inputs through a model, whatever its engine, and keeping the answers.
 
 answers.npz holds float32 arrays: "<probe>/<output>" for each probe as a batch, and, for probes of more than one row,
-"<probe>/alone/<output>" for its rows run one at a time.
+"<probe>/alone/<output>" for its rows run one at a time; of examples (`features`) just "<output>" [N, …].
 """
 
 import os
@@ -12,49 +12,54 @@ from stage import StageInputError, read_json, step
 ROLES = ("input_ids", "input_mask", "segment_ids")
 
 
-def read_probes(path):
-    """The probes of a probes.json: a list of dicts with a name and int32 arrays [B, S] under the three roles."""
-    folder, name = os.path.split(os.path.abspath(path))
-    probes = read_json(folder, name)["probes"]
-    return [dict({role: np.array(probe[role], np.int32) for role in ROLES}, name=probe["name"]) for probe in probes]
+class Probes(object):
+    """The probes of a probes.json: dicts with a name and int32 arrays [B, S] under the three roles."""
+
+    def __init__(self, path):
+        folder, name = os.path.split(os.path.abspath(path))
+        probes = read_json(folder, name)["probes"]
+        self._probes = [
+            dict({role: np.array(probe[role], np.int32) for role in ROLES}, name=probe["name"]) for probe in probes
+        ]
+
+    def answer(self, run, batch=None, seq_len=None, prefix=""):
+        """Run every probe, as a batch and row by row.
+
+        Args:
+            run: function of a dict role → int32 array [B, S], giving a dict output name → float32 array [B, …].
+            batch: the only batch size the model takes, or None.
+            seq_len: the only sequence length the model takes, or None; probes that are longer are left out.
+            prefix: put before every name.
+
+        Returns:
+            dict of array name → float32 array.
+
+        Raises:
+            StageInputError: all probes are longer than the model takes.
+        """
+        answers = {}
+        for probe in self._probes:
+            rows, length = probe["input_ids"].shape
+            if seq_len is not None and length > seq_len:
+                continue
+            step("answering probe %s%s" % (prefix, probe["name"]))
+            feeds = {role: probe[role] for role in ROLES}
+            for output, value in run_shaped(feeds, run, batch, seq_len).items():
+                answers["%s%s/%s" % (prefix, probe["name"], output)] = value
+            if rows > 1:
+                alone = [
+                    run_shaped({role: feeds[role][row : row + 1] for role in ROLES}, run, batch, seq_len)
+                    for row in range(rows)
+                ]
+                for output in alone[0]:
+                    value = np.concatenate([answers_of_row[output] for answers_of_row in alone])
+                    answers["%s%s/alone/%s" % (prefix, probe["name"], output)] = value
+        if not answers:
+            raise StageInputError("no probe fits the model: all are longer than its sequence length of %s" % seq_len)
+        return answers
 
 
-def answer(probes, run, batch=None, seq_len=None, prefix=""):
-    """Run every probe, as a batch and row by row.
-
-    Args:
-        probes: as `read_probes` gives them.
-        run: function of a dict role → int32 array [B, S], giving a dict output name → float32 array [B, …].
-        batch: the only batch size the model takes, or None.
-        seq_len: the only sequence length the model takes, or None; probes that are longer are left out.
-        prefix: put before every name.
-
-    Returns:
-        dict of array name → float32 array.
-    """
-    answers = {}
-    for probe in probes:
-        rows, length = probe["input_ids"].shape
-        if seq_len is not None and length > seq_len:
-            continue
-        step("answering probe %s%s" % (prefix, probe["name"]))
-        feeds = {role: probe[role] for role in ROLES}
-        for output, value in _run_shaped(feeds, run, batch, seq_len).items():
-            answers["%s%s/%s" % (prefix, probe["name"], output)] = value
-        if rows > 1:
-            alone = [
-                _run_shaped({role: feeds[role][row : row + 1] for role in ROLES}, run, batch, seq_len)
-                for row in range(rows)
-            ]
-            for output in alone[0]:
-                value = np.concatenate([answers_of_row[output] for answers_of_row in alone])
-                answers["%s%s/alone/%s" % (prefix, probe["name"], output)] = value
-    if not answers:
-        raise StageInputError("no probe fits the model: all are longer than its sequence length of %s" % seq_len)
-    return answers
-
-
-def _run_shaped(feeds, run, batch, seq_len):
+def run_shaped(feeds, run, batch, seq_len):
     """Run feeds of any shape through a model of a fixed one: pad sequences, run groups of rows, cut back."""
     rows, length = feeds["input_ids"].shape
     width = length if seq_len is None else seq_len

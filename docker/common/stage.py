@@ -33,6 +33,11 @@ def step(text):
     emit("step", text=text)
 
 
+def progress(done, total):
+    """Say how much of the stage's work is done, both in the same unit."""
+    emit("progress", done=done, total=total)
+
+
 class Report(object):
     """What ends up in stage.json: the facts about one run of a stage."""
 

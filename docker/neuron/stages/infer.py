@@ -1,13 +1,14 @@
-"""infer: run probe inputs through a model that was compiled for a Neuron device, on such a device.
+"""infer: run probes or examples through a model that was compiled for a Neuron device, on such a device.
 
 Inputs that only training needs (label_ids, is_real_example) are fed zeros.
 """
 
+import questions
 from stage import Stage, StageInputError, read_json, step
 
 STAGE = Stage("infer", __doc__.splitlines()[0])
 STAGE.input("compiled", "folder of the stage compile")
-STAGE.input("probes", "probes.json")
+questions.declare(STAGE)
 
 
 def run(args, report):
@@ -35,8 +36,7 @@ def run(args, report):
         feeds = {role: graph.get_tensor_by_name(tensor) for role, tensor in roles.items()}
         unused = [graph.get_tensor_by_name(port.tensor) for port in others]
         wanted = {name: graph.get_tensor_by_name(port.tensor) for name, port in outputs.items()}
-        found = answers.answer(
-            answers.read_probes(args.probes),
+        found = questions.read(args, report).answer(
             runner(session, feeds, unused, wanted),
             batch=None if signature["dynamic_batch"] else signature["batch_size"],
             seq_len=signature["seq_len"],

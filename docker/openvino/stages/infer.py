@@ -1,12 +1,13 @@
-"""infer: run probe inputs through an IR on the CPU, in float32, and keep the answers."""
+"""infer: run probes or examples through an IR on the CPU, in float32, and keep the answers."""
 
 import os
 
+import questions
 from stage import Stage, step
 
 STAGE = Stage("infer", __doc__)
 STAGE.input("ir", "folder with model.xml and model.bin")
-STAGE.input("probes", "probes.json")
+questions.declare(STAGE)
 
 
 def run(args, report):
@@ -28,8 +29,7 @@ def run(args, report):
         results = model(feeds)
         return {name: np.array(results[port], np.float32) for port in model.outputs for name in port.get_names()}
 
-    found = answers.answer(
-        answers.read_probes(args.probes),
+    found = questions.read(args, report).answer(
         run_model,
         batch=None if batch.is_dynamic else batch.get_length(),
         seq_len=None if seq_len.is_dynamic else seq_len.get_length(),

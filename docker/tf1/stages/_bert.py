@@ -19,11 +19,16 @@ def build(config, gelu, inputs, outputs, classes=None):
     Returns:
         as `_ports.select` does.
     """
-    theirs = modeling.BertConfig.from_dict(config.values)
-    theirs.hidden_act = config.activation(gelu)  # modeling.py takes a function as it is
-    model = modeling.BertModel(theirs, False, *inputs)
+    model = modeling.BertModel(bert_config(config, gelu), False, *inputs)
     pooled = model.get_pooled_output()
     return _ports.select(outputs, pooled, model.get_all_encoder_layers(), lambda: _probabilities(pooled, classes))
+
+
+def bert_config(config, gelu):
+    """A `_source.Config` as modeling.py's own, with the activation as a function, which modeling.py takes as it is."""
+    theirs = modeling.BertConfig.from_dict(config.values)
+    theirs.hidden_act = config.activation(gelu)
+    return theirs
 
 
 def _probabilities(pooled, classes):

@@ -1,20 +1,25 @@
-"""infer: run probe inputs through a checkpoint's TensorFlow 1 graph, a frozen graph, or a SavedModel.
+"""infer: run probes or examples through a checkpoint's TensorFlow 1 graph, a frozen graph, or a SavedModel.
 
 For a checkpoint the variables are restored by TensorFlow's own Saver, so that neither our freezing nor our reading of
 files stands between the source and its answers; and where the checkpoint's .meta is of the published form, that graph
 answers too ("published/<probe>/pooled_output").
 """
 
+import os
+
+import questions
 from stage import Stage, StageInputError, step
 
 STAGE = Stage("infer", __doc__.splitlines()[0])
 STAGE.input("checkpoint", "folder with bert_config.json and the checkpoint's files", required=False)
-STAGE.input("frozen", "a frozen graph (.pb)", required=False)
+STAGE.input("frozen", "a frozen graph (.pb), or the folder of the stage freeze", required=False)
 STAGE.input("saved-model", "a SavedModel, of export, of neuron-ready or of run_classifier", required=False)
-STAGE.input("probes", "probes.json")
+questions.declare(STAGE)
 STAGE.param("output", "as in freeze (default: of a checkpoint pooled, of a SavedModel all it gives)")
 STAGE.param("prefix", "the checkpoint's name in its folder, where there are several")
 STAGE.param("gelu", "as in freeze (default: auto)", choices=("auto", "erf", "tanh"), default="auto")
+
+GRAPH = "inference_graph.pb"
 
 
 def run(args, report):
@@ -26,24 +31,24 @@ def run(args, report):
 
     from stages import _ports, _source
 
-    probes = answers.read_probes(args.probes)
+    asked = questions.read(args, report)
     if args.frozen:
-        found = from_frozen(args.frozen, probes)
+        found = from_frozen(args.frozen, asked)
     elif args.saved_model:
-        found = from_saved_model(args.saved_model, args.output, probes)
+        found = from_saved_model(args.saved_model, args.output, asked)
     else:
         source = _source.Source(args.checkpoint, args.prefix)
         gelu = source.gelu(args.gelu, report)
         wanted = (args.output or "pooled").split(",")
-        found = from_checkpoint(source, gelu, wanted, probes)
-        if "pooled" in wanted:  # all that the published graphs compute
-            found.update(from_published_graph(source, gelu, probes))
-        report.facts = {"gelu": gelu}
+        found = from_checkpoint(source, gelu, wanted, asked)
+        if "pooled" in wanted and args.probes:  # all that the published graphs compute
+            found.update(from_published_graph(source, gelu, asked))
+        report.facts["gelu"] = gelu
     answers.write_answers(args.out, found)
     report.packages = _ports.packages()
 
 
-def from_checkpoint(source, gelu, outputs, probes):
+def from_checkpoint(source, gelu, outputs, asked):
     """Answers of google-research/bert's graph with the checkpoint restored into its variables."""
     import answers
     import tensorflow as tf
@@ -56,7 +61,7 @@ def from_checkpoint(source, gelu, outputs, probes):
         tensors = _bert.build(source.config, gelu, inputs, outputs, classes)
         with tf.compat.v1.Session() as session:
             source.restore(session)
-            return answers.answer(probes, runner(session, dict(zip(answers.ROLES, inputs)), tensors))
+            return asked.answer(runner(session, dict(zip(answers.ROLES, inputs)), tensors))
 
 
 def from_published_graph(source, gelu, probes):
@@ -83,29 +88,27 @@ def from_published_graph(source, gelu, probes):
         saver.restore(session, source.prefix)
         feeds = {role: default.get_tensor_by_name(form.roles[role]) for role in answers.ROLES}
         tensors = {_ports.POOLED: default.get_tensor_by_name("bert/pooler/dense/Tanh:0")}
-        return answers.answer(
-            probes, runner(session, feeds, tensors), batch=form.batch, seq_len=form.seq_len, prefix="published/"
+        return probes.answer(
+            runner(session, feeds, tensors), batch=form.batch, seq_len=form.seq_len, prefix="published/"
         )
 
 
-def from_frozen(path, probes):
+def from_frozen(path, asked):
     """Answers of a frozen graph, fed at the tensors that tracing finds."""
     import answers
     import tensorflow as tf
 
     from stages import _foreign
 
-    foreign = _foreign.read(path)
+    foreign = _foreign.read(os.path.join(path, GRAPH) if os.path.isdir(path) else path)
     with tf.Graph().as_default() as graph, tf.compat.v1.Session() as session:
         tf.import_graph_def(foreign.graph_def, name="")
         feeds = {role: graph.get_tensor_by_name(foreign.roles[role]) for role in answers.ROLES}
         tensors = {name: graph.get_tensor_by_name(tensor) for name, tensor in foreign.outputs.items()}
-        return answers.answer(
-            probes, runner(session, feeds, tensors), batch=foreign.fixed_size(0), seq_len=foreign.fixed_size(1)
-        )
+        return asked.answer(runner(session, feeds, tensors), batch=foreign.fixed_size(0), seq_len=foreign.fixed_size(1))
 
 
-def from_saved_model(folder, wanted, probes):
+def from_saved_model(folder, wanted, asked):
     """Answers of a SavedModel: all it gives, or of that what is `wanted` ("pooled,sequence").
 
     What else its signature asks for is fed nothing.
@@ -130,7 +133,7 @@ def from_saved_model(folder, wanted, probes):
             for name, port in outputs.items()
             if not wanted or name.replace("_output", "") in wanted.split(",")
         }
-        return answers.answer(probes, runner(session, feeds, tensors), batch=sizes[0], seq_len=sizes[1])
+        return asked.answer(runner(session, feeds, tensors), batch=sizes[0], seq_len=sizes[1])
 
 
 def runner(session, feeds, tensors):

@@ -1,10 +1,11 @@
-"""infer: run probe inputs through a TensorFlow 2 model: a converted checkpoint, a SavedModel, or a hub module.
+"""infer: run probes or examples through a TensorFlow 2 model: a converted checkpoint, a SavedModel, or a hub module.
 
 A checkpoint is restored into the Model Garden's own classes, and every variable on both sides must find its other half.
 """
 
 import os
 
+import questions
 from checkpoint_files import find_prefix
 from stage import Stage, StageInputError, read_json, step
 
@@ -13,7 +14,7 @@ STAGE.input("converted", "folder of the stage convert-tf2, or of another TensorF
 STAGE.input("config", "bert_config.json, where it is not in that folder", required=False)
 STAGE.input("saved-model", "folder of the stage saved-model", required=False)
 STAGE.input("hub", "folder of the stage hub", required=False)
-STAGE.input("probes", "probes.json")
+questions.declare(STAGE)
 STAGE.param("prefix", "the checkpoint's name in its folder, where there are several")
 STAGE.param("gelu", "form of gelu to build a checkpoint's model with", choices=("erf", "tanh"))
 
@@ -49,7 +50,7 @@ def run(args, report):
         given = run_model(*(tf.constant(values[role]) for role in answers.ROLES))
         return {name: value.numpy() for name, value in given.items()}
 
-    answers.write_answers(args.out, answers.answer(answers.read_probes(args.probes), run_session))
+    answers.write_answers(args.out, questions.read(args, report).answer(run_session))
     report.packages = _versions.packages()
 
 

@@ -1,0 +1,261 @@
+"""prepare-data."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bertbuild import key as keys
+from bertbuild.disk import full_disk_told
+from bertbuild.errors import CheckpointError, UsageError
+from bertbuild.plan import File
+from bertbuild.plan_data import SQUAD, TASKS, PrepareRequest, plan_prepare_data, target_name
+from bertbuild.session import Session, shown
+from bertbuild.sources import Wanted, checkpoint_folder, clean_name, name_of
+from bertbuild.store import StoredObject
+
+META_DATA = "meta_data"
+KINDS = ("classification", "regression", "squad")
+SQUAD_FILES = {"SQUAD-1.1": "train-v1.1.json", "SQUAD-2.0": "train-v2.0.json"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """The command's flags, the Model Garden's spellings taken together; empty or None where not given."""
+
+    task: str = ""
+    kind: str = ""
+    data: str = ""
+    squad_file: str = ""
+    model: str = ""
+    checkpoint: str = ""
+    vocab: str = ""
+    name: str = ""
+    lower_case: bool | None = None
+    negatives: bool | None = None
+    sizes: Mapping[str, int] = field(default_factory=dict)
+    mnli_type: str = "matched"
+    xnli_language: str = "en"
+    copies: Mapping[str, str] = field(default_factory=dict)
+    """Where results are copied to as well: by split, and `META_DATA`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Vocabulary:
+    """A vocabulary and what to call what is made with it; of a model also its lower-casing and longest sequence."""
+
+    path: Path
+    name: str
+    lower_case: bool | None = None
+    positions: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Made:
+    """Prepared data: their name in out/ (`model`, `target`), the link there, and the result itself."""
+
+    model: str
+    target: str
+    link: Path
+    made: StoredObject
+
+
+def prepare_data(session: Session, asked: Asked) -> None:
+    """Make the records, name them in out/, and copy them where that was asked for.
+
+    Raises:
+        UsageError: the flags contradict themselves, or the sequence is longer than the model can take.
+        CheckpointError: the model has no vocabulary.
+        StageError: the data are not what records can be made of.
+    """
+    _check_copies(asked)
+    prepared = make(session, asked)
+    copied = [str(path) for path in _copied(prepared.made, asked)]
+    result = {"model": prepared.model, "target": prepared.target, "path": str(prepared.link), "copies": copied}
+    session.result(result, shown(prepared.link), *(shown(Path(path)) for path in copied))
+
+
+def make(session: Session, asked: Asked) -> Made:
+    """Make the records, and name them in out/; raises as `prepare_data`."""
+    task = _task(asked)
+    request = _request(asked, task, lower_case=True)
+    data = _data(session, asked, request)
+    vocabulary = _vocabulary(session, asked)
+    _check_positions(vocabulary, request.max_seq_length)
+    request = _request(asked, task, lower_case=_lower_case(session, vocabulary, asked.lower_case))
+    vocab = File(path=vocabulary.path, digest=session.store.inputs.of(vocabulary.path))
+    plan = plan_prepare_data(vocabulary.name, data, vocab, request)
+    made = session.engine.run(plan)["prepare-data"]
+    target = target_name(request)
+    return Made(model=plan.model, target=target, link=session.store.link(plan.model, target, made), made=made)
+
+
+def _task(asked: Asked) -> str:
+    """The task that was named, or that the flags mean."""
+    kinds = {"SQUAD": "SQUAD-2.0" if asked.negatives else "SQUAD-1.1", **{task: task for task in TASKS}}
+    named = asked.task.upper() or ("SQUAD" if asked.squad_file or asked.kind == "squad" else "")
+    if not named:
+        raise UsageError("No task is named.", next_step="For instance --task MRPC; --help lists every one.")
+    if named not in kinds:
+        raise UsageError(f"--task {asked.task!r} is none of {', '.join(TASKS)}.", next_step="--help explains --task.")
+    task = kinds[named]
+    if asked.kind and (asked.kind not in KINDS or (asked.kind == "squad") != (task in SQUAD)):
+        raise UsageError(
+            f"--fine-tuning-task-type {asked.kind} does not go with {task}.",
+            next_step=f"Leave it out: the task says it. Known: {', '.join(KINDS)}.",
+        )
+    if asked.squad_file and task not in SQUAD:
+        raise UsageError(f"--squad-data-file is no data of {task}.", next_step="Give --data, or --task SQUAD-1.1.")
+    if asked.negatives is not None and asked.negatives != (task == "SQUAD-2.0"):
+        raise UsageError(
+            f"--version-2-with-negative {str(asked.negatives).lower()} contradicts --task {task}.",
+            next_step="Leave one of them out.",
+        )
+    return task
+
+
+def _request(asked: Asked, task: str, *, lower_case: bool) -> PrepareRequest:
+    return PrepareRequest(
+        task=task,
+        do_lower_case=lower_case,
+        mnli_type=asked.mnli_type,
+        xnli_language=asked.xnli_language,
+        **asked.sizes,
+    )
+
+
+def _data(session: Session, asked: Asked, request: PrepareRequest) -> File:
+    """The task's folder, or the SQuAD file: the one that was named, else what fetch-data brings."""
+    named = asked.data or asked.squad_file
+    if named:
+        path = Path(named)
+        if not path.exists():
+            raise UsageError(f"{path} does not exist.", next_step="Give the folder with the task's files, or leave it.")
+    else:
+        from bertbuild.catalogue.datasets import fetch_dataset
+
+        path = fetch_dataset(request.task, session.settings, session.store, session.report)
+    path = path.resolve()
+    if request.squad:
+        path = path / SQUAD_FILES[request.task] if path.is_dir() else path
+        if not path.is_file():
+            raise UsageError(
+                f"{path.parent} holds no {path.name}.",
+                next_step="Give the file itself: --squad-data-file FILE.",
+            )
+        return File(path=path, digest=session.store.inputs.of(path))
+    if not path.is_dir():
+        raise UsageError(f"{path} is no folder.", next_step=f"Give the folder with the files of {request.task}.")
+    files = sorted((*path.glob("*.tsv"), *path.glob("multinli/*.tsv")))
+    digests = {str(file.relative_to(path)): session.store.inputs.of(file.resolve()) for file in files}
+    return File(path=path, digest=keys.digest(digests))
+
+
+def _vocabulary(session: Session, asked: Asked) -> Vocabulary:
+    if sum(map(bool, (asked.model, asked.checkpoint, asked.vocab))) != 1:
+        raise UsageError(
+            "Name one vocabulary: a model's, a checkpoint's, or a vocab.txt.",
+            next_step="For instance --model minilm-l6, --checkpoint FOLDER or --vocab-file FILE.",
+        )
+    if asked.name and asked.name != clean_name(asked.name):
+        raise UsageError(
+            f"--name {asked.name!r} cannot be a folder's name.",
+            next_step=f"Use letters, digits, dots, dashes, underscores; for instance --name {clean_name(asked.name)}",
+        )
+    if not asked.vocab:
+        return _model_vocabulary(session, asked)
+    path = Path(asked.vocab)
+    if not path.is_file():
+        raise UsageError(f"{path} is no file.", next_step="Give the model's vocab.txt.")
+    usual = name_of(path.absolute().parent) if path.name == "vocab.txt" else path.name.removesuffix(".txt")
+    return Vocabulary(path=path.resolve(), name=asked.name or clean_name(usual.removesuffix(".vocab")))
+
+
+def _model_vocabulary(session: Session, asked: Asked) -> Vocabulary:
+    from bertbuild.catalogue.models import find_model
+    from bertbuild.checkpoint.config import read_config
+    from bertbuild.checkpoint.folder import find_checkpoint
+
+    wanted = Wanted(model=asked.model, checkpoint=asked.checkpoint, name=asked.name)
+    folder, name = checkpoint_folder(wanted, session.settings, session.store, session.engine, session.report)
+    files = find_checkpoint(folder, require_data=False)
+    if files.vocab is None:
+        raise CheckpointError(
+            f"{files.folder} has no vocab.txt.", next_step="Give the model's vocabulary itself: --vocab-file FILE."
+        )
+    return Vocabulary(
+        path=files.vocab.resolve(),
+        name=name,
+        lower_case=find_model(asked.model).lower_case if asked.model else None,
+        positions=read_config(files.config).max_position_embeddings,
+    )
+
+
+def _check_positions(vocabulary: Vocabulary, length: int) -> None:
+    if vocabulary.positions is not None and length > vocabulary.positions:
+        raise UsageError(
+            f"--max-seq-length {length} is longer than the model's position table of {vocabulary.positions}.",
+            next_step=f"Give {vocabulary.positions} or less.",
+        )
+
+
+def _lower_case(session: Session, vocabulary: Vocabulary, asked: bool | None) -> bool:
+    """Whether to lower-case: as asked, else as the catalogue says, else yes as upstream; warns of an odd choice."""
+    known = vocabulary.lower_case
+    chosen = asked if asked is not None else True if known is None else known
+    fitting = not _has_capitals(vocabulary.path) if known is None else known
+    if chosen != fitting:
+        words = (
+            "is of words with capitals, which lower-cased text never meets; is --do-lower-case=false meant?"
+            if chosen
+            else "is of lower-cased words, so that words with capitals become [UNK]; is --do-lower-case=true meant?"
+        )
+        session.report({"event": "warning", "text": f"{vocabulary.path} {words}"})
+    return chosen
+
+
+def _has_capitals(vocab: Path) -> bool:
+    """Whether a vocabulary has a word with a capital; marks ([CLS], <S>) are no words."""
+    words = vocab.read_text(encoding="utf-8", errors="replace").split("\n")
+    return any(word != word.lower() for word in words if not word.startswith(("[", "<")))
+
+
+def _check_copies(asked: Asked) -> None:
+    for path in asked.copies.values():
+        if path and Path(path).exists():
+            raise UsageError(f"There is a file {path} already.", next_step="Name another, or remove that one first.")
+
+
+def _copied(made: StoredObject, asked: Asked) -> Iterator[Path]:
+    """Copy the results where that was asked for; gives the copies."""
+    with full_disk_told(Path.cwd()):
+        for split, destination in asked.copies.items():
+            if not destination:
+                continue
+            for source, path in _pairs(made.path, split, destination):
+                path.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(source, path)
+                yield path
+
+
+def _pairs(folder: Path, split: str, destination: str) -> list[tuple[Path, Path]]:
+    """(result, its copy) of a split; of data with a file for each language, the language takes the place of {}."""
+    if split == META_DATA:
+        return [(folder / "meta_data.json", Path(destination))]
+    one = folder / f"{split}.tf_record"
+    if one.exists():
+        return [(one, Path(destination))]
+    many = sorted(folder.glob(f"{split}_*.tf_record"))
+    if not many:
+        raise UsageError(
+            f"The data have no {split} set, so there is nothing to copy to {destination}.",
+            next_step=f"Leave --{split}-data-output-path out.",
+        )
+    if "{}" not in destination:
+        raise UsageError(
+            f"There are {len(many)} files of the {split} set, a language each, and one name for all: {destination}.",
+            next_step=f"Put {{}} where the language goes, for instance --{split}-data-output-path=test_{{}}.tf_record.",
+        )
+    return [(path, Path(destination.replace("{}", path.stem.removeprefix(f"{split}_")))) for path in many]

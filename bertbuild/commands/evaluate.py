@@ -1,0 +1,297 @@
+"""evaluate: a model's targets on a dev set, or a file of predictions."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bertbuild.disk import write_atomically
+from bertbuild.errors import AccuracyError, DataError, StageError, StageKilledForMemoryError, UsageError
+from bertbuild.plan import Plan, Source
+from bertbuild.plan_evaluate import EXAMPLES, REFERENCE, EvaluateRequest, check_task, plan_evaluate
+from bertbuild.plan_neuron import SEQ_LEN
+from bertbuild.prepared import PreparedFolder, check_made_for, fine_tuned, read_prepared
+from bertbuild.session import Session, shown
+from bertbuild.sources import Wanted, resolve
+from bertbuild.store import StoredObject, translated_os_errors
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from bertbuild.evaluation import Judged
+    from bertbuild.metrics.glue import GlueTask
+
+CLASSES = "classification"
+ABORTED = "bad_alloc"
+"""What the C++ library says when it ends a program that got no memory."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Data:
+    """What the user named to evaluate on: a task, and the folder of its files (`folder`) or of prepare-data."""
+
+    task: str = ""
+    folder: str = ""
+    prepared: str = ""
+
+
+def targets(session: Session, wanted: Wanted, data: Data, request: EvaluateRequest, max_drop: str) -> None:
+    """Run the dev set through each target, show one table, and hold the targets to the source's accuracy.
+
+    Raises:
+        DataError: the data cannot be read or do not fit the checkpoint.
+        AccuracyError: a target falls too far below its source.
+    """
+    from bertbuild.evaluation import judge
+    from bertbuild.metrics.glue import metrics_of
+
+    allowed = _share("max-drop", max_drop)
+    inspected = resolve(wanted, session.settings, session.store, session.engine, session.report)
+    source = inspected.source
+    prepared = _prepared(session, data) if data.prepared else _prepared_for(session, wanted, source, data)
+    task = prepared.data.task
+    check_made_for(prepared, source.file.path, source.model)
+    planned = plan_evaluate(source, prepared.data, request, session.probes(inspected))
+    results = _run(session, planned.plan, request.batch_size)
+    labels = _labels(results[EXAMPLES])
+    judged = judge(
+        task,
+        labels,
+        answers={target: results[step] for target, step in planned.answers.items()},
+        made={target: results[step] if step else None for target, step in planned.made.items()},
+        max_drop=allowed,
+    )
+    facts = {
+        "model": source.model,
+        "task": task,
+        "examples": len(labels),
+        "data": results[EXAMPLES].key,
+        "metric": metrics_of(task)[0],
+        "max_drop": allowed,
+        "batch_size": request.batch_size,
+        "passed": all(row.passed for row in judged),
+        "targets": [row.as_json() for row in judged],
+    }
+    path = session.store.root / "evaluations" / source.model / task / "evaluation.json"
+    with translated_os_errors(session.store.root):
+        write_atomically(path, json.dumps(facts, indent=1) + "\n")
+    session.report({"event": "evaluation", **facts})
+    session.report(_table(facts, judged))
+    if judged[0].classes == 1:
+        text = f"{source.model} gives every example the same class: it has learnt nothing of {task}"
+        session.report({"event": "warning", "text": text})
+    _require_passed(facts, judged, path)
+    session.result({**facts, "path": str(path)}, shown(path))
+
+
+def predictions(session: Session, data: Data, file: str) -> None:
+    """Show what a test_results.tsv of the dev set is worth.
+
+    Raises:
+        DataError: it cannot be read, or is not of this dev set.
+    """
+    from bertbuild.evaluation_files import read_dev_labels, read_scores
+    from bertbuild.metrics.glue import figures
+
+    task, scores = _glue_task(data.task), read_scores(Path(file))
+    folder = Path(data.folder) if data.folder else _fetched(session, task.name)
+    labels = read_dev_labels(task, folder)
+    if len(scores) != len(labels):
+        raise DataError(
+            f"{file} has {len(scores)} rows, and the dev set of {task.name} has {len(labels)} examples.",
+            next_step="Predict the dev set: each of its examples is one row, in the same order.",
+        )
+    columns = len(task.labels) or 1
+    if scores.shape[1] != columns:
+        raise DataError(
+            f"{file} has {scores.shape[1]} columns, and {task.name} needs {columns}.",
+            next_step="Give the predictions of a model that was fine-tuned on this task.",
+        )
+    answers = scores.argmax(axis=-1) if task.labels else scores[:, 0]
+    _show_figures(session, task.name, len(labels), figures(task.name, labels, answers))
+
+
+def squad(session: Session, file: str, data_file: str, odds_file: str, *, with_negative: bool) -> None:
+    """Show exact match and F1 of a predictions.json.
+
+    Raises:
+        DataError: a file cannot be read, or is of other questions.
+    """
+    from bertbuild.evaluation_files import read_answers, read_null_odds, read_squad
+    from bertbuild.metrics.squad import evaluate_v1, evaluate_v2, questions
+
+    if odds_file and not with_negative:
+        raise UsageError(
+            "--null-odds is for SQuAD 2.0 alone.", next_step="Add --version-2-with-negative, or leave it out."
+        )
+    articles, answers = read_squad(Path(data_file)), read_answers(Path(file))
+    asked = dict(questions(articles))
+    answered = [question for question in asked if question in answers]
+    if not answered:
+        raise DataError(
+            f"{file} answers no question of {data_file}.", next_step="Give the file that was predicted from."
+        )
+    without = sum(not given for given in asked.values())
+    if without and not with_negative:
+        raise DataError(
+            f"{without} questions of {data_file} have no answer, as only SQuAD 2.0 has them.",
+            next_step="Add --version-2-with-negative.",
+        )
+    odds = read_null_odds(Path(odds_file)) if odds_file else None
+    if odds is not None and not set(answered) <= odds.keys():
+        lacking = next(question for question in answered if question not in odds)
+        raise DataError(
+            f"{odds_file} has no figure for question {lacking}.",
+            next_step="Give the null_odds.json that was written beside the predictions.",
+        )
+    if len(answered) < len(asked):
+        fate = "they are left out" if with_negative else "each counts 0"
+        text = f"{len(asked) - len(answered)} of {len(asked)} questions have no prediction: {fate}"
+        session.report({"event": "warning", "text": text})
+    found = evaluate_v2(articles, answers, odds) if with_negative else evaluate_v1(articles, answers)
+    _show_figures(session, "SQuAD 2.0" if with_negative else "SQuAD 1.1", len(asked), found)
+
+
+def _prepared(session: Session, data: Data) -> PreparedFolder:
+    """The data in the folder that was named."""
+    if data.folder:
+        raise UsageError(
+            "--data and --prepared were both given.", next_step="Give the task's own files, or what is made of them."
+        )
+    prepared = read_prepared(Path(data.prepared), session.store)
+    if data.task and data.task.upper() != prepared.data.task.upper():
+        raise DataError(
+            f"{data.prepared} holds {prepared.data.task}, not {data.task}.",
+            next_step="Leave --task out, or give the folder of that task.",
+        )
+    return prepared
+
+
+def _prepared_for(session: Session, wanted: Wanted, source: Source, data: Data) -> PreparedFolder:
+    """The task's data, prepared as the checkpoint was fine-tuned: its task.json tells how, if there is one."""
+    from bertbuild.commands.data import Asked, make
+    from bertbuild.plan_data import SQUAD
+
+    tuned = fine_tuned(source.file.path)
+    task = data.task or str(tuned.get("task", ""))
+    if not task:
+        raise UsageError(
+            f"{source.model} does not tell what it was fine-tuned on.",
+            next_step="Name the task, for instance --task MRPC; or give prepared examples: --prepared FOLDER.",
+        )
+    check_task(task, {"STS-B": "regression", **dict.fromkeys(("SQUAD", *SQUAD), "squad")}.get(task.upper(), CLASSES))
+    asked = Asked(
+        task=task,
+        data=data.folder,
+        model=wanted.model,
+        checkpoint=wanted.checkpoint,
+        name=wanted.name,
+        lower_case=tuned.get("do_lower_case"),
+        sizes={"max_seq_length": int(tuned.get("max_seq_length") or min(SEQ_LEN, source.max_positions))},
+    )
+    return read_prepared(make(session, asked).made.path, session.store)
+
+
+def _glue_task(name: str) -> GlueTask:
+    from bertbuild.metrics.glue import TASKS
+
+    if name.upper() not in TASKS:
+        known = ", ".join(task.name for task in TASKS.values())
+        raise UsageError(
+            f"--task {name!r} is none of {known}." if name else "The task is needed to judge predictions.",
+            next_step="Give --task and --data; for SQuAD give --squad-data-file.",
+        )
+    return TASKS[name.upper()]
+
+
+def _fetched(session: Session, task: str) -> Path:
+    from bertbuild.catalogue.datasets import fetch_dataset
+
+    return fetch_dataset(task, session.settings, session.store, session.report)
+
+
+def _run(session: Session, plan: Plan, batch_size: int) -> dict[str, StoredObject]:
+    try:
+        return session.engine.run(plan)
+    except StageError as error:
+        if not isinstance(error, StageKilledForMemoryError) and ABORTED not in error.details:
+            raise
+        raise StageKilledForMemoryError(
+            f"{error} It had {batch_size} examples at a time.",
+            next_step="Try fewer with --batch-size, close other programs, or use a machine with more memory.",
+            details=error.details,
+        ) from error
+
+
+def _labels(examples: StoredObject) -> NDArray[Any]:
+    import numpy as np
+
+    with np.load(examples.path / "features.npz") as file:
+        labels: NDArray[Any] = file["label_ids"]
+    return labels
+
+
+def _table(facts: Mapping[str, Any], judged: list[Judged]) -> dict[str, Any]:
+    def milliseconds(seconds: float) -> str:
+        return f"{seconds * 1000:.2f}"
+
+    names = list(judged[0].metrics)
+    rows = [
+        [
+            row.target,
+            *(f"{row.metrics[name]:.4f}" if row.metrics else "–" for name in names),
+            "–" if row.agreement is None else f"{row.agreement:.2%}",
+            "–" if row.max_abs is None else f"{row.max_abs:.1e}",
+            milliseconds(row.latency.batch),
+            milliseconds(row.latency.alone),
+            "–" if row.target == REFERENCE or row.drop is None else f"{row.drop + 0.0:.4f}",
+            "ok" if row.passed else "FAIL",
+        ]
+        for row in judged
+    ]
+    batch = facts["batch_size"]
+    columns = ["target", *names, "same class", "max abs", f"ms, batch {batch}", "ms, batch 1", "drop", ""]
+    title = (
+        f"{facts['model']} on {facts['task']}, {facts['examples']} examples; milliseconds for one example (median); "
+        f"{facts['metric']} may drop by {facts['max_drop']:g}"
+    )
+    return {"event": "table", "title": title, "columns": columns, "rows": rows}
+
+
+def _require_passed(facts: Mapping[str, Any], judged: list[Judged], path: Path) -> None:
+    failed = [row for row in judged if not row.passed]
+    if not failed:
+        return
+    metric, reference = facts["metric"], judged[0]
+    sentences = [
+        row.reason or f"{metric} {row.metrics[metric]:.4f}, {row.drop:.4f} below TensorFlow 1's" for row in failed
+    ]
+    told = "; ".join(f"{row.target}: {sentence}" for row, sentence in zip(failed, sentences, strict=True))
+    known = f" ({reference.metrics[metric]:.4f})" if reference.metrics else ""
+    raise AccuracyError(
+        f"On {facts['task']}, {facts['model']} does not keep its {metric}{known} in every target: {told}; "
+        f"{facts['max_drop']:g} is allowed.",
+        next_step=f"The figures are in {shown(path)}; --max-drop says how much is allowed.",
+    )
+
+
+def _show_figures(session: Session, title: str, count: int, found: Mapping[str, float]) -> None:
+    rows = [[name, f"{value:g}" if name.endswith("total") else f"{value:.6f}"] for name, value in found.items()]
+    title = f"{title}, {count} examples"
+    session.report({"event": "table", "title": title, "columns": ["metric", "figure"], "rows": rows})
+    # JSON knows no NaN: a correlation with constant predictions is null.
+    figures = {name: value if value == value else None for name, value in found.items()}  # noqa: PLR0124 - NaN
+    session.result({"metrics": figures, "examples": count})
+
+
+def _share(flag: str, text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= 1:
+        raise UsageError(f"--{flag} {text!r} means nothing.", next_step="Give a number from 0 to 1.")
+    return value

@@ -1,0 +1,93 @@
+"""prepare-pretraining-data."""
+
+from __future__ import annotations
+
+import glob
+import json
+import os
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from bertbuild import key as keys
+from bertbuild.disk import full_disk_told
+from bertbuild.errors import UsageError
+from bertbuild.plan import File
+from bertbuild.plan_pretraining import PretrainingRequest, plan_pretraining_data, target_name
+from bertbuild.session import Session, shown
+from bertbuild.sources import clean_name, name_of
+
+
+def prepare_pretraining_data(
+    session: Session, patterns: str, vocab: str, outputs: Sequence[str], name: str, request: PretrainingRequest
+) -> None:
+    """Make the records, name them in out/, and copy them to `outputs`, of which there are as many as shards.
+
+    Raises:
+        UsageError: there is no such text or vocabulary, or an output is there already.
+        StageError: the text, the vocabulary or a setting is not what examples can be made of.
+    """
+    if name and name != clean_name(name):
+        raise UsageError(
+            f"--name {name!r} cannot be a folder's name.",
+            next_step=f"Use letters, digits, dots, dashes, underscores; for instance --name {clean_name(name)}",
+        )
+    texts = _matching(patterns)
+    if not Path(vocab).is_file():
+        raise UsageError(
+            f"{vocab} is no file." if vocab else "No vocabulary is named.",
+            next_step="Give the model's: --vocab-file vocab.txt.",
+        )
+    for output in outputs:
+        if Path(output).exists():
+            raise UsageError(f"There is a file {output} already.", next_step="Name another, or remove that one first.")
+    digests = [session.store.inputs.of(path) for path in texts]
+    words = File(path=Path(vocab).resolve(), digest=session.store.inputs.of(Path(vocab).resolve()))
+    # A work folder without a lock would count as a crash's, and be removed by the next command that starts.
+    with session.store.lock("text", str(os.getpid()), on_wait=lambda _: None) as work:
+        links = work / "text"
+        links.mkdir()
+        for number, path in enumerate(texts):
+            (links / (path.name if len(texts) == 1 else f"{number:05d}-{path.name}")).symlink_to(path)
+        text = File(path=links, digest=keys.digest(digests))
+        plan = plan_pretraining_data(name or _vocabulary_name(Path(vocab)), text, words, request)
+        made = session.engine.run(plan)["pretraining-data"]
+    path = session.store.link(plan.model, target_name(request), made)
+    prepared = json.loads((path / "prepared.json").read_text(encoding="utf-8"))
+    with full_disk_told(Path.cwd()):
+        for file, output in zip(prepared["files"], outputs, strict=False):
+            Path(output).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path / file, output)
+    session.result(
+        {"name": plan.model, "target": target_name(request), "path": str(path), **prepared},
+        f"{prepared['examples']} examples of {prepared['documents']} document(s), {prepared['pieces']} pieces",
+        shown(path),
+    )
+
+
+def _matching(patterns: str) -> list[Path]:
+    """The files that patterns with commas name, in the order they name them; those of one pattern by name.
+
+    Raises:
+        UsageError: a pattern names none.
+    """
+    if not patterns:
+        raise UsageError("No text is named.", next_step="For instance: --input-file corpus.txt")
+    found = []
+    for pattern in patterns.split(","):
+        names = sorted(glob.glob(pattern))  # noqa: PTH207 - pathlib takes no absolute pattern
+        files = [Path(name).resolve() for name in names if Path(name).is_file()]
+        if not files:
+            raise UsageError(
+                f"No file matches {pattern!r}.",
+                next_step="Give files of text: --input-file corpus.txt, or of a folder: --input-file 'folder/*.txt'",
+            )
+        found += files
+    return found
+
+
+def _vocabulary_name(path: Path) -> str:
+    """What to call a vocabulary: its model's folder where it has a model's usual file name, else the file's name."""
+    if path.name == "vocab.txt":
+        return name_of(path.absolute().parent)
+    return clean_name(path.name.removesuffix(".txt").removesuffix(".vocab"))

@@ -1,0 +1,26 @@
+"""A training run in one line."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+MINUTE = 60
+HOUR = 3600
+
+
+def training_line(event: Mapping[str, Any]) -> str:
+    """`step 120 of 344, loss 0.512, 4.80 s a step, about 18 min left` of an event "training"."""
+    line = f"step {event['step']} of {event['steps']}, loss {event['loss']:.3f}"
+    seconds = event.get("seconds_per_step")
+    left = event["steps"] - event["step"]
+    if seconds is None:
+        return line
+    line += f", {seconds:.2f} s a step"
+    return f"{line}, about {_duration(left * seconds)} left" if left else line
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 2 * MINUTE:
+        return f"{seconds:.0f} s"
+    return f"{seconds / MINUTE:.0f} min" if seconds < 2 * HOUR else f"{seconds / HOUR:.1f} h"

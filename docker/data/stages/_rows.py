@@ -1,0 +1,169 @@
+"""Rows of a task's files, read in blocks, and what is wrong with them."""
+
+import math
+import os
+from dataclasses import dataclass, field
+
+from stage import StageInputError
+
+from stages import _glue
+
+_BLOCK = 1 << 18  # bytes of a file that are worked on at a time
+_MOST_SCORE = 5.0  # of STS-B
+
+
+@dataclass
+class Rows:
+    """What a block of a file holds: texts, label and language (or None) of each row; how many lines were left out."""
+
+    found: list = field(default_factory=list)
+    blank: int = 0
+    short: int = 0
+
+
+@dataclass(frozen=True)
+class File:
+    """A table where it lies, and the task it is a table of."""
+
+    path: str
+    name: str
+    task: _glue.Task
+    table: _glue.Table
+
+    def blocks(self):
+        """Its `Block`s, without the header; raises `StageInputError` if there is no row."""
+        number, empty = 1, True
+        with open(self.path, "rb") as file:
+            if self.table.names:
+                file.readline()
+                number += 1
+            while True:
+                block = file.read(_BLOCK)
+                block += file.readline()
+                if not block:
+                    break
+                empty = empty and block.isspace()
+                yield Block(self, number, block)
+                number += block.count(b"\n")
+        if empty:
+            raise StageInputError("%s holds no rows; get the whole file" % self.path)
+
+    def header(self):
+        """What is odd about the header, in words, or None; raises `StageInputError` where it is another task's."""
+        with open(self.path, "rb") as file:
+            cells = self._text(1, file.readline()).strip("\r\n").split("\t")
+        wanted = self.table
+        if not wanted.names or _names(cells, wanted) == wanted.names:
+            return None
+        others = [name for name in _glue.NAMES if any(_is_of(cells, table) for table in _glue.tables(name))]
+        if others:
+            message = (
+                "the header of %s is that of %s, not of %s; give the folder of the task, or the task of the folder"
+            )
+            raise StageInputError(message % (self.path, " or ".join(others), self.name))
+        message = "the first line of %s is left out as its header, though it does not name columns as %s's does: %s"
+        return message % (self.path, self.name, "\t".join(cells)[:100])
+
+    def rows(self, first, block):
+        """The `Rows` of a block; raises `StageInputError`, which names the line, for what upstream would stop at."""
+        rows = Rows()
+        table, labels = self.table, self._labels()
+        for number, line in enumerate(self._text(first, block).replace("\r", "").split("\n"), first):
+            cells = line.split("\t")
+            if len(cells) < table.columns:
+                if not line.strip():
+                    rows.blank += 1
+                elif table.skips:
+                    rows.short += 1
+                else:
+                    message = "%s line %d has %d columns where %s has at least %d; mend the line or take it out"
+                    raise StageInputError(message % (self.path, number, len(cells), self.name, table.columns))
+                continue
+            label = 0 if table.label is None else self._label(cells[table.label], labels, number)
+            language = None if table.language is None else self._language(cells[table.language], number)
+            rows.found.append(([cells[column] for column in table.texts], label, language))
+        if block.endswith(b"\n"):
+            rows.blank -= 1  # what follows the last line's end is no line
+        return rows
+
+    def _text(self, first, block):
+        try:
+            return block.decode("utf-8")
+        except UnicodeDecodeError as error:
+            line = first + block.count(b"\n", 0, error.start)
+            message = "%s line %d is not UTF-8; convert the file, for instance: iconv -f latin1 -t utf-8"
+            raise StageInputError(message % (self.path, line)) from error
+
+    def _labels(self):
+        labels = {label: number for number, label in enumerate(self.task.labels or ())}
+        if self.name == "XNLI":
+            labels["contradictory"] = labels["contradiction"]  # the machine-translated training data's spelling
+        return labels
+
+    def _label(self, text, labels, number):
+        if self.task.labels is None:
+            try:
+                score = float(text)
+            except ValueError:
+                score = math.nan
+            if 0 <= score <= _MOST_SCORE:
+                return score
+            known = "a number from 0 to %g" % _MOST_SCORE
+        elif text in labels:
+            return labels[text]
+        else:
+            known = "one of %s" % ", ".join(self.task.labels)
+        message = "%s line %d has the label %r, which is not %s; is it a file of another task than %s?"
+        raise StageInputError(message % (self.path, number, text[:50], known, self.name))
+
+    def _language(self, text, number):
+        if text not in _glue.LANGUAGES:
+            message = "%s line %d is of the language %r, which XNLI does not have; mend the line or take it out"
+            raise StageInputError(message % (self.path, number, text[:50]))
+        return text
+
+
+@dataclass(frozen=True)
+class Block:
+    """Some lines of a file, from line number `first` on."""
+
+    file: File
+    first: int
+    lines: bytes
+
+
+@dataclass
+class Made:
+    """What came of a block: (language, parts of the record but for example_id) of each row, and what was left out."""
+
+    records: list
+    blank: int
+    short: int
+    size: int
+
+
+def made_of(make, block):
+    """The `Made` of a block; `make` gives the parts of a row's record from its texts and label."""
+    rows = block.file.rows(block.first, block.lines)
+    records = [(language, make(texts, label)) for texts, label, language in rows.found]
+    return Made(records, rows.blank, rows.short, len(block.lines))
+
+
+def files(folder, name, task, split):
+    """The files of one split ("train", "eval", "test") of a task, [] where the folder has none of them.
+
+    Raises `StageInputError` where it has some and not all.
+    """
+    found = [File(os.path.join(folder, table.file), name, task, table) for table in getattr(task, split)]
+    missing = [file.path for file in found if not os.path.isfile(file.path)]
+    if missing and len(missing) < len(found):
+        raise StageInputError("%s is missing; fetch the whole data set, or prepare fewer languages" % missing[0])
+    return [] if missing else found
+
+
+def _names(cells, table):
+    return tuple(cells[column] for column in table.texts if column < len(cells))
+
+
+def _is_of(cells, table):
+    return bool(table.names) and _names(cells, table) == table.names

@@ -1,0 +1,235 @@
+"""Features of SQuAD questions for training, as the Model Garden's squad_lib makes them."""
+
+import json
+import os
+import re
+from bisect import bisect_right
+from dataclasses import dataclass, field
+
+from stage import StageInputError
+
+from stages._tfrecord import Feature, packed
+
+_WORD = re.compile("[^ \t\r\n\u202f]+")  # upstream's words: what lies between these spaces and no others
+MARKS = 3  # of a sequence: [CLS] question [SEP] paragraph [SEP]
+
+
+@dataclass
+class Made:
+    """What came of some articles: the parts of each record but for unique_ids, and questions by what became of them."""
+
+    records: list = field(default_factory=list)
+    questions: int = 0
+    left_out: list = field(default_factory=list)
+    several: int = 0
+
+    @property
+    def size(self):
+        """What it counts for in the progress."""
+        return self.questions
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """max_seq_length, max_query_length and doc_stride of upstream, all in pieces."""
+
+    length: int
+    query: int
+    stride: int
+
+
+class Features:
+    """From articles to parts of records.
+
+    Args:
+        tokenizer: a `WordPiece`.
+        path: the file, for what is said of it.
+        sizes: the `Sizes`.
+        negatives: whether questions may have no answer (SQuAD 2.0).
+    """
+
+    def __init__(self, tokenizer, path, sizes, *, negatives):
+        self._tokenizer, self._path = tokenizer, path
+        self._sizes = sizes
+        self._negatives = negatives
+        self._first, self._end = ([tokenizer.vocab[mark]] for mark in ("[CLS]", "[SEP]"))
+        names = ("input_ids", "segment_ids", "paragraph_mask", "start_positions", "end_positions", "is_impossible")
+        self._features = [Feature(name) for name in names]
+        self._ones, self._zeros = b"\1" * sizes.length, bytes(sizes.length)
+        mask = Feature("input_mask")
+        self._masks = [mask(self._padded(self._ones[:count])) for count in range(sizes.length + 1)]
+        self._class = Feature("class_index")(packed([0]))
+
+    def __call__(self, article):
+        """The `Made` of an article of SQuAD's JSON; raises `StageInputError` for one that no training can use."""
+        made = Made()
+        try:
+            for paragraph in article["paragraphs"]:
+                text = _Paragraph(paragraph["context"], self._tokenizer)
+                for question in paragraph["qas"]:
+                    made.questions += 1
+                    self._question(text, question, made)
+        except (KeyError, TypeError, AttributeError) as error:
+            title = article.get("title", "?") if isinstance(article, dict) else article
+            message = "%s: the article %.50r is not of SQuAD's form (%s: %s); mend it or take it out"
+            raise StageInputError(message % (self._path, title, type(error).__name__, error)) from error
+        return made
+
+    def _question(self, text, question, made):
+        answer = self._answer(question)
+        found = None
+        if answer is not None:
+            made.several += len(question["answers"]) > 1
+            found = text.span(answer["answer_start"], answer["text"])
+            if found is None:
+                made.left_out.append(question["id"])
+                return
+        query = self._tokenizer.ids(question["question"])[: self._sizes.query]
+        room = self._sizes.length - len(query) - MARKS
+        if room < 1:
+            message = "%s: question %s has %d pieces, which leaves no room for its paragraph in --max-seq-length %d"
+            raise StageInputError(message % (self._path, question["id"], len(query), self._sizes.length))
+        for start in _starts(len(text.ids), room, self._sizes.stride):
+            made.records.append(self._record(query, text.ids[start : start + room], start, found))
+
+    def _answer(self, question):
+        """The first answer; None for a question that has none and need not have one."""
+        if self._negatives:
+            if "is_impossible" not in question:
+                message = (
+                    "question %s does not say is_impossible: this is SQuAD 1.1, to be prepared as --task SQUAD-1.1"
+                )
+                raise StageInputError(message % question["id"])
+            if question["is_impossible"]:
+                return None
+        if not question["answers"]:
+            message = "%s: question %s has no answer; " % (self._path, question["id"])
+            hint = (
+                "this is SQuAD 2.0, to be prepared as --task SQUAD-2.0"
+                if question.get("is_impossible")
+                else "mend the file or take it out"
+            )
+            raise StageInputError(message + hint)
+        return question["answers"][0]
+
+    def _record(self, query, span, start, found):
+        """One window of a paragraph; `found` is the answer's span in the whole paragraph, or None."""
+        ids = self._first + query + self._end + span + self._end
+        before = len(query) + 2
+        first = last = 0
+        inside = found is not None and found[0] >= start and found[1] < start + len(span)
+        if inside:
+            first, last = (place - start + before for place in found)
+        segments = self._zeros[:before] + self._ones[: len(span) + 1]
+        # The Model Garden's paragraph mask holds [CLS] and the paragraph, without its [SEP].
+        paragraph = b"\1" + self._zeros[: before - 1] + self._ones[: len(span)]
+        values = (
+            packed(ids) + self._zeros[: self._sizes.length - len(ids)],
+            self._padded(segments),
+            self._padded(paragraph),
+            packed([first]),
+            packed([last]),
+            packed([not inside]),
+        )
+        parts = [feature(value) for feature, value in zip(self._features, values)]
+        return b"".join((*parts, self._masks[len(ids)], self._class))
+
+    def _padded(self, values):
+        return values + self._zeros[: self._sizes.length - len(values)]
+
+
+def made_of(make, article):
+    """What `Features` make of an article."""
+    return make(article)
+
+
+def read(path):
+    """The articles of a SQuAD file; raises `StageInputError` where it is none."""
+    if os.path.isdir(path):
+        raise StageInputError("%s is a folder; name the SQuAD file in it" % path)
+    with open(path, "rb") as file:
+        content = file.read()
+    if not content.strip():
+        raise StageInputError("%s is empty; get the whole file" % path)
+    try:
+        articles = json.loads(content.decode("utf-8"))["data"]
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise StageInputError("%s line %d is not UTF-8; convert the file" % (path, line)) from error
+    except ValueError as error:
+        raise StageInputError("%s is no JSON (%s); get the whole file" % (path, error)) from error
+    except (KeyError, TypeError) as error:
+        raise StageInputError("%s is JSON, but not a SQuAD file: it has no list of data" % path) from error
+    if not articles:
+        raise StageInputError("%s has no articles; get the whole file" % path)
+    return articles
+
+
+def meta_data(sizes, count, *, negatives):
+    """The Model Garden's meta data of `count` records, its keys in its order."""
+    return {
+        "task_type": "bert_squad",
+        "train_data_size": count,
+        "max_seq_length": sizes.length,
+        "max_query_length": sizes.query,
+        "doc_stride": sizes.stride,
+        "version_2_with_negative": negatives,
+    }
+
+
+def questions(article):
+    """How many questions an article has, 0 where it is not of SQuAD's form."""
+    try:
+        return sum(len(paragraph["qas"]) for paragraph in article["paragraphs"])
+    except (KeyError, TypeError):
+        return 0
+
+
+class _Paragraph:
+    """A paragraph's words and pieces, found once for all its questions."""
+
+    def __init__(self, context, tokenizer):
+        words = list(_WORD.finditer(context))
+        self._ids_of = tokenizer.ids
+        self._size = len(context)
+        self._words = [word[0] for word in words]
+        self._begins = [word.start() for word in words]
+        self.ids = []
+        self._pieces = []  # for each word, its first piece
+        for ids in tokenizer.ids_of_each(self._words):
+            self._pieces.append(len(self.ids))
+            self.ids += ids
+
+    def span(self, start, answer):
+        """First and last piece of an answer that begins at a character; None where it is not to be found there."""
+        size, after = self._size, start + len(answer) - 1
+        if not self._words or not (-size <= start < size and -size <= after < size):
+            return None
+        first, last = self._word_at(start), self._word_at(after)
+        if " ".join(answer.split()) not in " ".join(self._words[first : last + 1]):
+            return None
+        begin = self._pieces[first]
+        end = self._pieces[last + 1] - 1 if last < len(self._words) - 1 else len(self.ids) - 1
+        return self._narrowed(begin, end, self._ids_of(answer))
+
+    def _word_at(self, place):
+        """The number of the last word that begins at or before a character; a place below 0 counts from the end."""
+        return bisect_right(self._begins, place % self._size) - 1
+
+    def _narrowed(self, begin, end, answer):
+        """The part of a span whose pieces are just the answer's, or the span: words may hold more than the answer."""
+        count = len(answer)
+        for first in range(begin, end + 2 - count) if count else ():
+            if self.ids[first : first + count] == answer:
+                return first, first + count - 1
+        return begin, end
+
+
+def _starts(count, room, stride):
+    """Where the windows of `count` pieces begin."""
+    start = 0
+    while start < count:
+        yield start
+        if start + room >= count:
+            return
+        start += min(room, stride)

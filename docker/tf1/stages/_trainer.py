@@ -1,0 +1,211 @@
+"""bert-tensorflow's run_classifier or run_squad: its model_fn and input functions, tied as its main() ties them.
+
+What is added: the source's form of gelu, a seed, checkpoints by time, a history; and a killed run goes on with the
+batches that it had not seen yet, where upstream would begin the data anew.
+"""
+
+import contextlib
+
+import tensorflow as tf
+from bert import optimization
+from heartbeat import Heartbeat
+from stage import StageInputError, emit, step
+
+from stages import _bert, _hooks
+
+ROWS = 500
+"""Rows of the history, at most: with more steps a row is of several."""
+
+
+class Trainer(object):
+    """A model, prepared data and a folder, put into a TPUEstimator that needs no TPU.
+
+    Args:
+        args: of the stage.
+        source: a `_source.Source`.
+        gelu: its form, or None.
+        prepared: a `_prepared.Prepared`.
+        kept: a `_kept.Kept`.
+        report: of the stage.
+    """
+
+    def __init__(self, args, source, gelu, prepared, kept, report):
+        self._args = args
+        self._source = source
+        self._prepared = prepared
+        self._kept = kept
+        self._report = report
+        self._told_head = False
+        self.steps = 0
+        self._upstream = _upstream(prepared.squad)
+        self._config = _bert.bert_config(source.config, gelu)
+
+    def train(self, examples):
+        """Train on train.tf_record, from where the folder's checkpoint ends."""
+        args = self._args
+        self.steps = int(examples / args.train_batch_size * args.num_train_epochs)
+        if not self.steps:
+            raise StageInputError(
+                "%d examples, --train_batch_size=%d and --num_train_epochs=%g make no step; lower the batch size"
+                % (examples, args.train_batch_size, args.num_train_epochs)
+            )
+        if self._kept.prefix:
+            self._report.note("going on after step %d of %d of a run that was ended" % (self._kept.step, self.steps))
+        if self._kept.step >= self.steps:
+            return
+        step("building the training graph")
+        with Heartbeat(self._tell_training) as self._heartbeat:
+            self._estimator().train(self._training_input, hooks=[self._save()], max_steps=self.steps)
+
+    def evaluate(self, path):
+        """The metrics over a record file, as run_classifier's metric_fn has them: name → value."""
+        with Heartbeat(lambda done: step("evaluating: batch %d" % done)) as heartbeat:
+            counting = _hooks.Count(heartbeat.show)
+            return self._estimator().evaluate(self._input(path, training=False), hooks=[counting])
+
+    def predict(self, path):
+        """The predictions for a record file, in its order: dicts of name → array."""
+        with Heartbeat(lambda done: step("predicting: example %d" % done)) as heartbeat:
+            predictions = self._estimator().predict(self._input(path, training=False))
+            for done, prediction in enumerate(predictions, 1):
+                heartbeat.show(done)
+                yield prediction
+
+    def _estimator(self):
+        args = self._args
+        every = max(1, self.steps // ROWS)
+        config = tf.compat.v1.estimator.tpu.RunConfig(
+            model_dir=self._kept.folder,
+            tf_random_seed=args.seed,
+            save_checkpoints_steps=None,  # `_hooks.Save` does
+            save_checkpoints_secs=None,
+            keep_checkpoint_max=2,
+            save_summary_steps=every,
+            log_step_count_steps=every,
+        )
+        return tf.compat.v1.estimator.tpu.TPUEstimator(
+            use_tpu=False,
+            model_fn=self._model_fn(every),
+            config=config,
+            train_batch_size=args.train_batch_size,
+            eval_batch_size=args.eval_batch_size,
+            predict_batch_size=args.predict_batch_size,
+        )
+
+    def _model_fn(self, every):
+        args = self._args
+        settings = {
+            "bert_config": self._config,
+            "init_checkpoint": None,  # `_initialise` does, and says what it could not use
+            "learning_rate": args.learning_rate,
+            "num_train_steps": self.steps,
+            "num_warmup_steps": int(self.steps * args.warmup_proportion),
+            "use_tpu": False,
+            "use_one_hot_embeddings": False,
+        }
+        if not self._prepared.squad:
+            settings["num_labels"] = len(self._prepared.labels)
+        theirs = self._upstream.model_fn_builder(**settings)
+
+        def model_fn(features, labels, mode, params):
+            with _learning_rate_shown() as rates:
+                spec = theirs(features, labels, mode, params)
+            self._initialise()
+            if mode != tf.estimator.ModeKeys.TRAIN:
+                return spec
+            _count_after(rates[0])
+            watch = _hooks.Watch(
+                spec.loss, rates[0], self.steps, args.train_batch_size, every, self._kept, self._heartbeat.show
+            )
+            return spec._replace(training_hooks=(watch,))
+
+        return model_fn
+
+    def _initialise(self):
+        """Let the variables begin with the source's values; a head that the source has not, or another, is new."""
+        variables = tf.compat.v1.trainable_variables()
+        found, _ = self._upstream.modeling.get_assignment_map_from_checkpoint(variables, self._source.prefix)
+        shapes = {variable.op.name: tuple(variable.shape.as_list()) for variable in variables}
+        lacking = [name for name in shapes if name.startswith("bert/") and name not in found]
+        if lacking:
+            raise StageInputError("the checkpoint %s has no %s" % (self._source.prefix, lacking[0]))
+        new = [name for name in shapes if name not in found or self._source.shape(name) != shapes[name]]
+        wrong = [name for name in new if name.startswith("bert/")]
+        if wrong:
+            raise StageInputError(
+                "%s has shape %s, bert_config.json wants %s"
+                % (wrong[0], self._source.shape(wrong[0]), shapes[wrong[0]])
+            )
+        if new and not self._args.do_train:
+            raise StageInputError(
+                "the checkpoint has no head for %s (%s %s), so it must be trained first"
+                % (self._prepared.task, new[0], list(shapes[new[0]]))
+            )
+        if any(name in found for name in new) and not self._told_head:
+            self._report.note("the checkpoint's head is of another task: a new one is trained")
+            self._told_head = True
+        tf.compat.v1.train.init_from_checkpoint(self._source.prefix, {name: name for name in found if name not in new})
+
+    def _training_input(self, params):
+        # Which batches come is settled by the seed, so those of the steps done can be left out. Skipping none is an
+        # operation too: without it a fresh run's dropout would get other seeds than a resumed one's.
+        path = self._prepared.path("train.tf_record")
+        return self._input(path, training=True)(params).skip(self._kept.step).prefetch(2)
+
+    def _input(self, path, *, training):
+        name = "input_fn_builder" if self._prepared.squad else "file_based_input_fn_builder"
+        return getattr(self._upstream, name)(
+            input_file=path,
+            seq_length=self._prepared.max_seq_length,
+            is_training=training,
+            drop_remainder=training,
+        )
+
+    def _save(self):
+        return _hooks.Save(self._kept.folder, self._args.save_checkpoints_steps)
+
+    def _tell_training(self, shown):
+        emit("training", steps=self.steps, **shown)
+
+
+def _upstream(squad):
+    # Both define the same flags, so only one of them can be imported.
+    if squad:
+        from bert import run_squad
+
+        return run_squad
+    from bert import run_classifier
+
+    return run_classifier
+
+
+@contextlib.contextmanager
+def _learning_rate_shown():
+    """A list that gets the learning rate's tensor, which create_optimizer keeps to itself; TensorBoard gets it too."""
+    found = []
+    optimizer = optimization.AdamWeightDecayOptimizer
+    theirs = optimizer.apply_gradients
+
+    def apply_gradients(self, *args, **kwargs):
+        found.append(tf.convert_to_tensor(self.learning_rate))
+        tf.compat.v1.summary.scalar("learning_rate", found[0])
+        return theirs(self, *args, **kwargs)
+
+    optimizer.apply_gradients = apply_gradients
+    try:
+        yield found
+    finally:
+        optimizer.apply_gradients = theirs
+
+
+def _count_after(rate):
+    """Count a step when its learning rate is known.
+
+    Upstream's graph does both at once, so that the learning rate is now and then that of the next step, and no two runs
+    of one seed are alike.
+    """
+    counter = tf.compat.v1.train.get_global_step()
+    for operation in tf.compat.v1.get_default_graph().get_operations():
+        assigns = operation.type == "AssignVariableOp" and operation.inputs[0] is counter.handle
+        if assigns and operation is not counter.initializer:
+            operation._add_control_input(rate.op)  # noqa: SLF001 - nothing public adds one to what is there already

@@ -1,0 +1,190 @@
+"""The parts of docker/data's stages that prepare data, without its packages."""
+
+from __future__ import annotations
+
+import importlib
+import struct
+import sys
+import types
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bertbuild.checkpoint.crc32c import crc32c, masked
+from bertbuild.config import ROOT
+
+
+def _stand_ins():
+    checksum, tokenizers, models = map(types.ModuleType, ("google_crc32c", "tokenizers", "tokenizers.models"))
+    checksum.value = crc32c
+    models.WordPiece = lambda **_settings: None
+    return {module.__name__: module for module in (checksum, tokenizers, models)}
+
+
+@pytest.fixture(scope="module")
+def load():
+    """Imports a module of docker/data; nothing of it stays."""
+    before = dict(sys.modules)
+    paths = [str(ROOT / "docker" / part) for part in ("data", "common")]
+    sys.modules.update(_stand_ins())
+    for name in [name for name in sys.modules if name.split(".")[0] in ("stage", "stages")]:
+        del sys.modules[name]
+    sys.path[:0] = paths
+    yield importlib.import_module
+    del sys.path[: len(paths)]
+    for name in set(sys.modules) - set(before):
+        del sys.modules[name]
+    sys.modules.update(before)
+
+
+def read(data, place=0):
+    """(field, value) pairs of a protobuf message; bytes where a field has a length."""
+    while place < len(data):
+        tag, place = number(data, place)
+        assert tag & 7 == 2
+        size, place = number(data, place)
+        yield tag >> 3, data[place : place + size]
+        place += size
+
+
+def number(data, place):
+    value = shift = 0
+    while True:
+        value |= (data[place] & 127) << shift
+        place, shift = place + 1, shift + 7
+        if data[place - 1] < 128:
+            return value, place
+
+
+def test_a_record_is_framed_and_holds_its_features(load):
+    tfrecord = load("stages._tfrecord")
+    values, scores = [0, 1, 127, 128, 30521, 1 << 40, -5], [0.5, -2.0]
+    record = tfrecord.record(
+        tfrecord.Feature("input_ids")(tfrecord.packed(values)),
+        tfrecord.Feature("label_ids", "float")(tfrecord.packed_floats(scores)),
+    )
+    length = record[:8]
+    (size,) = struct.unpack("<Q", length)
+    message = record[12 : 12 + size]
+    assert struct.unpack("<I", record[8:12]) == (masked(crc32c(length)),)
+    assert record[12 + size :] == struct.pack("<I", masked(crc32c(message)))
+    ((_, features),) = read(message)
+    entries = {name.decode(): feature for _, entry in read(features) for (_, name), (_, feature) in [read(entry)]}
+    ((_, ids),) = read(next(read(entries["input_ids"]))[1])
+    found, place = [], 0
+    while place < len(ids):
+        value, place = number(ids, place)
+        found.append(value - (1 << 64) if value >> 63 else value)
+    assert found == values
+    ((kind, floats),) = read(entries["label_ids"])
+    assert kind == 2
+    ((_, packed),) = read(floats)
+    assert list(struct.unpack("<2f", packed)) == scores
+
+
+@given(st.integers(0, 60), st.integers(0, 60), st.integers(0, 60))
+def test_pairs_are_cut_as_upstream_cuts_them_one_piece_at_a_time(load, first, second, most):
+    ours = load("stages._classification").shortened(list(range(first)), list(range(second)), most)
+    theirs = list(range(first)), list(range(second))
+    while sum(map(len, theirs)) > most:
+        theirs[len(theirs[0]) <= len(theirs[1])].pop()
+    assert ours == theirs
+
+
+@given(st.integers(0, 300), st.integers(1, 90), st.integers(1, 90))
+def test_windows_begin_where_upstreams_do(load, count, room, stride):
+    theirs, start = [], 0
+    while start < count:
+        length = min(count - start, room)
+        theirs.append(start)
+        if start + length == count:
+            break
+        start += min(length, stride)
+    assert list(load("stages._squad")._starts(count, room, stride)) == theirs
+
+
+WORDS = {
+    "a final sigma": ("ΟΔΟΣ, ΣΑΣ", True, ["οδος", ",", "σας"]),
+    "accents and a dotted capital": ("Ångström İ", True, ["angstrom", "i"]),
+    "marks are kept where letters are": ("Ångström", False, ["Ångström"]),
+    "each Chinese character": ("a東京b 𫠠", True, ["a", "東", "京", "b", "𫠠"]),
+    "what is not to be seen": ("so\u00adft\u200d\ufffd x\0\x1cy", True, ["soft", "xy"]),
+    "spaces of all kinds": ("a\u00a0b\u2028c\td\u202fe", True, ["a", "b", "c", "d", "e"]),
+    "a mark in the text": ("[MASK]", False, ["[", "MASK", "]"]),
+    "punctuation that was a letter with a mark": ("a≠b", True, ["a", "=", "b"]),
+}
+
+
+@pytest.mark.parametrize("name", WORDS)
+def test_words_are_upstreams(load, name):
+    text, lower_case, words = WORDS[name]
+    tokenizer = load("stages._wordpiece").WordPiece({"[UNK]": 0}, lower_case=lower_case)
+    assert tokenizer.words(text) == words
+
+
+def block(load, tmp_path, task, text):
+    rows, glue = load("stages._rows"), load("stages._glue")
+    path = tmp_path / "train.tsv"
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    table = glue.task_named(task)
+    file = rows.File(str(path), task, table, table.train[0])
+    return file, list(file.blocks())
+
+
+MRPC = "Quality\t#1 ID\t#2 ID\t#1 String\t#2 String\n"
+PROBLEMS = {
+    "a row too short": ("MRPC", MRPC + "1\ta\tb\tc\td\n0\tx\n", "line 3 has 2 columns where MRPC has at least 5"),
+    "a label of another task": (
+        "MRPC",
+        MRPC + "\n2\ta\tb\tc\td\n",
+        "line 3 has the label '2', which is not one of 0, 1",
+    ),
+    "no score": (
+        "STS-B",
+        "x\n" + "\t".join("abcdefghi") + "\tnan\n",
+        "line 2 has the label 'nan', which is not a number",
+    ),
+    "another encoding": ("MRPC", MRPC.encode() + b"1\ta\tb\tc\td\n1\ta\tb\tcaf\xe9\td\n", "line 3 is not UTF-8"),
+    "only a header": ("MRPC", MRPC, "holds no rows"),
+    "nothing": ("MRPC", "", "holds no rows"),
+}
+
+
+@pytest.mark.parametrize("name", PROBLEMS)
+def test_what_is_wrong_with_a_row_is_said_with_its_file_and_line(load, tmp_path, name):
+    task, text, words = PROBLEMS[name]
+    with pytest.raises(load("stage").StageInputError) as raised:  # noqa: PT012 - reading and parsing are one
+        file, blocks = block(load, tmp_path, task, text)
+        for one in blocks:
+            file.rows(one.first, one.lines)
+    assert words in str(raised.value)
+    assert str(tmp_path / "train.tsv") in str(raised.value)
+
+
+def test_short_rows_of_qqp_and_blank_lines_are_counted_and_left_out(load, tmp_path):
+    header = "id\tqid1\tqid2\tquestion1\tquestion2\tis_duplicate\n"
+    file, (one,) = block(load, tmp_path, "QQP", header + "1\t2\t3\tshort\n1\t2\t3\ta\tb\t1\r\n\n")
+    rows = file.rows(one.first, one.lines)
+    assert (rows.found, rows.short, rows.blank) == ([(["a", "b"], 1, None)], 1, 1)
+
+
+def test_the_header_of_another_task_is_refused_and_an_unknown_one_is_told(load, tmp_path):
+    file, _ = block(load, tmp_path, "MRPC", "index\tsentence1\tsentence2\tlabel\nx\n")
+    with pytest.raises(load("stage").StageInputError, match="that of AX or RTE or WNLI, not of MRPC"):
+        file.header()
+    file, _ = block(load, tmp_path, "MRPC", "a\tb\tc\td\te\nx\n")
+    assert "does not name columns as MRPC's does" in file.header()
+    file, _ = block(load, tmp_path, "MRPC", MRPC + "x\n")
+    assert file.header() is None
+
+
+def test_long_files_are_read_in_blocks_of_whole_lines(load, tmp_path, monkeypatch):
+    monkeypatch.setattr(load("stages._rows"), "_BLOCK", 50)
+    lines = [f"{number % 2}\ta\tb\tthe {number}\tthat {number}\n" for number in range(40)]
+    file, blocks = block(load, tmp_path, "MRPC", MRPC + "".join(lines))
+    assert len(blocks) > 5
+    rows = [file.rows(one.first, one.lines) for one in blocks]
+    assert [texts for part in rows for texts, _, _ in part.found] == [[f"the {n}", f"that {n}"] for n in range(40)]
+    assert [one.first for one in blocks] == [2 + sum(len(part.found) for part in rows[:n]) for n in range(len(rows))]
+    assert not any(part.blank for part in rows)

@@ -1,0 +1,133 @@
+"""docker/common/features.py and questions.py, which run inside the images, under the Python of the tests."""
+
+from __future__ import annotations
+
+import importlib
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from bertbuild.config import ROOT
+
+COUNT, LENGTH = 11, 6
+ROLES = ("input_ids", "input_mask", "segment_ids")
+
+
+@pytest.fixture(scope="module")
+def modules():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(ROOT / "docker" / "common"))
+        yield SimpleNamespace(**{name: importlib.import_module(name) for name in ("features", "questions", "stage")})
+
+
+@pytest.fixture
+def columns():
+    ids = np.arange(COUNT * LENGTH, dtype=np.int32).reshape(COUNT, LENGTH)
+    return {"input_ids": ids, "input_mask": np.ones_like(ids), "segment_ids": ids % 2}
+
+
+@pytest.fixture
+def path(tmp_path, columns):
+    np.savez(tmp_path / "features.npz", **columns, label_ids=np.zeros(COUNT, np.int32))
+    return tmp_path / "features.npz"
+
+
+class Model:
+    """Answers each row with its sums, and remembers the shapes it was asked for."""
+
+    def __init__(self, fails_above=99):
+        self.shapes = []
+        self.fails_above = fails_above
+
+    def __call__(self, feeds):
+        self.shapes.append(feeds["input_ids"].shape)
+        if len(feeds["input_ids"]) > self.fails_above:
+            raise MemoryError
+        sums = np.stack([feeds[role].sum(axis=1) for role in ROLES], axis=1).astype(np.float32)
+        return {"probabilities": sums, "sequence_output": feeds["input_ids"][..., None].astype(np.float32)}
+
+
+def answered(modules, path, size, model, **shape):
+    report = SimpleNamespace(facts={"gelu": "erf"})
+    return modules.features.Examples(str(path), size, report).answer(model, **shape), report.facts
+
+
+def expected(columns):
+    return np.stack([columns[role].sum(axis=1) for role in ROLES], axis=1)
+
+
+@pytest.mark.parametrize("size", [1, 4, COUNT, 64])
+@pytest.mark.parametrize("shape", [{}, {"batch": 3}, {"seq_len": 9}, {"batch": 5, "seq_len": 9}])
+def test_every_example_is_answered_once_and_in_order(modules, path, columns, size, shape):
+    found, _ = answered(modules, path, size, Model(), **shape)
+    np.testing.assert_array_equal(found["probabilities"], expected(columns))
+    np.testing.assert_array_equal(found["sequence_output"][..., 0], columns["input_ids"])
+
+
+def test_batches_and_single_examples_are_timed_after_a_run_that_counts_for_nothing(modules, path):
+    model = Model()
+    _, facts = answered(modules, path, 4, model)
+    assert [rows for rows, _ in model.shapes] == [4, 4, 4, 3, 1] + [1] * COUNT
+    assert facts["gelu"] == "erf"
+    latency = facts["latency"]
+    assert (latency["batch"]["rows"], latency["batch"]["calls"]) == (4, 2)
+    assert (latency["alone"]["rows"], latency["alone"]["calls"]) == (1, COUNT)
+    assert 0 < latency["batch"]["median_seconds"] <= latency["batch"]["p95_seconds"]
+
+
+def test_fewer_examples_than_a_batch_are_a_batch(modules, path):
+    _, facts = answered(modules, path, 64, Model())
+    assert facts["latency"]["batch"]["rows"] == COUNT
+
+
+def test_the_folder_of_the_file_does_too(modules, path, columns):
+    found, _ = answered(modules, path.parent, 4, Model())
+    np.testing.assert_array_equal(found["probabilities"], expected(columns))
+
+
+def test_examples_that_are_too_long_are_refused(modules, path):
+    with pytest.raises(modules.stage.StageInputError, match="6 tokens long, and the model takes only 4"):
+        answered(modules, path, 4, Model(), seq_len=4)
+
+
+def test_memory_that_runs_out_is_told_with_the_batch_size(modules, path):
+    with pytest.raises(modules.stage.StageInputError, match="memory ran out with 4 examples at a time; try fewer"):
+        answered(modules, path, 4, Model(fails_above=2))
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("not there", None),
+        ("no zip", b"PK nonsense"),
+        ("empty", b""),
+    ],
+)
+def test_a_file_that_is_no_npz_is_refused(modules, tmp_path, name, content):
+    path = tmp_path / name
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(modules.stage.StageInputError, match="holds no features"):
+        modules.features.read_features(str(path))
+
+
+def test_arrays_of_other_shapes_or_names_are_refused(modules, tmp_path, columns):
+    np.savez(tmp_path / "a.npz", **{**columns, "segment_ids": columns["segment_ids"][:, :2]})
+    with pytest.raises(modules.stage.StageInputError, match="not of one"):
+        modules.features.read_features(str(tmp_path / "a.npz"))
+    np.savez(tmp_path / "b.npz", input_ids=columns["input_ids"])
+    with pytest.raises(modules.stage.StageInputError, match="holds no features"):
+        modules.features.read_features(str(tmp_path / "b.npz"))
+
+
+@pytest.mark.parametrize(("probes", "examples"), [(None, None), ("a", "b")])
+def test_an_infer_stage_is_asked_one_kind_of_question(modules, probes, examples):
+    args = SimpleNamespace(probes=probes, examples=examples, batch_size=8)
+    with pytest.raises(modules.stage.StageInputError, match="give one of --probes and --examples"):
+        modules.questions.read(args, None)
+
+
+def test_a_batch_of_none_is_refused(modules, path):
+    with pytest.raises(modules.stage.StageInputError, match="--batch-size=0 is less than 1"):
+        modules.features.Examples(str(path), 0, None)

@@ -1,0 +1,43 @@
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import PurePosixPath
+
+import pytest
+from host_doubles import golden
+
+from bertbuild.errors import UsageError
+from bertbuild.plan import File
+from bertbuild.plan_data import TASKS, PrepareRequest, plan_prepare_data, target_name
+
+DATA = File(path=PurePosixPath("/d"), digest="d-data")
+VOCAB = File(path=PurePosixPath("/vocab.txt"), digest="d-vocab")
+
+
+def test_plans_of_all_tasks_are_those_on_record():
+    requests = [PrepareRequest(task=task) for task in TASKS]
+    requests += [
+        PrepareRequest(task="MNLI", mnli_type="mismatched", do_lower_case=False, max_seq_length=64),
+        PrepareRequest(task="XNLI", xnli_language="all"),
+        PrepareRequest(task="SQUAD-2.0", max_seq_length=384, max_query_length=32, doc_stride=100),
+    ]
+    plans = {target_name(request): asdict(plan_prepare_data("bert", DATA, VOCAB, request)) for request in requests}
+    assert len(plans) == len(requests)  # results that differ have names that differ
+    golden("plans_prepare_data.json", json.dumps(plans, indent=1, default=str) + "\n")
+
+
+REFUSED = {
+    "an unknown task": ({"task": "IMDB"}, f"--task 'IMDB' is none of {', '.join(TASKS)}."),
+    "an unknown set": ({"task": "MNLI", "mnli_type": "both"}, "--mnli-type 'both' is none of matched, mismatched."),
+    "no room": ({"task": "MRPC", "max_seq_length": 0}, "--max-seq-length below 1 means nothing."),
+    "no stride": ({"task": "SQUAD-1.1", "doc_stride": -1}, "--doc-stride below 1 means nothing."),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_cannot_be_meant_is_refused(name):
+    words, sentence = REFUSED[name]
+    with pytest.raises(UsageError) as raised:
+        PrepareRequest(**words)
+    assert str(raised.value) == sentence

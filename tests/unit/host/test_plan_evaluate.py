@@ -1,0 +1,110 @@
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, replace
+from pathlib import PurePosixPath
+
+import pytest
+from host_doubles import golden
+
+from bertbuild.errors import DataError, UsageError
+from bertbuild.plan import File, FreezeRequest, IrRequest, Source, plan_freeze, plan_ir
+from bertbuild.plan_evaluate import GROUPS, TARGETS, EvaluateRequest, Prepared, plan_evaluate
+from bertbuild.stages import STAGES
+
+SOURCE = Source(
+    model="tuned",
+    kind="checkpoint",
+    file=File(path=PurePosixPath("/c"), digest="d-checkpoint"),
+    gelu="tanh",
+    labels=2,
+    prefix="model.ckpt-343",
+)
+DATA = Prepared(
+    task="MRPC",
+    task_type="classification",
+    labels=("0", "1"),
+    max_seq_length=128,
+    source=File(path=PurePosixPath("/data-MRPC-128"), digest="d-data"),
+)
+PROBES = File(path=PurePosixPath("/probes.json"), digest="d-probes")
+ALL = EvaluateRequest(targets=("tf1", *TARGETS))
+
+PLANS = {
+    "evaluate": plan_evaluate(SOURCE, DATA, ALL, PROBES),
+    "evaluate_short_relu": plan_evaluate(
+        replace(SOURCE, gelu=None, max_positions=64),
+        replace(DATA, max_seq_length=64),
+        EvaluateRequest(targets=("ir-fp16", "neuron-ready", "frozen"), batch_size=1),
+        PROBES,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", PLANS)
+def test_each_evaluation_has_the_plan_on_record(name):
+    golden(f"plan_{name}.json", json.dumps(asdict(PLANS[name]), indent=1, default=str) + "\n")
+
+
+@pytest.mark.parametrize("name", PLANS)
+def test_steps_find_their_inputs_made_and_have_ids_of_their_own(name):
+    plan = PLANS[name].plan
+    made = set()
+    for step in plan.steps:
+        assert step.stage in STAGES
+        assert {source for source in step.inputs.values() if isinstance(source, str)} <= made
+        made.add(step.id)
+    assert len(made) == len(plan.steps)
+
+
+def test_a_target_is_made_by_the_step_that_its_own_command_runs():
+    planned = PLANS["evaluate"]
+    frozen = plan_freeze(SOURCE, FreezeRequest(output="probabilities")).steps[-1]
+    request = IrRequest(precisions=("fp16",), freeze=FreezeRequest(output="probabilities"))
+    own = plan_ir(SOURCE, request, PROBES)
+    for name, theirs in (("frozen", frozen), ("ir-fp16", own.step(own.targets[0].step))):
+        ours = planned.plan.step(planned.made[name])
+        assert (ours.stage, ours.params) == (theirs.stage, theirs.params)
+    assert planned.plan.step(planned.made["ir-fp16"]).inputs == {"frozen": planned.made["frozen"]}
+
+
+def test_one_graph_is_frozen_for_all_targets():
+    stages = [step.stage for step in PLANS["evaluate"].plan.steps]
+    assert (stages.count("freeze"), stages.count("examples"), stages.count("neuron-ready")) == (1, 1, 2)
+
+
+def test_the_reference_is_always_asked_and_comes_first():
+    planned = plan_evaluate(SOURCE, DATA, EvaluateRequest(targets=("tf2", "tf1", "tf2")), PROBES)
+    assert list(planned.answers) == ["tf1", "tf2"]
+    assert planned.made["tf1"] is None
+
+
+def test_a_group_is_its_members():
+    assert EvaluateRequest(targets=("neuron-ready", "frozen")).names == (*GROUPS["neuron-ready"], "frozen")
+
+
+REFUSED = {
+    "a score": (SOURCE, replace(DATA, task="STS-B", task_type="regression"), DataError, "--predictions test_results"),
+    "spans": (SOURCE, replace(DATA, task="SQUAD-1.1", task_type="squad"), DataError, "--squad-data-file"),
+    "no head": (replace(SOURCE, labels=0), DATA, UsageError, "fine-tuned on the task"),
+    "a head of another size": (replace(SOURCE, labels=3), DATA, DataError, "task that the checkpoint"),
+    "too long": (replace(SOURCE, max_positions=64), DATA, DataError, "--max-seq-length 64 or less"),
+    "no checkpoint": (replace(SOURCE, kind="frozen"), DATA, UsageError, "--checkpoint"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_does_not_fit_is_refused_before_anything_runs(name):
+    source, data, error, next_step = REFUSED[name]
+    with pytest.raises(error) as caught:
+        plan_evaluate(source, data, ALL, PROBES)
+    assert next_step in caught.value.next_step
+
+
+@pytest.mark.parametrize(
+    ("values", "sentence"),
+    [({"targets": ("ir",)}, "--target 'ir' is none of tf1, frozen, "), ({"batch_size": 0}, "A batch size below 1")],
+)
+def test_what_means_nothing_is_refused(values, sentence):
+    with pytest.raises(UsageError, match=sentence):
+        EvaluateRequest(**values)

@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, replace
+from pathlib import PurePosixPath
+
+import pytest
+from host_doubles import golden
+
+from bertbuild.errors import UsageError
+from bertbuild.plan import File, Source, Step
+from bertbuild.plan_training import FinetuneRequest, plan_finetune
+
+SOURCE = Source(
+    model="bert",
+    kind="checkpoint",
+    file=File(path=PurePosixPath("/c"), digest="d-checkpoint"),
+    gelu="tanh",
+    prefix="bert_model.ckpt",
+)
+DATA = File(path=PurePosixPath("/data"), digest="d-data")
+QUESTIONS = File(path=PurePosixPath("/dev.json"), digest="d-questions")
+
+PLANS = {
+    "finetune": plan_finetune(SOURCE, DATA, None, FinetuneRequest()),
+    "finetune_squad": plan_finetune(
+        replace(SOURCE, gelu=None),
+        DATA,
+        QUESTIONS,
+        FinetuneRequest(max_seq_length=384, learning_rate=3e-5, num_train_epochs=2, version_2_with_negative=True),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", PLANS)
+def test_plans_are_as_they_were(name):
+    golden(f"plan_{name}.json", json.dumps(asdict(PLANS[name]), indent=1, default=str) + "\n")
+
+
+def test_how_often_is_saved_is_no_part_of_the_key():
+    (often,) = plan_finetune(SOURCE, DATA, None, FinetuneRequest(save_checkpoints_steps=5)).steps
+    (seldom,) = PLANS["finetune"].steps
+    assert often.params == seldom.params
+    assert often.limits == {"save_checkpoints_steps": "5"}
+
+
+def test_the_same_number_is_the_same_key_however_it_is_written():
+    first, second = (FinetuneRequest(learning_rate=float(text)) for text in ("5e-5", "0.00005"))
+    assert first.params(squad=False) == second.params(squad=False)
+
+
+def test_data_may_be_made_by_a_step_before():
+    step = Step(id="data", stage="prepare-data", inputs={})
+    plan = plan_finetune(SOURCE, "data", None, FinetuneRequest(), before=(step,))
+    assert [step.id for step in plan.needed("finetune")] == ["data", "finetune"]
+
+
+@pytest.mark.parametrize(
+    ("flags", "sentence"),
+    [
+        ({"train_batch_size": 0}, "--train_batch_size 0 means nothing"),
+        ({"max_seq_length": -1}, "--max_seq_length -1 means nothing"),
+        ({"learning_rate": 0.0}, "must be above 0"),
+        ({"num_train_epochs": -3.0}, "must be above 0"),
+        ({"warmup_proportion": 1.0}, "is no part of the steps"),
+        ({"do_train": False, "do_eval": False, "do_predict": False}, "nothing to do"),
+    ],
+)
+def test_flags_that_mean_nothing_are_refused(flags, sentence):
+    with pytest.raises(UsageError, match=sentence) as raised:
+        FinetuneRequest(**flags)
+    assert raised.value.next_step
+
+
+def test_only_a_checkpoint_is_fine_tuned():
+    with pytest.raises(UsageError, match="Only a checkpoint"):
+        plan_finetune(replace(SOURCE, kind="frozen"), DATA, None, FinetuneRequest())

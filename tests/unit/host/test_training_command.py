@@ -1,0 +1,166 @@
+"""finetune as a command, with a stage that is only played."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from bertbuild.checkpoint.config import config_from
+from bertbuild.checkpoint.variables import encoder_variables
+from bertbuild.checkpoint.writer import write_checkpoint
+from bertbuild.commands.training import finetune
+from bertbuild.config import Settings
+from bertbuild.errors import StageError, StageKilledForMemoryError, UsageError
+from bertbuild.flags import number, truth
+from bertbuild.plan_training import FinetuneRequest
+from bertbuild.session import Session
+from bertbuild.sources import Wanted
+from bertbuild.stages import STAGES
+
+TINY = {
+    "vocab_size": 20,
+    "hidden_size": 8,
+    "num_hidden_layers": 1,
+    "num_attention_heads": 2,
+    "intermediate_size": 16,
+    "max_position_embeddings": 12,
+    "type_vocab_size": 2,
+    "hidden_act": "relu",
+}
+EVAL = {"eval_accuracy": 0.875, "eval_loss": 0.3, "loss": 0.25, "global_step": 344.0}
+
+
+@pytest.fixture
+def checkpoint(tmp_path):
+    folder = tmp_path / "tiny"
+    folder.mkdir()
+    shapes = encoder_variables(config_from(TINY, name="tiny"))
+    write_checkpoint(folder / "bert_model.ckpt", {name: np.zeros(shape, np.float32) for name, shape in shapes.items()})
+    (folder / "bert_config.json").write_text(json.dumps(TINY))
+    (folder / "vocab.txt").write_text("".join(f"w{i}\n" for i in range(20)))
+    return folder
+
+
+@pytest.fixture
+def data(tmp_path):
+    folder = tmp_path / "data"
+    folder.mkdir()
+    (folder / "prepared.json").write_text(json.dumps({"task": "MRPC", "max_seq_length": 128}))
+    (folder / "train.tf_record").write_bytes(b"records")
+    return folder
+
+
+@pytest.fixture
+def train(root, isolation, events, checkpoint, data):
+    """Runs the command; gives its events. Its stage does what `behaviour` says."""
+
+    def behaviour(run):
+        for name in STAGES["finetune"].outputs:
+            (run.work / "out" / name).write_text("x")
+        (run.work / "out" / "stage.json").write_text(json.dumps({"facts": {"eval": EVAL}}))
+
+    isolation.behaviour["finetune"] = behaviour
+
+    def run(*, prepared=None, squad="", **flags):
+        session = Session(settings=Settings(artifacts=root), report=events)
+        session.__dict__["isolation"] = isolation
+        wanted = Wanted(checkpoint=str(checkpoint))
+        finetune(session, wanted, str(data) if prepared is None else prepared, squad, FinetuneRequest(**flags))
+        return events
+
+    return run
+
+
+def test_the_result_has_the_tasks_name_and_its_figures_are_shown(train, root):
+    result = train()[-1]
+    link = root / "out" / "tiny" / "finetuned-mrpc"
+    assert link.is_symlink()
+    assert result["path"] == str(link)
+    assert result["eval"] == EVAL
+    assert result["lines"][0] == "eval_accuracy = 0.8750"
+    assert result["lines"][-1].startswith(f"next: invoke export --checkpoint {link} --name tiny-mrpc")
+
+
+def test_other_data_are_another_run_and_the_same_are_none(train, data, isolation):
+    train()
+    train()
+    assert isolation.runs == ["finetune"]
+    (data / "train.tf_record").write_bytes(b"others!")
+    train()
+    (data / "meta_data.json").write_text("no file that the stage reads")
+    train()
+    assert isolation.runs == ["finetune", "finetune"]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        StageKilledForMemoryError("The stage finetune was killed."),
+        StageError("The stage finetune failed with exit code -6.", details="what(): std::bad_alloc"),
+        StageError("The stage finetune stopped: memory ran out with batches of 48 sequences of 128; try half: …."),
+    ],
+)
+def test_out_of_memory_says_what_was_tried_and_what_to_try(train, isolation, error):
+    def behaviour(_run):
+        raise error
+
+    isolation.behaviour["finetune"] = behaviour
+    with pytest.raises(StageKilledForMemoryError) as raised:
+        train(train_batch_size=48)
+    assert "a batch of 48 sequences of 128 tokens" in str(raised.value)
+    assert "--train-batch-size 24" in raised.value.next_step
+    assert raised.value.exit_code == 14
+    assert raised.value.details == error.details
+    with pytest.raises(StageKilledForMemoryError, match="a batch of 8 sequences") as raised:
+        train(do_train=False)
+    assert "--eval-batch-size 4" in raised.value.next_step
+
+
+def test_another_failure_stays_what_it_was(train, isolation):
+    def behaviour(_run):
+        raise StageError("no", details="ValueError")
+
+    isolation.behaviour["finetune"] = behaviour
+    with pytest.raises(StageError, match=r"^no$") as raised:
+        train()
+    assert not isinstance(raised.value, StageKilledForMemoryError)
+
+
+@pytest.mark.parametrize(
+    ("flags", "sentence"),
+    [
+        ({"prepared": ""}, "No data to train on"),
+        ({"prepared": "nowhere"}, r"nowhere holds no prepared data: prepared\.json cannot be read"),
+        ({"squad": "nowhere.json"}, r"--squad nowhere\.json is no file"),
+    ],
+)
+def test_what_is_not_there_is_told_before_anything_runs(train, isolation, flags, sentence):
+    with pytest.raises(UsageError, match=sentence) as raised:
+        train(**flags)
+    assert raised.value.next_step
+    assert isolation.runs == []
+
+
+@pytest.mark.parametrize("content", ["{", "[]", "{}"])
+def test_a_spoilt_prepared_json_is_told(train, data, content):
+    (data / "prepared.json").write_text(content)
+    with pytest.raises(UsageError, match=r"prepared\.json"):
+        train()
+
+
+@pytest.mark.parametrize(("text", "value"), [("", None), ("true", True), ("False", False), ("0", False), ("T", True)])
+def test_yes_and_no_are_read_as_absl_reads_them(text, value):
+    assert truth("do_train", text) is value
+
+
+@pytest.mark.parametrize("text", ["x", "nan", "inf", ""])
+def test_what_is_no_number_is_refused(text):
+    with pytest.raises(UsageError, match="is no number"):
+        number("learning_rate", text)
+
+
+def test_what_is_neither_yes_nor_no_is_refused():
+    with pytest.raises(UsageError, match="'maybe' is neither true nor false"):
+        truth("do_train", "maybe")
