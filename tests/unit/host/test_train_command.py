@@ -78,6 +78,8 @@ def test_a_checkpoint_is_given_by_its_folder_or_its_prefix_and_names_the_result(
         ({"init_checkpoint": "E"}, {}, {"input_meta_data_path": "E/mapping.json"}, "Name the data once"),
         ({"init_checkpoint": "E"}, {}, {"predict_file": "/nowhere"}, "--predict_file /nowhere is no file"),
         ({"init_checkpoint": "E"}, {}, {"prepared": "E"}, "cannot be read as prepared data"),
+        ({"init_checkpoint": "E"}, {}, {"task": "MRPC"}, "The data are named"),
+        ({"init_checkpoint": "E"}, {}, {"task": "MRPQ", "prepared": ""}, "is none of AX"),
         ({"model_dir": "E"}, {}, {}, "--mode train_and_eval begins with"),
     ],
 )
@@ -108,6 +110,7 @@ def test_a_folder_without_a_config_is_no_model(session, tmp_path, prepared):
     [
         StageKilledForMemoryError("The stage train was killed."),
         StageError("The stage train failed with exit code -6.", details="what():  std::bad_alloc"),
+        StageError("The stage tf2-train stopped: memory ran out with batches of 48; take smaller ones."),
     ],
 )
 def test_memory_that_ran_out_is_told_with_the_batch_that_was_tried(session, encoder, prepared, error):
