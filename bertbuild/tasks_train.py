@@ -16,7 +16,10 @@ TRAIN_HELP = {
     "model-dir": "a folder that train made: what eval, predict and export_only take",
     "bert-config-file": "bert_config.json, where it is not in that folder",
     "vocab-file": "vocab.txt, where it is not in that folder",
-    "prepared": "folder of prepare-data",
+    "task": "MRPC, STS-B, SQUAD-1.1 …: the data are prepared first",
+    "data": "folder with the task's files, or a SQuAD file; default: what fetch-data brings",
+    "max-seq-length": "pieces of a sequence that --task prepares (default 128)",
+    "prepared": "in the place of --task a folder of prepare-data",
     "train-data-path": "records to train on, where there is no --prepared",
     "eval-data-path": "records to evaluate on, or to predict; in place of those of --prepared",
     "input-meta-data-path": "the Model Garden's meta data on them, where there is no --prepared",
@@ -51,6 +54,9 @@ def train(
     bert_config_file: str = "",
     vocab_file: str = "",
     name: str = "",
+    task: str = "",
+    data: str = "",
+    max_seq_length: str = "128",
     prepared: str = "",
     train_data_path: str = "",
     eval_data_path: str = "",
@@ -76,7 +82,7 @@ def train(
     isolation: str = "",
     json: bool = False,
 ) -> None:
-    """Fine-tune with the Model Garden's run_classifier or run_squad (TensorFlow 2); evaluate, predict, export."""
+    """Fine-tune, predict, export with the Model Garden's run_classifier or run_squad (TensorFlow 2)."""
     from bertbuild.commands import train as command
 
     with running(json=json, isolation=isolation, local=from_, mirror=mirror) as session:
@@ -105,11 +111,14 @@ def train(
             bert_config_file=bert_config_file,
             vocab_file=vocab_file,
         )
-        data = command.Data(
+        given = command.Data(
+            task=task,
+            folder=data,
+            max_seq_length=whole_number("max_seq_length", max_seq_length),
             prepared=prepared,
             train_data_path=train_data_path,
             eval_data_path=eval_data_path,
             input_meta_data_path=input_meta_data_path,
             predict_file=predict_file,
         )
-        command.train(session, begin, Wanted(model=model, checkpoint=checkpoint, name=name), data, request)
+        command.train(session, begin, Wanted(model=model, checkpoint=checkpoint, name=name), given, request)

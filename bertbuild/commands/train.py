@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +13,13 @@ from bertbuild.commands.tensorflow2 import folder_file, optional_file, recorded_
 from bertbuild.errors import StageError, StageKilledForMemoryError, UsageError
 from bertbuild.plan import File, Source
 from bertbuild.plan_train import STEP, Beginning, TrainRequest, plan_train
+from bertbuild.prepared import fine_tuned
 from bertbuild.session import Session, shown
 from bertbuild.sources import Wanted, clean_name, name_of, resolve
 
 PREPARED = ("prepared.json", "meta_data.json", "train.tf_record", "eval.tf_record", "test.tf_record")
-ABORTED = "bad_alloc"
-"""What the C++ library says when it ends a program that got no memory."""
+NO_MEMORY = ("bad_alloc", "memory ran out")
+"""What the C++ library says when it ends a program that got no memory, and what the stage says."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,8 +35,11 @@ class Begin:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Data:
-    """The flags that name data: a folder of prepare-data, or the Model Garden's files one by one."""
+    """The flags that name data: a task (and its files), a folder of prepare-data, or the Model Garden's files."""
 
+    task: str = ""
+    folder: str = ""
+    max_seq_length: int = 128
     prepared: str = ""
     train_data_path: str = ""
     eval_data_path: str = ""
@@ -52,12 +56,15 @@ def train(session: Session, begin: Begin, wanted: Wanted, data: Data, request: T
         StageError: the stage refused its input, or failed.
         StageKilledForMemoryError: memory ran out.
     """
+    begun = _begun(session, begin, wanted)
+    data = _prepared(session, begun, begin, wanted, data)
     files, task = _files(session, data)
-    plan = plan_train(_begun(session, begin, wanted), files, request)
+    plan = plan_train(begun, files, request)
     try:
         stored = session.engine.run(plan)[STEP]
     except StageError as error:
-        if isinstance(error, StageKilledForMemoryError) or ABORTED in error.details:
+        said = f"{error}\n{error.details}"
+        if isinstance(error, StageKilledForMemoryError) or any(words in said for words in NO_MEMORY):
             raise _out_of_memory(error, request) from error
         raise
     target = f"{request.target}-{clean_name(task.lower())}"
@@ -111,6 +118,31 @@ def _name(session: Session, folder: Path) -> str:
     return inside.parent.name if inside.parent.parent == session.store.root.absolute() / "out" else name_of(folder)
 
 
+def _prepared(session: Session, begun: Beginning | Source, begin: Begin, wanted: Wanted, data: Data) -> Data:
+    """The data themselves; those of a task are prepared with the model's vocabulary."""
+    if not data.task:
+        return data
+    from bertbuild.commands.data import Asked, make
+
+    if data.prepared or data.input_meta_data_path:
+        raise UsageError("The data are named, so --task is not asked.", next_step="Leave --task out, or the data.")
+    vocab, lower_case = "", None
+    if isinstance(begun, Beginning):
+        vocab = begin.vocab_file or str(begun.file.path / "vocab.txt")
+        lower_case = fine_tuned(begun.file.path).get("do_lower_case")
+    asked = Asked(
+        task=data.task,
+        data=data.folder,
+        model=wanted.model,
+        checkpoint=wanted.checkpoint,
+        vocab=vocab,
+        name=begun.model,
+        lower_case=lower_case,
+        sizes={"max_seq_length": data.max_seq_length},
+    )
+    return replace(data, prepared=str(make(session, asked).made.path))
+
+
 def _files(session: Session, data: Data) -> tuple[dict[str, File], str]:
     """The stage's inputs, and the task."""
     flags = {
@@ -130,7 +162,7 @@ def _files(session: Session, data: Data) -> tuple[dict[str, File], str]:
     if bool(data.prepared) == bool(data.input_meta_data_path):
         raise UsageError(
             "Name the data once: a prepared folder, or the Model Garden's records with their meta data.",
-            next_step="Prepare a task's data (invoke prepare-data), and give that folder: --prepared FOLDER.",
+            next_step="Name the task, for instance --task MRPC; or what prepare-data made of it: --prepared FOLDER.",
         )
     if not data.prepared:
         meta = _json(Path(data.input_meta_data_path), "the Model Garden's meta data")
@@ -165,7 +197,11 @@ def _out_of_memory(error: StageError, request: TrainRequest) -> StageKilledForMe
 def _lines(link: Path) -> list[str]:
     results = link / "eval_results.txt"
     lines = results.read_text(encoding="utf-8").splitlines() if results.exists() else []
-    lines += [shown(link / name) for name in ("test_results.tsv", "predictions.json") if (link / name).exists()]
+    lines += [
+        shown(link / name)
+        for name in ("training.svg", "test_results.tsv", "predictions.json")
+        if (link / name).exists()
+    ]
     lines.append(shown(link))
     if (link / "bert_model.ckpt.index").exists():
         lines.append(f"next: invoke convert-tf1 --tf2 {shown(link)}   (then build-ir, neuron-compile …)")

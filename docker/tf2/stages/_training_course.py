@@ -9,6 +9,7 @@ from pathlib import Path
 import tensorflow as tf
 import tf_keras
 from stage import emit, write_json
+from training_plot import write_plot
 
 from stages import _training_weights
 from stages._training_folders import keep_latest, name_latest
@@ -25,7 +26,8 @@ class Course(tf_keras.callbacks.Callback):
     optimizer's count of steps says.
 
     Attributes:
-        history: what history.json holds: steps, losses (of the step, or the mean of a loop's), learning rates, epochs.
+        history: what history.json holds: steps, losses (of the step, or the mean of a loop's), learning rates, epochs,
+            and the steps at which a killed run was gone on from.
     """
 
     def __init__(self, job, report, steps_per_epoch):
@@ -38,7 +40,7 @@ class Course(tf_keras.callbacks.Callback):
         self._shown = self._total = self._stepped = 0.0
         self._path = os.path.join(job.kept, HISTORY)
         self._summaries = None
-        self.history = {"step": [], "loss": [], "learning_rate": [], "epochs": {}}
+        self.history = {"step": [], "loss": [], "learning_rate": [], "epochs": {}, "resumed": []}
 
     def on_train_begin(self, _logs=None):
         """Restore, or prove what was restored."""
@@ -67,6 +69,7 @@ class Course(tf_keras.callbacks.Callback):
             count = sum(number <= self._now for number in kept["step"])
             for name in ("step", "loss", "learning_rate"):
                 self.history[name] = kept[name][:count]
+            self.history["resumed"] = [*kept["resumed"], self._now]
             epochs = self._now // self._steps_per_epoch
             self.history["epochs"] = {name: logs for name, logs in kept["epochs"].items() if int(name) <= epochs}
 
@@ -132,9 +135,12 @@ class Course(tf_keras.callbacks.Callback):
             os.replace(self._path + ".new", self._path)
 
     def write(self):
-        """history.json, eval_results.txt of the last epoch, and the TensorBoard files."""
-        out = self._job.args.out
-        write_json(out, HISTORY, self.history)
+        """history.json, training.svg, eval_results.txt of the last epoch, and the TensorBoard files."""
+        out, told = self._job.args.out, self.history
+        write_json(out, HISTORY, told)
+        losses = told["loss"]
+        title = "%s: loss %.3f to %.3f over %d steps" % (self._job.task["task"], losses[0], losses[-1], self._steps)
+        write_plot(out, title, told["step"], losses, told["learning_rate"], told["resumed"])
         figures = dict(self.history["epochs"].get(str(self._now // self._steps_per_epoch), {}), global_step=self._now)
         write_results(out, {name.replace("val_", "eval_"): value for name, value in figures.items()})
         for path in Path(self._job.model_dir).rglob("events.out.tfevents.*"):

@@ -69,9 +69,8 @@ def told_in_a_sentence(job):
     try:
         yield
     except (tf.errors.ResourceExhaustedError, MemoryError) as error:
-        message = "memory ran out with batches of %d (--train-batch-size) and %d (evaluation); take smaller ones"
-        evaluated = job.args.predict_batch_size if job.task_type == "squad" else job.args.eval_batch_size
-        raise StageInputError(message % (job.args.train_batch_size, evaluated)) from error
+        size = job.args.train_batch_size if job.args.mode.startswith("train") else job.args.eval_batch_size
+        raise StageInputError("memory ran out with batches of %d; take smaller ones" % size) from error
     except tf.errors.InvalidArgumentError as error:
         if "is not in [0, %d)" % job.config.vocab_size not in str(error):
             raise

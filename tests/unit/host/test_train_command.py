@@ -1,0 +1,129 @@
+"""train, its stage played."""
+
+from __future__ import annotations
+
+import json
+from types import SimpleNamespace
+
+import pytest
+from host_doubles import Events, FakeIsolation
+
+from bertbuild.commands.train import Begin, Data, train
+from bertbuild.engine import Engine
+from bertbuild.errors import CheckpointError, StageError, StageKilledForMemoryError, UsageError
+from bertbuild.plan_train import TrainRequest
+from bertbuild.sources import Wanted
+from bertbuild.store import Store
+
+CONFIG = {"vocab_size": 20, "hidden_size": 8, "num_attention_heads": 2, "hidden_act": "gelu"}
+
+
+@pytest.fixture
+def session(tmp_path):
+    store, report, isolation = Store(tmp_path / "artifacts"), Events(), FakeIsolation()
+    session = SimpleNamespace(settings=None, store=store, report=report, isolation=isolation)
+    session.engine = Engine(store, isolation, report)
+    session.result = lambda value, *lines: report({"event": "result", "lines": list(lines), **value})
+    return session
+
+
+@pytest.fixture
+def encoder(tmp_path):
+    """A folder like one of convert-tf2 in out/."""
+    folder = tmp_path / "artifacts" / "out" / "bert" / "tf2-encoder"
+    folder.mkdir(parents=True)
+    (folder / "bert_config.json").write_text(json.dumps(CONFIG))
+    (folder / "mapping.json").write_text(json.dumps({"gelu": "erf"}))
+    (folder / "bert_model.ckpt.index").write_text("index")
+    return folder
+
+
+@pytest.fixture
+def prepared(tmp_path):
+    folder = tmp_path / "prepared"
+    folder.mkdir()
+    (folder / "prepared.json").write_text(json.dumps({"task": "STS-B"}))
+    (folder / "meta_data.json").write_text("{}")
+    return str(folder)
+
+
+def test_a_checkpoint_is_given_by_its_folder_or_its_prefix_and_names_the_result(session, encoder, prepared):
+    seen = []
+
+    def played(run):
+        seen.append((dict(run.params), run.workers))
+        (run.work / "out" / "task.json").write_text("{}")
+        (run.work / "out" / "stage.json").write_text("{}")
+
+    session.isolation.behaviour["tf2-train"] = played
+    request = TrainRequest(distribution_strategy="multi_worker_mirrored", workers=2)
+    for path in (encoder, encoder / "bert_model.ckpt"):
+        train(session, Begin(init_checkpoint=str(path)), Wanted(), Data(prepared=prepared), request)
+    assert [params.get("prefix") for params, _workers in seen] == [None, "bert_model.ckpt"]
+    assert {(params["gelu"], workers) for params, workers in seen} == {("erf", 2)}
+    assert session.report.of("result")[-1]["target"] == "tf2-trained-sts-b"
+    assert (session.store.root / "out" / "bert" / "tf2-trained-sts-b" / "task.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("begin", "wanted", "data", "said"),
+    [
+        ({}, {}, {}, "Name one model to begin with"),
+        ({"init_checkpoint": "E", "hub_module_url": "E"}, {}, {}, "2 models are named"),
+        ({"init_checkpoint": "E"}, {"model": "minilm-l6"}, {}, "2 models are named"),
+        ({"hub_module_url": "https://tfhub.dev/x/1"}, {}, {}, "modules are not downloaded"),
+        ({"init_checkpoint": "E", "vocab_file": "/nowhere"}, {}, {}, "/nowhere is no file"),
+        ({"init_checkpoint": "E"}, {"name": "a b"}, {}, "cannot be a folder's name"),
+        ({"init_checkpoint": "E"}, {}, {"prepared": ""}, "Name the data once"),
+        ({"init_checkpoint": "E"}, {}, {"input_meta_data_path": "E/mapping.json"}, "Name the data once"),
+        ({"init_checkpoint": "E"}, {}, {"predict_file": "/nowhere"}, "--predict_file /nowhere is no file"),
+        ({"init_checkpoint": "E"}, {}, {"prepared": "E"}, "cannot be read as prepared data"),
+        ({"init_checkpoint": "E"}, {}, {"task": "MRPC"}, "The data are named"),
+        ({"init_checkpoint": "E"}, {}, {"task": "MRPQ", "prepared": ""}, "is none of AX"),
+        ({"model_dir": "E"}, {}, {}, "--mode train_and_eval begins with"),
+    ],
+)
+def test_what_is_named_wrongly_is_told(session, encoder, prepared, begin, wanted, data, said):
+    def real(flags):
+        return {
+            name: value.replace("E", str(encoder), 1) if value[:1] == "E" else value for name, value in flags.items()
+        }
+
+    with pytest.raises(UsageError, match=said) as raised:
+        train(
+            session,
+            Begin(**real(begin)),
+            Wanted(**wanted),
+            Data(**{"prepared": prepared, **real(data)}),
+            TrainRequest(),
+        )
+    assert raised.value.next_step
+
+
+def test_a_folder_without_a_config_is_no_model(session, tmp_path, prepared):
+    with pytest.raises(CheckpointError, match=r"bert_config\.json"):
+        train(session, Begin(init_checkpoint=str(tmp_path)), Wanted(), Data(prepared=prepared), TrainRequest())
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        StageKilledForMemoryError("The stage train was killed."),
+        StageError("The stage train failed with exit code -6.", details="what():  std::bad_alloc"),
+        StageError("The stage tf2-train stopped: memory ran out with batches of 48; take smaller ones."),
+    ],
+)
+def test_memory_that_ran_out_is_told_with_the_batch_that_was_tried(session, encoder, prepared, error):
+    def played(_run):
+        raise error
+
+    session.isolation.behaviour["tf2-train"] = played
+    with pytest.raises(StageKilledForMemoryError, match="a batch of 48") as raised:
+        train(
+            session,
+            Begin(init_checkpoint=str(encoder)),
+            Wanted(),
+            Data(prepared=prepared),
+            TrainRequest(train_batch_size=48),
+        )
+    assert "--train_batch_size 24" in raised.value.next_step
