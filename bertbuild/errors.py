@@ -21,6 +21,7 @@ Only the command line (`bertbuild.commands`) turns an error into an exit code.
     ├── StoreError                       15
     ├── LockFileError                    16
     ├── CheckFailedError                 17
+    ├── DataError                        18
     ├── ParityError                      20
     ├── NotVerifiedError                 21
     └── Interrupted                     130
@@ -134,6 +135,12 @@ class CheckFailedError(BertbuildError):
     """A check was run and did not pass: doctor, lint or test."""
 
     exit_code = 17
+
+
+class DataError(BertbuildError):
+    """Data or predictions that cannot be read, are of another task, or do not fit the model."""
+
+    exit_code = 18
 
 
 class ParityError(BertbuildError):
