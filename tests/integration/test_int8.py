@@ -118,14 +118,14 @@ def test_a_bound_on_the_accuracy_puts_operators_back(bertbuild, tiny, session_fo
     """Labels are what fp32 answers, so that int8 can only lose."""
     options = ("build-ir", "--checkpoint", tiny, "--output", "probabilities", "--precision")
     bertbuild.ok(*options, "fp32")
-    dev = features(300, seed=4)
+    dev = features(80, seed=4)
     labels = fp32_classes(bertbuild.out("tiny", "ir-probabilities-fp32"), dev, session_folder)
     data = write_prepared(session_folder / "bounded", features(16), dev, labels)
-    built = bertbuild.ok(*options, "int8", "--calibration", data, "--max-drop", "0.002", "--calibration-size", 16)
-    facts = stage(bertbuild.out("tiny", "ir-probabilities-drop0.002-int8"))["facts"]
+    built = bertbuild.ok(*options, "int8", "--calibration", data, "--max-drop", "0.03", "--calibration-size", 16)
+    facts = stage(bertbuild.out("tiny", "ir-probabilities-drop0.03-int8"))["facts"]
     assert facts["accuracy"]["fp32"] == 1.0
-    assert facts["accuracy"]["int8"] >= 0.998
-    assert facts["accuracy"]["examples"] == 300
+    assert facts["accuracy"]["int8"] >= 0.97
+    assert facts["accuracy"]["examples"] == 80
     assert facts["left_in_float32"]
     assert facts["quantized"]["MatMul"] > 0
     assert facts["left_in_float32"][0] in " ".join(built.notes)
