@@ -71,10 +71,14 @@ class WordPiece:
     def ids(self, text):
         """The ids of a text's pieces: a new list."""
         ids = []
-        parts = self._parts
-        for part in text.split(" "):
-            ids += parts[part] if part in parts else self._part(part)
+        for found in self.ids_of_each(text.split(" ")):
+            ids += found
         return ids
+
+    def ids_of_each(self, parts):
+        """For each of some texts without a space, the ids of its pieces."""
+        known = self._parts
+        return [known[part] if part in known else self._part(part) for part in parts]
 
     def words(self, text):
         """What upstream's BasicTokenizer gives for a text."""
