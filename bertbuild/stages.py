@@ -62,6 +62,7 @@ STAGES = {
         StageSpec(name="neuron-ready", backend="tf1", outputs=SAVED_MODEL),
         StageSpec(name="ir", backend="openvino", outputs=IR),
         StageSpec(name="mo", backend="mo", outputs=IR),
+        StageSpec(name="quantize", backend="openvino", outputs=IR),
         StageSpec(name="openvino-infer", backend="openvino", outputs=("answers.npz",)),
         StageSpec(name="convert-tf2", backend="tf2", outputs=(*CONVERTED, "checkpoint")),
         StageSpec(name="convert-tf1", backend="tf2", outputs=CONVERTED),
@@ -73,6 +74,7 @@ STAGES = {
         StageSpec(name="prepare-data", backend="data", outputs=("meta_data.json", "prepared.json")),
         StageSpec(name="pretraining-data", backend="data", outputs=("prepared.json",)),
         StageSpec(name="examples", backend="data", outputs=("features.npz",)),
+        StageSpec(name="text-examples", backend="data", outputs=("features.npz",)),
         StageSpec(name="neuron-compile", backend="neuron", outputs=(*SAVED_MODEL, "compile.log")),
         StageSpec(name="neuron-infer", backend="neuron", outputs=("answers.npz",), device=True),
     )

@@ -138,6 +138,22 @@ def test_rows_alone_are_held_to_fp32_whatever_the_weights(judged):
     assert not judged(moved, precision="fp16").passed
 
 
+def test_rows_alone_of_int8_may_be_rounded_otherwise(judged):
+    """A sum in another order can be the other side of a step of int8."""
+    turned = {**SOURCE, "b2_s3/alone/pooled_output": POOLED[::-1]}
+    moved = {**SOURCE, "b2_s3/alone/pooled_output": POOLED + np.float32(1e-3)}
+    assert judged(moved, precision="int8").passed
+    assert not judged(turned, precision="int8").passed
+
+
+def test_a_class_that_leads_clearly_may_not_change_in_int8(judged):
+    source = {"b2_s3/probabilities": np.array([[0.71, 0.29], [0.52, 0.48]], np.float32)}
+    close = {"b2_s3/probabilities": np.array([[0.60, 0.40], [0.45, 0.55]], np.float32)}
+    changed_class = {"b2_s3/probabilities": np.array([[0.49, 0.51], [0.52, 0.48]], np.float32)}
+    assert judged(close, source, "int8").passed
+    assert not judged(changed_class, source, "int8").passed
+
+
 def test_the_source_must_agree_with_its_own_published_graph(judged):
     source = {**SOURCE, "published/b2_s3/pooled_output": POOLED}
     assert row(judged(SOURCE, source), probe="b2_s3 published graph").passed

@@ -13,6 +13,7 @@ from bertbuild import plan as plans
 from bertbuild.errors import UsageError
 from bertbuild.plan import (
     CONVERTERS,
+    INT8,
     OUTPUTS,
     PRECISIONS,
     ROUTES,
@@ -24,6 +25,7 @@ from bertbuild.plan import (
     plan_import,
     plan_ir,
 )
+from bertbuild.plan_int8 import Calibration, CalibrationRequest, plan_irs
 from bertbuild.stages import STAGES
 
 CHECKPOINT = Source(
@@ -37,6 +39,9 @@ TRAINED = replace(CHECKPOINT, model="trained", published=False, prefix="model.ck
 RELU = replace(CHECKPOINT, model="relu", gelu=None, published=False)
 FROZEN = Source(model="frozen", kind="frozen", file=File(path=PurePosixPath("/f.pb"), digest="d-frozen"))
 PROBES = File(path=PurePosixPath("/probes.json"), digest="d-probes")
+CALIBRATION = Calibration(
+    examples=File(path=PurePosixPath("/prepared"), digest="d-prepared"), request=CalibrationRequest(folder="/prepared")
+)
 
 PLANS = {
     "import": plan_import("minilm", File(path=PurePosixPath("/hf"), digest="d-hf")),
@@ -79,10 +84,14 @@ BUILT_IN = "A frozen graph's outputs and gelu are built in; --output and --gelu 
 REFUSED = {
     "an unknown precision": (
         CHECKPOINT,
-        lambda: IrRequest(precisions=("fp32", "int8")),
-        "--precision 'int8' is none of fp32, fp16.",
+        lambda: IrRequest(precisions=("fp32", "int4")),
+        "--precision 'int4' is none of fp32, fp16, int8.",
     ),
-    "an empty precision": (CHECKPOINT, lambda: IrRequest(precisions=("",)), "--precision '' is none of fp32, fp16."),
+    "an empty precision": (
+        CHECKPOINT,
+        lambda: IrRequest(precisions=("",)),
+        "--precision '' is none of fp32, fp16, int8.",
+    ),
     "an unknown route": (
         CHECKPOINT,
         lambda: IrRequest(route="short"),
@@ -153,7 +162,7 @@ def test_freeze_refuses_what_build_ir_refuses():
 
 REQUESTS = st.builds(
     IrRequest,
-    precisions=st.lists(st.sampled_from(PRECISIONS), min_size=1, max_size=2, unique=True).map(tuple),
+    precisions=st.lists(st.sampled_from(PRECISIONS), min_size=1, max_size=3, unique=True).map(tuple),
     route=st.sampled_from(("", *ROUTES)),
     converter=st.sampled_from(CONVERTERS),
     batch=st.integers(0, 4),
@@ -169,7 +178,7 @@ SOURCES = st.sampled_from((CHECKPOINT, TRAINED, RELU, FROZEN))
 
 def planned(source, request):
     try:
-        return plan_ir(source, request, PROBES)
+        return plan_irs(source, request, PROBES, CALIBRATION if INT8 in request.precisions else None)
     except UsageError:
         return None
 

@@ -226,7 +226,12 @@ REFUSED = {
     "an unknown model": (("build-ir", "--model=minilm-l7"), 3, "Did you mean minilm-l6"),
     "no such folder": (("build-ir", "--checkpoint=nowhere"), 4, "nowhere"),
     "no such frozen graph": (("build-ir", "--frozen=nowhere.pb"), 4, "nowhere.pb is not a file"),
-    "an unknown precision": (("build-ir", "--model=minilm-l6", "--precision=int8"), 2, "--precision 'int8'"),
+    "an unknown precision": (("build-ir", "--model=minilm-l6", "--precision=int4"), 2, "--precision 'int4'"),
+    "int8 and nothing to calibrate it on": (
+        ("build-ir", "--model=minilm-l6", "--precision=int8"),
+        2,
+        "int8 needs examples",
+    ),
     "a name that leads elsewhere": (("build-ir", "--checkpoint=x", "--name=../x"), 2, "cannot be a folder's name"),
     "a hidden name": (("freeze", "--checkpoint=x", "--name=.x"), 2, "cannot be a folder's name"),
     "an unknown isolation": (("status", "--json"), 2, "Isolation 'podman'"),

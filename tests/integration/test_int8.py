@@ -1,0 +1,219 @@
+"""int8: quantized IRs of a tiny BERT, calibrated on prepared data or on text."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+from backends import python
+from calibration_data import features, write_prepared
+from program import arrays
+from tiny_models import CONFIG, weights, write_google
+
+from bertbuild.config import ROOT
+
+pytestmark = pytest.mark.integration
+
+EXAMPLES = features(64)
+MARKS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
+
+
+@pytest.fixture(scope="module")
+def prepared(session_folder):
+    return write_prepared(session_folder / "prepared", EXAMPLES, EXAMPLES, np.zeros(64, int))
+
+
+@pytest.fixture(scope="module")
+def built(bertbuild, tiny, prepared):
+    """The tiny checkpoint's IR in fp32 and in int8."""
+    return bertbuild.ok(
+        "build-ir",
+        "--checkpoint",
+        tiny,
+        "--precision",
+        "fp32,int8",
+        "--calibration",
+        prepared,
+        "--calibration-size",
+        80,
+    )
+
+
+@pytest.fixture(scope="module")
+def ir(bertbuild, built):
+    """The folder of the fp32 IR."""
+    assert built.code == 0
+    return bertbuild.out("tiny", "ir-fp32")
+
+
+@pytest.fixture
+def quantize(tmp_path):
+    """Runs the stage by itself: its exit code, what it said to stderr, and its folder."""
+
+    def run(ir, *flags):
+        out = tmp_path / f"quantized-{len(list(tmp_path.iterdir()))}"
+        folders = (ROOT / "docker" / "openvino", ROOT / "docker" / "common", ROOT)
+        done = subprocess.run(
+            [str(python("openvino")), "-m", "stages.quantize", f"--ir={ir}", *map(str, flags), f"--out={out}"],
+            env={**os.environ, "PYTHONPATH": ":".join(map(str, folders)), "CI": "true"},
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+        return done.returncode, done.stderr, out
+
+    return run
+
+
+def stage(folder):
+    return json.loads((Path(folder) / "stage.json").read_text())
+
+
+def answered(bertbuild, target):
+    return stage(bertbuild.result("tiny", target, f"{target}-infer"))["facts"]
+
+
+def test_int8_stands_beside_fp32_with_its_verdict_and_computes_in_int8(bertbuild, built):
+    assert [target["target"] for target in built.last["targets"]] == ["ir-fp32", "ir-int8"]
+    assert built.verdict("ir-int8")["passed"]
+    assert built.verdict("ir-int8")["precision"] == "int8"
+    assert "calibrated on 64 examples; 80 were asked for" in built.notes
+    found = stage(bertbuild.out("tiny", "ir-int8"))
+    # 6 in each of 2 layers, the pooler, the lookup of segments; and the table of words.
+    assert found["facts"]["quantized"] == {"MatMul": 14, "Gather": 1}
+    assert found["facts"]["left_in_float32"] == []
+    assert found["facts"]["calibrated_on"] == 64
+    assert found["packages"]["nncf"] == "2.14.1"
+    assert not {"i8", "u8"} & answered(bertbuild, "ir-fp32")["matrix_products"].keys()
+    products = answered(bertbuild, "ir-int8")["matrix_products"]
+    assert sum(count for precision, count in products.items() if precision in ("i8", "u8")) >= 14
+
+
+def test_int8_answers_like_its_source_and_not_just_as_it(bertbuild, built):
+    assert built.code == 0
+    ours, source = bertbuild.answers("tiny", "ir-int8"), bertbuild.answers("tiny", "ir-fp32")
+    differences = {name: float(np.abs(ours[name] - source[name]).max()) for name in source}
+    assert 1e-4 < max(differences.values()) < 0.5
+
+
+def test_a_quarter_of_the_bytes(bertbuild, built):
+    assert built.code == 0
+    sizes = {name: (bertbuild.out("tiny", name) / "model.bin").stat().st_size for name in ("ir-fp32", "ir-int8")}
+    assert sizes["ir-int8"] < 0.5 * sizes["ir-fp32"]  # scales and biases are a part of so small a model
+
+
+def test_the_same_bytes_twice(quantize, ir, prepared):
+    runs = [quantize(ir, f"--examples={prepared}", "--examples-used=16") for _ in range(2)]
+    assert [code for code, _, _ in runs] == [0, 0], runs[0][1]
+    for name in ("model.xml", "model.bin", "signature.json"):
+        assert len({(out / name).read_bytes() for _, _, out in runs}) == 1
+
+
+def test_a_bound_on_the_accuracy_puts_operators_back(bertbuild, tiny, session_folder):
+    """Labels are what fp32 answers, so that int8 can only lose."""
+    options = ("build-ir", "--checkpoint", tiny, "--output", "probabilities", "--precision")
+    bertbuild.ok(*options, "fp32")
+    dev = features(80, seed=4)
+    labels = fp32_classes(bertbuild.out("tiny", "ir-probabilities-fp32"), dev, session_folder)
+    data = write_prepared(session_folder / "bounded", features(16), dev, labels)
+    built = bertbuild.ok(*options, "int8", "--calibration", data, "--max-drop", "0.03", "--calibration-size", 16)
+    facts = stage(bertbuild.out("tiny", "ir-probabilities-drop0.03-int8"))["facts"]
+    assert facts["accuracy"]["fp32"] == 1.0
+    assert facts["accuracy"]["int8"] >= 0.97
+    assert facts["accuracy"]["examples"] == 80
+    assert facts["left_in_float32"]
+    assert facts["quantized"]["MatMul"] > 0
+    assert facts["left_in_float32"][0] in " ".join(built.notes)
+
+
+def fp32_classes(ir, examples, folder):
+    """The class that an IR gives each example, asked of OpenVINO itself."""
+    np.savez(folder / "asked.npz", **examples)
+    script = (
+        "import sys, numpy, openvino\n"
+        "config = {'INFERENCE_PRECISION_HINT': 'f32'}\n"
+        "model = openvino.Core().compile_model(sys.argv[1] + '/model.xml', 'CPU', config)\n"
+        "answer = model(dict(numpy.load(sys.argv[2])))['probabilities']\n"
+        "numpy.savez(sys.argv[3], classes=answer.argmax(-1))"
+    )
+    command = [str(python("openvino")), "-c", script, str(ir), str(folder / "asked.npz"), str(folder / "told.npz")]
+    subprocess.run(command, env={**os.environ, "CI": "true"}, check=True, timeout=120)
+    return arrays(folder / "told.npz")["classes"]
+
+
+def test_text_calibrates_a_fixed_shape(bertbuild, session_folder):
+    words = [*MARKS, *(f"w{number}" for number in range(CONFIG["vocab_size"] - len(MARKS)))]
+    folder = write_google(session_folder / "worded", weights(seed=3))
+    (folder / "vocab.txt").write_text("\n".join(words) + "\n")
+    chance = np.random.default_rng(5)
+    lines = [" ".join(f"W{number}" for number in chance.integers(0, 55, length)) for length in range(1, 40)]
+    text = session_folder / "lines.txt"
+    text.write_text("\n\n".join(lines))
+    built = bertbuild.ok(
+        *("build-ir", "--checkpoint", folder, "--batch", 2, "--seq-len", 32),
+        *("--precision", "int8", "--calibration-text", text),
+    )
+    assert [target["target"] for target in built.last["targets"]] == ["ir-b2-s32-int8"]
+    assert built.verdict("ir-b2-s32-int8")["passed"]
+    assert "9 of 39 lines were cut to 32 pieces" in built.notes
+    made = arrays(bertbuild.result("worded", "ir-b2-s32-int8", "text-examples") / "features.npz")
+    assert made["input_ids"][1].tolist()[:4] == [2, *(words.index(word.lower()) for word in lines[1].split()), 3]
+    assert made["input_mask"].sum(axis=1).tolist() == [min(length, 30) + 2 for length in range(1, 40)]
+
+
+def test_the_static_route_and_a_frozen_graph(bertbuild, tiny, prepared):
+    """Their shapes and their names are others."""
+    options = ("--precision", "int8", "--calibration", prepared, "--calibration-size", 16)
+    static = bertbuild.ok("build-ir", "--checkpoint", tiny, "--route", "static", *options)
+    assert static.verdict("ir-static-int8")["passed"]
+    frozen = Path(bertbuild.ok("freeze", "--checkpoint", tiny).last["path"]) / "inference_graph.pb"
+    built = bertbuild.ok("build-ir", "--frozen", frozen, "--name", "frozen-int8", *options)
+    assert built.verdict("ir-int8")["passed"]
+
+
+REFUSED = {
+    "another vocabulary": ({}, {"input_ids": 60}, "has the id 60, and the model knows 60 words"),
+    "a negative id": ({}, {"input_ids": -1}, "has the id -1, and the model knows 60 words"),
+    "longer than the position table": ({"length": 200}, {}, "the model cannot run an example of 200 tokens"),
+    "padding alone": ({}, {"input_mask": 0}, "example 0 is padding alone"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_examples_that_do_not_fit_are_refused_in_a_sentence(quantize, ir, tmp_path, name):
+    shape, changes, sentence = REFUSED[name]
+    examples = features(4, **shape)
+    for role in ("input_mask",) if shape else ():
+        examples[role][:] = 1
+    for role, value in changes.items():
+        examples[role][0] = value
+    np.savez(tmp_path / "features.npz", **examples)
+    code, words, _ = quantize(ir, f"--examples={tmp_path}")
+    assert code == 2
+    assert sentence in words
+    assert "Traceback" not in words
+
+
+def test_a_bound_on_what_has_no_accuracy_is_refused(quantize, ir, prepared, tmp_path):
+    bounded = (f"--examples={prepared}", "--max-drop=0.01")
+    code, words, _ = quantize(ir, *bounded, f"--validation={prepared}")
+    assert (code, "the model gives no probabilities, so it has no accuracy to bound" in words) == (2, True)
+    code, words, _ = quantize(ir, *bounded)
+    assert (code, "--max-drop and --validation belong together" in words) == (2, True)
+    np.savez(tmp_path / "scores.npz", **features(4), label_ids=np.zeros(4, np.float32))
+    code, words, _ = quantize(ir, *bounded, f"--validation={tmp_path / 'scores.npz'}")
+    assert (code, "numbers of a regression" in words) == (2, True)
+
+
+def test_weights_that_are_no_numbers_are_told_before_the_work(bertbuild, session_folder, prepared):
+    broken = weights(seed=2)
+    broken["bert/pooler/dense/bias"][0] = np.nan
+    folder = write_google(session_folder / "broken", broken)
+    options = ("--precision", "int8", "--calibration", prepared)
+    error = bertbuild.refused("build-ir", "--checkpoint", folder, *options, code=13)
+    assert "pooled_output is not finite (NaN or infinity) for an example of 32 tokens" in error["message"]
