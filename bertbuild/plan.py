@@ -9,7 +9,8 @@ from pathlib import Path
 from bertbuild.errors import UsageError
 
 OUTPUTS = ("pooled", "sequence", "all-layers", "probabilities")
-PRECISIONS = ("fp32", "fp16")
+INT8 = "int8"
+PRECISIONS = ("fp32", "fp16", INT8)
 ROUTES = ("reshapeable", "static", "savedmodel")
 CONVERTERS = ("ovc", "mo")
 GELU_FORMS = ("auto", "erf", "tanh")

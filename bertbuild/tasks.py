@@ -6,6 +6,7 @@ from invoke import Collection, Context, task
 
 from bertbuild.flags import COMMON_HELP, FREEZE_HELP, ISOLATION_HELP, SOURCE_HELP, whole_number
 from bertbuild.plan import FreezeRequest, IrRequest
+from bertbuild.plan_int8 import CalibrationRequest
 from bertbuild.running import running
 from bertbuild.sources import Wanted
 from bertbuild.tasks_data import fetch_data, prepare_data
@@ -132,11 +133,15 @@ def freeze(
     | FREEZE_HELP
     | {
         "frozen": "a graph frozen earlier (.pb), also one fed by an input pipeline (IteratorGetNext)",
-        "precision": "of the stored weights: fp32 (default), fp16, or fp32,fp16 for both",
+        "precision": "of the stored weights: fp32 (default), fp16; int8: also of what is computed; several with commas",
         "route": "reshapeable (default): shapes free; static: from the .meta as it is; savedmodel: through TF 2",
         "converter": "ovc (default), or mo: the Model Optimizer with the flags of OpenVINO's page (slow; to match it)",
         "batch": "fix the batch size",
         "seq-len": "fix the sequence length",
+        "calibration": "for int8: folder of prepare-data; how large activations get is found on its training examples",
+        "calibration-text": "for int8, in its place: a text file, an example a line",
+        "calibration-size": "for int8: how many examples to calibrate on (default: 300)",
+        "max-drop": "for int8: how far the accuracy on the folder's dev set may fall, e.g. 0.01 (needs a classifier)",
     },
 )
 def build_ir(
@@ -152,6 +157,10 @@ def build_ir(
     converter: str = "ovc",
     batch: str = "0",
     seq_len: str = "0",
+    calibration: str = "",
+    calibration_text: str = "",
+    calibration_size: str = "300",
+    max_drop: str = "",
     from_: str = "",
     mirror: str = "",
     isolation: str = "",
@@ -171,6 +180,12 @@ def build_ir(
                 batch=whole_number("batch", batch),
                 seq_len=whole_number("seq-len", seq_len),
                 freeze=FreezeRequest(output=output, gelu=gelu),
+            ),
+            CalibrationRequest(
+                folder=calibration,
+                text=calibration_text,
+                size=whole_number("calibration-size", calibration_size),
+                max_drop=max_drop,
             ),
         )
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from bertbuild.engine import NO_DEVICE
 from bertbuild.errors import CheckpointError, UsageError
-from bertbuild.plan import File, FreezeRequest, IrRequest, Plan, Source, plan_freeze, plan_ir
+from bertbuild.plan import INT8, File, FreezeRequest, IrRequest, Plan, Source, plan_freeze
+from bertbuild.plan_int8 import CalibrationRequest, check_request, plan_irs
 from bertbuild.plan_neuron import (
     CompileRequest,
     ExportRequest,
@@ -85,13 +86,24 @@ def freeze(session: Session, wanted: Wanted, request: FreezeRequest) -> None:
     session.result({"model": plan.model, "path": str(link)}, f"{shown(link)}/inference_graph.pb")
 
 
-def build_ir(session: Session, wanted: Wanted, request: IrRequest) -> None:
-    """Make the IR of each precision, judge it, and name it in out/.
+def build_ir(session: Session, wanted: Wanted, request: IrRequest, calibrated: CalibrationRequest) -> None:
+    """Make the IR of each precision, judge it, and name it in out/; `calibrated` says what int8 is calibrated on.
 
     Raises:
+        DataError: that cannot be used.
         ParityError: it does not answer like its source.
     """
-    _build(session, wanted, lambda source, probes: plan_ir(source, request, probes), main_file="/model.xml")
+    check_request(request, calibrated)
+
+    def make_plan(source: Source, probes: File) -> Plan:
+        calibration = None
+        if INT8 in request.precisions:
+            from bertbuild.calibration import find_calibration
+
+            calibration = find_calibration(calibrated, source, request, session.store)
+        return plan_irs(source, request, probes, calibration)
+
+    _build(session, wanted, make_plan, main_file="/model.xml")
 
 
 def export(session: Session, wanted: Wanted, request: ExportRequest) -> None:

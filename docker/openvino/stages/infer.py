@@ -44,6 +44,18 @@ def run(args, report):
         kind = str(node.get_rt_info()["layerType"].astype(str))
         counts[kind] = counts.get(kind, 0) + 1
     report.operators = counts
+    report.facts["matrix_products"] = computed_in(model)
+
+
+def computed_in(model):
+    """Precision → how many of a compiled model's matrix products the CPU computes in it."""
+    counts = {}
+    for node in model.get_runtime_model().get_ops():
+        info = node.get_rt_info()
+        if info["layerType"].astype(str) in ("FullyConnected", "MatMul"):
+            precision = str(info["runtimePrecision"].astype(str))
+            counts[precision] = counts.get(precision, 0) + 1
+    return counts
 
 
 if __name__ == "__main__":

@@ -1,0 +1,94 @@
+"""Examples to calibrate int8 on: the files that were named, checked against the model, as a plan wants them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from bertbuild import key as keys
+from bertbuild.errors import DataError, UsageError
+from bertbuild.plan import File, IrRequest, Source
+from bertbuild.plan_int8 import Calibration, CalibrationRequest, plan_text_examples
+from bertbuild.store import Store
+
+FACTS = "prepared.json"
+TRAIN, DEV = "train.tf_record", "eval.tf_record"
+
+
+def find_calibration(request: CalibrationRequest, source: Source, wanted: IrRequest, store: Store) -> Calibration:
+    """What was named, found and checked.
+
+    Raises:
+        DataError: it is not there, or was not made for this model.
+        UsageError: the source has no vocabulary to read text with, or no head whose accuracy could be bounded.
+    """
+    if request.max_drop and source.kind == "checkpoint" and not source.labels:
+        raise UsageError(
+            f"{source.model} has no classifier head (output_weights), so --max-drop has no accuracy to bound.",
+            next_step="Leave --max-drop out, or give a fine-tuned checkpoint.",
+        )
+    vocab = source.file.path / "vocab.txt"
+    if request.text:
+        step = plan_text_examples(
+            _file(Path(request.text), store), _vocab(vocab, source, store), source, wanted, request.size
+        )
+        return Calibration(examples=step.id, steps=(step,), request=request)
+    folder = Path(request.folder)
+    facts = _facts(folder)
+    _check_vocab(facts, vocab, folder, source)
+    if not request.max_drop:
+        return Calibration(examples=_records(folder, TRAIN, store), request=request)
+    if facts.get("task_type") != "classification":
+        raise DataError(
+            f"{folder} holds {facts.get('task')}, which is no classification, so --max-drop has no accuracy to bound.",
+            next_step="Leave --max-drop out, or give the data of a classification.",
+        )
+    validation = _records(folder, DEV, store)
+    return Calibration(examples=_records(folder, TRAIN, store), validation=validation, request=request)
+
+
+def _facts(folder: Path) -> dict[str, Any]:
+    path = folder / FACTS
+    try:
+        return dict(json.loads(path.read_text(encoding="utf-8")))
+    except OSError as error:
+        raise DataError(
+            f"{path} cannot be read: {error.strerror}.",
+            next_step="Give a folder that invoke prepare-data made, or a text with --calibration-text FILE.",
+        ) from error
+    except (ValueError, TypeError) as error:
+        raise DataError(f"{path} is no JSON object: {error}.", next_step="Prepare the data once more.") from error
+
+
+def _check_vocab(facts: dict[str, Any], vocab: Path, folder: Path, source: Source) -> None:
+    known = facts.get("vocab_sha256")
+    if known and vocab.is_file() and hashlib.sha256(vocab.read_bytes()).hexdigest() != known:
+        raise DataError(
+            f"{folder} was prepared with another vocab.txt than {source.model}'s.",
+            next_step=f"Prepare the data once more: invoke prepare-data --vocab-file {vocab}",
+        )
+
+
+def _records(folder: Path, name: str, store: Store) -> File:
+    """A folder of which a stage reads one file."""
+    if not (folder / name).is_file():
+        raise DataError(f"{folder} has no {name}.", next_step="Prepare a data set that has one.")
+    digest = keys.digest({name: store.inputs.of((folder / name).resolve())})
+    return File(path=folder.resolve(), digest=digest)
+
+
+def _vocab(path: Path, source: Source, store: Store) -> File:
+    if source.kind != "checkpoint" or not path.is_file():
+        raise UsageError(
+            f"--calibration-text needs the model's vocab.txt, and {source.model} comes without one.",
+            next_step="Give examples that are prepared: --calibration FOLDER.",
+        )
+    return _file(path, store)
+
+
+def _file(path: Path, store: Store) -> File:
+    if not path.is_file():
+        raise DataError(f"{path} is not a file.", next_step="Give a text file with an example on each line.")
+    return File(path=path.resolve(), digest=store.inputs.of(path.resolve()))

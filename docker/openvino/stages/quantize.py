@@ -1,0 +1,206 @@
+"""quantize: an fp32 IR → an int8 IR, by post-training quantization calibrated on examples (NNCF).
+
+Weights and activations of matrix products become int8; how large activations get is found by running --examples. With
+--max-drop the accuracy on --validation is kept: operators that cost most are put back into float32 until it falls by no
+more. Writes model.xml, model.bin and signature.json. The shapes stay as they are in --ir.
+"""
+
+import contextlib
+import os
+import sys
+import tempfile
+
+from stage import Stage, StageInputError, read_json, step
+
+SUBSET = 300  # NNCF's own default
+ROUNDING = 1e-9  # of a difference of two shares
+
+STAGE = Stage("quantize", __doc__.splitlines()[0])
+STAGE.input("ir", "folder with model.xml, model.bin and signature.json, fp32")
+STAGE.input("examples", "to calibrate on: train.tf_record of prepare-data, features.npz, or the folder of one")
+STAGE.input("validation", "for --max-drop: eval.tf_record, its folder, or an .npz with label_ids", required=False)
+STAGE.param("max-drop", "how far the accuracy may fall, e.g. 0.01 from 0.85 to 0.84", type=float)
+STAGE.param("examples-used", "how many to calibrate on (default: %d)" % SUBSET, type=int, default=SUBSET)
+STAGE.param("model", "the source model's name, written into the IR", default="")
+
+
+def run(args, report):
+    """Read, check, quantize, check, save."""
+    check_flags(args)
+    step("loading OpenVINO")
+    import openvino
+    from ir_file import packages, write_ir
+
+    from stages._calibration import check_fit, read_calibration
+
+    model = openvino.Core().read_model(os.path.join(args.ir, "model.xml"))
+    shape = fixed_shape(model)
+    examples = read_calibration(args.examples, args.examples_used)
+    check_fit(examples, vocab_size(model), shape[1])
+    if len(examples) < args.examples_used:
+        report.note("calibrated on %d examples; %d were asked for" % (len(examples), args.examples_used))
+    accuracy = read_accuracy(args, model, shape)
+    step("running the longest example")
+    check_runs(model, examples, shape)
+
+    step("loading NNCF")
+    with out_of_the_way():
+        quantized = quantize(model, examples, shape, accuracy, args.max_drop)
+    check_runs(quantized, examples, shape)
+
+    step("writing model.xml and model.bin")
+    report.packages = packages("nncf", "openvino", "numpy")
+    args.precision = "int8"
+    write_ir(quantized, args, report, origin(model), read_json(args.ir, "signature.json")["gelu"])
+    report.facts.update(facts(quantized), calibrated_on=len(examples))
+    counts = ", ".join("%d %s" % (count, kind) for kind, count in sorted(report.facts["quantized"].items()))
+    report.note("int8: %s, calibrated on %d examples" % (counts, len(examples)))
+    if accuracy is not None:
+        judge_accuracy(args.max_drop, accuracy, model, quantized, report)
+
+
+def check_flags(args):
+    """Refuse what cannot be meant."""
+    if args.examples_used < 1:
+        raise StageInputError("--examples-used=%d is less than 1" % args.examples_used)
+    if (args.max_drop is None) != (args.validation is None):
+        raise StageInputError("--max-drop and --validation belong together: a bound, and what it is measured on")
+    if args.max_drop is not None and not 0 <= args.max_drop < 1:
+        raise StageInputError("--max-drop=%g is no share between 0 and 1" % args.max_drop)
+
+
+def fixed_shape(model):
+    """Batch size and sequence length of a model, each None where it is free."""
+    sizes = model.input("input_ids").get_partial_shape()
+    return tuple(None if size.is_dynamic else size.get_length() for size in sizes)
+
+
+def vocab_size(model):
+    """How many words the model knows: rows of the table that input_ids picks from; None where that is not found."""
+    ports = [model.input("input_ids")]
+    while ports:
+        for reader in ports.pop().get_target_inputs():
+            node = reader.get_node()
+            kind = node.get_type_name()
+            if kind == "Gather" and reader.get_index() == 1:
+                return node.input(0).get_partial_shape()[0].get_length()
+            if kind in ("Convert", "Reshape", "Unsqueeze", "Squeeze"):
+                ports.append(node.output(0))
+    return None
+
+
+def read_accuracy(args, model, shape):
+    """What measures the accuracy, or None where no bound was given."""
+    if args.validation is None:
+        return None
+    from stages._accuracy import Accuracy
+    from stages._calibration import check_fit, read_validation
+
+    examples = read_validation(args.validation)
+    check_fit(examples, vocab_size(model), shape[1])
+    return Accuracy(model, examples, shape)
+
+
+def check_runs(model, examples, shape):
+    """Raise StageInputError where a model cannot run the longest of the examples, or its answer is no number."""
+    import numpy as np
+    import openvino
+
+    compiled = openvino.Core().compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    feeds = max(examples.feeds(*shape), key=lambda feeds: feeds["input_ids"].shape[1])
+    length = feeds["input_ids"].shape[1]
+    try:
+        results = compiled(feeds)
+    except RuntimeError as error:
+        raise StageInputError(
+            "the model cannot run an example of %d tokens; is that more than it has positions? (%s)"
+            % (length, str(error).strip().splitlines()[-1])
+        ) from error
+    for port in compiled.outputs:
+        if not np.isfinite(results[port]).all():
+            raise StageInputError(
+                "%s is not finite (NaN or infinity) for an example of %d tokens" % (port.get_any_name(), length)
+            )
+
+
+@contextlib.contextmanager
+def out_of_the_way():
+    """Let NNCF talk to stderr, and matplotlib, which it loads, keep its list of fonts where it may write."""
+    with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(sys.stderr):
+        os.environ["MPLCONFIGDIR"] = folder
+        yield
+
+
+def quantize(model, examples, shape, accuracy, max_drop):
+    """The int8 model; `model` is left as it is, but for what is folded."""
+    import nncf
+    from openvino.runtime import passes
+
+    # The shape of a table is a constant. Left as an operator, it would keep the table in float32 beside its int8 form.
+    manager = passes.Manager()
+    manager.register_pass(passes.ConstantFolding())
+    manager.run_passes(model)
+    feeds = list(examples.feeds(*shape))
+    options = {"model_type": nncf.ModelType.TRANSFORMER, "subset_size": len(feeds)}
+    if accuracy is None:
+        return nncf.quantize(model, nncf.Dataset(feeds), **options)
+    return accuracy.quantize(model, nncf.Dataset(feeds), max_drop, **options)
+
+
+def origin(model):
+    """How the fp32 IR was made, as it says of itself."""
+    return str(model.get_rt_info(["bertbuild", "route"]).value)
+
+
+def facts(model):
+    """How many operators read int8 weights, by type, those left in float32, and how many activations become int8."""
+    quantized, left, activations = {}, [], 0
+    for node in model.get_ops():
+        kind = node.get_type_name()
+        activations += kind == "FakeQuantize"
+        weight = weight_of(node) if kind in ("MatMul", "Gather") else None
+        if weight is None:
+            continue
+        if weight.get_element_type().get_type_name() in ("i8", "u8"):
+            quantized[kind] = quantized.get(kind, 0) + 1
+        else:
+            left.append(node.get_friendly_name())
+    return {"quantized": quantized, "quantized_activations": activations, "left_in_float32": sorted(left)}
+
+
+def weight_of(node):
+    """The constant matrix that an operator reads, through what scales it; None where it reads none."""
+    for port in node.inputs()[:2]:
+        source = port.get_source_output().get_node()
+        while source.get_type_name() in ("Convert", "Subtract", "Multiply", "Reshape", "Transpose"):
+            source = source.input_value(0).get_node()
+        if source.get_type_name() == "Constant" and len(source.get_output_shape(0)) > 1:
+            return source
+    return None
+
+
+def judge_accuracy(max_drop, accuracy, model, quantized, report):
+    """Say what the accuracy was and is, and what was put back for it.
+
+    Raises:
+        StageInputError: it falls by more than `max_drop`, or nothing stayed int8.
+    """
+    step("comparing the accuracy")
+    before, after = accuracy.of(model), accuracy.of(quantized)
+    put_back = report.facts["left_in_float32"]
+    report.facts["accuracy"] = {
+        "fp32": round(before, 6),
+        "int8": round(after, 6),
+        "max_drop": max_drop,
+        "examples": len(accuracy.examples),
+    }
+    words = "accuracy on %d examples: %.4f in fp32, %.4f in int8" % (len(accuracy.examples), before, after)
+    report.note("%s; put back into float32: %s" % (words, ", ".join(put_back) or "nothing"))
+    if before - after > max_drop + ROUNDING:
+        raise StageInputError("%s; it falls by more than %g, whatever is put back" % (words, max_drop))
+    if not report.facts["quantized"]:
+        raise StageInputError("nothing stays int8 if the accuracy may fall by no more than %g" % max_drop)
+
+
+if __name__ == "__main__":
+    STAGE.main(run)
