@@ -41,6 +41,7 @@ class Judged:
     Attributes:
         target: its name.
         metrics: metric → figure.
+        classes: how many of the classes it gives to any example at all.
         agreement: share of the examples with the class that TensorFlow 1 gives them.
         max_abs: largest difference of any probability from TensorFlow 1's.
         drop: how far the main metric is below TensorFlow 1's; negative where it is above.
@@ -52,6 +53,7 @@ class Judged:
 
     target: str
     metrics: dict[str, float]
+    classes: int
     agreement: float | None
     max_abs: float | None
     drop: float | None
@@ -94,6 +96,7 @@ def judge(
             Judged(
                 target=target,
                 metrics=metrics,
+                classes=len(np.unique(given.argmax(axis=-1))),
                 agreement=None if reason else float(np.mean(given.argmax(axis=-1) == expected.argmax(axis=-1))),
                 max_abs=None if reason else float(np.max(np.abs(given - expected))),
                 drop=drop,

@@ -80,6 +80,9 @@ def targets(session: Session, wanted: Wanted, data: Data, request: EvaluateReque
         write_atomically(path, json.dumps(facts, indent=1) + "\n")
     session.report({"event": "evaluation", **facts})
     session.report(_table(facts, judged))
+    if judged[0].classes == 1:
+        text = f"{source.model} gives every example the same class: it has learnt nothing of {task}"
+        session.report({"event": "warning", "text": text})
     _require_passed(facts, judged, path)
     session.result({**facts, "path": str(path)}, shown(path))
 

@@ -97,6 +97,7 @@ def test_the_table_has_each_target_once(run, session):
         ["ir-fp32", "1.0000", "1.0000", "100.00%", "0.0e+00", "2.00", "4.00", "0.0000", "ok"],
     ]
     assert (found["event"], found["passed"], found["max_drop"]) == ("result", True, 0.01)
+    assert session.report.texts("warning") == []
 
 
 def test_a_drop_of_just_what_is_allowed_passes(run, play):
@@ -124,6 +125,12 @@ def test_a_drop_that_is_too_large_fails_and_its_figures_are_kept(run, play, sess
     kept = json.loads((session.store.root / "evaluations" / "toy" / "MRPC" / "evaluation.json").read_text())
     assert [row["passed"] for row in kept["targets"]] == [True, True, False]
     assert all(row["keys"]["answers"] for row in kept["targets"])
+
+
+def test_a_model_that_always_says_the_same_is_told_of(run, play, session):
+    play.update(dict.fromkeys(play, np.full((10, 2), 0.5, np.float32)))
+    run()
+    assert session.report.texts("warning") == ["toy gives every example the same class: it has learnt nothing of MRPC"]
 
 
 @pytest.mark.parametrize(
