@@ -9,7 +9,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from bertbuild.errors import DataError, UsageError
-from bertbuild.plan import File, FreezeRequest, IrRequest, Plan, Source, Step, plan_freeze, plan_ir
+from bertbuild.plan import INT8, File, FreezeRequest, IrRequest, Plan, Source, Step, plan_freeze, plan_ir
+from bertbuild.plan_int8 import Calibration, CalibrationRequest, plan_irs
 from bertbuild.plan_neuron import ExportRequest, NeuronRequest, plan_neuron_ready
 from bertbuild.plan_tf2 import Tf2Request, plan_convert_tf2
 
@@ -28,7 +29,8 @@ class Prepared:
         task_type: "classification", "regression" or "squad".
         labels: the classes' names, in the order of the head's rows.
         max_seq_length: tokens of each example.
-        source: the folder.
+        source: the folder, as far as its dev set goes.
+        training: the folder as far as its training examples go, None where there are none.
     """
 
     task: str
@@ -36,6 +38,7 @@ class Prepared:
     labels: tuple[str, ...]
     max_seq_length: int
     source: File
+    training: File | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +95,19 @@ def _ir(precision: str) -> Callable[[Source, Prepared, File], Plan]:
     return lambda source, _prepared, probes: plan_ir(source, request, probes)
 
 
+def _int8(source: Source, prepared: Prepared, probes: File) -> Plan:
+    if prepared.training is None:
+        raise DataError(
+            f"The {prepared.task} data hold no training examples, which int8 is calibrated on.",
+            next_step="Prepare a data set that has them, or leave ir-int8 out.",
+        )
+    request = IrRequest(precisions=(INT8,), freeze=FreezeRequest(output=OUTPUT))
+    calibration = Calibration(
+        examples=prepared.training, request=CalibrationRequest(folder=str(prepared.training.path))
+    )
+    return plan_irs(source, request, probes, calibration)
+
+
 def _neuron_ready(dtype: str) -> Callable[[Source, Prepared, File], Plan]:
     return lambda source, prepared, probes: plan_neuron_ready(
         source, NeuronRequest(export=ExportRequest(seq_len=prepared.max_seq_length), dtype=dtype), probes
@@ -106,6 +122,7 @@ TARGETS = {
     "frozen": Evaluable(plan=_frozen, stage="tf1-infer", flag="frozen", params={}),
     "ir-fp32": Evaluable(plan=_ir("fp32"), stage="openvino-infer", flag="ir", params={}),
     "ir-fp16": Evaluable(plan=_ir("fp16"), stage="openvino-infer", flag="ir", params={}),
+    "ir-int8": Evaluable(plan=_int8, stage="openvino-infer", flag="ir", params={}),
     "neuron-ready-float32": Evaluable(
         plan=_neuron_ready("float32"), stage="tf1-infer", flag="saved-model", params={"output": OUTPUT}
     ),

@@ -15,7 +15,7 @@ from bertbuild.plan_evaluate import Prepared
 from bertbuild.store import Store
 
 FACTS = "prepared.json"
-DEV = "eval.tf_record"
+TRAIN, DEV = "train.tf_record", "eval.tf_record"
 TASK = "task.json"
 
 
@@ -43,7 +43,8 @@ def read_prepared(folder: Path, store: Store) -> PreparedFolder:
                 task_type=facts["task_type"],
                 labels=tuple(facts.get("labels") or ()),
                 max_seq_length=int(facts["max_seq_length"]),
-                source=File(path=folder.resolve(), digest=_digest(folder, store)),
+                source=_read_of(folder, (FACTS, DEV), store),
+                training=_read_of(folder, (TRAIN,), store) if (folder / TRAIN).is_file() else None,
             ),
             vocab_sha256=facts.get("vocab_sha256") or "",
         )
@@ -103,9 +104,10 @@ def _facts(path: Path, next_step: str) -> dict[str, Any]:
     return value
 
 
-def _digest(folder: Path, store: Store) -> str:
-    """Of the files that the stage examples reads: names and bytes."""
-    return keys.digest({name: store.inputs.of((folder / name).resolve()) for name in (FACTS, DEV)})
+def _read_of(folder: Path, names: tuple[str, ...], store: Store) -> File:
+    """The folder, for a stage that reads these files of it."""
+    digest = keys.digest({name: store.inputs.of((folder / name).resolve()) for name in names})
+    return File(path=folder.resolve(), digest=digest)
 
 
 def _sha256(path: Path) -> str:

@@ -58,13 +58,17 @@ def features(count, *, length, vocab_size, seed=7):
     }
 
 
-def write_prepared(folder, columns, labels, *, task="MRPC", classes=("0", "1"), padding_rows=0, vocab=None):
-    """The folder of a classification with a dev set alone; rows of padding come last, as for a TPU."""
+def write_prepared(
+    folder, columns, labels, *, task="MRPC", classes=("0", "1"), padding_rows=0, vocab=None, training=False
+):
+    """The folder of a classification's dev set; rows of padding come last, as for a TPU. `training`: its rows again."""
     folder.mkdir(parents=True)
     rows = [
         {**{role: columns[role][row].tolist() for role in ROLES}, "label_ids": [int(label)], "is_real_example": [1]}
         for row, label in enumerate(labels)
     ]
+    if training:
+        (folder / "train.tf_record").write_bytes(b"".join(record(example(row)) for row in rows))
     rows += [{**rows[0], "is_real_example": [0]}] * padding_rows
     (folder / "eval.tf_record").write_bytes(b"".join(record(example(row)) for row in rows))
     facts = {

@@ -49,7 +49,7 @@ def dev_set(tuned):
 def prepared(session_folder, tuned, dev_set):
     inputs, _, labels = dev_set
     vocab = tuned[0] / "vocab.txt"
-    return write_prepared(session_folder / "data-MRPC-32", inputs, labels, padding_rows=2, vocab=vocab)
+    return write_prepared(session_folder / "data-MRPC-32", inputs, labels, padding_rows=2, vocab=vocab, training=True)
 
 
 @pytest.fixture(scope="module")
@@ -137,6 +137,18 @@ def test_other_batch_sizes_answer_the_same(bertbuild, evaluated, tuned, prepared
     assert facts["batch_size"] == 5
     assert facts["targets"][1]["metrics"]["accuracy"] == pytest.approx(1 - WRONG / COUNT)
     assert facts["targets"][1]["max_abs"] <= 1e-5
+
+
+def test_int8_is_in_the_table_too(bertbuild, evaluated, tuned, prepared):
+    assert evaluated.code == 0
+    words = ("--target", "ir-int8", "--max-drop", "1")
+    outcome = bertbuild.ok("evaluate", "--checkpoint", tuned[0], "--prepared", prepared, *words)
+    (facts,) = outcome.of("evaluation")
+    row = facts["targets"][1]
+    assert row["target"] == "ir-int8"
+    assert 1e-5 < row["max_abs"] < 0.5
+    assert row["agreement"] >= 0.75
+    assert (bertbuild.artifacts / "objects" / "quantize" / row["keys"]["result"] / "model.xml").is_file()
 
 
 def test_damaged_records_are_refused(bertbuild, tuned, prepared, tmp_path):

@@ -10,6 +10,7 @@ from host_doubles import golden
 from bertbuild.errors import DataError, UsageError
 from bertbuild.plan import File, FreezeRequest, IrRequest, Source, plan_freeze, plan_ir
 from bertbuild.plan_evaluate import GROUPS, TARGETS, EvaluateRequest, Prepared, plan_evaluate
+from bertbuild.plan_int8 import Calibration, CalibrationRequest, plan_irs
 from bertbuild.stages import STAGES
 
 SOURCE = Source(
@@ -26,6 +27,7 @@ DATA = Prepared(
     labels=("0", "1"),
     max_seq_length=128,
     source=File(path=PurePosixPath("/data-MRPC-128"), digest="d-data"),
+    training=File(path=PurePosixPath("/data-MRPC-128"), digest="d-training"),
 )
 PROBES = File(path=PurePosixPath("/probes.json"), digest="d-probes")
 ALL = EvaluateRequest(targets=("tf1", *TARGETS))
@@ -66,6 +68,22 @@ def test_a_target_is_made_by_the_step_that_its_own_command_runs():
         ours = planned.plan.step(planned.made[name])
         assert (ours.stage, ours.params) == (theirs.stage, theirs.params)
     assert planned.plan.step(planned.made["ir-fp16"]).inputs == {"frozen": planned.made["frozen"]}
+
+
+def test_int8_is_made_of_the_fp32_ir_by_the_step_that_build_ir_runs():
+    request = IrRequest(precisions=("int8",), freeze=FreezeRequest(output="probabilities"))
+    calibration = Calibration(examples=DATA.training, request=CalibrationRequest(folder="/data-MRPC-128"))
+    own = plan_irs(SOURCE, request, PROBES, calibration)
+    theirs = own.step(own.targets[0].step)
+    planned = PLANS["evaluate"]
+    ours = planned.plan.step(planned.made["ir-int8"])
+    assert (ours.stage, ours.params) == (theirs.stage, theirs.params)
+    assert ours.inputs == {"ir": planned.made["ir-fp32"], "examples": DATA.training}
+
+
+def test_int8_without_training_examples_is_refused():
+    with pytest.raises(DataError, match="no training examples"):
+        plan_evaluate(SOURCE, replace(DATA, training=None), ALL, PROBES)
 
 
 def test_one_graph_is_frozen_for_all_targets():
