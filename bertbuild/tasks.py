@@ -11,11 +11,11 @@ from bertbuild.running import running
 from bertbuild.sources import Wanted
 from bertbuild.tasks_data import fetch_data, prepare_data
 from bertbuild.tasks_evaluate import evaluate
+from bertbuild.tasks_finetune import finetune
 from bertbuild.tasks_neuron import export, neuron_compile, neuron_ready
 from bertbuild.tasks_pretraining import prepare_pretraining_data
 from bertbuild.tasks_tf2 import convert_tf1, convert_tf2
 from bertbuild.tasks_train import train
-from bertbuild.tasks_training import finetune
 
 
 @task(auto_shortflags=False, help=COMMON_HELP | ISOLATION_HELP)

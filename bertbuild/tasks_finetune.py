@@ -5,7 +5,7 @@ from __future__ import annotations
 from invoke import Context, task
 
 from bertbuild.flags import COMMON_HELP, ISOLATION_HELP, SOURCE_HELP, number, truth, whole_number
-from bertbuild.plan_training import FinetuneRequest
+from bertbuild.plan_finetune import FinetuneRequest
 from bertbuild.running import running
 from bertbuild.sources import Wanted
 
@@ -73,7 +73,7 @@ def finetune(
     json: bool = False,
 ) -> None:
     """Fine-tune a checkpoint with google-research/bert's run_classifier or run_squad (TensorFlow 1)."""
-    from bertbuild.commands import training
+    from bertbuild.commands import finetune as commands
 
     with running(json=json, isolation=isolation, local=from_, mirror=mirror) as session:
         request = FinetuneRequest(
@@ -97,5 +97,5 @@ def finetune(
             seed=whole_number("seed", seed),
         )
         wanted = Wanted(model=model, checkpoint=checkpoint, name=name)
-        named = training.Named(task=task, data=data, prepared=prepared, squad=squad)
-        training.finetune(session, wanted, named, request)
+        named = commands.Named(task=task, data=data, prepared=prepared, squad=squad)
+        commands.finetune(session, wanted, named, request)

@@ -9,7 +9,7 @@ from host_doubles import golden
 
 from bertbuild.errors import UsageError
 from bertbuild.plan import File, Source, Step
-from bertbuild.plan_training import FinetuneRequest, plan_finetune
+from bertbuild.plan_finetune import FinetuneRequest, plan_finetune
 
 SOURCE = Source(
     model="bert",

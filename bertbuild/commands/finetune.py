@@ -10,7 +10,7 @@ from typing import Any
 from bertbuild import key as keys
 from bertbuild.errors import StageError, StageKilledForMemoryError, UsageError
 from bertbuild.plan import File, Step
-from bertbuild.plan_training import STEP, FinetuneRequest, plan_finetune
+from bertbuild.plan_finetune import STEP, FinetuneRequest, plan_finetune
 from bertbuild.session import Session, shown
 from bertbuild.sources import Wanted, clean_name, resolve
 
