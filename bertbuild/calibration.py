@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from pathlib import Path
-from typing import Any
 
-from bertbuild import key as keys
 from bertbuild.errors import DataError, UsageError
 from bertbuild.plan import File, IrRequest, Source
 from bertbuild.plan_int8 import Calibration, CalibrationRequest, plan_text_examples
+from bertbuild.prepared import DEV, TRAIN, check_vocabulary, files_of, read_facts
 from bertbuild.store import Store
-
-FACTS = "prepared.json"
-TRAIN, DEV = "train.tf_record", "eval.tf_record"
 
 
 def find_calibration(request: CalibrationRequest, source: Source, wanted: IrRequest, store: Store) -> Calibration:
@@ -36,8 +30,8 @@ def find_calibration(request: CalibrationRequest, source: Source, wanted: IrRequ
         )
         return Calibration(examples=step.id, steps=(step,), request=request)
     folder = Path(request.folder)
-    facts = _facts(folder)
-    _check_vocab(facts, vocab, folder, source)
+    facts = read_facts(folder)
+    check_vocabulary(f"{folder} was", facts.get("vocab_sha256") or "", vocab, source.model)
     if not request.max_drop:
         return Calibration(examples=_records(folder, TRAIN, store), request=request)
     if facts.get("task_type") != "classification":
@@ -49,34 +43,11 @@ def find_calibration(request: CalibrationRequest, source: Source, wanted: IrRequ
     return Calibration(examples=_records(folder, TRAIN, store), validation=validation, request=request)
 
 
-def _facts(folder: Path) -> dict[str, Any]:
-    path = folder / FACTS
-    try:
-        return dict(json.loads(path.read_text(encoding="utf-8")))
-    except OSError as error:
-        raise DataError(
-            f"{path} cannot be read: {error.strerror}.",
-            next_step="Give a folder that invoke prepare-data made, or a text with --calibration-text FILE.",
-        ) from error
-    except (ValueError, TypeError) as error:
-        raise DataError(f"{path} is no JSON object: {error}.", next_step="Prepare the data once more.") from error
-
-
-def _check_vocab(facts: dict[str, Any], vocab: Path, folder: Path, source: Source) -> None:
-    known = facts.get("vocab_sha256")
-    if known and vocab.is_file() and hashlib.sha256(vocab.read_bytes()).hexdigest() != known:
-        raise DataError(
-            f"{folder} was prepared with another vocab.txt than {source.model}'s.",
-            next_step=f"Prepare the data once more: invoke prepare-data --vocab-file {vocab}",
-        )
-
-
 def _records(folder: Path, name: str, store: Store) -> File:
     """A folder of which a stage reads one file."""
     if not (folder / name).is_file():
         raise DataError(f"{folder} has no {name}.", next_step="Prepare a data set that has one.")
-    digest = keys.digest({name: store.inputs.of((folder / name).resolve())})
-    return File(path=folder.resolve(), digest=digest)
+    return files_of(folder, (name,), store)
 
 
 def _vocab(path: Path, source: Source, store: Store) -> File:

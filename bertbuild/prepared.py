@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from bertbuild.plan_evaluate import Prepared
 from bertbuild.store import Store
 
 FACTS = "prepared.json"
-TRAIN, DEV = "train.tf_record", "eval.tf_record"
+TRAIN, DEV, TEST = "train.tf_record", "eval.tf_record", "test.tf_record"
 TASK = "task.json"
 
 
@@ -33,7 +34,7 @@ def read_prepared(folder: Path, store: Store) -> PreparedFolder:
     Raises:
         DataError: there is nothing prepared in it, or no dev set.
     """
-    facts = _facts(folder / FACTS, "Give a folder that prepare-data made: --prepared FOLDER.")
+    facts = read_facts(folder)
     if not (folder / DEV).is_file():
         raise DataError(f"{folder} has no {DEV}.", next_step="Prepare a data set that has a dev set.")
     try:
@@ -43,8 +44,8 @@ def read_prepared(folder: Path, store: Store) -> PreparedFolder:
                 task_type=facts["task_type"],
                 labels=tuple(facts.get("labels") or ()),
                 max_seq_length=int(facts["max_seq_length"]),
-                source=_read_of(folder, (FACTS, DEV), store),
-                training=_read_of(folder, (TRAIN,), store) if (folder / TRAIN).is_file() else None,
+                source=files_of(folder, (FACTS, DEV), store),
+                training=files_of(folder, (TRAIN,), store) if (folder / TRAIN).is_file() else None,
             ),
             vocab_sha256=facts.get("vocab_sha256") or "",
         )
@@ -54,9 +55,47 @@ def read_prepared(folder: Path, store: Store) -> PreparedFolder:
         ) from error
 
 
+def read_facts(folder: Path) -> dict[str, Any]:
+    """What prepared.json says; it names a task at least.
+
+    Raises:
+        DataError: there is nothing prepared in the folder.
+    """
+    facts = _object(folder / FACTS, "Give a folder that prepare-data made.")
+    if "task" not in facts:
+        raise DataError(f"{folder / FACTS} names no task.", next_step="Prepare the data once more.")
+    return facts
+
+
+def files_of(folder: Path, names: Sequence[str], store: Store) -> File:
+    """The folder, for a stage that reads these files of it, of which some may not be there."""
+    there = [name for name in names if (folder / name).is_file()]
+    digest = keys.digest({name: store.inputs.of((folder / name).resolve()) for name in there})
+    return File(path=folder.resolve(), digest=digest)
+
+
+def check_vocabulary(what: str, known: str, vocab: Path, model: str) -> None:
+    """Refuse data made with another vocabulary than the model's.
+
+    Args:
+        what: the data and their verb, for the sentence.
+        known: sha256 of the vocabulary they were made with, or empty.
+        vocab: the model's, if it is there.
+        model: its name.
+
+    Raises:
+        DataError: they do not fit.
+    """
+    if known and vocab.is_file() and hashlib.sha256(vocab.read_bytes()).hexdigest() != known:
+        raise DataError(
+            f"{what} prepared with another vocab.txt than {model}'s.",
+            next_step=f"Prepare the data once more: invoke prepare-data --vocab-file {vocab}",
+        )
+
+
 def fine_tuned(checkpoint: Path) -> dict[str, Any]:
     """What a checkpoint's task.json says it was fine-tuned for; nothing where there is none."""
-    return _facts(checkpoint / TASK, "Mend it or remove it.") if (checkpoint / TASK).is_file() else {}
+    return _object(checkpoint / TASK, "Mend it or remove it.") if (checkpoint / TASK).is_file() else {}
 
 
 def check_made_for(prepared: PreparedFolder, checkpoint: Path, model: str) -> None:
@@ -71,12 +110,7 @@ def check_made_for(prepared: PreparedFolder, checkpoint: Path, model: str) -> No
         DataError: they do not fit.
     """
     data = prepared.data
-    vocab = checkpoint / "vocab.txt"
-    if prepared.vocab_sha256 and vocab.is_file() and _sha256(vocab) != prepared.vocab_sha256:
-        raise DataError(
-            f"The {data.task} examples were prepared with another vocab.txt than {model}'s.",
-            next_step=f"Prepare them once more: invoke prepare-data --vocab-file {vocab}",
-        )
+    check_vocabulary(f"The {data.task} examples were", prepared.vocab_sha256, checkpoint / "vocab.txt", model)
     tuned = fine_tuned(checkpoint)
     if str(tuned.get("task", data.task)).upper() != data.task.upper():
         raise DataError(
@@ -92,7 +126,7 @@ def check_made_for(prepared: PreparedFolder, checkpoint: Path, model: str) -> No
         )
 
 
-def _facts(path: Path, next_step: str) -> dict[str, Any]:
+def _object(path: Path, next_step: str) -> dict[str, Any]:
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -102,13 +136,3 @@ def _facts(path: Path, next_step: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise DataError(f"{path} holds no JSON object.", next_step=next_step)
     return value
-
-
-def _read_of(folder: Path, names: tuple[str, ...], store: Store) -> File:
-    """The folder, for a stage that reads these files of it."""
-    digest = keys.digest({name: store.inputs.of((folder / name).resolve()) for name in names})
-    return File(path=folder.resolve(), digest=digest)
-
-
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -7,15 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bertbuild import key as keys
 from bertbuild.errors import StageError, StageKilledForMemoryError, UsageError
 from bertbuild.plan import File, Step
 from bertbuild.plan_finetune import STEP, FinetuneRequest, plan_finetune
+from bertbuild.prepared import DEV, FACTS, TEST, TRAIN, files_of, read_facts
 from bertbuild.session import Session, shown
 from bertbuild.sources import Wanted, clean_name, resolve
 
-PREPARED = "prepared.json"
-RECORDS = ("train.tf_record", "eval.tf_record", "test.tf_record")
 ABORTED = "bad_alloc"
 """What the C++ library says when it ends a program that got no memory."""
 
@@ -83,7 +81,8 @@ def _data(session: Session, wanted: Wanted, named: Named, request: FinetuneReque
     """The prepared folder that was named, or the step that prepares the task's data.
 
     Raises:
-        UsageError: both or neither was named, or it is not there.
+        UsageError: both or neither was named.
+        DataError: the folder holds no prepared data.
     """
     if bool(named.prepared) == bool(named.task):
         raise UsageError(
@@ -93,9 +92,9 @@ def _data(session: Session, wanted: Wanted, named: Named, request: FinetuneReque
     questions = _questions(session, named.squad)
     if named.task:
         return _to_prepare(session, wanted, named, request, questions)
-    folder = _prepared(named.prepared)
-    facts = json.loads((folder / PREPARED).read_text(encoding="utf-8"))
-    source = File(path=folder, digest=_digest(session, folder))
+    folder = Path(named.prepared)
+    facts = read_facts(folder)
+    source = files_of(folder, (FACTS, TRAIN, DEV, TEST), session.store)
     return Data(source=source, task=str(facts["task"]), length=facts.get("max_seq_length", 0), questions=questions)
 
 
@@ -131,28 +130,6 @@ def _to_prepare(
         before=plan.steps,
         target=target_name(prepare),
     )
-
-
-def _prepared(folder: str) -> Path:
-    path = Path(folder)
-    try:
-        read = json.loads((path / PREPARED).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise UsageError(
-            f"{folder} holds no prepared data: {PREPARED} cannot be read ({error}).",
-            next_step="Give a folder that prepare-data wrote: --prepared FOLDER.",
-        ) from error
-    if not isinstance(read, dict) or "task" not in read:
-        raise UsageError(
-            f"{path / PREPARED} names no task.", next_step="Give a folder that prepare-data wrote: --prepared FOLDER."
-        )
-    return path.resolve()
-
-
-def _digest(session: Session, folder: Path) -> str:
-    """Of what the stage reads of it: names and bytes."""
-    files = [folder / name for name in (PREPARED, *RECORDS)]
-    return keys.digest({path.name: session.store.inputs.of(path.resolve()) for path in files if path.is_file()})
 
 
 def _questions(session: Session, path: str) -> File | None:

@@ -8,16 +8,15 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
-from bertbuild import key as keys
 from bertbuild.commands.tensorflow2 import folder_file, optional_file, recorded_gelu
 from bertbuild.errors import StageError, StageKilledForMemoryError, UsageError
 from bertbuild.plan import File, Source
 from bertbuild.plan_train import STEP, Beginning, TrainRequest, plan_train
-from bertbuild.prepared import fine_tuned
+from bertbuild.prepared import DEV, FACTS, TEST, TRAIN, files_of, fine_tuned, read_facts
 from bertbuild.session import Session, shown
 from bertbuild.sources import Wanted, clean_name, name_of, resolve
 
-PREPARED = ("prepared.json", "meta_data.json", "train.tf_record", "eval.tf_record", "test.tf_record")
+PREPARED = (FACTS, "meta_data.json", TRAIN, DEV, TEST)
 NO_MEMORY = ("bad_alloc", "memory ran out")
 """What the C++ library says when it ends a program that got no memory, and what the stage says."""
 
@@ -167,11 +166,9 @@ def _files(session: Session, data: Data) -> tuple[dict[str, File], str]:
     if not data.prepared:
         meta = _json(Path(data.input_meta_data_path), "the Model Garden's meta data")
         return files, str(meta.get("processor_type") or "squad")
-    folder = Path(data.prepared).resolve()
-    facts = _json(folder / "prepared.json", "prepared data")
-    found = [folder / name for name in PREPARED if (folder / name).is_file()]
-    digest = keys.digest({path.name: session.store.inputs.of(path.resolve()) for path in found})
-    return {**files, "data": File(path=folder, digest=digest)}, str(facts.get("task") or "task")
+    folder = Path(data.prepared)
+    facts = read_facts(folder)
+    return {**files, "data": files_of(folder, PREPARED, session.store)}, str(facts["task"])
 
 
 def _json(path: Path, words: str) -> Mapping[str, Any]:

@@ -12,7 +12,7 @@ from bertbuild.checkpoint.variables import encoder_variables
 from bertbuild.checkpoint.writer import write_checkpoint
 from bertbuild.commands.finetune import Named, finetune
 from bertbuild.config import Settings
-from bertbuild.errors import StageError, StageKilledForMemoryError, UsageError
+from bertbuild.errors import DataError, StageError, StageKilledForMemoryError, UsageError
 from bertbuild.flags import number, truth
 from bertbuild.plan_finetune import FinetuneRequest
 from bertbuild.session import Session
@@ -134,12 +134,12 @@ def test_another_failure_stays_what_it_was(train, isolation):
     [
         ({"prepared": ""}, "Name what to train on"),
         ({"task": "MRPC"}, "Name what to train on"),
-        ({"prepared": "nowhere"}, r"nowhere holds no prepared data: prepared\.json cannot be read"),
+        ({"prepared": "nowhere"}, r"nowhere/prepared\.json cannot be read: No such file"),
         ({"squad": "nowhere.json"}, r"--squad nowhere\.json is no file"),
     ],
 )
 def test_what_is_not_there_is_told_before_anything_runs(train, isolation, flags, sentence):
-    with pytest.raises(UsageError, match=sentence) as raised:
+    with pytest.raises((UsageError, DataError), match=sentence) as raised:
         train(**flags)
     assert raised.value.next_step
     assert isolation.runs == []
@@ -148,7 +148,7 @@ def test_what_is_not_there_is_told_before_anything_runs(train, isolation, flags,
 @pytest.mark.parametrize("content", ["{", "[]", "{}"])
 def test_a_spoilt_prepared_json_is_told(train, data, content):
     (data / "prepared.json").write_text(content)
-    with pytest.raises(UsageError, match=r"prepared\.json"):
+    with pytest.raises(DataError, match=r"prepared\.json"):
         train()
 
 

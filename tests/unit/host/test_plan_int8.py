@@ -148,7 +148,7 @@ def test_data_that_are_not_there_are_refused(find, prepared, tmp_path):
     with pytest.raises(DataError, match=r"has no train\.tf_record"):
         find(folder=str(folder))
     (folder / "prepared.json").write_text("[1]")
-    with pytest.raises(DataError, match="is no JSON object"):
+    with pytest.raises(DataError, match="holds no JSON object"):
         find(folder=str(folder))
 
 

@@ -10,7 +10,7 @@ from host_doubles import Events, FakeIsolation
 
 from bertbuild.commands.train import Begin, Data, train
 from bertbuild.engine import Engine
-from bertbuild.errors import CheckpointError, StageError, StageKilledForMemoryError, UsageError
+from bertbuild.errors import CheckpointError, DataError, StageError, StageKilledForMemoryError, UsageError
 from bertbuild.plan_train import TrainRequest
 from bertbuild.sources import Wanted
 from bertbuild.store import Store
@@ -77,7 +77,7 @@ def test_a_checkpoint_is_given_by_its_folder_or_its_prefix_and_names_the_result(
         ({"init_checkpoint": "E"}, {}, {"prepared": ""}, "Name the data once"),
         ({"init_checkpoint": "E"}, {}, {"input_meta_data_path": "E/mapping.json"}, "Name the data once"),
         ({"init_checkpoint": "E"}, {}, {"predict_file": "/nowhere"}, "--predict_file /nowhere is no file"),
-        ({"init_checkpoint": "E"}, {}, {"prepared": "E"}, "cannot be read as prepared data"),
+        ({"init_checkpoint": "E"}, {}, {"prepared": "E"}, r"prepared\.json cannot be read"),
         ({"init_checkpoint": "E"}, {}, {"task": "MRPC"}, "The data are named"),
         ({"init_checkpoint": "E"}, {}, {"task": "MRPQ", "prepared": ""}, "is none of AX"),
         ({"model_dir": "E"}, {}, {}, "--mode train_and_eval begins with"),
@@ -89,7 +89,7 @@ def test_what_is_named_wrongly_is_told(session, encoder, prepared, begin, wanted
             name: value.replace("E", str(encoder), 1) if value[:1] == "E" else value for name, value in flags.items()
         }
 
-    with pytest.raises(UsageError, match=said) as raised:
+    with pytest.raises((UsageError, DataError), match=said) as raised:
         train(
             session,
             Begin(**real(begin)),
