@@ -141,7 +141,7 @@ def freeze(
         "batch": "fix the batch size",
         "seq-len": "fix the sequence length",
         "calibration": "for int8: folder of prepare-data; how large activations get is found on its training examples",
-        "calibration-text": "for int8, in its place: a text file, an example a line",
+        "calibration-text": "for int8, in its place: a text file, an example a line, a tab before its second segment",
         "calibration-size": "for int8: how many examples to calibrate on (default: 300)",
         "max-drop": "for int8: how far the accuracy on the folder's dev set may fall, e.g. 0.01 (needs a classifier)",
     },

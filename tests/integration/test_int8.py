@@ -151,7 +151,8 @@ def test_text_calibrates_a_fixed_shape(bertbuild, session_folder):
     folder = write_google(session_folder / "worded", weights(seed=3))
     (folder / "vocab.txt").write_text("\n".join(words) + "\n")
     chance = np.random.default_rng(5)
-    lines = [" ".join(f"W{number}" for number in chance.integers(0, 55, length)) for length in range(1, 40)]
+    lines = [" ".join(f"W{number}" for number in chance.integers(0, 55, length)) for length in range(2, 40)]
+    lines = [line.replace(" ", "\t", 1) if number % 2 else line for number, line in enumerate(lines)]
     text = session_folder / "lines.txt"
     text.write_text("\n\n".join(lines))
     built = bertbuild.ok(
@@ -160,10 +161,13 @@ def test_text_calibrates_a_fixed_shape(bertbuild, session_folder):
     )
     assert [target["target"] for target in built.last["targets"]] == ["ir-b2-s32-int8"]
     assert built.verdict("ir-b2-s32-int8")["passed"]
-    assert "9 of 39 lines were cut to 32 pieces" in built.notes
     made = arrays(bertbuild.result("worded", "ir-b2-s32-int8", "text-examples") / "features.npz")
-    assert made["input_ids"][1].tolist()[:4] == [2, *(words.index(word.lower()) for word in lines[1].split()), 3]
-    assert made["input_mask"].sum(axis=1).tolist() == [min(length, 30) + 2 for length in range(1, 40)]
+    one, other, *_ = (words.index(word.lower()) for word in lines[1].split())
+    assert made["input_ids"][1].tolist()[:6] == [2, one, 3, other, *made["input_ids"][1].tolist()[4:5], 3]
+    assert made["segment_ids"][1].tolist()[:7] == [0, 0, 0, 1, 1, 1, 0]
+    lengths = [length + 2 + number % 2 for number, length in enumerate(range(2, 40))]
+    assert made["input_mask"].sum(axis=1).tolist() == [min(length, 32) for length in lengths]
+    assert f"{sum(length > 32 for length in lengths)} of 38 lines were cut to 32 pieces" in built.notes
 
 
 def test_the_static_route_and_a_frozen_graph(bertbuild, tiny, prepared):

@@ -1,14 +1,17 @@
 """text-examples: lines of text → features.npz: int32 arrays [N, S] input_ids, input_mask, segment_ids.
 
-Each line is an example of one segment: [CLS], its pieces, [SEP], padding. Lines without a word are left out, long ones
-cut. Text is lower-cased where the vocabulary has no capitals.
+Each line is an example: [CLS], its pieces, [SEP], padding. What stands behind a tab is its second segment, which ends
+in a [SEP] of its own. Lines without a word are left out, long ones cut, at the end of the longer segment. Text is
+lower-cased where the vocabulary has no capitals.
 """
 
 import os
 
 from stage import Stage, StageInputError, step
 
+ROLES = ("input_ids", "input_mask", "segment_ids")
 MARKS = ("[CLS]", "[SEP]")
+SHORTEST = 5  # a piece in each of two segments, and three marks
 TOLD_APART = ("[", "<")  # how marks begin: [CLS], <S>
 
 STAGE = Stage("text-examples", __doc__.splitlines()[0])
@@ -26,7 +29,7 @@ def run(args, report):
 
     from stages._wordpiece import WordPiece, load_vocab
 
-    if args.max_seq_length <= len(MARKS):
+    if args.max_seq_length < SHORTEST:
         raise StageInputError("--max-seq-length %d leaves no room for a word" % args.max_seq_length)
     step("tokenizing")
     vocab = load_vocab(args.vocab)
@@ -34,11 +37,10 @@ def run(args, report):
     first, last = (vocab[mark] for mark in MARKS)
     rows, cut = [], 0
     for line in read_lines(args.text):
-        ids = tokenizer.ids(line)
-        if ids:
-            room = args.max_seq_length - len(MARKS)
-            cut += len(ids) > room
-            rows.append([first, *ids[:room], last])
+        segments = [ids for ids in map(tokenizer.ids, line.split("\t", 1)) if ids]
+        if segments:
+            cut += cut_to(segments, args.max_seq_length - 1 - len(segments))
+            rows.append([[first, *segments[0], last], *([*ids, last] for ids in segments[1:])])
         if len(rows) == args.most:
             break
     if not rows:
@@ -46,15 +48,23 @@ def run(args, report):
     if cut:
         report.note("%d of %d lines were cut to %d pieces" % (cut, len(rows), args.max_seq_length))
 
-    features = np.zeros((2, len(rows), args.max_seq_length), np.int32)
-    for number, ids in enumerate(rows):
+    features = np.zeros((len(ROLES), len(rows), args.max_seq_length), np.int32)
+    for number, segments in enumerate(rows):
+        ids = [piece for segment in segments for piece in segment]
         features[0, number, : len(ids)] = ids
         features[1, number, : len(ids)] = 1
-    segments = np.zeros_like(features[0])
-    path = os.path.join(args.out, "features.npz")
-    np.savez(path, input_ids=features[0], input_mask=features[1], segment_ids=segments)
+        features[2, number, len(segments[0]) : len(ids)] = 1
+    np.savez(os.path.join(args.out, "features.npz"), **dict(zip(ROLES, features)))
     report.packages = {name: version(name) for name in ("tokenizers", "numpy")}
     report.facts = {"examples": len(rows), "cut": cut, "lower_cased": lower_cases(vocab)}
+
+
+def cut_to(segments, room):
+    """Take pieces off the longer of one or two segments, in place, until they fit; whether that was needed."""
+    needed = sum(map(len, segments)) > room
+    while sum(map(len, segments)) > room:
+        max(segments[::-1], key=len).pop()  # of two that are as long, the second
+    return needed
 
 
 def lower_cases(vocab):
