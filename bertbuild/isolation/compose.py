@@ -11,24 +11,21 @@ import hashlib
 import os
 import subprocess
 from collections import deque
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NoReturn
 
 from bertbuild import key
 from bertbuild.config import ROOT
-from bertbuild.errors import EngineError, ImageBuildError, StageError, StageKilledForMemoryError, UsageError
+from bertbuild.errors import EngineError, ImageBuildError, StageError, StageKilledForMemoryError
 from bertbuild.isolation import docker_engine
 from bertbuild.isolation.base import OnEvent, OnLine, StageRun, log_tail
+from bertbuild.isolation.mounts import mounts, owner
 from bertbuild.isolation.process import end_group, run_logged
 from bertbuild.isolation.unlocked import unlocked
 from bertbuild.isolation.workers import Worker, cluster, run_together, worker_folder, worker_log
 from bertbuild.stages import backend_folder, lock_file, shared_code
 
 SOURCE_LABEL = "org.bertbuild.source"
-NOBODY = 65534
-"""Stages never run as root; where root calls, they run as this uid and gid."""
-
 KILLED = 137
 """128 + SIGKILL."""
 
@@ -136,12 +133,12 @@ class ComposeIsolation:
         containers = [name, *(f"{name}-{index}" for index in range(1, run.workers))]
         _remove(run, name, containers)
         folders = [worker_folder(run, index) for index in range(run.workers)]
-        with _owner(run.work, run.unfinished) as (uid, gid):
-            owner = {**_environment(), "BERTBUILD_UID": str(uid), "BERTBUILD_GID": str(gid)}
+        with owner(run.work, run.unfinished) as (uid, gid):
+            variables = {**_environment(), "BERTBUILD_UID": str(uid), "BERTBUILD_GID": str(gid)}
             workers = [
                 Worker(
                     command=_command(run, name, containers, index),
-                    env=owner | {"BERTBUILD_ARTIFACTS": str(folder)},
+                    env=variables | {"BERTBUILD_ARTIFACTS": str(folder)},
                     cwd=ROOT,
                     log=worker_log(run, index),
                 )
@@ -166,7 +163,7 @@ def _command(run: StageRun, name: str, containers: list[str], index: int) -> lis
     """Compose's command line for one of a stage's containers; most stages have just one, number 0."""
     command = [*_compose(), *_project(run, name), "run", "-T", "--no-deps", "--name", containers[index]]
     for flag, path in run.inputs.items():
-        for source, target in _mounts(flag, path):
+        for source, target in mounts(flag, path):
             command += ["--volume", f"{source}:{target}:ro"]
     if run.unfinished:
         command += ["--volume", f"{run.unfinished.resolve()}:/unfinished"]
@@ -321,54 +318,6 @@ def _unlocked_missing(backend: str, output: str) -> str:
     """Where packages come from that no lock file holds, if it is them that a failed build lacked."""
     packages = unlocked(backend)
     return packages.sentence if packages is not None and UNLOCKED_MISSING in output else ""
-
-
-def _mounts(flag: str, path: Path) -> Iterator[tuple[Path, str]]:
-    """What to mount where so that the stage finds the input at /in/<flag>.
-
-    A folder with links that lead out of it (a snapshot in a Hugging Face cache is all such links) is mounted entry by
-    entry, since what they lead to is not in the container.
-
-    Raises:
-        UsageError: a path that cannot be mounted: it is gone, or has a colon in it.
-    """
-    real = path.resolve()
-    if not real.exists() or ":" in str(real):
-        raise UsageError(
-            f"Input --{flag}={path} cannot be given to a container: "
-            + ("its path has a colon in it." if real.exists() else "there is nothing."),
-            next_step="Give a path that exists and has no colon.",
-        )
-    entries = list(real.iterdir()) if real.is_dir() else []
-    if all(entry.resolve().is_relative_to(real) for entry in entries):
-        yield real, f"/in/{flag}"
-    else:
-        for entry in entries:
-            yield entry.resolve(), f"/in/{flag}/{entry.name}"
-
-
-@contextlib.contextmanager
-def _owner(*folders: Path | None) -> Iterator[tuple[int, int]]:
-    """The uid and gid a stage runs as: the caller's; where that is root, nobody's, who owns the folders meanwhile."""
-    uid, gid = os.getuid(), os.getgid()
-    if uid != 0:
-        yield uid, gid
-        return
-    owned = [folder for folder in folders if folder is not None]
-    for folder in owned:
-        _give(folder, NOBODY, NOBODY)
-    try:
-        yield NOBODY, NOBODY
-    finally:
-        for folder in owned:
-            _give(folder, uid, gid)
-
-
-def _give(folder: Path, uid: int, gid: int) -> None:
-    os.chown(folder, uid, gid)
-    for parent, folders, files in os.walk(folder):
-        for name in (*folders, *files):
-            os.chown(Path(parent, name), uid, gid, follow_symlinks=False)
 
 
 def _fail(run: StageRun, code: int, end: docker_engine.ContainerEnd | None, log: Path) -> NoReturn:

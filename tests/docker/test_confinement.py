@@ -7,7 +7,7 @@ from conftest import containers
 
 from bertbuild.config import ROOT
 from bertbuild.errors import EngineError, StageError, StageKilledForMemoryError
-from bertbuild.isolation import compose
+from bertbuild.isolation import compose, mounts
 
 pytestmark = pytest.mark.docker
 
@@ -24,8 +24,8 @@ def test_a_stage_has_no_network_no_rights_and_nothing_to_write_but_its_own(probe
     seen = json.loads((out / "look.json").read_text())
     assert seen["interfaces"] == ["lo"]
     assert not seen["reaches"]
-    assert seen["uid"] == (os.getuid() or compose.NOBODY)
-    assert seen["gid"] == (os.getgid() if os.getuid() else compose.NOBODY)
+    assert seen["uid"] == (os.getuid() or mounts.NOBODY)
+    assert seen["gid"] == (os.getgid() if os.getuid() else mounts.NOBODY)
     for name in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"):
         assert int(seen["status"][name], 16) == 0, name
     assert seen["status"]["NoNewPrivs"] == "1"
@@ -120,7 +120,7 @@ def test_by_hand_with_the_same_relative_paths_as_on_the_host(tmp_path):
     artifacts = tmp_path / "artifacts"
     (artifacts / "model").mkdir(parents=True)
     artifacts.chmod(0o777)
-    uid = os.getuid() or compose.NOBODY
+    uid = os.getuid() or mounts.NOBODY
     env = {**os.environ, "BERTBUILD_ARTIFACTS": str(artifacts), "BERTBUILD_UID": str(uid), "BERTBUILD_GID": str(uid)}
     command = [
         "docker",

@@ -11,7 +11,7 @@ import pytest
 
 from bertbuild.config import ROOT
 from bertbuild.errors import EngineError, StageError, UsageError
-from bertbuild.isolation import compose, docker_engine
+from bertbuild.isolation import compose, docker_engine, mounts
 from bertbuild.isolation.base import StageRun
 from bertbuild.isolation.compose import ComposeIsolation
 
@@ -240,4 +240,4 @@ def test_inputs_that_cannot_be_mounted_are_refused(tmp_path, name):
     if ":" in name:
         (tmp_path / name).mkdir()
     with pytest.raises(UsageError, match="cannot be given to a container"):
-        list(compose._mounts("model", tmp_path / name))
+        list(mounts.mounts("model", tmp_path / name))

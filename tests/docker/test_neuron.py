@@ -17,7 +17,7 @@ import pytest
 from conftest import containers
 
 from bertbuild.config import ROOT
-from bertbuild.isolation import compose, docker_engine
+from bertbuild.isolation import compose, docker_engine, mounts
 from bertbuild.isolation.base import StageRun
 from bertbuild.isolation.compose import ComposeIsolation
 from bertbuild.stages import lock_file
@@ -181,7 +181,7 @@ def test_in_a_container_a_stage_has_no_network_no_rights_and_one_folder(image, d
         ComposeIsolation().run(run, print)
         seen = json.loads((work / "out" / "look.json").read_text())
         assert (seen["interfaces"], seen["reaches"]) == (["lo"], False)
-        assert seen["uid"] == (os.getuid() or compose.NOBODY)
+        assert seen["uid"] == (os.getuid() or mounts.NOBODY)
         assert {int(seen["status"][name], 16) for name in ("CapPrm", "CapEff", "CapBnd")} == {0}
         assert (seen["status"]["NoNewPrivs"], seen["status"]["Seccomp"]) == ("1", "2")
         assert seen["writable"] == ["/tmp", "/bertbuild/artifacts/out"]  # noqa: S108
