@@ -53,15 +53,15 @@ TOLERANCES: dict[str, dict[str, Tolerance]] = {
         "hidden": Tolerance(max_abs=5e-2, cosine=0.9999),
     },
     # Weights and activations rounded to 8 bits. The probes are harder than text: their ids are random, and activations
-    # beyond those of the calibration are cut. Measured on MiniLM calibrated on 300 examples of MRPC: 0.03 and a cosine
-    # of 0.991 on the pooled output, 0.11 on the probabilities of a head fitted to it, 1.6 and 0.917 on the last layer;
-    # calibrated on one full stop: cosines of 0.66 and 0.04, and 0.45 on the probabilities. A single element on tanh's
-    # slope may move far while the vector stays: 0.40 at a cosine of 0.985, on 2 random layers. Within these limits no
-    # class changes that leads by 0.4 or more; what int8 costs on a task is for `evaluate` to say.
+    # beyond those of the calibration are cut. Smallest cosines of the pooled output and the last layer, largest
+    # difference of the probabilities of a head fitted to it, measured on MiniLM: calibrated on 300 examples of MRPC
+    # 0.991, 0.917, 0.11; on 300 of CoLA, which have no second segment as the probes do, 0.934, 0.587, 0.16; on one full
+    # stop 0.66, 0.04, 0.45. A single element on tanh's slope may move far while the vector stays: 0.40 at a cosine of
+    # 0.985, on 2 random layers. No class changes here that leads by 0.4; what int8 costs on a task `evaluate` tells.
     "int8": {
-        "pooled_output": Tolerance(max_abs=5e-1, cosine=0.97),
+        "pooled_output": Tolerance(max_abs=5e-1, cosine=0.9),
         "probabilities": Tolerance(max_abs=2e-1),
-        "hidden": Tolerance(max_abs=3.0, cosine=0.85),
+        "hidden": Tolerance(max_abs=3.0, cosine=0.5),
     },
     # Neuron: float32 throughout, the operators arranged anew. The same limits as for any float32 target.
     "float32": _FLOAT32,

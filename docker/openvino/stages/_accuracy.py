@@ -4,6 +4,8 @@ import numpy as np
 from stage import StageInputError
 
 OUTPUT = "probabilities"
+ROUNDING = 1e-9  # of a difference of two shares: 1 - 0.99 is more than 0.01
+LENGTHS = 32  # sequences are padded to multiples of it: for each length that is new, OpenVINO makes kernels anew
 
 
 class Accuracy:
@@ -41,14 +43,14 @@ class Accuracy:
         rows = self._shape[0] or 1
         starts = range(0, len(self.examples), rows)
         labels = (self.examples.labels[start : start + rows] for start in starts)
-        return list(zip(self.examples.feeds(*self._shape), labels))
+        return list(zip(self.examples.feeds(*self._shape, multiple=LENGTHS), labels))
 
     def quantize(self, model, dataset, max_drop, **options):
         """Quantize, and put operators back into float32 until the accuracy falls by no more than `max_drop`."""
         import nncf
 
         quantized = nncf.quantize(model, dataset, **options)
-        if self.of(model) - self.of(quantized) <= max_drop:
+        if self.of(model) - self.of(quantized) <= max_drop + ROUNDING:
             return quantized
         # Once more without SmoothQuant. It moves scales from activations into weights, and NNCF 2.14 puts back the
         # weights of before and leaves the activations scaled: every operator put back would make the answers worse.
@@ -60,7 +62,7 @@ class Accuracy:
             dataset,
             nncf.Dataset(self.items()),
             validation_fn=validate,
-            max_drop=max_drop,
+            max_drop=max_drop + ROUNDING,
             advanced_quantization_parameters=nncf.AdvancedQuantizationParameters(smooth_quant_alphas=smooth),
             advanced_accuracy_restorer_parameters=restorer,
             **options,

@@ -20,18 +20,20 @@ class Examples:
         self.features = features
         self.labels = labels
         self.lengths = features["input_mask"].sum(axis=1)
+        self.width = features["input_mask"].shape[1]
 
     def __len__(self):
         return len(self.lengths)
 
-    def feeds(self, batch=None, seq_len=None):
+    def feeds(self, batch=None, seq_len=None, multiple=1):
         """What a model of a fixed (or, where None, free) batch size and sequence length is fed, one dict a run.
 
-        Padding is cut off where the model's shape is free: it says nothing of what the model will see, and takes time.
+        Where the length is free, padding is cut off, down to a multiple: it says nothing of what the model will see.
         """
         for start in range(0, len(self), batch or 1):
             rows = np.minimum(np.arange(start, start + (batch or 1)), len(self) - 1)  # the last one fills a batch
-            width = int(self.lengths[rows].max()) if seq_len is None else seq_len
+            longest = int(self.lengths[rows].max())
+            width = min(-(-longest // multiple) * multiple, self.width) if seq_len is None else seq_len
             feeds = {}
             for role in ROLES:
                 part = self.features[role][rows, :width]

@@ -13,7 +13,6 @@ import tempfile
 from stage import Stage, StageInputError, read_json, step
 
 SUBSET = 300  # NNCF's own default
-ROUNDING = 1e-9  # of a difference of two shares
 
 STAGE = Stage("quantize", __doc__.splitlines()[0])
 STAGE.input("ir", "folder with model.xml, model.bin and signature.json, fp32")
@@ -39,6 +38,8 @@ def run(args, report):
     check_fit(examples, vocab_size(model), shape[1])
     if len(examples) < args.examples_used:
         report.note("calibrated on %d examples; %d were asked for" % (len(examples), args.examples_used))
+    if not examples.features["segment_ids"].any():
+        report.note("no example has a second segment; inputs that have one will be answered less well")
     accuracy = read_accuracy(args, model, shape)
     step("running the longest example")
     check_runs(model, examples, shape)
@@ -185,6 +186,8 @@ def judge_accuracy(max_drop, accuracy, model, quantized, report):
     Raises:
         StageInputError: it falls by more than `max_drop`, or nothing stayed int8.
     """
+    from stages._accuracy import ROUNDING
+
     step("comparing the accuracy")
     before, after = accuracy.of(model), accuracy.of(quantized)
     put_back = report.facts["left_in_float32"]
