@@ -62,7 +62,8 @@ class Accuracy:
             dataset,
             nncf.Dataset(self.items()),
             validation_fn=validate,
-            max_drop=max_drop + ROUNDING,
+            # One example in reserve: weights are packed afterwards, and other kernels may round one to another class.
+            max_drop=max(0, max_drop - 1 / len(self.examples)) + ROUNDING,
             advanced_quantization_parameters=nncf.AdvancedQuantizationParameters(smooth_quant_alphas=smooth),
             advanced_accuracy_restorer_parameters=restorer,
             **options,

@@ -200,7 +200,7 @@ def judge_accuracy(max_drop, accuracy, model, quantized, report):
     words = "accuracy on %d examples: %.4f in fp32, %.4f in int8" % (len(accuracy.examples), before, after)
     report.note("%s; put back into float32: %s" % (words, ", ".join(put_back) or "nothing"))
     if before - after > max_drop + ROUNDING:
-        raise StageInputError("%s; it falls by more than %g, whatever is put back" % (words, max_drop))
+        raise StageInputError("%s; it falls by more than %g, with all that NNCF put back" % (words, max_drop))
     if not report.facts["quantized"]:
         raise StageInputError("nothing stays int8 if the accuracy may fall by no more than %g" % max_drop)
 
