@@ -135,6 +135,10 @@ class Stage(object):
             path = getattr(args, name)
             if path is not None and not os.path.exists(path):
                 raise StageInputError("--%s=%s does not exist" % (name.replace("_", "-"), path))
+            if path is not None and not os.access(path, os.R_OK | (os.X_OK if os.path.isdir(path) else 0)):
+                # Where root calls, a container runs as nobody, to whom a private folder looks empty.
+                message = "--%s=%s may not be read by uid %d; let others read it: chmod -R a+rX"
+                raise StageInputError(message % (name.replace("_", "-"), path, os.getuid()))
         if not os.path.isdir(args.out):
             try:
                 os.makedirs(args.out)

@@ -19,15 +19,15 @@ TARGETS = ["tf1", "frozen", "ir-fp32", "ir-int8", "neuron-ready-float32", "tf2"]
 
 @pytest.fixture(scope="module")
 def run(request, tmp_path_factory):
-    """Runs a command in containers to its good end; gives the events."""
+    """Runs a command in containers to an end, a good one unless told; gives the events."""
     request.getfixturevalue("isolation")
     environment = {**os.environ, "BERTBUILD_ARTIFACTS": str(tmp_path_factory.mktemp("store") / "artifacts")}
 
-    def run(*words):
+    def run(*words, code=0):
         command = [sys.executable, "-m", "bertbuild", *map(str, words), "--isolation", "docker", "--json"]
         done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
         events = [json.loads(line) for line in done.stdout.splitlines()]
-        assert done.returncode == 0, events[-1]
+        assert done.returncode == code, events[-1]
         return events
 
     return run
@@ -43,13 +43,23 @@ def checkpoint(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("data")
+    folder = tmp_path_factory.mktemp("data") / "MRPC"
+    folder.mkdir()
     chance = random.Random(1)  # noqa: S311 - no secret
     for split, count in (("train", 64), ("dev", 16)):
         pairs = (" ".join(f"word{chance.randrange(900)}" for _ in range(8)) for _ in range(2 * count))
         rows = (f"{number % 2}\t{number}\t{number}\t{next(pairs)}\t{next(pairs)}\n" for number in range(count))
         (folder / f"{split}.tsv").write_text(HEADER + "".join(rows))
     return folder
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only where root calls does a stage run as somebody else")
+def test_a_folder_that_a_stage_may_not_read_is_told(run, checkpoint, data):
+    data.chmod(0o700)
+    words = ("prepare-data", "--task", "MRPC", "--data", data, "--checkpoint", checkpoint)
+    told = run(*words, code=13)[-1]
+    data.chmod(0o755)
+    assert "--data=/in/data may not be read by uid 65534; let others read it" in told["message"]
 
 
 def test_data_are_prepared_a_model_trained_and_every_target_evaluated(run, checkpoint, data):
