@@ -5,7 +5,7 @@
 Both get the same text, one sentence a line: paragraphs of SQuAD's dev-v1.1.json in ../shared/data over and over, one
 word in twenty exchanged for another; where it is not there, made-up words. Flags are the defaults of both: 128 pieces,
 gone through ten times. Ours is also run on a tenth of the text, to show what of its memory grows. The first records of
-both are compared. The other side takes 15 to 25 s and 0.3 GiB of memory for each MB of text.
+both are compared. The other side takes 13 s or more and 0.1 GiB of memory for each MB of text.
 Make the environments first: `invoke images --isolation venv`.
 """
 
