@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-import struct
 
 import numpy as np
-
-from bertbuild.checkpoint.crc32c import crc32c, masked
+from records import write_records
 
 LENGTH = 16
 SQUAD_LENGTH = 32
@@ -16,41 +14,6 @@ SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]")
 CLASSES = ("no", "yes")
 SIGNAL = 40
 """The word that makes an example's label "yes"."""
-
-
-def varint(value):
-    """https://protobuf.dev/programming-guides/encoding: seven bits a byte, the lowest first."""
-    data = b""
-    while value > 0x7F:
-        data += bytes([value & 0x7F | 0x80])
-        value >>= 7
-    return data + bytes([value])
-
-
-def field(number, content):
-    return varint(number << 3 | 2) + varint(len(content)) + content
-
-
-def example(features):
-    """A tf.train.Example of int64 lists: name → numbers."""
-    entries = b""
-    for name, values in features.items():
-        packed = b"".join(varint(int(value) % 2**64) for value in values)
-        entries += field(1, field(1, name.encode()) + field(2, field(3, field(1, packed))))
-    return field(1, entries)
-
-
-def masked_crc(data):
-    return struct.pack("<I", masked(crc32c(data)))
-
-
-def write_records(path, rows):
-    """A TFRecord file: length, its masked crc, data, its masked crc."""
-    with path.open("wb") as file:
-        for row in rows:
-            data = example(row)
-            length = struct.pack("<Q", len(data))
-            file.write(length + masked_crc(length) + data + masked_crc(data))
 
 
 def toy_rows(count, *, seed, words=60, length=LENGTH):

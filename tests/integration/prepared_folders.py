@@ -4,44 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-import struct
 
 import numpy as np
-
-from bertbuild.checkpoint.crc32c import crc32c, masked
+from records import write_records
 
 ROLES = ("input_ids", "input_mask", "segment_ids")
-
-
-def varint(number):
-    number &= 2**64 - 1
-    found = b""
-    while number >= 0x80:
-        found += bytes([number & 0x7F | 0x80])
-        number >>= 7
-    return found + bytes([number])
-
-
-def field(number, body):
-    return varint(number << 3 | 2) + varint(len(body)) + body
-
-
-def feature(values):
-    """Feature: float_list = 2, int64_list = 3, both packed."""
-    if isinstance(values[0], float):
-        return field(2, field(1, struct.pack(f"<{len(values)}f", *values)))
-    return field(3, field(1, b"".join(map(varint, values))))
-
-
-def example(features):
-    entries = [field(1, field(1, name.encode()) + field(2, feature(values))) for name, values in features.items()]
-    return field(1, b"".join(entries))
-
-
-def record(data):
-    length = struct.pack("<Q", len(data))
-    parts = [length, struct.pack("<I", masked(crc32c(length))), data, struct.pack("<I", masked(crc32c(data)))]
-    return b"".join(parts)
 
 
 def features(count, *, length, vocab_size, seed=7):
@@ -68,9 +35,9 @@ def write_prepared(
         for row, label in enumerate(labels)
     ]
     if training:
-        (folder / "train.tf_record").write_bytes(b"".join(record(example(row)) for row in rows))
+        write_records(folder / "train.tf_record", rows)
     rows += [{**rows[0], "is_real_example": [0]}] * padding_rows
-    (folder / "eval.tf_record").write_bytes(b"".join(record(example(row)) for row in rows))
+    write_records(folder / "eval.tf_record", rows)
     facts = {
         "task": task,
         "task_type": "classification",

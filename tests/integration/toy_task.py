@@ -4,33 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-import struct
 
 import numpy as np
-
-from bertbuild.checkpoint.crc32c import crc32c, masked
-from bertbuild.graph.wire import encode_bytes, encode_number
+from records import write_records
 
 LENGTH = 16
-
-
-def write_records(path, examples):
-    """A TFRecord file of tf.train.Examples: dicts of name → list of integers, or of floats."""
-    content = b""
-    for example in examples:
-        message = encode_bytes(1, b"".join(encode_bytes(1, _feature(*item)) for item in example.items()))
-        length = struct.pack("<Q", len(message))
-        content += length + struct.pack("<I", masked(crc32c(length)))
-        content += message + struct.pack("<I", masked(crc32c(message)))
-    path.write_bytes(content)
-
-
-def _feature(name, values):
-    if isinstance(values[0], float):
-        feature = encode_bytes(2, encode_bytes(1, struct.pack(f"<{len(values)}f", *values)))
-    else:
-        feature = encode_bytes(3, b"".join(encode_number(1, int(value)) for value in values))
-    return encode_bytes(1, name.encode()) + encode_bytes(2, feature)
 
 
 def write_task(folder, vocab, *, train=32, evaluated=12, length=LENGTH, regression=False, labels=2, seed=0):

@@ -170,7 +170,7 @@ def test_a_virtual_environment_is_told_the_folder(commands, stage_run, resumable
     (command,) = commands.seen
     flags = [word for word in command if word.startswith("--")]
     wanted = [f"--unfinished={tmp_path}/kept here"] if resumable else []
-    assert flags == ["--seed=1", *wanted, f"--out={tmp_path}/work/out"]
+    assert flags == ["--seed=1", *wanted, f"--out={tmp_path / 'work' / 'out'}"]
 
 
 @pytest.mark.parametrize("resumable", [True, False])
