@@ -213,7 +213,8 @@ class Engine:
         except StageError as error:
             raise_if_full(error, self._store.root)
             if refusals:  # its own sentence says more than that it failed
-                message = f"The stage {spec.name} stopped: {refusals[-1]}" + "." * (refusals[-1][-1:] not in ".?!")
+                end = "" if refusals[-1].endswith((".", "?")) else "."
+                message = f"The stage {spec.name} stopped: {refusals[-1]}{end}"
                 raise StageError(message, next_step=error.next_step, details=error.details) from error
             raise
         missing = [name for name in (*spec.outputs, "stage.json") if not (work / "out" / name).is_file()]

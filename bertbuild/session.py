@@ -51,6 +51,11 @@ class Session:
         """What runs plans."""
         return Engine(self.store, self.isolation, self.report)
 
+    def file(self, path: Path) -> File:
+        """A file as a plan's input."""
+        real = path.resolve()
+        return File(path=real, digest=self.store.inputs.of(real))
+
     def probes(self, inspected: Inspected, longest: int = 0) -> File:
         """The probe inputs of a model, as a file whose name is its digest; `longest` is a sequence length, or 0."""
         value = make_probes(

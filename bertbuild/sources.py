@@ -82,11 +82,7 @@ def resolve(wanted: Wanted, settings: Settings, store: Store, engine: Engine, re
             "Name one source: a model, a checkpoint, a frozen graph or a SavedModel, where the command takes it.",
             next_step="For instance --model minilm-l6 or --checkpoint FOLDER-or-ZIP; --help lists what there is.",
         )
-    if wanted.name and wanted.name != clean_name(wanted.name):
-        raise UsageError(
-            f"--name {wanted.name!r} cannot be a folder's name.",
-            next_step=f"Use letters, digits, dots, dashes, underscores; for instance --name {clean_name(wanted.name)}",
-        )
+    check_name(wanted.name)
     if wanted.frozen:
         path = Path(wanted.frozen)
         return _frozen(path, wanted.name or name_of(path.parent) + "-" + clean_name(path.stem), store)
@@ -287,6 +283,22 @@ def _digest(files: list[Path], store: Store) -> str:
 def name_of(path: Path) -> str:
     """What to call a result after the path that was typed: its last part, though it be a link to another name."""
     return clean_name(os.path.basename(os.path.abspath(path)))  # noqa: PTH100, PTH119 - pathlib would follow links
+
+
+def vocabulary_name(path: Path) -> str:
+    """What to call a vocabulary: its model's folder where it has a model's usual file name, else the file's name."""
+    if path.name == "vocab.txt":
+        return name_of(path.absolute().parent)
+    return clean_name(path.name.removesuffix(".txt").removesuffix(".vocab"))
+
+
+def check_name(name: str) -> None:
+    """Refuse a --name that cannot be a folder's; an empty one is none."""
+    if name and name != clean_name(name):
+        raise UsageError(
+            f"--name {name!r} cannot be a folder's name.",
+            next_step=f"Use letters, digits, dots, dashes, underscores; for instance --name {clean_name(name)}",
+        )
 
 
 def clean_name(name: str) -> str:

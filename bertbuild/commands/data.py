@@ -13,7 +13,7 @@ from bertbuild.errors import CheckpointError, UsageError
 from bertbuild.plan import File, Plan
 from bertbuild.plan_data import SQUAD, TASKS, PrepareRequest, plan_prepare_data, target_name
 from bertbuild.session import Session, shown
-from bertbuild.sources import Wanted, checkpoint_folder, clean_name, name_of
+from bertbuild.sources import Wanted, check_name, checkpoint_folder, vocabulary_name
 from bertbuild.store import StoredObject
 
 META_DATA = "meta_data"
@@ -98,7 +98,7 @@ def planned(session: Session, asked: Asked) -> tuple[Plan, PrepareRequest]:
     vocabulary = _vocabulary(session, asked)
     _check_positions(vocabulary, request.max_seq_length)
     request = _request(asked, task, lower_case=_lower_case(session, vocabulary, asked.lower_case))
-    vocab = File(path=vocabulary.path, digest=session.store.inputs.of(vocabulary.path))
+    vocab = session.file(vocabulary.path)
     return plan_prepare_data(vocabulary.name, data, vocab, request), request
 
 
@@ -169,18 +169,13 @@ def _vocabulary(session: Session, asked: Asked) -> Vocabulary:
             "Name one vocabulary: a model's, a checkpoint's, or a vocab.txt.",
             next_step="For instance --model minilm-l6, --checkpoint FOLDER or --vocab-file FILE.",
         )
-    if asked.name and asked.name != clean_name(asked.name):
-        raise UsageError(
-            f"--name {asked.name!r} cannot be a folder's name.",
-            next_step=f"Use letters, digits, dots, dashes, underscores; for instance --name {clean_name(asked.name)}",
-        )
+    check_name(asked.name)
     if not asked.vocab:
         return _model_vocabulary(session, asked)
     path = Path(asked.vocab)
     if not path.is_file():
         raise UsageError(f"{path} is no file.", next_step="Give the model's vocab.txt.")
-    usual = name_of(path.absolute().parent) if path.name == "vocab.txt" else path.name.removesuffix(".txt")
-    return Vocabulary(path=path.resolve(), name=asked.name or clean_name(usual.removesuffix(".vocab")))
+    return Vocabulary(path=path.resolve(), name=asked.name or vocabulary_name(path))
 
 
 def _model_vocabulary(session: Session, asked: Asked) -> Vocabulary:

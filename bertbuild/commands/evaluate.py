@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bertbuild.commands.memory import memory_told
 from bertbuild.disk import write_atomically
-from bertbuild.errors import AccuracyError, DataError, StageError, StageKilledForMemoryError, UsageError
+from bertbuild.errors import AccuracyError, DataError, UsageError
 from bertbuild.plan import Plan, Source
 from bertbuild.plan_evaluate import EXAMPLES, REFERENCE, EvaluateRequest, check_task, plan_evaluate
 from bertbuild.plan_neuron import SEQ_LEN
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
     from bertbuild.metrics.glue import GlueTask
 
 CLASSES = "classification"
-ABORTED = "bad_alloc"
-"""What the C++ library says when it ends a program that got no memory."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -214,16 +213,11 @@ def _fetched(session: Session, task: str) -> Path:
 
 
 def _run(session: Session, plan: Plan, batch_size: int) -> dict[str, StoredObject]:
-    try:
+    with memory_told(
+        f"It had {batch_size} examples at a time.",
+        next_step="Try fewer with --batch-size, close other programs, or use a machine with more memory.",
+    ):
         return session.engine.run(plan)
-    except StageError as error:
-        if not isinstance(error, StageKilledForMemoryError) and ABORTED not in error.details:
-            raise
-        raise StageKilledForMemoryError(
-            f"{error} It had {batch_size} examples at a time.",
-            next_step="Try fewer with --batch-size, close other programs, or use a machine with more memory.",
-            details=error.details,
-        ) from error
 
 
 def _labels(examples: StoredObject) -> NDArray[Any]:

@@ -7,18 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bertbuild.errors import StageError, StageKilledForMemoryError, UsageError
+from bertbuild.commands.memory import memory_told
+from bertbuild.errors import UsageError
 from bertbuild.plan import File, Step
 from bertbuild.plan_finetune import STEP, FinetuneRequest, plan_finetune
 from bertbuild.prepared import DEV, FACTS, TEST, TRAIN, files_of, read_facts
 from bertbuild.session import Session, shown
 from bertbuild.sources import Wanted, clean_name, resolve
-
-ABORTED = "bad_alloc"
-"""What the C++ library says when it ends a program that got no memory."""
-
-REFUSED = "memory ran out"
-"""What the stage says when TensorFlow got none, with what was tried."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,12 +55,12 @@ def finetune(session: Session, wanted: Wanted, named: Named, request: FinetuneRe
     data = _data(session, wanted, named, request)
     inspected = resolve(wanted, session.settings, session.store, session.engine, session.report)
     plan = plan_finetune(inspected.source, data.source, data.questions, request, before=data.before)
-    try:
+    flag, tried = ("train", request.train_batch_size) if request.do_train else ("eval", request.eval_batch_size)
+    with memory_told(
+        f"Tried was a batch of {tried} sequences of {data.length} tokens.",
+        next_step=f"Try half: --{flag}-batch-size {max(1, tried // 2)}; or shorter sequences, or more memory.",
+    ):
         results = session.engine.run(plan)
-    except StageError as error:
-        if isinstance(error, StageKilledForMemoryError) or ABORTED in error.details or REFUSED in str(error):
-            raise _out_of_memory(error, request, data) from error
-        raise
     for step in data.before:
         session.store.link(plan.model, data.target, results[step.id])
     task = clean_name(data.task.lower())
@@ -137,19 +132,7 @@ def _questions(session: Session, path: str) -> File | None:
         return None
     if not Path(path).is_file():
         raise UsageError(f"--squad {path} is no file.", next_step="Give SQuAD's JSON, for instance dev-v1.1.json.")
-    file = Path(path).resolve()
-    return File(path=file, digest=session.store.inputs.of(file))
-
-
-def _out_of_memory(error: StageError, request: FinetuneRequest, data: Data) -> StageKilledForMemoryError:
-    flag = "train-batch-size" if request.do_train else "eval-batch-size"
-    tried = request.train_batch_size if request.do_train else request.eval_batch_size
-    said = str(error).split(f" stopped: {REFUSED}")[0] + " got no memory." if REFUSED in str(error) else str(error)
-    return StageKilledForMemoryError(
-        f"{said} Tried was a batch of {tried} sequences of {data.length} tokens.",
-        next_step=f"Try half: --{flag} {max(1, tried // 2)}; or shorter sequences, or more memory.",
-        details=error.details,
-    )
+    return session.file(Path(path))
 
 
 def _lines(link: Path, name: str, ran: dict[str, Any]) -> list[str]:

@@ -15,7 +15,7 @@ from bertbuild.errors import UsageError
 from bertbuild.plan import File
 from bertbuild.plan_pretraining import PretrainingRequest, plan_pretraining_data, target_name
 from bertbuild.session import Session, shown
-from bertbuild.sources import clean_name, name_of
+from bertbuild.sources import check_name, vocabulary_name
 
 
 def prepare_pretraining_data(
@@ -27,11 +27,7 @@ def prepare_pretraining_data(
         UsageError: there is no such text or vocabulary, or an output is there already.
         StageError: the text, the vocabulary or a setting is not what examples can be made of.
     """
-    if name and name != clean_name(name):
-        raise UsageError(
-            f"--name {name!r} cannot be a folder's name.",
-            next_step=f"Use letters, digits, dots, dashes, underscores; for instance --name {clean_name(name)}",
-        )
+    check_name(name)
     texts = _matching(patterns)
     if not Path(vocab).is_file():
         raise UsageError(
@@ -42,7 +38,7 @@ def prepare_pretraining_data(
         if Path(output).exists():
             raise UsageError(f"There is a file {output} already.", next_step="Name another, or remove that one first.")
     digests = [session.store.inputs.of(path) for path in texts]
-    words = File(path=Path(vocab).resolve(), digest=session.store.inputs.of(Path(vocab).resolve()))
+    words = session.file(Path(vocab))
     # A work folder without a lock would count as a crash's, and be removed by the next command that starts.
     with session.store.lock("text", str(os.getpid()), on_wait=lambda _: None) as work:
         links = work / "text"
@@ -50,7 +46,7 @@ def prepare_pretraining_data(
         for number, path in enumerate(texts):
             (links / (path.name if len(texts) == 1 else f"{number:05d}-{path.name}")).symlink_to(path)
         text = File(path=links, digest=keys.digest(digests))
-        plan = plan_pretraining_data(name or _vocabulary_name(Path(vocab)), text, words, request)
+        plan = plan_pretraining_data(name or vocabulary_name(Path(vocab)), text, words, request)
         made = session.engine.run(plan)["pretraining-data"]
     path = session.store.link(plan.model, target_name(request), made)
     prepared = json.loads((path / "prepared.json").read_text(encoding="utf-8"))
@@ -84,10 +80,3 @@ def _matching(patterns: str) -> list[Path]:
             )
         found += files
     return found
-
-
-def _vocabulary_name(path: Path) -> str:
-    """What to call a vocabulary: its model's folder where it has a model's usual file name, else the file's name."""
-    if path.name == "vocab.txt":
-        return name_of(path.absolute().parent)
-    return clean_name(path.name.removesuffix(".txt").removesuffix(".vocab"))

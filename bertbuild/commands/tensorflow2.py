@@ -11,7 +11,7 @@ from bertbuild.errors import CheckpointError, UsageError
 from bertbuild.plan import File, Source
 from bertbuild.plan_tf2 import CHECKPOINT_FORMATS, Tf2Request, Tf2Source, plan_convert_tf1, plan_convert_tf2
 from bertbuild.session import Session, shown
-from bertbuild.sources import Inspected, Wanted, name_of, resolve
+from bertbuild.sources import Inspected, Wanted, check_name, name_of, resolve
 
 if TYPE_CHECKING:
     from bertbuild.checkpoint.config import BertConfig
@@ -101,9 +101,8 @@ def _tf2_source(
     from bertbuild.checkpoint.config import read_config
     from bertbuild.checkpoint.folder import choose_checkpoint
 
-    path, prefix = Path(folder), ""
-    if path.with_name(path.name + ".index").is_file():
-        path, prefix = path.parent, path.name
+    check_name(name)
+    path, prefix = folder_and_prefix(Path(folder))
     if not folder or not path.is_dir():
         raise CheckpointError(
             f"{folder} is no folder." if folder else "No TensorFlow 2 model is named.",
@@ -133,6 +132,12 @@ def _tf2_source(
     return source, inspected
 
 
+def folder_and_prefix(path: Path) -> tuple[Path, str]:
+    """A path's checkpoint: its folder and its name in there where it names one, else the path itself and no name."""
+    named = bool(path.name) and path.with_name(path.name + ".index").is_file()
+    return (path.parent, path.name) if named else (path, "")
+
+
 def _check_vocab(path: Path, config: BertConfig) -> None:
     content = path.read_bytes() if path.is_file() else b""
     lines = content.count(b"\n") + (not content.endswith(b"\n"))
@@ -152,7 +157,7 @@ def folder_file(session: Session, path: Path) -> File:
 
 def optional_file(session: Session, path: str) -> File | None:
     """A file that was named, or None."""
-    return File(path=Path(path).resolve(), digest=session.store.inputs.of(Path(path).resolve())) if path else None
+    return session.file(Path(path)) if path else None
 
 
 def _kind(path: Path) -> str:

@@ -8,17 +8,16 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
-from bertbuild.commands.tensorflow2 import folder_file, optional_file, recorded_gelu
-from bertbuild.errors import StageError, StageKilledForMemoryError, UsageError
+from bertbuild.commands.memory import memory_told
+from bertbuild.commands.tensorflow2 import folder_and_prefix, folder_file, optional_file, recorded_gelu
+from bertbuild.errors import UsageError
 from bertbuild.plan import File, Source
 from bertbuild.plan_train import STEP, Beginning, TrainRequest, plan_train
 from bertbuild.prepared import DEV, FACTS, TEST, TRAIN, files_of, fine_tuned, read_facts
 from bertbuild.session import Session, shown
-from bertbuild.sources import Wanted, clean_name, name_of, resolve
+from bertbuild.sources import Wanted, check_name, clean_name, name_of, resolve
 
 PREPARED = (FACTS, "meta_data.json", TRAIN, DEV, TEST)
-NO_MEMORY = ("bad_alloc", "memory ran out")
-"""What the C++ library says when it ends a program that got no memory, and what the stage says."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,13 +58,12 @@ def train(session: Session, begin: Begin, wanted: Wanted, data: Data, request: T
     data = _prepared(session, begun, begin, wanted, data)
     files, task = _files(session, data)
     plan = plan_train(begun, files, request)
-    try:
+    flag, tried = ("train", request.train_batch_size) if request.training else ("eval", request.eval_batch_size)
+    with memory_told(
+        f"Tried was a batch of {tried}.",
+        next_step=f"Try half: --{flag}_batch_size {max(1, tried // 2)}; or shorter sequences, or more memory.",
+    ):
         stored = session.engine.run(plan)[STEP]
-    except StageError as error:
-        said = f"{error}\n{error.details}"
-        if isinstance(error, StageKilledForMemoryError) or any(words in said for words in NO_MEMORY):
-            raise _out_of_memory(error, request) from error
-        raise
     target = f"{request.target}-{clean_name(task.lower())}"
     link = session.store.link(plan.model, target, stored)
     session.result({"model": plan.model, "target": target, "path": str(link)}, *_lines(link))
@@ -88,11 +86,8 @@ def _begun(session: Session, begin: Begin, wanted: Wanted) -> Beginning | Source
 def _beginning(session: Session, begin: Begin, flag: str, name: str, called: str) -> Beginning:
     from bertbuild.checkpoint.config import read_config
 
-    if called and called != clean_name(called):
-        raise UsageError(f"--name {called!r} cannot be a folder's name.", next_step=f"Try --name {clean_name(called)}")
-    folder, prefix = Path(name), ""
-    if folder.with_name(folder.name + ".index").is_file():
-        folder, prefix = folder.parent, folder.name
+    check_name(called)
+    folder, prefix = folder_and_prefix(Path(name))
     if not folder.is_dir():
         where = "; modules are not downloaded, it must be a folder here" if "://" in name else ""
         raise UsageError(f"{name} is no folder{where}.", next_step="Make one: invoke convert-tf2.")
@@ -156,8 +151,7 @@ def _files(session: Session, data: Data) -> tuple[dict[str, File], str]:
         if field.name in flags and path:
             if not Path(path).is_file():
                 raise UsageError(f"--{field.name} {path} is no file.", next_step="Give a file that is there.")
-            real = Path(path).resolve()
-            files[flags[field.name]] = File(path=real, digest=session.store.inputs.of(real))
+            files[flags[field.name]] = session.file(Path(path))
     if bool(data.prepared) == bool(data.input_meta_data_path):
         raise UsageError(
             "Name the data once: a prepared folder, or the Model Garden's records with their meta data.",
@@ -179,16 +173,6 @@ def _json(path: Path, words: str) -> Mapping[str, Any]:
             f"{path} cannot be read as {words}: {error}.", next_step="Give what prepare-data wrote: --prepared FOLDER."
         ) from error
     return value if isinstance(value, dict) else {}
-
-
-def _out_of_memory(error: StageError, request: TrainRequest) -> StageKilledForMemoryError:
-    name = "train_batch_size" if request.training else "eval_batch_size"
-    tried = getattr(request, name)
-    return StageKilledForMemoryError(
-        f"{error} Tried was a batch of {tried}.",
-        next_step=f"Try half: --{name} {max(1, tried // 2)}; or shorter sequences, or more memory.",
-        details=error.details,
-    )
 
 
 def _lines(link: Path) -> list[str]:

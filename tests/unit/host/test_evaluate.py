@@ -172,6 +172,7 @@ def test_what_was_asked_once_is_not_asked_again(run, isolation):
     [
         StageKilledForMemoryError("The stage infer was killed.", details="log"),
         StageError("The stage infer failed with exit code -6.", details="terminate: std::bad_alloc"),
+        StageError("The stage openvino-infer stopped: memory ran out with 8 examples at a time; try fewer."),
     ],
 )
 def test_memory_that_runs_out_is_told_with_the_batch_size(run, isolation, error):

@@ -233,6 +233,8 @@ REFUSED = {
         "int8 needs examples",
     ),
     "a name that leads elsewhere": (("build-ir", "--checkpoint=x", "--name=../x"), 2, "cannot be a folder's name"),
+    "no TensorFlow 2 model": (("convert-tf1",), 4, "No TensorFlow 2 model is named"),
+    "a name of a way back that leads elsewhere": (("convert-tf1", "--tf2=x", "--name=../x"), 2, "cannot be a folder's"),
     "a hidden name": (("freeze", "--checkpoint=x", "--name=.x"), 2, "cannot be a folder's name"),
     "an unknown isolation": (("status", "--json"), 2, "Isolation 'podman'"),
     "nothing to fetch": (("fetch",), 2, "Name what to fetch"),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from types import SimpleNamespace
 
 import pytest
 from host_doubles import Events, FakeIsolation
@@ -12,6 +11,7 @@ from bertbuild.commands.train import Begin, Data, train
 from bertbuild.engine import Engine
 from bertbuild.errors import CheckpointError, DataError, StageError, StageKilledForMemoryError, UsageError
 from bertbuild.plan_train import TrainRequest
+from bertbuild.session import Session
 from bertbuild.sources import Wanted
 from bertbuild.store import Store
 
@@ -21,9 +21,8 @@ CONFIG = {"vocab_size": 20, "hidden_size": 8, "num_attention_heads": 2, "hidden_
 @pytest.fixture
 def session(tmp_path):
     store, report, isolation = Store(tmp_path / "artifacts"), Events(), FakeIsolation()
-    session = SimpleNamespace(settings=None, store=store, report=report, isolation=isolation)
-    session.engine = Engine(store, isolation, report)
-    session.result = lambda value, *lines: report({"event": "result", "lines": list(lines), **value})
+    session = Session(settings=None, report=report)
+    vars(session).update(store=store, isolation=isolation, engine=Engine(store, isolation, report))
     return session
 
 
