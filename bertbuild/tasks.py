@@ -254,8 +254,6 @@ namespace = Collection(
     convert_tf2,
     convert_tf1,
     evaluate,
-    finetune,
-    prepare_data,
     verify,
     status,
     test,

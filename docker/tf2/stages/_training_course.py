@@ -50,7 +50,7 @@ class Course(tf_keras.callbacks.Callback):
         if latest:
             with self.model.distribute_strategy.scope():
                 optimizer._create_all_weights(self.model.trainable_variables)  # noqa: SLF001 - that all can be restored
-                self._checkpoint.restore(latest).assert_existing_objects_matched()
+                self._checkpoint.read(latest).assert_existing_objects_matched()  # restore() wants a save_counter
         if self._by_fit:
             self.model._training_state = self  # noqa: SLF001
         self._now = int(optimizer.iterations.numpy())
