@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from bertbuild.errors import DataError, UsageError
+from bertbuild.inputs import file_input
 from bertbuild.plan import File, IrRequest, Source
 from bertbuild.plan_int8 import Calibration, CalibrationRequest, plan_text_examples
 from bertbuild.prepared import DEV, TRAIN, check_vocabulary, files_of, read_facts
@@ -62,4 +63,4 @@ def _vocab(path: Path, source: Source, store: Store) -> File:
 def _file(path: Path, store: Store) -> File:
     if not path.is_file():
         raise DataError(f"{path} is not a file.", next_step="Give a text file with an example on each line.")
-    return File(path=path.resolve(), digest=store.inputs.of(path.resolve()))
+    return file_input(path, store.inputs)

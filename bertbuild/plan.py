@@ -20,10 +20,17 @@ MO_SHAPE = (1, 128)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class File:
-    """An input that lies on disk: a file or folder, and the digest of what the stage reads of it."""
+    """An input that lies on disk: a file or folder, and the digest of what the stage reads of it.
+
+    Attributes:
+        path: where it lies.
+        digest: of the file; of a folder, of the files in `files`.
+        files: what is read of a folder: paths below it. Empty for a file.
+    """
 
     path: Path
     digest: str
+    files: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bertbuild import key as keys
 from bertbuild.errors import DataError
+from bertbuild.inputs import folder_input
 from bertbuild.plan import File
 from bertbuild.plan_evaluate import Prepared
 from bertbuild.store import Store
@@ -70,8 +70,7 @@ def read_facts(folder: Path) -> dict[str, Any]:
 def files_of(folder: Path, names: Sequence[str], store: Store) -> File:
     """The folder, for a stage that reads these files of it, of which some may not be there."""
     there = [name for name in names if (folder / name).is_file()]
-    digest = keys.digest({name: store.inputs.of((folder / name).resolve()) for name in there})
-    return File(path=folder.resolve(), digest=digest)
+    return folder_input(folder, there, store.inputs)
 
 
 def check_vocabulary(what: str, known: str, vocab: Path, model: str) -> None:

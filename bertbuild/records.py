@@ -78,12 +78,15 @@ def _record(value: Mapping[str, Any]) -> Record:
 
 def _step(value: Mapping[str, Any]) -> Step:
     inputs: dict[str, File | str] = {
-        name: source if isinstance(source, str) else File(path=Path(source["path"]), digest=source["digest"])
-        for name, source in value["inputs"].items()
+        name: source if isinstance(source, str) else _file(source) for name, source in value["inputs"].items()
     }
     return Step(
         id=value["id"], stage=value["stage"], inputs=inputs, params=value["params"], limits=value.get("limits", {})
     )
+
+
+def _file(value: Mapping[str, Any]) -> File:
+    return File(path=Path(value["path"]), digest=value["digest"], files=tuple(value.get("files", ())))
 
 
 def _path(store: Store, model: str, target: str) -> Path:

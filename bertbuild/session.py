@@ -13,6 +13,7 @@ from typing import Any
 from bertbuild.config import Settings
 from bertbuild.disk import write_atomically
 from bertbuild.engine import Engine, Report
+from bertbuild.inputs import file_input
 from bertbuild.isolation.base import Isolation
 from bertbuild.plan import File
 from bertbuild.probes import make_probes
@@ -53,8 +54,7 @@ class Session:
 
     def file(self, path: Path) -> File:
         """A file as a plan's input."""
-        real = path.resolve()
-        return File(path=real, digest=self.store.inputs.of(real))
+        return file_input(path, self.store.inputs)
 
     def probes(self, inspected: Inspected, longest: int = 0) -> File:
         """The probe inputs of a model, as a file whose name is its digest; `longest` is a sequence length, or 0."""

@@ -16,6 +16,7 @@ from bertbuild.config import ROOT, Settings
 from bertbuild.engine import Engine, Report
 from bertbuild.errors import CheckpointError, UsageError
 from bertbuild.graph.graphdef import Graph
+from bertbuild.inputs import file_input, folder_input
 from bertbuild.locking import exclusive
 from bertbuild.plan import File, Source, plan_import
 from bertbuild.store import Store
@@ -114,7 +115,7 @@ def checkpoint_folder(
                 f"{folder} has a model.safetensors but no {missing[0]}.",
                 next_step="Download the whole folder of the model.",
             )
-        file = File(path=folder.resolve(), digest=_digest(files, store))
+        file = folder_input(folder, [file.name for file in files], store.inputs)
         folder = engine.run(plan_import(name, file))["import"].path
     return folder, name
 
@@ -142,10 +143,10 @@ def _checkpoint(folder: Path, name: str, store: Store, engine: Engine, report: R
     read = [files.config, files.index, *files.data, *filter(None, (files.vocab, files.meta))]
     known = all(store.inputs.knows(path.resolve()) for path in files.data)
     with ThreadPoolExecutor(max_workers=1) as pool:
-        digest = pool.submit(_digest, read, store)
+        hashed = pool.submit(folder_input, files.folder, [path.name for path in read], store.inputs)
         # A checkpoint never seen is hashed and inspected at once: each reads all of it, and there are two cores.
         found = None if known else _inspect(files.folder)
-        file = File(path=files.folder.resolve(), digest=digest.result())
+        file = hashed.result()
     facts = _inspection(files, file, engine, found)
     config, graph = facts["config"], facts["graph"]
     gelu = None
@@ -211,8 +212,7 @@ def _frozen(path: Path, name: str, store: Store) -> Inspected:
         raise CheckpointError(
             str(error), next_step="Give a frozen BERT graph, or build from the checkpoint with --checkpoint."
         ) from error
-    file = File(path=path.resolve(), digest=store.inputs.of(path.resolve()))
-    source = Source(model=name, kind="frozen", file=file, max_positions=sizes.positions)
+    source = Source(model=name, kind="frozen", file=file_input(path, store.inputs), max_positions=sizes.positions)
     return Inspected(
         source=source, vocab_size=sizes.vocab, type_vocab_size=sizes.token_types, max_positions=sizes.positions
     )
@@ -246,12 +246,12 @@ def _saved_model(folder: Path, name: str, store: Store) -> Inspected:
         raise CheckpointError(
             str(error), next_step="Give the folder that holds saved_model.pb, or build from the checkpoint."
         ) from error
-    files = [folder / "saved_model.pb", *sorted((folder / "variables").glob("variables.*"))]
+    variables = [f"variables/{path.name}" for path in (folder / "variables").glob("variables.*")]
     probabilities = outputs.get("probabilities")
     source = Source(
         model=name,
         kind="saved-model",
-        file=File(path=folder.resolve(), digest=_digest(files, store)),
+        file=folder_input(folder, ["saved_model.pb", *variables], store.inputs),
         gelu=gelu,
         labels=probabilities.shape[-1] if probabilities is not None and probabilities.shape else 0,
         seq_len=seq_len,
@@ -273,11 +273,6 @@ def _require_frozen(graph: Graph, path: Path) -> None:
             f"{path} is not frozen: {variables[0]} is a variable, and {len(variables) - 1} more are.",
             next_step="Build from its checkpoint (--checkpoint FOLDER), or freeze it with its weights first.",
         )
-
-
-def _digest(files: list[Path], store: Store) -> str:
-    """Digest of the named files of a folder: names and bytes."""
-    return keys.digest({path.name: store.inputs.of(path.resolve()) for path in files})
 
 
 def name_of(path: Path) -> str:

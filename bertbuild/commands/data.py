@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bertbuild import key as keys
 from bertbuild.disk import full_disk_told
 from bertbuild.errors import CheckpointError, UsageError
+from bertbuild.inputs import file_input, folder_input
 from bertbuild.plan import File, Plan
 from bertbuild.plan_data import SQUAD, TASKS, PrepareRequest, plan_prepare_data, target_name
 from bertbuild.session import Session, shown
@@ -155,12 +155,11 @@ def _data(session: Session, asked: Asked, request: PrepareRequest) -> File:
                 f"{path.parent} holds no {path.name}.",
                 next_step="Give the file itself: --squad-data-file FILE.",
             )
-        return File(path=path, digest=session.store.inputs.of(path))
+        return file_input(path, session.store.inputs)
     if not path.is_dir():
         raise UsageError(f"{path} is no folder.", next_step=f"Give the folder with the files of {request.task}.")
-    files = sorted((*path.glob("*.tsv"), *path.glob("multinli/*.tsv")))
-    digests = {str(file.relative_to(path)): session.store.inputs.of(file.resolve()) for file in files}
-    return File(path=path, digest=keys.digest(digests))
+    names = (str(file.relative_to(path)) for file in (*path.glob("*.tsv"), *path.glob("multinli/*.tsv")))
+    return folder_input(path, names, session.store.inputs)
 
 
 def _vocabulary(session: Session, asked: Asked) -> Vocabulary:

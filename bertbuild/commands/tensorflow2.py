@@ -6,8 +6,8 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bertbuild import key as keys
 from bertbuild.errors import CheckpointError, UsageError
+from bertbuild.inputs import folder_input
 from bertbuild.plan import File, Source
 from bertbuild.plan_tf2 import CHECKPOINT_FORMATS, Tf2Request, Tf2Source, plan_convert_tf1, plan_convert_tf2
 from bertbuild.session import Session, shown
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from bertbuild.checkpoint.config import BertConfig
 
 CHECKPOINT = "bert_model.ckpt"
-OURS = ("manifest.json", "stage.json")
+OURS = ("manifest.json", "stage.json", "provenance.json")
 GARDEN_GELU = "tanh"
 """What the Model Garden computes, and so what a model trained with it was trained with."""
 
@@ -150,9 +150,8 @@ def _check_vocab(path: Path, config: BertConfig) -> None:
 
 def folder_file(session: Session, path: Path) -> File:
     """A folder with all its files, but for what this program keeps beside them."""
-    files = sorted(file for file in path.rglob("*") if file.is_file() and file.name not in OURS)
-    digests = {str(file.relative_to(path)): session.store.inputs.of(file.resolve()) for file in files}
-    return File(path=path.resolve(), digest=keys.digest(digests))
+    files = (file for file in path.rglob("*") if file.is_file() and file.name not in OURS)
+    return folder_input(path, (str(file.relative_to(path)) for file in files), session.store.inputs)
 
 
 def optional_file(session: Session, path: str) -> File | None:
