@@ -13,7 +13,7 @@ from bertbuild import digests
 from bertbuild import store as store_module
 from bertbuild.engine import Engine
 from bertbuild.errors import NoSpaceError, StageError, StoreError
-from bertbuild.key import components
+from bertbuild.key import components, digest
 from bertbuild.plan import FreezeRequest, plan_freeze
 from bertbuild.store import Store
 
@@ -62,6 +62,35 @@ def test_a_stage_that_says_the_disk_is_full_is_believed(engine, source, isolatio
         engine.run(plan_freeze(source, FreezeRequest()))
     assert raised.value.details == "OSError: [Errno 28] No space left on device"
     assert isinstance(raised.value.__cause__, StageError)
+
+
+def test_a_stage_that_cannot_even_say_that_the_disk_is_full(small_disk, events, source, isolation):
+    """Its words would go into a log on the same disk."""
+    engine = Engine(Store(small_disk("size=600k") / "artifacts"), isolation, events)
+
+    def fill(run):
+        with pytest.raises(OSError, match="No space left"):
+            (run.work / "out" / "inference_graph.pb").write_bytes(bytes(1_000_000))
+        raise StageError("The stage freeze failed with exit code 1.", details="")
+
+    isolation.behaviour["freeze"] = fill
+    with pytest.raises(NoSpaceError, match="is full"):
+        engine.run(plan_freeze(source, FreezeRequest()))
+
+
+def test_a_disk_with_no_room_for_one_more_file(small_disk, events):
+    """The work folder may be made, and the one below it no more."""
+    root = small_disk("nr_inodes=40") / "artifacts"
+    engine = Engine(Store(root), None, events)
+    kept = engine.stored("ir", PARTS, writes(10), shown_as="ir")
+    (root / "locks" / f"ir-{digest(MORE)}").touch()
+    room = os.statvfs(root).f_ffree
+    for number in range(room - 1):
+        (root.parent / str(number)).touch()
+    with pytest.raises(NoSpaceError):
+        engine.stored("ir", MORE, writes(10), shown_as="ir")
+    assert list((root / "work").iterdir()) == []
+    assert Store(root).find("ir", kept.key) == kept
 
 
 def test_other_errors_of_the_store_are_told_as_its_own(engine, root, monkeypatch):
