@@ -1,15 +1,13 @@
 from __future__ import annotations
 
-import os
 import subprocess
 
 import pytest
-from killing import undisturbed
+from killing import WHOLE, undisturbed
 from program import ROOT, Bertbuild
 from stand_ins import light_checkout
 from tiny_models import weights, write_google
 
-WHOLE = os.environ.get("BERTBUILD_TEST_FAULTS") == "whole"
 COUNTS = pytest.StashKey[dict[str, dict[str, int]]]()
 
 
@@ -55,20 +53,20 @@ def light_root(tmp_path_factory):
     return light_checkout(tmp_path_factory.mktemp("light"))
 
 
-@pytest.fixture(scope="session")
-def prepared(tmp_path_factory):
+@pytest.fixture(scope="session", autouse=True)
+def _prepared(tmp_path_factory):
     """The environments of the stages are made."""
     Bertbuild(tmp_path_factory.mktemp("prepared") / "artifacts").ok("images", "--backend", "tf1,openvino")
 
 
 @pytest.fixture
-def real(prepared, tmp_path):
+def real(tmp_path):
     """A function that gives the program over an empty store: the n-th of the test, or one at a place."""
     return _stores(tmp_path, ROOT)
 
 
 @pytest.fixture
-def light(prepared, light_root, tmp_path):
+def light(light_root, tmp_path):
     """The same with stages that do next to nothing."""
     return _stores(tmp_path, light_root)
 
@@ -86,14 +84,21 @@ def _stores(folder, root):
 
 
 @pytest.fixture(scope="session")
-def light_build(prepared, light_root, tiny, tmp_path_factory):
+def light_build(light_root, tiny, tmp_path_factory):
     """Both precisions of the tiny model by the light stages, undisturbed."""
     program = Bertbuild(tmp_path_factory.mktemp("undisturbed") / "artifacts", root=light_root)
     return undisturbed(program, ("build-ir", "--checkpoint", tiny, "--precision", "fp32,fp16"))
 
 
 @pytest.fixture(scope="session")
-def real_build(prepared, tiny, tmp_path_factory):
+def light_ir(light_root, tiny, tmp_path_factory):
+    """One precision of it."""
+    program = Bertbuild(tmp_path_factory.mktemp("undisturbed") / "artifacts", root=light_root)
+    return undisturbed(program, ("build-ir", "--checkpoint", tiny))
+
+
+@pytest.fixture(scope="session")
+def real_build(tiny, tmp_path_factory):
     """The tiny model's IR, undisturbed."""
     program = Bertbuild(tmp_path_factory.mktemp("undisturbed") / "artifacts")
     return undisturbed(program, ("build-ir", "--checkpoint", tiny))

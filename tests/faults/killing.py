@@ -12,8 +12,13 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import pytest
 from processes import left_after
 
+WHOLE = os.environ.get("BERTBUILD_TEST_FAULTS") == "whole"
+"""Set by `invoke test --faults`: all of it, in the place of what CI has time for."""
+
+whole_only = pytest.mark.skipif(not WHOLE, reason="by `invoke test --faults`")
 OF_A_RUN = ("logs", "runs")
 """What each run adds to the store."""
 

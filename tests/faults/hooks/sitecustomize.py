@@ -14,7 +14,16 @@ import sys
 import time
 from pathlib import Path
 
-CHANGES = {"os.rename", "os.remove", "os.rmdir", "os.mkdir", "os.chmod", "os.symlink", "os.truncate", "subprocess.Popen"}
+CHANGES = {
+    "os.rename",
+    "os.remove",
+    "os.rmdir",
+    "os.mkdir",
+    "os.chmod",
+    "os.symlink",
+    "os.truncate",
+    "subprocess.Popen",
+}
 
 
 def shift_clock(seconds):
@@ -31,7 +40,7 @@ def count_changes(store, kill_at, counted):
     def is_change(event, words):
         if event == "open":
             written = isinstance(words[2], int) and words[2] & (os.O_WRONLY | os.O_RDWR)
-            return bool(written) and store in os.fsdecode(words[0])
+            return bool(written) and store in str(words[0])
         if event not in CHANGES:
             return False
         return event == "subprocess.Popen" or any(store in str(word) for word in words)
