@@ -85,13 +85,12 @@ def test_full_disks_under_the_real_stages(real, real_build, counts, small_disk):
         fill_and_free(real(disk), real_build, counts, disk, "size=64m")
 
 
-def test_a_store_on_another_file_system_than_the_checkout_and_tmp(
-    light, light_build, real, real_build, small_disk, times
-):
+def test_a_store_on_another_file_system_than_the_checkout_and_tmp(request, small_disk):
+    kind = "real" if WHOLE else "light"
+    make, build = request.getfixturevalue(kind), request.getfixturevalue(f"{kind}_build")
     disk, temporary = small_disk("size=64m", "store"), small_disk("size=64m", "temporary")
-    make, build = times((light, light_build), (real, real_build))
     program = make(disk).having(TMPDIR=temporary)
-    checkout = os.stat(program.root).st_dev
+    checkout = program.root.stat().st_dev
     assert len({checkout, disk.stat().st_dev, temporary.stat().st_dev}) == 3
     Watch(program=program, wanted=build).finished(*build.words)
     assert program.ok(*build.words).ids("started") == []
