@@ -93,8 +93,9 @@ class Store:
                 waiting = f"another process is building {stage} {key[:12]}; waiting for it"
                 held.enter_context(exclusive(self._lock_path(name), on_wait=lambda: on_wait(waiting)))
                 _remove_tree(folder)
-                (folder / "out").mkdir(parents=True)
             try:
+                with translated_os_errors(self.root):
+                    (folder / "out").mkdir(parents=True)
                 yield folder
             finally:
                 with translated_os_errors(self.root):
@@ -155,10 +156,11 @@ class Store:
             if link.is_symlink() and str(link.readlink()) == destination:
                 return link
             link.parent.mkdir(parents=True, exist_ok=True)
-            temporary = link.with_name(f".{link.name}.{os.getpid()}")
-            temporary.unlink(missing_ok=True)
-            temporary.symlink_to(destination)
-            temporary.replace(link)
+            temporary = link.with_name(f".{link.name}.new")
+            with exclusive(self._lock_path(f"out-{model}-{target}")):
+                temporary.unlink(missing_ok=True)  # a killed process left it
+                temporary.symlink_to(destination)
+                temporary.replace(link)
         return link
 
     def unlink(self, model: str, target: str) -> None:
