@@ -5,10 +5,14 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from bertbuild.errors import BertbuildError, NoSpaceError
+
+HOUR = 3600
+"""Seconds: how exactly it is known when something was used last."""
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
 
@@ -50,3 +54,10 @@ def write_atomically(path: Path, text: str) -> None:
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     temporary.write_text(text, encoding="utf-8")
     temporary.replace(path)
+
+
+def mark_used(path: Path) -> None:
+    """Let the time of a folder or file say that it was used just now: at most once an hour, and only where we may."""
+    with contextlib.suppress(OSError):
+        if abs(time.time() - path.lstat().st_mtime) >= HOUR:
+            os.utime(path, follow_symlinks=False)

@@ -45,6 +45,7 @@ def write_record(
         "verdict": None if verdict is None else verdict.as_json(),
     }
     path = _path(store, plan.model, target.name)
+    store.use(path)
     with translated_os_errors(store.root):
         text = json.dumps(value, indent=1, default=str) + "\n"
         if path.exists() and path.read_text(encoding="utf-8") == text:

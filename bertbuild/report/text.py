@@ -96,7 +96,9 @@ class TextReporter:
             self._print(f"{DONE} {event['name']:<28} {event['done'] / 1e6:>7.1f} MB")
 
     def _on_progress(self, event: Mapping[str, Any]) -> None:
-        """A bar on a terminal; elsewhere a line now and then."""
+        """A bar on a terminal; elsewhere a line now and then. No stage runs where the event brings its own name."""
+        if self._task is None and "name" in event:
+            self._start(event["name"])
         if self._progress is not None and self._task is not None:
             self._progress.update(self._task, completed=event["done"], total=event["total"])
         now = time.monotonic()
