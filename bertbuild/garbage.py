@@ -7,6 +7,7 @@
 | what was used, or made by a run, recently enough              | --keep                                 |
 | what any kept result was made of, by the digests of its inputs | so that nothing kept loses its origin  |
 | the verdicts and inspections about what is kept               | they would only be worked out again    |
+| the last log of each result that is kept                      | for `log`                              |
 """
 
 from __future__ import annotations
@@ -169,12 +170,18 @@ def removable(store: Snapshot, keep: Keep, now: float) -> tuple[Thing, ...]:
     sources = sources.union(*(item.mentions for item in store.objects if item.path in objects))
     kept: set[str] = objects | {thing.path for thing in (*names, *records)}
     kept |= {run.path for run in store.runs if recent(run) or run.path in kept_runs}
-    made_since = {f"unfinished/{path.removeprefix('objects/')}" for path in objects}
+    kept |= _last_logs(store, {item.result for item in store.objects if item.path in objects})
+    made_since = {f"unfinished/{item.path.removeprefix('objects/')}" for item in store.objects}
     for thing in store.others:
         left = thing.kind in GARBAGE or thing.path in made_since
         if thing.busy or (not left and (recent(thing) or thing.path in sources)):
             kept.add(thing.path)
     return tuple(thing for thing in store.things() if thing.path not in kept)
+
+
+def _last_logs(store: Snapshot, results: set[str]) -> set[str]:
+    logs = sorted((thing for thing in store.others if thing.kind == "log"), key=lambda log: log.path)
+    return {path for result, path in {log.result: log.path for log in logs}.items() if result in results}
 
 
 def _recent_runs(store: Snapshot, keep: Keep) -> list[Run]:
@@ -194,9 +201,9 @@ def _since(store: Snapshot, keep: Keep, runs: list[Run], now: float) -> float:
 
 def _kept_objects(store: Snapshot, recent: Callable[[Thing], bool]) -> set[str]:
     there = {item.path: item for item in store.objects}
-    named = {name.target: name.path for name in store.names if name.target in there}
-    roots = {item.path for item in store.objects if recent(item)} | named.keys()
-    names = set(named.values())
+    named = [name for name in store.names if name.target in there]
+    roots = {item.path for item in store.objects if recent(item)} | {name.target for name in named}
+    names = {name.path for name in named}
     for record in store.records:
         if record.name in names or record.busy:
             roots |= record.results & there.keys()

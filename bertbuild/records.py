@@ -56,8 +56,13 @@ def write_record(
 def read_records(store: Store, model: str = "", target: str = "") -> Iterator[Record]:
     """The records of all targets, or of one model, or of one target."""
     for path in sorted((store.root / "targets").glob(f"{model or '*'}/{target or '*'}.json")):
-        with translated_os_errors(store.root):
-            text = path.read_text(encoding="utf-8")
+        try:
+            with translated_os_errors(store.root):
+                text = path.read_text(encoding="utf-8")
+        except StoreError:
+            if path.exists():
+                raise
+            continue  # gc was quicker
         try:
             record = _record(json.loads(text))
         except (ValueError, KeyError, TypeError, AttributeError) as error:

@@ -75,7 +75,8 @@ class _Survey:
     def left(self) -> Iterator[Thing]:
         """What was being made or removed when its process was killed."""
         yield from _each(self._abandoned, _entries(self._store.work))
-        yield from _each(self._thing("work"), self._temporaries())
+        patterns = ("out/*/.*", "targets/*/.*", "probes/.*")
+        yield from self._old(_each(self._thing("work"), (path for name in patterns for path in self._root.glob(name))))
         for folder in (self._root / name for name in FETCHED):
             for path in _entries(folder / ".work"):
                 yield from _each(self._guarded("work", folder / ".locks" / f"{path.name}.lock"), [path])
@@ -158,10 +159,10 @@ class _Survey:
     def _abandoned(self, path: Path) -> Thing:
         return Thing(**self._facts("work", path) | {"busy": self._held.get(path.name, False)})
 
-    def _temporaries(self) -> list[Path]:
+    @staticmethod
+    def _old(things: Iterable[Thing]) -> Iterator[Thing]:
         """Files that were to be renamed; an hour old, because one just written is about to be."""
-        found = [path for pattern in ("out/*/.*", "targets/*/.*", "probes/.*") for path in self._root.glob(pattern)]
-        return [path for path in sorted(found) if time.time() - path.lstat().st_mtime > HOUR]
+        return (thing for thing in things if time.time() - thing.used > HOUR)
 
     def _lock(self, path: Path) -> Thing:
         return Thing(**self._facts("lock", path) | {"busy": is_held(path)})

@@ -67,6 +67,8 @@ def _taken(
             with contextlib.nullcontext(True) if lock is None else if_free(lock) as free:
                 if free:
                     path.rename(place)
+                    if lock not in (None, path):
+                        lock.unlink()
                     yield thing, place
         except FileNotFoundError:
             continue  # somebody else was quicker

@@ -29,6 +29,7 @@ _KINDS = {
     "sbom": "bills of materials",
     "lock": "lock files",
 }
+_SINGLE = {"object": "result", "work": "leftover", "damaged": "damaged result"}
 _LISTED = ("object", "unfinished", "damaged", "download", "work", "record", "name")
 """Kinds of which a dry run names every thing; the others are small and many."""
 
@@ -126,7 +127,7 @@ def _removed(session: Session, store: Store, keep: Keep, there: Snapshot, now: f
 def _list(session: Session, things: Iterable[Thing], now: float) -> None:
     listed = sorted((thing for thing in things if thing.kind in _LISTED), key=lambda thing: -thing.size)
     rows = [
-        [_KINDS[thing.kind].removesuffix("s"), *_named(thing), _age(now - thing.used), _size(thing.size)]
+        [_SINGLE.get(thing.kind, thing.kind), *_named(thing), _age(now - thing.used), _size(thing.size)]
         for thing in listed
     ]
     if rows:
