@@ -45,6 +45,7 @@ def write_record(
         "verdict": None if verdict is None else verdict.as_json(),
     }
     path = _path(store, plan.model, target.name)
+    store.use(path)
     with translated_os_errors(store.root):
         text = json.dumps(value, indent=1, default=str) + "\n"
         if path.exists() and path.read_text(encoding="utf-8") == text:
@@ -55,8 +56,13 @@ def write_record(
 def read_records(store: Store, model: str = "", target: str = "") -> Iterator[Record]:
     """The records of all targets, or of one model, or of one target."""
     for path in sorted((store.root / "targets").glob(f"{model or '*'}/{target or '*'}.json")):
-        with translated_os_errors(store.root):
-            text = path.read_text(encoding="utf-8")
+        try:
+            with translated_os_errors(store.root):
+                text = path.read_text(encoding="utf-8")
+        except StoreError:
+            if path.exists():
+                raise
+            continue  # gc was quicker
         try:
             record = _record(json.loads(text))
         except (ValueError, KeyError, TypeError, AttributeError) as error:

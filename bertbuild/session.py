@@ -69,6 +69,7 @@ class Session:
         text = json.dumps({"probes": value})
         digest = hashlib.sha256(text.encode()).hexdigest()
         path = self.store.root / "probes" / f"{digest[:16]}.json"
+        self.store.use(path)
         with translated_os_errors(path):
             if not path.exists() or path.read_text(encoding="utf-8") != text:
                 write_atomically(path, text)
