@@ -26,6 +26,8 @@ Only the command line (`bertbuild.commands`) turns an error into an exit code.
     ├── ParityError                      20
     ├── NotVerifiedError                 21
     ├── AccuracyError                    22
+    ├── ProvenanceError                  24
+    ├── NotReproducibleError             25
     └── Interrupted                     130
 """
 
@@ -167,6 +169,18 @@ class AccuracyError(BertbuildError):
     """A target's accuracy is farther below its source's than is allowed."""
 
     exit_code = 22
+
+
+class ProvenanceError(BertbuildError):
+    """An artifact is not what its provenance says, or has none; `details` has every difference."""
+
+    exit_code = 24
+
+
+class NotReproducibleError(BertbuildError):
+    """A stage that was run twice did not write the same; `details` has every difference."""
+
+    exit_code = 25
 
 
 class Interrupted(BertbuildError):  # noqa: N818 - it is no error of anybody's
