@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from bertbuild.errors import ProvenanceError, UsageError
@@ -41,38 +42,43 @@ def verify_provenance(session: Session, *, model: str, target: str, path: str) -
         ProvenanceError: one is not what its statement says, or has none.
         UsageError: there is nothing of that name.
     """
-    found = [verify(folder, _store(session)) for folder in _folders(session, model, target, path)]
-    for findings in found:
-        session.report({"event": "provenance", **findings.as_json()})
-    wrong = [findings for findings in found if findings.wrong]
+    found = {label: verify(folder, _store(session)) for label, folder in _folders(session, model, target, path).items()}
+    for label, findings in found.items():
+        session.report({"event": "provenance", "name": label, **findings.as_json()})
+    wrong = {label: findings for label, findings in found.items() if findings.wrong}
     if wrong:
         raise _error(wrong)
-    told = sum(len(findings.told) for findings in found)
-    lines = [f"verified: {len(found)} of {len(found)} results are what their statements say"]
-    lines += [f"{told} thing{'s' * (told != 1)} to know, marked ? above"] if told else []
-    session.result({"provenance": [findings.as_json() for findings in found]}, *lines)
+    told = sum(len(findings.told) for findings in found.values())
+    known = f"; {told} thing{'s' * (told != 1)} to know, marked ?" if told else ""
+    session.result(
+        {"provenance": [{"name": label, **findings.as_json()} for label, findings in found.items()]},
+        f"verified: {len(found)} of {len(found)} results are what their statements say{known}",
+    )
 
 
-def _folders(session: Session, model: str, target: str, path: str) -> list[Path]:
+def _folders(session: Session, model: str, target: str, path: str) -> dict[str, Path]:
+    """What to look at: a name for people, and its folder."""
     if path and (model or target):
         raise UsageError("--path names one artifact, --model and --target name others.", next_step="Give one of both.")
     if path:
-        folder = Path(path).resolve()
+        folder = Path(path).parent if Path(path).is_file() else Path(path)
         if not folder.is_dir():
             raise UsageError(
                 f"{path} is no folder.", next_step="Give the folder of an artifact: out/MODEL/TARGET, or a copy of it."
             )
-        return [folder]
+        return {str(folder): folder.resolve()}
     store = _store(session)
     records = list(read_records(store, model, target)) if store else []
-    if not records:
+    if store is None or not records:
         wanted = " ".join(filter(None, (model, target))) or "that has provenance"
         raise UsageError(
             f"Nothing is built {wanted}.",
             next_step="invoke status shows what is built; --path names an artifact that lies elsewhere.",
         )
-    assert store is not None  # noqa: S101 - it had records
-    return list(dict.fromkeys(store.objects.joinpath(*record.results[record.target.step]) for record in records))
+    return {
+        f"{record.model} {record.target.name}": store.objects.joinpath(*record.results[record.target.step])
+        for record in records
+    }
 
 
 def _store(session: Session) -> Store | None:
@@ -80,12 +86,13 @@ def _store(session: Session) -> Store | None:
     return session.store if (session.settings.artifacts / "objects").is_dir() else None
 
 
-def _error(wrong: list[Findings]) -> ProvenanceError:
-    first = wrong[0]
-    more = sum(len(findings.wrong) for findings in wrong) - 1
+def _error(wrong: Mapping[str, Findings]) -> ProvenanceError:
+    lines = [f"{label}: {line}" for label, findings in wrong.items() for line in findings.wrong]
+    label, first = next(iter(wrong.items()))
+    more = len(lines) - 1
     others = f" ({more} more difference{'s' * (more != 1)})" if more else ""
     return ProvenanceError(
-        f"{shown(first.path)} is not what its statement says: {first.wrong[0]}{others}.",
+        f"{label} is not what its statement says: {first.wrong[0]}{others}.",
         next_step="Copy it again from where it was built, or build it again: what is damaged is set aside.",
-        details="\n".join(f"{shown(findings.path)}: {line}" for findings in wrong for line in findings.wrong),
+        details="\n".join(lines),
     )

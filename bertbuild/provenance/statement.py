@@ -6,6 +6,7 @@ docs/provenance.md says what ours mean.
 
 from __future__ import annotations
 
+import json
 import platform
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -52,8 +53,11 @@ class Input:
 
 
 def file_named(name: str, file: File, digests: DigestCache) -> Input:
-    """A file or folder that was given; `digests` remembers plain sha256."""
-    paths = {part: file.path / part for part in file.files} or {file.path.name: file.path}
+    """A file or folder that was given (all of one without a list of files); `digests` remembers plain sha256."""
+    parts = file.files
+    if file.path.is_dir() and not parts:
+        parts = tuple(str(path.relative_to(file.path)) for path in file.path.rglob("*") if path.is_file())
+    paths = {part: file.path / part for part in parts} or {file.path.name: file.path}
     return Input(name=name, digest=file.digest, files={part: digests.of(path) for part, path in paths.items()})
 
 
@@ -68,6 +72,15 @@ def result_named(name: str, stored: StoredObject) -> Input:
         key=stored.key,
         provenance=files[PROVENANCE]["sha256"] if PROVENANCE in files else None,
     )
+
+
+def facts_in(folder: Path) -> dict[str, Any] | None:
+    """What a stage left in its stage.json, None where there is none that can be read."""
+    try:
+        facts = json.loads((folder / FACTS).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return facts if isinstance(facts, dict) else None
 
 
 def statement(
@@ -89,7 +102,7 @@ def statement(
         files: its files: name → {"bytes", "sha256"}, as `Store.publish` gives them.
         inputs: one for each name in the components' inputs.
         materials: the backend it was made by, its lock file and SBOM; None for what bertbuild made itself.
-        facts: the content of its stage.json, or None.
+        facts: what its stage.json says (`facts_in`), or None.
         log: of the stage that made it, ended and whole; None where there was none.
         started: when that began, in unix seconds.
         finished: when it had ended.

@@ -112,7 +112,7 @@ def _read(path: Path, findings: Findings, label: str = "") -> Made | None:
         found = [f"predicate.buildDefinition.buildType: is {kind!r}, not {BUILD_TYPE!r}"]
     try:
         made = None if found else Made(statement)
-    except (KeyError, TypeError, AttributeError) as error:
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
         found, made = [f"lacks what a statement of bertbuild has: {error!r}"], None
     findings.wrong.extend(f"{file}: {problem}" for problem in found)
     return made
@@ -124,7 +124,7 @@ def _check_files(path: Path, made: Made, findings: Findings) -> None:
     for name, expected in made.files.items():
         if not (path / name).is_file():
             findings.wrong.append(f"{name} is missing")
-        elif (actual := sha256_file(path / name)) != expected:
+        elif (actual := _sha256(path / name)) != expected:
             findings.wrong.append(f"{name} changed: its sha256 is {actual}, the statement says {expected}")
     present = {str(file.relative_to(path)) for file in path.rglob("*") if not file.is_dir()}
     findings.wrong.extend(f"{name} is not in the statement" for name in sorted(present - made.files.keys() - set(OWN)))
@@ -157,7 +157,7 @@ def _check_manifest(path: Path, made: Made, findings: Findings) -> None:
     except (OSError, ValueError, KeyError, TypeError) as error:
         findings.wrong.append(f"{MANIFEST} does not name {PROVENANCE}: {error!r}")
         return
-    actual = sha256_file(path / PROVENANCE)
+    actual = _sha256(path / PROVENANCE)
     if named != actual:
         findings.wrong.append(f"{PROVENANCE} changed: its sha256 is {actual}, {MANIFEST} says {named}")
     elif not same:
@@ -186,7 +186,7 @@ def _check_materials(made: Made, store: Store | None, findings: Findings, label:
 def _check_sbom(backend: str, name: str, named: str, store: Store | None, findings: Findings) -> None:
     path = store.root / name if store else None
     if path is not None and path.is_file():
-        if (actual := sha256_file(path)) == named:
+        if (actual := _sha256(path)) == named:
             _once(findings.checked, f"{name} has the sha256 of the statement")
         else:
             _once(findings.wrong, f"{name} changed: its sha256 is {actual}, the statement says {named}")
@@ -258,6 +258,13 @@ def _is_named(made: Made, name: str, stored: StoredObject, label: str, findings:
     else:
         findings.told.append(f"{made.label}: {name} is {label}, made again since: same content, another statement")
     return True
+
+
+def _sha256(path: Path) -> str:
+    try:
+        return sha256_file(path)
+    except OSError as error:
+        return f"unknown ({error.strerror})"
 
 
 def _once(lines: list[str], line: str) -> None:

@@ -112,7 +112,7 @@ def _told(run, name):
 
 def _content(path):
     files = [path] if path.is_file() else [file for file in sorted(path.rglob("*")) if file.is_file()]
-    kept = [file.read_bytes() for file in files if file.name not in {"stage.json", "manifest.json"}]
+    kept = [file.read_bytes() for file in files if file.name not in {"stage.json", "manifest.json", "provenance.json"}]
     return hashlib.sha256(b"".join(kept)).hexdigest()
 
 

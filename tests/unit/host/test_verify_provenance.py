@@ -212,6 +212,16 @@ def test_a_result_from_before_there_were_statements_is_told(store, tmp_path):
     assert wrong == "provenance.json is missing: it was made before there were statements, or lost since"
 
 
+def test_a_file_that_may_not_be_read(made, tmp_path, monkeypatch):
+    folder = copied(made, tmp_path)
+
+    def refuse(path):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(verify, "sha256_file", refuse)
+    assert "model.bin changed: its sha256 is unknown (Permission denied)" in verify.verify(folder, None).wrong[0]
+
+
 def test_listed_files_that_do_not_give_the_inputs_digest(made, tmp_path):
     folder = copied(made, tmp_path)
     rewrite(
@@ -254,11 +264,12 @@ def session(root, events):
     return Session(settings=Settings(artifacts=root), report=events)
 
 
-def test_the_command_reads_a_name_in_out(session, store, made, events):
+@pytest.mark.parametrize("file", ["", "model.xml"])
+def test_the_command_reads_a_name_in_out_and_what_a_build_printed(session, store, made, events, file):
     link = store.link("toy", "ir-fp32", made)
-    commands.verify_provenance(session, model="", target="", path=str(link))
+    commands.verify_provenance(session, model="", target="", path=str(link / file))
     (event,) = events.of("provenance")
-    assert event["path"] == str(made.path)
+    assert (event["name"], event["path"]) == (str(link), str(made.path))
     assert events.of("result")[0]["lines"] == ["verified: 1 of 1 results are what their statements say"]
 
 
