@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -85,7 +86,8 @@ class Engine:
             verdict = self._compared(target, reference, answers, probes).as_json()
             (work / "out" / "parity.json").write_text(json.dumps(verdict, indent=1) + "\n", encoding="utf-8")
 
-        stored = self.stored(PARITY, parts, make, shown_as=f"parity {target.name}")
+        sources = {"reference": reference, "answers": answers, "target": results[target.step]}
+        stored = self.stored(PARITY, parts, make, shown_as=f"parity {target.name}", sources=sources)
         return Verdict.from_json(json.loads((stored.path / "parity.json").read_text(encoding="utf-8")))
 
     @staticmethod
@@ -140,10 +142,14 @@ class Engine:
     def _result(self, step: Step, results: Mapping[str, StoredObject]) -> StoredObject:
         parts = self._parts(step, results)
 
-        def make(work: Path) -> None:
-            self._run_stage(step, results, keys.digest(parts), work)
+        def make(work: Path) -> Path:
+            return self._run_stage(step, results, keys.digest(parts), work)
 
-        return self.stored(step.stage, parts, make, shown_as=step.id)
+        sources = {
+            name: source if isinstance(source, File) else results[source] for name, source in step.inputs.items()
+        }
+        backend = STAGES[step.stage].backend
+        return self.stored(step.stage, parts, make, shown_as=step.id, sources=sources, backend=backend)
 
     def _parts(self, step: Step, results: Mapping[str, StoredObject]) -> dict[str, Any]:
         """What a step's key is made of; its environment is made for that, if need be."""
@@ -159,8 +165,26 @@ class Engine:
             },
         )
 
-    def stored(self, stage: str, parts: dict[str, Any], make: Callable[[Path], None], *, shown_as: str) -> StoredObject:
-        """The result under the key of `parts`: the store's, or what `make` puts into the `out` of its work folder."""
+    def stored(
+        self,
+        stage: str,
+        parts: dict[str, Any],
+        make: Callable[[Path], Path | None],
+        *,
+        shown_as: str,
+        sources: Mapping[str, File | StoredObject] | None = None,
+        backend: str = "",
+    ) -> StoredObject:
+        """The result under the key of `parts`: the store's, or what `make` puts into the `out` of its work folder.
+
+        Args:
+            stage: the stage's name.
+            parts: what the key is made of.
+            make: given the work folder; gives the log of the stage that it ran, if it did.
+            shown_as: what people are told of.
+            sources: what it is made from, by the names that `parts` has.
+            backend: of the stage; empty for what is made here.
+        """
         key = keys.digest(parts)
         event = {"event": "stage", "stage": stage, "id": shown_as, "key": key}
         found = self._store.find(stage, key)
@@ -174,11 +198,15 @@ class Engine:
                 self._report({**event, "state": "cached"})
                 return found
             self._report({**event, "state": "started"})
-            started = time.monotonic()
+            started, began = time.monotonic(), time.time()
             try:
                 with full_disk_told(self._store.root):
-                    make(work)
-                stored = self._store.publish(stage, key, work, parts)
+                    log = make(work)
+
+                def said(files: Mapping[str, Any]) -> Mapping[str, Any]:
+                    return self._statement(parts, files, sources or {}, backend, work, log, began)
+
+                stored = self._store.publish(stage, key, work, parts, said)
                 self._store.forget_unfinished(stage, key)
             except BaseException:
                 self._report({**event, "state": "failed", "seconds": round(time.monotonic() - started, 3)})
@@ -186,7 +214,37 @@ class Engine:
             self._report({**event, "state": "done", "seconds": round(time.monotonic() - started, 3)})
             return stored
 
-    def _run_stage(self, step: Step, results: Mapping[str, StoredObject], key: str, work: Path) -> None:
+    def _statement(
+        self,
+        parts: Mapping[str, Any],
+        files: Mapping[str, Any],
+        sources: Mapping[str, File | StoredObject],
+        backend: str,
+        work: Path,
+        log: Path | None,
+        began: float,
+    ) -> Mapping[str, Any]:
+        from bertbuild.provenance.sbom import materials
+        from bertbuild.provenance.statement import facts_in, file_named, result_named, statement
+
+        return statement(
+            parts=parts,
+            files=files,
+            inputs=[
+                file_named(name, source, self._store.digests)
+                if isinstance(source, File)
+                else result_named(name, source)
+                for name, source in sources.items()
+            ],
+            materials=materials(backend, self._store.root) if backend else None,
+            facts=facts_in(work / "out"),
+            log=log,
+            started=began,
+            finished=time.time(),
+            run=f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime(began))}-{os.getpid()}",
+        )
+
+    def _run_stage(self, step: Step, results: Mapping[str, StoredObject], key: str, work: Path) -> Path:
         spec = STAGES[step.stage]
         log = self._store.logs / f"{time.strftime('%Y%m%d-%H%M%S')}-{spec.name}-{key[:12]}.log"
         run = StageRun(
@@ -222,6 +280,7 @@ class Engine:
             raise StageError(
                 f"The stage {spec.name} ended without an error but wrote no {missing[0]}.", next_step=f"Its log: {log}"
             )
+        return log
 
     def prepare(self, backend: str) -> None:
         """Make a backend's environment if it is not as it should be."""

@@ -192,7 +192,7 @@ def _inspection(files: CheckpointFiles, file: File, engine: Engine, found: dict[
         facts = found or _inspect(files.folder)
         (work / "out" / "inspection.json").write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
 
-    stored = engine.stored(INSPECT, parts, make, shown_as="inspect")
+    stored = engine.stored(INSPECT, parts, make, shown_as="inspect", sources={"checkpoint": file})
     return dict(json.loads((stored.path / "inspection.json").read_text(encoding="utf-8")))
 
 
