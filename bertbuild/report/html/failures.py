@@ -1,0 +1,64 @@
+"""What went wrong in a run: each failure once, with its words, its next step, and what was skipped because of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bertbuild.report.html import words
+from bertbuild.report.html.evidence import Evidence
+from bertbuild.report.html.run import FAILED, INTERRUPTED, SKIPPED, TAIL, UNFINISHED, Job, Run
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """One failure; `tail` are last words of a log or of the error itself, `caption` says whose."""
+
+    sign: str
+    title: str
+    message: str = ""
+    next_step: str = ""
+    skipped: tuple[str, ...] = ()
+    tail: str = ""
+    caption: str = ""
+
+
+def failures(run: Run, evidence: Evidence) -> list[Failure]:
+    """Of jobs first, then of targets that no failed job stands for, then the run's own error where it says more."""
+    found = [_of_job(run, job, evidence) for job in run.jobs.values() if job.state in (FAILED, INTERRUPTED, UNFINISHED)]
+    told = {(job.model, name) for job in run.jobs.values() if job.state == FAILED for name in job.targets}
+    for target in run.targets.values():
+        if target.state == FAILED and (target.model, target.name) not in told:
+            found.append(Failure(sign="✗", title=f"{target.model} {target.name}", message=target.message))
+    details = str((run.error or {}).get("details") or "")
+    if details:
+        found.append(
+            Failure(
+                sign="✗", title="The run's own last words", tail="\n".join(words.log_lines(details)[-TAIL:]), caption="As it printed them:"
+            )
+        )
+    return found
+
+
+def _of_job(run: Run, job: Job, evidence: Evidence) -> Failure:
+    state = "did not end" if job.state == UNFINISHED else job.state
+    message = job.message or next(
+        (
+            target.message
+            for target in run.targets.values()
+            if job.state == FAILED and target.model == job.model and target.name in job.targets and target.message
+        ),
+        "",
+    )
+    tail = evidence.tails.get(job.id, "")
+    caption = f"The last {tail.count(chr(10)) + 1} lines of {job.log or 'what it said'}:" if tail else ""
+    skipped = tuple(other.id for other in run.jobs.values() if other.state == SKIPPED and other.because == job.id)
+    after = f" after {words.seconds(job.seconds)}" if job.ran else ""
+    return Failure(
+        sign=words.sign(job.state),
+        title=f"{job.id} {state}{after}",
+        message=message,
+        next_step=job.next_step,
+        skipped=skipped,
+        tail=tail,
+        caption=caption,
+    )
