@@ -13,7 +13,7 @@ from bertbuild.report.html.evidence import Evidence
 from bertbuild.report.html.failures import failures
 from bertbuild.report.html.graph import model_graph
 from bertbuild.report.html.parity_plots import strip_scale
-from bertbuild.report.html.run import CACHED, Run, number
+from bertbuild.report.html.run import CACHED, FAILED, Run, number
 from bertbuild.report.html.schedule import WAIT, critical_path, passages
 from bertbuild.report.html.target_rows import TargetRow, target_rows
 from bertbuild.report.html.timeline import timeline
@@ -40,6 +40,7 @@ class Ending:
 def contents(run: Run, evidence: Evidence) -> dict[str, Any]:
     """The template's variables."""
     ran = passages(run)
+    failed = failures(run, evidence)
     chain = critical_path(run)
     rows = target_rows(run, evidence)
     strips = timeline(run, ran)
@@ -53,7 +54,8 @@ def contents(run: Run, evidence: Evidence) -> dict[str, Any]:
         "job_counts": _counts((job.state for job in run.jobs.values()), JOB_ORDER),
         "chain": chain,
         "chain_seconds": sum(job.seconds for job in chain),
-        "failures": failures(run, evidence),
+        "failures": failed,
+        "failures_title": "Failures" if any(failure.sign == words.sign(FAILED) for failure in failed) else "Unfinished",
         "rows": rows,
         "any_layers": any(row.layers for row in rows),
         "strips": strips,
@@ -109,7 +111,7 @@ def _oddities(run: Run) -> list[str]:
         found.append(f"{run.unreadable} lines of the log cannot be read.")
     if run.set_back:
         found.append(
-            f"The clock was set back by {words.seconds(run.set_back)} during the run; times from then on are moved along."
+            f"The clock was set back by {words.seconds(run.set_back)} during the run; later times are moved along."
         )
     return found
 
@@ -190,7 +192,7 @@ def _environments(run: Run, evidence: Evidence) -> list[dict[str, Any]]:
 
 def _sections(found: dict[str, Any]) -> Iterable[tuple[str, str]]:
     if found["failures"]:
-        yield "failures", f"Failures ({len(found['failures'])})"
+        yield "failures", f"{found['failures_title']} ({len(found['failures'])})"
     yield "targets", f"Targets ({len(found['rows'])})"
     yield "timeline", "Timeline"
     if found["models"]:

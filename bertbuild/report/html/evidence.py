@@ -77,9 +77,12 @@ def _facts(store: Store, job: Job) -> Facts | None:
 
 def _tail(store: Store, job: Job) -> str:
     """The last lines of a job's log, which lies in the store's own folder wherever the run's log says it lay."""
-    if not job.log:
+    name = Path(job.log).name
+    if not name and job.key:  # a job that never ended did not tell it
+        name = max((path.name for path in store.logs.glob(f"*-{job.stage}-{job.key[:12]}.log")), default="")
+    if not name:
         return "\n".join(job.said)
-    with contextlib.suppress(OSError), (store.logs / Path(job.log).name).open("rb") as file:
+    with contextlib.suppress(OSError), (store.logs / name).open("rb") as file:
         file.seek(0, 2)
         file.seek(max(0, file.tell() - TAIL_BYTES))
         return "\n".join(words.log_lines(file.read().decode("utf-8", "replace"))[-TAIL:])

@@ -23,24 +23,24 @@ class Failure:
 
 
 def failures(run: Run, evidence: Evidence) -> list[Failure]:
-    """Of jobs first, then of targets that no failed job stands for, then the run's own error where it says more."""
+    """Of jobs first, then of targets that no failed job stands for, then the run's own words where no log has them."""
     found = [_of_job(run, job, evidence) for job in run.jobs.values() if job.state in (FAILED, INTERRUPTED, UNFINISHED)]
     told = {(job.model, name) for job in run.jobs.values() if job.state == FAILED for name in job.targets}
-    for target in run.targets.values():
-        if target.state == FAILED and (target.model, target.name) not in told:
-            found.append(Failure(sign="✗", title=f"{target.model} {target.name}", message=target.message))
+    found += [
+        Failure(sign=words.sign(FAILED), title=f"{target.model} {target.name} failed", message=target.message)
+        for target in run.targets.values()
+        if target.state == FAILED and (target.model, target.name) not in told
+    ]
     details = str((run.error or {}).get("details") or "")
-    if details:
+    if details and not any(failure.tail for failure in found):  # else they are the same lines
+        tail = "\n".join(words.log_lines(details)[-TAIL:])
         found.append(
-            Failure(
-                sign="✗", title="The run's own last words", tail="\n".join(words.log_lines(details)[-TAIL:]), caption="As it printed them:"
-            )
+            Failure(sign=words.sign(FAILED), title="Last words", tail=tail, caption="As the run said them:")
         )
     return found
 
 
 def _of_job(run: Run, job: Job, evidence: Evidence) -> Failure:
-    state = "did not end" if job.state == UNFINISHED else job.state
     message = job.message or next(
         (
             target.message
@@ -52,10 +52,13 @@ def _of_job(run: Run, job: Job, evidence: Evidence) -> Failure:
     tail = evidence.tails.get(job.id, "")
     caption = f"The last {tail.count(chr(10)) + 1} lines of {job.log or 'what it said'}:" if tail else ""
     skipped = tuple(other.id for other in run.jobs.values() if other.state == SKIPPED and other.because == job.id)
-    after = f" after {words.seconds(job.seconds)}" if job.ran else ""
+    if job.state == UNFINISHED:
+        title = f"{job.id} had run for {words.seconds(job.seconds)} when the log stops"
+    else:
+        title = f"{job.id} {job.state}" + (f" after {words.seconds(job.seconds)}" if job.ran else "")
     return Failure(
         sign=words.sign(job.state),
-        title=f"{job.id} {state}{after}",
+        title=title,
         message=message,
         next_step=job.next_step,
         skipped=skipped,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -13,7 +14,7 @@ from bertbuild.report.html.run import CACHED, Job, Run
 from bertbuild.report.html.svg import picture, tag
 
 GRID = Grid()
-LETTERS = 21
+LETTERS = 20
 MARGIN = 3.0
 
 
@@ -116,7 +117,7 @@ def _box(node: Node, corner: Point) -> Markup:
 def _edge(points: list[Point]) -> Markup:
     """A line through its points: curved between two layers, straight where it passes one."""
     path = [f"M{points[0][0]:.1f} {points[0][1]:.1f}"]
-    for index, ((x1, y1), (x2, y2)) in enumerate(zip(points, points[1:], strict=False)):
+    for index, ((x1, y1), (x2, y2)) in enumerate(itertools.pairwise(points)):
         if index % 2 == 1 or y1 == y2:
             path.append(f"L{x2:.1f} {y2:.1f}")
         else:

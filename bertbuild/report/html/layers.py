@@ -1,11 +1,12 @@
 """A graph laid out from left to right: layers, an order with few crossings, straight lines where they can be. Pure.
 
-The steps are Sugiyama's: layers by the longest path, stand-ins where an edge passes through a layer, barycentres for the
-order, and heights that are as near to the neighbours' as the order allows.
+The steps are Sugiyama's: layers by the longest path, stand-ins where an edge passes a layer, barycentres for the order,
+and heights that are as near to the neighbours' as the order allows.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from graphlib import TopologicalSorter
@@ -102,7 +103,7 @@ def _neighbours(paths: Mapping[tuple[str, str], list[str]]) -> tuple[dict[str, l
     right: dict[str, list[str]] = {}
     for (need, node), between in paths.items():
         chain = [need, *between, node]
-        for one, next_ in zip(chain, chain[1:], strict=False):
+        for one, next_ in itertools.pairwise(chain):
             right.setdefault(one, []).append(next_)
             left.setdefault(next_, []).append(one)
     return left, right
@@ -113,7 +114,7 @@ def _order(columns: list[list[str]], left: dict[str, list[str]], right: dict[str
     for sweep in range(SWEEPS):
         beside = left if sweep % 2 == 0 else right
         ordered = columns if sweep % 2 == 0 else columns[::-1]
-        for before, column in zip(ordered, ordered[1:], strict=False):
+        for before, column in itertools.pairwise(ordered):
             place = {name: index for index, name in enumerate(before)}
             mean = {
                 name: sum(place[other] for other in beside[name]) / len(beside[name]) if name in beside else index
@@ -135,7 +136,7 @@ def _heights(
             for name in column:
                 near = beside.get(name) or [name]
                 wanted.append(sum(middles[other] for other in near) / len(near))
-            gaps = [(size[one] + size[next_]) / 2 + grid.above for one, next_ in zip(column, column[1:], strict=False)]
+            gaps = [(size[one] + size[next_]) / 2 + grid.above for one, next_ in itertools.pairwise(column)]
             middles.update(zip(column, _apart(wanted, gaps), strict=True))
     return middles
 

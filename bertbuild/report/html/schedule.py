@@ -1,4 +1,4 @@
-"""Who waited for whom: when each job could have begun, what it waited for then, and the chain that bounds the run. Pure."""
+"""Who waited for whom: when each job could begin, what it waited for then, the chain that bounds the run. Pure."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def passages(run: Run) -> list[Passage]:
 
 
 def critical_path(run: Run) -> list[Job]:
-    """The chain of jobs, each needing the one before, that ran longest together: no number of slots saves its seconds."""
+    """The chain of jobs, each needing the one before, that ran longest: no number of slots saves its seconds."""
     order = TopologicalSorter({job.id: job.needs for job in run.jobs.values()}).static_order()
     total: dict[str, float] = {}
     before: dict[str, str] = {}

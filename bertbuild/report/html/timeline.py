@@ -34,12 +34,9 @@ def timeline(run: Run, ran: list[Passage]) -> list[Markup]:
 def told(passage: Passage) -> str:
     """One bar in words, as the line below the picture says them."""
     job = passage.job
-    parts = [
-        f"{passage.number}. {job.id}: {job.state}, ran {words.seconds(job.seconds)} "
-        f"from {words.seconds(job.began)} in slot {passage.lane + 1}",
-        f"ready at {words.seconds(passage.ready)}"
-        + (f", when {passage.last_need} ended" if passage.last_need else ", needing nothing before it"),
-    ]
+    ran = f"ran {words.seconds(job.seconds)} from {words.seconds(job.began)} in slot {passage.lane + 1}"
+    since = f"when {passage.last_need} ended" if passage.last_need else "needing nothing before it"
+    parts = [f"{passage.number}. {job.id}: {job.state}, {ran}", f"ready at {words.seconds(passage.ready)}, {since}"]
     if passage.freed_by:
         reason = {"slot": " for a slot", "memory": " for memory"}.get(passage.reason, "")
         parts.append(f"waited {words.seconds(passage.waited)}{reason}, until {passage.freed_by} ended")
@@ -113,7 +110,7 @@ def _bar(passage: Passage, scale: _Scale) -> Markup:
 def _label(passage: Passage, width: float) -> str:
     """The longest of its names that fits into the bar."""
     sign = "" if passage.job.state == "done" else f"{words.sign(passage.job.state)} "
-    for name in filter(None, (passage.job.id, passage.job.name, passage.job.backend, str(passage.number))):
+    for name in (passage.job.id, passage.job.name.removeprefix("environment "), str(passage.number)):
         if len(sign + name) * LETTER + 6 <= width:
             return sign + name
     return ""

@@ -40,9 +40,11 @@ def loss_plot(events: Sequence[Mapping[str, Any]], job: str) -> Markup | None:
     for loss in round_ticks(highest, 4):
         parts.append(tag("line", class_="grid", x1=LEFT, x2=WIDTH - RIGHT, y1=y(loss), y2=y(loss)))
         parts.append(tag("text", f"{loss:g}", class_="tick", x=LEFT - 6, y=y(loss) + 4, text_anchor="end"))
-    for step in round_ticks(last, 6):
-        if step >= first:
-            parts.append(tag("text", f"{step:g}", class_="tick", x=x(step), y=HEIGHT - 20, text_anchor="middle"))
+    parts += [
+        tag("text", f"{step:g}", class_="tick", x=x(step), y=HEIGHT - 20, text_anchor="middle")
+        for step in round_ticks(last, 6)
+        if step >= first
+    ]
     parts.append(tag("text", "step", class_="tick", x=(LEFT + WIDTH) / 2, y=HEIGHT - 4, text_anchor="middle"))
     points = " ".join(f"{x(step):.1f},{y(loss):.1f}" for step, loss in shown)
     title = f"Loss of {job}: {course[0][1]:.3g} at step {course[0][0]:g}, {course[-1][1]:.3g} at step {course[-1][0]:g}"
