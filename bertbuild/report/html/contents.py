@@ -20,7 +20,7 @@ from bertbuild.report.html.timeline import timeline
 from bertbuild.report.html.training_plots import loss_plot, losses
 
 TARGET_ORDER = ("built", "up to date", "not verified", "failed", "skipped", "not finished")
-JOB_ORDER = ("done", "cached", "failed", "skipped", "interrupted", "unfinished", "not begun")
+JOB_ORDER = ("done", "cached", "not verified", "failed", "skipped", "interrupted", "unfinished", "not begun")
 FEW = 3
 """Models up to which all of them are unfolded."""
 STOPPED = 130
@@ -62,6 +62,7 @@ def contents(run: Run, evidence: Evidence) -> dict[str, Any]:
         "passages": ran,
         "least_wait": WAIT,
         "lanes": 1 + max((passage.lane for passage in ran), default=-1),
+        "any_expected": any(passage.job.memory for passage in ran),
         "cached": sum(job.state == CACHED for job in run.jobs.values()),
         "models": _models(run, rows),
         "strip_scale": strip_scale(),

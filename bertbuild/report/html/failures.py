@@ -25,7 +25,7 @@ class Failure:
 def failures(run: Run, evidence: Evidence) -> list[Failure]:
     """Of jobs first, then of targets that no failed job stands for, then the run's own words where no log has them."""
     found = [_of_job(run, job, evidence) for job in run.jobs.values() if job.state in (FAILED, INTERRUPTED, UNFINISHED)]
-    told = {(job.model, name) for job in run.jobs.values() if job.state == FAILED for name in job.targets}
+    told = {target for job in run.jobs.values() if job.state == FAILED for target in job.targets}
     found += [
         Failure(sign=words.sign(FAILED), title=f"{target.model} {target.name} failed", message=target.message)
         for target in run.targets.values()
@@ -34,9 +34,7 @@ def failures(run: Run, evidence: Evidence) -> list[Failure]:
     details = str((run.error or {}).get("details") or "")
     if details and not any(failure.tail for failure in found):  # else they are the same lines
         tail = "\n".join(words.log_lines(details)[-TAIL:])
-        found.append(
-            Failure(sign=words.sign(FAILED), title="Last words", tail=tail, caption="As the run said them:")
-        )
+        found.append(Failure(sign=words.sign(FAILED), title="Last words", tail=tail, caption="As the run said them:"))
     return found
 
 
@@ -45,7 +43,7 @@ def _of_job(run: Run, job: Job, evidence: Evidence) -> Failure:
         (
             target.message
             for target in run.targets.values()
-            if job.state == FAILED and target.model == job.model and target.name in job.targets and target.message
+            if job.state == FAILED and (target.model, target.name) in job.targets and target.message
         ),
         "",
     )

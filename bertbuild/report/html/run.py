@@ -16,8 +16,12 @@ DONE, CACHED, FAILED, SKIPPED = "done", "cached", "failed", "skipped"
 INTERRUPTED, UNFINISHED, NOT_BEGUN = "interrupted", "unfinished", "not begun"
 NOT_FINISHED = "not finished"
 """State of a target that the log says nothing of at its end."""
+NOT_VERIFIED = "not verified"
 TAIL = 40
 """Lines kept of what an environment's maker said."""
+
+TargetId = tuple[str, str]
+"""A target's model and its name."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -27,6 +31,7 @@ class Job:
     Attributes:
         id: its name, e.g. "mrpc/freeze".
         kind: "environment", "model", "stage" or "gate".
+        targets: those that it is done for.
         announced: when the graph got it.
         memory: bytes it was expected to need, None where nothing was.
         state: one of the states above.
@@ -41,7 +46,7 @@ class Job:
     backend: str = ""
     model: str = ""
     needs: tuple[str, ...] = ()
-    targets: tuple[str, ...] = ()
+    targets: tuple[TargetId, ...] = ()
     memory: float | None = None
     announced: float = 0.0
     state: str = NOT_BEGUN
@@ -108,7 +113,7 @@ class Run:
     start: float = 0.0
     wall: float = 0.0
     jobs: dict[str, Job] = field(default_factory=dict)
-    targets: dict[tuple[str, str], Target] = field(default_factory=dict)
+    targets: dict[TargetId, Target] = field(default_factory=dict)
     result: Mapping[str, Any] | None = None
     error: Mapping[str, Any] | None = None
     training: dict[str, list[Mapping[str, Any]]] = field(default_factory=dict)
@@ -141,9 +146,7 @@ def run_of(run_id: str, log: Log) -> Run:
     reader = _Reader(run)
     for event in log.events:
         reader.read(event)
-    for job in run.jobs.values():
-        if job.state == UNFINISHED:
-            job.ended = run.wall
+    reader.close()
     try:
         TopologicalSorter({job.id: job.needs for job in run.jobs.values()}).prepare()
     except CycleError as error:
@@ -168,11 +171,24 @@ class _Reader:
         if add is not None:
             add(event, now)
 
+    def close(self) -> None:
+        """Settle what no event tells: jobs that were running last, and those that had nothing to do."""
+        jobs = self._run.jobs
+        passed = {need for job in jobs.values() if job.ended is not None or job.began is not None for need in job.needs}
+        for job in jobs.values():
+            if job.state == UNFINISHED:
+                job.ended = self._run.wall
+            elif job.state == NOT_BEGUN and job.id in passed:  # what needs it was begun, so that it was done
+                job.state, job.ended = CACHED, job.announced
+        for target in self._run.targets.values():
+            if target.seconds is None and target.state != NOT_FINISHED:
+                own = (job for job in jobs.values() if (target.model, target.name) in job.targets)
+                target.seconds = sum(job.seconds for job in own if job.ran)
+
     def _job(self, job_id: str, now: float) -> Job:
         return self._run.jobs.setdefault(job_id, Job(id=job_id, announced=now))
 
-    def _target(self, event: Mapping[str, Any]) -> Target:
-        model, name = _text(event, "model"), _text(event, "target")
+    def _target(self, model: str, name: str) -> Target:
         return self._run.targets.setdefault((model, name), Target(model=model, name=name))
 
     def _on_run(self, event: Mapping[str, Any], _now: float) -> None:
@@ -184,13 +200,15 @@ class _Reader:
             job.kind = _text(described, "kind") or "stage"
             job.stage, job.backend = _text(described, "stage"), _text(described, "backend")
             job.model = _text(described, "model")
-            job.needs, job.targets = _texts(described.get("needs")), _texts(described.get("targets"))
+            job.needs = _texts(described.get("needs"))
+            job.targets = tuple(_target_id(text, job.model) for text in _texts(described.get("targets")))
             job.memory = number(described.get("memory"))
-            for name in job.targets:
-                self._target({"model": job.model, "target": name})
+            for model, name in job.targets:
+                self._target(model, name)
 
     def _on_stage(self, event: Mapping[str, Any], now: float) -> None:
-        job = self._job(_text(event, "job") or _text(event, "id"), now)
+        # What belongs to no job of the graph (an inspection, say) is a job of its own.
+        job = self._job(_text(event, "job") or f"{_text(event, 'id')} {_text(event, 'key')[:7]}", now)
         job.stage = job.stage or _text(event, "stage")
         job.model = job.model or _text(event, "model")
         for name in ("key", "log", "because", "message", "next_step"):
@@ -218,14 +236,20 @@ class _Reader:
             job.ended = now
 
     def _on_verdict(self, event: Mapping[str, Any], _now: float) -> None:
-        self._target(event).verdict = event
+        self._target(_text(event, "model"), _text(event, "target")).verdict = event
 
-    def _on_target(self, event: Mapping[str, Any], _now: float) -> None:
-        target = self._target(event)
+    def _on_target(self, event: Mapping[str, Any], now: float) -> None:
+        target = self._target(_text(event, "model"), _text(event, "target"))
         target.state = _text(event, "state") or NOT_FINISHED
         target.path, target.key, target.message = (_text(event, name) for name in ("path", "key", "message"))
         target.bytes, target.seconds = number(event.get("bytes")), number(event.get("seconds"))
         target.max_abs, target.allowed = number(event.get("max_abs")), number(event.get("allowed"))
+        gate = self._run.jobs.get(_text(event, "job"))
+        if gate is not None and target.state in (FAILED, SKIPPED, NOT_VERIFIED):
+            # A gate whose comparison was made, or found, has still failed where the target has.
+            gate.state, gate.message = target.state, gate.message or target.message
+            gate.because = gate.because or _text(event, "because")
+            gate.ended = now if gate.ended is None else gate.ended
 
     def _on_training(self, event: Mapping[str, Any], _now: float) -> None:
         job = _text(event, "job") or _text(event, "stage")
@@ -247,6 +271,12 @@ class _Reader:
 def _text(event: Mapping[str, Any], name: str) -> str:
     value = event.get(name)
     return "" if value is None else str(value)
+
+
+def _target_id(text: str, model: str) -> TargetId:
+    """Of "mrpc/ir-fp32", or of a target of the job's own model by its name alone."""
+    named, slash, name = text.rpartition("/")
+    return (named, name) if slash else (model, name)
 
 
 def _texts(value: Any) -> tuple[str, ...]:

@@ -104,7 +104,6 @@ def _peaks(run: Run, evidence: Evidence) -> Mapping[tuple[str, str], float]:
     for job in run.jobs.values():
         facts = evidence.facts.get(job.id)
         peak = job.peak_memory if job.peak_memory is not None else facts.peak_memory if facts else None
-        for name in job.targets if peak is not None else ():
-            place = (job.model, name)
-            peaks[place] = max(peaks.get(place, 0.0), peak or 0.0)
+        for target in job.targets if peak is not None else ():
+            peaks[target] = max(peaks.get(target, 0.0), peak or 0.0)
     return peaks

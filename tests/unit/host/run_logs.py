@@ -39,7 +39,8 @@ class Played:
 
     def described(self):
         names = ("job", "kind", "stage", "backend", "model", "needs", "targets", "memory")
-        return {name: getattr(self, name) for name in names}
+        described = {name: getattr(self, name) for name in names}
+        return {**described, "targets": [f"{self.model}/{target}" for target in self.targets]}
 
     @property
     def key(self):
