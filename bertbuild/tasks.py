@@ -18,6 +18,7 @@ from bertbuild.tasks_neuron import export, neuron_compile, neuron_ready
 from bertbuild.tasks_pretraining import prepare_pretraining_data
 from bertbuild.tasks_provenance import sbom, verify_provenance
 from bertbuild.tasks_store import gc, log, verify_store
+from bertbuild.tasks_report import report
 from bertbuild.tasks_tf2 import convert_tf1, convert_tf2
 from bertbuild.tasks_train import train
 
@@ -222,7 +223,7 @@ def status(_context: Context, json: bool = False) -> None:
 @task(
     auto_shortflags=False,
     help=COMMON_HELP
-    | {"suite": "unit: no network, no engine; integration: unit, and real backends; docker; all (default)"},
+    | {"suite": "unit: no network, no engine; integration: unit, and real backends; docker; browser; all (default)"},
 )
 def test(_context: Context, suite: str = "all", json: bool = False) -> None:
     """Run the tests."""
@@ -269,6 +270,7 @@ namespace = Collection(
     log,
     gc,
     verify_store,
+    report,
     test,
     lint,
 )
