@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -45,8 +46,8 @@ def raise_if_full(error: BertbuildError, place: Path) -> None:
 
 
 def write_atomically(path: Path, text: str) -> None:
-    """Make `text` the content of a small file in one step; several processes may do so at once."""
+    """Make `text` the content of a small file in one step; several threads and processes may do so at once."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}")
     temporary.write_text(text, encoding="utf-8")
     temporary.replace(path)
