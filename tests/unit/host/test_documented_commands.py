@@ -49,7 +49,8 @@ def commands(texts):
 
 def typed_in(command):
     """Without an ellipsis that stands for more flags; after a flag it stands for its value."""
-    return [word for before, word in zip(command, command[1:], strict=False) if word != "…" or before.startswith("--")]
+    pairs = zip(command, command[1:], strict=False)
+    return [word for before, word in pairs if word != "…" or (before.startswith("--") and "=" not in before)]
 
 
 TYPED = {
