@@ -52,7 +52,8 @@ class Session:
     @cached_property
     def engine(self) -> Engine:
         """What runs plans."""
-        return Engine(self.store, self.isolation, self.report, slots=os.cpu_count() or 1)
+        slots = self.settings.jobs or os.cpu_count() or 1
+        return Engine(self.store, self.isolation, self.report, slots=slots, memory=self.settings.memory_bytes or 0)
 
     def file(self, path: Path) -> File:
         """A file as a plan's input."""

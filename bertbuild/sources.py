@@ -168,12 +168,12 @@ def inspected(folder: Path, name: str, store: Store, engine: Engine, report: Rep
             hashed = pool.submit(folder_input, files.folder, names, store.inputs)
             found = _inspect(files.folder)
             file = hashed.result()
-    facts = _inspection(files, file, engine, found)
+    facts, is_new = _inspection(files, file, name, engine, found)
     config, graph = facts["config"], facts["graph"]
     gelu = None
     if config["hidden_act"] == "gelu":
         gelu = graph["gelu"] or PUBLISHED_GELU
-        if graph["gelu"] is None:
+        if graph["gelu"] is None and is_new:
             report({"event": "note", "text": f"gelu taken as {gelu}, the published graphs' form: {graph['notes'][0]}"})
     return Inspected(
         source=Source(
@@ -198,8 +198,14 @@ def _inspect(folder: Path) -> dict[str, Any]:
     return require_sound(folder).to_json()
 
 
-def _inspection(files: CheckpointFiles, file: File, engine: Engine, found: dict[str, Any] | None) -> dict[str, Any]:
-    """What `inspect` says of the checkpoint (`found`, if it was just asked); one that passed once is not read again."""
+def _inspection(
+    files: CheckpointFiles, file: File, name: str, engine: Engine, found: dict[str, Any] | None
+) -> tuple[dict[str, Any], bool]:
+    """What `inspect` says of the checkpoint (`found`, if it was just asked), and whether that is news.
+
+    A checkpoint that passed once is not read again.
+    """
+    made = []
     code = [*(ROOT / "bertbuild" / "checkpoint").glob("*.py"), *(ROOT / "bertbuild" / "graph").glob("*.py")]
     parts = keys.components(
         stage=INSPECT,
@@ -211,10 +217,13 @@ def _inspection(files: CheckpointFiles, file: File, engine: Engine, found: dict[
 
     def make(work: Path) -> None:
         facts = found or _inspect(files.folder)
+        made.append(True)
         (work / "out" / "inspection.json").write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
 
-    stored = engine.stored(Order(stage=INSPECT, parts=parts, told={"id": INSPECT}), make)
-    return dict(json.loads((stored.path / "inspection.json").read_text(encoding="utf-8")))
+    stored = engine.stored(
+        Order(stage=INSPECT, parts=parts, told={"id": INSPECT, "job": f"{name}/{INSPECT}", "model": name}), make
+    )
+    return dict(json.loads((stored.path / "inspection.json").read_text(encoding="utf-8"))), bool(made)
 
 
 def _frozen(path: Path, name: str, store: Store) -> Inspected:

@@ -9,6 +9,7 @@ from bertbuild.plan import FreezeRequest, IrRequest
 from bertbuild.plan_int8 import CalibrationRequest
 from bertbuild.running import running
 from bertbuild.sources import Wanted
+from bertbuild.tasks_build import build
 from bertbuild.tasks_buildfile import schema
 from bertbuild.tasks_data import fetch_data, prepare_data
 from bertbuild.tasks_evaluate import evaluate
@@ -121,10 +122,11 @@ def freeze(
     from bertbuild.commands import build
 
     with running(json=json, isolation=isolation, local=from_, mirror=mirror) as session:
-        build.freeze(
+        build.build(
             session,
             Wanted(model=model, checkpoint=checkpoint, name=name),
             FreezeRequest(output=output, gelu=gelu),
+            main_file="/inference_graph.pb",
         )
 
 
@@ -173,7 +175,7 @@ def build_ir(
     from bertbuild.commands import build
 
     with running(json=json, isolation=isolation, local=from_, mirror=mirror) as session:
-        build.build_ir(
+        build.build(
             session,
             Wanted(model=model, checkpoint=checkpoint, frozen=frozen, name=name),
             IrRequest(
@@ -184,12 +186,13 @@ def build_ir(
                 seq_len=whole_number("seq-len", seq_len),
                 freeze=FreezeRequest(output=output, gelu=gelu),
             ),
-            CalibrationRequest(
+            calibrated=CalibrationRequest(
                 folder=calibration,
                 text=calibration_text,
                 size=whole_number("calibration-size", calibration_size),
                 max_drop=max_drop,
             ),
+            main_file="/model.xml",
         )
 
 
@@ -238,6 +241,7 @@ def lint(_context: Context, json: bool = False) -> None:
 
 namespace = Collection(
     doctor,
+    build,
     images,
     lock,
     fetch,
