@@ -162,12 +162,14 @@ def inspected(folder: Path, name: str, store: Store, engine: Engine, report: Rep
     """
     files = find_checkpoint(folder)
     read = [files.config, files.index, *files.data, *filter(None, (files.vocab, files.meta))]
-    known = all(store.inputs.knows(path.resolve()) for path in files.data)
-    with ThreadPoolExecutor(max_workers=1) as pool:
-        hashed = pool.submit(folder_input, files.folder, [path.name for path in read], store.inputs)
-        # A checkpoint never seen is hashed and inspected at once: each reads all of it, and there are two cores.
-        found = None if known else _inspect(files.folder)
-        file = hashed.result()
+    names = [path.name for path in read]
+    if all(store.inputs.knows(path.resolve()) for path in files.data):
+        file, found = folder_input(files.folder, names, store.inputs), None
+    else:  # a checkpoint never seen is hashed and inspected at once: each reads all of it, and there are two cores
+        with ThreadPoolExecutor(max_workers=1) as pool:
+            hashed = pool.submit(folder_input, files.folder, names, store.inputs)
+            found = _inspect(files.folder)
+            file = hashed.result()
     facts, is_new = _inspection(files, file, name, engine, found)
     config, graph = facts["config"], facts["graph"]
     gelu = None

@@ -231,21 +231,28 @@ class Store:
         try:
             manifest: dict[str, Any] = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
             files: dict[str, Any] = manifest["files"]
+            present = _files_below(str(path))
             for name, entry in files.items():
-                file = path / name
-                if file.stat().st_size != entry["bytes"] or self.digests.of(file) != entry["sha256"]:
+                if name not in present:
+                    return f"{Path(name).name} is missing", None
+                if (
+                    present[name].st_size != entry["bytes"]
+                    or self._digest(path, name, present[name]) != entry["sha256"]
+                ):
                     return f"{name} changed", None
             # The manifest answers for the files; the key in the folder's name, and the digest, answer for the manifest.
             named = (manifest["stage"], manifest["key"], digest(manifest["components"]))
             if named != (path.parent.name, path.name, path.name) or manifest["digest"] != content_digest(files):
                 return f"{MANIFEST} changed", None
-            present = {str(file.relative_to(path)) for file in path.rglob("*") if not file.is_dir()}
         except FileNotFoundError as error:
             return f"{Path(str(error.filename)).name} is missing", None
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             return f"{MANIFEST} cannot be read: {error}", None
-        extra = sorted(present - set(files) - {MANIFEST})
+        extra = sorted(present.keys() - files.keys() - {MANIFEST})
         return (f"{extra[0]} does not belong there", None) if extra else ("", manifest)
+
+    def _digest(self, folder: Path, name: str, stat: os.stat_result) -> str:
+        return self.digests.known(f"{folder}/{name}", stat) or self.digests.of(folder / name)
 
     def _set_aside(self, path: Path, stage: str, key: str) -> Path:
         for number in range(1, 1000):
@@ -280,6 +287,18 @@ class Store:
 def content_digest(files: Mapping[str, Any]) -> str:
     """Digest of a result's files, the facts of its run left out."""
     return digest({name: entry["sha256"] for name, entry in files.items() if name not in UNTRACKED})
+
+
+def _files_below(folder: str, prefix: str = "") -> dict[str, os.stat_result]:
+    """What is in a folder and in those below it, other than folders: path → what the system says of the file."""
+    found: dict[str, os.stat_result] = {}
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                found |= _files_below(entry.path, f"{prefix}{entry.name}/")
+            elif not entry.is_dir():
+                found[prefix + entry.name] = entry.stat()
+    return found
 
 
 def _write(path: Path, value: Mapping[str, Any]) -> dict[str, Any]:

@@ -17,8 +17,8 @@ from bertbuild.tasks_finetune import finetune
 from bertbuild.tasks_neuron import export, neuron_compile, neuron_ready
 from bertbuild.tasks_pretraining import prepare_pretraining_data
 from bertbuild.tasks_provenance import sbom, verify_provenance
-from bertbuild.tasks_store import gc, log, verify_store
 from bertbuild.tasks_report import report
+from bertbuild.tasks_store import gc, log, verify_store
 from bertbuild.tasks_tf2 import convert_tf1, convert_tf2
 from bertbuild.tasks_train import train
 

@@ -156,7 +156,9 @@ def test_on_paper_all_is_unfolded_and_afterwards_folded_again(browser, served, p
     assert few.startswith(b"%PDF")
     assert browser.run(FOLDED) == folded
     browser.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print", "features": []})
-    shown = browser.run("return [...document.querySelectorAll('details.figures td')].every(one => one.checkVisibility())")
+    shown = browser.run(
+        "return [...document.querySelectorAll('details.figures td')].every(one => one.checkVisibility())"
+    )
     browser.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "screen", "features": []})
     assert shown
     assert not browser.run("return document.querySelector('details.figures:not([open]) td').checkVisibility()")

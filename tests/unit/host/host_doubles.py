@@ -35,7 +35,9 @@ class Events(list):
     """A listener that remembers."""
 
     def __call__(self, event):
-        json.dumps(event)  # what cannot be printed as JSON is no event
+        from event_schema import check  # found by pytest alone, and a host_program has no use for it
+
+        check(json.loads(json.dumps(event)))  # what cannot be printed as JSON is no event
         self.append(dict(event))
 
     def of(self, kind):

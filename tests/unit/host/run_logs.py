@@ -118,7 +118,13 @@ def verdict(job, name, *, passed=True):
             )
     if not passed:
         rows[1] |= {"max_abs": 0.25, "passed": False}
-        rows[2] |= {"max_abs": None, "cosine": 0.0, "argmax": 0.0, "passed": False, "reason": "the answer is not finite"}
+        rows[2] |= {
+            "max_abs": None,
+            "cosine": 0.0,
+            "argmax": 0.0,
+            "passed": False,
+            "reason": "the answer is not finite",
+        }
     precision = "fp16" if fp16 else "fp32"
     return {
         "event": "verdict",
@@ -226,7 +232,9 @@ def _begin(log, now, job):
     if job.kind == "environment":
         log.add(now, "environment", backend=job.backend, isolation="venv", state="started")
         for index in range(3):
-            log.add(now + 1 + index, "environment", backend=job.backend, isolation="venv", state="line", text=f"+ {index}")
+            log.add(
+                now + 1 + index, "environment", backend=job.backend, isolation="venv", state="line", text=f"+ {index}"
+            )
         return
     _stage(log, now, job, "started")
     log.add(now + job.seconds / 3, "step", job=job.job, stage=job.stage, text="reading")
