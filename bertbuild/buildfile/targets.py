@@ -20,6 +20,9 @@ LONGEST_NAME = 200
 """File systems allow 255 bytes, and names get endings."""
 
 MOST_COMBINATIONS = 500
+BOTH = "+"
+"""Joins several outputs in a target's name, as in those of single commands."""
+
 _FLAG = re.compile(r"--([a-z0-9][a-z0-9_-]*)")
 
 Axes = dict[str, list[Given]]
@@ -95,7 +98,7 @@ def check_names(document: Document, made: Iterable[tuple[str, Place]]) -> None:
     """Refuse names, each with the table that makes it, that cannot be folders' or that two targets have."""
     seen: dict[str, Place] = {}
     for name, place in made:
-        check_folder_name(document, place, name)
+        check_folder_name(document, place, name, also=BOTH)
         if name in seen:
             both = table_name(place) if seen[name] == place else f"{table_name(seen[name])} and {table_name(place)}"
             raise document.refused(
@@ -104,9 +107,10 @@ def check_names(document: Document, made: Iterable[tuple[str, Place]]) -> None:
         seen[name] = place
 
 
-def check_folder_name(document: Document, place: Place, name: str) -> None:
-    """Refuse a name that cannot be a folder's."""
-    if name != clean_name(name) or len(name) > LONGEST_NAME:
+def check_folder_name(document: Document, place: Place, name: str, *, also: str = "") -> None:
+    """Refuse a name that cannot be a folder's; `also` is a letter that it may have beside those of `clean_name`."""
+    bare = name.replace(also, "")
+    if bare != clean_name(bare) or len(name) > LONGEST_NAME:
         raise document.refused(
             place,
             f"{shown(name)} cannot be a folder's name.",
@@ -180,4 +184,4 @@ def _check_not_empty(document: Document, place: Place, found: object) -> None:
 
 def _in_name(given: Given) -> str:
     """A value as a part of a target's name."""
-    return str(given.value).lower() if isinstance(given.value, bool) else str(given.value).replace(",", "+")
+    return str(given.value).lower() if isinstance(given.value, bool) else str(given.value).replace(",", BOTH)
