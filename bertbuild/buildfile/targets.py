@@ -79,8 +79,7 @@ def make_targets(
     said = {*table.own, *axes, *override}
     default = defaults.layer(document, table.kind, said)
     place = overridden if override else table.place
-    # With a matrix over precisions, what int8 is calibrated on stands beside the precisions that need no calibration.
-    aside = "precision" in table.matrix or not any(name in CALIBRATION for name in said)
+    aside = _calibrates_others(table.own, axes, override)
     for name, combination in table.combinations(axes):
         given = {**default, **table.own, **combination, **override}
         values = located(
@@ -92,6 +91,16 @@ def make_targets(
         except UsageError as error:
             raise in_the_file(document, error, given, table.kind.parameters, place) from error
         yield TargetEntry(name=name, kind=table.kind.name, request=request, calibrated=calibrated, table=table.name)
+
+
+def _calibrates_others(own: Layer, axes: Axes, override: Layer) -> bool:
+    """Whether what is said of calibration may be meant for other precisions than a target's.
+
+    It is where the precision is said nearer to the target: by the matrix, or by the model of a target that has it int8.
+    """
+    if "precision" in axes or not any(name in CALIBRATION for name in (*own, *override)):
+        return True
+    return "precision" in override and not any(name in CALIBRATION for name in override)
 
 
 def check_names(document: Document, made: Iterable[tuple[str, Place]]) -> None:

@@ -6,12 +6,12 @@ import pytest
 from build_files import load, only_target
 
 from bertbuild.buildfile.entries import CatalogueModel, CheckpointFolder, HuggingFaceFolder, Recipe
+from bertbuild.errors import UsageError
 from bertbuild.plan import FreezeRequest, IrRequest
 from bertbuild.plan_finetune import FinetuneRequest, Named
 from bertbuild.plan_int8 import CalibrationRequest
 from bertbuild.plan_neuron import CompileRequest, ExportRequest, NeuronRequest
 from bertbuild.plan_tf2 import Tf2Request
-
 
 FULL = """
 kind = "neuron"
@@ -102,6 +102,17 @@ def test_a_matrix_may_hold_int8_beside_precisions_that_need_no_calibration(tmp_p
 def test_calibration_may_be_a_default_of_all_irs(tmp_path):
     target = only_target(tmp_path, '[defaults.ir]\ncalibration = "d"\n[targets.ir]\nkind = "ir"')
     assert target.calibrated is None
+
+
+def test_a_model_may_have_a_target_in_another_precision_than_int8(tmp_path):
+    text = (
+        '[targets.ir]\nkind = "ir"\nprecision = "int8"\ncalibration = "d"\n'
+        '[models.m]\nmodel = "minilm-l6"\n[models.m.override.ir]\nprecision = "fp16"\n'
+    )
+    (model,) = load(tmp_path, text).models
+    assert model.targets[0].calibrated is None
+    with pytest.raises(UsageError, match="Only int8 is calibrated"):
+        load(tmp_path, text + 'calibration = "e"')
 
 
 def test_a_number_travels_as_it_was_typed(tmp_path):

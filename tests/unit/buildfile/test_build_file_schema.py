@@ -13,8 +13,10 @@ from bertbuild.buildfile.document import _parsed
 from bertbuild.buildfile.parameters import FINETUNE, FROM, KINDS, SOURCES, TRAINED_ON
 from bertbuild.buildfile.requests import make_recipe, make_request
 from bertbuild.buildfile.schema import build_file_schema
-from bertbuild.config import ROOT, SETTINGS
+from bertbuild.commands.buildfile import schema
+from bertbuild.config import ROOT, SETTINGS, Settings
 from bertbuild.plan_finetune import FinetuneRequest
+from bertbuild.session import Session
 
 SHIPPED = ROOT / "bertbuild" / "buildfile" / "bertbuild.schema.json"
 SCHEMA = build_file_schema()
@@ -31,6 +33,13 @@ ABOUT_MORE_THAN_SHAPE = (
 def test_the_shipped_schema_is_the_one_that_is_made():
     shipped = json.loads(SHIPPED.read_text(encoding="utf-8"))
     assert shipped == SCHEMA, "run: invoke schema > bertbuild/buildfile/bertbuild.schema.json"
+
+
+def test_schema_prints_it():
+    events = []
+    schema(Session(settings=Settings(), report=events.append))
+    (event,) = events
+    assert json.loads("\n".join(event["lines"])) == event["schema"] == SCHEMA
 
 
 def test_the_schema_is_one():
