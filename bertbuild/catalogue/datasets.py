@@ -15,7 +15,7 @@ from bertbuild.errors import UnknownDatasetError
 
 if TYPE_CHECKING:
     from bertbuild.config import Settings
-    from bertbuild.engine import Report
+    from bertbuild.making import Report
     from bertbuild.store import Store
 
 EVERYTHING = "all"
@@ -122,6 +122,7 @@ def fetch_dataset(name: str, settings: Settings, store: Store, report: Report) -
     from bertbuild.catalogue.sources import Sources
 
     dataset = find_dataset(name)
+    store.use(store.root / "datasets" / dataset.name)
     fetched = fetch(
         dataset,
         downloads=store.root / "datasets",
