@@ -9,6 +9,7 @@ two stores in one process count as two.
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import hashlib
 import os
@@ -63,6 +64,8 @@ class Uses:
             self._lock(fcntl.F_OFD_SETLK, fcntl.F_UNLCK, name)
 
     def _lock(self, command: int, kind: int, name: str) -> bytes:
+        if self._handle < 0:
+            raise OSError(errno.EBADF, os.strerror(errno.EBADF))
         place = int(hashlib.sha256(name.encode()).hexdigest()[:15], 16)
         asked = struct.pack(_FLOCK, kind, os.SEEK_SET, place, 1, 0)
         return fcntl.fcntl(self._handle, command, asked)
