@@ -29,7 +29,7 @@ from bertbuild.uses import Uses
 
 MANIFEST = "manifest.json"
 IN_USE = "in-use"
-"""The file in locks/ that says what living processes work with."""
+"""The folder in locks/ that says what living processes work with."""
 
 UNTRACKED = "stage.json"
 """The facts of one run (seconds, memory): kept and hashed, but no part of the result's own digest."""

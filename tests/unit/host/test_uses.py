@@ -54,7 +54,7 @@ def test_two_stores_of_one_process_count_as_two(tmp_path):
     assert not other.elsewhere("a")
 
 
-def test_without_a_lock_file_things_can_be_used_and_nothing_can_be_claimed(tmp_path):
+def test_without_lock_files_things_can_be_used_and_nothing_can_be_claimed(tmp_path):
     uses = Uses(tmp_path / "no such folder" / "in-use")
     uses.add("a")
     assert not uses.elsewhere("a")
@@ -62,7 +62,7 @@ def test_without_a_lock_file_things_can_be_used_and_nothing_can_be_claimed(tmp_p
         assert claimed is False
 
 
-def test_who_may_only_read_the_lock_file_is_respected(tmp_path, monkeypatch):
+def test_who_may_only_read_the_lock_files_is_respected(tmp_path, monkeypatch):
     mine = Uses(tmp_path / "in-use")
     real = os.open
 
