@@ -172,7 +172,7 @@ def test_a_number_keeps_the_results_and_logs_of_that_many_runs(root, gc):
     assert removed(result, "run") == ["runs/20260100-000000-abcd.jsonl"]
     assert len(removed(result, "log")) == 1
     assert removed(gc("4", dry_run=True)) == []
-    assert gc("4", dry_run=True)["lines"][0].endswith("only 3 on record, so nothing counts as old")
+    assert gc("4", dry_run=True)["lines"][0].endswith("of 3 runs on record, nothing counts as old")
     gc("2")
     assert sorted(path.name for path in (root / "objects" / "ir").iterdir()) == sorted(keys[1:])
 
