@@ -12,9 +12,10 @@ from types import FrameType
 from invoke import Exit
 
 from bertbuild.config import load_settings
-from bertbuild.engine import Report
 from bertbuild.errors import BertbuildError, Interrupted
+from bertbuild.making import Report
 from bertbuild.report.events import JsonReporter
+from bertbuild.report.run_log import Reporter, RunLog
 from bertbuild.report.text import TextReporter
 from bertbuild.session import Session
 
@@ -29,9 +30,12 @@ def running(*, json: bool = False, **flags: str) -> Iterator[Session]:
         Exit: the command failed; what happened has been reported.
     """
     signal.signal(signal.SIGTERM, _end)
-    reporter = JsonReporter() if json else TextReporter()
+    shown: Reporter = JsonReporter() if json else TextReporter()
+    reporter = shown
     try:
-        session = Session(settings=load_settings(flags), report=reporter)
+        settings = load_settings(flags)
+        reporter = RunLog(settings.artifacts / "runs", shown)
+        session = Session(settings=settings, report=reporter)
         try:
             yield session
         finally:

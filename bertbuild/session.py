@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,9 +13,10 @@ from typing import Any
 
 from bertbuild.config import Settings
 from bertbuild.disk import write_atomically
-from bertbuild.engine import Engine, Report
+from bertbuild.engine import Engine
 from bertbuild.inputs import file_input
 from bertbuild.isolation.base import Isolation
+from bertbuild.making import Report
 from bertbuild.plan import File
 from bertbuild.probes import make_probes
 from bertbuild.sources import Inspected
@@ -50,7 +52,7 @@ class Session:
     @cached_property
     def engine(self) -> Engine:
         """What runs plans."""
-        return Engine(self.store, self.isolation, self.report)
+        return Engine(self.store, self.isolation, self.report, slots=os.cpu_count() or 1)
 
     def file(self, path: Path) -> File:
         """A file as a plan's input."""

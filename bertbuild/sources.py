@@ -13,12 +13,13 @@ from typing import Any
 from bertbuild import key as keys
 from bertbuild.checkpoint.folder import CheckpointFiles, find_checkpoint
 from bertbuild.config import ROOT, Settings
-from bertbuild.engine import Engine, Report
+from bertbuild.engine import Engine
 from bertbuild.errors import CheckpointError, UsageError
 from bertbuild.graph.graphdef import Graph
 from bertbuild.inputs import file_input, folder_input
 from bertbuild.locking import exclusive
-from bertbuild.plan import File, Source, plan_import
+from bertbuild.making import Order, Report
+from bertbuild.plan import File, Plan, Source, plan_import
 from bertbuild.store import Store
 
 INSPECT = "inspect"
@@ -91,13 +92,21 @@ def resolve(wanted: Wanted, settings: Settings, store: Store, engine: Engine, re
         folder = newest_saved_model(Path(wanted.saved_model), report)
         return _saved_model(folder, wanted.name or name_of(Path(wanted.saved_model)), store)
     folder, name = checkpoint_folder(wanted, settings, store, engine, report)
-    return _checkpoint(folder, name, store, engine, report)
+    return inspected(folder, name, store, engine, report)
 
 
 def checkpoint_folder(
     wanted: Wanted, settings: Settings, store: Store, engine: Engine, report: Report
 ) -> tuple[Path, str]:
     """The folder of the checkpoint that was named, and what to call it: fetched, unpacked, imported if need be."""
+    folder, name = located(wanted, settings, store, report)
+    if is_huggingface(folder):
+        folder = engine.run(import_plan(folder, name, store))["import"].path
+    return folder, name
+
+
+def located(wanted: Wanted, settings: Settings, store: Store, report: Report) -> tuple[Path, str]:
+    """The folder of what was named, and what to call it: fetched and unpacked, but not imported yet."""
     if wanted.model:
         from bertbuild.catalogue.models import find_model
 
@@ -106,18 +115,23 @@ def checkpoint_folder(
     else:
         folder = _unpacked(Path(wanted.checkpoint), store)
         name = name_of(Path(wanted.checkpoint)).removesuffix(".zip")
-    name = wanted.name or name
-    if is_huggingface(folder):
-        files = [folder / file for file in ("config.json", "vocab.txt", "model.safetensors")]
-        missing = [file.name for file in files if not file.is_file()]
-        if missing:
-            raise CheckpointError(
-                f"{folder} has a model.safetensors but no {missing[0]}.",
-                next_step="Download the whole folder of the model.",
-            )
-        file = folder_input(folder, [file.name for file in files], store.inputs)
-        folder = engine.run(plan_import(name, file))["import"].path
-    return folder, name
+    return folder, wanted.name or name
+
+
+def import_plan(folder: Path, name: str, store: Store) -> Plan:
+    """Hugging Face folder → checkpoint, its one step being `import`.
+
+    Raises:
+        CheckpointError: a file is missing.
+    """
+    names = ("config.json", "vocab.txt", "model.safetensors")
+    missing = [file for file in names if not (folder / file).is_file()]
+    if missing:
+        raise CheckpointError(
+            f"{folder} has a model.safetensors but no {missing[0]}.",
+            next_step="Download the whole folder of the model.",
+        )
+    return plan_import(name, folder_input(folder, names, store.inputs))
 
 
 def is_huggingface(folder: Path) -> bool:
@@ -138,7 +152,12 @@ def _unpacked(path: Path, store: Store) -> Path:
     return folder
 
 
-def _checkpoint(folder: Path, name: str, store: Store, engine: Engine, report: Report) -> Inspected:
+def inspected(folder: Path, name: str, store: Store, engine: Engine, report: Report) -> Inspected:
+    """A checkpoint's folder as a source.
+
+    Raises:
+        CheckpointError: it is no checkpoint, or not a sound one.
+    """
     files = find_checkpoint(folder)
     read = [files.config, files.index, *files.data, *filter(None, (files.vocab, files.meta))]
     known = all(store.inputs.knows(path.resolve()) for path in files.data)
@@ -192,7 +211,7 @@ def _inspection(files: CheckpointFiles, file: File, engine: Engine, found: dict[
         facts = found or _inspect(files.folder)
         (work / "out" / "inspection.json").write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
 
-    stored = engine.stored(INSPECT, parts, make, shown_as="inspect")
+    stored = engine.stored(Order(stage=INSPECT, parts=parts, told={"id": INSPECT}), make)
     return dict(json.loads((stored.path / "inspection.json").read_text(encoding="utf-8")))
 
 

@@ -9,6 +9,7 @@ from bertbuild.plan import FreezeRequest, IrRequest
 from bertbuild.plan_int8 import CalibrationRequest
 from bertbuild.running import running
 from bertbuild.sources import Wanted
+from bertbuild.tasks_buildfile import schema
 from bertbuild.tasks_data import fetch_data, prepare_data
 from bertbuild.tasks_evaluate import evaluate
 from bertbuild.tasks_finetune import finetune
@@ -256,6 +257,7 @@ namespace = Collection(
     evaluate,
     verify,
     status,
+    schema,
     test,
     lint,
 )

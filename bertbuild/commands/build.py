@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from bertbuild.engine import NO_DEVICE
 from bertbuild.errors import CheckpointError, UsageError
+from bertbuild.judging import NO_DEVICE
 from bertbuild.plan import INT8, File, FreezeRequest, IrRequest, Plan, Source, plan_freeze
 from bertbuild.plan_int8 import CalibrationRequest, check_request, plan_irs
 from bertbuild.plan_neuron import (
@@ -77,13 +77,16 @@ def inspect(session: Session, wanted: Wanted) -> None:
 
 
 def freeze(session: Session, wanted: Wanted, request: FreezeRequest) -> None:
-    """Make the frozen graph, and name it in out/."""
-    inspected = resolve(wanted, session.settings, session.store, session.engine, session.report)
-    plan = plan_freeze(inspected.source, request)
-    stored = session.engine.run(plan)[plan.steps[-1].id]
-    name = "frozen" if request == FreezeRequest() else f"frozen-{request.output.replace(',', '+')}-{request.gelu}"
-    link = session.store.link(plan.model, name, stored)
-    session.result({"model": plan.model, "path": str(link)}, f"{shown(link)}/inference_graph.pb")
+    """Make the frozen graph, judge it, and name it in out/.
+
+    Raises:
+        ParityError: it does not answer like its source.
+    """
+
+    def make_plan(source: Source, probes: File) -> Plan:
+        return plan_freeze(source, request, probes)
+
+    _build(session, wanted, make_plan, main_file="/inference_graph.pb")
 
 
 def build_ir(session: Session, wanted: Wanted, request: IrRequest, calibrated: CalibrationRequest) -> None:

@@ -10,27 +10,10 @@ from typing import Any
 from bertbuild.commands.memory import memory_told
 from bertbuild.errors import UsageError
 from bertbuild.plan import File, Step
-from bertbuild.plan_finetune import STEP, FinetuneRequest, plan_finetune
+from bertbuild.plan_finetune import STEP, FinetuneRequest, Named, plan_finetune
 from bertbuild.prepared import DEV, FACTS, TEST, TRAIN, files_of, read_facts
 from bertbuild.session import Session, shown
 from bertbuild.sources import Wanted, clean_name, resolve
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Named:
-    """What the user named to train on; empty where not given.
-
-    Attributes:
-        task: prepared first, with the model's vocabulary.
-        data: folder with the task's files; empty: what fetch-data brings.
-        prepared: folder of prepare-data.
-        squad: SQuAD's JSON to answer after training.
-    """
-
-    task: str = ""
-    data: str = ""
-    prepared: str = ""
-    squad: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -290,12 +290,12 @@ LONG = f"""
 import sys
 from pathlib import Path
 from bertbuild.commands import results
-from bertbuild.isolation.process import run_logged
+from bertbuild.isolation.process import Children, run_logged
 from bertbuild.main import main
 
 def status(session):
     command = [sys.executable, "-S", "-c", {CHILD!r}]
-    run_logged(command, env={{}}, cwd=Path("/"), log=Path("log"), on_event=session.report)
+    run_logged(command, env={{}}, cwd=Path("/"), log=Path("log"), on_event=session.report, children=Children())
 
 results.status = status
 main()
