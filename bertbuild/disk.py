@@ -6,10 +6,14 @@ import contextlib
 import errno
 import fcntl
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from bertbuild.errors import BertbuildError, NoSpaceError
+
+HOUR = 3600
+"""Seconds: how exactly it is known when something was used last."""
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
 LITTLE = 1 << 16
@@ -93,3 +97,10 @@ def _is_at(handle: int, path: Path) -> bool:
         return os.path.samestat(os.fstat(handle), path.stat())
     except FileNotFoundError:
         return False
+
+
+def mark_used(path: Path) -> None:
+    """Let the time of a folder or file say that it was used just now: at most once an hour, and only where we may."""
+    with contextlib.suppress(OSError):
+        if abs(time.time() - path.lstat().st_mtime) >= HOUR:
+            os.utime(path, follow_symlinks=False)

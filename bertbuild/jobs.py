@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from bertbuild.errors import UsageError
 from bertbuild.judging import Built, Judge, Results, can_answer
 from bertbuild.making import Inputs, Maker, Order
 from bertbuild.plan import File, Plan, Step, Target
@@ -105,6 +106,13 @@ class GateJob(Job):
         return {name: job.result for name, job in self._steps.items() if job.result is not None}
 
     @property
+    def state(self) -> str:
+        """How it ended, once it is named: built, up to date, or not verified."""
+        if self.built is None or self.built.verdict is None:
+            return "not verified"
+        return "built" if any(job.ran for job in self.made_by) else "up to date"
+
+    @property
     def made_by(self) -> list[StageJob]:
         """The jobs of all steps that the target is made from, and that ask it."""
         return [self._steps[step.id] for step in self.plan.needed(*needed_steps(self.plan, self.target))]
@@ -158,16 +166,26 @@ class Jobs:
         return new, self._add_steps(plan, plan.steps, {}, new)
 
     def of_targets(self, plan: Plan, probes: File) -> tuple[list[Job], list[GateJob]]:
-        """The new jobs that a plan's targets need, each target's before the next one's; and the targets' own."""
+        """The new jobs that a plan's targets need, each target's before the next one's; and the targets' own.
+
+        Raises:
+            UsageError: another target has the name of one of them already.
+        """
         new: list[Job] = []
         gates: list[GateJob] = []
         steps: dict[str, StageJob] = {}
         for target in plan.targets:
             steps = self._add_steps(plan, plan.needed(*needed_steps(plan, target)), steps, new, gates)
             gate = GateJob(self.judge, plan, target, steps, probes)
-            self.ids[gate.id] = gate
-            new.append(gate)
-            gates.append(gate)
+            known = self.ids.setdefault(gate.id, gate)
+            if known is gate:
+                new.append(gate)
+            elif not isinstance(known, GateJob) or known.made_by != gate.made_by:
+                raise UsageError(
+                    f"Two different targets of {plan.model} are called {target.name}.",
+                    next_step="Give one of them another name.",
+                )
+            gates.append(known)
         return new, gates
 
     def _add_steps(

@@ -5,13 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from bertbuild.plan import FreezeRequest, IrRequest
 from bertbuild.plan_finetune import FinetuneRequest, Named
 from bertbuild.plan_int8 import CalibrationRequest
-from bertbuild.plan_neuron import CompileRequest, ExportRequest, NeuronRequest
-from bertbuild.plan_tf2 import Tf2Request
-
-Request = FreezeRequest | IrRequest | ExportRequest | NeuronRequest | CompileRequest | Tf2Request
+from bertbuild.planning import Request
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

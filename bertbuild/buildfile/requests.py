@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from bertbuild.buildfile.entries import Recipe, Request
+from bertbuild.buildfile.entries import Recipe
 from bertbuild.buildfile.parameters import FINETUNE, PRECISION, TRAINED_ON, Parameter
 from bertbuild.buildfile.values import Location, Number, Value
 from bertbuild.plan import INT8, FreezeRequest, IrRequest
@@ -14,6 +14,7 @@ from bertbuild.plan_finetune import FinetuneRequest, Named
 from bertbuild.plan_int8 import CalibrationRequest, check_request
 from bertbuild.plan_neuron import CompileRequest, ExportRequest, NeuronRequest
 from bertbuild.plan_tf2 import Tf2Request
+from bertbuild.planning import Request
 
 Values = Mapping[str, Value]
 

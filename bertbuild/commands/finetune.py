@@ -9,11 +9,11 @@ from typing import Any
 
 from bertbuild.commands.memory import memory_told
 from bertbuild.errors import UsageError
-from bertbuild.plan import File, Step
+from bertbuild.plan import File, Plan, Step
 from bertbuild.plan_finetune import STEP, FinetuneRequest, Named, plan_finetune
 from bertbuild.prepared import DEV, FACTS, TEST, TRAIN, files_of, read_facts
 from bertbuild.session import Session, shown
-from bertbuild.sources import Wanted, clean_name, resolve
+from bertbuild.sources import Wanted, clean_name, inspected, resolve
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +53,18 @@ def finetune(session: Session, wanted: Wanted, named: Named, request: FinetuneRe
         {"model": plan.model, "path": str(link), "key": results[STEP].key, "eval": ran.get("eval")},
         *_lines(link, f"{plan.model}-{task}", ran),
     )
+
+
+def plan_recipe(session: Session, base: Path, name: str, named: Named, request: FinetuneRequest) -> Plan:
+    """The plan that trains a model called `name` from the checkpoint in the folder `base`.
+
+    Raises:
+        UsageError: what to train on is named twice, or not at all.
+        DataError: it cannot be used.
+    """
+    data = _data(session, Wanted(checkpoint=str(base), name=name), named, request)
+    found = inspected(base, name, session.store, session.engine, session.report)
+    return plan_finetune(found.source, data.source, data.questions, request, before=data.before)
 
 
 def _data(session: Session, wanted: Wanted, named: Named, request: FinetuneRequest) -> Data:

@@ -236,7 +236,11 @@ REFUSED = {
     "no TensorFlow 2 model": (("convert-tf1",), 4, "No TensorFlow 2 model is named"),
     "a name of a way back that leads elsewhere": (("convert-tf1", "--tf2=x", "--name=../x"), 2, "cannot be a folder's"),
     "a hidden name": (("freeze", "--checkpoint=x", "--name=.x"), 2, "cannot be a folder's name"),
-    "an unknown isolation": (("status", "--json"), 2, "Isolation 'podman'"),
+    "an unknown isolation": (
+        ("status", "--json"),
+        2,
+        'BERTBUILD_ISOLATION must be one of auto, docker, venv, not "podman".',
+    ),
     "nothing to fetch": (("fetch",), 2, "Name what to fetch"),
     "an unknown model to fetch": (
         ("fetch", "--model=uncased_L-12_H-768_A-13"),
