@@ -81,7 +81,7 @@ class Browser:
 
 @pytest.fixture(scope="session")
 def browser(tmp_path_factory):
-    from selenium import webdriver  # noqa: PLC0415 - where there is no browser, selenium may be missing too
+    from selenium import webdriver
 
     program, driver = found()
     options = webdriver.ChromeOptions()

@@ -1,4 +1,4 @@
-"""Run logs as the engine writes them, of runs that were only played: slots, memory, failures, kills, up-to-date jobs."""
+"""Run logs as the engine writes them, of runs that were only played: slots, memory, failures, kills, stored jobs."""
 
 from __future__ import annotations
 
@@ -118,7 +118,13 @@ def verdict(job, name, *, passed=True):
             )
     if not passed:
         rows[1] |= {"max_abs": 0.25, "passed": False}
-        rows[2] |= {"max_abs": None, "cosine": 0.0, "argmax": 0.0, "passed": False, "reason": "the answer is not finite"}
+        rows[2] |= {
+            "max_abs": None,
+            "cosine": 0.0,
+            "argmax": 0.0,
+            "passed": False,
+            "reason": "the answer is not finite",
+        }
     precision = "fp16" if fp16 else "fp32"
     return {
         "event": "verdict",
@@ -197,7 +203,9 @@ def _schedule(log, jobs, slots, memory):
                     waiting.remove(job)
                     ended[job.job] = now
                     _stage(log, now, job, "cached")
-                elif len(running) < slots and sum(one.memory for _, one in running) + job.memory <= memory:
+                elif not running or (
+                    len(running) < slots and sum(one.memory for _, one in running) + job.memory <= memory
+                ):
                     waiting.remove(job)
                     running.append((now + job.seconds, job))
                     _begin(log, now, job)
@@ -226,7 +234,9 @@ def _begin(log, now, job):
     if job.kind == "environment":
         log.add(now, "environment", backend=job.backend, isolation="venv", state="started")
         for index in range(3):
-            log.add(now + 1 + index, "environment", backend=job.backend, isolation="venv", state="line", text=f"+ {index}")
+            log.add(
+                now + 1 + index, "environment", backend=job.backend, isolation="venv", state="line", text=f"+ {index}"
+            )
         return
     _stage(log, now, job, "started")
     log.add(now + job.seconds / 3, "step", job=job.job, stage=job.stage, text="reading")
