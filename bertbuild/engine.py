@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from bertbuild.errors import BertbuildError
 from bertbuild.isolation.base import Isolation
-from bertbuild.jobs import Jobs
+from bertbuild.jobs import AgainJob, Jobs, StageJob
 from bertbuild.judging import Built, Judge
-from bertbuild.making import Maker, Order, Report
+from bertbuild.making import Maker, Order, Report, Write
 from bertbuild.memory import MemoryBudget
 from bertbuild.plan import File, Plan, Step
 from bertbuild.schedule import Job, Scheduler
 from bertbuild.stages import STAGES
 from bertbuild.store import Store, StoredObject
-from bertbuild.telling import Teller, run_event
+from bertbuild.telling import Asked, Teller, new_run, run_event
 
 
 class Engine:
     """One store, one isolation, one listener; so many jobs at once, in so many bytes of memory (0: what is free)."""
 
     def __init__(self, store: Store, isolation: Isolation, report: Report, *, slots: int = 1, memory: int = 0) -> None:
-        self._maker = Maker(store, isolation, report)
+        self._run_id = new_run()
+        self._maker = Maker(store, isolation, report, self._run_id)
         self._judge = Judge(self._maker)
         self._report = report
         self._isolation = isolation
@@ -37,7 +38,7 @@ class Engine:
             BertbuildError: the first failure, in the order of time.
         """
         new, steps = self.jobs().of_steps(plan)
-        self.execute(new, models=[plan.model], slots=1 if alone else self._slots)
+        self._execute_or_raise(new, plan, slots=1 if alone else self._slots)
         return {name: job.made for name, job in steps.items()}
 
     def build(self, plan: Plan, probes: File) -> list[Built]:
@@ -48,34 +49,39 @@ class Engine:
             ParityError: a target does not answer like its source.
         """
         new, gates = self.jobs().of_targets(plan, probes)
-        self.execute(new, models=[plan.model], slots=self._slots)
+        self._execute_or_raise(new, plan, slots=self._slots)
         return [gate.built for gate in gates if gate.built is not None]
 
     def jobs(self) -> Jobs:
         """An empty set of jobs over the engine's store and isolation."""
         return Jobs(self._maker, self._judge)
 
-    def execute(
-        self, jobs: Iterable[Job], *, models: list[str], slots: int = 0, keep_going: bool = False
-    ) -> list[BertbuildError]:
-        """Run jobs, and what follows from them.
+    def execute(self, jobs: Iterable[Job], asked: Asked, *, keep_going: bool) -> list[BertbuildError]:
+        """Run jobs, and what follows from them; failures are told when they happen, and given in the end.
 
         Args:
             jobs: in the order in which they are begun where nothing else decides.
-            models: what they are about, for people to know.
-            slots: how many at once; 0: the engine's.
-            keep_going: whether jobs that do not need a failed one are begun, and failures given instead of raised.
-
-        Raises:
-            BertbuildError: the first failure, unless `keep_going`.
+            asked: what they are about.
+            keep_going: whether jobs that do not need a failed one are begun.
         """
+        return self._execute(jobs, asked, slots=self._slots, keep_going=keep_going, tell_failures=True)
+
+    def _execute_or_raise(self, jobs: Iterable[Job], plan: Plan, *, slots: int) -> None:
+        asked = Asked(models=[plan.model])
+        failures = self._execute(jobs, asked, slots=slots, keep_going=False, tell_failures=False)
+        if failures:
+            raise failures[0]
+
+    def _execute(
+        self, jobs: Iterable[Job], asked: Asked, *, slots: int, keep_going: bool, tell_failures: bool
+    ) -> list[BertbuildError]:
         budget = MemoryBudget(self._memory)
         if not self._told:
-            self._report(run_event(self._isolation.name, models, slots or self._slots, budget.limit))
+            self._report(run_event(self._run_id, self._isolation.name, asked, slots, budget.limit))
             self._told = True
         scheduler = Scheduler(
-            Teller(self._report),
-            slots=slots or self._slots,
+            Teller(self._report, tell_failures=tell_failures),
+            slots=slots,
             fits=budget.fits,
             keep_going=keep_going,
             cancel=self._maker.end,
@@ -84,11 +90,9 @@ class Engine:
             scheduler.run(jobs)
         finally:
             self._maker.measured.save()
-        if scheduler.failures and not keep_going:
-            raise scheduler.failures[0]
         return scheduler.failures
 
-    def stored(self, order: Order, write: Callable[[Path], None]) -> StoredObject:
+    def stored(self, order: Order, write: Write) -> StoredObject:
         """A result that the host makes itself: the store's, or what `write` puts into the `out` of its work folder."""
         return self._maker.stored(order, write)
 
@@ -96,7 +100,11 @@ class Engine:
         """Run a step whether or not the store has its result; what it writes becomes `destination`, a new folder."""
         self.prepare(STAGES[step.stage].backend)
         inputs = {name: source if isinstance(source, File) else results[source] for name, source in step.inputs.items()}
-        self._maker.run_again(step, inputs, destination)
+        self._maker.again(step, inputs, {"id": step.id}, lambda out: out.rename(destination))
+
+    def again(self, job: StageJob) -> AgainJob:
+        """The job that runs a step which is done once more, and compares."""
+        return AgainJob(self._maker, job)
 
     def prepare(self, backend: str) -> None:
         """Make a backend's environment if it is not as it should be."""

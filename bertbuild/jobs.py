@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+from bertbuild.errors import UsageError
 from bertbuild.judging import Built, Judge, Results, can_answer
 from bertbuild.making import Inputs, Maker, Order
 from bertbuild.plan import File, Plan, Step, Target
 from bertbuild.schedule import Job
 from bertbuild.stages import STAGES
 from bertbuild.store import StoredObject
+
+if TYPE_CHECKING:
+    from bertbuild.reproducibility import Comparison
 
 GATE_MEMORY = 300 * 10**6
 """Bytes: NumPy, and the answers of two models."""
@@ -87,6 +92,32 @@ class StageJob(Job):
         self.result = self._maker.made(self.order, self.step, self.inputs)
 
 
+class AgainJob(Job):
+    """A step that is done already, run once more; its bytes, graphs and numbers are compared with the result's."""
+
+    def __init__(self, maker: Maker, first: StageJob) -> None:
+        super().__init__(f"{first.id} again")
+        self.model, self.step = first.model, first.step
+        self.comparison: Comparison | None = None
+        self._maker, self._first = maker, first
+
+    def memory(self) -> int:
+        """See `schedule.Job`."""
+        return self._first.memory()
+
+    def run(self) -> None:
+        """See `schedule.Job`."""
+        from bertbuild.reproducibility import compare
+
+        told = {"id": f"{self.step.id} again", "job": self.id, "model": self.model}
+        result = self._first.made.path
+
+        def look(out: Path) -> Comparison:
+            return compare(result, out, self.step.stage)
+
+        self.comparison = self._maker.again(self.step, self._first.inputs, told, look)
+
+
 class GateJob(Job):
     """A target: judged where this machine can run it; named if it may be."""
 
@@ -103,6 +134,13 @@ class GateJob(Job):
     def results(self) -> Results:
         """The results of the plan's steps that are done."""
         return {name: job.result for name, job in self._steps.items() if job.result is not None}
+
+    @property
+    def state(self) -> str:
+        """How it ended, once it is named: built, up to date, or not verified."""
+        if self.built is None or self.built.verdict is None:
+            return "not verified"
+        return "built" if any(job.ran for job in self.made_by) else "up to date"
 
     @property
     def made_by(self) -> list[StageJob]:
@@ -158,16 +196,26 @@ class Jobs:
         return new, self._add_steps(plan, plan.steps, {}, new)
 
     def of_targets(self, plan: Plan, probes: File) -> tuple[list[Job], list[GateJob]]:
-        """The new jobs that a plan's targets need, each target's before the next one's; and the targets' own."""
+        """The new jobs that a plan's targets need, each target's before the next one's; and the targets' own.
+
+        Raises:
+            UsageError: another target has the name of one of them already.
+        """
         new: list[Job] = []
         gates: list[GateJob] = []
         steps: dict[str, StageJob] = {}
         for target in plan.targets:
             steps = self._add_steps(plan, plan.needed(*needed_steps(plan, target)), steps, new, gates)
             gate = GateJob(self.judge, plan, target, steps, probes)
-            self.ids[gate.id] = gate
-            new.append(gate)
-            gates.append(gate)
+            known = self.ids.setdefault(gate.id, gate)
+            if known is gate:
+                new.append(gate)
+            elif not isinstance(known, GateJob) or known.made_by != gate.made_by:
+                raise UsageError(
+                    f"Two different targets of {plan.model} are called {target.name}.",
+                    next_step="Give one of them another name.",
+                )
+            gates.append(known)
         return new, gates
 
     def _add_steps(

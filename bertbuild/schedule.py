@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from bisect import insort
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from heapq import heappop, heappush
 from queue import SimpleQueue
 from threading import Thread
@@ -19,7 +19,10 @@ class Job:
     Attributes:
         id: its name, which no other job has.
         needs: the jobs that must be done before; all are made known together or earlier.
+        promised: targets (model, name) whose jobs will follow from it, and will not where it fails.
     """
+
+    promised: Sequence[tuple[str, str]] = ()
 
     def __init__(self, job_id: str, needs: tuple[str, ...] = ()) -> None:
         self.id = job_id

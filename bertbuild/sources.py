@@ -58,6 +58,7 @@ def fetch_model(name: str, settings: Settings, store: Store, report: Report) -> 
     from bertbuild.catalogue.sources import Sources
 
     model = find_model(name)
+    store.use(store.root / "downloads" / model.name)
     fetched = fetch(
         model,
         downloads=store.root / "downloads",
@@ -146,6 +147,7 @@ def _unpacked(path: Path, store: Store) -> Path:
     from bertbuild.catalogue.archive import unpack_checkpoint_zip
 
     folder = store.root / "downloads" / ".unpacked" / store.inputs.of(path.resolve())[:32]
+    store.use(folder)
     with exclusive(folder.with_name(folder.name + ".lock")):
         if not folder.exists():
             unpack_checkpoint_zip(path, folder)
@@ -160,18 +162,20 @@ def inspected(folder: Path, name: str, store: Store, engine: Engine, report: Rep
     """
     files = find_checkpoint(folder)
     read = [files.config, files.index, *files.data, *filter(None, (files.vocab, files.meta))]
-    known = all(store.inputs.knows(path.resolve()) for path in files.data)
-    with ThreadPoolExecutor(max_workers=1) as pool:
-        hashed = pool.submit(folder_input, files.folder, [path.name for path in read], store.inputs)
-        # A checkpoint never seen is hashed and inspected at once: each reads all of it, and there are two cores.
-        found = None if known else _inspect(files.folder)
-        file = hashed.result()
-    facts = _inspection(files, file, engine, found)
+    names = [path.name for path in read]
+    if all(store.inputs.knows(path.resolve()) for path in files.data):
+        file, found = folder_input(files.folder, names, store.inputs), None
+    else:  # a checkpoint never seen is hashed and inspected at once: each reads all of it, and there are two cores
+        with ThreadPoolExecutor(max_workers=1) as pool:
+            hashed = pool.submit(folder_input, files.folder, names, store.inputs)
+            found = _inspect(files.folder)
+            file = hashed.result()
+    facts, is_new = _inspection(files, file, name, engine, found)
     config, graph = facts["config"], facts["graph"]
     gelu = None
     if config["hidden_act"] == "gelu":
         gelu = graph["gelu"] or PUBLISHED_GELU
-        if graph["gelu"] is None:
+        if graph["gelu"] is None and is_new:
             report({"event": "note", "text": f"gelu taken as {gelu}, the published graphs' form: {graph['notes'][0]}"})
     return Inspected(
         source=Source(
@@ -196,8 +200,14 @@ def _inspect(folder: Path) -> dict[str, Any]:
     return require_sound(folder).to_json()
 
 
-def _inspection(files: CheckpointFiles, file: File, engine: Engine, found: dict[str, Any] | None) -> dict[str, Any]:
-    """What `inspect` says of the checkpoint (`found`, if it was just asked); one that passed once is not read again."""
+def _inspection(
+    files: CheckpointFiles, file: File, name: str, engine: Engine, found: dict[str, Any] | None
+) -> tuple[dict[str, Any], bool]:
+    """What `inspect` says of the checkpoint (`found`, if it was just asked), and whether that is news.
+
+    A checkpoint that passed once is not read again.
+    """
+    made = []
     code = [*(ROOT / "bertbuild" / "checkpoint").glob("*.py"), *(ROOT / "bertbuild" / "graph").glob("*.py")]
     parts = keys.components(
         stage=INSPECT,
@@ -209,10 +219,12 @@ def _inspection(files: CheckpointFiles, file: File, engine: Engine, found: dict[
 
     def make(work: Path) -> None:
         facts = found or _inspect(files.folder)
+        made.append(True)
         (work / "out" / "inspection.json").write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
 
-    stored = engine.stored(Order(stage=INSPECT, parts=parts, told={"id": INSPECT}), make)
-    return dict(json.loads((stored.path / "inspection.json").read_text(encoding="utf-8")))
+    told = {"id": INSPECT, "job": f"{name}/{INSPECT}", "model": name}
+    stored = engine.stored(Order(stage=INSPECT, parts=parts, sources={"checkpoint": file}, told=told), make)
+    return dict(json.loads((stored.path / "inspection.json").read_text(encoding="utf-8"))), bool(made)
 
 
 def _frozen(path: Path, name: str, store: Store) -> Inspected:

@@ -11,6 +11,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
 import shutil
@@ -21,14 +22,20 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from bertbuild.digests import DigestCache, TreeDigestCache, sha256_file
-from bertbuild.disk import FULL, no_space
+from bertbuild.disk import FULL, mark_used, no_space
 from bertbuild.errors import BertbuildError, StoreError
 from bertbuild.key import digest
 from bertbuild.locking import exclusive, if_free
+from bertbuild.uses import Uses
 
 MANIFEST = "manifest.json"
-UNTRACKED = "stage.json"
-"""The facts of one run (seconds, memory): kept and hashed, but no part of the result's own digest."""
+IN_USE = "in-use"
+"""The file in locks/ that says what living processes work with."""
+
+FACTS = "stage.json"
+PROVENANCE = "provenance.json"
+UNTRACKED = (FACTS, PROVENANCE)
+"""The facts of one run (seconds, memory, when, of what): kept and hashed, but no part of the result's own digest."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +56,7 @@ class StoredObject:
 class Store:
     """The artifacts folder. Creating one cleans up what crashed runs left behind."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, *, tidy: bool = True) -> None:
         self.root = root
         self.objects = root / "objects"
         self.work = root / "work"
@@ -60,12 +67,22 @@ class Store:
             (root / ".gitignore").write_text("*\n") if not (root / ".gitignore").exists() else None
         self.digests = DigestCache(root / "cache" / "digests.json")
         self.inputs = TreeDigestCache(root / "cache" / "inputs.json")
-        self._remove_abandoned_work()
-        self._remove_outlived()
+        self.uses = Uses(root / "locks" / IN_USE)
+        if tidy:
+            self._remove_abandoned_work()
+            self._remove_outlived()
+
+    def use(self, path: Path) -> None:
+        """Say that this process works with something in the store, so that `gc` leaves it alone until we end; and note
+        that it was used today.
+        """
+        self.uses.add(str(path.relative_to(self.root)))
+        mark_used(path)
 
     def find(self, stage: str, key: str) -> StoredObject | None:
         """The published result, or None: there is none, or it is damaged."""
         path = self.objects / stage / key
+        self.use(path)
         _, manifest = self._check(path)
         return None if manifest is None else StoredObject(stage=stage, key=key, path=path, manifest=manifest)
 
@@ -91,17 +108,33 @@ class Store:
         with contextlib.ExitStack() as held:
             with translated_os_errors(self.root):
                 waiting = f"another process is building {stage} {key[:12]}; waiting for it"
-                held.enter_context(exclusive(self._lock_path(name), on_wait=lambda: on_wait(waiting)))
-                _remove_tree(folder)
-                (folder / "out").mkdir(parents=True)
+                held.enter_context(exclusive(self.lock_path(name), on_wait=lambda: on_wait(waiting)))
+                remove_tree(folder)
             try:
+                with translated_os_errors(self.root):
+                    (folder / "out").mkdir(parents=True)
                 yield folder
             finally:
                 with translated_os_errors(self.root):
-                    _remove_tree(folder)
+                    remove_tree(folder)
 
-    def publish(self, stage: str, key: str, work: Path, components: dict[str, Any]) -> StoredObject:
-        """Make `work/out` the result of `stage` under `key`: hash, fsync, make read-only, one rename."""
+    def publish(
+        self,
+        stage: str,
+        key: str,
+        work: Path,
+        components: dict[str, Any],
+        statement: Callable[[Mapping[str, Any]], Mapping[str, Any]] | None = None,
+    ) -> StoredObject:
+        """Make `work/out` the result of `stage` under `key`: hash, fsync, make read-only, one rename.
+
+        Args:
+            stage: the stage's name.
+            key: the digest of `components`.
+            work: the folder that `lock` gave.
+            components: what the key is made of.
+            statement: given each file's bytes and sha256 by name, what to say of their provenance.
+        """
         out = work / "out"
         with translated_os_errors(self.root):
             files: dict[str, Any] = {}
@@ -113,17 +146,16 @@ class Store:
                     files[str(path.relative_to(out))] = {"bytes": path.stat().st_size, "sha256": sha256_file(path)}
                 for flushed in flushing:
                     flushed.result()
+            if statement is not None:
+                files[PROVENANCE] = _write(out / PROVENANCE, statement(dict(files)))
             manifest = {
                 "stage": stage,
                 "key": key,
                 "components": components,
                 "files": files,
-                "digest": _content_digest(files),
+                "digest": content_digest(files),
             }
-            manifest_path = out / MANIFEST
-            manifest_path.write_text(json.dumps(manifest, indent=1, sort_keys=True) + "\n", encoding="utf-8")
-            _flush(manifest_path)
-            manifest_path.chmod(0o444)
+            _write(out / MANIFEST, manifest)
             target = self.objects / stage / key
             target.parent.mkdir(parents=True, exist_ok=True)
             for folder in (out, *(path for path in out.rglob("*") if path.is_dir())):
@@ -138,6 +170,7 @@ class Store:
     def unfinished(self, stage: str, key: str) -> Path:
         """The folder of what a stage's next run under the same key goes on from, however this one ends."""
         folder = self.root / "unfinished" / stage / key
+        self.use(folder)
         with translated_os_errors(self.root):
             folder.mkdir(parents=True, exist_ok=True)
         return folder
@@ -145,20 +178,22 @@ class Store:
     def forget_unfinished(self, stage: str, key: str) -> None:
         """Remove that folder: there is a result."""
         with translated_os_errors(self.root):
-            _remove_tree(self.root / "unfinished" / stage / key)
+            remove_tree(self.root / "unfinished" / stage / key)
 
     def link(self, model: str, target: str, stored: StoredObject) -> Path:
         """Point the name people open (`out/<model>/<target>`) at a result, in one step."""
         link = self.root / "out" / model / target
+        self.use(link)
         destination = os.path.relpath(stored.path, link.parent)
         with translated_os_errors(self.root):
             if link.is_symlink() and str(link.readlink()) == destination:
                 return link
             link.parent.mkdir(parents=True, exist_ok=True)
-            temporary = link.with_name(f".{link.name}.{os.getpid()}")
-            temporary.unlink(missing_ok=True)
-            temporary.symlink_to(destination)
-            temporary.replace(link)
+            temporary = link.with_name(f".{link.name}.new")
+            with exclusive(self.lock_path(f"out-{model}-{target}")):
+                temporary.unlink(missing_ok=True)  # a killed process left it
+                temporary.symlink_to(destination)
+                temporary.replace(link)
         return link
 
     def unlink(self, model: str, target: str) -> None:
@@ -188,25 +223,36 @@ class Store:
             )
         return StoredObject(stage=manifest["stage"], key=manifest["key"], path=path, manifest=manifest)
 
+    def problem(self, path: Path) -> str:
+        """What is wrong with the object in a folder of the store, "" if nothing; reads as `peek` does."""
+        return self._check(path)[0]
+
     def _check(self, path: Path) -> tuple[str, dict[str, Any] | None]:
         try:
             manifest: dict[str, Any] = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
             files: dict[str, Any] = manifest["files"]
+            present = _files_below(str(path))
             for name, entry in files.items():
-                file = path / name
-                if file.stat().st_size != entry["bytes"] or self.digests.of(file) != entry["sha256"]:
+                if name not in present:
+                    return f"{Path(name).name} is missing", None
+                if (
+                    present[name].st_size != entry["bytes"]
+                    or self._digest(path, name, present[name]) != entry["sha256"]
+                ):
                     return f"{name} changed", None
             # The manifest answers for the files; the key in the folder's name, and the digest, answer for the manifest.
             named = (manifest["stage"], manifest["key"], digest(manifest["components"]))
-            if named != (path.parent.name, path.name, path.name) or manifest["digest"] != _content_digest(files):
+            if named != (path.parent.name, path.name, path.name) or manifest["digest"] != content_digest(files):
                 return f"{MANIFEST} changed", None
-            present = {str(file.relative_to(path)) for file in path.rglob("*") if not file.is_dir()}
         except FileNotFoundError as error:
             return f"{Path(str(error.filename)).name} is missing", None
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             return f"{MANIFEST} cannot be read: {error}", None
-        extra = sorted(present - set(files) - {MANIFEST})
+        extra = sorted(present.keys() - files.keys() - {MANIFEST})
         return (f"{extra[0]} does not belong there", None) if extra else ("", manifest)
+
+    def _digest(self, folder: Path, name: str, stat: os.stat_result) -> str:
+        return self.digests.known(f"{folder}/{name}", stat) or self.digests.of(folder / name)
 
     def _set_aside(self, path: Path, stage: str, key: str) -> Path:
         for number in range(1, 1000):
@@ -216,31 +262,56 @@ class Store:
         with translated_os_errors(self.root):
             aside.parent.mkdir(parents=True, exist_ok=True)
             path.rename(aside)
+            os.utime(aside)  # `gc` counts from now on
         return aside
 
     def _remove_abandoned_work(self) -> None:
         for folder in self.work.iterdir():
             # Another user's folders, and those of a read-only store, are not ours to clean.
-            with contextlib.suppress(OSError), if_free(self._lock_path(folder.name)) as free:
+            with contextlib.suppress(OSError), if_free(self.lock_path(folder.name)) as free:
                 if free:  # nobody is at work there: a crash left it
-                    _remove_tree(folder)
+                    remove_tree(folder)
 
     def _remove_outlived(self) -> None:
         """What a stage would have gone on from, where its result is there: killed between publishing and tidying up."""
         for folder in (self.root / "unfinished").glob("*/*"):
             if (self.objects / folder.parent.name / folder.name).exists():
                 with contextlib.suppress(OSError):
-                    _remove_tree(folder)
+                    remove_tree(folder)
 
-    def _lock_path(self, name: str) -> Path:
+    def lock_path(self, name: str) -> Path:
+        """The lock of a folder in work/; a result's is STAGE-KEY."""
         return self.root / "locks" / name
 
 
-def _content_digest(files: Mapping[str, Any]) -> str:
-    return digest({name: entry["sha256"] for name, entry in files.items() if name != UNTRACKED})
+def content_digest(files: Mapping[str, Any]) -> str:
+    """Digest of a result's files, the facts of its run left out."""
+    return digest({name: entry["sha256"] for name, entry in files.items() if name not in UNTRACKED})
 
 
-def _remove_tree(path: Path) -> None:
+def _files_below(folder: str, prefix: str = "") -> dict[str, os.stat_result]:
+    """What is in a folder and in those below it, other than folders: path → what the system says of the file."""
+    found: dict[str, os.stat_result] = {}
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                found |= _files_below(entry.path, f"{prefix}{entry.name}/")
+            elif not entry.is_dir():
+                found[prefix + entry.name] = entry.stat()
+    return found
+
+
+def _write(path: Path, value: Mapping[str, Any]) -> dict[str, Any]:
+    """Write JSON to last, read-only; gives its entry in a manifest."""
+    text = (json.dumps(value, indent=1, sort_keys=True) + "\n").encode()
+    path.write_bytes(text)
+    _flush(path)
+    path.chmod(0o444)
+    return {"bytes": len(text), "sha256": hashlib.sha256(text).hexdigest()}
+
+
+def remove_tree(path: Path) -> None:
+    """Remove a folder, read-only ones inside too; one that is not there is no error."""
     if path.exists():
         path.chmod(0o755)
         for folder, names, _ in os.walk(path):

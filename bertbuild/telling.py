@@ -6,27 +6,43 @@ import os
 import platform
 import sys
 import time
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from bertbuild import __version__
 from bertbuild.errors import BertbuildError
-from bertbuild.jobs import EnvironmentJob, GateJob, StageJob
+from bertbuild.jobs import AgainJob, EnvironmentJob, GateJob, StageJob
 from bertbuild.judging import NO_DEVICE, PARITY
 from bertbuild.making import Report, object_bytes
 from bertbuild.schedule import Job
 
 
-def run_event(isolation: str, models: list[str], slots: int, memory: int) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What a run is about, for people to know: models, and the build file where one says which targets they have."""
+
+    models: Sequence[str]
+    build_file: str | None = None
+
+
+def new_run() -> str:
+    """The id of a run; ids sort by time."""
+    return f"{time.strftime('%Y%m%d-%H%M%S')}-{os.urandom(2).hex()}"
+
+
+def run_event(run: str, isolation: str, asked: Asked, slots: int, memory: int) -> dict[str, Any]:
     """The first event of a run: what was asked for, of what machine."""
     return {
         "event": "run",
-        "run": f"{time.strftime('%Y%m%d-%H%M%S')}-{os.urandom(2).hex()}",
+        "run": run,
         "command": sys.argv[1:],
         "version": __version__,
         "isolation": isolation,
         "jobs": slots,
         "memory": memory,
-        "models": models,
+        "models": list(asked.models),
+        "build_file": asked.build_file,
         "host": {
             "machine": platform.machine(),
             "cpus": os.cpu_count() or 1,
@@ -40,8 +56,10 @@ def run_event(isolation: str, models: list[str], slots: int, memory: int) -> dic
 class Teller:
     """A listener of the scheduler: passes on the graph of jobs, what is skipped, and how each target ended."""
 
-    def __init__(self, report: Report) -> None:
+    def __init__(self, report: Report, *, tell_failures: bool = False) -> None:
+        """`tell_failures`: with all their words, at once, because the run goes on."""
         self._report = report
+        self._tell_failures = tell_failures
 
     def added(self, jobs: list[Job]) -> None:
         """See `schedule.Listener`."""
@@ -55,16 +73,22 @@ class Teller:
 
     def done(self, job: Job) -> None:
         """See `schedule.Listener`."""
+        if isinstance(job, AgainJob) and job.comparison is not None:
+            event = {"event": "reproduced", "job": job.id, "model": job.model}
+            self._report({**event, "lines": job.comparison.lines(), **job.comparison.as_json()})
         if isinstance(job, GateJob) and job.built is not None:
-            ran = any(made.ran for made in job.made_by)
-            state = "not verified" if job.built.verdict is None else "built" if ran else "up to date"
             reason = {"message": NO_DEVICE} if job.built.verdict is None else {}
-            self._target(job, state, path=str(job.built.path), **reason)
+            self._target(job, job.state, path=str(job.built.path), **reason)
 
     def failed(self, job: Job, error: BertbuildError) -> None:
         """See `schedule.Listener`."""
+        if self._tell_failures:
+            told = {"error": type(error).__name__, "exit_code": error.exit_code, "message": str(error)}
+            more = {"next_step": error.next_step, "details": error.details}
+            self._report({"event": "failure", "job": job.id, **told, **more})
         if isinstance(job, GateJob):
             self._target(job, "failed", message=str(error))
+        self._break_promises(job, job)
 
     def skipped(self, job: Job, because: Job) -> None:
         """See `schedule.Listener`."""
@@ -73,6 +97,13 @@ class Teller:
         elif isinstance(job, StageJob):
             event = {"event": "stage", "stage": job.step.stage, "id": job.step.id, "job": job.id, "model": job.model}
             self._report({**event, "state": "skipped", "because": because.id})
+        self._break_promises(job, because)
+
+    def _break_promises(self, job: Job, because: Job) -> None:
+        for model, target in job.promised:
+            state = "failed" if job.id == f"{model}/{target}" else "skipped"
+            event = {"event": "target", "model": model, "target": target, "state": state, "because": because.id}
+            self._report(event)
 
     def _target(self, job: GateJob, state: str, **more: Any) -> None:
         event: dict[str, Any] = {
@@ -99,6 +130,8 @@ def _facts(job: Job) -> dict[str, Any]:
             return {"job": job.id, "kind": "stage", "model": job.model, "backend": job.backend, **step}
         case GateJob():
             return {"job": job.id, "kind": "gate", "model": job.model, "stage": PARITY}
+        case AgainJob():
+            return {"job": job.id, "kind": "again", "model": job.model, "stage": job.step.stage}
         case EnvironmentJob():
             return {"job": job.id, "kind": "environment", "backend": job.backend}
         case _:

@@ -106,8 +106,8 @@ def test_gelu_of_a_training_meta_is_read_too(bertbuild, foreign):
     assert frozen_facts(bertbuild.ok("freeze", "--checkpoint", foreign / "finetuned"))["gelu"] == "tanh"
 
 
-def test_without_a_meta_gelu_is_erf_and_a_line_says_so(bertbuild, tiny):
-    outcome = bertbuild.ok("freeze", "--checkpoint", tiny)
+def test_without_a_meta_gelu_is_erf_and_a_line_says_so(fresh, tiny):
+    outcome = fresh.ok("freeze", "--checkpoint", tiny)
     assert frozen_facts(outcome)["gelu"] == "erf"
     assert any("gelu taken as erf" in note and "no .meta" in note for note in outcome.notes)
 

@@ -13,7 +13,7 @@ from bertbuild.errors import StoreError
 from bertbuild.records import read_records
 from bertbuild.report.html import words
 from bertbuild.report.html.run import FAILED, INTERRUPTED, TAIL, UNFINISHED, Job, Run, number
-from bertbuild.store import MANIFEST, UNTRACKED, Store
+from bertbuild.store import FACTS, MANIFEST, Store
 
 TAIL_BYTES = 1 << 16
 
@@ -62,7 +62,7 @@ def _facts(store: Store, job: Job) -> Facts | None:
     if not (job.key and job.stage):
         return None
     folder = store.objects / Path(job.stage).name / Path(job.key).name
-    manifest, stage = _json(folder / MANIFEST), _json(folder / UNTRACKED)
+    manifest, stage = _json(folder / MANIFEST), _json(folder / FACTS)
     components = manifest.get("components")
     environment = components.get("environment") if isinstance(components, dict) else None
     if not (environment or stage):
