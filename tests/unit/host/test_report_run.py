@@ -96,7 +96,22 @@ ANYTHING = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(NAMES), inner, max_size=6),
     max_leaves=12,
 )
-KINDS = ("run", "graph", "stage", "environment", "verdict", "target", "training", "note", "result", "error", "else")
+KINDS = (
+    "failure",
+    "step",
+    "reproduced",
+    "run",
+    "graph",
+    "stage",
+    "environment",
+    "verdict",
+    "target",
+    "training",
+    "note",
+    "result",
+    "error",
+    "else",
+)
 EVENTS = st.builds(
     lambda kind, time, more: {**more, "event": kind, "time": time},
     st.sampled_from(KINDS),
@@ -240,3 +255,41 @@ def test_a_stage_that_fails_takes_what_needs_it_along(store, isolation, logged, 
     text = page(run, gather(run, store))
     assert f"Skipped because of it: {model}/ir-fp32" in text
     assert "The stage freeze failed with exit code 1." in text
+
+
+def test_a_model_that_cannot_be_had_and_a_target_that_cannot_be_planned(tmp_path):
+    """As `build` tells them: jobs of models have no events of their own."""
+    found = [{"job": name, "kind": "model", "model": name.split()[0]} for name in ("a source", "b source")]
+    refused = {"job": "a/hub", "kind": "model", "model": "a/hub"}
+    end = {"error": "UsageError", "exit_code": 2, "next_step": "Ask for less.", "details": "word 1\nword 2"}
+    run = run_from(
+        tmp_path,
+        {"event": "graph", "time": 1.0, "jobs": found},
+        {"event": "graph", "time": 2.0, "jobs": [{"job": "a", "kind": "model", "model": "a"}]},
+        {**stage("a", "started", 2.0), "model": "a", "stage": "inspect"},
+        {**stage("a", "done", 3.0), "model": "a", "stage": "inspect"},
+        {"event": "graph", "time": 3.5, "jobs": [refused, {"job": "a/freeze", "model": "a"}]},
+        {"event": "failure", "time": 4.0, "job": "a/hub", "message": "Too long.", **end},
+        {"event": "target", "time": 4.0, "model": "a", "target": "hub", "state": "failed", "because": "a/hub"},
+        {"event": "target", "time": 5.0, "model": "b", "target": "hub", "state": "skipped", "because": "b source"},
+    )
+    assert run.models == ("a", "b")
+    ended = {"a source": "done", "a": "done", "a/hub": "failed", "b source": "failed", "a/freeze": "not begun"}
+    assert states(run) == ended
+    text = page(run, Evidence())
+    assert text.count("Too long.") == 1
+    assert "→ Ask for less." in text
+
+
+def test_a_step_that_was_run_again(tmp_path):
+    again = {"job": "m/freeze again", "kind": "again", "model": "m", "needs": ["m/freeze"]}
+    run = run_from(
+        tmp_path,
+        {"event": "graph", "time": 1.0, "jobs": [{"job": "m/freeze", "model": "m"}, again]},
+        stage("m/freeze", "cached", 1.0),
+        {"event": "step", "time": 2.0, "job": "m/freeze again", "text": "loading"},
+        {"event": "reproduced", "time": 4.0, "job": "m/freeze again", "lines": ["freeze: the same bytes"]},
+    )
+    job = run.jobs["m/freeze again"]
+    assert (job.state, job.began, job.ended) == ("done", 1.0, 3.0)
+    assert run.remarks == ["freeze: the same bytes"]
