@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from bertbuild.canonical import IR, IR_WEIGHTS, graph_hash, graph_kind, ir_constants
 from bertbuild.digests import sha256_file
 from bertbuild.errors import CheckpointError, NotReproducibleError
-from bertbuild.store import FACTS, MANIFEST, PROVENANCE
+from bertbuild.store import FACTS, MANIFEST, PROVENANCE, UNTRACKED
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 
 SAME, DIFFERENT = "same", "different"
 ONLY_FIRST, ONLY_SECOND = "only in the first", "only in the second"
+
+
+OF_THE_RUN = (MANIFEST, *UNTRACKED)
+"""Files whose difference is no news to people."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,7 +114,9 @@ class Comparison:
         lines += [
             f"  {file.name}: {file.state}, as it may be ({file.free})"
             for file in self.files
-            if file.state != SAME and file.free
+            if file.state != SAME
+            and file.free
+            and file.name not in {MANIFEST, *UNTRACKED}  # whose difference is no news
         ]
         lines += [
             f"  {graph.name}: {'the same graph' if graph.first == graph.second else 'another graph'}, "
