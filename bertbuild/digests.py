@@ -11,6 +11,8 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from bertbuild.disk import write_atomically
+
 CHUNK = 1 << 22
 PIECE = 1 << 25
 SETTLED_NS = 50_000_000
@@ -103,15 +105,9 @@ class DigestCache:
         if not self._changed:
             return
         kept = {path: entry for path, entry in self._entries.items() if os.path.lexists(path)}
-        temporary = self._path.with_name(f"{self._path.name}.{os.getpid()}")
-        try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            temporary.write_text(json.dumps(kept), encoding="utf-8")
-            temporary.replace(self._path)
+        with contextlib.suppress(OSError):
+            write_atomically(self._path, json.dumps(kept))
             self._changed = False
-        except OSError:
-            with contextlib.suppress(OSError):
-                temporary.unlink(missing_ok=True)
 
 
 class TreeDigestCache(DigestCache):

@@ -47,6 +47,7 @@ def write_record(
         "verdict": None if verdict is None else verdict.as_json(),
     }
     path = _path(store, plan.model, target.name)
+    store.use(path)
     with translated_os_errors(store.root):
         if not _holds(path, value):
             write_atomically(path, json.dumps(value, indent=1) + "\n")
@@ -73,8 +74,13 @@ def _file_as_json(file: File) -> dict[str, Any]:
 def read_records(store: Store, model: str = "", target: str = "") -> Iterator[Record]:
     """The records of all targets, or of one model, or of one target."""
     for path in sorted((store.root / "targets").glob(f"{model or '*'}/{target or '*'}.json")):
-        with translated_os_errors(store.root):
-            text = path.read_text(encoding="utf-8")
+        try:
+            with translated_os_errors(store.root):
+                text = path.read_text(encoding="utf-8")
+        except StoreError:
+            if path.exists():
+                raise
+            continue  # gc was quicker
         try:
             record = _record(json.loads(text))
         except (ValueError, KeyError, TypeError, AttributeError) as error:

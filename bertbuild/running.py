@@ -43,16 +43,24 @@ def running(*, json: bool = False, **flags: str) -> Iterator[Session]:
     except BertbuildError as error:
         raise _ended(reporter, error) from error
     except KeyboardInterrupt as interrupt:
-        stopped = Interrupted(
-            "Stopped before the end.", next_step="Run the same command again: what is finished will be used."
-        )
-        raise _ended(reporter, stopped) from interrupt
+        raise _ended(reporter, _interrupted()) from interrupt
     except BrokenPipeError as broken:
         silence()
         raise Exit(code=PIPE_CLOSED) from broken
     finally:
         with contextlib.suppress(BrokenPipeError):
             reporter.close()
+
+
+def stopped(*, json: bool) -> int:
+    """Report that the program was told to end before its command began; gives the exit code."""
+    return int(_ended(JsonReporter() if json else TextReporter(), _interrupted()).code)
+
+
+def _interrupted() -> Interrupted:
+    return Interrupted(
+        "Stopped before the end.", next_step="Run the same command again: what is finished will be used."
+    )
 
 
 def _ended(reporter: Report, error: BertbuildError) -> Exit:

@@ -64,6 +64,7 @@ class Session:
         positions = min(inspected.max_positions, longest or inspected.max_positions)
         text, digest = _probes(inspected.vocab_size, inspected.type_vocab_size, positions)
         path = self.store.root / "probes" / f"{digest[:16]}.json"
+        self.store.use(path)
         with translated_os_errors(path):
             if not path.exists() or path.read_text(encoding="utf-8") != text:
                 write_atomically(path, text)

@@ -58,6 +58,7 @@ def fetch_model(name: str, settings: Settings, store: Store, report: Report) -> 
     from bertbuild.catalogue.sources import Sources
 
     model = find_model(name)
+    store.use(store.root / "downloads" / model.name)
     fetched = fetch(
         model,
         downloads=store.root / "downloads",
@@ -146,6 +147,7 @@ def _unpacked(path: Path, store: Store) -> Path:
     from bertbuild.catalogue.archive import unpack_checkpoint_zip
 
     folder = store.root / "downloads" / ".unpacked" / store.inputs.of(path.resolve())[:32]
+    store.use(folder)
     with exclusive(folder.with_name(folder.name + ".lock")):
         if not folder.exists():
             unpack_checkpoint_zip(path, folder)

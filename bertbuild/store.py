@@ -21,12 +21,16 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from bertbuild.digests import DigestCache, TreeDigestCache, sha256_file
-from bertbuild.disk import FULL, no_space
+from bertbuild.disk import FULL, mark_used, no_space
 from bertbuild.errors import BertbuildError, StoreError
 from bertbuild.key import digest
 from bertbuild.locking import exclusive, if_free
+from bertbuild.uses import Uses
 
 MANIFEST = "manifest.json"
+IN_USE = "in-use"
+"""The file in locks/ that says what living processes work with."""
+
 UNTRACKED = "stage.json"
 """The facts of one run (seconds, memory): kept and hashed, but no part of the result's own digest."""
 
@@ -49,7 +53,7 @@ class StoredObject:
 class Store:
     """The artifacts folder. Creating one cleans up what crashed runs left behind."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, *, tidy: bool = True) -> None:
         self.root = root
         self.objects = root / "objects"
         self.work = root / "work"
@@ -60,12 +64,22 @@ class Store:
             (root / ".gitignore").write_text("*\n") if not (root / ".gitignore").exists() else None
         self.digests = DigestCache(root / "cache" / "digests.json")
         self.inputs = TreeDigestCache(root / "cache" / "inputs.json")
-        self._remove_abandoned_work()
-        self._remove_outlived()
+        self.uses = Uses(root / "locks" / IN_USE)
+        if tidy:
+            self._remove_abandoned_work()
+            self._remove_outlived()
+
+    def use(self, path: Path) -> None:
+        """Say that this process works with something in the store, so that `gc` leaves it alone until we end; and note
+        that it was used today.
+        """
+        self.uses.add(str(path.relative_to(self.root)))
+        mark_used(path)
 
     def find(self, stage: str, key: str) -> StoredObject | None:
         """The published result, or None: there is none, or it is damaged."""
         path = self.objects / stage / key
+        self.use(path)
         _, manifest = self._check(path)
         return None if manifest is None else StoredObject(stage=stage, key=key, path=path, manifest=manifest)
 
@@ -91,14 +105,15 @@ class Store:
         with contextlib.ExitStack() as held:
             with translated_os_errors(self.root):
                 waiting = f"another process is building {stage} {key[:12]}; waiting for it"
-                held.enter_context(exclusive(self._lock_path(name), on_wait=lambda: on_wait(waiting)))
-                _remove_tree(folder)
-                (folder / "out").mkdir(parents=True)
+                held.enter_context(exclusive(self.lock_path(name), on_wait=lambda: on_wait(waiting)))
+                remove_tree(folder)
             try:
+                with translated_os_errors(self.root):
+                    (folder / "out").mkdir(parents=True)
                 yield folder
             finally:
                 with translated_os_errors(self.root):
-                    _remove_tree(folder)
+                    remove_tree(folder)
 
     def publish(self, stage: str, key: str, work: Path, components: dict[str, Any]) -> StoredObject:
         """Make `work/out` the result of `stage` under `key`: hash, fsync, make read-only, one rename."""
@@ -138,6 +153,7 @@ class Store:
     def unfinished(self, stage: str, key: str) -> Path:
         """The folder of what a stage's next run under the same key goes on from, however this one ends."""
         folder = self.root / "unfinished" / stage / key
+        self.use(folder)
         with translated_os_errors(self.root):
             folder.mkdir(parents=True, exist_ok=True)
         return folder
@@ -145,20 +161,22 @@ class Store:
     def forget_unfinished(self, stage: str, key: str) -> None:
         """Remove that folder: there is a result."""
         with translated_os_errors(self.root):
-            _remove_tree(self.root / "unfinished" / stage / key)
+            remove_tree(self.root / "unfinished" / stage / key)
 
     def link(self, model: str, target: str, stored: StoredObject) -> Path:
         """Point the name people open (`out/<model>/<target>`) at a result, in one step."""
         link = self.root / "out" / model / target
+        self.use(link)
         destination = os.path.relpath(stored.path, link.parent)
         with translated_os_errors(self.root):
             if link.is_symlink() and str(link.readlink()) == destination:
                 return link
             link.parent.mkdir(parents=True, exist_ok=True)
-            temporary = link.with_name(f".{link.name}.{os.getpid()}")
-            temporary.unlink(missing_ok=True)
-            temporary.symlink_to(destination)
-            temporary.replace(link)
+            temporary = link.with_name(f".{link.name}.new")
+            with exclusive(self.lock_path(f"out-{model}-{target}")):
+                temporary.unlink(missing_ok=True)  # a killed process left it
+                temporary.symlink_to(destination)
+                temporary.replace(link)
         return link
 
     def unlink(self, model: str, target: str) -> None:
@@ -187,6 +205,10 @@ class Store:
                 f"{path} is damaged: {problem}.", next_step="Build it again: the damaged one will be set aside."
             )
         return StoredObject(stage=manifest["stage"], key=manifest["key"], path=path, manifest=manifest)
+
+    def problem(self, path: Path) -> str:
+        """What is wrong with the object in a folder of the store, "" if nothing; reads as `peek` does."""
+        return self._check(path)[0]
 
     def _check(self, path: Path) -> tuple[str, dict[str, Any] | None]:
         try:
@@ -223,23 +245,25 @@ class Store:
         with translated_os_errors(self.root):
             aside.parent.mkdir(parents=True, exist_ok=True)
             path.rename(aside)
+            os.utime(aside)  # `gc` counts from now on
         return aside
 
     def _remove_abandoned_work(self) -> None:
         for folder in self.work.iterdir():
             # Another user's folders, and those of a read-only store, are not ours to clean.
-            with contextlib.suppress(OSError), if_free(self._lock_path(folder.name)) as free:
+            with contextlib.suppress(OSError), if_free(self.lock_path(folder.name)) as free:
                 if free:  # nobody is at work there: a crash left it
-                    _remove_tree(folder)
+                    remove_tree(folder)
 
     def _remove_outlived(self) -> None:
         """What a stage would have gone on from, where its result is there: killed between publishing and tidying up."""
         for folder in (self.root / "unfinished").glob("*/*"):
             if (self.objects / folder.parent.name / folder.name).exists():
                 with contextlib.suppress(OSError):
-                    _remove_tree(folder)
+                    remove_tree(folder)
 
-    def _lock_path(self, name: str) -> Path:
+    def lock_path(self, name: str) -> Path:
+        """The lock of a folder in work/; a result's is STAGE-KEY."""
         return self.root / "locks" / name
 
 
@@ -259,7 +283,8 @@ def _content_digest(files: Mapping[str, Any]) -> str:
     return digest({name: entry["sha256"] for name, entry in files.items() if name != UNTRACKED})
 
 
-def _remove_tree(path: Path) -> None:
+def remove_tree(path: Path) -> None:
+    """Remove a folder, read-only ones inside too; one that is not there is no error."""
     if path.exists():
         path.chmod(0o755)
         for folder, names, _ in os.walk(path):

@@ -16,6 +16,7 @@ from bertbuild.tasks_evaluate import evaluate
 from bertbuild.tasks_finetune import finetune
 from bertbuild.tasks_neuron import export, neuron_compile, neuron_ready
 from bertbuild.tasks_pretraining import prepare_pretraining_data
+from bertbuild.tasks_store import gc, log, verify_store
 from bertbuild.tasks_tf2 import convert_tf1, convert_tf2
 from bertbuild.tasks_train import train
 
@@ -262,6 +263,9 @@ namespace = Collection(
     verify,
     status,
     schema,
+    log,
+    gc,
+    verify_store,
     test,
     lint,
 )

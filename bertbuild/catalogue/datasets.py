@@ -122,6 +122,7 @@ def fetch_dataset(name: str, settings: Settings, store: Store, report: Report) -
     from bertbuild.catalogue.sources import Sources
 
     dataset = find_dataset(name)
+    store.use(store.root / "datasets" / dataset.name)
     fetched = fetch(
         dataset,
         downloads=store.root / "datasets",

@@ -15,7 +15,7 @@ from bertbuild.parity import Verdict, compare
 from bertbuild.plan import File
 from bertbuild.records import Record, read_records, write_record
 from bertbuild.session import Session, shown
-from bertbuild.store import StoredObject
+from bertbuild.store import MANIFEST, StoredObject
 
 
 def verify(session: Session, model: str, target: str) -> None:
@@ -139,6 +139,7 @@ def _fact(session: Session, record: Record) -> dict[str, Any]:
     store = session.store
     stage, key = record.results[record.target.step]
     path = store.objects / stage / key
+    published = path / MANIFEST  # the folder's own time is that of its last use
     link = store.root / "out" / record.model / record.target.name
     stored: StoredObject | None = None
     damage: list[str] = []
@@ -159,7 +160,9 @@ def _fact(session: Session, record: Record) -> dict[str, Any]:
         "model": record.model,
         "target": record.target.name,
         "state": state,
-        "built": time.strftime("%Y-%m-%d %H:%M", time.localtime(path.stat().st_mtime)) if path.exists() else "",
+        "built": time.strftime("%Y-%m-%d %H:%M", time.localtime(published.stat().st_mtime))
+        if published.exists()
+        else "",
         "bytes": sum(entry["bytes"] for entry in stored.manifest["files"].values()) if stored else 0,
         "max_abs": record.verdict.worst.as_json()["max_abs"] if record.verdict else None,
         "allowed": record.verdict.worst.limit if record.verdict else None,

@@ -119,8 +119,11 @@ class TextReporter:
             self._print(f"{DONE} {event['name']:<28} {event['done'] / 1e6:>7.1f} MB")
 
     def _on_progress(self, event: Mapping[str, Any]) -> None:
-        """A bar on a terminal; elsewhere a line now and then."""
-        self._live.advance(event.get("job", ""), event["done"], event["total"])
+        """A bar on a terminal; elsewhere a line now and then. No stage runs where the event brings its own name."""
+        job = event.get("job", event.get("name", ""))
+        if "name" in event:
+            self._live.start(job, event["name"])
+        self._live.advance(job, event["done"], event["total"])
         now = time.monotonic()
         if not self._is_terminal and now - self._told >= QUIET_SECONDS:
             self._told = now

@@ -322,6 +322,35 @@ def test_ctrl_c_and_sigterm_end_the_child_and_the_program_with_130(environ, tmp_
     wait_until(lambda: not alive(pid))
 
 
+WHILE_LOADING = """
+import os, sys
+
+class Impatient:
+    def find_spec(self, name, *_rest):
+        if name == "bertbuild.tasks":
+            os.kill(os.getpid(), {number})
+
+sys.meta_path.insert(0, Impatient())
+from bertbuild.main import main
+main()
+"""
+AT_THE_END = """
+import atexit, os
+from bertbuild.main import main
+atexit.register(lambda: os.kill(os.getpid(), {number}))
+main()
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(("program", "code", "last"), [(WHILE_LOADING, 130, "error"), (AT_THE_END, 0, "result")])
+def test_a_signal_before_and_after_the_command_is_no_accident(environ, tmp_path, number, program, code, last):
+    words = [sys.executable, "-c", program.format(number=int(number)), "status", "--json"]
+    run = subprocess.run(words, env=environ, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (run.returncode, run.stderr) == (code, "")
+    assert json.loads(run.stdout.splitlines()[-1])["event"] == last
+
+
 @pytest.mark.parametrize(
     "words",
     [("fetch", "--list"), ("fetch", "--list", "--json"), ("build-ir", "--json"), ("--list",), ("--help", "build-ir")],

@@ -64,6 +64,35 @@ def test_a_stage_that_says_the_disk_is_full_is_believed(engine, source, isolatio
     assert isinstance(raised.value.__cause__, StageError)
 
 
+def test_a_stage_that_cannot_even_say_that_the_disk_is_full(small_disk, events, source, isolation):
+    """Its words would go into a log on the same disk."""
+    engine = Engine(Store(small_disk("size=600k") / "artifacts"), isolation, events)
+
+    def fill(run):
+        with pytest.raises(OSError, match="No space left"):
+            (run.work / "out" / "inference_graph.pb").write_bytes(bytes(1_000_000))
+        raise StageError("The stage freeze failed with exit code 1.", details="")
+
+    isolation.behaviour["freeze"] = fill
+    with pytest.raises(NoSpaceError, match="is full"):
+        engine.run(freezing(source))
+
+
+def test_a_disk_with_no_room_for_one_more_file(small_disk, events):
+    """The work folder may be made, and the one below it no more."""
+    root = small_disk("nr_inodes=40") / "artifacts"
+    engine = Engine(Store(root), None, events)
+    kept = engine.stored(PARTS, writes(10))
+    (root / "locks" / f"ir-{MORE.key}").touch()
+    room = os.statvfs(root).f_ffree
+    for number in range(room - 1):
+        (root.parent / str(number)).touch()
+    with pytest.raises(NoSpaceError):
+        engine.stored(MORE, writes(10))
+    assert list((root / "work").iterdir()) == []
+    assert Store(root).find("ir", kept.key) == kept
+
+
 def test_other_errors_of_the_store_are_told_as_its_own(engine, root, monkeypatch):
     def forbidden(*_args, **_kwargs):
         raise PermissionError(errno.EACCES, "Permission denied", str(root))

@@ -1,0 +1,51 @@
+"""The tasks about the store itself: gc, verify-store, log."""
+
+from __future__ import annotations
+
+from invoke import Context, task
+
+from bertbuild.flags import COMMON_HELP
+from bertbuild.running import running
+
+
+@task(
+    auto_shortflags=False,
+    help=COMMON_HELP
+    | {
+        "keep": "what stays besides named targets: 12h, 30d (default), 4w: used since; 3: by the last 3 runs; "
+        "targets: nothing",
+        "dry-run": "remove nothing, show what would go",
+    },
+)
+def gc(_context: Context, keep: str = "", dry_run: bool = False, json: bool = False) -> None:
+    """Remove results that no named target needs and nobody used lately, with their logs and leftovers."""
+    from bertbuild.commands import upkeep
+
+    with running(json=json) as session:
+        upkeep.gc(session, keep, dry_run=dry_run)
+
+
+@task(auto_shortflags=False, help=COMMON_HELP)
+def verify_store(_context: Context, json: bool = False) -> None:
+    """Hash every byte of every result in the store again, and look for names and records of what is gone."""
+    from bertbuild.commands import upkeep
+
+    with running(json=json) as session:
+        upkeep.verify_store(session)
+
+
+@task(
+    auto_shortflags=False,
+    positional=["target"],
+    help=COMMON_HELP
+    | {
+        "target": "MODEL/TARGET, a MODEL that has one target, or a stage: then its last log",
+        "stage": "only this stage's",
+    },
+)
+def log(_context: Context, target: str, stage: str = "", json: bool = False) -> None:
+    """Show what the stages of a target said when they were run last."""
+    from bertbuild.commands import log as logs
+
+    with running(json=json) as session:
+        logs.log(session, target, stage)

@@ -1,0 +1,68 @@
+"""Who works with what in a store: what a living process has used, nobody takes away.
+
+Each thing (a result, a record, a download) is one byte of one lock file, at a place made of its name: a process that
+uses it shares the lock of that byte until it ends, and whoever wants to remove it must have the byte alone. A file
+per thing would be thousands of open files. Open file description locks, so the kernel forgets a dead process's, and
+two stores in one process count as two.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import os
+import struct
+import weakref
+from collections.abc import Iterator
+from pathlib import Path
+
+_FLOCK = "hhqqi"
+"""The kernel's struct flock: type, whence, start, length, process (0)."""
+
+
+class Uses:
+    """What this process uses, and what it may remove. Names are any strings.
+
+    A file system without such locks, or a lock file that cannot be opened, protects nothing and lets nothing be
+    claimed.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._handle = -1
+        for flags in (os.O_RDWR | os.O_CREAT, os.O_RDONLY):  # a read-only store can be used, and not be tidied
+            with contextlib.suppress(OSError):
+                self._handle = os.open(path, flags, 0o666)
+                weakref.finalize(self, os.close, self._handle)
+                break
+
+    def add(self, name: str) -> None:
+        """Use a thing until the process ends; waits while somebody who claimed it removes it."""
+        with contextlib.suppress(OSError):
+            self._lock(fcntl.F_OFD_SETLKW, fcntl.F_RDLCK, name)
+
+    def elsewhere(self, name: str) -> bool:
+        """Whether another process uses a thing."""
+        try:
+            answer = self._lock(fcntl.F_OFD_GETLK, fcntl.F_WRLCK, name)
+        except OSError:
+            return False
+        return bool(struct.unpack_from(_FLOCK, answer)[0] != fcntl.F_UNLCK)
+
+    @contextlib.contextmanager
+    def claimed(self, name: str) -> Iterator[bool]:
+        """Keep everybody from using a thing, unless somebody does; gives whether nobody does."""
+        try:
+            self._lock(fcntl.F_OFD_SETLK, fcntl.F_WRLCK, name)
+        except OSError:
+            yield False
+            return
+        try:
+            yield True
+        finally:
+            self._lock(fcntl.F_OFD_SETLK, fcntl.F_UNLCK, name)
+
+    def _lock(self, command: int, kind: int, name: str) -> bytes:
+        place = int(hashlib.sha256(name.encode()).hexdigest()[:15], 16)
+        asked = struct.pack(_FLOCK, kind, os.SEEK_SET, place, 1, 0)
+        return fcntl.fcntl(self._handle, command, asked)
