@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from bertbuild.errors import BertbuildError
 from bertbuild.isolation.base import Isolation
 from bertbuild.jobs import Jobs
 from bertbuild.judging import Built, Judge
-from bertbuild.making import Maker, Order, Report
+from bertbuild.making import Maker, Order, Report, Write
 from bertbuild.memory import MemoryBudget
 from bertbuild.plan import File, Plan, Step
 from bertbuild.schedule import Job, Scheduler
 from bertbuild.stages import STAGES
 from bertbuild.store import Store, StoredObject
-from bertbuild.telling import Asked, Teller, run_event
+from bertbuild.telling import Asked, Teller, new_run, run_event
 
 
 class Engine:
     """One store, one isolation, one listener; so many jobs at once, in so many bytes of memory (0: what is free)."""
 
     def __init__(self, store: Store, isolation: Isolation, report: Report, *, slots: int = 1, memory: int = 0) -> None:
-        self._maker = Maker(store, isolation, report)
+        self._run_id = new_run()
+        self._maker = Maker(store, isolation, report, self._run_id)
         self._judge = Judge(self._maker)
         self._report = report
         self._isolation = isolation
@@ -76,7 +77,7 @@ class Engine:
     ) -> list[BertbuildError]:
         budget = MemoryBudget(self._memory)
         if not self._told:
-            self._report(run_event(self._isolation.name, asked, slots, budget.limit))
+            self._report(run_event(self._run_id, self._isolation.name, asked, slots, budget.limit))
             self._told = True
         scheduler = Scheduler(
             Teller(self._report, tell_failures=tell_failures),
@@ -91,7 +92,7 @@ class Engine:
             self._maker.measured.save()
         return scheduler.failures
 
-    def stored(self, order: Order, write: Callable[[Path], None]) -> StoredObject:
+    def stored(self, order: Order, write: Write) -> StoredObject:
         """A result that the host makes itself: the store's, or what `write` puts into the `out` of its work folder."""
         return self._maker.stored(order, write)
 

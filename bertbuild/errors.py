@@ -27,6 +27,8 @@ Only the command line (`bertbuild.commands`) turns an error into an exit code.
     ├── NotVerifiedError                 21
     ├── AccuracyError                    22
     ├── BuildFailedError                 23, or the code that all failures have
+    ├── ProvenanceError                  24
+    ├── NotReproducibleError             25
     └── Interrupted                     130
 """
 
@@ -182,6 +184,18 @@ class BuildFailedError(BertbuildError):
         codes = {failure.exit_code for failure in failures}
         if len(codes) == 1:
             (self.exit_code,) = codes
+
+
+class ProvenanceError(BertbuildError):
+    """An artifact is not what its provenance says, or has none; `details` has every difference."""
+
+    exit_code = 24
+
+
+class NotReproducibleError(BertbuildError):
+    """A stage that was run twice did not write the same; `details` has every difference."""
+
+    exit_code = 25
 
 
 class Interrupted(BertbuildError):  # noqa: N818 - it is no error of anybody's

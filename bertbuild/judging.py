@@ -44,19 +44,20 @@ class Judge:
 
     def order(self, target: Target, results: Results, told: Mapping[str, str]) -> Order:
         """The verdict on a target, as a result of its own."""
+        sources = {
+            "reference": results[target.reference],
+            "answers": results[target.answers],
+            "target": results[target.step],
+        }
         self._code = self._code or keys.code_digest([ROOT / "bertbuild" / "parity.py"], ROOT)
         parts = keys.components(
             stage=PARITY,
             code=self._code,
             environment={},
             params={"precision": target.precision},
-            inputs={
-                "reference": results[target.reference].digest,
-                "answers": results[target.answers].digest,
-                "target": results[target.step].digest,
-            },
+            inputs={name: source.digest for name, source in sources.items()},
         )
-        return Order(stage=PARITY, parts=parts, told=told)
+        return Order(stage=PARITY, parts=parts, sources=sources, told=told)
 
     def found(self, order: Order) -> StoredObject | None:
         """The verdict, if the store has it."""

@@ -19,10 +19,12 @@ from bertbuild.isolation.base import Isolation, StageRun
 from bertbuild.memory import Measured
 from bertbuild.plan import File, Step
 from bertbuild.stages import STAGES, StageSpec, require_locked, stage_code
-from bertbuild.store import UNTRACKED, Store, StoredObject
+from bertbuild.store import FACTS, Store, StoredObject
 
 Report = Callable[[Mapping[str, Any]], None]
 Inputs = Mapping[str, File | StoredObject]
+Write = Callable[[Path], Path | None]
+"""Makes a result in the `out` of its work folder; gives the log of the stage that it ran, if it did."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,12 +34,16 @@ class Order:
     Attributes:
         stage: what makes it.
         parts: what its key is made of.
+        sources: what it is made from, by the names that `parts` has.
         told: what each event about it holds: `id`, and `job` and `model` where it belongs to one.
+        backend: of the stage; empty for what the host makes itself.
     """
 
     stage: str
     parts: dict[str, Any]
+    sources: Inputs
     told: Mapping[str, str]
+    backend: str = ""
 
     @cached_property
     def key(self) -> str:
@@ -48,8 +54,10 @@ class Order:
 class Maker:
     """One store, one isolation, one listener. Several threads may ask it for different results at once."""
 
-    def __init__(self, store: Store, isolation: Isolation, report: Report) -> None:
+    def __init__(self, store: Store, isolation: Isolation, report: Report, run: str) -> None:
+        """`run` is the id of the command's run."""
         self.store = store
+        self._run_id = run
         self.report = report
         self.measured = Measured(store.root / "cache" / "measured.json")
         self._isolation = isolation
@@ -90,7 +98,7 @@ class Maker:
             params=step.params,
             inputs={name: source.digest for name, source in inputs.items()},
         )
-        return Order(stage=step.stage, parts=parts, told=told)
+        return Order(stage=step.stage, parts=parts, sources=inputs, told=told, backend=spec.backend)
 
     def find(self, order: Order) -> StoredObject | None:
         """The store's result, if it has one that is whole."""
@@ -99,7 +107,7 @@ class Maker:
             self._tell(order, "cached")
         return found
 
-    def make(self, order: Order, write: Callable[[Path], None]) -> StoredObject:
+    def make(self, order: Order, write: Write) -> StoredObject:
         """What `write` puts into the `out` of its work folder, published; or what another process made meanwhile."""
         with self.store.lock(order.stage, order.key, on_wait=self._note) as work:
             found = self.store.find_or_set_aside(order.stage, order.key, on_damage=self._warn)
@@ -107,11 +115,15 @@ class Maker:
                 self._tell(order, "cached")
                 return found
             self._tell(order, "started")
-            started = time.monotonic()
+            started, began = time.monotonic(), time.time()
             try:
                 with full_disk_told(self.store.root):
-                    write(work)
-                stored = self.store.publish(order.stage, order.key, work, order.parts)
+                    log = write(work)
+
+                def said(files: Mapping[str, Any]) -> Mapping[str, Any]:
+                    return self._statement(order, files, work / "out", log, began)
+
+                stored = self.store.publish(order.stage, order.key, work, order.parts, said)
                 self.store.forget_unfinished(order.stage, order.key)
             except BaseException as error:
                 state = "interrupted" if self._ending.is_set() else "failed"
@@ -120,7 +132,7 @@ class Maker:
             self._tell(order, "done", seconds=round(time.monotonic() - started, 3), **_figures(stored))
             return stored
 
-    def stored(self, order: Order, write: Callable[[Path], None]) -> StoredObject:
+    def stored(self, order: Order, write: Write) -> StoredObject:
         """The store's result, or else what `make` makes."""
         return self.find(order) or self.make(order, write)
 
@@ -143,7 +155,30 @@ class Maker:
         """Bytes that the step is expected to take while it runs."""
         return self.measured.expected(STAGES[step.stage], input_bytes(inputs))
 
-    def _run(self, order: Order, step: Step, inputs: Inputs, work: Path) -> None:
+    def _statement(
+        self, order: Order, files: Mapping[str, Any], out: Path, log: Path | None, began: float
+    ) -> Mapping[str, Any]:
+        """How a result was made, for provenance.json."""
+        from bertbuild.provenance.sbom import materials
+        from bertbuild.provenance.statement import facts_in, file_named, result_named, statement
+
+        return statement(
+            parts=order.parts,
+            files=files,
+            inputs=[
+                file_named(name, source, self.store.digests) if isinstance(source, File) else result_named(name, source)
+                for name, source in order.sources.items()
+            ],
+            materials=materials(order.backend, self.store.root) if order.backend else None,
+            facts=facts_in(out),
+            log=log,
+            started=began,
+            finished=time.time(),
+            run=self._run_id,
+        )
+
+    def _run(self, order: Order, step: Step, inputs: Inputs, work: Path) -> Path:
+        """Run a step; gives its log."""
         spec = STAGES[step.stage]
         log = self.store.logs / f"{time.strftime('%Y%m%d-%H%M%S')}-{spec.name}-{order.key[:12]}.log"
         run = StageRun(
@@ -158,11 +193,12 @@ class Maker:
             workers=int(step.params.get("workers", 1)) if spec.distributed else 1,
         )
         self._run_in_isolation(order, spec, run)
-        missing = [name for name in (*spec.outputs, UNTRACKED) if not (work / "out" / name).is_file()]
+        missing = [name for name in (*spec.outputs, FACTS) if not (work / "out" / name).is_file()]
         if missing:
             raise StageError(
                 f"The stage {spec.name} ended without an error but wrote no {missing[0]}.", next_step=f"Its log: {log}"
             )
+        return log
 
     def _run_in_isolation(self, order: Order, spec: StageSpec, run: StageRun) -> None:
         refusals: list[str] = []
@@ -216,7 +252,7 @@ def _figures(stored: StoredObject) -> dict[str, Any]:
     """What is told of a result that was just made: its size, and what its stage says it took."""
     figures: dict[str, Any] = {"bytes": object_bytes(stored)}
     try:
-        ran = json.loads((stored.path / UNTRACKED).read_text(encoding="utf-8"))
+        ran = json.loads((stored.path / FACTS).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return figures  # made by the host itself
     for name, told in (("peak_memory_bytes", "peak_memory"), ("cpu_seconds", "cpu_seconds")):

@@ -222,9 +222,8 @@ def _inspection(
         made.append(True)
         (work / "out" / "inspection.json").write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
 
-    stored = engine.stored(
-        Order(stage=INSPECT, parts=parts, told={"id": INSPECT, "job": f"{name}/{INSPECT}", "model": name}), make
-    )
+    told = {"id": INSPECT, "job": f"{name}/{INSPECT}", "model": name}
+    stored = engine.stored(Order(stage=INSPECT, parts=parts, sources={"checkpoint": file}, told=told), make)
     return dict(json.loads((stored.path / "inspection.json").read_text(encoding="utf-8"))), bool(made)
 
 

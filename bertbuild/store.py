@@ -11,6 +11,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
 import shutil
@@ -31,8 +32,10 @@ MANIFEST = "manifest.json"
 IN_USE = "in-use"
 """The file in locks/ that says what living processes work with."""
 
-UNTRACKED = "stage.json"
-"""The facts of one run (seconds, memory): kept and hashed, but no part of the result's own digest."""
+FACTS = "stage.json"
+PROVENANCE = "provenance.json"
+UNTRACKED = (FACTS, PROVENANCE)
+"""The facts of one run (seconds, memory, when, of what): kept and hashed, but no part of the result's own digest."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,8 +118,23 @@ class Store:
                 with translated_os_errors(self.root):
                     remove_tree(folder)
 
-    def publish(self, stage: str, key: str, work: Path, components: dict[str, Any]) -> StoredObject:
-        """Make `work/out` the result of `stage` under `key`: hash, fsync, make read-only, one rename."""
+    def publish(
+        self,
+        stage: str,
+        key: str,
+        work: Path,
+        components: dict[str, Any],
+        statement: Callable[[Mapping[str, Any]], Mapping[str, Any]] | None = None,
+    ) -> StoredObject:
+        """Make `work/out` the result of `stage` under `key`: hash, fsync, make read-only, one rename.
+
+        Args:
+            stage: the stage's name.
+            key: the digest of `components`.
+            work: the folder that `lock` gave.
+            components: what the key is made of.
+            statement: given each file's bytes and sha256 by name, what to say of their provenance.
+        """
         out = work / "out"
         with translated_os_errors(self.root):
             files: dict[str, Any] = {}
@@ -128,17 +146,16 @@ class Store:
                     files[str(path.relative_to(out))] = {"bytes": path.stat().st_size, "sha256": sha256_file(path)}
                 for flushed in flushing:
                     flushed.result()
+            if statement is not None:
+                files[PROVENANCE] = _write(out / PROVENANCE, statement(dict(files)))
             manifest = {
                 "stage": stage,
                 "key": key,
                 "components": components,
                 "files": files,
-                "digest": _content_digest(files),
+                "digest": content_digest(files),
             }
-            manifest_path = out / MANIFEST
-            manifest_path.write_text(json.dumps(manifest, indent=1, sort_keys=True) + "\n", encoding="utf-8")
-            _flush(manifest_path)
-            manifest_path.chmod(0o444)
+            _write(out / MANIFEST, manifest)
             target = self.objects / stage / key
             target.parent.mkdir(parents=True, exist_ok=True)
             for folder in (out, *(path for path in out.rglob("*") if path.is_dir())):
@@ -225,7 +242,7 @@ class Store:
                     return f"{name} changed", None
             # The manifest answers for the files; the key in the folder's name, and the digest, answer for the manifest.
             named = (manifest["stage"], manifest["key"], digest(manifest["components"]))
-            if named != (path.parent.name, path.name, path.name) or manifest["digest"] != _content_digest(files):
+            if named != (path.parent.name, path.name, path.name) or manifest["digest"] != content_digest(files):
                 return f"{MANIFEST} changed", None
         except FileNotFoundError as error:
             return f"{Path(str(error.filename)).name} is missing", None
@@ -267,6 +284,11 @@ class Store:
         return self.root / "locks" / name
 
 
+def content_digest(files: Mapping[str, Any]) -> str:
+    """Digest of a result's files, the facts of its run left out."""
+    return digest({name: entry["sha256"] for name, entry in files.items() if name not in UNTRACKED})
+
+
 def _files_below(folder: str, prefix: str = "") -> dict[str, os.stat_result]:
     """What is in a folder and in those below it, other than folders: path → what the system says of the file."""
     found: dict[str, os.stat_result] = {}
@@ -279,8 +301,13 @@ def _files_below(folder: str, prefix: str = "") -> dict[str, os.stat_result]:
     return found
 
 
-def _content_digest(files: Mapping[str, Any]) -> str:
-    return digest({name: entry["sha256"] for name, entry in files.items() if name != UNTRACKED})
+def _write(path: Path, value: Mapping[str, Any]) -> dict[str, Any]:
+    """Write JSON to last, read-only; gives its entry in a manifest."""
+    text = (json.dumps(value, indent=1, sort_keys=True) + "\n").encode()
+    path.write_bytes(text)
+    _flush(path)
+    path.chmod(0o444)
+    return {"bytes": len(text), "sha256": hashlib.sha256(text).hexdigest()}
 
 
 def remove_tree(path: Path) -> None:

@@ -16,6 +16,8 @@ from bertbuild.tasks_evaluate import evaluate
 from bertbuild.tasks_finetune import finetune
 from bertbuild.tasks_neuron import export, neuron_compile, neuron_ready
 from bertbuild.tasks_pretraining import prepare_pretraining_data
+from bertbuild.tasks_provenance import sbom, verify_provenance
+from bertbuild.tasks_report import report
 from bertbuild.tasks_store import gc, log, verify_store
 from bertbuild.tasks_tf2 import convert_tf1, convert_tf2
 from bertbuild.tasks_train import train
@@ -221,7 +223,7 @@ def status(_context: Context, json: bool = False) -> None:
 @task(
     auto_shortflags=False,
     help=COMMON_HELP
-    | {"suite": "unit: no network, no engine; integration: unit, and real backends; docker; all (default)"},
+    | {"suite": "unit: no network, no engine; integration: unit, and real backends; docker; browser; all (default)"},
 )
 def test(_context: Context, suite: str = "all", json: bool = False) -> None:
     """Run the tests."""
@@ -261,11 +263,14 @@ namespace = Collection(
     convert_tf1,
     evaluate,
     verify,
+    verify_provenance,
+    sbom,
     status,
     schema,
     log,
     gc,
     verify_store,
+    report,
     test,
     lint,
 )

@@ -26,11 +26,16 @@ class Asked:
     build_file: str | None = None
 
 
-def run_event(isolation: str, asked: Asked, slots: int, memory: int) -> dict[str, Any]:
+def new_run() -> str:
+    """The id of a run; ids sort by time."""
+    return f"{time.strftime('%Y%m%d-%H%M%S')}-{os.urandom(2).hex()}"
+
+
+def run_event(run: str, isolation: str, asked: Asked, slots: int, memory: int) -> dict[str, Any]:
     """The first event of a run: what was asked for, of what machine."""
     return {
         "event": "run",
-        "run": f"{time.strftime('%Y%m%d-%H%M%S')}-{os.urandom(2).hex()}",
+        "run": run,
         "command": sys.argv[1:],
         "version": __version__,
         "isolation": isolation,

@@ -159,6 +159,12 @@ class TextReporter:
 
         self._rich().print(parity_table(event))
 
+    def _on_provenance(self, event: Mapping[str, Any]) -> None:
+        self._print(f"{event['name']}:")
+        for mark, kind in ((DONE, "checked"), (UNKNOWN, "told")):
+            for line in event[kind]:  # what is wrong ends up in the error
+                self._print(f"  {mark} {line}")
+
     def _on_unverified(self, event: Mapping[str, Any]) -> None:
         if not self._many:
             self._print(f"{UNKNOWN} {event['target']:<28} NOT VERIFIED: {event['reason']}")

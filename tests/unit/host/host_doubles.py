@@ -119,7 +119,7 @@ def _told(run, name):
 
 def _content(path):
     files = [path] if path.is_file() else [file for file in sorted(path.rglob("*")) if file.is_file()]
-    kept = [file.read_bytes() for file in files if file.name not in {"stage.json", "manifest.json"}]
+    kept = [file.read_bytes() for file in files if file.name not in {"stage.json", "manifest.json", "provenance.json"}]
     return hashlib.sha256(b"".join(kept)).hexdigest()
 
 
@@ -131,7 +131,7 @@ def freezing(source, **asked):
 
 def ir_order(parts):
     """An IR that is wanted, made of these parts."""
-    return Order(stage="ir", parts=parts, told={"id": "ir"})
+    return Order(stage="ir", parts=parts, sources={}, told={"id": "ir"})
 
 
 def checkpoint_source(tmp_path, content="weights", **facts):

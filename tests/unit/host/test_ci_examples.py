@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 from event_schema import check
 from example_files import GITHUB, GITLAB, github_job, scripts
+from make_checkpoints import config, write_google
 from pipeline import run_github, run_gitlab
 from ruamel.yaml import YAML
-from make_checkpoints import config, write_google
 
 from bertbuild.config import ROOT
 from bertbuild.stages import BACKENDS, lock_file, shared_code
@@ -163,9 +163,10 @@ def test_images_that_were_restored_are_loaded_and_not_saved_again(project):
 
 def test_images_that_were_made_are_saved(project):
     assert run_github(*project).code == 0
-    assert "docker save --output images.tar bertbuild/tf1:local bertbuild/openvino:local" in (
-        project[0].parent / "calls.txt"
-    ).read_text()
+    assert (
+        "docker save --output images.tar bertbuild/tf1:local bertbuild/openvino:local"
+        in (project[0].parent / "calls.txt").read_text()
+    )
 
 
 def test_a_store_that_was_restored_leaves_nothing_to_build(project):

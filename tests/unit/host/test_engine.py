@@ -285,7 +285,7 @@ def test_the_events_of_a_build(engine, plan, probes, events):
     """tests/golden/build_events.jsonl; what differs from run to run is left out."""
     engine.build(plan, probes)
     engine.build(plan, probes)
-    changing = {"key", "seconds", "run", "command", "version", "host", "memory", "path"}
+    changing = {"key", "seconds", "bytes", "run", "command", "version", "host", "memory", "path"}
     kept = [{name: value for name, value in event.items() if name not in changing} for event in events]
     for row in (row for event in events.of("verdict") for row in event["rows"]):
         row["cosine"] = round(row["cosine"], 6)
