@@ -18,6 +18,7 @@ from bertbuild.running import running
     | ISOLATION_HELP
     | {
         "file": "the build file (default: bertbuild.toml)",
+        "verify-reproducible": "then run every stage once more, and compare files, graphs and numbers",
         "keep-going": "after a failure, build all that does not depend on it",
         "jobs": "how many stages run at once (default: as many as there are cores)",
         "memory": "how much they may take together, as 16g (default: what is free)",
@@ -30,6 +31,7 @@ def build(
     names: tuple[str, ...] = (),
     file: str = "bertbuild.toml",
     keep_going: bool = False,
+    verify_reproducible: bool = False,
     jobs: str = "",
     memory: str = "",
     from_: str = "",
@@ -46,4 +48,5 @@ def build(
     from bertbuild.commands import fleet
 
     with running(json=json, isolation=isolation, local=from_, mirror=mirror, jobs=jobs, memory=memory) as session:
-        fleet.build(session, select(load_build_file(Path(file)), names), keep_going=keep_going)
+        selected = select(load_build_file(Path(file)), names)
+        fleet.build(session, selected, keep_going=keep_going, verify_reproducible=verify_reproducible)

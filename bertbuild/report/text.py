@@ -176,6 +176,12 @@ class TextReporter:
 
         self._print(target_line(event))
 
+    def _on_reproduced(self, event: Mapping[str, Any]) -> None:
+        for line in event["lines"]:
+            self._print(
+                f"{DONE if event['reproducible'] else FAILED} {event['job']}: {line}" if line[0] != " " else line
+            )
+
     def _on_failure(self, event: Mapping[str, Any]) -> None:
         """A failure that does not end the run: all its words, in one block."""
         for line in event["details"].splitlines():
