@@ -21,6 +21,7 @@ from bertbuild.tasks_report import report
 from bertbuild.tasks_store import gc, log, verify_store
 from bertbuild.tasks_tf2 import convert_tf1, convert_tf2
 from bertbuild.tasks_train import train
+from bertbuild.tasks_why import why
 
 
 @task(auto_shortflags=False, help=COMMON_HELP | ISOLATION_HELP)
@@ -266,6 +267,7 @@ namespace = Collection(
     verify_provenance,
     sbom,
     status,
+    why,
     schema,
     log,
     gc,

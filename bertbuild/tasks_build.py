@@ -19,6 +19,7 @@ from bertbuild.running import running
     | {
         "file": "the build file (default: bertbuild.toml)",
         "keep-going": "after a failure, build all that does not depend on it",
+        "dry-run": "run nothing, show what would run and why",
         "jobs": "how many stages run at once (default: as many as there are cores)",
         "memory": "how much they may take together, as 16g (default: what is free)",
         "from": SOURCE_HELP["from"],
@@ -30,6 +31,7 @@ def build(
     names: tuple[str, ...] = (),
     file: str = "bertbuild.toml",
     keep_going: bool = False,
+    dry_run: bool = False,
     jobs: str = "",
     memory: str = "",
     from_: str = "",
@@ -43,7 +45,12 @@ def build(
     """
     from bertbuild.buildfile.load import load_build_file
     from bertbuild.buildfile.select import select
+    from bertbuild.commands import dry_run as dry_runs
     from bertbuild.commands import fleet
 
     with running(json=json, isolation=isolation, local=from_, mirror=mirror, jobs=jobs, memory=memory) as session:
-        fleet.build(session, select(load_build_file(Path(file)), names), keep_going=keep_going)
+        selected = select(load_build_file(Path(file)), names)
+        if dry_run:
+            dry_runs.dry_run(session, selected)
+        else:
+            fleet.build(session, selected, keep_going=keep_going)
