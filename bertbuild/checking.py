@@ -23,7 +23,7 @@ from bertbuild.store import Store, StoredObject
 UP_TO_DATE = "up to date"
 WOULD_RUN = "would run"
 MAY_RUN = "may run"
-"""What it reads is made anew first; if that turns out as it once did, the store has the result."""
+"""What it reads is made anew first; if that comes out as it once did, the store has the result."""
 
 SHARED = "shared"
 """Another job would make the same result."""
@@ -74,7 +74,7 @@ class Check:
         name: its step's id in the plan, `PARITY`, or a backend.
         stage: its stage; empty for environments.
         state: one of the constants above.
-        key: of its result; None where it is not known before `awaits` are made.
+        key: its result's; None where it is not known before `awaits` are made.
         reason: in words, where it is no change of a component.
         changes: the components that differ from those of `past`.
         awaits: (name of the input or `ENVIRONMENT`, job), of what is made anew first.
@@ -99,8 +99,10 @@ class Check:
 class Checker:
     """Checks the jobs of plans. All plans are best added before the first check, which looks for all that was built."""
 
-    def __init__(self, jobs: Jobs, store: Store) -> None:
+    def __init__(self, jobs: Jobs, store: Store, isolation: str) -> None:
+        """`isolation` is the name of the one that a build would run stages in."""
         self.history = History(store)
+        self._isolation = isolation
         self._jobs, self._store = jobs, store
         self._checks: dict[str, Check] = {}
         self._symbols: dict[str, str] = {}
@@ -186,9 +188,11 @@ class Checker:
             if found is not None:
                 return _done(replace(check, key=key), job, found)
         past, own = self._past(job, parts)
-        changes = tuple(_changes(past, parts, sources)) if past else ()
+        changes = tuple(self._changes(past, parts, sources)) if past else ()
         reason = damage or _reason(past, own=own, key=key, explained=bool(changes or awaits))
         state, because = self._state(job, parts, key, dict(awaits))
+        if state == WOULD_RUN and key is None and past is not None and own and self._fits(parts):
+            state = MAY_RUN
         return replace(
             check,
             state=state,
@@ -239,7 +243,15 @@ class Checker:
         first = self._first.setdefault(symbol, job.id)
         if first != job.id:
             return SHARED, f"as {first}"
-        return (MAY_RUN if key is None and self.history.fits(parts["stage"], parts) else WOULD_RUN), ""
+        return WOULD_RUN, ""
+
+    def _fits(self, parts: Mapping[str, Any]) -> bool:
+        """Whether the store has a result that could be the one, if what is not known of its key turns out so."""
+        fitting = self.history.fitting(parts["stage"], parts)
+        return any(parts["environment"] is not None or self._made_alike(past) for past in fitting)
+
+    def _made_alike(self, past: Past) -> bool:
+        return past.isolation in ("", self._isolation)
 
     def _past(self, job: StageJob | GateJob, parts: Mapping[str, Any]) -> tuple[Past | None, bool]:
         own = self._own_past(job)
@@ -267,6 +279,19 @@ class Checker:
                 return self.history.of_digest(job.step.stage, past.inputs[name])
         return None
 
+    def _changes(
+        self, past: Past, parts: Mapping[str, Any], sources: Mapping[str, StageJob | File]
+    ) -> Iterator[Change]:
+        """What is known to differ; what is not known, then or now, does not count."""
+        yield from _differing(PARAMETER, past.params, parts["params"])
+        yield from _other_inputs(past, parts["inputs"], sources)
+        if past.code not in (None, parts["code"]):
+            yield Change(kind=CODE, name="", old=past.code, new=parts["code"])
+        if not self._made_alike(past):
+            yield Change(kind=ENVIRONMENT, name="isolation", old=past.isolation, new=self._isolation)
+        elif past.environment is not None and parts["environment"] is not None:
+            yield from _differing(ENVIRONMENT, past.environment, parts["environment"])
+
 
 def _done(check: Check, job: StageJob | GateJob, found: StoredObject) -> Check:
     if isinstance(job, StageJob):
@@ -282,20 +307,16 @@ def _reason(past: Past | None, *, own: bool, key: str | None, explained: bool) -
     return GONE if past.key == key or not explained else ""
 
 
-def _changes(past: Past, parts: Mapping[str, Any], sources: Mapping[str, StageJob | File]) -> Iterator[Change]:
-    """What is known to differ; what is not known, then or now, does not count."""
-    yield from _differing(PARAMETER, past.params, parts["params"])
-    for name in _names(past.inputs, parts["inputs"]):
-        old, new, source = past.inputs.get(name), parts["inputs"].get(name), sources.get(name)
-        remembered = name in past.inputs or past.code is not None
-        if old != new and remembered and (new is not None or name not in parts["inputs"]):
+def _other_inputs(
+    past: Past, inputs: Mapping[str, str | None], sources: Mapping[str, StageJob | File]
+) -> Iterator[Change]:
+    for name in _names(past.inputs, inputs):
+        old, new, source = past.inputs.get(name), inputs.get(name), sources.get(name)
+        is_known = (name in past.inputs or past.code is not None) and (new is not None or name not in inputs)
+        if is_known and old != new:
             made_by = source.id if isinstance(source, StageJob) else ""
             file = source if isinstance(source, File) else None
             yield Change(kind=INPUT, name=name, old=old, new=new, made_by=made_by, file=file)
-    if past.code not in (None, parts["code"]):
-        yield Change(kind=CODE, name="", old=past.code, new=parts["code"])
-    if past.environment is not None and parts["environment"] is not None:
-        yield from _differing(ENVIRONMENT, past.environment, parts["environment"])
 
 
 def _differing(kind: str, old: Mapping[str, str], new: Mapping[str, str]) -> Iterator[Change]:

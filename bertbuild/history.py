@@ -46,6 +46,12 @@ class Past:
     made: float = 0.0
     digest: str = ""
 
+    @property
+    def isolation(self) -> str:
+        """Where it was made, as its environment tells: "docker" or "venv"; "" where it does not."""
+        told = self.environment or {}
+        return "docker" if "image" in told else "venv" if "machine" in told else ""
+
 
 class History:
     """The records and results of a store; each is read when it is first asked for."""
@@ -115,9 +121,9 @@ class History:
         alike = [past for past in self._made(stage) if _common(past.inputs, parts["inputs"]) - {PROBES}]
         return max(alike, key=lambda past: _likeness(past, parts), default=None)  # the first, which is the newest
 
-    def fits(self, stage: str, parts: Mapping[str, Any]) -> bool:
-        """Whether a stage has a result whose components are `parts`, if what is unknown (None) turns out so."""
-        return any(_fits(past, parts) for past in self._made(stage))
+    def fitting(self, stage: str, parts: Mapping[str, Any]) -> list[Past]:
+        """The results of a stage whose components are `parts`, if what is unknown (None) turns out so."""
+        return [past for past in self._made(stage) if _fits(past, parts)]
 
     def _made(self, stage: str) -> list[Past]:
         """All results of a stage, the newest first."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from invoke import Context, task
 
 from bertbuild.flags import COMMON_HELP, ISOLATION_HELP
+from bertbuild.names import TaskOfNames
 from bertbuild.running import running
 
 FILE_HELP = {"file": "the build file (default: bertbuild.toml, where there is one)"}
@@ -24,3 +25,35 @@ def why(_context: Context, name: str, file: str = "", isolation: str = "", json:
 
     with running(json=json, isolation=isolation) as session:
         whys.why(session, name, file)
+
+
+@task(auto_shortflags=False, help=COMMON_HELP | ISOLATION_HELP | FILE_HELP)
+def status(_context: Context, file: str = "", isolation: str = "", json: bool = False) -> None:
+    """Show all targets: built, stale, missing, failed; when, how long, size, parity figure, path."""
+    from bertbuild.commands import status as statuses
+
+    with running(json=json, isolation=isolation) as session:
+        statuses.status(session, file)
+
+
+@task(
+    auto_shortflags=False,
+    klass=TaskOfNames,
+    help=COMMON_HELP | ISOLATION_HELP | FILE_HELP | {"format": "text (default); dot, for Graphviz; mermaid"},
+)
+def graph(
+    _context: Context,
+    names: tuple[str, ...] = (),
+    format: str = "text",  # noqa: A002 - the flag's name
+    file: str = "",
+    isolation: str = "",
+    json: bool = False,
+) -> None:
+    """Draw the jobs behind targets, and which of them would run.
+
+    Names are as of why: a target, a model, MODEL/TARGET, a pattern of these; default: all.
+    """
+    from bertbuild.commands import graph as graphs
+
+    with running(json=json, isolation=isolation) as session:
+        graphs.graph(session, names, file, format)

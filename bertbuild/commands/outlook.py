@@ -71,8 +71,8 @@ class Outlook:
     """What a build would do. Writes nothing but what is learnt about files: digests, probes, inspections."""
 
     def __init__(self, session: Session) -> None:
-        self._session = session
-        self.checker = Checker(session.engine.jobs(), session.store)
+        self.session = session
+        self.checker = Checker(session.engine.jobs(), session.store, session.isolation.name)
         self.models: dict[str, ModelOutlook] = {}
         self._folders: dict[str, Path] = {}
 
@@ -89,7 +89,7 @@ class Outlook:
         target = TargetOutlook(model=record.model, name=record.target.name)
         model.targets.append(target)
         try:
-            plan, probes = _as_it_is_now(record, self._session)
+            plan, probes = _as_it_is_now(record, self.session)
             target.jobs = self.checker.add_targets(plan, probes)
         except BertbuildError as error:
             target.because = str(error)
@@ -142,7 +142,7 @@ class Outlook:
 
     def _found(self, entry: ModelEntry, model: ModelOutlook) -> Path | None:
         """The folder of a model that is on disk."""
-        session = self._session
+        session = self.session
         folder = model_at_hand(wanted(entry), session.settings, session.store)
         if folder is None:
             model.first = "fetched" if isinstance(entry.source, CatalogueModel) else "unpacked"
@@ -158,7 +158,7 @@ class Outlook:
             model.because = base.because
             model.first = "" if base.because else f"trained, from {recipe.base}, which is {base.first} first"
             return None
-        session, named = self._session, recipe.named
+        session, named = self.session, recipe.named
         if named.task and not named.data:
             asked = Asked(task=named.task, negatives=recipe.request.version_2_with_negative)
             if not data_at_hand(task_of(asked), session.settings, session.store):
@@ -179,14 +179,14 @@ class Outlook:
         return None if result is None else result.path
 
     def _plan(self, entry: ModelEntry, folder: Path, model: ModelOutlook) -> None:
-        session = self._session
+        session = self.session
         found = inspected(folder, entry.name, session.store, session.engine, session.report)
         for target, outlook in zip(entry.targets, model.targets, strict=True):
             self._plan_target(target, outlook, found)
 
     def _plan_target(self, target: TargetEntry, outlook: TargetOutlook, found: Inspected) -> None:
         try:
-            outlook.jobs = self.checker.add_targets(*planned(self._session, target, found))
+            outlook.jobs = self.checker.add_targets(*planned(self.session, target, found))
         except BertbuildError as error:
             outlook.because = str(error)
 
@@ -211,7 +211,8 @@ def _as_it_is_now(record: Record, session: Session) -> tuple[Plan, File]:
     def now(source: File | str) -> File | str:
         if isinstance(source, str):
             return source
-        found = as_it_is_now(source, session.store.inputs)
+        is_probes = source.path.parent == (session.store.root / "probes").resolve() and source.path.is_file()
+        found = source if is_probes else as_it_is_now(source, session.store.inputs)  # their name is their digest
         if found is None:
             raise FileNotFoundError(0, "", shown(source.path))
         return found

@@ -29,12 +29,13 @@ def in_full(check: Check, files: Files) -> Iterator[str]:
     """The same with old and new values: a line for each reason."""
     if check.reason:
         yield check.reason
-    if check.reason == NEW and check.past is not None:
-        yield f"the result most like it, {check.stage} {_digits(check.past.key)}, differs in:"
-    for change in check.changes:
-        yield _full_change(change, files(check, change))
-    for name, job in check.awaits:
-        yield f"{_awaited(name)}: made anew first, by {job}" if name != ENVIRONMENT else f"{job}: made first"
+    if check.past is not None and check.changes and not check.own:
+        yield f"most like it is {check.stage} {_digits(check.past.key)}, but for:"
+    yield from (_full_change(change, files(check, change)) for change in check.changes)
+    anew = [(name, job) for name, job in check.awaits if name != ENVIRONMENT and check.reason != NEW]
+    yield from (f"{INPUT} {name}: made anew first, by {job}" for name, job in anew)
+    if not (check.reason or check.changes or anew):
+        yield f"{ENVIRONMENT}: made first"
 
 
 def as_json(check: Check, files: Files | None = None) -> dict[str, Any]:
