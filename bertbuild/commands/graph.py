@@ -68,7 +68,9 @@ def _nodes(outlook: Outlook, model: ModelOutlook) -> Iterator[Node]:
     for target in model.targets:
         name = f"{model.name}/{target.name}"
         if not target.jobs:
-            yield Node(id=name, kind=TARGET, model=model.name, name=target.name, state=UNKNOWN, needs=(model.name,))
+            yield Node(
+                id=name, kind=TARGET, model=model.name, name=f"target {target.name}", state=UNKNOWN, needs=(model.name,)
+            )
 
 
 def _steps(outlook: Outlook, jobs: Sequence[str], model: str, begin: tuple[str, ...]) -> Iterator[Node]:
@@ -77,7 +79,8 @@ def _steps(outlook: Outlook, jobs: Sequence[str], model: str, begin: tuple[str, 
     for check in outlook.checks(jobs):
         if check.model:
             needs = tuple(need for need in outlook.checker.needs(check.job) if need in drawn) or begin
-            is_gate = check.kind == "gate"
             name = check.job.removeprefix(f"{model}/")
-            kind, name = (TARGET, name.removesuffix(f" {check.stage}")) if is_gate else (STAGE, name)
+            is_target = check.kind == "gate"
+            name = f"target {name.removesuffix(check.stage).rstrip()}" if is_target else name
+            kind = TARGET if is_target else STAGE
             yield Node(id=check.job, kind=kind, model=model, name=name, state=check.state, needs=needs)
