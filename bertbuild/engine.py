@@ -7,7 +7,7 @@ from pathlib import Path
 
 from bertbuild.errors import BertbuildError
 from bertbuild.isolation.base import Isolation
-from bertbuild.jobs import Jobs
+from bertbuild.jobs import AgainJob, Jobs, StageJob
 from bertbuild.judging import Built, Judge
 from bertbuild.making import Maker, Order, Report, Write
 from bertbuild.memory import MemoryBudget
@@ -100,7 +100,11 @@ class Engine:
         """Run a step whether or not the store has its result; what it writes becomes `destination`, a new folder."""
         self.prepare(STAGES[step.stage].backend)
         inputs = {name: source if isinstance(source, File) else results[source] for name, source in step.inputs.items()}
-        self._maker.run_again(step, inputs, destination)
+        self._maker.again(step, inputs, {"id": step.id}, lambda out: out.rename(destination))
+
+    def again(self, job: StageJob) -> AgainJob:
+        """The job that runs a step which is done once more, and compares."""
+        return AgainJob(self._maker, job)
 
     def prepare(self, backend: str) -> None:
         """Make a backend's environment if it is not as it should be."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from bertbuild.errors import UsageError
 from bertbuild.judging import Built, Judge, Results, can_answer
@@ -13,6 +14,9 @@ from bertbuild.plan import File, Plan, Step, Target
 from bertbuild.schedule import Job
 from bertbuild.stages import STAGES
 from bertbuild.store import StoredObject
+
+if TYPE_CHECKING:
+    from bertbuild.reproducibility import Comparison
 
 GATE_MEMORY = 300 * 10**6
 """Bytes: NumPy, and the answers of two models."""
@@ -86,6 +90,32 @@ class StageJob(Job):
         """See `schedule.Job`."""
         self.ran = True
         self.result = self._maker.made(self.order, self.step, self.inputs)
+
+
+class AgainJob(Job):
+    """A step that is done already, run once more; its bytes, graphs and numbers are compared with the result's."""
+
+    def __init__(self, maker: Maker, first: StageJob) -> None:
+        super().__init__(f"{first.id} again")
+        self.model, self.step = first.model, first.step
+        self.comparison: Comparison | None = None
+        self._maker, self._first = maker, first
+
+    def memory(self) -> int:
+        """See `schedule.Job`."""
+        return self._first.memory()
+
+    def run(self) -> None:
+        """See `schedule.Job`."""
+        from bertbuild.reproducibility import compare
+
+        told = {"id": f"{self.step.id} again", "job": self.id, "model": self.model}
+        result = self._first.made.path
+
+        def look(out: Path) -> Comparison:
+            return compare(result, out, self.step.stage)
+
+        self.comparison = self._maker.again(self.step, self._first.inputs, told, look)
 
 
 class GateJob(Job):

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from bertbuild import key as keys
 from bertbuild.config import ROOT
@@ -22,6 +22,7 @@ from bertbuild.stages import STAGES, StageSpec, require_locked, stage_code
 from bertbuild.store import FACTS, Store, StoredObject
 
 Report = Callable[[Mapping[str, Any]], None]
+Looked = TypeVar("Looked")
 Inputs = Mapping[str, File | StoredObject]
 Write = Callable[[Path], Path | None]
 """Makes a result in the `out` of its work folder; gives the log of the stage that it ran, if it did."""
@@ -152,12 +153,12 @@ class Maker:
             self.measured.remember(step.stage, input_bytes(inputs), peak)
         return stored
 
-    def run_again(self, step: Step, inputs: Inputs, destination: Path) -> None:
-        """Run a step whether or not the store has its result; what it writes becomes `destination`, a new folder."""
-        order = self.order(step, inputs, {"id": step.id})
+    def again(self, step: Step, inputs: Inputs, told: Mapping[str, str], look: Callable[[Path], Looked]) -> Looked:
+        """Run a step whether or not the store has its result; gives what `look` sees in the folder that it wrote."""
+        order = self.order(step, inputs, told)
         with self.store.lock(f"again-{step.stage}", order.key, on_wait=self._warn) as work:
             self._run(order, step, inputs, work)
-            (work / "out").rename(destination)
+            return look(work / "out")
 
     def expected_memory(self, step: Step, inputs: Inputs) -> int:
         """Bytes that the step is expected to take while it runs."""

@@ -30,7 +30,7 @@ from bertbuild.uses import Uses
 
 MANIFEST = "manifest.json"
 IN_USE = "in-use"
-"""The file in locks/ that says what living processes work with."""
+"""The folder in locks/ that says what living processes work with."""
 
 FACTS = "stage.json"
 PROVENANCE = "provenance.json"

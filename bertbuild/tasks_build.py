@@ -18,6 +18,7 @@ from bertbuild.running import running
     | ISOLATION_HELP
     | {
         "file": "the build file (default: bertbuild.toml)",
+        "verify-reproducible": "then run every stage once more, and compare files, graphs and numbers",
         "keep-going": "after a failure, build all that does not depend on it",
         "dry-run": "run nothing, show what would run and why",
         "jobs": "how many stages run at once (default: as many as there are cores)",
@@ -32,6 +33,7 @@ def build(
     file: str = "bertbuild.toml",
     keep_going: bool = False,
     dry_run: bool = False,
+    verify_reproducible: bool = False,
     jobs: str = "",
     memory: str = "",
     from_: str = "",
@@ -48,9 +50,10 @@ def build(
     from bertbuild.commands import dry_run as dry_runs
     from bertbuild.commands import fleet
 
-    with running(json=json, isolation=isolation, local=from_, mirror=mirror, jobs=jobs, memory=memory) as session:
+    settings = {"isolation": isolation, "local": from_, "mirror": mirror, "jobs": jobs, "memory": memory}
+    with running(json=json, build_file=file, **settings) as session:
         selected = select(load_build_file(Path(file)), names)
         if dry_run:
             dry_runs.dry_run(session, selected)
         else:
-            fleet.build(session, selected, keep_going=keep_going)
+            fleet.build(session, selected, keep_going=keep_going, verify_reproducible=verify_reproducible)

@@ -23,7 +23,7 @@ def why(_context: Context, name: str, file: str = "", isolation: str = "", json:
     """Say what would run for a target, and which part of each key changed: old and new value."""
     from bertbuild.commands import why as whys
 
-    with running(json=json, isolation=isolation) as session:
+    with running(json=json, build_file=file, isolation=isolation) as session:
         whys.why(session, name, file)
 
 
@@ -32,7 +32,7 @@ def status(_context: Context, file: str = "", isolation: str = "", json: bool = 
     """Show all targets: built, stale, missing, failed; when, how long, size, parity figure, path."""
     from bertbuild.commands import status as statuses
 
-    with running(json=json, isolation=isolation) as session:
+    with running(json=json, build_file=file, isolation=isolation) as session:
         statuses.status(session, file)
 
 
@@ -55,5 +55,5 @@ def graph(
     """
     from bertbuild.commands import graph as graphs
 
-    with running(json=json, isolation=isolation) as session:
+    with running(json=json, build_file=file, isolation=isolation) as session:
         graphs.graph(session, names, file, format)

@@ -12,7 +12,7 @@ from typing import Any
 
 from bertbuild import __version__
 from bertbuild.errors import BertbuildError
-from bertbuild.jobs import EnvironmentJob, GateJob, StageJob
+from bertbuild.jobs import AgainJob, EnvironmentJob, GateJob, StageJob
 from bertbuild.judging import NO_DEVICE, PARITY
 from bertbuild.making import Report, object_bytes
 from bertbuild.schedule import Job
@@ -73,6 +73,9 @@ class Teller:
 
     def done(self, job: Job) -> None:
         """See `schedule.Listener`."""
+        if isinstance(job, AgainJob) and job.comparison is not None:
+            event = {"event": "reproduced", "job": job.id, "model": job.model}
+            self._report({**event, "lines": job.comparison.lines(), **job.comparison.as_json()})
         if isinstance(job, GateJob) and job.built is not None:
             reason = {"message": NO_DEVICE} if job.built.verdict is None else {}
             self._target(job, job.state, path=str(job.built.path), **reason)
@@ -127,6 +130,8 @@ def _facts(job: Job) -> dict[str, Any]:
             return {"job": job.id, "kind": "stage", "model": job.model, "backend": job.backend, **step}
         case GateJob():
             return {"job": job.id, "kind": "gate", "model": job.model, "stage": PARITY}
+        case AgainJob():
+            return {"job": job.id, "kind": "again", "model": job.model, "stage": job.step.stage}
         case EnvironmentJob():
             return {"job": job.id, "kind": "environment", "backend": job.backend}
         case _:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -113,6 +112,8 @@ def table_name(place: Place) -> str:
 
 def did_you_mean(wanted: str, known: Iterable[str]) -> str:
     """The end of a sentence that names what is nearest to `wanted`, or just a full stop."""
+    import difflib
+
     spelt = {_plain(word): word for word in known}
     near = difflib.get_close_matches(_plain(wanted), spelt, n=1)
     return f'; did you mean "{spelt[near[0]]}"?' if near else "."

@@ -139,7 +139,7 @@ def _check_known(document: Document, place: Place, name: str, tables: Iterable[s
 
 def _source(document: Document, place: Place, given: Mapping[str, Given]) -> ModelSource:
     """Where the model comes from."""
-    found = [name for name in _SOURCE_KEYS if name in document.table(place)]
+    found = [name for name in document.table(place) if name in _SOURCE_KEYS]
     if len(found) != 1:
         says = f'has both "{found[0]}" and "{found[1]}"' if found else "does not say where the model comes from"
         raise document.refused(

@@ -20,6 +20,9 @@ LONGEST_NAME = 200
 """File systems allow 255 bytes, and names get endings."""
 
 MOST_COMBINATIONS = 500
+BOTH = "+"
+"""Joins several outputs in a target's name, as in those of single commands."""
+
 _FLAG = re.compile(r"--([a-z0-9][a-z0-9_-]*)")
 
 Axes = dict[str, list[Given]]
@@ -76,8 +79,7 @@ def make_targets(
     said = {*table.own, *axes, *override}
     default = defaults.layer(document, table.kind, said)
     place = overridden if override else table.place
-    # With a matrix over precisions, what int8 is calibrated on stands beside the precisions that need no calibration.
-    aside = "precision" in table.matrix or not any(name in CALIBRATION for name in said)
+    aside = _calibrates_others(table.own, axes, override)
     for name, combination in table.combinations(axes):
         given = {**default, **table.own, **combination, **override}
         values = located(
@@ -91,11 +93,21 @@ def make_targets(
         yield TargetEntry(name=name, kind=table.kind.name, request=request, calibrated=calibrated, table=table.name)
 
 
+def _calibrates_others(own: Layer, axes: Axes, override: Layer) -> bool:
+    """Whether what is said of calibration may be meant for other precisions than a target's.
+
+    It is where the precision is said nearer to the target: by the matrix, or by the model of a target that has it int8.
+    """
+    if "precision" in axes or not any(name in CALIBRATION for name in (*own, *override)):
+        return True
+    return "precision" in override and not any(name in CALIBRATION for name in override)
+
+
 def check_names(document: Document, made: Iterable[tuple[str, Place]]) -> None:
     """Refuse names, each with the table that makes it, that cannot be folders' or that two targets have."""
     seen: dict[str, Place] = {}
     for name, place in made:
-        check_folder_name(document, place, name)
+        check_folder_name(document, place, name, also=BOTH)
         if name in seen:
             both = table_name(place) if seen[name] == place else f"{table_name(seen[name])} and {table_name(place)}"
             raise document.refused(
@@ -104,9 +116,10 @@ def check_names(document: Document, made: Iterable[tuple[str, Place]]) -> None:
         seen[name] = place
 
 
-def check_folder_name(document: Document, place: Place, name: str) -> None:
-    """Refuse a name that cannot be a folder's."""
-    if name != clean_name(name) or len(name) > LONGEST_NAME:
+def check_folder_name(document: Document, place: Place, name: str, *, also: str = "") -> None:
+    """Refuse a name that cannot be a folder's; `also` is a letter that it may have beside those of `clean_name`."""
+    bare = name.replace(also, "")
+    if bare != clean_name(bare) or len(name) > LONGEST_NAME:
         raise document.refused(
             place,
             f"{shown(name)} cannot be a folder's name.",
@@ -180,4 +193,4 @@ def _check_not_empty(document: Document, place: Place, found: object) -> None:
 
 def _in_name(given: Given) -> str:
     """A value as a part of a target's name."""
-    return str(given.value).lower() if isinstance(given.value, bool) else str(given.value).replace(",", "+")
+    return str(given.value).lower() if isinstance(given.value, bool) else str(given.value).replace(",", BOTH)

@@ -27,16 +27,28 @@ from bertbuild.sources import Inspected, Wanted, import_plan, inspected, is_hugg
 from bertbuild.telling import Asked
 
 
-def build(session: Session, build_file: BuildFile, *, keep_going: bool) -> None:
-    """Build every target of a build file, and say how many are built, up to date, failed and skipped.
+def build(session: Session, build_file: BuildFile, *, keep_going: bool, verify_reproducible: bool = False) -> None:
+    """Build every target of a build file, and say how many are built and up to date.
+
+    Args:
+        session: of the command.
+        build_file: what to build.
+        keep_going: whether a failure lets go on what does not depend on it.
+        verify_reproducible: whether every stage is then run once more, and must write the same.
 
     Raises:
         BuildFailedError: a target failed, or what it is made of; those that passed have their names.
+        NotReproducibleError: a stage wrote something else the second time.
     """
     fleet = Fleet(session, build_file)
     asked = Asked(models=[entry.name for entry in build_file.models], build_file=str(build_file.path))
     failures = session.engine.execute(fleet.roots(), asked, keep_going=keep_going)
-    fleet.finish(failures)
+    fleet.check(failures)
+    if verify_reproducible:
+        from bertbuild.commands.reproduce import verify_reproducible as verify
+
+        verify(session, [job for job in fleet.jobs.ids.values() if isinstance(job, StageJob)], asked)
+    fleet.finish()
 
 
 class Fleet:
@@ -75,24 +87,31 @@ class Fleet:
         self.gates[model, target.name] = gates[-1]
         return new
 
-    def finish(self, failures: Sequence[BertbuildError]) -> None:
-        """Say how the run ended.
+    @property
+    def asked(self) -> list[tuple[str, str]]:
+        """Model and name of every target."""
+        return [(entry.name, target.name) for entry in self._entries for target in entry.targets]
+
+    def check(self, failures: Sequence[BertbuildError]) -> None:
+        """Say how many targets failed.
 
         Raises:
             BuildFailedError: something failed.
         """
-        asked = [(entry.name, target.name) for entry in self._entries for target in entry.targets]
-        built = {name: gate for name in asked if (gate := self.gates.get(name)) and gate.built}
-        rows = [self._fact(model, target) for model, target in asked]
+        missing = [name for name in self.asked if (gate := self.gates.get(name)) is None or gate.built is None]
         if failures:
             raise BuildFailedError(
-                f"{len(asked) - len(built)} of {len(asked)} targets are not built.",
+                f"{len(missing)} of {len(self.asked)} targets are not built.",
                 failures=failures,
                 next_step="See the failures above; what is built has its name in out/. To see it all: invoke report",
             )
+
+    def finish(self) -> None:
+        """Say what is built."""
+        rows = [self._fact(model, target) for model, target in self.asked]
         counts = _counted(row["state"] for row in rows)
         out = shown(self.session.store.root / "out")
-        self.session.result({"targets": rows}, f"{len(asked)} targets in {out}: {counts}")
+        self.session.result({"targets": rows}, f"{len(rows)} targets in {out}: {counts}")
 
     def _fact(self, model: str, target: str) -> dict[str, str | float | None]:
         fact: dict[str, str | float | None] = {"model": model, "target": target, "state": "not built"}

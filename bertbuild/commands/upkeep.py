@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from bertbuild.audit import LEFT_OVER, audit
@@ -55,7 +55,7 @@ def gc(session: Session, keep: str, *, dry_run: bool) -> None:
     skipped = len(planned) - len(gone)
     lines = [_outcome(wanted, there, gone, dry_run=dry_run)]
     if skipped > 0:
-        lines.append(f"{skipped} more could not be had: another process began to use them, or they are not ours")
+        lines.append(f"{skipped} more could not be had: in use by now, or not ours to remove")
     session.result(
         {
             "dry_run": dry_run,
@@ -76,12 +76,7 @@ def verify_store(session: Session) -> None:
         StoreError: something is wrong.
     """
     store = Store(session.settings.artifacts, tidy=False)
-    found = audit(
-        store,
-        lambda done, total: session.report(
-            {"event": "progress", "name": "hashing", "done": done, "total": total, "stage": "verify-store"}
-        ),
-    )
+    found = audit(store, _bar(session, "hashing", "verify-store"))
     store.digests.save()
     facts = {
         "objects": found.objects,
@@ -117,11 +112,23 @@ def _removed(session: Session, store: Store, keep: Keep, there: Snapshot, now: f
         keep,
         there,
         now,
-        on_progress=lambda done, total: session.report(
-            {"event": "progress", "name": "deleting", "done": done, "total": total, "stage": "gc"}
-        ),
+        on_progress=_bar(session, "deleting", "gc"),
         warn=lambda text: session.report({"event": "warning", "text": text}),
     )
+
+
+def _bar(session: Session, name: str, stage: str) -> Callable[[int, int], None]:
+    """Report bytes done and in all, once for each hundredth."""
+    told = -1
+
+    def report(done: int, total: int) -> None:
+        nonlocal told
+        now = 100 * done // max(1, total)
+        if now > told:
+            told = now
+            session.report({"event": "progress", "name": name, "done": done, "total": total, "stage": stage})
+
+    return report
 
 
 def _list(session: Session, things: Iterable[Thing], now: float) -> None:
@@ -175,7 +182,7 @@ def _categories(there: Snapshot, gone: Sequence[Thing]) -> list[dict[str, Any]]:
 def _outcome(keep: Keep, there: Snapshot, gone: Sequence[Thing], *, dry_run: bool) -> str:
     freed = _size(sum(thing.size for thing in gone))
     if keep.runs is not None and len(there.runs) < keep.runs:
-        known = f"; only {len(there.runs)} on record, so nothing counts as old"
+        known = f"; of {len(there.runs)} runs on record, nothing counts as old"
     else:
         known = ""
     if not gone:

@@ -176,6 +176,11 @@ class TextReporter:
 
         self._print(target_line(event))
 
+    def _on_reproduced(self, event: Mapping[str, Any]) -> None:
+        first, *others = event["lines"]
+        for line in (f"{DONE if event['reproducible'] else FAILED} {event['job']}: {first}", *others):
+            self._print(line)
+
     def _on_failure(self, event: Mapping[str, Any]) -> None:
         """A failure that does not end the run: all its words, in one block."""
         for line in event["details"].splitlines():

@@ -117,6 +117,8 @@ def while_it_runs(work):
         assert os.read(told, 1) == b"."
         yield child
     finally:
+        with contextlib.suppress(BrokenPipeError):  # it was killed
+            os.write(go_on, b".")
         os.close(go_on)
         os.close(told)
         exit_code(child)
