@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from bertbuild.buildfile.document import Document, did_you_mean, read_document, shown
+from bertbuild.buildfile.values import Choice, Size, Text, Type, Value, Whole, WrongValueError, in_bytes
 from bertbuild.errors import UsageError
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -27,6 +30,9 @@ class Settings:
         models_lock: hashes of downloads whose publisher gives none. `BERTBUILD_MODELS_LOCK`.
         mirror: base URL that takes the place of the models' public one. `BERTBUILD_MIRROR`.
         local: folder with downloaded zips or unpacked models. `BERTBUILD_FROM`.
+        jobs: stages that run at the same time; 0: as many as there are cores. `BERTBUILD_JOBS`.
+        memory: what all of them together may take, as "16g"; empty: what the machine has free.
+            `BERTBUILD_MEMORY_BUDGET`; `BERTBUILD_MEMORY` is the limit of one container (compose.yaml).
     """
 
     artifacts: Path = Path("artifacts")
@@ -35,17 +41,76 @@ class Settings:
     models_lock: Path = Path("models.lock.json")
     mirror: str | None = None
     local: Path | None = None
+    jobs: int = 0
+    memory: str = ""
+
+    @property
+    def memory_bytes(self) -> int | None:
+        """The memory budget in bytes, None where it is what the machine has free."""
+        return in_bytes(self.memory) if self.memory else None
 
 
-VARIABLES = {
-    "artifacts": "BERTBUILD_ARTIFACTS",
-    "isolation": "BERTBUILD_ISOLATION",
-    "environments": "BERTBUILD_ENVIRONMENTS",
-    "models_lock": "BERTBUILD_MODELS_LOCK",
-    "mirror": "BERTBUILD_MIRROR",
-    "local": "BERTBUILD_FROM",
-}
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """A setting: its key in `bertbuild.toml`, its variable, what it may be, and what it means in a line."""
+
+    name: str
+    variable: str
+    type: Type
+    about: str
+
+
+SETTINGS = (
+    Setting(name="artifacts", variable="BERTBUILD_ARTIFACTS", type=Text(), about="the store, shared by all stages"),
+    Setting(
+        name="isolation",
+        variable="BERTBUILD_ISOLATION",
+        type=Choice(ISOLATIONS),
+        about="where stages run; auto: docker where an engine answers",
+    ),
+    Setting(
+        name="environments",
+        variable="BERTBUILD_ENVIRONMENTS",
+        type=Text(),
+        about="where virtual environments are kept, shared by all checkouts",
+    ),
+    Setting(
+        name="models_lock",
+        variable="BERTBUILD_MODELS_LOCK",
+        type=Text(),
+        about="hashes of downloads whose publisher gives none",
+    ),
+    Setting(
+        name="mirror",
+        variable="BERTBUILD_MIRROR",
+        type=Text(),
+        about="base URL that takes the place of the models' public one",
+    ),
+    Setting(
+        name="local",
+        variable="BERTBUILD_FROM",
+        type=Text(),
+        about="folder with downloaded zips or unpacked models",
+    ),
+    Setting(
+        name="jobs",
+        variable="BERTBUILD_JOBS",
+        type=Whole(),
+        about="stages that run at the same time; 0: as many as there are cores",
+    ),
+    Setting(
+        name="memory",
+        variable="BERTBUILD_MEMORY_BUDGET",
+        type=Size(),
+        about="what all stages together may take; default: what the machine has free",
+    ),
+)
+VARIABLES = {setting.name: setting.variable for setting in SETTINGS}
+TABLES = ("defaults", "targets", "models")
+"""The tables of `bertbuild.toml` that are no settings but say what is built: `buildfile.load` reads them."""
+
 _PATHS = {"artifacts", "environments", "models_lock", "local"}
+_FLAGS = {"local": "from"}
 
 
 def load_settings(
@@ -53,52 +118,65 @@ def load_settings(
     *,
     environ: Mapping[str, str] | None = None,
     folder: Path | None = None,
+    file: Path | None = None,
 ) -> Settings:
-    """The settings for this run; empty flags and variables count as not given.
+    """The settings for this run; empty flags, variables and strings of the file count as not given.
+
+    Args:
+        flags: by the settings' names.
+        environ: the environment, else the process's.
+        folder: where `bertbuild.toml` is looked for, else the current one.
+        file: what is read in its place.
 
     Raises:
         UsageError: an unknown key in `bertbuild.toml`, or a value that is not allowed.
     """
     environ = os.environ if environ is None else environ
-    values: dict[str, str] = {}
-    values.update(_from_file((folder or Path.cwd()) / CONFIG_FILE))
-    values.update({name: environ[variable] for name, variable in VARIABLES.items() if environ.get(variable)})
-    values.update({name: value for name, value in (flags or {}).items() if value})
+    document = read_document(file or (folder / CONFIG_FILE if folder else Path(CONFIG_FILE)))
+    values = file_settings(document) if document else {}
+    for setting in SETTINGS:
+        text, origin = environ.get(setting.variable), setting.variable
+        if flags and flags.get(setting.name):
+            text, origin = flags[setting.name], f"--{_FLAGS.get(setting.name, setting.name)}"
+        if text:
+            values[setting.name] = _from_text(setting, text, origin)
     settings = Settings()
     for name, value in values.items():
-        settings = replace(settings, **{name: Path(value).expanduser() if name in _PATHS else value})  # type: ignore[arg-type]
-    if settings.isolation not in ISOLATIONS:
-        raise UsageError(
-            f"Isolation {settings.isolation!r} is none of {', '.join(ISOLATIONS)}.",
-            next_step="Give --isolation docker or --isolation venv, or leave it out.",
-        )
+        settings = replace(settings, **{name: Path(str(value)).expanduser() if name in _PATHS else value})  # type: ignore[arg-type]
     return replace(settings, artifacts=settings.artifacts.absolute(), environments=settings.environments.expanduser())
 
 
-def _from_file(path: Path) -> dict[str, str]:
+def file_settings(document: Document) -> dict[str, Value]:
+    """The settings in a `bertbuild.toml`, but for empty strings.
+
+    Raises:
+        UsageError: it has another key than settings and `TABLES`, or a value that is not allowed.
+    """
+    values: dict[str, Value] = {}
+    known = {setting.name: setting for setting in SETTINGS}
+    for name, raw in document.values.items():
+        if name in TABLES:
+            continue
+        if name not in known:
+            raise document.unknown_key((name,), [*known, *TABLES])
+        try:
+            value = known[name].type.read(raw)
+        except WrongValueError as error:
+            raise document.refused((name,), _must_be(known[name], f'"{name}"', raw), next_step="Mend it.") from error
+        if value != "":
+            values[name] = value
+    return values
+
+
+def _from_text(setting: Setting, text: str, origin: str) -> Value:
+    """The value of a flag or variable."""
+    raw = int(text) if isinstance(setting.type, Whole) and re.fullmatch("[0-9]{1,18}", text) else text
     try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        return {}
-    except OSError as error:
-        raise UsageError(f"{path} cannot be read: {error.strerror}.", next_step="Mend its permissions.") from error
-    except UnicodeDecodeError as error:
-        raise UsageError(f"{path} is not UTF-8 text: {error}.", next_step="Save it as UTF-8.") from error
-    try:
-        import tomllib
-    except ModuleNotFoundError:  # Python 3.10
-        import tomli as tomllib  # type: ignore[import-not-found,no-redef]
-    try:
-        table = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise UsageError(f"{path} is not valid TOML: {error}.", next_step="Mend the line it names.") from error
-    known = {field.name for field in fields(Settings)}
-    for name, value in table.items():
-        if name not in known or not isinstance(value, str):
-            raise UsageError(
-                f"{path}: {name!r} is no setting."
-                if name not in known
-                else f"{path}: {name!r} must be a string, not {type(value).__name__}.",
-                next_step=f"Known settings: {', '.join(sorted(known))}.",
-            )
-    return table
+        return setting.type.read(raw)
+    except WrongValueError as error:
+        raise UsageError(_must_be(setting, origin, text), next_step="Mend it, or leave it out.") from error
+
+
+def _must_be(setting: Setting, called: str, raw: object) -> str:
+    hint = did_you_mean(raw, setting.type.options) if isinstance(raw, str) else "."
+    return f"{called} must be {setting.type.words}, not {shown(raw)}{hint}"

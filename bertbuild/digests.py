@@ -11,6 +11,8 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from bertbuild.disk import write_atomically
+
 CHUNK = 1 << 22
 PIECE = 1 << 25
 SETTLED_NS = 50_000_000
@@ -64,26 +66,33 @@ class DigestCache:
 
     def of(self, path: Path) -> str:
         """Digest of the file, in hex; read only when `stat` says that it changed."""
-        stamp = _stamp(path)
-        entry = self._entries.get(str(path))
-        if entry is not None and entry[:-1] == stamp:
-            return str(entry[-1])
+        stat = path.stat()
+        known = self.known(str(path), stat)
+        if known is not None:
+            return known
         value = self._hash(path)
-        if _stamp(path) == stamp and time.time_ns() - max(map(int, stamp[1:3])) > SETTLED_NS:
+        if (
+            _stamp(path.stat()) == _stamp(stat)
+            and time.time_ns() - max(stat.st_mtime_ns, stat.st_ctime_ns) > SETTLED_NS
+        ):
             self.remember(path, value)
         return value
 
+    def known(self, path: str, stat: os.stat_result) -> str | None:
+        """Digest of the file, in hex, where it is known without reading it; `stat`: what the system says of it now."""
+        entry = self._entries.get(path)
+        return str(entry[-1]) if entry is not None and entry[:-1] == _stamp(stat) else None
+
     def knows(self, path: Path) -> bool:
         """Whether the file's digest is known without reading it."""
-        entry = self._entries.get(str(path))
-        return entry is not None and entry[:-1] == _stamp(path)
+        return self.known(str(path), path.stat()) is not None
 
     def _hash(self, path: Path) -> str:
         return sha256_file(path)
 
     def remember(self, path: Path, value: str) -> None:
         """Note a digest that was just computed from the file's bytes."""
-        self._entries[str(path)] = [*_stamp(path), value]
+        self._entries[str(path)] = [*_stamp(path.stat()), value]
         self._changed = True
 
     def forget(self, paths: Iterable[Path]) -> None:
@@ -96,15 +105,9 @@ class DigestCache:
         if not self._changed:
             return
         kept = {path: entry for path, entry in self._entries.items() if os.path.lexists(path)}
-        temporary = self._path.with_name(f"{self._path.name}.{os.getpid()}")
-        try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            temporary.write_text(json.dumps(kept), encoding="utf-8")
-            temporary.replace(self._path)
+        with contextlib.suppress(OSError):
+            write_atomically(self._path, json.dumps(kept))
             self._changed = False
-        except OSError:
-            with contextlib.suppress(OSError):
-                temporary.unlink(missing_ok=True)
 
 
 class TreeDigestCache(DigestCache):
@@ -114,6 +117,5 @@ class TreeDigestCache(DigestCache):
         return tree_digest(path)
 
 
-def _stamp(path: Path) -> list[int | str]:
-    stat = path.stat()
+def _stamp(stat: os.stat_result) -> list[int | str]:
     return [stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino]

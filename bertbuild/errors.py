@@ -26,10 +26,15 @@ Only the command line (`bertbuild.commands`) turns an error into an exit code.
     ├── ParityError                      20
     ├── NotVerifiedError                 21
     ├── AccuracyError                    22
+    ├── BuildFailedError                 23, or the code that all failures have
+    ├── ProvenanceError                  24
+    ├── NotReproducibleError             25
     └── Interrupted                     130
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 
 class BertbuildError(Exception):
@@ -167,6 +172,30 @@ class AccuracyError(BertbuildError):
     """A target's accuracy is farther below its source's than is allowed."""
 
     exit_code = 22
+
+
+class BuildFailedError(BertbuildError):
+    """Targets of a build file failed; its exit code is theirs where they all have the same."""
+
+    exit_code = 23
+
+    def __init__(self, message: str, *, failures: Sequence[BertbuildError], next_step: str) -> None:
+        super().__init__(message, next_step=next_step)
+        codes = {failure.exit_code for failure in failures}
+        if len(codes) == 1:
+            (self.exit_code,) = codes
+
+
+class ProvenanceError(BertbuildError):
+    """An artifact is not what its provenance says, or has none; `details` has every difference."""
+
+    exit_code = 24
+
+
+class NotReproducibleError(BertbuildError):
+    """A stage that was run twice did not write the same; `details` has every difference."""
+
+    exit_code = 25
 
 
 class Interrupted(BertbuildError):  # noqa: N818 - it is no error of anybody's

@@ -12,6 +12,9 @@ KEY_FORMAT = 1
 """Raised whenever the meaning of a component changes, so that old results are not taken for new ones."""
 
 
+_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+
+
 def canonical_json(value: Any) -> bytes:
     """The one byte string for a value of dicts (string keys), lists, strings, integers, booleans and None.
 
@@ -19,7 +22,7 @@ def canonical_json(value: Any) -> bytes:
         TypeError: a float anywhere: floats have no one decimal form, so they travel as strings.
     """
     _refuse_floats(value)
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode()
+    return _ENCODER.encode(value).encode()
 
 
 def _refuse_floats(value: Any) -> None:

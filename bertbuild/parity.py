@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from bertbuild.fields import fields_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -134,7 +136,7 @@ class Row:
 
     def as_json(self) -> dict[str, Any]:
         """For stores and programs; JSON knows no infinity, so an infinite max_abs is null."""
-        return {**asdict(self), "max_abs": self.max_abs if math.isfinite(self.max_abs) else None}
+        return {**fields_of(self), "max_abs": self.max_abs if math.isfinite(self.max_abs) else None}
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Row:

@@ -163,9 +163,13 @@ def plan_import(model: str, folder: File) -> Plan:
     return Plan(model=model, steps=(Step(id="import", stage="import", inputs={"huggingface": folder}),))
 
 
-def plan_freeze(source: Source, request: FreezeRequest) -> Plan:
-    """Checkpoint (or a foreign frozen graph) → frozen graph over placeholders with our names."""
-    return Plan(model=source.model, steps=(_frozen_step(source, request),))
+def plan_freeze(source: Source, request: FreezeRequest, probes: File) -> Plan:
+    """Checkpoint (or a foreign frozen graph) → frozen graph over placeholders with our names, which answers like it."""
+    frozen, reference = _frozen_step(source, request), _reference(source, request, probes)
+    answers = Step(id="frozen-infer", stage="tf1-infer", inputs={"frozen": frozen.id, "probes": probes})
+    name = "frozen" if request == FreezeRequest() else f"frozen-{request.output.replace(',', '+')}-{request.gelu}"
+    target = Target(name=name, step=frozen.id, reference=reference.id, answers=answers.id, precision="fp32")
+    return Plan(model=source.model, steps=(frozen, reference, answers), targets=(target,))
 
 
 def plan_ir(source: Source, request: IrRequest, probes: File) -> Plan:
@@ -183,7 +187,7 @@ def plan_ir(source: Source, request: IrRequest, probes: File) -> Plan:
         return step.id
 
     base = _base(source, request, route, add)
-    reference = add(_reference(source, request, probes))
+    reference = add(_reference(source, request.freeze, probes))
     targets = []
     for precision in request.precisions:
         name = _target_name(request, route, precision)
@@ -235,10 +239,10 @@ def _frozen_step(source: Source, request: FreezeRequest) -> Step:
     return Step(id="freeze", stage="freeze", inputs={"checkpoint": source.file}, params=params)
 
 
-def _reference(source: Source, request: IrRequest, probes: File) -> Step:
+def _reference(source: Source, request: FreezeRequest, probes: File) -> Step:
     if source.kind == "frozen":
         return Step(id="reference", stage="tf1-infer", inputs={"frozen": source.file, "probes": probes})
-    params = {"output": request.freeze.output, **_source_params(source, request.freeze)}
+    params = {"output": request.output, **_source_params(source, request)}
     return Step(id="reference", stage="tf1-infer", inputs={"checkpoint": source.file, "probes": probes}, params=params)
 
 

@@ -86,8 +86,8 @@ class Evaluable:
     params: Mapping[str, str]
 
 
-def _frozen(source: Source, _prepared: Prepared, _probes: File) -> Plan:
-    return plan_freeze(source, FreezeRequest(output=OUTPUT))
+def _frozen(source: Source, _prepared: Prepared, probes: File) -> Plan:
+    return plan_freeze(source, FreezeRequest(output=OUTPUT), probes)
 
 
 def _ir(precision: str) -> Callable[[Source, Prepared, File], Plan]:
@@ -167,8 +167,7 @@ def plan_evaluate(source: Source, prepared: Prepared, request: EvaluateRequest, 
     for name in request.names:
         target = TARGETS[name]
         plan = target.plan(source, prepared, probes)
-        last = plan.targets[0].step if plan.targets else plan.steps[-1].id
-        made[name] = model = _added(steps, plan.needed(last), name)
+        made[name] = model = _added(steps, plan.needed(plan.targets[0].step), name)
         answers[name] = f"{name}-answers"
         steps[answers[name]] = Step(
             id=answers[name],

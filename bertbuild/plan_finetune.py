@@ -33,6 +33,23 @@ SQUAD_ONLY = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Named:
+    """What the user named to train on; empty where not given.
+
+    Attributes:
+        task: prepared first, with the model's vocabulary.
+        data: folder with the task's files; empty: what fetch-data brings.
+        prepared: folder of prepare-data.
+        squad: SQuAD's JSON to answer after training.
+    """
+
+    task: str = ""
+    data: str = ""
+    prepared: str = ""
+    squad: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FinetuneRequest:
     """How to fine-tune: the flags of run_classifier and run_squad under their own names; None leaves it to the stage.
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from bertbuild.disk import write_atomically
 from bertbuild.errors import StoreError
+from bertbuild.fields import fields_of
 from bertbuild.parity import Verdict
 from bertbuild.plan import File, Plan, Step, Target
 from bertbuild.store import Store, StoredObject, translated_os_errors
@@ -39,18 +41,34 @@ def write_record(
     """Remember a target, whether it passed its gate or not, or could not be asked."""
     value = {
         "model": plan.model,
-        "target": asdict(target),
-        "steps": [asdict(step) for step in plan.steps],
+        "target": fields_of(target),
+        "steps": [_step_as_json(step) for step in plan.steps],
         "results": {step_id: [stored.stage, stored.key] for step_id, stored in results.items()},
         "verdict": None if verdict is None else verdict.as_json(),
     }
     path = _path(store, plan.model, target.name)
     store.use(path)
     with translated_os_errors(store.root):
-        text = json.dumps(value, indent=1, default=str) + "\n"
-        if path.exists() and path.read_text(encoding="utf-8") == text:
-            return
-        write_atomically(path, text)
+        if not _holds(path, value):
+            write_atomically(path, json.dumps(value, indent=1) + "\n")
+
+
+def _holds(path: Path, value: Any) -> bool:
+    """Whether a file is there that says just this: reading JSON is far quicker than writing it with line breaks."""
+    with contextlib.suppress(FileNotFoundError, ValueError):
+        return bool(json.loads(path.read_text(encoding="utf-8")) == value)
+    return False
+
+
+def _step_as_json(step: Step) -> dict[str, Any]:
+    inputs = {
+        name: _file_as_json(source) if isinstance(source, File) else source for name, source in step.inputs.items()
+    }
+    return {**fields_of(step), "inputs": inputs}
+
+
+def _file_as_json(file: File) -> dict[str, Any]:
+    return {**fields_of(file), "path": str(file.path), "files": list(file.files)}
 
 
 def read_records(store: Store, model: str = "", target: str = "") -> Iterator[Record]:

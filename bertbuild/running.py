@@ -12,9 +12,10 @@ from types import FrameType
 from invoke import Exit
 
 from bertbuild.config import load_settings
-from bertbuild.engine import Report
 from bertbuild.errors import BertbuildError, Interrupted
+from bertbuild.making import Report
 from bertbuild.report.events import JsonReporter
+from bertbuild.report.run_log import Reporter, RunLog
 from bertbuild.report.text import TextReporter
 from bertbuild.session import Session
 
@@ -29,9 +30,12 @@ def running(*, json: bool = False, **flags: str) -> Iterator[Session]:
         Exit: the command failed; what happened has been reported.
     """
     signal.signal(signal.SIGTERM, _end)
-    reporter = JsonReporter() if json else TextReporter()
+    shown: Reporter = JsonReporter() if json else TextReporter()
+    reporter = shown
     try:
-        session = Session(settings=load_settings(flags), report=reporter)
+        settings = load_settings(flags)
+        reporter = RunLog(settings.artifacts / "runs", shown)
+        session = Session(settings=settings, report=reporter)
         try:
             yield session
         finally:
@@ -39,16 +43,24 @@ def running(*, json: bool = False, **flags: str) -> Iterator[Session]:
     except BertbuildError as error:
         raise _ended(reporter, error) from error
     except KeyboardInterrupt as interrupt:
-        stopped = Interrupted(
-            "Stopped before the end.", next_step="Run the same command again: what is finished will be used."
-        )
-        raise _ended(reporter, stopped) from interrupt
+        raise _ended(reporter, _interrupted()) from interrupt
     except BrokenPipeError as broken:
         silence()
         raise Exit(code=PIPE_CLOSED) from broken
     finally:
         with contextlib.suppress(BrokenPipeError):
             reporter.close()
+
+
+def stopped(*, json: bool) -> int:
+    """Report that the program was told to end before its command began; gives the exit code."""
+    return int(_ended(JsonReporter() if json else TextReporter(), _interrupted()).code)
+
+
+def _interrupted() -> Interrupted:
+    return Interrupted(
+        "Stopped before the end.", next_step="Run the same command again: what is finished will be used."
+    )
 
 
 def _ended(reporter: Report, error: BertbuildError) -> Exit:

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
 from bertbuild.config import Settings
 from bertbuild.disk import write_atomically
-from bertbuild.engine import Engine, Report
+from bertbuild.engine import Engine
 from bertbuild.inputs import file_input
 from bertbuild.isolation.base import Isolation
+from bertbuild.making import Report
 from bertbuild.plan import File
 from bertbuild.probes import make_probes
 from bertbuild.sources import Inspected
@@ -50,7 +52,8 @@ class Session:
     @cached_property
     def engine(self) -> Engine:
         """What runs plans."""
-        return Engine(self.store, self.isolation, self.report)
+        slots = self.settings.jobs or os.cpu_count() or 1
+        return Engine(self.store, self.isolation, self.report, slots=slots, memory=self.settings.memory_bytes or 0)
 
     def file(self, path: Path) -> File:
         """A file as a plan's input."""
@@ -58,13 +61,8 @@ class Session:
 
     def probes(self, inspected: Inspected, longest: int = 0) -> File:
         """The probe inputs of a model, as a file whose name is its digest; `longest` is a sequence length, or 0."""
-        value = make_probes(
-            vocab_size=inspected.vocab_size,
-            type_vocab_size=inspected.type_vocab_size,
-            max_positions=min(inspected.max_positions, longest or inspected.max_positions),
-        )
-        text = json.dumps({"probes": value})
-        digest = hashlib.sha256(text.encode()).hexdigest()
+        positions = min(inspected.max_positions, longest or inspected.max_positions)
+        text, digest = _probes(inspected.vocab_size, inspected.type_vocab_size, positions)
         path = self.store.root / "probes" / f"{digest[:16]}.json"
         self.store.use(path)
         with translated_os_errors(path):
@@ -81,6 +79,14 @@ class Session:
         if "store" in self.__dict__:
             self.store.digests.save()
             self.store.inputs.save()
+
+
+@cache
+def _probes(vocab_size: int, type_vocab_size: int, max_positions: int) -> tuple[str, str]:
+    """The text of a file of probes, and its digest; most models of a build file have the same."""
+    value = make_probes(vocab_size=vocab_size, type_vocab_size=type_vocab_size, max_positions=max_positions)
+    text = json.dumps({"probes": value})
+    return text, hashlib.sha256(text.encode()).hexdigest()
 
 
 def shown(path: Path) -> str:

@@ -13,12 +13,13 @@ from typing import Any
 from bertbuild import key as keys
 from bertbuild.checkpoint.folder import CheckpointFiles, find_checkpoint
 from bertbuild.config import ROOT, Settings
-from bertbuild.engine import Engine, Report
+from bertbuild.engine import Engine
 from bertbuild.errors import CheckpointError, UsageError
 from bertbuild.graph.graphdef import Graph
 from bertbuild.inputs import file_input, folder_input
 from bertbuild.locking import exclusive
-from bertbuild.plan import File, Source, plan_import
+from bertbuild.making import Order, Report
+from bertbuild.plan import File, Plan, Source, plan_import
 from bertbuild.store import Store
 
 INSPECT = "inspect"
@@ -92,13 +93,21 @@ def resolve(wanted: Wanted, settings: Settings, store: Store, engine: Engine, re
         folder = newest_saved_model(Path(wanted.saved_model), report)
         return _saved_model(folder, wanted.name or name_of(Path(wanted.saved_model)), store)
     folder, name = checkpoint_folder(wanted, settings, store, engine, report)
-    return _checkpoint(folder, name, store, engine, report)
+    return inspected(folder, name, store, engine, report)
 
 
 def checkpoint_folder(
     wanted: Wanted, settings: Settings, store: Store, engine: Engine, report: Report
 ) -> tuple[Path, str]:
     """The folder of the checkpoint that was named, and what to call it: fetched, unpacked, imported if need be."""
+    folder, name = located(wanted, settings, store, report)
+    if is_huggingface(folder):
+        folder = engine.run(import_plan(folder, name, store))["import"].path
+    return folder, name
+
+
+def located(wanted: Wanted, settings: Settings, store: Store, report: Report) -> tuple[Path, str]:
+    """The folder of what was named, and what to call it: fetched and unpacked, but not imported yet."""
     if wanted.model:
         from bertbuild.catalogue.models import find_model
 
@@ -107,18 +116,23 @@ def checkpoint_folder(
     else:
         folder = _unpacked(Path(wanted.checkpoint), store)
         name = name_of(Path(wanted.checkpoint)).removesuffix(".zip")
-    name = wanted.name or name
-    if is_huggingface(folder):
-        files = [folder / file for file in ("config.json", "vocab.txt", "model.safetensors")]
-        missing = [file.name for file in files if not file.is_file()]
-        if missing:
-            raise CheckpointError(
-                f"{folder} has a model.safetensors but no {missing[0]}.",
-                next_step="Download the whole folder of the model.",
-            )
-        file = folder_input(folder, [file.name for file in files], store.inputs)
-        folder = engine.run(plan_import(name, file))["import"].path
-    return folder, name
+    return folder, wanted.name or name
+
+
+def import_plan(folder: Path, name: str, store: Store) -> Plan:
+    """Hugging Face folder → checkpoint, its one step being `import`.
+
+    Raises:
+        CheckpointError: a file is missing.
+    """
+    names = ("config.json", "vocab.txt", "model.safetensors")
+    missing = [file for file in names if not (folder / file).is_file()]
+    if missing:
+        raise CheckpointError(
+            f"{folder} has a model.safetensors but no {missing[0]}.",
+            next_step="Download the whole folder of the model.",
+        )
+    return plan_import(name, folder_input(folder, names, store.inputs))
 
 
 def is_huggingface(folder: Path) -> bool:
@@ -140,21 +154,28 @@ def _unpacked(path: Path, store: Store) -> Path:
     return folder
 
 
-def _checkpoint(folder: Path, name: str, store: Store, engine: Engine, report: Report) -> Inspected:
+def inspected(folder: Path, name: str, store: Store, engine: Engine, report: Report) -> Inspected:
+    """A checkpoint's folder as a source.
+
+    Raises:
+        CheckpointError: it is no checkpoint, or not a sound one.
+    """
     files = find_checkpoint(folder)
     read = [files.config, files.index, *files.data, *filter(None, (files.vocab, files.meta))]
-    known = all(store.inputs.knows(path.resolve()) for path in files.data)
-    with ThreadPoolExecutor(max_workers=1) as pool:
-        hashed = pool.submit(folder_input, files.folder, [path.name for path in read], store.inputs)
-        # A checkpoint never seen is hashed and inspected at once: each reads all of it, and there are two cores.
-        found = None if known else _inspect(files.folder)
-        file = hashed.result()
-    facts = _inspection(files, file, engine, found)
+    names = [path.name for path in read]
+    if all(store.inputs.knows(path.resolve()) for path in files.data):
+        file, found = folder_input(files.folder, names, store.inputs), None
+    else:  # a checkpoint never seen is hashed and inspected at once: each reads all of it, and there are two cores
+        with ThreadPoolExecutor(max_workers=1) as pool:
+            hashed = pool.submit(folder_input, files.folder, names, store.inputs)
+            found = _inspect(files.folder)
+            file = hashed.result()
+    facts, is_new = _inspection(files, file, name, engine, found)
     config, graph = facts["config"], facts["graph"]
     gelu = None
     if config["hidden_act"] == "gelu":
         gelu = graph["gelu"] or PUBLISHED_GELU
-        if graph["gelu"] is None:
+        if graph["gelu"] is None and is_new:
             report({"event": "note", "text": f"gelu taken as {gelu}, the published graphs' form: {graph['notes'][0]}"})
     return Inspected(
         source=Source(
@@ -179,8 +200,14 @@ def _inspect(folder: Path) -> dict[str, Any]:
     return require_sound(folder).to_json()
 
 
-def _inspection(files: CheckpointFiles, file: File, engine: Engine, found: dict[str, Any] | None) -> dict[str, Any]:
-    """What `inspect` says of the checkpoint (`found`, if it was just asked); one that passed once is not read again."""
+def _inspection(
+    files: CheckpointFiles, file: File, name: str, engine: Engine, found: dict[str, Any] | None
+) -> tuple[dict[str, Any], bool]:
+    """What `inspect` says of the checkpoint (`found`, if it was just asked), and whether that is news.
+
+    A checkpoint that passed once is not read again.
+    """
+    made = []
     code = [*(ROOT / "bertbuild" / "checkpoint").glob("*.py"), *(ROOT / "bertbuild" / "graph").glob("*.py")]
     parts = keys.components(
         stage=INSPECT,
@@ -192,10 +219,12 @@ def _inspection(files: CheckpointFiles, file: File, engine: Engine, found: dict[
 
     def make(work: Path) -> None:
         facts = found or _inspect(files.folder)
+        made.append(True)
         (work / "out" / "inspection.json").write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
 
-    stored = engine.stored(INSPECT, parts, make, shown_as="inspect")
-    return dict(json.loads((stored.path / "inspection.json").read_text(encoding="utf-8")))
+    told = {"id": INSPECT, "job": f"{name}/{INSPECT}", "model": name}
+    stored = engine.stored(Order(stage=INSPECT, parts=parts, sources={"checkpoint": file}, told=told), make)
+    return dict(json.loads((stored.path / "inspection.json").read_text(encoding="utf-8"))), bool(made)
 
 
 def _frozen(path: Path, name: str, store: Store) -> Inspected:

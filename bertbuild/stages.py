@@ -12,12 +12,37 @@ from bertbuild.errors import LockFileError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Memory:
+    """What a stage is expected to need before it has ever been measured.
+
+    Attributes:
+        base: MB that it takes whatever it reads.
+        factor: of its inputs' bytes.
+    """
+
+    base: int
+    factor: float = 3.0
+
+    def of(self, input_bytes: int) -> int:
+        """Bytes needed to work on inputs of so many bytes."""
+        return self.base * 10**6 + int(self.factor * input_bytes)
+
+
+TF1 = Memory(base=500)
+TF2 = Memory(base=1100, factor=4.0)
+OPENVINO = Memory(base=300)
+DATA = Memory(base=400, factor=1.5)
+TRAINING = Memory(base=3000, factor=20.0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StageSpec:
     """One stage.
 
     Attributes:
         name: what it is called in plans, in the store and on its command line.
         backend: the environment it runs in: a folder of docker/, a service of compose.yaml.
+        memory: what it is expected to need.
         outputs: files that must be there for the stage to have succeeded (besides stage.json).
         device: whether it runs on a Neuron device.
         resumable: whether it takes --unfinished: a folder that outlives a killed run, from which the next one goes on.
@@ -26,6 +51,7 @@ class StageSpec:
 
     name: str
     backend: str
+    memory: Memory
     outputs: tuple[str, ...]
     device: bool = False
     resumable: bool = False
@@ -53,30 +79,43 @@ IR = ("model.xml", "model.bin", "signature.json")
 STAGES = {
     spec.name: spec
     for spec in (
-        StageSpec(name="import", backend="tf1", outputs=(*CHECKPOINT, "bert_model.ckpt.meta")),
-        StageSpec(name="freeze", backend="tf1", outputs=FROZEN),
-        StageSpec(name="extract", backend="tf1", outputs=FROZEN),
-        StageSpec(name="metagraph", backend="tf1", outputs=("bert_model.ckpt.meta",)),
-        StageSpec(name="tf1-infer", backend="tf1", outputs=("answers.npz",)),
-        StageSpec(name="export", backend="tf1", outputs=SAVED_MODEL),
-        StageSpec(name="neuron-ready", backend="tf1", outputs=SAVED_MODEL),
-        StageSpec(name="ir", backend="openvino", outputs=IR),
-        StageSpec(name="mo", backend="mo", outputs=IR),
-        StageSpec(name="quantize", backend="openvino", outputs=IR),
-        StageSpec(name="openvino-infer", backend="openvino", outputs=("answers.npz",)),
-        StageSpec(name="convert-tf2", backend="tf2", outputs=(*CONVERTED, "checkpoint")),
-        StageSpec(name="convert-tf1", backend="tf2", outputs=CONVERTED),
-        StageSpec(name="complete", backend="tf1", outputs=(*CHECKPOINT_FILES, "bert_model.ckpt.meta")),
-        StageSpec(name="tf2-saved-model", backend="tf2", outputs=SAVED_MODEL),
-        StageSpec(name="tf2-infer", backend="tf2", outputs=("answers.npz",)),
-        StageSpec(name="finetune", backend="tf1", outputs=FINETUNED, resumable=True),
-        StageSpec(name="tf2-train", backend="tf2", outputs=("task.json",), resumable=True, distributed=True),
-        StageSpec(name="prepare-data", backend="data", outputs=("meta_data.json", "prepared.json")),
-        StageSpec(name="pretraining-data", backend="data", outputs=("prepared.json",)),
-        StageSpec(name="examples", backend="data", outputs=("features.npz",)),
-        StageSpec(name="text-examples", backend="data", outputs=("features.npz",)),
-        StageSpec(name="neuron-compile", backend="neuron", outputs=(*SAVED_MODEL, "compile.log")),
-        StageSpec(name="neuron-infer", backend="neuron", outputs=("answers.npz",), device=True),
+        StageSpec(name="import", backend="tf1", memory=TF1, outputs=(*CHECKPOINT, "bert_model.ckpt.meta")),
+        StageSpec(name="freeze", backend="tf1", memory=TF1, outputs=FROZEN),
+        StageSpec(name="extract", backend="tf1", memory=TF1, outputs=FROZEN),
+        StageSpec(name="metagraph", backend="tf1", memory=TF1, outputs=("bert_model.ckpt.meta",)),
+        StageSpec(name="tf1-infer", backend="tf1", memory=TF1, outputs=("answers.npz",)),
+        StageSpec(name="export", backend="tf1", memory=TF1, outputs=SAVED_MODEL),
+        StageSpec(name="neuron-ready", backend="tf1", memory=TF1, outputs=SAVED_MODEL),
+        StageSpec(name="ir", backend="openvino", memory=OPENVINO, outputs=IR),
+        StageSpec(name="mo", backend="mo", memory=Memory(base=1000, factor=4.0), outputs=IR),
+        StageSpec(name="quantize", backend="openvino", memory=Memory(base=700, factor=8.0), outputs=IR),
+        StageSpec(name="openvino-infer", backend="openvino", memory=OPENVINO, outputs=("answers.npz",)),
+        StageSpec(name="convert-tf2", backend="tf2", memory=TF2, outputs=(*CONVERTED, "checkpoint")),
+        StageSpec(name="convert-tf1", backend="tf2", memory=TF2, outputs=CONVERTED),
+        StageSpec(name="complete", backend="tf1", memory=TF1, outputs=(*CHECKPOINT_FILES, "bert_model.ckpt.meta")),
+        StageSpec(name="tf2-saved-model", backend="tf2", memory=TF2, outputs=SAVED_MODEL),
+        StageSpec(name="tf2-infer", backend="tf2", memory=TF2, outputs=("answers.npz",)),
+        StageSpec(name="finetune", backend="tf1", memory=TRAINING, outputs=FINETUNED, resumable=True),
+        StageSpec(
+            name="tf2-train", backend="tf2", memory=TRAINING, outputs=("task.json",), resumable=True, distributed=True
+        ),
+        StageSpec(name="prepare-data", backend="data", memory=DATA, outputs=("meta_data.json", "prepared.json")),
+        StageSpec(name="pretraining-data", backend="data", memory=DATA, outputs=("prepared.json",)),
+        StageSpec(name="examples", backend="data", memory=DATA, outputs=("features.npz",)),
+        StageSpec(name="text-examples", backend="data", memory=DATA, outputs=("features.npz",)),
+        StageSpec(
+            name="neuron-compile",
+            backend="neuron",
+            memory=Memory(base=2000, factor=22.0),
+            outputs=(*SAVED_MODEL, "compile.log"),
+        ),
+        StageSpec(
+            name="neuron-infer",
+            backend="neuron",
+            memory=Memory(base=1000, factor=4.0),
+            outputs=("answers.npz",),
+            device=True,
+        ),
     )
 }
 

@@ -11,6 +11,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
 import shutil
@@ -31,8 +32,10 @@ MANIFEST = "manifest.json"
 IN_USE = "in-use"
 """The folder in locks/ that says what living processes work with."""
 
-UNTRACKED = "stage.json"
-"""The facts of one run (seconds, memory): kept and hashed, but no part of the result's own digest."""
+FACTS = "stage.json"
+PROVENANCE = "provenance.json"
+UNTRACKED = (FACTS, PROVENANCE)
+"""The facts of one run (seconds, memory, when, of what): kept and hashed, but no part of the result's own digest."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,15 +110,31 @@ class Store:
                 waiting = f"another process is building {stage} {key[:12]}; waiting for it"
                 held.enter_context(exclusive(self.lock_path(name), on_wait=lambda: on_wait(waiting)))
                 remove_tree(folder)
-                (folder / "out").mkdir(parents=True)
             try:
+                with translated_os_errors(self.root):
+                    (folder / "out").mkdir(parents=True)
                 yield folder
             finally:
                 with translated_os_errors(self.root):
                     remove_tree(folder)
 
-    def publish(self, stage: str, key: str, work: Path, components: dict[str, Any]) -> StoredObject:
-        """Make `work/out` the result of `stage` under `key`: hash, fsync, make read-only, one rename."""
+    def publish(
+        self,
+        stage: str,
+        key: str,
+        work: Path,
+        components: dict[str, Any],
+        statement: Callable[[Mapping[str, Any]], Mapping[str, Any]] | None = None,
+    ) -> StoredObject:
+        """Make `work/out` the result of `stage` under `key`: hash, fsync, make read-only, one rename.
+
+        Args:
+            stage: the stage's name.
+            key: the digest of `components`.
+            work: the folder that `lock` gave.
+            components: what the key is made of.
+            statement: given each file's bytes and sha256 by name, what to say of their provenance.
+        """
         out = work / "out"
         with translated_os_errors(self.root):
             files: dict[str, Any] = {}
@@ -127,17 +146,16 @@ class Store:
                     files[str(path.relative_to(out))] = {"bytes": path.stat().st_size, "sha256": sha256_file(path)}
                 for flushed in flushing:
                     flushed.result()
+            if statement is not None:
+                files[PROVENANCE] = _write(out / PROVENANCE, statement(dict(files)))
             manifest = {
                 "stage": stage,
                 "key": key,
                 "components": components,
                 "files": files,
-                "digest": _content_digest(files),
+                "digest": content_digest(files),
             }
-            manifest_path = out / MANIFEST
-            manifest_path.write_text(json.dumps(manifest, indent=1, sort_keys=True) + "\n", encoding="utf-8")
-            _flush(manifest_path)
-            manifest_path.chmod(0o444)
+            _write(out / MANIFEST, manifest)
             target = self.objects / stage / key
             target.parent.mkdir(parents=True, exist_ok=True)
             for folder in (out, *(path for path in out.rglob("*") if path.is_dir())):
@@ -171,10 +189,11 @@ class Store:
             if link.is_symlink() and str(link.readlink()) == destination:
                 return link
             link.parent.mkdir(parents=True, exist_ok=True)
-            temporary = link.with_name(f".{link.name}.{os.getpid()}")
-            temporary.unlink(missing_ok=True)
-            temporary.symlink_to(destination)
-            temporary.replace(link)
+            temporary = link.with_name(f".{link.name}.new")
+            with exclusive(self.lock_path(f"out-{model}-{target}")):
+                temporary.unlink(missing_ok=True)  # a killed process left it
+                temporary.symlink_to(destination)
+                temporary.replace(link)
         return link
 
     def unlink(self, model: str, target: str) -> None:
@@ -212,21 +231,28 @@ class Store:
         try:
             manifest: dict[str, Any] = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
             files: dict[str, Any] = manifest["files"]
+            present = _files_below(str(path))
             for name, entry in files.items():
-                file = path / name
-                if file.stat().st_size != entry["bytes"] or self.digests.of(file) != entry["sha256"]:
+                if name not in present:
+                    return f"{Path(name).name} is missing", None
+                if (
+                    present[name].st_size != entry["bytes"]
+                    or self._digest(path, name, present[name]) != entry["sha256"]
+                ):
                     return f"{name} changed", None
             # The manifest answers for the files; the key in the folder's name, and the digest, answer for the manifest.
             named = (manifest["stage"], manifest["key"], digest(manifest["components"]))
-            if named != (path.parent.name, path.name, path.name) or manifest["digest"] != _content_digest(files):
+            if named != (path.parent.name, path.name, path.name) or manifest["digest"] != content_digest(files):
                 return f"{MANIFEST} changed", None
-            present = {str(file.relative_to(path)) for file in path.rglob("*") if not file.is_dir()}
         except FileNotFoundError as error:
             return f"{Path(str(error.filename)).name} is missing", None
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             return f"{MANIFEST} cannot be read: {error}", None
-        extra = sorted(present - set(files) - {MANIFEST})
+        extra = sorted(present.keys() - files.keys() - {MANIFEST})
         return (f"{extra[0]} does not belong there", None) if extra else ("", manifest)
+
+    def _digest(self, folder: Path, name: str, stat: os.stat_result) -> str:
+        return self.digests.known(f"{folder}/{name}", stat) or self.digests.of(folder / name)
 
     def _set_aside(self, path: Path, stage: str, key: str) -> Path:
         for number in range(1, 1000):
@@ -258,8 +284,30 @@ class Store:
         return self.root / "locks" / name
 
 
-def _content_digest(files: Mapping[str, Any]) -> str:
-    return digest({name: entry["sha256"] for name, entry in files.items() if name != UNTRACKED})
+def content_digest(files: Mapping[str, Any]) -> str:
+    """Digest of a result's files, the facts of its run left out."""
+    return digest({name: entry["sha256"] for name, entry in files.items() if name not in UNTRACKED})
+
+
+def _files_below(folder: str, prefix: str = "") -> dict[str, os.stat_result]:
+    """What is in a folder and in those below it, other than folders: path → what the system says of the file."""
+    found: dict[str, os.stat_result] = {}
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                found |= _files_below(entry.path, f"{prefix}{entry.name}/")
+            elif not entry.is_dir():
+                found[prefix + entry.name] = entry.stat()
+    return found
+
+
+def _write(path: Path, value: Mapping[str, Any]) -> dict[str, Any]:
+    """Write JSON to last, read-only; gives its entry in a manifest."""
+    text = (json.dumps(value, indent=1, sort_keys=True) + "\n").encode()
+    path.write_bytes(text)
+    _flush(path)
+    path.chmod(0o444)
+    return {"bytes": len(text), "sha256": hashlib.sha256(text).hexdigest()}
 
 
 def remove_tree(path: Path) -> None:

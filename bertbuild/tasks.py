@@ -9,11 +9,15 @@ from bertbuild.plan import FreezeRequest, IrRequest
 from bertbuild.plan_int8 import CalibrationRequest
 from bertbuild.running import running
 from bertbuild.sources import Wanted
+from bertbuild.tasks_build import build
+from bertbuild.tasks_buildfile import schema
 from bertbuild.tasks_data import fetch_data, prepare_data
 from bertbuild.tasks_evaluate import evaluate
 from bertbuild.tasks_finetune import finetune
 from bertbuild.tasks_neuron import export, neuron_compile, neuron_ready
 from bertbuild.tasks_pretraining import prepare_pretraining_data
+from bertbuild.tasks_provenance import sbom, verify_provenance
+from bertbuild.tasks_report import report
 from bertbuild.tasks_store import gc, log, verify_store
 from bertbuild.tasks_tf2 import convert_tf1, convert_tf2
 from bertbuild.tasks_train import train
@@ -121,10 +125,11 @@ def freeze(
     from bertbuild.commands import build
 
     with running(json=json, isolation=isolation, local=from_, mirror=mirror) as session:
-        build.freeze(
+        build.build(
             session,
             Wanted(model=model, checkpoint=checkpoint, name=name),
             FreezeRequest(output=output, gelu=gelu),
+            main_file="/inference_graph.pb",
         )
 
 
@@ -173,7 +178,7 @@ def build_ir(
     from bertbuild.commands import build
 
     with running(json=json, isolation=isolation, local=from_, mirror=mirror) as session:
-        build.build_ir(
+        build.build(
             session,
             Wanted(model=model, checkpoint=checkpoint, frozen=frozen, name=name),
             IrRequest(
@@ -184,12 +189,13 @@ def build_ir(
                 seq_len=whole_number("seq-len", seq_len),
                 freeze=FreezeRequest(output=output, gelu=gelu),
             ),
-            CalibrationRequest(
+            calibrated=CalibrationRequest(
                 folder=calibration,
                 text=calibration_text,
                 size=whole_number("calibration-size", calibration_size),
                 max_drop=max_drop,
             ),
+            main_file="/model.xml",
         )
 
 
@@ -217,7 +223,7 @@ def status(_context: Context, json: bool = False) -> None:
 @task(
     auto_shortflags=False,
     help=COMMON_HELP
-    | {"suite": "unit: no network, no engine; integration: unit, and real backends; docker; all (default)"},
+    | {"suite": "unit: no network, no engine; integration: unit, and real backends; docker; browser; all (default)"},
 )
 def test(_context: Context, suite: str = "all", json: bool = False) -> None:
     """Run the tests."""
@@ -238,6 +244,7 @@ def lint(_context: Context, json: bool = False) -> None:
 
 namespace = Collection(
     doctor,
+    build,
     images,
     lock,
     fetch,
@@ -256,10 +263,14 @@ namespace = Collection(
     convert_tf1,
     evaluate,
     verify,
+    verify_provenance,
+    sbom,
     status,
+    schema,
     log,
     gc,
     verify_store,
+    report,
     test,
     lint,
 )

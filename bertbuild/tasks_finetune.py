@@ -5,7 +5,7 @@ from __future__ import annotations
 from invoke import Context, task
 
 from bertbuild.flags import COMMON_HELP, ISOLATION_HELP, SOURCE_HELP, number, truth, whole_number
-from bertbuild.plan_finetune import FinetuneRequest
+from bertbuild.plan_finetune import FinetuneRequest, Named
 from bertbuild.running import running
 from bertbuild.sources import Wanted
 
@@ -97,5 +97,5 @@ def finetune(
             seed=whole_number("seed", seed),
         )
         wanted = Wanted(model=model, checkpoint=checkpoint, name=name)
-        named = commands.Named(task=task, data=data, prepared=prepared, squad=squad)
+        named = Named(task=task, data=data, prepared=prepared, squad=squad)
         commands.finetune(session, wanted, named, request)

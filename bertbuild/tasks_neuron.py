@@ -47,7 +47,7 @@ def export(
     from bertbuild.commands import build
 
     with running(json=json, isolation=isolation, local=from_, mirror=mirror) as session:
-        build.export(
+        build.build(
             session,
             Wanted(model=model, checkpoint=checkpoint, name=name),
             ExportRequest(seq_len=whole_number("seq-len", seq_len), output=output),
@@ -75,7 +75,7 @@ def neuron_ready(
     from bertbuild.commands import build
 
     with running(json=json, isolation=isolation, local=from_, mirror=mirror) as session:
-        build.neuron_ready(
+        build.build(
             session,
             Wanted(model=model, checkpoint=checkpoint, saved_model=saved_model, name=name),
             _neuron_request(seq_len, output, dtype, gelu, batch_size),
@@ -125,7 +125,7 @@ def neuron_compile(
 
     with running(json=json, isolation=isolation, local=from_, mirror=mirror) as session:
         ready = _neuron_request(seq_len, output, dtype, gelu, batch_size)
-        build.neuron_compile(
+        build.build(
             session,
             Wanted(model=model, checkpoint=checkpoint, saved_model=saved_model, name=name),
             CompileRequest(

@@ -15,7 +15,7 @@ from bertbuild.errors import UnknownDatasetError
 
 if TYPE_CHECKING:
     from bertbuild.config import Settings
-    from bertbuild.engine import Report
+    from bertbuild.making import Report
     from bertbuild.store import Store
 
 EVERYTHING = "all"

@@ -73,7 +73,7 @@ def check_or_record(path: Path, found: Mapping[str, LockEntry]) -> tuple[str, ..
 
 def _replace(path: Path, entries: Mapping[str, LockEntry]) -> None:
     content = {"version": _VERSION, "files": {name: asdict(entry) for name, entry in entries.items()}}
-    work = path.with_name(f".{path.name}.{os.getpid()}")
+    work = path.with_name(f".{path.name}.new")  # nobody else writes it now
     with work.open("w", encoding="utf-8") as stream:
         stream.write(json.dumps(content, indent=2, sort_keys=True) + "\n")
         stream.flush()

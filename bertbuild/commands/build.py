@@ -2,21 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
-from bertbuild.engine import NO_DEVICE
 from bertbuild.errors import CheckpointError, UsageError
-from bertbuild.plan import INT8, File, FreezeRequest, IrRequest, Plan, Source, plan_freeze
-from bertbuild.plan_int8 import CalibrationRequest, check_request, plan_irs
-from bertbuild.plan_neuron import (
-    CompileRequest,
-    ExportRequest,
-    NeuronRequest,
-    plan_export,
-    plan_neuron_compile,
-    plan_neuron_ready,
-)
+from bertbuild.judging import NO_DEVICE
+from bertbuild.plan import IrRequest
+from bertbuild.plan_int8 import CalibrationRequest, check_request
+from bertbuild.planning import Request, longest_probe, plan_targets
 from bertbuild.session import Session, shown
 from bertbuild.sources import Wanted, checkpoint_folder, fetch_model, resolve
 
@@ -76,85 +68,31 @@ def inspect(session: Session, wanted: Wanted) -> None:
     session.result({"inspection": facts}, "sound: nothing is wrong with it")
 
 
-def freeze(session: Session, wanted: Wanted, request: FreezeRequest) -> None:
-    """Make the frozen graph, and name it in out/."""
-    inspected = resolve(wanted, session.settings, session.store, session.engine, session.report)
-    plan = plan_freeze(inspected.source, request)
-    stored = session.engine.run(plan)[plan.steps[-1].id]
-    name = "frozen" if request == FreezeRequest() else f"frozen-{request.output.replace(',', '+')}-{request.gelu}"
-    link = session.store.link(plan.model, name, stored)
-    session.result({"model": plan.model, "path": str(link)}, f"{shown(link)}/inference_graph.pb")
-
-
-def build_ir(session: Session, wanted: Wanted, request: IrRequest, calibrated: CalibrationRequest) -> None:
-    """Make the IR of each precision, judge it, and name it in out/; `calibrated` says what int8 is calibrated on.
-
-    Raises:
-        DataError: that cannot be used.
-        ParityError: it does not answer like its source.
-    """
-    check_request(request, calibrated)
-
-    def make_plan(source: Source, probes: File) -> Plan:
-        calibration = None
-        if INT8 in request.precisions:
-            from bertbuild.calibration import find_calibration
-
-            calibration = find_calibration(calibrated, source, request, session.store)
-        return plan_irs(source, request, probes, calibration)
-
-    _build(session, wanted, make_plan, main_file="/model.xml")
-
-
-def export(session: Session, wanted: Wanted, request: ExportRequest) -> None:
-    """Make the SavedModel that google-research/bert would export, judge it, and name it in out/.
-
-    Raises:
-        ParityError: it does not answer like its source.
-    """
-    _build(session, wanted, lambda source, probes: plan_export(source, request, probes), longest=request.seq_len)
-
-
-def neuron_ready(session: Session, wanted: Wanted, request: NeuronRequest) -> None:
-    """Make the SavedModel that is ready for the Neuron compiler, judge it, and name it in out/.
-
-    Raises:
-        ParityError: it does not answer like its source.
-    """
-    longest = request.export.seq_len
-    _build(session, wanted, lambda source, probes: plan_neuron_ready(source, request, probes), longest=longest)
-
-
-def neuron_compile(session: Session, wanted: Wanted, request: CompileRequest) -> None:
-    """Judge what is to be compiled, compile it, and judge the compiled model where a Neuron device can run it.
-
-    Raises:
-        ParityError: one of the two does not answer like its source.
-    """
-    longest = request.ready.export.seq_len
-    _build(session, wanted, lambda source, probes: plan_neuron_compile(source, request, probes), longest=longest)
-
-
-def _build(
+def build(
     session: Session,
     wanted: Wanted,
-    make_plan: Callable[[Source, File], Plan],
+    request: Request,
     *,
+    calibrated: CalibrationRequest | None = None,
     main_file: str = "",
-    longest: int = 0,
 ) -> None:
-    """Resolve the source, build every target of its plan, and say where they are.
+    """Make what was asked for, judge it, name it in out/, and say where it is.
 
     Args:
         session: of the command.
         wanted: the source.
-        make_plan: from source and probes to the plan.
+        request: the targets.
+        calibrated: what int8 is calibrated on.
         main_file: what people open in a target, where it is not the folder.
-        longest: the only sequence length the targets take, or 0: no probe is longer.
+
+    Raises:
+        ParityError: a target does not answer like its source.
     """
+    if isinstance(request, IrRequest):
+        check_request(request, calibrated or CalibrationRequest())  # before anything is fetched
     inspected = resolve(wanted, session.settings, session.store, session.engine, session.report)
-    probes = session.probes(inspected, longest)
-    plan = make_plan(inspected.source, probes)
+    probes = session.probes(inspected, longest_probe(request))
+    plan = plan_targets(inspected.source, request, probes, session.store, calibrated)
     built = session.engine.build(plan, probes)
     targets = [
         {

@@ -14,6 +14,7 @@ SUITES = {
     "unit": ["tests/unit"],
     "integration": ["tests/unit", "tests/integration"],
     "docker": ["tests/docker"],
+    "browser": ["tests/browser"],
     "all": ["tests"],
 }
 

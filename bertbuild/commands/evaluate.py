@@ -217,7 +217,7 @@ def _run(session: Session, plan: Plan, batch_size: int) -> dict[str, StoredObjec
         f"It had {batch_size} examples at a time.",
         next_step="Try fewer with --batch-size, close other programs, or use a machine with more memory.",
     ):
-        return session.engine.run(plan)
+        return session.engine.run(plan, alone=True)  # latencies are measured
 
 
 def _labels(examples: StoredObject) -> NDArray[Any]:

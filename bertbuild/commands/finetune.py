@@ -9,28 +9,11 @@ from typing import Any
 
 from bertbuild.commands.memory import memory_told
 from bertbuild.errors import UsageError
-from bertbuild.plan import File, Step
-from bertbuild.plan_finetune import STEP, FinetuneRequest, plan_finetune
+from bertbuild.plan import File, Plan, Step
+from bertbuild.plan_finetune import STEP, FinetuneRequest, Named, plan_finetune
 from bertbuild.prepared import DEV, FACTS, TEST, TRAIN, files_of, read_facts
 from bertbuild.session import Session, shown
-from bertbuild.sources import Wanted, clean_name, resolve
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Named:
-    """What the user named to train on; empty where not given.
-
-    Attributes:
-        task: prepared first, with the model's vocabulary.
-        data: folder with the task's files; empty: what fetch-data brings.
-        prepared: folder of prepare-data.
-        squad: SQuAD's JSON to answer after training.
-    """
-
-    task: str = ""
-    data: str = ""
-    prepared: str = ""
-    squad: str = ""
+from bertbuild.sources import Wanted, clean_name, inspected, resolve
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +53,18 @@ def finetune(session: Session, wanted: Wanted, named: Named, request: FinetuneRe
         {"model": plan.model, "path": str(link), "key": results[STEP].key, "eval": ran.get("eval")},
         *_lines(link, f"{plan.model}-{task}", ran),
     )
+
+
+def plan_recipe(session: Session, base: Path, name: str, named: Named, request: FinetuneRequest) -> Plan:
+    """The plan that trains a model called `name` from the checkpoint in the folder `base`.
+
+    Raises:
+        UsageError: what to train on is named twice, or not at all.
+        DataError: it cannot be used.
+    """
+    data = _data(session, Wanted(checkpoint=str(base), name=name), named, request)
+    found = inspected(base, name, session.store, session.engine, session.report)
+    return plan_finetune(found.source, data.source, data.questions, request, before=data.before)
 
 
 def _data(session: Session, wanted: Wanted, named: Named, request: FinetuneRequest) -> Data:

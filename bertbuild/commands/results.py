@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from bertbuild import key as keys
-from bertbuild.engine import NO_DEVICE, can_answer
 from bertbuild.errors import CheckpointError, NotVerifiedError, ParityError, StoreError, UsageError
+from bertbuild.judging import NO_DEVICE, can_answer
 from bertbuild.parity import Verdict, compare
 from bertbuild.plan import File
 from bertbuild.records import Record, read_records, write_record

@@ -63,7 +63,11 @@ class Isolation(Protocol):
         Raises:
             StageError: it ended with an error; the details are the last lines of its log.
             StageKilledForMemoryError: it was killed because memory ran out.
+            Interrupted: `end` was called.
         """
+
+    def end(self) -> None:
+        """End all that runs in other threads, with all it started; nothing more can be started then."""
 
 
 def log_tail(log: Path, lines: int = TAIL_LINES) -> str:

@@ -20,7 +20,7 @@ from bertbuild.errors import EngineError, ImageBuildError, StageError, StageKill
 from bertbuild.isolation import docker_engine
 from bertbuild.isolation.base import OnEvent, OnLine, StageRun, log_tail
 from bertbuild.isolation.mounts import mounts, owner
-from bertbuild.isolation.process import end_group, run_logged
+from bertbuild.isolation.process import Children, run_logged
 from bertbuild.isolation.unlocked import unlocked
 from bertbuild.isolation.workers import Worker, cluster, run_together, worker_folder, worker_log
 from bertbuild.stages import backend_folder, lock_file, shared_code
@@ -67,6 +67,13 @@ REMEDIES = (
 class ComposeIsolation:
     """Runs each stage in its backend's image by `docker compose run`."""
 
+    def __init__(self) -> None:
+        self._children = Children()
+
+    def end(self) -> None:
+        """See `Isolation.end`."""
+        self._children.end()
+
     @property
     def name(self) -> str:
         """What people and keys call it."""
@@ -95,7 +102,8 @@ class ComposeIsolation:
             tail.append(line)
             on_line(line)
 
-        code = _run_lines([*_compose(), "build", backend], env=_build_environment(backend), on_line=keep)
+        command = [*_compose(), "build", backend]
+        code = _run_lines(command, env=_build_environment(backend), on_line=keep, children=self._children)
         if code != 0:
             details = "\n".join(tail)
             raise ImageBuildError(
@@ -145,7 +153,7 @@ class ComposeIsolation:
                 for index, folder in enumerate(folders)
             ]
             try:
-                decided, code = _ended(run, name, workers, on_event)
+                decided, code = _ended(run, name, workers, on_event, self._children)
                 end = docker_engine.container_end(containers[decided])
             except FileNotFoundError as error:
                 raise EngineError(
@@ -188,13 +196,14 @@ def _project(run: StageRun, name: str) -> list[str]:
     return ["--project-name", name] if run.workers > 1 else []
 
 
-def _ended(run: StageRun, name: str, workers: list[Worker], on_event: OnEvent) -> tuple[int, int]:
+def _ended(run: StageRun, name: str, workers: list[Worker], on_event: OnEvent, children: Children) -> tuple[int, int]:
     """Run the containers; which of them decided how the stage ended, and the exit code."""
     if run.workers == 1:
         (one,) = workers
-        return 0, run_logged(one.command, env=one.env, cwd=one.cwd, log=one.log, on_event=on_event)
+        code = run_logged(one.command, env=one.env, cwd=one.cwd, log=one.log, on_event=on_event, children=children)
+        return 0, code
     _make_network(run, name, workers[0])
-    return run_together(workers, on_event)
+    return run_together(workers, on_event, children)
 
 
 def _make_network(run: StageRun, name: str, worker: Worker) -> None:
@@ -287,27 +296,12 @@ def _build_environment(backend: str) -> dict[str, str]:
     return env
 
 
-def _run_lines(command: list[str], *, env: dict[str, str], on_line: OnLine) -> int:
+def _run_lines(command: list[str], *, env: dict[str, str], on_line: OnLine, children: Children) -> int:
     """Run a command, passing on each line of its output; returns its exit code."""
-    process = subprocess.Popen(
-        command,
-        env=env,
-        cwd=ROOT,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        start_new_session=True,
-    )
-    try:
+    with children.start(command, env=env, cwd=ROOT, stderr=subprocess.STDOUT) as process:
         for line in process.stdout or ():
             on_line(line.decode("utf-8", errors="replace").rstrip())
         return process.wait()
-    except BaseException:
-        end_group(process)
-        raise
-    finally:
-        if process.stdout is not None:
-            process.stdout.close()
 
 
 def _remedy(output: str) -> str:

@@ -7,14 +7,66 @@ import json
 import os
 import signal
 import subprocess
-from collections.abc import Mapping, Sequence
+import threading
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
+from bertbuild.errors import Interrupted
 from bertbuild.isolation.base import OnEvent
 
 GRACE_SECONDS = 5.0
 """Between SIGTERM and SIGKILL."""
+
+
+class Children:
+    """The processes that several threads wait for, each the leader of a group; any thread can end them all."""
+
+    def __init__(self) -> None:
+        self._running: set[subprocess.Popen[bytes]] = set()
+        self._ending = False
+        self._lock = threading.Lock()
+
+    @contextlib.contextmanager
+    def start(
+        self, command: Sequence[str], *, env: Mapping[str, str], cwd: Path | None = None, stderr: IO[bytes] | int
+    ) -> Iterator[subprocess.Popen[bytes]]:
+        """A child whose stdout is a pipe; when this block is left in a hurry, its whole group is ended.
+
+        Raises:
+            Interrupted: all have been told to end.
+        """
+        with self._lock:  # so that none is started that `end` does not see
+            if self._ending:
+                raise Interrupted("Stopped before the end.")
+            process = subprocess.Popen(
+                list(command),
+                env=dict(env),
+                cwd=cwd,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=stderr,
+                start_new_session=True,
+            )
+            self._running.add(process)
+        try:
+            with process.stdout or contextlib.nullcontext():
+                yield process
+            process.wait()
+        except BaseException:
+            end_groups([process])
+            raise
+        finally:
+            with self._lock:
+                self._running.discard(process)
+
+    def end(self) -> None:
+        """End all that run, and let none be started any more."""
+        with self._lock:
+            self._ending = True
+            running = list(self._running)
+        end_groups(running)
 
 
 def run_logged(
@@ -24,6 +76,7 @@ def run_logged(
     cwd: Path,
     log: Path,
     on_event: OnEvent,
+    children: Children,
 ) -> int:
     """Run a command to its end; returns its exit code, negative for the signal that ended it.
 
@@ -32,43 +85,37 @@ def run_logged(
     child's whole group.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("ab") as log_file:
-        process = subprocess.Popen(
-            list(command),
-            env=dict(env),
-            cwd=cwd,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=log_file,
-            start_new_session=True,
-        )
-        try:
-            assert process.stdout is not None  # noqa: S101 - it is a pipe
-            with process.stdout:
-                _sort_output(process.stdout, log_file, on_event)
-            return process.wait()
-        except BaseException:
-            end_group(process)
-            raise
+    with log.open("ab") as log_file, children.start(command, env=env, cwd=cwd, stderr=log_file) as process:
+        _sort_output(process.stdout or (), log_file, on_event)
+        return process.wait()
 
 
-def end_group(process: subprocess.Popen[bytes]) -> None:
-    """End a child, the leader of its group, and all it started: SIGTERM, some seconds of grace, SIGKILL.
+def end_groups(leaders: Sequence[subprocess.Popen[bytes]]) -> None:
+    """End children, each the leader of its group, and all they started: SIGTERM, some seconds of grace, SIGKILL.
 
-    Once the child is gone, whatever of its group is left gets SIGKILL at once; a second Ctrl-C ends the grace.
+    Once a child is gone, whatever of its group is left gets SIGKILL at once; a second Ctrl-C ends the grace.
     """
     try:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGTERM)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(GRACE_SECONDS)
+        for leader in leaders:  # all at once first: each may take its seconds of grace
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(leader.pid, signal.SIGTERM)
+        end = time.monotonic() + GRACE_SECONDS
+        for leader in leaders:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                leader.wait(max(0.0, end - time.monotonic()))
+                _kill(leader)
     finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+        for leader in leaders:
+            _kill(leader)
+            leader.wait()
 
 
-def _sort_output(stdout: IO[bytes], log_file: IO[bytes], on_event: OnEvent) -> None:
+def _kill(leader: subprocess.Popen[bytes]) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(leader.pid, signal.SIGKILL)
+
+
+def _sort_output(stdout: Iterable[bytes], log_file: IO[bytes], on_event: OnEvent) -> None:
     for line in stdout:
         event = event_of(line)
         if event is None:

@@ -24,7 +24,7 @@ from bertbuild.disk import full_disk_told, raise_if_full
 from bertbuild.errors import EnvironmentBuildError, StageError, StageKilledForMemoryError
 from bertbuild.isolation.base import OnEvent, OnLine, StageRun, log_tail
 from bertbuild.isolation.interpreters import find_interpreter, find_uv
-from bertbuild.isolation.process import end_group, run_logged
+from bertbuild.isolation.process import Children, run_logged
 from bertbuild.isolation.unlocked import Unlocked, installed_digest, package_of, unlocked
 from bertbuild.isolation.workers import Worker, cluster, run_together, worker_folder, worker_log
 from bertbuild.locking import exclusive
@@ -46,6 +46,11 @@ class VenvIsolation:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._children = Children()
+
+    def end(self) -> None:
+        """See `Isolation.end`."""
+        self._children.end()
 
     def is_ready(self, backend: str) -> bool:
         """Whether the environment of today's lock file exists and still holds just what was locked."""
@@ -143,12 +148,19 @@ class VenvIsolation:
         """Run `python -m stages.NAME` with a clean environment; see `Isolation.run`."""
         if run.workers == 1:
             worker = self._worker(run, 0)
-            code = run_logged(worker.command, env=worker.env, cwd=worker.cwd, log=worker.log, on_event=on_event)
+            code = run_logged(
+                worker.command,
+                env=worker.env,
+                cwd=worker.cwd,
+                log=worker.log,
+                on_event=on_event,
+                children=self._children,
+            )
             log = worker.log
         else:
             addresses = [f"127.0.0.1:{port}" for port in _free_ports(run.workers)]
             workers = [self._worker(run, index, TF_CONFIG=cluster(addresses, index)) for index in range(run.workers)]
-            decided, code = run_together(workers, on_event)
+            decided, code = run_together(workers, on_event, self._children)
             log = workers[decided].log
         if code == -signal.SIGKILL:
             raise StageKilledForMemoryError(
@@ -208,28 +220,14 @@ class VenvIsolation:
             environment.setdefault("UV_SYSTEM_CERTS", "1")
         lines = []
         try:
-            process = subprocess.Popen(
-                command,
-                env=environment,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
-        except OSError as error:
+            with self._children.start(command, env=environment, stderr=subprocess.STDOUT) as process:
+                for line in process.stdout or ():
+                    lines.append(line.decode("utf-8", errors="replace").rstrip())
+                    on_line(lines[-1])
+        except FileNotFoundError as error:
             raise EnvironmentBuildError(
                 f"uv cannot be started: {error.strerror}.", next_step="Install it: pip install uv"
             ) from error
-        assert process.stdout is not None  # noqa: S101 - it is a pipe
-        with process.stdout:
-            try:
-                for line in process.stdout:
-                    lines.append(line.decode("utf-8", errors="replace").rstrip())
-                    on_line(lines[-1])
-                process.wait()
-            except BaseException:
-                end_group(process)
-                raise
         if process.returncode != 0:
             failure = EnvironmentBuildError(
                 f"The virtual environment of {backend} could not be made.",

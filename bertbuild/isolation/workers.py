@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
-import signal
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +13,7 @@ from threading import Thread
 from typing import IO
 
 from bertbuild.isolation.base import OnEvent, StageRun
-from bertbuild.isolation.process import end_group, event_of
+from bertbuild.isolation.process import Children, end_groups, event_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +43,7 @@ def worker_log(run: StageRun, index: int) -> Path:
     return run.log if index == 0 else run.log.with_suffix(f".worker-{index}{run.log.suffix}")
 
 
-def run_together(workers: Sequence[Worker], on_event: OnEvent) -> tuple[int, int]:
+def run_together(workers: Sequence[Worker], on_event: OnEvent, children: Children) -> tuple[int, int]:
     """Run all until the first one, whose result counts, ends well, or any ends with an error; the others are ended.
 
     Events of the first worker go to `on_event`, and why another one refused its input. Ctrl-C ends all.
@@ -55,12 +53,13 @@ def run_together(workers: Sequence[Worker], on_event: OnEvent) -> tuple[int, int
     """
     lines: SimpleQueue[tuple[int, bytes]] = SimpleQueue()
     running: list[subprocess.Popen[bytes]] = []
-    with contextlib.ExitStack() as logs:
+    with contextlib.ExitStack() as held:
         try:
             for index, worker in enumerate(workers):
                 worker.log.parent.mkdir(parents=True, exist_ok=True)
-                log = logs.enter_context(worker.log.open("ab"))
-                running.append(_started(worker, log))
+                log = held.enter_context(worker.log.open("ab"))
+                started = children.start(worker.command, env=worker.env, cwd=worker.cwd, stderr=log)
+                running.append(held.enter_context(started))
                 Thread(target=_read, args=(running[-1], log, index, lines), daemon=True).start()
             while True:
                 index, line = lines.get()
@@ -71,23 +70,7 @@ def run_together(workers: Sequence[Worker], on_event: OnEvent) -> tuple[int, int
                 elif (code := running[index].wait()) != 0 or index == 0:
                     return index, code
         finally:
-            for process in running:  # all at once first: each may take its seconds of grace
-                with contextlib.suppress(ProcessLookupError):
-                    os.killpg(process.pid, signal.SIGTERM)
-            for process in running:
-                end_group(process)
-
-
-def _started(worker: Worker, log: IO[bytes]) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(
-        list(worker.command),
-        env=dict(worker.env),
-        cwd=worker.cwd,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=log,
-        start_new_session=True,
-    )
+            end_groups(running)
 
 
 def _read(process: subprocess.Popen[bytes], log: IO[bytes], index: int, lines: SimpleQueue[tuple[int, bytes]]) -> None:

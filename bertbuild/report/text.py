@@ -1,7 +1,8 @@
 """Lines for people: one per stage with what it took, live progress on a terminal, a table of the parity figures.
 
-Results and lines go to stdout, warnings to stderr. rich is loaded only when there is something to draw, so that a run
-with nothing to do stays quick.
+Where several jobs run at once, each job's lines are held back and printed in one block when it ends. Results and lines
+go to stdout, warnings to stderr. rich is loaded only when there is something to draw, so that a run with nothing to do
+stays quick.
 """
 
 from __future__ import annotations
@@ -12,28 +13,33 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from bertbuild.report.live import Live
+
 if TYPE_CHECKING:
     from rich.console import Console
-    from rich.progress import Progress, TaskID
 
-DONE, KEPT, FAILED, UNKNOWN = "✓", "=", "✗", "?"
+DONE, KEPT, FAILED, UNKNOWN, SKIPPED = "✓", "=", "✗", "?", "-"
 
 QUIET_SECONDS = 60.0
 """Between two lines about one training run where stdout is no terminal."""
 
 
 class TextReporter:
-    """Turns events into lines; a spinner or a bar shows what is going on where stdout is a terminal."""
+    """Turns events into lines; spinners or bars show what is going on where stdout is a terminal.
+
+    Of a build file's targets, which may be hundreds, those are not told that are up to date; the result counts them.
+    """
 
     def __init__(self) -> None:
         for stream in (sys.stdout, sys.stderr):
             if isinstance(stream, io.TextIOWrapper):
                 stream.reconfigure(errors="replace")  # a terminal that has no ✓ shows a question mark
-        self._live = sys.stdout.isatty()
-        self._progress: Progress | None = None
-        self._task: TaskID | None = None
+        self._is_terminal = sys.stdout.isatty()
+        self._live = Live(self._rich, is_terminal=self._is_terminal)
         self._console: Console | None = None
         self._told = time.monotonic()
+        self._many = self._at_once = False
+        self._blocks: dict[str, list[str]] = {}
 
     def __call__(self, event: Mapping[str, Any]) -> None:
         """Show one event; kinds it does not know are for programs only."""
@@ -42,80 +48,107 @@ class TextReporter:
             show(event)
 
     def close(self) -> None:
-        """Take the live line away."""
-        self._stop()
+        """Take the live lines away."""
+        self._live.close()
+
+    def _on_run(self, event: Mapping[str, Any]) -> None:
+        self._many = event["build_file"] is not None
+        self._at_once = event["jobs"] > 1
 
     def _on_stage(self, event: Mapping[str, Any]) -> None:
-        name = event["id"]
+        job = event.get("job", event["id"])
+        name = job if self._many else event["id"]
         match event["state"]:
             case "cached":
-                self._print(f"{KEPT} {name:<28} up to date   {event['key'][:12]}")
+                if not self._many:
+                    self._print(f"{KEPT} {name:<28} up to date   {event['key'][:12]}")
             case "started":
-                self._start(name)
+                if self._at_once:
+                    self._blocks[job] = []
+                self._live.start(job, name)
             case "done":
-                self._stop()
-                self._print(f"{DONE} {name:<28} {event['seconds']:>7.1f} s    {event['key'][:12]}")
+                self._live.end(job)
+                self._end_block(job)
+                if not self._many or event["stage"] != "parity":  # the target's own line tells
+                    self._print(f"{DONE} {name:<28} {event['seconds']:>7.1f} s    {event['key'][:12]}")
             case "failed":
-                self._stop()
+                self._live.end(job)
+                self._end_block(job)
                 self._print(f"{FAILED} {name:<28} {event['seconds']:>7.1f} s")
+            case "interrupted":
+                self._live.end(job)
+                self._blocks.pop(job, None)
+
+    def _end_block(self, job: str) -> None:
+        for line in self._blocks.pop(job, ()):
+            self._print(line)
 
     def _on_step(self, event: Mapping[str, Any]) -> None:
-        self._describe(event["text"])
+        self._live.describe(event.get("job", ""), event["text"])
 
     def _on_training(self, event: Mapping[str, Any]) -> None:
         """A line that changes on a terminal; elsewhere one now and then, and the last step's."""
         from bertbuild.report.training import training_line
 
         line = training_line(event)
-        self._describe(line)
+        self._live.describe(event.get("job", ""), line)
         now = time.monotonic()
-        if not self._live and (now - self._told >= QUIET_SECONDS or event["step"] == event["steps"]):
+        if not self._is_terminal and (now - self._told >= QUIET_SECONDS or event["step"] == event["steps"]):
             self._told = now
-            self._print(f"  {line}")
+            self._print(f"  {self._of_job(event)}{line}")
 
     def _on_environment(self, event: Mapping[str, Any]) -> None:
         what = "image" if event["isolation"] == "docker" else "virtual environment"
-        name = f"{what} {event['backend']}"
+        name, job = f"{what} {event['backend']}", f"environment {event['backend']}"
         match event["state"]:
             case "started":
                 self._print(f"  making the {name}; this happens once")
-                self._start(name)
+                self._live.start(job, name)
             case "line":
-                self._describe(event["text"])
+                self._live.describe(job, event["text"])
             case "done":
-                self._stop()
+                self._live.end(job)
                 self._print(f"{DONE} {name:<28} {event['seconds']:>5.1f} s")
 
     def _on_download(self, event: Mapping[str, Any]) -> None:
-        if self._task is None:
-            self._start(event["name"])
-        if self._progress is not None and self._task is not None:
-            self._progress.update(self._task, completed=event["done"], total=event["total"])
+        job = f"download {event['name']}"
+        self._live.start(job, event["name"])
+        self._live.advance(job, event["done"], event["total"])
         if event["done"] == event["total"]:
-            self._stop()
+            self._live.end(job)
             self._print(f"{DONE} {event['name']:<28} {event['done'] / 1e6:>7.1f} MB")
 
     def _on_progress(self, event: Mapping[str, Any]) -> None:
         """A bar on a terminal; elsewhere a line now and then. No stage runs where the event brings its own name."""
-        if self._task is None and "name" in event:
-            self._start(event["name"])
-        if self._progress is not None and self._task is not None:
-            self._progress.update(self._task, completed=event["done"], total=event["total"])
+        job = event.get("job", event.get("name", ""))
+        if "name" in event:
+            self._live.start(job, event["name"])
+        self._live.advance(job, event["done"], event["total"])
         now = time.monotonic()
-        if not self._live and now - self._told >= QUIET_SECONDS:
+        if not self._is_terminal and now - self._told >= QUIET_SECONDS:
             self._told = now
-            self._print(f"  {100 * event['done'] // max(1, event['total'])} % done")
+            self._print(f"  {self._of_job(event)}{100 * event['done'] // max(1, event['total'])} % done")
+
+    def _of_job(self, event: Mapping[str, Any]) -> str:
+        return f"{event['job']}: " if self._many and "job" in event else ""
 
     def _on_note(self, event: Mapping[str, Any]) -> None:
-        self._print(f"  {event['text']}")
+        block = self._blocks.get(event.get("job", ""))
+        if block is not None:
+            block.append(f"  {event['text']}")
+        else:
+            self._print(f"  {self._of_job(event)}{event['text']}")
 
     def _on_warning(self, event: Mapping[str, Any]) -> None:
-        self._stop()
+        if not self._at_once:
+            self._live.close()
         sys.stderr.write(f"warning: {event['text']}\n")
 
     def _on_verdict(self, event: Mapping[str, Any]) -> None:
         """The worst figure in one line; the whole table where the gate failed or was asked for."""
         if event["passed"] and not event.get("show_table"):
+            if self._many:
+                return  # the target's own line has the figure
             worst = max(event["rows"], key=lambda row: row["max_abs"] / row["limit"])
             self._print(
                 f"{DONE} {event['target']:<28} answers like its source: max abs {worst['max_abs']:.1e} "
@@ -126,8 +159,36 @@ class TextReporter:
 
         self._rich().print(parity_table(event))
 
+    def _on_provenance(self, event: Mapping[str, Any]) -> None:
+        self._print(f"{event['name']}:")
+        for mark, kind in ((DONE, "checked"), (UNKNOWN, "told")):
+            for line in event[kind]:  # what is wrong ends up in the error
+                self._print(f"  {mark} {line}")
+
     def _on_unverified(self, event: Mapping[str, Any]) -> None:
-        self._print(f"{UNKNOWN} {event['target']:<28} NOT VERIFIED: {event['reason']}")
+        if not self._many:
+            self._print(f"{UNKNOWN} {event['target']:<28} NOT VERIFIED: {event['reason']}")
+
+    def _on_target(self, event: Mapping[str, Any]) -> None:
+        if not self._many or event["state"] == "up to date":
+            return
+        from bertbuild.report.targets import target_line
+
+        self._print(target_line(event))
+
+    def _on_reproduced(self, event: Mapping[str, Any]) -> None:
+        for line in event["lines"]:
+            self._print(
+                f"{DONE if event['reproducible'] else FAILED} {event['job']}: {line}" if line[0] != " " else line
+            )
+
+    def _on_failure(self, event: Mapping[str, Any]) -> None:
+        """A failure that does not end the run: all its words, in one block."""
+        for line in event["details"].splitlines():
+            self._print(f"  | {line}")
+        self._print(f"{FAILED} {event['job']}: {event['message']}")
+        if event["next_step"]:
+            self._print(f"  → {event['next_step']}")
 
     def _on_table(self, event: Mapping[str, Any]) -> None:
         from bertbuild.report.tables import plain_table
@@ -135,13 +196,13 @@ class TextReporter:
         self._rich().print(plain_table(event))
 
     def _on_result(self, event: Mapping[str, Any]) -> None:
-        self._stop()
+        self._live.close()
         for line in event.get("lines", ()):
             sys.stdout.write(f"{line}\n")
         sys.stdout.flush()
 
     def _on_error(self, event: Mapping[str, Any]) -> None:
-        self._stop()
+        self._live.close()
         sys.stdout.flush()
         for line in event["details"].splitlines():
             sys.stderr.write(f"  | {line}\n")
@@ -149,36 +210,9 @@ class TextReporter:
         if event["next_step"]:
             sys.stderr.write(f"  → {event['next_step']}\n")
 
-    def _start(self, name: str) -> None:
-        if not self._live:
-            return
-        if self._progress is None:
-            from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-
-            self._progress = Progress(
-                SpinnerColumn(),
-                TextColumn("{task.description}", markup=False),
-                BarColumn(bar_width=20),
-                TimeElapsedColumn(),
-                TextColumn("{task.fields[doing]}", style="dim", markup=False),
-                console=self._rich(),
-                transient=True,
-            )
-            self._progress.start()
-        self._task = self._progress.add_task(f"{name:<28}", total=None, doing="")
-
-    def _describe(self, doing: str) -> None:
-        if self._progress is not None and self._task is not None:
-            self._progress.update(self._task, doing=doing[:80])
-
-    def _stop(self) -> None:
-        if self._progress is not None:
-            self._progress.stop()
-        self._progress = self._task = None
-
     def _print(self, line: str) -> None:
-        if self._progress is not None:
-            self._progress.console.print(line, markup=False, highlight=False)
+        if self._live.shown:
+            self._live.print(line)
         else:
             sys.stdout.write(f"{line}\n")
             sys.stdout.flush()
@@ -187,5 +221,5 @@ class TextReporter:
         if self._console is None:
             from rich.console import Console
 
-            self._console = Console(width=None if self._live else 120, markup=False, emoji=False)
+            self._console = Console(width=None if self._is_terminal else 120, markup=False, emoji=False)
         return self._console

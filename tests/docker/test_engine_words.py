@@ -190,7 +190,7 @@ def fake_docker(monkeypatch):
     """Stands in for docker: what it was asked to run, and how that ends."""
     asked = {"end": docker_engine.ContainerEnd(exit_code=0, out_of_memory=False, memory_limit=2**33), "removed": []}
 
-    def run_logged(command, *, env, cwd, log, on_event):
+    def run_logged(command, *, env, cwd, log, on_event, **_others):
         asked.update(command=command, env=env, cwd=cwd)
         log.write_text("the last words\n")
         on_event({"event": "step"})

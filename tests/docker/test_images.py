@@ -9,6 +9,7 @@ import pytest
 from bertbuild.config import ROOT
 from bertbuild.errors import ImageBuildError
 from bertbuild.isolation import compose, docker_engine
+from bertbuild.isolation.process import Children
 from bertbuild.stages import lock_file
 
 pytestmark = pytest.mark.docker
@@ -100,9 +101,8 @@ def test_what_builds_it_secretly_is_in_no_layer(tmp_path):
         "BERTBUILD_PIP_CONF": str(pip_conf),
     }
     lines = []
-    assert (
-        compose._run_lines([*compose._compose(), "build", "--no-cache", "openvino"], env=env, on_line=lines.append) == 0
-    )
+    command = [*compose._compose(), "build", "--no-cache", "openvino"]
+    assert compose._run_lines(command, env=env, on_line=lines.append, children=Children()) == 0
     image = "bertbuild/openvino:secrets"
     assert marker not in "\n".join(lines) + docker("history", "--no-trunc", image) + docker("image", "inspect", image)
     with subprocess.Popen(["docker", "save", image], stdout=subprocess.PIPE) as saved:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from event_schema import check
 
 ROOT = Path(__file__).resolve().parents[2]
 BERTBUILD = Path(sys.executable).parent / "bertbuild"
@@ -140,6 +141,8 @@ class Bertbuild:
     def _outcome(code, stdout, stderr, started):
         events = [json.loads(line) for line in stdout.splitlines()]
         assert events, stderr
+        for event in events:
+            check(event)
         return Outcome(code=code, events=events, stderr=stderr, seconds=time.monotonic() - started)
 
     def out(self, model, target):

@@ -29,14 +29,14 @@ def reference(bertbuild, model, target, output="pooled_output"):
 
 
 def frozen_facts(outcome):
-    return json.loads((Path(outcome.last["path"]) / "stage.json").read_text())["facts"]
+    return json.loads((Path(outcome.last["targets"][0]["path"]) / "stage.json").read_text())["facts"]
 
 
 @pytest.fixture(scope="module")
 def frozen(bertbuild, tiny):
     """The frozen graph of the tiny checkpoint as TensorFlow reads it."""
     outcome = bertbuild.ok("freeze", "--checkpoint", tiny)
-    graph = Path(outcome.last["path"]) / "inference_graph.pb"
+    graph = Path(outcome.last["targets"][0]["path"]) / "inference_graph.pb"
     return run_script("tf1", "frozen", graph=graph, checkpoint=tiny / "bert_model.ckpt")
 
 
@@ -62,7 +62,7 @@ def test_the_same_bytes_come_out_of_two_empty_stores(bertbuild, tiny, tmp_path):
         (tmp_path / name).mkdir()
         outcome = Bertbuild(tmp_path / name / "artifacts").ok("freeze", "--checkpoint", tiny)
         assert "freeze" in outcome.ids("done")
-        graphs.append((Path(outcome.last["path"]) / "inference_graph.pb").read_bytes())
+        graphs.append((Path(outcome.last["targets"][0]["path"]) / "inference_graph.pb").read_bytes())
     assert graphs[0] == graphs[1]
 
 
@@ -106,8 +106,8 @@ def test_gelu_of_a_training_meta_is_read_too(bertbuild, foreign):
     assert frozen_facts(bertbuild.ok("freeze", "--checkpoint", foreign / "finetuned"))["gelu"] == "tanh"
 
 
-def test_without_a_meta_gelu_is_erf_and_a_line_says_so(bertbuild, tiny):
-    outcome = bertbuild.ok("freeze", "--checkpoint", tiny)
+def test_without_a_meta_gelu_is_erf_and_a_line_says_so(fresh, tiny):
+    outcome = fresh.ok("freeze", "--checkpoint", tiny)
     assert frozen_facts(outcome)["gelu"] == "erf"
     assert any("gelu taken as erf" in note and "no .meta" in note for note in outcome.notes)
 

@@ -11,7 +11,7 @@ pytestmark = pytest.mark.integration
 
 def test_our_own_frozen_graph_gives_the_answers_of_its_checkpoint(bertbuild, tiny, tiny_built):
     assert tiny_built.code == 0
-    path = Path(bertbuild.ok("freeze", "--checkpoint", tiny).last["path"]) / "inference_graph.pb"
+    path = Path(bertbuild.ok("freeze", "--checkpoint", tiny).last["targets"][0]["path"]) / "inference_graph.pb"
     built = bertbuild.ok("build-ir", "--frozen", path, "--name", "own")
     assert built.verdict("ir-fp32")["passed"]
     ours, direct = bertbuild.answers("own", "ir-fp32"), bertbuild.answers("tiny", "ir-fp32")

@@ -175,7 +175,7 @@ def test_the_static_route_and_a_frozen_graph(bertbuild, tiny, prepared):
     options = ("--precision", "int8", "--calibration", prepared, "--calibration-size", 16)
     static = bertbuild.ok("build-ir", "--checkpoint", tiny, "--route", "static", *options)
     assert static.verdict("ir-static-int8")["passed"]
-    frozen = Path(bertbuild.ok("freeze", "--checkpoint", tiny).last["path"]) / "inference_graph.pb"
+    frozen = Path(bertbuild.ok("freeze", "--checkpoint", tiny).last["targets"][0]["path"]) / "inference_graph.pb"
     built = bertbuild.ok("build-ir", "--frozen", frozen, "--name", "frozen-int8", *options)
     assert built.verdict("ir-int8")["passed"]
 

@@ -24,7 +24,7 @@ def run(args, report):
     step("loading TensorFlow")
     import tensorflow as tf
 
-    from stages import _garden, _versions
+    from stages import _fingerprint, _garden, _versions
 
     step("restoring the checkpoint")
     if args.kind == "hub":
@@ -43,6 +43,7 @@ def run(args, report):
         module = _garden.serving_module(_garden.answering(args.converted, table, args.gelu))
         step("writing the SavedModel")
         tf.saved_model.save(module, args.out, signatures={"serving_default": module.serve})
+    _fingerprint.settle(args.out)
     for name in ("bert_config.json", "vocab.txt"):
         if os.path.exists(os.path.join(args.converted, name)):
             shutil.copyfile(os.path.join(args.converted, name), os.path.join(args.out, name))

@@ -60,6 +60,10 @@ def run(args, report):
         from stages import _training_classifier as program
     with _training_devices.told_in_a_sentence(job):
         program.run(job, strategy, report)
+    if args.mode == "export_only":
+        from stages import _fingerprint
+
+        _fingerprint.settle(args.out)
     if job.chief:
         _training_inputs.write_facts(job)
     report.packages = _versions.packages()

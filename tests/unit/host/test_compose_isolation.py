@@ -20,7 +20,7 @@ def built(monkeypatch):
     """Builds an image with a docker that says some lines and fails; returns the error."""
 
     def build(backend, *lines):
-        def run_lines(_command, *, env, on_line):
+        def run_lines(_command, *, env, on_line, **_others):
             for line in lines:
                 on_line(line)
             return 17 if env else 0
@@ -104,7 +104,7 @@ def workers(monkeypatch, docker):  # noqa: ARG001 - no engine is asked
     """Stands in for several containers: the commands, what was removed, and which of them decides with what code."""
     asked = {"decided": (0, 0), "removed": [], "made": []}
 
-    def run_together(workers, _on_event):
+    def run_together(workers, _on_event, _children):
         asked["workers"] = workers
         for worker in workers:
             worker.log.write_text(f"words of {worker.log.name}")

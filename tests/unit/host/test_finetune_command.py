@@ -10,11 +10,11 @@ import pytest
 from bertbuild.checkpoint.config import config_from
 from bertbuild.checkpoint.variables import encoder_variables
 from bertbuild.checkpoint.writer import write_checkpoint
-from bertbuild.commands.finetune import Named, finetune
+from bertbuild.commands.finetune import finetune
 from bertbuild.config import Settings
 from bertbuild.errors import DataError, StageError, StageKilledForMemoryError, UsageError
 from bertbuild.flags import number, truth
-from bertbuild.plan_finetune import FinetuneRequest
+from bertbuild.plan_finetune import FinetuneRequest, Named
 from bertbuild.session import Session
 from bertbuild.sources import Wanted
 from bertbuild.stages import STAGES

@@ -45,10 +45,10 @@ CALIBRATION = Calibration(
 
 PLANS = {
     "import": plan_import("minilm", File(path=PurePosixPath("/hf"), digest="d-hf")),
-    "freeze": plan_freeze(CHECKPOINT, FreezeRequest()),
-    "freeze_all_outputs_tanh": plan_freeze(TRAINED, FreezeRequest(output=",".join(OUTPUTS), gelu="tanh")),
-    "freeze_relu": plan_freeze(RELU, FreezeRequest(gelu="erf")),
-    "freeze_frozen": plan_freeze(FROZEN, FreezeRequest()),
+    "freeze": plan_freeze(CHECKPOINT, FreezeRequest(), PROBES),
+    "freeze_all_outputs_tanh": plan_freeze(TRAINED, FreezeRequest(output=",".join(OUTPUTS), gelu="tanh"), PROBES),
+    "freeze_relu": plan_freeze(RELU, FreezeRequest(gelu="erf"), PROBES),
+    "freeze_frozen": plan_freeze(FROZEN, FreezeRequest(), PROBES),
     "ir": plan_ir(CHECKPOINT, IrRequest(), PROBES),
     "ir_both_precisions": plan_ir(CHECKPOINT, IrRequest(precisions=("fp32", "fp16")), PROBES),
     "ir_fixed_shape": plan_ir(CHECKPOINT, IrRequest(batch=1, seq_len=128), PROBES),
@@ -157,7 +157,7 @@ def test_what_cannot_be_meant_is_refused_with_a_sentence_and_a_next_step(name):
 
 def test_freeze_refuses_what_build_ir_refuses():
     with pytest.raises(UsageError, match="no classifier head"):
-        plan_freeze(CHECKPOINT, FreezeRequest(output="probabilities"))
+        plan_freeze(CHECKPOINT, FreezeRequest(output="probabilities"), PROBES)
 
 
 REQUESTS = st.builds(

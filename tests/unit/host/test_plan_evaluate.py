@@ -61,7 +61,7 @@ def test_steps_find_their_inputs_made_and_have_ids_of_their_own(name):
 
 def test_a_target_is_made_by_the_step_that_its_own_command_runs():
     planned = PLANS["evaluate"]
-    frozen = plan_freeze(SOURCE, FreezeRequest(output="probabilities")).steps[-1]
+    frozen = plan_freeze(SOURCE, FreezeRequest(output="probabilities"), PROBES).steps[0]
     request = IrRequest(precisions=("fp16",), freeze=FreezeRequest(output="probabilities"))
     own = plan_ir(SOURCE, request, PROBES)
     for name, theirs in (("frozen", frozen), ("ir-fp16", own.step(own.targets[0].step))):

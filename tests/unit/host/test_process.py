@@ -10,7 +10,7 @@ import pytest
 from host_doubles import alive, exit_code, in_child, wait_until
 
 from bertbuild.isolation import process
-from bertbuild.isolation.process import end_group, run_logged
+from bertbuild.isolation.process import Children, end_groups, run_logged
 
 
 @pytest.fixture
@@ -26,6 +26,7 @@ def run(tmp_path):
             cwd=tmp_path,
             log=log,
             on_event=on_event or events.append,
+            children=Children(),
         )
         return code, events, log.read_text()
 
@@ -139,14 +140,14 @@ def test_an_impatient_second_ctrl_c_kills_at_once(monkeypatch):
 
     monkeypatch.setattr(child, "wait", impatient)
     with pytest.raises(KeyboardInterrupt):
-        end_group(child)
+        end_groups([child])
     assert child.returncode == -signal.SIGKILL
 
 
 def test_a_child_that_is_gone_already_is_no_error():
     child = subprocess.Popen([sys.executable, "-S", "-c", ""], start_new_session=True)
     child.wait()
-    end_group(child)
+    end_groups([child])
     assert child.returncode == 0
 
 

@@ -236,7 +236,11 @@ REFUSED = {
     "no TensorFlow 2 model": (("convert-tf1",), 4, "No TensorFlow 2 model is named"),
     "a name of a way back that leads elsewhere": (("convert-tf1", "--tf2=x", "--name=../x"), 2, "cannot be a folder's"),
     "a hidden name": (("freeze", "--checkpoint=x", "--name=.x"), 2, "cannot be a folder's name"),
-    "an unknown isolation": (("status", "--json"), 2, "Isolation 'podman'"),
+    "an unknown isolation": (
+        ("status", "--json"),
+        2,
+        'BERTBUILD_ISOLATION must be one of auto, docker, venv, not "podman".',
+    ),
     "nothing to fetch": (("fetch",), 2, "Name what to fetch"),
     "an unknown model to fetch": (
         ("fetch", "--model=uncased_L-12_H-768_A-13"),
@@ -290,12 +294,12 @@ LONG = f"""
 import sys
 from pathlib import Path
 from bertbuild.commands import results
-from bertbuild.isolation.process import run_logged
+from bertbuild.isolation.process import Children, run_logged
 from bertbuild.main import main
 
 def status(session):
     command = [sys.executable, "-S", "-c", {CHILD!r}]
-    run_logged(command, env={{}}, cwd=Path("/"), log=Path("log"), on_event=session.report)
+    run_logged(command, env={{}}, cwd=Path("/"), log=Path("log"), on_event=session.report, children=Children())
 
 results.status = status
 main()
@@ -316,6 +320,35 @@ def test_ctrl_c_and_sigterm_end_the_child_and_the_program_with_130(environ, tmp_
     assert (process.returncode, err) == (130, "")
     assert json.loads(out.splitlines()[-1])["error"] == "Interrupted"
     wait_until(lambda: not alive(pid))
+
+
+WHILE_LOADING = """
+import os, sys
+
+class Impatient:
+    def find_spec(self, name, *_rest):
+        if name == "bertbuild.tasks":
+            os.kill(os.getpid(), {number})
+
+sys.meta_path.insert(0, Impatient())
+from bertbuild.main import main
+main()
+"""
+AT_THE_END = """
+import atexit, os
+from bertbuild.main import main
+atexit.register(lambda: os.kill(os.getpid(), {number}))
+main()
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(("program", "code", "last"), [(WHILE_LOADING, 130, "error"), (AT_THE_END, 0, "result")])
+def test_a_signal_before_and_after_the_command_is_no_accident(environ, tmp_path, number, program, code, last):
+    words = [sys.executable, "-c", program.format(number=int(number)), "status", "--json"]
+    run = subprocess.run(words, env=environ, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (run.returncode, run.stderr) == (code, "")
+    assert json.loads(run.stdout.splitlines()[-1])["event"] == last
 
 
 @pytest.mark.parametrize(

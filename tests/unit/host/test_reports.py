@@ -169,7 +169,7 @@ def test_on_a_terminal_the_same_lines_stay_and_the_live_one_goes(on_terminal, ca
         assert line in text
     assert "loading [/TensorFlow]" in text
     assert "\x1b[?25h" in text  # the cursor is shown again
-    assert reporter._progress is None
+    assert not reporter._live.shown
     assert "error: No." in capsys.readouterr().err
 
 
@@ -177,6 +177,6 @@ def test_an_interrupted_report_gives_the_terminal_back(on_terminal):
     terminal = on_terminal()
     reporter = TextReporter()
     reporter({"event": "stage", "stage": "ir", "id": "ir", "key": KEY, "state": "started"})
-    assert reporter._progress is not None
+    assert reporter._live.shown
     reporter.close()
     assert "\x1b[?25h" in terminal.getvalue()

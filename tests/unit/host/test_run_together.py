@@ -10,6 +10,7 @@ import time
 import pytest
 from host_doubles import alive
 
+from bertbuild.isolation.process import Children
 from bertbuild.isolation.workers import Worker, cluster, run_together
 
 SLEEP = "import time; time.sleep(60)"
@@ -37,7 +38,7 @@ def together(tmp_path):
         ]
         events = []
         try:
-            decided = run_together(workers, on_event or events.append)
+            decided = run_together(workers, on_event or events.append, Children())
         finally:
             assert [pid for pid in told if pid.exists() and alive(int(pid.read_text() or 0))] == []
         return decided, events, [worker.log.read_text() for worker in workers]
@@ -86,17 +87,15 @@ def test_ctrl_c_ends_all(together):
 
 
 def test_one_that_cannot_be_started_ends_those_before_it(together, tmp_path, monkeypatch):
-    import bertbuild.isolation.workers as module
+    theirs, starts = Children.start, []
 
-    theirs, starts = module._started, []
-
-    def started(worker, log):
-        starts.append(worker)
+    def start(children, command, **options):
+        starts.append(command)
         if len(starts) == 2:
             raise FileNotFoundError
-        return theirs(worker, log)
+        return theirs(children, command, **options)
 
-    monkeypatch.setattr(module, "_started", started)
+    monkeypatch.setattr(Children, "start", start)
     with pytest.raises(FileNotFoundError):
         together(SLEEP, SLEEP)
     assert len(list(tmp_path.glob("logs/*"))) == 2

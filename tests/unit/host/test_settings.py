@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -45,10 +46,39 @@ def test_empty_flags_and_variables_count_as_not_given(written):
 
 
 def test_every_setting_has_a_variable(tmp_path):
-    environ = {variable: "venv" if name == "isolation" else "/x" for name, variable in config.VARIABLES.items()}
+    given = {"isolation": "venv", "jobs": "7", "memory": "8g"}
+    environ = {variable: given.get(name, "/x") for name, variable in config.VARIABLES.items()}
     settings = load_settings(environ=environ, folder=tmp_path)
-    assert {str(getattr(settings, name)) for name in config.VARIABLES} == {"/x", "venv"}
+    assert {name: str(getattr(settings, name)) for name in config.VARIABLES} == {
+        name: given.get(name, "/x") for name in config.VARIABLES
+    }
     assert set(config.VARIABLES) == set(Settings.__dataclass_fields__)
+
+
+def test_jobs_and_memory_come_from_each_of_the_four_places(written):
+    assert (Settings().jobs, Settings().memory, Settings().memory_bytes) == (0, "", None)
+    folder = written('jobs = 3\nmemory = "800m"')
+    from_file = load_settings(environ={}, folder=folder)
+    assert (from_file.jobs, from_file.memory_bytes) == (3, 800 * 2**20)
+    environ = {"BERTBUILD_JOBS": "0", "BERTBUILD_MEMORY_BUDGET": "1.5G"}
+    from_variables = load_settings(environ=environ, folder=folder)
+    assert (from_variables.jobs, from_variables.memory_bytes) == (0, 3 * 2**29)
+    from_flags = load_settings({"jobs": "4", "memory": "1048576"}, environ=environ, folder=folder)
+    assert (from_flags.jobs, from_flags.memory_bytes) == (4, 2**20)
+
+
+def test_the_limit_of_one_container_is_no_budget(tmp_path):
+    assert load_settings(environ={"BERTBUILD_MEMORY": "6g"}, folder=tmp_path).memory == ""
+
+
+def test_the_build_file_may_be_named(tmp_path):
+    (tmp_path / "fleet.toml").write_text("jobs = 5")
+    assert load_settings(environ={}, folder=tmp_path, file=tmp_path / "fleet.toml").jobs == 5
+
+
+def test_the_tables_of_a_build_are_no_settings(written):
+    text = 'jobs = 2\n[defaults]\nseq_len = 128\n[targets.hub]\nkind = "hub"\n[models.m]\nmodel = "minilm-l6"'
+    assert load_settings(environ={}, folder=written(text)).jobs == 2
 
 
 def test_paths_may_begin_with_a_tilde(tmp_path):
@@ -59,15 +89,33 @@ def test_paths_may_begin_with_a_tilde(tmp_path):
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ('artefacts = "/x"', "'artefacts' is no setting"),
-        ("isolation = 7", "'isolation' must be a string, not int"),
-        ("[isolation]", "'isolation' must be a string, not dict"),
-        ("isolation = ", "is not valid TOML"),
-        ('isolation = "podman"', "Isolation 'podman' is none of auto, docker, venv"),
+        ('artefacts = "/x"', 'line 1: no setting or table is called "artefacts"; did you mean "artifacts"?'),
+        (
+            'jobs = 1\n\nmodel_lock = "/x"',
+            'line 3: no setting or table is called "model_lock"; did you mean "models_lock"?',
+        ),
+        ("isolation = 7", 'line 1: "isolation" must be one of auto, docker, venv, not 7.'),
+        ("[isolation]", 'line 1: "isolation" must be one of auto, docker, venv, not a table.'),
+        ("jobs = 2\nisolation = ", "line 2: not valid TOML"),
+        ("a = 1\n# two\na = 2\n", "line 3: not valid TOML"),
+        ("jobs = [\n1,\n", "line 2: not valid TOML"),
+        ("jobs = " + "9" * 5000, "not valid TOML"),
+        ("jobs = " + "[" * 5000, "is nested too deeply"),
+        ('isolation = "podman"', '"isolation" must be one of auto, docker, venv, not "podman".'),
+        ('isolation = "dokcer"', 'not "dokcer"; did you mean "docker"?'),
+        ('jobs = "2"', '"jobs" must be a whole number, 0 or more, not "2".'),
+        ("jobs = -1", "not -1."),
+        ("jobs = true", "not true."),
+        ("jobs = 2.0", "not 2.0."),
+        ("memory = 16", '"memory" must be an amount of memory such as "16g" or "800m", not 16.'),
+        ('memory = "sixteen"', 'not "sixteen".'),
+        ('memory = "0g"', 'not "0g".'),
+        ("artifacts = 2020-01-01", '"artifacts" must be a string, not a date or time.'),
+        ('artifacts = "a\\u0000b"', '"artifacts" must be a string, not'),
     ],
 )
-def test_a_file_that_cannot_be_meant_is_refused_with_a_next_step(written, text, sentence):
-    with pytest.raises(UsageError, match=sentence) as raised:
+def test_a_file_that_cannot_be_meant_is_refused_with_line_and_next_step(written, text, sentence):
+    with pytest.raises(UsageError, match=re.escape(sentence)) as raised:
         load_settings(environ={}, folder=written(text))
     assert raised.value.next_step
 
@@ -75,13 +123,28 @@ def test_a_file_that_cannot_be_meant_is_refused_with_a_next_step(written, text, 
 def test_a_misspelt_setting_brings_the_known_ones(written):
     with pytest.raises(UsageError) as raised:
         load_settings(environ={}, folder=written('artefacts = "/x"'))
-    assert "artifacts, environments, isolation" in raised.value.next_step
+    assert "artifacts, isolation, environments" in raised.value.next_step
 
 
-def test_a_bad_flag_and_a_bad_variable_are_refused(tmp_path):
-    for flags, environ in (({"isolation": "podman"}, {}), ({}, {"BERTBUILD_ISOLATION": "podman"})):
-        with pytest.raises(UsageError, match="'podman'"):
-            load_settings(flags, environ=environ, folder=tmp_path)
+@pytest.mark.parametrize(
+    ("flags", "environ", "sentence"),
+    [
+        ({"isolation": "podman"}, {}, '--isolation must be one of auto, docker, venv, not "podman".'),
+        ({}, {"BERTBUILD_ISOLATION": "podman"}, "BERTBUILD_ISOLATION must be one of"),
+        ({"jobs": "two"}, {}, '--jobs must be a whole number, 0 or more, not "two".'),
+        ({"jobs": "-1"}, {}, 'not "-1".'),
+        ({}, {"BERTBUILD_JOBS": "9" * 5000}, "BERTBUILD_JOBS must be a whole number"),
+        ({}, {"BERTBUILD_MEMORY_BUDGET": "lots"}, "BERTBUILD_MEMORY_BUDGET must be an amount of memory"),
+    ],
+)
+def test_a_bad_flag_and_a_bad_variable_are_refused(tmp_path, flags, environ, sentence):
+    with pytest.raises(UsageError, match=re.escape(sentence)):
+        load_settings(flags, environ=environ, folder=tmp_path)
+
+
+def test_a_mark_at_the_beginning_of_utf8_is_passed_over(tmp_path):
+    (tmp_path / "bertbuild.toml").write_bytes("\ufeffjobs = 2\r\n".encode())
+    assert load_settings(environ={}, folder=tmp_path).jobs == 2
 
 
 def test_a_file_that_cannot_be_read_is_told(tmp_path):

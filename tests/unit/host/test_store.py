@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import signal
 import string
 import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 from host_doubles import exit_code, in_child
@@ -235,6 +239,51 @@ def test_small_files_are_replaced_whole(tmp_path):
     write_atomically(path, "two – ü")
     assert path.read_text(encoding="utf-8") == "two – ü"
     assert list(path.parent.iterdir()) == [path]
+
+
+def killed_when_renaming(work):
+    """Run a function in a child that is killed where it would replace a file."""
+
+    def work_and_die():
+        Path.replace = lambda *_paths: os.kill(os.getpid(), signal.SIGKILL)
+        work()
+
+    assert exit_code(in_child(work_and_die)) == -signal.SIGKILL
+
+
+def test_what_a_killed_writer_left_of_a_small_file_is_taken_over(tmp_path):
+    path = tmp_path / "record.json"
+    for _ in range(3):
+        killed_when_renaming(lambda: write_atomically(path, "a text that is longer than the next"))
+    assert [file.name for file in tmp_path.iterdir()] == [".record.json.new"]
+    write_atomically(path, "the next")
+    assert [(file.name, file.read_text()) for file in tmp_path.iterdir()] == [("record.json", "the next")]
+
+
+def test_a_small_file_that_cannot_be_written_leaves_nothing_behind(tmp_path, monkeypatch):
+    def full(*_paths):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(Path, "replace", full)
+    with pytest.raises(OSError, match="No space"):
+        write_atomically(tmp_path / "record.json", "text")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_killed_process_left_of_a_name_is_taken_over(store, root):
+    stored = publish(store)
+    killed_when_renaming(lambda: store.link("toy", "ir-fp32", stored))
+    assert [path.name for path in root.glob("out/toy/*")] == [".ir-fp32.new"]
+    link = store.link("toy", "ir-fp32", stored)
+    assert list(root.glob("out/toy/*")) == [link]
+    assert link.resolve() == stored.path
+
+
+def test_threads_may_write_the_same_small_file(tmp_path):
+    path = tmp_path / "record.json"
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda _: write_atomically(path, "the same"), range(400)))
+    assert [(file.name, file.read_text()) for file in tmp_path.iterdir()] == [("record.json", "the same")]
 
 
 def test_many_processes_may_write_the_same_small_file(tmp_path):

@@ -8,7 +8,7 @@ import signal
 import time
 
 import pytest
-from host_doubles import Events, exit_code, in_child, wait_until
+from host_doubles import Events, exit_code, in_child, ir_order, wait_until
 
 from bertbuild.engine import Engine
 from bertbuild.key import components, digest
@@ -34,7 +34,7 @@ def build(root, number, *, log=None, pause=0.0, events=None):
         time.sleep(pause)
 
     events = Events() if events is None else events
-    return Engine(Store(root), None, events).stored("ir", parts_of(number), make, shown_as="ir")
+    return Engine(Store(root), None, events).stored(ir_order(parts_of(number)), make)
 
 
 def whole(store, number):

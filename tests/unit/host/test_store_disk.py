@@ -8,17 +8,17 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from host_doubles import freezing, ir_order
 
 from bertbuild import digests
 from bertbuild import store as store_module
 from bertbuild.engine import Engine
 from bertbuild.errors import NoSpaceError, StageError, StoreError
 from bertbuild.key import components
-from bertbuild.plan import FreezeRequest, plan_freeze
 from bertbuild.store import Store
 
-PARTS = components(stage="ir", code="c", environment={}, params={}, inputs={})
-MORE = components(stage="ir", code="more", environment={}, params={}, inputs={})
+PARTS = ir_order(components(stage="ir", code="c", environment={}, params={}, inputs={}))
+MORE = ir_order(components(stage="ir", code="more", environment={}, params={}, inputs={}))
 
 
 def writes(size):
@@ -40,16 +40,16 @@ def quota(*_args, **_kwargs):
 @pytest.mark.parametrize("error", [full, quota])
 @pytest.mark.parametrize("step", ["mkdir", "write_text", "write_bytes", "rename", "fsync"])
 def test_a_full_disk_is_told_as_one_and_loses_nothing(engine, root, monkeypatch, step, error):
-    kept = engine.stored("ir", PARTS, writes(10), shown_as="ir")
+    kept = engine.stored(PARTS, writes(10))
     with monkeypatch.context() as patched:
         patched.setattr(store_module, "_flush", error) if step == "fsync" else patched.setattr(Path, step, error)
         with pytest.raises(NoSpaceError, match="is full") as raised:
-            engine.stored("ir", MORE, writes(10), shown_as="ir")
+            engine.stored(MORE, writes(10))
     assert str(root) in str(raised.value)
     assert "BERTBUILD_ARTIFACTS" in raised.value.next_step
     assert Store(root).find("ir", kept.key) == kept
     assert list((root / "work").iterdir()) == []
-    assert engine.stored("ir", MORE, writes(10), shown_as="ir").path.exists()
+    assert engine.stored(MORE, writes(10)).path.exists()
 
 
 def test_a_stage_that_says_the_disk_is_full_is_believed(engine, source, isolation):
@@ -59,9 +59,38 @@ def test_a_stage_that_says_the_disk_is_full_is_believed(engine, source, isolatio
 
     isolation.behaviour["freeze"] = fail
     with pytest.raises(NoSpaceError) as raised:
-        engine.run(plan_freeze(source, FreezeRequest()))
+        engine.run(freezing(source))
     assert raised.value.details == "OSError: [Errno 28] No space left on device"
     assert isinstance(raised.value.__cause__, StageError)
+
+
+def test_a_stage_that_cannot_even_say_that_the_disk_is_full(small_disk, events, source, isolation):
+    """Its words would go into a log on the same disk."""
+    engine = Engine(Store(small_disk("size=600k") / "artifacts"), isolation, events)
+
+    def fill(run):
+        with pytest.raises(OSError, match="No space left"):
+            (run.work / "out" / "inference_graph.pb").write_bytes(bytes(1_000_000))
+        raise StageError("The stage freeze failed with exit code 1.", details="")
+
+    isolation.behaviour["freeze"] = fill
+    with pytest.raises(NoSpaceError, match="is full"):
+        engine.run(freezing(source))
+
+
+def test_a_disk_with_no_room_for_one_more_file(small_disk, events):
+    """The work folder may be made, and the one below it no more."""
+    root = small_disk("nr_inodes=40") / "artifacts"
+    engine = Engine(Store(root), None, events)
+    kept = engine.stored(PARTS, writes(10))
+    (root / "locks" / f"ir-{MORE.key}").touch()
+    room = os.statvfs(root).f_ffree
+    for number in range(room - 1):
+        (root.parent / str(number)).touch()
+    with pytest.raises(NoSpaceError):
+        engine.stored(MORE, writes(10))
+    assert list((root / "work").iterdir()) == []
+    assert Store(root).find("ir", kept.key) == kept
 
 
 def test_other_errors_of_the_store_are_told_as_its_own(engine, root, monkeypatch):
@@ -70,7 +99,7 @@ def test_other_errors_of_the_store_are_told_as_its_own(engine, root, monkeypatch
 
     monkeypatch.setattr(Path, "rename", forbidden)
     with pytest.raises(StoreError, match="cannot be used: Permission denied"):
-        engine.stored("ir", PARTS, writes(10), shown_as="ir")
+        engine.stored(PARTS, writes(10))
     assert list((root / "work").iterdir()) == []
 
 
@@ -85,14 +114,14 @@ def test_a_closed_pipe_is_no_error_of_the_store(store):
 def test_a_disk_that_is_really_full(small_disk, events):
     root = small_disk("size=600k") / "artifacts"
     engine = Engine(Store(root), None, events)
-    kept = engine.stored("ir", PARTS, writes(200_000), shown_as="ir")
+    kept = engine.stored(PARTS, writes(200_000))
     with pytest.raises(NoSpaceError):
-        engine.stored("ir", MORE, writes(500_000), shown_as="ir")
+        engine.stored(MORE, writes(500_000))
     assert events.stages()[-1] == ("ir", "failed")
     store = Store(root)
     assert list(store.work.iterdir()) == []
     assert store.load(kept.path) == kept
-    assert Engine(store, None, events).stored("ir", MORE, writes(100_000), shown_as="ir").path.exists()
+    assert Engine(store, None, events).stored(MORE, writes(100_000)).path.exists()
 
 
 def test_a_disk_with_no_room_for_a_store_at_all(small_disk):
@@ -105,13 +134,13 @@ def test_a_disk_with_no_room_for_a_store_at_all(small_disk):
 
 def test_a_read_only_store_can_be_used_but_not_built_in(small_disk, events):
     folder = small_disk("size=1m")
-    kept = Engine(Store(folder / "artifacts"), None, events).stored("ir", PARTS, writes(10), shown_as="ir")
+    kept = Engine(Store(folder / "artifacts"), None, events).stored(PARTS, writes(10))
     subprocess.run(["mount", "-o", "remount,ro", str(folder)], check=True)
     store = Store(folder / "artifacts")
     engine = Engine(store, None, events)
-    assert engine.stored("ir", PARTS, pytest.fail, shown_as="ir") == kept
+    assert engine.stored(PARTS, pytest.fail) == kept
     with pytest.raises(StoreError, match="Read-only file system"):
-        engine.stored("ir", MORE, writes(10), shown_as="ir")
+        engine.stored(MORE, writes(10))
     with pytest.raises(StoreError, match="Read-only file system"):
         store.link("toy", "ir-fp32", kept)
     store.digests.remember(kept.path / "model.bin", "0" * 64)

@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 from host_doubles import FakeIsolation, names
 
-from bertbuild import engine as engine_module
+from bertbuild import making as making_module
 from bertbuild.commands import results
 from bertbuild.config import load_settings
-from bertbuild.engine import NO_DEVICE, Engine
+from bertbuild.engine import Engine
 from bertbuild.errors import NotVerifiedError, ParityError
 from bertbuild.isolation.device import VARIABLE, neuron_device
+from bertbuild.judging import NO_DEVICE
 from bertbuild.plan_neuron import CompileRequest, plan_neuron_compile
 from bertbuild.records import read_records
 from bertbuild.session import Session
@@ -38,7 +39,7 @@ class NeuronIsolation(FakeIsolation):
 @pytest.fixture
 def isolation(monkeypatch):
     # No lock file holds AWS's packages; what this machine has of them is another test's matter.
-    monkeypatch.setattr(engine_module, "require_locked", lambda _backend: None)
+    monkeypatch.setattr(making_module, "require_locked", lambda _backend: None)
     return NeuronIsolation()
 
 

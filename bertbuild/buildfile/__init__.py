@@ -1,0 +1,1 @@
+"""`bertbuild.toml`: which models, which targets of each, with which parameters."""

@@ -1,0 +1,205 @@
+"""A TOML file that knows on which line each of its keys stands, so that errors can say it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bertbuild.errors import UsageError
+
+Place = tuple[str | int, ...]
+"""Where a value stands: the keys that lead to it, and indices where there are arrays."""
+
+_CLOSERS = ("", "\n]", "\n]}", "\n]}}", "\n]]", "\n]]}", "\n]]}}", '"""', "'''", '"""\n]', "'''\n]")
+"""What may be missing at the end of a line for the lines up to there to be TOML: a value of many lines is open."""
+
+
+class TypedFloat(float):
+    """A number with a point or exponent that remembers how it was typed."""
+
+    text: str
+
+    def __new__(cls, text: str) -> TypedFloat:  # noqa: PYI034 - Self is not in typing of Python 3.10
+        """The number that `text` spells."""
+        number = super().__new__(cls, text)
+        number.text = text.replace("_", "")
+        return number
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A file that was read.
+
+    Attributes:
+        path: as it was named.
+        text: its lines.
+        values: what they say; floats are `TypedFloat`.
+    """
+
+    path: Path
+    text: str
+    values: dict[str, Any]
+
+    def line(self, place: Place) -> int:
+        """The line, from 1, on which the value at `place` begins; of what is not there, its table's."""
+        while place and not _holds(self.values, place):
+            place = place[:-1]
+        return _first_line(self.text.split("\n"), place) if place else 1
+
+    def refused(self, place: Place, message: str, *, next_step: str = "") -> UsageError:
+        """The error of a value that cannot be meant; the message follows file and line."""
+        return UsageError(f"{self.path}, line {self.line(place)}: {message}", next_step=next_step)
+
+    def unknown_key(self, place: Place, known: Iterable[str], *, hint: str = "") -> UsageError:
+        """The error of a key that nobody knows; `hint` follows the list of those that are known."""
+        known = list(known)
+        key = str(place[-1])
+        table = table_name(place[:-1])
+        message = f'{table} knows no key "{key}"' if table else f'no setting or table is called "{key}"'
+        hint = f" {hint}" if hint else ""
+        return self.refused(
+            place, f"{message}{did_you_mean(key, known)}", next_step=f"Known here: {', '.join(known) or 'none'}.{hint}"
+        )
+
+    def table(self, place: Place) -> dict[str, Any]:
+        """The table at `place`, empty where there is none.
+
+        Raises:
+            UsageError: something else stands there.
+        """
+        found: Any = self.values
+        for part in place:
+            found = found.get(part, {})
+            if not isinstance(found, dict):
+                name = table_name(place)
+                raise self.refused(place, f"{name} must be a table, not {shown(found)}.", next_step=f"Write {name}.")
+        return dict(found)
+
+
+def read_document(path: Path) -> Document | None:
+    """The file, None where there is none.
+
+    Raises:
+        UsageError: it cannot be read, is not UTF-8, or is not TOML.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")  # some editors of Windows begin UTF-8 with a mark
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror}.", next_step="Mend its permissions.") from error
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{path} is not UTF-8 text: {error}.", next_step="Save it as UTF-8.") from error
+    try:
+        return Document(path=path, text=text, values=_parsed(text))
+    except RecursionError as error:
+        raise UsageError(
+            f"{path} is nested too deeply.", next_step="Nothing in it needs more than 5 levels."
+        ) from error
+    except ValueError as error:  # TOMLDecodeError, or a number with more digits than Python reads
+        what, line = _without_line(str(error), text)
+        raise UsageError(f"{path}, line {line}: not valid TOML: {what}.", next_step="Mend that line.") from error
+
+
+def table_name(place: Place) -> str:
+    """A table as its header is written: `[targets.ir]`; "" for the whole file."""
+    names = [part if _bare(part) else f'"{part}"' for part in place if isinstance(part, str)]
+    return f"[{'.'.join(names)}]" if names else ""
+
+
+def did_you_mean(wanted: str, known: Iterable[str]) -> str:
+    """The end of a sentence that names what is nearest to `wanted`, or just a full stop."""
+    import difflib
+
+    spelt = {_plain(word): word for word in known}
+    near = difflib.get_close_matches(_plain(wanted), spelt, n=1)
+    return f'; did you mean "{spelt[near[0]]}"?' if near else "."
+
+
+def shown(value: object) -> str:
+    """A value in a sentence, as it is typed where it is short."""
+    if isinstance(value, str):
+        text = value if len(value) <= 60 else value[:59] + "…"
+        return '"' + "".join(letter if letter.isprintable() else "�" for letter in text) + '"'
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, TypedFloat):
+        return value.text
+    if isinstance(value, int):
+        return str(value) if abs(value) < 1e18 else "a number that large"
+    if isinstance(value, list):
+        return "an array"
+    return "a table" if isinstance(value, dict) else "a date or time"
+
+
+def _plain(word: str) -> str:
+    return word.casefold().replace("-", "_")
+
+
+def _bare(key: str) -> bool:
+    return re.fullmatch(r"[A-Za-z0-9_-]+", key) is not None
+
+
+def _parsed(text: str) -> dict[str, Any]:
+    try:
+        import tomllib
+    except ModuleNotFoundError:  # Python 3.10
+        import tomli as tomllib  # type: ignore[import-not-found,no-redef]
+    return tomllib.loads(text, parse_float=TypedFloat)
+
+
+def _without_line(message: str, text: str) -> tuple[str, int]:
+    """What a parser says, and the line that it names; the last one where it was at the end."""
+    found = re.search(r" \(at (?:line (\d+), column \d+|end of document)\)$", message)
+    if found is None:
+        return message, 1
+    return message[: found.start()], int(found[1] or text.rstrip("\n").count("\n") + 1)
+
+
+def _holds(values: Any, place: Place) -> bool:
+    for part in place:
+        if isinstance(part, int):
+            if not isinstance(values, list) or part >= len(values):
+                return False
+        elif not isinstance(values, dict) or part not in values:
+            return False
+        values = values[part]
+    return True
+
+
+def _first_line(lines: list[str], place: Place) -> int:
+    """The first line of a value that the whole of `lines` holds.
+
+    A key once read is never taken back, so the shortest run of lines that is TOML and holds it is found by halving.
+    Where that one ends is the end of the value at the latest; the value begins after the run before it.
+    """
+    low, high = 1, len(lines)
+    while low < high:
+        middle = (low + high) // 2
+        parsed = _nearest_prefix(lines, middle, low)
+        if parsed is not None and _holds(parsed[1], place):
+            high = parsed[0]
+        else:
+            low = middle + 1
+    before = _nearest_prefix(lines, high - 1, 1)
+    return before[0] + 1 if before else 1
+
+
+def _nearest_prefix(lines: list[str], length: int, least: int) -> tuple[int, dict[str, Any]] | None:
+    """The longest run of lines from the first, `least` to `length` of them, that is TOML once it is closed."""
+    for count in range(length, least - 1, -1):
+        prefix = "\n".join(lines[:count])
+        values = next((found for closer in _CLOSERS if (found := _parsed_or_none(prefix + closer)) is not None), None)
+        if values is not None:
+            return count, values
+    return None
+
+
+def _parsed_or_none(text: str) -> dict[str, Any] | None:
+    try:
+        return _parsed(text)
+    except (ValueError, RecursionError):
+        return None

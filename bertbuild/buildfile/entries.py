@@ -1,0 +1,89 @@
+"""What a build file says, checked and complete: models, where each comes from, and its targets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from bertbuild.plan_finetune import FinetuneRequest, Named
+from bertbuild.plan_int8 import CalibrationRequest
+from bertbuild.planning import Request
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CatalogueModel:
+    """A model of the catalogue, by name or alias."""
+
+    model: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckpointFolder:
+    """A checkpoint: its folder, or its zip. The path is absolute."""
+
+    path: Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HuggingFaceFolder:
+    """A Hugging Face folder with safetensors. The path is absolute."""
+
+    path: Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """How to fine-tune another model of the file.
+
+    Attributes:
+        base: that model's name.
+        named: what to train on; paths are absolute.
+        request: how.
+    """
+
+    base: str
+    named: Named
+    request: FinetuneRequest
+
+
+ModelSource = CatalogueModel | CheckpointFolder | HuggingFaceFolder | Recipe
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TargetEntry:
+    """A target of a model.
+
+    Attributes:
+        name: its name in out/<model>/.
+        kind: one of `parameters.KINDS`.
+        request: what it is to be like; of an IR, in one precision.
+        calibrated: what an int8 IR is calibrated on, None for every other target; paths are absolute.
+        table: its name in [targets.*]: the one that a matrix's combinations share, else `name`.
+    """
+
+    name: str
+    kind: str
+    request: Request
+    calibrated: CalibrationRequest | None = None
+    table: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelEntry:
+    """A model: its name, which is its folder's in out/, where it comes from, and its targets as the file has them."""
+
+    name: str
+    source: ModelSource
+    targets: tuple[TargetEntry, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuildFile:
+    """A build file, or what was selected of it; models are in the order of the file."""
+
+    path: Path
+    models: tuple[ModelEntry, ...]
+
+    def model(self, name: str) -> ModelEntry:
+        """A model by its name."""
+        return next(model for model in self.models if model.name == name)

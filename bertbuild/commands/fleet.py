@@ -1,0 +1,239 @@
+"""build: the models and targets of a build file, each model's targets planned as soon as the model is there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from bertbuild.buildfile.entries import (
+    BuildFile,
+    CatalogueModel,
+    CheckpointFolder,
+    HuggingFaceFolder,
+    ModelEntry,
+    Recipe,
+    TargetEntry,
+)
+from bertbuild.commands.finetune import plan_recipe
+from bertbuild.errors import BertbuildError, BuildFailedError
+from bertbuild.jobs import GateJob, Jobs, StageJob
+from bertbuild.making import Report
+from bertbuild.plan import File, Plan
+from bertbuild.plan_finetune import STEP
+from bertbuild.planning import longest_probe, named, plan_targets
+from bertbuild.schedule import Job
+from bertbuild.session import Session, shown
+from bertbuild.sources import Inspected, Wanted, import_plan, inspected, is_huggingface, located
+from bertbuild.telling import Asked
+
+
+def build(session: Session, build_file: BuildFile, *, keep_going: bool, verify_reproducible: bool = False) -> None:
+    """Build every target of a build file, and say how many are built and up to date.
+
+    Args:
+        session: of the command.
+        build_file: what to build.
+        keep_going: whether a failure lets go on what does not depend on it.
+        verify_reproducible: whether every stage is then run once more, and must write the same.
+
+    Raises:
+        BuildFailedError: a target failed, or what it is made of; those that passed have their names.
+        NotReproducibleError: a stage wrote something else the second time.
+    """
+    fleet = Fleet(session, build_file)
+    asked = Asked(models=[entry.name for entry in build_file.models], build_file=str(build_file.path))
+    failures = session.engine.execute(fleet.roots(), asked, keep_going=keep_going)
+    fleet.check(failures)
+    if verify_reproducible:
+        from bertbuild.commands.reproduce import verify_reproducible as verify
+
+        verify(session, [job for job in fleet.jobs.ids.values() if isinstance(job, StageJob)], asked)
+    fleet.finish()
+
+
+class Fleet:
+    """The jobs of a build file: a model first, then its targets, and the models that are trained from it."""
+
+    def __init__(self, session: Session, build_file: BuildFile) -> None:
+        self.session = session
+        self.jobs: Jobs = session.engine.jobs()
+        self.gates: dict[tuple[str, str], GateJob] = {}
+        self._entries = build_file.models
+
+    def roots(self) -> list[Job]:
+        """The jobs that find the models which are made of no other."""
+        return [LocateJob(self, entry) for entry in self._entries if not isinstance(entry.source, Recipe)]
+
+    def promised(self, entry: ModelEntry) -> list[tuple[str, str]]:
+        """The targets that come to nothing where a model does."""
+        own = [(entry.name, target.name) for target in entry.targets]
+        return own + [promise for trained in self.trained_from(entry) for promise in self.promised(trained)]
+
+    def trained_from(self, entry: ModelEntry) -> list[ModelEntry]:
+        """The models whose recipe begins with this one."""
+        return [
+            other for other in self._entries if isinstance(other.source, Recipe) and other.source.base == entry.name
+        ]
+
+    def of_targets(self, entry: ModelEntry, found: Inspected) -> list[Job]:
+        """The jobs of a model's targets."""
+        return [job for target in entry.targets for job in self._of_target(entry.name, target, found)]
+
+    def _of_target(self, model: str, target: TargetEntry, found: Inspected) -> list[Job]:
+        try:
+            new, gates = self.jobs.of_targets(*planned(self.session, target, found))
+        except BertbuildError as error:
+            return [RefusedJob(model, target.name, error)]
+        self.gates[model, target.name] = gates[-1]
+        return new
+
+    @property
+    def asked(self) -> list[tuple[str, str]]:
+        """Model and name of every target."""
+        return [(entry.name, target.name) for entry in self._entries for target in entry.targets]
+
+    def check(self, failures: Sequence[BertbuildError]) -> None:
+        """Say how many targets failed.
+
+        Raises:
+            BuildFailedError: something failed.
+        """
+        missing = [name for name in self.asked if (gate := self.gates.get(name)) is None or gate.built is None]
+        if failures:
+            raise BuildFailedError(
+                f"{len(missing)} of {len(self.asked)} targets are not built.",
+                failures=failures,
+                next_step="See the failures above; what is built has its name in out/. To see it all: invoke report",
+            )
+
+    def finish(self) -> None:
+        """Say what is built."""
+        rows = [self._fact(model, target) for model, target in self.asked]
+        counts = _counted(row["state"] for row in rows)
+        out = shown(self.session.store.root / "out")
+        self.session.result({"targets": rows}, f"{len(rows)} targets in {out}: {counts}")
+
+    def _fact(self, model: str, target: str) -> dict[str, str | float | None]:
+        fact: dict[str, str | float | None] = {"model": model, "target": target, "state": "not built"}
+        gate = self.gates.get((model, target))
+        if gate is not None and gate.built is not None:
+            verdict = gate.built.verdict
+            fact |= {"state": gate.state, "path": str(gate.built.path), "key": gate.built.stored.key}
+            fact["max_abs"] = verdict.worst.max_abs if verdict else None
+        return fact
+
+
+class LocateJob(Job):
+    """A model brought to disk: fetched or unpacked if need be; a Hugging Face folder is then imported."""
+
+    def __init__(self, fleet: Fleet, entry: ModelEntry) -> None:
+        super().__init__(f"{entry.name} source")
+        self.promised = fleet.promised(entry)
+        self._fleet, self._entry = fleet, entry
+        self._folder = Path()
+
+    def run(self) -> None:
+        """See `schedule.Job`."""
+        session = self._fleet.session
+        report = _of_job(session.report, self.id)
+        self._folder, _ = located(_wanted(self._entry), session.settings, session.store, report)
+
+    def follow(self) -> Iterable[Job]:
+        """The import, where one is needed, and the model itself."""
+        if not is_huggingface(self._folder):
+            return [ModelJob(self._fleet, self._entry, self._folder)]
+        plan = import_plan(self._folder, self._entry.name, self._fleet.session.store)
+        new, steps = self._fleet.jobs.of_steps(plan)
+        return [*new, ModelJob(self._fleet, self._entry, steps["import"])]
+
+
+class ModelJob(Job):
+    """A model inspected; what is made of it follows."""
+
+    def __init__(self, fleet: Fleet, entry: ModelEntry, folder: Path | StageJob) -> None:
+        super().__init__(entry.name, (folder.id,) if isinstance(folder, StageJob) else ())
+        self.promised = fleet.promised(entry)
+        self._fleet, self._entry, self._place = fleet, entry, folder
+        self._found: Inspected | None = None
+
+    @property
+    def _folder(self) -> Path:
+        return self._place if isinstance(self._place, Path) else self._place.made.path
+
+    def run(self) -> None:
+        """See `schedule.Job`."""
+        session = self._fleet.session
+        report = _of_job(session.report, self.id)
+        self._found = inspected(self._folder, self._entry.name, session.store, session.engine, report)
+
+    def follow(self) -> Iterable[Job]:
+        """Its targets, and the models that are trained from it."""
+        assert self._found is not None  # noqa: S101 - it has run
+        trained = [RecipeJob(self._fleet, entry, self._folder) for entry in self._fleet.trained_from(self._entry)]
+        return [*self._fleet.of_targets(self._entry, self._found), *trained]
+
+
+class RecipeJob(Job):
+    """How a model is trained from another one's folder: the data found, the steps planned; they follow."""
+
+    def __init__(self, fleet: Fleet, entry: ModelEntry, base: Path) -> None:
+        super().__init__(f"{entry.name} recipe")
+        self.promised = fleet.promised(entry)
+        self._fleet, self._entry, self._base = fleet, entry, base
+        self._plan: Plan | None = None
+
+    def run(self) -> None:
+        """See `schedule.Job`."""
+        recipe = self._entry.source
+        assert isinstance(recipe, Recipe)  # noqa: S101 - only such entries are trained
+        session = self._fleet.session
+        self._plan = plan_recipe(session, self._base, self._entry.name, recipe.named, recipe.request)
+
+    def follow(self) -> Iterable[Job]:
+        """The training, and the trained model."""
+        assert self._plan is not None  # noqa: S101 - it has run
+        new, steps = self._fleet.jobs.of_steps(self._plan)
+        return [*new, ModelJob(self._fleet, self._entry, steps[STEP])]
+
+
+class RefusedJob(Job):
+    """A target that cannot be planned."""
+
+    def __init__(self, model: str, target: str, error: BertbuildError) -> None:
+        super().__init__(f"{model}/{target}")
+        self.promised = [(model, target)]
+        self._error = error
+
+    def settle(self) -> bool:
+        """See `schedule.Job`."""
+        raise self._error
+
+
+def planned(session: Session, target: TargetEntry, found: Inspected) -> tuple[Plan, File]:
+    """A target's plan, and its probes.
+
+    Raises:
+        UsageError: the target and the model do not go together.
+    """
+    probes = session.probes(found, longest_probe(target.request))
+    plan = plan_targets(found.source, target.request, probes, session.store, target.calibrated)
+    return named(plan, target.name), probes
+
+
+def _of_job(report: Report, job: str) -> Report:
+    return lambda event: report({**event, "job": job})
+
+
+def _wanted(entry: ModelEntry) -> Wanted:
+    match entry.source:
+        case CatalogueModel(model=model):
+            return Wanted(model=model, name=entry.name)
+        case CheckpointFolder(path=path) | HuggingFaceFolder(path=path):
+            return Wanted(checkpoint=str(path), name=entry.name)
+        case Recipe():
+            raise AssertionError(entry.name)  # it is trained
+
+
+def _counted(states: Iterable[str | float | None]) -> str:
+    found = [str(state) for state in states]
+    return ", ".join(f"{found.count(state)} {state}" for state in dict.fromkeys(found)) or "none"

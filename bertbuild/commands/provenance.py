@@ -1,0 +1,98 @@
+"""sbom and verify-provenance: what backends are made of, and whether results are what is said of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from bertbuild.errors import ProvenanceError, UsageError
+from bertbuild.provenance.sbom import FOLDER, materials
+from bertbuild.provenance.verify import Findings, verify
+from bertbuild.records import read_records
+from bertbuild.session import Session, shown
+from bertbuild.stages import BACKENDS
+from bertbuild.store import Store
+
+
+def sbom(session: Session, backends: tuple[str, ...]) -> None:
+    """Write the SBOM of each backend.
+
+    Raises:
+        UsageError: there is no such backend.
+        LockFileError: a lock file cannot be read as one.
+    """
+    unknown = sorted(set(backends) - set(BACKENDS))
+    if unknown:
+        raise UsageError(
+            f"There is no backend {unknown[0]!r}.",
+            next_step=f"Backends: {', '.join(BACKENDS)}; with commas for several.",
+        )
+    written = {backend: materials(backend, session.store.root) for backend in backends or BACKENDS}
+    folder = session.store.root / FOLDER
+    session.result(
+        {"sboms": {name: {"path": str(folder / made.name), "sha256": made.sha256} for name, made in written.items()}},
+        *(f"{name}: {shown(folder / made.name)}" for name, made in written.items()),
+    )
+
+
+def verify_provenance(session: Session, *, model: str, target: str, path: str) -> None:
+    """Compare built targets, or the artifact in a folder, with their statements.
+
+    Raises:
+        ProvenanceError: one is not what its statement says, or has none.
+        UsageError: there is nothing of that name.
+    """
+    found = {label: verify(folder, _store(session)) for label, folder in _folders(session, model, target, path).items()}
+    for label, findings in found.items():
+        session.report({"event": "provenance", "name": label, **findings.as_json()})
+    wrong = {label: findings for label, findings in found.items() if findings.wrong}
+    if wrong:
+        raise _error(wrong)
+    told = sum(len(findings.told) for findings in found.values())
+    known = f"; {told} thing{'s' * (told != 1)} to know, marked ?" if told else ""
+    session.result(
+        {"provenance": [{"name": label, **findings.as_json()} for label, findings in found.items()]},
+        f"verified: {len(found)} of {len(found)} results are what their statements say{known}",
+    )
+
+
+def _folders(session: Session, model: str, target: str, path: str) -> dict[str, Path]:
+    """What to look at: a name for people, and its folder."""
+    if path and (model or target):
+        raise UsageError("--path names one artifact, --model and --target name others.", next_step="Give one of both.")
+    if path:
+        folder = Path(path).parent if Path(path).is_file() else Path(path)
+        if not folder.is_dir():
+            raise UsageError(
+                f"{path} is no folder.", next_step="Give the folder of an artifact: out/MODEL/TARGET, or a copy of it."
+            )
+        return {str(folder): folder.resolve()}
+    store = _store(session)
+    records = list(read_records(store, model, target)) if store else []
+    if store is None or not records:
+        wanted = " ".join(filter(None, (model, target))) or "that has provenance"
+        raise UsageError(
+            f"Nothing is built {wanted}.",
+            next_step="invoke status shows what is built; --path names an artifact that lies elsewhere.",
+        )
+    return {
+        f"{record.model} {record.target.name}": store.objects.joinpath(*record.results[record.target.step])
+        for record in records
+    }
+
+
+def _store(session: Session) -> Store | None:
+    """The store, if there is one: to look at a copy, none is made."""
+    return session.store if (session.settings.artifacts / "objects").is_dir() else None
+
+
+def _error(wrong: Mapping[str, Findings]) -> ProvenanceError:
+    lines = [f"{label}: {line}" for label, findings in wrong.items() for line in findings.wrong]
+    label, first = next(iter(wrong.items()))
+    more = len(lines) - 1
+    others = f" ({more} more difference{'s' * (more != 1)})" if more else ""
+    return ProvenanceError(
+        f"{label} is not what its statement says: {first.wrong[0]}{others}.",
+        next_step="Copy it again from where it was built, or build it again: what is damaged is set aside.",
+        details="\n".join(lines),
+    )

@@ -1,0 +1,36 @@
+"""build --verify-reproducible: every stage run once more, and what it wrote compared with its result."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bertbuild.errors import NotReproducibleError
+from bertbuild.jobs import StageJob
+from bertbuild.session import Session
+from bertbuild.stages import STAGES
+from bertbuild.telling import Asked
+
+
+def verify_reproducible(session: Session, done: Sequence[StageJob], asked: Asked) -> None:
+    """Run stages that are done once more; trainings, whose results are inputs of the others, are left out.
+
+    Raises:
+        NotReproducibleError: a file that must be the same is another.
+        BertbuildError: a stage failed the second time.
+    """
+    again = [session.engine.again(job) for job in done if not STAGES[job.step.stage].resumable]
+    failures = session.engine.execute(again, asked, keep_going=True)
+    if failures:
+        raise failures[0]
+    different = [job for job in again if job.comparison is not None and not job.comparison.reproducible]
+    if different:
+        raise NotReproducibleError(
+            f"{len(different)} of {len(again)} stages wrote something else the second time: {different[0].model}, "
+            f"{different[0].step.id}.",
+            next_step="See the lines above; docs/provenance.md tells which files may differ.",
+            details="\n".join(line for job in different if job.comparison for line in job.comparison.lines()),
+        )
+    left_out = len(done) - len(again)
+    trainings = f"; {left_out} trainings were not run again" if left_out else ""
+    text = f"{len(again)} stages were run again and wrote the same{trainings}"
+    session.report({"event": "note", "text": text})

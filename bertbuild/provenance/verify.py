@@ -1,0 +1,272 @@
+"""Whether a result is what the statement beside it says, and whether what it was made from is known as well."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from bertbuild import key as keys
+from bertbuild.digests import sha256_file
+from bertbuild.errors import StoreError
+from bertbuild.provenance.sbom import FOLDER, sbom_name, sbom_of_today
+from bertbuild.provenance.shape import problems
+from bertbuild.provenance.statement import BUILD_TYPE, KEY_DIGEST
+from bertbuild.stages import BACKENDS, lock_file
+from bertbuild.store import FACTS, MANIFEST, PROVENANCE, Store, StoredObject
+
+OWN = (MANIFEST, PROVENANCE)
+"""What lies beside the subjects."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Findings:
+    """What came out of looking at one result.
+
+    Attributes:
+        path: its folder.
+        checked: what was found as it should be.
+        told: what could not be looked at, or is no failure and good to know.
+        wrong: what differs: the file, and how.
+    """
+
+    path: Path
+    checked: list[str] = field(default_factory=list)
+    told: list[str] = field(default_factory=list)
+    wrong: list[str] = field(default_factory=list)
+
+    def as_json(self) -> dict[str, Any]:
+        """For programs."""
+        return {"path": str(self.path), "checked": self.checked, "told": self.told, "wrong": self.wrong}
+
+
+class Made:
+    """What a statement of ours says, by our names for it."""
+
+    def __init__(self, statement: Mapping[str, Any]) -> None:
+        definition = statement["predicate"]["buildDefinition"]
+        external, internal = definition["externalParameters"], definition["internalParameters"]
+        named = {entry["name"]: entry for entry in definition["resolvedDependencies"]}
+        self.files: dict[str, str] = {entry["name"]: entry["digest"]["sha256"] for entry in statement["subject"]}
+        self.inputs = {name: named[name] for name in external["inputs"]}
+        self.sha256: dict[str, str] = {
+            name: entry["digest"]["sha256"] for name, entry in named.items() if "sha256" in (entry.get("digest") or {})
+        }
+        self.key = str(internal["key"])
+        self.stage = str(external["stage"])
+        self.environment = dict(internal["environment"])
+        self.components = {
+            "format": internal["keyFormat"],
+            "stage": self.stage,
+            "code": internal["code"],
+            "environment": self.environment,
+            "params": external["params"],
+            "inputs": {name: entry["digest"][KEY_DIGEST] for name, entry in self.inputs.items()},
+        }
+
+    @property
+    def label(self) -> str:
+        """How people are told of it."""
+        return f"{self.stage} {self.key[:12]}"
+
+    def files_of(self, name: str) -> dict[str, str]:
+        """The sha256 of an input's files by name, its statement among them."""
+        return {path[len(name) + 1 :]: value for path, value in self.sha256.items() if path.startswith(f"{name}/")}
+
+
+def verify(path: Path, store: Store | None) -> Findings:
+    """Look at the result in a folder, reading every byte, and at what it was made from as far as the store has it.
+
+    Args:
+        path: an object of a store, or a copy of one.
+        store: where to look for what it was made from; None where there is none.
+    """
+    findings = Findings(path=path)
+    made = _read(path, findings)
+    if made is None:
+        return findings
+    _check_files(path, made, findings)
+    _check_key(made, findings)
+    _check_manifest(path, made, findings)
+    _check_materials(made, store, findings)
+    _follow(made, store, findings)
+    return findings
+
+
+def _read(path: Path, findings: Findings, label: str = "") -> Made | None:
+    """The statement in a folder, None where it is none of ours."""
+    file = f"{label}{PROVENANCE}"
+    try:
+        statement = json.loads((path / PROVENANCE).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        findings.wrong.append(f"{file} is missing: it was made before there were statements, or lost since")
+        return None
+    except (OSError, ValueError) as error:
+        findings.wrong.append(f"{file} cannot be read: {error}")
+        return None
+    found = problems(statement)
+    if not found and (kind := statement["predicate"]["buildDefinition"]["buildType"]) != BUILD_TYPE:
+        found = [f"predicate.buildDefinition.buildType: is {kind!r}, not {BUILD_TYPE!r}"]
+    try:
+        made = None if found else Made(statement)
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        found, made = [f"lacks what a statement of bertbuild has: {error!r}"], None
+    findings.wrong.extend(f"{file}: {problem}" for problem in found)
+    return made
+
+
+def _check_files(path: Path, made: Made, findings: Findings) -> None:
+    """Every subject, byte by byte; nothing else may lie there."""
+    before = len(findings.wrong)
+    for name, expected in made.files.items():
+        if not (path / name).is_file():
+            findings.wrong.append(f"{name} is missing")
+        elif (actual := _sha256(path / name)) != expected:
+            findings.wrong.append(f"{name} changed: its sha256 is {actual}, the statement says {expected}")
+    present = {str(file.relative_to(path)) for file in path.rglob("*") if not file.is_dir()}
+    findings.wrong.extend(f"{name} is not in the statement" for name in sorted(present - made.files.keys() - set(OWN)))
+    if len(findings.wrong) == before:
+        findings.checked.append(f"{len(made.files)} files have the sha256 of the statement, and no other file is there")
+
+
+def _check_key(made: Made, findings: Findings, label: str = "") -> None:
+    try:
+        actual = keys.digest(made.components)
+    except TypeError as error:
+        actual = str(error)
+    if actual != made.key:
+        findings.wrong.append(
+            f"{label}{PROVENANCE}: its key {made.key} is not the digest of what it says it was made of ({actual})"
+        )
+    elif not label:
+        findings.checked.append(f"the key {made.key[:12]} is the digest of stage, code, environment, params and inputs")
+
+
+def _check_manifest(path: Path, made: Made, findings: Findings) -> None:
+    """The manifest answers for the statement, where it was copied along; the folder's name for both, in a store."""
+    try:
+        manifest = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
+        named = manifest["files"][PROVENANCE]["sha256"]
+        same = (manifest["stage"], manifest["key"], manifest["components"]) == (made.stage, made.key, made.components)
+    except FileNotFoundError:
+        findings.told.append(f"there is no {MANIFEST} here, so nothing but a signature can answer for the statement")
+        return
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        findings.wrong.append(f"{MANIFEST} does not name {PROVENANCE}: {error!r}")
+        return
+    actual = _sha256(path / PROVENANCE)
+    if named != actual:
+        findings.wrong.append(f"{PROVENANCE} changed: its sha256 is {actual}, {MANIFEST} says {named}")
+    elif not same:
+        findings.wrong.append(f"{MANIFEST} has another stage, key or components than the statement")
+    else:
+        findings.checked.append(f"{MANIFEST} names this statement, its key and its components")
+
+
+def _check_materials(made: Made, store: Store | None, findings: Findings, label: str = "") -> None:
+    """The lock file and the SBOM of the backend that made it."""
+    for backend in BACKENDS:
+        name = f"docker/{backend}/requirements.txt"
+        named = made.sha256.get(name)
+        if named is None:
+            continue
+        if made.environment.get("lock", named) != named:
+            findings.wrong.append(f"{label}{PROVENANCE}: {name} is not the lock file that the key knows")
+        elif named == hashlib.sha256(lock_file(backend).read_bytes()).hexdigest():
+            _once(findings.checked, f"{name} is the lock file of today")
+        else:
+            _once(findings.told, f"made with another lock file than today's {name}: {named[:12]}")
+        for sbom in (name for name in made.sha256 if name.startswith(f"{FOLDER}/{backend}-")):
+            _check_sbom(backend, sbom, made.sha256[sbom], store, findings)
+
+
+def _check_sbom(backend: str, name: str, named: str, store: Store | None, findings: Findings) -> None:
+    path = store.root / name if store else None
+    if path is not None and path.is_file():
+        if (actual := _sha256(path)) == named:
+            _once(findings.checked, f"{name} has the sha256 of the statement")
+        else:
+            _once(findings.wrong, f"{name} changed: its sha256 is {actual}, the statement says {named}")
+    elif name == f"{FOLDER}/{sbom_name(backend)}" and hashlib.sha256(sbom_of_today(backend)).hexdigest() == named:
+        _once(findings.checked, f"{name}, made anew from today's lock file, has the sha256 of the statement")
+    else:
+        _once(findings.told, f"{name} is not here to be compared")
+
+
+def _follow(made: Made, store: Store | None, findings: Findings, seen: set[str] | None = None) -> None:
+    """What it was made from, and what that was made from."""
+    seen = set() if seen is None else seen
+    for name, entry in made.inputs.items():
+        facts = entry.get("annotations") or {}
+        if not facts:
+            files = len(made.files_of(name))
+            findings.checked.append(f"{made.label}: {name} was given: {files} file{'s' * (files != 1)} by sha256")
+            continue
+        label = f"{facts.get('stage')} {str(facts.get('key'))[:12]}"
+        _check_listed(made, name, findings)
+        path = store.objects / str(facts.get("stage")) / str(facts.get("key")) if store else None
+        if store is None or path is None or not path.exists():
+            _once(findings.told, f"{made.label}: {name} is {label}, which is not in the store: not followed further")
+            continue
+        try:
+            stored = store.peek(path)
+        except StoreError as error:
+            findings.wrong.append(f"{made.label}: {name}: {str(error).rstrip('.')}")
+            continue
+        if _is_named(made, name, stored, label, findings) and stored.key not in seen:
+            seen.add(stored.key)
+            _follow_into(stored, label, store, findings, seen)
+
+
+def _follow_into(stored: StoredObject, label: str, store: Store, findings: Findings, seen: set[str]) -> None:
+    source = _read(stored.path, findings, f"{label}: ")
+    if source is None:
+        return
+    listed = {name: entry["sha256"] for name, entry in stored.manifest["files"].items() if name != PROVENANCE}
+    if source.files != listed:
+        findings.wrong.append(f"{label}: {PROVENANCE} has other files than its {MANIFEST}")
+    _check_key(source, findings, f"{label}: ")
+    _check_materials(source, store, findings, f"{label}: ")
+    _follow(source, store, findings, seen)
+
+
+def _check_listed(made: Made, name: str, findings: Findings) -> None:
+    """The files that the statement lists of a result it was made from must give the digest that the key holds."""
+    files = {path: value for path, value in made.files_of(name).items() if path not in (*OWN, FACTS)}
+    if keys.digest(files) != made.components["inputs"][name]:
+        findings.wrong.append(f"{made.label}: {PROVENANCE}: the files listed of {name} do not give its digest")
+
+
+def _is_named(made: Made, name: str, stored: StoredObject, label: str, findings: Findings) -> bool:
+    """Whether what the store has is what was used, and has a statement that can be followed."""
+    expected = made.components["inputs"][name]
+    if stored.digest != expected:
+        findings.wrong.append(
+            f"{made.label}: {name}: the {label} in the store has the content {stored.digest[:12]}, "
+            f"and the one it was made from {expected[:12]}"
+        )
+        return False
+    actual = stored.manifest["files"].get(PROVENANCE, {}).get("sha256")
+    if actual is None:
+        _once(findings.told, f"{label} was made before there were statements: not followed further")
+        return False
+    if actual == made.files_of(name).get(PROVENANCE):
+        findings.checked.append(f"{made.label}: {name} is {label}, under the statement that is named")
+    else:
+        findings.told.append(f"{made.label}: {name} is {label}, made again since: same content, another statement")
+    return True
+
+
+def _sha256(path: Path) -> str:
+    try:
+        return sha256_file(path)
+    except OSError as error:
+        return f"unknown ({error.strerror})"
+
+
+def _once(lines: list[str], line: str) -> None:
+    if line not in lines:
+        lines.append(line)

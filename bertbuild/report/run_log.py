@@ -1,0 +1,73 @@
+"""What every run leaves behind: its events with their times, in artifacts/runs/, for `report` and for people."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import threading
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Protocol, TextIO
+
+FLEETING = ("progress", "download")
+"""Events that draw bars: many, and of no interest afterwards."""
+
+
+class Reporter(Protocol):
+    """Who shows events."""
+
+    def __call__(self, event: Mapping[str, Any]) -> None:
+        """Show one."""
+
+    def close(self) -> None:
+        """Show no more."""
+
+
+class RunLog:
+    """A reporter before another: writes what is passed on to runs/<run>.jsonl, from the event `run` on.
+
+    Several threads may report. A log that cannot be written (a full disk, a read-only store) is left: the run matters
+    more.
+    """
+
+    def __init__(self, folder: Path, shown: Reporter) -> None:
+        self._folder, self._shown = folder, shown
+        self._lock = threading.RLock()  # a Ctrl-C may land in here, and is reported
+        self._file: TextIO | None = None
+
+    def __call__(self, event: Mapping[str, Any]) -> None:
+        """Write the event, and pass it on."""
+        with self._lock:
+            with contextlib.suppress(OSError):
+                if event["event"] == "run":
+                    self._open(str(event["run"]))
+                self._write(event)
+            self._shown(event)
+
+    def close(self) -> None:
+        """Close both."""
+        with contextlib.suppress(OSError):
+            self._close()
+        self._shown.close()
+
+    def _open(self, run: str) -> None:
+        self._close()
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self._file = (self._folder / f"{run}.jsonl").open("w", encoding="utf-8")
+        fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # `gc` leaves a run's log alone while it is written
+
+    def _write(self, event: Mapping[str, Any]) -> None:
+        if self._file is None or event["event"] in FLEETING:
+            return
+        try:
+            self._file.write(json.dumps({**event, "time": round(time.time(), 3)}, sort_keys=True) + "\n")
+            self._file.flush()
+        except OSError:
+            self._close()
+
+    def _close(self) -> None:
+        if self._file is not None:
+            file, self._file = self._file, None
+            file.close()

@@ -1,0 +1,216 @@
+"""Jobs that need one another, run at the same time as far as slots and memory allow. Knows nothing of what they do."""
+
+from __future__ import annotations
+
+import contextlib
+from bisect import insort
+from collections.abc import Callable, Iterable, Sequence
+from heapq import heappop, heappush
+from queue import SimpleQueue
+from threading import Thread
+from typing import Protocol
+
+from bertbuild.errors import BertbuildError
+
+
+class Job:
+    """Something to be done once all that it needs is done; a base for what does something.
+
+    Attributes:
+        id: its name, which no other job has.
+        needs: the jobs that must be done before; all are made known together or earlier.
+        promised: targets (model, name) whose jobs will follow from it, and will not where it fails.
+    """
+
+    promised: Sequence[tuple[str, str]] = ()
+
+    def __init__(self, job_id: str, needs: tuple[str, ...] = ()) -> None:
+        self.id = job_id
+        self.needs = needs
+
+    def settle(self) -> bool:
+        """Whether nothing is left to run. Quick, and called once, in the scheduler's own thread."""
+        return False
+
+    def memory(self) -> int:
+        """Bytes it is expected to take while it runs; asked after `settle`."""
+        return 0
+
+    def run(self) -> None:
+        """Do it, in a thread of its own."""
+
+    def follow(self) -> Iterable[Job]:
+        """Jobs that are known only now that it is done."""
+        return ()
+
+
+class Listener(Protocol):
+    """Who is told what becomes of jobs, in the scheduler's own thread."""
+
+    def added(self, jobs: list[Job]) -> None:
+        """These jobs are known from now on."""
+
+    def done(self, job: Job) -> None:
+        """A job is done, or nothing of it was left to do."""
+
+    def failed(self, job: Job, error: BertbuildError) -> None:
+        """A job ended with an error that users can meet."""
+
+    def skipped(self, job: Job, because: Job) -> None:
+        """A job was not begun, because one that it needs, directly or not, failed."""
+
+
+Fits = Callable[[int, int], bool]
+"""Whether a job of so many bytes may start beside jobs that take so many together."""
+
+
+class Scheduler:
+    """Runs jobs in the order in which they were given, as far as their needs let it.
+
+    Args:
+        listener: is told what happens.
+        slots: how many jobs run at once, at most.
+        fits: the memory budget; a job that runs alone always fits.
+        keep_going: whether jobs are begun after one has failed, as far as they do not need it.
+        cancel: ends what runs in the threads of jobs, so that they end soon; called when this thread is interrupted.
+    """
+
+    def __init__(
+        self, listener: Listener, *, slots: int, fits: Fits, keep_going: bool, cancel: Callable[[], None]
+    ) -> None:
+        self._listener, self._slots, self._fits = listener, slots, fits
+        self._keep_going, self._cancel = keep_going, cancel
+        self._order: dict[str, int] = {}
+        self._waiting: dict[str, Job] = {}
+        self._unmet: dict[str, set[str]] = {}
+        self._needed_by: dict[str, list[str]] = {}
+        self._ready: list[tuple[int, str]] = []
+        self._startable: list[tuple[int, Job]] = []
+        self._running: dict[str, tuple[Job, Thread, int]] = {}
+        self._done: set[str] = set()
+        self._gone: dict[str, Job] = {}  # failed or skipped → the job whose failure it was
+        self._ended: SimpleQueue[tuple[Job, BaseException | None]] = SimpleQueue()
+        self.failures: list[BertbuildError] = []
+
+    def run(self, jobs: Iterable[Job]) -> None:
+        """Run the jobs, and all that follow from them; failures are in `failures` afterwards.
+
+        Raises:
+            BaseException: what is no `BertbuildError` (Ctrl-C, a closed pipe, a bug), after all threads have ended.
+        """
+        try:
+            self._add(jobs)
+            while self._start() or self._running:
+                self._settle_one_end()
+        except BaseException:
+            self._end_all()
+            raise
+
+    def _add(self, jobs: Iterable[Job]) -> None:
+        added = list(jobs)
+        if added:
+            self._listener.added(added)
+        for job in added:
+            self._order[job.id] = len(self._order)
+            lost = next((self._gone[need] for need in job.needs if need in self._gone), None)
+            if lost is not None:
+                self._skip(job, lost)
+                continue
+            self._waiting[job.id] = job
+            self._unmet[job.id] = {need for need in job.needs if need not in self._done}
+            for need in self._unmet[job.id]:
+                self._needed_by.setdefault(need, []).append(job.id)
+            if not self._unmet[job.id]:
+                heappush(self._ready, (self._order[job.id], job.id))
+
+    def _start(self) -> bool:
+        """Settle every job that can be settled, start those that fit; gives whether jobs run now."""
+        while self._ready and not self._stopped:
+            number, job_id = heappop(self._ready)
+            if not self._settled(job := self._waiting.pop(job_id)):
+                insort(self._startable, (number, job), key=lambda entry: entry[0])
+        if not self._stopped:
+            self._startable = [entry for entry in self._startable if not self._started(entry[1])]
+        return bool(self._running)
+
+    @property
+    def _stopped(self) -> bool:
+        return bool(self.failures) and not self._keep_going
+
+    def _settled(self, job: Job) -> bool:
+        """Whether a job needs no thread any more: nothing was left to run, or it failed already."""
+        try:
+            if not job.settle():
+                return False
+            self._finish(job)
+        except BertbuildError as error:
+            self._fail(job, error)
+        return True
+
+    def _started(self, job: Job) -> bool:
+        needed = job.memory()
+        taken = sum(memory for _, _, memory in self._running.values())
+        if self._running and (len(self._running) >= self._slots or not self._fits(needed, taken)):
+            return False
+        thread = Thread(target=self._work, args=(job,), name=job.id)
+        self._running[job.id] = (job, thread, needed)
+        thread.start()
+        return True
+
+    def _work(self, job: Job) -> None:
+        try:
+            job.run()
+        except BaseException as error:  # noqa: BLE001 - it is raised again, or told, in the scheduler's own thread
+            self._ended.put((job, error))
+        else:
+            self._ended.put((job, None))
+
+    def _settle_one_end(self) -> None:
+        job, error = self._ended.get()
+        _, thread, _ = self._running.pop(job.id)
+        thread.join()
+        if error is None:
+            try:
+                self._finish(job)
+            except BertbuildError as following:
+                self._fail(job, following)
+        elif isinstance(error, BertbuildError):
+            self._fail(job, error)
+        else:
+            raise error
+
+    def _finish(self, job: Job) -> None:
+        self._done.add(job.id)
+        self._listener.done(job)
+        self._add(job.follow())
+        for needing in self._needed_by.pop(job.id, ()):
+            self._unmet[needing].discard(job.id)
+            if needing in self._waiting and not self._unmet[needing]:
+                heappush(self._ready, (self._order[needing], needing))
+
+    def _fail(self, job: Job, error: BertbuildError) -> None:
+        self.failures.append(error)
+        self._gone[job.id] = job
+        self._listener.failed(job, error)
+        self._skip_what_needs(job.id, job)
+
+    def _skip(self, job: Job, because: Job) -> None:
+        self._gone[job.id] = because
+        self._listener.skipped(job, because)
+        self._skip_what_needs(job.id, because)
+
+    def _skip_what_needs(self, job_id: str, because: Job) -> None:
+        for needing in self._needed_by.pop(job_id, ()):
+            if needing in self._waiting:
+                self._skip(self._waiting.pop(needing), because)
+
+    def _end_all(self) -> None:
+        """Wait for the threads; a second Ctrl-C hurries `cancel`, and does not leave them behind either."""
+        try:
+            with contextlib.suppress(KeyboardInterrupt):
+                self._cancel()
+        finally:
+            for _, thread, _ in self._running.values():
+                while thread.is_alive():
+                    with contextlib.suppress(KeyboardInterrupt):
+                        thread.join()

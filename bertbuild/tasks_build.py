@@ -1,0 +1,52 @@
+"""build, as an Invoke task."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from invoke import Context, task
+
+from bertbuild.flags import COMMON_HELP, ISOLATION_HELP, SOURCE_HELP
+from bertbuild.names import TaskOfNames
+from bertbuild.running import running
+
+
+@task(
+    auto_shortflags=False,
+    klass=TaskOfNames,
+    help=COMMON_HELP
+    | ISOLATION_HELP
+    | {
+        "file": "the build file (default: bertbuild.toml)",
+        "verify-reproducible": "then run every stage once more, and compare files, graphs and numbers",
+        "keep-going": "after a failure, build all that does not depend on it",
+        "jobs": "how many stages run at once (default: as many as there are cores)",
+        "memory": "how much they may take together, as 16g (default: what is free)",
+        "from": SOURCE_HELP["from"],
+        "mirror": SOURCE_HELP["mirror"],
+    },
+)
+def build(
+    _context: Context,
+    names: tuple[str, ...] = (),
+    file: str = "bertbuild.toml",
+    keep_going: bool = False,
+    verify_reproducible: bool = False,
+    jobs: str = "",
+    memory: str = "",
+    from_: str = "",
+    mirror: str = "",
+    isolation: str = "",
+    json: bool = False,
+) -> None:
+    """Build what bertbuild.toml says: all, or what is named.
+
+    Names are models, targets, model/target, or a shell's patterns of these: invoke build tiny 'large-*/ir-fp16'
+    """
+    from bertbuild.buildfile.load import load_build_file
+    from bertbuild.buildfile.select import select
+    from bertbuild.commands import fleet
+
+    with running(json=json, isolation=isolation, local=from_, mirror=mirror, jobs=jobs, memory=memory) as session:
+        selected = select(load_build_file(Path(file)), names)
+        fleet.build(session, selected, keep_going=keep_going, verify_reproducible=verify_reproducible)

@@ -1,0 +1,62 @@
+"""Kill -9 at any instant: what was published stays and is used, the next run goes on, the end is the same."""
+
+from __future__ import annotations
+
+import random
+import shutil
+from pathlib import Path
+
+from killing import Watch, events_of, kill_host, kill_tree, killed_after
+
+HOOKS = Path(__file__).parent / "hooks"
+KILLS = (kill_tree, kill_host)
+
+
+def kill_often(make, build, counts, *, wanted, seed):
+    """Kill builds until there are as many kills as wanted: over one store until it is built, then over an empty one."""
+    chance = random.Random(seed)  # noqa: S311 - instants, not secrets
+    counts |= {"kills": 0, "stores built": 0, "built again": 0, "differing hashes": 0, "left over": 0}
+    while counts["kills"] < wanted:
+        watch = Watch(program=make(), wanted=build)
+        while counts["kills"] < wanted:
+            left = 0.9 * build.left({key for _, key in watch.kept})
+            kill = KILLS[counts["kills"] % 2]
+            code, events = killed_after(watch.program, build.words, chance.uniform(0, left), kill)
+            watch.after_kill(events) if code == -9 else watch.after(events)
+            if code == 0:
+                break
+            assert code == -9, events[-1:]
+            counts["kills"] += 1
+        watch.finished(*build.words)
+        counts["stores built"] += 1
+        shutil.rmtree(watch.program.artifacts.parent)
+
+
+def test_kill_9_at_random_instants_of_a_build(real, real_build, counts, times):
+    kill_often(real, real_build, counts, wanted=times(8, 100), seed=20181011)
+
+
+def test_kill_9_at_random_instants_of_the_host(light, light_build, counts, times):
+    kill_often(light, light_build, counts, wanted=times(8, 250), seed=1)
+
+
+def test_kill_9_before_each_change_of_the_disk(light, light_ir, counts, times, tmp_path):
+    def at(program, number):
+        variables = {"FAULTS_STORE": program.artifacts, "FAULTS_KILL_AT": number, "FAULTS_COUNTED": tmp_path / "count"}
+        return program.having(PYTHONPATH=f"{HOOKS}:{program.root}", **variables)
+
+    program = light()
+    at(program, 0).ok(*light_ir.words)
+    changes = int((tmp_path / "count").read_text())
+    assert changes > 50
+    step = max(1, changes // times(4, changes))
+    counts |= {"changes": changes, "kills": 0, "built again": 0, "differing hashes": 0, "left over": 0}
+    for number in range(1, changes + 1, step):
+        watch = Watch(program=light(), wanted=light_ir)
+        process = at(watch.program, number).start(*light_ir.words)
+        stdout, stderr = process.communicate(timeout=60)
+        assert process.returncode == -9, (number, stderr)
+        counts["kills"] += 1
+        watch.after_kill(events_of(stdout))
+        watch.finished(*light_ir.words)
+        shutil.rmtree(watch.program.artifacts.parent)

@@ -1,0 +1,62 @@
+"""Ctrl-C and SIGTERM at any instant: exit 130, nobody left, and the next run goes on."""
+
+from __future__ import annotations
+
+import random
+import shutil
+import signal
+import subprocess
+import time
+
+from killing import Watch, events_of, whole_only
+from processes import left_after
+
+INTERRUPTED = 130
+SECONDS_TO_END = 10.0
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+def interrupt_often(make, build, counts, *, wanted, seed):
+    """Interrupt builds until that was done as often as wanted; each is finished, in how many runs so ever."""
+    chance = random.Random(seed)  # noqa: S311 - instants, not secrets
+    counts |= {"signals": 0, "before anything began": 0, "stores built": 0, "slowest end in ms": 0, "built again": 0}
+    while counts["signals"] < wanted:
+        watch = Watch(program=make(), wanted=build)
+        while counts["signals"] < wanted:
+            left = 0.9 * build.left({key for _, key in watch.kept})
+            process = watch.program.start(*build.words)
+            sent = 0
+            try:
+                process.wait(chance.uniform(0, left))
+            except subprocess.TimeoutExpired:
+                sent = SIGNALS[counts["signals"] % 2]
+                process.send_signal(sent)
+            began = time.monotonic()
+            stdout, stderr = process.communicate(timeout=60)
+            assert left_after(SECONDS_TO_END - (time.monotonic() - began), watch.program.artifacts) == []
+            took = time.monotonic() - began
+            events = events_of(stdout)
+            watch.after(events)
+            if not events and process.returncode == -sent:  # the interpreter itself was starting
+                counts["before anything began"] += 1
+                continue
+            assert "Traceback" not in stderr, stderr
+            if process.returncode == 0:  # it was done before the signal came
+                break
+            counts["signals"] += 1
+            counts["slowest end in ms"] = max(counts["slowest end in ms"], int(took * 1000))
+            assert process.returncode == INTERRUPTED, (sent, events[-1:], stderr)
+            assert (events[-1].get("error"), bool(events[-1].get("next_step"))) == ("Interrupted", True)
+            assert not list(watch.program.artifacts.glob("work/*"))
+        watch.finished(*build.words)
+        counts["stores built"] += 1
+        shutil.rmtree(watch.program.artifacts.parent)
+
+
+@whole_only
+def test_signals_at_random_instants_of_a_build(real, real_build, counts):
+    interrupt_often(real, real_build, counts, wanted=30, seed=3)
+
+
+def test_signals_at_random_instants_of_the_host(light, light_build, counts, times):
+    interrupt_often(light, light_build, counts, wanted=times(4, 80), seed=4)

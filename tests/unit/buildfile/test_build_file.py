@@ -1,0 +1,243 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from build_files import load, only_target
+
+from bertbuild.buildfile.entries import CatalogueModel, CheckpointFolder, HuggingFaceFolder, Recipe
+from bertbuild.errors import UsageError
+from bertbuild.plan import FreezeRequest, IrRequest
+from bertbuild.plan_finetune import FinetuneRequest, Named
+from bertbuild.plan_int8 import CalibrationRequest
+from bertbuild.plan_neuron import CompileRequest, ExportRequest, NeuronRequest
+from bertbuild.plan_tf2 import Tf2Request
+
+FULL = """
+kind = "neuron"
+standard = true
+neuroncore_pipeline_cores = 4
+compiler_args = "--fast"
+timeout = 60
+min_on_neuron = 0.90
+min_memory = 16
+batch_size = 8
+"""
+
+
+@pytest.mark.parametrize(
+    ("keys", "request_"),
+    [
+        ('kind = "frozen"', FreezeRequest()),
+        (
+            'kind = "frozen"\noutput = ["pooled", "sequence"]\ngelu = "erf"',
+            FreezeRequest(output="pooled,sequence", gelu="erf"),
+        ),
+        ('kind = "ir"', IrRequest()),
+        (
+            'kind="ir"\nprecision="fp16"\nroute="static"\nconverter="mo"\nbatch=2\nseq_len=64\noutput="sequence"',
+            IrRequest(
+                precisions=("fp16",),
+                route="static",
+                converter="mo",
+                batch=2,
+                seq_len=64,
+                freeze=FreezeRequest(output="sequence"),
+            ),
+        ),
+        ('kind = "saved-model"', ExportRequest()),
+        ('kind = "saved-model"\nseq_len = 384\noutput = "pooled"', ExportRequest(seq_len=384, output="pooled")),
+        ('kind = "neuron-ready"', NeuronRequest()),
+        (
+            'kind = "neuron-ready"\ndtype = "float32"\ngelu = "sigmoid"\nbatch_size = 1\nseq_len = 64',
+            NeuronRequest(export=ExportRequest(seq_len=64), dtype="float32", gelu="sigmoid", batch_size=1),
+        ),
+        ('kind = "neuron"', CompileRequest()),
+        (
+            FULL,
+            CompileRequest(
+                ready=NeuronRequest(batch_size=8),
+                standard=True,
+                cores=4,
+                compiler_args="--fast",
+                timeout=60,
+                min_on_neuron="0.90",
+                min_memory="16",
+            ),
+        ),
+        ('kind = "tf2"', Tf2Request()),
+        ('kind = "tf2"\nformat = "keras-bert"', Tf2Request(format="keras-bert")),
+        ('kind = "tf2-savedmodel"\ngelu = "tanh"', Tf2Request(format="savedmodel", gelu="tanh")),
+        ('kind = "hub"', Tf2Request(format="hub")),
+    ],
+)
+def test_each_kind_makes_the_request_of_its_command(tmp_path, keys, request_):
+    target = only_target(tmp_path, f"[targets.mine]\n{keys}")
+    assert target.request == request_
+    assert (target.name, target.table, target.calibrated) == ("mine", "mine", None)
+
+
+def test_int8_comes_with_what_it_is_calibrated_on(tmp_path):
+    target = only_target(
+        tmp_path,
+        '[targets.ir]\nkind = "ir"\nprecision = "int8"\noutput = ["probabilities"]\ncalibration = "data/mrpc"\n'
+        "calibration_size = 50\nmax_drop = 0.010",
+    )
+    assert target.calibrated == CalibrationRequest(folder=str(tmp_path / "data/mrpc"), size=50, max_drop="0.010")
+    assert target.request.precisions == ("int8",)
+
+
+def test_a_matrix_may_hold_int8_beside_precisions_that_need_no_calibration(tmp_path):
+    (model,) = load(
+        tmp_path,
+        '[targets.ir]\nkind = "ir"\ncalibration_text = "/t.txt"\nmatrix = { precision = ["fp32", "int8"] }\n'
+        '[models.m]\nmodel = "minilm-l6"',
+    ).models
+    assert [(target.name, target.calibrated) for target in model.targets] == [
+        ("ir-fp32", None),
+        ("ir-int8", CalibrationRequest(text="/t.txt")),
+    ]
+
+
+def test_calibration_may_be_a_default_of_all_irs(tmp_path):
+    target = only_target(tmp_path, '[defaults.ir]\ncalibration = "d"\n[targets.ir]\nkind = "ir"')
+    assert target.calibrated is None
+
+
+def test_a_model_may_have_a_target_in_another_precision_than_int8(tmp_path):
+    text = (
+        '[targets.ir]\nkind = "ir"\nprecision = "int8"\ncalibration = "d"\n'
+        '[models.m]\nmodel = "minilm-l6"\n[models.m.override.ir]\nprecision = "fp16"\n'
+    )
+    (model,) = load(tmp_path, text).models
+    assert model.targets[0].calibrated is None
+    with pytest.raises(UsageError, match="Only int8 is calibrated"):
+        load(tmp_path, text + 'calibration = "e"')
+
+
+def test_a_number_travels_as_it_was_typed(tmp_path):
+    for typed in ("0.010", "1e-2", '"0.010"', "1_0.5e-3"):
+        text = f'kind = "ir"\nprecision = "int8"\noutput = "probabilities"\ncalibration = "d"\nmax_drop = {typed}'
+        assert only_target(tmp_path, f"[targets.ir]\n{text}").calibrated.max_drop == typed.strip('"').replace("_", "")
+
+
+def test_a_matrix_makes_a_target_of_each_combination_in_the_order_written(tmp_path):
+    (model,) = load(
+        tmp_path,
+        '[targets.ir]\nkind = "ir"\nmatrix = { precision = ["fp32", "fp16"], seq_len = [0, 128] }\n'
+        '[targets.f]\nkind = "frozen"\nmatrix = { output = ["pooled", ["pooled", "sequence"]] }\n'
+        '[targets.n]\nkind = "neuron"\nmatrix = { standard = [true, false] }\n'
+        '[models.m]\nmodel = "minilm-l6"',
+    ).models
+    assert [target.name for target in model.targets] == [
+        *("ir-fp32-0", "ir-fp32-128", "ir-fp16-0", "ir-fp16-128"),
+        *("f-pooled", "f-pooled+sequence"),
+        *("n-true", "n-false"),
+    ]
+    assert [target.table for target in model.targets] == ["ir"] * 4 + ["f"] * 2 + ["n"] * 2
+    last_ir, f = model.targets[3].request, model.targets[5].request
+    assert (last_ir.precisions, last_ir.seq_len) == (("fp16",), 128)
+    assert f.output == "pooled,sequence"
+
+
+LAYERS = """
+[defaults]
+seq_len = 1
+batch_size = 11
+[defaults.ir]
+{kind}
+[targets.ir]
+kind = "ir"
+{own}
+{matrix}
+[models.m]
+model = "minilm-l6"
+[models.m.override.ir]
+{override}
+[models.other]
+model = "minilm-l6"
+"""
+
+
+@pytest.mark.parametrize(
+    ("given", "names", "seq_len"),
+    [
+        ({}, ["ir"], 1),
+        ({"kind": "seq_len = 2"}, ["ir"], 2),
+        ({"kind": "seq_len = 2", "own": "seq_len = 3"}, ["ir"], 3),
+        ({"kind": "seq_len = 2", "own": "seq_len = 3", "matrix": "matrix = { seq_len = [4] }"}, ["ir-4"], 4),
+        ({"own": "seq_len = 3", "override": "seq_len = 5"}, ["ir"], 5),
+        ({"matrix": "matrix = { seq_len = [4, 6] }", "override": "seq_len = 5"}, ["ir-5"], 5),
+    ],
+)
+def test_the_layer_nearest_to_the_target_wins(tmp_path, given, names, seq_len):
+    layers = dict.fromkeys(("kind", "own", "matrix", "override"), "") | given
+    model, other = load(tmp_path, LAYERS.format(**layers)).models
+    assert [target.name for target in model.targets] == names
+    assert model.targets[0].request.seq_len == seq_len
+    assert other.targets[0].request.seq_len != 5  # an override is one model's alone
+
+
+def test_a_default_that_a_kind_does_not_take_is_passed_over(tmp_path):
+    text = '[defaults]\nbatch_size = 2\ndtype = "float32"\nprecision = "fp16"\n[targets.hub]\nkind = "hub"'
+    assert only_target(tmp_path, text).request == Tf2Request(format="hub")
+
+
+def test_a_default_whose_value_a_kind_does_not_take_may_be_replaced(tmp_path):
+    for replacement in ('[defaults.neuron]\ngelu = "exact"\n[targets.n]\n', '[targets.n]\ngelu = "exact"\n'):
+        text = f'[defaults]\ngelu = "erf"\n{replacement}kind = "neuron"'
+        assert only_target(tmp_path, text).request == CompileRequest()
+
+
+def test_a_model_has_all_targets_or_those_it_lists_in_its_order(tmp_path):
+    models = load(
+        tmp_path,
+        '[targets.ir]\nkind = "ir"\n[targets.hub]\nkind = "hub"\n[targets.f]\nkind = "frozen"\n'
+        '[models.all]\nmodel = "minilm-l6"\n'
+        '[models.two]\nmodel = "minilm-l6"\ntargets = ["f", "ir"]\n'
+        '[models.none]\nmodel = "minilm-l6"\ntargets = []\n',
+    ).models
+    assert {model.name: [target.name for target in model.targets] for model in models} == {
+        "all": ["ir", "hub", "f"],
+        "two": ["f", "ir"],
+        "none": [],
+    }
+
+
+def test_a_model_comes_from_one_of_four_places(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", "/home/me")
+    models = load(
+        tmp_path,
+        '[targets.hub]\nkind = "hub"\n'
+        '[models.a]\nmodel = "bert-base-uncased"\n'
+        '[models.b]\ncheckpoint = "../mine.zip"\n'
+        '[models.c]\nhuggingface = "~/hf"\n'
+        '[models.d]\nfinetune = { from="c", task="MRPC", num_train_epochs = 2, learning_rate = 3e-5, do_eval=false }\n'
+        '[models.e.finetune]\nfrom = "d"\nprepared = "data"\nsquad = "/dev.json"\nlearning_rate = "2e-5"\n',
+    ).models
+    assert [model.source for model in models] == [
+        CatalogueModel(model="uncased_L-12_H-768_A-12"),
+        CheckpointFolder(path=tmp_path / "../mine.zip"),
+        HuggingFaceFolder(path=Path("/home/me/hf")),
+        Recipe(
+            base="c",
+            named=Named(task="MRPC"),
+            request=FinetuneRequest(num_train_epochs=2.0, learning_rate=3e-5, do_eval=False),
+        ),
+        Recipe(
+            base="d",
+            named=Named(prepared=str(tmp_path / "data"), squad="/dev.json"),
+            request=FinetuneRequest(learning_rate=2e-5),
+        ),
+    ]
+
+
+def test_paths_are_absolute_though_the_file_was_named_by_a_relative_path(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "sub").mkdir()
+    (model,) = load(Path("sub"), '[targets.hub]\nkind = "hub"\n[models.a]\ncheckpoint = "c"').models
+    assert model.source.path == tmp_path / "sub" / "c"
+
+
+def test_settings_may_stand_in_the_same_file(tmp_path):
+    assert load(tmp_path, 'jobs = 2\n[targets.hub]\nkind = "hub"\n[models.a]\nmodel = "minilm-l6"').model("a").targets
