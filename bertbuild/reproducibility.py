@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from bertbuild.canonical import IR, IR_WEIGHTS, graph_hash, graph_kind, ir_constants
 from bertbuild.digests import sha256_file
-from bertbuild.errors import CheckpointError, NotReproducibleError
-from bertbuild.store import FACTS, MANIFEST, PROVENANCE
+from bertbuild.errors import CheckpointError
+from bertbuild.store import FACTS, MANIFEST, PROVENANCE, UNTRACKED
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 
 SAME, DIFFERENT = "same", "different"
 ONLY_FIRST, ONLY_SECOND = "only in the first", "only in the second"
+
+
+OF_THE_RUN = (MANIFEST, *UNTRACKED)
+"""Files whose difference is no news to people."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,7 +114,9 @@ class Comparison:
         lines += [
             f"  {file.name}: {file.state}, as it may be ({file.free})"
             for file in self.files
-            if file.state != SAME and file.free
+            if file.state != SAME
+            and file.free
+            and file.name not in {MANIFEST, *UNTRACKED}  # whose difference is no news
         ]
         lines += [
             f"  {graph.name}: {'the same graph' if graph.first == graph.second else 'another graph'}, "
@@ -119,21 +125,6 @@ class Comparison:
         ]
         lines += [f"  {entry.name}: {_told(entry)}" for entry in self.numbers]
         return lines
-
-    def require(self) -> None:
-        """Do nothing where it is reproducible.
-
-        Raises:
-            NotReproducibleError: it is not.
-        """
-        if not self.reproducible:
-            first, count = self.differences[0], len(self.differences)
-            more = f" (and {count - 1} more file{'s' * (count > 2)})" if count > 1 else ""
-            raise NotReproducibleError(
-                f"Two runs of {self.stage} did not write the same: {first.name} is {first.state}{more}.",
-                next_step="The hashes and numbers say how far they are apart; docs/provenance.md says what to expect.",
-                details="\n".join(self.lines()),
-            )
 
 
 def compare(first: Path, second: Path, stage: str) -> Comparison:

@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from types import FrameType
 
 from invoke import Exit
@@ -23,8 +24,13 @@ PIPE_CLOSED = 128 + signal.SIGPIPE
 
 
 @contextlib.contextmanager
-def running(*, json: bool = False, **flags: str) -> Iterator[Session]:
-    """Give a command its session; `flags` are settings by name, empty where not given.
+def running(*, json: bool = False, build_file: str = "", **flags: str) -> Iterator[Session]:
+    """Give a command its session.
+
+    Args:
+        json: whether events are told as JSON.
+        build_file: the file whose settings hold; empty: bertbuild.toml, where there is one.
+        flags: settings by name, empty where not given.
 
     Raises:
         Exit: the command failed; what happened has been reported.
@@ -33,7 +39,7 @@ def running(*, json: bool = False, **flags: str) -> Iterator[Session]:
     shown: Reporter = JsonReporter() if json else TextReporter()
     reporter = shown
     try:
-        settings = load_settings(flags)
+        settings = load_settings(flags, file=Path(build_file) if build_file else None)
         reporter = RunLog(settings.artifacts / "runs", shown)
         session = Session(settings=settings, report=reporter)
         try:

@@ -47,6 +47,7 @@ def build(
     from bertbuild.buildfile.select import select
     from bertbuild.commands import fleet
 
-    with running(json=json, isolation=isolation, local=from_, mirror=mirror, jobs=jobs, memory=memory) as session:
+    settings = {"isolation": isolation, "local": from_, "mirror": mirror, "jobs": jobs, "memory": memory}
+    with running(json=json, build_file=file, **settings) as session:
         selected = select(load_build_file(Path(file)), names)
         fleet.build(session, selected, keep_going=keep_going, verify_reproducible=verify_reproducible)

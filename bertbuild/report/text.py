@@ -177,10 +177,9 @@ class TextReporter:
         self._print(target_line(event))
 
     def _on_reproduced(self, event: Mapping[str, Any]) -> None:
-        for line in event["lines"]:
-            self._print(
-                f"{DONE if event['reproducible'] else FAILED} {event['job']}: {line}" if line[0] != " " else line
-            )
+        first, *others = event["lines"]
+        for line in (f"{DONE if event['reproducible'] else FAILED} {event['job']}: {first}", *others):
+            self._print(line)
 
     def _on_failure(self, event: Mapping[str, Any]) -> None:
         """A failure that does not end the run: all its words, in one block."""

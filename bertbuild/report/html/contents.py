@@ -39,6 +39,7 @@ class Ending:
 
 def contents(run: Run, evidence: Evidence) -> dict[str, Any]:
     """The template's variables."""
+    slots = number(run.head.get("jobs"))
     ran = passages(run)
     failed = failures(run, evidence)
     chain = critical_path(run)
@@ -49,6 +50,7 @@ def contents(run: Run, evidence: Evidence) -> dict[str, Any]:
         "asked": asked(run),
         "ending": ending(run),
         "oddities": _oddities(run),
+        "slots": "not told" if slots is None else f"{slots:g}",
         "memory": number(run.head.get("memory")),
         "target_counts": _counts((target.state for target in run.targets.values()), TARGET_ORDER),
         "job_counts": _counts((job.state for job in run.jobs.values()), JOB_ORDER),

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from bertbuild.errors import StoreError
+from bertbuild.logs import logs_of
 from bertbuild.records import read_records
 from bertbuild.report.html import words
 from bertbuild.report.html.run import FAILED, INTERRUPTED, TAIL, UNFINISHED, Job, Run, number
@@ -77,16 +78,15 @@ def _facts(store: Store, job: Job) -> Facts | None:
 
 def _tail(store: Store, job: Job) -> str:
     """The last lines of a job's log, which lies in the store's own folder wherever the run's log says it lay."""
-    name = Path(job.log).name
-    if not name and job.key:  # a job that never ended did not tell it
-        name = max((path.name for path in store.logs.glob(f"*-{job.stage}-{job.key[:12]}.log")), default="")
-    if not name:
-        return "\n".join(job.said)
-    with contextlib.suppress(OSError), (store.logs / name).open("rb") as file:
-        file.seek(0, 2)
-        file.seek(max(0, file.tell() - TAIL_BYTES))
-        return "\n".join(words.log_lines(file.read().decode("utf-8", "replace"))[-TAIL:])
-    return ""
+    path = store.logs / Path(job.log).name if job.log else None
+    if path is None and job.stage and job.key:
+        path = logs_of(store, [(job.stage, job.key)])[-1].path
+    if path is not None:
+        with contextlib.suppress(OSError), path.open("rb") as file:
+            file.seek(0, 2)
+            file.seek(max(0, file.tell() - TAIL_BYTES))
+            return "\n".join(words.log_lines(file.read().decode("utf-8", "replace"))[-TAIL:])
+    return "\n".join(job.said)
 
 
 def _verdict(store: Store, model: str, target: str, key: str) -> Mapping[str, Any] | None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import base64
+import functools
 import hashlib
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 from bertbuild import __version__
@@ -20,6 +21,22 @@ HERE = Path(__file__).parent
 
 def page(run: Run, evidence: Evidence) -> str:
     """The whole page as HTML, without lone surrogates, so that UTF-8 can hold it."""
+    style, script = ((HERE / name).read_text(encoding="utf-8") for name in ("page.css", "page.js"))
+    policy = (
+        f"default-src 'none'; style-src '{_hash(style)}'; script-src '{_hash(script)}'; "
+        "base-uri 'none'; form-action 'none'"
+    )
+    return _template().render(
+        **contents(run, evidence),
+        version=__version__,
+        policy=policy,
+        css_text=Markup(style),  # noqa: S704 - our own file
+        script_text=Markup(script),  # noqa: S704 - our own file
+    )
+
+
+@functools.cache
+def _template() -> Template:
     environment = Environment(
         loader=FileSystemLoader(HERE),
         autoescape=True,
@@ -31,18 +48,7 @@ def page(run: Run, evidence: Evidence) -> str:
     environment.filters.update(
         seconds=words.seconds, size=words.size, error=words.error, moment=words.moment, sign=words.sign, css=words.css
     )
-    style, script = ((HERE / name).read_text(encoding="utf-8") for name in ("page.css", "page.js"))
-    policy = (
-        f"default-src 'none'; style-src '{_hash(style)}'; script-src '{_hash(script)}'; "
-        "base-uri 'none'; form-action 'none'"
-    )
-    return environment.get_template("page.html").render(
-        **contents(run, evidence),
-        version=__version__,
-        policy=policy,
-        css_text=Markup(style),  # noqa: S704 - our own file
-        script_text=Markup(script),  # noqa: S704 - our own file
-    )
+    return environment.get_template("page.html")
 
 
 def _finalized(value: object) -> object:

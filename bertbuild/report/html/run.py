@@ -11,6 +11,7 @@ from typing import Any
 
 from bertbuild.errors import StoreError
 from bertbuild.report.html.log import Log
+from bertbuild.report.html.words import log_lines
 
 DONE, CACHED, FAILED, SKIPPED = "done", "cached", "failed", "skipped"
 INTERRUPTED, UNFINISHED, NOT_BEGUN = "interrupted", "unfinished", "not begun"
@@ -175,11 +176,14 @@ class _Reader:
         """Settle what no event tells: jobs that were running last, and those that had nothing to do."""
         jobs = self._run.jobs
         passed = {need for job in jobs.values() if job.ended is not None or job.began is not None for need in job.needs}
+        known = {job.model: job.announced for job in jobs.values()}  # when the last of a model's jobs came
         for job in jobs.values():
             if job.state == UNFINISHED:
                 job.ended = self._run.wall
             elif job.state == NOT_BEGUN and job.id in passed:  # what needs it was begun, so that it was done
                 job.state, job.ended = CACHED, job.announced
+            elif job.state == NOT_BEGUN and job.kind == "model" and known[job.model] > job.announced:
+                job.state, job.ended = DONE, known[job.model]  # jobs followed from it
         for target in self._run.targets.values():
             if target.seconds is None and target.state != NOT_FINISHED:
                 own = (job for job in jobs.values() if (target.model, target.name) in job.targets)
@@ -200,6 +204,8 @@ class _Reader:
             job.kind = _text(described, "kind") or "stage"
             job.stage, job.backend = _text(described, "stage"), _text(described, "backend")
             job.model = _text(described, "model")
+            if job.kind == "model":  # one that stands for a target which cannot be planned is called MODEL/TARGET
+                job.model = job.model.partition("/")[0]
             job.needs = _texts(described.get("needs"))
             job.targets = tuple(_target_id(text, job.model) for text in _texts(described.get("targets")))
             job.memory = number(described.get("memory"))
@@ -216,6 +222,29 @@ class _Reader:
         for name in ("cpu_seconds", "peak_memory"):
             setattr(job, name, number(event.get(name)))
         self._pass_on(job, _text(event, "state"), now)
+        self._blame(_text(event, "because"), now)
+
+    def _blame(self, job_id: str, now: float) -> Job | None:
+        """What others were skipped because of has failed, whether or not an event of its own says so."""
+        job = self._run.jobs.get(job_id)
+        if job is not None and job.state in (NOT_BEGUN, UNFINISHED):
+            self._pass_on(job, FAILED, now)
+        return job
+
+    def _on_failure(self, event: Mapping[str, Any], now: float) -> None:
+        job = self._job(_text(event, "job"), now)
+        self._pass_on(job, FAILED, now if job.ended is None else job.ended)
+        job.message, job.next_step = _text(event, "message"), _text(event, "next_step")
+        job.said.extend(log_lines(_text(event, "details")))
+
+    def _on_step(self, event: Mapping[str, Any], now: float) -> None:
+        job = self._run.jobs.get(_text(event, "job"))
+        if job is not None and job.state == NOT_BEGUN:  # one that is run again has no other beginning
+            self._pass_on(job, "started", now)
+
+    def _on_reproduced(self, event: Mapping[str, Any], now: float) -> None:
+        self._pass_on(self._job(_text(event, "job"), now), DONE, now)
+        self._run.remarks.extend(_texts(event.get("lines")))
 
     def _on_environment(self, event: Mapping[str, Any], now: float) -> None:
         backend = _text(event, "backend")
@@ -244,6 +273,9 @@ class _Reader:
         target.path, target.key, target.message = (_text(event, name) for name in ("path", "key", "message"))
         target.bytes, target.seconds = number(event.get("bytes")), number(event.get("seconds"))
         target.max_abs, target.allowed = number(event.get("max_abs")), number(event.get("allowed"))
+        blamed = self._blame(_text(event, "because"), now)
+        if blamed is not None and target.state == FAILED:
+            blamed.targets = tuple(dict.fromkeys((*blamed.targets, (target.model, target.name))))
         gate = self._run.jobs.get(_text(event, "job"))
         if gate is not None and target.state in (FAILED, SKIPPED, NOT_VERIFIED):
             # A gate whose comparison was made, or found, has still failed where the target has.

@@ -1,4 +1,4 @@
-"""Run logs as the engine writes them, of runs that were only played: slots, memory, failures, kills, up-to-date jobs."""
+"""Run logs as the engine writes them, of runs that were only played: slots, memory, failures, kills, stored jobs."""
 
 from __future__ import annotations
 
@@ -203,7 +203,9 @@ def _schedule(log, jobs, slots, memory):
                     waiting.remove(job)
                     ended[job.job] = now
                     _stage(log, now, job, "cached")
-                elif len(running) < slots and sum(one.memory for _, one in running) + job.memory <= memory:
+                elif not running or (
+                    len(running) < slots and sum(one.memory for _, one in running) + job.memory <= memory
+                ):
                     waiting.remove(job)
                     running.append((now + job.seconds, job))
                     _begin(log, now, job)
