@@ -90,6 +90,12 @@ def names_in(program):
     return {str(path) for path in paths if path.parts[0] not in OF_A_RUN}
 
 
+def kilobytes_of(program):
+    """What a store's files and folders take, in whole pages."""
+    paths = [program.artifacts, *program.artifacts.rglob("*")]
+    return sum(4 * (-(-path.lstat().st_size // 4096) if path.is_file() else 1) for path in paths)
+
+
 @dataclass(kw_only=True)
 class Watch:
     """One store over several runs: what was published stays, and is never built again."""
@@ -140,6 +146,7 @@ class Undisturbed:
         words: the command.
         digests: (stage, key) → digest.
         names: all paths in its store.
+        kilobytes: what its files and folders take, in whole pages.
         targets: keys of its targets, as its last event says.
         whole: how many seconds it took.
         seconds: how long each step took, by key; None → the program's own start.
@@ -148,6 +155,7 @@ class Undisturbed:
     words: tuple
     digests: dict
     names: set
+    kilobytes: int
     targets: list
     whole: float
     seconds: dict
@@ -167,6 +175,7 @@ def undisturbed(program, words):
         words=words,
         digests=program.digests(),
         names=names_in(program),
+        kilobytes=kilobytes_of(program),
         targets=[target["key"] for target in outcome.last["targets"]],
         whole=outcome.seconds,
         seconds=seconds,

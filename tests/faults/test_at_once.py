@@ -36,10 +36,10 @@ def test_eight_builds_at_once(real, real_build, counts):
         check(together(program, real_build), program, real_build, counts)
 
 
-def test_eight_builds_at_once_of_quick_stages(light, light_build, counts, times):
+def test_eight_builds_at_once_of_quick_stages(light, light_fleet, counts, times):
     for _ in range(times(1, 10)):
         program = light()
-        check(together(program, light_build), program, light_build, counts)
+        check(together(program, light_fleet), program, light_fleet, counts)
 
 
 @whole_only
