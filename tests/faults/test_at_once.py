@@ -26,7 +26,7 @@ def check(outcomes, program, build, counts):
     counts["results"] = counts.get("results", 0) + len(made)
     counts["made more than once"] = counts.get("made more than once", 0) + sum(made.values()) - len(made)
     assert made == Counter(key for _, key in build.digests), "each result is made once"
-    Watch(program=program, wanted=build).check_end(outcomes[0].last)
+    Watch(program=program, wanted=build, counts=counts).check_end(outcomes[0].last)
 
 
 @whole_only

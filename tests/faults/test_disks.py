@@ -33,7 +33,7 @@ def check_sentence(outcome, disk):
 
 def fill_and_free(program, build, counts, disk, free):
     """A build that meets a full disk says so; with room made by `free`, the next one finishes."""
-    watch = Watch(program=program, wanted=build)
+    watch = Watch(program=program, wanted=build, counts=counts)
     outcome = program(*build.words)
     if outcome.code == 0:  # it fits, just
         counts["fitting"] += 1
@@ -58,7 +58,7 @@ def sizes(times):
 
 def test_full_disks_of_many_sizes(light, light_build, counts, sizes, small_disk):
     needed = light_build.kilobytes
-    counts |= {"full": 0, "of them after a result": 0, "fitting": 0, "lost": 0}
+    counts |= {"full": 0, "of them after a result": 0, "fitting": 0}
     for share in sizes:
         disk = small_disk(f"size={max(16, int(needed * share))}k", f"disk {share:.3f}")
         fill_and_free(light(disk), light_build, counts, disk, "size=64m")
@@ -68,7 +68,7 @@ def test_full_disks_of_many_sizes(light, light_build, counts, sizes, small_disk)
 @whole_only
 def test_disks_full_of_files(light, light_build, counts, sizes, small_disk):
     needed = len(light_build.names)
-    counts |= {"full": 0, "of them after a result": 0, "fitting": 0, "lost": 0}
+    counts |= {"full": 0, "of them after a result": 0, "fitting": 0}
     for share in sizes:
         disk = small_disk(f"nr_inodes={max(3, int(needed * share))}", f"disk {share:.3f}")
         fill_and_free(light(disk), light_build, counts, disk, "nr_inodes=100000")
@@ -76,7 +76,7 @@ def test_disks_full_of_files(light, light_build, counts, sizes, small_disk):
 
 @whole_only
 def test_full_disks_under_a_build_file(light, light_fleet, counts, sizes, small_disk):
-    counts |= {"full": 0, "of them after a result": 0, "fitting": 0, "lost": 0}
+    counts |= {"full": 0, "of them after a result": 0, "fitting": 0}
     for share in sizes:
         disk = small_disk(f"size={max(16, int(light_fleet.kilobytes * share))}k", f"disk {share:.3f}")
         fill_and_free(light(disk), light_fleet, counts, disk, "size=64m")
@@ -85,7 +85,7 @@ def test_full_disks_under_a_build_file(light, light_fleet, counts, sizes, small_
 @whole_only
 def test_full_disks_under_the_real_stages(real, real_build, counts, small_disk):
     needed = real_build.kilobytes
-    counts |= {"full": 0, "of them after a result": 0, "fitting": 0, "lost": 0}
+    counts |= {"full": 0, "of them after a result": 0, "fitting": 0}
     for share in (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9):
         disk = small_disk(f"size={int(needed * share)}k", f"disk {share}")
         fill_and_free(real(disk), real_build, counts, disk, "size=64m")

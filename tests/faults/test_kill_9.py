@@ -15,10 +15,10 @@ KILLS = (kill_tree, kill_host)
 def kill_often(make, build, counts, *, wanted, seed):
     """Kill builds until there are as many kills as wanted: over one store until it is built, then over an empty one."""
     chance = random.Random(seed)  # noqa: S311 - instants, not secrets
-    counts |= {"kills": 0, "stores built": 0, "built again": 0, "differing hashes": 0, "left over": 0}
+    counts |= {"kills": 0, "stores built": 0}
     pace = 0.9  # of the time that the undisturbed build took
     while counts["kills"] < wanted:
-        watch = Watch(program=make(), wanted=build)
+        watch = Watch(program=make(), wanted=build, counts=counts)
         while counts["kills"] < wanted:
             left = pace * build.left({key for _, key in watch.kept})
             kill = KILLS[counts["kills"] % 2]
@@ -64,9 +64,9 @@ def test_kill_9_before_each_change_of_the_disk(light, light_ir, counts, times, t
     changes = int((tmp_path / "count").read_text())
     assert changes > 50
     step = max(1, changes // times(3, changes))
-    counts |= {"changes": changes, "kills": 0, "built again": 0, "differing hashes": 0, "left over": 0}
+    counts |= {"changes": changes, "kills": 0}
     for number in range(1, changes + 1, step):
-        watch = Watch(program=light(), wanted=light_ir)
+        watch = Watch(program=light(), wanted=light_ir, counts=counts)
         process = at(watch.program, number).start(*light_ir.words)
         stdout, stderr = process.communicate(timeout=60)
         # Jobs that run at the same time make now a few changes more, now a few less.
