@@ -2,9 +2,9 @@
 
     python bench/fleet_store.py FOLDER [--models 40]
 
-Everything but the stages is real: the build file, the program `bertbuild build`, keys, environments (which must be there:
-`invoke images --isolation venv`), objects, verdicts, records, links. So a real `bertbuild build` in that folder finds
-nothing to do. A played stage writes random bytes as large as a real one's weights, and answers that agree.
+Everything but the stages is real: the build file, the program `bertbuild build`, keys, environments (which must be
+there: `invoke images --isolation venv`), objects, verdicts, records, links. So a real `bertbuild build` in that folder
+finds nothing to do. A played stage writes random bytes as large as a real one's weights, and answers that agree.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from bertbuild.isolation.base import OnEvent, OnLine, StageRun
+from bertbuild.isolation.base import OnEvent, StageRun
 from bertbuild.isolation.venv import VenvIsolation
 from bertbuild.stages import STAGES
 
@@ -46,15 +46,7 @@ kind = "tf2-savedmodel"
 
 
 class PlayedStages(VenvIsolation):
-    """The environments of virtual environments, and in the place of each stage's program a few lines of this one."""
-
-    def prepare(self, backend: str, on_line: OnLine) -> None:
-        """Refuse: a benchmark makes no environment.
-
-        Raises:
-            SystemExit: with what to do.
-        """
-        sys.exit(f"the environment of {backend} is not made: invoke images --isolation venv")
+    """Real virtual environments, and in the place of each stage's program a few lines of this one."""
 
     def run(self, run: StageRun, on_event: OnEvent) -> None:
         """Write what the stage writes."""

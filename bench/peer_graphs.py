@@ -1,7 +1,7 @@
 """The graph of jobs behind a store's targets, written for Snakemake and for DVC, with the files it made.
 
-Every model must have the same targets, as those of bench/fleet_store.py have: then a job is a rule over {model}, as people
-write them.
+Every model must have the same targets, as those of bench/fleet_store.py have: then a job is a rule over {model}, as
+people write them.
 """
 
 from __future__ import annotations

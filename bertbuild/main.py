@@ -16,40 +16,31 @@ def with_dashes(word: str) -> str:
 
 def main() -> None:
     """Run `bertbuild TASK --flags…`; `bertbuild --list` and `bertbuild --help TASK` explain themselves."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        _run()
-    except KeyboardInterrupt:  # while the program is loaded; `running` sees to all that commands do
-        _stopped()
-    except SystemExit as end:
-        if not isinstance(end.__context__, KeyboardInterrupt):
-            raise
-        _stopped()  # Invoke makes it exit code 1
-    finally:
-        for number in ENDING:  # all is said, and what the interpreter does at its end may not change the exit code
-            signal.signal(number, signal.SIG_IGN)
-
-
-def _run() -> None:
+    # Of a program that is loaded by half nothing can be said: who is told to end meanwhile hears it afterwards.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
     from invoke import Program
 
     from bertbuild import __version__
-    from bertbuild.running import PIPE_CLOSED, silence
+    from bertbuild.running import PIPE_CLOSED, silence, stopped
     from bertbuild.tasks import namespace
 
+    program = Program(name="bertbuild", binary="bertbuild", version=__version__, namespace=namespace)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
         try:
-            Program(name="bertbuild", binary="bertbuild", version=__version__, namespace=namespace).run(
-                [sys.argv[0], *map(with_dashes, sys.argv[1:])]
-            )
+            program.run([sys.argv[0], *map(with_dashes, sys.argv[1:])])
         finally:
             sys.stdout.flush()
     except BrokenPipeError:  # of --help and --list; `running` sees to those of commands
         silence()
         sys.exit(PIPE_CLOSED)
-
-
-def _stopped() -> None:
-    from bertbuild.running import stopped
-
-    raise SystemExit(stopped(json="--json" in sys.argv))
+    except KeyboardInterrupt:  # `running` sees to all that commands do
+        sys.exit(stopped(json="--json" in sys.argv))
+    except SystemExit as end:
+        if isinstance(end.__context__, KeyboardInterrupt):  # Invoke makes it exit code 1
+            sys.exit(stopped(json="--json" in sys.argv))
+        raise
+    finally:
+        for number in ENDING:  # all is said, and what the interpreter does at its end may not change the exit code
+            signal.signal(number, signal.SIG_IGN)

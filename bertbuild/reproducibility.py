@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from bertbuild.canonical import IR, IR_WEIGHTS, graph_hash, graph_kind, ir_constants
 from bertbuild.digests import sha256_file
-from bertbuild.errors import CheckpointError, NotReproducibleError
+from bertbuild.errors import CheckpointError
 from bertbuild.store import FACTS, MANIFEST, PROVENANCE, UNTRACKED
 
 if TYPE_CHECKING:
@@ -125,21 +125,6 @@ class Comparison:
         ]
         lines += [f"  {entry.name}: {_told(entry)}" for entry in self.numbers]
         return lines
-
-    def require(self) -> None:
-        """Do nothing where it is reproducible.
-
-        Raises:
-            NotReproducibleError: it is not.
-        """
-        if not self.reproducible:
-            first, count = self.differences[0], len(self.differences)
-            more = f" (and {count - 1} more file{'s' * (count > 2)})" if count > 1 else ""
-            raise NotReproducibleError(
-                f"Two runs of {self.stage} did not write the same: {first.name} is {first.state}{more}.",
-                next_step="The hashes and numbers say how far they are apart; docs/provenance.md says what to expect.",
-                details="\n".join(self.lines()),
-            )
 
 
 def compare(first: Path, second: Path, stage: str) -> Comparison:

@@ -223,14 +223,17 @@ def status(_context: Context, json: bool = False) -> None:
 @task(
     auto_shortflags=False,
     help=COMMON_HELP
-    | {"suite": "unit: no network, no engine; integration: unit, and real backends; docker; browser; all (default)"},
+    | {
+        "suite": "unit: no network, no engine; integration: unit, and real backends; docker; browser; all (default)",
+        "faults": "the fault tests, whole: kills, full disks, clocks (25 minutes; `all` has a short count of them)",
+    },
 )
-def test(_context: Context, suite: str = "all", json: bool = False) -> None:
+def test(_context: Context, suite: str = "all", faults: bool = False, json: bool = False) -> None:
     """Run the tests."""
     from bertbuild.commands import checks
 
     with running(json=json) as session:
-        checks.test(session, suite)
+        checks.test(session, suite, faults=faults)
 
 
 @task(auto_shortflags=False, help=COMMON_HELP)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -15,12 +16,17 @@ SUITES = {
     "integration": ["tests/unit", "tests/integration"],
     "docker": ["tests/docker"],
     "browser": ["tests/browser"],
+    "host": ["tests/unit", "tests/integration", "tests/faults", "tests/browser"],
     "all": ["tests"],
 }
 
 
-def test(session: Session, suite: str) -> None:
-    """Run a suite of tests.
+FAULTS = "BERTBUILD_TEST_FAULTS"
+"""The variable by which tests/faults knows that all of it is wanted, and not what CI has time for."""
+
+
+def test(session: Session, suite: str, *, faults: bool) -> None:
+    """Run a suite of tests; `faults`: the fault tests in its place, whole (25 minutes).
 
     Raises:
         UsageError: there is no such suite.
@@ -28,13 +34,16 @@ def test(session: Session, suite: str) -> None:
     """
     if suite not in SUITES:
         raise UsageError(f"There is no suite {suite}.", next_step=f"There are {', '.join(SUITES)}.")
-    folders = [folder for folder in SUITES[suite] if (ROOT / folder).is_dir()]
+    wanted = ["tests/faults"] if faults else SUITES[suite]
+    folders = [folder for folder in wanted if (ROOT / folder).is_dir()]
     # A shell starts what runs in the background with SIGINT ignored, and so would be the Ctrl-C that tests press.
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    code = subprocess.call([sys.executable, "-m", "pytest", *folders], cwd=ROOT)
+    environment = os.environ | ({FAULTS: "whole"} if faults else {})
+    code = subprocess.call([sys.executable, "-m", "pytest", *folders], cwd=ROOT, env=environment)
     if code != 0:
         raise CheckFailedError("Tests failed.", next_step="See the first failure above.")
-    session.result({"suite": suite}, f"tests passed: {suite}")
+    passed = "faults" if faults else suite
+    session.result({"suite": passed}, f"tests passed: {passed}")
 
 
 def lint(session: Session) -> None:

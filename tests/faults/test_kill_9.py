@@ -55,8 +55,9 @@ def test_kill_9_before_each_change_of_the_disk(light, light_ir, counts, times, t
         watch = Watch(program=light(), wanted=light_ir)
         process = at(watch.program, number).start(*light_ir.words)
         stdout, stderr = process.communicate(timeout=60)
-        assert process.returncode == -9, (number, stderr)
-        counts["kills"] += 1
+        # Jobs that run at the same time make now a few changes more, now a few less.
+        assert process.returncode == -9 or number > 0.9 * changes, (number, stderr)
+        counts["kills"] += process.returncode == -9
         watch.after_kill(events_of(stdout))
         watch.finished(*light_ir.words)
         shutil.rmtree(watch.program.artifacts.parent)

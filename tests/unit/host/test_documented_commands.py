@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from itertools import pairwise
 
 import pytest
 from example_files import ROOT, scripts
@@ -49,8 +50,9 @@ def commands(texts):
 
 def typed_in(command):
     """Without an ellipsis that stands for more flags; after a flag it stands for its value."""
-    pairs = zip(command, command[1:], strict=False)
-    return [word for before, word in pairs if word != "…" or (before.startswith("--") and "=" not in before)]
+    return [
+        word for before, word in pairwise(command) if word != "…" or (before.startswith("--") and "=" not in before)
+    ]
 
 
 TYPED = {

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 from bertbuild.checkpoint.writer import write_checkpoint
-from bertbuild.errors import NotReproducibleError
 from bertbuild.reproducibility import compare
 from bertbuild.stages import STAGES
 
@@ -44,7 +43,6 @@ def states(found):
 def test_the_same_twice(runs):
     found = compare(*runs, "ir")
     assert found.reproducible
-    found.require()
     assert states(found) == {"model.bin": "same", "model.xml": "same", "stage.json": "different"}
     (graph,) = found.graphs
     assert graph.first == graph.second
@@ -65,10 +63,7 @@ def test_other_weights_differ_in_bytes_graph_and_numbers(runs):
     assert [file.name for file in found.differences] == ["model.bin"]
     assert found.graphs[0].first != found.graphs[0].second
     assert found.numbers[0].max_abs == 0.5
-    with pytest.raises(NotReproducibleError, match="did not write the same") as raised:
-        found.require()
-    assert raised.value.exit_code == 25
-    assert "  model.bin: 2 tensors, max abs difference 5.0e-01" in raised.value.details
+    assert "  model.bin: 2 tensors, max abs difference 5.0e-01" in found.lines()
 
 
 def test_another_order_differs_in_bytes_alone(runs):
@@ -93,8 +88,7 @@ def test_a_file_too_few_or_too_many_counts_in_every_stage(runs, stage):
         "other.bin": "only in the second",
         "stage.json": "different",
     }
-    with pytest.raises(NotReproducibleError, match="and 3 more files"):
-        found.require()
+    assert len(found.differences) == 4
 
 
 def test_the_arrays_of_answers(tmp_path):
