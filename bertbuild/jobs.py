@@ -55,7 +55,7 @@ class StageJob(Job):
         self.model, self.step = model, step
         self.result: StoredObject | None = None
         self.ran = False
-        self._maker, self._sources = maker, sources
+        self._maker, self.sources = maker, sources
         self._order: Order | None = None
 
     @property
@@ -69,7 +69,7 @@ class StageJob(Job):
     @property
     def inputs(self) -> Inputs:
         """Its inputs, once all that it needs is done."""
-        return {name: source if isinstance(source, File) else source.made for name, source in self._sources.items()}
+        return {name: source if isinstance(source, File) else source.made for name, source in self.sources.items()}
 
     @property
     def made(self) -> StoredObject:
@@ -143,17 +143,27 @@ class GateJob(Job):
         return "built" if any(job.ran for job in self.made_by) else "up to date"
 
     @property
+    def order(self) -> Order:
+        """The verdict that is wanted; known once all that it needs is done."""
+        return self._judge.order(self.target, self.results, self._told)
+
+    @property
+    def asked(self) -> dict[str, StageJob]:
+        """What the verdict is made from, by the names of its inputs."""
+        roles = {"reference": self.target.reference, "answers": self.target.answers, "target": self.target.step}
+        return {name: self._steps[step] for name, step in roles.items()}
+
+    @property
     def made_by(self) -> list[StageJob]:
         """The jobs of all steps that the target is made from, and that ask it."""
         return [self._steps[step.id] for step in self.plan.needed(*needed_steps(self.plan, self.target))]
 
     def settle(self) -> bool:
         """See `schedule.Job`."""
-        results = self.results
         if not self.can_answer:
-            self.built = self._judge.conclude_unverified(self.plan, self.target, results)
+            self.built = self._judge.conclude_unverified(self.plan, self.target, self.results)
             return True
-        judged = self._judge.found(self._judge.order(self.target, results, self._told))
+        judged = self._judge.found(self.order)
         if judged is not None:
             self._conclude(judged)
         return judged is not None
@@ -164,9 +174,7 @@ class GateJob(Job):
 
     def run(self) -> None:
         """See `schedule.Job`."""
-        results = self.results
-        order = self._judge.order(self.target, results, self._told)
-        self._conclude(self._judge.judge(order, self.target, results, self._probes))
+        self._conclude(self._judge.judge(self.order, self.target, self.results, self._probes))
 
     def _conclude(self, judged: StoredObject) -> None:
         self.built = self._judge.conclude(self.plan, self.target, self.results, judged)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from bertbuild import key as keys
@@ -40,7 +41,11 @@ class Judge:
 
     def __init__(self, maker: Maker) -> None:
         self._maker = maker
-        self._code = ""
+
+    @cached_property
+    def code(self) -> str:
+        """The digest of the gate's code."""
+        return keys.code_digest([ROOT / "bertbuild" / "parity.py"], ROOT)
 
     def order(self, target: Target, results: Results, told: Mapping[str, str]) -> Order:
         """The verdict on a target, as a result of its own."""
@@ -49,10 +54,9 @@ class Judge:
             "answers": results[target.answers],
             "target": results[target.step],
         }
-        self._code = self._code or keys.code_digest([ROOT / "bertbuild" / "parity.py"], ROOT)
         parts = keys.components(
             stage=PARITY,
-            code=self._code,
+            code=self.code,
             environment={},
             params={"precision": target.precision},
             inputs={name: source.digest for name, source in sources.items()},

@@ -87,19 +87,27 @@ class Maker:
 
     def order(self, step: Step, inputs: Inputs, told: Mapping[str, str]) -> Order:
         """What a step makes of these inputs; its environment must be ready."""
-        spec = STAGES[step.stage]
-        if spec.backend not in self._environments:
-            self._environments[spec.backend] = self._isolation.environment(spec.backend)
-        if spec.name not in self._codes:
-            self._codes[spec.name] = keys.code_digest(stage_code(spec), ROOT)
+        backend = STAGES[step.stage].backend
         parts = keys.components(
             stage=step.stage,
-            code=self._codes[spec.name],
-            environment=self._environments[spec.backend],
+            code=self.code(step.stage),
+            environment=self.environment(backend),
             params=step.params,
             inputs={name: source.digest for name, source in inputs.items()},
         )
-        return Order(stage=step.stage, parts=parts, sources=inputs, told=told, backend=spec.backend)
+        return Order(stage=step.stage, parts=parts, sources=inputs, told=told, backend=backend)
+
+    def environment(self, backend: str) -> dict[str, str]:
+        """The facts that pin a backend's environment, which must be ready."""
+        if backend not in self._environments:
+            self._environments[backend] = self._isolation.environment(backend)
+        return self._environments[backend]
+
+    def code(self, stage: str) -> str:
+        """The digest of a stage's code."""
+        if stage not in self._codes:
+            self._codes[stage] = keys.code_digest(stage_code(STAGES[stage]), ROOT)
+        return self._codes[stage]
 
     def find(self, order: Order) -> StoredObject | None:
         """The store's result, if it has one that is whole."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,32 @@ def events_of(path: Path) -> list[dict[str, Any]]:
         if isinstance(event, dict) and "event" in event:
             found.append(event)
     return found
+
+
+def outcomes(folder: Path, most: int = 10) -> dict[tuple[str, str], dict[str, Any]]:
+    """Of each (model, target) that the newest runs speak of, the event `target` of the last one, without its others.
+
+    Args:
+        folder: runs/.
+        most: how many logs are read.
+    """
+    found: dict[tuple[str, str], dict[str, Any]] = {}
+    for path in sorted(folder.glob("*.jsonl"), reverse=True)[:most]:
+        of_run: dict[tuple[str, str], dict[str, Any]] = {}
+        with contextlib.suppress(OSError), path.open(encoding="utf-8", errors="replace") as lines:
+            for line in lines:
+                if '"event": "target"' in line and (event := _event(line)):
+                    of_run[str(event.get("model")), str(event.get("target"))] = event
+        found = of_run | found
+    return found
+
+
+def _event(line: str) -> dict[str, Any]:
+    """The event of a line, empty where the line is half of one."""
+    with contextlib.suppress(ValueError):
+        event = json.loads(line)
+        return event if isinstance(event, dict) else {}
+    return {}
 
 
 def short(stage: str, key: str) -> str:

@@ -140,13 +140,22 @@ def is_huggingface(folder: Path) -> bool:
     return (folder / "model.safetensors").is_file() and not any(folder.glob("*.index"))
 
 
+def is_zip(path: Path) -> bool:
+    """Whether a checkpoint has to be unpacked."""
+    return path.is_file() and path.suffix == ".zip"
+
+
+def unpacked_place(path: Path, store: Store) -> Path:
+    """Where a zip is unpacked to, once, under its hash."""
+    return store.root / "downloads" / ".unpacked" / store.inputs.of(path.resolve())[:32]
+
+
 def _unpacked(path: Path, store: Store) -> Path:
-    # A zip is unpacked once, under its hash.
-    if not path.is_file() or path.suffix != ".zip":
+    if not is_zip(path):
         return path
     from bertbuild.catalogue.archive import unpack_checkpoint_zip
 
-    folder = store.root / "downloads" / ".unpacked" / store.inputs.of(path.resolve())[:32]
+    folder = unpacked_place(path, store)
     store.use(folder)
     with exclusive(folder.with_name(folder.name + ".lock")):
         if not folder.exists():

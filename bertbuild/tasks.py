@@ -21,6 +21,7 @@ from bertbuild.tasks_report import report
 from bertbuild.tasks_store import gc, log, verify_store
 from bertbuild.tasks_tf2 import convert_tf1, convert_tf2
 from bertbuild.tasks_train import train
+from bertbuild.tasks_why import graph, status, why
 
 
 @task(auto_shortflags=False, help=COMMON_HELP | ISOLATION_HELP)
@@ -211,15 +212,6 @@ def verify(_context: Context, model: str = "", target: str = "", isolation: str 
         results.verify(session, model, target)
 
 
-@task(auto_shortflags=False, help=COMMON_HELP)
-def status(_context: Context, json: bool = False) -> None:
-    """Show what is built: state, size, parity figure, path."""
-    from bertbuild.commands import results
-
-    with running(json=json) as session:
-        results.status(session)
-
-
 @task(
     auto_shortflags=False,
     help=COMMON_HELP
@@ -269,6 +261,8 @@ namespace = Collection(
     verify_provenance,
     sbom,
     status,
+    why,
+    graph,
     schema,
     log,
     gc,

@@ -20,6 +20,7 @@ from bertbuild.running import running
         "file": "the build file (default: bertbuild.toml)",
         "verify-reproducible": "then run every stage once more, and compare files, graphs and numbers",
         "keep-going": "after a failure, build all that does not depend on it",
+        "dry-run": "run nothing, show what would run and why",
         "jobs": "how many stages run at once (default: as many as there are cores)",
         "memory": "how much they may take together, as 16g (default: what is free)",
         "from": SOURCE_HELP["from"],
@@ -31,6 +32,7 @@ def build(
     names: tuple[str, ...] = (),
     file: str = "bertbuild.toml",
     keep_going: bool = False,
+    dry_run: bool = False,
     verify_reproducible: bool = False,
     jobs: str = "",
     memory: str = "",
@@ -45,9 +47,13 @@ def build(
     """
     from bertbuild.buildfile.load import load_build_file
     from bertbuild.buildfile.select import select
+    from bertbuild.commands import dry_run as dry_runs
     from bertbuild.commands import fleet
 
     settings = {"isolation": isolation, "local": from_, "mirror": mirror, "jobs": jobs, "memory": memory}
     with running(json=json, build_file=file, **settings) as session:
         selected = select(load_build_file(Path(file)), names)
-        fleet.build(session, selected, keep_going=keep_going, verify_reproducible=verify_reproducible)
+        if dry_run:
+            dry_runs.dry_run(session, selected)
+        else:
+            fleet.build(session, selected, keep_going=keep_going, verify_reproducible=verify_reproducible)

@@ -27,7 +27,7 @@ from bertbuild.buildfile.targets import (
     read_targets,
 )
 from bertbuild.catalogue.models import find_model
-from bertbuild.config import file_settings
+from bertbuild.config import CONFIG_FILE, TABLES, file_settings
 from bertbuild.errors import UnknownModelError, UsageError
 
 RECIPE = "finetune"
@@ -59,6 +59,19 @@ def load_build_file(path: Path) -> BuildFile:
     models = tuple(_model(document, name, defaults, targets) for name in names)
     _check_bases(document, {model.name: model.source for model in models})
     return BuildFile(path=path, models=models)
+
+
+def find_build_file(named: str) -> BuildFile | None:
+    """The build file that was named; else the folder's, None where it has none, or one that holds but settings.
+
+    Raises:
+        UsageError, UnknownModelError: as `load_build_file`.
+    """
+    if not named:
+        document = read_document(Path(CONFIG_FILE))
+        if document is None or not document.values.keys() & set(TABLES):
+            return None
+    return load_build_file(Path(named or CONFIG_FILE))
 
 
 def _model(document: Document, name: str, defaults: Defaults, tables: Mapping[str, TargetTable]) -> ModelEntry:

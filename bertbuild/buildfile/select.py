@@ -23,7 +23,7 @@ def select(build_file: BuildFile, names: Sequence[str]) -> BuildFile:
     if not names:
         return build_file
     for name in names:
-        if not any(_means(name, model, target) for model in build_file.models for target in (None, *model.targets)):
+        if not means_something(build_file, name):
             raise _unknown(build_file, name)
     kept = {
         model.name: replace(
@@ -39,6 +39,19 @@ def select(build_file: BuildFile, names: Sequence[str]) -> BuildFile:
             kept[source.base] = replace(build_file.model(source.base), targets=())
             waiting.append(kept[source.base])
     return replace(build_file, models=tuple(kept[model.name] for model in build_file.models if model.name in kept))
+
+
+def means_something(build_file: BuildFile, name: str) -> bool:
+    """Whether a name is that of something in the build file."""
+    return any(_means(name, model, target) for model in build_file.models for target in (None, *model.targets))
+
+
+def names_in(build_file: BuildFile) -> list[str]:
+    """All that can be named without a pattern: models, targets, and both."""
+    of_both = [(model.name, target) for model in build_file.models for target in model.targets]
+    names = [model.name for model in build_file.models]
+    names += [name for _, target in of_both for name in (target.table, target.name)]
+    return list(dict.fromkeys((*names, *(f"{model}/{target.name}" for model, target in of_both))))
 
 
 def _any_means(names: Sequence[str], model: ModelEntry, target: TargetEntry | None) -> bool:
@@ -62,9 +75,8 @@ def _unknown(build_file: BuildFile, name: str) -> UsageError:
     targets = {
         of: None for model in build_file.models for target in model.targets for of in (target.table, target.name)
     }
-    both = [f"{model.name}/{target.name}" for model in build_file.models for target in model.targets]
     what = "model/target" if "/" in name else "model or target"
-    near = did_you_mean(name, [*models, *targets, *both])
+    near = did_you_mean(name, names_in(build_file))
     return UsageError(
         f"{build_file.path} has no {what} {shown(name)}{near}",
         next_step=f"Models: {', '.join(models)}. Targets: {', '.join(targets) or 'none'}.",

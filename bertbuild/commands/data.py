@@ -92,7 +92,7 @@ def planned(session: Session, asked: Asked) -> tuple[Plan, PrepareRequest]:
         UsageError: the flags contradict themselves, or the sequence is longer than the model can take.
         CheckpointError: the model has no vocabulary.
     """
-    task = _task(asked)
+    task = task_of(asked)
     request = _request(asked, task, lower_case=True)
     data = _data(session, asked, request)
     vocabulary = _vocabulary(session, asked)
@@ -102,7 +102,7 @@ def planned(session: Session, asked: Asked) -> tuple[Plan, PrepareRequest]:
     return plan_prepare_data(vocabulary.name, data, vocab, request), request
 
 
-def _task(asked: Asked) -> str:
+def task_of(asked: Asked) -> str:
     """The task that was named, or that the flags mean."""
     kinds = {"SQUAD": "SQUAD-2.0" if asked.negatives else "SQUAD-1.1", **{task: task for task in TASKS}}
     named = asked.task.upper() or ("SQUAD" if asked.squad_file or asked.kind == "squad" else "")

@@ -136,7 +136,7 @@ class LocateJob(Job):
         """See `schedule.Job`."""
         session = self._fleet.session
         report = _of_job(session.report, self.id)
-        self._folder, _ = located(_wanted(self._entry), session.settings, session.store, report)
+        self._folder, _ = located(wanted(self._entry), session.settings, session.store, report)
 
     def follow(self) -> Iterable[Job]:
         """The import, where one is needed, and the model itself."""
@@ -224,7 +224,8 @@ def _of_job(report: Report, job: str) -> Report:
     return lambda event: report({**event, "job": job})
 
 
-def _wanted(entry: ModelEntry) -> Wanted:
+def wanted(entry: ModelEntry) -> Wanted:
+    """What an entry names as its source, which is no recipe."""
     match entry.source:
         case CatalogueModel(model=model):
             return Wanted(model=model, name=entry.name)

@@ -1,21 +1,18 @@
-"""verify and status: what is built, and whether it still answers like its source."""
+"""verify: whether what is built still answers like its source."""
 
 from __future__ import annotations
 
 import json
 import os
-import time
 from pathlib import Path
-from typing import Any
 
 from bertbuild import key as keys
-from bertbuild.errors import CheckpointError, NotVerifiedError, ParityError, StoreError, UsageError
+from bertbuild.errors import CheckpointError, NotVerifiedError, ParityError, UsageError
 from bertbuild.judging import NO_DEVICE, can_answer
 from bertbuild.parity import Verdict, compare
 from bertbuild.plan import File
 from bertbuild.records import Record, read_records, write_record
-from bertbuild.session import Session, shown
-from bertbuild.store import MANIFEST, StoredObject
+from bertbuild.session import Session
 
 
 def verify(session: Session, model: str, target: str) -> None:
@@ -108,65 +105,3 @@ def _check_source(record: Record) -> None:
                 f"The source of {record.model}, {source.path}, is no longer there, so nothing can be compared with it.",
                 next_step="Bring it back, or build the target again from where it is now.",
             )
-
-
-def status(session: Session) -> None:
-    """Show every target: whether its bytes are as published, when it was built, its size, its parity figure."""
-    rows: list[list[str]] = []
-    facts: list[dict[str, Any]] = []
-    for record in read_records(session.store):
-        fact = _fact(session, record)
-        facts.append(fact)
-        rows.append(
-            [
-                fact["model"],
-                fact["target"],
-                fact["state"],
-                fact["built"] or "–",
-                f"{fact['bytes'] / 1e6:.1f} MB",
-                f"{worst:.1e} of {fact['allowed']:.0e}" if (worst := fact["max_abs"]) is not None else "no figure",
-                fact["path"],
-            ]
-        )
-    if rows:
-        columns = ["model", "target", "state", "built", "size", "max abs", "path"]
-        title = f"targets in {session.store.root}"
-        session.report({"event": "table", "title": title, "columns": columns, "rows": rows})
-    session.result({"targets": facts}, *([] if rows else ["nothing is built yet: invoke build-ir --model minilm-l6"]))
-
-
-def _fact(session: Session, record: Record) -> dict[str, Any]:
-    store = session.store
-    stage, key = record.results[record.target.step]
-    path = store.objects / stage / key
-    published = path / MANIFEST  # the folder's own time is that of its last use
-    link = store.root / "out" / record.model / record.target.name
-    stored: StoredObject | None = None
-    damage: list[str] = []
-    try:
-        stored = store.peek(path)
-    except StoreError as error:
-        damage.append(str(error))
-    named = link.is_symlink() and link.resolve() == path
-    if stored is None:
-        state = "damaged" if path.exists() else "missing"
-    elif record.verdict is not None and not record.verdict.passed:
-        state = "failed"
-    elif not named:
-        state = "unnamed"
-    else:
-        state = "built" if record.verdict else "not verified"
-    return {
-        "model": record.model,
-        "target": record.target.name,
-        "state": state,
-        "built": time.strftime("%Y-%m-%d %H:%M", time.localtime(published.stat().st_mtime))
-        if published.exists()
-        else "",
-        "bytes": sum(entry["bytes"] for entry in stored.manifest["files"].values()) if stored else 0,
-        "max_abs": record.verdict.worst.as_json()["max_abs"] if record.verdict else None,
-        "allowed": record.verdict.worst.limit if record.verdict else None,
-        "key": key,
-        "path": shown(link if named and stored else path),
-        "damage": damage,
-    }

@@ -1,0 +1,62 @@
+"""build --dry-run: what a build would run, in order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from bertbuild.buildfile.entries import BuildFile
+from bertbuild.checking import ENVIRONMENT, UP_TO_DATE
+from bertbuild.commands.outlook import UNKNOWN, ModelOutlook, Outlook, looking
+from bertbuild.report.checks import as_json, counted, counts
+from bertbuild.session import Session
+
+WIDEST = 40
+"""Columns for the names of jobs."""
+
+
+def dry_run(session: Session, build_file: BuildFile) -> None:
+    """Show what a build would run, and why in a few words; nothing is run."""
+    with looking(session) as outlook:
+        outlook.add_build_file(build_file)
+        rows = list(_plan(outlook))
+        jobs = outlook.jobs(outlook.targets) + [job for model in outlook.models for job in outlook.lineage(model)]
+        steps = [check.state for check in outlook.checks(dict.fromkeys(jobs)) if check.kind != ENVIRONMENT]
+        targets = [outlook.state(target) for target in outlook.targets]
+    width = min(WIDEST, max((len(row["job"]) for row in rows), default=0))
+    lines = [f"{row['job']:<{width}}  {row['state']:<10}  {row['reason']}" for row in rows]
+    of_steps = f"{counted(steps) or 'none known yet'}" if rows else f"nothing would run: {len(steps)} up to date"
+    session.result(
+        {"plan": rows, "counts": {"steps": counts(steps), "targets": counts(targets)}},
+        *lines,
+        f"steps: {of_steps}",
+        f"targets: {counted(targets) or 'none'}",
+    )
+
+
+def _plan(outlook: Outlook) -> Iterator[dict[str, Any]]:
+    """What is not up to date, in the order in which a build comes to it."""
+    serves: dict[str, list[str]] = {}
+    for target in outlook.targets:
+        for job in outlook.jobs([target]):
+            serves.setdefault(job, []).append(f"{target.model}/{target.name}")
+    told: set[str] = set()
+    for model in outlook.models.values():
+        for check in outlook.checks([*outlook.lineage(model.name), *outlook.jobs(model.targets)]):
+            if check.state != UP_TO_DATE and check.job not in told:
+                told.add(check.job)
+                yield {**as_json(check), "targets": serves.get(check.job, [])}
+        yield from _unknown(model)
+
+
+def _unknown(model: ModelOutlook) -> Iterator[dict[str, Any]]:
+    """A model whose targets are not known yet, or targets of it that cannot be planned."""
+    row = {"kind": "model", "model": model.name, "state": UNKNOWN}
+    unknown = {f"{target.model}/{target.name}": target.because for target in model.targets if not target.jobs}
+    if model.first or model.because:
+        after = f"; {len(unknown)} targets are known only then" if unknown and model.first else ""
+        reason = model.because or f"{model.first} first{after}"
+        yield {**row, "job": model.name, "reason": reason, "targets": list(unknown)}
+        return
+    for name, because in unknown.items():
+        yield {**row, "kind": "target", "job": name, "reason": because, "targets": [name]}

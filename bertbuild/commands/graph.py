@@ -1,0 +1,86 @@
+"""graph: the jobs behind targets, and what would become of each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from bertbuild.buildfile.document import did_you_mean
+from bertbuild.buildfile.load import find_build_file
+from bertbuild.checking import UP_TO_DATE
+from bertbuild.commands.chosen import add_all, add_named
+from bertbuild.commands.outlook import UNKNOWN, ModelOutlook, Outlook, looking
+from bertbuild.errors import UsageError
+from bertbuild.fields import fields_of
+from bertbuild.report.graphs import FORMATS, MODEL, STAGE, TARGET, Node, draw
+from bertbuild.session import Session
+
+
+def graph(session: Session, names: Sequence[str], file: str, format_: str) -> None:
+    """Draw what is named, or all; nothing but the drawing is printed.
+
+    Raises:
+        UsageError: no such format; nothing has a name that was given; there is nothing to draw.
+    """
+    if format_ not in FORMATS:
+        raise UsageError(
+            f"--format {format_!r} is none of {', '.join(FORMATS)}{did_you_mean(format_, FORMATS)}",
+            next_step="--help explains --format.",
+        )
+    build_file = find_build_file(file)
+    with looking(session) as outlook:
+        if names:
+            add_named(session, outlook, build_file, names)
+        else:
+            add_all(session, outlook, build_file)
+        nodes = [node for model in _bases_first(outlook) for node in _nodes(outlook, model)]
+    if not nodes:
+        raise UsageError(
+            "There is nothing to draw: no build file is here, and nothing is built yet.",
+            next_step="Name a build file with --file, or build something first: invoke build-ir --model minilm-l6",
+        )
+    jobs = [{**fields_of(node), "needs": list(node.needs)} for node in nodes]
+    session.result({"format": format_, "jobs": jobs}, *draw(nodes, format_))
+
+
+def _bases_first(outlook: Outlook) -> list[ModelOutlook]:
+    """The models, each after the one that it is trained from."""
+    found: dict[str, ModelOutlook] = {}
+
+    def add(model: ModelOutlook) -> None:
+        if model.base:
+            add(outlook.models[model.base])
+        found.setdefault(model.name, model)
+
+    for model in outlook.models.values():
+        add(model)
+    return list(found.values())
+
+
+def _nodes(outlook: Outlook, model: ModelOutlook) -> Iterator[Node]:
+    """What makes a model, the model, and what is made of it, each after what it needs."""
+    made_by = list(_steps(outlook, model.jobs, model.name, (model.base,) if model.base else ()))
+    state = model.because or (f"{model.first} first" if model.first else UP_TO_DATE)
+    needs = (made_by[-1].id,) if made_by else (model.base,) if model.base else ()
+    yield from made_by
+    yield Node(id=model.name, kind=MODEL, model=model.name, name=model.name, state=state, needs=needs)
+    jobs = list(dict.fromkeys(job for target in model.targets for job in target.jobs))
+    yield from _steps(outlook, jobs, model.name, (model.name,))
+    for target in model.targets:
+        name = f"{model.name}/{target.name}"
+        if not target.jobs:
+            yield Node(
+                id=name, kind=TARGET, model=model.name, name=f"target {target.name}", state=UNKNOWN, needs=(model.name,)
+            )
+
+
+def _steps(outlook: Outlook, jobs: Sequence[str], model: str, begin: tuple[str, ...]) -> Iterator[Node]:
+    """Nodes of jobs; those that need no other need `begin`. Environments, which all need, are left out."""
+    drawn = {check.job for check in outlook.checks(jobs) if check.model}
+    for check in outlook.checks(jobs):
+        if check.model:
+            needs = tuple(need for need in outlook.checker.needs(check.job) if need in drawn) or begin
+            name = check.job.removeprefix(f"{model}/")
+            is_target = check.kind == "gate"
+            name = f"target {name.removesuffix(check.stage).rstrip()}" if is_target else name
+            kind = TARGET if is_target else STAGE
+            yield Node(id=check.job, kind=kind, model=model, name=name, state=check.state, needs=needs)

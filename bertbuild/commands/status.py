@@ -1,0 +1,154 @@
+"""status: what is built, what is not, and what a build would make anew."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from bertbuild.buildfile.load import find_build_file
+from bertbuild.checking import UP_TO_DATE
+from bertbuild.commands.chosen import add_all
+from bertbuild.commands.outlook import Outlook, TargetOutlook, looking
+from bertbuild.errors import BertbuildError, StoreError
+from bertbuild.jobs import needed_steps
+from bertbuild.past_runs import outcomes
+from bertbuild.records import Record
+from bertbuild.report.checks import counted, in_short
+from bertbuild.session import Session, shown
+from bertbuild.store import FACTS, MANIFEST, Store, StoredObject
+
+STALE, FAILED, MISSING = "stale", "failed", "missing"
+COLUMNS = ["model", "target", "state", "built", "took", "size", "max abs", "path"]
+
+Facts = dict[str, Any]
+Outcomes = Mapping[tuple[str, str], Mapping[str, Any]]
+
+
+def status(session: Session, file: str) -> None:
+    """Show every target that a build file names or that was ever built: its state, when, how long, size, figure."""
+    build_file = find_build_file(file)
+    with looking(session) as outlook:
+        records = {(record.model, record.target.name): record for record in add_all(session, outlook, build_file)}
+        store = outlook.session.store
+        ended, took = outcomes(store.root / "runs"), _Seconds(store)
+        known = _stale_is_known(session, outlook)
+        facts = []
+        for target in outlook.targets:
+            name = target.model, target.name
+            fact = _fact(store, target, records.get(name), took)
+            facts.append(_as_of_now(fact, outlook, target, ended.get(name, {})) if known else fact)
+    if facts:
+        title = f"targets in {store.root}"
+        session.report({"event": "table", "title": title, "columns": COLUMNS, "rows": [_row(fact) for fact in facts]})
+    session.result({"targets": facts}, *_lines(facts))
+
+
+def _stale_is_known(session: Session, outlook: Outlook) -> bool:
+    """Whether it can be told what would run: the engine that images are asked of may not answer."""
+    try:
+        for target in outlook.targets:
+            outlook.state(target)
+    except BertbuildError as error:
+        session.report({"event": "warning", "text": f"what is stale cannot be told: {error}"})
+        return False
+    return True
+
+
+def _fact(store: Store, target: TargetOutlook, record: Record | None, took: _Seconds) -> Facts:
+    """What the store and the record say."""
+    link = store.root / "out" / target.model / target.name
+    fact: Facts = {"model": target.model, "target": target.name, "state": MISSING, "built": "", "seconds": None}
+    fact |= {"bytes": 0, "max_abs": None, "allowed": None, "key": "", "path": shown(link), "damage": [], "because": []}
+    if record is None:
+        return fact
+    stage, key = record.results[record.target.step]
+    path = store.objects / stage / key
+    published = path / MANIFEST  # the folder's own time is that of its last use
+    stored: StoredObject | None = None
+    try:
+        stored = store.peek(path)
+    except StoreError as error:
+        fact["damage"] = [str(error)]
+    named = link.is_symlink() and link.resolve() == path
+    fact["state"] = _state(record, stored, path, named=named)
+    fact["key"] = key
+    fact["path"] = shown(link if named and stored else path)
+    if published.exists():
+        fact["built"] = time.strftime("%Y-%m-%d %H:%M", time.localtime(published.stat().st_mtime))
+        fact["seconds"] = took.of(record)
+    if stored is not None:
+        fact["bytes"] = sum(entry["bytes"] for entry in stored.manifest["files"].values())
+    if record.verdict is not None:
+        fact |= {"max_abs": record.verdict.worst.as_json()["max_abs"], "allowed": record.verdict.worst.limit}
+    return fact
+
+
+def _state(record: Record, stored: StoredObject | None, path: Path, *, named: bool) -> str:
+    if stored is None:
+        return "damaged" if path.exists() else MISSING
+    if record.verdict is not None and not record.verdict.passed:
+        return FAILED
+    if not named:
+        return "unnamed"
+    return "built" if record.verdict else "not verified"
+
+
+def _as_of_now(fact: Facts, outlook: Outlook, target: TargetOutlook, ended: Mapping[str, Any]) -> Facts:
+    """The same with what would run now, and with a last run that failed."""
+    changed = [check for check in outlook.checks(outlook.jobs([target])) if check.state != UP_TO_DATE]
+    because = [f"{check.name}: {in_short(check)}" for check in changed]
+    state = fact["state"]
+    if (changed or target.because) and ended.get("state") in (FAILED, "skipped"):
+        state = FAILED
+        because.insert(0, f"last run: {ended.get('message') or str(ended.get('because')) + ' failed'}")
+    elif changed and state in ("built", "not verified", "unnamed"):
+        state = STALE
+    return {**fact, "state": state, "because": [*filter(None, [target.because]), *because]}
+
+
+def _row(fact: Facts) -> list[str]:
+    worst = fact["max_abs"]
+    return [
+        fact["model"],
+        fact["target"],
+        fact["state"],
+        fact["built"] or "–",
+        "–" if fact["seconds"] is None else f"{fact['seconds']:.0f} s",
+        f"{fact['bytes'] / 1e6:.1f} MB" if fact["key"] else "–",
+        f"{worst:.1e} of {fact['allowed']:.0e}" if worst is not None else "no figure" if fact["key"] else "–",
+        fact["path"] if fact["key"] else "–",
+    ]
+
+
+def _lines(facts: list[Facts]) -> list[str]:
+    if not facts:
+        return ["nothing is built yet: invoke build-ir --model minilm-l6"]
+    told = next((fact for fact in facts if fact["state"] in (STALE, FAILED) and fact["because"]), None)
+    lines = [f"{len(facts)} targets: {counted(fact['state'] for fact in facts)}"]
+    return lines + ([f"for instance: invoke why {told['model']}/{told['target']}"] if told else [])
+
+
+class _Seconds:
+    """How long the last runs took of what targets were made from."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._known: dict[tuple[str, str], float] = {}
+
+    def of(self, record: Record) -> float:
+        """Seconds of all steps of a target; of one that was made on another machine, as that one said."""
+        steps = record.plan.needed(record.target.step, *needed_steps(record.plan, record.target))
+        results = {record.results[step.id] for step in steps if step.id in record.results}
+        return round(sum(self._of_result(*result) for result in results), 3)
+
+    def _of_result(self, stage: str, key: str) -> float:
+        if (stage, key) not in self._known:
+            self._known[stage, key] = 0.0
+            with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+                text = (self._store.objects / stage / key / FACTS).read_text(encoding="utf-8")
+                self._known[stage, key] = float(json.loads(text)["seconds"])
+        return self._known[stage, key]

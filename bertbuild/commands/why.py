@@ -1,0 +1,109 @@
+"""why: what would run for a target or of a stage, and which components of its key changed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from bertbuild.buildfile.load import find_build_file
+from bertbuild.checking import ENVIRONMENT, UP_TO_DATE, Change, Check
+from bertbuild.commands.chosen import add_all, add_named, is_known
+from bertbuild.commands.outlook import Outlook, TargetOutlook, looking
+from bertbuild.history import changed_files
+from bertbuild.judging import PARITY
+from bertbuild.report.checks import SHOWN_DIGITS, Files, as_json, counted, in_full
+from bertbuild.session import Session
+from bertbuild.stages import STAGES
+
+STAGE_NAMES = (*STAGES, PARITY)
+
+
+def why(session: Session, name: str, file: str) -> None:
+    """Say of each step of a target, of several targets, or of a stage whether it would run, and why.
+
+    Raises:
+        UsageError: nothing has this name.
+    """
+    build_file = find_build_file(file)
+
+    def files(check: Check, change: Change) -> tuple[str, ...]:
+        if check.past is None or change.file is None:
+            return ()
+        return changed_files(check.past, change.name, change.file, session.store.digests)
+
+    with looking(session) as outlook:
+        if name in STAGE_NAMES and not is_known(session, build_file, name):
+            add_all(session, outlook, build_file)
+            checks = [check for check in outlook.checks(outlook.jobs(outlook.targets)) if check.stage == name]
+            lines = list(_of_stage(name, checks, files))
+        else:
+            add_named(session, outlook, build_file, (name,), STAGE_NAMES)
+            checks = outlook.checks(outlook.jobs(outlook.targets))
+            lines = list(_of_targets(name, outlook, files))
+        targets = [_as_json(outlook, target) for target in outlook.targets]
+    session.result({"steps": [as_json(check, files) for check in checks], "targets": targets}, *lines)
+
+
+def _of_targets(name: str, outlook: Outlook, files: Files) -> Iterator[str]:
+    targets = outlook.targets
+    if all(outlook.state(target) == UP_TO_DATE for target in targets):
+        few = (
+            f"{targets[0].model}/{targets[0].name} is" if len(targets) == 1 else f"{len(targets)} targets of {name} are"
+        )
+        yield f"nothing would run: {few} up to date"
+        return
+    told: set[str] = set()
+    for target in targets:
+        checks = outlook.checks(outlook.jobs([target]))
+        yield f"{target.model}/{target.name}: {_in_all(target, checks)}"
+        if outlook.state(target) != UP_TO_DATE:
+            yield from _of_steps(checks, told, files)
+
+
+def _in_all(target: TargetOutlook, checks: Sequence[Check]) -> str:
+    if target.because:
+        return target.because
+    return counted(check.state for check in checks if check.kind != ENVIRONMENT)
+
+
+def _of_steps(checks: Sequence[Check], told: set[str], files: Files) -> Iterator[str]:
+    """A line for each step; what was told already (`told`), of another target, is not explained once more."""
+    shown = [check for check in checks if check.kind != ENVIRONMENT or check.state != UP_TO_DATE]
+    width = max((len(_called(check)) for check in shown), default=0)
+    for check in shown:
+        words = list(in_full(check, files)) if check.job not in told and check.state != UP_TO_DATE else []
+        again = ["as above"] if check.job in told and check.state != UP_TO_DATE else []
+        first, *more = words or again or [(check.key or check.reason)[:SHOWN_DIGITS] if check.key else check.reason]
+        yield f"  {_called(check):<{width}}  {check.state:<10}  {first}".rstrip()
+        yield from (f"  {'':<{width}}  {'':<10}  {line}" for line in more)
+        told.add(check.job)
+
+
+def _of_stage(name: str, checks: Sequence[Check], files: Files) -> Iterator[str]:
+    if not checks:
+        yield f"no target has a step {name}"
+        return
+    changed = [check for check in checks if check.state != UP_TO_DATE]
+    if not changed:
+        yield f"nothing would run: {len(checks)} × {name}, all up to date"
+        return
+    yield f"{name}: {counted(check.state for check in checks)}"
+    width = max(len(check.job) for check in changed)
+    for check in changed:
+        first, *more = in_full(check, files)
+        yield f"  {check.job:<{width}}  {check.state:<10}  {first}"
+        yield from (f"  {'':<{width}}  {'':<10}  {line}" for line in more)
+
+
+def _called(check: Check) -> str:
+    return check.job if check.kind == ENVIRONMENT else check.name
+
+
+def _as_json(outlook: Outlook, target: TargetOutlook) -> dict[str, Any]:
+    return {
+        "model": target.model,
+        "target": target.name,
+        "state": outlook.state(target),
+        "because": target.because or None,
+        "jobs": outlook.jobs([target]),
+    }

@@ -1,0 +1,107 @@
+"""What would run and why, in words and as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from bertbuild.checking import CODE, ENVIRONMENT, INPUT, NEW, PARAMETER, UP_TO_DATE, Change, Check
+
+SHOWN_DIGITS = 12
+
+Files = Callable[[Check, Change], tuple[str, ...]]
+"""Which files of an input changed, as far as that is known."""
+
+
+def in_short(check: Check) -> str:
+    """Why a job would run, in a few words."""
+    if check.state == UP_TO_DATE:
+        return check.reason or UP_TO_DATE
+    words = [check.reason] if check.reason else []
+    if check.own:
+        words += [_short_change(change) for change in check.changes]
+    if check.reason != NEW:
+        words += [f"{_awaited(name)} made anew" for name, _ in check.awaits]
+    return "; ".join(dict.fromkeys(words))
+
+
+def in_full(check: Check, files: Files) -> Iterator[str]:
+    """The same with old and new values: a line for each reason."""
+    if check.reason:
+        yield check.reason
+    if check.past is not None and check.changes and not check.own:
+        yield f"most like it is {check.stage} {_digits(check.past.key)}, but for:"
+    yield from (_full_change(change, files(check, change)) for change in check.changes)
+    anew = [(name, job) for name, job in check.awaits if name != ENVIRONMENT and check.reason != NEW]
+    yield from (f"{INPUT} {name}: made anew first, by {job}" for name, job in anew)
+    if not (check.reason or check.changes or anew):
+        yield f"{ENVIRONMENT}: made first"
+
+
+def as_json(check: Check, files: Files | None = None) -> dict[str, Any]:
+    """For programs; `past` is the last result of the step, `nearest` one like it where there is none."""
+    return {
+        "job": check.job,
+        "kind": check.kind,
+        "model": check.model,
+        "id": check.name,
+        "stage": check.stage,
+        "state": check.state,
+        "key": check.key,
+        "reason": in_short(check),
+        "changes": [_change_as_json(change, files(check, change) if files else ()) for change in check.changes],
+        "awaits": [{"input": name, "job": job} for name, job in check.awaits],
+        "past": check.past.key if check.past and check.own else None,
+        "nearest": check.past.key if check.past and not check.own else None,
+    }
+
+
+def counts(states: Iterable[str]) -> dict[str, int]:
+    """How many there are of each state."""
+    found = list(states)
+    return {state: found.count(state) for state in dict.fromkeys(found)}
+
+
+def counted(states: Iterable[str]) -> str:
+    """The same in words: "3 would run, 2 up to date"."""
+    return ", ".join(f"{count} {state}" for state, count in counts(states).items())
+
+
+def _change_as_json(change: Change, files: tuple[str, ...]) -> dict[str, Any]:
+    value: dict[str, Any] = {"kind": change.kind, "name": change.name, "old": change.old, "new": change.new}
+    if change.kind == INPUT:
+        value |= {"made_by": change.made_by, "files": list(files)}
+        value["path"] = str(change.file.path) if change.file else None
+    return value
+
+
+def _short_change(change: Change) -> str:
+    if change.kind == PARAMETER:
+        return f"parameter {change.name} {_value(change.old)} → {_value(change.new)}"
+    return f"{change.kind} {change.name}" if change.kind == INPUT else change.kind
+
+
+def _full_change(change: Change, files: tuple[str, ...]) -> str:
+    what = {CODE: "code of the stage"}.get(change.kind, f"{change.kind} {change.name}")
+    shown = _value if change.kind == PARAMETER else _digits
+    line = f"{what}: {shown(change.old)} → {shown(change.new)}"
+    if change.made_by:
+        line += f", made by {change.made_by}"
+    if change.file is not None:
+        line += f", {change.file.path}"
+    return f"{line}: {', '.join(files)}" if files else line
+
+
+def _awaited(name: str) -> str:
+    return ENVIRONMENT if name == ENVIRONMENT else f"{INPUT} {name}"
+
+
+def _value(value: str | None) -> str:
+    return "none" if value is None else value
+
+
+def _digits(value: str | None) -> str:
+    """A digest cut short; facts that are none, as a version, whole."""
+    text = _value(value)
+    digest = text.removeprefix("sha256:")
+    return digest[:SHOWN_DIGITS] if len(digest) == 64 else text
