@@ -71,11 +71,8 @@ class DigestCache:
         if known is not None:
             return known
         value = self._hash(path)
-        if (
-            _stamp(path.stat()) == _stamp(stat)
-            and time.time_ns() - max(stat.st_mtime_ns, stat.st_ctime_ns) > SETTLED_NS
-        ):
-            self.remember(path, value)
+        if _stamp(path.stat()) == _stamp(stat):
+            self.note(str(path), stat, value)
         return value
 
     def known(self, path: str, stat: os.stat_result) -> str | None:
@@ -94,6 +91,12 @@ class DigestCache:
         """Note a digest that was just computed from the file's bytes."""
         self._entries[str(path)] = [*_stamp(path.stat()), value]
         self._changed = True
+
+    def note(self, path: str, stat: os.stat_result, value: str) -> None:
+        """Note what is right as long as `stat` is; of a file that was written just now nothing is."""
+        if time.time_ns() - max(stat.st_mtime_ns, stat.st_ctime_ns) > SETTLED_NS:
+            self._entries[path] = [*_stamp(stat), value]
+            self._changed = True
 
     def forget(self, paths: Iterable[Path]) -> None:
         """Drop what is known of these files, so that they are read again."""

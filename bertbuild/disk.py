@@ -85,14 +85,15 @@ def _taken(temporary: Path) -> Iterator[int]:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX)
             # Whoever had it before us may have given it its final name, or removed it.
-            if _is_at(handle, temporary):
+            if is_at(handle, temporary):
                 yield handle
                 return
         finally:
             os.close(handle)
 
 
-def _is_at(handle: int, path: Path) -> bool:
+def is_at(handle: int, path: Path) -> bool:
+    """Whether an open file is still the one that others find at `path`, neither removed nor replaced."""
     try:
         return os.path.samestat(os.fstat(handle), path.stat())
     except FileNotFoundError:

@@ -24,6 +24,9 @@ TARGETS = "targets"
 _SECONDS = {"h": HOUR, "d": 24 * HOUR, "w": 7 * 24 * HOUR}
 _WORDS = {"h": "hours", "d": "days", "w": "weeks"}
 
+NAMED_BY_RUNS = frozenset({"object", "unfinished", "log", "run"})
+"""Kinds of which the log of a run tells which it used."""
+
 GARBAGE = frozenset({"work", "lock"})
 """Kinds of which every thing that no process uses is left over."""
 
@@ -154,22 +157,15 @@ def parse_keep(text: str) -> Keep:
 
 def removable(store: Snapshot, keep: Keep, now: float) -> tuple[Thing, ...]:
     """What may go, in the order of `Snapshot.things`; what is left is whole, and nothing more of it may go."""
-    runs = _recent_runs(store, keep)
-    since = _since(store, keep, runs, now)
-    made = frozenset().union(*(run.results for run in runs))
-
-    def recent(thing: Thing) -> bool:
-        return thing.busy or thing.used >= since or thing.result in made
-
+    recent = _recent(store, keep, now)
     objects = _kept_objects(store, recent)
-    kept_runs = {run.path for run in runs}
     names = [name for name in store.names if name.busy or name.target in objects]
     named = {name.path for name in names if name.target in objects}
     records = [record for record in store.records if record.busy or record.target in objects or record.name in named]
     sources = {path for record in records for source in record.sources for path in _and_above(source)}
     sources = sources.union(*(item.mentions for item in store.objects if item.path in objects))
     kept: set[str] = objects | {thing.path for thing in (*names, *records)}
-    kept |= {run.path for run in store.runs if recent(run) or run.path in kept_runs}
+    kept |= {run.path for run in store.runs if recent(run)}
     kept |= _last_logs(store, {item.result for item in store.objects if item.path in objects})
     made_since = {f"unfinished/{item.path.removeprefix('objects/')}" for item in store.objects}
     for thing in store.others:
@@ -184,19 +180,31 @@ def _last_logs(store: Snapshot, results: set[str]) -> set[str]:
     return {path for result, path in {log.result: log.path for log in logs}.items() if result in results}
 
 
-def _recent_runs(store: Snapshot, keep: Keep) -> list[Run]:
-    """The last runs, if it is runs that count."""
-    return sorted(store.runs, key=lambda run: run.path)[-keep.runs :] if keep.runs else []
-
-
-def _since(store: Snapshot, keep: Keep, runs: list[Run], now: float) -> float:
-    """What was used from then on is kept. Uses are noted once an hour, so an hour is added."""
+def _recent(store: Snapshot, keep: Keep, now: float) -> Callable[[Thing], bool]:
+    """Whether something is in use, or was used recently enough. Uses are noted once an hour, so an hour is added."""
     if keep.seconds is not None:
-        return now - keep.seconds - HOUR
-    if keep.runs is not None:
-        # Of fewer runs than asked for, nothing is known that would be too old.
-        return min(run.began for run in runs) - HOUR if keep.runs <= len(store.runs) else float("-inf")
-    return float("inf")
+        since = now - keep.seconds - HOUR
+    elif keep.runs is None:
+        since = float("inf")
+    elif keep.runs > len(store.runs):
+        since = float("-inf")  # of fewer runs than asked for, nothing is known that would be too old
+    else:
+        runs = sorted(store.runs, key=lambda run: run.path)[-keep.runs :]
+        return _used_by(runs)
+    return lambda thing: thing.busy or thing.used >= since
+
+
+def _used_by(runs: list[Run]) -> Callable[[Thing], bool]:
+    """Whether something is in use, or one of these runs used it: of results they tell, of all else their time does."""
+    since = min(run.began for run in runs) - HOUR
+    made = frozenset().union(*(run.results for run in runs))
+    paths = {run.path for run in runs}
+
+    def recent(thing: Thing) -> bool:
+        told = thing.kind in NAMED_BY_RUNS
+        return thing.busy or (thing.result in made or thing.path in paths if told else thing.used >= since)
+
+    return recent
 
 
 def _kept_objects(store: Snapshot, recent: Callable[[Thing], bool]) -> set[str]:

@@ -26,13 +26,16 @@ def canonical_json(value: Any) -> bytes:
 
 
 def _refuse_floats(value: Any) -> None:
+    if isinstance(value, str):
+        return
     if isinstance(value, float):
         raise TypeError(f"a float ({value!r}) may not be part of a key; give it as a string")
     if isinstance(value, dict):
         for name, item in value.items():
             if not isinstance(name, str):
                 raise TypeError(f"a key's mapping may have only string keys, not {name!r}")
-            _refuse_floats(item)
+            if type(item) is not str:
+                _refuse_floats(item)
     elif isinstance(value, list | tuple):
         for item in value:
             _refuse_floats(item)

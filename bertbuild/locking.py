@@ -8,6 +8,8 @@ import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from bertbuild.disk import is_at
+
 
 @contextlib.contextmanager
 def exclusive(path: Path, *, on_wait: Callable[[], None] | None = None) -> Iterator[None]:
@@ -28,7 +30,7 @@ def exclusive(path: Path, *, on_wait: Callable[[], None] | None = None) -> Itera
                     on_wait()
                 told = True
                 fcntl.flock(handle, fcntl.LOCK_EX)
-            if _is_at(path, handle):
+            if is_at(handle, path):
                 yield
                 return
         finally:
@@ -46,7 +48,7 @@ def if_free(path: Path) -> Iterator[bool]:
             except BlockingIOError:
                 yield False
                 return
-            if _is_at(path, handle):
+            if is_at(handle, path):
                 yield True
                 return
         finally:
@@ -81,11 +83,3 @@ def _opened(path: Path) -> int:
         return os.open(path, os.O_RDONLY)
     path.parent.mkdir(parents=True, exist_ok=True)
     return os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
-
-
-def _is_at(path: Path, handle: int) -> bool:
-    """Whether the file that was locked is still the one that others find; its last holder may have removed it."""
-    try:
-        return os.path.samestat(os.fstat(handle), path.stat())
-    except FileNotFoundError:
-        return False

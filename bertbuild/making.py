@@ -123,7 +123,7 @@ class Maker:
             if found is not None:
                 self._tell(order, "cached")
                 return found
-            self._tell(order, "started")
+            self._tell(order, "started", **self._expected(order))
             started, began = time.monotonic(), time.time()
             try:
                 with full_disk_told(self.store.root):
@@ -159,6 +159,11 @@ class Maker:
         with self.store.lock(f"again-{step.stage}", order.key, on_wait=self._warn) as work:
             self._run(order, step, inputs, work)
             return look(work / "out")
+
+    def _expected(self, order: Order) -> dict[str, int]:
+        if not order.backend:
+            return {}
+        return {"memory": self.measured.expected(STAGES[order.stage], input_bytes(order.sources))}
 
     def expected_memory(self, step: Step, inputs: Inputs) -> int:
         """Bytes that the step is expected to take while it runs."""

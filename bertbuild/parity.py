@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bertbuild.fields import fields_of
-
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
@@ -136,7 +134,18 @@ class Row:
 
     def as_json(self) -> dict[str, Any]:
         """For stores and programs; JSON knows no infinity, so an infinite max_abs is null."""
-        return {**fields_of(self), "max_abs": self.max_abs if math.isfinite(self.max_abs) else None}
+        return {
+            "probe": self.probe,
+            "output": self.output,
+            "max_abs": self.max_abs if math.isfinite(self.max_abs) else None,
+            "cosine": self.cosine,
+            "argmax": self.argmax,
+            "limit": self.limit,
+            "cosine_limit": self.cosine_limit,
+            "passed": self.passed,
+            "argmax_limit": self.argmax_limit,
+            "reason": self.reason,
+        }
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Row:

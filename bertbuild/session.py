@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,7 @@ class Session:
 
     settings: Settings
     report: Report
+    _written: dict[str, File] = field(default_factory=dict, init=False, repr=False)
 
     @cached_property
     def store(self) -> Store:
@@ -63,6 +64,11 @@ class Session:
         """The probe inputs of a model, as a file whose name is its digest; `longest` is a sequence length, or 0."""
         positions = min(inspected.max_positions, longest or inspected.max_positions)
         text, digest = _probes(inspected.vocab_size, inspected.type_vocab_size, positions)
+        if digest not in self._written:
+            self._written[digest] = self._probes_file(text, digest)
+        return self._written[digest]
+
+    def _probes_file(self, text: str, digest: str) -> File:
         path = self.store.root / "probes" / f"{digest[:16]}.json"
         self.store.use(path)
         with translated_os_errors(path):

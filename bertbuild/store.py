@@ -76,7 +76,7 @@ class Store:
         """Say that this process works with something in the store, so that `gc` leaves it alone until we end; and note
         that it was used today.
         """
-        self.uses.add(str(path.relative_to(self.root)))
+        self.uses.add(str(path).removeprefix(f"{self.root}/"))
         mark_used(path)
 
     def find(self, stage: str, key: str) -> StoredObject | None:
@@ -207,7 +207,7 @@ class Store:
         Raises:
             StoreError: a file is missing, changed, or there is no manifest.
         """
-        self.digests.forget(path.rglob("*"))
+        self.digests.forget((path, *path.rglob("*")))
         return self.peek(path)
 
     def peek(self, path: Path) -> StoredObject:
@@ -229,7 +229,9 @@ class Store:
 
     def _check(self, path: Path) -> tuple[str, dict[str, Any] | None]:
         try:
-            manifest: dict[str, Any] = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
+            with (path / MANIFEST).open("rb") as file:
+                stat = os.fstat(file.fileno())
+                manifest: dict[str, Any] = json.loads(file.read())
             files: dict[str, Any] = manifest["files"]
             present = _files_below(str(path))
             for name, entry in files.items():
@@ -240,10 +242,12 @@ class Store:
                     or self._digest(path, name, present[name]) != entry["sha256"]
                 ):
                     return f"{name} changed", None
-            # The manifest answers for the files; the key in the folder's name, and the digest, answer for the manifest.
-            named = (manifest["stage"], manifest["key"], digest(manifest["components"]))
-            if named != (path.parent.name, path.name, path.name) or manifest["digest"] != content_digest(files):
-                return f"{MANIFEST} changed", None
+            if self.digests.known(str(path), stat) != manifest["digest"]:
+                # The manifest answers for the files; the key in the folder's name, and the digest, for the manifest.
+                named = (manifest["stage"], manifest["key"], digest(manifest["components"]))
+                if named != (path.parent.name, path.name, path.name) or manifest["digest"] != content_digest(files):
+                    return f"{MANIFEST} changed", None
+                self.digests.note(str(path), stat, manifest["digest"])
         except FileNotFoundError as error:
             return f"{Path(str(error.filename)).name} is missing", None
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:

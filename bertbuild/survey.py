@@ -128,6 +128,7 @@ class _Survey:
 
     def _run(self, path: Path) -> Run:
         facts, events = self._facts("run", path), events_of(path)
+        facts["busy"] |= is_held(path)
         made = [event for event in events if event["event"] == "stage" and "stage" in event and "key" in event]
         began = events[0].get("time") if events else None
         return Run(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from invoke import Context, task
 
 from bertbuild.flags import COMMON_HELP
+from bertbuild.names import TaskOfNames
 from bertbuild.running import running
 
 
@@ -36,16 +37,12 @@ def verify_store(_context: Context, json: bool = False) -> None:
 
 @task(
     auto_shortflags=False,
-    positional=["target"],
-    help=COMMON_HELP
-    | {
-        "target": "MODEL/TARGET, a MODEL that has one target, or a stage: then its last log",
-        "stage": "only this stage's",
-    },
+    klass=TaskOfNames,
+    help=COMMON_HELP | {"stage": "only this stage's"},
 )
-def log(_context: Context, target: str, stage: str = "", json: bool = False) -> None:
-    """Show what the stages of a target said when they were run last."""
+def log(_context: Context, names: tuple[str, ...] = (), stage: str = "", json: bool = False) -> None:
+    """Show what stages said: those of MODEL/TARGET or of a MODEL's one target, or a STAGE's last."""
     from bertbuild.commands import log as logs
 
     with running(json=json) as session:
-        logs.log(session, target, stage)
+        logs.log(session, names, stage)

@@ -35,6 +35,7 @@ class Uses:
     """
 
     def __init__(self, folder: Path) -> None:
+        self._used: set[str] = set()
         with contextlib.suppress(OSError):
             folder.mkdir(exist_ok=True)
         self._handles = {name: _opened(folder / name) for name in _FILES}
@@ -44,8 +45,10 @@ class Uses:
 
     def add(self, name: str) -> None:
         """Use a thing until the process ends; waits while somebody who claimed it removes it."""
-        with contextlib.suppress(OSError):
-            self._lock(fcntl.F_OFD_SETLKW, fcntl.F_RDLCK, name)
+        if name not in self._used:
+            with contextlib.suppress(OSError):
+                self._lock(fcntl.F_OFD_SETLKW, fcntl.F_RDLCK, name)
+                self._used.add(name)
 
     def elsewhere(self, name: str) -> bool:
         """Whether another process uses a thing."""
@@ -67,6 +70,7 @@ class Uses:
             yield True
         finally:
             self._lock(fcntl.F_OFD_SETLK, fcntl.F_UNLCK, name)
+            self._used.discard(name)
 
     def _lock(self, command: int, kind: int, name: str) -> bytes:
         place = hashlib.sha256(name.encode()).hexdigest()

@@ -16,6 +16,7 @@ SUITES = {
     "integration": ["tests/unit", "tests/integration"],
     "docker": ["tests/docker"],
     "browser": ["tests/browser"],
+    "host": ["tests/unit", "tests/integration", "tests/faults", "tests/browser"],
     "all": ["tests"],
 }
 

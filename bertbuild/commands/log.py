@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from bertbuild.errors import UsageError
@@ -15,12 +15,18 @@ from bertbuild.store import Store, translated_os_errors
 Results = Mapping[str, list[tuple[str, str]]]
 
 
-def log(session: Session, target: str, stage: str) -> None:
+def log(session: Session, names: Sequence[str], stage: str) -> None:
     """Show the logs of a target's stages, or of one; of a stage that was named in the target's place, the last.
 
     Raises:
-        UsageError: there is no such target, or it has no such stage.
+        UsageError: not one target is named, there is no such target, or it has no such stage.
     """
+    if len(names) != 1:
+        raise UsageError(
+            "No target is named." if not names else f"{len(names)} targets are named: {', '.join(names)}.",
+            next_step="Name one, for instance: invoke log minilm-l6/ir-fp32; invoke status shows all.",
+        )
+    (target,) = names
     store = Store(session.settings.artifacts, tidy=False)
     with translated_os_errors(store.root):
         found = _found(store, target, stage)
@@ -71,7 +77,7 @@ def _target(known: Results, wanted: str) -> str:
         )
     near = _near(wanted, [*known, *{name.partition("/")[0] for name in known}, *STAGES])
     raise UsageError(
-        f"There is no target {wanted}." if wanted else "No target is named.",
+        f"There is no target {wanted}.",
         next_step=near.strip() or f"Name one as MODEL/TARGET: {', '.join(sorted(known)[:8])}; invoke status shows all.",
     )
 

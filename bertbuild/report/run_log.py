@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import threading
 import time
@@ -55,6 +56,7 @@ class RunLog:
         self._close()
         self._folder.mkdir(parents=True, exist_ok=True)
         self._file = (self._folder / f"{run}.jsonl").open("w", encoding="utf-8")
+        fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # `gc` leaves a run's log alone while it is written
 
     def _write(self, event: Mapping[str, Any]) -> None:
         if self._file is None or event["event"] in FLEETING:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import subprocess
 
 import pytest
@@ -8,6 +9,16 @@ from program import ROOT, Bertbuild
 from stand_ins import light_checkout
 from tiny_models import weights, write_google
 
+FLEET = """
+[targets.ir]
+kind = "ir"
+[targets.frozen]
+kind = "frozen"
+[models.tiny]
+checkpoint = {tiny}
+[models.bare]
+checkpoint = "bare"
+"""
 COUNTS = pytest.StashKey[dict[str, dict[str, int]]]()
 
 
@@ -95,6 +106,28 @@ def light_ir(light_root, tiny, tmp_path_factory):
     """One precision of it."""
     program = Bertbuild(tmp_path_factory.mktemp("undisturbed") / "artifacts", root=light_root)
     return undisturbed(program, ("build-ir", "--checkpoint", tiny))
+
+
+@pytest.fixture(scope="session")
+def fleet_words(tiny, tmp_path_factory):
+    """A build file of two models, two targets each, two jobs at once."""
+    folder = tmp_path_factory.mktemp("fleet")
+    write_google(folder / "bare", weights(seed=2))
+    build_file = folder / "bertbuild.toml"
+    build_file.write_text(FLEET.format(tiny=json.dumps(str(tiny))))
+    return "build", "--file", build_file, "--jobs", "2"
+
+
+@pytest.fixture(scope="session")
+def light_fleet(light_root, fleet_words, tmp_path_factory):
+    """Two models by two targets by the light stages."""
+    return undisturbed(Bertbuild(tmp_path_factory.mktemp("undisturbed") / "artifacts", root=light_root), fleet_words)
+
+
+@pytest.fixture(scope="session")
+def real_fleet(fleet_words, tmp_path_factory):
+    """The same by the real ones."""
+    return undisturbed(Bertbuild(tmp_path_factory.mktemp("undisturbed") / "artifacts"), fleet_words)
 
 
 @pytest.fixture(scope="session")

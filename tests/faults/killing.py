@@ -90,20 +90,28 @@ def names_in(program):
     return {str(path) for path in paths if path.parts[0] not in OF_A_RUN}
 
 
+def kilobytes_of(program):
+    """What a store's files and folders take, in whole pages."""
+    paths = [program.artifacts, *program.artifacts.rglob("*")]
+    return sum(4 * (-(-path.lstat().st_size // 4096) if path.is_file() else 1) for path in paths)
+
+
 @dataclass(kw_only=True)
 class Watch:
     """One store over several runs: what was published stays, and is never built again."""
 
     program: object
     wanted: object
+    counts: dict = field(default_factory=dict)
     kept: dict = field(default_factory=dict)
 
     def after(self, events):
         """What must hold after any end of a run that gave these events."""
         now = published(self.program)
         before = {key for _, key in self.kept}
-        assert not before & set(keys_that(events, "started", "done")), "what was published is built again"
-        assert self.kept.items() <= now.items(), "what was published is gone"
+        self._none("built again", before & set(keys_that(events, "started", "done")))
+        self._none("lost", self.kept.keys() - now.keys())
+        assert self.kept.items() <= now.items(), "what was published was touched"
         assert set(keys_that(events, "done")) <= {key for _, key in now}, "what is said to be done is not there"
         assert_whole(self.program, now.keys() - self.kept.keys())
         assert not (self.program.artifacts / "damaged").exists()
@@ -124,12 +132,17 @@ class Watch:
     def check_end(self, last):
         """The same results under the same keys, the same names, nothing left over, nobody left."""
         assert left_after(5.0, self.program.artifacts) == []
-        assert self.program.digests() == self.wanted.digests
-        names = names_in(self.program)
-        assert names - self.wanted.names == set(), "something is left over"
+        digests, names = self.program.digests(), names_in(self.program)
+        self._none("differing hashes", dict(digests.items() ^ self.wanted.digests.items()))
+        self._none("left over", names - self.wanted.names)
         missing = {name for name in self.wanted.names - names if not name.startswith("cache/")}
         assert missing == set(), "what a killed run learnt of memory and files is lost, and nothing else may be"
         assert [target["key"] for target in last["targets"]] == self.wanted.targets
+
+    def _none(self, name, found):
+        """Count what must not be, and insist that there is none."""
+        self.counts[name] = self.counts.get(name, 0) + len(found)
+        assert not found, name
 
 
 @dataclass(kw_only=True)
@@ -140,6 +153,7 @@ class Undisturbed:
         words: the command.
         digests: (stage, key) → digest.
         names: all paths in its store.
+        kilobytes: what its files and folders take, in whole pages.
         targets: keys of its targets, as its last event says.
         whole: how many seconds it took.
         seconds: how long each step took, by key; None → the program's own start.
@@ -148,6 +162,7 @@ class Undisturbed:
     words: tuple
     digests: dict
     names: set
+    kilobytes: int
     targets: list
     whole: float
     seconds: dict
@@ -167,6 +182,7 @@ def undisturbed(program, words):
         words=words,
         digests=program.digests(),
         names=names_in(program),
+        kilobytes=kilobytes_of(program),
         targets=[target["key"] for target in outcome.last["targets"]],
         whole=outcome.seconds,
         seconds=seconds,

@@ -26,7 +26,7 @@ def check(outcomes, program, build, counts):
     counts["results"] = counts.get("results", 0) + len(made)
     counts["made more than once"] = counts.get("made more than once", 0) + sum(made.values()) - len(made)
     assert made == Counter(key for _, key in build.digests), "each result is made once"
-    Watch(program=program, wanted=build).check_end(outcomes[0].last)
+    Watch(program=program, wanted=build, counts=counts).check_end(outcomes[0].last)
 
 
 @whole_only
@@ -36,10 +36,10 @@ def test_eight_builds_at_once(real, real_build, counts):
         check(together(program, real_build), program, real_build, counts)
 
 
-def test_eight_builds_at_once_of_quick_stages(light, light_build, counts, times):
+def test_eight_builds_at_once_of_quick_stages(light, light_fleet, counts, times):
     for _ in range(times(1, 10)):
         program = light()
-        check(together(program, light_build), program, light_build, counts)
+        check(together(program, light_fleet), program, light_fleet, counts)
 
 
 @whole_only

@@ -19,18 +19,27 @@ def resized(disk, options):
     subprocess.run(["mount", "-o", f"remount,{options}", str(disk)], check=True)
 
 
+def check_sentence(outcome, disk):
+    """It is said which disk is full and what to do; by a build file's build of each target."""
+    if outcome.last["error"] == "NoSpaceError":
+        message, next_step = outcome.last["message"], outcome.last["next_step"]
+        assert "Free some space" in next_step
+    else:
+        assert outcome.last["error"] == "BuildFailedError"
+        message = next(event["message"] for event in outcome.events if event.get("state") == "failed")
+    assert message.endswith("is full.")
+    assert str(disk) in message
+
+
 def fill_and_free(program, build, counts, disk, free):
     """A build that meets a full disk says so; with room made by `free`, the next one finishes."""
-    watch = Watch(program=program, wanted=build)
+    watch = Watch(program=program, wanted=build, counts=counts)
     outcome = program(*build.words)
     if outcome.code == 0:  # it fits, just
         counts["fitting"] += 1
         return
     assert outcome.code == FULL, outcome.last
-    assert outcome.last["error"] == "NoSpaceError"
-    assert outcome.last["message"].endswith("is full.")
-    assert str(disk) in outcome.last["message"]
-    assert "Free some space" in outcome.last["next_step"]
+    check_sentence(outcome, disk)
     assert "Traceback" not in outcome.stderr
     watch.after_kill(outcome.events)
     assert not list(program.artifacts.glob("work/*"))
@@ -38,12 +47,6 @@ def fill_and_free(program, build, counts, disk, free):
     counts["of them after a result"] += bool(watch.kept)
     resized(disk, free)
     watch.finished(*build.words)
-
-
-def used(program):
-    """Kilobytes of the pages that a store's files and folders fill."""
-    paths = [program.artifacts, *program.artifacts.rglob("*")]
-    return sum(4 * (-(-path.lstat().st_size // 4096) if path.is_file() else 1) for path in paths)
 
 
 @pytest.fixture
@@ -54,32 +57,35 @@ def sizes(times):
 
 
 def test_full_disks_of_many_sizes(light, light_build, counts, sizes, small_disk):
-    whole = light()
-    whole.ok(*light_build.words)
-    needed = used(whole)
-    counts |= {"full": 0, "of them after a result": 0, "fitting": 0, "lost": 0}
+    needed = light_build.kilobytes
+    counts |= {"full": 0, "of them after a result": 0, "fitting": 0}
     for share in sizes:
         disk = small_disk(f"size={max(16, int(needed * share))}k", f"disk {share:.3f}")
         fill_and_free(light(disk), light_build, counts, disk, "size=64m")
     assert counts["of them after a result"]
 
 
+@whole_only
 def test_disks_full_of_files(light, light_build, counts, sizes, small_disk):
-    whole = light()
-    whole.ok(*light_build.words)
-    needed = sum(1 for _ in whole.artifacts.rglob("*"))
-    counts |= {"full": 0, "of them after a result": 0, "fitting": 0, "lost": 0}
+    needed = len(light_build.names)
+    counts |= {"full": 0, "of them after a result": 0, "fitting": 0}
     for share in sizes:
         disk = small_disk(f"nr_inodes={max(3, int(needed * share))}", f"disk {share:.3f}")
         fill_and_free(light(disk), light_build, counts, disk, "nr_inodes=100000")
 
 
 @whole_only
+def test_full_disks_under_a_build_file(light, light_fleet, counts, sizes, small_disk):
+    counts |= {"full": 0, "of them after a result": 0, "fitting": 0}
+    for share in sizes:
+        disk = small_disk(f"size={max(16, int(light_fleet.kilobytes * share))}k", f"disk {share:.3f}")
+        fill_and_free(light(disk), light_fleet, counts, disk, "size=64m")
+
+
+@whole_only
 def test_full_disks_under_the_real_stages(real, real_build, counts, small_disk):
-    whole = real()
-    whole.ok(*real_build.words)
-    needed = used(whole)
-    counts |= {"full": 0, "of them after a result": 0, "fitting": 0, "lost": 0}
+    needed = real_build.kilobytes
+    counts |= {"full": 0, "of them after a result": 0, "fitting": 0}
     for share in (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9):
         disk = small_disk(f"size={int(needed * share)}k", f"disk {share}")
         fill_and_free(real(disk), real_build, counts, disk, "size=64m")

@@ -6,7 +6,7 @@ import random
 import shutil
 from pathlib import Path
 
-from killing import Watch, events_of, kill_host, kill_tree, killed_after
+from killing import WHOLE, Watch, events_of, kill_host, kill_tree, killed_after, whole_only
 
 HOOKS = Path(__file__).parent / "hooks"
 KILLS = (kill_tree, kill_host)
@@ -15,15 +15,17 @@ KILLS = (kill_tree, kill_host)
 def kill_often(make, build, counts, *, wanted, seed):
     """Kill builds until there are as many kills as wanted: over one store until it is built, then over an empty one."""
     chance = random.Random(seed)  # noqa: S311 - instants, not secrets
-    counts |= {"kills": 0, "stores built": 0, "built again": 0, "differing hashes": 0, "left over": 0}
+    counts |= {"kills": 0, "stores built": 0}
+    pace = 0.9  # of the time that the undisturbed build took
     while counts["kills"] < wanted:
-        watch = Watch(program=make(), wanted=build)
+        watch = Watch(program=make(), wanted=build, counts=counts)
         while counts["kills"] < wanted:
-            left = 0.9 * build.left({key for _, key in watch.kept})
+            left = pace * build.left({key for _, key in watch.kept})
             kill = KILLS[counts["kills"] % 2]
             code, events = killed_after(watch.program, build.words, chance.uniform(0, left), kill)
             watch.after_kill(events) if code == -9 else watch.after(events)
             if code == 0:
+                pace *= 0.7
                 break
             assert code == -9, events[-1:]
             counts["kills"] += 1
@@ -36,8 +38,20 @@ def test_kill_9_at_random_instants_of_a_build(real, real_build, counts, times):
     kill_often(real, real_build, counts, wanted=times(8, 100), seed=20181011)
 
 
-def test_kill_9_at_random_instants_of_the_host(light, light_build, counts, times):
-    kill_often(light, light_build, counts, wanted=times(8, 250), seed=1)
+@whole_only
+def test_kill_9_at_random_instants_of_the_host(light, light_build, counts):
+    kill_often(light, light_build, counts, wanted=250, seed=1)
+
+
+def test_kill_9_at_random_instants_of_a_build_file(request, counts):
+    kind = "real" if WHOLE else "light"
+    make, build = request.getfixturevalue(kind), request.getfixturevalue(f"{kind}_fleet")
+    kill_often(make, build, counts, wanted=30 if WHOLE else 6, seed=6)
+
+
+@whole_only
+def test_kill_9_at_random_instants_of_a_build_file_by_the_host(light, light_fleet, counts):
+    kill_often(light, light_fleet, counts, wanted=100, seed=7)
 
 
 def test_kill_9_before_each_change_of_the_disk(light, light_ir, counts, times, tmp_path):
@@ -49,10 +63,10 @@ def test_kill_9_before_each_change_of_the_disk(light, light_ir, counts, times, t
     at(program, 0).ok(*light_ir.words)
     changes = int((tmp_path / "count").read_text())
     assert changes > 50
-    step = max(1, changes // times(4, changes))
-    counts |= {"changes": changes, "kills": 0, "built again": 0, "differing hashes": 0, "left over": 0}
+    step = max(1, changes // times(3, changes))
+    counts |= {"changes": changes, "kills": 0}
     for number in range(1, changes + 1, step):
-        watch = Watch(program=light(), wanted=light_ir)
+        watch = Watch(program=light(), wanted=light_ir, counts=counts)
         process = at(watch.program, number).start(*light_ir.words)
         stdout, stderr = process.communicate(timeout=60)
         # Jobs that run at the same time make now a few changes more, now a few less.

@@ -184,10 +184,21 @@ class _Reader:
                 job.state, job.ended = CACHED, job.announced
             elif job.state == NOT_BEGUN and job.kind == "model" and known[job.model] > job.announced:
                 job.state, job.ended = DONE, known[job.model]  # jobs followed from it
+        for job in jobs.values():
+            job.needs += self._followed(job)
         for target in self._run.targets.values():
             if target.seconds is None and target.state != NOT_FINISHED:
                 own = (job for job in jobs.values() if (target.model, target.name) in job.targets)
                 target.seconds = sum(job.seconds for job in own if job.ran)
+
+    def _followed(self, job: Job) -> tuple[str, ...]:
+        """The job of the same model that a job followed from, where no need says so: the one known last before it."""
+        if not job.model or any(need in self._run.jobs and self._run.jobs[need].model for need in job.needs):
+            return ()
+        models = [other for other in self._run.jobs.values() if other.kind == "model" and other.model == job.model]
+        before = [other for other in models if other.announced < job.announced and other.state != FAILED]
+        last = max(before, key=lambda other: other.announced, default=None)
+        return (last.id,) if last is not None else ()
 
     def _job(self, job_id: str, now: float) -> Job:
         return self._run.jobs.setdefault(job_id, Job(id=job_id, announced=now))
@@ -221,6 +232,7 @@ class _Reader:
             setattr(job, name, _text(event, name) or getattr(job, name))
         for name in ("cpu_seconds", "peak_memory"):
             setattr(job, name, number(event.get(name)))
+        job.memory = number(event.get("memory")) or job.memory
         self._pass_on(job, _text(event, "state"), now)
         self._blame(_text(event, "because"), now)
 
@@ -245,6 +257,9 @@ class _Reader:
     def _on_reproduced(self, event: Mapping[str, Any], now: float) -> None:
         self._pass_on(self._job(_text(event, "job"), now), DONE, now)
         self._run.remarks.extend(_texts(event.get("lines")))
+
+    def _on_model(self, event: Mapping[str, Any], now: float) -> None:
+        self._pass_on(self._job(_text(event, "job"), now), _text(event, "state"), now)
 
     def _on_environment(self, event: Mapping[str, Any], now: float) -> None:
         backend = _text(event, "backend")

@@ -230,6 +230,21 @@ def test_of_fewer_runs_than_asked_for_nothing_counts_as_old():
     assert gone(store, "1") == ["objects/ir/1"]
 
 
+def test_what_was_used_just_before_the_runs_that_count_goes():
+    runs = [
+        Run(
+            kind="run",
+            path=f"runs/{number}",
+            used=NOW,
+            began=NOW - 60 * (9 - number),
+            results=frozenset([of_result(number)]),
+        )
+        for number in (1, 2, 3)
+    ]
+    store = Snapshot(objects=(an(1, days=0), an(2, days=0), an(3, days=0)), runs=tuple(runs))
+    assert gone(store, "2") == ["objects/ir/1", "runs/1"]
+
+
 def test_an_hour_is_added_because_a_use_is_noted_once_an_hour():
     for seconds, stays in ((DAY + HOUR - 1, True), (DAY + HOUR + 1, False)):
         store = Snapshot(objects=(replace(an(1), used=NOW - seconds),))

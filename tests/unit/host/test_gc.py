@@ -381,7 +381,7 @@ def test_builds_beside_gc_all_succeed(root):
 
 
 def test_kill_9_at_any_step_of_gc_leaves_a_correct_store(root, tmp_path):
-    """The steps are what changes the disk: gc is run once to count them, then killed before a sixteenth of them."""
+    """The steps are what changes the disk: gc is run once to count them, then killed before an eighth of them."""
 
     def fill():
         build(Store(root))
@@ -404,7 +404,7 @@ def test_kill_9_at_any_step_of_gc_leaves_a_correct_store(root, tmp_path):
     assert exit_code(in_child(lambda: collect(-1))) == 0
     total = int((tmp_path / "steps").read_text())
     assert total > 40
-    for step in range(0, total * 3 // 4, total // 16):  # the first time there was more to remove
+    for step in range(0, total * 3 // 4, total // 8):  # the first time there was more to remove
         assert exit_code(in_child(fill)) == 0
         assert exit_code(in_child(partial(collect, step))) == -signal.SIGKILL
         store = Store(root)

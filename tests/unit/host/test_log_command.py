@@ -20,9 +20,9 @@ from bertbuild.session import Session
 def show(root):
     """Runs the command; gives its result."""
 
-    def run(target, stage=""):
+    def run(*names, stage=""):
         events = Events()
-        log(Session(settings=Settings(artifacts=root), report=events), target, stage)
+        log(Session(settings=Settings(artifacts=root), report=events), names, stage)
         return events[-1]
 
     return run
@@ -61,7 +61,7 @@ def test_the_last_log_of_each_stage_is_shown_the_newest_last(store, show):
 
 def test_a_result_without_a_log_says_so(store, show):
     build(store)
-    result = show("toy/ir-fp32", "freeze")
+    result = show("toy/ir-fp32", stage="freeze")
     assert [(row["path"], row["lines"]) for row in result["logs"]] == [(None, [])]
     assert "no log here. Its result came from another store, or the log was removed." in result["lines"][0]
 
@@ -97,10 +97,16 @@ def test_a_stage_in_the_targets_place_shows_its_last_log_of_all(store, show):
 def test_an_unknown_target_is_refused_with_the_nearest_known(store, show, wanted, stage, message, next_step):
     build(store)
     with pytest.raises(UsageError) as raised:
-        show(wanted, stage)
+        show(wanted, stage=stage)
     assert str(raised.value) == message
     assert next_step in raised.value.next_step
     assert raised.value.exit_code == 2
+
+
+@pytest.mark.parametrize(("names", "message"), [((), "No target is named"), (("a", "b"), "2 targets are named: a, b")])
+def test_one_target_is_to_be_named(show, names, message):
+    with pytest.raises(UsageError, match=message):
+        show(*names)
 
 
 def test_nothing_built_is_told(show):

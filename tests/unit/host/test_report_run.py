@@ -276,6 +276,11 @@ def test_a_model_that_cannot_be_had_and_a_target_that_cannot_be_planned(tmp_path
     assert run.models == ("a", "b")
     ended = {"a source": "done", "a": "done", "a/hub": "failed", "b source": "failed", "a/freeze": "not begun"}
     assert states(run) == ended
+    assert {name: job.needs for name, job in run.jobs.items() if job.needs} == {
+        "a": ("a source",),
+        "a/hub": ("a",),
+        "a/freeze": ("a",),
+    }
     text = page(run, Evidence())
     assert text.count("Too long.") == 1
     assert "→ Ask for less." in text
