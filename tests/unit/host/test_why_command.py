@@ -8,6 +8,7 @@ import shutil
 import pytest
 from small_fleet import MODELS, TARGETS, Fleet, listing, write_tiny
 
+from bertbuild import making
 from bertbuild.commands import build as single
 from bertbuild.errors import BuildFailedError, EngineError, StageError, UsageError
 from bertbuild.plan import FreezeRequest
@@ -261,3 +262,19 @@ def test_graph_prints_nothing_but_the_drawing(fleet):
     json.dumps(result)
     with pytest.raises(UsageError, match='did you mean "dot"'):
         fleet.graph(form="dto")
+
+
+def test_a_target_that_is_made_on_the_way_to_another_is_as_the_build_file_has_it(fleet, monkeypatch):
+    monkeypatch.setattr(making, "require_locked", lambda _backend: None)  # no lock file holds AWS's packages
+    compiled = '[targets.compiled]\nkind = "neuron"\nbatch = {}\n'
+    fleet.write(compiled.format(4) + '[models.one]\ncheckpoint = "checkpoints/one"\n')
+    fleet.build()
+    facts = fleet.status()
+    assert {name: fact["state"] for name, fact in facts.items()} == {
+        "one/compiled": "not verified",
+        "one/neuron-ready-float16": "built",
+    }
+    fleet.write(compiled.format(4) + 'output = "sequence"\n[models.one]\ncheckpoint = "checkpoints/one"\n')
+    facts = fleet.status()
+    assert {fact["state"] for fact in facts.values()} == {"stale"}
+    assert not any("Two different targets" in reason for fact in facts.values() for reason in fact["because"])
