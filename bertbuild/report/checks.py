@@ -21,7 +21,7 @@ def in_short(check: Check) -> str:
     if check.own:
         words += [_short_change(change) for change in check.changes]
     if check.reason != NEW:
-        words += [f"{_awaited(name)} made anew" for name, _ in check.awaits]
+        words += [f"{_awaited(name)} made anew" for name, _ in check.awaits if _awaited(name) not in words]
     return "; ".join(dict.fromkeys(words))
 
 
@@ -77,7 +77,7 @@ def _change_as_json(change: Change, files: tuple[str, ...]) -> dict[str, Any]:
 
 def _short_change(change: Change) -> str:
     if change.kind == PARAMETER:
-        return f"parameter {change.name} {_value(change.old)} → {_value(change.new)}"
+        return f"{PARAMETER} {change.name} {_value(change.old)} → {_value(change.new)}"
     return f"{change.kind} {change.name}" if change.kind == INPUT else change.kind
 
 
