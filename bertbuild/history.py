@@ -26,7 +26,7 @@ class Past:
 
     Attributes:
         stage: what made it.
-        key: its key.
+        key: its key; "" where it is not known.
         place: its folder in objects/, which may be gone.
         params: flag → value.
         inputs: digests by name; only those of files where the result is gone.
@@ -86,7 +86,7 @@ class History:
         return self._past(stage, key) or _remembered(record.plan.step(name), key, self._store.objects / stage / key)
 
     def of_gate(self, model: str, target: Target) -> Past | None:
-        """The last verdict on a target, if that target was ever judged, and what it was made from is still there."""
+        """The last verdict on a target, if that target was ever judged: found by what it was made from."""
         record = self.record(model, target.name)
         if record is None:
             return None
@@ -94,7 +94,15 @@ class History:
         steps = {"reference": then.reference, "answers": then.answers, "target": then.step}
         made = {name: self._past(*record.results[step]) for name, step in steps.items() if step in record.results}
         inputs = {name: past.digest for name, past in made.items() if past is not None}
-        return self.of_inputs(PARITY, inputs) if inputs.keys() == steps.keys() else None
+        unknown = Past(
+            stage=PARITY,
+            key="",
+            place=self._store.objects / PARITY,
+            params={"precision": then.precision},
+            inputs=inputs,
+        )
+        alike = (past for past in self._made(PARITY) if inputs and inputs.items() <= past.inputs.items())
+        return next(alike, unknown)
 
     def of_source(self, model: str, stage: str) -> Past | None:
         """The newest result of a stage that targets of a model begin with: what was imported or trained."""
@@ -111,10 +119,6 @@ class History:
     def of_digest(self, stage: str, digest: str) -> Past | None:
         """The newest result of a stage with this content."""
         return next((past for past in self._made(stage) if past.digest == digest), None)
-
-    def of_inputs(self, stage: str, inputs: Mapping[str, str]) -> Past | None:
-        """The newest result of a stage that was made from these."""
-        return next((past for past in self._made(stage) if past.inputs == inputs), None)
 
     def nearest(self, stage: str, parts: Mapping[str, Any]) -> Past | None:
         """Of a stage's results that share an input with `parts` (components, unknown ones None), the one most alike."""

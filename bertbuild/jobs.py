@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -54,7 +55,7 @@ class StageJob(Job):
         super().__init__(job_id, (f"environment {self.backend}", *makers))
         self.model, self.step = model, step
         self.result: StoredObject | None = None
-        self.ran = False
+        self.seconds = 0.0  # that it took in this run; none where there was nothing to do
         self._maker, self.sources = maker, sources
         self._order: Order | None = None
 
@@ -88,8 +89,9 @@ class StageJob(Job):
 
     def run(self) -> None:
         """See `schedule.Job`."""
-        self.ran = True
+        began = time.monotonic()
         self.result = self._maker.made(self.order, self.step, self.inputs)
+        self.seconds = time.monotonic() - began
 
 
 class AgainJob(Job):
@@ -140,7 +142,7 @@ class GateJob(Job):
         """How it ended, once it is named: built, up to date, or not verified."""
         if self.built is None or self.built.verdict is None:
             return "not verified"
-        return "built" if any(job.ran for job in self.made_by) else "up to date"
+        return "built" if any(job.seconds for job in self.made_by) else "up to date"
 
     @property
     def order(self) -> Order:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from bertbuild import key as keys
 from bertbuild.config import ROOT
@@ -20,6 +20,9 @@ from bertbuild.memory import Measured
 from bertbuild.plan import File, Step
 from bertbuild.stages import STAGES, StageSpec, require_locked, stage_code
 from bertbuild.store import FACTS, Store, StoredObject
+
+if TYPE_CHECKING:
+    from bertbuild.provenance.statement import Input
 
 Report = Callable[[Mapping[str, Any]], None]
 Looked = TypeVar("Looked")
@@ -123,14 +126,15 @@ class Maker:
             if found is not None:
                 self._tell(order, "cached")
                 return found
-            self._tell(order, "started")
+            self._tell(order, "started", **self._expected(order))
             started, began = time.monotonic(), time.time()
             try:
+                named = self._named(order)  # before: a file that goes away meanwhile costs the statement nothing
                 with full_disk_told(self.store.root):
                     log = write(work)
 
                 def said(files: Mapping[str, Any]) -> Mapping[str, Any]:
-                    return self._statement(order, files, work / "out", log, began)
+                    return self._statement(order, named, files, work / "out", log, began)
 
                 stored = self.store.publish(order.stage, order.key, work, order.parts, said)
                 self.store.forget_unfinished(order.stage, order.key)
@@ -160,24 +164,34 @@ class Maker:
             self._run(order, step, inputs, work)
             return look(work / "out")
 
+    def _expected(self, order: Order) -> dict[str, int]:
+        if not order.backend:
+            return {}
+        return {"memory": self.measured.expected(STAGES[order.stage], input_bytes(order.sources))}
+
     def expected_memory(self, step: Step, inputs: Inputs) -> int:
         """Bytes that the step is expected to take while it runs."""
         return self.measured.expected(STAGES[step.stage], input_bytes(inputs))
 
+    def _named(self, order: Order) -> list[Input]:
+        from bertbuild.provenance.statement import file_named, result_named
+
+        return [
+            file_named(name, source, self.store.digests) if isinstance(source, File) else result_named(name, source)
+            for name, source in order.sources.items()
+        ]
+
     def _statement(
-        self, order: Order, files: Mapping[str, Any], out: Path, log: Path | None, began: float
+        self, order: Order, inputs: list[Input], files: Mapping[str, Any], out: Path, log: Path | None, began: float
     ) -> Mapping[str, Any]:
         """How a result was made, for provenance.json."""
         from bertbuild.provenance.sbom import materials
-        from bertbuild.provenance.statement import facts_in, file_named, result_named, statement
+        from bertbuild.provenance.statement import facts_in, statement
 
         return statement(
             parts=order.parts,
             files=files,
-            inputs=[
-                file_named(name, source, self.store.digests) if isinstance(source, File) else result_named(name, source)
-                for name, source in order.sources.items()
-            ],
+            inputs=inputs,
             materials=materials(order.backend, self.store.root) if order.backend else None,
             facts=facts_in(out),
             log=log,

@@ -50,6 +50,9 @@ class Listener(Protocol):
     def added(self, jobs: list[Job]) -> None:
         """These jobs are known from now on."""
 
+    def started(self, job: Job) -> None:
+        """A job runs from now on."""
+
     def done(self, job: Job) -> None:
         """A job is done, or nothing of it was left to do."""
 
@@ -154,6 +157,7 @@ class Scheduler:
             return False
         thread = Thread(target=self._work, args=(job,), name=job.id)
         self._running[job.id] = (job, thread, needed)
+        self._listener.started(job)
         thread.start()
         return True
 

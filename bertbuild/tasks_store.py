@@ -41,7 +41,7 @@ def verify_store(_context: Context, json: bool = False) -> None:
     help=COMMON_HELP | {"stage": "only this stage's"},
 )
 def log(_context: Context, names: tuple[str, ...] = (), stage: str = "", json: bool = False) -> None:
-    """Show what the stages of a target said: of MODEL/TARGET, of a MODEL that has one target, or a STAGE's last log."""
+    """Show what stages said: those of MODEL/TARGET or of a MODEL's one target, or a STAGE's last."""
     from bertbuild.commands import log as logs
 
     with running(json=json) as session:

@@ -71,8 +71,13 @@ class Teller:
         rows = [{**_facts(job), "needs": list(job.needs), "targets": targets.get(job.id, [])} for job in jobs]
         self._report({"event": "graph", "jobs": rows})
 
+    def started(self, job: Job) -> None:
+        """See `schedule.Listener`."""
+        self._model(job, "started")
+
     def done(self, job: Job) -> None:
         """See `schedule.Listener`."""
+        self._model(job, "done")
         if isinstance(job, AgainJob) and job.comparison is not None:
             event = {"event": "reproduced", "job": job.id, "model": job.model}
             self._report({**event, "lines": job.comparison.lines(), **job.comparison.as_json()})
@@ -82,6 +87,7 @@ class Teller:
 
     def failed(self, job: Job, error: BertbuildError) -> None:
         """See `schedule.Listener`."""
+        self._model(job, "failed")
         if self._tell_failures:
             told = {"error": type(error).__name__, "exit_code": error.exit_code, "message": str(error)}
             more = {"next_step": error.next_step, "details": error.details}
@@ -98,6 +104,12 @@ class Teller:
             event = {"event": "stage", "stage": job.step.stage, "id": job.step.id, "job": job.id, "model": job.model}
             self._report({**event, "state": "skipped", "because": because.id})
         self._break_promises(job, because)
+
+    def _model(self, job: Job, state: str) -> None:
+        """What finds, inspects or plans to train a model; it has no other events of its own."""
+        facts = _facts(job)
+        if facts["kind"] == "model":
+            self._report({"event": "model", "job": job.id, "model": facts["model"], "state": state})
 
     def _break_promises(self, job: Job, because: Job) -> None:
         for model, target in job.promised:
@@ -116,6 +128,7 @@ class Teller:
         stored = job.results.get(job.target.step)
         if stored is not None:
             event |= {"key": stored.key, "bytes": object_bytes(stored)}
+        event["seconds"] = round(sum(made.seconds for made in job.made_by), 3)
         if job.built is not None and job.built.verdict is not None:
             worst = job.built.verdict.worst
             event |= {"max_abs": worst.as_json()["max_abs"], "allowed": worst.limit}

@@ -32,7 +32,10 @@ def graph(session: Session, names: Sequence[str], file: str, format_: str) -> No
             add_named(session, outlook, build_file, names)
         else:
             add_all(session, outlook, build_file)
-        nodes = [node for model in _bases_first(outlook) for node in _nodes(outlook, model)]
+        found: dict[str, Node] = {}
+        for node in (node for model in _bases_first(outlook) for node in _nodes(outlook, model)):
+            found.setdefault(node.job, node)  # models of one checkpoint share jobs
+        nodes = list(found.values())
     if not nodes:
         raise UsageError(
             "There is nothing to draw: no build file is here, and nothing is built yet.",
@@ -58,29 +61,34 @@ def _bases_first(outlook: Outlook) -> list[ModelOutlook]:
 
 def _nodes(outlook: Outlook, model: ModelOutlook) -> Iterator[Node]:
     """What makes a model, the model, and what is made of it, each after what it needs."""
-    made_by = list(_steps(outlook, model.jobs, model.name, (model.base,) if model.base else ()))
+    made_by = list(_steps(outlook, model.jobs, (model.base,) if model.base else ()))
     state = model.because or (f"{model.first} first" if model.first else UP_TO_DATE)
-    needs = (made_by[-1].id,) if made_by else (model.base,) if model.base else ()
+    needs = (made_by[-1].job,) if made_by else (model.base,) if model.base else ()
     yield from made_by
-    yield Node(id=model.name, kind=MODEL, model=model.name, name=model.name, state=state, needs=needs)
+    yield Node(job=model.name, kind=MODEL, model=model.name, name=model.name, state=state, needs=needs)
     jobs = list(dict.fromkeys(job for target in model.targets for job in target.jobs))
-    yield from _steps(outlook, jobs, model.name, (model.name,))
+    yield from _steps(outlook, jobs, (model.name,))
     for target in model.targets:
         name = f"{model.name}/{target.name}"
         if not target.jobs:
             yield Node(
-                id=name, kind=TARGET, model=model.name, name=f"target {target.name}", state=UNKNOWN, needs=(model.name,)
+                job=name,
+                kind=TARGET,
+                model=model.name,
+                name=f"target {target.name}",
+                state=UNKNOWN,
+                needs=(model.name,),
             )
 
 
-def _steps(outlook: Outlook, jobs: Sequence[str], model: str, begin: tuple[str, ...]) -> Iterator[Node]:
+def _steps(outlook: Outlook, jobs: Sequence[str], begin: tuple[str, ...]) -> Iterator[Node]:
     """Nodes of jobs; those that need no other need `begin`. Environments, which all need, are left out."""
     drawn = {check.job for check in outlook.checks(jobs) if check.model}
     for check in outlook.checks(jobs):
         if check.model:
             needs = tuple(need for need in outlook.checker.needs(check.job) if need in drawn) or begin
-            name = check.job.removeprefix(f"{model}/")
+            name = check.job.removeprefix(f"{check.model}/")
             is_target = check.kind == "gate"
             name = f"target {name.removesuffix(check.stage).rstrip()}" if is_target else name
             kind = TARGET if is_target else STAGE
-            yield Node(id=check.job, kind=kind, model=model, name=name, state=check.state, needs=needs)
+            yield Node(job=check.job, kind=kind, model=check.model, name=name, state=check.state, needs=needs)

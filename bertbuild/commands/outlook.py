@@ -55,6 +55,7 @@ class ModelOutlook:
         base: the model that it is trained from, empty for others.
         jobs: ids of what imports or trains it.
         first: what would be done before its targets are known ("fetched", "trained"), empty if nothing.
+        after: what must be done before that, in words.
         because: why it cannot be used.
         targets: those that were asked for.
     """
@@ -63,6 +64,7 @@ class ModelOutlook:
     base: str = ""
     jobs: list[str] = field(default_factory=list)
     first: str = ""
+    after: str = ""
     because: str = ""
     targets: list[TargetOutlook] = field(default_factory=list)
 
@@ -156,13 +158,13 @@ class Outlook:
         base = self.models[recipe.base]
         if recipe.base not in self._folders:
             model.because = base.because
-            model.first = "" if base.because else f"trained, from {recipe.base}, which is {base.first} first"
+            model.first, model.after = ("", "") if base.because else ("trained", f"after {base.name} is {base.first}")
             return None
         session, named = self.session, recipe.named
         if named.task and not named.data:
             asked = Asked(task=named.task, negatives=recipe.request.version_2_with_negative)
             if not data_at_hand(task_of(asked), session.settings, session.store):
-                model.first = f"trained; the data of {named.task} are fetched first"
+                model.first, model.after = "trained", f"after the data of {named.task} are fetched"
                 return None
         plan = plan_recipe(session, self._folders[recipe.base], entry.name, named, recipe.request)
         return self._made(plan, STEP, model, "trained")

@@ -51,7 +51,7 @@ def as_json(check: Check, files: Files | None = None) -> dict[str, Any]:
         "reason": in_short(check),
         "changes": [_change_as_json(change, files(check, change) if files else ()) for change in check.changes],
         "awaits": [{"input": name, "job": job} for name, job in check.awaits],
-        "past": check.past.key if check.past and check.own else None,
+        "past": (check.past.key or None) if check.past and check.own else None,
         "nearest": check.past.key if check.past and not check.own else None,
     }
 

@@ -26,15 +26,15 @@ class Node:
     """A job, or a model.
 
     Attributes:
-        id: of the job, or the model's name.
+        job: its id, or the model's name.
         kind: `MODEL`, `STAGE` or `TARGET`.
         model: whose it is.
         name: what people call it within its model.
         state: what would become of it.
-        needs: ids of other nodes.
+        needs: other nodes.
     """
 
-    id: str
+    job: str
     kind: str
     model: str
     name: str
@@ -55,7 +55,7 @@ def draw(nodes: Sequence[Node], format_: str) -> list[str]:
 
 def _text(nodes: Sequence[Node]) -> Iterator[str]:
     """A tree for each model: its targets, and below each what it is made from; what was drawn already, by name only."""
-    known = {node.id: node for node in nodes}
+    known = {node.job: node for node in nodes}
     lines: list[tuple[str, str]] = []
     drawn: set[str] = set()
     for model in _models(nodes):
@@ -63,22 +63,28 @@ def _text(nodes: Sequence[Node]) -> Iterator[str]:
         lines.append((model, "" if own.state == "up to date" else own.state))
         targets = [node for node in nodes if node.model == model and node.kind == TARGET]
         made_by = [known[need] for need in own.needs if known[need].kind == STAGE]
-        _branches([*made_by, *targets], "", known, drawn, lines)
+        _branches([*made_by, *targets], "", known, drawn, lines, model)
     width = max((len(words) for words, _ in lines), default=0)
     yield from (f"{words:<{width}}  {state}".rstrip() for words, state in lines)
 
 
 def _branches(
-    nodes: Sequence[Node], before: str, known: Mapping[str, Node], drawn: set[str], lines: list[tuple[str, str]]
+    nodes: Sequence[Node],
+    before: str,
+    known: Mapping[str, Node],
+    drawn: set[str],
+    lines: list[tuple[str, str]],
+    model: str,
 ) -> None:
     for number, node in enumerate(nodes, start=1):
         last = number == len(nodes)
-        again = node.id in drawn
-        lines.append((f"{before}{'└─' if last else '├─'} {node.name}", "as above" if again else node.state))
+        again = node.job in drawn
+        name = node.name if node.model == model else node.job
+        lines.append((f"{before}{'└─' if last else '├─'} {name}", "as above" if again else node.state))
         if not again:
-            drawn.add(node.id)
+            drawn.add(node.job)
             below = [known[need] for need in node.needs if known[need].kind != MODEL]
-            _branches(below, before + ("   " if last else "│  "), known, drawn, lines)
+            _branches(below, before + ("   " if last else "│  "), known, drawn, lines, model)
 
 
 def _dot(nodes: Sequence[Node]) -> Iterator[str]:
@@ -92,24 +98,24 @@ def _dot(nodes: Sequence[Node]) -> Iterator[str]:
             if node.model == model:
                 shape = {MODEL: ", shape=folder, style=filled", TARGET: ", penwidth=2"}.get(node.kind, "")
                 label = f"{_escaped(node.name)}\\n{_escaped(node.state)}"
-                yield f'    {_quoted(node.id)} [label="{label}", fillcolor="{_colour(node)}"{shape}];'
+                yield f'    {_quoted(node.job)} [label="{label}", fillcolor="{_colour(node)}"{shape}];'
         yield "  }"
-    yield from (f"  {_quoted(need)} -> {_quoted(node.id)};" for node in nodes for need in node.needs)
+    yield from (f"  {_quoted(need)} -> {_quoted(node.job)};" for node in nodes for need in node.needs)
     yield "}"
 
 
 def _mermaid(nodes: Sequence[Node]) -> Iterator[str]:
-    numbers = {node.id: f"n{number}" for number, node in enumerate(nodes)}
+    numbers = {node.job: f"n{number}" for number, node in enumerate(nodes)}
     yield "flowchart LR"
     for number, model in enumerate(_models(nodes)):
         yield f'  subgraph m{number}["{_entities(model)}"]'
         for node in nodes:
             if node.model == model:
                 left, right = {MODEL: ("[(", ")]"), TARGET: ("([", "])")}.get(node.kind, ("[", "]"))
-                yield f'    {numbers[node.id]}{left}"{_entities(node.name)}<br/>{_entities(node.state)}"{right}'
+                yield f'    {numbers[node.job]}{left}"{_entities(node.name)}<br/>{_entities(node.state)}"{right}'
         yield "  end"
-    yield from (f"  {numbers[need]} --> {numbers[node.id]}" for node in nodes for need in node.needs)
-    yield from (f"  style {numbers[node.id]} fill:{_colour(node)},color:#000" for node in nodes)
+    yield from (f"  {numbers[need]} --> {numbers[node.job]}" for node in nodes for need in node.needs)
+    yield from (f"  style {numbers[node.job]} fill:{_colour(node)},color:#000" for node in nodes)
 
 
 def _models(nodes: Sequence[Node]) -> list[str]:

@@ -232,6 +232,7 @@ class _Reader:
             setattr(job, name, _text(event, name) or getattr(job, name))
         for name in ("cpu_seconds", "peak_memory"):
             setattr(job, name, number(event.get(name)))
+        job.memory = number(event.get("memory")) or job.memory
         self._pass_on(job, _text(event, "state"), now)
         self._blame(_text(event, "because"), now)
 
@@ -256,6 +257,9 @@ class _Reader:
     def _on_reproduced(self, event: Mapping[str, Any], now: float) -> None:
         self._pass_on(self._job(_text(event, "job"), now), DONE, now)
         self._run.remarks.extend(_texts(event.get("lines")))
+
+    def _on_model(self, event: Mapping[str, Any], now: float) -> None:
+        self._pass_on(self._job(_text(event, "job"), now), _text(event, "state"), now)
 
     def _on_environment(self, event: Mapping[str, Any], now: float) -> None:
         backend = _text(event, "backend")

@@ -11,14 +11,11 @@ import sys
 from pathlib import Path
 from types import SimpleNamespace
 
-import numpy as np
 import pytest
 from host_doubles import alive, wait_until
 from invoke import Program
+from small_fleet import write_tiny
 
-from bertbuild.checkpoint.config import config_from
-from bertbuild.checkpoint.variables import encoder_variables
-from bertbuild.checkpoint.writer import write_checkpoint
 from bertbuild.config import ROOT
 from bertbuild.session import Session
 from bertbuild.stages import BACKENDS
@@ -26,15 +23,6 @@ from bertbuild.store import Store
 from bertbuild.tasks import namespace
 
 HERE = Path(__file__).parent
-TINY = {
-    "vocab_size": 20,
-    "hidden_size": 8,
-    "num_hidden_layers": 1,
-    "num_attention_heads": 2,
-    "intermediate_size": 16,
-    "max_position_embeddings": 12,
-    "type_vocab_size": 2,
-}
 
 
 @pytest.fixture
@@ -94,13 +82,7 @@ def command(environ, isolation, monkeypatch, capsys, tmp_path):
 @pytest.fixture
 def checkpoint(tmp_path):
     folder = tmp_path / "tiny model"
-    folder.mkdir()
-    chance = np.random.default_rng(0)
-    shapes = encoder_variables(config_from(TINY, name="tiny"))
-    tensors = {name: chance.standard_normal(shape).astype(np.float32) for name, shape in shapes.items()}
-    write_checkpoint(folder / "bert_model.ckpt", tensors)
-    (folder / "bert_config.json").write_text(json.dumps(TINY))
-    (folder / "vocab.txt").write_text("".join(f"w{i}\n" for i in range(20)))
+    write_tiny(folder)
     return folder
 
 
@@ -295,15 +277,15 @@ time.sleep(60)
 LONG = f"""
 import sys
 from pathlib import Path
-from bertbuild.commands import results
+from bertbuild.commands import status as commands
 from bertbuild.isolation.process import Children, run_logged
 from bertbuild.main import main
 
-def status(session):
+def status(session, file):
     command = [sys.executable, "-S", "-c", {CHILD!r}]
     run_logged(command, env={{}}, cwd=Path("/"), log=Path("log"), on_event=session.report, children=Children())
 
-results.status = status
+commands.status = status
 main()
 """
 

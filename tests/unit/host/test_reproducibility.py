@@ -50,7 +50,6 @@ def test_the_same_twice(runs):
     assert (numbers.name, numbers.tensors, numbers.max_abs) == ("model.bin", 2, 0.0)
     assert found.lines() == [
         "ir: 2 of 2 files have the same bytes",
-        "  stage.json: different, as it may be (the run's seconds and memory)",
         f"  model.xml: the same graph, {graph.first[:12]}",
         "  model.bin: 2 tensors, no difference",
     ]

@@ -55,6 +55,9 @@ class World:
     def added(self, jobs):
         self.known += [job.id for job in jobs]
 
+    def started(self, job):
+        assert job.id in self.known
+
     def done(self, job):
         self.ended.append(job.id)
 

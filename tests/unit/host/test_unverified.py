@@ -8,6 +8,7 @@ from host_doubles import FakeIsolation, names
 
 from bertbuild import making as making_module
 from bertbuild.commands import results
+from bertbuild.commands import status as status_command
 from bertbuild.config import load_settings
 from bertbuild.engine import Engine
 from bertbuild.errors import NotVerifiedError, ParityError
@@ -84,7 +85,7 @@ def session(root, store, isolation, events, monkeypatch):
 
 
 def status(session, events):
-    results.status(session)
+    status_command.status(session, "")
     return {target["target"]: target for target in events.of("result")[-1]["targets"]}
 
 
