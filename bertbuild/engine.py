@@ -92,6 +92,10 @@ class Engine:
             self._maker.measured.save()
         return scheduler.failures
 
+    def found(self, order: Order) -> StoredObject | None:
+        """The store's result, if it has one that is whole."""
+        return self._maker.find(order)
+
     def stored(self, order: Order, write: Write) -> StoredObject:
         """A result that the host makes itself: the store's, or what `write` puts into the `out` of its work folder."""
         return self._maker.stored(order, write)

@@ -7,6 +7,7 @@ import os
 import re
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from bertbuild.inputs import file_input, folder_input
 from bertbuild.locking import exclusive
 from bertbuild.making import Order, Report
 from bertbuild.plan import File, Plan, Source, plan_import
-from bertbuild.store import Store
+from bertbuild.store import Store, StoredObject
 
 INSPECT = "inspect"
 PUBLISHED_GELU = "erf"
@@ -170,28 +171,56 @@ def inspected(folder: Path, name: str, store: Store, engine: Engine, report: Rep
         CheckpointError: it is no checkpoint, or not a sound one.
     """
     files = find_checkpoint(folder)
-    read = [files.config, files.index, *files.data, *filter(None, (files.vocab, files.meta))]
-    names = [path.name for path in read]
-    if all(store.inputs.knows(path.resolve()) for path in files.data):
-        file, found = folder_input(files.folder, names, store.inputs), None
-    else:  # a checkpoint never seen is hashed and inspected at once: each reads all of it, and there are two cores
+    file, found = _known_input(files, store), None
+    if file is None:  # a checkpoint never seen is hashed and inspected at once: each reads all of it on its own core
         with ThreadPoolExecutor(max_workers=1) as pool:
-            hashed = pool.submit(folder_input, files.folder, names, store.inputs)
+            hashed = pool.submit(_input, files, store)
             found = _inspect(files.folder)
             file = hashed.result()
-    facts, is_new = _inspection(files, file, name, engine, found)
+    made = []
+
+    def make(work: Path) -> None:
+        facts = found or _inspect(files.folder)
+        made.append(True)
+        (work / "out" / "inspection.json").write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
+
+    facts = _facts(engine.stored(_order(files, file, name), make))
+    source = _of_facts(files, file, name, facts)
+    if made and source.source.gelu and facts["graph"]["gelu"] is None:
+        gelu, why = source.source.gelu, facts["graph"]["notes"][0]
+        report({"event": "note", "text": f"gelu taken as {gelu}, the published graphs' form: {why}"})
+    return source
+
+
+def inspected_before(folder: Path, name: str, store: Store, engine: Engine) -> Inspected | None:
+    """As `inspected`, in a millisecond, where an earlier run has read the checkpoint; else None.
+
+    Raises:
+        CheckpointError: it is no checkpoint.
+    """
+    files = find_checkpoint(folder)
+    file = _known_input(files, store)
+    stored = None if file is None else engine.found(_order(files, file, name))
+    return None if file is None or stored is None else _of_facts(files, file, name, _facts(stored))
+
+
+def _known_input(files: CheckpointFiles, store: Store) -> File | None:
+    return _input(files, store) if all(store.inputs.knows(path.resolve()) for path in files.data) else None
+
+
+def _input(files: CheckpointFiles, store: Store) -> File:
+    read = [files.config, files.index, *files.data, *filter(None, (files.vocab, files.meta))]
+    return folder_input(files.folder, [path.name for path in read], store.inputs)
+
+
+def _of_facts(files: CheckpointFiles, file: File, name: str, facts: dict[str, Any]) -> Inspected:
     config, graph = facts["config"], facts["graph"]
-    gelu = None
-    if config["hidden_act"] == "gelu":
-        gelu = graph["gelu"] or PUBLISHED_GELU
-        if graph["gelu"] is None and is_new:
-            report({"event": "note", "text": f"gelu taken as {gelu}, the published graphs' form: {graph['notes'][0]}"})
     return Inspected(
         source=Source(
             model=name,
             kind="checkpoint",
             file=file,
-            gelu=gelu,
+            gelu=(graph["gelu"] or PUBLISHED_GELU) if config["hidden_act"] == "gelu" else None,
             published=graph["published_form"] is not None,
             prefix=files.prefix.name,
             labels=facts["heads"]["classifier_labels"] or 0,
@@ -209,31 +238,28 @@ def _inspect(folder: Path) -> dict[str, Any]:
     return require_sound(folder).to_json()
 
 
-def _inspection(
-    files: CheckpointFiles, file: File, name: str, engine: Engine, found: dict[str, Any] | None
-) -> tuple[dict[str, Any], bool]:
-    """What `inspect` says of the checkpoint (`found`, if it was just asked), and whether that is news.
-
-    A checkpoint that passed once is not read again.
-    """
-    made = []
-    code = [*(ROOT / "bertbuild" / "checkpoint").glob("*.py"), *(ROOT / "bertbuild" / "graph").glob("*.py")]
+def _order(files: CheckpointFiles, file: File, name: str) -> Order:
+    """What `inspect` says of a checkpoint, kept: one that passed once is not read again."""
     parts = keys.components(
         stage=INSPECT,
-        code=keys.code_digest(code, ROOT),
+        code=_inspecting_code(),
         environment={},
         params={"prefix": files.prefix.name},
         inputs={"checkpoint": file.digest},
     )
-
-    def make(work: Path) -> None:
-        facts = found or _inspect(files.folder)
-        made.append(True)
-        (work / "out" / "inspection.json").write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
-
     told = {"id": INSPECT, "job": f"{name}/{INSPECT}", "model": name}
-    stored = engine.stored(Order(stage=INSPECT, parts=parts, sources={"checkpoint": file}, told=told), make)
-    return dict(json.loads((stored.path / "inspection.json").read_text(encoding="utf-8"))), bool(made)
+    return Order(stage=INSPECT, parts=parts, sources={"checkpoint": file}, told=told)
+
+
+@cache
+def _inspecting_code() -> str:
+    """Digest of the code that inspects: this process's own, so that it stays the same."""
+    code = [*(ROOT / "bertbuild" / "checkpoint").glob("*.py"), *(ROOT / "bertbuild" / "graph").glob("*.py")]
+    return keys.code_digest(code, ROOT)
+
+
+def _facts(stored: StoredObject) -> dict[str, Any]:
+    return dict(json.loads((stored.path / "inspection.json").read_text(encoding="utf-8")))
 
 
 def _frozen(path: Path, name: str, store: Store) -> Inspected:

@@ -47,13 +47,15 @@ def build(
     """
     from bertbuild.buildfile.load import load_build_file
     from bertbuild.buildfile.select import select
-    from bertbuild.commands import dry_run as dry_runs
-    from bertbuild.commands import fleet
 
     settings = {"isolation": isolation, "local": from_, "mirror": mirror, "jobs": jobs, "memory": memory}
     with running(json=json, build_file=file, **settings) as session:
         selected = select(load_build_file(Path(file)), names)
         if dry_run:
+            from bertbuild.commands import dry_run as dry_runs
+
             dry_runs.dry_run(session, selected)
         else:
+            from bertbuild.commands import fleet
+
             fleet.build(session, selected, keep_going=keep_going, verify_reproducible=verify_reproducible)

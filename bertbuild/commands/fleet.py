@@ -23,7 +23,7 @@ from bertbuild.plan_finetune import STEP
 from bertbuild.planning import longest_probe, named, plan_targets
 from bertbuild.schedule import Job
 from bertbuild.session import Session, shown
-from bertbuild.sources import Inspected, Wanted, import_plan, inspected, is_huggingface, located
+from bertbuild.sources import Inspected, Wanted, import_plan, inspected, inspected_before, is_huggingface, located
 from bertbuild.telling import Asked
 
 
@@ -132,6 +132,14 @@ class LocateJob(Job):
         self._fleet, self._entry = fleet, entry
         self._folder = Path()
 
+    def settle(self) -> bool:
+        """See `schedule.Job`."""
+        source = self._entry.source
+        if not isinstance(source, CheckpointFolder | HuggingFaceFolder) or not source.path.is_dir():
+            return False  # to be fetched, or unpacked
+        self.run()
+        return True
+
     def run(self) -> None:
         """See `schedule.Job`."""
         session = self._fleet.session
@@ -159,6 +167,12 @@ class ModelJob(Job):
     @property
     def _folder(self) -> Path:
         return self._place if isinstance(self._place, Path) else self._place.made.path
+
+    def settle(self) -> bool:
+        """See `schedule.Job`."""
+        session = self._fleet.session
+        self._found = inspected_before(self._folder, self._entry.name, session.store, session.engine)
+        return self._found is not None
 
     def run(self) -> None:
         """See `schedule.Job`."""

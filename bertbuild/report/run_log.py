@@ -14,6 +14,11 @@ from typing import Any, Protocol, TextIO
 FLEETING = ("progress", "download")
 """Events that draw bars: many, and of no interest afterwards."""
 
+NOTHING_DONE = ("cached", "up to date")
+"""States of which there are hundreds at once; they reach the disk with the next event of another kind."""
+
+_ENCODER = json.JSONEncoder(sort_keys=True)
+
 
 class Reporter(Protocol):
     """Who shows events."""
@@ -62,8 +67,9 @@ class RunLog:
         if self._file is None or event["event"] in FLEETING:
             return
         try:
-            self._file.write(json.dumps({**event, "time": round(time.time(), 3)}, sort_keys=True) + "\n")
-            self._file.flush()
+            self._file.write(_ENCODER.encode({**event, "time": round(time.time(), 3)}) + "\n")
+            if event.get("state") not in NOTHING_DONE and event["event"] != "verdict":
+                self._file.flush()
         except OSError:
             self._close()
 
