@@ -8,6 +8,7 @@ import signal
 import subprocess
 import time
 
+import pytest
 from killing import Watch, events_of, whole_only
 from processes import left_after
 
@@ -53,6 +54,14 @@ def interrupt_often(make, build, counts, *, wanted, seed):
         watch.finished(*build.words)
         counts["stores built"] += 1
         shutil.rmtree(watch.program.artifacts.parent)
+
+
+@pytest.fixture(autouse=True)
+def _ctrl_c_is_heard():
+    """A shell starts what runs in the background with SIGINT ignored, which the program would inherit."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @whole_only
