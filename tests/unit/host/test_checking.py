@@ -332,7 +332,7 @@ class World:
 DEEDS = ["weights", "ask", "lock", "forget the environment", "lossy", "remove", "damage"]
 
 
-@settings(max_examples=10)
+@settings(max_examples=8)
 @given(deeds=st.lists(st.tuples(st.sampled_from(DEEDS), st.integers(0, 100)), min_size=2, max_size=5))
 def test_what_is_said_to_run_is_what_runs(deeds):
     with tempfile.TemporaryDirectory() as folder:
