@@ -25,7 +25,7 @@ from bertbuild.digests import DigestCache, TreeDigestCache, sha256_file
 from bertbuild.disk import FULL, mark_used, no_space
 from bertbuild.errors import BertbuildError, StoreError
 from bertbuild.key import digest
-from bertbuild.locking import exclusive, if_free
+from bertbuild.locking import exclusive, if_free, remove_lock
 from bertbuild.uses import Uses
 
 MANIFEST = "manifest.json"
@@ -71,6 +71,7 @@ class Store:
         if tidy:
             self._remove_abandoned_work()
             self._remove_outlived()
+            self._remove_unwritten()
 
     def use(self, path: Path) -> None:
         """Say that this process works with something in the store, so that `gc` leaves it alone until we end; and note
@@ -282,6 +283,12 @@ class Store:
             if (self.objects / folder.parent.name / folder.name).exists():
                 with contextlib.suppress(OSError):
                     remove_tree(folder)
+
+    def _remove_unwritten(self) -> None:
+        """What killed runs left of caches: the next run may have learnt nothing, and so have nothing to write."""
+        for temporary in (self.root / "cache").glob(".*.new"):
+            with contextlib.suppress(OSError):  # a read-only store stays as it is
+                remove_lock(temporary)
 
     def lock_path(self, name: str) -> Path:
         """The lock of a folder in work/; a result's is STAGE-KEY."""

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from bertbuild.disk import write_atomically
 from bertbuild.errors import StoreError
 from bertbuild.key import components, digest
+from bertbuild.locking import exclusive
 from bertbuild.store import MANIFEST, Store
 
 FILES = {"model.bin": "weights", "variables/index": "names", "stage.json": '{"seconds": 1}'}
@@ -277,6 +278,18 @@ def test_what_a_killed_process_left_of_a_name_is_taken_over(store, root):
     link = store.link("toy", "ir-fp32", stored)
     assert list(root.glob("out/toy/*")) == [link]
     assert link.resolve() == stored.path
+
+
+def test_what_a_killed_writer_left_of_a_cache_goes_at_the_next_start(root):
+    Store(root)
+    cache = root / "cache" / "measured.json"
+    killed_when_renaming(lambda: write_atomically(cache, "{}"))
+    left = root / "cache" / ".measured.json.new"
+    with exclusive(left):  # somebody writes it now
+        Store(root)
+        assert left.exists()
+    Store(root)
+    assert not left.exists()
 
 
 def test_threads_may_write_the_same_small_file(tmp_path):

@@ -45,7 +45,7 @@ def whole(store, number):
 
 def test_kill_9_at_any_instant_loses_at_most_the_stage_in_progress(root):
     chance = random.Random(7)  # noqa: S311 - instants, not secrets
-    published, killed = set(), 0
+    published, killed, longest = set(), 0, 0.1
     for _ in range(25):
 
         def build_many():
@@ -53,7 +53,7 @@ def test_kill_9_at_any_instant_loses_at_most_the_stage_in_progress(root):
                 build(root, number)
 
         child = in_child(build_many)
-        time.sleep(chance.uniform(0.005, 0.1))
+        time.sleep(chance.uniform(0.005, longest))
         os.kill(child, signal.SIGKILL)
         killed += exit_code(child) == -signal.SIGKILL
 
@@ -62,6 +62,7 @@ def test_kill_9_at_any_instant_loses_at_most_the_stage_in_progress(root):
         now = {path.name for path in (store.objects / "ir").glob("*")}
         assert published <= now
         published = now
+        longest *= 1 if published else 1.3  # where other programs leave little of the processor
         assert now == {digest(parts_of(number)) for number in range(len(now))}
         assert all(whole(store, number) for number in range(len(now)))
     assert killed == 25
