@@ -43,14 +43,14 @@ def main() -> None:
         checks, jobs = prepare(folder, args.models, args.peers or install(folder / "environment"))
         require_nothing_to_do(checks)
         require_change_seen(checks)
-        seconds: dict[str, list[float]] = {name: [] for name in checks}
+        runs: dict[str, list[Measured]] = {name: [] for name in checks}
 
         def side(name: str) -> Callable[[], None]:
-            return lambda: seconds[name].append(run(*checks[name]).seconds)
+            return lambda: runs[name].append(run(*checks[name]))
 
         interleaved(args.runs, *map(side, checks))
     print(f"{machine()}; {args.models} models, {5 * args.models} targets, {jobs} jobs; {args.runs} runs, medians\n")
-    show(seconds)
+    show(runs)
 
 
 def install(environment: Path) -> Path:
@@ -126,17 +126,20 @@ def require_change_seen(checks: dict[str, Check]) -> None:
     require_nothing_to_do(checks)
 
 
-def show(seconds: dict[str, list[float]]) -> None:
-    """The table; ends the program with 1 where a target is missed."""
+def show(runs: dict[str, list[Measured]]) -> None:
+    """The table; ends the program with 1 where a target is missed. Processor time tells how busy the machine was."""
     targets = Targets()
-    ours = seconds["bertbuild"]
-    limit = targets.at_most("bertbuild build, seconds", median(ours), MOST_SECONDS)
-    rows: list[list[object]] = [["bertbuild build", f"{median(ours):.2f}", "1", limit]]
-    for name, command in (("snakemake", "snakemake -n"), ("dvc", "dvc status")):
-        ratio = paired_ratio(ours, seconds[name])
-        met = targets.at_most(f"bertbuild / {command}", ratio, MOST_OF_A_PEER)
-        rows.append([command, f"{median(seconds[name]):.2f}", f"{ratio:.3f}", met])
-    print_table(["whole process, nothing to do", "seconds", "bertbuild / it", "target"], rows)
+    wall = {name: [one.seconds for one in found] for name, found in runs.items()}
+    ours = wall["bertbuild"]
+    judged = {"bertbuild": targets.at_most("bertbuild build, seconds", median(ours), MOST_SECONDS)}
+    rows: list[list[object]] = []
+    for name, command in (("bertbuild", "bertbuild build"), ("snakemake", "snakemake -n"), ("dvc", "dvc status")):
+        ratio = paired_ratio(ours, wall[name])
+        if name not in judged:
+            judged[name] = targets.at_most(f"bertbuild / {command}", ratio, MOST_OF_A_PEER)
+        processor = median([one.cpu_seconds for one in runs[name]])
+        rows.append([command, f"{median(wall[name]):.2f}", f"{processor:.2f}", f"{ratio:.3f}", judged[name]])
+    print_table(["whole process, nothing to do", "seconds", "of them at work", "bertbuild / it", "target"], rows)
     targets.finish()
 
 
