@@ -107,6 +107,7 @@ class Checker:
         self._checks: dict[str, Check] = {}
         self._symbols: dict[str, str] = {}
         self._first: dict[str, str] = {}
+        self._needed: dict[str, list[str]] = {}
         self._serves: dict[str, list[tuple[str, Target, Step]]] = {}
 
     def add_steps(self, plan: Plan) -> dict[str, StageJob]:
@@ -119,14 +120,19 @@ class Checker:
         Raises:
             UsageError: another target has the name of one of them already.
         """
-        found: dict[str, None] = {}
+        found: list[str] = []
         for gate in self._jobs.of_targets(plan, probes)[1]:
             steps = gate.plan.needed(*needed_steps(gate.plan, gate.target))
             for job, step in zip(gate.made_by, steps, strict=True):
                 self._serves.setdefault(job.id, []).append((gate.model, gate.target, step))
-                found |= dict.fromkeys((f"environment {job.backend}", job.id))
-            found[gate.id] = None
-        return list(found)
+                found += [f"environment {job.backend}", job.id]
+            found.append(gate.id)
+            self._needed[gate.id] = list(dict.fromkeys(found))
+        return list(dict.fromkeys(found))
+
+    def needed(self, model: str, target: str) -> list[str]:
+        """What `add_targets` gave of a target that was added, be it on the way to another one; else nothing."""
+        return self._needed.get(f"{model}/{target} {PARITY}", [])
 
     def check(self, job_id: str) -> Check:
         """What would become of a job that was added."""

@@ -54,7 +54,8 @@ def _unknown(model: ModelOutlook) -> Iterator[dict[str, Any]]:
     row = {"kind": "model", "model": model.name, "state": UNKNOWN}
     unknown = {f"{target.model}/{target.name}": target.because for target in model.targets if not target.jobs}
     if model.first or model.because:
-        then = f"; {len(unknown)} targets are known only then" if unknown else ""
+        few = "its target is" if len(unknown) == 1 else f"its {len(unknown)} targets are"
+        then = f"; {few} known only then" if unknown else ""
         reason = model.because or ", ".join(filter(None, (f"{model.first} first", model.after))) + then
         yield {**row, "job": model.name, "reason": reason, "targets": list(unknown)}
         return

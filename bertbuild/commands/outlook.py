@@ -90,6 +90,9 @@ class Outlook:
         model = self.models.setdefault(record.model, ModelOutlook(name=record.model))
         target = TargetOutlook(model=record.model, name=record.target.name)
         model.targets.append(target)
+        target.jobs = self.checker.needed(target.model, target.name)
+        if target.jobs:
+            return
         try:
             plan, probes = _as_it_is_now(record, self.session)
             target.jobs = self.checker.add_targets(plan, probes)

@@ -21,7 +21,7 @@ def in_short(check: Check) -> str:
     if check.own:
         words += [_short_change(change) for change in check.changes]
     if check.reason != NEW:
-        words += [f"{_awaited(name)} made anew" for name, _ in check.awaits]
+        words += [f"{_awaited(name)} made anew" for name, _ in check.awaits if _awaited(name) not in words]
     return "; ".join(dict.fromkeys(words))
 
 
@@ -31,7 +31,7 @@ def in_full(check: Check, files: Files) -> Iterator[str]:
         yield check.reason
     if check.past is not None and check.changes and not check.own:
         yield f"most like it is {check.stage} {_digits(check.past.key)}, but for:"
-    yield from (_full_change(change, files(check, change)) for change in check.changes)
+    yield from (_full_change(check, change, files(check, change)) for change in check.changes)
     anew = [(name, job) for name, job in check.awaits if name != ENVIRONMENT and check.reason != NEW]
     yield from (f"{INPUT} {name}: made anew first, by {job}" for name, job in anew)
     if not (check.reason or check.changes or anew):
@@ -77,19 +77,19 @@ def _change_as_json(change: Change, files: tuple[str, ...]) -> dict[str, Any]:
 
 def _short_change(change: Change) -> str:
     if change.kind == PARAMETER:
-        return f"parameter {change.name} {_value(change.old)} → {_value(change.new)}"
+        return f"{PARAMETER} {change.name} {_value(change.old)} → {_value(change.new)}"
     return f"{change.kind} {change.name}" if change.kind == INPUT else change.kind
 
 
-def _full_change(change: Change, files: tuple[str, ...]) -> str:
-    what = {CODE: "code of the stage"}.get(change.kind, f"{change.kind} {change.name}")
+def _full_change(check: Check, change: Change, files: tuple[str, ...]) -> str:
+    what = f"{CODE} of the {check.kind}" if change.kind == CODE else f"{change.kind} {change.name}"
     shown = _value if change.kind == PARAMETER else _digits
     line = f"{what}: {shown(change.old)} → {shown(change.new)}"
     if change.made_by:
-        line += f", made by {change.made_by}"
-    if change.file is not None:
-        line += f", {change.file.path}"
-    return f"{line}: {', '.join(files)}" if files else line
+        return f"{line}, made by {change.made_by}"
+    if change.file is None:
+        return line
+    return f"{line}, {change.file.path}" + (f" ({', '.join(files)} changed)" if files else "")
 
 
 def _awaited(name: str) -> str:

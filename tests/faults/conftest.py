@@ -1,9 +1,9 @@
 from __future__ import annotations
 
 import json
-import subprocess
 
 import pytest
+from disks import small_disks
 from killing import WHOLE, undisturbed
 from program import ROOT, Bertbuild
 from stand_ins import light_checkout
@@ -140,17 +140,5 @@ def real_build(tiny, tmp_path_factory):
 @pytest.fixture
 def small_disk(tmp_path):
     """Mounts a file system of its own; skipped where that is not allowed."""
-    mounted = []
-
-    def mount(options, name="small disk"):
-        folder = tmp_path / name
-        folder.mkdir()
-        command = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)]
-        if subprocess.run(command, capture_output=True, check=False).returncode != 0:
-            pytest.skip("no file system may be mounted here")
-        mounted.append(folder)
-        return folder
-
-    yield mount
-    for folder in mounted:
-        subprocess.run(["umount", "--lazy", str(folder)], check=True)
+    with small_disks(tmp_path) as mount:
+        yield mount

@@ -7,10 +7,8 @@ import pytest
 import tf2_models
 from backends import run as run_script
 from neuron_checkout import checkout
-from program import ROOT, Bertbuild
+from program import DATA, ROOT, Bertbuild
 from tiny_models import CONFIG, weights, write_google
-
-DATA = ROOT.parent / "shared" / "data"
 
 
 def pytest_collection_modifyitems(items):

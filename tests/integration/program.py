@@ -15,6 +15,8 @@ import numpy as np
 from event_schema import check
 
 ROOT = Path(__file__).resolve().parents[2]
+DATA = ROOT.parent / "shared" / "data"
+"""Real checkpoints, GLUE and SQuAD, where they lie beside the repository."""
 BERTBUILD = Path(sys.executable).parent / "bertbuild"
 KEPT = ("BERTBUILD_ENVIRONMENTS", "BERTBUILD_PYTHON37", "BERTBUILD_PYTHON311")
 """The only settings of the person who runs the tests that reach the program."""

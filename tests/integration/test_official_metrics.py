@@ -11,9 +11,9 @@ import types
 import backends
 import numpy as np
 import pytest
-from conftest import DATA
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from program import DATA
 
 from bertbuild.metrics.correlation import pearson, spearman
 from bertbuild.metrics.squad import evaluate_v1, evaluate_v2, questions

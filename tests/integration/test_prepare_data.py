@@ -9,7 +9,7 @@ from pathlib import Path
 import backends
 import pytest
 import task_files
-from conftest import DATA
+from program import DATA
 
 LARGE = os.environ.get("BERTBUILD_TEST_LARGE") == "1"
 """Whole data sets and all of Unicode instead of slices: some minutes."""

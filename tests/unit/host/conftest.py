@@ -1,13 +1,13 @@
 from __future__ import annotations
 
-import subprocess
-
 import pytest
+from disks import small_disks
 from host_doubles import Events, FakeIsolation, checkpoint_source, probes_file
 from hypothesis import settings
 
 from bertbuild import config
 from bertbuild.engine import Engine
+from bertbuild.report.text import TextReporter
 from bertbuild.store import Store
 
 settings.register_profile("quick", max_examples=25, deadline=None)
@@ -59,18 +59,20 @@ def probes(tmp_path):
 
 @pytest.fixture
 def small_disk(tmp_path):
-    """Mounts a file system of its own, some kilobytes large; skipped where that is not allowed."""
-    mounted = []
+    """Mounts a file system of its own; skipped where that is not allowed."""
+    with small_disks(tmp_path) as mount:
+        yield mount
 
-    def mount(options):
-        folder = tmp_path / "small disk"
-        folder.mkdir()
-        command = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)]
-        if subprocess.run(command, capture_output=True, check=False).returncode != 0:
-            pytest.skip("no file system may be mounted here")
-        mounted.append(folder)
-        return folder
 
-    yield mount
-    for folder in mounted:
-        subprocess.run(["umount", "--lazy", str(folder)], check=True)
+@pytest.fixture
+def shown(capfd):
+    """What people see of events on a pipe: stdout, stderr."""
+
+    def run(*events):
+        reporter = TextReporter()
+        for event in events:
+            reporter(event)
+        reporter.close()
+        return capfd.readouterr()
+
+    return run

@@ -22,18 +22,6 @@ def target(state, **more):
     return {"event": "target", "model": "tiny", "target": "ir-fp16", "state": state, **more}
 
 
-@pytest.fixture
-def shown(capfd):
-    def run(*events):
-        reporter = TextReporter()
-        for event in events:
-            reporter(event)
-        reporter.close()
-        return capfd.readouterr()
-
-    return run
-
-
 def test_lines_of_jobs_at_once_are_printed_in_one_block_each(shown):
     out, _ = shown(
         RUN,

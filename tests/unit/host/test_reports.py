@@ -80,20 +80,6 @@ EVENTS = [
 ]
 
 
-@pytest.fixture
-def shown(capfd):
-    """What people see of events on a pipe: stdout, stderr."""
-
-    def run(*events):
-        reporter = TextReporter()
-        for event in events:
-            reporter(event)
-        reporter.close()
-        return capfd.readouterr()
-
-    return run
-
-
 def test_what_people_read_where_stdout_is_no_terminal(shown, monkeypatch):
     """Trailing blanks of tables are cut: no one sees them."""
     monkeypatch.setenv("COLUMNS", "60")  # tables on a pipe are as wide as they are everywhere

@@ -8,6 +8,7 @@ import shutil
 import pytest
 from small_fleet import MODELS, TARGETS, Fleet, listing, write_tiny
 
+from bertbuild import making
 from bertbuild.commands import build as single
 from bertbuild.errors import BuildFailedError, EngineError, StageError, UsageError
 from bertbuild.plan import FreezeRequest
@@ -15,7 +16,8 @@ from bertbuild.session import Session
 from bertbuild.sources import Wanted
 from bertbuild.stages import BACKENDS
 
-FROZEN = ["freeze", "reference", "frozen-infer"]
+META = b"\x12\x0b\x0a\x09\x0a\x01x\x12\x04NoOp"
+"""A MetaGraphDef of one node."""
 
 
 @pytest.fixture
@@ -145,10 +147,10 @@ def test_a_model_that_is_not_here_yet_is_told_with_what_comes_first(fleet):
     reasons = {name: row["reason"] for name, row in rows.items() if row["kind"] == "model"}
     assert reasons.pop("gone") == f"There is no folder or checkpoint {fleet.folder / 'nowhere'}."
     assert reasons == {
-        "fetched": "fetched first; 3 targets are known only then",
-        "hf": "imported first; 3 targets are known only then",
-        "zipped": "unpacked first; 3 targets are known only then",
-        "tuned": "trained first, after hf is imported; 3 targets are known only then",
+        "fetched": "fetched first; its 3 targets are known only then",
+        "hf": "imported first; its 3 targets are known only then",
+        "zipped": "unpacked first; its 3 targets are known only then",
+        "tuned": "trained first, after hf is imported; its 3 targets are known only then",
     }
     assert rows["hf/import"]["state"] == "would run"
     assert {fact["state"] for fact in fleet.status().values()} == {"missing"}
@@ -261,3 +263,54 @@ def test_graph_prints_nothing_but_the_drawing(fleet):
     json.dumps(result)
     with pytest.raises(UsageError, match='did you mean "dot"'):
         fleet.graph(form="dto")
+
+
+def test_a_target_that_is_made_on_the_way_to_another_is_as_the_build_file_has_it(fleet, monkeypatch):
+    monkeypatch.setattr(making, "require_locked", lambda _backend: None)  # no lock file holds AWS's packages
+    text = '[targets.compiled]\nkind = "neuron"\n[models.one]\ncheckpoint = "checkpoints/{}"\n'
+    fleet.write(text.format("one"))
+    fleet.build()
+    states = {"one/compiled": "not verified", "one/neuron-ready-s12-float16": "built"}
+    assert {name: fact["state"] for name, fact in fleet.status().items()} == states
+    shutil.copytree(fleet.folder / "checkpoints" / "one", fleet.folder / "checkpoints" / "copy")
+    fleet.write(text.format("copy"))
+    facts = fleet.status()
+    assert {name: (fact["state"], fact["because"]) for name, fact in facts.items()} == {
+        name: (state, []) for name, state in states.items()
+    }
+
+
+def test_a_trained_model_is_told_with_its_training_and_its_targets_with_it(fleet, isolation):
+    def train(run):
+        write_tiny(run.work / "out", seed=3)
+        (run.work / "out" / "bert_model.ckpt.meta").write_bytes(META)
+        for name in ("task.json", "stage.json"):
+            (run.work / "out" / name).write_text("{}")
+
+    isolation.behaviour["finetune"] = train
+    data = fleet.folder / "data"
+    data.mkdir()
+    (data / "prepared.json").write_text('{"task": "MRPC", "max_seq_length": 8}')
+    for name in ("train", "eval", "test"):
+        (data / f"{name}.tf_record").write_text(name)
+    text = (
+        '[targets.frozen]\nkind = "frozen"\n[models.one]\ncheckpoint = "checkpoints/one"\n'
+        '[models.tuned]\nfinetune = {{ from = "one", prepared = "data", learning_rate = "{}" }}\n'
+    )
+    fleet.write(text.format("3e-5"))
+    plan = {row["job"]: row for row in fleet.dry_run("tuned")["plan"]}
+    assert (plan["tuned/finetune"]["state"], plan["tuned/finetune"]["reason"]) == ("would run", "new")
+    assert plan["tuned"]["reason"] == "trained first; its target is known only then"
+    assert "tuned/frozen parity" in fleet.build("tuned")
+    assert fleet.dry_run("tuned")["plan"] == []
+    fleet.write(text.format("5e-5"))
+    (row, model) = fleet.dry_run("tuned")["plan"]
+    assert (row["job"], row["reason"]) == ("tuned/finetune", "parameter learning_rate 3e-05 → 5e-05")
+    assert model["targets"] == ["tuned/frozen"]
+    fact = fleet.status()["tuned/frozen"]
+    assert fact["state"] == "stale"
+    assert fact["because"] == [
+        "not known before tuned is trained",
+        "finetune: parameter learning_rate 3e-05 → 5e-05",
+    ]
+    assert [job["job"] for job in fleet.graph("tuned")["jobs"]] == ["one", "tuned/finetune", "tuned", "tuned/frozen"]
