@@ -19,9 +19,10 @@ MIB = 1024**2
 
 @dataclass(frozen=True)
 class Measured:
-    """A process that ran: its wall time, its peak memory, and each line of its stdout with the second it came."""
+    """A process that ran: its wall and processor time, its peak memory, each line of its stdout and when it came."""
 
     seconds: float
+    cpu_seconds: float
     peak_bytes: int
     lines: list[tuple[float, str]] = field(repr=False)
 
@@ -44,7 +45,7 @@ def measure(command: Sequence[object], *, env: Mapping[str, str] | None = None, 
     process.stdout.close()
     if process.returncode:
         sys.exit(f"exit code {process.returncode} of {' '.join(words)}\n" + "\n".join(line for _, line in lines[-30:]))
-    return Measured(seconds, usage.ru_maxrss * 1024, lines)
+    return Measured(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024, lines)
 
 
 def interleaved(runs: int, *sides: Callable[[], None]) -> None:

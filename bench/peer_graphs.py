@@ -101,10 +101,15 @@ def _verdicts(store: Path) -> dict[tuple[str, ...], str]:
     return found
 
 
-def write_files(store: Path, models: list[str], project: Path) -> list[Job]:
+KEPT = "kept"
+"""The folder of results that a peer's jobs have still to make, by copying them from there."""
+
+
+def write_files(store: Path, models: list[str], project: Path, *, made: bool) -> list[Job]:
     """Copy all files of all models into a new project; gives the jobs, which are the same for every model.
 
-    In the order in which they are made, so that their times tell it: programs, sources, results.
+    In the order in which they are made, so that their times tell it: programs, sources, results. Unless `made`, the
+    results are below `KEPT`.
     """
     read = [read_jobs(store, model) for model in models]
     jobs = read[0][0]
@@ -113,12 +118,17 @@ def write_files(store: Path, models: list[str], project: Path) -> list[Job]:
         (project / "code" / f"{stage}.py").write_text(f"# stands for the program of the stage {stage}\n")
     for model, (own, sources) in zip(models, read, strict=True):
         assert [(job.name, job.outputs) for job in own] == [(job.name, job.outputs) for job in jobs], model
-        for copies in (sources, *(job.copies for job in own)):
-            for path, file in copies.items():
-                copy = project / path.format(model=model)
-                copy.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(file, copy)
+        _copy(sources, project, model)
+        for job in own:
+            _copy(job.copies, project if made else project / KEPT, model)
     return jobs
+
+
+def _copy(copies: dict[str, Path], folder: Path, model: str) -> None:
+    for path, file in copies.items():
+        copy = folder / path.format(model=model)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(file, copy)
 
 
 def final(job: Job, jobs: list[Job]) -> bool:
@@ -137,7 +147,7 @@ def write_snakefile(jobs: list[Job], models: list[str], project: Path) -> None:
             f"    input: {', '.join(repr(path) for path in (f'code/{job.stage}.py', *job.inputs))}",
             f"    output: {', '.join(repr(path) for path in job.outputs)}",
             f"    params: stage={job.stage!r}{params}",
-            '    shell: "python {input[0]} {params} {output}"',
+            f'    shell: "cd {KEPT} && cp --parents {{output}} .."',
             "",
         ]
     (project / "Snakefile").write_text("\n".join(lines), encoding="utf-8")

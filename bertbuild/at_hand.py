@@ -6,7 +6,7 @@ from pathlib import Path
 
 from bertbuild.config import Settings
 from bertbuild.sources import Wanted, is_zip, unpacked_place
-from bertbuild.store import Store
+from bertbuild.store.store import Store
 
 
 def model_at_hand(wanted: Wanted, settings: Settings, store: Store) -> Path | None:

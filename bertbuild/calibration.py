@@ -6,10 +6,10 @@ from pathlib import Path
 
 from bertbuild.errors import DataError, UsageError
 from bertbuild.inputs import file_input
-from bertbuild.plan import File, IrRequest, Source
-from bertbuild.plan_int8 import Calibration, CalibrationRequest, plan_text_examples
+from bertbuild.plans.int8 import Calibration, CalibrationRequest, plan_text_examples
+from bertbuild.plans.plan import File, IrRequest, Source
 from bertbuild.prepared import DEV, TRAIN, check_vocabulary, files_of, read_facts
-from bertbuild.store import Store
+from bertbuild.store.store import Store
 
 
 def find_calibration(request: CalibrationRequest, source: Source, wanted: IrRequest, store: Store) -> Calibration:

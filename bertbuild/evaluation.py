@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bertbuild.metrics.glue import figures, metrics_of
-from bertbuild.plan_evaluate import OUTPUT, REFERENCE
-from bertbuild.store import StoredObject
+from bertbuild.plans.evaluate import OUTPUT, REFERENCE
+from bertbuild.store.store import StoredObject
 
 ROUNDING = 1e-9
 """A drop of just what is allowed is allowed, though floats differ in their last place."""

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from bertbuild import key as keys
-from bertbuild.digests import DigestCache
-from bertbuild.plan import File
+from bertbuild.plans.plan import File
+from bertbuild.store.digests import DigestCache
 
 
 def file_input(path: Path, digests: DigestCache) -> File:

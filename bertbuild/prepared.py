@@ -11,9 +11,9 @@ from typing import Any
 
 from bertbuild.errors import DataError
 from bertbuild.inputs import folder_input
-from bertbuild.plan import File
-from bertbuild.plan_evaluate import Prepared
-from bertbuild.store import Store
+from bertbuild.plans.evaluate import Prepared
+from bertbuild.plans.plan import File
+from bertbuild.store.store import Store
 
 FACTS = "prepared.json"
 TRAIN, DEV, TEST = "train.tf_record", "eval.tf_record", "test.tf_record"

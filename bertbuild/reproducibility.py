@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bertbuild.canonical import IR, IR_WEIGHTS, graph_hash, graph_kind, ir_constants
-from bertbuild.digests import sha256_file
 from bertbuild.errors import CheckpointError
-from bertbuild.store import FACTS, MANIFEST, PROVENANCE, UNTRACKED
+from bertbuild.store.digests import sha256_file
+from bertbuild.store.store import FACTS, MANIFEST, PROVENANCE, UNTRACKED
 
 if TYPE_CHECKING:
     import numpy.typing as npt

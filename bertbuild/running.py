@@ -13,8 +13,8 @@ from types import FrameType
 from invoke import Exit
 
 from bertbuild.config import load_settings
+from bertbuild.engine.making import Report
 from bertbuild.errors import BertbuildError, Interrupted
-from bertbuild.making import Report
 from bertbuild.report.events import JsonReporter
 from bertbuild.report.run_log import Reporter, RunLog
 from bertbuild.report.text import TextReporter

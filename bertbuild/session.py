@@ -12,15 +12,15 @@ from pathlib import Path
 from typing import Any
 
 from bertbuild.config import Settings
-from bertbuild.disk import write_atomically
-from bertbuild.engine import Engine
+from bertbuild.engine.engine import Engine
+from bertbuild.engine.making import Report
 from bertbuild.inputs import file_input
 from bertbuild.isolation.base import Isolation
-from bertbuild.making import Report
-from bertbuild.plan import File
+from bertbuild.plans.plan import File
 from bertbuild.probes import make_probes
 from bertbuild.sources import Inspected
-from bertbuild.store import Store, translated_os_errors
+from bertbuild.store.disk import write_atomically
+from bertbuild.store.store import Store, translated_os_errors
 
 
 @dataclass(frozen=True, kw_only=True)

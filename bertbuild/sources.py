@@ -14,14 +14,14 @@ from typing import Any
 from bertbuild import key as keys
 from bertbuild.checkpoint.folder import CheckpointFiles, find_checkpoint
 from bertbuild.config import ROOT, Settings
-from bertbuild.engine import Engine
+from bertbuild.engine.engine import Engine
+from bertbuild.engine.making import Order, Report
 from bertbuild.errors import CheckpointError, UsageError
 from bertbuild.graph.graphdef import Graph
 from bertbuild.inputs import file_input, folder_input
-from bertbuild.locking import exclusive
-from bertbuild.making import Order, Report
-from bertbuild.plan import File, Plan, Source, plan_import
-from bertbuild.store import Store, StoredObject
+from bertbuild.plans.plan import File, Plan, Source, plan_import
+from bertbuild.store.locking import exclusive
+from bertbuild.store.store import Store, StoredObject
 
 INSPECT = "inspect"
 PUBLISHED_GELU = "erf"

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from bertbuild.plan_finetune import FinetuneRequest, Named
-from bertbuild.plan_int8 import CalibrationRequest
-from bertbuild.planning import Request
+from bertbuild.plans.finetune import FinetuneRequest, Named
+from bertbuild.plans.int8 import CalibrationRequest
+from bertbuild.plans.planning import Request
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

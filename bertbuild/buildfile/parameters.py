@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from bertbuild.buildfile.values import Choice, Choices, Location, Name, Number, Text, Truth, Type, Value, Whole
-from bertbuild.plan import CONVERTERS, GELU_FORMS, OUTPUTS, PRECISIONS, ROUTES
-from bertbuild.plan_data import TASKS
-from bertbuild.plan_int8 import SUBSET
-from bertbuild.plan_neuron import BATCH_SIZE, DTYPES, EXACT, MIN_ON_NEURON, NEURON_GELU_FORMS, TIMEOUT
-from bertbuild.plan_neuron import OUTPUTS as EXPORTED_OUTPUTS
-from bertbuild.plan_tf2 import CHECKPOINT_FORMATS
+from bertbuild.plans.data import TASKS
+from bertbuild.plans.int8 import SUBSET
+from bertbuild.plans.neuron import BATCH_SIZE, DTYPES, EXACT, MIN_ON_NEURON, NEURON_GELU_FORMS, TIMEOUT
+from bertbuild.plans.neuron import OUTPUTS as EXPORTED_OUTPUTS
+from bertbuild.plans.plan import CONVERTERS, GELU_FORMS, OUTPUTS, PRECISIONS, ROUTES
+from bertbuild.plans.tf2 import CHECKPOINT_FORMATS
 
 PRECISION = "fp32"
 """Of an IR, where none is given."""

@@ -13,8 +13,8 @@ from bertbuild.catalogue.dataset_places import FilesOnDisk, PartsOnDisk, ZipOnDi
 from bertbuild.catalogue.datasets import Dataset, Part
 from bertbuild.catalogue.delivery import Carrier, copy
 from bertbuild.catalogue.mrpc import DEV_IDS, TEST, TRAIN, build_mrpc
-from bertbuild.digests import sha256_file
 from bertbuild.errors import ArchiveError, DownloadError, IntegrityError
+from bertbuild.store.digests import sha256_file
 
 
 @dataclass(slots=True, kw_only=True)

@@ -15,8 +15,8 @@ from bertbuild.errors import UnknownDatasetError
 
 if TYPE_CHECKING:
     from bertbuild.config import Settings
-    from bertbuild.making import Report
-    from bertbuild.store import Store
+    from bertbuild.engine.making import Report
+    from bertbuild.store.store import Store
 
 EVERYTHING = "all"
 _TABLE = "datasets.toml"

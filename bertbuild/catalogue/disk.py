@@ -5,8 +5,8 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from bertbuild.disk import FULL
 from bertbuild.errors import NoSpaceError
+from bertbuild.store.disk import FULL
 
 
 def require_space(folder: Path, needed: int, *, what: str) -> None:

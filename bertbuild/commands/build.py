@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from bertbuild.engine.judging import NO_DEVICE
 from bertbuild.errors import CheckpointError, UsageError
-from bertbuild.judging import NO_DEVICE
-from bertbuild.plan import IrRequest
-from bertbuild.plan_int8 import CalibrationRequest, check_request
-from bertbuild.planning import Request, longest_probe, plan_targets
+from bertbuild.plans.int8 import CalibrationRequest, check_request
+from bertbuild.plans.plan import IrRequest
+from bertbuild.plans.planning import Request, longest_probe, plan_targets
 from bertbuild.session import Session, shown
 from bertbuild.sources import Wanted, checkpoint_folder, fetch_model, resolve
 

@@ -10,8 +10,8 @@ from bertbuild.buildfile.entries import BuildFile
 from bertbuild.buildfile.select import means_something, names_in, select
 from bertbuild.commands.outlook import Outlook
 from bertbuild.errors import UsageError
-from bertbuild.records import Record, read_records
 from bertbuild.session import Session
+from bertbuild.store.records import Record, read_records
 
 
 def add_all(session: Session, outlook: Outlook, build_file: BuildFile | None) -> list[Record]:

@@ -7,14 +7,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bertbuild.disk import full_disk_told
 from bertbuild.errors import CheckpointError, UsageError
 from bertbuild.inputs import file_input, folder_input
-from bertbuild.plan import File, Plan
-from bertbuild.plan_data import SQUAD, TASKS, PrepareRequest, plan_prepare_data, target_name
+from bertbuild.plans.data import SQUAD, TASKS, PrepareRequest, plan_prepare_data, target_name
+from bertbuild.plans.plan import File, Plan
 from bertbuild.session import Session, shown
 from bertbuild.sources import Wanted, check_name, checkpoint_folder, vocabulary_name
-from bertbuild.store import StoredObject
+from bertbuild.store.disk import full_disk_told
+from bertbuild.store.store import StoredObject
 
 META_DATA = "meta_data"
 KINDS = ("classification", "regression", "squad")

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from bertbuild.buildfile.entries import BuildFile
-from bertbuild.checking import ENVIRONMENT, UP_TO_DATE
 from bertbuild.commands.outlook import UNKNOWN, ModelOutlook, Outlook, looking
+from bertbuild.engine.checking import ENVIRONMENT, UP_TO_DATE
 from bertbuild.report.checks import as_json, counted, counts
 from bertbuild.session import Session
 

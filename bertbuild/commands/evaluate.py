@@ -9,15 +9,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bertbuild.commands.memory import memory_told
-from bertbuild.disk import write_atomically
 from bertbuild.errors import AccuracyError, DataError, UsageError
-from bertbuild.plan import Plan, Source
-from bertbuild.plan_evaluate import EXAMPLES, REFERENCE, EvaluateRequest, check_task, plan_evaluate
-from bertbuild.plan_neuron import SEQ_LEN
+from bertbuild.plans.evaluate import EXAMPLES, REFERENCE, EvaluateRequest, check_task, plan_evaluate
+from bertbuild.plans.neuron import SEQ_LEN
+from bertbuild.plans.plan import Plan, Source
 from bertbuild.prepared import PreparedFolder, check_made_for, fine_tuned, read_prepared
 from bertbuild.session import Session, shown
 from bertbuild.sources import Wanted, resolve
-from bertbuild.store import StoredObject, translated_os_errors
+from bertbuild.store.disk import write_atomically
+from bertbuild.store.store import StoredObject, translated_os_errors
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -172,7 +172,7 @@ def _prepared(session: Session, data: Data) -> PreparedFolder:
 def _prepared_for(session: Session, wanted: Wanted, source: Source, data: Data) -> PreparedFolder:
     """The task's data, prepared as the checkpoint was fine-tuned: its task.json tells how, if there is one."""
     from bertbuild.commands.data import Asked, make
-    from bertbuild.plan_data import SQUAD
+    from bertbuild.plans.data import SQUAD
 
     tuned = fine_tuned(source.file.path)
     task = data.task or str(tuned.get("task", ""))

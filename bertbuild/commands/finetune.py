@@ -9,8 +9,8 @@ from typing import Any
 
 from bertbuild.commands.memory import memory_told
 from bertbuild.errors import UsageError
-from bertbuild.plan import File, Plan, Step
-from bertbuild.plan_finetune import STEP, FinetuneRequest, Named, plan_finetune
+from bertbuild.plans.finetune import STEP, FinetuneRequest, Named, plan_finetune
+from bertbuild.plans.plan import File, Plan, Step
 from bertbuild.prepared import DEV, FACTS, TEST, TRAIN, files_of, read_facts
 from bertbuild.session import Session, shown
 from bertbuild.sources import Wanted, clean_name, inspected, resolve
@@ -92,7 +92,7 @@ def _to_prepare(
     session: Session, wanted: Wanted, named: Named, request: FinetuneRequest, questions: File | None
 ) -> Data:
     from bertbuild.commands.data import Asked, planned
-    from bertbuild.plan_data import target_name
+    from bertbuild.plans.data import target_name
 
     sizes = {"doc_stride": request.doc_stride, "max_query_length": request.max_query_length}
     if request.max_seq_length is not None:

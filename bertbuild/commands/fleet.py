@@ -15,16 +15,16 @@ from bertbuild.buildfile.entries import (
     TargetEntry,
 )
 from bertbuild.commands.finetune import plan_recipe
+from bertbuild.engine.jobs import GateJob, Jobs, StageJob
+from bertbuild.engine.making import Report
+from bertbuild.engine.schedule import Job
+from bertbuild.engine.telling import Asked
 from bertbuild.errors import BertbuildError, BuildFailedError
-from bertbuild.jobs import GateJob, Jobs, StageJob
-from bertbuild.making import Report
-from bertbuild.plan import File, Plan
-from bertbuild.plan_finetune import STEP
-from bertbuild.planning import longest_probe, named, plan_targets
-from bertbuild.schedule import Job
+from bertbuild.plans.finetune import STEP
+from bertbuild.plans.plan import File, Plan
+from bertbuild.plans.planning import longest_probe, named, plan_targets
 from bertbuild.session import Session, shown
 from bertbuild.sources import Inspected, Wanted, import_plan, inspected, inspected_before, is_huggingface, located
-from bertbuild.telling import Asked
 
 
 def build(session: Session, build_file: BuildFile, *, keep_going: bool, verify_reproducible: bool = False) -> None:

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 
 from bertbuild.buildfile.document import did_you_mean
 from bertbuild.buildfile.load import find_build_file
-from bertbuild.checking import UP_TO_DATE
 from bertbuild.commands.chosen import add_all, add_named
 from bertbuild.commands.outlook import UNKNOWN, ModelOutlook, Outlook, looking
+from bertbuild.engine.checking import UP_TO_DATE
 from bertbuild.errors import UsageError
 from bertbuild.fields import fields_of
 from bertbuild.report.graphs import FORMATS, MODEL, STAGE, TARGET, Node, draw

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from bertbuild.errors import UsageError
-from bertbuild.logs import StageLog, last_log, logs_of, results_by_target
 from bertbuild.session import Session, shown
 from bertbuild.stages import STAGES
-from bertbuild.store import Store, translated_os_errors
+from bertbuild.store.logs import StageLog, last_log, logs_of, results_by_target
+from bertbuild.store.store import Store, translated_os_errors
 
 Results = Mapping[str, list[tuple[str, str]]]
 

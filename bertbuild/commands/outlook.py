@@ -10,18 +10,18 @@ from typing import Any
 
 from bertbuild.at_hand import data_at_hand, model_at_hand
 from bertbuild.buildfile.entries import BuildFile, CatalogueModel, ModelEntry, Recipe, TargetEntry
-from bertbuild.checking import BLOCKED, FAILED, MAY_RUN, SHARED, UP_TO_DATE, WOULD_RUN, Check, Checker
 from bertbuild.commands.data import Asked, task_of
 from bertbuild.commands.finetune import plan_recipe
 from bertbuild.commands.fleet import planned, wanted
+from bertbuild.engine.checking import BLOCKED, FAILED, MAY_RUN, SHARED, UP_TO_DATE, WOULD_RUN, Check, Checker
+from bertbuild.engine.jobs import needed_steps
 from bertbuild.errors import BertbuildError
 from bertbuild.inputs import as_it_is_now
-from bertbuild.jobs import needed_steps
-from bertbuild.plan import File, Plan, Step
-from bertbuild.plan_finetune import STEP
-from bertbuild.records import Record
+from bertbuild.plans.finetune import STEP
+from bertbuild.plans.plan import File, Plan, Step
 from bertbuild.session import Session, shown
 from bertbuild.sources import Inspected, import_plan, inspected, is_huggingface
+from bertbuild.store.records import Record
 
 UNKNOWN = "unknown"
 """Of a target: what it is made from is not there yet, or cannot be used."""

@@ -10,12 +10,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bertbuild import key as keys
-from bertbuild.disk import full_disk_told
 from bertbuild.errors import UsageError
-from bertbuild.plan import File
-from bertbuild.plan_pretraining import PretrainingRequest, plan_pretraining_data, target_name
+from bertbuild.plans.plan import File
+from bertbuild.plans.pretraining import PretrainingRequest, plan_pretraining_data, target_name
 from bertbuild.session import Session, shown
 from bertbuild.sources import check_name, vocabulary_name
+from bertbuild.store.disk import full_disk_told
 
 
 def prepare_pretraining_data(

@@ -8,10 +8,10 @@ from pathlib import Path
 from bertbuild.errors import ProvenanceError, UsageError
 from bertbuild.provenance.sbom import FOLDER, materials
 from bertbuild.provenance.verify import Findings, verify
-from bertbuild.records import read_records
 from bertbuild.session import Session, shown
 from bertbuild.stages import BACKENDS
-from bertbuild.store import Store
+from bertbuild.store.records import read_records
+from bertbuild.store.store import Store
 
 
 def sbom(session: Session, backends: tuple[str, ...]) -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bertbuild.disk import FULL, no_space, write_atomically
 from bertbuild.errors import UsageError
 from bertbuild.session import Session, shown
+from bertbuild.store.disk import FULL, no_space, write_atomically
 
 SHOWN = 3
 """Names of runs that an error lists."""

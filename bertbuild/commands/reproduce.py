@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from bertbuild.engine.jobs import StageJob
+from bertbuild.engine.telling import Asked
 from bertbuild.errors import NotReproducibleError
-from bertbuild.jobs import StageJob
 from bertbuild.session import Session
 from bertbuild.stages import STAGES
-from bertbuild.telling import Asked
 
 
 def verify_reproducible(session: Session, done: Sequence[StageJob], asked: Asked) -> None:

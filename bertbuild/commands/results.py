@@ -7,12 +7,12 @@ import os
 from pathlib import Path
 
 from bertbuild import key as keys
+from bertbuild.engine.judging import NO_DEVICE, can_answer
 from bertbuild.errors import CheckpointError, NotVerifiedError, ParityError, UsageError
-from bertbuild.judging import NO_DEVICE, can_answer
 from bertbuild.parity import Verdict, compare
-from bertbuild.plan import File
-from bertbuild.records import Record, read_records, write_record
+from bertbuild.plans.plan import File
 from bertbuild.session import Session
+from bertbuild.store.records import Record, read_records, write_record
 
 
 def verify(session: Session, model: str, target: str) -> None:

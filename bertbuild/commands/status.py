@@ -10,16 +10,16 @@ from pathlib import Path
 from typing import Any
 
 from bertbuild.buildfile.load import find_build_file
-from bertbuild.checking import UP_TO_DATE
 from bertbuild.commands.chosen import add_all
 from bertbuild.commands.outlook import Outlook, TargetOutlook, looking
+from bertbuild.engine.checking import UP_TO_DATE
+from bertbuild.engine.jobs import needed_steps
 from bertbuild.errors import BertbuildError, StoreError
-from bertbuild.jobs import needed_steps
-from bertbuild.past_runs import outcomes
-from bertbuild.records import Record
 from bertbuild.report.checks import counted, in_short
 from bertbuild.session import Session, shown
-from bertbuild.store import FACTS, MANIFEST, Store, StoredObject
+from bertbuild.store.past_runs import outcomes
+from bertbuild.store.records import Record
+from bertbuild.store.store import FACTS, MANIFEST, Store, StoredObject
 
 STALE, FAILED, MISSING = "stale", "failed", "missing"
 COLUMNS = ["model", "target", "state", "built", "took", "size", "max abs", "path"]

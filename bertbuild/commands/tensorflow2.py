@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from bertbuild.errors import CheckpointError, UsageError
 from bertbuild.inputs import folder_input
-from bertbuild.plan import File, Source
-from bertbuild.plan_tf2 import CHECKPOINT_FORMATS, Tf2Request, Tf2Source, plan_convert_tf1, plan_convert_tf2
+from bertbuild.plans.plan import File, Source
+from bertbuild.plans.tf2 import CHECKPOINT_FORMATS, Tf2Request, Tf2Source, plan_convert_tf1, plan_convert_tf2
 from bertbuild.session import Session, shown
 from bertbuild.sources import Inspected, Wanted, check_name, name_of, resolve
 

@@ -11,8 +11,8 @@ from typing import Any
 from bertbuild.commands.memory import memory_told
 from bertbuild.commands.tensorflow2 import folder_and_prefix, folder_file, optional_file, recorded_gelu
 from bertbuild.errors import UsageError
-from bertbuild.plan import File, Source
-from bertbuild.plan_train import STEP, Beginning, TrainRequest, plan_train
+from bertbuild.plans.plan import File, Source
+from bertbuild.plans.train import STEP, Beginning, TrainRequest, plan_train
 from bertbuild.prepared import DEV, FACTS, TEST, TRAIN, files_of, fine_tuned, read_facts
 from bertbuild.session import Session, shown
 from bertbuild.sources import Wanted, check_name, clean_name, name_of, resolve

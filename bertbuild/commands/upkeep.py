@@ -6,13 +6,13 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from bertbuild.audit import LEFT_OVER, audit
 from bertbuild.errors import StoreError
-from bertbuild.garbage import DEFAULT_KEEP, Keep, Snapshot, Thing, parse_keep, removable
 from bertbuild.session import Session
-from bertbuild.store import Store
-from bertbuild.survey import survey
-from bertbuild.sweep import sweep
+from bertbuild.store.audit import LEFT_OVER, audit
+from bertbuild.store.garbage import DEFAULT_KEEP, Keep, Snapshot, Thing, parse_keep, removable
+from bertbuild.store.store import Store
+from bertbuild.store.survey import survey
+from bertbuild.store.sweep import sweep
 
 _KINDS = {
     "object": "results",

@@ -6,11 +6,11 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from bertbuild.buildfile.load import find_build_file
-from bertbuild.checking import ENVIRONMENT, UP_TO_DATE, Change, Check
 from bertbuild.commands.chosen import add_all, add_named, is_known
 from bertbuild.commands.outlook import Outlook, TargetOutlook, looking
-from bertbuild.history import changed_files
-from bertbuild.judging import PARITY
+from bertbuild.engine.checking import ENVIRONMENT, UP_TO_DATE, Change, Check
+from bertbuild.engine.history import changed_files
+from bertbuild.engine.judging import PARITY
 from bertbuild.report.checks import SHOWN_DIGITS, Files, as_json, counted, in_full
 from bertbuild.session import Session
 from bertbuild.stages import STAGES

@@ -20,15 +20,15 @@ from typing import Any
 
 from bertbuild import key
 from bertbuild.config import ROOT
-from bertbuild.disk import full_disk_told, raise_if_full
 from bertbuild.errors import EnvironmentBuildError, StageError, StageKilledForMemoryError
 from bertbuild.isolation.base import OnEvent, OnLine, StageRun, log_tail
 from bertbuild.isolation.interpreters import find_interpreter, find_uv
 from bertbuild.isolation.process import Children, run_logged
 from bertbuild.isolation.unlocked import Unlocked, installed_digest, package_of, unlocked
 from bertbuild.isolation.workers import Worker, cluster, run_together, worker_folder, worker_log
-from bertbuild.locking import exclusive
 from bertbuild.stages import backend_folder, excluded_file, lock_file
+from bertbuild.store.disk import full_disk_told, raise_if_full
+from bertbuild.store.locking import exclusive
 
 PYTHON = {"tf1": "3.7", "openvino": "3.11", "mo": "3.11", "neuron": "3.7", "tf2": "3.11", "data": "3.11"}
 """The Python of each backend; the Dockerfiles' base images have the same."""

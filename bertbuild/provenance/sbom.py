@@ -16,12 +16,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bertbuild import key
-from bertbuild.disk import write_atomically
 from bertbuild.errors import LockFileError
 from bertbuild.isolation.unlocked import Unlocked, unlocked
 from bertbuild.isolation.venv import PYTHON
 from bertbuild.stages import excluded_file, lock_file
-from bertbuild.store import translated_os_errors
+from bertbuild.store.disk import write_atomically
+from bertbuild.store.store import translated_os_errors
 
 if TYPE_CHECKING:
     from cyclonedx.model.component import Component

@@ -16,10 +16,10 @@ from typing import Any
 
 from bertbuild import __version__
 from bertbuild import key as keys
-from bertbuild.digests import DigestCache, sha256_file
-from bertbuild.plan import File
+from bertbuild.plans.plan import File
 from bertbuild.provenance.sbom import Materials
-from bertbuild.store import FACTS, MANIFEST, PROVENANCE, StoredObject
+from bertbuild.store.digests import DigestCache, sha256_file
+from bertbuild.store.store import FACTS, MANIFEST, PROVENANCE, StoredObject
 
 STATEMENT = "https://in-toto.io/Statement/v1"
 PREDICATE = "https://slsa.dev/provenance/v1"

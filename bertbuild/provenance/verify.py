@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from bertbuild import key as keys
-from bertbuild.digests import sha256_file
 from bertbuild.errors import StoreError
 from bertbuild.provenance.sbom import FOLDER, sbom_name, sbom_of_today
 from bertbuild.provenance.shape import problems
 from bertbuild.provenance.statement import BUILD_TYPE, KEY_DIGEST
 from bertbuild.stages import BACKENDS, lock_file
-from bertbuild.store import FACTS, MANIFEST, PROVENANCE, Store, StoredObject
+from bertbuild.store.digests import sha256_file
+from bertbuild.store.store import FACTS, MANIFEST, PROVENANCE, Store, StoredObject
 
 OWN = (MANIFEST, PROVENANCE)
 """What lies beside the subjects."""

@@ -13,7 +13,7 @@ from bertbuild.report.html.evidence import gather
 from bertbuild.report.html.log import read_log
 from bertbuild.report.html.page import page
 from bertbuild.report.html.run import run_of
-from bertbuild.store import Store
+from bertbuild.store.store import Store
 
 pytestmark = pytest.mark.browser
 

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from bertbuild.errors import StoreError
-from bertbuild.logs import logs_of
-from bertbuild.records import read_records
 from bertbuild.report.html import words
 from bertbuild.report.html.run import FAILED, INTERRUPTED, TAIL, UNFINISHED, Job, Run, number
-from bertbuild.store import FACTS, MANIFEST, Store
+from bertbuild.store.logs import logs_of
+from bertbuild.store.records import read_records
+from bertbuild.store.store import FACTS, MANIFEST, Store
 
 TAIL_BYTES = 1 << 16
 

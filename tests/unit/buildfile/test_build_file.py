@@ -7,11 +7,11 @@ from build_files import load, only_target
 
 from bertbuild.buildfile.entries import CatalogueModel, CheckpointFolder, HuggingFaceFolder, Recipe
 from bertbuild.errors import UsageError
-from bertbuild.plan import FreezeRequest, IrRequest
-from bertbuild.plan_finetune import FinetuneRequest, Named
-from bertbuild.plan_int8 import CalibrationRequest
-from bertbuild.plan_neuron import CompileRequest, ExportRequest, NeuronRequest
-from bertbuild.plan_tf2 import Tf2Request
+from bertbuild.plans.finetune import FinetuneRequest, Named
+from bertbuild.plans.int8 import CalibrationRequest
+from bertbuild.plans.neuron import CompileRequest, ExportRequest, NeuronRequest
+from bertbuild.plans.plan import FreezeRequest, IrRequest
+from bertbuild.plans.tf2 import Tf2Request
 
 FULL = """
 kind = "neuron"

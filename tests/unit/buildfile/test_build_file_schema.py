@@ -15,7 +15,7 @@ from bertbuild.buildfile.requests import make_recipe, make_request
 from bertbuild.buildfile.schema import build_file_schema
 from bertbuild.commands.buildfile import schema
 from bertbuild.config import ROOT, SETTINGS, Settings
-from bertbuild.plan_finetune import FinetuneRequest
+from bertbuild.plans.finetune import FinetuneRequest
 from bertbuild.session import Session
 
 SHIPPED = ROOT / "bertbuild" / "buildfile" / "bertbuild.schema.json"

@@ -7,7 +7,7 @@ from bertbuild.checkpoint.config import config_from
 from bertbuild.checkpoint.layouts import FORMATS, layout, left_out
 from bertbuild.checkpoint.object_graph import value_key
 from bertbuild.checkpoint.variables import encoder_variables
-from bertbuild.plan_tf2 import CHECKPOINT_FORMATS
+from bertbuild.plans.tf2 import CHECKPOINT_FORMATS
 
 CONFIG = config_from(TINY, name="tiny")
 HIDDEN, WORDS = CONFIG.hidden_size, CONFIG.vocab_size

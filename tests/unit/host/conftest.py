@@ -6,9 +6,9 @@ from host_doubles import Events, FakeIsolation, checkpoint_source, probes_file
 from hypothesis import settings
 
 from bertbuild import config
-from bertbuild.engine import Engine
+from bertbuild.engine.engine import Engine
 from bertbuild.report.text import TextReporter
-from bertbuild.store import Store
+from bertbuild.store.store import Store
 
 settings.register_profile("quick", max_examples=25, deadline=None)
 settings.load_profile("quick")

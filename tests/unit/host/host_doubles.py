@@ -8,8 +8,8 @@ import os
 import time
 from pathlib import Path
 
-from bertbuild.making import Order
-from bertbuild.plan import File, FreezeRequest, Plan, Source, plan_freeze
+from bertbuild.engine.making import Order
+from bertbuild.plans.plan import File, FreezeRequest, Plan, Source, plan_freeze
 from bertbuild.stages import STAGES
 
 GOLDEN = Path(__file__).resolve().parents[2] / "golden"

@@ -11,9 +11,9 @@ import pytest
 from host_doubles import exit_code, in_child
 
 from bertbuild.key import components, digest
-from bertbuild.plan import File, Plan, Step, Target
-from bertbuild.records import write_record
-from bertbuild.store import Store
+from bertbuild.plans.plan import File, Plan, Step, Target
+from bertbuild.store.records import write_record
+from bertbuild.store.store import Store
 
 DAY = 86400
 

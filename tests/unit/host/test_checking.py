@@ -13,17 +13,28 @@ from host_doubles import Events, FakeIsolation, checkpoint_source, probes_file
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bertbuild import checking
-from bertbuild.checking import BLOCKED, FAILED, GONE, MAY_RUN, NEW, NOT_THERE, SHARED, UP_TO_DATE, WOULD_RUN, Checker
-from bertbuild.engine import Engine
+from bertbuild.engine import checking
+from bertbuild.engine.checking import (
+    BLOCKED,
+    FAILED,
+    GONE,
+    MAY_RUN,
+    NEW,
+    NOT_THERE,
+    SHARED,
+    UP_TO_DATE,
+    WOULD_RUN,
+    Checker,
+)
+from bertbuild.engine.engine import Engine
+from bertbuild.engine.history import changed_files
+from bertbuild.engine.making import Maker
 from bertbuild.errors import ParityError
-from bertbuild.history import changed_files
 from bertbuild.inputs import folder_input
-from bertbuild.making import Maker
-from bertbuild.plan import FreezeRequest, IrRequest, plan_freeze, plan_ir
-from bertbuild.planning import named
+from bertbuild.plans.plan import FreezeRequest, IrRequest, plan_freeze, plan_ir
+from bertbuild.plans.planning import named
 from bertbuild.report.checks import as_json, in_full, in_short
-from bertbuild.store import Store
+from bertbuild.store.store import Store
 
 IR = ["toy/freeze", "toy/reference", "toy/ir-fp32", "toy/ir-fp32-infer", "toy/ir-fp32 parity"]
 
@@ -299,7 +310,7 @@ class World:
         return [checker.check(job) for job in dict.fromkeys(added)]
 
     def build(self):
-        from bertbuild.telling import Asked
+        from bertbuild.engine.telling import Asked
 
         self.events.clear()
         engine = self.jobs()
@@ -332,7 +343,7 @@ class World:
 DEEDS = ["weights", "ask", "lock", "forget the environment", "lossy", "remove", "damage"]
 
 
-@settings(max_examples=10)
+@settings(max_examples=8)
 @given(deeds=st.lists(st.tuples(st.sampled_from(DEEDS), st.integers(0, 100)), min_size=2, max_size=5))
 def test_what_is_said_to_run_is_what_runs(deeds):
     with tempfile.TemporaryDirectory() as folder:

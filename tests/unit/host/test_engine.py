@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 from host_doubles import FakeIsolation, checkpoint_source, freezing, golden, names
 
-from bertbuild import judging, making
-from bertbuild.engine import Engine
+from bertbuild.engine import judging, making
+from bertbuild.engine.engine import Engine
 from bertbuild.errors import BertbuildError, NoSpaceError, ParityError, StageError
-from bertbuild.plan import File, IrRequest, plan_ir
-from bertbuild.records import read_records
+from bertbuild.plans.plan import File, IrRequest, plan_ir
 from bertbuild.stages import STAGES
+from bertbuild.store.records import read_records
 
 BOTH = IrRequest(precisions=("fp32", "fp16"))
 

@@ -16,7 +16,7 @@ from bertbuild.commands import evaluate
 from bertbuild.commands.evaluate import Data
 from bertbuild.config import load_settings
 from bertbuild.errors import AccuracyError, DataError, StageError, StageKilledForMemoryError, UsageError
-from bertbuild.plan_evaluate import EvaluateRequest
+from bertbuild.plans.evaluate import EvaluateRequest
 from bertbuild.session import Session
 from bertbuild.sources import Inspected, Wanted
 

@@ -14,7 +14,7 @@ from bertbuild.commands.finetune import finetune
 from bertbuild.config import Settings
 from bertbuild.errors import DataError, StageError, StageKilledForMemoryError, UsageError
 from bertbuild.flags import number, truth
-from bertbuild.plan_finetune import FinetuneRequest, Named
+from bertbuild.plans.finetune import FinetuneRequest, Named
 from bertbuild.session import Session
 from bertbuild.sources import Wanted
 from bertbuild.stages import STAGES

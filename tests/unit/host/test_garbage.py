@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bertbuild.errors import UsageError
-from bertbuild.garbage import HOUR, Name, Object, Record, Run, Snapshot, Thing, parse_keep, removable
+from bertbuild.store.garbage import HOUR, Name, Object, Record, Run, Snapshot, Thing, parse_keep, removable
 
 NOW = 1_000_000_000.0
 DAY = 86400

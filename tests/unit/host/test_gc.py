@@ -19,17 +19,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from small_store import DAY, aged, build, built, listing, make, objects, while_it_runs
 
-from bertbuild import sweep as sweep_module
-from bertbuild.audit import audit
 from bertbuild.commands import upkeep
 from bertbuild.config import Settings
 from bertbuild.errors import StoreError, UsageError
-from bertbuild.garbage import parse_keep
-from bertbuild.locking import exclusive
 from bertbuild.session import Session
-from bertbuild.store import Store
-from bertbuild.survey import survey
-from bertbuild.sweep import sweep
+from bertbuild.store import sweep as sweep_module
+from bertbuild.store.audit import audit
+from bertbuild.store.garbage import parse_keep
+from bertbuild.store.locking import exclusive
+from bertbuild.store.store import Store
+from bertbuild.store.survey import survey
+from bertbuild.store.sweep import sweep
 
 WHOLE = {"freeze": 1, "inspect": 1, "ir": 1, "openvino-infer": 1, "parity": 1, "tf1-infer": 1}
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import json
 
-from bertbuild.memory import Measured, MemoryBudget, available_memory
+from bertbuild.engine.memory import Measured, MemoryBudget, available_memory
 from bertbuild.stages import STAGES
 
 FREEZE = STAGES["freeze"]

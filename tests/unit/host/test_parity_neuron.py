@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from bertbuild.parity import TOLERANCES, Row, Verdict, compare
-from bertbuild.plan_neuron import DTYPES, NEURON_GELU_FORMS
+from bertbuild.plans.neuron import DTYPES, NEURON_GELU_FORMS
 
 PROBES = [{"name": "b3_s2", "input_mask": [[1, 1], [1, 1], [1, 0]]}]
 POOLED = np.array([[0.125, -0.75, 0.25], [0.5, 0.25, 0.75], [-0.25, 0.5, 0.125]], np.float32)

@@ -9,9 +9,10 @@ from host_doubles import golden
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bertbuild import plan as plans
 from bertbuild.errors import UsageError
-from bertbuild.plan import (
+from bertbuild.plans import plan as plans
+from bertbuild.plans.int8 import Calibration, CalibrationRequest, plan_irs
+from bertbuild.plans.plan import (
     CONVERTERS,
     INT8,
     OUTPUTS,
@@ -25,7 +26,6 @@ from bertbuild.plan import (
     plan_import,
     plan_ir,
 )
-from bertbuild.plan_int8 import Calibration, CalibrationRequest, plan_irs
 from bertbuild.stages import STAGES
 
 CHECKPOINT = Source(

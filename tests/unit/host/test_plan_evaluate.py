@@ -8,9 +8,9 @@ import pytest
 from host_doubles import golden
 
 from bertbuild.errors import DataError, UsageError
-from bertbuild.plan import File, FreezeRequest, IrRequest, Source, plan_freeze, plan_ir
-from bertbuild.plan_evaluate import GROUPS, TARGETS, EvaluateRequest, Prepared, plan_evaluate
-from bertbuild.plan_int8 import Calibration, CalibrationRequest, plan_irs
+from bertbuild.plans.evaluate import GROUPS, TARGETS, EvaluateRequest, Prepared, plan_evaluate
+from bertbuild.plans.int8 import Calibration, CalibrationRequest, plan_irs
+from bertbuild.plans.plan import File, FreezeRequest, IrRequest, Source, plan_freeze, plan_ir
 from bertbuild.stages import STAGES
 
 SOURCE = Source(

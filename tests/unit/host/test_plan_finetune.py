@@ -8,8 +8,8 @@ import pytest
 from host_doubles import golden
 
 from bertbuild.errors import UsageError
-from bertbuild.plan import File, Source, Step
-from bertbuild.plan_finetune import FinetuneRequest, plan_finetune
+from bertbuild.plans.finetune import FinetuneRequest, plan_finetune
+from bertbuild.plans.plan import File, Source, Step
 
 SOURCE = Source(
     model="bert",

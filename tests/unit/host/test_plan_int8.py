@@ -10,9 +10,9 @@ from test_plan import CHECKPOINT, FROZEN, PROBES, TRAINED
 
 from bertbuild.calibration import find_calibration
 from bertbuild.errors import DataError, UsageError
-from bertbuild.plan import File, FreezeRequest, IrRequest
-from bertbuild.plan_int8 import Calibration, CalibrationRequest, check_request, plan_irs, plan_text_examples
-from bertbuild.store import Store
+from bertbuild.plans.int8 import Calibration, CalibrationRequest, check_request, plan_irs, plan_text_examples
+from bertbuild.plans.plan import File, FreezeRequest, IrRequest
+from bertbuild.store.store import Store
 
 PREPARED = File(path=PurePosixPath("/prepared"), digest="d-train")
 DEV = File(path=PurePosixPath("/prepared"), digest="d-dev")

@@ -10,8 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bertbuild.errors import UsageError
-from bertbuild.plan import File, Source
-from bertbuild.plan_neuron import (
+from bertbuild.plans.neuron import (
     DTYPES,
     NEURON_GELU_FORMS,
     CompileRequest,
@@ -21,6 +20,7 @@ from bertbuild.plan_neuron import (
     plan_neuron_compile,
     plan_neuron_ready,
 )
+from bertbuild.plans.plan import File, Source
 from bertbuild.stages import STAGES
 
 BARE = Source(

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bertbuild.errors import UsageError
-from bertbuild.plan import File, Source
-from bertbuild.plan_tf2 import (
+from bertbuild.plans.plan import File, Source
+from bertbuild.plans.tf2 import (
     CHECKPOINT_FORMATS,
     FORMATS,
     Tf2Request,

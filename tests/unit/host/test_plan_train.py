@@ -8,8 +8,8 @@ import pytest
 from host_doubles import golden
 
 from bertbuild.errors import UsageError
-from bertbuild.plan import File, Source
-from bertbuild.plan_train import MODES, Beginning, TrainRequest, plan_train
+from bertbuild.plans.plan import File, Source
+from bertbuild.plans.train import MODES, Beginning, TrainRequest, plan_train
 from bertbuild.stages import STAGES
 
 GOOGLE = Source(

@@ -9,7 +9,7 @@ import pytest
 from bertbuild.commands.pretraining import prepare_pretraining_data
 from bertbuild.config import Settings
 from bertbuild.errors import UsageError
-from bertbuild.plan_pretraining import PretrainingRequest
+from bertbuild.plans.pretraining import PretrainingRequest
 from bertbuild.session import Session
 
 

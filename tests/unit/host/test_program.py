@@ -19,7 +19,7 @@ from small_fleet import write_tiny
 from bertbuild.config import ROOT
 from bertbuild.session import Session
 from bertbuild.stages import BACKENDS
-from bertbuild.store import Store
+from bertbuild.store.store import Store
 from bertbuild.tasks import namespace
 
 HERE = Path(__file__).parent
@@ -192,7 +192,7 @@ def test_a_build_with_nothing_to_do_loads_next_to_nothing(program, checkpoint, t
     program(*build)
     program(*build, HOST_PROGRAM_MODULES=str(tmp_path / "modules"))
     loaded = set((tmp_path / "modules").read_text().splitlines())
-    assert "bertbuild.engine" in loaded
+    assert "bertbuild.engine.engine" in loaded
     assert loaded & {"numpy", "rich", "docker", "requests", "jinja2"} == set()
 
 

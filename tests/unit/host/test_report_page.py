@@ -25,7 +25,7 @@ from bertbuild.report.html.parity_plots import layer_plot, layers_plot, probe_pl
 from bertbuild.report.html.run import run_of
 from bertbuild.report.html.svg import round_ticks, tag
 from bertbuild.report.html.training_plots import loss_plot
-from bertbuild.store import Store
+from bertbuild.store.store import Store
 from bertbuild.tasks import namespace
 
 

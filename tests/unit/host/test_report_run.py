@@ -10,9 +10,9 @@ from host_doubles import probes_file
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bertbuild.engine import Engine
+from bertbuild.engine.engine import Engine
 from bertbuild.errors import ParityError, StageError, StoreError
-from bertbuild.plan import IrRequest, plan_ir
+from bertbuild.plans.plan import IrRequest, plan_ir
 from bertbuild.report.html.contents import ending
 from bertbuild.report.html.evidence import Evidence, gather
 from bertbuild.report.html.log import read_log

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bertbuild.engine.schedule import Job, Scheduler
 from bertbuild.errors import StageError
-from bertbuild.schedule import Job, Scheduler
 
 
 class Played(Job):

@@ -12,7 +12,7 @@ from provenance_doubles import FACTS, frozen, ir, publish
 from bertbuild import key as keys
 from bertbuild.provenance.shape import problems
 from bertbuild.provenance.statement import timestamp
-from bertbuild.store import Store
+from bertbuild.store.store import Store
 
 
 def read(stored):

@@ -16,11 +16,11 @@ from host_doubles import exit_code, in_child
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bertbuild.disk import write_atomically
 from bertbuild.errors import StoreError
 from bertbuild.key import components, digest
-from bertbuild.locking import exclusive
-from bertbuild.store import MANIFEST, Store
+from bertbuild.store.disk import write_atomically
+from bertbuild.store.locking import exclusive
+from bertbuild.store.store import MANIFEST, Store
 
 FILES = {"model.bin": "weights", "variables/index": "names", "stage.json": '{"seconds": 1}'}
 PARTS = components(stage="ir", code="c", environment={}, params={}, inputs={"a": "b"})

@@ -10,9 +10,9 @@ import time
 import pytest
 from host_doubles import Events, exit_code, in_child, ir_order, wait_until
 
-from bertbuild.engine import Engine
+from bertbuild.engine.engine import Engine
 from bertbuild.key import components, digest
-from bertbuild.store import Store
+from bertbuild.store.store import Store
 
 OUTPUT = {f"part-{number}": bytes([number]) * 200_000 for number in range(8)}
 
@@ -78,7 +78,7 @@ def test_kill_9_at_each_step_of_publishing_leaves_all_or_nothing(root, instant):
     def build_and_die():
         from pathlib import Path
 
-        from bertbuild import store as store_module
+        from bertbuild.store import store as store_module
 
         if instant == "fsync":
             store_module._flush = die

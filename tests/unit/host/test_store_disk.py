@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 from host_doubles import freezing, ir_order
 
-from bertbuild import digests
-from bertbuild import store as store_module
-from bertbuild.engine import Engine
+from bertbuild.engine.engine import Engine
 from bertbuild.errors import NoSpaceError, StageError, StoreError
 from bertbuild.key import components
-from bertbuild.store import Store
+from bertbuild.store import digests
+from bertbuild.store import store as store_module
+from bertbuild.store.store import Store
 
 PARTS = ir_order(components(stage="ir", code="c", environment={}, params={}, inputs={}))
 MORE = ir_order(components(stage="ir", code="more", environment={}, params={}, inputs={}))

@@ -23,7 +23,7 @@ def told(capsys, monkeypatch):
 
     def run(*words):
         # Invoke takes the help out of its tasks when it first reads them, so each run has tasks of its own.
-        for name in [name for name in sys.modules if name.startswith("bertbuild.tasks_")]:
+        for name in [name for name in sys.modules if name.startswith("bertbuild.tasks.")]:
             monkeypatch.delitem(sys.modules, name)
         namespace = runpy.run_path(tasks.__file__)["namespace"]
         Program(name="bertbuild", binary="bertbuild", namespace=namespace).run(["bertbuild", *words], exit=False)

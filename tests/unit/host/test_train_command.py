@@ -8,12 +8,12 @@ import pytest
 from host_doubles import Events, FakeIsolation
 
 from bertbuild.commands.train import Begin, Data, train
-from bertbuild.engine import Engine
+from bertbuild.engine.engine import Engine
 from bertbuild.errors import CheckpointError, DataError, StageError, StageKilledForMemoryError, UsageError
-from bertbuild.plan_train import TrainRequest
+from bertbuild.plans.train import TrainRequest
 from bertbuild.session import Session
 from bertbuild.sources import Wanted
-from bertbuild.store import Store
+from bertbuild.store.store import Store
 
 CONFIG = {"vocab_size": 20, "hidden_size": 8, "num_attention_heads": 2, "hidden_act": "gelu"}
 

@@ -11,15 +11,15 @@ from types import SimpleNamespace
 import pytest
 from host_doubles import exit_code, in_child
 
-from bertbuild.engine import Engine
+from bertbuild.engine.engine import Engine
 from bertbuild.errors import StageError
 from bertbuild.isolation import compose, docker_engine, venv
 from bertbuild.isolation.base import StageRun
 from bertbuild.isolation.compose import ComposeIsolation
 from bertbuild.isolation.venv import VenvIsolation
-from bertbuild.plan import File, Plan, Step
+from bertbuild.plans.plan import File, Plan, Step
 from bertbuild.stages import STAGES
-from bertbuild.store import Store
+from bertbuild.store.store import Store
 
 
 @pytest.fixture

@@ -6,17 +6,17 @@ import numpy as np
 import pytest
 from host_doubles import FakeIsolation, names
 
-from bertbuild import making as making_module
 from bertbuild.commands import results
 from bertbuild.commands import status as status_command
 from bertbuild.config import load_settings
-from bertbuild.engine import Engine
+from bertbuild.engine import making as making_module
+from bertbuild.engine.engine import Engine
+from bertbuild.engine.judging import NO_DEVICE
 from bertbuild.errors import NotVerifiedError, ParityError
 from bertbuild.isolation.device import VARIABLE, neuron_device
-from bertbuild.judging import NO_DEVICE
-from bertbuild.plan_neuron import CompileRequest, plan_neuron_compile
-from bertbuild.records import read_records
+from bertbuild.plans.neuron import CompileRequest, plan_neuron_compile
 from bertbuild.session import Session
+from bertbuild.store.records import read_records
 
 READY, COMPILED = "neuron-ready-float16", "neuron-float16-b4"
 ON_CPU = ["neuron-ready", "tf1-infer", "tf1-infer", "neuron-compile"]

@@ -15,7 +15,7 @@ from bertbuild.config import Settings
 from bertbuild.errors import ProvenanceError, UsageError
 from bertbuild.provenance import sbom, verify
 from bertbuild.session import Session
-from bertbuild.store import Store
+from bertbuild.store.store import Store
 from bertbuild.tasks import namespace
 
 

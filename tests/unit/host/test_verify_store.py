@@ -12,7 +12,7 @@ from bertbuild.commands import upkeep
 from bertbuild.config import Settings
 from bertbuild.errors import StoreError
 from bertbuild.session import Session
-from bertbuild.store import MANIFEST, Store
+from bertbuild.store.store import MANIFEST, Store
 
 
 @pytest.fixture

@@ -8,10 +8,10 @@ import shutil
 import pytest
 from small_fleet import MODELS, TARGETS, Fleet, listing, write_tiny
 
-from bertbuild import making
 from bertbuild.commands import build as single
+from bertbuild.engine import making
 from bertbuild.errors import BuildFailedError, EngineError, StageError, UsageError
-from bertbuild.plan import FreezeRequest
+from bertbuild.plans.plan import FreezeRequest
 from bertbuild.session import Session
 from bertbuild.sources import Wanted
 from bertbuild.stages import BACKENDS

@@ -1,0 +1,116 @@
+"""Runs plans: each step's result is used if the store has it, else made; a target counts when it passes its gate."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from bertbuild.engine.jobs import AgainJob, Jobs, StageJob
+from bertbuild.engine.judging import Built, Judge
+from bertbuild.engine.making import Maker, Order, Report, Write
+from bertbuild.engine.memory import MemoryBudget
+from bertbuild.engine.schedule import Job, Scheduler
+from bertbuild.engine.telling import Asked, Teller, new_run, run_event
+from bertbuild.errors import BertbuildError
+from bertbuild.isolation.base import Isolation
+from bertbuild.plans.plan import File, Plan, Step
+from bertbuild.stages import STAGES
+from bertbuild.store.store import Store, StoredObject
+
+
+class Engine:
+    """One store, one isolation, one listener; so many jobs at once, in so many bytes of memory (0: what is free)."""
+
+    def __init__(self, store: Store, isolation: Isolation, report: Report, *, slots: int = 1, memory: int = 0) -> None:
+        self._run_id = new_run()
+        self._maker = Maker(store, isolation, report, self._run_id)
+        self._judge = Judge(self._maker)
+        self._report = report
+        self._isolation = isolation
+        self._slots = slots
+        self._memory = memory
+        self._told = False
+
+    def run(self, plan: Plan, *, alone: bool = False) -> dict[str, StoredObject]:
+        """The results of all steps, by step id; `alone`: one after the other, so that what they measure is theirs.
+
+        Raises:
+            BertbuildError: the first failure, in the order of time.
+        """
+        new, steps = self.jobs().of_steps(plan)
+        self._execute_or_raise(new, plan, slots=1 if alone else self._slots)
+        return {name: job.made for name, job in steps.items()}
+
+    def build(self, plan: Plan, probes: File) -> list[Built]:
+        """Make the plan's targets; each is judged, and named if it passes.
+
+        Raises:
+            BertbuildError: the first failure; targets that passed keep their names.
+            ParityError: a target does not answer like its source.
+        """
+        new, gates = self.jobs().of_targets(plan, probes)
+        self._execute_or_raise(new, plan, slots=self._slots)
+        return [gate.built for gate in gates if gate.built is not None]
+
+    def jobs(self) -> Jobs:
+        """An empty set of jobs over the engine's store and isolation."""
+        return Jobs(self._maker, self._judge)
+
+    def execute(self, jobs: Iterable[Job], asked: Asked, *, keep_going: bool) -> list[BertbuildError]:
+        """Run jobs, and what follows from them; failures are told when they happen, and given in the end.
+
+        Args:
+            jobs: in the order in which they are begun where nothing else decides.
+            asked: what they are about.
+            keep_going: whether jobs that do not need a failed one are begun.
+        """
+        return self._execute(jobs, asked, slots=self._slots, keep_going=keep_going, tell_failures=True)
+
+    def _execute_or_raise(self, jobs: Iterable[Job], plan: Plan, *, slots: int) -> None:
+        asked = Asked(models=[plan.model])
+        failures = self._execute(jobs, asked, slots=slots, keep_going=False, tell_failures=False)
+        if failures:
+            raise failures[0]
+
+    def _execute(
+        self, jobs: Iterable[Job], asked: Asked, *, slots: int, keep_going: bool, tell_failures: bool
+    ) -> list[BertbuildError]:
+        budget = MemoryBudget(self._memory)
+        if not self._told:
+            self._report(run_event(self._run_id, self._isolation.name, asked, slots, budget.limit))
+            self._told = True
+        scheduler = Scheduler(
+            Teller(self._report, tell_failures=tell_failures),
+            slots=slots,
+            fits=budget.fits,
+            keep_going=keep_going,
+            cancel=self._maker.end,
+        )
+        try:
+            scheduler.run(jobs)
+        finally:
+            self._maker.measured.save()
+        return scheduler.failures
+
+    def found(self, order: Order) -> StoredObject | None:
+        """The store's result, if it has one that is whole."""
+        return self._maker.find(order)
+
+    def stored(self, order: Order, write: Write) -> StoredObject:
+        """A result that the host makes itself: the store's, or what `write` puts into the `out` of its work folder."""
+        return self._maker.stored(order, write)
+
+    def run_again(self, step: Step, results: Mapping[str, StoredObject], destination: Path) -> None:
+        """Run a step whether or not the store has its result; what it writes becomes `destination`, a new folder."""
+        self.prepare(STAGES[step.stage].backend)
+        inputs = {name: source if isinstance(source, File) else results[source] for name, source in step.inputs.items()}
+        self._maker.again(step, inputs, {"id": step.id}, lambda out: out.rename(destination))
+
+    def again(self, job: StageJob) -> AgainJob:
+        """The job that runs a step which is done once more, and compares."""
+        return AgainJob(self._maker, job)
+
+    def prepare(self, backend: str) -> None:
+        """Make a backend's environment if it is not as it should be."""
+        if not self._maker.is_ready(backend):
+            self._maker.prepare(backend)

@@ -1,0 +1,129 @@
+"""The gate: a target's answers against its source's, the verdict kept, and the name it earns or loses."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from bertbuild import key as keys
+from bertbuild.config import ROOT
+from bertbuild.engine.making import Maker, Order
+from bertbuild.errors import ParityError
+from bertbuild.isolation.device import neuron_device
+from bertbuild.parity import Verdict, compare
+from bertbuild.plans.plan import File, Plan, Target
+from bertbuild.stages import STAGES
+from bertbuild.store.records import read_records, write_record
+from bertbuild.store.store import StoredObject
+
+PARITY = "parity"
+NO_DEVICE = "this machine has no Neuron device to run it on"
+
+Results = Mapping[str, StoredObject]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Built:
+    """A target that passed its gate; its verdict is None where it could not be run here, so that nothing is proved."""
+
+    model: str
+    target: str
+    path: Path
+    stored: StoredObject
+    verdict: Verdict | None
+
+
+class Judge:
+    """Judges targets whose steps have been made."""
+
+    def __init__(self, maker: Maker) -> None:
+        self._maker = maker
+
+    @cached_property
+    def code(self) -> str:
+        """The digest of the gate's code."""
+        return keys.code_digest([ROOT / "bertbuild" / "parity.py"], ROOT)
+
+    def order(self, target: Target, results: Results, told: Mapping[str, str]) -> Order:
+        """The verdict on a target, as a result of its own."""
+        sources = {
+            "reference": results[target.reference],
+            "answers": results[target.answers],
+            "target": results[target.step],
+        }
+        parts = keys.components(
+            stage=PARITY,
+            code=self.code,
+            environment={},
+            params={"precision": target.precision},
+            inputs={name: source.digest for name, source in sources.items()},
+        )
+        return Order(stage=PARITY, parts=parts, sources=sources, told=told)
+
+    def found(self, order: Order) -> StoredObject | None:
+        """The verdict, if the store has it."""
+        return self._maker.find(order)
+
+    def judge(self, order: Order, target: Target, results: Results, probes: File) -> StoredObject:
+        """Compare a target's answers with its source's; the verdict is stored like any other result."""
+
+        def write(work: Path) -> None:
+            verdict = self._compared(target, results, target.answers, probes).as_json()
+            (work / "out" / "parity.json").write_text(json.dumps(verdict, indent=1) + "\n", encoding="utf-8")
+
+        return self._maker.make(order, write)
+
+    def conclude(self, plan: Plan, target: Target, results: Results, judged: StoredObject) -> Built:
+        """Record a verdict, and name the target if it is a good one.
+
+        Raises:
+            ParityError: the target does not answer like its source; it has no name from now on.
+        """
+        verdict = Verdict.from_json(json.loads((judged.path / "parity.json").read_text(encoding="utf-8")))
+        write_record(self._maker.store, plan, target, results, verdict)
+        return self._settled(plan.model, target, results[target.step], verdict)
+
+    def conclude_unverified(self, plan: Plan, target: Target, results: Results) -> Built:
+        """Name a target that cannot be run here, and record that nothing is proved; an earlier verdict counts."""
+        store, stored = self._maker.store, results[target.step]
+        known = next(read_records(store, plan.model, target.name), None)
+        if known is not None and known.verdict and known.results[target.step] == (stored.stage, stored.key):
+            return self._settled(plan.model, target, stored, known.verdict)  # it was run elsewhere, over this store
+        write_record(store, plan, target, results, None)
+        link = store.link(plan.model, target.name, stored)
+        self._maker.report({"event": "unverified", "model": plan.model, "target": target.name, "reason": NO_DEVICE})
+        return Built(model=plan.model, target=target.name, path=link, stored=stored, verdict=None)
+
+    def tell(self, target: Target, results: Results, probes: File, told: Mapping[str, str]) -> None:
+        """Say how far the answers are that are compared for people to know."""
+        for words, step in target.told.items():
+            found = self._compared(target, results, step, probes)
+            worst = {row.output: row.max_abs for row in sorted(found.rows, key=lambda row: row.max_abs)}
+            figures = ", ".join(f"{output} max abs {value:.1e}" for output, value in worst.items())
+            self._maker.report({"event": "note", "text": f"{words}: {figures}", **told})
+
+    @staticmethod
+    def _compared(target: Target, results: Results, answers: str, probes: File) -> Verdict:
+        shown = json.loads(probes.path.read_text(encoding="utf-8"))["probes"]
+        reference, asked = (results[step].path / "answers.npz" for step in (target.reference, answers))
+        return compare(reference, asked, shown, target.precision)
+
+    def _settled(self, model: str, target: Target, stored: StoredObject, verdict: Verdict) -> Built:
+        store = self._maker.store
+        self._maker.report({"event": "verdict", "model": model, "target": target.name, **verdict.as_json()})
+        if not verdict.passed:
+            store.unlink(model, target.name)
+            raise ParityError(
+                f"{target.name} of {model} does not answer like its source: {verdict.worst.sentence}.",
+                next_step=f"The result is kept for study, without a name in out/: {stored.path}",
+            )
+        link = store.link(model, target.name, stored)
+        return Built(model=model, target=target.name, path=link, stored=stored, verdict=verdict)
+
+
+def can_answer(plan: Plan, target: Target) -> bool:
+    """Whether a target can be run on this machine: one that runs on a Neuron device needs such a device."""
+    return not STAGES[plan.step(target.answers).stage].device or neuron_device() is not None

@@ -1,0 +1,91 @@
+"""From what is wanted of a task's data to the stage that prepares it. Pure, as `plan` is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bertbuild.errors import UsageError
+from bertbuild.plans.plan import File, Plan, Step, check_choice
+
+GLUE = ("AX", "COLA", "MNLI", "MRPC", "QNLI", "QQP", "RTE", "SST-2", "STS-B", "WNLI")
+SQUAD = ("SQUAD-1.1", "SQUAD-2.0")
+TASKS = (*GLUE, "XNLI", *SQUAD)
+MNLI_TYPES = ("matched", "mismatched")
+QUERY_LENGTH, DOC_STRIDE = 64, 128
+"""The Model Garden's, where they are not said."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PrepareRequest:
+    """What prepared data are to be like: the flags of the Model Garden's create_finetuning_data, its defaults.
+
+    Attributes:
+        task: one of `TASKS`.
+        do_lower_case: make letters small, for an uncased vocabulary.
+        max_seq_length: pieces of a sequence, marks counted.
+        mnli_type: which dev and test set of MNLI, one of `MNLI_TYPES`.
+        xnli_language: of XNLI's training data: "en", another, or "all".
+        max_query_length: pieces of a SQuAD question.
+        doc_stride: pieces between two windows of a SQuAD paragraph.
+    """
+
+    task: str
+    do_lower_case: bool = True
+    max_seq_length: int = 128
+    mnli_type: str = "matched"
+    xnli_language: str = "en"
+    max_query_length: int = QUERY_LENGTH
+    doc_stride: int = DOC_STRIDE
+
+    def __post_init__(self) -> None:
+        """Refuse what no data could make sense of, before anything is fetched."""
+        check_choice("task", (self.task,), TASKS)
+        check_choice("mnli-type", (self.mnli_type,), MNLI_TYPES)
+        for flag in ("max_seq_length", "max_query_length", "doc_stride"):
+            if getattr(self, flag) < 1:
+                raise UsageError(f"--{flag.replace('_', '-')} below 1 means nothing.", next_step="Give 1 or more.")
+
+    @property
+    def squad(self) -> bool:
+        """Whether the data are questions on paragraphs."""
+        return self.task in SQUAD
+
+
+def plan_prepare_data(name: str, data: File, vocab: File, request: PrepareRequest) -> Plan:
+    """Files of a task and a vocabulary → TFRecords and meta data; no model, so there are no answers to compare.
+
+    Args:
+        name: what the result is called after.
+        data: the task's folder, or the SQuAD file.
+        vocab: the vocabulary.
+        request: what the records are to be like.
+    """
+    params = {
+        "task": request.task,
+        "do-lower-case": str(request.do_lower_case).lower(),
+        "max-seq-length": str(request.max_seq_length),
+    }
+    if request.task == "MNLI":
+        params["mnli-type"] = request.mnli_type
+    if request.task == "XNLI":
+        params["xnli-language"] = request.xnli_language
+    if request.squad:
+        params["max-query-length"] = str(request.max_query_length)
+        params["doc-stride"] = str(request.doc_stride)
+    step = Step(id="prepare-data", stage="prepare-data", inputs={"data": data, "vocab": vocab}, params=params)
+    return Plan(model=name, steps=(step,))
+
+
+def target_name(request: PrepareRequest) -> str:
+    """The result's name in out/: data-MRPC-128, and what of the request is not usual."""
+    parts = ["data", request.task]
+    if request.task == "MNLI" and request.mnli_type != "matched":
+        parts.append(request.mnli_type)
+    if request.task == "XNLI":
+        parts.append(request.xnli_language)
+    parts.append(str(request.max_seq_length))
+    if request.squad and request.max_query_length != QUERY_LENGTH:
+        parts.append(f"q{request.max_query_length}")
+    if request.squad and request.doc_stride != DOC_STRIDE:
+        parts.append(f"d{request.doc_stride}")
+    return "-".join(parts)

@@ -1,0 +1,83 @@
+"""The logs of a target's stages: which results it is made of is on its record, or in the log of its last run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from bertbuild.stages import STAGES
+from bertbuild.store.past_runs import events_of, log_name, short
+from bertbuild.store.records import read_records
+from bertbuild.store.store import Store
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StageLog:
+    """The log of the run that made a result.
+
+    Attributes:
+        stage: the stage.
+        key: the result's.
+        when: as in the log's file name, YYYYMMDD-HHMMSS; "" where there is no log.
+        path: the log, None where there is none.
+    """
+
+    stage: str
+    key: str
+    when: str = ""
+    path: Path | None = None
+
+
+def results_by_target(store: Store) -> dict[str, list[tuple[str, str]]]:
+    """By MODEL/TARGET, the (stage, key) of all results backends made for it when it was last built, well or not."""
+    found: dict[str, list[tuple[str, str]]] = {}
+    written: dict[str, float] = {}
+    for record in read_records(store):
+        name = f"{record.model}/{record.target.name}"
+        found[name] = [(stage, key) for stage, key in record.results.values() if stage in STAGES]
+        written[name] = (store.root / "targets" / f"{name}.json").stat().st_mtime
+    for path in sorted((store.root / "runs").glob("*.jsonl")):
+        ended = path.stat().st_mtime
+        found |= {name: results for name, results in _of_run(path).items() if ended >= written.get(name, 0.0)}
+    return found
+
+
+def _of_run(path: Path) -> dict[str, list[tuple[str, str]]]:
+    events = events_of(path)
+    targets: dict[str, list[str]] = {}
+    for event in events:
+        for job in event.get("jobs", ()) if event["event"] == "graph" else ():
+            model = job.get("model", "")
+            targets[job["job"]] = [name if "/" in name else f"{model}/{name}" for name in job.get("targets", ())]
+    found: dict[str, list[tuple[str, str]]] = {}
+    for event in events:
+        if event["event"] == "stage" and "key" in event and event["stage"] in STAGES:
+            for name in targets.get(event.get("job", ""), ()):
+                result = (event["stage"], event["key"])
+                if result not in found.setdefault(name, []):
+                    found[name].append(result)
+    return found
+
+
+def logs_of(store: Store, results: Iterable[tuple[str, str]]) -> list[StageLog]:
+    """The last log of each result, those without one first, the newest last."""
+    latest: dict[str, tuple[str, Path]] = {}
+    for path in sorted(store.logs.glob("*.log")):
+        if (name := log_name(path)) is not None:
+            latest[name[1]] = (name[0], path)
+    found = []
+    for stage, key in dict.fromkeys(results):
+        known = latest.get(short(stage, key))
+        found.append(StageLog(stage=stage, key=key, when=known[0] if known else "", path=known[1] if known else None))
+    return sorted(found, key=lambda log: log.when)
+
+
+def last_log(store: Store, stage: str) -> StageLog | None:
+    """The newest log of a stage, whatever it was run for."""
+    found = None
+    for path in sorted(store.logs.glob(f"*-{stage}-*.log")):
+        known = log_name(path)
+        if known is not None and known[1].rpartition("/")[0] == stage:
+            found = StageLog(stage=stage, key=known[1].rpartition("/")[2], when=known[0], path=path)
+    return found

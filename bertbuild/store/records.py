@@ -1,0 +1,117 @@
+"""What is remembered of each target: its plan, its results' keys, its verdict. `verify` and `status` read it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bertbuild.errors import StoreError
+from bertbuild.fields import fields_of
+from bertbuild.parity import Verdict
+from bertbuild.plans.plan import File, Plan, Step, Target
+from bertbuild.store.disk import write_atomically
+from bertbuild.store.store import Store, StoredObject, translated_os_errors
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """One target as it was built.
+
+    Attributes:
+        plan: the steps that led to it, with the paths of its sources.
+        target: the target itself.
+        results: step id → (stage, key) in the store.
+        verdict: its parity figures, None where it could not be run.
+    """
+
+    model: str
+    plan: Plan
+    target: Target
+    results: dict[str, tuple[str, str]]
+    verdict: Verdict | None
+
+
+def write_record(
+    store: Store, plan: Plan, target: Target, results: Mapping[str, StoredObject], verdict: Verdict | None
+) -> None:
+    """Remember a target, whether it passed its gate or not, or could not be asked."""
+    value = {
+        "model": plan.model,
+        "target": fields_of(target),
+        "steps": [_step_as_json(step) for step in plan.steps],
+        "results": {step_id: [stored.stage, stored.key] for step_id, stored in results.items()},
+        "verdict": None if verdict is None else verdict.as_json(),
+    }
+    path = _path(store, plan.model, target.name)
+    store.use(path)
+    with translated_os_errors(store.root):
+        if not _holds(path, value):
+            write_atomically(path, json.dumps(value, indent=1) + "\n")
+
+
+def _holds(path: Path, value: Any) -> bool:
+    """Whether a file is there that says just this: reading JSON is far quicker than writing it with line breaks."""
+    with contextlib.suppress(FileNotFoundError, ValueError):
+        return bool(json.loads(path.read_text(encoding="utf-8")) == value)
+    return False
+
+
+def _step_as_json(step: Step) -> dict[str, Any]:
+    inputs = {
+        name: _file_as_json(source) if isinstance(source, File) else source for name, source in step.inputs.items()
+    }
+    return {**fields_of(step), "inputs": inputs}
+
+
+def _file_as_json(file: File) -> dict[str, Any]:
+    return {**fields_of(file), "path": str(file.path), "files": list(file.files)}
+
+
+def read_records(store: Store, model: str = "", target: str = "") -> Iterator[Record]:
+    """The records of all targets, or of one model, or of one target."""
+    for path in sorted((store.root / "targets").glob(f"{model or '*'}/{target or '*'}.json")):
+        try:
+            with translated_os_errors(store.root):
+                text = path.read_text(encoding="utf-8")
+        except StoreError:
+            if path.exists():
+                raise
+            continue  # gc was quicker
+        try:
+            record = _record(json.loads(text))
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise StoreError(
+                f"The record {path} cannot be read: {error!r}.", next_step="Delete it, and build the target again."
+            ) from error
+        yield record
+
+
+def _record(value: Mapping[str, Any]) -> Record:
+    return Record(
+        model=value["model"],
+        plan=Plan(model=value["model"], steps=tuple(_step(step) for step in value["steps"])),
+        target=Target(**value["target"]),
+        results={step_id: (stage, key) for step_id, (stage, key) in value["results"].items()},
+        verdict=None if value["verdict"] is None else Verdict.from_json(value["verdict"]),
+    )
+
+
+def _step(value: Mapping[str, Any]) -> Step:
+    inputs: dict[str, File | str] = {
+        name: source if isinstance(source, str) else _file(source) for name, source in value["inputs"].items()
+    }
+    return Step(
+        id=value["id"], stage=value["stage"], inputs=inputs, params=value["params"], limits=value.get("limits", {})
+    )
+
+
+def _file(value: Mapping[str, Any]) -> File:
+    return File(path=Path(value["path"]), digest=value["digest"], files=tuple(value.get("files", ())))
+
+
+def _path(store: Store, model: str, target: str) -> Path:
+    return store.root / "targets" / model / f"{target}.json"

@@ -1,0 +1,273 @@
+"""The commands as Invoke tasks: flags in, one call out. `invoke TASK` and `bertbuild TASK` are the same."""
+
+from __future__ import annotations
+
+from invoke import Collection, Context, task
+
+from bertbuild.flags import COMMON_HELP, FREEZE_HELP, ISOLATION_HELP, SOURCE_HELP, whole_number
+from bertbuild.plans.int8 import CalibrationRequest
+from bertbuild.plans.plan import FreezeRequest, IrRequest
+from bertbuild.running import running
+from bertbuild.sources import Wanted
+from bertbuild.tasks.build import build
+from bertbuild.tasks.buildfile import schema
+from bertbuild.tasks.data import fetch_data, prepare_data
+from bertbuild.tasks.evaluate import evaluate
+from bertbuild.tasks.finetune import finetune
+from bertbuild.tasks.neuron import export, neuron_compile, neuron_ready
+from bertbuild.tasks.pretraining import prepare_pretraining_data
+from bertbuild.tasks.provenance import sbom, verify_provenance
+from bertbuild.tasks.report import report
+from bertbuild.tasks.store import gc, log, verify_store
+from bertbuild.tasks.tf2 import convert_tf1, convert_tf2
+from bertbuild.tasks.train import train
+from bertbuild.tasks.why import graph, status, why
+
+
+@task(auto_shortflags=False, help=COMMON_HELP | ISOLATION_HELP)
+def doctor(_context: Context, json: bool = False, isolation: str = "") -> None:
+    """Look at this machine: what builds need, what is missing, what to do."""
+    from bertbuild.commands import diagnosis
+
+    with running(json=json, isolation=isolation) as session:
+        diagnosis.doctor(session)
+
+
+@task(
+    auto_shortflags=False,
+    help=COMMON_HELP
+    | ISOLATION_HELP
+    | {"backend": "only these, with commas: tf1, openvino, mo, neuron (default: all but neuron)"},
+)
+def images(_context: Context, backend: str = "", json: bool = False, isolation: str = "") -> None:
+    """Build what stages run in: Docker images, or virtual environments with --isolation venv."""
+    from bertbuild.commands import environments
+
+    with running(json=json, isolation=isolation) as session:
+        environments.images(session, tuple(filter(None, backend.split(","))))
+
+
+@task(
+    auto_shortflags=False,
+    help=COMMON_HELP
+    | {"check": "write nothing; fail where a lock file drifted", "upgrade": "take the newest versions allowed"},
+)
+def lock(_context: Context, check: bool = False, upgrade: bool = False, json: bool = False) -> None:
+    """Resolve each docker/*/requirements.in into its lock file, every package with its hashes."""
+    from bertbuild.commands import locks
+
+    with running(json=json) as session:
+        locks.lock(session, check=check, upgrade=upgrade)
+
+
+@task(
+    auto_shortflags=False,
+    iterable=["model"],
+    help=COMMON_HELP
+    | {
+        "model": "which; may be given more than once",
+        "list": "show all models and fetch nothing",
+        "from": SOURCE_HELP["from"],
+        "mirror": SOURCE_HELP["mirror"],
+    },
+)
+def fetch(
+    _context: Context,
+    model: list[str],
+    list: bool = False,  # noqa: A002 - the flag's name
+    from_: str = "",
+    mirror: str = "",
+    json: bool = False,
+) -> None:
+    """Download models of the catalogue; every file is checked against the hash on record."""
+    from bertbuild.commands import build
+
+    with running(json=json, local=from_, mirror=mirror) as session:
+        if list:
+            build.list_models(session)
+        else:
+            build.fetch(session, tuple(model))
+
+
+@task(
+    auto_shortflags=False,
+    help=COMMON_HELP | ISOLATION_HELP | {name: SOURCE_HELP[name] for name in ("model", "checkpoint", "from", "mirror")},
+)
+def inspect(
+    _context: Context,
+    checkpoint: str = "",
+    model: str = "",
+    from_: str = "",
+    mirror: str = "",
+    isolation: str = "",
+    json: bool = False,
+) -> None:
+    """Say what a checkpoint holds and what is wrong with it, without TensorFlow."""
+    from bertbuild.commands import build
+
+    with running(json=json, isolation=isolation, local=from_, mirror=mirror) as session:
+        build.inspect(session, Wanted(model=model, checkpoint=checkpoint))
+
+
+@task(auto_shortflags=False, help=COMMON_HELP | ISOLATION_HELP | SOURCE_HELP | FREEZE_HELP)
+def freeze(
+    _context: Context,
+    model: str = "",
+    checkpoint: str = "",
+    name: str = "",
+    output: str = "pooled",
+    gelu: str = "auto",
+    from_: str = "",
+    mirror: str = "",
+    isolation: str = "",
+    json: bool = False,
+) -> None:
+    """Make a frozen TensorFlow graph over free batch and sequence length."""
+    from bertbuild.commands import build
+
+    with running(json=json, isolation=isolation, local=from_, mirror=mirror) as session:
+        build.build(
+            session,
+            Wanted(model=model, checkpoint=checkpoint, name=name),
+            FreezeRequest(output=output, gelu=gelu),
+            main_file="/inference_graph.pb",
+        )
+
+
+@task(
+    auto_shortflags=False,
+    help=COMMON_HELP
+    | ISOLATION_HELP
+    | SOURCE_HELP
+    | FREEZE_HELP
+    | {
+        "frozen": "a graph frozen earlier (.pb), also one fed by an input pipeline (IteratorGetNext)",
+        "precision": "of the stored weights: fp32 (default), fp16; int8: also of what is computed; several with commas",
+        "route": "reshapeable (default): shapes free; static: from the .meta as it is; savedmodel: through TF 2",
+        "converter": "ovc (default), or mo: the Model Optimizer with the flags of OpenVINO's page (slow; to match it)",
+        "batch": "fix the batch size",
+        "seq-len": "fix the sequence length",
+        "calibration": "for int8: folder of prepare-data; how large activations get is found on its training examples",
+        "calibration-text": "for int8, in its place: a text file, an example a line, a tab before its second segment",
+        "calibration-size": "for int8: how many examples to calibrate on (default: 300)",
+        "max-drop": "for int8: how far the accuracy on the folder's dev set may fall, e.g. 0.01 (needs a classifier)",
+    },
+)
+def build_ir(
+    _context: Context,
+    model: str = "",
+    checkpoint: str = "",
+    frozen: str = "",
+    name: str = "",
+    precision: str = "fp32",
+    output: str = "pooled",
+    gelu: str = "auto",
+    route: str = "",
+    converter: str = "ovc",
+    batch: str = "0",
+    seq_len: str = "0",
+    calibration: str = "",
+    calibration_text: str = "",
+    calibration_size: str = "300",
+    max_drop: str = "",
+    from_: str = "",
+    mirror: str = "",
+    isolation: str = "",
+    json: bool = False,
+) -> None:
+    """Make an OpenVINO IR that is proved to answer like its source."""
+    from bertbuild.commands import build
+
+    with running(json=json, isolation=isolation, local=from_, mirror=mirror) as session:
+        build.build(
+            session,
+            Wanted(model=model, checkpoint=checkpoint, frozen=frozen, name=name),
+            IrRequest(
+                precisions=tuple(precision.split(",")),
+                route=route,
+                converter=converter,
+                batch=whole_number("batch", batch),
+                seq_len=whole_number("seq-len", seq_len),
+                freeze=FreezeRequest(output=output, gelu=gelu),
+            ),
+            calibrated=CalibrationRequest(
+                folder=calibration,
+                text=calibration_text,
+                size=whole_number("calibration-size", calibration_size),
+                max_drop=max_drop,
+            ),
+            main_file="/model.xml",
+        )
+
+
+@task(
+    auto_shortflags=False,
+    help=COMMON_HELP | ISOLATION_HELP | {"model": "only this model", "target": "only this target, e.g. ir-fp32"},
+)
+def verify(_context: Context, model: str = "", target: str = "", isolation: str = "", json: bool = False) -> None:
+    """Hash every byte of what is built, and compare its answers with its source's once more."""
+    from bertbuild.commands import results
+
+    with running(json=json, isolation=isolation) as session:
+        results.verify(session, model, target)
+
+
+@task(
+    auto_shortflags=False,
+    help=COMMON_HELP
+    | {
+        "suite": "unit: no network, no engine; integration: unit, and real backends; docker; browser; all (default)",
+        "faults": "the fault tests, whole: kills, full disks, clocks (25 minutes; `all` has a short count of them)",
+    },
+)
+def test(_context: Context, suite: str = "all", faults: bool = False, json: bool = False) -> None:
+    """Run the tests."""
+    from bertbuild.commands import checks
+
+    with running(json=json) as session:
+        checks.test(session, suite, faults=faults)
+
+
+@task(auto_shortflags=False, help=COMMON_HELP)
+def lint(_context: Context, json: bool = False) -> None:
+    """Run ruff and mypy."""
+    from bertbuild.commands import checks
+
+    with running(json=json) as session:
+        checks.lint(session)
+
+
+namespace = Collection(
+    doctor,
+    build,
+    images,
+    lock,
+    fetch,
+    inspect,
+    fetch_data,
+    prepare_data,
+    prepare_pretraining_data,
+    finetune,
+    train,
+    freeze,
+    build_ir,
+    export,
+    neuron_ready,
+    neuron_compile,
+    convert_tf2,
+    convert_tf1,
+    evaluate,
+    verify,
+    verify_provenance,
+    sbom,
+    status,
+    why,
+    graph,
+    schema,
+    log,
+    gc,
+    verify_store,
+    report,
+    test,
+    lint,
+)

@@ -1,0 +1,77 @@
+"""evaluate as an Invoke task."""
+
+from __future__ import annotations
+
+from invoke import Context, task
+
+from bertbuild.errors import UsageError
+from bertbuild.flags import COMMON_HELP, ISOLATION_HELP, SOURCE_HELP, whole_number
+from bertbuild.plans.evaluate import EvaluateRequest
+from bertbuild.running import running
+from bertbuild.sources import Wanted
+
+ALL = "tf1,frozen,ir-fp32,ir-fp16,neuron-ready,tf2"
+
+
+@task(
+    auto_shortflags=False,
+    help=COMMON_HELP
+    | ISOLATION_HELP
+    | SOURCE_HELP
+    | {
+        "task": "CoLA, MNLI, MRPC, QNLI, QQP, RTE, SST-2, STS-B, WNLI; default: what the checkpoint was fine-tuned on",
+        "prepared": "folder of prepare-data, whose dev set is taken; default: the task's data are prepared first",
+        "target": f"with commas; default: {ALL}; also ir-int8. Always beside tf1, the checkpoint run by TensorFlow 1",
+        "max-drop": "how far a target's first metric may be below tf1's (default: 0.01); beyond it, exit code 22",
+        "batch-size": "examples at a time (default: 8)",
+        "predictions": "judge this file instead: test_results.tsv, or predictions.json of SQuAD",
+        "data": "folder of the task's files; default: what fetch-data brings",
+        "squad-data-file": "with --predictions: dev-v1.1.json or dev-v2.0.json",
+        "null-odds": "with SQuAD 2.0: null_odds.json, for which the best thresholds are searched",
+        "version-2-with-negative": "the data are SQuAD 2.0's",
+    },
+)
+def evaluate(
+    _context: Context,
+    task: str = "",
+    model: str = "",
+    checkpoint: str = "",
+    name: str = "",
+    target: str = ALL,
+    prepared: str = "",
+    max_drop: str = "0.01",
+    batch_size: str = "8",
+    predictions: str = "",
+    data: str = "",
+    squad_data_file: str = "",
+    null_odds: str = "",
+    version_2_with_negative: bool = False,
+    from_: str = "",
+    mirror: str = "",
+    isolation: str = "",
+    json: bool = False,
+) -> None:
+    """Measure accuracy, agreement and latency of a model's targets, or judge a file of predictions."""
+    from bertbuild.commands import evaluate as command
+
+    with running(json=json, isolation=isolation, local=from_, mirror=mirror) as session:
+        wanted = Wanted(model=model, checkpoint=checkpoint, name=name)
+        named = command.Data(task=task, folder=data, prepared=prepared)
+        if predictions and (wanted != Wanted() or prepared):
+            raise UsageError(
+                "--predictions judges a file; no model and no prepared data have a part in it.",
+                next_step="Leave --model, --checkpoint, --name and --prepared out, or leave --predictions out.",
+            )
+        if not predictions and (squad_data_file or null_odds or version_2_with_negative):
+            raise UsageError(
+                "SQuAD's flags go with a file of predictions.", next_step="Add --predictions predictions.json."
+            )
+        if squad_data_file:
+            command.squad(session, predictions, squad_data_file, null_odds, with_negative=version_2_with_negative)
+        elif predictions:
+            command.predictions(session, named, predictions)
+        else:
+            request = EvaluateRequest(
+                targets=tuple(filter(None, target.split(","))), batch_size=whole_number("batch-size", batch_size)
+            )
+            command.targets(session, wanted, named, request, max_drop)
