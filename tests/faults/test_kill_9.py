@@ -15,7 +15,7 @@ OF_ONE_STORE = 8
 
 
 def kill_often(make, build, counts, *, wanted, seed):
-    """Kill builds until there are as many kills as wanted: over one store until it is built or was hit eight times, then an empty one."""
+    """Kill builds as often as wanted: over one store until it is built, or was hit eight times; then over the next."""
     chance = random.Random(seed)  # noqa: S311 - instants, not secrets
     counts |= {"kills": 0, "of them while a step was made": 0, "stores built": 0}
     pace = 1.0  # of the time that the undisturbed build took
