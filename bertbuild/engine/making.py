@@ -216,6 +216,10 @@ class Maker:
             workers=int(step.params.get("workers", 1)) if spec.distributed else 1,
         )
         self._run_in_isolation(order, spec, run)
+        if keys.code_digest(stage_code(spec), ROOT) != order.parts["code"]:  # the key would tell of other code
+            raise StageError(
+                f"The code of the stage {spec.name} was changed while it ran.", next_step="Run the same command again."
+            )
         missing = [name for name in (*spec.outputs, FACTS) if not (work / "out" / name).is_file()]
         if missing:
             raise StageError(

@@ -122,6 +122,19 @@ def test_another_code_that_writes_other_bytes_reruns_all_that_is_made_of_them(bu
     assert build(plan) == ["freeze", "ir", "openvino-infer"]
 
 
+def test_code_that_changes_while_its_stage_runs_publishes_nothing(build, plan, code, isolation, store):
+    def edit(run):
+        (code / "freeze.py").write_text("edited meanwhile")
+        FakeIsolation().run(run, lambda _: None)
+
+    isolation.behaviour["freeze"] = edit
+    with pytest.raises(StageError, match="The code of the stage freeze was changed while it ran"):
+        build(plan)
+    assert not (store.objects / "freeze").exists()
+    del isolation.behaviour["freeze"]
+    assert "freeze" in build(plan)
+
+
 def test_another_judge_judges_again_and_runs_no_stage(build, plan, code, events):
     build(plan)
     (code / "bertbuild" / "parity.py").write_text("stricter")
