@@ -61,6 +61,11 @@ def events_of(stdout):
     return found
 
 
+def in_a_stage(events):
+    """Whether a run was ended while a step was being made."""
+    return set(keys_that(events, "started")) - set(keys_that(events, "done", "failed", "interrupted")) != set()
+
+
 def keys_that(events, *states):
     """Keys of steps that came to one of these states."""
     return [event["key"] for event in events if event["event"] == "stage" and event["state"] in states]
@@ -156,7 +161,7 @@ class Undisturbed:
         kilobytes: what its files and folders take, in whole pages.
         targets: keys of its targets, as its last event says.
         whole: how many seconds it took.
-        seconds: how long each step took, by key; None → the program's own start.
+        seconds: how long each step took, by key; None → a run that finds all built.
     """
 
     words: tuple
@@ -177,7 +182,7 @@ def undisturbed(program, words):
     """Build once, undisturbed."""
     outcome = program.ok(*words)
     seconds = {event["key"]: event["seconds"] for event in outcome.of("stage") if event["state"] == "done"}
-    seconds[None] = 0.5
+    seconds[None] = program.ok(*words).seconds
     return Undisturbed(
         words=words,
         digests=program.digests(),

@@ -14,17 +14,20 @@ from processes import left_after
 
 INTERRUPTED = 130
 SECONDS_TO_END = 10.0
+OF_ONE_STORE = 8
+"""So many signals at most before a store is left to be built."""
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 def interrupt_often(make, build, counts, *, wanted, seed):
-    """Interrupt builds until that was done as often as wanted; each is finished, in how many runs so ever."""
+    """Interrupt builds until that was done as often as wanted; each is finished, after eight signals at most."""
     chance = random.Random(seed)  # noqa: S311 - instants, not secrets
     counts |= {"signals": 0, "before anything began": 0, "stores built": 0, "slowest end in ms": 0}
-    pace = 0.9  # of the time that the undisturbed build took
+    pace = 1.0  # of the time that the undisturbed build took
     while counts["signals"] < wanted:
         watch = Watch(program=make(), wanted=build, counts=counts)
-        while counts["signals"] < wanted:
+        enough = min(wanted, counts["signals"] + OF_ONE_STORE)
+        while counts["signals"] < enough:
             left = pace * build.left({key for _, key in watch.kept})
             process = watch.program.start(*build.words)
             sent = 0
@@ -44,7 +47,7 @@ def interrupt_often(make, build, counts, *, wanted, seed):
                 continue
             assert "Traceback" not in stderr, stderr
             if process.returncode == 0:  # it was done before the signal came
-                pace *= 0.7
+                pace *= 0.9
                 break
             counts["signals"] += 1
             counts["slowest end in ms"] = max(counts["slowest end in ms"], int(took * 1000))
