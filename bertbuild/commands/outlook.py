@@ -14,7 +14,6 @@ from bertbuild.commands.data import Asked, task_of
 from bertbuild.commands.finetune import plan_recipe
 from bertbuild.commands.fleet import planned, wanted
 from bertbuild.engine.checking import BLOCKED, FAILED, MAY_RUN, SHARED, UP_TO_DATE, WOULD_RUN, Check, Checker
-from bertbuild.engine.jobs import needed_steps
 from bertbuild.errors import BertbuildError
 from bertbuild.inputs import as_it_is_now
 from bertbuild.plans.finetune import STEP
@@ -226,7 +225,8 @@ def _as_it_is_now(record: Record, session: Session) -> tuple[Plan, File]:
         return replace(step, inputs={name: now(source) for name, source in step.inputs.items()})
 
     plan, target = record.plan, record.target
-    steps = {step.id: renewed(step) for step in plan.needed(target.step, *needed_steps(plan, target))}
+    asked = (target.step, target.reference, target.answers, *target.told.values())  # though it cannot be asked here
+    steps = {step.id: renewed(step) for step in plan.needed(*asked)}
     probes = now(plan.step(target.reference).inputs["probes"])
     assert isinstance(probes, File)  # noqa: S101 - plans give probes as a file
     return replace(plan, steps=tuple(steps.values()), targets=(target,)), probes

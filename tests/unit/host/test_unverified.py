@@ -214,6 +214,17 @@ def test_status_says_not_verified_until_a_device_has_proved_it(build, session, e
     assert found[COMPILED]["allowed"] == 1e-2
 
 
+def test_status_tells_of_what_was_proved_elsewhere_where_there_is_no_device(
+    build, session, events, device, monkeypatch, tmp_path
+):
+    build()
+    device()
+    results.verify(session, "", "")
+    monkeypatch.setenv(VARIABLE, str(tmp_path / "none"))
+    found = status(session, events)
+    assert {name: target["state"] for name, target in found.items()} == {READY: "built", COMPILED: "built"}
+
+
 def test_verify_with_a_device_proves_what_was_built_without_one(build, session, device, events, store):
     """The artifacts folder of a machine without a device, taken to one that has it."""
     build()
