@@ -175,14 +175,16 @@ class AccuracyError(BertbuildError):
 
 
 class BuildFailedError(BertbuildError):
-    """Targets of a build file failed; its exit code is theirs where they all have the same."""
+    """Targets of a build file failed; its exit code is theirs where they all have the same, or a full disk's."""
 
     exit_code = 23
 
     def __init__(self, message: str, *, failures: Sequence[BertbuildError], next_step: str) -> None:
         super().__init__(message, next_step=next_step)
         codes = {failure.exit_code for failure in failures}
-        if len(codes) == 1:
+        if NoSpaceError.exit_code in codes:  # what else failed may well have failed for that
+            self.exit_code = NoSpaceError.exit_code
+        elif len(codes) == 1:
             (self.exit_code,) = codes
 
 

@@ -52,7 +52,7 @@ def fill_and_free(program, build, counts, disk, free):
 @pytest.fixture
 def sizes(times):
     """Shares of what a build needs, so that the disk fills in its first stage, its last writes, and between."""
-    count = times(2, 20)
+    count = times(2, 16)
     return [(number + 0.5) / count for number in range(count)] + times([], [0.9 + n / 100 for n in range(10)])
 
 

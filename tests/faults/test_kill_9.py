@@ -46,7 +46,7 @@ def test_kill_9_at_random_instants_of_a_build(real, real_build, counts, times):
 
 @whole_only
 def test_kill_9_at_random_instants_of_the_host(light, light_build, counts):
-    kill_often(light, light_build, counts, wanted=250, seed=1)
+    kill_often(light, light_build, counts, wanted=150, seed=1)
 
 
 def test_kill_9_at_random_instants_of_a_build_file(request, counts):

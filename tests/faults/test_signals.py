@@ -73,7 +73,7 @@ def test_signals_at_random_instants_of_a_build(real, real_build, counts):
 
 
 def test_signals_at_random_instants_of_the_host(light, light_build, counts, times):
-    interrupt_often(light, light_build, counts, wanted=times(4, 80), seed=4)
+    interrupt_often(light, light_build, counts, wanted=times(4, 60), seed=4)
 
 
 @whole_only

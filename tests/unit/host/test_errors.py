@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import re
 
+import pytest
+
 from bertbuild import errors
 from bertbuild.errors import BertbuildError
 
@@ -33,3 +35,15 @@ def test_an_error_has_its_sentence_its_next_step_and_the_words_of_what_failed():
 
 def test_every_class_says_what_it_is_for():
     assert all(cls.__doc__ and cls.__doc__.endswith(".") for cls in CLASSES)
+
+
+@pytest.mark.parametrize(
+    ("failures", "code"),
+    [
+        ([errors.StageError("a"), errors.StageError("b")], 13),
+        ([errors.StageError("a"), errors.ParityError("b")], 23),
+        ([errors.StageError("a"), errors.NoSpaceError("b")], 8),
+    ],
+)
+def test_a_failed_build_has_its_failures_code_where_they_agree_and_a_full_disks_where_there_was_one(failures, code):
+    assert errors.BuildFailedError("x", failures=failures, next_step="y").exit_code == code
