@@ -35,7 +35,7 @@ class Engine:
         """The results of all steps, by step id; `alone`: one after the other, so that what they measure is theirs.
 
         Raises:
-            BertbuildError: the first failure, in the order of time.
+            BertbuildError: the first failure, in the plan's order.
         """
         new, steps = self.jobs().of_steps(plan)
         self._execute_or_raise(new, plan, slots=1 if alone else self._slots)
@@ -45,7 +45,7 @@ class Engine:
         """Make the plan's targets; each is judged, and named if it passes.
 
         Raises:
-            BertbuildError: the first failure; targets that passed keep their names.
+            BertbuildError: the first failure, in the plan's order; targets that passed keep their names.
             ParityError: a target does not answer like its source.
         """
         new, gates = self.jobs().of_targets(plan, probes)

@@ -93,7 +93,7 @@ class Scheduler:
         self._done: set[str] = set()
         self._gone: dict[str, Job] = {}  # failed or skipped → the job whose failure it was
         self._ended: SimpleQueue[tuple[Job, BaseException | None]] = SimpleQueue()
-        self.failures: list[BertbuildError] = []
+        self._failures: dict[int, BertbuildError] = {}
 
     def run(self, jobs: Iterable[Job]) -> None:
         """Run the jobs, and all that follow from them; failures are in `failures` afterwards.
@@ -108,6 +108,11 @@ class Scheduler:
         except BaseException:
             self._end_all()
             raise
+
+    @property
+    def failures(self) -> list[BertbuildError]:
+        """In the order in which the jobs were given, whichever failed first."""
+        return [self._failures[number] for number in sorted(self._failures)]
 
     def _add(self, jobs: Iterable[Job]) -> None:
         added = list(jobs)
@@ -138,7 +143,7 @@ class Scheduler:
 
     @property
     def _stopped(self) -> bool:
-        return bool(self.failures) and not self._keep_going
+        return bool(self._failures) and not self._keep_going
 
     def _settled(self, job: Job) -> bool:
         """Whether a job needs no thread any more: nothing was left to run, or it failed already."""
@@ -193,7 +198,7 @@ class Scheduler:
                 heappush(self._ready, (self._order[needing], needing))
 
     def _fail(self, job: Job, error: BertbuildError) -> None:
-        self.failures.append(error)
+        self._failures[self._order[job.id]] = error
         self._gone[job.id] = job
         self._listener.failed(job, error)
         self._skip_what_needs(job.id, job)

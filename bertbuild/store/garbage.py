@@ -214,7 +214,8 @@ def _kept_objects(store: Snapshot, recent: Callable[[Thing], bool]) -> set[str]:
     names = {name.path for name in named}
     for record in store.records:
         if record.name in names or record.busy:
-            roots |= record.results & there.keys()
+            # A model that was imported or trained is no step of the plan over it, but what that plan reads.
+            roots |= (record.results | record.sources) & there.keys()
     kept = _with_origins(store, roots)
     known = {there[path].digest for path in kept}.union(*(there[path].inputs for path in kept))
     judged = {there[path].judges for path in kept}

@@ -42,7 +42,8 @@ def interrupt_often(make, build, counts, *, wanted, seed):
             took = time.monotonic() - began
             events = events_of(stdout)
             watch.after(events)
-            if not events and process.returncode == -sent:  # the interpreter itself was starting
+            starting = process.returncode == -sent or "init_import_site" in stderr
+            if not events and starting:  # the interpreter itself
                 counts["before anything began"] += 1
                 continue
             assert "Traceback" not in stderr, stderr

@@ -49,7 +49,7 @@ def stores(draw):
         Name(**facts("name", f"out/toy/{number}"), target=draw(here))
         for number in draw(st.sets(st.integers(0, 3), max_size=3))
     )
-    sources = st.sampled_from(["downloads/one", "downloads/two", "probes/a"])
+    sources = st.sampled_from(["downloads/one", "downloads/two", "probes/a", *paths])
     records = tuple(
         Record(
             **facts("record", f"targets/toy/{number}.json"),
@@ -134,6 +134,7 @@ def check_targets(store, left):
                 assert record in left.records
                 assert all(whole(path, store, left) for path in record.results & there)
                 assert all(thing in left.others for thing in store.others if thing.path in record.sources)
+                assert all(item in left.objects for item in store.objects if item.path in record.sources)
 
 
 def check_names(left):
