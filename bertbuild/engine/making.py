@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from bertbuild import key as keys
 from bertbuild.config import ROOT
 from bertbuild.engine.memory import Measured
-from bertbuild.errors import StageError
+from bertbuild.errors import NoSpaceError, StageError
 from bertbuild.isolation.base import Isolation, StageRun
 from bertbuild.plans.plan import File, Step
 from bertbuild.stages import STAGES, StageSpec, require_locked, stage_code
-from bertbuild.store.disk import full_disk_told, raise_if_full
+from bertbuild.store.disk import full_disk_told, no_space, raise_if_full
 from bertbuild.store.store import FACTS, Store, StoredObject
 
 if TYPE_CHECKING:
@@ -66,6 +66,7 @@ class Maker:
         self.measured = Measured(store.root / "cache" / "measured.json")
         self._isolation = isolation
         self._ending = threading.Event()
+        self._full = threading.Event()
         self._environments: dict[str, dict[str, str]] = {}
         self._codes: dict[str, str] = {}
 
@@ -139,6 +140,8 @@ class Maker:
                 stored = self.store.publish(order.stage, order.key, work, order.parts, said)
                 self.store.forget_unfinished(order.stage, order.key)
             except BaseException as error:
+                if isinstance(error, NoSpaceError):
+                    self._full.set()  # before the work folder goes, and others find space again
                 state = "interrupted" if self._ending.is_set() else "failed"
                 self._tell(order, state, seconds=round(time.monotonic() - started, 3), message=str(error))
                 raise
@@ -241,6 +244,8 @@ class Maker:
             self._isolation.run(run, on_event)
         except StageError as error:
             raise_if_full(error, self.store.root)
+            if self._full.is_set():
+                raise no_space(self.store.root, error.details) from error
             if refusals:  # its own sentence says more than that it failed
                 end = "" if refusals[-1].endswith((".", "?")) else "."
                 message = f"The stage {spec.name} stopped: {refusals[-1]}{end}"

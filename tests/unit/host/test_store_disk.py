@@ -52,6 +52,21 @@ def test_a_full_disk_is_told_as_one_and_loses_nothing(engine, root, monkeypatch,
     assert engine.stored(MORE, writes(10)).path.exists()
 
 
+def test_a_stage_that_fails_beside_one_that_met_a_full_disk_is_told_as_that(engine, source, isolation):
+    """By then the other's work folder may be gone, and there is space again."""
+
+    def fill(_run):
+        raise NoSpaceError("full")
+
+    def fail(_run):
+        raise StageError("no word of why")
+
+    for behaviour in (fill, fail):
+        isolation.behaviour["freeze"] = behaviour
+        with pytest.raises(NoSpaceError):
+            engine.run(freezing(source))
+
+
 def test_a_stage_that_says_the_disk_is_full_is_believed(engine, source, isolation):
     def fail(_run):
         words = "OSError: [Errno 28] No space left on device"
