@@ -8,7 +8,8 @@ from typing import Any
 from bertbuild.buildfile.entries import BuildFile
 from bertbuild.commands.outlook import UNKNOWN, ModelOutlook, Outlook, looking
 from bertbuild.engine.checking import ENVIRONMENT, UP_TO_DATE
-from bertbuild.report.checks import as_json, counted, counts
+from bertbuild.report.checks import as_json
+from bertbuild.report.counts import counted, counts
 from bertbuild.session import Session
 
 WIDEST = 40

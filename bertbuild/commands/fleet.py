@@ -23,6 +23,7 @@ from bertbuild.errors import BertbuildError, BuildFailedError
 from bertbuild.plans.finetune import STEP
 from bertbuild.plans.plan import File, Plan
 from bertbuild.plans.planning import longest_probe, named, plan_targets
+from bertbuild.report.counts import counted
 from bertbuild.session import Session, shown
 from bertbuild.sources import Inspected, Wanted, import_plan, inspected, inspected_before, is_huggingface, located
 
@@ -109,7 +110,7 @@ class Fleet:
     def finish(self) -> None:
         """Say what is built."""
         rows = [self._fact(model, target) for model, target in self.asked]
-        counts = _counted(row["state"] for row in rows)
+        counts = counted(str(row["state"]) for row in rows) or "none"
         out = shown(self.session.store.root / "out")
         self.session.result({"targets": rows}, f"{len(rows)} targets in {out}: {counts}")
 
@@ -247,8 +248,3 @@ def wanted(entry: ModelEntry) -> Wanted:
             return Wanted(checkpoint=str(path), name=entry.name)
         case Recipe():
             raise AssertionError(entry.name)  # it is trained
-
-
-def _counted(states: Iterable[str | float | None]) -> str:
-    found = [str(state) for state in states]
-    return ", ".join(f"{found.count(state)} {state}" for state in dict.fromkeys(found)) or "none"

@@ -15,7 +15,8 @@ from bertbuild.commands.outlook import Outlook, TargetOutlook, looking
 from bertbuild.engine.checking import UP_TO_DATE
 from bertbuild.engine.jobs import needed_steps
 from bertbuild.errors import BertbuildError, StoreError
-from bertbuild.report.checks import counted, in_short
+from bertbuild.report.checks import in_short
+from bertbuild.report.counts import counted
 from bertbuild.session import Session, shown
 from bertbuild.store.past_runs import outcomes
 from bertbuild.store.records import Record

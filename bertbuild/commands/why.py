@@ -11,7 +11,8 @@ from bertbuild.commands.outlook import Outlook, TargetOutlook, looking
 from bertbuild.engine.checking import ENVIRONMENT, UP_TO_DATE, Change, Check
 from bertbuild.engine.history import changed_files
 from bertbuild.engine.judging import PARITY
-from bertbuild.report.checks import SHOWN_DIGITS, Files, as_json, counted, in_full
+from bertbuild.report.checks import SHOWN_DIGITS, Files, as_json, in_full
+from bertbuild.report.counts import counted
 from bertbuild.session import Session
 from bertbuild.stages import STAGES
 

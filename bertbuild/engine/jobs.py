@@ -85,12 +85,12 @@ class StageJob(Job):
 
     def memory(self) -> int:
         """See `schedule.Job`."""
-        return self._maker.expected_memory(self.step, self.inputs)
+        return self._maker.expected_memory(self.order)
 
     def run(self) -> None:
         """See `schedule.Job`."""
         began = time.monotonic()
-        self.result = self._maker.made(self.order, self.step, self.inputs)
+        self.result = self._maker.made(self.order, self.step)
         self.seconds = time.monotonic() - began
 
 

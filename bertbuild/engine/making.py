@@ -6,6 +6,7 @@ import json
 import threading
 import time
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -127,12 +128,13 @@ class Maker:
             if found is not None:
                 self._tell(order, "cached")
                 return found
-            self._tell(order, "started", **self._expected(order))
+            self._tell(order, "started", **({"memory": self.expected_memory(order)} if order.backend else {}))
             started, began = time.monotonic(), time.time()
             try:
-                named = self._named(order)  # before: a file that goes away meanwhile costs the statement nothing
-                with full_disk_told(self.store.root):
+                with ThreadPoolExecutor(max_workers=1) as pool, full_disk_told(self.store.root):
+                    naming = pool.submit(self._named, order)  # files are hashed while the stage runs, which reads them
                     log = write(work)
+                    named = naming.result()
 
                 def said(files: Mapping[str, Any]) -> Mapping[str, Any]:
                     return self._statement(order, named, files, work / "out", log, began)
@@ -152,37 +154,38 @@ class Maker:
         """The store's result, or else what `make` makes."""
         return self.find(order) or self.make(order, write)
 
-    def made(self, order: Order, step: Step, inputs: Inputs) -> StoredObject:
+    def made(self, order: Order, step: Step) -> StoredObject:
         """The result of a step that the store does not have."""
-        stored = self.make(order, lambda work: self._run(order, step, inputs, work))
+        stored = self.make(order, lambda work: self._run(order, step, work))
         peak = _figures(stored).get("peak_memory")
         if peak:
-            self.measured.remember(step.stage, input_bytes(inputs), peak)
+            self.measured.remember(step.stage, input_bytes(order.sources), peak)
         return stored
 
     def again(self, step: Step, inputs: Inputs, told: Mapping[str, str], look: Callable[[Path], Looked]) -> Looked:
         """Run a step whether or not the store has its result; gives what `look` sees in the folder that it wrote."""
         order = self.order(step, inputs, told)
         with self.store.lock(f"again-{step.stage}", order.key, on_wait=self._warn) as work:
-            self._run(order, step, inputs, work)
+            self._run(order, step, work)
             return look(work / "out")
 
-    def _expected(self, order: Order) -> dict[str, int]:
-        if not order.backend:
-            return {}
-        return {"memory": self.measured.expected(STAGES[order.stage], input_bytes(order.sources))}
-
-    def expected_memory(self, step: Step, inputs: Inputs) -> int:
-        """Bytes that the step is expected to take while it runs."""
-        return self.measured.expected(STAGES[step.stage], input_bytes(inputs))
+    def expected_memory(self, order: Order) -> int:
+        """Bytes that a stage is expected to take while it makes this."""
+        return self.measured.expected(STAGES[order.stage], input_bytes(order.sources))
 
     def _named(self, order: Order) -> list[Input]:
         from bertbuild.provenance.statement import file_named, result_named
 
-        return [
-            file_named(name, source, self.store.digests) if isinstance(source, File) else result_named(name, source)
-            for name, source in order.sources.items()
-        ]
+        try:
+            return [
+                file_named(name, source, self.store.digests) if isinstance(source, File) else result_named(name, source)
+                for name, source in order.sources.items()
+            ]
+        except FileNotFoundError as error:
+            raise StageError(
+                f"{error.filename} went away while {order.stage} was made from it.",
+                next_step="Bring it back, and run the same command again.",
+            ) from error
 
     def _statement(
         self, order: Order, inputs: list[Input], files: Mapping[str, Any], out: Path, log: Path | None, began: float
@@ -203,14 +206,14 @@ class Maker:
             run=self._run_id,
         )
 
-    def _run(self, order: Order, step: Step, inputs: Inputs, work: Path) -> Path:
+    def _run(self, order: Order, step: Step, work: Path) -> Path:
         """Run a step; gives its log."""
         spec = STAGES[step.stage]
         log = self.store.logs / f"{time.strftime('%Y%m%d-%H%M%S')}-{spec.name}-{order.key[:12]}.log"
         run = StageRun(
             backend=spec.backend,
             stage=spec.command,
-            inputs={name: source.path for name, source in inputs.items()},
+            inputs={name: source.path for name, source in order.sources.items()},
             params={**step.params, **step.limits, "key": order.key},
             work=work,
             log=log,

@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-import threading
 import uuid
 from dataclasses import dataclass
 from functools import lru_cache
@@ -34,9 +33,6 @@ _ENTRY = re.compile(r"^[^\s#].*(?:\n[ \t].*)*", re.MULTILINE)
 _HASH = re.compile(r"sha256:([0-9a-f]{64})")
 _NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]*", re.MULTILINE)
 _UNLOCKED = re.compile(r"^([A-Za-z0-9._-]+)==(\S+)", re.MULTILINE)
-_INDEX = "https://pypi.org/simple"
-_WRITING = threading.Lock()
-"""Stages that end at the same time would write one temporary file."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +62,7 @@ def materials(backend: str, artifacts: Path) -> Materials:
     text = sbom_of_today(backend)
     name = sbom_name(backend)
     path = artifacts / FOLDER / name
-    with _WRITING, translated_os_errors(path):
+    with translated_os_errors(path):
         if not path.exists() or path.read_bytes() != text:
             write_atomically(path, text.decode())
     return Materials(
@@ -175,7 +171,7 @@ def _locked(name: str, version: str, hashes: str) -> Component:
     purl = PackageURL(type="pypi", name=name, version=version)
     files = ExternalReference(
         type=ExternalReferenceType.DISTRIBUTION,
-        url=XsUri(f"{_INDEX}/{name}/"),
+        url=XsUri(str(purl)),
         comment="the files that the lock file allows",
         hashes=[HashType(alg=HashAlgorithm.SHA_256, content=content) for content in _HASH.findall(hashes)],
     )

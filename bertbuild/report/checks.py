@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from bertbuild.engine.checking import CODE, ENVIRONMENT, INPUT, NEW, PARAMETER, UP_TO_DATE, Change, Check
@@ -54,17 +54,6 @@ def as_json(check: Check, files: Files | None = None) -> dict[str, Any]:
         "past": (check.past.key or None) if check.past and check.own else None,
         "nearest": check.past.key if check.past and not check.own else None,
     }
-
-
-def counts(states: Iterable[str]) -> dict[str, int]:
-    """How many there are of each state."""
-    found = list(states)
-    return {state: found.count(state) for state in dict.fromkeys(found)}
-
-
-def counted(states: Iterable[str]) -> str:
-    """The same in words: "3 would run, 2 up to date"."""
-    return ", ".join(f"{count} {state}" for state, count in counts(states).items())
 
 
 def _change_as_json(change: Change, files: tuple[str, ...]) -> dict[str, Any]:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
 import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from bertbuild.errors import BertbuildError, NoSpaceError
+from bertbuild.store.locking import exclusive
 
 HOUR = 3600
 """Seconds: how exactly it is known when something was used last."""
@@ -64,40 +64,14 @@ def write_atomically(path: Path, text: str) -> None:
 
     They take turns at one temporary file, so that what a killed one leaves behind is taken over by the next.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.new")
-    with _taken(temporary) as handle:
+    with exclusive(temporary):
         try:
-            os.truncate(handle, 0)
-            with os.fdopen(handle, "w", encoding="utf-8", closefd=False) as file:
-                file.write(text)
+            temporary.write_text(text, encoding="utf-8")
             temporary.replace(path)
         except BaseException:
             temporary.unlink(missing_ok=True)
             raise
-
-
-@contextlib.contextmanager
-def _taken(temporary: Path) -> Iterator[int]:
-    """Hold the lock of a temporary file, made if missing; gives its descriptor."""
-    while True:
-        handle = os.open(temporary, os.O_RDWR | os.O_CREAT, 0o666)
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX)
-            # Whoever had it before us may have given it its final name, or removed it.
-            if is_at(handle, temporary):
-                yield handle
-                return
-        finally:
-            os.close(handle)
-
-
-def is_at(handle: int, path: Path) -> bool:
-    """Whether an open file is still the one that others find at `path`, neither removed nor replaced."""
-    try:
-        return os.path.samestat(os.fstat(handle), path.stat())
-    except FileNotFoundError:
-        return False
 
 
 def mark_used(path: Path) -> None:

@@ -8,8 +8,6 @@ import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from bertbuild.store.disk import is_at
-
 
 @contextlib.contextmanager
 def exclusive(path: Path, *, on_wait: Callable[[], None] | None = None) -> Iterator[None]:
@@ -30,7 +28,7 @@ def exclusive(path: Path, *, on_wait: Callable[[], None] | None = None) -> Itera
                     on_wait()
                 told = True
                 fcntl.flock(handle, fcntl.LOCK_EX)
-            if is_at(handle, path):
+            if _is_at(handle, path):
                 yield
                 return
         finally:
@@ -48,7 +46,7 @@ def if_free(path: Path) -> Iterator[bool]:
             except BlockingIOError:
                 yield False
                 return
-            if is_at(handle, path):
+            if _is_at(handle, path):
                 yield True
                 return
         finally:
@@ -83,3 +81,11 @@ def _opened(path: Path) -> int:
         return os.open(path, os.O_RDONLY)
     path.parent.mkdir(parents=True, exist_ok=True)
     return os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+
+
+def _is_at(handle: int, path: Path) -> bool:
+    """Whether an open file is still the one that others find at `path`, neither removed nor replaced."""
+    try:
+        return os.path.samestat(os.fstat(handle), path.stat())
+    except FileNotFoundError:
+        return False

@@ -6,6 +6,7 @@ import json
 
 import numpy as np
 import pytest
+import small_fleet
 
 from bertbuild.checkpoint.config import config_from
 from bertbuild.checkpoint.variables import encoder_variables
@@ -19,16 +20,7 @@ from bertbuild.session import Session
 from bertbuild.sources import Wanted
 from bertbuild.stages import STAGES
 
-TINY = {
-    "vocab_size": 20,
-    "hidden_size": 8,
-    "num_hidden_layers": 1,
-    "num_attention_heads": 2,
-    "intermediate_size": 16,
-    "max_position_embeddings": 12,
-    "type_vocab_size": 2,
-    "hidden_act": "relu",
-}
+TINY = {**small_fleet.TINY, "hidden_act": "relu"}
 EVAL = {"eval_accuracy": 0.875, "eval_loss": 0.3, "loss": 0.25, "global_step": 344.0}
 
 
