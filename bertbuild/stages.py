@@ -41,7 +41,8 @@ class StageSpec:
 
     Attributes:
         name: what it is called in plans, in the store and on its command line.
-        backend: the environment it runs in: a folder of docker/, a service of compose.yaml.
+        backend: the environment it runs in: a folder of docker/, a service of compose.yaml. Its code lies there too.
+        also: other backends that can run it; a step says so (`Step.backend`), else its own does.
         memory: what it is expected to need.
         outputs: files that must be there for the stage to have succeeded (besides stage.json).
         device: whether it runs on a Neuron device.
@@ -53,6 +54,7 @@ class StageSpec:
     backend: str
     memory: Memory
     outputs: tuple[str, ...]
+    also: tuple[str, ...] = ()
     device: bool = False
     resumable: bool = False
     distributed: bool = False
@@ -76,15 +78,18 @@ FROZEN = ("inference_graph.pb", "signature.json")
 SAVED_MODEL = ("saved_model.pb", "signature.json")
 IR = ("model.xml", "model.bin", "signature.json")
 
+ALSO_TF2 = ("tf2",)
+"""TensorFlow 2 in v1 mode (docker/tf1/stages/_tensorflow.py)."""
+
 STAGES = {
     spec.name: spec
     for spec in (
         StageSpec(name="import", backend="tf1", memory=TF1, outputs=(*CHECKPOINT, "bert_model.ckpt.meta")),
-        StageSpec(name="freeze", backend="tf1", memory=TF1, outputs=FROZEN),
-        StageSpec(name="extract", backend="tf1", memory=TF1, outputs=FROZEN),
-        StageSpec(name="metagraph", backend="tf1", memory=TF1, outputs=("bert_model.ckpt.meta",)),
-        StageSpec(name="tf1-infer", backend="tf1", memory=TF1, outputs=("answers.npz",)),
-        StageSpec(name="export", backend="tf1", memory=TF1, outputs=SAVED_MODEL),
+        StageSpec(name="freeze", backend="tf1", also=ALSO_TF2, memory=TF1, outputs=FROZEN),
+        StageSpec(name="extract", backend="tf1", also=ALSO_TF2, memory=TF1, outputs=FROZEN),
+        StageSpec(name="metagraph", backend="tf1", also=ALSO_TF2, memory=TF1, outputs=("bert_model.ckpt.meta",)),
+        StageSpec(name="tf1-infer", backend="tf1", also=ALSO_TF2, memory=TF1, outputs=("answers.npz",)),
+        StageSpec(name="export", backend="tf1", also=ALSO_TF2, memory=TF1, outputs=SAVED_MODEL),
         StageSpec(name="neuron-ready", backend="tf1", memory=TF1, outputs=SAVED_MODEL),
         StageSpec(name="ir", backend="openvino", memory=OPENVINO, outputs=IR),
         StageSpec(name="mo", backend="mo", memory=Memory(base=1000, factor=4.0), outputs=IR),
@@ -92,7 +97,13 @@ STAGES = {
         StageSpec(name="openvino-infer", backend="openvino", memory=OPENVINO, outputs=("answers.npz",)),
         StageSpec(name="convert-tf2", backend="tf2", memory=TF2, outputs=(*CONVERTED, "checkpoint")),
         StageSpec(name="convert-tf1", backend="tf2", memory=TF2, outputs=CONVERTED),
-        StageSpec(name="complete", backend="tf1", memory=TF1, outputs=(*CHECKPOINT_FILES, "bert_model.ckpt.meta")),
+        StageSpec(
+            name="complete",
+            backend="tf1",
+            also=ALSO_TF2,
+            memory=TF1,
+            outputs=(*CHECKPOINT_FILES, "bert_model.ckpt.meta"),
+        ),
         StageSpec(name="tf2-saved-model", backend="tf2", memory=TF2, outputs=SAVED_MODEL),
         StageSpec(name="tf2-infer", backend="tf2", memory=TF2, outputs=("answers.npz",)),
         StageSpec(name="finetune", backend="tf1", memory=TRAINING, outputs=FINETUNED, resumable=True),
@@ -159,6 +170,12 @@ def require_locked(backend: str) -> None:
 def _normal(name: str) -> str:
     """A package's name as lock files write it (PEP 503)."""
     return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def carried(backend: str) -> tuple[str, ...]:
+    """The backends whose stages run in a backend's environment: itself, and those of which it can run some."""
+    others = (spec.backend for spec in STAGES.values() if backend in spec.also)
+    return tuple(dict.fromkeys((backend, *others)))
 
 
 def shared_code(backend: str) -> Iterator[Path]:

@@ -10,6 +10,7 @@ from bertbuild import key as keys
 from bertbuild.engine.judging import NO_DEVICE, can_answer
 from bertbuild.errors import CheckpointError, NotVerifiedError, ParityError, UsageError
 from bertbuild.parity import Verdict, compare
+from bertbuild.plans.placing import backend_of
 from bertbuild.plans.plan import File
 from bertbuild.session import Session
 from bertbuild.store.records import Record, read_records, write_record
@@ -79,7 +80,9 @@ def _judge_again(session: Session, record: Record, folder: Path) -> Verdict:
             name: results[source].key if isinstance(source, str) else source.digest
             for name, source in step.inputs.items()
         }
-        answers[step.id] = folder / keys.digest({"stage": step.stage, "params": step.params, "inputs": asked})
+        answers[step.id] = folder / keys.digest(
+            {"stage": step.stage, "backend": backend_of(step), "params": step.params, "inputs": asked}
+        )
         if not answers[step.id].exists():
             session.engine.run_again(step, results, answers[step.id])
     probes = reference.inputs["probes"]

@@ -13,8 +13,8 @@ from bertbuild.engine.schedule import Job, Scheduler
 from bertbuild.engine.telling import Asked, Teller, new_run, run_event
 from bertbuild.errors import BertbuildError
 from bertbuild.isolation.base import Isolation
+from bertbuild.plans.placing import backend_of
 from bertbuild.plans.plan import File, Plan, Step
-from bertbuild.stages import STAGES
 from bertbuild.store.store import Store, StoredObject
 
 
@@ -102,7 +102,7 @@ class Engine:
 
     def run_again(self, step: Step, results: Mapping[str, StoredObject], destination: Path) -> None:
         """Run a step whether or not the store has its result; what it writes becomes `destination`, a new folder."""
-        self.prepare(STAGES[step.stage].backend)
+        self.prepare(backend_of(step))
         inputs = {name: source if isinstance(source, File) else results[source] for name, source in step.inputs.items()}
         self._maker.again(step, inputs, {"id": step.id}, lambda out: out.rename(destination))
 

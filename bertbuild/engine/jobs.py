@@ -12,8 +12,8 @@ from bertbuild.engine.judging import Built, Judge, Results, can_answer
 from bertbuild.engine.making import Inputs, Maker, Order
 from bertbuild.engine.schedule import Job
 from bertbuild.errors import UsageError
+from bertbuild.plans.placing import backend_of
 from bertbuild.plans.plan import File, Plan, Step, Target
-from bertbuild.stages import STAGES
 from bertbuild.store.store import StoredObject
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ class StageJob(Job):
     def __init__(
         self, maker: Maker, job_id: str, model: str, step: Step, sources: Mapping[str, StageJob | File]
     ) -> None:
-        self.backend = STAGES[step.stage].backend
+        self.backend = backend_of(step)
         makers = (source.id for source in sources.values() if isinstance(source, StageJob))
         super().__init__(job_id, (f"environment {self.backend}", *makers))
         self.model, self.step = model, step
@@ -248,6 +248,7 @@ class Jobs:
         sources = {name: steps[source] if isinstance(source, str) else source for name, source in step.inputs.items()}
         structure = (
             step.stage,
+            backend_of(step),
             tuple(sorted(step.params.items())),
             tuple(
                 (name, source.id if isinstance(source, StageJob) else (str(source.path), source.digest))
@@ -256,7 +257,7 @@ class Jobs:
         )
         if structure in self._steps:
             return self._steps[structure]
-        environment = EnvironmentJob(self.maker, STAGES[step.stage].backend)
+        environment = EnvironmentJob(self.maker, backend_of(step))
         if environment.id not in self.ids:
             self.ids[environment.id] = environment
             new.append(environment)

@@ -17,6 +17,7 @@ from bertbuild.config import ROOT
 from bertbuild.engine.memory import Measured
 from bertbuild.errors import NoSpaceError, StageError
 from bertbuild.isolation.base import Isolation, StageRun
+from bertbuild.plans.placing import backend_of
 from bertbuild.plans.plan import File, Step
 from bertbuild.stages import STAGES, StageSpec, require_locked, stage_code
 from bertbuild.store.disk import full_disk_told, no_space, raise_if_full
@@ -92,7 +93,7 @@ class Maker:
 
     def order(self, step: Step, inputs: Inputs, told: Mapping[str, str]) -> Order:
         """What a step makes of these inputs; its environment must be ready."""
-        backend = STAGES[step.stage].backend
+        backend = backend_of(step)
         parts = keys.components(
             stage=step.stage,
             code=self.code(step.stage),
@@ -211,8 +212,9 @@ class Maker:
         spec = STAGES[step.stage]
         log = self.store.logs / f"{time.strftime('%Y%m%d-%H%M%S')}-{spec.name}-{order.key[:12]}.log"
         run = StageRun(
-            backend=spec.backend,
+            backend=order.backend,
             stage=spec.command,
+            code=spec.backend,
             inputs={name: source.path for name, source in order.sources.items()},
             params={**step.params, **step.limits, "key": order.key},
             work=work,

@@ -18,12 +18,13 @@ class StageRun:
     """One run of one stage.
 
     Attributes:
-        backend: "tf1", "openvino", "mo", "neuron", "tf2" or "data".
-        stage: the stage's name on its backend's command line.
+        backend: whose environment it runs in: "tf1", "openvino", "mo", "neuron", "tf2" or "data".
+        stage: the stage's name on the command line of the backend that has its code.
         inputs: flag name → file or folder on the host, read-only for the stage.
         params: flag name → value.
         work: the stage's private folder on the host; outputs go to `work/out`, which exists and is empty.
         log: file that receives all the stage writes that is no event.
+        code: the backend whose folder has the stage's code; empty where it is the same.
         device: whether the stage needs the machine's Neuron device.
         unfinished: the folder that a resumable stage keeps what it would go on from, or None.
         workers: how many processes run the stage together, each told of all by TF_CONFIG; the first one writes
@@ -36,6 +37,7 @@ class StageRun:
     params: Mapping[str, str]
     work: Path
     log: Path
+    code: str = ""
     device: bool = False
     unfinished: Path | None = None
     workers: int = 1

@@ -23,7 +23,7 @@ from bertbuild.isolation.mounts import mounts, owner
 from bertbuild.isolation.process import Children, run_logged
 from bertbuild.isolation.unlocked import unlocked
 from bertbuild.isolation.workers import Worker, cluster, run_together, worker_folder, worker_log
-from bertbuild.stages import backend_folder, lock_file, shared_code
+from bertbuild.stages import backend_folder, carried, lock_file, shared_code
 
 SOURCE_LABEL = "org.bertbuild.source"
 KILLED = 137
@@ -178,7 +178,7 @@ def _command(run: StageRun, name: str, containers: list[str], index: int) -> lis
     if run.workers > 1:
         addresses = [f"{container}:{WORKERS_PORT}" for container in containers]
         command += ["--env", f"TF_CONFIG={cluster(addresses, index)}"]
-    command += [_service(run), run.stage]
+    command += [_service(run), run.stage if run.code in ("", run.backend) else f"{run.code}/{run.stage}"]
     command += [f"--{flag}=/in/{flag}" for flag in run.inputs]
     command += [f"--{flag}={value}" for flag, value in run.params.items()]
     command += ["--unfinished=/unfinished"] if run.unfinished else []
@@ -253,7 +253,7 @@ def source_digest(backend: str) -> str:
         dockerfile,
         *folder.glob("*.sh"),
         lock_file(backend),
-        *(folder / "stages").glob("*.py"),
+        *(path for code in carried(backend) for path in (backend_folder(code) / "stages").glob("*.py")),
         *shared_code(backend),
     ]
     parts: dict[str, Any] = {"code": key.code_digest(files, ROOT), "bases": bases}

@@ -194,7 +194,7 @@ class VenvIsolation:
 
     def _variables(self, run: StageRun, temporary: Path) -> dict[str, str]:
         variables = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
-        code = (backend_folder(run.backend), ROOT / "docker" / "common", ROOT)
+        code = (backend_folder(run.code or run.backend), ROOT / "docker" / "common", ROOT)
         return variables | {
             "PATH": f"{self._path(run.backend) / 'bin'}:/usr/bin:/bin",
             "HOME": str(temporary),

@@ -43,6 +43,7 @@ class Step:
         inputs: by flag.
         params: flags that decide what the result is; part of its key.
         limits: flags that decide only whether there is one (time, memory); no part of its key.
+        backend: whose environment it runs in, where that is not its stage's own (`placing.backend_of`).
     """
 
     id: str
@@ -50,6 +51,7 @@ class Step:
     inputs: dict[str, File | str]
     params: dict[str, str] = field(default_factory=dict)
     limits: dict[str, str] = field(default_factory=dict)
+    backend: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

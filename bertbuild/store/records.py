@@ -105,7 +105,12 @@ def _step(value: Mapping[str, Any]) -> Step:
         name: source if isinstance(source, str) else _file(source) for name, source in value["inputs"].items()
     }
     return Step(
-        id=value["id"], stage=value["stage"], inputs=inputs, params=value["params"], limits=value.get("limits", {})
+        id=value["id"],
+        stage=value["stage"],
+        inputs=inputs,
+        params=value["params"],
+        limits=value.get("limits", {}),
+        backend=value.get("backend", ""),
     )
 
 

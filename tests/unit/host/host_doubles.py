@@ -83,7 +83,7 @@ class FakeIsolation:
         return {"lock": f"{self.lock} of {backend}"}
 
     def run(self, run, on_event):
-        spec = next(spec for spec in STAGES.values() if (spec.backend, spec.command) == (run.backend, run.stage))
+        spec = next(spec for spec in STAGES.values() if (spec.backend, spec.command) == (run.code, run.stage))
         self.runs.append(spec.name)
         on_event({"event": "step", "text": f"doing {spec.name}"})
         run.log.write_text(f"log of {spec.name}\n")

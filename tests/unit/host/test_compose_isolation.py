@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -91,6 +92,28 @@ def test_a_build_that_lacks_a_public_package_says_what_it_always_did(built):
 def test_a_stage_that_needs_the_device_runs_in_the_service_that_has_it(docker, stage_run, needs_device, service):
     ComposeIsolation().run(stage_run(device=needs_device), lambda _event: None)
     assert docker["command"][docker["command"].index("infer") - 1] == service
+
+
+def test_an_image_is_another_when_code_changes_that_it_carries_for_another_backend(monkeypatch):
+    def digests():
+        return {backend: compose.source_digest(backend) for backend in ("tf1", "tf2", "data")}
+
+    before, code_digest = digests(), compose.key.code_digest
+    freeze = compose.backend_folder("tf1") / "stages" / "freeze.py"
+    changed = {"tf1": True, "tf2": True, "data": False}
+
+    def with_another_freeze(files, root):
+        return code_digest([Path(__file__) if file == freeze else file for file in files], root)
+
+    monkeypatch.setattr(compose.key, "code_digest", with_another_freeze)
+    assert {backend: digest != before[backend] for backend, digest in digests().items()} == changed
+
+
+@pytest.mark.parametrize(("code", "stage"), [("", "infer"), ("tf2", "infer"), ("tf1", "tf1/infer")])
+def test_a_stage_of_another_backend_is_named_with_the_folder_that_the_image_has_it_in(docker, stage_run, code, stage):
+    ComposeIsolation().run(stage_run(backend="tf2", code=code), lambda _event: None)
+    place = docker["command"].index("tf2")
+    assert docker["command"][place + 1] == stage
 
 
 def test_a_container_without_a_limit_was_killed_by_the_machines(docker, stage_run):

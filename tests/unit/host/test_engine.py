@@ -91,6 +91,39 @@ def test_another_environment_reruns_its_stages_and_no_further_where_the_bytes_ar
     assert build(plan) == ["freeze", "tf1-infer"]
 
 
+def test_a_step_in_another_backend_has_that_ones_environment_and_a_result_of_its_own(build, plan, isolation, store):
+    build(plan)
+    seen = []
+    run = isolation.run
+    isolation.run = lambda stage_run, on_event: (seen.append(stage_run), run(stage_run, on_event))
+    elsewhere = [replace(step, backend="tf2") if step.stage == "tf1-infer" else step for step in plan.steps]
+    assert build(replace(plan, steps=tuple(elsewhere))) == ["tf1-infer"]
+    assert [(stage_run.backend, stage_run.code, stage_run.stage) for stage_run in seen] == [("tf2", "tf1", "infer")]
+    assert isolation.prepared == ["tf1", "openvino", "tf2"]
+    (record,) = read_records(store)
+    assert [step.backend for step in record.plan.steps] == ["", "tf2", "", ""]
+    manifest = store.load(store.objects / "tf1-infer" / record.results["reference"][1]).manifest
+    assert manifest["components"]["environment"] == {"lock": "lock-1 of tf2"}
+
+
+def test_two_steps_that_differ_only_in_their_backend_are_two(plan, engine):
+    reference = plan.step("reference")
+    both = replace(plan, steps=(reference, replace(reference, id="again", backend="tf2")))
+    results = engine.run(both)
+    assert results["reference"].key != results["again"].key
+
+
+def test_a_record_of_before_steps_had_a_backend_is_read_as_it_was(build, plan, store):
+    build(plan)
+    (path,) = (store.root / "targets").glob("*/*.json")
+    value = json.loads(path.read_text())
+    for step in value["steps"]:
+        del step["backend"]
+    path.write_text(json.dumps(value))
+    (record,) = read_records(store)
+    assert record.plan.steps == plan.steps
+
+
 @pytest.fixture
 def code(monkeypatch, tmp_path):
     """A folder with one file of code for each stage."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -196,3 +197,24 @@ def test_run_stage_lists_the_stages_it_has(tmp_path):
         refused = run(*words)
         assert refused.returncode == 2
         assert refused.stderr.endswith("the stages of this image: build-it\n")
+
+
+def test_run_stage_runs_a_stage_of_another_backend_from_that_ones_folder(tmp_path):
+    """An image that carries another backend's code: both have a stage `infer`, and helpers of one name."""
+    shutil.copyfile(Path(COMMON) / "run_stage.py", tmp_path / "run_stage.py")
+    for folder in ("stages", "tf1/stages"):
+        (tmp_path / folder).mkdir(parents=True)
+        (tmp_path / folder / "__init__.py").touch()
+        (tmp_path / folder / "_helper.py").write_text(f"FOLDER = {folder!r}")
+        (tmp_path / folder / "infer.py").write_text(
+            "import sys; from stages import _helper; print(_helper.FOLDER, sys.argv[1:])"
+        )
+
+    def run(*words):
+        command = [sys.executable, "-m", "run_stage", *words]
+        environ = {"PYTHONPATH": str(tmp_path)}
+        return subprocess.run(command, env=environ, capture_output=True, text=True, check=False, cwd="/")
+
+    assert run("infer", "--a=b").stdout == "stages ['--a=b']\n"
+    assert run("tf1/infer", "--a=b").stdout == "tf1/stages ['--a=b']\n"
+    assert run("tf2/infer").stderr.endswith("the stages of this image: infer, tf1/infer\n")

@@ -335,6 +335,12 @@ def test_a_stage_gets_its_command_line_and_a_clean_environment(stage, tmp_path, 
     assert environ["PYTHONHASHSEED"] == "0"
 
 
+def test_a_stage_of_another_backend_runs_with_that_ones_code_and_in_its_own_environment(stage, tmp_path, monkeypatch):
+    monkeypatch.setattr(venv, "backend_folder", lambda backend: tmp_path / {"tf2": "backend"}.get(backend, backend))
+    (seen,) = stage("import json, sys; print(json.dumps({'event': 'seen', 'python': sys.executable}))", code="tf2")
+    assert Path(seen["python"]).parent.parent.name.startswith("tf1-")
+
+
 def test_a_stage_that_fails_is_quoted_and_its_log_named(stage, tmp_path):
     with pytest.raises(StageError, match="The stage openvino-toy failed with exit code 3") as raised:
         stage("import sys; [print('line', number) for number in range(30)]; sys.exit(3)")
