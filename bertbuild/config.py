@@ -143,7 +143,8 @@ def load_settings(
     settings = Settings()
     for name, value in values.items():
         settings = replace(settings, **{name: Path(str(value)).expanduser() if name in _PATHS else value})  # type: ignore[arg-type]
-    return replace(settings, artifacts=settings.artifacts.absolute(), environments=settings.environments.expanduser())
+    # One spelling of the store's place, whatever links or `..` are typed: digests and names are looked up by it.
+    return replace(settings, artifacts=settings.artifacts.resolve(), environments=settings.environments.expanduser())
 
 
 def file_settings(document: Document) -> dict[str, Value]:

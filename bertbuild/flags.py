@@ -16,6 +16,9 @@ SOURCE_HELP = {
 COMMON_HELP = {
     "json": "print one JSON object a line instead of text; the last is the result or the error",
 }
+REPLACE_HELP = {
+    "replace": "let a name in out/ that was made from another source be made from this one",
+}
 ISOLATION_HELP = {
     "isolation": "docker, venv, or auto (default): docker where an engine answers",
 }

@@ -24,12 +24,13 @@ PIPE_CLOSED = 128 + signal.SIGPIPE
 
 
 @contextlib.contextmanager
-def running(*, json: bool = False, build_file: str = "", **flags: str) -> Iterator[Session]:
+def running(*, json: bool = False, build_file: str = "", replace: bool = False, **flags: str) -> Iterator[Session]:
     """Give a command its session.
 
     Args:
         json: whether events are told as JSON.
         build_file: the file whose settings hold; empty: bertbuild.toml, where there is one.
+        replace: whether a name in out/ may pass to another source.
         flags: settings by name, empty where not given.
 
     Raises:
@@ -41,7 +42,7 @@ def running(*, json: bool = False, build_file: str = "", **flags: str) -> Iterat
     try:
         settings = load_settings(flags, file=Path(build_file) if build_file else None)
         reporter = RunLog(settings.artifacts / "runs", shown)
-        session = Session(settings=settings, report=reporter)
+        session = Session(settings=settings, report=reporter, replace=replace)
         try:
             yield session
         finally:

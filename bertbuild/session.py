@@ -16,7 +16,7 @@ from bertbuild.engine.engine import Engine
 from bertbuild.engine.making import Report
 from bertbuild.inputs import file_input
 from bertbuild.isolation.base import Isolation
-from bertbuild.plans.plan import File
+from bertbuild.plans.plan import File, Plan
 from bertbuild.probes import make_probes
 from bertbuild.sources import Inspected
 from bertbuild.store.disk import write_atomically
@@ -25,10 +25,14 @@ from bertbuild.store.store import Store, translated_os_errors
 
 @dataclass(frozen=True, kw_only=True)
 class Session:
-    """What a command works with; each part is made when first asked for."""
+    """What a command works with; each part is made when first asked for.
+
+    `replace` says whether a name in out/ may pass to another source.
+    """
 
     settings: Settings
     report: Report
+    replace: bool = False
     _written: dict[str, File] = field(default_factory=dict, init=False, repr=False)
 
     @cached_property
@@ -75,6 +79,19 @@ class Session:
             if not path.exists() or path.read_text(encoding="utf-8") != text:
                 write_atomically(path, text)
         return File(path=path, digest=digest)
+
+    def claim(self, model: str, target: str, source: str, digest: str) -> None:
+        """Say what a name in out/ is about to be made from, before anything runs.
+
+        Raises:
+            UsageError: it was made from another source, and may not pass to this one.
+        """
+        self.store.names.claim(model, target, source=source, digest=digest, replace=self.replace)
+
+    def claim_targets(self, plan: Plan, source: str, file: File) -> None:
+        """The same of all targets of a plan, made from `file`, which the user named as `source` says."""
+        for target in plan.targets:
+            self.claim(plan.model, target.name, source, file.digest)
 
     def result(self, value: Mapping[str, Any], *lines: str) -> None:
         """Report how the command ended: `value` for programs, lines for people."""

@@ -6,7 +6,7 @@ import json
 import os
 import re
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from bertbuild.graph.graphdef import Graph
 from bertbuild.inputs import file_input, folder_input
 from bertbuild.plans.plan import File, Plan, Source, plan_import
 from bertbuild.store.locking import exclusive
+from bertbuild.store.naming import below, described
 from bertbuild.store.store import Store, StoredObject
 
 INSPECT = "inspect"
@@ -44,12 +45,16 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inspected:
-    """A source that may be built from, and the sizes its probe inputs must keep to."""
+    """A source that may be built from, and the sizes its probe inputs must keep to.
+
+    `named` is the source as the user named it; names in out/ remember it.
+    """
 
     source: Source
     vocab_size: int
     type_vocab_size: int
     max_positions: int
+    named: str = ""
 
 
 def fetch_model(name: str, settings: Settings, store: Store, report: Report) -> Path:
@@ -87,14 +92,29 @@ def resolve(wanted: Wanted, settings: Settings, store: Store, engine: Engine, re
             next_step="For instance --model minilm-l6 or --checkpoint FOLDER-or-ZIP; --help lists what there is.",
         )
     check_name(wanted.name)
+    return replace(_resolved(wanted, settings, store, engine, report), named=as_named(wanted, store))
+
+
+def _resolved(wanted: Wanted, settings: Settings, store: Store, engine: Engine, report: Report) -> Inspected:
     if wanted.frozen:
         path = Path(wanted.frozen)
-        return _frozen(path, wanted.name or name_of(path.parent) + "-" + clean_name(path.stem), store)
+        return _frozen(path, wanted.name or _frozen_name(path, store), store)
     if wanted.saved_model:
         folder = newest_saved_model(Path(wanted.saved_model), report)
-        return _saved_model(folder, wanted.name or name_of(Path(wanted.saved_model)), store)
+        return _saved_model(folder, wanted.name or model_name(Path(wanted.saved_model), store), store)
     folder, name = checkpoint_folder(wanted, settings, store, engine, report)
     return inspected(folder, name, store, engine, report)
+
+
+def as_named(wanted: Wanted, store: Store) -> str:
+    """A source in the user's own words, as names in out/ remember it."""
+    if wanted.model:
+        from bertbuild.catalogue.models import find_model
+
+        return f"model {find_model(wanted.model).name}"
+    kinds = {"checkpoint": wanted.checkpoint, "frozen graph": wanted.frozen, "SavedModel": wanted.saved_model}
+    ((kind, path),) = ((kind, path) for kind, path in kinds.items() if path)
+    return described(kind, Path(path), store.root)
 
 
 def checkpoint_folder(
@@ -116,7 +136,7 @@ def located(wanted: Wanted, settings: Settings, store: Store, report: Report) ->
         folder = fetch_model(wanted.model, settings, store, report)
     else:
         folder = _unpacked(Path(wanted.checkpoint), store)
-        name = name_of(Path(wanted.checkpoint)).removesuffix(".zip")
+        name = model_name(Path(wanted.checkpoint), store)
     return folder, wanted.name or name
 
 
@@ -346,10 +366,32 @@ def name_of(path: Path) -> str:
     return clean_name(os.path.basename(os.path.abspath(path)))  # noqa: PTH100, PTH119 - pathlib would follow links
 
 
-def vocabulary_name(path: Path) -> str:
-    """What to call a vocabulary: its model's folder where it has a model's usual file name, else the file's name."""
+def model_name(path: Path, store: Store) -> str:
+    """What to call the model at a path that was typed: a folder, the name of a checkpoint in one, or a zip.
+
+    What has a name in out/ already keeps its model's: `out/mine/finetuned-mrpc` is of the model `mine`. A checkpoint
+    that is named by its prefix is called as its folder is, an Estimator's export (a time) as the folder of its exports.
+    """
+    whole = Path(os.path.abspath(path))  # noqa: PTH100 - resolve() would follow a link to another name
+    inside = below(whole, store.root)
+    if inside is not None and inside.parts[:1] == ("out",) and len(inside.parts) > 1:
+        return inside.parts[1]
+    if not whole.is_dir() and whole.with_name(f"{whole.name}.index").is_file():
+        return model_name(whole.parent, store)
+    if whole.is_dir() and whole.name.isdecimal():
+        return model_name(whole.parent, store)
+    return name_of(whole).removesuffix(".zip")
+
+
+def _frozen_name(path: Path, store: Store) -> str:
+    folder = model_name(path.parent, store)
+    return folder if below(path, store.root) is not None else f"{folder}-{clean_name(path.stem)}"
+
+
+def vocabulary_name(path: Path, store: Store) -> str:
+    """What to call a vocabulary: its model where it has a model's usual file name, else the file's name."""
     if path.name == "vocab.txt":
-        return name_of(path.absolute().parent)
+        return model_name(path.absolute().parent, store)
     return clean_name(path.name.removesuffix(".txt").removesuffix(".vocab"))
 
 

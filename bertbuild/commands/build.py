@@ -93,6 +93,7 @@ def build(
     inspected = resolve(wanted, session.settings, session.store, session.engine, session.report)
     probes = session.probes(inspected, longest_probe(request))
     plan = plan_targets(inspected.source, request, probes, session.store, calibrated)
+    session.claim_targets(plan, inspected.named, inspected.source.file)
     built = session.engine.build(plan, probes)
     targets = [
         {

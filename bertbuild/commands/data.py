@@ -7,13 +7,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from bertbuild import key as keys
 from bertbuild.errors import CheckpointError, UsageError
 from bertbuild.inputs import file_input, folder_input
 from bertbuild.plans.data import SQUAD, TASKS, PrepareRequest, plan_prepare_data, target_name
 from bertbuild.plans.plan import File, Plan
 from bertbuild.session import Session, shown
-from bertbuild.sources import Wanted, check_name, checkpoint_folder, vocabulary_name
+from bertbuild.sources import Wanted, as_named, check_name, checkpoint_folder, vocabulary_name
 from bertbuild.store.disk import full_disk_told
+from bertbuild.store.naming import described
 from bertbuild.store.store import StoredObject
 
 META_DATA = "meta_data"
@@ -80,9 +82,27 @@ def prepare_data(session: Session, asked: Asked) -> None:
 def make(session: Session, asked: Asked) -> Made:
     """Make the records, and name them in out/; raises as `prepare_data`."""
     plan, request = planned(session, asked)
-    made = session.engine.run(plan)["prepare-data"]
     target = target_name(request)
+    claim(session, asked, plan, target)
+    made = session.engine.run(plan)["prepare-data"]
     return Made(model=plan.model, target=target, link=session.store.link(plan.model, target, made), made=made)
+
+
+def claim(session: Session, asked: Asked, plan: Plan, target: str) -> None:
+    """Say what the name of prepared data is about to be made from: a vocabulary and a task's files.
+
+    Raises:
+        UsageError: the name was made from others, and may not pass to these.
+    """
+    root, given = session.store.root, asked.data or asked.squad_file
+    if asked.vocab:
+        vocabulary = described("vocabulary", Path(asked.vocab), root)
+    else:
+        vocabulary = as_named(Wanted(model=asked.model, checkpoint=asked.checkpoint), session.store)
+    data = described("the data", Path(given), root) if given else "the fetched data"
+    (step,) = plan.steps
+    read = keys.digest({name: source.digest for name, source in step.inputs.items() if isinstance(source, File)})
+    session.claim(plan.model, target, f"{data} with {vocabulary}", read)
 
 
 def planned(session: Session, asked: Asked) -> tuple[Plan, PrepareRequest]:
@@ -174,7 +194,7 @@ def _vocabulary(session: Session, asked: Asked) -> Vocabulary:
     path = Path(asked.vocab)
     if not path.is_file():
         raise UsageError(f"{path} is no file.", next_step="Give the model's vocab.txt.")
-    return Vocabulary(path=path.resolve(), name=asked.name or vocabulary_name(path))
+    return Vocabulary(path=path.resolve(), name=asked.name or vocabulary_name(path, session.store))
 
 
 def _model_vocabulary(session: Session, asked: Asked) -> Vocabulary:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bertbuild.commands.data import Asked, claim, planned
 from bertbuild.commands.memory import memory_told
 from bertbuild.errors import UsageError
 from bertbuild.plans.finetune import STEP, FinetuneRequest, Named, plan_finetune
@@ -18,7 +19,9 @@ from bertbuild.sources import Wanted, clean_name, inspected, resolve
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Data:
-    """What to train on: a prepared folder or the step that makes one (and its name in out/), task, sequence length."""
+    """What to train on: a prepared folder or the step that makes one (with its name in out/ and what was asked for),
+    task, sequence length.
+    """
 
     source: File | str
     task: str
@@ -26,6 +29,7 @@ class Data:
     questions: File | None
     before: tuple[Step, ...] = ()
     target: str = ""
+    asked: Asked | None = None
 
 
 def finetune(session: Session, wanted: Wanted, named: Named, request: FinetuneRequest) -> None:
@@ -38,6 +42,10 @@ def finetune(session: Session, wanted: Wanted, named: Named, request: FinetuneRe
     data = _data(session, wanted, named, request)
     inspected = resolve(wanted, session.settings, session.store, session.engine, session.report)
     plan = plan_finetune(inspected.source, data.source, data.questions, request, before=data.before)
+    task = clean_name(data.task.lower())
+    session.claim(plan.model, f"finetuned-{task}", inspected.named, inspected.source.file.digest)
+    if data.asked is not None:
+        claim(session, data.asked, Plan(model=plan.model, steps=data.before), data.target)
     flag, tried = ("train", request.train_batch_size) if request.do_train else ("eval", request.eval_batch_size)
     with memory_told(
         f"Tried was a batch of {tried} sequences of {data.length} tokens.",
@@ -46,7 +54,6 @@ def finetune(session: Session, wanted: Wanted, named: Named, request: FinetuneRe
         results = session.engine.run(plan)
     for step in data.before:
         session.store.link(plan.model, data.target, results[step.id])
-    task = clean_name(data.task.lower())
     link = session.store.link(plan.model, f"finetuned-{task}", results[STEP])
     ran = json.loads((link / "stage.json").read_text(encoding="utf-8"))["facts"]
     session.result(
@@ -91,7 +98,6 @@ def _data(session: Session, wanted: Wanted, named: Named, request: FinetuneReque
 def _to_prepare(
     session: Session, wanted: Wanted, named: Named, request: FinetuneRequest, questions: File | None
 ) -> Data:
-    from bertbuild.commands.data import Asked, planned
     from bertbuild.plans.data import target_name
 
     sizes = {"doc_stride": request.doc_stride, "max_query_length": request.max_query_length}
@@ -119,6 +125,7 @@ def _to_prepare(
         questions=questions,
         before=plan.steps,
         target=target_name(prepare),
+        asked=asked,
     )
 
 

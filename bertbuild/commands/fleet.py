@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from bertbuild.buildfile.entries import (
@@ -25,7 +26,16 @@ from bertbuild.plans.plan import File, Plan
 from bertbuild.plans.planning import longest_probe, named, plan_targets
 from bertbuild.report.counts import counted
 from bertbuild.session import Session, shown
-from bertbuild.sources import Inspected, Wanted, import_plan, inspected, inspected_before, is_huggingface, located
+from bertbuild.sources import (
+    Inspected,
+    Wanted,
+    as_named,
+    import_plan,
+    inspected,
+    inspected_before,
+    is_huggingface,
+    located,
+)
 
 
 def build(session: Session, build_file: BuildFile, *, keep_going: bool, verify_reproducible: bool = False) -> None:
@@ -172,14 +182,16 @@ class ModelJob(Job):
     def settle(self) -> bool:
         """See `schedule.Job`."""
         session = self._fleet.session
-        self._found = inspected_before(self._folder, self._entry.name, session.store, session.engine)
+        found = inspected_before(self._folder, self._entry.name, session.store, session.engine)
+        self._found = found and replace(found, named=source_of(self._entry, session))
         return self._found is not None
 
     def run(self) -> None:
         """See `schedule.Job`."""
         session = self._fleet.session
         report = _of_job(session.report, self.id)
-        self._found = inspected(self._folder, self._entry.name, session.store, session.engine, report)
+        found = inspected(self._folder, self._entry.name, session.store, session.engine, report)
+        self._found = replace(found, named=source_of(self._entry, session))
 
     def follow(self) -> Iterable[Job]:
         """Its targets, and the models that are trained from it."""
@@ -228,11 +240,12 @@ def planned(session: Session, target: TargetEntry, found: Inspected) -> tuple[Pl
     """A target's plan, and its probes.
 
     Raises:
-        UsageError: the target and the model do not go together.
+        UsageError: the target and the model do not go together, or its name is another source's.
     """
     probes = session.probes(found, longest_probe(target.request))
-    plan = plan_targets(found.source, target.request, probes, session.store, target.calibrated)
-    return named(plan, target.name), probes
+    plan = named(plan_targets(found.source, target.request, probes, session.store, target.calibrated), target.name)
+    session.claim(plan.model, target.name, found.named, found.source.file.digest)
+    return plan, probes
 
 
 def _of_job(report: Report, job: str) -> Report:
@@ -248,3 +261,10 @@ def wanted(entry: ModelEntry) -> Wanted:
             return Wanted(checkpoint=str(path), name=entry.name)
         case Recipe():
             raise AssertionError(entry.name)  # it is trained
+
+
+def source_of(entry: ModelEntry, session: Session) -> str:
+    """An entry's source in words, as names in out/ remember it."""
+    if isinstance(entry.source, Recipe):
+        return f"a training on {entry.source.named.task or entry.source.named.prepared} from {entry.source.base}"
+    return as_named(wanted(entry), session.store)

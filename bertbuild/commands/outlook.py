@@ -12,7 +12,7 @@ from bertbuild.at_hand import data_at_hand, model_at_hand
 from bertbuild.buildfile.entries import BuildFile, CatalogueModel, ModelEntry, Recipe, TargetEntry
 from bertbuild.commands.data import Asked, task_of
 from bertbuild.commands.finetune import plan_recipe
-from bertbuild.commands.fleet import planned, wanted
+from bertbuild.commands.fleet import planned, source_of, wanted
 from bertbuild.engine.checking import BLOCKED, FAILED, MAY_RUN, SHARED, UP_TO_DATE, WOULD_RUN, Check, Checker
 from bertbuild.errors import BertbuildError
 from bertbuild.inputs import as_it_is_now
@@ -185,6 +185,7 @@ class Outlook:
     def _plan(self, entry: ModelEntry, folder: Path, model: ModelOutlook) -> None:
         session = self.session
         found = inspected(folder, entry.name, session.store, session.engine, session.report)
+        found = replace(found, named=source_of(entry, session))
         for target, outlook in zip(entry.targets, model.targets, strict=True):
             self._plan_target(target, outlook, found)
 

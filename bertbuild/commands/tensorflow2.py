@@ -11,7 +11,8 @@ from bertbuild.inputs import folder_input
 from bertbuild.plans.plan import File, Source
 from bertbuild.plans.tf2 import CHECKPOINT_FORMATS, Tf2Request, Tf2Source, plan_convert_tf1, plan_convert_tf2
 from bertbuild.session import Session, shown
-from bertbuild.sources import Inspected, Wanted, check_name, name_of, resolve
+from bertbuild.sources import Inspected, Wanted, check_name, model_name, resolve
+from bertbuild.store.naming import described
 
 if TYPE_CHECKING:
     from bertbuild.checkpoint.config import BertConfig
@@ -32,6 +33,7 @@ def convert_tf2(session: Session, wanted: Wanted, request: Tf2Request, destinati
     inspected = resolve(wanted, session.settings, session.store, session.engine, session.report)
     probes = session.probes(inspected)
     plan = plan_convert_tf2(inspected.source, request, probes)
+    session.claim_targets(plan, inspected.named, inspected.source.file)
     (built,) = session.engine.build(plan, probes)
     if request.format in CHECKPOINT_FORMATS:
         _show_mapping(session, built.path / "mapping.json", ("TensorFlow 1", "TensorFlow 2"))
@@ -50,6 +52,7 @@ def convert_tf1(session: Session, folder: str, config: str, vocab: str, gelu: st
     source, inspected = _tf2_source(session, folder, config, vocab, gelu, name)
     probes = session.probes(inspected)
     plan = plan_convert_tf1(source, probes)
+    session.claim_targets(plan, inspected.named, source.file)
     (built,) = session.engine.build(plan, probes)
     _show_mapping(session, built.path / "mapping.json", ("TensorFlow 2", "TensorFlow 1"))
     _finish(session, plan.model, built.target, built.path / CHECKPOINT, destination)
@@ -114,7 +117,7 @@ def _tf2_source(
     if kind == "converted":
         prefix = prefix or choose_checkpoint(path)
     source = Tf2Source(
-        model=name or name_of(path),
+        model=name or model_name(path, session.store),
         kind=kind,
         file=folder_file(session, path),
         gelu=recorded_gelu(path, gelu) if read.hidden_act == "gelu" else None,
@@ -128,6 +131,7 @@ def _tf2_source(
         vocab_size=read.vocab_size,
         type_vocab_size=read.type_vocab_size,
         max_positions=read.max_position_embeddings,
+        named=described("TensorFlow 2 model", Path(folder), session.store.root),
     )
     return source, inspected
 

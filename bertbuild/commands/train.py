@@ -15,7 +15,8 @@ from bertbuild.plans.plan import File, Source
 from bertbuild.plans.train import STEP, Beginning, TrainRequest, plan_train
 from bertbuild.prepared import DEV, FACTS, TEST, TRAIN, files_of, fine_tuned, read_facts
 from bertbuild.session import Session, shown
-from bertbuild.sources import Wanted, check_name, clean_name, name_of, resolve
+from bertbuild.sources import Wanted, check_name, clean_name, model_name, resolve
+from bertbuild.store.naming import described
 
 PREPARED = (FACTS, "meta_data.json", TRAIN, DEV, TEST)
 
@@ -54,22 +55,24 @@ def train(session: Session, begin: Begin, wanted: Wanted, data: Data, request: T
         StageError: the stage refused its input, or failed.
         StageKilledForMemoryError: memory ran out.
     """
-    begun = _begun(session, begin, wanted)
+    begun, named = _begun(session, begin, wanted)
     data = _prepared(session, begun, begin, wanted, data)
     files, task = _files(session, data)
     plan = plan_train(begun, files, request)
+    target = f"{request.target}-{clean_name(task.lower())}"
+    session.claim(plan.model, target, named, begun.file.digest)
     flag, tried = ("train", request.train_batch_size) if request.training else ("eval", request.eval_batch_size)
     with memory_told(
         f"Tried was a batch of {tried}.",
         next_step=f"Try half: --{flag}_batch_size {max(1, tried // 2)}; or shorter sequences, or more memory.",
     ):
         stored = session.engine.run(plan)[STEP]
-    target = f"{request.target}-{clean_name(task.lower())}"
     link = session.store.link(plan.model, target, stored)
     session.result({"model": plan.model, "target": target, "path": str(link)}, *_lines(link))
 
 
-def _begun(session: Session, begin: Begin, wanted: Wanted) -> Beginning | Source:
+def _begun(session: Session, begin: Begin, wanted: Wanted) -> tuple[Beginning | Source, str]:
+    """The model to begin with, and how the user named it."""
     named = {"init-checkpoint": begin.init_checkpoint, "hub-module": begin.hub_module_url, "model-dir": begin.model_dir}
     given = [*(flag for flag, path in named.items() if path), *filter(None, (wanted.model, wanted.checkpoint))]
     if len(given) != 1:
@@ -78,9 +81,11 @@ def _begun(session: Session, begin: Begin, wanted: Wanted) -> Beginning | Source
             next_step="Give just one of --init-checkpoint, --hub-module-url, --model, --checkpoint; or --model-dir.",
         )
     if wanted.model or wanted.checkpoint:
-        return resolve(wanted, session.settings, session.store, session.engine, session.report).source
+        found = resolve(wanted, session.settings, session.store, session.engine, session.report)
+        return found.source, found.named
     (flag,) = given
-    return _beginning(session, begin, flag, named[flag], wanted.name)
+    beginning = _beginning(session, begin, flag, named[flag], wanted.name)
+    return beginning, described("TensorFlow 2 model", Path(named[flag]), session.store.root)
 
 
 def _beginning(session: Session, begin: Begin, flag: str, name: str, called: str) -> Beginning:
@@ -96,7 +101,7 @@ def _beginning(session: Session, begin: Begin, flag: str, name: str, called: str
             raise UsageError(f"{path} is no file.", next_step="Give the one that came with the model.")
     config = read_config(Path(begin.bert_config_file or folder / "bert_config.json"))
     return Beginning(
-        model=called or _name(session, folder),
+        model=called or model_name(folder, session.store),
         flag=flag,
         file=folder_file(session, folder),
         gelu=recorded_gelu(folder, "auto") if config.hidden_act == "gelu" else None,
@@ -104,12 +109,6 @@ def _beginning(session: Session, begin: Begin, flag: str, name: str, called: str
         vocab=optional_file(session, begin.vocab_file),
         prefix=prefix,
     )
-
-
-def _name(session: Session, folder: Path) -> str:
-    """The model's name where the folder is one of out/, else the folder's own."""
-    inside = folder.absolute()
-    return inside.parent.name if inside.parent.parent == session.store.root.absolute() / "out" else name_of(folder)
 
 
 def _prepared(session: Session, begun: Beginning | Source, begin: Begin, wanted: Wanted, data: Data) -> Data:

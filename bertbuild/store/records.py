@@ -16,6 +16,9 @@ from bertbuild.plans.plan import File, Plan, Step, Target
 from bertbuild.store.disk import write_atomically
 from bertbuild.store.store import Store, StoredObject, translated_os_errors
 
+OF_A_STORE = ("objects", "downloads", "datasets", "probes")
+"""Folders of a store in which sources lie."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
@@ -42,7 +45,7 @@ def write_record(
     value = {
         "model": plan.model,
         "target": fields_of(target),
-        "steps": [_step_as_json(step) for step in plan.steps],
+        "steps": [_step_as_json(step, store.root) for step in plan.steps],
         "results": {step_id: [stored.stage, stored.key] for step_id, stored in results.items()},
         "verdict": None if verdict is None else verdict.as_json(),
     }
@@ -60,15 +63,18 @@ def _holds(path: Path, value: Any) -> bool:
     return False
 
 
-def _step_as_json(step: Step) -> dict[str, Any]:
+def _step_as_json(step: Step, root: Path) -> dict[str, Any]:
     inputs = {
-        name: _file_as_json(source) if isinstance(source, File) else source for name, source in step.inputs.items()
+        name: _file_as_json(source, root) if isinstance(source, File) else source
+        for name, source in step.inputs.items()
     }
     return {**fields_of(step), "inputs": inputs}
 
 
-def _file_as_json(file: File) -> dict[str, Any]:
-    return {**fields_of(file), "path": str(file.path), "files": list(file.files)}
+def _file_as_json(file: File, root: Path) -> dict[str, Any]:
+    """A file with its path; one in the store by its place there, so that the store may be moved."""
+    path = file.path.relative_to(root) if file.path.is_relative_to(root) else file.path
+    return {**fields_of(file), "path": str(path), "files": list(file.files)}
 
 
 def read_records(store: Store, model: str = "", target: str = "") -> Iterator[Record]:
@@ -82,7 +88,7 @@ def read_records(store: Store, model: str = "", target: str = "") -> Iterator[Re
                 raise
             continue  # gc was quicker
         try:
-            record = _record(json.loads(text))
+            record = _record(json.loads(text), store.root)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise StoreError(
                 f"The record {path} cannot be read: {error!r}.", next_step="Delete it, and build the target again."
@@ -90,19 +96,19 @@ def read_records(store: Store, model: str = "", target: str = "") -> Iterator[Re
         yield record
 
 
-def _record(value: Mapping[str, Any]) -> Record:
+def _record(value: Mapping[str, Any], root: Path) -> Record:
     return Record(
         model=value["model"],
-        plan=Plan(model=value["model"], steps=tuple(_step(step) for step in value["steps"])),
+        plan=Plan(model=value["model"], steps=tuple(_step(step, root) for step in value["steps"])),
         target=Target(**value["target"]),
         results={step_id: (stage, key) for step_id, (stage, key) in value["results"].items()},
         verdict=None if value["verdict"] is None else Verdict.from_json(value["verdict"]),
     )
 
 
-def _step(value: Mapping[str, Any]) -> Step:
+def _step(value: Mapping[str, Any], root: Path) -> Step:
     inputs: dict[str, File | str] = {
-        name: source if isinstance(source, str) else _file(source) for name, source in value["inputs"].items()
+        name: source if isinstance(source, str) else _file(source, root) for name, source in value["inputs"].items()
     }
     return Step(
         id=value["id"],
@@ -114,8 +120,20 @@ def _step(value: Mapping[str, Any]) -> Step:
     )
 
 
-def _file(value: Mapping[str, Any]) -> File:
-    return File(path=Path(value["path"]), digest=value["digest"], files=tuple(value.get("files", ())))
+def _file(value: Mapping[str, Any], root: Path) -> File:
+    path = _in_place(Path(value["path"]), root)
+    return File(path=path, digest=value["digest"], files=tuple(value.get("files", ())))
+
+
+def _in_place(path: Path, root: Path) -> Path:
+    """Where a recorded path lies now. Older records hold whole paths: those of a store that was moved lead nowhere."""
+    if not path.is_absolute():
+        return root / path
+    if not path.exists():
+        for number, part in enumerate(path.parts):
+            if part in OF_A_STORE and (moved := root.joinpath(*path.parts[number:])).exists():
+                return moved
+    return path
 
 
 def _path(store: Store, model: str, target: str) -> Path:

@@ -26,6 +26,7 @@ from bertbuild.key import digest
 from bertbuild.store.digests import DigestCache, TreeDigestCache, sha256_file
 from bertbuild.store.disk import FULL, mark_used, no_space
 from bertbuild.store.locking import exclusive, if_free, remove_lock
+from bertbuild.store.naming import Names
 from bertbuild.store.uses import Uses
 
 MANIFEST = "manifest.json"
@@ -68,6 +69,7 @@ class Store:
         self.digests = DigestCache(root / "cache" / "digests.json")
         self.inputs = TreeDigestCache(root / "cache" / "inputs.json")
         self.uses = Uses(root / "locks" / IN_USE)
+        self.names = Names(root)
         if tidy:
             self._remove_abandoned_work()
             self._remove_outlived()
@@ -195,12 +197,14 @@ class Store:
                 temporary.unlink(missing_ok=True)  # a killed process left it
                 temporary.symlink_to(destination)
                 temporary.replace(link)
+            self.names.remember(model, target)
         return link
 
     def unlink(self, model: str, target: str) -> None:
         """Take the name away from a result that no longer deserves it."""
         with translated_os_errors(self.root):
             (self.root / "out" / model / target).unlink(missing_ok=True)
+            self.names.forget(model, target)
 
     def load(self, path: Path) -> StoredObject:
         """The object in a folder of the store, every byte hashed anew.

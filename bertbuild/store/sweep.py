@@ -69,6 +69,8 @@ def _taken(
                     path.rename(place)
                     if lock not in (None, path):
                         lock.unlink()
+                    if thing.kind == "name":
+                        store.names.forget(path.parent.name, path.name)
                     yield thing, place
         except FileNotFoundError:
             continue  # somebody else was quicker

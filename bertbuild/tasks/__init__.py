@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from invoke import Collection, Context, task
 
-from bertbuild.flags import COMMON_HELP, FREEZE_HELP, ISOLATION_HELP, SOURCE_HELP, whole_number
+from bertbuild.flags import COMMON_HELP, FREEZE_HELP, ISOLATION_HELP, REPLACE_HELP, SOURCE_HELP, whole_number
 from bertbuild.plans.int8 import CalibrationRequest
 from bertbuild.plans.plan import FreezeRequest, IrRequest
 from bertbuild.running import running
@@ -109,7 +109,7 @@ def inspect(
         build.inspect(session, Wanted(model=model, checkpoint=checkpoint))
 
 
-@task(auto_shortflags=False, help=COMMON_HELP | ISOLATION_HELP | SOURCE_HELP | FREEZE_HELP)
+@task(auto_shortflags=False, help=COMMON_HELP | REPLACE_HELP | ISOLATION_HELP | SOURCE_HELP | FREEZE_HELP)
 def freeze(
     _context: Context,
     model: str = "",
@@ -120,12 +120,13 @@ def freeze(
     from_: str = "",
     mirror: str = "",
     isolation: str = "",
+    replace: bool = False,
     json: bool = False,
 ) -> None:
     """Make a frozen TensorFlow graph over free batch and sequence length."""
     from bertbuild.commands import build
 
-    with running(json=json, isolation=isolation, local=from_, mirror=mirror) as session:
+    with running(json=json, replace=replace, isolation=isolation, local=from_, mirror=mirror) as session:
         build.build(
             session,
             Wanted(model=model, checkpoint=checkpoint, name=name),
@@ -137,6 +138,7 @@ def freeze(
 @task(
     auto_shortflags=False,
     help=COMMON_HELP
+    | REPLACE_HELP
     | ISOLATION_HELP
     | SOURCE_HELP
     | FREEZE_HELP
@@ -173,12 +175,13 @@ def build_ir(
     from_: str = "",
     mirror: str = "",
     isolation: str = "",
+    replace: bool = False,
     json: bool = False,
 ) -> None:
     """Make an OpenVINO IR that is proved to answer like its source."""
     from bertbuild.commands import build
 
-    with running(json=json, isolation=isolation, local=from_, mirror=mirror) as session:
+    with running(json=json, replace=replace, isolation=isolation, local=from_, mirror=mirror) as session:
         build.build(
             session,
             Wanted(model=model, checkpoint=checkpoint, frozen=frozen, name=name),

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from invoke import Context, task
 
-from bertbuild.flags import COMMON_HELP, ISOLATION_HELP, SOURCE_HELP
+from bertbuild.flags import COMMON_HELP, ISOLATION_HELP, REPLACE_HELP, SOURCE_HELP
 from bertbuild.names import TaskOfNames
 from bertbuild.running import running
 
@@ -15,6 +15,7 @@ from bertbuild.running import running
     auto_shortflags=False,
     klass=TaskOfNames,
     help=COMMON_HELP
+    | REPLACE_HELP
     | ISOLATION_HELP
     | {
         "file": "the build file (default: bertbuild.toml)",
@@ -39,6 +40,7 @@ def build(
     from_: str = "",
     mirror: str = "",
     isolation: str = "",
+    replace: bool = False,
     json: bool = False,
 ) -> None:
     """Build what bertbuild.toml says: all, or what is named.
@@ -49,7 +51,7 @@ def build(
     from bertbuild.buildfile.select import select
 
     settings = {"isolation": isolation, "local": from_, "mirror": mirror, "jobs": jobs, "memory": memory}
-    with running(json=json, build_file=file, **settings) as session:
+    with running(json=json, replace=replace, build_file=file, **settings) as session:
         selected = select(load_build_file(Path(file)), names)
         if dry_run:
             from bertbuild.commands import dry_run as dry_runs

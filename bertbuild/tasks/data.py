@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from invoke import Context, task
 
-from bertbuild.flags import COMMON_HELP, ISOLATION_HELP, truth, whole_number
+from bertbuild.flags import COMMON_HELP, ISOLATION_HELP, REPLACE_HELP, truth, whole_number
 from bertbuild.running import running
 
 PREPARE_HELP = {
@@ -66,7 +66,7 @@ def fetch_data(
 @task(
     auto_shortflags=False,
     optional=["do_lower_case", "version_2_with_negative"],
-    help=COMMON_HELP | ISOLATION_HELP | PREPARE_HELP,
+    help=COMMON_HELP | REPLACE_HELP | ISOLATION_HELP | PREPARE_HELP,
 )
 def prepare_data(
     _context: Context,
@@ -94,12 +94,13 @@ def prepare_data(
     from_: str = "",
     mirror: str = "",
     isolation: str = "",
+    replace: bool = False,
     json: bool = False,
 ) -> None:
     """Make TFRecords to fine-tune BERT with, of GLUE, XNLI or SQuAD, as the Model Garden's."""
     from bertbuild.commands import data as commands
 
-    with running(json=json, isolation=isolation, local=from_, mirror=mirror) as session:
+    with running(json=json, replace=replace, isolation=isolation, local=from_, mirror=mirror) as session:
         commands.prepare_data(
             session,
             commands.Asked(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from invoke import Context, task
 
-from bertbuild.flags import COMMON_HELP, ISOLATION_HELP, SOURCE_HELP, number, truth, whole_number
+from bertbuild.flags import COMMON_HELP, ISOLATION_HELP, REPLACE_HELP, SOURCE_HELP, number, truth, whole_number
 from bertbuild.plans.finetune import FinetuneRequest, Named
 from bertbuild.running import running
 from bertbuild.sources import Wanted
@@ -38,7 +38,7 @@ FINETUNE_HELP = {
 @task(
     auto_shortflags=False,
     optional=["do_train", "do_eval", "do_predict", "version_2_with_negative"],  # --do_train alone is absl's yes
-    help=COMMON_HELP | ISOLATION_HELP | SOURCE_HELP | FINETUNE_HELP,
+    help=COMMON_HELP | REPLACE_HELP | ISOLATION_HELP | SOURCE_HELP | FINETUNE_HELP,
 )
 def finetune(
     _context: Context,
@@ -70,12 +70,13 @@ def finetune(
     from_: str = "",
     mirror: str = "",
     isolation: str = "",
+    replace: bool = False,
     json: bool = False,
 ) -> None:
     """Fine-tune a checkpoint with google-research/bert's run_classifier or run_squad (TensorFlow 1)."""
     from bertbuild.commands import finetune as commands
 
-    with running(json=json, isolation=isolation, local=from_, mirror=mirror) as session:
+    with running(json=json, replace=replace, isolation=isolation, local=from_, mirror=mirror) as session:
         request = FinetuneRequest(
             max_seq_length=whole_number("max_seq_length", max_seq_length) if max_seq_length else None,
             train_batch_size=whole_number("train_batch_size", train_batch_size),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from invoke import Context, task
 
-from bertbuild.flags import COMMON_HELP, ISOLATION_HELP, SOURCE_HELP, whole_number
+from bertbuild.flags import COMMON_HELP, ISOLATION_HELP, REPLACE_HELP, SOURCE_HELP, whole_number
 from bertbuild.plans.neuron import BATCH_SIZE, MIN_ON_NEURON, TIMEOUT, CompileRequest, ExportRequest, NeuronRequest
 from bertbuild.running import running
 from bertbuild.sources import Wanted
@@ -30,7 +30,7 @@ def _neuron_request(seq_len: str, output: str, dtype: str, gelu: str, batch_size
     )
 
 
-@task(auto_shortflags=False, help=COMMON_HELP | ISOLATION_HELP | SOURCE_HELP | EXPORT_HELP)
+@task(auto_shortflags=False, help=COMMON_HELP | REPLACE_HELP | ISOLATION_HELP | SOURCE_HELP | EXPORT_HELP)
 def export(
     _context: Context,
     model: str = "",
@@ -41,12 +41,13 @@ def export(
     from_: str = "",
     mirror: str = "",
     isolation: str = "",
+    replace: bool = False,
     json: bool = False,
 ) -> None:
     """Make the SavedModel that run_classifier exports, proved to answer like its source."""
     from bertbuild.commands import build
 
-    with running(json=json, isolation=isolation, local=from_, mirror=mirror) as session:
+    with running(json=json, replace=replace, isolation=isolation, local=from_, mirror=mirror) as session:
         build.build(
             session,
             Wanted(model=model, checkpoint=checkpoint, name=name),
@@ -54,7 +55,7 @@ def export(
         )
 
 
-@task(auto_shortflags=False, help=COMMON_HELP | ISOLATION_HELP | SOURCE_HELP | EXPORT_HELP | NEURON_HELP)
+@task(auto_shortflags=False, help=COMMON_HELP | REPLACE_HELP | ISOLATION_HELP | SOURCE_HELP | EXPORT_HELP | NEURON_HELP)
 def neuron_ready(
     _context: Context,
     model: str = "",
@@ -69,12 +70,13 @@ def neuron_ready(
     from_: str = "",
     mirror: str = "",
     isolation: str = "",
+    replace: bool = False,
     json: bool = False,
 ) -> None:
     """Make the SavedModel that the Neuron compiler takes, proved on the CPU to answer like its source."""
     from bertbuild.commands import build
 
-    with running(json=json, isolation=isolation, local=from_, mirror=mirror) as session:
+    with running(json=json, replace=replace, isolation=isolation, local=from_, mirror=mirror) as session:
         build.build(
             session,
             Wanted(model=model, checkpoint=checkpoint, saved_model=saved_model, name=name),
@@ -85,6 +87,7 @@ def neuron_ready(
 @task(
     auto_shortflags=False,
     help=COMMON_HELP
+    | REPLACE_HELP
     | ISOLATION_HELP
     | SOURCE_HELP
     | EXPORT_HELP
@@ -118,12 +121,13 @@ def neuron_compile(
     from_: str = "",
     mirror: str = "",
     isolation: str = "",
+    replace: bool = False,
     json: bool = False,
 ) -> None:
     """Compile a model for Inferentia with AWS Neuron, once it is proved on the CPU."""
     from bertbuild.commands import build
 
-    with running(json=json, isolation=isolation, local=from_, mirror=mirror) as session:
+    with running(json=json, replace=replace, isolation=isolation, local=from_, mirror=mirror) as session:
         ready = _neuron_request(seq_len, output, dtype, gelu, batch_size)
         build.build(
             session,

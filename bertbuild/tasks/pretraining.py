@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from invoke import Context, task
 
-from bertbuild.flags import COMMON_HELP, ISOLATION_HELP, number, truth, whole_number
+from bertbuild.flags import COMMON_HELP, ISOLATION_HELP, REPLACE_HELP, number, truth, whole_number
 from bertbuild.plans.pretraining import PretrainingRequest
 from bertbuild.running import running
 
@@ -30,7 +30,7 @@ PRETRAINING_HELP = {
 @task(
     auto_shortflags=False,
     optional=["do_lower_case", "do_whole_word_mask", "gzip_compress", "use_v2_feature_names"],
-    help=COMMON_HELP | ISOLATION_HELP | PRETRAINING_HELP,
+    help=COMMON_HELP | REPLACE_HELP | ISOLATION_HELP | PRETRAINING_HELP,
 )
 def prepare_pretraining_data(
     _context: Context,
@@ -50,12 +50,13 @@ def prepare_pretraining_data(
     masked_lm_prob: str = "0.15",
     short_seq_prob: str = "0.1",
     isolation: str = "",
+    replace: bool = False,
     json: bool = False,
 ) -> None:
     """Make TFRecords to pre-train BERT with: masked pieces and next sentences, as the Model Garden's."""
     from bertbuild.commands import pretraining
 
-    with running(json=json, isolation=isolation) as session:
+    with running(json=json, replace=replace, isolation=isolation) as session:
         outputs = tuple(filter(None, output_file.split(",")))
         request = PretrainingRequest(
             do_lower_case=truth("do-lower-case", str(do_lower_case)) is not False,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from invoke import Context, task
 
-from bertbuild.flags import COMMON_HELP, ISOLATION_HELP, SOURCE_HELP
+from bertbuild.flags import COMMON_HELP, ISOLATION_HELP, REPLACE_HELP, SOURCE_HELP
 from bertbuild.plans.tf2 import Tf2Request
 from bertbuild.running import running
 from bertbuild.sources import Wanted
@@ -13,6 +13,7 @@ from bertbuild.sources import Wanted
 @task(
     auto_shortflags=False,
     help=COMMON_HELP
+    | REPLACE_HELP
     | ISOLATION_HELP
     | SOURCE_HELP
     | {
@@ -34,12 +35,13 @@ def convert_tf2(
     from_: str = "",
     mirror: str = "",
     isolation: str = "",
+    replace: bool = False,
     json: bool = False,
 ) -> None:
     """Convert a checkpoint to TensorFlow 2: restored whole, run, and proved to answer like its source."""
     from bertbuild.commands import tensorflow2
 
-    with running(json=json, isolation=isolation, local=from_, mirror=mirror) as session:
+    with running(json=json, replace=replace, isolation=isolation, local=from_, mirror=mirror) as session:
         wanted = Wanted(model=model, checkpoint=checkpoint or checkpoint_from_path, name=name)
         tensorflow2.convert_tf2(session, wanted, Tf2Request(format=format, gelu=gelu), checkpoint_to_path)
 
@@ -47,6 +49,7 @@ def convert_tf2(
 @task(
     auto_shortflags=False,
     help=COMMON_HELP
+    | REPLACE_HELP
     | ISOLATION_HELP
     | {
         "tf2": "folder of a TensorFlow 2 checkpoint, SavedModel or hub module, of convert-tf2 or the Model Garden",
@@ -66,10 +69,11 @@ def convert_tf1(
     name: str = "",
     checkpoint_to_path: str = "",
     isolation: str = "",
+    replace: bool = False,
     json: bool = False,
 ) -> None:
     """Convert a TensorFlow 2 BERT back to a Google-format checkpoint with .meta."""
     from bertbuild.commands import tensorflow2
 
-    with running(json=json, isolation=isolation) as session:
+    with running(json=json, replace=replace, isolation=isolation) as session:
         tensorflow2.convert_tf1(session, tf2, config, vocab, gelu, name, checkpoint_to_path)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from invoke import Context, task
 
-from bertbuild.flags import COMMON_HELP, ISOLATION_HELP, SOURCE_HELP, number, whole_number
+from bertbuild.flags import COMMON_HELP, ISOLATION_HELP, REPLACE_HELP, SOURCE_HELP, number, whole_number
 from bertbuild.plans.train import TrainRequest
 from bertbuild.running import running
 from bertbuild.sources import Wanted
@@ -42,7 +42,7 @@ TRAIN_HELP = {
 }
 
 
-@task(auto_shortflags=False, help=COMMON_HELP | ISOLATION_HELP | SOURCE_HELP | TRAIN_HELP)
+@task(auto_shortflags=False, help=COMMON_HELP | REPLACE_HELP | ISOLATION_HELP | SOURCE_HELP | TRAIN_HELP)
 def train(
     _context: Context,
     mode: str = "train_and_eval",
@@ -80,12 +80,13 @@ def train(
     from_: str = "",
     mirror: str = "",
     isolation: str = "",
+    replace: bool = False,
     json: bool = False,
 ) -> None:
     """Fine-tune, predict, export with the Model Garden's run_classifier or run_squad (TensorFlow 2)."""
     from bertbuild.commands import train as command
 
-    with running(json=json, isolation=isolation, local=from_, mirror=mirror) as session:
+    with running(json=json, replace=replace, isolation=isolation, local=from_, mirror=mirror) as session:
         request = TrainRequest(
             mode=mode,
             gelu=gelu,

@@ -38,8 +38,8 @@ def prepare(root, isolation, events, folder, monkeypatch):
         (run.work / "out" / "prepared.json").write_text(json.dumps(prepared))
         (run.work / "out" / "stage.json").write_text("{}")
 
-    def run(patterns, vocab="uncased/vocab.txt", outputs=(), name="", **request):
-        session = Session(settings=Settings(artifacts=root), report=events)
+    def run(patterns, vocab="uncased/vocab.txt", outputs=(), name="", replace=False, **request):
+        session = Session(settings=Settings(artifacts=root), report=events, replace=replace)
         session.__dict__["isolation"] = isolation
         isolation.behaviour["pretraining-data"] = behaviour
         request = PretrainingRequest(shards=len(outputs) or 1, **request)
@@ -68,7 +68,14 @@ def test_the_same_text_under_another_name_is_not_made_again_and_another_order_is
     prepare("a.txt,b.txt")
     (folder / "a.txt").rename(folder / "c.txt")
     assert len(prepare("c.txt,b.txt")) == 1
-    assert len(prepare("b.txt,c.txt")) == 2
+    assert len(prepare("b.txt,c.txt", replace=True)) == 2
+
+
+def test_records_of_another_text_do_not_take_the_name_unless_told_to(prepare):
+    prepare("a.txt")
+    with pytest.raises(UsageError, match=r"^out/uncased/pretraining-128 was made from a.txt with vocabulary .*, and"):
+        prepare("b.txt")
+    assert len(prepare("b.txt", replace=True)) == 2
 
 
 def test_records_are_copied_where_output_file_says_as_many_as_it_names(prepare, folder):
