@@ -18,6 +18,7 @@ from bertbuild.engine.engine import Engine
 from bertbuild.engine.making import Order, Report
 from bertbuild.errors import CheckpointError, UsageError
 from bertbuild.graph.graphdef import Graph
+from bertbuild.huggingface.folder import find_files, is_huggingface
 from bertbuild.inputs import file_input, folder_input
 from bertbuild.plans.plan import File, Plan, Source, plan_import
 from bertbuild.store.locking import exclusive
@@ -144,21 +145,13 @@ def import_plan(folder: Path, name: str, store: Store) -> Plan:
     """Hugging Face folder → checkpoint, its one step being `import`.
 
     Raises:
-        CheckpointError: a file is missing.
+        CheckpointError: a file is missing, or config.json is of a model that cannot be imported.
     """
-    names = ("config.json", "vocab.txt", "model.safetensors")
-    missing = [file for file in names if not (folder / file).is_file()]
-    if missing:
-        raise CheckpointError(
-            f"{folder} has a model.safetensors but no {missing[0]}.",
-            next_step="Download the whole folder of the model.",
-        )
-    return plan_import(name, folder_input(folder, names, store.inputs))
+    from bertbuild.huggingface.settings import read_settings
 
-
-def is_huggingface(folder: Path) -> bool:
-    """Whether a folder is one that `import` can read: config.json and safetensors, and no TensorFlow checkpoint."""
-    return (folder / "model.safetensors").is_file() and not any(folder.glob("*.index"))
+    files = find_files(folder)
+    read_settings(files.config)
+    return plan_import(name, folder_input(folder, files.names, store.inputs))
 
 
 def is_zip(path: Path) -> bool:

@@ -32,6 +32,7 @@ TF1 = Memory(base=500)
 TF2 = Memory(base=1100, factor=4.0)
 OPENVINO = Memory(base=300)
 DATA = Memory(base=400, factor=1.5)
+IMPORT = Memory(base=200, factor=1.0)
 TRAINING = Memory(base=3000, factor=20.0)
 
 
@@ -84,7 +85,7 @@ ALSO_TF2 = ("tf2",)
 STAGES = {
     spec.name: spec
     for spec in (
-        StageSpec(name="import", backend="tf1", memory=TF1, outputs=(*CHECKPOINT, "bert_model.ckpt.meta")),
+        StageSpec(name="import", backend="data", memory=IMPORT, outputs=CHECKPOINT),
         StageSpec(name="freeze", backend="tf1", also=ALSO_TF2, memory=TF1, outputs=FROZEN),
         StageSpec(name="extract", backend="tf1", also=ALSO_TF2, memory=TF1, outputs=FROZEN),
         StageSpec(name="metagraph", backend="tf1", also=ALSO_TF2, memory=TF1, outputs=("bert_model.ckpt.meta",)),
@@ -179,13 +180,15 @@ def carried(backend: str) -> tuple[str, ...]:
 
 
 def shared_code(backend: str) -> Iterator[Path]:
-    """Code that a stage of a backend can import: docker/common, the GraphDef reader; in tf2 bertbuild/checkpoint."""
+    """Code that a stage of a backend can import: docker/common, the GraphDef reader; readers of checkpoints in some."""
     yield from (ROOT / "docker" / "common").glob("*.py")
     yield ROOT / "bertbuild" / "__init__.py"
     yield from (ROOT / "bertbuild" / "graph").glob("*.py")
-    if backend == "tf2":
+    if backend in ("data", "tf2"):
         yield ROOT / "bertbuild" / "errors.py"
         yield from (ROOT / "bertbuild" / "checkpoint").glob("*.py")
+    if backend == "data":
+        yield from (ROOT / "bertbuild" / "huggingface").glob("*.py")
 
 
 def stage_code(spec: StageSpec) -> Iterator[Path]:

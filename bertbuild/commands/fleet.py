@@ -21,21 +21,13 @@ from bertbuild.engine.making import Report
 from bertbuild.engine.schedule import Job
 from bertbuild.engine.telling import Asked
 from bertbuild.errors import BertbuildError, BuildFailedError
+from bertbuild.huggingface.folder import is_huggingface
 from bertbuild.plans.finetune import STEP
 from bertbuild.plans.plan import File, Plan
 from bertbuild.plans.planning import longest_probe, named, plan_targets
 from bertbuild.report.counts import counted
 from bertbuild.session import Session, shown
-from bertbuild.sources import (
-    Inspected,
-    Wanted,
-    as_named,
-    import_plan,
-    inspected,
-    inspected_before,
-    is_huggingface,
-    located,
-)
+from bertbuild.sources import Inspected, Wanted, as_named, import_plan, inspected, inspected_before, located
 
 
 def build(session: Session, build_file: BuildFile, *, keep_going: bool, verify_reproducible: bool = False) -> None:

@@ -15,11 +15,12 @@ from bertbuild.commands.finetune import plan_recipe
 from bertbuild.commands.fleet import planned, source_of, wanted
 from bertbuild.engine.checking import BLOCKED, FAILED, MAY_RUN, SHARED, UP_TO_DATE, WOULD_RUN, Check, Checker
 from bertbuild.errors import BertbuildError
+from bertbuild.huggingface.folder import is_huggingface
 from bertbuild.inputs import as_it_is_now
 from bertbuild.plans.finetune import STEP
 from bertbuild.plans.plan import File, Plan, Step
 from bertbuild.session import Session, shown
-from bertbuild.sources import Inspected, import_plan, inspected, is_huggingface
+from bertbuild.sources import Inspected, import_plan, inspected
 from bertbuild.store.records import Record
 
 UNKNOWN = "unknown"

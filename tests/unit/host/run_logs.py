@@ -13,6 +13,7 @@ LIMITS = {"pooled_output": 1e-5, "probabilities": 1e-5}
 PROBES = ("b1_s16", "b1_s128", "b4_s16", "b4_s128", "b4_s16 rows alone", "b4_s128 rows alone")
 BACKENDS = {
     "tf1": {"python": "3.7.17", "packages": {"numpy": "1.18.5", "tensorflow": "1.15.5", "protobuf": "3.20.3"}},
+    "data": {"python": "3.11.7", "packages": {"numpy": "2.2.6"}},
     "openvino": {"python": "3.11.7", "packages": {"numpy": "1.26.4", "openvino": "2024.6.0"}},
     "tf2": {"python": "3.11.7", "packages": {"numpy": "1.26.4", "tensorflow": "2.20.0", "keras": "3.12.0"}},
 }
@@ -70,7 +71,7 @@ def model_jobs(model, targets=TARGETS, *, seed=0, base="", layers=6):
         jobs.append(tuned)
     source = jobs[-1].job
     if not base:
-        jobs.append(job("import", "import", "tf1", [model], targets, 2.2))
+        jobs.append(job("import", "import", "data", [model], targets, 2.2))
         source = jobs[-1].job
     jobs.append(job("freeze", "freeze", "tf1", [source], [name for name in targets if name != "hub"], 2.4))
     judged = [name for name in targets if name != "frozen"]
@@ -304,7 +305,7 @@ def _write_object(folder, job):
 
 def ordinary():
     """Three models, two at once, with environments to be made, one of them fine-tuned from another, some up to date."""
-    jobs = [environment("tf1", 14), environment("openvino", 9), environment("tf2", 16)]
+    jobs = [environment("data", 3), environment("tf1", 14), environment("openvino", 9), environment("tf2", 16)]
     jobs += model_jobs("minilm") + model_jobs("mrpc", ("ir-fp32", "ir-fp16", "hub"), base="minilm")
     old = model_jobs("sst2", ("frozen", "ir-fp32"))
     for job in old:
@@ -315,7 +316,7 @@ def ordinary():
 def failing():
     """A stage that fails, a gate that does not pass, and what is skipped because of them; names and words bite."""
     model = '<script>document.title="bitten"</script> & co'
-    jobs = [environment("tf1", 5), environment("openvino", 4)]
+    jobs = [environment("data", 2), environment("tf1", 5), environment("openvino", 4)]
     jobs += model_jobs(model, ("frozen", "ir-fp32", "ir-fp16")) + model_jobs("mrpc", ("ir-fp32", "ir-all-layers-fp32"))
     bite = "<img src=x onerror=\"document.title='bitten'\"> \x1b[31mred\x1b[0m ]]> </pre></script>"
     for job in jobs:
@@ -329,7 +330,7 @@ def failing():
 
 def large(models=40):
     """200 targets: 40 models of 5, a quarter of them up to date."""
-    jobs = [environment("tf1", 14), environment("openvino", 9), environment("tf2", 16)]
+    jobs = [environment("data", 3), environment("tf1", 14), environment("openvino", 9), environment("tf2", 16)]
     for number in range(models):
         own = model_jobs(f"model-{number:02}", seed=number, layers=12)
         if number % 4 == 3:

@@ -93,7 +93,7 @@ def test_the_critical_path_passes_through_what_was_up_to_date():
 @settings(max_examples=20, deadline=None)
 @given(st.integers(1, 4), st.integers(0, 99), st.integers(900, 6000))
 def test_played_runs_keep_their_slots_and_end_no_sooner_than_their_longest_chain(slots, seed, megabytes):
-    jobs = [run_logs.environment("tf1", 3), run_logs.environment("openvino", 2), run_logs.environment("tf2", 4)]
+    jobs = [run_logs.environment(*made) for made in (("data", 1), ("tf1", 3), ("openvino", 2), ("tf2", 4))]
     jobs += run_logs.model_jobs("one", seed=seed) + run_logs.model_jobs("two", seed=seed)
     lines = run_logs.play("played", jobs, slots=slots, memory=megabytes * 10**6)
     run = run_of("played", Log(events=tuple(map(json.loads, lines))))

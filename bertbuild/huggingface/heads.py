@@ -1,0 +1,112 @@
+"""Which heads of a Hugging Face model google-research/bert has too."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+
+from bertbuild.checkpoint.variables import WORD_EMBEDDINGS, Shape
+from bertbuild.huggingface.settings import Settings
+from bertbuild.huggingface.stored import FLOATS, Stored
+
+CLASSIFIER: Final = ("output_weights", "output_bias")
+SQUAD: Final = ("cls/squad/output_weights", "cls/squad/output_bias")
+NEXT_SENTENCE: Final = ("cls/seq_relationship/output_weights", "cls/seq_relationship/output_bias")
+MASKED_LM: Final = (
+    "cls/predictions/output_bias",
+    "cls/predictions/transform/dense/kernel",
+    "cls/predictions/transform/dense/bias",
+    "cls/predictions/transform/LayerNorm/gamma",
+    "cls/predictions/transform/LayerNorm/beta",
+)
+_WORDS: Final = {
+    CLASSIFIER: "the classifier",
+    SQUAD: "the head for questions",
+    NEXT_SENTENCE: "the head for next sentences",
+    MASKED_LM: "the masked-LM head",
+}
+_DECODER: Final = "cls.predictions.decoder."
+_SEQUENCE_CLASSIFIER: Final = "BertForSequenceClassification"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chosen:
+    """What is taken of the heads, and what is not.
+
+    Attributes:
+        shapes: Google's name → shape of the variables that are taken.
+        left_out: Google's name → why it is not taken.
+        also: Hugging Face's name → why, of tensors without a name of Google's.
+        notes: the same for people, a sentence for each head.
+    """
+
+    shapes: dict[str, Shape] = field(default_factory=dict)
+    left_out: dict[str, str] = field(default_factory=dict)
+    also: dict[str, str] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+
+def choose_heads(settings: Settings, tensors: Mapping[str, Stored], named: Mapping[str, str]) -> Chosen:
+    """Judge each head there is.
+
+    Args:
+        settings: of the model.
+        tensors: by Hugging Face's names.
+        named: Google's name → Hugging Face's.
+    """
+    chosen = Chosen()
+    decoder = {name.rpartition(_DECODER)[2]: name for name in tensors if _DECODER in name}
+    hidden, vocab = settings.bert_config["hidden_size"], settings.bert_config["vocab_size"]
+    classes = tensors[named[CLASSIFIER[0]]].shape[:1] if CLASSIFIER[0] in named else ()
+    sizes: dict[tuple[str, ...], tuple[Shape, ...]] = {
+        CLASSIFIER: ((*classes, hidden), classes),
+        SQUAD: ((2, hidden), (2,)),
+        NEXT_SENTENCE: ((2, hidden), (2,)),
+        MASKED_LM: ((vocab,), (hidden, hidden), (hidden,), (hidden,), (hidden,)),
+    }
+    for head, shapes in sizes.items():
+        there = [name for name in head if name in named]
+        if not there:
+            continue
+        missing = next((name for name in head if name not in named), None)
+        why = f"it has no {missing}" if missing else ""
+        if head is CLASSIFIER:
+            why = why or _no_classifier(settings, classes)
+        if head is MASKED_LM:
+            why = why or _untied(tensors, named, decoder)
+        if why:
+            chosen.left_out.update(dict.fromkeys(there, why))
+            chosen.notes.append(f"{_WORDS[head]} is left out: {why}")
+        else:
+            chosen.shapes.update(zip(head, shapes, strict=True))
+    tied = "tied to the word embeddings" if MASKED_LM[0] in chosen.shapes else "of a head that is left out"
+    chosen.also.update(dict.fromkeys(decoder.values(), tied))
+    return chosen
+
+
+def _no_classifier(settings: Settings, classes: Shape) -> str:
+    """Why `classifier.*` is no classifier of google-research/bert, which is a softmax over the pooled output; or ""."""
+    if settings.architecture not in ("", _SEQUENCE_CLASSIFIER) and settings.architecture.startswith("Bert"):
+        return f"{settings.architecture} has another one than google-research/bert"
+    kind = settings.theirs.get("problem_type")
+    if kind not in (None, "single_label_classification"):
+        return f"its problem_type is {kind}, and google-research/bert's gives the probabilities of classes"
+    return "it gives one number, and google-research/bert's the probabilities of classes" if classes == (1,) else ""
+
+
+def _untied(tensors: Mapping[str, Stored], named: Mapping[str, str], decoder: Mapping[str, str]) -> str:
+    """Why a masked-LM head's decoder is not the one that google-research/bert shares with the embeddings; or ""."""
+    pairs = (("weight", WORD_EMBEDDINGS), ("bias", MASKED_LM[0]))
+    for part, google in pairs:
+        if part in decoder and not _same(tensors[decoder[part]], tensors[named[google]]):
+            return f"its {_DECODER}{part} is not tied to {named[google]}"
+    return ""
+
+
+def _same(one: Stored, other: Stored) -> bool:
+    if one.shape != other.shape or not {one.dtype, other.dtype} <= FLOATS.keys():
+        return False
+    return one == other or bool(np.array_equal(one.read(), other.read()))

@@ -1,0 +1,131 @@
+"""The tensors of a Hugging Face folder under Google's names, checked against its settings."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from bertbuild.checkpoint.config import config_from
+from bertbuild.checkpoint.variables import Shape, encoder_variables
+from bertbuild.errors import CheckpointError
+from bertbuild.huggingface.folder import HuggingFaceFiles
+from bertbuild.huggingface.heads import choose_heads
+from bertbuild.huggingface.naming import BUFFERS, encoder_prefix, google_name, is_turned
+from bertbuild.huggingface.safetensors import read_safetensors
+from bertbuild.huggingface.settings import Settings
+from bertbuild.huggingface.stored import FLOATS, Floats, Stored
+
+POOLER = ("bert/pooler/dense/kernel", "bert/pooler/dense/bias")
+_WHOLE = "Download the whole folder of the model, with the config.json that belongs to it."
+
+
+class Numbers(Mapping[str, Floats]):
+    """Tensors by Google's name, each read and turned when it is asked for, so that no more than one is held."""
+
+    def __init__(self, tensors: Mapping[str, Stored]) -> None:
+        self._tensors = tensors
+
+    def __getitem__(self, name: str) -> Floats:
+        numbers = self._tensors[name].read()
+        return np.ascontiguousarray(numbers.T) if is_turned(name) else numbers
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._tensors)
+
+    def __len__(self) -> int:
+        return len(self._tensors)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Imported:
+    """What a folder's weights become.
+
+    Attributes:
+        numbers: Google's name → float32 array.
+        left_out: Hugging Face's name → why it has no place in the checkpoint.
+        notes: what a person should know, a sentence each.
+    """
+
+    numbers: Numbers
+    left_out: Mapping[str, str]
+    notes: tuple[str, ...]
+
+
+def read_weights(files: HuggingFaceFiles) -> dict[str, Stored]:
+    """The tensors of a folder by Hugging Face's names, none of them read yet.
+
+    Raises:
+        CheckpointError: a file is damaged.
+    """
+    tensors: dict[str, Stored] = {}
+    for path in files.weights:
+        tensors |= read_safetensors(path)
+    return tensors
+
+
+def import_tensors(settings: Settings, tensors: Mapping[str, Stored]) -> Imported:
+    """Rename, sort out, check.
+
+    Raises:
+        CheckpointError: no BERT, or not the one that `settings` describe.
+    """
+    prefix = encoder_prefix(tensors)
+    named: dict[str, str] = {}
+    left_out: dict[str, str] = {}
+    for name in sorted(tensors):
+        google = google_name(name, prefix)
+        if google is None or BUFFERS.search(name):
+            left_out[name] = "counted up anew" if BUFFERS.search(name) else "google-research/bert has no such variable"
+        elif google in named:
+            raise CheckpointError(
+                f"The weights hold two tensors that would be called {google}: {named[google]} and {name}.",
+                next_step="Save the model anew (save_pretrained), so that each of its tensors is there once.",
+            )
+        else:
+            named[google] = name
+    notes = []
+    if prefix not in ("", "bert."):
+        notes.append(f"the encoder is taken from the tensors {prefix}…")
+    heads = choose_heads(settings, tensors, named)
+    left_out |= {named.pop(google): reason for google, reason in heads.left_out.items()} | heads.also
+    notes += heads.notes
+    wanted = _wanted(settings, named, notes) | heads.shapes
+    found = {google: tensors[name] for google, name in named.items()}
+    _check(found, wanted)
+    widened = Counter(stored.dtype for stored in found.values() if stored.dtype != "float32")
+    for dtype, count in sorted(widened.items()):
+        change = "narrowed" if dtype == "float64" else "widened"
+        notes.append(f"{count} of {len(found)} tensors are {dtype}, {change} to float32")
+    return Imported(numbers=Numbers(found), left_out=left_out, notes=tuple(notes))
+
+
+def _wanted(settings: Settings, named: Mapping[str, str], notes: list[str]) -> dict[str, Shape]:
+    """Name → shape of the variables that the encoder must have; a model without a pooler has none."""
+    wanted = encoder_variables(config_from({**settings.bert_config, "hidden_act": "gelu"}, name="config.json"))
+    if not any(name in named for name in POOLER):
+        notes.append("the model has no pooler, so it gives no pooled output")
+        for name in POOLER:
+            del wanted[name]
+    return wanted
+
+
+def _check(found: Mapping[str, Stored], wanted: Mapping[str, Shape]) -> None:
+    """Refuse tensors that are not those of the model that config.json describes."""
+    for name in sorted(wanted):
+        if name not in found:
+            raise _unfit(f"the weights have no {name}")
+    for name, stored in found.items():
+        if name not in wanted:
+            raise _unfit(f"the weights have {name}, which such a BERT does not have")
+        shape = stored.shape[::-1] if is_turned(name) else stored.shape
+        if shape != wanted[name]:
+            raise _unfit(f"{name} has shape {list(shape)}, config.json wants {list(wanted[name])}")
+        if stored.dtype not in FLOATS:
+            raise _unfit(f"{name} has dtype {stored.dtype}, and weights are {', '.join(FLOATS)}")
+
+
+def _unfit(why: str) -> CheckpointError:
+    return CheckpointError(f"The folder does not fit its config.json: {why}.", next_step=_WHOLE)

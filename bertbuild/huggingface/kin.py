@@ -1,0 +1,82 @@
+"""Models that are BERT's kin and no BERT: named by what their config.json or their tensors say."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+BERT: Final = "bert"
+_KIN: Final = {
+    "albert": "ALBERT",
+    "bert-generation": "BERT Generation",
+    "big_bird": "BigBird",
+    "camembert": "CamemBERT",
+    "convbert": "ConvBERT",
+    "data2vec-text": "Data2Vec",
+    "deberta": "DeBERTa",
+    "deberta-v2": "DeBERTa-v2",
+    "discriminator": "ELECTRA",
+    "distilbert": "DistilBERT",
+    "electra": "ELECTRA",
+    "ernie": "ERNIE",
+    "flaubert": "FlauBERT",
+    "funnel": "Funnel Transformer",
+    "ibert": "I-BERT",
+    "longformer": "Longformer",
+    "megatron-bert": "Megatron-BERT",
+    "mobilebert": "MobileBERT",
+    "modernbert": "ModernBERT",
+    "mpnet": "MPNet",
+    "nezha": "NEZHA",
+    "nomic_bert": "Nomic BERT",
+    "qdqbert": "QDQBERT",
+    "rembert": "RemBERT",
+    "roberta": "RoBERTa",
+    "roberta-prelayernorm": "RoBERTa-PreLayerNorm",
+    "roformer": "RoFormer",
+    "roc_bert": "RoCBert",
+    "splinter": "Splinter",
+    "squeezebert": "SqueezeBERT",
+    "transformer": "DistilBERT",
+    "xlm": "XLM",
+    "xlm-roberta": "XLM-RoBERTa",
+    "xlm-roberta-xl": "XLM-RoBERTa-XL",
+    "xlnet": "XLNet",
+}
+"""model_type, or what its tensors' names begin with → the name that people know."""
+
+_SIGNS: Final = (
+    ("embedding_hidden_mapping_in", "ALBERT"),
+    ("relative_attention_bias", "MPNet"),
+    ("rel_embeddings", "DeBERTa"),
+    (".in_proj", "DeBERTa"),
+    (".q_lin.", "DistilBERT"),
+    ("embeddings_project", "ELECTRA"),
+    (".mlp.Wi.", "ModernBERT"),
+    ("distance_embedding", "BERT with relative positions"),
+    (".crossattention.", "BERT decoder"),
+)
+"""Parts of tensors' names that only these models have."""
+
+
+def kin_of(settings: Mapping[str, Any]) -> str | None:
+    """The model a config.json is of, by its model_type or else its architecture, where that is no BERT."""
+    kind, classes = settings.get("model_type"), settings.get("architectures")
+    if kind is not None:
+        return None if kind == BERT else _KIN.get(str(kind), str(kind))
+    first = str(classes[0]) if isinstance(classes, list) and classes else ""
+    if not first or first.startswith("Bert"):
+        return None
+    named = [name for name in _KIN.values() if first.lower().startswith(name.lower().replace("-", ""))]
+    return max(named, key=len) if named else first
+
+
+def kin_of_tensors(names: Iterable[str]) -> str | None:
+    """The model that tensors of these names are of, where that is no BERT."""
+    for name in names:
+        parts = name.split(".")
+        found = next((_KIN[part] for part in parts[:2] if part in _KIN), None)
+        found = found or next((kin for sign, kin in _SIGNS if sign in name), None)
+        if found:
+            return found
+    return None

@@ -1,0 +1,88 @@
+"""Hugging Face's names and layouts of a BERT's tensors → google-research/bert's."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Final
+
+from bertbuild.errors import CheckpointError
+from bertbuild.huggingface.kin import kin_of_tensors
+
+BUFFERS: Final = re.compile(r"embeddings\.(position_ids|token_type_ids)$")
+"""Tensors that are counted up anew when a model is made: nothing is lost by leaving them out."""
+_WORDS: Final = "embeddings.word_embeddings.weight"
+_INNER: Final = re.compile(r"^(embeddings|encoder|pooler)\.")
+_HEADS: Final = {
+    "classifier.weight": "output_weights",
+    "classifier.bias": "output_bias",
+    "qa_outputs.weight": "cls/squad/output_weights",
+    "qa_outputs.bias": "cls/squad/output_bias",
+    "cls.seq_relationship.weight": "cls/seq_relationship/output_weights",
+    "cls.seq_relationship.bias": "cls/seq_relationship/output_bias",
+    "cls.predictions.bias": "cls/predictions/output_bias",
+}
+_PARTS: Final = (
+    (re.compile(r"\.layer\.(\d+)\."), r".layer_\1."),
+    (re.compile(r"_embeddings\.weight$"), "_embeddings"),
+    (re.compile(r"LayerNorm\.weight$"), "LayerNorm.gamma"),
+    (re.compile(r"LayerNorm\.bias$"), "LayerNorm.beta"),
+    (re.compile(r"\.weight$"), ".kernel"),
+)
+
+
+def encoder_prefix(names: Iterable[str]) -> str:
+    """What stands before the encoder's part of a name: "bert.", "", "model.bert.", "0.auto_model."…
+
+    Raises:
+        CheckpointError: there is no encoder, more than one, or another model's.
+    """
+    names = list(names)
+    kin = kin_of_tensors(names)
+    if kin:
+        raise CheckpointError(
+            f"This is a {kin} model by the names of its tensors; only a BERT can be imported.",
+            next_step="Name the folder of a BERT.",
+        )
+    found = sorted(name.removesuffix(_WORDS) for name in names if name.endswith(_WORDS))
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise CheckpointError(
+            f"The weights hold {len(found)} encoders: {', '.join(prefix or '(no prefix)' for prefix in found)}.",
+            next_step="Save the one that is meant in a folder of its own (save_pretrained).",
+        )
+    raise CheckpointError(
+        f"The weights hold no BERT encoder: none of their {len(names)} tensors is called …{_WORDS}.",
+        next_step="Download the whole folder of the model.",
+    )
+
+
+def google_name(name: str, prefix: str) -> str | None:
+    """`bert.encoder.layer.0.attention.self.query.weight` → `bert/encoder/layer_0/attention/self/query/kernel`.
+
+    Args:
+        name: Hugging Face's.
+        prefix: what `encoder_prefix` found.
+
+    Returns:
+        Google's name, or None for a tensor that has none.
+    """
+    outer = prefix.removesuffix("bert.")
+    if name.startswith(prefix) and _INNER.match(name.removeprefix(prefix)):
+        return _renamed("bert." + name.removeprefix(prefix))
+    head = name.removeprefix(outer)
+    if head in _HEADS:
+        return _HEADS[head]
+    return _renamed(head) if head.startswith("cls.predictions.transform.") else None
+
+
+def is_turned(google: str) -> bool:
+    """Whether a tensor is [out, in] in PyTorch and [in, out] in TensorFlow: a kernel; all else is alike."""
+    return google.endswith("/kernel")
+
+
+def _renamed(name: str) -> str:
+    for pattern, replacement in _PARTS:
+        name = pattern.sub(replacement, name)
+    return name.replace(".", "/")

@@ -1,0 +1,153 @@
+"""A Hugging Face config.json as the bert_config.json of the same model: each of its keys is used, harmless or refused.
+
+Keys and defaults: transformers 4.57, models/bert/configuration_bert.py and configuration_utils.py; activations:
+activations.py.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from bertbuild.checkpoint.config import config_from
+from bertbuild.errors import CheckpointError
+from bertbuild.huggingface.harmless import HARMLESS
+from bertbuild.huggingface.kin import kin_of
+
+EPSILON: Final = 1e-12  # tf.contrib.layers.layer_norm has it built in, so no other can be carried over
+ACTIVATIONS: Final = {
+    "gelu": "gelu",
+    "gelu_python": "gelu",
+    "gelu_new": "gelu_new",
+    "gelu_pytorch_tanh": "gelu_new",
+    "gelu_fast": "gelu_new",  # the same terms in another order, its constant √(2/π) to ten digits
+    "gelu_accurate": "gelu_new",
+    "relu": "relu",
+    "tanh": "tanh",
+    "linear": "linear",
+}
+"""transformers' name of an activation → that in bert_config.json; `gelu_new` is the form by tanh."""
+
+DEFAULTS: Final[Mapping[str, Any]] = {
+    "attention_probs_dropout_prob": 0.1,
+    "hidden_dropout_prob": 0.1,
+    "hidden_size": 768,
+    "initializer_range": 0.02,
+    "intermediate_size": 3072,
+    "max_position_embeddings": 512,
+    "num_attention_heads": 12,
+    "num_hidden_layers": 12,
+    "type_vocab_size": 2,
+    "vocab_size": 30522,
+}
+"""What is copied, and what transformers takes for it where config.json does not say."""
+
+_REQUIRED: Final[Mapping[str, tuple[tuple[Any, ...], str]]] = {
+    "position_embedding_type": (("absolute", None), "google-research/bert has absolute positions alone"),
+    "is_decoder": ((False, None), "a decoder's tokens do not see those after them, a BERT's do"),
+    "add_cross_attention": ((False, None), "google-research/bert has no cross-attention"),
+    "is_encoder_decoder": ((False, None), "google-research/bert has no decoder"),
+    "pruned_heads": (({}, [], None), "all layers of google-research/bert have the same number of heads"),
+    "auto_map": (({}, None), "the model has code of its own, which may compute anything"),
+    "quantization_config": (({}, None), "its weights are no plain numbers"),
+    "use_bfloat16": ((False, None), "google-research/bert computes in float32"),
+}
+"""Key → the values with which a model computes what google-research/bert's graph does, and why no other will do."""
+
+_NO_WAY: Final = "Name a folder with a BERT that is an encoder as google-research/bert has it."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What config.json says.
+
+    Attributes:
+        bert_config: bert_config.json's content.
+        theirs: all of config.json.
+    """
+
+    bert_config: Mapping[str, Any]
+    theirs: Mapping[str, Any]
+
+    @property
+    def gelu(self) -> str | None:
+        """The form of gelu, "erf" or "tanh"; None for another activation."""
+        return {"gelu": "erf", "gelu_new": "tanh"}.get(self.bert_config["hidden_act"])
+
+    @property
+    def architecture(self) -> str:
+        """The class the model was saved from, or "" where config.json does not say."""
+        found = self.theirs.get("architectures")
+        return str(found[0]) if isinstance(found, list) and found else ""
+
+
+def read_settings(path: Path) -> Settings:
+    """Read a config.json.
+
+    Raises:
+        CheckpointError: no JSON object, no BERT, or a key that google-research/bert's graph cannot follow.
+    """
+    try:
+        theirs = json.loads(path.read_bytes())
+    except OSError as error:
+        raise CheckpointError(f"{path} cannot be read.", next_step="Check that it may be read.") from error
+    except (ValueError, RecursionError) as error:
+        raise CheckpointError(
+            f"{path} is not JSON.", next_step="Download the file again.", details=str(error)
+        ) from error
+    if not isinstance(theirs, dict):
+        raise CheckpointError(f"{path} is JSON, but not an object.", next_step="Download the file again.")
+    return settings_from(theirs, name=str(path))
+
+
+def settings_from(theirs: Mapping[str, Any], *, name: str) -> Settings:
+    """`read_settings` of parsed JSON; `name` stands for its source in errors."""
+    _check_model(theirs, name)
+    for key in theirs:
+        _check(key, theirs, name)
+    activation = _activation(theirs.get("hidden_act", "gelu"), name)
+    sizes = {key: theirs.get(key, default) for key, default in DEFAULTS.items()}
+    config_from({**sizes, "hidden_act": "gelu"}, name=name)
+    return Settings(bert_config={**sizes, "hidden_act": activation}, theirs=theirs)
+
+
+def _check_model(theirs: Mapping[str, Any], name: str) -> None:
+    kin = kin_of(theirs)
+    if kin:
+        raise CheckpointError(f"{name} is of a {kin} model; only a BERT can be imported.", next_step=_NO_WAY)
+
+
+def _check(key: str, theirs: Mapping[str, Any], name: str) -> None:
+    """Refuse a key that changes what the model computes and that has no place in google-research/bert's graph."""
+    value = theirs[key]
+    if key == "layer_norm_eps":
+        good, why = value == EPSILON, "google-research/bert has 1e-12 built in, so the answers would differ"
+    elif key == "embedding_size":
+        good = value in (None, theirs.get("hidden_size", DEFAULTS["hidden_size"]))
+        why = "google-research/bert's embeddings are of hidden_size"
+    elif key in _REQUIRED:
+        allowed, why = _REQUIRED[key]
+        good = any(value == item and type(value) is type(item) for item in allowed)
+    elif key in DEFAULTS or key == "hidden_act" or key in HARMLESS or key.startswith("_"):
+        return
+    else:
+        raise CheckpointError(
+            f"{name} has the key {key}, which is not known: it may change what the model computes.",
+            next_step=f"If it does not, remove {key} from that file and name the folder again.",
+        )
+    if not good:
+        raise CheckpointError(f"{name} has {key} {json.dumps(value)[:80]}, and {why}.", next_step=_NO_WAY)
+
+
+def _activation(value: Any, name: str) -> str:
+    """hidden_act as bert_config.json says it."""
+    found = ACTIVATIONS.get(value.lower()) if isinstance(value, str) else None
+    if found is None:
+        raise CheckpointError(
+            f"{name} has hidden_act {json.dumps(value)[:80]}, which google-research/bert cannot compute.",
+            next_step=f"It knows {', '.join(ACTIVATIONS)}.",
+        )
+    return found
