@@ -46,7 +46,7 @@ def agreement(bertbuild, model, targets):
 
 
 def published(bertbuild, session_folder, theirs):
-    """A checkpoint with the .meta of the published form beside it: what `import` and `metagraph` make, in one folder."""
+    """A checkpoint with the .meta of the published form: what `import` and `metagraph` make, in one folder."""
     bertbuild.ok("build-ir", "--checkpoint", write_huggingface(session_folder / "theirs", theirs), "--route", "static")
     folder = session_folder / "published"
     folder.mkdir()

@@ -157,7 +157,9 @@ def test_its_architecture_names_it_where_it_has_no_model_type(architecture, name
     assert f"is of a {named} model" in refusal(model_type=None, architectures=[architecture])
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '"bert"', "[" * 100_000, '{"vocab_size": "many"}', '{"hidden_size": 7}'])
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", '"bert"', "[" * 100_000, '{"vocab_size": "many"}', '{"hidden_size": 7}']
+)
 def test_a_config_that_cannot_be_read_is_refused_in_one_sentence(tmp_path, text):
     (tmp_path / "config.json").write_text(text)
     with pytest.raises(CheckpointError) as raised:
