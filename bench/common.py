@@ -48,6 +48,14 @@ def measure(command: Sequence[object], *, env: Mapping[str, str] | None = None, 
     return Measured(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024, lines)
 
 
+def checked_out(commit: str, folder: Path) -> Path:
+    """The files of a commit of this repository in a new folder; gives the folder."""
+    folder.mkdir(parents=True)
+    archive = subprocess.run(["git", "archive", commit], cwd=ROOT, check=True, stdout=subprocess.PIPE).stdout
+    subprocess.run(["tar", "-x", "-C", folder], input=archive, check=True)
+    return folder
+
+
 def interleaved(runs: int, *sides: Callable[[], None]) -> None:
     """Call the sides in turn, `runs` times each: A B, B A, A B, … so that neither always goes first."""
     for turn in range(runs):
