@@ -199,7 +199,7 @@ def inspected(folder: Path, name: str, store: Store, engine: Engine, report: Rep
 
     facts = _facts(engine.stored(_order(files, file, name), make))
     source = _of_facts(files, file, name, facts)
-    if made and source.source.gelu and facts["graph"]["gelu"] is None:
+    if made and source.source.gelu and not (facts["graph"]["gelu"] or facts["config"]["gelu"]):
         gelu, why = source.source.gelu, facts["graph"]["notes"][0]
         report({"event": "note", "text": f"gelu taken as {gelu}, the published graphs' form: {why}"})
     return source
@@ -233,7 +233,7 @@ def _of_facts(files: CheckpointFiles, file: File, name: str, facts: dict[str, An
             model=name,
             kind="checkpoint",
             file=file,
-            gelu=(graph["gelu"] or PUBLISHED_GELU) if config["hidden_act"] == "gelu" else None,
+            gelu=(graph["gelu"] or config["gelu"] or PUBLISHED_GELU) if config["hidden_act"] == "gelu" else None,
             published=graph["published_form"] is not None,
             prefix=files.prefix.name,
             labels=facts["heads"]["classifier_labels"] or 0,

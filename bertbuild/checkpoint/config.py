@@ -1,6 +1,7 @@
 """bert_config.json, the shape of a BERT.
 
-Keys and defaults: BertConfig in google-research/bert, modeling.py (commit eedf5716).
+Keys and defaults: BertConfig in google-research/bert, modeling.py (commit eedf5716). A key is used, or known to be
+harmless (`config_keys`), or refused by its name.
 """
 
 from __future__ import annotations
@@ -11,9 +12,14 @@ from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Final
 
+from bertbuild.checkpoint.config_keys import unread
 from bertbuild.errors import CheckpointError
 
 HIDDEN_ACTS: Final = ("linear", "relu", "gelu", "tanh")
+GELU_NAMES: Final = {"gelu_new": "tanh", "gelu_pytorch_tanh": "tanh", "gelu_python": "erf"}
+"""Hugging Face's names for one form of gelu → which; `gelu` alone leaves open which."""
+LAYER_NORM_EPSILON: Final = 1e-12
+"""What tf.contrib.layers.layer_norm, and so modeling.py, adds to each variance."""
 
 _LARGEST_SIZE: Final = (1 << 31) - 1  # TensorFlow's int32 indices reach no further
 _MOST_LAYERS: Final = 1000  # far beyond any BERT; keeps a mistyped number from becoming a list of that length
@@ -30,20 +36,33 @@ class BertConfig:
     num_attention_heads: int = 12
     intermediate_size: int = 3072
     hidden_act: str = "gelu"
+    """One of `HIDDEN_ACTS`, whatever its spelling in the file."""
     hidden_dropout_prob: float = 0.1
     attention_probs_dropout_prob: float = 0.1
     max_position_embeddings: int = 512
     type_vocab_size: int = 16
     initializer_range: float = 0.02
+    layer_norm_eps: float | None = None
+    """What each layer norm adds to the variance, where the file says so; modeling.py adds `LAYER_NORM_EPSILON`."""
+    gelu: str | None = None
+    """The form of gelu, `"erf"` or `"tanh"`, where hidden_act names one (`gelu_new`); no key of its own."""
     extra: Mapping[str, Any] = field(default_factory=dict)
-    """Keys modeling.py does not know, as found (the `pooler_…` keys of the multilingual models, for one)."""
+    """Harmless keys that modeling.py does not read, as found (`pooler_fc_size` of the multilingual models, for one)."""
+
+    def epsilon(self, computed: float | None) -> float:
+        """What each layer norm adds to the variance, given what the source's graph adds, if that is known."""
+        return self.layer_norm_eps or computed or LAYER_NORM_EPSILON
+
+
+_READ: Final = tuple(item for item in fields(BertConfig) if item.name not in ("gelu", "extra"))
 
 
 def read_config(path: Path) -> BertConfig:
     """Read and validate a bert_config.json.
 
     Raises `CheckpointError`, naming the key where there is one, for a file that cannot be read or is no JSON object,
-    for a missing vocab_size, a value of the wrong type or out of range, and heads that do not divide the hidden size.
+    for a missing vocab_size, a value of the wrong type or out of range, heads that do not divide the hidden size, and a
+    key of which it is not known that it is harmless.
     """
     try:
         values = json.loads(path.read_bytes())
@@ -61,30 +80,59 @@ def read_config(path: Path) -> BertConfig:
 def config_from(values: Mapping[str, Any], *, name: str) -> BertConfig:
     """A `BertConfig` from parsed JSON; `name` stands for the source in the `CheckpointError` raised for bad values."""
     known: dict[str, Any] = {}
-    for item in fields(BertConfig):
-        if item.name == "extra":
-            continue
-        if item.name in values:
+    for item in _READ:
+        if item.name == "hidden_act" and item.name in values:
+            known["hidden_act"], known["gelu"] = _activation(values[item.name], name)
+        elif item.name in values:
             known[item.name] = _checked(item.name, values[item.name], name)
         elif item.default is MISSING:
             raise CheckpointError(f"{name} lacks the key {item.name}.", next_step=_NEXT_STEP)
-    config = BertConfig(**known, extra={key: value for key, value in values.items() if key not in known})
+    read = {item.name for item in _READ}
+    config = BertConfig(**known, extra={key: value for key, value in values.items() if key not in read})
     if config.hidden_size % config.num_attention_heads:
         raise CheckpointError(
             f"{name} has hidden_size {config.hidden_size}, which num_attention_heads {config.num_attention_heads} "
             "does not divide.",
             next_step=_NEXT_STEP,
         )
+    problem = unread(config.extra, config.hidden_size)
+    if problem:
+        raise CheckpointError(
+            f"{name} {problem}.",
+            next_step="If the model is google-research/bert's BERT and the key means nothing to it, remove the key.",
+        )
     return config
+
+
+def config_for_others(values: Mapping[str, Any], config: BertConfig, computed_epsilon: float | None) -> dict[str, Any]:
+    """`values`, read as `config`, as programs understand them that know modeling.py's activations alone and no `.meta`.
+
+    `computed_epsilon` is what the source's graph adds to variances, if that is known.
+    """
+    epsilon = config.epsilon(computed_epsilon)
+    stated = {} if epsilon == LAYER_NORM_EPSILON else {"layer_norm_eps": epsilon}
+    named = {"hidden_act": config.hidden_act} if "hidden_act" in values else {}
+    return {**values, **named, **stated}
+
+
+def _activation(value: object, name: str) -> tuple[str, str | None]:
+    """One of `HIDDEN_ACTS`, and the form of gelu if the name tells; modeling.py lower-cases names, and null is none."""
+    spelled = "linear" if value in (None, "") else value.lower() if isinstance(value, str) else ""
+    if spelled in GELU_NAMES:
+        return "gelu", GELU_NAMES[spelled]
+    if spelled not in HIDDEN_ACTS:
+        wanted = ", ".join((*HIDDEN_ACTS, *GELU_NAMES))
+        raise CheckpointError(f"{name} has hidden_act {json.dumps(value)}, not one of {wanted}.", next_step=_NEXT_STEP)
+    return spelled, None
 
 
 def _checked(key: str, value: object, name: str) -> object:
     """`value` if it is of the type and in the range that `key` asks for."""
     number = isinstance(value, int | float) and not isinstance(value, bool)
-    if key == "hidden_act":
-        good, wanted = value in HIDDEN_ACTS, "one of " + ", ".join(HIDDEN_ACTS)
-    elif key.endswith("_prob"):
+    if key.endswith("_prob"):
         good, wanted = number and 0 <= value < 1, "a number from 0 to below 1"  # type: ignore[operator]
+    elif key == "layer_norm_eps":
+        good, wanted = number and 0 < value < 1, "a number between 0 and 1"  # type: ignore[operator]
     elif key == "initializer_range":
         good, wanted = number and value > 0, "a positive number"  # type: ignore[operator]
     else:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from bertbuild.checkpoint.lfs import lfs_pointer
 from bertbuild.graph.gelu import gelu_form
+from bertbuild.graph.geometry import layer_norm_epsilon
 from bertbuild.graph.graphdef import Graph, GraphFormatError, read_meta_graph
 from bertbuild.graph.published import published_form
 from bertbuild.graph.roles import input_roles
@@ -21,6 +22,8 @@ class GraphFacts:
     """The version that wrote the graph, empty when not known."""
     gelu: str | None = None
     """`"erf"` (exact), `"tanh"` (approximation), or None: no graph, no gelu in it, or both forms."""
+    epsilon: float | None = None
+    """What its layer norms add to the variance, or None: no graph, no layer norm in it, or several values."""
     inputs: Mapping[str, str] | None = None
     """input_ids, input_mask and segment_ids → tensor name, or None where they cannot be traced."""
     published: tuple[int, int] | None = None
@@ -49,6 +52,7 @@ def graph_facts(meta: Path | None) -> GraphFacts:
 def _traced(graph: Graph) -> GraphFacts:
     notes = []
     gelu: str | None = None
+    epsilon: float | None = None
     inputs: Mapping[str, str] | None = None
     published: tuple[int, int] | None = None
     try:
@@ -63,9 +67,14 @@ def _traced(graph: Graph) -> GraphFacts:
         published = None if form is None else (form.batch, form.seq_len)
     except GraphFormatError as error:
         notes.append(str(error))
+    try:
+        epsilon = layer_norm_epsilon(graph)
+    except GraphFormatError as error:
+        notes.append(str(error))
     return GraphFacts(
         tensorflow_version=graph.tensorflow_version,
         gelu=gelu,
+        epsilon=epsilon,
         inputs=inputs,
         published=published,
         notes=tuple(notes),

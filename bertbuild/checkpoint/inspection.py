@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from math import isclose
 from pathlib import Path
 from typing import Any
 
 from bertbuild.checkpoint.bundle import CheckpointReader, TensorEntry
 from bertbuild.checkpoint.checksums import Progress, damaged_tensors
-from bertbuild.checkpoint.config import BertConfig, read_config
+from bertbuild.checkpoint.config import LAYER_NORM_EPSILON, BertConfig, read_config
 from bertbuild.checkpoint.data_files import check_data_files
 from bertbuild.checkpoint.folder import OBJECT_GRAPH_KEY, CheckpointFiles, find_checkpoint, object_based
 from bertbuild.checkpoint.graph_facts import GraphFacts, graph_facts
@@ -73,7 +74,8 @@ class Inspection:
           those of the configuration, the other sizes are those of the variables
         - `heads` {masked_lm, next_sentence, classifier_labels?, squad}
         - `parameters`, `encoder_parameters`, `optimizer_slots` {slot: variables}, `global_step` (whether there is one)
-        - `graph` {tensorflow_version, gelu?, inputs? {role: tensor}, published_form? {batch, seq_len}, notes}
+        - `graph` {tensorflow_version, gelu?, layer_norm_epsilon?, inputs? {role: tensor},
+          published_form? {batch, seq_len}, notes}
         - `vocab_lines`?, `intact_tensors`? (null when checksums were not taken)
         - `tensors` [{name, dtype, shape, shard, offset, bytes, crc32c (hexadecimal, not masked)}]
         """
@@ -98,6 +100,7 @@ class Inspection:
             "graph": {
                 "tensorflow_version": self.graph.tensorflow_version,
                 "gelu": self.graph.gelu,
+                "layer_norm_epsilon": self.graph.epsilon,
                 "inputs": dict(self.graph.inputs) if self.graph.inputs is not None else None,
                 "published_form": {"batch": published[0], "seq_len": published[1]} if published else None,
                 "notes": list(self.graph.notes),
@@ -245,9 +248,31 @@ def _judge_graph(graph: GraphFacts, config: BertConfig | None, problems: list[st
         problems.append(graph.problem)
     elif graph.inputs is None and graph.tensorflow_version:
         warnings.extend(graph.notes)
-    if config and graph.gelu and config.hidden_act != "gelu":
+    if config is None:
+        return
+    if graph.gelu and config.hidden_act != "gelu":
         warnings.append(
             f"The graph in the .meta computes gelu, but bert_config.json has hidden_act {config.hidden_act}."
+        )
+    if graph.gelu and config.gelu and graph.gelu != config.gelu:
+        problems.append(
+            f"The graph in the .meta computes gelu by {graph.gelu}, but the hidden_act of bert_config.json is the form "
+            f'{config.gelu}; write "gelu" there if the .meta is right, or remove the .meta if it is not.'
+        )
+    _judge_epsilon(graph.epsilon, config, problems, warnings)
+
+
+def _judge_epsilon(computed: float | None, config: BertConfig, problems: list[str], warnings: list[str]) -> None:
+    stated = config.layer_norm_eps
+    if computed and stated and not isclose(computed, stated, rel_tol=1e-5):
+        problems.append(
+            f"The layer norms of the graph in the .meta add {computed:g} to the variance, but bert_config.json has "
+            f"layer_norm_eps {stated:g}; remove that key if the .meta is right, or remove the .meta if it is not."
+        )
+    elif computed and stated is None and computed != LAYER_NORM_EPSILON:
+        warnings.append(
+            f"The layer norms of the graph in the .meta add {computed:g} to the variance, modeling.py's "
+            f"{LAYER_NORM_EPSILON:g}; the .meta's is taken."
         )
 
 

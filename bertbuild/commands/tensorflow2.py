@@ -120,7 +120,7 @@ def _tf2_source(
         model=name or model_name(path, session.store),
         kind=kind,
         file=folder_file(session, path),
-        gelu=recorded_gelu(path, gelu) if read.hidden_act == "gelu" else None,
+        gelu=recorded_gelu(path, gelu, read),
         config=optional_file(session, config),
         vocab=optional_file(session, vocab),
         prefix=prefix,
@@ -170,8 +170,13 @@ def _kind(path: Path) -> str:
     return "hub" if (path / "keras_metadata.pb").exists() else "saved-model"
 
 
-def recorded_gelu(path: Path, wanted: str) -> str:
-    """The form that was asked for, or that was recorded beside the model; else the Model Garden's."""
+def recorded_gelu(path: Path, wanted: str, config: BertConfig) -> str | None:
+    """The form that was asked for, or was recorded beside the model, or that its configuration names.
+
+    Else the Model Garden's; None where the model has no gelu.
+    """
+    if config.hidden_act != "gelu":
+        return None
     if wanted != "auto":
         return wanted
     for name in ("mapping.json", "signature.json"):
@@ -179,7 +184,7 @@ def recorded_gelu(path: Path, wanted: str) -> str:
             recorded = json.loads((path / name).read_text(encoding="utf-8")).get("gelu")
             if recorded:
                 return str(recorded)
-    return GARDEN_GELU
+    return config.gelu or GARDEN_GELU
 
 
 def _labels(prefix: Path, config: BertConfig) -> int:

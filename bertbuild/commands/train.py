@@ -104,7 +104,7 @@ def _beginning(session: Session, begin: Begin, flag: str, name: str, called: str
         model=called or model_name(folder, session.store),
         flag=flag,
         file=folder_file(session, folder),
-        gelu=recorded_gelu(folder, "auto") if config.hidden_act == "gelu" else None,
+        gelu=recorded_gelu(folder, "auto", config),
         config=optional_file(session, begin.bert_config_file),
         vocab=optional_file(session, begin.vocab_file),
         prefix=prefix,

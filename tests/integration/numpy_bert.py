@@ -32,9 +32,10 @@ def softmax(x):
 class NumpyBert:
     """A BERT over a dict of variables under Google's names; computes with float64 throughout."""
 
-    def __init__(self, tensors, *, heads, activation):
+    def __init__(self, tensors, *, heads, activation, epsilon=1e-12):
         self.tensors = {name: np.asarray(value, np.float64) for name, value in tensors.items()}
         self.heads = heads
+        self.epsilon = epsilon
         self.activation = ACTIVATIONS[activation]
         self.depth = sum(name.endswith("intermediate/dense/kernel") for name in tensors)
 
@@ -43,7 +44,7 @@ class NumpyBert:
 
     def norm(self, x, scope):
         centred = x - x.mean(axis=-1, keepdims=True)
-        scaled = centred / np.sqrt((centred**2).mean(axis=-1, keepdims=True) + 1e-12)
+        scaled = centred / np.sqrt((centred**2).mean(axis=-1, keepdims=True) + self.epsilon)
         return scaled * self.tensors[f"{scope}/LayerNorm/gamma"] + self.tensors[f"{scope}/LayerNorm/beta"]
 
     def attend(self, x, mask, scope):

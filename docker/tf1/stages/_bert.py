@@ -1,9 +1,12 @@
-"""modeling.py's own graph (package bert-tensorflow), built as it is, with the activation handed in."""
+"""modeling.py's own graph (package bert-tensorflow), built as it is, with the activation handed in.
+
+Its layer norm is tf.contrib's, which has its epsilon built in; for a model with another one it is replaced.
+"""
 
 import tensorflow as tf
 from bert import modeling
 
-from stages import _ports
+from stages import _ports, _source
 
 
 def build(config, gelu, inputs, outputs, classes=None):
@@ -25,10 +28,29 @@ def build(config, gelu, inputs, outputs, classes=None):
 
 
 def bert_config(config, gelu):
-    """A `_source.Config` as modeling.py's own, with the activation as a function, which modeling.py takes as it is."""
+    """A `_source.Config` as modeling.py's own, with the activation as a function, which modeling.py takes as it is.
+
+    modeling.py computes with the config's epsilon from here on.
+    """
+    if config.epsilon != _source.EPSILON:
+        modeling.layer_norm = _layer_norm(config.epsilon)
     theirs = modeling.BertConfig.from_dict(config.values)
     theirs.hidden_act = config.activation(gelu)
     return theirs
+
+
+def _layer_norm(epsilon):
+    """modeling.py's layer_norm with another epsilon: the same variables, operators and names of both."""
+
+    def layer_norm(input_tensor, name=None):
+        with tf.compat.v1.variable_scope(name, "LayerNorm", [input_tensor]):
+            width = input_tensor.shape.as_list()[-1:]
+            beta = tf.compat.v1.get_variable("beta", width, initializer=tf.compat.v1.zeros_initializer())
+            gamma = tf.compat.v1.get_variable("gamma", width, initializer=tf.compat.v1.ones_initializer())
+            mean, variance = tf.compat.v1.nn.moments(input_tensor, [-1], keepdims=True)
+            return tf.nn.batch_normalization(input_tensor, mean, variance, beta, gamma, epsilon)
+
+    return layer_norm
 
 
 def _probabilities(pooled, classes):

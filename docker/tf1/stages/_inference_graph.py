@@ -11,7 +11,6 @@ import math
 
 import tensorflow as tf
 
-EPSILON = 1e-12  # tf.contrib.layers.layer_norm, float32
 MASKED_OUT = -10000.0  # modeling.py, attention_layer
 
 
@@ -115,7 +114,7 @@ class InferenceGraph(object):
         gamma = self.weight(scope + "/gamma", [self._config.hidden_size])
         with tf.name_scope(scope + "/"):
             mean, variance = tf.nn.moments(inputs, [-1], keep_dims=True)
-            return tf.nn.batch_normalization(inputs, mean, variance, beta, gamma, EPSILON)
+            return tf.nn.batch_normalization(inputs, mean, variance, beta, gamma, self._config.epsilon)
 
 
 class Shapes(object):

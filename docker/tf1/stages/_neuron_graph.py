@@ -32,7 +32,7 @@ class NeuronGraph(object):
         """Build it.
 
         Args:
-            source: config, epsilon and tensor(name) of the model, as `_source.Source` has them.
+            source: config and tensor(name) of the model, as `_source.Source` has them.
             activation: a `_source.Activation`.
             dtype: tf.float16 or tf.float32, of the device part.
             seq_len: S.
@@ -180,7 +180,7 @@ class NeuronGraph(object):
         with tf.name_scope(scope + "/"):
             residuals = inputs - tf.reduce_mean(inputs, [-1], keepdims=True)
             variance = tf.reduce_mean(tf.square(residuals), [-1], keepdims=True)
-            return residuals * tf.math.rsqrt(variance + self._source.epsilon) * gamma + beta
+            return residuals * tf.math.rsqrt(variance + self._config.epsilon) * gamma + beta
 
     def _weight(self, source_name, change=lambda value: value, dtype=None, name=None):
         """A variable whose value will be the source's, changed and cast."""

@@ -31,8 +31,8 @@ class SavedModelSource(_source.Model):
             self.saved_model = read_saved_model(folder)
             self._graph = self.saved_model.graph
             self._weights = _weights(folder, self._graph)
-            self.epsilon = layer_norm_epsilon(self._graph)
             self.config = _source.Config(self._config())
+            self.config.epsilon = layer_norm_epsilon(self._graph)
             self.seq_len = self.saved_model.fixed_size(1)
             self._outputs = self.saved_model.known_outputs()
         except GraphFormatError as error:

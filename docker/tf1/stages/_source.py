@@ -1,5 +1,6 @@
 """A checkpoint folder as the stages see it: settings, activation, and the reader of its tensors."""
 
+import contextlib
 import json
 import os
 
@@ -27,12 +28,19 @@ def gelu_tanh(x):
 
 
 GELU = {"erf": gelu_erf, "tanh": gelu_tanh}
+NAMED_GELU = {"gelu": None, "gelu_new": "tanh", "gelu_pytorch_tanh": "tanh", "gelu_python": "erf"}
+"""The names that a configuration has for gelu, and which form each stands for, if it says so."""
+EPSILON = 1e-12
+"""What tf.contrib.layers.layer_norm, and so modeling.py, adds to a variance."""
 SAVED_MODEL_OUTPUTS = ("probabilities", "pooled", "sequence")
-OTHER_ACTIVATIONS = {"relu": tf.nn.relu, "tanh": tf.tanh, "linear": None, "": None}
+OTHER_ACTIVATIONS = {"relu": tf.nn.relu, "tanh": tf.tanh, "linear": None}
 
 
 class Config(object):
-    """bert_config.json: its values as attributes, modeling.py's defaults for those it leaves out."""
+    """bert_config.json: its values as attributes, modeling.py's defaults for those it leaves out.
+
+    `epsilon` is what each layer norm adds to a variance; the model's own graph can say more of it than the file.
+    """
 
     hidden_size = 768
     num_hidden_layers = 12
@@ -41,29 +49,30 @@ class Config(object):
     hidden_act = "gelu"
     max_position_embeddings = 512
     type_vocab_size = 16
+    epsilon = EPSILON
 
     def __init__(self, values):
         self.values = values
         self.__dict__.update(values)
+        self.hidden_act = str(values.get("hidden_act", "gelu") or "linear").lower()  # null and "" are none
 
     @property
     def has_gelu(self):
         """Whether the intermediate layers' activation is a gelu, of whichever form."""
-        return str(self.hidden_act).lower() == "gelu"
+        return self.hidden_act in NAMED_GELU
 
     def activation(self, gelu):
         """The activation function, or None for none; `gelu` is the form where it is a gelu."""
         if self.has_gelu:
             return GELU[gelu]
-        if str(self.hidden_act).lower() not in OTHER_ACTIVATIONS:
+        if self.hidden_act not in OTHER_ACTIVATIONS:
             raise StageInputError("hidden_act %r is none that modeling.py knows" % self.hidden_act)
-        return OTHER_ACTIVATIONS[str(self.hidden_act).lower()]
+        return OTHER_ACTIVATIONS[self.hidden_act]
 
 
 class Model(object):
-    """What a model is built from: its `config`, `epsilon` and weights; subclasses say where they lie."""
+    """What a model is built from: its `config` and weights; subclasses say where they lie."""
 
-    epsilon = 1e-12  # tf.contrib.layers.layer_norm has it built in
     seq_len = None  # the only sequence length it takes
 
     def outputs(self, wanted):
@@ -109,33 +118,58 @@ class Source(Model):
         self.folder = folder
         self.prefix = find_prefix(folder, prefix)
         self.meta = self.prefix + ".meta" if os.path.exists(self.prefix + ".meta") else None
+        self._graph = None if self.meta is None else _graph(self.meta)
         config = os.path.join(folder, "bert_config.json")
         if not os.path.exists(config):
             raise StageInputError("%s has no bert_config.json" % folder)
         with open(config) as file:
             self.config = Config(json.load(file))
+        self.config.epsilon = self._epsilon()
         self.reader = tf.train.NewCheckpointReader(self.prefix)
 
+    def _epsilon(self):
+        """What the configuration says, else what the graph in the .meta adds, else modeling.py's."""
+        from bertbuild.graph.geometry import layer_norm_epsilon
+        from bertbuild.graph.graphdef import GraphFormatError
+
+        stated, computed = self.config.values.get("layer_norm_eps"), None
+        with contextlib.suppress(GraphFormatError):  # raised where no layer norm can be read
+            computed = None if self._graph is None else layer_norm_epsilon(self._graph)
+        if stated and computed and abs(stated - computed) > 1e-5 * computed:
+            raise StageInputError(
+                "bert_config.json has layer_norm_eps %g, but the graph in %s adds %g" % (stated, self.meta, computed)
+            )
+        return stated or computed or EPSILON
+
     def gelu(self, wanted, report):
-        """The form of gelu to build with: as asked, or `auto`, the one the checkpoint's own .meta computes."""
+        """The form of gelu to build with: as asked, or `auto`.
+
+        That is the one the checkpoint's own .meta computes, else the one that its configuration names.
+        """
         if not self.config.has_gelu:
             return None
         if wanted != "auto":
             return wanted
-        if self.meta is None:
-            report.note("no .meta beside the checkpoint: gelu taken as erf, the form of the published graphs")
-            return "erf"
+        named, found = NAMED_GELU[self.config.hidden_act], self._computed_gelu()
+        if named and found and named != found:
+            raise StageInputError(
+                "hidden_act %s is gelu by %s, but %s computes it by %s; say which: --gelu=%s or --gelu=%s"
+                % (self.config.hidden_act, named, self.meta, found, named, found)
+            )
+        if named or found:
+            return named or found
+        why = "no .meta beside the checkpoint" if self.meta is None else "the .meta shows no gelu"
+        report.note("%s: gelu taken as erf, the form of the published graphs" % why)
+        return "erf"
+
+    def _computed_gelu(self):
         from bertbuild.graph.gelu import gelu_form
-        from bertbuild.graph.graphdef import GraphFormatError, read_meta_graph
+        from bertbuild.graph.graphdef import GraphFormatError
 
         try:
-            found = gelu_form(read_meta_graph(self.meta))
+            return None if self._graph is None else gelu_form(self._graph)
         except GraphFormatError as error:
             raise StageInputError("%s cannot be read: %s" % (self.meta, error)) from error
-        if found is None:
-            report.note("the .meta shows no gelu: taken as erf, the form of the published graphs")
-            return "erf"
-        return found
 
     def has(self, name):
         """Whether there is a variable of that name."""
@@ -163,3 +197,12 @@ class Source(Model):
     def restore(self, session):
         """Give the variables of the session's graph the checkpoint's values."""
         tf.compat.v1.train.Saver(tf.compat.v1.global_variables()).restore(session, self.prefix)
+
+
+def _graph(meta):
+    from bertbuild.graph.graphdef import GraphFormatError, read_meta_graph
+
+    try:
+        return read_meta_graph(meta)
+    except GraphFormatError as error:
+        raise StageInputError("%s cannot be read: %s" % (meta, error)) from error

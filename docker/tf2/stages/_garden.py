@@ -50,10 +50,18 @@ class Answering(typing.NamedTuple):
 
 
 def bert_config(path, gelu):
-    """A bert_config.json as the Model Garden reads it, its activation the form of gelu that is given, if any."""
+    """A bert_config.json as the Model Garden reads it, its activation the form of gelu that is given, if any.
+
+    Raises:
+        StageInputError: it is none.
+    """
+    try:
+        read = read_config(Path(path))
+    except BertbuildError as error:
+        raise StageInputError(str(error).rstrip(".")) from error
     config = configs.BertConfig.from_json_file(path)
-    if gelu and str(config.hidden_act).lower() == "gelu":
-        config.hidden_act = GELU[gelu]
+    config.hidden_act = GELU[gelu] if gelu and read.hidden_act == "gelu" else read.hidden_act
+    config.layer_norm_eps = read.epsilon(None)
     return config
 
 
@@ -116,10 +124,18 @@ def found(prefix, config_path, gelu):
         item = places["output_weights"]
         model, _ = bert_models.classifier_model(config, item.place.source_shape[0])
         _restore(model, item.place.path[:-3], prefix)  # …/layer_with_weights-1/out_proj/kernel
-        return probabilities(model)
+        return probabilities(with_epsilon(model, config))
     encoder = encoder_of(config)
     _restore(encoder, places["bert/embeddings/word_embeddings"].place.path[:-2], prefix)
     return hidden_outputs(encoder)
+
+
+def with_epsilon(model, config):
+    """The same model, its layer norms adding the configuration's epsilon: the Model Garden builds all with 1e-12."""
+    for part in model.submodules:
+        if isinstance(part, tf_keras.layers.LayerNormalization):
+            part.epsilon = config.layer_norm_eps
+    return model
 
 
 def _restore(model, root, prefix):
@@ -149,7 +165,7 @@ def probabilities(classifier):
 
 def encoder_of(config):
     """networks.BertEncoder, with random weights."""
-    return bert_models.get_transformer_encoder(config)
+    return with_epsilon(bert_models.get_transformer_encoder(config), config)
 
 
 def _encoder(config, path):
@@ -178,13 +194,13 @@ def _classifier(config, path, labels):
     model, encoder = bert_models.classifier_model(config, labels)
     tf.train.Checkpoint(model=model).restore(path).assert_existing_objects_matched()
     tf.train.Checkpoint(encoder=encoder).restore(path).assert_existing_objects_matched()
-    return probabilities(model)
+    return probabilities(with_epsilon(model, config))
 
 
 def _span_labeler(config, path):
     model, encoder = bert_models.squad_model(config, None)
     tf.train.Checkpoint(model=model, encoder=encoder).restore(path).assert_existing_objects_matched()
-    return hidden_outputs(encoder)
+    return hidden_outputs(with_epsilon(encoder, config))
 
 
 def _pretrainer(config, path, sources):
@@ -209,7 +225,7 @@ def _by_name(config, path, table):
     encoder = encoder_of(config)
     variables = {variable.name.split(":")[0]: variable for variable in encoder.variables}
     targets = {row["source"]: row["target"] for row in table["variables"]}
-    values = {**config.to_dict(), "hidden_act": "gelu"}
+    values = {**config.to_dict(), "hidden_act": "gelu"}  # it may be a function by now
     for place in encoder_places(config_from(values, name="bert_config.json"), "encoder"):
         variables.pop(place.name).assign(place.forth(reader.get_tensor(targets[place.source])))
     if variables:
@@ -230,4 +246,5 @@ def hub_model(config):
     """The model of a hub module, [input_word_ids, input_mask, input_type_ids] → [pooled, sequence]; and its encoder."""
     from official.legacy.bert import export_tfhub  # it defines flags that run_classifier and run_squad define too
 
-    return export_tfhub.create_bert_model(config)
+    model, encoder = export_tfhub.create_bert_model(config)
+    return with_epsilon(model, config), encoder

@@ -12,7 +12,7 @@ from checkpoint_files import find_prefix
 from stage import StageInputError, read_json, write_json
 
 from bertbuild.checkpoint.bundle import CheckpointReader
-from bertbuild.checkpoint.config import BertConfig, read_config
+from bertbuild.checkpoint.config import LAYER_NORM_EPSILON, BertConfig, read_config
 from bertbuild.checkpoint.folder import OBJECT_GRAPH_KEY
 from bertbuild.checkpoint.recovery import Found, recover
 from bertbuild.errors import BertbuildError
@@ -167,6 +167,9 @@ def _source(args):
         raise StageInputError("%s cannot be read: %s" % (folder, error.strerror)) from error
     except BertbuildError as error:
         raise StageInputError(str(error).rstrip(".")) from error
+    if config.epsilon(None) != LAYER_NORM_EPSILON:
+        message = "%s has layer_norm_eps %g, and the Model Garden's programs train with 1e-12 alone; use finetune"
+        raise StageInputError(message % (config_path, config.layer_norm_eps))
     source = Source(kind=kind, folder=folder, prefix=prefix, places=places, reader=reader)
     return source, config_path, vocab_path if os.path.exists(vocab_path) else None, config
 

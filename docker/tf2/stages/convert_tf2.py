@@ -5,6 +5,7 @@ the result afterwards (the stage infer). Writes bert_model.ckpt.{index,data-…}
 `checkpoint`, bert_config.json, vocab.txt and mapping.json.
 """
 
+import json
 import os
 import shutil
 from pathlib import Path
@@ -34,7 +35,8 @@ def run(args, report):
     folder = Path(args.checkpoint)
     try:
         config = read_config(folder / "bert_config.json")
-        reader = CheckpointReader(find_prefix(args.checkpoint, args.prefix))
+        prefix = find_prefix(args.checkpoint, args.prefix)
+        reader = CheckpointReader(prefix)
         shapes = {name: entry.shape for name, entry in reader.entries.items()}
         problems = disagreements(config, shapes, {name: entry.dtype for name, entry in reader.entries.items()})
         if problems:
@@ -48,9 +50,9 @@ def run(args, report):
         raise StageInputError(str(error).rstrip(".")) from error
 
     Path(args.out, "checkpoint").write_text(STATE, encoding="utf-8")
-    for name in ("bert_config.json", "vocab.txt"):
-        if (folder / name).exists():
-            shutil.copyfile(folder / name, os.path.join(args.out, name))
+    write_config(folder / "bert_config.json", config, prefix, args.out)
+    if (folder / "vocab.txt").exists():
+        shutil.copyfile(folder / "vocab.txt", os.path.join(args.out, "vocab.txt"))
     order = {place.source: number for number, place in reversed(list(enumerate(taken.places)))}
     table = {
         "format": args.format,
@@ -62,6 +64,24 @@ def run(args, report):
     write_json(args.out, "mapping.json", table)
     report.facts = {"format": args.format, "gelu": args.gelu, "roots": table["roots"], "variables": len(taken.places)}
     report.note("%d variables converted, %d left out on purpose" % (len(taken.places), len(reasons)))
+
+
+def write_config(path, config, prefix, out):
+    """The configuration, copied; written anew where the Model Garden would read another model in it.
+
+    That is so where hidden_act is spelled in a way it does not know, or where only the .meta tells of another epsilon
+    of the layer norms than modeling.py's.
+    """
+    from bertbuild.checkpoint.config import config_for_others
+    from bertbuild.checkpoint.graph_facts import graph_facts
+
+    meta = Path(prefix + ".meta")
+    values = json.loads(path.read_bytes())
+    changed = config_for_others(values, config, graph_facts(meta if meta.exists() else None).epsilon)
+    if changed == values:
+        shutil.copyfile(path, os.path.join(out, path.name))
+    else:
+        write_json(out, path.name, changed)
 
 
 def tensors(taken, reader):

@@ -7,6 +7,8 @@ import shutil
 
 import numpy as np
 import pytest
+from conftest import TINY
+from small_meta import meta_of_epsilon
 
 from bertbuild.checkpoint.bundle import CheckpointReader
 from bertbuild.checkpoint.inspection import inspect_checkpoint, require_sound
@@ -233,6 +235,38 @@ def test_a_meta_without_a_bert_is_a_warning(tiny):
     assert inspection.graph.inputs is None
     assert "no gelu" in inspection.warnings[0]
     assert "No sum of word and token-type embeddings" in inspection.warnings[1]
+
+
+def test_an_epsilon_of_the_meta_alone_is_taken_and_told(tiny):
+    (tiny / "bert_model.ckpt.meta").write_bytes(meta_of_epsilon(1e-5))
+    inspection = inspect_checkpoint(tiny)
+    assert inspection.sound
+    assert inspection.to_json()["graph"]["layer_norm_epsilon"] == 1e-5
+    assert any("add 1e-05 to the variance, modeling.py's 1e-12; the .meta's" in text for text in inspection.warnings)
+
+
+@pytest.mark.parametrize(("stated", "computed"), [(1e-12, 1e-5), (1e-5, 1e-12)])
+def test_an_epsilon_that_is_not_the_metas_is_refused(make, tensors, stated, computed):
+    folder = make(tensors, config=TINY | {"layer_norm_eps": stated})
+    (folder / "bert_model.ckpt.meta").write_bytes(meta_of_epsilon(computed))
+    problem = only(inspect_checkpoint(folder).problems)
+    assert f"add {computed:g} to the variance, but bert_config.json has layer_norm_eps {stated:g}" in problem
+
+
+def test_one_epsilon_in_both_places_is_nothing_to_tell(make, tensors):
+    folder = make(tensors, config=TINY | {"layer_norm_eps": 1e-12})
+    (folder / "bert_model.ckpt.meta").write_bytes(meta_of_epsilon(1e-12))
+    inspection = inspect_checkpoint(folder)
+    assert inspection.sound
+    assert not any("variance" in text for text in inspection.warnings)
+
+
+def test_a_form_of_gelu_that_is_not_the_graphs_is_refused(genuine):
+    path = genuine / "bert_config.json"
+    path.write_text(path.read_text().replace('"gelu"', '"gelu_new"'))
+    assert "computes gelu by erf" in only(inspect_checkpoint(genuine).problems)
+    path.write_text(path.read_text().replace('"gelu_new"', '"gelu_python"'))
+    assert inspect_checkpoint(genuine).sound
 
 
 def test_an_activation_that_is_not_the_graphs_is_a_warning(genuine):
