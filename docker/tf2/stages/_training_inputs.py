@@ -159,6 +159,9 @@ def _source(args):
     vocab_path = args.vocab or os.path.join(folder, "vocab.txt")
     try:
         config = read_config(Path(config_path))
+        if config.epsilon(None) != LAYER_NORM_EPSILON:
+            message = "%s has layer_norm_eps %g, and the Model Garden's programs train with 1e-12 alone; use finetune"
+            raise StageInputError(message % (config_path, config.layer_norm_eps))
         prefix = find_prefix(os.path.join(folder, "variables") if kind == "hub_module" else folder, args.prefix)
         reader = CheckpointReader(prefix)
         _refuse_names(reader, folder)
@@ -167,9 +170,6 @@ def _source(args):
         raise StageInputError("%s cannot be read: %s" % (folder, error.strerror)) from error
     except BertbuildError as error:
         raise StageInputError(str(error).rstrip(".")) from error
-    if config.epsilon(None) != LAYER_NORM_EPSILON:
-        message = "%s has layer_norm_eps %g, and the Model Garden's programs train with 1e-12 alone; use finetune"
-        raise StageInputError(message % (config_path, config.layer_norm_eps))
     source = Source(kind=kind, folder=folder, prefix=prefix, places=places, reader=reader)
     return source, config_path, vocab_path if os.path.exists(vocab_path) else None, config
 
