@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -30,8 +32,9 @@ def test(session: Session, suite: str, *, faults: bool) -> None:
 
     Raises:
         UsageError: there is no such suite.
-        CheckFailedError: a test failed.
+        CheckFailedError: a test failed, or the packages that tests need are not installed.
     """
+    _require_developers_packages()
     if suite not in SUITES:
         raise UsageError(f"There is no suite {suite}.", next_step=f"There are {', '.join(SUITES)}.")
     wanted = ["tests/faults"] if faults else SUITES[suite]
@@ -50,8 +53,9 @@ def lint(session: Session) -> None:
     """Run ruff (rules and format) and mypy.
 
     Raises:
-        CheckFailedError: one of them found something.
+        CheckFailedError: one of them found something, or is not installed.
     """
+    _require_developers_packages()
     checks = {
         "ruff check": ["ruff", "check", "."],
         "ruff format": ["ruff", "format", "--check", "."],
@@ -61,3 +65,27 @@ def lint(session: Session) -> None:
     if failed:
         raise CheckFailedError(f"Not clean: {', '.join(failed)}.", next_step="Mend what is named above.")
     session.result({"checks": list(checks)}, "lint: clean")
+
+
+def _require_developers_packages() -> None:
+    """Users install bertbuild without them.
+
+    Raises:
+        CheckFailedError: one of the extra `dev` is missing.
+    """
+    declared = importlib.metadata.requires("bertbuild") or []
+    names = [re.split(r"[^A-Za-z0-9._-]", line, maxsplit=1)[0] for line in declared if "extra ==" in line]
+    missing = [name for name in names if not _is_installed(name)]
+    if missing:
+        raise CheckFailedError(
+            f"Packages that tests and lint need are not installed: {', '.join(missing)}.",
+            next_step="pip install -e '.[dev]'",
+        )
+
+
+def _is_installed(name: str) -> bool:
+    try:
+        importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return False
+    return True

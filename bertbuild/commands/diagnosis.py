@@ -14,25 +14,45 @@ from typing import Any
 
 from bertbuild.errors import BertbuildError, CheckFailedError, InterpreterMissingError
 from bertbuild.isolation.device import neuron_device
-from bertbuild.isolation.interpreters import find_interpreter, find_uv
+from bertbuild.isolation.fetching import OLDER, Fetcher, find_uv
+from bertbuild.isolation.interpreters import find_interpreter
 from bertbuild.isolation.unlocked import unlocked
 from bertbuild.isolation.venv import PYTHON, VenvIsolation
 from bertbuild.session import Session
 from bertbuild.stages import BACKENDS
 
+OPTIONAL = PYTHON["tf1"]
+"""The version that builds can do without."""
+WITHOUT = (
+    "works: all else, and the reference runs in TensorFlow 2.20 in v1 mode; does not: neuron-ready's proof, "
+    "neuron-compile, finetune. The way out: a Python 3.7 as said above, or Docker"
+)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """One thing doctor looked at; `needed_for` is empty for mere information."""
+    """One thing doctor looked at.
+
+    Attributes:
+        needed_for: "docker", "venv" or "all"; empty for mere information.
+        untried: whether it would be fetched when needed, which nobody tried.
+    """
 
     what: str
     ok: bool
     text: str
     needed_for: str = ""
+    untried: bool = False
 
     def as_json(self) -> dict[str, Any]:
         """For programs."""
-        return {"what": self.what, "ok": self.ok, "text": self.text, "needed_for": self.needed_for}
+        return {
+            "what": self.what,
+            "ok": self.ok,
+            "text": self.text,
+            "needed_for": self.needed_for,
+            "untried": self.untried,
+        }
 
 
 def doctor(session: Session) -> None:
@@ -59,7 +79,12 @@ def doctor(session: Session) -> None:
             "Neither Docker nor virtual environments can be used on this machine as it is.",
             next_step="Mend one of the lines marked --; either way of the two is enough.",
         )
-    session.result(value, f"builds can run with: {' and '.join(usable)}")
+    session.result(value, f"builds can run with: {' and '.join(_way(way, findings) for way in usable)}")
+
+
+def _way(way: str, findings: list[Finding]) -> str:
+    untried = [finding.what for finding in findings if finding.untried and finding.needed_for == way]
+    return f"{way} (once {' and '.join(untried)} is fetched; not tried)" if untried else way
 
 
 def _findings(session: Session) -> Iterator[Finding]:
@@ -68,13 +93,22 @@ def _findings(session: Session) -> Iterator[Finding]:
     yield _processor()
     yield _space(session.settings.artifacts)
     yield _docker()
-    for version in dict.fromkeys(PYTHON.values()):
-        yield _interpreter(version)
-    yield _uv()
     venv = VenvIsolation(session.settings.environments)
+    fetcher = Fetcher(folder=session.settings.environments)
+    made = {backend for backend in BACKENDS if venv.is_ready(backend)}
+    lacking = set()
+    for version in dict.fromkeys(PYTHON.values()):
+        finding = _interpreter(version, fetcher, [backend for backend in made if PYTHON[backend] == version])
+        yield finding
+        lacking |= set() if finding.ok else {version}
+        if version == OPTIONAL and (finding.untried or not finding.ok):
+            yield Finding(what=f"without {finding.what}", ok=True, text=WITHOUT)
+    yield _uv()
     for backend in BACKENDS:
-        text = "made" if venv.is_ready(backend) else "not made yet; made when needed"
-        yield Finding(what=f"environment {backend}", ok=True, text=text)
+        possible = PYTHON[backend] not in lacking
+        text = "not made yet; made when needed" if possible else f"cannot be made without Python {PYTHON[backend]}"
+        ok = backend in made or possible
+        yield Finding(what=f"environment {backend}", ok=ok, text="made" if backend in made else text)
     yield from _unlocked()
     yield _device()
     bundle = os.environ.get("SSL_CERT_FILE", "")
@@ -139,12 +173,23 @@ def _docker() -> Finding:
     return Finding(what="Docker", ok=True, text=f"engine answers, compose {plugin.stdout.strip()}", needed_for="docker")
 
 
-def _interpreter(version: str) -> Finding:
+def _interpreter(version: str, fetcher: Fetcher, made: list[str]) -> Finding:
+    """Whether a Python is here, would be fetched, or is not to be had; `made` are backends that have one already."""
+    what, needed_for = f"Python {version}", "" if version == OPTIONAL else "venv"
     try:
-        path, full = find_interpreter(version, fetch=False)
-    except InterpreterMissingError as error:
-        return Finding(what=f"Python {version}", ok=True, text=f"not here; uv will try to fetch it. {error.next_step}")
-    return Finding(what=f"Python {version}", ok=True, text=f"{full} at {path}", needed_for="venv")
+        path, full = find_interpreter(version)
+    except InterpreterMissingError as missing:
+        if made:
+            text = f"not found, but environments are made of one: {', '.join(made)}"
+            return Finding(what=what, ok=True, text=text, needed_for=needed_for)
+        reason, offered = fetcher.barred(version), fetcher.offered_by(version)
+        if offered and not reason:
+            by = f"{OLDER} (fetched first, by hash)" if offered == OLDER else offered
+            text = f"not here; {by} would fetch it when needed (not tried)"
+            return Finding(what=what, ok=True, text=text, needed_for=needed_for, untried=True)
+        text = f"not here and not to be had: {reason or 'no uv offers it for this machine'}\n{missing.next_step}"
+        return Finding(what=what, ok=False, text=text, needed_for=needed_for)
+    return Finding(what=what, ok=True, text=f"{full} at {path}", needed_for=needed_for)
 
 
 def _uv() -> Finding:

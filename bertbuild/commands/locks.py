@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 
 from bertbuild.errors import LockFileError
-from bertbuild.isolation.interpreters import find_uv
+from bertbuild.isolation.fetching import find_uv
 from bertbuild.isolation.venv import PYTHON
 from bertbuild.session import Session
 from bertbuild.stages import BACKENDS, backend_folder, excluded_file, lock_file

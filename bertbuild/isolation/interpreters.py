@@ -2,61 +2,54 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import subprocess
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 from bertbuild.errors import InterpreterMissingError
+from bertbuild.isolation.fetching import Fetcher
+from bertbuild.isolation.python_places import candidates, variable
 
-QUERY = "import sys; print('%d.%d.%d' % sys.version_info[:3]); print(sys.executable)"
+QUERY = "import ctypes, sys, zlib; print('%d.%d.%d' % sys.version_info[:3]); print(sys.executable)"
+"""ctypes and zlib: NumPy and TensorFlow need them, and a Python lacks them where its libraries are not beside it."""
 
 
-def find_interpreter(version: str, *, fetch: bool = True) -> tuple[Path, str]:
+def find_interpreter(version: str, fetcher: Fetcher | None = None) -> tuple[Path, str]:
     """A working interpreter of `version` ("3.7"): its path and full version ("3.7.16").
 
-    Looked for in: the variable BERTBUILD_PYTHON37, PATH, pyenv's own version folders (its shims fail for versions that
-    are not the chosen one, so a shim never ends the search), the usual folders, uv's own interpreters; last, uv fetches
-    it.
+    Looked for in: the variable BERTBUILD_PYTHON37, PATH, the folders of pyenv (its shims fail for versions that are
+    not the chosen one, so a shim never ends the search), asdf, mise, uv and conda, the system's; last, `fetcher` has uv
+    fetch it, where one is given.
 
     Raises:
-        InterpreterMissingError: none was found and uv could not fetch one.
+        InterpreterMissingError: none was found and uv could not fetch one; the details are uv's own words.
     """
-    for candidate in _candidates(version):
-        found = _query(candidate, version)
+    found = _search(version)
+    if found is not None:
+        return found
+    words = ""
+    if fetcher is not None:
+        words = fetcher.fetch(version)
+        found = None if words else _search(version)
         if found is not None:
             return found
-    fetched, words = _fetch(version) if fetch else (None, "")
-    found = _query(fetched, version) if fetched is not None else None
-    if found is None:
-        raise InterpreterMissingError(
-            f"Python {version} is not on this machine, and uv could not fetch it.",
-            next_step=f"Install Python {version} (pyenv install {version}), name one in {variable(version)}, "
-            "or use --isolation docker.",
-            details=words,
-        )
-    return found
+        words = words or f"what uv installed does not run as Python {version}"
+    raise InterpreterMissingError(
+        f"Python {version} is not on this machine" + (", and uv could not fetch it." if fetcher else "."),
+        next_step=f"Install Python {version} (pyenv install {version}), name one in {variable(version)}, "
+        "or use --isolation docker.",
+        details=words,
+    )
 
 
-def variable(version: str) -> str:
-    """The environment variable that names an interpreter: BERTBUILD_PYTHON37 for "3.7"."""
-    return "BERTBUILD_PYTHON" + version.replace(".", "")
-
-
-def _candidates(version: str) -> Iterator[Path]:
-    named = os.environ.get(variable(version))
-    if named:
-        yield Path(named).expanduser().absolute()
-    for folder in filter(None, os.environ.get("PATH", "").split(os.pathsep)):
-        yield Path(folder).absolute() / f"python{version}"
-    for root in dict.fromkeys(filter(None, (os.environ.get("PYENV_ROOT"), str(Path.home() / ".pyenv")))):
-        yield from sorted(Path(root).glob(f"versions/{version}.*/bin/python{version}"), reverse=True)
-    for folder in ("/usr/local/bin", "/usr/bin", "/opt/python/bin", f"/opt/python{version}/bin"):
-        yield Path(folder) / f"python{version}"
-    data = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
-    yield from sorted(data.glob(f"uv/python/cpython-{version}.*/bin/python{version}"), reverse=True)
+def _search(version: str) -> tuple[Path, str] | None:
+    asked = set()
+    for candidate in candidates(version):
+        if candidate not in asked:
+            asked.add(candidate)
+            found = _query(candidate, version)
+            if found is not None:
+                return found
+    return None
 
 
 def _query(path: Path, version: str) -> tuple[Path, str] | None:
@@ -70,23 +63,3 @@ def _query(path: Path, version: str) -> tuple[Path, str] | None:
     if len(answer) != 2 or not answer[0].startswith(version + "."):
         return None
     return Path(answer[1]), answer[0]
-
-
-def _fetch(version: str) -> tuple[Path | None, str]:
-    uv = find_uv()
-    try:
-        result = subprocess.run([uv, "python", "install", version], capture_output=True, text=True, check=False)
-    except OSError as error:
-        return None, f"uv cannot be started: {error}"
-    if result.returncode != 0:
-        return None, result.stderr.strip()
-    found = subprocess.run(
-        [uv, "python", "find", "--managed-python", version], capture_output=True, text=True, check=False
-    )
-    return (Path(found.stdout.strip()), "") if found.returncode == 0 else (None, found.stderr.strip())
-
-
-def find_uv() -> str:
-    """The uv program: the one installed beside bertbuild, else the one on PATH."""
-    beside = Path(sys.executable).parent / "uv"
-    return str(beside) if beside.exists() else shutil.which("uv") or "uv"

@@ -22,7 +22,8 @@ from bertbuild import key
 from bertbuild.config import ROOT
 from bertbuild.errors import EnvironmentBuildError, StageError, StageKilledForMemoryError
 from bertbuild.isolation.base import OnEvent, OnLine, StageRun, log_tail
-from bertbuild.isolation.interpreters import find_interpreter, find_uv
+from bertbuild.isolation.fetching import CERTIFICATES, Fetcher, find_uv
+from bertbuild.isolation.interpreters import find_interpreter
 from bertbuild.isolation.process import Children, run_logged
 from bertbuild.isolation.unlocked import Unlocked, installed_digest, package_of, unlocked
 from bertbuild.isolation.workers import Worker, cluster, run_together, worker_folder, worker_log
@@ -36,7 +37,6 @@ PYTHON = {"tf1": "3.7", "openvino": "3.11", "mo": "3.11", "neuron": "3.7", "tf2"
 MARKER = "bertbuild.json"
 PASSED_ON = ("LANG", "TZ", "OMP_NUM_THREADS", "LD_LIBRARY_PATH")
 NETWORK = "Check the network and the index settings (UV_INDEX_URL, SSL_CERT_FILE), then try again."
-CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
 
 
 class VenvIsolation:
@@ -91,7 +91,8 @@ class VenvIsolation:
             ) from error
 
     def _make(self, path: Path, backend: str, on_line: OnLine) -> None:
-        interpreter, version = find_interpreter(PYTHON[backend])
+        fetcher = Fetcher(folder=self._folder, children=self._children, on_line=on_line)
+        interpreter, version = find_interpreter(PYTHON[backend], fetcher)
         on_line(f"Python {version} at {interpreter}")
         # A virtual environment knows its own path, so it is made in place; the marker, written last, makes it count.
         if path.exists():

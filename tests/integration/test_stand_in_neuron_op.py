@@ -14,7 +14,7 @@ import pytest
 from backends import python
 from program import ROOT
 
-from bertbuild.isolation.interpreters import find_uv
+from bertbuild.isolation.fetching import find_uv
 
 STAND_IN = ROOT / "tests" / "stand_in_neuron"
 sys.path.insert(0, str(STAND_IN))

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from bertbuild.isolation.interpreters import find_uv
+from bertbuild.isolation.fetching import find_uv
 
 STAND_IN = Path(__file__).resolve().parents[1] / "stand_in_neuron"
 sys.path.insert(0, str(STAND_IN))

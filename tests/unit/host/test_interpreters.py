@@ -1,29 +1,33 @@
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from bertbuild.errors import InterpreterMissingError
-from bertbuild.isolation import interpreters
-from bertbuild.isolation.interpreters import find_interpreter, variable
+from bertbuild.isolation import python_places
+from bertbuild.isolation.interpreters import find_interpreter
+from bertbuild.isolation.python_places import variable
 
 VERSION = "3.97"  # of which no machine has one
 
 
+OF_TOOLS = (
+    "PYENV_ROOT",
+    "XDG_DATA_HOME",
+    "UV_PYTHON_INSTALL_DIR",
+    "ASDF_DATA_DIR",
+    "MISE_DATA_DIR",
+    "MAMBA_ROOT_PREFIX",
+)
+OF_CONDA = ("CONDA_PREFIX", "CONDA_EXE", "CONDA_ENVS_PATH", "CONDA_ENVS_DIRS", "CONDA_PKGS_DIRS")
+
+
 @pytest.fixture(autouse=True)
 def bare_machine(monkeypatch, tmp_path):
-    """A home, a PATH and a uv of the test's own."""
+    """A home and a PATH of the test's own."""
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.setenv("PATH", "/usr/bin:/bin")
-    for name in ("PYENV_ROOT", "XDG_DATA_HOME", variable(VERSION)):
+    for name in (*OF_TOOLS, *OF_CONDA, variable(VERSION)):
         monkeypatch.delenv(name, raising=False)
-    uv_that(monkeypatch, tmp_path, "echo 'error: no download of 3.97' >&2; exit 2")
-
-
-def uv_that(monkeypatch, tmp_path, does):
-    uv = script(tmp_path / "uv", does)
-    monkeypatch.setattr(interpreters, "find_uv", lambda: str(uv))
 
 
 def script(path, body):
@@ -84,6 +88,51 @@ def test_pyenv_may_be_elsewhere(monkeypatch, tmp_path):
     assert find_interpreter(VERSION) == (real, "3.97.1")
 
 
+@pytest.mark.parametrize(
+    ("place", "variables"),
+    [
+        ("home/.asdf/installs/python/3.97.4", {}),
+        ("home/.local/share/mise/installs/python/3.97.4", {}),
+        ("mise/installs/python/3.97.4", {"MISE_DATA_DIR": "mise"}),
+        ("pythons/cpython-3.97.4-linux-x86_64-gnu", {"UV_PYTHON_INSTALL_DIR": "pythons"}),
+        ("home/miniconda3/envs/tf1", {}),
+        ("home/miniforge3", {}),
+        ("home/micromamba/pkgs/python-3.97.4-h1_0_cpython", {}),
+        ("mamba/envs/tf1", {"MAMBA_ROOT_PREFIX": "mamba"}),
+        ("elsewhere/envs/old one", {"CONDA_EXE": "elsewhere/bin/conda"}),
+        ("active", {"CONDA_PREFIX": "active"}),
+        ("envs/tf1", {"CONDA_ENVS_DIRS": "nowhere:envs"}),
+        ("pkgs/python-3.97.4-h1_0_cpython", {"CONDA_PKGS_DIRS": "pkgs"}),
+    ],
+)
+def test_what_other_tools_installed_is_found(monkeypatch, tmp_path, place, variables):
+    for name, value in variables.items():
+        monkeypatch.setenv(name, ":".join(str(tmp_path / part) for part in value.split(":")))
+    path = python(tmp_path / place / "bin" / "python3.97")
+    assert find_interpreter(VERSION) == (path, "3.97.4")
+
+
+def test_conda_lists_the_environments_that_it_made_anywhere(tmp_path):
+    path = python(tmp_path / "project" / "env" / "bin" / "python3.97")
+    listed = tmp_path / "home" / ".conda" / "environments.txt"
+    listed.parent.mkdir(parents=True)
+    listed.write_text(f"relative\n\n{tmp_path}/gone\n{tmp_path}/project/env\n")
+    assert find_interpreter(VERSION) == (path, "3.97.4")
+
+
+@pytest.mark.parametrize("place", ["bin", "python3.97/bin"])
+def test_the_system_s_folders_are_searched(monkeypatch, tmp_path, place):
+    monkeypatch.setattr(python_places, "SYSTEM", ((tmp_path / "usr local", "bin"), (tmp_path / "usr local", "*/bin")))
+    path = python(tmp_path / "usr local" / place / "python3.97")
+    assert find_interpreter(VERSION) == (path, "3.97.4")
+
+
+def test_a_home_with_signs_of_patterns_is_searched_as_it_is_spelled(monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path / "[a]*"))
+    path = python(tmp_path / "[a]*" / ".pyenv" / "versions" / "3.97.4" / "bin" / "python3.97")
+    assert find_interpreter(VERSION) == (path, "3.97.4")
+
+
 @pytest.mark.parametrize("data", ["", "data"])
 def test_what_uv_fetched_earlier_is_found(monkeypatch, tmp_path, data):
     if data:
@@ -105,53 +154,12 @@ def test_a_program_that_does_not_answer_as_a_python_of_that_version_is_passed_ov
     assert find_interpreter(VERSION)[0] == good
 
 
-def test_nothing_found_says_what_to_do_and_what_uv_said():
+def test_nothing_found_says_what_to_do():
     with pytest.raises(InterpreterMissingError) as raised:
         find_interpreter(VERSION)
     error = raised.value
-    assert str(error) == "Python 3.97 is not on this machine, and uv could not fetch it."
+    assert str(error) == "Python 3.97 is not on this machine."
     assert error.next_step == (
         "Install Python 3.97 (pyenv install 3.97), name one in BERTBUILD_PYTHON397, or use --isolation docker."
     )
-    assert error.details == "error: no download of 3.97"
     assert error.exit_code == 12
-
-
-def test_a_machine_without_uv_is_told_so(monkeypatch):
-    monkeypatch.setattr(interpreters, "find_uv", lambda: "/nowhere/uv")
-    with pytest.raises(InterpreterMissingError) as raised:
-        find_interpreter(VERSION)
-    assert "uv cannot be started" in raised.value.details
-
-
-def test_nothing_is_fetched_where_only_asked_what_is_there(monkeypatch, tmp_path):
-    uv_that(monkeypatch, tmp_path, f"touch '{tmp_path}/fetched'")
-    with pytest.raises(InterpreterMissingError):
-        find_interpreter(VERSION, fetch=False)
-    assert not (tmp_path / "fetched").exists()
-
-
-def test_uv_fetches_what_is_missing(monkeypatch, tmp_path):
-    fetched = tmp_path / "managed" / "python3.97"
-    uv_that(
-        monkeypatch,
-        tmp_path,
-        f"""case "$*" in
-        "python install 3.97") mkdir -p '{fetched.parent}'
-            printf '#!/bin/sh\\necho 3.97.9; echo {fetched}\\n' > '{fetched}'; chmod +x '{fetched}';;
-        "python find --managed-python 3.97") echo '{fetched}';;
-        *) exit 9;;
-        esac""",
-    )
-    assert find_interpreter(VERSION) == (fetched, "3.97.9")
-
-
-def test_uv_beside_this_python_comes_first(monkeypatch, tmp_path):
-    monkeypatch.undo()
-    monkeypatch.setattr(interpreters.sys, "executable", str(tmp_path / "bin" / "python"))
-    monkeypatch.setenv("PATH", str(tmp_path / "path"))
-    assert interpreters.find_uv() == "uv"
-    on_path = script(tmp_path / "path" / "uv", "")
-    assert Path(interpreters.find_uv()) == on_path
-    beside = script(tmp_path / "bin" / "uv", "")
-    assert Path(interpreters.find_uv()) == beside

@@ -52,7 +52,7 @@ def uv(monkeypatch, tmp_path):
         return path
 
     monkeypatch.setattr(venv, "find_uv", lambda: str(tmp_path / "uv"))
-    monkeypatch.setattr(venv, "find_interpreter", lambda version: (Path(sys.executable), f"{version}.99"))
+    monkeypatch.setattr(venv, "find_interpreter", lambda version, _fetcher: (Path(sys.executable), f"{version}.99"))
     write()
     return write
 
