@@ -58,21 +58,24 @@ def read_dev_labels(task: GlueTask, folder: Path) -> NDArray[Any]:
     path = folder / task.file
     # Rows end where lines do and nowhere else; quotes mean nothing, as in the Model Garden's _read_tsv.
     lines = _text(path).replace("\r\n", "\n").split("\n")
-    rows = [(number, line.split("\t")) for number, line in enumerate(lines, 1) if line][task.header :]
-    found = [_label(task, path, number, row) for number, row in rows if len(row) >= task.columns]
+    rows = [(number, line.split("\t")) for number, line in enumerate(lines, 1) if line]
+    width = len(rows[0][1]) if rows and task.header else None
+    found = [_label(task, path, number, row, width) for number, row in rows[task.header :] if len(row) >= task.columns]
     if not found:
         raise DataError(f"{path} has no example.", next_step=f"Give the folder of {task.name}: --data FOLDER.")
     return np.array(found, np.int32 if task.labels else np.float64)
 
 
-def _label(task: GlueTask, path: Path, number: int, row: list[str]) -> float:
+def _label(task: GlueTask, path: Path, number: int, row: list[str], width: int | None) -> float:
+    """A row's label; a row wider than the header (`width` columns) has a tab in a text, which stands before it."""
     next_step = f"Give the folder of {task.name} as GLUE has it: --data FOLDER."
     if task.column >= len(row):
         raise DataError(
             f"{path}: line {number} has {len(row)} columns; the label is in column {task.column + 1}.",
             next_step=next_step,
         )
-    text = row[task.column]
+    behind_texts = width is not None and task.column > 0 and len(row) > width > task.column
+    text = row[task.column - width] if behind_texts and width is not None else row[task.column]
     if not task.labels:
         return _number(path, number, text)
     if text not in task.labels:
@@ -90,7 +93,7 @@ def read_squad(path: Path) -> list[dict[str, Any]]:
     try:
         articles: list[dict[str, Any]] = value["data"]
         checked = [
-            (question["id"], [answer["text"] for answer in question["answers"]])
+            (_text_id(question["id"]), [answer["text"] for answer in question["answers"]])
             for article in articles
             for paragraph in article["paragraphs"]
             for question in paragraph["qas"]
@@ -102,6 +105,12 @@ def read_squad(path: Path) -> list[dict[str, Any]]:
     if not checked:
         raise DataError(f"{path} has no question.", next_step="Give dev-v1.1.json or dev-v2.0.json.")
     return articles
+
+
+def _text_id(name: object) -> str:
+    if isinstance(name, bool) or not isinstance(name, int | str):
+        raise TypeError(f"the id {name!r} is no text")
+    return str(name)
 
 
 def read_answers(path: Path) -> dict[str, str]:

@@ -21,11 +21,14 @@ WITHOUT_PUNCTUATION = str.maketrans("", "", string.punctuation)
 
 
 def questions(articles: Articles) -> Iterator[tuple[str, list[str]]]:
-    """Id and right answers of each question, in the file's order; a question of SQuAD 2.0 may have none."""
+    """Id and right answers of each question, in the file's order; a question of SQuAD 2.0 may have none.
+
+    An id is a text, also where the file has a number: predictions are kept by text.
+    """
     for article in articles:
         for paragraph in article["paragraphs"]:
             for question in paragraph["qas"]:
-                yield question["id"], [answer["text"] for answer in question["answers"]]
+                yield str(question["id"]), [answer["text"] for answer in question["answers"]]
 
 
 def normalized(answer: str) -> str:

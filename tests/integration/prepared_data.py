@@ -103,11 +103,11 @@ def squad_rows(texts):
 
 
 def write_squad(path, texts):
-    """SQuAD's JSON with a question for each text."""
+    """SQuAD's JSON with a question for each text, whose ids are numbers as in some people's files."""
     paragraphs = [
         {
             "context": " ".join(f"w{word}" for word in words),
-            "qas": [{"id": f"q{index}", "question": "w50", "answers": [], "is_impossible": place < 0}],
+            "qas": [{"id": index, "question": "w50", "answers": [], "is_impossible": place < 0}],
         }
         for index, (words, place) in enumerate(texts)
     ]

@@ -247,7 +247,7 @@ def test_squad_with_questions_that_have_no_answer(bertbuild, session_folder):
     bertbuild.ok("finetune", "--checkpoint", model, "--prepared", data, "--squad", questions, *flags)
     result = bertbuild.out("reader", "finetuned-squad-2.0")
     predictions = json.loads((result / "predictions.json").read_text())
-    wanted = {f"q{index}": f"w{SIGNAL}" if place >= 0 else "" for index, (_, place) in enumerate(texts)}
+    wanted = {f"{index}": f"w{SIGNAL}" if place >= 0 else "" for index, (_, place) in enumerate(texts)}
     assert list(predictions) == list(wanted)
     assert sum(predictions[name] == wanted[name] for name in wanted) >= 36
     odds = json.loads((result / "null_odds.json").read_text())

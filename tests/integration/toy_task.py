@@ -49,7 +49,7 @@ def write_task(folder, vocab, *, train=32, evaluated=12, length=LENGTH, regressi
 
 
 def write_squad(folder, vocab, *, train=8, length=64):
-    """Random passages with an answer at their fifth word; `spans.json` asks one question."""
+    """Random passages with an answer at their fifth word; `spans.json` asks one question, whose id is a number."""
     chance = np.random.default_rng(0)
     folder.mkdir(parents=True)
     examples = []
@@ -58,7 +58,7 @@ def write_squad(folder, vocab, *, train=8, length=64):
         roles |= {"segment_ids": [0] * length, "unique_ids": [number], "is_impossible": [0]}
         examples.append({**roles, "start_positions": [5], "end_positions": [7]})
     write_records(folder / "train.tf_record", examples)
-    question = {"id": "q1", "question": "w6 w7", "answers": [{"text": "w9", "answer_start": 6}]}
+    question = {"id": 7, "question": "w6 w7", "answers": [{"text": "w9", "answer_start": 6}]}
     paragraph = {"context": "w7 w8 w9 w10 w11", "qas": [question]}
     asked = {"version": "1.1", "data": [{"title": "t", "paragraphs": [paragraph]}]}
     (folder / "spans.json").write_text(json.dumps(asked))

@@ -2,7 +2,8 @@
 
 import math
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Optional
 
 from stage import StageInputError
 
@@ -14,21 +15,36 @@ _MOST_SCORE = 5.0  # of STS-B
 
 @dataclass
 class Rows:
-    """What a block of a file holds: texts, label and language (or None) of each row; how many lines were left out."""
+    """What a block of a file holds: texts, label and language (or None) of each row; what was left out.
+
+    `wide` are the numbers of lines with more columns than the header.
+    """
 
     found: list = field(default_factory=list)
     blank: int = 0
     short: int = 0
+    wide: list = field(default_factory=list)
 
 
 @dataclass(frozen=True)
 class File:
-    """A table where it lies, and the task it is a table of."""
+    """A table where it lies, and the task it is a table of.
+
+    Attributes:
+        path: where it lies.
+        name: of the task.
+        task: the task.
+        table: which columns are what.
+        width: how many columns its rows have, None where the header does not tell.
+        every: whether no row may be left out: predictions are told apart by the number of their row.
+    """
 
     path: str
     name: str
     task: _glue.Task
     table: _glue.Table
+    width: Optional[int] = None
+    every: bool = False
 
     def blocks(self):
         """Its `Block`s, without the header; raises `StageInputError` if there is no row."""
@@ -70,6 +86,11 @@ class File:
         table, labels = self.table, self._labels()
         for number, line in enumerate(self._text(first, block).replace("\r", "").split("\n"), first):
             cells = line.split("\t")
+            if self.width is not None and len(cells) > self.width:
+                cells = self._mended(cells, number)
+                if not cells:
+                    rows.wide.append(number)
+                    continue
             if len(cells) < table.columns:
                 if not line.strip():
                     rows.blank += 1
@@ -85,6 +106,17 @@ class File:
         if block.endswith(b"\n"):
             rows.blank -= 1  # what follows the last line's end is no line
         return rows
+
+    def _mended(self, cells, number):
+        """The cells of a row in whose text there are tabs, [] where it is one text of two and nobody knows which."""
+        texts = self.table.texts
+        if len(texts) == 1:
+            after = len(cells) - (self.width - 1 - texts[0])
+            return [*cells[: texts[0]], "\t".join(cells[texts[0] : after]), *cells[after:]]
+        if self.every:
+            message = "%s line %d has %d columns where the header has %d: a tab in a text; put a space in its place"
+            raise StageInputError(message % (self.path, number, len(cells), self.width))
+        return []
 
     def _text(self, first, block):
         try:
@@ -139,6 +171,7 @@ class Made:
     records: list
     blank: int
     short: int
+    wide: list
     size: int
 
 
@@ -146,7 +179,7 @@ def made_of(make, block):
     """The `Made` of a block; `make` gives the parts of a row's record from its texts and label."""
     rows = block.file.rows(block.first, block.lines)
     records = [(language, make(texts, label)) for texts, label, language in rows.found]
-    return Made(records, rows.blank, rows.short, len(block.lines))
+    return Made(records, rows.blank, rows.short, rows.wide, len(block.lines))
 
 
 def files(folder, name, task, split):
@@ -158,7 +191,18 @@ def files(folder, name, task, split):
     missing = [file.path for file in found if not os.path.isfile(file.path)]
     if missing and len(missing) < len(found):
         raise StageInputError("%s is missing; fetch the whole data set, or prepare fewer languages" % missing[0])
-    return [] if missing else found
+    if missing:
+        return []
+    return [replace(file, width=_width(file), every=split != "train") for file in found]
+
+
+def _width(file):
+    """How many columns the rows of a file have, None where its header is not the one that is known."""
+    if not file.table.names:
+        return file.table.columns
+    with open(file.path, "rb") as stream:
+        cells = stream.readline().decode("utf-8", "replace").strip("\r\n").split("\t")
+    return len(cells) if _is_of(cells, file.table) else None
 
 
 def _names(cells, table):

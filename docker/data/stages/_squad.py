@@ -16,11 +16,15 @@ MARKS = 3  # of a sequence: [CLS] question [SEP] paragraph [SEP]
 
 @dataclass
 class Made:
-    """What came of some articles: the parts of each record but for unique_ids, and questions by what became of them."""
+    """What came of some articles: the parts of each record but for unique_ids, and questions by what became of them.
+
+    `left_out` are the ids of those whose answer is not in its paragraph, `wordless` of those whose answer has no word.
+    """
 
     records: list = field(default_factory=list)
     questions: int = 0
     left_out: list = field(default_factory=list)
+    wordless: list = field(default_factory=list)
     several: int = 0
 
     @property
@@ -76,34 +80,48 @@ class Features:
         return made
 
     def _question(self, text, question, made):
-        answer = self._answer(question)
+        name = self._name(question["id"])
+        answer = self._answer(question, name)
         found = None
         if answer is not None:
             made.several += len(question["answers"]) > 1
+            if not self._tokenizer.ids(answer["text"]):
+                made.wordless.append(name)
+                return
             found = text.span(answer["answer_start"], answer["text"])
             if found is None:
-                made.left_out.append(question["id"])
+                made.left_out.append(name)
                 return
         query = self._tokenizer.ids(question["question"])[: self._sizes.query]
         room = self._sizes.length - len(query) - MARKS
         if room < 1:
             message = "%s: question %s has %d pieces, which leaves no room for its paragraph in --max-seq-length %d"
-            raise StageInputError(message % (self._path, question["id"], len(query), self._sizes.length))
+            raise StageInputError(message % (self._path, name, len(query), self._sizes.length))
         for start in _starts(len(text.ids), room, self._sizes.stride):
             made.records.append(self._record(query, text.ids[start : start + room], start, found))
 
-    def _answer(self, question):
+    def _name(self, number_or_text):
+        """A question's id as text, which it is in all files of answers; some have numbers in their JSON."""
+        if isinstance(number_or_text, bool) or not isinstance(number_or_text, (int, str)):
+            message = "%s: a question's id is %.50r; make it a text or a whole number"
+            raise StageInputError(message % (self._path, number_or_text))
+        return str(number_or_text)
+
+    def _answer(self, question, name):
         """The first answer; None for a question that has none and need not have one."""
         if self._negatives:
             if "is_impossible" not in question:
                 message = (
                     "question %s does not say is_impossible: this is SQuAD 1.1, to be prepared as --task SQUAD-1.1"
                 )
-                raise StageInputError(message % question["id"])
+                raise StageInputError(message % name)
+            if not isinstance(question["is_impossible"], bool):
+                message = "%s: question %s has is_impossible %.50r; make it true or false, without quotes"
+                raise StageInputError(message % (self._path, name, question["is_impossible"]))
             if question["is_impossible"]:
                 return None
         if not question["answers"]:
-            message = "%s: question %s has no answer; " % (self._path, question["id"])
+            message = "%s: question %s has no answer; " % (self._path, name)
             hint = (
                 "this is SQuAD 2.0, to be prepared as --task SQUAD-2.0"
                 if question.get("is_impossible")
@@ -191,6 +209,7 @@ class _Paragraph:
     def __init__(self, context, tokenizer):
         words = list(_WORD.finditer(context))
         self._ids_of = tokenizer.ids
+        self._context = context
         self._size = len(context)
         self._words = [word[0] for word in words]
         self._begins = [word.start() for word in words]
@@ -210,19 +229,26 @@ class _Paragraph:
             return None
         begin = self._pieces[first]
         end = self._pieces[last + 1] - 1 if last < len(self._words) - 1 else len(self.ids) - 1
-        return self._narrowed(begin, end, self._ids_of(answer))
+        return self._narrowed(begin, end, self._ids_of(answer), self._context[self._begins[first] : start % size])
 
     def _word_at(self, place):
         """The number of the last word that begins at or before a character; a place below 0 counts from the end."""
         return bisect_right(self._begins, place % self._size) - 1
 
-    def _narrowed(self, begin, end, answer):
-        """The part of a span whose pieces are just the answer's, or the span: words may hold more than the answer."""
+    def _narrowed(self, begin, end, answer, before):
+        """The part of a span whose pieces are just the answer's, or the span: words may hold more than the answer.
+
+        Where it is there several times, as in text that is written without spaces, the one that the text `before` the
+        answer leads to is meant. Upstream takes the first, whatever its answer_start says.
+        """
         count = len(answer)
-        for first in range(begin, end + 2 - count) if count else ():
-            if self.ids[first : first + count] == answer:
-                return first, first + count - 1
-        return begin, end
+        places = [first for first in range(begin, end + 2 - count) if self.ids[first : first + count] == answer]
+        if not places:
+            return begin, end
+        if len(places) > 1:
+            meant = begin + len(self._ids_of(before))
+            places.sort(key=lambda place: abs(place - meant))
+        return places[0], places[0] + count - 1
 
 
 def _starts(count, room, stride):

@@ -90,6 +90,7 @@ def prepare_rows(args, tokenizer, report):
 def write_rows(out, split, languages, blocks, report):
     """Write a split's file, or one for each of its languages; how many records, or how many by language."""
     blank = short = 0
+    wide = []
     with contextlib.ExitStack() as open_files:
         names = {language: "%s_%s" % (split, language) if language else split for language in languages}
         paths = {language: os.path.join(out, name + ".tf_record") for language, name in names.items()}
@@ -97,11 +98,18 @@ def write_rows(out, split, languages, blocks, report):
         counts = dict.fromkeys(languages, 0)
         for made in blocks:
             blank, short = blank + made.blank, short + made.short
+            wide += made.wide
             for language, parts in made.records:
                 files[language].write(record(parts, EXAMPLE_ID(packed([counts[language]]))))
                 counts[language] += 1
     if short:
         report.note("%s: %d rows have too few columns and are left out, as upstream leaves them out" % (split, short))
+    if wide:
+        some = ", ".join(map(str, wide[:3])) + (", …" if len(wide) > 3 else "")
+        text = (
+            "%s: %d rows are left out, since one of their texts holds a tab: they are wider than the header (line %s)"
+        )
+        report.note(text % (split, len(wide), some))
     if blank:
         report.note("%s: %d blank lines are left out" % (split, blank))
     return counts.get(None, counts)
@@ -123,13 +131,17 @@ def prepare_squad(args, tokenizer, report):
             total.questions += made.questions
             total.several += made.several
             total.left_out += made.left_out
+            total.wordless += made.wordless
             for parts in made.records:
                 file.write(record(UNIQUE_ID(packed([FIRST_UNIQUE_ID + count])), parts))
                 count += 1
-    if total.left_out:
-        some = ", ".join(total.left_out[:3]) + (", …" if len(total.left_out) > 3 else "")
-        text = "%d of %d questions are left out, as upstream does: their answers are not in their paragraphs (%s)"
-        report.note(text % (len(total.left_out), total.questions, some))
+    for names, why in (
+        (total.left_out, "as upstream does: their answers are not in their paragraphs"),
+        (total.wordless, "since their answers have no word"),
+    ):
+        if names:
+            some = ", ".join(names[:3]) + (", …" if len(names) > 3 else "")
+            report.note("%d of %d questions are left out, %s (%s)" % (len(names), total.questions, why, some))
     if total.several:
         text = "%d questions have several answers; the first is taken (upstream's program stops there)"
         report.note(text % total.several)
@@ -142,7 +154,7 @@ def prepare_squad(args, tokenizer, report):
         "max_query_length": sizes.query,
         "doc_stride": sizes.stride,
         "questions": total.questions,
-        "left_out": len(total.left_out),
+        "left_out": len(total.left_out) + len(total.wordless),
         "examples": {"train": count},
     }
 

@@ -6,6 +6,7 @@ import importlib
 import struct
 import sys
 import types
+from typing import ClassVar
 
 import pytest
 from hypothesis import given
@@ -177,6 +178,129 @@ def test_the_header_of_another_task_is_refused_and_an_unknown_one_is_told(load, 
     assert "does not name columns as MRPC's does" in file.header()
     file, _ = block(load, tmp_path, "MRPC", MRPC + "x\n")
     assert file.header() is None
+
+
+NLI_ROW = "{}\tthe one\tthe other\tentailment\n"
+RTE = "index\tsentence1\tsentence2\tlabel\n"
+
+
+def split_rows(load, folder, task, split, text):
+    """The rows of a split of one file, as the stage reads them."""
+    rows, glue = load("stages._rows"), load("stages._glue")
+    table = getattr(glue.task_named(task), split)[0]
+    (folder / table.file).write_text(text)
+    (file,) = rows.files(str(folder), task, glue.task_named(task), split)
+    (one,) = file.blocks()
+    return file.rows(one.first, one.lines)
+
+
+def test_a_tab_in_the_only_text_of_a_row_is_part_of_it(load, tmp_path):
+    read = split_rows(load, tmp_path, "SST-2", "train", "sentence\tlabel\na fine\tfilm\t1\nplain\t0\n")
+    assert read.found == [(["a fine\tfilm"], 1, None), (["plain"], 0, None)]
+    read = split_rows(load, tmp_path, "COLA", "eval", "gj04\t1\t\tHe said\tso.\n")
+    assert read.found == [(["He said\tso."], 1, None)]
+    read = split_rows(load, tmp_path, "SST-2", "test", "index\tsentence\n0\ta\tb\tc\n")
+    assert read.found == [(["a\tb\tc"], 0, None)]
+
+
+def test_a_tab_in_one_of_two_texts_is_left_out_of_training_and_counted(load, tmp_path):
+    wide = "1\tone\ttab\tthe other\tentailment\n"
+    read = split_rows(load, tmp_path, "RTE", "train", RTE + NLI_ROW.format(0) + wide + NLI_ROW.format(2))
+    assert [texts for texts, _, _ in read.found] == [["the one", "the other"]] * 2
+    assert read.wide == [3]
+
+
+@pytest.mark.parametrize("split", ["eval", "test"])
+def test_a_tab_in_one_of_two_texts_of_a_dev_or_test_set_is_refused_by_line(load, tmp_path, split):
+    header, end = (RTE, "\tentailment") if split == "eval" else ("index\tsentence1\tsentence2\n", "")
+    with pytest.raises(load("stage").StageInputError, match=r"tsv line 2 has . columns where the header has .: a tab"):
+        split_rows(load, tmp_path, "RTE", split, f"{header}0\ta\ttab\tb{end}\n")
+
+
+def test_quotes_mean_nothing_as_in_upstreams_reader(load, tmp_path):
+    read = split_rows(load, tmp_path, "RTE", "train", RTE + '0\t"Yes", he said\tHe said "\tentailment\n')
+    assert read.found == [(['"Yes", he said', 'He said "'], 0, None)]
+
+
+def test_the_width_of_an_unknown_header_is_not_asked_for(load, tmp_path):
+    read = split_rows(load, tmp_path, "RTE", "train", "a\tb\n" + NLI_ROW.format(0))
+    assert len(read.found) == 1
+
+
+class Characters:
+    """In the place of a `WordPiece`: each character but white space is a piece, and the numbers are Unicode's."""
+
+    vocab: ClassVar = {"[CLS]": 1, "[SEP]": 2}
+
+    def ids(self, text):
+        return [ord(one) for one in text if not one.isspace() and one.isprintable()]
+
+    def ids_of_each(self, parts):
+        return [self.ids(part) for part in parts]
+
+
+def squad_article(context, answer, start, **question):
+    asked = {"id": "q", "question": "?", "answers": [{"text": answer, "answer_start": start}], **question}
+    return {"title": "t", "paragraphs": [{"context": context, "qas": [asked]}]}
+
+
+@pytest.fixture
+def squad(load):
+    """A function: what is made of an article, of SQuAD 2.0 if `negatives`."""
+    stage = load("stages._squad")
+
+    def make(article, *, negatives=False):
+        sizes = stage.Sizes(64, 16, 16)
+        return stage.Features(Characters(), "squad.json", sizes, negatives=negatives)(article)
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("context", "start", "answer", "span"),
+    [
+        ("東京和東京,東京", 0, "東京", (0, 1)),
+        ("東京和東京,東京", 3, "東京", (3, 4)),
+        ("東京和東京,東京", 6, "東京", (6, 7)),
+        ("東京和東京,東京", -2, "東京", (6, 7)),  # upstream's indices below 0 count from the end
+        ("the 1990-1990 war", 9, "1990", (8, 11)),
+        ("the 1990-1990 war", 8, "1990", (8, 11)),  # one too early, as some files have it: the nearest is meant
+        ("the 1990-1991 war", 4, "1991", (8, 11)),  # of one place there is no choice, as in upstream
+    ],
+)
+def test_an_answer_that_is_there_several_times_is_labelled_where_it_begins(load, context, start, answer, span):
+    assert load("stages._squad")._Paragraph(context, Characters()).span(start, answer) == span
+
+
+@pytest.mark.parametrize("answer", ["", "  ", "\u200d"])
+def test_an_answer_without_a_word_is_left_out_and_counted(squad, answer):
+    made = squad(squad_article("ab \u200d cd", answer, 3))
+    assert (made.records, made.left_out, made.wordless, made.questions) == ([], [], ["q"], 1)
+
+
+@pytest.mark.parametrize("name", [7, "7"])
+def test_ids_are_text_whatever_the_file_has(squad, name):
+    assert squad(squad_article("ab", "zz", 0, id=name)).left_out == ["7"]
+    assert squad(squad_article("ab", "", 0, id=name)).wordless == ["7"]
+
+
+@pytest.mark.parametrize("name", [None, 1.5, True, ["7"]])
+def test_an_id_that_is_neither_text_nor_number_is_refused(load, squad, name):
+    with pytest.raises(load("stage").StageInputError, match=r"squad.json: a question's id is"):
+        squad(squad_article("ab", "a", 0, id=name))
+
+
+@pytest.mark.parametrize("said", ["false", "true", 0, 1, None, []])
+def test_is_impossible_that_is_no_boolean_is_refused_by_question(load, squad, said):
+    with pytest.raises(
+        load("stage").StageInputError, match=r"squad.json: question q has is_impossible .*true or false"
+    ):
+        squad(squad_article("ab", "a", 0, is_impossible=said), negatives=True)
+
+
+def test_is_impossible_is_read_where_it_is_a_boolean(squad):
+    assert len(squad(squad_article("ab", "a", 0, is_impossible=False), negatives=True).records) == 1
+    assert len(squad(squad_article("ab", "a", 0, is_impossible=True), negatives=True).records) == 1
 
 
 def test_long_files_are_read_in_blocks_of_whole_lines(load, tmp_path, monkeypatch):

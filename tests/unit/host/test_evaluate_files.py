@@ -175,6 +175,25 @@ def test_squad_1_1(squad, session):
     assert session.report.of("warning") == []
 
 
+def test_ids_that_are_numbers_are_those_of_the_answers(squad):
+    numbered = json.loads(json.dumps(SQUAD).replace('"id": "a"', '"id": 1').replace('"id": "b"', '"id": 2'))
+    assert squad(numbered, {"1": "the Cat", "2": "blue sky"}) == squad(SQUAD, {"a": "the Cat", "b": "blue sky"})
+    negative = json.loads(json.dumps(NEGATIVE).replace('"id": "a"', '"id": 1').replace('"id": "b"', '"id": 2'))
+    found = squad(negative, {"1": "cat", "2": ""}, {"1": -2.0, "2": 0.5}, negative=True)
+    assert found == squad(NEGATIVE, {"a": "cat", "b": ""}, {"a": -2.0, "b": 0.5}, negative=True)
+
+
+@pytest.mark.parametrize("name", ["null", "1.5", "true"])
+def test_an_id_that_is_neither_text_nor_number_is_refused(squad, name):
+    with pytest.raises(DataError, match="is no SQuAD data set"):
+        squad(json.loads(json.dumps(SQUAD).replace('"id": "a"', f'"id": {name}')), {"a": "cat"})
+
+
+def test_a_tab_in_a_text_moves_no_label(judged):
+    dev = "sentence\tlabel\na fine\tfilm\t1\nplain\t0\n"
+    assert judged("SST-2", dev, "0.2\t0.8\n0.9\t0.1\n")["metrics"] == {"accuracy": 1.0}
+
+
 def test_squad_2_0_with_thresholds(squad):
     found = squad(NEGATIVE, {"a": "cat", "b": "x"}, {"a": -2.0, "b": 0.5}, negative=True)
     assert found["metrics"]["exact"] == 50.0
