@@ -25,7 +25,8 @@ class Settings:
 
     Attributes:
         artifacts: the store, the shared volume of all stages. `BERTBUILD_ARTIFACTS`.
-        isolation: "docker", "venv", or "auto": docker where an engine answers, else venv. `BERTBUILD_ISOLATION`.
+        isolation: "docker", "venv", or "auto": what the last build of the store used, if that can be used still, else
+            docker where an engine answers, else venv. `BERTBUILD_ISOLATION`.
         environments: where virtual environments are kept, shared by all checkouts. `BERTBUILD_ENVIRONMENTS`.
         models_lock: hashes of downloads whose publisher gives none. `BERTBUILD_MODELS_LOCK`.
         mirror: base URL that takes the place of the models' public one. `BERTBUILD_MIRROR`.
@@ -66,7 +67,7 @@ SETTINGS = (
         name="isolation",
         variable="BERTBUILD_ISOLATION",
         type=Choice(ISOLATIONS),
-        about="where stages run; auto: docker where an engine answers",
+        about="where stages run; auto: as the last build of the store, else docker where an engine answers",
     ),
     Setting(
         name="environments",

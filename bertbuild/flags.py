@@ -20,7 +20,7 @@ REPLACE_HELP = {
     "replace": "let a name in out/ that was made from another source be made from this one",
 }
 ISOLATION_HELP = {
-    "isolation": "docker, venv, or auto (default): docker where an engine answers",
+    "isolation": "docker, venv, or auto (default): as the store's last build, else docker where an engine answers",
 }
 FREEZE_HELP = {
     "output": "pooled (default), sequence, all-layers, probabilities; several with commas",

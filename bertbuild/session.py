@@ -16,6 +16,7 @@ from bertbuild.engine.engine import Engine
 from bertbuild.engine.making import Report
 from bertbuild.inputs import file_input
 from bertbuild.isolation.base import Isolation
+from bertbuild.isolation.choice import Choice, choose, last_used
 from bertbuild.plans.plan import File, Plan
 from bertbuild.probes import make_probes
 from bertbuild.sources import Inspected
@@ -41,12 +42,21 @@ class Session:
         return Store(self.settings.artifacts)
 
     @cached_property
-    def isolation(self) -> Isolation:
-        """Where stages run; `auto` is docker where an engine answers."""
+    def choice(self) -> Choice:
+        """Which isolation stages run in, and why."""
         from bertbuild.isolation.docker_engine import engine_answers
 
-        wanted = self.settings.isolation
-        if wanted == "docker" or (wanted == "auto" and engine_answers()):
+        root, environments = self.settings.artifacts, self.settings.environments
+        return choose(
+            self.settings.isolation, last_used(root), docker=engine_answers, venv=lambda: _venv_usable(environments)
+        )
+
+    @cached_property
+    def isolation(self) -> Isolation:
+        """Where stages run."""
+        if self.choice.other and self.settings.isolation == "auto":
+            self.report({"event": "note", "text": f"stages run in {self.choice.name}: {self.choice.why}"})
+        if self.choice.name == "docker":
             from bertbuild.isolation.compose import ComposeIsolation
 
             return ComposeIsolation()
@@ -102,6 +112,12 @@ class Session:
         if "store" in self.__dict__:
             self.store.digests.save()
             self.store.inputs.save()
+
+
+def _venv_usable(environments: Path) -> bool:
+    from bertbuild.isolation.venv import can_be_used
+
+    return can_be_used(environments)
 
 
 @cache

@@ -72,14 +72,20 @@ def doctor(session: Session) -> None:
     )
     broken = {finding.needed_for for finding in findings if not finding.ok}
     usable = [way for way in ("docker", "venv") if not broken & {way, "all"}]
-    value = {"findings": [finding.as_json() for finding in findings], "usable": usable}
+    choice = session.choice
+    value = {
+        "findings": [finding.as_json() for finding in findings],
+        "usable": usable,
+        "isolation": {"name": choice.name, "why": choice.why},
+    }
     if not usable:
         session.report({"event": "doctor", **value})
         raise CheckFailedError(
             "Neither Docker nor virtual environments can be used on this machine as it is.",
             next_step="Mend one of the lines marked --; either way of the two is enough.",
         )
-    session.result(value, f"builds can run with: {' and '.join(_way(way, findings) for way in usable)}")
+    ways = " and ".join(_way(way, findings) for way in usable)
+    session.result(value, f"builds can run with: {ways}", f"stages of this store run in {choice.name}: {choice.why}")
 
 
 def _way(way: str, findings: list[Finding]) -> str:

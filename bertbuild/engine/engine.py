@@ -13,6 +13,7 @@ from bertbuild.engine.schedule import Job, Scheduler
 from bertbuild.engine.telling import Asked, Teller, new_run, run_event
 from bertbuild.errors import BertbuildError
 from bertbuild.isolation.base import Isolation
+from bertbuild.isolation.choice import remember
 from bertbuild.plans.placing import backend_of
 from bertbuild.plans.plan import File, Plan, Step
 from bertbuild.store.store import Store, StoredObject
@@ -90,6 +91,8 @@ class Engine:
             scheduler.run(jobs)
         finally:
             self._maker.measured.save()
+            if self._maker.used_isolation:
+                remember(self._maker.store.root, self._isolation.name)
         return scheduler.failures
 
     def found(self, order: Order) -> StoredObject | None:

@@ -77,6 +77,11 @@ class Maker:
         self._ending.set()
         self._isolation.end()
 
+    @property
+    def used_isolation(self) -> bool:
+        """Whether a backend's environment was ready and asked for its facts."""
+        return bool(self._environments)
+
     def is_ready(self, backend: str) -> bool:
         """Whether a backend's environment is as it should be."""
         return self._isolation.is_ready(backend)

@@ -20,7 +20,7 @@ from typing import Any
 
 from bertbuild import key
 from bertbuild.config import ROOT
-from bertbuild.errors import EnvironmentBuildError, StageError, StageKilledForMemoryError
+from bertbuild.errors import EnvironmentBuildError, InterpreterMissingError, StageError, StageKilledForMemoryError
 from bertbuild.isolation.base import OnEvent, OnLine, StageRun, log_tail
 from bertbuild.isolation.fetching import CERTIFICATES, Fetcher, find_uv
 from bertbuild.isolation.interpreters import find_interpreter
@@ -237,6 +237,17 @@ class VenvIsolation:
             )
             raise_if_full(failure, self._folder)
             raise failure
+
+
+def can_be_used(folder: Path) -> bool:
+    """Whether virtual environments are made below a folder, or could be: a Python that most of them need is here."""
+    if any(folder.glob(f"*/{MARKER}")):
+        return True
+    try:
+        find_interpreter(PYTHON["openvino"])
+    except InterpreterMissingError:
+        return False
+    return True
 
 
 def installed(environment: Path) -> list[str]:

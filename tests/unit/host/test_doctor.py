@@ -36,7 +36,7 @@ def machine(monkeypatch, tmp_path, events):
         except CheckFailedError as error:
             failed = str(error)
         findings = {finding["what"]: finding for finding in events[-1]["findings"]}
-        return findings, events[-1]["usable"], failed, events[-1].get("lines", [])
+        return findings, events[-1]["usable"], failed, events[-1].get("lines", [])[:1]
 
     return look
 
