@@ -1,5 +1,14 @@
-"""`invoke --list` shows the commands; `bertbuild.tasks` defines them."""
+"""What `invoke` finds here: the commands, which `bertbuild.tasks` defines.
 
+Invoke reads a command line in its own way: it knows no underscores, ends with 1 and no next step where it is mistyped,
+and takes --dry for nothing. So where it was started as a program, ours goes on from here, and ends the process.
+"""
+
+from bertbuild.cli.wording import started_by_invoke
+from bertbuild.main import main
 from bertbuild.tasks import namespace
 
 __all__ = ["namespace"]
+
+if started_by_invoke():
+    main()

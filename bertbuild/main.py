@@ -8,28 +8,21 @@ import sys
 ENDING = (signal.SIGINT, signal.SIGTERM)
 
 
-def with_dashes(word: str) -> str:
-    """A flag as this program spells it: --checkpoint_from_path=… of the Model Garden's converter with dashes."""
-    flag, equals, value = word.partition("=")
-    return flag.replace("_", "-") + equals + value if flag.startswith("--") else word
-
-
 def main() -> None:
     """Run `bertbuild TASK --flags…`; `bertbuild --list` and `bertbuild --help TASK` explain themselves."""
     # Of a program that is loaded by half nothing can be said: who is told to end meanwhile hears it afterwards.
     before = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
-    from invoke import Program
-
-    from bertbuild import __version__
+    from bertbuild.cli.program import BertbuildProgram
+    from bertbuild.cli.wording import started_by_invoke
     from bertbuild.running import PIPE_CLOSED, silence, stopped
     from bertbuild.tasks import namespace
 
-    program = Program(name="bertbuild", binary="bertbuild", version=__version__, namespace=namespace)
+    program = BertbuildProgram(namespace, by_invoke=started_by_invoke())
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
         try:
-            program.run([sys.argv[0], *map(with_dashes, sys.argv[1:])])
+            program.run(sys.argv)
         finally:
             sys.stdout.flush()
     except BrokenPipeError:  # of --help and --list; `running` sees to those of commands

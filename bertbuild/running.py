@@ -12,6 +12,7 @@ from types import FrameType
 
 from invoke import Exit
 
+from bertbuild.cli.wording import Worded
 from bertbuild.config import load_settings
 from bertbuild.engine.making import Report
 from bertbuild.errors import BertbuildError, Interrupted
@@ -38,10 +39,10 @@ def running(*, json: bool = False, build_file: str = "", replace: bool = False, 
     """
     signal.signal(signal.SIGTERM, _end)
     shown: Reporter = JsonReporter() if json else TextReporter()
-    reporter = shown
+    reporter = Worded(shown)
     try:
         settings = load_settings(flags, file=Path(build_file) if build_file else None)
-        reporter = RunLog(settings.artifacts / "runs", shown)
+        reporter = Worded(RunLog(settings.artifacts / "runs", shown))
         session = Session(settings=settings, report=reporter, replace=replace)
         try:
             yield session
@@ -61,7 +62,12 @@ def running(*, json: bool = False, build_file: str = "", replace: bool = False, 
 
 def stopped(*, json: bool) -> int:
     """Report that the program was told to end before its command began; gives the exit code."""
-    return int(_ended(JsonReporter() if json else TextReporter(), _interrupted()).code)
+    return refused(_interrupted(), json=json)
+
+
+def refused(error: BertbuildError, *, json: bool) -> int:
+    """Report an error of a command that did not begin; gives the exit code."""
+    return int(_ended(Worded(JsonReporter() if json else TextReporter()), error).code)
 
 
 def _interrupted() -> Interrupted:

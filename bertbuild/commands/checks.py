@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 
+from bertbuild.buildfile.document import did_you_mean
 from bertbuild.config import ROOT
 from bertbuild.errors import CheckFailedError, UsageError
 from bertbuild.session import Session
@@ -36,7 +37,8 @@ def test(session: Session, suite: str, *, faults: bool) -> None:
     """
     _require_developers_packages()
     if suite not in SUITES:
-        raise UsageError(f"There is no suite {suite}.", next_step=f"There are {', '.join(SUITES)}.")
+        near = did_you_mean(suite, SUITES)
+        raise UsageError(f"There is no suite {suite}{near}", next_step=f"There are {', '.join(SUITES)}.")
     wanted = ["tests/faults"] if faults else SUITES[suite]
     folders = [folder for folder in wanted if (ROOT / folder).is_dir()]
     # A shell starts what runs in the background with SIGINT ignored, and so would be the Ctrl-C that tests press.

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bertbuild import key as keys
+from bertbuild.buildfile.document import did_you_mean
 from bertbuild.errors import CheckpointError, UsageError
 from bertbuild.inputs import file_input, folder_input
 from bertbuild.plans.data import SQUAD, TASKS, PrepareRequest, plan_prepare_data, target_name
@@ -30,7 +31,6 @@ class Asked:
     task: str = ""
     kind: str = ""
     data: str = ""
-    squad_file: str = ""
     model: str = ""
     checkpoint: str = ""
     vocab: str = ""
@@ -125,19 +125,26 @@ def planned(session: Session, asked: Asked) -> tuple[Plan, PrepareRequest]:
 def task_of(asked: Asked) -> str:
     """The task that was named, or that the flags mean."""
     kinds = {"SQUAD": "SQUAD-2.0" if asked.negatives else "SQUAD-1.1", **{task: task for task in TASKS}}
-    named = asked.task.upper() or ("SQUAD" if asked.squad_file or asked.kind == "squad" else "")
+    is_squad = asked.kind == "squad" or asked.data.endswith(".json")
+    named = asked.task.upper() or ("SQUAD" if is_squad else "")
     if not named:
         raise UsageError("No task is named.", next_step="For instance --task MRPC; --help lists every one.")
     if named not in kinds:
-        raise UsageError(f"--task {asked.task!r} is none of {', '.join(TASKS)}.", next_step="--help explains --task.")
+        near = did_you_mean(asked.task, TASKS)
+        raise UsageError(
+            f"--task {asked.task!r} is none of {', '.join(TASKS)}{near}", next_step="--help explains --task."
+        )
     task = kinds[named]
     if asked.kind and (asked.kind not in KINDS or (asked.kind == "squad") != (task in SQUAD)):
         raise UsageError(
             f"--fine-tuning-task-type {asked.kind} does not go with {task}.",
             next_step=f"Leave it out: the task says it. Known: {', '.join(KINDS)}.",
         )
-    if asked.squad_file and task not in SQUAD:
-        raise UsageError(f"--squad-data-file is no data of {task}.", next_step="Give --data, or --task SQUAD-1.1.")
+    if asked.data.endswith(".json") and task not in SQUAD:
+        raise UsageError(
+            f"{asked.data} is a SQuAD file, and no data of {task}.",
+            next_step="Give the folder with the task's files, or --task SQUAD-1.1.",
+        )
     if asked.negatives is not None and asked.negatives != (task == "SQUAD-2.0"):
         raise UsageError(
             f"--version-2-with-negative {str(asked.negatives).lower()} contradicts --task {task}.",
@@ -158,9 +165,8 @@ def _request(asked: Asked, task: str, *, lower_case: bool) -> PrepareRequest:
 
 def _data(session: Session, asked: Asked, request: PrepareRequest) -> File:
     """The task's folder, or the SQuAD file: the one that was named, else what fetch-data brings."""
-    named = asked.data or asked.squad_file
-    if named:
-        path = Path(named)
+    if asked.data:
+        path = Path(asked.data)
         if not path.exists():
             raise UsageError(f"{path} does not exist.", next_step="Give the folder with the task's files, or leave it.")
     else:
@@ -173,7 +179,7 @@ def _data(session: Session, asked: Asked, request: PrepareRequest) -> File:
         if not path.is_file():
             raise UsageError(
                 f"{path.parent} holds no {path.name}.",
-                next_step="Give the file itself: --squad-data-file FILE.",
+                next_step="Give the file itself: --data FILE.",
             )
         return file_input(path, session.store.inputs)
     if not path.is_dir():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from bertbuild.buildfile.document import did_you_mean
 from bertbuild.config import ROOT
 from bertbuild.errors import UsageError
 from bertbuild.isolation.unlocked import unlocked
@@ -20,7 +21,8 @@ def images(session: Session, backends: tuple[str, ...]) -> None:
     """
     unknown = [name for name in backends if name not in BACKENDS]
     if unknown:
-        raise UsageError(f"There is no backend {unknown[0]}.", next_step=f"There are {', '.join(BACKENDS)}.")
+        near = did_you_mean(unknown[0], BACKENDS)
+        raise UsageError(f"There is no backend {unknown[0]}{near}", next_step=f"There are {', '.join(BACKENDS)}.")
     facts = {}
     for backend in backends or [name for name in BACKENDS if unlocked(name) is None]:
         session.engine.prepare(backend)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bertbuild.buildfile.document import did_you_mean
 from bertbuild.commands.memory import memory_told
 from bertbuild.errors import AccuracyError, DataError, UsageError
 from bertbuild.plans.evaluate import EXAMPLES, REFERENCE, EvaluateRequest, check_task, plan_evaluate
@@ -199,8 +200,9 @@ def _glue_task(name: str) -> GlueTask:
 
     if name.upper() not in TASKS:
         known = ", ".join(task.name for task in TASKS.values())
+        unknown = f"--task {name!r} is none of {known}{did_you_mean(name, TASKS)}"
         raise UsageError(
-            f"--task {name!r} is none of {known}." if name else "The task is needed to judge predictions.",
+            unknown if name else "The task is needed to judge predictions.",
             next_step="Give --task and --data; for SQuAD give --squad-data-file.",
         )
     return TASKS[name.upper()]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from bertbuild.buildfile.document import did_you_mean
 from bertbuild.errors import ProvenanceError, UsageError
 from bertbuild.provenance.sbom import FOLDER, materials
 from bertbuild.provenance.verify import Findings, verify
@@ -24,7 +25,7 @@ def sbom(session: Session, backends: tuple[str, ...]) -> None:
     unknown = sorted(set(backends) - set(BACKENDS))
     if unknown:
         raise UsageError(
-            f"There is no backend {unknown[0]!r}.",
+            f"There is no backend {unknown[0]!r}{did_you_mean(unknown[0], BACKENDS)}",
             next_step=f"Backends: {', '.join(BACKENDS)}; with commas for several.",
         )
     written = {backend: materials(backend, session.store.root) for backend in backends or BACKENDS}

@@ -11,7 +11,18 @@ from dataclasses import dataclass, replace
 from bertbuild.errors import DataError, UsageError
 from bertbuild.plans.int8 import Calibration, CalibrationRequest, plan_irs
 from bertbuild.plans.neuron import ExportRequest, NeuronRequest, plan_neuron_ready
-from bertbuild.plans.plan import INT8, File, FreezeRequest, IrRequest, Plan, Source, Step, plan_freeze, plan_ir
+from bertbuild.plans.plan import (
+    INT8,
+    File,
+    FreezeRequest,
+    IrRequest,
+    Plan,
+    Source,
+    Step,
+    check_choice,
+    plan_freeze,
+    plan_ir,
+)
 from bertbuild.plans.tf2 import Tf2Request, plan_convert_tf2
 
 OUTPUT = "probabilities"
@@ -55,10 +66,7 @@ class EvaluateRequest:
 
     def __post_init__(self) -> None:
         """Refuse what no source could make sense of, before anything is fetched."""
-        for name in self.targets:
-            if name not in (REFERENCE, *TARGETS, *GROUPS):
-                known = ", ".join((REFERENCE, *TARGETS, *GROUPS))
-                raise UsageError(f"--target {name!r} is none of {known}.", next_step="Name some of them, with commas.")
+        check_choice("target", self.targets, (REFERENCE, *TARGETS, *GROUPS))
         if self.batch_size < 1:
             raise UsageError("A batch size below 1 means nothing.", next_step="Give 1 or more.")
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from bertbuild.buildfile.document import did_you_mean
 from bertbuild.errors import UsageError
 
 OUTPUTS = ("pooled", "sequence", "all-layers", "probabilities")
@@ -343,4 +344,7 @@ def check_choice(flag: str, values: tuple[str, ...], allowed: tuple[str, ...]) -
     for value in values:
         if value not in allowed:
             known = ", ".join(filter(None, allowed))
-            raise UsageError(f"--{flag} {value!r} is none of {known}.", next_step=f"--help explains --{flag}.")
+            raise UsageError(
+                f"--{flag} {value!r} is none of {known}{did_you_mean(value, allowed)}",
+                next_step=f"--help explains --{flag}.",
+            )

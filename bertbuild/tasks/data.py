@@ -9,7 +9,7 @@ from bertbuild.running import running
 
 PREPARE_HELP = {
     "task": "AX, COLA, MNLI, MRPC, QNLI, QQP, RTE, SST-2, STS-B, WNLI, XNLI, SQUAD-1.1 or SQUAD-2.0",
-    "data": "folder with the task's files, or a SQuAD file; default: what fetch-data brings",
+    "data": "folder with the task's files, or a SQuAD file (.json), which is a task; default: what fetch-data brings",
     "model": "a model of the catalogue, whose vocabulary and lower-casing are taken",
     "checkpoint": "a checkpoint of your own, whose vocab.txt is taken",
     "vocab-file": "a vocab.txt by itself",
@@ -21,10 +21,7 @@ PREPARE_HELP = {
     "version-2-with-negative": "SQuAD 2.0, whose questions may have no answer: the same as --task SQUAD-2.0",
     "doc-stride": "pieces between two windows of a SQuAD paragraph (default 128)",
     "max-query-length": "pieces of a SQuAD question; the rest is cut off (default 64)",
-    "classification-task-name": "the same as --task",
     "fine-tuning-task-type": "classification, regression or squad; the task says it already",
-    "input-data-dir": "the same as --data",
-    "squad-data-file": "the same as --data, of a SQuAD file",
     "train-data-output-path": "also copy train.tf_record to this path",
     "eval-data-output-path": "also copy eval.tf_record to this path",
     "test-data-output-path": "also copy test.tf_record to this path; for XNLI with {} in it, the language's place",
@@ -83,10 +80,7 @@ def prepare_data(
     version_2_with_negative: str = "",
     doc_stride: str = "128",
     max_query_length: str = "64",
-    classification_task_name: str = "",
     fine_tuning_task_type: str = "",
-    input_data_dir: str = "",
-    squad_data_file: str = "",
     train_data_output_path: str = "",
     eval_data_output_path: str = "",
     test_data_output_path: str = "",
@@ -104,10 +98,9 @@ def prepare_data(
         commands.prepare_data(
             session,
             commands.Asked(
-                task=task or classification_task_name,
+                task=task,
                 kind=fine_tuning_task_type,
-                data=data or input_data_dir,
-                squad_file=squad_data_file,
+                data=data,
                 model=model,
                 checkpoint=checkpoint,
                 vocab=vocab_file,

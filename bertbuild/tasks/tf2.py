@@ -19,7 +19,6 @@ from bertbuild.sources import Wanted
     | {
         "format": "encoder (default), keras-bert, keras-names, pretrainer: checkpoints; savedmodel; hub: a hub module",
         "gelu": "erf or tanh; auto (default) reads it from the checkpoint's .meta",
-        "checkpoint_from_path": "the same as --checkpoint",
         "checkpoint_to_path": "also copy the result to this prefix; what is printed is what restore takes",
     },
 )
@@ -30,7 +29,6 @@ def convert_tf2(
     name: str = "",
     format: str = "encoder",  # noqa: A002 - the flag's name
     gelu: str = "auto",
-    checkpoint_from_path: str = "",
     checkpoint_to_path: str = "",
     from_: str = "",
     mirror: str = "",
@@ -42,7 +40,7 @@ def convert_tf2(
     from bertbuild.commands import tensorflow2
 
     with running(json=json, replace=replace, isolation=isolation, local=from_, mirror=mirror) as session:
-        wanted = Wanted(model=model, checkpoint=checkpoint or checkpoint_from_path, name=name)
+        wanted = Wanted(model=model, checkpoint=checkpoint, name=name)
         tensorflow2.convert_tf2(session, wanted, Tf2Request(format=format, gelu=gelu), checkpoint_to_path)
 
 

@@ -8,11 +8,11 @@ from itertools import pairwise
 
 import pytest
 from example_files import ROOT, scripts
-from invoke import Program
-from invoke.exceptions import ParseError
-from invoke.parser import Parser, ParserContext
+from invoke.parser import Parser
 
-from bertbuild.main import with_dashes
+from bertbuild.cli.line import read
+from bertbuild.cli.program import BertbuildProgram
+from bertbuild.errors import UsageError
 from bertbuild.tasks import namespace
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -70,23 +70,22 @@ def parse(monkeypatch):
 
     def parse(typed):
         monkeypatch.setattr("sys.argv", ["bertbuild", *typed])
-        program = Program(name="bertbuild", namespace=namespace)
-        initial = ParserContext(args=program.core_args() + program.task_args())
-        return Parser(contexts=namespace.to_contexts(), initial=initial).parse_argv(typed)
+        core, commands = BertbuildProgram(namespace).initial_context, namespace.to_contexts()
+        return Parser(contexts=commands, initial=core).parse_argv(read(typed, core, commands))
 
     return parse
 
 
 @pytest.mark.parametrize("typed", CASES)
 def test_the_program_knows_the_command_and_its_flags(parse, typed):
-    parsed = parse([with_dashes(word) for word in typed])
+    parsed = parse(typed)
     assert not parsed.unparsed
     assert [context.name for context in parsed] == [None, typed[0]]
 
 
 def test_a_command_or_a_flag_that_is_not_there_is_seen(parse):
     for typed in (["built"], ["build-ir", "--modle", "x"], ["doctor", "--backend", "tf1"]):
-        with pytest.raises(ParseError):
+        with pytest.raises(UsageError):
             parse(typed)
 
 

@@ -6,9 +6,9 @@ import json
 import signal
 
 import pytest
-from invoke import Program
 
 from bertbuild.catalogue.datasets import fetch_dataset
+from bertbuild.cli.program import BertbuildProgram
 from bertbuild.config import Settings
 from bertbuild.tasks import namespace
 
@@ -33,7 +33,7 @@ def command(monkeypatch, capsys, tmp_path):
     def run(*words):
         code = 0
         try:
-            Program(name="bertbuild", namespace=namespace).run(["bertbuild", "fetch-data", *words])
+            BertbuildProgram(namespace).run(["bertbuild", "fetch-data", *words])
         except SystemExit as ended:
             code = ended.code
         out, err = capsys.readouterr()

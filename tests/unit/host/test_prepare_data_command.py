@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 
 import pytest
-from invoke import Program
 
+from bertbuild.cli.program import BertbuildProgram
 from bertbuild.commands import data
 from bertbuild.config import Settings
 from bertbuild.errors import CheckpointError, UsageError
@@ -79,9 +79,9 @@ def test_only_a_change_of_the_tasks_files_makes_it_run_again(prepare, folder, ev
 
 
 SQUAD_FLAGS = {
-    "the Model Garden's flags": {"kind": "squad", "squad_file": "squad/train-v2.0.json", "negatives": True},
+    "the Model Garden's flags": {"kind": "squad", "data": "squad/train-v2.0.json", "negatives": True},
     "the task": {"task": "squad-2.0", "data": "squad"},
-    "the file": {"task": "SQUAD-2.0", "squad_file": "squad/train-v2.0.json"},
+    "the file": {"task": "SQUAD-2.0", "data": "squad/train-v2.0.json"},
 }
 
 
@@ -137,7 +137,7 @@ REFUSED = {
     "an unknown task": ({"task": "IMDB"}, "--task 'IMDB' is none of"),
     "a contradicting kind": ({"task": "MRPC", "kind": "squad"}, "--fine-tuning-task-type squad does not go with MRPC"),
     "an unknown kind": ({"task": "MRPC", "kind": "tagging"}, "--fine-tuning-task-type tagging does not go with MRPC"),
-    "SQuAD's file of GLUE": ({"task": "RTE", "squad_file": "x"}, "--squad-data-file is no data of RTE"),
+    "SQuAD's file of GLUE": ({"task": "RTE", "data": "x.json"}, "x.json is a SQuAD file, and no data of RTE"),
     "no negatives in 2.0": ({"task": "SQUAD-2.0", "negatives": False}, "--version-2-with-negative false contradicts"),
     "two vocabularies": ({"vocab": "uncased/vocab.txt", "model": "minilm-l6"}, "Name one vocabulary"),
     "no such vocabulary": ({"vocab": "nowhere"}, "nowhere is no file."),
@@ -175,7 +175,7 @@ def test_yes_and_no_are_taken_as_absl_takes_them(monkeypatch, name):
     words, fields, sizes = FLAGS[name]
     asked = []
     monkeypatch.setattr(data, "prepare_data", lambda _session, wanted: asked.append(wanted))
-    program = Program(name="bertbuild", binary="bertbuild", namespace=namespace)
+    program = BertbuildProgram(namespace)
     program.run(["bertbuild", "prepare-data", "--task", "SQUAD-2.0", *words], exit=False)
     (wanted,) = asked
     assert {field: getattr(wanted, field) for field in fields} == fields

@@ -13,8 +13,8 @@ from html.parser import HTMLParser
 
 import pytest
 import run_logs
-from invoke import Program
 
+from bertbuild.cli.program import BertbuildProgram
 from bertbuild.config import ROOT
 from bertbuild.parity import Row, Verdict
 from bertbuild.report.html import words
@@ -203,7 +203,7 @@ def report(tmp_path, capsys, monkeypatch):
     def run(*flags):
         code = 0
         try:
-            Program(name="bertbuild", binary="bertbuild", namespace=namespace).run(["bertbuild", "report", *flags])
+            BertbuildProgram(namespace).run(["bertbuild", "report", *flags])
         except SystemExit as ended:
             code = ended.code
         return code, *capsys.readouterr()

@@ -8,9 +8,9 @@ import runpy
 import sys
 
 import pytest
-from invoke import Program
 
 from bertbuild import tasks
+from bertbuild.cli.program import BertbuildProgram
 from bertbuild.names import TaskOfNames
 from bertbuild.tasks import namespace
 
@@ -26,7 +26,7 @@ def told(capsys, monkeypatch):
         for name in [name for name in sys.modules if name.startswith("bertbuild.tasks.")]:
             monkeypatch.delitem(sys.modules, name)
         namespace = runpy.run_path(tasks.__file__)["namespace"]
-        Program(name="bertbuild", binary="bertbuild", namespace=namespace).run(["bertbuild", *words], exit=False)
+        BertbuildProgram(namespace).run(["bertbuild", *words], exit=False)
         return capsys.readouterr().out
 
     return run

@@ -1,0 +1,1 @@
+"""The command line: read, its errors told, upstream's flags taken for ours."""

@@ -1,0 +1,228 @@
+"""A command line read before Invoke reads it: what cannot be meant is refused, with what was probably meant.
+
+Invoke answers "No idea what '--modle' is!", takes the next flag for a missing value, and knows no underscores. What
+`read` gives is the same command line in the spelling that Invoke cannot misread.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from invoke import Argument
+from invoke.parser import ParserContext
+
+from bertbuild.buildfile.document import did_you_mean
+from bertbuild.cli.upstream import Upstream, upstream_flags
+from bertbuild.errors import UsageError
+from bertbuild.flags import truth
+
+OWN = ("help", "list", "list-depth", "list-format", "version", "complete", "print-completion-script")
+"""Flags of Invoke's that do here what they say."""
+
+OF_INVOKE = ("collection", "search-root")
+"""Where Invoke looks for tasks.py; by the time we are asked it has found it."""
+
+_INSTEAD = {
+    "config": "Settings come from bertbuild.toml or from variables: see docs/reference.md.",
+    "command-timeout": "invoke neuron-compile has --timeout; other stages may take as long as they need.",
+}
+_ADDRESS = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]*)://", re.IGNORECASE)
+_TAKES_ADDRESS = ("mirror", "tpu")
+_BUCKETS = {"gs": "gsutil cp -r", "s3": "aws s3 cp --recursive", "hdfs": "hdfs dfs -get"}
+
+
+def read(words: Sequence[str], core: ParserContext, commands: Iterable[ParserContext]) -> list[str]:
+    """The words behind the program's name as Invoke takes them: flags with dashes and `=`, upstream's as ours.
+
+    Args:
+        words: as they were typed.
+        core: Invoke's own flags.
+        commands: what there is.
+
+    Raises:
+        UsageError: an unknown command or flag, a stray word, a missing value, a flag that means nothing here.
+    """
+    return _Line(words, core, {str(command.name): command for command in commands}).read()
+
+
+class _Line:
+    """The words, how far they are read, and what they are in Invoke's spelling."""
+
+    def __init__(self, words: Sequence[str], core: ParserContext, commands: dict[str, ParserContext]) -> None:
+        self._words, self._core, self._commands = list(words), core, commands
+        self._place = 0
+        self._command: ParserContext | None = None
+        self._names_wanted = 0
+        self._given: set[str] = set()
+        self._read: list[str] = []
+
+    def read(self) -> list[str]:
+        while self._place < len(self._words):
+            word = self._words[self._place]
+            if word == "--":
+                self._read += self._words[self._place :]
+                break
+            self._place += 1
+            if _is_flag(word):
+                if word in ("-h", "--help"):
+                    return self._help()
+                self._flag(word)
+            else:
+                self._word(word)
+        self._end_command()
+        return self._read
+
+    def _help(self) -> list[str]:
+        """`--help COMMAND`, which `COMMAND --help` is as well, whatever else is typed."""
+        rest = [word for word in self._words[self._place :] if not _is_flag(word)]
+        if self._command is None and rest:
+            self._word(rest[0])
+        return ["--help", str(self._command.name)] if self._command else ["--help"]
+
+    # -- words -----------------------------------------------------------------------------------------------------
+
+    def _word(self, word: str) -> None:
+        name = word.replace("_", "-")
+        if self._names_wanted:
+            self._names_wanted -= 1
+            self._read.append(word)
+        elif name in self._commands:
+            self._end_command()
+            self._command, self._given = self._commands[name], set()
+            self._names_wanted = len(self._command.missing_positional_args)
+            self._read.append(name)
+        elif self._command is None:
+            raise UsageError(
+                f"There is no command {word!r}{did_you_mean(name, self._commands)}",
+                next_step="invoke --list shows all commands.",
+            )
+        else:
+            raise self._stray(word)
+
+    def _end_command(self) -> None:
+        if self._command and self._names_wanted:
+            name = self._command.positional_args[-self._names_wanted].name
+            raise UsageError(
+                f"{self._command.name} needs a {name}, and none is given.",
+                next_step=f"invoke {self._command.name} --help explains what may be named.",
+            )
+
+    def _stray(self, word: str) -> UsageError:
+        command = self._command
+        assert command is not None  # noqa: S101 - a stray word stands behind a command
+        near = did_you_mean(word, [flag.lstrip("-") for flag in command.flags])
+        step = f"invoke {command.name} --help shows its flags."
+        if near != ".":
+            near, step = near.replace('"', '"--', 1), f"Flags begin with two dashes; {step}"
+        elif "--checkpoint" in command.flags and Path(word).exists():
+            step = f"A path goes behind a flag: --checkpoint {word}; {step}"
+        return UsageError(f"{word!r} is neither a flag of {command.name} nor the value of one{near}", next_step=step)
+
+    # -- flags -----------------------------------------------------------------------------------------------------
+
+    def _flag(self, word: str) -> None:
+        typed, equals, text = word.partition("=")
+        value = text if equals else None
+        name = typed.replace("_", "-") if typed.startswith("--") else typed
+        meant = upstream_flags(str(self._command.name)).get(name) if self._command else None
+        if meant is not None:
+            self._upstream(typed, meant, value)
+        elif self._command and name in self._command.flags:
+            self._own(typed, name, self._command.flags[name], value)
+        elif name in self._core.flags:
+            self._of_invoke(typed, name, self._core.flags[name], value)
+        else:
+            raise self._unknown(typed, name)
+
+    def _own(self, typed: str, name: str, flag: Argument, value: str | None) -> None:
+        if flag.takes_value and flag.kind is not list:
+            if name in self._given:
+                raise UsageError(
+                    f"{typed} is given twice{'' if typed == name else f' ({name} is the same)'}.",
+                    next_step="Give it once; several values, where it takes them, go with commas.",
+                )
+            self._given.add(name)
+        if flag.positional and self._names_wanted:
+            self._names_wanted -= 1
+        if not flag.takes_value:
+            if value is None or truth(name.lstrip("-"), value):
+                self._read.append(name)
+            return
+        value = self._value(typed, value, optional=flag.optional)
+        if value is not None:
+            _check_address(typed, value)
+        self._read.append(name if value is None else f"{name}={value}")
+
+    def _upstream(self, typed: str, meant: Upstream, value: str | None) -> None:
+        assert self._command is not None  # noqa: S101 - only commands have flags of upstream
+        flags = self._command.flags
+        if not meant.switch:
+            value = self._value(typed, value, optional=bool(meant.flag) and flags[meant.flag].optional)
+        meant.check(typed, value)
+        for flag, text in meant.ours(value):
+            self._own(typed, flag, flags[flag], text)
+
+    def _value(self, typed: str, value: str | None, *, optional: bool) -> str | None:
+        """The flag's value; None where it may be left out and is."""
+        if value is None and self._place < len(self._words) and not _is_flag(self._words[self._place]):
+            value = self._words[self._place]
+            self._place += 1
+        if value is None and not optional:
+            follows = self._words[self._place] if self._place < len(self._words) else ""
+            raise UsageError(
+                f"{typed} needs a value, and {follows or 'nothing'} follows.",
+                next_step=f"Write it behind: {typed} VALUE; one that begins with a dash as {typed}=VALUE.",
+            )
+        return value
+
+    def _of_invoke(self, typed: str, name: str, flag: Argument, value: str | None) -> None:
+        allowed = (*OWN, *OF_INVOKE)
+        if flag.names[0] not in allowed:
+            raise UsageError(
+                f"{typed} is a flag of Invoke's own, and means nothing here.", next_step=self._instead(flag.names[0])
+            )
+        self._read.append(name)
+        if flag.takes_value and (text := self._value(typed, value, optional=flag.optional)) is not None:
+            self._read.append(text)
+
+    def _instead(self, name: str) -> str:
+        if name == "dry":
+            having = sorted(command for command, flags in self._commands.items() if "--dry-run" in flags.flags)
+            if self._command and self._command.name in having:
+                return f"Did you mean --dry-run? invoke {self._command.name} --dry-run runs nothing."
+            return f"Leave it out; --dry-run is a flag of {', '.join(having)}."
+        return _INSTEAD.get(name, "Leave it out.")
+
+    def _unknown(self, typed: str, name: str) -> UsageError:
+        if self._command is None:
+            return UsageError(
+                f"{typed} stands in front of any command, where only Invoke's own flags may stand.",
+                next_step="Name the command first, then its flags; invoke --list shows all commands.",
+            )
+        command = str(self._command.name)
+        known = [*self._command.flags, *upstream_flags(command)]
+        return UsageError(
+            f"{command} has no flag {typed}{did_you_mean(name, known)}",
+            next_step=f"invoke {command} --help shows its flags.",
+        )
+
+
+def _is_flag(word: str) -> bool:
+    """Whether a word is a flag, and no negative number, nor a value of several words that begins with a dash."""
+    return len(word) > 1 and word[0] == "-" and not re.fullmatch(r"-[\d.][\d.e+-]*", word) and " " not in word
+
+
+def _check_address(name: str, value: str) -> None:
+    """Refuse what lies on another machine; nothing but the catalogue is downloaded."""
+    found = _ADDRESS.match(value)
+    if found is None or name.strip("-") in _TAKES_ADDRESS:
+        return
+    copying = _BUCKETS.get(found["scheme"].lower())
+    raise UsageError(
+        f"{name} {value} lies on another machine, and stages have no network.",
+        next_step=f"Copy it here first ({copying} {value} FOLDER), and name that."
+        if copying
+        else "Download and unpack it first, and name the folder or file.",
+    )

@@ -1,0 +1,99 @@
+"""The program, started as `bertbuild` or by Invoke: it runs tasks, and tells what is wrong with a command line."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from collections.abc import Iterator
+
+from invoke import Argument, Collection, Exit, Program
+from invoke.exceptions import ParseError
+
+from bertbuild import __version__
+from bertbuild.cli.line import OF_INVOKE, read
+from bertbuild.cli.upstream import upstream_flags
+from bertbuild.cli.wording import WRITTEN, rendered, words_of
+from bertbuild.errors import UsageError
+
+
+class BertbuildProgram(Program):
+    """Reads the command line by `cli.line`, then runs the task as Invoke does.
+
+    Args:
+        namespace: the tasks.
+        by_invoke: whether Invoke was started, which found tasks.py and asked us.
+    """
+
+    def __init__(self, namespace: Collection, *, by_invoke: bool = False) -> None:
+        name, binary = ("Invoke", WRITTEN) if by_invoke else ("bertbuild", "bertbuild")
+        super().__init__(name=name, binary=binary, version=__version__, namespace=namespace)
+        self._tasks, self._by_invoke = namespace, by_invoke
+
+    def run(self, argv: list[str] | None = None, exit: bool = True) -> None:  # noqa: A002 - Invoke's name
+        """Read the command line, and run what it says.
+
+        Raises:
+            SystemExit: it ended otherwise than by itself; a command line that cannot be meant with 2.
+        """
+        with words_of(self.binary, self._tasks.task_names):
+            super().run(argv, exit)
+
+    def core_args(self) -> list[Argument]:
+        """Invoke's own flags; where it was started also those that say where tasks.py is."""
+        of_invoke = [flag for flag in self.task_args() if flag.names[0] in OF_INVOKE] if self._by_invoke else []
+        return [*super().core_args(), *of_invoke]
+
+    def parse_core(self, argv: list[str] | None) -> None:
+        """Read the whole line by our own rules, and give Invoke what they make of it."""
+        self.normalize_argv(argv)
+        words = self.argv[1:]
+        with self._errors_told(words):
+            with self._help_kept():
+                commands = self._tasks.to_contexts()
+            words = read(words, self.initial_context, commands)
+            super().parse_core([self.argv[0], *words])
+
+    def parse_tasks(self) -> None:
+        """As Invoke does; what it will not have is told as all errors are."""
+        with self._errors_told(self.argv), self._help_kept():
+            super().parse_tasks()
+
+    def print_help(self) -> None:
+        """How to call the program, and its commands."""
+        usage = ("COMMAND [--flags]", "--help COMMAND", "--list", "--version")
+        print("Usage:", *(f"  {self.binary} {words}" for words in usage), "", sep="\n")  # noqa: T201
+        self.list_tasks()
+
+    def print_task_help(self, name: str) -> None:
+        """Invoke's, in the words of the program that was started, and with the flags of upstream's scripts."""
+        told = io.StringIO()
+        with contextlib.redirect_stdout(told):
+            super().print_task_help(name)
+        text = rendered(told.getvalue()).replace("[--core-opts] ", "").replace("[other tasks here ...]", "")
+        print(text, end="")  # noqa: T201 - this is what a program prints
+        ours = ", ".join(flag if not to.flag else f"{flag} = {to.flag}" for flag, to in upstream_flags(name).items())
+        if ours:
+            print(f"Of upstream's scripts, with dashes or underscores: {ours}\n")  # noqa: T201
+
+    @contextlib.contextmanager
+    def _help_kept(self) -> Iterator[None]:
+        """Invoke takes the help out of its tasks when it reads their flags; here they get it back."""
+        tasks = [self._tasks[name] for name in self._tasks.task_names]
+        helps = [dict(task.help) for task in tasks]
+        try:
+            yield
+        finally:
+            for task, text in zip(tasks, helps, strict=True):
+                task.help = text
+
+    @contextlib.contextmanager
+    def _errors_told(self, words: list[str]) -> Iterator[None]:
+        """Turn what is wrong with the command line into an error that was told, and exit code 2."""
+        try:
+            yield
+        except (UsageError, ParseError) as error:
+            from bertbuild.running import refused
+
+            known = error if isinstance(error, UsageError) else None
+            told = known or UsageError(str(error).rstrip(".!?") + ".", next_step="invoke --help explains the words.")
+            raise Exit(code=refused(told, json="--json" in words)) from error

@@ -1,0 +1,183 @@
+"""The flags of upstream's own scripts, command by command, and what each is here.
+
+google-research/bert's and the Model Garden's run_classifier.py, run_squad.py, create_finetuning_data.py and checkpoint
+converters, OpenVINO's mo, AWS's bert_model.py, GLUE's download_glue_data.py. Flags that are spelt as ours and mean the
+same need no row.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from bertbuild.errors import UsageError
+
+ANY = ".*"
+_FALSE = "false|f|0"
+_NO_TPU = "There is no TPU here: TensorFlow 1.15 trains on the CPU"
+_TPU_INSTEAD = "Leave it out; invoke train has --distribution-strategy tpu."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Upstream:
+    """What a flag of upstream's is here: one of ours, or nothing, or refused.
+
+    Attributes:
+        flag: ours, which gets its value; empty where there is none.
+        values: how values are spelt here, where they are spelt otherwise.
+        adds: flags of ours that it means besides.
+        ending: what is taken off the end of its value.
+        switch: it may stand without a value, which is yes.
+        harmless: a pattern of the values with which it changes nothing here.
+        why: what it would need, in a sentence; said of other values.
+        instead: the next step then.
+    """
+
+    flag: str = ""
+    values: Mapping[str, str] = field(default_factory=dict)
+    adds: Mapping[str, str | None] = field(default_factory=dict)
+    ending: str = ""
+    switch: bool = False
+    harmless: str = ""
+    why: str = ""
+    instead: str = "Leave it out."
+
+    def check(self, typed: str, value: str | None) -> None:
+        """Refuse a value that would change something which cannot be changed here.
+
+        Raises:
+            UsageError: it would.
+        """
+        text = "true" if value is None else value
+        if self.why and not re.fullmatch(self.harmless, text, re.IGNORECASE):
+            raise UsageError(f"{typed}{'' if value is None else f'={value}'}: {self.why}.", next_step=self.instead)
+
+    def ours(self, value: str | None) -> Iterator[tuple[str, str | None]]:
+        """Our flags and their values, in its place."""
+        if self.flag:
+            text = "true" if value is None and self.switch else value
+            yield self.flag, None if text is None else self.values.get(text.lower(), text).removesuffix(self.ending)
+        if self.adds and (value is None or not re.fullmatch(_FALSE, value, re.IGNORECASE)):
+            yield from self.adds.items()
+
+
+def _same(flag: str) -> Upstream:
+    return Upstream(flag=flag)
+
+
+def _unused(values: str = ANY, *, why: str = "", instead: str = "Leave it out.", switch: bool = False) -> Upstream:
+    """A flag that changes nothing here, with these values at least."""
+    return Upstream(harmless=values, why=why, instead=instead, switch=switch)
+
+
+_FILES = {"--bert-config-file": _same("--config"), "--vocab-file": _same("--vocab")}
+_TASK = {"--task-name": _same("--task"), "--data-dir": _same("--data")}
+_SQUAD = {"--train-file": _same("--data"), "--predict-file": _same("--squad")}
+_TPU = {
+    "--use-tpu": _unused(_FALSE, why=_NO_TPU, instead=_TPU_INSTEAD, switch=True),
+    **{
+        flag: _unused("", why=_NO_TPU, instead=_TPU_INSTEAD)
+        for flag in ("--tpu-name", "--tpu-zone", "--gcp-project", "--master")
+    },
+    "--num-tpu-cores": _unused(),
+    "--iterations-per-loop": _unused(),
+}
+_GARDEN = {
+    "--predict-checkpoint-path": _same("--model-dir"),
+    "--log-steps": _unused(),
+    "--verbose-logging": _unused(switch=True),
+    "--use-keras-compile-fit": _unused(switch=True),
+    "--num-eval-per-epoch": _unused("1", why="The dev set is gone through once, at the end"),
+    "--train-data-size": _unused("", why="How many examples there are is in the meta data"),
+    "--optimizer-type": _unused("adamw", why="Only Adam with weight decay is here"),
+    "--end-lr": _unused(r"0(\.0*)?", why="The learning rate falls to 0"),
+    "--dtype": _unused("fp32", why="Training computes in float32"),
+    "--scale-loss": _unused(_FALSE, why="Training computes in float32", switch=True),
+    "--run-eagerly": _unused(_FALSE, why="Training runs as a graph", switch=True),
+    "--enable-xla": _unused(_FALSE, why="Training runs without XLA", switch=True),
+    "--hub-module-trainable": _unused("true|t|1", why="A module is trained with its head", switch=True),
+    "--n-best-size": _unused("20", why="20 answers to a question are kept"),
+    "--max-answer-length": _unused("30", why="Answers are of 30 pieces at most"),
+}
+_NEURON = {
+    "--input-saved-model": _same("--saved-model"),
+    "--sequence-length": _same("--seq-len"),
+    "--crude-gelu": Upstream(adds={"--gelu": "sigmoid"}, switch=True),
+    "--aggressive-optimizations": _unused(
+        _FALSE,
+        why="Layer norms in float16 lose their epsilon, so they stay in float32",
+        instead="Leave it out; --gelu sigmoid is the other half of it.",
+        switch=True,
+    ),
+}
+_MO = {
+    "--input-model": _same("--frozen"),
+    "--input-meta-graph": Upstream(flag="--checkpoint", ending=".meta", adds={"--route": "static"}),
+    "--output": Upstream(flag="--output", values={"bert/pooler/dense/tanh": "pooled"}),
+    "--input": _unused(
+        r"Placeholder\{i32\},Placeholder_1\{i32\},Placeholder_2\{i32\}"
+        r"|(IteratorGetNext:\d(\{i32\})?(\[[\d ,?-]+\])?,?){3}",
+        why="Inputs are found in the graph itself, whatever they are called",
+        instead="Leave it out; --batch and --seq-len fix their shape.",
+    ),
+    "--disable-nhwc-to-nchw": _unused(switch=True),
+    "--data-type": Upstream(
+        flag="--precision", values={"half": "fp16", "float": "fp32", "fp16": "fp16", "fp32": "fp32"}
+    ),
+    "--compress-to-fp16": Upstream(
+        flag="--precision", values={"true": "fp16", "1": "fp16", "false": "fp32", "0": "fp32"}, switch=True
+    ),
+}
+_CONVERTERS = {
+    **_FILES,
+    "--checkpoint-from-path": _same("--checkpoint"),
+    "--checkpoint-to-convert": _same("--checkpoint"),
+    "--init-checkpoint": _same("--checkpoint"),
+    "--converted-checkpoint-path": _same("--checkpoint-to-path"),
+    "--converted-checkpoint": _same("--checkpoint-to-path"),
+    "--checkpoint-model-name": _unused("model|encoder", why="The roots of the result are model and encoder, both"),
+    "--converted-model": Upstream(flag="--format"),
+    "--num-heads": _unused(),
+    "--exclude-patterns": _unused("adam|Adam|adam,Adam", why="Only the slots of the optimizer are left out"),
+}
+_RECORDS = {
+    **_TASK,
+    "--classification-task-name": _same("--task"),
+    "--input-data-dir": _same("--data"),
+    "--squad-data-file": _same("--data"),
+    "--tokenization": _unused("WordPiece", why="BERT's vocabularies are of word pieces"),
+    "--sp-model-file": _unused("", why="BERT's vocabularies are of word pieces"),
+    "--tfds-params": _unused("", why="Data are read from files", instead="Leave it out, or name a folder: --data."),
+}
+
+_FLAGS: Mapping[str, Mapping[str, Upstream]] = {
+    "fetch-data": {
+        "--tasks": _same("--task"),
+        "--path-to-mrpc": _unused(
+            "", why="MRPC's text is downloaded and checked", instead="--from FOLDER takes yours."
+        ),
+        "--data-dir": _unused("", why="Data sets go into the store, where every command finds them"),
+    },
+    "prepare-data": _RECORDS,
+    "finetune": {
+        **_FILES,
+        **_TASK,
+        **_SQUAD,
+        **_TPU,
+        "--init-checkpoint": _same("--checkpoint"),
+        "--verbose-logging": _unused(switch=True),
+    },
+    "train": {**_FILES, **_TASK, **_SQUAD, **_GARDEN},
+    "evaluate": {**_TASK, "--na-prob-file": _same("--null-odds")},
+    "build-ir": {**_MO, **_FILES},
+    "neuron-ready": _NEURON,
+    "neuron-compile": {**_NEURON, "--output-saved-model": _same("--output-dir")},
+    "convert-tf2": _CONVERTERS,
+    "convert-tf1": _FILES,
+}
+
+
+def upstream_flags(command: str) -> Mapping[str, Upstream]:
+    """Upstream's flags that a command takes, or refuses for their own reason."""
+    return _FLAGS.get(command, {})
