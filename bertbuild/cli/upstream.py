@@ -130,7 +130,6 @@ _MO = {
     ),
 }
 _CONVERTERS = {
-    **_FILES,
     "--checkpoint-from-path": _same("--checkpoint"),
     "--checkpoint-to-convert": _same("--checkpoint"),
     "--init-checkpoint": _same("--checkpoint"),
@@ -161,18 +160,17 @@ _FLAGS: Mapping[str, Mapping[str, Upstream]] = {
     },
     "prepare-data": _RECORDS,
     "finetune": {
-        **_FILES,
         **_TASK,
         **_SQUAD,
         **_TPU,
         "--init-checkpoint": _same("--checkpoint"),
         "--verbose-logging": _unused(switch=True),
     },
-    "train": {**_FILES, **_TASK, **_SQUAD, **_GARDEN},
+    "train": {**_TASK, **_GARDEN},
     "evaluate": {**_TASK, "--na-prob-file": _same("--null-odds")},
-    "build-ir": {**_MO, **_FILES},
+    "build-ir": _MO,
     "neuron-ready": _NEURON,
-    "neuron-compile": {**_NEURON, "--output-saved-model": _same("--output-dir")},
+    "neuron-compile": _NEURON,
     "convert-tf2": _CONVERTERS,
     "convert-tf1": _FILES,
 }

@@ -85,7 +85,7 @@ REFUSED = {
     "an unknown precision": (
         CHECKPOINT,
         lambda: IrRequest(precisions=("fp32", "int4")),
-        "--precision 'int4' is none of fp32, fp16, int8.",
+        "--precision 'int4' is none of fp32, fp16, int8; did you mean \"int8\"?",
     ),
     "an empty precision": (
         CHECKPOINT,
