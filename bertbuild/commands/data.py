@@ -94,7 +94,7 @@ def claim(session: Session, asked: Asked, plan: Plan, target: str) -> None:
     Raises:
         UsageError: the name was made from others, and may not pass to these.
     """
-    root, given = session.store.root, asked.data or asked.squad_file
+    root, given = session.store.root, asked.data
     if asked.vocab:
         vocabulary = described("vocabulary", Path(asked.vocab), root)
     else:
