@@ -2,35 +2,55 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from bertbuild.checkpoint.lfs import lfs_pointer
 from bertbuild.errors import CheckpointError
 
 CONFIG: Final = "config.json"
 VOCAB: Final = "vocab.txt"
-SAFETENSORS: Final = "model.safetensors"
-WEIGHTS: Final = (SAFETENSORS,)
-"""Files that hold the weights, in the order in which they are taken."""
+TOKENIZER: Final = "tokenizer.json"
+TOKENIZER_CONFIG: Final = "tokenizer_config.json"
+INDEX: Final = ".index.json"
+WEIGHTS: Final = (
+    "model.safetensors",
+    "model.safetensors" + INDEX,
+    "pytorch_model.bin",
+    "pytorch_model.bin" + INDEX,
+)
+"""Files that hold the weights, or name those that do, in the order in which transformers takes them."""
 
 _WHOLE: Final = "Download the whole folder of the model."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HuggingFaceFiles:
-    """The files of a folder that are read."""
+    """The files of a folder that are read.
+
+    Attributes:
+        folder: where they lie.
+        config: config.json.
+        vocabulary: vocab.txt, or tokenizer.json where there is no vocab.txt.
+        tokenizer: tokenizer_config.json, if there is one.
+        weights: one file, or several where the model is sharded.
+        index: which tensor lies in which of several, else None.
+    """
 
     folder: Path
     config: Path
-    vocab: Path
+    vocabulary: Path
+    tokenizer: Path | None
     weights: tuple[Path, ...]
+    index: Path | None
 
     @property
     def names(self) -> tuple[str, ...]:
         """The names of all of them."""
-        return tuple(sorted(path.name for path in (self.config, self.vocab, *self.weights)))
+        found = (self.config, self.vocabulary, self.tokenizer, *self.weights, self.index)
+        return tuple(sorted(path.name for path in found if path is not None))
 
 
 def is_huggingface(folder: Path) -> bool:
@@ -42,13 +62,24 @@ def find_files(folder: Path) -> HuggingFaceFiles:
     """The files of a folder.
 
     Raises:
-        CheckpointError: one is missing, or is a git-lfs pointer.
+        CheckpointError: one is missing, is a git-lfs pointer, or cannot be read.
     """
     weights = next(name for name in WEIGHTS if (folder / name).is_file())
-    for name in (CONFIG, VOCAB):
-        if not (folder / name).is_file():
-            raise CheckpointError(f"{folder} has a {weights} but no {name}.", next_step=_WHOLE)
-    found = HuggingFaceFiles(folder=folder, config=folder / CONFIG, vocab=folder / VOCAB, weights=(folder / weights,))
+    if not (folder / CONFIG).is_file():
+        raise CheckpointError(f"{folder} has a {weights} but no {CONFIG}.", next_step=_WHOLE)
+    vocabulary = next((name for name in (VOCAB, TOKENIZER) if (folder / name).is_file()), None)
+    if vocabulary is None:
+        raise CheckpointError(f"{folder} has a {weights} but no {VOCAB} and no {TOKENIZER}.", next_step=_WHOLE)
+    index = folder / weights if weights.endswith(INDEX) else None
+    tokenizer = folder / TOKENIZER_CONFIG
+    found = HuggingFaceFiles(
+        folder=folder,
+        config=folder / CONFIG,
+        vocabulary=folder / vocabulary,
+        tokenizer=tokenizer if tokenizer.is_file() else None,
+        weights=_shards(index) if index else (folder / weights,),
+        index=index,
+    )
     for name in found.names:
         if lfs_pointer(folder / name) is not None:
             raise CheckpointError(
@@ -56,3 +87,53 @@ def find_files(folder: Path) -> HuggingFaceFiles:
                 next_step=f"Run `git lfs pull` in {folder}, or download the file.",
             )
     return found
+
+
+def read_index(path: Path) -> dict[str, str]:
+    """The name of each tensor of a sharded model → the name of its file.
+
+    Raises:
+        CheckpointError: the index is damaged, or names a file outside its folder.
+    """
+    table = read_object(path).get("weight_map")
+    if not isinstance(table, dict) or not table or not all(isinstance(name, str) for name in table.values()):
+        raise CheckpointError(f"{path} has no table of weights (weight_map).", next_step="Download the file again.")
+    outside = next((name for name in table.values() if name in ("", ".", "..") or Path(name).name != name), None)
+    if outside is not None:
+        raise CheckpointError(
+            f"{path} names {outside!r}, which is no file of its folder.", next_step="Download the folder again."
+        )
+    return table
+
+
+def read_object(path: Path) -> dict[str, Any]:
+    """The JSON object in a file.
+
+    Raises:
+        CheckpointError: it cannot be read, or is something else.
+    """
+    try:
+        values = json.loads(path.read_bytes())
+    except OSError as error:
+        raise CheckpointError(
+            f"{path} cannot be read.", next_step="Check that it may be read.", details=str(error)
+        ) from error
+    except (ValueError, RecursionError) as error:
+        raise CheckpointError(
+            f"{path} is not JSON.", next_step="Download the file again.", details=str(error)
+        ) from error
+    if not isinstance(values, dict):
+        raise CheckpointError(f"{path} is JSON, but not an object.", next_step="Download the file again.")
+    return values
+
+
+def _shards(index: Path) -> tuple[Path, ...]:
+    if lfs_pointer(index) is not None:
+        return ()  # `find_files` says so
+    names = sorted(set(read_index(index).values()))
+    missing = next((name for name in names if not (index.parent / name).is_file()), None)
+    if missing is not None:
+        raise CheckpointError(
+            f"{index.parent} has no {missing}, one of the {len(names)} files that {index.name} names.", next_step=_WHOLE
+        )
+    return tuple(index.parent / name for name in names)

@@ -11,12 +11,13 @@ import numpy as np
 from bertbuild.checkpoint.config import config_from
 from bertbuild.checkpoint.variables import Shape, encoder_variables
 from bertbuild.errors import CheckpointError
-from bertbuild.huggingface.folder import HuggingFaceFiles
+from bertbuild.huggingface.folder import HuggingFaceFiles, read_index
 from bertbuild.huggingface.heads import choose_heads
 from bertbuild.huggingface.naming import BUFFERS, encoder_prefix, google_name, is_turned
 from bertbuild.huggingface.safetensors import read_safetensors
 from bertbuild.huggingface.settings import Settings
 from bertbuild.huggingface.stored import FLOATS, Floats, Stored
+from bertbuild.huggingface.torch_files import read_torch
 
 POOLER = ("bert/pooler/dense/kernel", "bert/pooler/dense/bias")
 _WHOLE = "Download the whole folder of the model, with the config.json that belongs to it."
@@ -62,7 +63,15 @@ def read_weights(files: HuggingFaceFiles) -> dict[str, Stored]:
     """
     tensors: dict[str, Stored] = {}
     for path in files.weights:
-        tensors |= read_safetensors(path)
+        found = read_safetensors(path) if path.suffix == ".safetensors" else read_torch(path)
+        twice = next((name for name in found if name in tensors), None)
+        if twice is not None:
+            raise _unfit(f"{twice} lies in both {tensors[twice].path.name} and {path.name}")
+        tensors |= found
+    if files.index is not None:
+        for name, file in sorted(read_index(files.index).items()):
+            if name not in tensors or tensors[name].path.name != file:
+                raise _unfit(f"{files.index.name} says that {name} lies in {file}, where it is not")
     return tensors
 
 
@@ -128,4 +137,4 @@ def _check(found: Mapping[str, Stored], wanted: Mapping[str, Shape]) -> None:
 
 
 def _unfit(why: str) -> CheckpointError:
-    return CheckpointError(f"The folder does not fit its config.json: {why}.", next_step=_WHOLE)
+    return CheckpointError(f"The folder does not hold the model that it describes: {why}.", next_step=_WHOLE)

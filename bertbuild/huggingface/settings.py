@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from bertbuild.checkpoint.config import config_from
 from bertbuild.errors import CheckpointError
+from bertbuild.huggingface.folder import read_object
 from bertbuild.huggingface.harmless import HARMLESS
 from bertbuild.huggingface.kin import kin_of
 
@@ -90,17 +91,7 @@ def read_settings(path: Path) -> Settings:
     Raises:
         CheckpointError: no JSON object, no BERT, or a key that google-research/bert's graph cannot follow.
     """
-    try:
-        theirs = json.loads(path.read_bytes())
-    except OSError as error:
-        raise CheckpointError(f"{path} cannot be read.", next_step="Check that it may be read.") from error
-    except (ValueError, RecursionError) as error:
-        raise CheckpointError(
-            f"{path} is not JSON.", next_step="Download the file again.", details=str(error)
-        ) from error
-    if not isinstance(theirs, dict):
-        raise CheckpointError(f"{path} is JSON, but not an object.", next_step="Download the file again.")
-    return settings_from(theirs, name=str(path))
+    return settings_from(read_object(path), name=str(path))
 
 
 def settings_from(theirs: Mapping[str, Any], *, name: str) -> Settings:

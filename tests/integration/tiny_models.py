@@ -69,10 +69,11 @@ def huggingface_tensors(tensors):
 
 
 def write_safetensors(path, tensors):
-    """https://github.com/huggingface/safetensors: 8 bytes of length, a JSON header, the numbers."""
+    """https://github.com/huggingface/safetensors: 8 bytes of length, a JSON header, the numbers; uint16 is bfloat16."""
+    kinds = {"float64": "F64", "float32": "F32", "float16": "F16", "uint16": "BF16", "int64": "I64"}
     header, content = {}, b""
     for name, value in tensors.items():
-        kind = {"float32": "F32", "float16": "F16"}[value.dtype.name]
+        kind = kinds[value.dtype.name]
         begin, content = len(content), content + value.tobytes()
         header[name] = {"dtype": kind, "shape": list(value.shape), "data_offsets": [begin, len(content)]}
     text = json.dumps(header).encode()

@@ -1,0 +1,90 @@
+"""The vocabulary of a Hugging Face folder as vocab.txt has it, and whether its text is lower-cased."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Final
+
+from bertbuild.errors import CheckpointError
+from bertbuild.huggingface.folder import TOKENIZER, HuggingFaceFiles, read_object
+
+LOWER_CASE: Final = "do_lower_case"
+_NOT_BERTS: Final = "A BERT's vocabulary is of WordPiece; name the folder of such a model, or add its vocab.txt."
+
+
+def vocabulary(files: HuggingFaceFiles) -> bytes:
+    """The content of vocab.txt: a word a line, in order of the ids.
+
+    Raises:
+        CheckpointError: tokenizer.json stands in for it and is of another kind, or has gaps.
+    """
+    if files.vocabulary.name != TOKENIZER:
+        return files.vocabulary.read_bytes()
+    words = _words(files.vocabulary)
+    return "".join(f"{word}\n" for word in words).encode()
+
+
+def lower_case(files: HuggingFaceFiles) -> bool | None:
+    """Whether text is lower-cased before words are looked up; None where the folder does not say.
+
+    Raises:
+        CheckpointError: what it says is no truth value.
+    """
+    found = None
+    if files.tokenizer is not None:
+        found = read_object(files.tokenizer).get(LOWER_CASE)
+    if found is None and files.vocabulary.name == TOKENIZER:
+        normalizer = read_object(files.vocabulary).get("normalizer")
+        found = normalizer.get("lowercase") if isinstance(normalizer, dict) else None
+    if found is not None and not isinstance(found, bool):
+        raise CheckpointError(
+            f"{files.folder} says {found!r} of {LOWER_CASE}, not true or false.",
+            next_step="Mend its tokenizer_config.json.",
+        )
+    return found
+
+
+def _words(path: Path) -> list[str]:
+    """The words of a tokenizer.json in order of their ids, added ones with them."""
+    tokenizer = read_object(path)
+    found, added = tokenizer.get("model"), tokenizer.get("added_tokens") or []
+    model = found if isinstance(found, dict) else {}
+    kind = model.get("type")
+    if kind != "WordPiece":
+        raise CheckpointError(
+            f"{path} is a vocabulary of {kind or 'no known kind'}, not of WordPiece.", next_step=_NOT_BERTS
+        )
+    ids: dict[int, str] = {}
+    for word, number in (*_pairs(path, model.get("vocab")), *_added(path, added)):
+        if ids.setdefault(number, word) != word:
+            raise _odd(path, f"two words have the id {number}")
+    if sorted(ids) != list(range(len(ids))):
+        raise _odd(path, f"its {len(ids)} words do not have the ids 0 to {len(ids) - 1}")
+    return [ids[number] for number in range(len(ids))]
+
+
+def _pairs(path: Path, vocab: Any) -> list[tuple[str, int]]:
+    if not isinstance(vocab, dict) or not vocab:
+        raise _odd(path, "it has no words")
+    for word, number in vocab.items():
+        _check(path, word, number)
+    return list(vocab.items())
+
+
+def _added(path: Path, added: Any) -> list[tuple[str, int]]:
+    try:
+        pairs = [(token["content"], token["id"]) for token in added]
+    except (TypeError, KeyError) as error:
+        raise _odd(path, "its added tokens have no id or no text") from error
+    for word, number in pairs:
+        _check(path, word, number)
+    return pairs
+
+
+def _check(path: Path, word: Any, number: Any) -> None:
+    if not isinstance(word, str) or "\n" in word or type(number) is not int:
+        raise _odd(path, f"{word!r} is no word with an id")
+
+
+def _odd(path: Path, why: str) -> CheckpointError:
+    return CheckpointError(f"{path} cannot be written as a vocab.txt: {why}.", next_step=_NOT_BERTS)
