@@ -26,7 +26,7 @@ class CheckpointFolder:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HuggingFaceFolder:
-    """A Hugging Face folder with safetensors. The path is absolute."""
+    """A Hugging Face folder with weights of PyTorch. The path is absolute."""
 
     path: Path
 

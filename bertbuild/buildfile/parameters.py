@@ -139,7 +139,9 @@ KIND = Parameter(name="kind", type=Choice(tuple(KINDS)), about="what the target 
 SOURCES = _by_name(
     Parameter(name="model", type=Name(), about="a model of the catalogue; `invoke fetch --list` shows all"),
     Parameter(name="checkpoint", type=Location(), about="a checkpoint of your own: its folder, or its zip"),
-    Parameter(name="huggingface", type=Location(), about="a Hugging Face folder: config.json, vocab.txt, safetensors"),
+    Parameter(
+        name="huggingface", type=Location(), about="a Hugging Face folder: config.json, a vocabulary, PyTorch's weights"
+    ),
 )
 """Where a model may come from, besides a recipe; a model has just one."""
 

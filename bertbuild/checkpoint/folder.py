@@ -22,6 +22,7 @@ _DATA: Final = re.compile(r"(?P<prefix>.+)\.data-\d{5}-of-\d{5}")
 _STEP: Final = re.compile(r".*-(?P<step>\d+)")
 _STATE_PATH: Final = re.compile(r'^model_checkpoint_path:\s*"(?P<path>[^"]*)"', re.MULTILINE)
 _HUGGING_FACE_WEIGHTS: Final = ("model.safetensors", "pytorch_model.bin", "tf_model.h5", "flax_model.msgpack")
+_NOT_PYTORCHS: Final = _HUGGING_FACE_WEIGHTS[2:]
 _NOT_A_CHECKPOINT: Final = "Name a folder that holds bert_config.json, vocab.txt and bert_model.ckpt.*."
 
 
@@ -170,9 +171,12 @@ def _no_checkpoint(folder: Path, names: list[str]) -> CheckpointError:
     if not names:
         return CheckpointError(f"The folder {folder} is empty.", next_step=_NOT_A_CHECKPOINT)
     if "config.json" in names and any(name in names for name in _HUGGING_FACE_WEIGHTS):
+        weights = [name for name in _HUGGING_FACE_WEIGHTS if name in names]
+        foreign = weights[0] if weights[0] in _NOT_PYTORCHS else None
+        save = "Save it with PyTorch's weights (from_pretrained with from_tf or from_flax, save_pretrained); "
         return CheckpointError(
-            f"{folder} holds a Hugging Face model, not a TensorFlow 1 checkpoint.",
-            next_step="Turn it into one with `bertbuild import`, or use --huggingface.",
+            f"{folder} holds a Hugging Face model" + (f" as {foreign}, which is not read." if foreign else "."),
+            next_step=(save if foreign else "") + "a folder with model.safetensors is taken by --checkpoint FOLDER.",
             details=details,
         )
     if "saved_model.pb" in names or "saved_model.pbtxt" in names:

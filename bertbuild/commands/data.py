@@ -207,6 +207,7 @@ def _model_vocabulary(session: Session, asked: Asked) -> Vocabulary:
     from bertbuild.catalogue.models import find_model
     from bertbuild.checkpoint.config import read_config
     from bertbuild.checkpoint.folder import find_checkpoint
+    from bertbuild.huggingface.vocabulary import recorded_lower_case
 
     wanted = Wanted(model=asked.model, checkpoint=asked.checkpoint, name=asked.name)
     folder, name = checkpoint_folder(wanted, session.settings, session.store, session.engine, session.report)
@@ -218,7 +219,7 @@ def _model_vocabulary(session: Session, asked: Asked) -> Vocabulary:
     return Vocabulary(
         path=files.vocab.resolve(),
         name=name,
-        lower_case=find_model(asked.model).lower_case if asked.model else None,
+        lower_case=find_model(asked.model).lower_case if asked.model else recorded_lower_case(files.folder),
         positions=read_config(files.config).max_position_embeddings,
     )
 

@@ -1,6 +1,6 @@
-"""Keys of a Hugging Face config.json that do not change what a BERT's encoder computes.
+"""Keys of a Hugging Face config.json that do not change what a BERT's encoder computes, beside those of `config_keys`.
 
-From transformers' BertConfig and PretrainedConfig (releases 2 to 4.57), and from what training scripts leave there.
+From transformers' PretrainedConfig (releases 2 to 4.57), and from what training scripts leave there.
 """
 
 from typing import Final
@@ -8,24 +8,12 @@ from typing import Final
 HARMLESS: Final = frozenset(
     {
         # who made it, and with what
-        "architectures",
-        "model_type",
-        "transformers_version",
-        "dtype",
-        "torch_dtype",
-        "name",
-        "language",
         "languages",
         "license",
         "tags",
-        "finetuning_task",
-        "task_specific_params",
-        "tokenizer_class",
         "tokenizer",
-        "do_lower_case",
         "vocab_size_or_config_json_file",
         "model_max_length",
-        "max_length",
         "min_length",
         "sep_token",
         "cls_token",
@@ -33,24 +21,15 @@ HARMLESS: Final = frozenset(
         "unk_token",
         "pad_token",
         "total_flos",
-        "xla_device",
-        "adapters",
         "sentence_transformers",
         "train_batch_size",
         "num_train_epochs",
         "learning_rate",
         # what heads and losses are, which settle only what is read from heads
-        "id2label",
-        "label2id",
-        "num_labels",
-        "_num_labels",
         "n_labels",
-        "problem_type",
-        "classifier_dropout",
         "classifier_activation",
         "tie_word_embeddings",
         "tie_encoder_decoder",
-        "cross_attention_hidden_size",
         "summary_type",
         "summary_use_proj",
         "summary_activation",
@@ -58,30 +37,10 @@ HARMLESS: Final = frozenset(
         "summary_last_dropout",
         "summary_proj_to_labels",
         # the same numbers computed in another way, or given out in another form
-        "use_cache",
-        "gradient_checkpointing",
-        "chunk_size_feed_forward",
-        "output_attentions",
-        "output_hidden_states",
-        "output_past",
-        "return_dict",
         "return_dict_in_generate",
-        "torchscript",
-        "attn_implementation",
         "layerdrop",
-        # Google's multilingual models of 2018, whose graph does not read them
-        "directionality",
-        "pooler_fc_size",
-        "pooler_num_attention_heads",
-        "pooler_num_fc_layers",
-        "pooler_size_per_head",
-        "pooler_type",
         # ids and settings of text generation
-        "pad_token_id",
-        "bos_token_id",
-        "eos_token_id",
         "eos_token_ids",
-        "sep_token_id",
         "decoder_start_token_id",
         "forced_bos_token_id",
         "forced_eos_token_id",

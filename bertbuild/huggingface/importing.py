@@ -113,7 +113,7 @@ def import_tensors(settings: Settings, tensors: Mapping[str, Stored]) -> Importe
 
 def _wanted(settings: Settings, named: Mapping[str, str], notes: list[str]) -> dict[str, Shape]:
     """Name → shape of the variables that the encoder must have; a model without a pooler has none."""
-    wanted = encoder_variables(config_from({**settings.bert_config, "hidden_act": "gelu"}, name="config.json"))
+    wanted = encoder_variables(config_from(settings.bert_config, name="config.json"))
     if not any(name in named for name in POOLER):
         notes.append("the model has no pooler, so it gives no pooled output")
         for name in POOLER:

@@ -12,13 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from bertbuild.checkpoint.config import config_from
+from bertbuild.checkpoint.config import LAYER_NORM_EPSILON, config_from
 from bertbuild.errors import CheckpointError
 from bertbuild.huggingface.folder import read_object
 from bertbuild.huggingface.harmless import HARMLESS
-from bertbuild.huggingface.kin import kin_of
+from bertbuild.huggingface.kin import BERT, kin_of
 
-EPSILON: Final = 1e-12  # tf.contrib.layers.layer_norm has it built in, so no other can be carried over
 ACTIVATIONS: Final = {
     "gelu": "gelu",
     "gelu_python": "gelu",
@@ -45,18 +44,6 @@ DEFAULTS: Final[Mapping[str, Any]] = {
     "vocab_size": 30522,
 }
 """What is copied, and what transformers takes for it where config.json does not say."""
-
-_REQUIRED: Final[Mapping[str, tuple[tuple[Any, ...], str]]] = {
-    "position_embedding_type": (("absolute", None), "google-research/bert has absolute positions alone"),
-    "is_decoder": ((False, None), "a decoder's tokens do not see those after them, a BERT's do"),
-    "add_cross_attention": ((False, None), "google-research/bert has no cross-attention"),
-    "is_encoder_decoder": ((False, None), "google-research/bert has no decoder"),
-    "pruned_heads": (({}, [], None), "all layers of google-research/bert have the same number of heads"),
-    "auto_map": (({}, None), "the model has code of its own, which may compute anything"),
-    "quantization_config": (({}, None), "its weights are no plain numbers"),
-    "use_bfloat16": ((False, None), "google-research/bert computes in float32"),
-}
-"""Key → the values with which a model computes what google-research/bert's graph does, and why no other will do."""
 
 _NO_WAY: Final = "Name a folder with a BERT that is an encoder as google-research/bert has it."
 
@@ -97,40 +84,19 @@ def read_settings(path: Path) -> Settings:
 def settings_from(theirs: Mapping[str, Any], *, name: str) -> Settings:
     """`read_settings` of parsed JSON; `name` stands for its source in errors."""
     _check_model(theirs, name)
-    for key in theirs:
-        _check(key, theirs, name)
+    read = {key: value for key, value in theirs.items() if not (key in HARMLESS or key.startswith("_"))}
     activation = _activation(theirs.get("hidden_act", "gelu"), name)
-    sizes = {key: theirs.get(key, default) for key, default in DEFAULTS.items()}
-    config_from({**sizes, "hidden_act": "gelu"}, name=name)
-    return Settings(bert_config={**sizes, "hidden_act": activation}, theirs=theirs)
+    config_from({"model_type": BERT, **DEFAULTS, **read, "hidden_act": activation}, name=name)
+    bert_config = {key: theirs.get(key, default) for key, default in DEFAULTS.items()} | {"hidden_act": activation}
+    epsilon = theirs.get("layer_norm_eps", LAYER_NORM_EPSILON)
+    stated = {} if epsilon == LAYER_NORM_EPSILON else {"layer_norm_eps": epsilon}
+    return Settings(bert_config=bert_config | stated, theirs=theirs)
 
 
 def _check_model(theirs: Mapping[str, Any], name: str) -> None:
     kin = kin_of(theirs)
     if kin:
         raise CheckpointError(f"{name} is of a {kin} model; only a BERT can be imported.", next_step=_NO_WAY)
-
-
-def _check(key: str, theirs: Mapping[str, Any], name: str) -> None:
-    """Refuse a key that changes what the model computes and that has no place in google-research/bert's graph."""
-    value = theirs[key]
-    if key == "layer_norm_eps":
-        good, why = value == EPSILON, "google-research/bert has 1e-12 built in, so the answers would differ"
-    elif key == "embedding_size":
-        good = value in (None, theirs.get("hidden_size", DEFAULTS["hidden_size"]))
-        why = "google-research/bert's embeddings are of hidden_size"
-    elif key in _REQUIRED:
-        allowed, why = _REQUIRED[key]
-        good = any(value == item and type(value) is type(item) for item in allowed)
-    elif key in DEFAULTS or key == "hidden_act" or key in HARMLESS or key.startswith("_"):
-        return
-    else:
-        raise CheckpointError(
-            f"{name} has the key {key}, which is not known: it may change what the model computes.",
-            next_step=f"If it does not, remove {key} from that file and name the folder again.",
-        )
-    if not good:
-        raise CheckpointError(f"{name} has {key} {json.dumps(value)[:80]}, and {why}.", next_step=_NO_WAY)
 
 
 def _activation(value: Any, name: str) -> str:

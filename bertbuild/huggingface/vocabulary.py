@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
 from bertbuild.errors import CheckpointError
-from bertbuild.huggingface.folder import TOKENIZER, HuggingFaceFiles, read_object
+from bertbuild.huggingface.folder import TOKENIZER, TOKENIZER_CONFIG, HuggingFaceFiles, read_object
 
 LOWER_CASE: Final = "do_lower_case"
 _NOT_BERTS: Final = "A BERT's vocabulary is of WordPiece; name the folder of such a model, or add its vocab.txt."
@@ -30,17 +31,27 @@ def lower_case(files: HuggingFaceFiles) -> bool | None:
     Raises:
         CheckpointError: what it says is no truth value.
     """
-    found = None
-    if files.tokenizer is not None:
-        found = read_object(files.tokenizer).get(LOWER_CASE)
-    if found is None and files.vocabulary.name == TOKENIZER:
-        normalizer = read_object(files.vocabulary).get("normalizer")
-        found = normalizer.get("lowercase") if isinstance(normalizer, dict) else None
+    found = recorded_lower_case(files.folder)
+    if found is not None or files.vocabulary.name != TOKENIZER:
+        return found
+    normalizer = read_object(files.vocabulary).get("normalizer")
+    return _truth(files.vocabulary, "lowercase", normalizer if isinstance(normalizer, dict) else {})
+
+
+def recorded_lower_case(folder: Path) -> bool | None:
+    """What the tokenizer_config.json beside a model or checkpoint says of it, if there is one and it does.
+
+    Raises:
+        CheckpointError: what it says is no truth value.
+    """
+    path = folder / TOKENIZER_CONFIG
+    return _truth(path, LOWER_CASE, read_object(path)) if path.is_file() else None
+
+
+def _truth(path: Path, key: str, values: Mapping[str, Any]) -> bool | None:
+    found = values.get(key)
     if found is not None and not isinstance(found, bool):
-        raise CheckpointError(
-            f"{files.folder} says {found!r} of {LOWER_CASE}, not true or false.",
-            next_step="Mend its tokenizer_config.json.",
-        )
+        raise CheckpointError(f"{path} has {key} {found!r}, not true or false.", next_step=f"Mend {key} in that file.")
     return found
 
 

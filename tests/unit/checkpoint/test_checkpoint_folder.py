@@ -100,8 +100,9 @@ def test_several_without_steps_are_ambiguous(tmp_path):
     ("names", "why", "step"),
     [
         ([], "is empty", "Name a folder"),
-        (["config.json", "model.safetensors", "vocab.txt"], "Hugging Face", "--huggingface"),
-        (["config.json", "pytorch_model.bin"], "Hugging Face", "bertbuild import"),
+        (["config.json", "model.safetensors", "vocab.txt"], "Hugging Face", "--checkpoint"),
+        (["config.json", "tf_model.h5"], "Hugging Face model as tf_model.h5, which is not read", "save_pretrained"),
+        (["config.json", "flax_model.msgpack"], "as flax_model.msgpack", "from_flax"),
         (["saved_model.pb"], "SavedModel", "Name the folder"),
         (["m.data-00000-of-00001", "bert_config.json"], "data of a checkpoint but not its .index", "whole checkpoint"),
         (["m.index.LFS_POINTER", "bert_config.json"], "git-lfs pointer", "git lfs pull"),

@@ -14,6 +14,7 @@ from bertbuild.session import Session
 from bertbuild.tasks import namespace
 
 CONFIG = {"vocab_size": 4, "hidden_size": 4, "num_attention_heads": 2, "max_position_embeddings": 64}
+SHORT = {"max_seq_length": 64}
 
 
 @pytest.fixture
@@ -116,6 +117,12 @@ def test_a_vocabulary_at_odds_with_lower_casing_is_warned_of(prepare, events, na
     prepare(task="MRPC", data="MRPC", **words)
     (warning,) = events.texts("warning")
     assert warning.endswith(hint)
+
+
+def test_lower_casing_is_what_the_tokenizers_settings_beside_the_model_say(prepare, folder):
+    assert prepare(task="MRPC", data="MRPC", checkpoint="model", sizes=SHORT)["do-lower-case"] == "true"
+    (folder / "model" / "tokenizer_config.json").write_text('{"do_lower_case": false}')
+    assert prepare(task="MRPC", data="MRPC", checkpoint="model", sizes=SHORT)["do-lower-case"] == "false"
 
 
 def test_a_cased_vocabulary_without_lower_casing_is_as_it_should_be(prepare, events):

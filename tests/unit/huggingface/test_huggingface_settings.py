@@ -88,7 +88,6 @@ def test_an_activation_that_modeling_py_has_not_is_refused_by_name(hidden_act):
         ("position_embedding_type", "relative_key"),
         ("position_embedding_type", "relative_key_query"),
         ("position_embedding_type", "alibi"),
-        ("layer_norm_eps", 1e-5),
         ("layer_norm_eps", None),
         ("embedding_size", 4),
         ("pruned_heads", {"0": [1]}),
@@ -110,12 +109,17 @@ def test_a_key_that_changes_the_arithmetic_is_refused_by_name(key, value):
         ("chunk_size_feed_forward", 64),
         ("output_attentions", True),
         ("pooler_fc_size", 768),
+        ("directionality", "bidi"),
         ("_attn_implementation", "sdpa"),
         ("tie_word_embeddings", False),
     ],
 )
 def test_a_key_that_does_not_is_taken(key, value):
     assert settings(**{key: value}).bert_config == {**SIZES, "hidden_act": "gelu"}
+
+
+def test_another_layer_norm_epsilon_is_carried_over():
+    assert settings(layer_norm_eps=1e-5).bert_config == {**SIZES, "hidden_act": "gelu", "layer_norm_eps": 1e-5}
 
 
 def test_a_size_that_is_not_given_is_transformers_own_default():
