@@ -8,8 +8,10 @@ from bertbuild.errors import UsageError
 
 SOURCE_HELP = {
     "model": "a model of the catalogue, e.g. minilm-l6 or uncased_L-12_H-768_A-12 (invoke fetch --list shows all)",
-    "checkpoint": "a checkpoint of your own: its folder, its zip, or a Hugging Face folder",
+    "checkpoint": "a checkpoint of your own: its folder, prefix or zip (.tar.gz), or a Hugging Face folder",
     "name": "what to call the results; default: the model's or the folder's name",
+    "scope": "of several encoders in the checkpoint the one of this variable scope, e.g. module/bert; . for none",
+    "ema": "take the variables' moving averages (…/ExponentialMovingAverage)",
     "from": "folder with downloaded zips or unpacked models; nothing is downloaded",
     "mirror": "base URL that takes the place of the models' public one",
 }

@@ -11,6 +11,7 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
+from bertbuild.checkpoint_sources import Inspected
 from bertbuild.config import Settings
 from bertbuild.engine.engine import Engine
 from bertbuild.engine.making import Report
@@ -19,7 +20,6 @@ from bertbuild.isolation.base import Isolation
 from bertbuild.isolation.choice import Choice, choose, last_used
 from bertbuild.plans.plan import File, Plan
 from bertbuild.probes import make_probes
-from bertbuild.sources import Inspected
 from bertbuild.store.disk import write_atomically
 from bertbuild.store.store import Store, translated_os_errors
 

@@ -2,32 +2,24 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from functools import cache
 from pathlib import Path
-from typing import Any
 
-from bertbuild import key as keys
-from bertbuild.checkpoint.folder import CheckpointFiles, find_checkpoint
-from bertbuild.config import ROOT, Settings
+from bertbuild.checkpoint.reading import Choice
+from bertbuild.checkpoint_sources import AS_IT_IS, Inspected, inspected
+from bertbuild.config import Settings
 from bertbuild.engine.engine import Engine
-from bertbuild.engine.making import Order, Report
+from bertbuild.engine.making import Report
 from bertbuild.errors import CheckpointError, UsageError
 from bertbuild.graph.graphdef import Graph
 from bertbuild.huggingface.folder import find_files, is_huggingface
 from bertbuild.inputs import file_input, folder_input
-from bertbuild.plans.plan import File, Plan, Source, plan_import
+from bertbuild.plans.plan import Plan, Source, plan_import
 from bertbuild.store.locking import exclusive
 from bertbuild.store.naming import below, described
-from bertbuild.store.store import Store, StoredObject
-
-INSPECT = "inspect"
-PUBLISHED_GELU = "erf"
-"""What Google's graphs of 2018 compute; google-research/bert's code of 2019 and later computes tanh."""
+from bertbuild.store.store import Store
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +27,7 @@ class Wanted:
     """What the user named: a model, a checkpoint (folder, zip or Hugging Face folder), a frozen graph, or a SavedModel.
 
     Just one of the four; `name` is what the results are called; left empty, the model's or the folder's own name.
+    `scope` and `ema` are as in `Choice`.
     """
 
     model: str = ""
@@ -42,20 +35,13 @@ class Wanted:
     frozen: str = ""
     saved_model: str = ""
     name: str = ""
+    scope: str = ""
+    ema: bool = False
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Inspected:
-    """A source that may be built from, and the sizes its probe inputs must keep to.
-
-    `named` is the source as the user named it; names in out/ remember it.
-    """
-
-    source: Source
-    vocab_size: int
-    type_vocab_size: int
-    max_positions: int
-    named: str = ""
+    @property
+    def choice(self) -> Choice:
+        """What was said of a checkpoint that can be read in several ways."""
+        return Choice(scope=self.scope, ema=self.ema)
 
 
 def fetch_model(name: str, settings: Settings, store: Store, report: Report) -> Path:
@@ -93,6 +79,11 @@ def resolve(wanted: Wanted, settings: Settings, store: Store, engine: Engine, re
             next_step="For instance --model minilm-l6 or --checkpoint FOLDER-or-ZIP; --help lists what there is.",
         )
     check_name(wanted.name)
+    if wanted.choice != AS_IT_IS and not (wanted.model or wanted.checkpoint):
+        raise UsageError(
+            "--scope and --ema say which variables of a checkpoint are meant; no checkpoint is named.",
+            next_step="Leave them out, or build from the checkpoint with --checkpoint.",
+        )
     return replace(_resolved(wanted, settings, store, engine, report), named=as_named(wanted, store))
 
 
@@ -104,7 +95,7 @@ def _resolved(wanted: Wanted, settings: Settings, store: Store, engine: Engine, 
         folder = newest_saved_model(Path(wanted.saved_model), report)
         return _saved_model(folder, wanted.name or model_name(Path(wanted.saved_model), store), store)
     folder, name = checkpoint_folder(wanted, settings, store, engine, report)
-    return inspected(folder, name, store, engine, report)
+    return inspected(folder, name, store, engine, report, wanted.choice)
 
 
 def as_named(wanted: Wanted, store: Store) -> str:
@@ -115,7 +106,7 @@ def as_named(wanted: Wanted, store: Store) -> str:
         return f"model {find_model(wanted.model).name}"
     kinds = {"checkpoint": wanted.checkpoint, "frozen graph": wanted.frozen, "SavedModel": wanted.saved_model}
     ((kind, path),) = ((kind, path) for kind, path in kinds.items() if path)
-    return described(kind, Path(path), store.root)
+    return " ".join([described(kind, Path(path), store.root), *wanted.choice.as_flags()])
 
 
 def checkpoint_folder(
@@ -175,104 +166,6 @@ def _unpacked(path: Path, store: Store) -> Path:
         if not folder.exists():
             unpack_checkpoint_zip(path, folder)
     return folder
-
-
-def inspected(folder: Path, name: str, store: Store, engine: Engine, report: Report) -> Inspected:
-    """A checkpoint's folder as a source.
-
-    Raises:
-        CheckpointError: it is no checkpoint, or not a sound one.
-    """
-    files = find_checkpoint(folder)
-    file, found = _known_input(files, store), None
-    if file is None:  # a checkpoint never seen is hashed and inspected at once: each reads all of it on its own core
-        with ThreadPoolExecutor(max_workers=1) as pool:
-            hashed = pool.submit(_input, files, store)
-            found = _inspect(files.folder)
-            file = hashed.result()
-    made = []
-
-    def make(work: Path) -> None:
-        facts = found or _inspect(files.folder)
-        made.append(True)
-        (work / "out" / "inspection.json").write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
-
-    facts = _facts(engine.stored(_order(files, file, name), make))
-    source = _of_facts(files, file, name, facts)
-    if made and source.source.gelu and not (facts["graph"]["gelu"] or facts["config"]["gelu"]):
-        gelu, why = source.source.gelu, facts["graph"]["notes"][0]
-        report({"event": "note", "text": f"gelu taken as {gelu}, the published graphs' form: {why}"})
-    return source
-
-
-def inspected_before(folder: Path, name: str, store: Store, engine: Engine) -> Inspected | None:
-    """As `inspected`, in a millisecond, where an earlier run has read the checkpoint; else None.
-
-    Raises:
-        CheckpointError: it is no checkpoint.
-    """
-    files = find_checkpoint(folder)
-    file = _known_input(files, store)
-    stored = None if file is None else engine.found(_order(files, file, name))
-    return None if file is None or stored is None else _of_facts(files, file, name, _facts(stored))
-
-
-def _known_input(files: CheckpointFiles, store: Store) -> File | None:
-    return _input(files, store) if all(store.inputs.knows(path.resolve()) for path in files.data) else None
-
-
-def _input(files: CheckpointFiles, store: Store) -> File:
-    read = [files.config, files.index, *files.data, *filter(None, (files.vocab, files.meta))]
-    return folder_input(files.folder, [path.name for path in read], store.inputs)
-
-
-def _of_facts(files: CheckpointFiles, file: File, name: str, facts: dict[str, Any]) -> Inspected:
-    config, graph = facts["config"], facts["graph"]
-    return Inspected(
-        source=Source(
-            model=name,
-            kind="checkpoint",
-            file=file,
-            gelu=(graph["gelu"] or config["gelu"] or PUBLISHED_GELU) if config["hidden_act"] == "gelu" else None,
-            published=graph["published_form"] is not None,
-            prefix=files.prefix.name,
-            labels=facts["heads"]["classifier_labels"] or 0,
-            max_positions=config["max_position_embeddings"],
-        ),
-        vocab_size=config["vocab_size"],
-        type_vocab_size=config["type_vocab_size"],
-        max_positions=config["max_position_embeddings"],
-    )
-
-
-def _inspect(folder: Path) -> dict[str, Any]:
-    from bertbuild.checkpoint.inspection import require_sound
-
-    return require_sound(folder).to_json()
-
-
-def _order(files: CheckpointFiles, file: File, name: str) -> Order:
-    """What `inspect` says of a checkpoint, kept: one that passed once is not read again."""
-    parts = keys.components(
-        stage=INSPECT,
-        code=_inspecting_code(),
-        environment={},
-        params={"prefix": files.prefix.name},
-        inputs={"checkpoint": file.digest},
-    )
-    told = {"id": INSPECT, "job": f"{name}/{INSPECT}", "model": name}
-    return Order(stage=INSPECT, parts=parts, sources={"checkpoint": file}, told=told)
-
-
-@cache
-def _inspecting_code() -> str:
-    """Digest of the code that inspects: this process's own, so that it stays the same."""
-    code = [*(ROOT / "bertbuild" / "checkpoint").glob("*.py"), *(ROOT / "bertbuild" / "graph").glob("*.py")]
-    return keys.code_digest(code, ROOT)
-
-
-def _facts(stored: StoredObject) -> dict[str, Any]:
-    return dict(json.loads((stored.path / "inspection.json").read_text(encoding="utf-8")))
 
 
 def _frozen(path: Path, name: str, store: Store) -> Inspected:

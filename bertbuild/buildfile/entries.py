@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from bertbuild.checkpoint.reading import Choice
 from bertbuild.plans.finetune import FinetuneRequest, Named
 from bertbuild.plans.int8 import CalibrationRequest
 from bertbuild.plans.planning import Request
@@ -19,9 +20,10 @@ class CatalogueModel:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckpointFolder:
-    """A checkpoint: its folder, or its zip. The path is absolute."""
+    """A checkpoint: its folder, prefix or archive, and how it is read. The path is absolute."""
 
     path: Path
+    choice: Choice = field(default_factory=Choice)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,7 +16,7 @@ from bertbuild.buildfile.entries import (
     Recipe,
 )
 from bertbuild.buildfile.layers import Defaults, Given, read_defaults, read_layer
-from bertbuild.buildfile.parameters import FINETUNE, FROM, SOURCES, TRAINED_ON, Parameter
+from bertbuild.buildfile.parameters import FINETUNE, FROM, READING, SOURCES, TRAINED_ON, Parameter
 from bertbuild.buildfile.requests import absolute, located, make_recipe
 from bertbuild.buildfile.targets import (
     TargetTable,
@@ -27,6 +27,7 @@ from bertbuild.buildfile.targets import (
     read_targets,
 )
 from bertbuild.catalogue.models import find_model
+from bertbuild.checkpoint.reading import Choice
 from bertbuild.config import CONFIG_FILE, TABLES, file_settings
 from bertbuild.errors import UnknownModelError, UsageError
 
@@ -77,7 +78,7 @@ def find_build_file(named: str) -> BuildFile | None:
 def _model(document: Document, name: str, defaults: Defaults, tables: Mapping[str, TargetTable]) -> ModelEntry:
     place: Place = ("models", name)
     check_folder_name(document, place, name)
-    source = read_layer(document, place, SOURCES, RECIPE, "targets", "override")
+    source = read_layer(document, place, SOURCES | READING, RECIPE, "targets", "override")
     wanted = _wanted(document, place, tables)
     override = (*place, "override")
     for target in document.table(override):
@@ -147,6 +148,13 @@ def _source(document: Document, place: Place, given: Mapping[str, Given]) -> Mod
             f"{table_name(place)} {says}.",
             next_step=f"Give just one of {', '.join(_SOURCE_KEYS)}.",
         )
+    reading = [name for name in given if name in READING]
+    if reading and found != ["checkpoint"]:
+        raise document.refused(
+            (*place, reading[0]),
+            f'"{reading[0]}" of {table_name(place)} says how a checkpoint is read, and none is named.',
+            next_step='Leave it out, or name a "checkpoint".',
+        )
     if found == [RECIPE]:
         return _recipe(document, (*place, RECIPE))
     value = str(given[found[0]].value)
@@ -157,7 +165,10 @@ def _source(document: Document, place: Place, given: Mapping[str, Given]) -> Mod
             at = f"{document.path}, line {document.line((*place, 'model'))}"
             raise UnknownModelError(f"{at}: {table_name(place)}: {error}", next_step=error.next_step) from error
     path = absolute(value, document.path.absolute().parent)
-    return CheckpointFolder(path=path) if found == ["checkpoint"] else HuggingFaceFolder(path=path)
+    if found == ["checkpoint"]:
+        scope, ema = (given[name].value if name in given else READING[name].default for name in ("scope", "ema"))
+        return CheckpointFolder(path=path, choice=Choice(scope=str(scope), ema=bool(ema)))
+    return HuggingFaceFolder(path=path)
 
 
 def _recipe(document: Document, place: Place) -> Recipe:

@@ -138,12 +138,18 @@ KIND = Parameter(name="kind", type=Choice(tuple(KINDS)), about="what the target 
 
 SOURCES = _by_name(
     Parameter(name="model", type=Name(), about="a model of the catalogue; `invoke fetch --list` shows all"),
-    Parameter(name="checkpoint", type=Location(), about="a checkpoint of your own: its folder, or its zip"),
+    Parameter(name="checkpoint", type=Location(), about="a checkpoint of your own: its folder, prefix, zip or .tar.gz"),
     Parameter(
         name="huggingface", type=Location(), about="a Hugging Face folder: config.json, a vocabulary, PyTorch's weights"
     ),
 )
 """Where a model may come from, besides a recipe; a model has just one."""
+
+READING = _by_name(
+    Parameter(name="scope", type=Text(), default="", about="of several encoders the one of this scope, as module/bert"),
+    Parameter(name="ema", type=Truth(), default=False, about="take the variables' moving averages"),
+)
+"""How a `checkpoint` is read where it can be read in several ways."""
 
 FROM = Parameter(name="from", type=Name(), about="another model of this file, to begin with; must be given")
 TRAINED_ON = _by_name(

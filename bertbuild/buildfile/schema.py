@@ -5,7 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from bertbuild.buildfile.parameters import FINETUNE, FROM, KIND, KINDS, SOURCES, TRAINED_ON, Kind, Parameter, kinds_with
+from bertbuild.buildfile.parameters import (
+    FINETUNE,
+    FROM,
+    KIND,
+    KINDS,
+    READING,
+    SOURCES,
+    TRAINED_ON,
+    Kind,
+    Parameter,
+    kinds_with,
+)
 from bertbuild.buildfile.targets import LONGEST_NAME
 from bertbuild.config import SETTINGS
 
@@ -71,13 +82,14 @@ def _model() -> Schema:
     override = {"anyOf": [{"$ref": f"#/$defs/{kind}"} for kind in KINDS]}
     names = {"type": "array", "items": {"type": "string"}, "uniqueItems": True}
     properties = {
-        **_properties(SOURCES.values()),
+        **_properties((*SOURCES.values(), *READING.values())),
         "finetune": finetune,
         "targets": _described(names, "names of [targets.*]; default: all"),
         "override": _tables("parameters of targets that are others for this model, by name of [targets.*]", override),
     }
     sources = [{"required": [name]} for name in (*SOURCES, "finetune")]
-    return {**_object(properties), "oneOf": sources}
+    reading = {name: ["checkpoint"] for name in READING}
+    return {**_object(properties), "oneOf": sources, "dependentRequired": reading}
 
 
 def _defaults() -> Schema:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from io import FileIO
 from pathlib import Path
@@ -18,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bertbuild.checkpoint.crc32c import crc32c_in_place, unmasked
+from bertbuild.checkpoint.slices import Extents, Region, fill, read_extents, region, slice_key
 from bertbuild.checkpoint.table import TableFormatError, read_table
 from bertbuild.errors import CheckpointError
 from bertbuild.graph.dtypes import dtype_name
@@ -59,12 +61,20 @@ class TensorEntry:
     nbytes: int
     crc32c: int
     slices: int = 0
-    """Into how many parts a partitioned variable was cut; 0 for an ordinary one."""
+    """Into how many parts a partitioned variable was cut; 0 for an ordinary one. Only its parts have a place."""
 
     @property
     def size(self) -> int:
         """The number of elements."""
         return math.prod(self.shape)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """A part of a partitioned variable: where it lies in the whole, and its bytes (under the variable's name)."""
+
+    region: Region
+    entry: TensorEntry
 
 
 class CheckpointReader:
@@ -79,17 +89,52 @@ class CheckpointReader:
         self.index = self.prefix.with_name(self.prefix.name + ".index")
         self.shards = 1
         self.entries: dict[str, TensorEntry] = {}
+        self.parts: dict[str, tuple[Part, ...]] = {}
+        slices: dict[bytes, bytes] = {}
+        cut: dict[str, list[Extents]] = {}
         try:
             for key, value in _read_index(self.index):
                 if key == b"":
                     self.shards = _read_header(value, self.index)
-                elif not key.startswith(b"\0"):  # such keys name the parts of partitioned variables
+                elif key.startswith(b"\0"):  # such keys name the parts of partitioned variables
+                    slices[key] = value
+                else:
                     name = key.decode()
                     self.entries[name] = _read_entry(name, value)
+                    if self.entries[name].slices:
+                        cut[name] = [
+                            read_extents(value[field.start : field.end]) for field in fields(value) if field.number == 7
+                        ]
+            for name, extents in cut.items():
+                self.parts[name] = self._parts(self.entries[name], extents, slices)
         except (WireError, UnicodeDecodeError) as error:
             raise _damaged(self.index, f"an entry is malformed: {error}") from error
-        for entry in self.entries.values():
+        for entry in (*self.entries.values(), *(part.entry for parts in self.parts.values() for part in parts)):
             _check_entry(entry, self.shards, self.index)
+
+    def _parts(self, entry: TensorEntry, cut: list[Extents], slices: Mapping[bytes, bytes]) -> tuple[Part, ...]:
+        """The parts of a partitioned variable. Raises `WireError` where they are not the whole of it."""
+        parts = []
+        for extents in cut:
+            place = region(entry.shape, extents)
+            value = slices.get(slice_key(entry.name, extents))
+            if value is None:
+                raise WireError(f"a part of {entry.name} is missing")
+            part = _read_entry(entry.name, value)
+            if part.shape != tuple(span.stop - span.start for span in place) or part.dtype != entry.dtype:
+                raise WireError(f"a part of {entry.name} has another shape or dtype than the whole says")
+            parts.append(Part(region=place, entry=part))
+        if not fill(entry.shape, [part.region for part in parts]):
+            raise WireError(f"the parts of {entry.name} are not the whole of it")
+        return tuple(parts)
+
+    def pieces(self) -> Iterator[TensorEntry]:
+        """All that lies in the data files: each tensor, and in the place of a partitioned one its parts."""
+        for name, entry in self.entries.items():
+            if name in self.parts:
+                yield from (part.entry for part in self.parts[name])
+            else:
+                yield entry
 
     def data_file(self, shard: int) -> Path:
         """The path of the data file of `shard`, whether it exists or not."""
@@ -98,11 +143,17 @@ class CheckpointReader:
     def tensor(self, name: str) -> npt.NDArray[Any]:
         """The tensor `name`, read from disk; its dtype is that of `STORED_AS` (bfloat16 as uint16).
 
-        Its checksum is not looked at: that is what `verify` is for. Raises `CheckpointError` when there is no such
-        tensor, when it is partitioned or of a dtype without fixed size, or when its bytes cannot be read.
+        The parts of a partitioned one are joined. Its checksum is not looked at: that is what `verify` is for. Raises
+        `CheckpointError` when there is no such tensor, when it is of a dtype without fixed size, or when its bytes
+        cannot be read.
         """
         entry = self._entry(name)
-        return self._content(entry).view(STORED_AS[entry.dtype]).reshape(entry.shape)
+        if name not in self.parts:
+            return self._array(entry)
+        whole = np.empty(entry.shape, STORED_AS[entry.dtype])
+        for part in self.parts[name]:
+            whole[part.region] = self._array(part.entry)
+        return whole
 
     def verify(self, name: str) -> None:
         """Raise `CheckpointError` unless the bytes of the tensor `name` have the CRC-32C in the index.
@@ -110,8 +161,9 @@ class CheckpointReader:
         Reads the whole tensor into memory; `checksums` checks a whole checkpoint in little. Refuses what `tensor` does.
         """
         entry = self._entry(name)
-        if crc32c_in_place(self._content(entry)) != entry.crc32c:
-            raise _damaged(self.data_file(entry.shard), checksum_problem(entry))
+        for piece in [part.entry for part in self.parts.get(name, ())] or [entry]:
+            if crc32c_in_place(self._content(piece)) != piece.crc32c:
+                raise _damaged(self.data_file(piece.shard), checksum_problem(piece))
 
     def _entry(self, name: str) -> TensorEntry:
         """The entry of a tensor whose bytes can be read."""
@@ -121,17 +173,15 @@ class CheckpointReader:
                 f"The checkpoint {self.prefix} has no tensor {name}.",
                 next_step="See `bertbuild inspect` for the tensors it has.",
             )
-        if entry.slices:
-            raise CheckpointError(
-                f"The variable {name} is partitioned into {entry.slices} slices, which bertbuild does not read.",
-                next_step="Restore it in TensorFlow without a partitioner and save the checkpoint again.",
-            )
         if entry.dtype not in STORED_AS:
             raise CheckpointError(
                 f"The tensor {name} has dtype {entry.dtype}, which bertbuild lists but does not read.",
                 next_step="Name a tensor of numbers.",
             )
         return entry
+
+    def _array(self, entry: TensorEntry) -> npt.NDArray[Any]:
+        return self._content(entry).view(STORED_AS[entry.dtype]).reshape(entry.shape)
 
     def _content(self, entry: TensorEntry) -> npt.NDArray[np.uint8]:
         path = self.data_file(entry.shard)
@@ -217,7 +267,7 @@ def _read_entry(name: str, value: bytes) -> TensorEntry:
         if field.number == 1:
             dtype = field.value
         elif field.number == 2 and field.wire_type == LENGTH_DELIMITED:
-            shape = _read_shape(value[field.start : field.end])
+            shape = read_shape(value[field.start : field.end])
         elif field.number == 3:
             shard = signed(field.value)
         elif field.number == 4:
@@ -240,7 +290,7 @@ def _read_entry(name: str, value: bytes) -> TensorEntry:
     )
 
 
-def _read_shape(message: bytes) -> tuple[int, ...]:
+def read_shape(message: bytes) -> tuple[int, ...]:
     """A TensorShapeProto in which every size is known."""
     sizes = []
     for dimension in fields(message):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Final
@@ -27,24 +28,23 @@ def damaged_tensors(
     Tensors that reach beyond the end of their file are passed over (see `data_files`), as are strings, whose checksum
     is taken of another form than lies in the file. Memory: 1 MB, whatever the size of the checkpoint.
     """
+    pieces = list(reader.pieces())
     plans: list[tuple[Path, list[TensorEntry]]] = []
     for shard in shards:
         path = reader.data_file(shard)
         size = path.stat().st_size
         inside = [
             entry
-            for entry in reader.entries.values()
-            if entry.shard == shard
-            and entry.dtype in STORED_AS
-            and not entry.slices
-            and entry.offset + entry.nbytes <= size
+            for entry in pieces
+            if entry.shard == shard and entry.dtype in STORED_AS and entry.offset + entry.nbytes <= size
         ]
         plans.append((path, sorted(inside, key=lambda entry: entry.offset)))
     total = sum(entry.nbytes for _, entries in plans for entry in entries)
     checker = _Checker(total, progress)
     for path, entries in plans:
         checker.check_file(path, entries)
-    return checker.problems, checker.intact
+    whole = Counter(entry.name for entry in pieces)
+    return checker.problems, sum(whole[name] == count for name, count in checker.intact.items())
 
 
 class _Checker:
@@ -52,7 +52,7 @@ class _Checker:
 
     def __init__(self, total: int, progress: Progress | None) -> None:
         self.problems: list[str] = []
-        self.intact = 0
+        self.intact: Counter[str] = Counter()
         self._total = total
         self._done = 0
         self._progress = progress
@@ -72,7 +72,7 @@ class _Checker:
                         crc = crc32c_in_place(chunk, crc)
                         self._add(len(chunk))
                     if crc == entry.crc32c:
-                        self.intact += 1
+                        self.intact[entry.name] += 1
                     else:
                         self.problems.append(f"{path.name} is damaged: {checksum_problem(entry)}.")
         except OSError as error:

@@ -21,12 +21,8 @@ class DataFiles:
 def check_data_files(reader: CheckpointReader) -> DataFiles:
     """Look at each data file: is it there, is it data, is it long enough? One problem per file, not one per tensor."""
     readable: list[int] = []
-    problems = [
-        f"The variable {entry.name} is partitioned into {entry.slices} slices, which bertbuild does not read; save the "
-        "checkpoint again without a partitioner."
-        for entry in reader.entries.values()
-        if entry.slices
-    ]
+    problems: list[str] = []
+    pieces = list(reader.pieces())
     warnings: list[str] = []
     for shard in range(reader.shards):
         problem = _absence(reader, shard)
@@ -36,7 +32,7 @@ def check_data_files(reader: CheckpointReader) -> DataFiles:
         readable.append(shard)
         path = reader.data_file(shard)
         size = path.stat().st_size
-        entries = [entry for entry in reader.entries.values() if entry.shard == shard and not entry.slices]
+        entries = [entry for entry in pieces if entry.shard == shard]
         needed = max((entry.offset + entry.nbytes for entry in entries), default=0)
         if size < needed:
             beyond = [entry for entry in entries if entry.offset + entry.nbytes > size]
@@ -45,7 +41,7 @@ def check_data_files(reader: CheckpointReader) -> DataFiles:
                 f"{path.name} is cut off: it has {size} of {needed} bytes, and {len(beyond)} of {len(entries)} tensors "
                 f"are not wholly there, the first being {first.name} at offset {first.offset}.",
             )
-        elif size > needed and not any(entry.slices for entry in reader.entries.values()):
+        elif size > needed:
             warnings.append(
                 f"{path.name} has {size - needed} bytes after its last tensor, which nothing refers to.",
             )

@@ -1,13 +1,16 @@
-"""Which files make up the checkpoint a user names. Looks at names and at the first lines only; numpy is not needed."""
+"""Which files make up the checkpoint a user names. Looks at names, and at how files begin and end; needs no numpy."""
 
 from __future__ import annotations
 
+import glob
 import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from bertbuild.checkpoint.lfs import POINTER_SUFFIX
+from bertbuild.checkpoint.state_file import STATE_FILE, last_checkpoint
+from bertbuild.checkpoint.v1_files import v1_checkpoints
 from bertbuild.errors import CheckpointError
 
 CONFIG_NAME: Final = "bert_config.json"
@@ -20,7 +23,6 @@ SHOWN_NAMES: Final = 12
 
 _DATA: Final = re.compile(r"(?P<prefix>.+)\.data-\d{5}-of-\d{5}")
 _STEP: Final = re.compile(r".*-(?P<step>\d+)")
-_STATE_PATH: Final = re.compile(r'^model_checkpoint_path:\s*"(?P<path>[^"]*)"', re.MULTILINE)
 _HUGGING_FACE_WEIGHTS: Final = ("model.safetensors", "pytorch_model.bin", "tf_model.h5", "flax_model.msgpack")
 _NOT_PYTORCHS: Final = _HUGGING_FACE_WEIGHTS[2:]
 _NOT_A_CHECKPOINT: Final = "Name a folder that holds bert_config.json, vocab.txt and bert_model.ckpt.*."
@@ -39,6 +41,10 @@ class CheckpointFiles:
     meta: Path | None
     config: Path
     vocab: Path | None
+    v1: bool = False
+    """Whether it is of the first format: `index` and `data` are the file that holds it all, or its shards."""
+    notes: tuple[str, ...] = ()
+    """Sentences on why this one was taken, where the folder does not plainly say so."""
 
 
 def find_checkpoint(
@@ -57,11 +63,17 @@ def find_checkpoint(
     """
     path = Path(path)
     try:
-        folder, prefix = _locate(path)
+        folder, prefix, notes = _locate(path)
         names = _names(folder)
         index = folder / f"{prefix}.index"
-        _reject_object_based(index)
-        data = tuple(folder / name for name in names if (found := _DATA.fullmatch(name)) and found["prefix"] == prefix)
+        v1 = () if index.is_file() else _v1_files(folder, prefix)
+        data = v1 or tuple(
+            folder / name for name in names if (found := _DATA.fullmatch(name)) and found["prefix"] == prefix
+        )
+        if v1:
+            index = v1[0]
+        else:
+            _reject_object_based(index)
     except PermissionError as error:
         raise CheckpointError(
             f"{error.filename or path} may not be read.",
@@ -92,6 +104,8 @@ def find_checkpoint(
         meta=folder / f"{prefix}.meta" if f"{prefix}.meta" in names else None,
         config=config or folder / CONFIG_NAME,
         vocab=vocab or (folder / VOCAB_NAME if VOCAB_NAME in names else None),
+        v1=bool(v1),
+        notes=notes,
     )
 
 
@@ -103,15 +117,17 @@ def choose_checkpoint(folder: Path) -> str:
     names = _names(folder)
     if not any(name.endswith(".index") for name in names):
         raise _no_checkpoint(folder, names)
-    return _choose(folder, names)
+    return _choose(folder, names)[0]
 
 
-def _locate(path: Path) -> tuple[Path, str]:
-    """The folder of the checkpoint and the name of its prefix."""
+def _locate(path: Path) -> tuple[Path, str, tuple[str, ...]]:
+    """The folder of the checkpoint, the name of its prefix, and what is to be said of the choice."""
     if path.is_dir():
         return _in_folder(path)
     if path.with_name(path.name + ".index").is_file():
-        return path.parent, path.name
+        return path.parent, path.name, ()
+    if path.parent.is_dir() and _v1_files(path.parent, path.name):
+        return path.parent, path.name, ()
     if path.is_file():
         found = _DATA.fullmatch(path.name)
         prefix = found["prefix"] if found else path.stem if path.suffix in (".index", ".meta") else None
@@ -128,39 +144,56 @@ def _locate(path: Path) -> tuple[Path, str]:
     raise CheckpointError(f"There is no folder or checkpoint {path}.", next_step=_NOT_A_CHECKPOINT)
 
 
+def _v1_files(folder: Path, prefix: str) -> tuple[Path, ...]:
+    """The file of a V1 checkpoint, or its shards; none where there is none of that name."""
+    near = [prefix, *(path.name for path in folder.glob(f"{glob.escape(prefix)}-?????-of-?????"))]
+    return v1_checkpoints(folder, near).get(prefix, ())
+
+
 def _names(folder: Path) -> list[str]:
     return sorted(entry.name for entry in folder.iterdir())
 
 
-def _in_folder(folder: Path) -> tuple[Path, str]:
+def _in_folder(folder: Path) -> tuple[Path, str, tuple[str, ...]]:
     names = _names(folder)
     if not any(name.endswith(".index") for name in names):
+        first = v1_checkpoints(folder, names)
+        if first:
+            return folder, *_choose(folder, [*names, *(f"{prefix}.index" for prefix in first)])
         children = [folder / name for name in names if not name.startswith((".", "__")) and (folder / name).is_dir()]
         files = [name for name in names if (folder / name).is_file() and not name.startswith(".")]
         if len(children) == 1 and not files:
             inner = _names(children[0])
             if any(name.endswith(".index") for name in inner):
-                return children[0], _choose(children[0], inner)
+                return children[0], *_choose(children[0], inner)
             raise _no_checkpoint(children[0], inner)
         raise _no_checkpoint(folder, names)
-    return folder, _choose(folder, names)
+    return folder, *_choose(folder, names)
 
 
-def _choose(folder: Path, names: list[str]) -> str:
+def _choose(folder: Path, names: list[str]) -> tuple[str, tuple[str, ...]]:
+    """The prefix to take, and what is to be said of that."""
     prefixes = [name.removesuffix(".index") for name in names if name.endswith(".index")]
     if len(prefixes) == 1:
-        return prefixes[0]
-    if "checkpoint" in names:
-        state = _STATE_PATH.search((folder / "checkpoint").read_text(errors="replace"))
-        if state and (named := state["path"].rpartition("/")[2]) in prefixes:
-            return named
+        return prefixes[0], ()
+    named = last_checkpoint(folder) if STATE_FILE in names else ()
+    known = [name for name in named if name in prefixes]
+    if known:
+        return known[0], ()
     steps = {int(found["step"]): prefix for prefix in prefixes if (found := _STEP.fullmatch(prefix))}
     if steps:
-        return steps[max(steps)]
+        taken = steps[max(steps)]
+        return taken, _not_the_named(named, taken) if STATE_FILE in names else ()
     raise CheckpointError(
         f"{folder} holds {len(prefixes)} checkpoints: {', '.join(prefixes)}.",
         next_step=f"Name one by its prefix, for example {folder / prefixes[0]}.",
     )
+
+
+def _not_the_named(named: tuple[str, ...], taken: str) -> tuple[str, ...]:
+    if not named:
+        return (f"The file {STATE_FILE} names no checkpoint, so {taken}, of the highest step, is taken.",)
+    return (f"The file {STATE_FILE} names {named[0]}, which is not here; {taken}, of the highest step, is taken.",)
 
 
 def _no_checkpoint(folder: Path, names: list[str]) -> CheckpointError:

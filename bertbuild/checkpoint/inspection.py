@@ -2,28 +2,41 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from math import isclose
 from pathlib import Path
 from typing import Any
 
-from bertbuild.checkpoint.bundle import CheckpointReader, TensorEntry
-from bertbuild.checkpoint.checksums import Progress, damaged_tensors
-from bertbuild.checkpoint.config import LAYER_NORM_EPSILON, BertConfig, read_config
-from bertbuild.checkpoint.data_files import check_data_files
+from bertbuild.checkpoint.bundle import TensorEntry
+from bertbuild.checkpoint.checksums import Progress
+from bertbuild.checkpoint.config import BertConfig
 from bertbuild.checkpoint.folder import OBJECT_GRAPH_KEY, CheckpointFiles, find_checkpoint, object_based
 from bertbuild.checkpoint.graph_facts import GraphFacts, graph_facts
-from bertbuild.checkpoint.lfs import lfs_pointer
+from bertbuild.checkpoint.judging import (
+    judge_config,
+    judge_data,
+    judge_graph,
+    judge_variables,
+    judge_vocabulary,
+    opened,
+    other_forms,
+)
+from bertbuild.checkpoint.reading import Choice, Reading
+from bertbuild.checkpoint.training import sort_variables
 from bertbuild.checkpoint.variables import (
+    CAST_TO_FLOAT32,
     EncoderSizes,
     Heads,
-    disagreements,
     encoder_sizes,
     find_heads,
-    sort_variables,
+    has_pooler,
 )
 from bertbuild.errors import CheckpointError
+
+_NO_CHOICE = Choice()
+_NAME_ONE = "See `bertbuild inspect` for what the checkpoint holds."
+_COPY_AGAIN = "Copy or download the checkpoint again, whole and with its own bert_config.json and vocab.txt."
 
 JSON_FORMAT = 1
 """Raised when a key of `Inspection.to_json` changes its meaning or goes; new keys do not raise it."""
@@ -40,8 +53,17 @@ class Inspection:
     """None when bert_config.json is unusable; the reason is among the problems."""
     tensors: tuple[TensorEntry, ...]
     """In the order of their names; empty when the index is unusable."""
+    reading: Reading
+    """Which of the tensors are the BERT that was taken; `encoder`, `heads` and `pooler` tell of it."""
+    casts: Mapping[str, int]
+    """The dtype of variables that are read as float32 → their number."""
+    joined: int
+    """How many variables are cut into parts, which are joined."""
+    told: tuple[str, ...]
+    """Sentences on what is read otherwise than google-research/bert saves it; they are among the warnings too."""
     encoder: EncoderSizes
     heads: Heads
+    pooler: bool
     parameters: int
     """Elements of all variables but optimizer slots and the global step."""
     encoder_parameters: int
@@ -64,14 +86,22 @@ class Inspection:
         """Whether nothing is wrong with the checkpoint as far as was looked."""
         return not self.problems
 
+    @property
+    def plain(self) -> bool:
+        """Whether it lies in the file as google-research/bert saves it, so that stages can restore it as it is."""
+        return self.reading.plain and not self.casts and not self.joined and not self.files.v1
+
     def to_json(self) -> dict[str, Any]:
         """A dictionary that `json.dumps` takes, with these keys (`?` may be null):
 
         - `format` (`JSON_FORMAT`), `prefix`, `sound`, `problems` [sentence], `warnings` [sentence]
         - `files` {name: bytes}
         - `config`? (the keys of bert_config.json, defaults filled in, unknown ones in `extra`)
-        - `encoder` {layers?, hidden?, intermediate?, vocab?, positions?, token_types?, attention_heads?}; the heads are
-          those of the configuration, the other sizes are those of the variables
+        - `reading` {plain, scope?, scopes [scope], averages, averaged, casts {dtype: variables}, joined, format,
+          left_out [name], told [sentence]}: which tensors are the BERT that was taken, and what is not as
+          google-research/bert saves it
+        - `encoder` {layers?, hidden?, intermediate?, vocab?, positions?, token_types?, attention_heads?, pooler}; the
+          heads are those of the configuration, the other sizes are those of the variables
         - `heads` {masked_lm, next_sentence, classifier_labels?, squad}
         - `parameters`, `encoder_parameters`, `optimizer_slots` {slot: variables}, `global_step` (whether there is one)
         - `graph` {tensorflow_version, gelu?, layer_norm_epsilon?, inputs? {role: tensor},
@@ -88,9 +118,22 @@ class Inspection:
             "warnings": list(self.warnings),
             "files": dict(self.sizes),
             "config": asdict(self.config) if self.config else None,
+            "reading": {
+                "plain": self.plain,
+                "scope": self.reading.scope,
+                "scopes": list(self.reading.scopes),
+                "averages": self.reading.averages,
+                "averaged": self.reading.averaged,
+                "casts": dict(self.casts),
+                "joined": self.joined,
+                "format": "V1" if self.files.v1 else "V2",
+                "left_out": list(self.reading.left_out),
+                "told": list(self.told),
+            },
             "encoder": {
                 **asdict(self.encoder),
                 "attention_heads": self.config.num_attention_heads if self.config else None,
+                "pooler": self.pooler,
             },
             "heads": asdict(self.heads),
             "parameters": self.parameters,
@@ -123,52 +166,63 @@ class Inspection:
 
 
 def inspect_checkpoint(
-    path: Path | str,
+    path: Path | str | CheckpointFiles,
     *,
+    choice: Choice = _NO_CHOICE,
     config: Path | None = None,
     vocab: Path | None = None,
     checksums: bool = True,
     progress: Progress | None = None,
 ) -> Inspection:
-    """Look at every part of the checkpoint at `path` (see `folder.find_checkpoint`, also for `config` and `vocab`).
+    """Look at every part of a checkpoint: the one at `path` (see `folder.find_checkpoint`, also for `config` and
+    `vocab`), or that of these files.
 
     With `checksums` every byte of the data files is read; `progress` is then called with the bytes done and to do.
     Raises `CheckpointError` only when there is no TensorFlow 1 checkpoint at `path`; whatever is wrong with one that is
     there is told in `Inspection.problems`.
     """
-    files = find_checkpoint(path, config=config, vocab=vocab, require_data=False)
+    if isinstance(path, CheckpointFiles):
+        files = path
+    else:
+        files = find_checkpoint(path, config=config, vocab=vocab, require_data=False)
     problems: list[str] = []
-    warnings: list[str] = []
-    reader = _open(files, problems)
+    warnings: list[str] = [*files.notes]
+    reader = opened(files, problems)
     entries = reader.entries if reader else {}
     if OBJECT_GRAPH_KEY in entries:
         raise object_based(files.index)
-    intact: int | None = None
-    if reader:
-        data = check_data_files(reader)
-        problems += data.problems
-        warnings += data.warnings
-        if checksums and data.readable:
-            found, intact = damaged_tensors(reader, data.readable, progress)
-            problems += found
+    intact = judge_data(reader, problems, warnings, progress, checksums=checksums) if reader else None
+    read = judge_config(files, problems)
     shapes = {name: entry.shape for name, entry in entries.items()}
-    read = _config(files, problems)
-    if read and reader:
-        problems += disagreements(read, shapes, {name: entry.dtype for name, entry in entries.items()})
-    encoder = encoder_sizes(shapes)
-    lines = _vocab(files, encoder.vocab or (read.vocab_size if read else None), problems, warnings)
+    reading, judged = judge_variables(entries, read, choice) if reader else (Reading(scope=None), [])
+    problems += judged
+    taken = {name: entries[own] for name, own in reading.names.items()}
+    view = {name: entry.shape for name, entry in taken.items()}
+    casts = Counter(entry.dtype for entry in taken.values() if entry.dtype in CAST_TO_FLOAT32)
+    joined = sum(entry.slices > 0 for entry in taken.values())
+    told = (*reading.told, *other_forms(files, casts, joined))
+    warnings += told
+    if reading.names and not has_pooler(view):
+        warnings.append("The encoder has no pooler, so it gives sequence output and all layers, but no pooled output.")
+    encoder = encoder_sizes(view)
+    lines = judge_vocabulary(files, encoder.vocab or (read.vocab_size if read else None), problems, warnings)
     graph = graph_facts(files.meta)
-    _judge_graph(graph, read, problems, warnings)
+    judge_graph(graph, read, problems, warnings)
     groups = sort_variables(shapes)
     return Inspection(
         files=files,
         sizes=_file_sizes(files),
         config=read,
         tensors=tuple(entries.values()),
+        reading=reading,
+        casts=casts,
+        joined=joined,
+        told=told,
         encoder=encoder,
-        heads=find_heads(shapes),
+        heads=find_heads(view),
+        pooler=has_pooler(view),
         parameters=sum(entries[name].size for name in groups.model),
-        encoder_parameters=sum(entries[name].size for name in groups.model if name.startswith("bert/")),
+        encoder_parameters=sum(entry.size for name, entry in taken.items() if name.startswith("bert/")),
         optimizer_slots={slot: len(names) for slot, names in groups.slots.items()},
         global_step=groups.global_step,
         graph=graph,
@@ -180,100 +234,25 @@ def inspect_checkpoint(
 
 
 def require_sound(
-    path: Path | str,
+    path: Path | str | CheckpointFiles,
     *,
-    config: Path | None = None,
-    vocab: Path | None = None,
+    choice: Choice = _NO_CHOICE,
     checksums: bool = True,
     progress: Progress | None = None,
 ) -> Inspection:
     """Like `inspect_checkpoint`, but raise `CheckpointError` when there are problems: the first one in the message, all
     of them in `details`, one a line.
     """
-    inspection = inspect_checkpoint(path, config=config, vocab=vocab, checksums=checksums, progress=progress)
+    inspection = inspect_checkpoint(path, choice=choice, checksums=checksums, progress=progress)
     if not inspection.sound:
         more = len(inspection.problems) - 1
         others = f" (and {more} more problem{'s' * (more > 1)})" if more else ""
         raise CheckpointError(
             f"The checkpoint {inspection.files.prefix} cannot be used: {inspection.problems[0]}{others}",
-            next_step="Copy or download the checkpoint again, whole and with its own bert_config.json and vocab.txt.",
+            next_step=_NAME_ONE if inspection.reading.problems else _COPY_AGAIN,
             details="\n".join(inspection.problems),
         )
     return inspection
-
-
-def _open(files: CheckpointFiles, problems: list[str]) -> CheckpointReader | None:
-    if lfs_pointer(files.index):
-        problems.append(f"{files.index.name} is a git-lfs pointer, not the file itself; run `git lfs pull`.")
-        return None
-    try:
-        return CheckpointReader(files.prefix)
-    except CheckpointError as error:
-        problems.append(str(error))
-        return None
-
-
-def _config(files: CheckpointFiles, problems: list[str]) -> BertConfig | None:
-    if lfs_pointer(files.config):
-        problems.append(f"{files.config.name} is a git-lfs pointer, not the file itself; run `git lfs pull`.")
-        return None
-    try:
-        return read_config(files.config)
-    except CheckpointError as error:
-        problems.append(str(error))
-        return None
-
-
-def _vocab(files: CheckpointFiles, expected: int | None, problems: list[str], warnings: list[str]) -> int | None:
-    """The lines of vocab.txt. LF alone ends one: vocabularies hold other characters that Unicode calls line ends."""
-    if files.vocab is None:
-        warnings.append("There is no vocab.txt, so texts cannot be turned into ids for this model.")
-        return None
-    if lfs_pointer(files.vocab):
-        problems.append(f"{files.vocab.name} is a git-lfs pointer, not the file itself; run `git lfs pull`.")
-        return None
-    try:
-        text = files.vocab.read_bytes()
-    except OSError as error:
-        problems.append(f"{files.vocab.name} cannot be read: {error}.")
-        return None
-    lines = text.count(b"\n") + (not text.endswith(b"\n") and text != b"")
-    if expected is not None and lines != expected:
-        problems.append(f"{files.vocab.name} has {lines} lines, but the model knows {expected} words.")
-    return lines
-
-
-def _judge_graph(graph: GraphFacts, config: BertConfig | None, problems: list[str], warnings: list[str]) -> None:
-    if graph.problem is not None:
-        problems.append(graph.problem)
-    elif graph.inputs is None and graph.tensorflow_version:
-        warnings.extend(graph.notes)
-    if config is None:
-        return
-    if graph.gelu and config.hidden_act != "gelu":
-        warnings.append(
-            f"The graph in the .meta computes gelu, but bert_config.json has hidden_act {config.hidden_act}."
-        )
-    if graph.gelu and config.gelu and graph.gelu != config.gelu:
-        problems.append(
-            f"The graph in the .meta computes gelu by {graph.gelu}, but the hidden_act of bert_config.json is the form "
-            f'{config.gelu}; write "gelu" there if the .meta is right, or remove the .meta if it is not.'
-        )
-    _judge_epsilon(graph.epsilon, config, problems, warnings)
-
-
-def _judge_epsilon(computed: float | None, config: BertConfig, problems: list[str], warnings: list[str]) -> None:
-    stated = config.layer_norm_eps
-    if computed and stated and not isclose(computed, stated, rel_tol=1e-5):
-        problems.append(
-            f"The layer norms of the graph in the .meta add {computed:g} to the variance, but bert_config.json has "
-            f"layer_norm_eps {stated:g}; remove that key if the .meta is right, or remove the .meta if it is not."
-        )
-    elif computed and stated is None and computed != LAYER_NORM_EPSILON:
-        warnings.append(
-            f"The layer norms of the graph in the .meta add {computed:g} to the variance, modeling.py's "
-            f"{LAYER_NORM_EPSILON:g}; the .meta's is taken."
-        )
 
 
 def _file_sizes(files: CheckpointFiles) -> dict[str, int]:

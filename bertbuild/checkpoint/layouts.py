@@ -19,7 +19,8 @@ from bertbuild.checkpoint.model_garden import (
     squad_places,
 )
 from bertbuild.checkpoint.object_graph import Path
-from bertbuild.checkpoint.variables import Shape, encoder_variables, find_heads, sort_variables
+from bertbuild.checkpoint.training import sort_variables
+from bertbuild.checkpoint.variables import Shape, encoder_variables, find_heads
 
 FORMATS = ("encoder", "keras-bert", "keras-names", "pretrainer")
 ENCODER = "encoder"

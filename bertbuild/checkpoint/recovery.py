@@ -20,7 +20,8 @@ from bertbuild.checkpoint.model_garden import (
     squad_places,
 )
 from bertbuild.checkpoint.object_graph import Path, read_variables, value_key
-from bertbuild.checkpoint.variables import encoder_variables, sort_variables
+from bertbuild.checkpoint.training import sort_variables
+from bertbuild.checkpoint.variables import encoder_variables
 from bertbuild.errors import CheckpointError
 
 _INSIDE = "encoder"  # a name for the root of paths that begin at the encoder itself

@@ -11,15 +11,15 @@ Sources: leveldb's doc/table_format.md; tensorflow/core/lib/io/{format,table_bui
 
 from __future__ import annotations
 
+import bisect
 import struct
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 from bertbuild.checkpoint.crc32c import crc32c, masked
 from bertbuild.checkpoint.snappy import SnappyError, decompress
+from bertbuild.checkpoint.v1_files import MAGIC
 from bertbuild.graph.wire import WireError, encode_varint, read_varint
-
-MAGIC: Final = 0xDB4775248B80FB57
 
 _FOOTER_SIZE: Final = 48
 _TRAILER_SIZE: Final = 5
@@ -39,9 +39,61 @@ def read_table(data: bytes) -> list[tuple[bytes, bytes]]:
 
     Raises `TableFormatError` for anything that TensorFlow's writer would not have written.
     """
-    if len(data) < _FOOTER_SIZE:
-        raise TableFormatError(f"it has {len(data)} bytes, less than the {_FOOTER_SIZE} of a table's footer")
-    footer = data[-_FOOTER_SIZE:]
+    table = Table(len(data), lambda offset, size: data[offset : offset + size])
+    entries: list[tuple[bytes, bytes]] = []
+    for number in range(len(table.blocks)):
+        entries.extend(table.block(number))
+    if any(entries[i][0] >= entries[i + 1][0] for i in range(len(entries) - 1)):
+        raise TableFormatError("its keys are not in order")
+    return entries
+
+
+class Table:
+    """A table whose blocks are read when they are asked for.
+
+    Attributes:
+        blocks: of each block the last key it may hold, its offset, and its bytes without the trailer.
+    """
+
+    def __init__(self, size: int, read: Callable[[int, int], bytes]) -> None:
+        """`read` gives the bytes at an offset. Raises `TableFormatError` for a damaged footer or index."""
+        self._size = size
+        self._read = read
+        if size < _FOOTER_SIZE:
+            raise TableFormatError(f"it has {size} bytes, less than the {_FOOTER_SIZE} of a table's footer")
+        meta, index = _handles(read(size - _FOOTER_SIZE, _FOOTER_SIZE))
+        if _entries(self._contents(*meta)):
+            raise TableFormatError("its metaindex is not empty")
+        self.blocks: list[tuple[bytes, int, int]] = []
+        for last_key, handle in _entries(self._contents(*index)):
+            try:
+                offset, after = read_varint(handle, 0, len(handle))
+                length, _ = read_varint(handle, after, len(handle))
+            except WireError as error:
+                raise TableFormatError("its index block is malformed") from error
+            self.blocks.append((last_key, offset, length))
+
+    def block(self, number: int) -> list[tuple[bytes, bytes]]:
+        """Keys and values of a block, checked against its CRC-32C. Raises `TableFormatError` where it is damaged."""
+        last_key, offset, length = self.blocks[number]
+        entries = _entries(self._contents(offset, length))
+        if not entries or entries[-1][0] > last_key:
+            raise TableFormatError("its index block does not fit its data blocks")
+        return entries
+
+    def number_of(self, key: bytes) -> int | None:
+        """The number of the block that holds a key, if one does."""
+        number = bisect.bisect_left(self.blocks, key, key=lambda block: block[0])
+        return number if number < len(self.blocks) else None
+
+    def _contents(self, offset: int, size: int) -> bytes:
+        if offset + size + _TRAILER_SIZE > self._size - _FOOTER_SIZE:
+            raise TableFormatError(f"a block at offset {offset} reaches beyond the end of the file")
+        return _plain(self._read(offset, size + _TRAILER_SIZE), offset)
+
+
+def _handles(footer: bytes) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Offset and size of the metaindex and of the index block."""
     if struct.unpack_from("<Q", footer, 40)[0] != MAGIC:
         raise TableFormatError("it does not end with the magic number of a table")
     try:
@@ -54,22 +106,7 @@ def read_table(data: bytes) -> list[tuple[bytes, bytes]]:
     handles = b"".join(map(encode_varint, (meta_offset, meta_size, index_offset, index_size)))
     if footer[:40] != handles.ljust(40, b"\0"):  # no checksum covers the footer, so nothing in it may be arbitrary
         raise TableFormatError("its footer is malformed")
-    if _entries(_block(data, meta_offset, meta_size)):
-        raise TableFormatError("its metaindex is not empty")
-    entries: list[tuple[bytes, bytes]] = []
-    for last_key, handle in _entries(_block(data, index_offset, index_size)):
-        try:
-            offset, after = read_varint(handle, 0, len(handle))
-            size, _ = read_varint(handle, after, len(handle))
-        except WireError as error:
-            raise TableFormatError("its index block is malformed") from error
-        block = _entries(_block(data, offset, size))
-        if not block or block[-1][0] > last_key:
-            raise TableFormatError("its index block does not fit its data blocks")
-        entries.extend(block)
-    if any(entries[i][0] >= entries[i + 1][0] for i in range(len(entries) - 1)):
-        raise TableFormatError("its keys are not in order")
-    return entries
+    return (meta_offset, meta_size), (index_offset, index_size)
 
 
 def write_table(entries: Iterable[tuple[bytes, bytes]]) -> bytes:
@@ -103,15 +140,15 @@ def write_table(entries: Iterable[tuple[bytes, bytes]]) -> bytes:
     return bytes(output)
 
 
-def _block(data: bytes, offset: int, size: int) -> bytes:
-    """The plain contents of the block at `offset`, `size` bytes without its trailer."""
-    end = offset + size
-    if end + _TRAILER_SIZE > len(data) - _FOOTER_SIZE:
-        raise TableFormatError(f"a block at offset {offset} reaches beyond the end of the file")
-    kind, stored = struct.unpack_from("<BI", data, end)
-    if masked(crc32c(data[offset : end + 1])) != stored:
+def _plain(block: bytes, offset: int) -> bytes:
+    """The plain contents of a block with its trailer, which lay at `offset`."""
+    end = len(block) - _TRAILER_SIZE
+    if end < 0:
+        raise TableFormatError(f"the block at offset {offset} is cut off")
+    kind, stored = struct.unpack_from("<BI", block, end)
+    if masked(crc32c(block[: end + 1])) != stored:
         raise TableFormatError(f"the block at offset {offset} does not have the checksum stored with it")
-    contents = data[offset:end]
+    contents = block[:end]
     if kind == _PLAIN:
         return contents
     if kind != _SNAPPY:

@@ -1,4 +1,4 @@
-"""The variables of a BERT by name and shape, and a checkpoint's variables sorted by what they are for.
+"""The variables of a BERT by name and shape, and how a checkpoint's differ from them.
 
 Names and shapes: google-research/bert, modeling.py, run_pretraining.py, run_classifier.py, run_squad.py (eedf5716).
 V vocabulary, H hidden, I intermediate, P positions, T token types, L layers, C classes.
@@ -7,28 +7,24 @@ V vocabulary, H hidden, I intermediate, P positions, T token types, L layers, C 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from bertbuild.checkpoint.config import BertConfig
+from bertbuild.checkpoint.kin import kin
+from bertbuild.checkpoint.training import sort_variables
 
 Shape = tuple[int, ...]
 
 WORD_EMBEDDINGS: Final = "bert/embeddings/word_embeddings"
-GLOBAL_STEP: Final = "global_step"
+FLOAT32: Final = "float32"
+CAST_TO_FLOAT32: Final = ("float16", "bfloat16", "float64")
+"""What training in mixed or double precision leaves; such variables are read as float32."""
 
 _TOKEN_TYPE_EMBEDDINGS: Final = "bert/embeddings/token_type_embeddings"  # noqa: S105  (no secret)
 _POSITION_EMBEDDINGS: Final = "bert/embeddings/position_embeddings"
 _INTERMEDIATE: Final = "bert/encoder/layer_0/intermediate/dense/kernel"
-_ADAM_POWERS: Final = ("beta1_power", "beta2_power")  # kept by tf.train.AdamOptimizer beside no variable
-_KIN: Final = (
-    (re.compile(r"embedding_hidden_mapping_in|/inner_group_\d"), "ALBERT"),
-    (re.compile(r"^(electra|generator|discriminator_predictions)/|^generator_predictions/"), "ELECTRA"),
-    (re.compile(r"^roberta/"), "RoBERTa"),
-    (re.compile(r"^model/transformer/(layer_\d+/rel_attn|r_w_bias)"), "XLNet"),
-)
-"""What only these models' variables are called."""
 _LAYER: Final = re.compile(r"bert/encoder/layer_(\d{1,4})/")
 
 
@@ -58,15 +54,8 @@ class Heads:
     squad: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sorted:
-    """A checkpoint's variables by purpose; every name is in exactly one of the groups."""
-
-    model: tuple[str, ...]
-    """The encoder (`bert/…`) and heads."""
-    slots: Mapping[str, tuple[str, ...]]
-    """What optimizers keep beside a variable: the last part of the name (`adam_m`, `adam_v`) → names."""
-    global_step: bool
+POOLER: Final = ("bert/pooler/dense/kernel", "bert/pooler/dense/bias")
+"""What pooled output and the classifier need; a model trained on words alone has none."""
 
 
 def encoder_variables(config: BertConfig) -> dict[str, Shape]:
@@ -94,23 +83,6 @@ def _dense(scope: str, inputs: int, outputs: int) -> dict[str, Shape]:
 
 def _layer_norm(scope: str, hidden: int) -> dict[str, Shape]:
     return {f"{scope}/LayerNorm/beta": (hidden,), f"{scope}/LayerNorm/gamma": (hidden,)}
-
-
-def sort_variables(names: Mapping[str, object]) -> Sorted:
-    """Sort a checkpoint's variables. A slot is told by its name being that of another variable plus one part."""
-    slots: dict[str, list[str]] = {}
-    model = []
-    for name in names:
-        variable, _, slot = name.rpartition("/")
-        if variable in names or name in _ADAM_POWERS:
-            slots.setdefault(slot, []).append(name)
-        elif name != GLOBAL_STEP:
-            model.append(name)
-    return Sorted(
-        model=tuple(model),
-        slots={slot: tuple(found) for slot, found in sorted(slots.items())},
-        global_step=GLOBAL_STEP in names,
-    )
 
 
 def encoder_sizes(shapes: Mapping[str, Shape]) -> EncoderSizes:
@@ -142,17 +114,28 @@ def find_heads(shapes: Mapping[str, Shape]) -> Heads:
     )
 
 
+def has_pooler(names: Container[str]) -> bool:
+    """Whether there is a pooler. Half a pooler counts as one: the other half is missing."""
+    return any(name in names for name in POOLER)
+
+
 def disagreements(config: BertConfig, shapes: Mapping[str, Shape], dtypes: Mapping[str, str]) -> list[str]:
-    """One sentence per way in which the encoder in a checkpoint is not the one that `config` describes."""
-    kin = _kin(shapes)
-    if kin:
-        return [f"The checkpoint is of {kin}, a model of another build than BERT."]
+    """One sentence per way in which the encoder in a checkpoint is not the one that `config` describes.
+
+    Args:
+        config: of the checkpoint.
+        shapes: google-research/bert's name → shape of the variables of the encoder and heads.
+        dtypes: the same names → TensorFlow's name of the dtype.
+    """
+    model = kin(shapes)
+    if model:
+        return [of_another_build(model)]
     expected = encoder_variables(config)
-    present = [name for name in shapes if name.startswith("bert/")]
-    if not present:
+    if not any(name.startswith("bert/") for name in shapes):
         return ["The checkpoint holds no BERT encoder: no variable is named bert/…."]
     problems = []
-    missing = [name for name in expected if name not in shapes]
+    optional = () if has_pooler(shapes) else POOLER
+    missing = [name for name in expected if name not in shapes and name not in optional]
     if missing:
         problems.append(
             f"{len(missing)} of the {len(expected)} encoder variables are missing: {_listed(missing)}.",
@@ -163,11 +146,12 @@ def disagreements(config: BertConfig, shapes: Mapping[str, Shape], dtypes: Mappi
             f"The checkpoint has {sizes.layers} layers, the configuration num_hidden_layers "
             f"{config.num_hidden_layers}.",
         )
-    for name, shape in expected.items():
-        if name in shapes and shapes[name] != shape:
-            problems.append(f"{name} has shape {list(shapes[name])}; the configuration asks for {list(shape)}.")
-        elif name in shapes and dtypes[name] != "float32":
-            problems.append(f"{name} has dtype {dtypes[name]}; a BERT checkpoint has float32.")
+    problems += [
+        f"{name} has shape {list(shapes[name])}; the configuration asks for {list(shape)}."
+        for name, shape in expected.items()
+        if name in shapes and shapes[name] != shape
+    ]
+    problems += _dtype_problems({name: dtypes[name] for name in expected if name in shapes})
     beyond = sizes.layers is not None and sizes.layers > config.num_hidden_layers
     extra = [
         name
@@ -179,9 +163,19 @@ def disagreements(config: BertConfig, shapes: Mapping[str, Shape], dtypes: Mappi
     return problems
 
 
-def _kin(names: Iterable[str]) -> str | None:
-    """The model a checkpoint is of, where its variables tell that it is one of BERT's kin."""
-    return next((kin for sign, kin in _KIN for name in names if sign.search(name)), None)
+def of_another_build(model: str) -> str:
+    """The sentence on a checkpoint of one of BERT's kin."""
+    return f"The checkpoint is of {model}, a model of another build than BERT."
+
+
+def _dtype_problems(dtypes: Mapping[str, str]) -> Iterator[str]:
+    """A sentence per dtype that is no BERT's, and cannot be cast to one's."""
+    others: dict[str, list[str]] = {}
+    for name, dtype in dtypes.items():
+        if dtype != FLOAT32 and dtype not in CAST_TO_FLOAT32:
+            others.setdefault(dtype, []).append(name)
+    for dtype, names in others.items():
+        yield f"{len(names)} variables have dtype {dtype}; a BERT checkpoint has float32: {_listed(names)}."
 
 
 def _listed(names: list[str]) -> str:

@@ -54,7 +54,7 @@ def inspect(session: Session, wanted: Wanted) -> None:
             next_step="For instance: invoke inspect --checkpoint FOLDER, or invoke inspect --model minilm-l6.",
         )
     folder, _ = checkpoint_folder(wanted, session.settings, session.store, session.engine, session.report)
-    inspection = inspect_checkpoint(folder)
+    inspection = inspect_checkpoint(folder, choice=wanted.choice)
     facts = inspection.to_json()
     for table in inspection_tables(facts):
         session.report(table)

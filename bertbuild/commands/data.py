@@ -207,6 +207,7 @@ def _model_vocabulary(session: Session, asked: Asked) -> Vocabulary:
     from bertbuild.catalogue.models import find_model
     from bertbuild.checkpoint.config import read_config
     from bertbuild.checkpoint.folder import find_checkpoint
+    from bertbuild.checkpoint.vocabulary import require_words
     from bertbuild.huggingface.vocabulary import recorded_lower_case
 
     wanted = Wanted(model=asked.model, checkpoint=asked.checkpoint, name=asked.name)
@@ -216,11 +217,13 @@ def _model_vocabulary(session: Session, asked: Asked) -> Vocabulary:
         raise CheckpointError(
             f"{files.folder} has no vocab.txt.", next_step="Give the model's vocabulary itself: --vocab-file FILE."
         )
+    config = read_config(files.config)
+    require_words(files.vocab, config.vocab_size)
     return Vocabulary(
         path=files.vocab.resolve(),
         name=name,
         lower_case=find_model(asked.model).lower_case if asked.model else recorded_lower_case(files.folder),
-        positions=read_config(files.config).max_position_embeddings,
+        positions=config.max_position_embeddings,
     )
 
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bertbuild.checkpoint.reading import Choice
+from bertbuild.checkpoint_sources import AS_IT_IS, inspected
 from bertbuild.commands.data import Asked, claim, planned
 from bertbuild.commands.memory import memory_told
 from bertbuild.errors import UsageError
@@ -14,7 +16,7 @@ from bertbuild.plans.finetune import STEP, FinetuneRequest, Named, plan_finetune
 from bertbuild.plans.plan import File, Plan, Step
 from bertbuild.prepared import DEV, FACTS, TEST, TRAIN, files_of, read_facts
 from bertbuild.session import Session, shown
-from bertbuild.sources import Wanted, clean_name, inspected, resolve
+from bertbuild.sources import Wanted, clean_name, resolve
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,15 +64,17 @@ def finetune(session: Session, wanted: Wanted, named: Named, request: FinetuneRe
     )
 
 
-def plan_recipe(session: Session, base: Path, name: str, named: Named, request: FinetuneRequest) -> Plan:
-    """The plan that trains a model called `name` from the checkpoint in the folder `base`.
+def plan_recipe(
+    session: Session, base: Path, name: str, named: Named, request: FinetuneRequest, *, choice: Choice = AS_IT_IS
+) -> Plan:
+    """The plan that trains a model called `name` from the checkpoint `base`, read as `choice` says.
 
     Raises:
         UsageError: what to train on is named twice, or not at all.
         DataError: it cannot be used.
     """
     data = _data(session, Wanted(checkpoint=str(base), name=name), named, request)
-    found = inspected(base, name, session.store, session.engine, session.report)
+    found = inspected(base, name, session.store, session.engine, session.report, choice)
     return plan_finetune(found.source, data.source, data.questions, request, before=data.before)
 
 

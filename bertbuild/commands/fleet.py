@@ -15,6 +15,8 @@ from bertbuild.buildfile.entries import (
     Recipe,
     TargetEntry,
 )
+from bertbuild.checkpoint.reading import Choice
+from bertbuild.checkpoint_sources import AS_IT_IS, Inspected, inspected, inspected_before
 from bertbuild.commands.finetune import plan_recipe
 from bertbuild.engine.jobs import GateJob, Jobs, StageJob
 from bertbuild.engine.making import Report
@@ -27,7 +29,7 @@ from bertbuild.plans.plan import File, Plan
 from bertbuild.plans.planning import longest_probe, named, plan_targets
 from bertbuild.report.counts import counted
 from bertbuild.session import Session, shown
-from bertbuild.sources import Inspected, Wanted, as_named, import_plan, inspected, inspected_before, located
+from bertbuild.sources import Wanted, as_named, import_plan, located
 
 
 def build(session: Session, build_file: BuildFile, *, keep_going: bool, verify_reproducible: bool = False) -> None:
@@ -174,7 +176,8 @@ class ModelJob(Job):
     def settle(self) -> bool:
         """See `schedule.Job`."""
         session = self._fleet.session
-        found = inspected_before(self._folder, self._entry.name, session.store, session.engine)
+        choice = choice_of(self._entry)
+        found = inspected_before(self._folder, self._entry.name, session.store, session.engine, choice)
         self._found = found and replace(found, named=source_of(self._entry, session))
         return self._found is not None
 
@@ -182,23 +185,25 @@ class ModelJob(Job):
         """See `schedule.Job`."""
         session = self._fleet.session
         report = _of_job(session.report, self.id)
-        found = inspected(self._folder, self._entry.name, session.store, session.engine, report)
+        choice = choice_of(self._entry)
+        found = inspected(self._folder, self._entry.name, session.store, session.engine, report, choice)
         self._found = replace(found, named=source_of(self._entry, session))
 
     def follow(self) -> Iterable[Job]:
         """Its targets, and the models that are trained from it."""
         assert self._found is not None  # noqa: S101 - it has run
-        trained = [RecipeJob(self._fleet, entry, self._folder) for entry in self._fleet.trained_from(self._entry)]
+        base = (self._folder, choice_of(self._entry))
+        trained = [RecipeJob(self._fleet, entry, *base) for entry in self._fleet.trained_from(self._entry)]
         return [*self._fleet.of_targets(self._entry, self._found), *trained]
 
 
 class RecipeJob(Job):
     """How a model is trained from another one's folder: the data found, the steps planned; they follow."""
 
-    def __init__(self, fleet: Fleet, entry: ModelEntry, base: Path) -> None:
+    def __init__(self, fleet: Fleet, entry: ModelEntry, base: Path, choice: Choice) -> None:
         super().__init__(f"{entry.name} recipe")
         self.promised = fleet.promised(entry)
-        self._fleet, self._entry, self._base = fleet, entry, base
+        self._fleet, self._entry, self._base, self._choice = fleet, entry, base, choice
         self._plan: Plan | None = None
 
     def run(self) -> None:
@@ -206,7 +211,9 @@ class RecipeJob(Job):
         recipe = self._entry.source
         assert isinstance(recipe, Recipe)  # noqa: S101 - only such entries are trained
         session = self._fleet.session
-        self._plan = plan_recipe(session, self._base, self._entry.name, recipe.named, recipe.request)
+        self._plan = plan_recipe(
+            session, self._base, self._entry.name, recipe.named, recipe.request, choice=self._choice
+        )
 
     def follow(self) -> Iterable[Job]:
         """The training, and the trained model."""
@@ -249,10 +256,17 @@ def wanted(entry: ModelEntry) -> Wanted:
     match entry.source:
         case CatalogueModel(model=model):
             return Wanted(model=model, name=entry.name)
-        case CheckpointFolder(path=path) | HuggingFaceFolder(path=path):
+        case CheckpointFolder(path=path, choice=choice):
+            return Wanted(checkpoint=str(path), name=entry.name, scope=choice.scope, ema=choice.ema)
+        case HuggingFaceFolder(path=path):
             return Wanted(checkpoint=str(path), name=entry.name)
         case Recipe():
             raise AssertionError(entry.name)  # it is trained
+
+
+def choice_of(entry: ModelEntry) -> Choice:
+    """How an entry's checkpoint is read."""
+    return entry.source.choice if isinstance(entry.source, CheckpointFolder) else AS_IT_IS
 
 
 def source_of(entry: ModelEntry, session: Session) -> str:

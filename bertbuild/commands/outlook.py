@@ -10,9 +10,11 @@ from typing import Any
 
 from bertbuild.at_hand import data_at_hand, model_at_hand
 from bertbuild.buildfile.entries import BuildFile, CatalogueModel, ModelEntry, Recipe, TargetEntry
+from bertbuild.checkpoint.reading import Choice
+from bertbuild.checkpoint_sources import Inspected, inspected
 from bertbuild.commands.data import Asked, task_of
 from bertbuild.commands.finetune import plan_recipe
-from bertbuild.commands.fleet import planned, source_of, wanted
+from bertbuild.commands.fleet import choice_of, planned, source_of, wanted
 from bertbuild.engine.checking import BLOCKED, FAILED, MAY_RUN, SHARED, UP_TO_DATE, WOULD_RUN, Check, Checker
 from bertbuild.errors import BertbuildError
 from bertbuild.huggingface.folder import is_huggingface
@@ -20,7 +22,7 @@ from bertbuild.inputs import as_it_is_now
 from bertbuild.plans.finetune import STEP
 from bertbuild.plans.plan import File, Plan, Step
 from bertbuild.session import Session, shown
-from bertbuild.sources import Inspected, import_plan, inspected
+from bertbuild.sources import import_plan
 from bertbuild.store.records import Record
 
 UNKNOWN = "unknown"
@@ -77,6 +79,7 @@ class Outlook:
         self.checker = Checker(session.engine.jobs(), session.store, session.isolation.name)
         self.models: dict[str, ModelOutlook] = {}
         self._folders: dict[str, Path] = {}
+        self._choices: dict[str, Choice] = {}
 
     def add_build_file(self, build_file: BuildFile) -> None:
         """All models and targets of a build file, or of what was selected of it."""
@@ -137,6 +140,7 @@ class Outlook:
             folder = folder or (None if base else self._found(entry, model))
             if folder is not None:
                 self._folders[entry.name] = folder
+                self._choices[entry.name] = choice_of(entry)
                 self._plan(entry, folder, model)
         except BertbuildError as error:
             model.because = str(error)
@@ -169,7 +173,9 @@ class Outlook:
             if not data_at_hand(task_of(asked), session.settings, session.store):
                 model.first, model.after = "trained", f"after the data of {named.task} are fetched"
                 return None
-        plan = plan_recipe(session, self._folders[recipe.base], entry.name, named, recipe.request)
+        plan = plan_recipe(
+            session, self._folders[recipe.base], entry.name, named, recipe.request, choice=self._choices[recipe.base]
+        )
         return self._made(plan, STEP, model, "trained")
 
     def _made(self, plan: Plan, step: str, model: ModelOutlook, first: str) -> Path | None:
@@ -185,7 +191,7 @@ class Outlook:
 
     def _plan(self, entry: ModelEntry, folder: Path, model: ModelOutlook) -> None:
         session = self.session
-        found = inspected(folder, entry.name, session.store, session.engine, session.report)
+        found = inspected(folder, entry.name, session.store, session.engine, session.report, choice_of(entry))
         found = replace(found, named=source_of(entry, session))
         for target, outlook in zip(entry.targets, model.targets, strict=True):
             self._plan_target(target, outlook, found)

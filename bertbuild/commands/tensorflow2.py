@@ -6,12 +6,13 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bertbuild.checkpoint_sources import Inspected
 from bertbuild.errors import CheckpointError, UsageError
 from bertbuild.inputs import folder_input
 from bertbuild.plans.plan import File, Source
 from bertbuild.plans.tf2 import CHECKPOINT_FORMATS, Tf2Request, Tf2Source, plan_convert_tf1, plan_convert_tf2
 from bertbuild.session import Session, shown
-from bertbuild.sources import Inspected, Wanted, check_name, model_name, resolve
+from bertbuild.sources import Wanted, check_name, model_name, resolve
 from bertbuild.store.naming import described
 
 if TYPE_CHECKING:
@@ -112,7 +113,7 @@ def _tf2_source(
             next_step="Give the folder of a TensorFlow 2 checkpoint, SavedModel or hub module: --tf2 FOLDER.",
         )
     read = read_config(Path(config) if config else path / "bert_config.json")
-    _check_vocab(Path(vocab) if vocab else path / "vocab.txt", read)
+    _check_vocab(session, Path(vocab) if vocab else path / "vocab.txt", read)
     kind = _kind(path)
     if kind == "converted":
         prefix = prefix or choose_checkpoint(path)
@@ -142,14 +143,13 @@ def folder_and_prefix(path: Path) -> tuple[Path, str]:
     return (path.parent, path.name) if named else (path, "")
 
 
-def _check_vocab(path: Path, config: BertConfig) -> None:
-    content = path.read_bytes() if path.is_file() else b""
-    lines = content.count(b"\n") + (not content.endswith(b"\n"))
-    if content and lines != config.vocab_size:
-        raise CheckpointError(
-            f"{path} has {lines} lines, but the model knows {config.vocab_size} words.",
-            next_step="Give the vocab.txt that came with the model: --vocab FILE.",
-        )
+def _check_vocab(session: Session, path: Path, config: BertConfig) -> None:
+    """Say so where the vocabulary has not as many lines as the model has words; no word of it is read here."""
+    from bertbuild.checkpoint.vocabulary import count_lines, vocabulary_warning
+
+    warning = vocabulary_warning(str(path), count_lines(path), config.vocab_size) if path.is_file() else ""
+    if warning:
+        session.report({"event": "warning", "text": warning})
 
 
 def folder_file(session: Session, path: Path) -> File:

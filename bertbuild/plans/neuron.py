@@ -124,8 +124,8 @@ def plan_neuron_ready(source: Source, request: NeuronRequest, probes: File) -> P
     _check(source, export)
     suffix = _gelu_suffix(source, request)
     params = {"dtype": request.dtype, "gelu": suffix[0] if suffix else EXACT, "batch-size": str(request.batch_size)}
-    if export.output:
-        params["output"] = export.output
+    if export.output or not source.pooler:
+        params["output"] = _output(source, export)
     if source.kind == "checkpoint":
         params |= {"seq-len": str(_seq_len(source, export)), "prefix": source.prefix}
     ready = Step(id="neuron-ready", stage="neuron-ready", inputs={source.kind: source.file}, params=params)
@@ -208,7 +208,8 @@ def _reference_step(source: Source, request: ExportRequest, probes: File) -> Ste
 
 
 def _output(source: Source, request: ExportRequest) -> str:
-    return request.output or ("probabilities" if source.labels else "pooled,sequence")
+    made_for = "probabilities" if source.labels else "pooled,sequence" if source.pooler else "sequence"
+    return request.output or made_for
 
 
 def _seq_len(source: Source, request: ExportRequest) -> int:
@@ -248,7 +249,7 @@ def _check(source: Source, request: ExportRequest) -> None:
             "A frozen graph cannot be made ready for Neuron.",
             next_step="Give its checkpoint (--checkpoint) or a SavedModel (--saved-model).",
         )
-    check_output(source, request.output)
+    check_output(source, _output(source, request) if source.kind == "checkpoint" else request.output)
     check_seq_len(source, request.seq_len)
     if source.kind == "saved-model":
         if request.seq_len and source.seq_len and request.seq_len != source.seq_len:

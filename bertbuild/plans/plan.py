@@ -109,6 +109,7 @@ class Source:
         published: whether its .meta is of the published form, so that it can be converted as it is.
         prefix: the checkpoint's name in its folder.
         labels: classes of its classifier head, 0 where it has none.
+        pooler: whether it has a pooler, which pooled output and the classifier need.
         seq_len: the only sequence length that a SavedModel takes, or None.
         outputs: what a SavedModel gives: some of "probabilities", "pooled", "sequence".
         max_positions: the longest sequence.
@@ -121,6 +122,7 @@ class Source:
     published: bool = False
     prefix: str = "bert_model.ckpt"
     labels: int = 0
+    pooler: bool = True
     seq_len: int | None = None
     outputs: tuple[str, ...] = ()
     max_positions: int = 512
@@ -307,6 +309,8 @@ def _check(source: Source, request: IrRequest, route: str) -> None:
             "The static route keeps the .meta's shape and pooled output; --batch, --seq-len and --output do not apply.",
             next_step="Use the reshapeable route (leave --route out) for other shapes and outputs.",
         )
+    if route == "savedmodel":
+        check_garden(source)
     if route == "savedmodel" and request.converter == "mo":
         raise UsageError(
             "The Model Optimizer's command lines know no TensorFlow 2 SavedModel.",
@@ -331,11 +335,25 @@ def check_seq_len(source: Source, seq_len: int) -> None:
 
 
 def check_output(source: Source, output: str) -> None:
-    """Refuse probabilities of a model without a head."""
+    """Refuse probabilities of a model without a head, and what needs a pooler of a model without one."""
+    if not source.pooler and set(output.split(",")) & {"pooled", "probabilities"}:
+        raise UsageError(
+            f"{source.model} has no pooler (bert/pooler/dense), so it gives no pooled output and no probabilities.",
+            next_step="Use --output sequence or --output all-layers.",
+        )
     if "probabilities" in output.split(",") and not source.labels:
         raise UsageError(
             f"{source.model} has no classifier head (output_weights), so it gives no probabilities.",
             next_step="Use --output pooled, or a fine-tuned checkpoint.",
+        )
+
+
+def check_garden(source: Source) -> None:
+    """Refuse to make the Model Garden's BERT, which always has a pooler, of a model without one."""
+    if not source.pooler:
+        raise UsageError(
+            f"{source.model} has no pooler (bert/pooler/dense), and every BERT of the Model Garden has one.",
+            next_step="Build what needs none: freeze or build-ir with --output sequence.",
         )
 
 

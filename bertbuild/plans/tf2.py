@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bertbuild.errors import UsageError
-from bertbuild.plans.plan import GELU_FORMS, File, Plan, Source, Step, Target, check_choice
+from bertbuild.plans.plan import GELU_FORMS, File, Plan, Source, Step, Target, check_choice, check_garden
 
 CHECKPOINT_FORMATS = ("encoder", "keras-bert", "keras-names", "pretrainer")
 MODEL_FORMATS = ("savedmodel", "hub")
@@ -64,6 +64,7 @@ def plan_convert_tf2(source: Source, request: Tf2Request, probes: File) -> Plan:
     """
     if source.kind != "checkpoint":
         raise UsageError("Only a checkpoint can be converted.", next_step="Give --model or --checkpoint.")
+    check_garden(source)
     chosen = source.gelu if request.gelu == "auto" or source.gelu is None else request.gelu
     gelu = {"gelu": chosen} if chosen else {}
     with_head = bool(source.labels) and request.format in ("keras-bert", "savedmodel")

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
 from bertbuild.errors import UsageError
-from bertbuild.plans.plan import GELU_FORMS, File, Plan, Source, Step, check_choice
+from bertbuild.plans.plan import GELU_FORMS, File, Plan, Source, Step, check_choice, check_garden
 
 STEP = "train"
 MODES = ("train_and_eval", "train_and_predict", "train", "eval", "predict", "export_only")
@@ -150,6 +150,7 @@ def _converted_first(source: Source, data: Mapping[str, File], request: TrainReq
     if source.kind != "checkpoint":
         raise UsageError("Only a checkpoint can be trained.", next_step="Give --model or --checkpoint.")
     params = {"format": "encoder", "prefix": source.prefix} | ({"gelu": source.gelu} if source.gelu else {})
+    check_garden(source)
     converted = Step(id="convert-tf2", stage="convert-tf2", inputs={"checkpoint": source.file}, params=params)
     step = _step({"init-checkpoint": converted.id, **data}, request, source.gelu, {})
     return Plan(model=source.model, steps=(converted, step))

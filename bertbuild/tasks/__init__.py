@@ -91,12 +91,14 @@ def fetch(
 
 @task(
     auto_shortflags=False,
-    help=COMMON_HELP | ISOLATION_HELP | {name: SOURCE_HELP[name] for name in ("model", "checkpoint", "from", "mirror")},
+    help=COMMON_HELP | ISOLATION_HELP | {name: text for name, text in SOURCE_HELP.items() if name != "name"},
 )
 def inspect(
     _context: Context,
     checkpoint: str = "",
     model: str = "",
+    scope: str = "",
+    ema: bool = False,
     from_: str = "",
     mirror: str = "",
     isolation: str = "",
@@ -106,7 +108,7 @@ def inspect(
     from bertbuild.commands import build
 
     with running(json=json, isolation=isolation, local=from_, mirror=mirror) as session:
-        build.inspect(session, Wanted(model=model, checkpoint=checkpoint))
+        build.inspect(session, Wanted(model=model, checkpoint=checkpoint, scope=scope, ema=ema))
 
 
 @task(auto_shortflags=False, help=COMMON_HELP | REPLACE_HELP | ISOLATION_HELP | SOURCE_HELP | FREEZE_HELP)
@@ -115,6 +117,8 @@ def freeze(
     model: str = "",
     checkpoint: str = "",
     name: str = "",
+    scope: str = "",
+    ema: bool = False,
     output: str = "pooled",
     gelu: str = "auto",
     from_: str = "",
@@ -129,7 +133,7 @@ def freeze(
     with running(json=json, replace=replace, isolation=isolation, local=from_, mirror=mirror) as session:
         build.build(
             session,
-            Wanted(model=model, checkpoint=checkpoint, name=name),
+            Wanted(model=model, checkpoint=checkpoint, name=name, scope=scope, ema=ema),
             FreezeRequest(output=output, gelu=gelu),
             main_file="/inference_graph.pb",
         )
@@ -161,6 +165,8 @@ def build_ir(
     checkpoint: str = "",
     frozen: str = "",
     name: str = "",
+    scope: str = "",
+    ema: bool = False,
     precision: str = "fp32",
     output: str = "pooled",
     gelu: str = "auto",
@@ -184,7 +190,7 @@ def build_ir(
     with running(json=json, replace=replace, isolation=isolation, local=from_, mirror=mirror) as session:
         build.build(
             session,
-            Wanted(model=model, checkpoint=checkpoint, frozen=frozen, name=name),
+            Wanted(model=model, checkpoint=checkpoint, frozen=frozen, name=name, scope=scope, ema=ema),
             IrRequest(
                 precisions=tuple(precision.split(",")),
                 route=route,

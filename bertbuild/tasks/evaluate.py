@@ -37,6 +37,8 @@ def evaluate(
     model: str = "",
     checkpoint: str = "",
     name: str = "",
+    scope: str = "",
+    ema: bool = False,
     target: str = ALL,
     prepared: str = "",
     max_drop: str = "0.01",
@@ -55,7 +57,7 @@ def evaluate(
     from bertbuild.commands import evaluate as command
 
     with running(json=json, isolation=isolation, local=from_, mirror=mirror) as session:
-        wanted = Wanted(model=model, checkpoint=checkpoint, name=name)
+        wanted = Wanted(model=model, checkpoint=checkpoint, name=name, scope=scope, ema=ema)
         named = command.Data(task=task, folder=data, prepared=prepared)
         if predictions and (wanted != Wanted() or prepared):
             raise UsageError(

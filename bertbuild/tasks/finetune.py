@@ -45,6 +45,8 @@ def finetune(
     model: str = "",
     checkpoint: str = "",
     name: str = "",
+    scope: str = "",
+    ema: bool = False,
     task: str = "",
     data: str = "",
     prepared: str = "",
@@ -97,6 +99,6 @@ def finetune(
             version_2_with_negative=truth("version_2_with_negative", str(version_2_with_negative)),
             seed=whole_number("seed", seed),
         )
-        wanted = Wanted(model=model, checkpoint=checkpoint, name=name)
+        wanted = Wanted(model=model, checkpoint=checkpoint, name=name, scope=scope, ema=ema)
         named = Named(task=task, data=data, prepared=prepared, squad=squad)
         commands.finetune(session, wanted, named, request)

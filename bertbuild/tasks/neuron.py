@@ -36,6 +36,8 @@ def export(
     model: str = "",
     checkpoint: str = "",
     name: str = "",
+    scope: str = "",
+    ema: bool = False,
     seq_len: str = "0",
     output: str = "",
     from_: str = "",
@@ -50,7 +52,7 @@ def export(
     with running(json=json, replace=replace, isolation=isolation, local=from_, mirror=mirror) as session:
         build.build(
             session,
-            Wanted(model=model, checkpoint=checkpoint, name=name),
+            Wanted(model=model, checkpoint=checkpoint, name=name, scope=scope, ema=ema),
             ExportRequest(seq_len=whole_number("seq-len", seq_len), output=output),
         )
 
@@ -62,6 +64,8 @@ def neuron_ready(
     checkpoint: str = "",
     saved_model: str = "",
     name: str = "",
+    scope: str = "",
+    ema: bool = False,
     seq_len: str = "0",
     dtype: str = "float16",
     gelu: str = "exact",
@@ -79,7 +83,7 @@ def neuron_ready(
     with running(json=json, replace=replace, isolation=isolation, local=from_, mirror=mirror) as session:
         build.build(
             session,
-            Wanted(model=model, checkpoint=checkpoint, saved_model=saved_model, name=name),
+            Wanted(model=model, checkpoint=checkpoint, saved_model=saved_model, name=name, scope=scope, ema=ema),
             _neuron_request(seq_len, output, dtype, gelu, batch_size),
         )
 
@@ -107,6 +111,8 @@ def neuron_compile(
     checkpoint: str = "",
     saved_model: str = "",
     name: str = "",
+    scope: str = "",
+    ema: bool = False,
     standard: bool = False,
     seq_len: str = "0",
     dtype: str = "float16",
@@ -131,7 +137,7 @@ def neuron_compile(
         ready = _neuron_request(seq_len, output, dtype, gelu, batch_size)
         build.build(
             session,
-            Wanted(model=model, checkpoint=checkpoint, saved_model=saved_model, name=name),
+            Wanted(model=model, checkpoint=checkpoint, saved_model=saved_model, name=name, scope=scope, ema=ema),
             CompileRequest(
                 ready=ready,
                 standard=standard,

@@ -27,6 +27,8 @@ def convert_tf2(
     model: str = "",
     checkpoint: str = "",
     name: str = "",
+    scope: str = "",
+    ema: bool = False,
     format: str = "encoder",  # noqa: A002 - the flag's name
     gelu: str = "auto",
     checkpoint_to_path: str = "",
@@ -40,7 +42,7 @@ def convert_tf2(
     from bertbuild.commands import tensorflow2
 
     with running(json=json, replace=replace, isolation=isolation, local=from_, mirror=mirror) as session:
-        wanted = Wanted(model=model, checkpoint=checkpoint, name=name)
+        wanted = Wanted(model=model, checkpoint=checkpoint, name=name, scope=scope, ema=ema)
         tensorflow2.convert_tf2(session, wanted, Tf2Request(format=format, gelu=gelu), checkpoint_to_path)
 
 

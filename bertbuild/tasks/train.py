@@ -54,6 +54,8 @@ def train(
     bert_config_file: str = "",
     vocab_file: str = "",
     name: str = "",
+    scope: str = "",
+    ema: bool = False,
     task: str = "",
     data: str = "",
     max_seq_length: str = "128",
@@ -122,4 +124,6 @@ def train(
             input_meta_data_path=input_meta_data_path,
             predict_file=predict_file,
         )
-        command.train(session, begin, Wanted(model=model, checkpoint=checkpoint, name=name), given, request)
+        command.train(
+            session, begin, Wanted(model=model, checkpoint=checkpoint, name=name, scope=scope, ema=ema), given, request
+        )

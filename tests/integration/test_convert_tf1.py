@@ -14,7 +14,8 @@ from tiny_models import CONFIG, write_vocab
 
 from bertbuild.checkpoint.config import read_config
 from bertbuild.checkpoint.model_garden import keras_name
-from bertbuild.checkpoint.variables import encoder_variables, sort_variables
+from bertbuild.checkpoint.training import sort_variables
+from bertbuild.checkpoint.variables import encoder_variables
 from bertbuild.checkpoint.writer import write_checkpoint
 from bertbuild.graph.gelu import gelu_form
 from bertbuild.graph.graphdef import read_meta_graph

@@ -32,6 +32,7 @@ NAMED_GELU = {"gelu": None, "gelu_new": "tanh", "gelu_pytorch_tanh": "tanh", "ge
 """The names that a configuration has for gelu, and which form each stands for, if it says so."""
 EPSILON = 1e-12
 """What tf.contrib.layers.layer_norm, and so modeling.py, adds to a variance."""
+POOLER = ("bert/pooler/dense/kernel", "bert/pooler/dense/bias")
 SAVED_MODEL_OUTPUTS = ("probabilities", "pooled", "sequence")
 OTHER_ACTIVATIONS = {"relu": tf.nn.relu, "tanh": tf.tanh, "linear": None}
 
@@ -175,6 +176,11 @@ class Source(Model):
         """Whether there is a variable of that name."""
         return self.reader.has_tensor(name)
 
+    @property
+    def has_pooler(self):
+        """Whether there is a pooler, which pooled output and the classifier need."""
+        return any(self.has(name) for name in POOLER)
+
     def shape(self, name):
         """The shape of a variable; StageInputError when there is none of that name."""
         if not self.has(name):
@@ -196,7 +202,13 @@ class Source(Model):
 
     def restore(self, session):
         """Give the variables of the session's graph the checkpoint's values."""
-        tf.compat.v1.train.Saver(tf.compat.v1.global_variables()).restore(session, self.prefix)
+        variables = tf.compat.v1.global_variables()
+        lacking = () if self.has_pooler else POOLER
+        restored = [variable for variable in variables if variable.op.name not in lacking]
+        tf.compat.v1.train.Saver(restored).restore(session, self.prefix)
+        for variable in variables:
+            if variable.op.name in lacking:  # modeling.py always makes a pooler; no output asked for comes from it
+                variable.load(np.zeros(variable.shape.as_list(), np.float32), session)
 
 
 def _graph(meta):

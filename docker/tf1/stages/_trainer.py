@@ -13,7 +13,7 @@ from bert import optimization
 from heartbeat import Heartbeat
 from stage import StageInputError, emit, step
 
-from stages import _bert, _hooks, _prepared
+from stages import _bert, _hooks, _prepared, _source
 
 ROWS = 500
 """Rows of the history, at most: with more steps a row is of several."""
@@ -38,6 +38,7 @@ class Trainer(object):
         self._kept = kept
         self._report = report
         self._told_head = False
+        self._told_pooler = False
         self.steps = 0
         self._upstream = _upstream(prepared.squad)
         self._config = _bert.bert_config(source.config, gelu)
@@ -128,11 +129,12 @@ class Trainer(object):
         variables = tf.compat.v1.trainable_variables()
         found, _ = self._upstream.modeling.get_assignment_map_from_checkpoint(variables, self._source.prefix)
         shapes = {variable.op.name: tuple(variable.shape.as_list()) for variable in variables}
-        lacking = [name for name in shapes if name.startswith("bert/") and name not in found]
+        pooler = [] if self._source.has_pooler else [name for name in shapes if name in _source.POOLER]
+        lacking = [name for name in shapes if name.startswith("bert/") and name not in found and name not in pooler]
         if lacking:
             raise StageInputError("the checkpoint %s has no %s" % (self._source.prefix, lacking[0]))
         new = [name for name in shapes if name not in found or self._source.shape(name) != shapes[name]]
-        wrong = [name for name in new if name.startswith("bert/")]
+        wrong = [name for name in new if name.startswith("bert/") and name not in pooler]
         if wrong:
             raise StageInputError(
                 "%s has shape %s, bert_config.json wants %s"
@@ -143,6 +145,9 @@ class Trainer(object):
                 "the checkpoint has no head for %s (%s %s), so it must be trained first"
                 % (self._prepared.task, new[0], list(shapes[new[0]]))
             )
+        if pooler and not self._told_pooler:
+            self._report.note("the checkpoint has no pooler: a new one is trained")
+            self._told_pooler = True
         if any(name in found for name in new) and not self._told_head:
             self._report.note("the checkpoint's head is of another task: a new one is trained")
             self._told_head = True

@@ -10,7 +10,7 @@ from jsonschema import Draft202012Validator
 from test_build_file_errors import CASES
 
 from bertbuild.buildfile.document import _parsed
-from bertbuild.buildfile.parameters import FINETUNE, FROM, KINDS, SOURCES, TRAINED_ON
+from bertbuild.buildfile.parameters import FINETUNE, FROM, KINDS, READING, SOURCES, TRAINED_ON
 from bertbuild.buildfile.requests import make_recipe, make_request
 from bertbuild.buildfile.schema import build_file_schema
 from bertbuild.commands.buildfile import schema
@@ -118,6 +118,7 @@ def test_the_reference_has_each_key_of_each_kind(kind):
 
 
 def test_the_reference_has_each_key_of_models_recipes_and_settings():
-    assert rows("Where a model comes from")[:3] == [row(parameter) for parameter in SOURCES.values()]
+    sources = [*SOURCES.values(), *READING.values()]
+    assert rows("Where a model comes from")[: len(sources)] == [row(parameter) for parameter in sources]
     assert rows("`finetune`: a recipe") == [row(p) for p in (FROM, *TRAINED_ON.values(), *FINETUNE.values())]
     assert rows("Settings") == [(f"`{s.name}`", s.type.words, f"`{s.variable}`", s.about) for s in SETTINGS]

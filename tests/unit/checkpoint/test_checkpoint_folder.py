@@ -76,6 +76,9 @@ def test_several_data_files_in_order(tmp_path):
         (None, "model.ckpt-1000"),
         ('model_checkpoint_path: "model.ckpt-343"\nall_model_checkpoint_paths: "model.ckpt-1000"\n', "model.ckpt-343"),
         ('model_checkpoint_path: "/some/other/machine/model.ckpt-343"\n', "model.ckpt-343"),
+        ('model_checkpoint_path: "C:\\\\out\\\\model.ckpt-343"\n', "model.ckpt-343"),
+        ('model_checkpoint_path: "C:\\out\\model.ckpt-343"\n', "model.ckpt-343"),
+        ('model_checkpoint_path: "\\\\\\\\server\\\\m\\303\\274ll\\\\model.ckpt-343"\n', "model.ckpt-343"),
         ('model_checkpoint_path: "model.ckpt-7"\n', "model.ckpt-1000"),
         ("gibberish", "model.ckpt-1000"),
     ],
@@ -86,7 +89,22 @@ def test_of_several_the_state_file_decides_else_the_highest_step(tmp_path, state
     )
     if state is not None:
         (folder / "checkpoint").write_text(state)
-    assert find_checkpoint(folder).prefix.name == chosen
+    files = find_checkpoint(folder)
+    assert files.prefix.name == chosen
+    told = {
+        None: "",
+        "gibberish": "names no checkpoint",
+        'model_checkpoint_path: "model.ckpt-7"\n': "names model.ckpt-7",
+    }
+    assert told.get(state, "") in "".join(files.notes)
+    assert bool(files.notes) == bool(told.get(state))
+
+
+def test_each_of_several_is_named_by_its_prefix(tmp_path):
+    folder = touch(tmp_path / "m", *one("a.ckpt"), *one("b.ckpt"), "b.ckpt.meta", "bert_config.json")
+    files = find_checkpoint(folder / "b.ckpt")
+    assert (files.prefix, files.meta) == (folder / "b.ckpt", folder / "b.ckpt.meta")
+    assert find_checkpoint(folder / "a.ckpt").meta is None
 
 
 def test_several_without_steps_are_ambiguous(tmp_path):

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from host_doubles import Events
 
+from bertbuild.checkpoint_sources import Inspected
 from bertbuild.commands import data as data_command
 from bertbuild.commands import evaluate
 from bertbuild.commands.evaluate import Data
@@ -18,7 +19,7 @@ from bertbuild.config import load_settings
 from bertbuild.errors import AccuracyError, DataError, StageError, StageKilledForMemoryError, UsageError
 from bertbuild.plans.evaluate import EvaluateRequest
 from bertbuild.session import Session
-from bertbuild.sources import Inspected, Wanted
+from bertbuild.sources import Wanted
 
 LABELS = np.array([0, 1, 1, 0, 1, 0, 0, 1, 1, 1], np.int32)
 RIGHT = np.eye(2, dtype=np.float32)[LABELS] * 0.5 + 0.25

@@ -1,0 +1,147 @@
+"""What is wrong with each part of a checkpoint, and what is unusual; sentences go to `problems` and `warnings`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from math import isclose
+
+from bertbuild.checkpoint.bundle import TensorEntry
+from bertbuild.checkpoint.checksums import Progress, damaged_tensors
+from bertbuild.checkpoint.config import LAYER_NORM_EPSILON, BertConfig, read_config
+from bertbuild.checkpoint.data_files import check_data_files
+from bertbuild.checkpoint.folder import CheckpointFiles
+from bertbuild.checkpoint.graph_facts import GraphFacts
+from bertbuild.checkpoint.kin import kin
+from bertbuild.checkpoint.lfs import lfs_pointer
+from bertbuild.checkpoint.reading import Choice, Reading, read_names
+from bertbuild.checkpoint.tensors import Reader, open_tensors
+from bertbuild.checkpoint.v1 import V1Reader
+from bertbuild.checkpoint.variables import FLOAT32, disagreements, of_another_build
+from bertbuild.checkpoint.vocabulary import count_lines, vocabulary_warning
+from bertbuild.errors import CheckpointError
+
+
+def judge_data(
+    reader: Reader,
+    problems: list[str],
+    warnings: list[str],
+    progress: Progress | None,
+    *,
+    checksums: bool,
+) -> int | None:
+    """Look at the data files; how many tensors are intact, None where checksums were not taken."""
+    if isinstance(reader, V1Reader):
+        found, intact = reader.damaged(progress) if checksums else ([], None)
+        problems += found
+        return intact
+    data = check_data_files(reader)
+    problems += data.problems
+    warnings += data.warnings
+    if not checksums or not data.readable:
+        return None
+    found, intact = damaged_tensors(reader, data.readable, progress)
+    problems += found
+    return intact
+
+
+def judge_variables(
+    entries: Mapping[str, TensorEntry], config: BertConfig | None, choice: Choice
+) -> tuple[Reading, list[str]]:
+    """Which variables are the BERT that is meant, and what is wrong with them."""
+    model = kin({name: entry.shape for name, entry in entries.items()})
+    if model:
+        return Reading(scope=None), [of_another_build(model)]
+    reading = read_names(entries, choice)
+    if reading.problems or config is None:
+        return reading, [*reading.problems]
+    taken = {name: entries[own] for name, own in reading.names.items()}
+    dtypes = {name: entry.dtype for name, entry in taken.items()}
+    return reading, disagreements(config, {name: entry.shape for name, entry in taken.items()}, dtypes)
+
+
+def other_forms(files: CheckpointFiles, casts: Mapping[str, int], joined: int) -> Iterator[str]:
+    """Sentences on a form in which google-research/bert saves no checkpoint."""
+    if files.v1:
+        yield "The checkpoint is of the first format (V1), and is written anew."
+    for dtype, count in sorted(casts.items()):
+        yield f"{count} variables of dtype {dtype} are cast to {FLOAT32}."
+    if joined:
+        yield f"{joined} variables are partitioned; their parts are joined."
+
+
+def opened(files: CheckpointFiles, problems: list[str]) -> Reader | None:
+    """The reader of a checkpoint's tensors; None where they cannot be read."""
+    if lfs_pointer(files.index):
+        problems.append(f"{files.index.name} is a git-lfs pointer, not the file itself; run `git lfs pull`.")
+        return None
+    try:
+        return open_tensors(files)
+    except CheckpointError as error:
+        problems.append(str(error))
+        return None
+
+
+def judge_config(files: CheckpointFiles, problems: list[str]) -> BertConfig | None:
+    """bert_config.json; None where it is of no use."""
+    if lfs_pointer(files.config):
+        problems.append(f"{files.config.name} is a git-lfs pointer, not the file itself; run `git lfs pull`.")
+        return None
+    try:
+        return read_config(files.config)
+    except CheckpointError as error:
+        problems.append(str(error))
+        return None
+
+
+def judge_vocabulary(
+    files: CheckpointFiles, expected: int | None, problems: list[str], warnings: list[str]
+) -> int | None:
+    """The lines of vocab.txt."""
+    if files.vocab is None:
+        warnings.append("There is no vocab.txt, so texts cannot be turned into ids for this model.")
+        return None
+    if lfs_pointer(files.vocab):
+        problems.append(f"{files.vocab.name} is a git-lfs pointer, not the file itself; run `git lfs pull`.")
+        return None
+    try:
+        lines = count_lines(files.vocab)
+    except OSError as error:
+        problems.append(f"{files.vocab.name} cannot be read: {error}.")
+        return None
+    if expected is not None and lines != expected:
+        warnings.append(vocabulary_warning(files.vocab.name, lines, expected))
+    return lines
+
+
+def judge_graph(graph: GraphFacts, config: BertConfig | None, problems: list[str], warnings: list[str]) -> None:
+    """Hold what the .meta computes against bert_config.json."""
+    if graph.problem is not None:
+        problems.append(graph.problem)
+    elif graph.inputs is None and graph.tensorflow_version:
+        warnings.extend(graph.notes)
+    if config is None:
+        return
+    if graph.gelu and config.hidden_act != "gelu":
+        warnings.append(
+            f"The graph in the .meta computes gelu, but bert_config.json has hidden_act {config.hidden_act}."
+        )
+    if graph.gelu and config.gelu and graph.gelu != config.gelu:
+        problems.append(
+            f"The graph in the .meta computes gelu by {graph.gelu}, but the hidden_act of bert_config.json is the form "
+            f'{config.gelu}; write "gelu" there if the .meta is right, or remove the .meta if it is not.'
+        )
+    _judge_epsilon(graph.epsilon, config, problems, warnings)
+
+
+def _judge_epsilon(computed: float | None, config: BertConfig, problems: list[str], warnings: list[str]) -> None:
+    stated = config.layer_norm_eps
+    if computed and stated and not isclose(computed, stated, rel_tol=1e-5):
+        problems.append(
+            f"The layer norms of the graph in the .meta add {computed:g} to the variance, but bert_config.json has "
+            f"layer_norm_eps {stated:g}; remove that key if the .meta is right, or remove the .meta if it is not."
+        )
+    elif computed and stated is None and computed != LAYER_NORM_EPSILON:
+        warnings.append(
+            f"The layer norms of the graph in the .meta add {computed:g} to the variance, modeling.py's "
+            f"{LAYER_NORM_EPSILON:g}; the .meta's is taken."
+        )

@@ -1,0 +1,181 @@
+"""Which variables of a checkpoint are those of the one BERT that is meant, and under which names they lie there.
+
+google-research/bert calls its encoder `bert`. Others put it into a scope (`module/bert/…` in TensorFlow Hub's tutorial,
+`model/bert/…`), give its parts no scope at all, or hold two; and training may leave a moving average beside a variable
+or in its place. What is chosen here is all that later steps see of a checkpoint.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from bertbuild.checkpoint.training import averaged, sort_variables
+
+GOOGLES: Final = "bert"
+"""The scope of the encoder in google-research/bert."""
+TOP: Final = "."
+"""How a user names the encoder whose parts have no scope."""
+
+_WORDS: Final = "embeddings/word_embeddings"
+_PARTS: Final = ("embeddings/", "encoder/", "pooler/")
+_HEADS: Final = ("cls/predictions/", "cls/seq_relationship/", "cls/squad/", "output_")
+"""How the names of heads begin, outside the encoder; each is taken whole or not at all."""
+_BUFFERS: Final = ("bert/embeddings/position_ids", "bert/embeddings/token_type_ids")
+"""No weights: what Hugging Face's script on the way to TensorFlow 1 writes of its own buffers."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """What a user says of a checkpoint that can be read in several ways.
+
+    Attributes:
+        scope: of the encoder, as `module/bert`, or its beginning; "." is none at all; empty: the only one.
+        ema: take the moving averages of the variables.
+    """
+
+    scope: str = ""
+    ema: bool = False
+
+    def as_flags(self) -> list[str]:
+        """What of it is said, as it is typed."""
+        return [f"--{name} {value}" if name == "scope" else f"--{name}" for name, value in self.as_params().items()]
+
+    def as_params(self) -> dict[str, str]:
+        """What of it is said, as parts of a key; nothing where nothing is."""
+        return ({"scope": self.scope} if self.scope else {}) | ({"ema": "true"} if self.ema else {})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """A checkpoint's variables as those of one BERT.
+
+    Attributes:
+        scope: of the encoder that was taken, "" for none at all; None where none was taken.
+        scopes: of all encoders, as `scope`.
+        names: google-research/bert's name → the name in the checkpoint, of the encoder and the heads.
+        averages: how many variables have a moving average.
+        averaged: how many of `names` are taken from their moving average.
+        left_out: variables of a model that are not among `names`.
+        problems: sentences on why none, or not just one, could be taken.
+        told: sentences on what was chosen where a checkpoint of google-research/bert's leaves nothing to choose.
+    """
+
+    scope: str | None
+    scopes: tuple[str, ...] = ()
+    names: Mapping[str, str] = field(default_factory=dict)
+    averages: int = 0
+    averaged: int = 0
+    left_out: tuple[str, ...] = ()
+    problems: tuple[str, ...] = ()
+    told: tuple[str, ...] = ()
+
+    @property
+    def plain(self) -> bool:
+        """Whether every variable lies under google-research/bert's own name."""
+        return all(name == own for name, own in self.names.items())
+
+
+def read_names(names: Mapping[str, object], choice: Choice) -> Reading:
+    """The variables of the BERT that is meant among a checkpoint's `names`."""
+    model = sort_variables(names).model
+    averages = {variable: name for name in names if (variable := averaged(name, names)) is not None}
+    values = {name: name for name in model if averaged(name, names) is None}
+    available = values | averages if choice.ema else values
+    scopes = _scopes(available)
+    problem = _of_averages(averages, scopes, choice)
+    if problem:
+        return Reading(scope=None, averages=len(averages), problems=(problem,))
+    found = _chosen(scopes, choice.scope)
+    if isinstance(found, str):
+        return Reading(scope=None, scopes=scopes, averages=len(averages), problems=(found,) if found else ())
+    scope = found[0]
+    taken = _taken(available, scope, scopes)
+    own = set(taken.values())
+    averaged_ = sum(name in own for name in averages.values())
+    return Reading(
+        scope=scope,
+        scopes=scopes,
+        names=taken,
+        averages=len(averages),
+        averaged=averaged_,
+        left_out=tuple(name for name in available.values() if name not in own),
+        told=tuple(_told(scope, scopes, len(averages), averaged_, len(taken))),
+    )
+
+
+def shown(scope: str) -> str:
+    """A scope as a user names it."""
+    return scope or TOP
+
+
+def _scopes(names: Iterable[str]) -> tuple[str, ...]:
+    """The scopes of all encoders: what stands before their table of words."""
+    return tuple(sorted(name[: -len(_WORDS)].rstrip("/") for name in names if f"/{name}".endswith(f"/{_WORDS}")))
+
+
+def _of_averages(averages: Mapping[str, str], scopes: tuple[str, ...], choice: Choice) -> str:
+    """The sentence on averages that are asked for and not there, or there alone and not asked for; else empty."""
+    if choice.ema and not averages:
+        return "The checkpoint holds no moving averages (…/ExponentialMovingAverage); leave --ema out."
+    if not choice.ema and not scopes and _scopes(averages):
+        return (
+            "The checkpoint holds the encoder's variables only as moving averages (…/ExponentialMovingAverage); "
+            "add --ema to take them."
+        )
+    return ""
+
+
+def _chosen(scopes: tuple[str, ...], wanted: str) -> tuple[str] | str:
+    """The scope to take; or a sentence on why none is, which is empty where there is no encoder at all."""
+    if not scopes:
+        return ""
+    listed = ", ".join(map(shown, scopes))
+    if not wanted:
+        if len(scopes) == 1:
+            return (scopes[0],)
+        return f"The checkpoint holds {len(scopes)} encoders ({listed}); choose one with --scope {shown(scopes[0])}."
+    asked = "" if wanted == TOP else wanted.strip("/")
+    if asked in scopes:
+        return (asked,)
+    below = [scope for scope in scopes if scope.startswith(f"{asked}/")] if asked else []
+    if len(below) == 1:
+        return (below[0],)
+    return f"The checkpoint holds no encoder of the scope {wanted}, but {listed}; choose one with --scope."
+
+
+def _taken(available: Mapping[str, str], scope: str, scopes: tuple[str, ...]) -> dict[str, str]:
+    """google-research/bert's name → the checkpoint's, of the encoder of a scope and the heads that go with it."""
+    start = f"{scope}/" if scope else ""
+    inner = tuple(f"{other}/" for other in scopes if other != scope and f"{other}/".startswith(start))
+    taken = {
+        f"{GOOGLES}/{name[len(start) :]}": own
+        for name, own in available.items()
+        if (name.startswith(start) if scope else name.startswith(_PARTS)) and not name.startswith(inner)
+    }
+    outer = start[: start.rfind("/", 0, -1) + 1]
+    for head in _HEADS:
+        places = (
+            (outer, "") if len(scopes) == 1 else (outer,)
+        )  # of several encoders none owns a head that stands outside all
+        for place in dict.fromkeys(places):
+            parts = {name[len(place) :]: own for name, own in available.items() if name.startswith(place + head)}
+            if parts:
+                taken |= parts
+                break
+    return {name: own for name, own in taken.items() if name not in _BUFFERS}
+
+
+def _told(scope: str, scopes: tuple[str, ...], averages: int, averaged_: int, count: int) -> Iterable[str]:
+    others = [shown(other) for other in scopes if other != scope]
+    if others:
+        yield f"Of {len(scopes)} encoders the one of the scope {shown(scope)} is taken; left out: {', '.join(others)}."
+    elif scope != GOOGLES:
+        where = f"lie under {scope}/…" if scope else "have no scope"
+        yield f"The encoder's variables {where} and are taken for bert/…."
+    if averaged_:
+        rest = f"; {count - averaged_} have none and are taken as they are" if count > averaged_ else ""
+        yield f"{averaged_} variables are taken from their moving averages{rest}."
+    elif averages:
+        yield f"{averages} variables have a moving average too, which is not taken; --ema takes it."
