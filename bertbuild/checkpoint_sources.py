@@ -14,11 +14,13 @@ from typing import Any
 
 from bertbuild import key as keys
 from bertbuild.checkpoint.folder import CheckpointFiles, find_checkpoint
-from bertbuild.checkpoint.reading import Choice
+from bertbuild.checkpoint.reading import Choice, read_names
+from bertbuild.checkpoint.training import sort_variables
 from bertbuild.config import ROOT
 from bertbuild.engine.engine import Engine
 from bertbuild.engine.making import Order, Report
 from bertbuild.inputs import file_input, folder_input
+from bertbuild.plans.parts import Part, parts_of
 from bertbuild.plans.plan import File, Source
 from bertbuild.store.store import Store, StoredObject
 
@@ -72,7 +74,7 @@ def inspected(
         (work / "out" / "inspection.json").write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
 
     facts = _facts(engine.stored(_order(INSPECT, files, file, name, choice), make))
-    source = _of_facts(files, file, name, facts)
+    source = _of_facts(files, file, name, facts, choice)
     for text in (*files.notes, *facts["reading"]["told"]):
         report({"event": "note", "text": f"{name}: {text}"})
     if made and source.source.gelu and not (facts["graph"]["gelu"] or facts["config"]["gelu"]):
@@ -105,7 +107,7 @@ def inspected_before(
     if file is None or stored is None:
         return None
     facts = _facts(stored)
-    source = _of_facts(files, file, name, facts)
+    source = _of_facts(files, file, name, facts, choice)
     if facts["reading"]["plain"]:
         return source
     plain = engine.found(_order(NORMALISE, files, file, name, choice, _task(files, store)))
@@ -121,7 +123,7 @@ def _input(files: CheckpointFiles, store: Store) -> File:
     return folder_input(files.folder, [path.name for path in read], store.inputs)
 
 
-def _of_facts(files: CheckpointFiles, file: File, name: str, facts: dict[str, Any]) -> Inspected:
+def _of_facts(files: CheckpointFiles, file: File, name: str, facts: dict[str, Any], choice: Choice) -> Inspected:
     config, graph = facts["config"], facts["graph"]
     return Inspected(
         source=Source(
@@ -134,11 +136,24 @@ def _of_facts(files: CheckpointFiles, file: File, name: str, facts: dict[str, An
             labels=facts["heads"]["classifier_labels"] or 0,
             pooler=facts["encoder"]["pooler"],
             max_positions=config["max_position_embeddings"],
+            parts=_parts(facts, files.folder, choice),
         ),
         vocab_size=config["vocab_size"],
         type_vocab_size=config["type_vocab_size"],
         max_positions=config["max_position_embeddings"],
     )
+
+
+def _parts(facts: dict[str, Any], folder: Path, choice: Choice) -> tuple[Part, ...]:
+    """What a checkpoint has besides its encoder, and what an import left out of the folder it was made from."""
+    names = {tensor["name"]: tensor for tensor in facts["tensors"]}
+    reading, purposes = read_names(names, choice), sort_variables(names)
+    kept = [name for found in purposes.slots.values() for name in found]
+    parts = parts_of(reading.names, reading.left_out, kept, global_step=purposes.global_step)
+    record = folder / "stage.json"
+    made = json.loads(record.read_text(encoding="utf-8")) if record.is_file() else {}
+    left = tuple(made.get("facts", {}).get("left_out", ())) if made.get("stage") == "import" else ()
+    return (*parts, Part(kind="import", what="tensors that the import left out", names=left)) if left else parts
 
 
 def _plain(found: Inspected, stored: StoredObject, store: Store) -> Inspected:

@@ -12,10 +12,10 @@ from bertbuild.checkpoint_sources import AS_IT_IS, Inspected, inspected
 from bertbuild.config import Settings
 from bertbuild.engine.engine import Engine
 from bertbuild.engine.making import Report
-from bertbuild.errors import CheckpointError, UsageError
-from bertbuild.graph.graphdef import Graph
+from bertbuild.errors import UsageError
+from bertbuild.graph.sizes import EmbeddingSizes
 from bertbuild.huggingface.folder import find_files, is_huggingface
-from bertbuild.inputs import file_input, folder_input
+from bertbuild.inputs import folder_input
 from bertbuild.plans.plan import Plan, Source, plan_import
 from bertbuild.store.locking import exclusive
 from bertbuild.store.naming import below, described
@@ -27,7 +27,8 @@ class Wanted:
     """What the user named: a model, a checkpoint (folder, zip or Hugging Face folder), a frozen graph, or a SavedModel.
 
     Just one of the four; `name` is what the results are called; left empty, the model's or the folder's own name.
-    `scope` and `ema` are as in `Choice`.
+    `outputs` are the frozen graph's that are wanted, "NODE[:name],…"; left empty, those that it tells. `scope` and
+    `ema` are as in `Choice`.
     """
 
     model: str = ""
@@ -35,6 +36,7 @@ class Wanted:
     frozen: str = ""
     saved_model: str = ""
     name: str = ""
+    outputs: str = ""
     scope: str = ""
     ema: bool = False
 
@@ -90,7 +92,12 @@ def resolve(wanted: Wanted, settings: Settings, store: Store, engine: Engine, re
 def _resolved(wanted: Wanted, settings: Settings, store: Store, engine: Engine, report: Report) -> Inspected:
     if wanted.frozen:
         path = Path(wanted.frozen)
-        return _frozen(path, wanted.name or _frozen_name(path, store), store)
+        return _frozen(path, wanted.name or _frozen_name(path, store), wanted, store, report)
+    if wanted.outputs:
+        raise UsageError(
+            "--outputs names nodes of a frozen graph, and none is given.",
+            next_step="Give --frozen GRAPH.pb, or choose with --output what a checkpoint's target gives.",
+        )
     if wanted.saved_model:
         folder = newest_saved_model(Path(wanted.saved_model), report)
         return _saved_model(folder, wanted.name or model_name(Path(wanted.saved_model), store), store)
@@ -168,26 +175,14 @@ def _unpacked(path: Path, store: Store) -> Path:
     return folder
 
 
-def _frozen(path: Path, name: str, store: Store) -> Inspected:
-    from bertbuild.graph.graphdef import GraphFormatError, read_graph
-    from bertbuild.graph.roles import input_roles
-    from bertbuild.graph.sizes import embedding_sizes
+def _frozen(path: Path, name: str, wanted: Wanted, store: Store, report: Report) -> Inspected:
+    from bertbuild.graph_sources import frozen_source
 
-    if not path.is_file():
-        raise CheckpointError(f"{path} is not a file.", next_step="Give the path of a frozen graph (.pb).")
-    try:
-        graph = read_graph(path)
-        _require_frozen(graph, path)
-        input_roles(graph)
-        sizes = embedding_sizes(graph)
-    except GraphFormatError as error:
-        raise CheckpointError(
-            str(error), next_step="Give a frozen BERT graph, or build from the checkpoint with --checkpoint."
-        ) from error
-    source = Source(model=name, kind="frozen", file=file_input(path, store.inputs), max_positions=sizes.positions)
-    return Inspected(
-        source=source, vocab_size=sizes.vocab, type_vocab_size=sizes.token_types, max_positions=sizes.positions
-    )
+    source, sizes = frozen_source(path, name, wanted.outputs, store.inputs)
+    for what, size in (("batches", source.batch), ("sequences", source.seq_len)):
+        if size is not None:
+            report({"event": "note", "text": f"the graph takes {what} of {size} alone: that is built into its inputs"})
+    return _of_graph(source, sizes)
 
 
 def newest_saved_model(folder: Path, report: Report) -> Path:
@@ -201,50 +196,18 @@ def newest_saved_model(folder: Path, report: Report) -> Path:
 
 
 def _saved_model(folder: Path, name: str, store: Store) -> Inspected:
-    from bertbuild.graph.gelu import gelu_form
-    from bertbuild.graph.graphdef import GraphFormatError
-    from bertbuild.graph.saved_model import read_saved_model
-    from bertbuild.graph.sizes import embedding_sizes
+    from bertbuild.graph_sources import saved_model_source
 
-    try:
-        model = read_saved_model(folder)
-        outputs, sizes, gelu, seq_len = (
-            model.known_outputs(),
-            embedding_sizes(model.graph),
-            gelu_form(model.graph),
-            model.fixed_size(1),
-        )
-    except GraphFormatError as error:
-        raise CheckpointError(
-            str(error), next_step="Give the folder that holds saved_model.pb, or build from the checkpoint."
-        ) from error
-    variables = [f"variables/{path.name}" for path in (folder / "variables").glob("variables.*")]
-    probabilities = outputs.get("probabilities")
-    source = Source(
-        model=name,
-        kind="saved-model",
-        file=folder_input(folder, ["saved_model.pb", *variables], store.inputs),
-        gelu=gelu,
-        labels=probabilities.shape[-1] if probabilities is not None and probabilities.shape else 0,
-        seq_len=seq_len,
-        outputs=tuple(output.removesuffix("_output") for output in outputs),
-        max_positions=sizes.positions,
-    )
+    return _of_graph(*saved_model_source(folder, name, store.inputs))
+
+
+def _of_graph(source: Source, sizes: EmbeddingSizes) -> Inspected:
     return Inspected(
         source=source,
         vocab_size=sizes.vocab,
         type_vocab_size=sizes.token_types,
-        max_positions=seq_len or sizes.positions,
+        max_positions=source.seq_len or sizes.positions,
     )
-
-
-def _require_frozen(graph: Graph, path: Path) -> None:
-    variables = [node.name for node in graph.nodes.values() if node.op in ("Variable", "VariableV2", "VarHandleOp")]
-    if variables:
-        raise CheckpointError(
-            f"{path} is not frozen: {variables[0]} is a variable, and {len(variables) - 1} more are.",
-            next_step="Build from its checkpoint (--checkpoint FOLDER), or freeze it with its weights first.",
-        )
 
 
 def name_of(path: Path) -> str:

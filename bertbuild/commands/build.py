@@ -7,6 +7,7 @@ from pathlib import Path
 from bertbuild.engine.judging import NO_DEVICE
 from bertbuild.errors import CheckpointError, UsageError
 from bertbuild.plans.int8 import CalibrationRequest, check_request
+from bertbuild.plans.leaving import left_out
 from bertbuild.plans.plan import IrRequest
 from bertbuild.plans.planning import Request, longest_probe, plan_targets
 from bertbuild.session import Session, shown
@@ -105,8 +106,10 @@ def build(
         }
         for target in built
     ]
-    lines = [
+    left = left_out(inspected.source, request)
+    lines = [part.line() for part in left] + [
         f"{shown(target.path)}{main_file}" + ("" if target.verdict else f"   NOT VERIFIED: {NO_DEVICE}")
         for target in built
     ]
-    session.result({"model": plan.model, "targets": targets}, *lines)
+    facts = {"model": plan.model, "targets": targets, "left_out": [part.as_json() for part in left]}
+    session.result(facts, *lines)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from bertbuild.buildfile.entries import (
     BuildFile,
@@ -25,6 +26,8 @@ from bertbuild.engine.telling import Asked
 from bertbuild.errors import BertbuildError, BuildFailedError
 from bertbuild.huggingface.folder import is_huggingface
 from bertbuild.plans.finetune import STEP
+from bertbuild.plans.leaving import left_out
+from bertbuild.plans.parts import Part
 from bertbuild.plans.plan import File, Plan
 from bertbuild.plans.planning import longest_probe, named, plan_targets
 from bertbuild.report.counts import counted
@@ -63,6 +66,7 @@ class Fleet:
         self.session = session
         self.jobs: Jobs = session.engine.jobs()
         self.gates: dict[tuple[str, str], GateJob] = {}
+        self._left: dict[tuple[str, str], list[Part]] = {}
         self._entries = build_file.models
 
     def roots(self) -> list[Job]:
@@ -90,6 +94,7 @@ class Fleet:
         except BertbuildError as error:
             return [RefusedJob(model, target.name, error)]
         self.gates[model, target.name] = gates[-1]
+        self._left[model, target.name] = left_out(found.source, target.request)
         return new
 
     @property
@@ -116,10 +121,20 @@ class Fleet:
         rows = [self._fact(model, target) for model, target in self.asked]
         counts = counted(str(row["state"]) for row in rows) or "none"
         out = shown(self.session.store.root / "out")
-        self.session.result({"targets": rows}, f"{len(rows)} targets in {out}: {counts}")
+        self.session.result({"targets": rows}, *self._lines(), f"{len(rows)} targets in {out}: {counts}")
 
-    def _fact(self, model: str, target: str) -> dict[str, str | float | None]:
-        fact: dict[str, str | float | None] = {"model": model, "target": target, "state": "not built"}
+    def _lines(self) -> Iterable[str]:
+        """What targets leave out of their models; targets that leave out the same are named together."""
+        by_part: dict[tuple[str, Part], list[str]] = {}
+        for (model, target), parts in self._left.items():
+            for part in parts:
+                by_part.setdefault((model, part), []).append(target)
+        for (model, part), targets in by_part.items():
+            yield part.line(f"{model}/{', '.join(targets)}")
+
+    def _fact(self, model: str, target: str) -> dict[str, Any]:
+        fact: dict[str, Any] = {"model": model, "target": target, "state": "not built"}
+        fact["left_out"] = [part.as_json() for part in self._left.get((model, target), ())]
         gate = self.gates.get((model, target))
         if gate is not None and gate.built is not None:
             verdict = gate.built.verdict

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 from bertbuild.checkpoint_sources import Inspected
 from bertbuild.errors import CheckpointError, UsageError
 from bertbuild.inputs import folder_input
+from bertbuild.plans.leaving import left_out
+from bertbuild.plans.parts import Part
 from bertbuild.plans.plan import File, Source
 from bertbuild.plans.tf2 import CHECKPOINT_FORMATS, Tf2Request, Tf2Source, plan_convert_tf1, plan_convert_tf2
 from bertbuild.session import Session, shown
@@ -39,7 +41,7 @@ def convert_tf2(session: Session, wanted: Wanted, request: Tf2Request, destinati
     if request.format in CHECKPOINT_FORMATS:
         _show_mapping(session, built.path / "mapping.json", ("TensorFlow 1", "TensorFlow 2"))
     path = built.path / CHECKPOINT if request.format in CHECKPOINT_FORMATS else built.path
-    _finish(session, plan.model, built.target, path, destination)
+    _finish(session, plan.model, built.target, path, destination, left_out(inspected.source, request))
 
 
 def convert_tf1(session: Session, folder: str, config: str, vocab: str, gelu: str, name: str, destination: str) -> None:
@@ -55,8 +57,9 @@ def convert_tf1(session: Session, folder: str, config: str, vocab: str, gelu: st
     plan = plan_convert_tf1(source, probes)
     session.claim_targets(plan, inspected.named, source.file)
     (built,) = session.engine.build(plan, probes)
-    _show_mapping(session, built.path / "mapping.json", ("TensorFlow 2", "TensorFlow 1"))
-    _finish(session, plan.model, built.target, built.path / CHECKPOINT, destination)
+    table = built.path / "mapping.json"
+    _show_mapping(session, table, ("TensorFlow 2", "TensorFlow 1"))
+    _finish(session, plan.model, built.target, built.path / CHECKPOINT, destination, _left_out(table))
 
 
 def _check_destination(destination: str) -> None:
@@ -66,11 +69,20 @@ def _check_destination(destination: str) -> None:
         )
 
 
-def _finish(session: Session, model: str, target: str, path: Path, destination: str) -> None:
-    """Say where the result is; copy it where --checkpoint_to_path says."""
+def _finish(session: Session, model: str, target: str, path: Path, destination: str, left: list[Part]) -> None:
+    """Say where the result is, and what it leaves out; copy it where --checkpoint_to_path says."""
     if destination:
         path = _copied(path, Path(destination))
-    session.result({"model": model, "target": target, "path": str(path)}, shown(path))
+    facts = {"model": model, "target": target, "path": str(path), "left_out": [part.as_json() for part in left]}
+    session.result(facts, *(part.line() for part in left), shown(path))
+
+
+def _left_out(mapping: Path) -> list[Part]:
+    """What a mapping table says was left out, by the reason why."""
+    names: dict[str, list[str]] = {}
+    for row in json.loads(mapping.read_text(encoding="utf-8"))["left_out"]:
+        names.setdefault(row["reason"], []).append(row["source"])
+    return [Part(kind=reason, what=reason, names=tuple(found)) for reason, found in names.items()]
 
 
 def _copied(path: Path, destination: Path) -> Path:

@@ -6,8 +6,11 @@ graph takes which input.
 
     wire       the protobuf wire format, read and written
     dtypes     TensorFlow's DataType numbers by name
+    constants  the numbers in a tensor
     graphdef   Graph and Node: names, operators, inputs, attributes
     roles      which fed tensor is input_ids, input_mask, segment_ids
+    encoder    where the encoder ends
+    outputs    which tensors of a frozen graph are its outputs, and what they are
     gelu       exact (erf) or approximate (tanh) gelu
     published  the form of graph that Google's 2018 archives carry
 """

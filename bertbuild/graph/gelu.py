@@ -11,7 +11,7 @@ from bertbuild.graph.graphdef import Graph, GraphFormatError, Node, TensorRef
 from bertbuild.graph.tracing import SAME_VALUES, constant, is_add, table
 
 _CUBIC = 0.044715
-_CUBIC_TOLERANCE = 1e-6  # float32 keeps seven digits
+_CUBIC_TOLERANCE = 1e-4  # bfloat16 keeps two digits and a half
 _POLYNOMIAL_OPS = SAME_VALUES | {"Mul", "Add", "AddV2", "Pow", "Square"}
 
 

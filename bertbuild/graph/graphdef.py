@@ -13,6 +13,7 @@ import os
 import struct
 from typing import NamedTuple
 
+from bertbuild.graph.constants import numbers, packed
 from bertbuild.graph.dtypes import dtype_name
 from bertbuild.graph.wire import (
     LENGTH_DELIMITED,
@@ -21,7 +22,6 @@ from bertbuild.graph.wire import (
     encode_bytes,
     encode_number,
     fields,
-    read_varint,
     signed,
 )
 
@@ -83,6 +83,13 @@ class Node:
                 return parse_shape(payload)
         return None
 
+    def number(self, attribute: str) -> int:
+        """The whole number in `attribute`; 0, protobuf's default, when the node has no such attribute."""
+        for number, value, _ in parsed_fields(self._attributes.get(attribute, b"")):
+            if number == 3:
+                return signed(value)
+        return 0
+
     def output_types(self) -> tuple[str, ...]:
         """The names in the attribute `output_types` (of an IteratorGetNext: one per port)."""
         names: list[str] = []
@@ -113,24 +120,14 @@ class Node:
     def values(self) -> tuple[float, ...] | None:
         """The numbers stored in a small Const, flattened; one number may stand for a tensor filled with it.
 
-        None when the node holds no tensor, a large one (over 8 KiB, not kept), or one of another type than float32,
-        float64, int32, int64 and bool.
+        None when the node holds no tensor, a large one (over 8 KiB, not kept), or one of another type than float16,
+        bfloat16, float32, float64, int32, int64 and bool.
         """
-        tensor = self._tensor()
-        code = {"float32": "f", "float64": "d", "int32": "i", "int64": "q", "bool": "?"}.get(self.tensor_dtype() or "")
-        if code is None:
-            return None
-        numbers: list[float] = []
-        for number, value, payload in parsed_fields(tensor):
-            if number == 4:
-                numbers.extend(_unpack(code, payload))
-            elif number in (5, 6):  # float_val, double_val: packed, or one by one
-                width = "f" if number == 5 else "d"
-                raw = payload or value.to_bytes(struct.calcsize(width), "little")
-                numbers.extend(_unpack(width, raw))
-            elif number in (7, 10, 11):  # int_val, int64_val, bool_val
-                numbers.extend(signed(item) for item in (_packed(payload) if payload else [value]))
-        return tuple(numbers) or None
+        try:
+            found = numbers(self._tensor(), self.tensor_dtype() or "")
+        except WireError as error:
+            raise GraphFormatError(f"A constant of the graph is malformed: {error}.") from error
+        return tuple(found) if found else None
 
     def scalar(self) -> float | None:
         """The number in a Const that holds a single one, else None."""
@@ -333,22 +330,10 @@ def parse_shape(payload: bytes) -> tuple[int, ...] | None:
 
 
 def _packed(payload: bytes) -> list[int]:
-    numbers: list[int] = []
-    position = 0
     try:
-        while position < len(payload):
-            value, position = read_varint(payload, position, len(payload))
-            numbers.append(value)
+        return packed(payload)
     except WireError as error:
         raise GraphFormatError(f"An attribute of the graph is malformed: {error}.") from error
-    return numbers
-
-
-def _unpack(code: str, raw: bytes) -> list[float]:
-    count, rest = divmod(len(raw), struct.calcsize(code))
-    if rest:
-        raise GraphFormatError("A constant of the graph has an odd number of bytes.")
-    return list(struct.unpack(f"<{count}{code}", raw))
 
 
 def _text(message: bytes, number: int) -> str:

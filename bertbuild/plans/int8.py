@@ -102,7 +102,7 @@ def plan_irs(source: Source, request: IrRequest, probes: File, calibration: Cali
         return plan_ir(source, request, probes)
     floats = tuple(precision for precision in request.precisions if precision != INT8)
     plan = plan_ir(source, replace(request, precisions=tuple(dict.fromkeys((*floats, FLOAT)))), probes)
-    made = {target.precision: target for target in plan.targets}
+    made = dict(zip((*dict.fromkeys((*floats, FLOAT)),), plan.targets, strict=True))
     steps = [step for step in plan.steps if FLOAT in floats or step.id != made[FLOAT].answers]
     quantize, answers = _quantized(made[FLOAT], source, probes, calibration)
     made[INT8] = replace(made[FLOAT], name=quantize.id, step=quantize.id, answers=answers.id, precision=INT8)

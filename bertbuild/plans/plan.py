@@ -8,6 +8,7 @@ from pathlib import Path
 
 from bertbuild.buildfile.document import did_you_mean
 from bertbuild.errors import UsageError
+from bertbuild.plans.parts import Part
 
 OUTPUTS = ("pooled", "sequence", "all-layers", "probabilities")
 INT8 = "int8"
@@ -110,9 +111,14 @@ class Source:
         prefix: the checkpoint's name in its folder.
         labels: classes of its classifier head, 0 where it has none.
         pooler: whether it has a pooler, which pooled output and the classifier need.
-        seq_len: the only sequence length that a SavedModel takes, or None.
+        batch: the only batch size that a frozen graph takes, or None.
+        seq_len: the only sequence length that a SavedModel or a frozen graph takes, or None.
         outputs: what a SavedModel gives: some of "probabilities", "pooled", "sequence".
+        tensors: of a frozen graph, the outputs that are taken, as the stages take them: "NODE:port:name,…".
+        chosen: their names joined by "+" where they were chosen by --outputs, so that targets are called by them.
+        half: whether a frozen graph computes in float16, so that its own answers are no nearer than that.
         max_positions: the longest sequence.
+        parts: what it has besides its encoder.
     """
 
     model: str
@@ -123,9 +129,14 @@ class Source:
     prefix: str = "bert_model.ckpt"
     labels: int = 0
     pooler: bool = True
+    batch: int | None = None
     seq_len: int | None = None
     outputs: tuple[str, ...] = ()
+    tensors: str = ""
+    chosen: str = ""
+    half: bool = False
     max_positions: int = 512
+    parts: tuple[Part, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -195,12 +206,13 @@ def plan_ir(source: Source, request: IrRequest, probes: File) -> Plan:
     reference = add(_reference(source, request.freeze, probes))
     targets = []
     for precision in request.precisions:
-        name = _target_name(request, route, precision)
+        name = _target_name(source, request, route, precision)
         params = {"precision": precision, "model": source.model, **_converter_params(source, request, route)}
         stage = "mo" if request.converter == "mo" else "ir"
         made = add(Step(id=name, stage=stage, inputs=base, params=params))
         answers = add(Step(id=f"{name}-infer", stage="openvino-infer", inputs={"ir": made, "probes": probes}))
-        targets.append(Target(name=name, step=made, reference=reference, answers=answers, precision=precision))
+        judged = "float16" if source.half else precision
+        targets.append(Target(name=name, step=made, reference=reference, answers=answers, precision=judged))
     return Plan(model=source.model, steps=tuple(steps.values()), targets=tuple(targets))
 
 
@@ -238,7 +250,7 @@ def _saved_model(source: Source, request: FreezeRequest, add: Callable[[Step], s
 
 def _frozen_step(source: Source, request: FreezeRequest) -> Step:
     if source.kind == "frozen":
-        return Step(id="extract", stage="extract", inputs={"frozen": source.file})
+        return Step(id="extract", stage="extract", inputs={"frozen": source.file}, params=_tensors(source))
     check_output(source, request.output)
     params = {"output": request.output, **_source_params(source, request)}
     return Step(id="freeze", stage="freeze", inputs={"checkpoint": source.file}, params=params)
@@ -246,9 +258,14 @@ def _frozen_step(source: Source, request: FreezeRequest) -> Step:
 
 def _reference(source: Source, request: FreezeRequest, probes: File) -> Step:
     if source.kind == "frozen":
-        return Step(id="reference", stage="tf1-infer", inputs={"frozen": source.file, "probes": probes})
+        asked: dict[str, File | str] = {"frozen": source.file, "probes": probes}
+        return Step(id="reference", stage="tf1-infer", inputs=asked, params=_tensors(source))
     params = {"output": request.output, **_source_params(source, request)}
     return Step(id="reference", stage="tf1-infer", inputs={"checkpoint": source.file, "probes": probes}, params=params)
+
+
+def _tensors(source: Source) -> dict[str, str]:
+    return {"outputs": source.tensors}
 
 
 def _source_params(source: Source, request: FreezeRequest) -> dict[str, str]:
@@ -266,7 +283,7 @@ def _route(source: Source, request: IrRequest) -> str:
     return "static" if request.converter == "mo" and source.kind == "checkpoint" else "reshapeable"
 
 
-def _target_name(request: IrRequest, route: str, precision: str) -> str:
+def _target_name(source: Source, request: IrRequest, route: str, precision: str) -> str:
     parts = ["ir"]
     if request.converter == "mo":
         parts.append("mo")
@@ -277,6 +294,8 @@ def _target_name(request: IrRequest, route: str, precision: str) -> str:
         parts.append(request.freeze.output.replace(",", "+"))
     if request.freeze.gelu != "auto":
         parts.append(request.freeze.gelu)
+    if source.chosen:
+        parts.append(source.chosen)
     return "-".join([*parts, precision])
 
 
@@ -286,7 +305,9 @@ def _converter_params(source: Source, request: IrRequest, route: str) -> dict[st
     output = {"output": request.freeze.output} if route == "savedmodel" else {}
     batch, seq_len = request.batch, request.seq_len
     if request.converter == "mo":  # the page's command fixes both
-        batch, seq_len = batch or MO_SHAPE[0], seq_len or min(MO_SHAPE[1], source.max_positions)
+        batch = batch or source.batch or MO_SHAPE[0]
+        seq_len = seq_len or source.seq_len or min(MO_SHAPE[1], source.max_positions)
+        output = _tensors(source) if source.kind == "frozen" else output
     return {name: str(size) for name, size in (("batch", batch), ("seq-len", seq_len)) if size} | output
 
 
@@ -300,8 +321,10 @@ def _check(source: Source, request: IrRequest, route: str) -> None:
         if request.freeze != FreezeRequest():
             raise UsageError(
                 "A frozen graph's outputs and gelu are built in; --output and --gelu cannot change them.",
-                next_step="Leave them out, or build from the checkpoint.",
+                next_step="Leave them out, name nodes of the graph with --outputs, or build from the checkpoint.",
             )
+        _check_built_in("batch", request.batch, source.batch)
+        _check_built_in("seq-len", request.seq_len, source.seq_len)
     else:
         check_output(source, request.freeze.output)
     if route == "static" and (request.batch or request.seq_len or request.freeze.output != "pooled"):
@@ -323,6 +346,14 @@ def _check(source: Source, request: IrRequest, route: str) -> None:
             next_step="Use the reshapeable route (leave --route out) for other outputs.",
         )
     check_seq_len(source, request.seq_len)
+
+
+def _check_built_in(flag: str, wanted: int, built_in: int | None) -> None:
+    if wanted and built_in is not None and wanted != built_in:
+        raise UsageError(
+            f"--{flag} {wanted}, but the graph is frozen for {built_in}: that is built into its inputs.",
+            next_step=f"Leave --{flag} out, or freeze it again from the checkpoint (--checkpoint), which fixes none.",
+        )
 
 
 def check_seq_len(source: Source, seq_len: int) -> None:

@@ -148,6 +148,7 @@ def freeze(
     | FREEZE_HELP
     | {
         "frozen": "a graph frozen earlier (.pb), also one fed by an input pipeline (IteratorGetNext)",
+        "outputs": "of --frozen: NODE[:name] with commas; default: what the graph tells (an error lists what there is)",
         "precision": "of the stored weights: fp32 (default), fp16; int8: also of what is computed; several with commas",
         "route": "reshapeable (default): shapes free; static: from the .meta as it is; savedmodel: through TF 2",
         "converter": "ovc (default), or mo: the Model Optimizer with the flags of OpenVINO's page (slow; to match it)",
@@ -164,6 +165,7 @@ def build_ir(
     model: str = "",
     checkpoint: str = "",
     frozen: str = "",
+    outputs: str = "",
     name: str = "",
     scope: str = "",
     ema: bool = False,
@@ -190,7 +192,15 @@ def build_ir(
     with running(json=json, replace=replace, isolation=isolation, local=from_, mirror=mirror) as session:
         build.build(
             session,
-            Wanted(model=model, checkpoint=checkpoint, frozen=frozen, name=name, scope=scope, ema=ema),
+            Wanted(
+                model=model,
+                checkpoint=checkpoint,
+                frozen=frozen,
+                outputs=outputs,
+                name=name,
+                scope=scope,
+                ema=ema,
+            ),
             IrRequest(
                 precisions=tuple(precision.split(",")),
                 route=route,

@@ -22,7 +22,7 @@ class Probes(object):
             dict({role: np.array(probe[role], np.int32) for role in ROLES}, name=probe["name"]) for probe in probes
         ]
 
-    def answer(self, run, batch=None, seq_len=None, prefix=""):
+    def answer(self, run, batch=None, seq_len=None, prefix="", per_position=()):
         """Run every probe, as a batch and row by row.
 
         Args:
@@ -30,6 +30,7 @@ class Probes(object):
             batch: the only batch size the model takes, or None.
             seq_len: the only sequence length the model takes, or None; probes that are longer are left out.
             prefix: put before every name.
+            per_position: as for `run_shaped`.
 
         Returns:
             dict of array name → float32 array.
@@ -44,11 +45,11 @@ class Probes(object):
                 continue
             step("answering probe %s%s" % (prefix, probe["name"]))
             feeds = {role: probe[role] for role in ROLES}
-            for output, value in run_shaped(feeds, run, batch, seq_len).items():
+            for output, value in run_shaped(feeds, run, batch, seq_len, per_position).items():
                 answers["%s%s/%s" % (prefix, probe["name"], output)] = value
             if rows > 1:
                 alone = [
-                    run_shaped({role: feeds[role][row : row + 1] for role in ROLES}, run, batch, seq_len)
+                    run_shaped({role: feeds[role][row : row + 1] for role in ROLES}, run, batch, seq_len, per_position)
                     for row in range(rows)
                 ]
                 for output in alone[0]:
@@ -59,8 +60,11 @@ class Probes(object):
         return answers
 
 
-def run_shaped(feeds, run, batch, seq_len):
-    """Run feeds of any shape through a model of a fixed one: pad sequences, run groups of rows, cut back."""
+def run_shaped(feeds, run, batch, seq_len, per_position=()):
+    """Run feeds of any shape through a model of a fixed one: pad sequences, run groups of rows, cut back.
+
+    `per_position` names the outputs [B, S], which lose the padding as [B, S, N] do; [B, N] has none.
+    """
     rows, length = feeds["input_ids"].shape
     width = length if seq_len is None else seq_len
     size = rows if batch is None else batch
@@ -76,8 +80,8 @@ def run_shaped(feeds, run, batch, seq_len):
             group[role] = block
         parts.append(run(group))
     joined = {name: np.concatenate([part[name] for part in parts])[:rows] for name in parts[0]}
-    # [B, S, …] answers lose the padding; [B, N] answers have none.
-    return {name: value[:, :length] if value.ndim == 3 else value for name, value in joined.items()}
+    padded = [name for name, value in joined.items() if value.ndim == 3 or name in per_position]
+    return {name: value[:, :length] if name in padded else value for name, value in joined.items()}
 
 
 def write_answers(folder, answers):

@@ -27,13 +27,14 @@ class Examples(object):
         self._batch_size = batch_size
         self._report = report
 
-    def answer(self, run, batch=None, seq_len=None):
+    def answer(self, run, batch=None, seq_len=None, per_position=()):
         """Run every example.
 
         Args:
             run: function of a dict role → int32 array [B, S], giving a dict output name → float32 array [B, …].
             batch: the only batch size the model takes, or None.
             seq_len: the only sequence length the model takes, or None.
+            per_position: as for `answers.run_shaped`.
 
         Returns:
             dict of output name → float32 array [N, …].
@@ -49,7 +50,7 @@ class Examples(object):
         def timed(start, rows):
             group = {role: values[start : start + rows] for role, values in self._columns.items()}
             began = time.perf_counter()
-            found = run_shaped(group, run, batch, seq_len)
+            found = run_shaped(group, run, batch, seq_len, per_position)
             return found, time.perf_counter() - began
 
         try:

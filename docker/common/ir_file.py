@@ -6,11 +6,28 @@ from stage import read_json, write_json
 
 
 def read_signature(folder):
-    """What a frozen graph's signature.json says: role → tensor name, output name → tensor name, form of gelu."""
+    """What a frozen graph's signature.json says.
+
+    Returns:
+        role → tensor name, output name → tensor name, names of the outputs whose second axis is the sequence, form of
+        gelu.
+    """
     signature = read_json(folder, "signature.json")
     inputs = {role: port["tensor"] for role, port in signature["inputs"].items()}
     outputs = {name: port["tensor"] for name, port in signature["outputs"].items()}
-    return inputs, outputs, signature.get("gelu")
+    return inputs, outputs, per_position(signature), signature.get("gelu")
+
+
+def per_position(signature):
+    """The outputs that a signature.json marks as holding something for each position."""
+    return [name for name, port in signature["outputs"].items() if port.get("per_position")]
+
+
+def mark(ports, names):
+    """Mark those of a signature's outputs that hold something for each position."""
+    for name in names:
+        ports[name]["per_position"] = True
+    return ports
 
 
 def name_ports(model, inputs, outputs):
@@ -48,7 +65,7 @@ def _find(ports, tensor):
     raise KeyError("%s is none of %s" % (tensor, [sorted(port.get_names()) for port in ports]))
 
 
-def write_ir(model, args, report, route, gelu):
+def write_ir(model, args, report, route, gelu, per_position=()):
     """Write model.xml, model.bin and signature.json, and fill in the report.
 
     Args:
@@ -58,6 +75,7 @@ def write_ir(model, args, report, route, gelu):
         report: of the stage, its packages filled in; they, the key and the source go into the IR's rt_info.
         route: how the IR was made.
         gelu: its form, or None.
+        per_position: names of the outputs whose second axis is the sequence, where the source tells.
     """
     import openvino
 
@@ -68,7 +86,7 @@ def write_ir(model, args, report, route, gelu):
     openvino.save_model(model, os.path.join(args.out, "model.xml"), compress_to_fp16=args.precision == "fp16")
 
     report.inputs = describe(model.inputs)
-    report.outputs = describe(model.outputs)
+    report.outputs = mark(describe(model.outputs), per_position)
     report.operators = operators(model)
     report.facts = {"route": route, "precision": args.precision, "gelu": gelu}
     write_json(args.out, "signature.json", {"inputs": report.inputs, "outputs": report.outputs, "gelu": gelu})

@@ -24,6 +24,10 @@ def shape_attr(shape):
     return encode_bytes(7, shape_message(shape))
 
 
+def number_attr(value):
+    return encode_number(3, value)
+
+
 def tensor_attr(dtype, shape, content=b""):
     tensor = encode_number(1, DTYPE_NUMBERS[dtype]) + encode_bytes(2, shape_message(shape))
     return encode_bytes(8, tensor + (encode_bytes(4, content) if content else b""))
@@ -56,6 +60,32 @@ class GraphBuilder:
         else:
             self.add(name, "VariableV2", dtype=dtype_attr("float32"), shape=shape_attr(shape))
         return self.add(f"{name}/read", "Identity", name)
+
+    def numbers(self, name, *values):
+        """A Const of int32."""
+        return self.add(
+            name, "Const", value=tensor_attr("int32", [len(values)], struct.pack(f"<{len(values)}i", *values))
+        )
+
+    def norm(self, scope, x):
+        """A layer norm as tf.contrib.layers.layer_norm computes it; gives its last node."""
+        mean = self.add(f"{scope}/mean", "Mean", x, self.numbers(f"{scope}/axis", -1))
+        root = self.add(f"{scope}/Rsqrt", "Rsqrt", mean)
+        scale = self.add(f"{scope}/mul", "Mul", root, self.scalar(f"{scope}/gamma", 1.0))
+        shift = self.add(f"{scope}/mul_2", "Mul", mean, scale)
+        shifted = self.add(f"{scope}/sub", "Sub", self.scalar(f"{scope}/beta", 0.0), shift)
+        return self.add(f"{scope}/add_1", "AddV2", self.add(f"{scope}/mul_1", "Mul", x, scale), shifted)
+
+    def slice(self, name, x, *, begin, end, **masks):
+        """A StridedSlice with the masks given as whole numbers."""
+        corners = [self.numbers(f"{name}/{part}", *values) for part, values in (("begin", begin), ("end", end))]
+        return self.add(name, "StridedSlice", x, *corners, **{key: number_attr(value) for key, value in masks.items()})
+
+    def dense(self, scope, x, shape=(3, 4)):
+        """A head's dense layer; gives the sum with its bias."""
+        product = self.add(f"{scope}/MatMul", "MatMul", x, self.table(f"{scope}/weights", shape, frozen=True))
+        bias = self.add(f"{scope}/bias", "Const", value=tensor_attr("float32", shape[:1], bytes(4 * shape[0])))
+        return self.add(f"{scope}/BiasAdd", "BiasAdd", product, bias)
 
     def renamed(self, seed):
         """The same graph with its nodes in another order, under names that tell nothing."""
@@ -103,8 +133,12 @@ def bert_graph(
     rows=(50, 2),
     placeholder_order=("input_ids", "input_mask", "segment_ids"),
     dropout=False,
+    norms=False,
 ):
-    """An encoder like modeling.py's, small; `fed` is "placeholders" or "iterator" (ports ids 0, mask 1, segments 4)."""
+    """An encoder like modeling.py's, small; `fed` is "placeholders" or "iterator" (ports ids 0, mask 1, segments 4).
+
+    With `norms` each layer ends in a layer norm, and the last in "sequence", of three dimensions.
+    """
     g = GraphBuilder()
     if fed == "placeholders":
         labels = ("Placeholder", "Placeholder_1", "Placeholder_2")
@@ -132,8 +166,11 @@ def bert_graph(
     g.add("mask/mul", "Mul", "mask/ones", "mask/Cast")
     forms = [gelu] * layers if isinstance(gelu, str) or gelu is None else gelu
     for i, form in enumerate(forms):
-        state = _layer(g, f"layer_{i}", state, form, sizes=(hidden, inner), frozen=frozen)
-    g.add("pooler/slice", "StridedSlice", state)
+        made = _layer(g, f"layer_{i}", state, form, sizes=(hidden, inner), frozen=frozen)
+        state = g.norm(f"layer_{i}/LayerNorm", g.add(f"layer_{i}/residual", "AddV2", made, state)) if norms else made
+    if norms:
+        state = g.add("sequence", "Reshape", state, g.add("sequence/shape", "Pack", *[g.scalar("size", 1.0)] * 3))
+    g.slice("pooler/slice", state, begin=(0, 0, 0), end=(0, 1, 0), begin_mask=5, end_mask=5)
     g.add("pooler/MatMul", "MatMul", "pooler/slice", g.table("pooler/kernel", (hidden, hidden), frozen=frozen))
     g.add("bert/pooler/dense/Tanh", "Tanh", "pooler/MatMul")
     return g, source

@@ -19,6 +19,7 @@ STAGE.input("frozen", "folder with inference_graph.pb and signature.json", requi
 STAGE.input("graph", "a frozen graph (.pb) as it was given", required=False)
 STAGE.input("checkpoint", "folder with a checkpoint whose .meta is of the published form", required=False)
 STAGE.input("metagraph", "folder with a .meta to use in place of the checkpoint's own", required=False)
+STAGE.param("outputs", "of --graph: NODE[:port][:name] with commas (default: those that the graph tells)")
 STAGE.param("prefix", "the checkpoint's name in its folder, where there are several")
 STAGE.param("batch", "batch size of the frozen route (default: 1)", type=int, default=1)
 STAGE.param("seq-len", "sequence length of the frozen route (default: 128)", type=int, default=128)
@@ -35,7 +36,7 @@ def run(args, report):
     from ir_file import name_ports, packages, write_ir
 
     with tempfile.TemporaryDirectory() as folder:
-        command, inputs, outputs, gelu = command_line(args, folder)
+        command, inputs, outputs, per_position, gelu = command_line(args, folder)
         command += ["--compress_to_fp16=%s" % (args.precision == "fp16"), "--output_dir", folder, "--model_name", "mo"]
         step("running mo")
         report.note("mo " + " ".join(os.path.basename(word) if os.path.isabs(word) else word for word in command))
@@ -50,7 +51,7 @@ def run(args, report):
 
     name_ports(model, inputs, outputs)
     report.packages = packages("openvino-dev", "openvino", "tensorflow-cpu")
-    write_ir(model, args, report, "mo", gelu)
+    write_ir(model, args, report, "mo", gelu, per_position)
     report.facts["command"] = command
 
 
@@ -65,33 +66,51 @@ def run_mo(command):
 
 
 def command_line(args, folder):
-    """The arguments that say what to convert, and role → tensor, output name → tensor, gelu."""
+    """The arguments that say what to convert, and role → tensor, output name → tensor, outputs per position, gelu."""
     from checkpoint_files import gather_published
     from ir_file import read_signature
 
-    from bertbuild.graph.gelu import gelu_form
-    from bertbuild.graph.graphdef import read_graph
     from bertbuild.graph.published import POOLER_OUTPUT
-    from bertbuild.graph.roles import input_roles
 
     if args.checkpoint:
         meta, roles, outputs, gelu = gather_published(args.checkpoint, args.prefix, args.metagraph, folder)
         names = ",".join("%s{i32}" % tensor.split(":")[0] for tensor in sorted(roles.values()))
         flags = ["--input_meta_graph", meta, "--output", POOLER_OUTPUT, "--input", names]
-        return flags, roles, outputs, gelu
+        return flags, roles, outputs, [], gelu
 
     if args.frozen:
         path = os.path.join(args.frozen, "inference_graph.pb")
-        roles, outputs, gelu = read_signature(args.frozen)
+        roles, outputs, per_position, gelu = read_signature(args.frozen)
     else:
         path = args.graph
-        graph = read_graph(path)
-        roles = input_roles(graph)
-        outputs = {"pooled_output": POOLER_OUTPUT + ":0"}
-        gelu = gelu_form(graph)
+        roles, outputs, per_position, gelu = traced(path, args.outputs or "")
     shape = "{i32}[%d %d]" % (args.batch, args.seq_len)
     flags = ["--input_model", path, "--input", ",".join(tensor + shape for tensor in sorted(roles.values()))]
-    return flags, roles, outputs, gelu
+    flags += ["--output", ",".join(mo_output(tensor) for tensor in outputs.values())]
+    return flags, roles, outputs, per_position, gelu
+
+
+def traced(path, wanted):
+    """As `ir_file.read_signature`, of a frozen graph without a signature."""
+    from bertbuild.graph.gelu import gelu_form
+    from bertbuild.graph.graphdef import GraphFormatError, read_graph
+    from bertbuild.graph.outputs import find_outputs
+    from bertbuild.graph.roles import input_roles
+
+    try:
+        graph = read_graph(path)
+        roles, gelu = input_roles(graph), gelu_form(graph)
+        taken = find_outputs(graph, roles, wanted).taken
+    except GraphFormatError as error:
+        raise StageInputError(str(error)) from error
+    outputs = {output.name: str(output.tensor) for output in taken}
+    return roles, outputs, [output.name for output in taken if output.per_position], gelu
+
+
+def mo_output(tensor):
+    """A tensor as mo's --output takes it: a node, or "node:port"."""
+    node, _, port = tensor.rpartition(":")
+    return node if port == "0" else tensor
 
 
 if __name__ == "__main__":

@@ -3,10 +3,10 @@
 import os
 
 import questions
-from stage import Stage, step
+from stage import Stage, read_json, step
 
 STAGE = Stage("infer", __doc__)
-STAGE.input("ir", "folder with model.xml and model.bin")
+STAGE.input("ir", "folder with model.xml, model.bin and signature.json")
 questions.declare(STAGE)
 
 
@@ -16,7 +16,7 @@ def run(args, report):
     import answers
     import numpy as np
     import openvino
-    from ir_file import describe, packages
+    from ir_file import describe, packages, per_position
 
     step("compiling")
     # Newer CPUs compute in bfloat16 unless told otherwise.
@@ -33,6 +33,7 @@ def run(args, report):
         run_model,
         batch=None if batch.is_dynamic else batch.get_length(),
         seq_len=None if seq_len.is_dynamic else seq_len.get_length(),
+        per_position=per_position(read_json(args.ir, "signature.json")),
     )
     answers.write_answers(args.out, found)
 

@@ -35,8 +35,9 @@ def run(args, report):
     from ir_file import name_ports, packages, write_ir
 
     step("converting")
+    per_position = []
     if args.frozen:
-        model, inputs, outputs, gelu = from_frozen(args.frozen)
+        model, inputs, outputs, per_position, gelu = from_frozen(args.frozen)
         route = "reshapeable"
     elif args.saved_model:
         model, inputs, outputs, gelu = from_saved_model(args.saved_model, args.output)
@@ -50,7 +51,7 @@ def run(args, report):
 
     step("writing model.xml and model.bin")
     report.packages = packages("openvino")
-    write_ir(model, args, report, route, gelu)
+    write_ir(model, args, report, route, gelu, per_position)
 
 
 def keep_freed_memory():

@@ -28,7 +28,7 @@ def run(args, report):
     check_flags(args)
     step("loading OpenVINO")
     import openvino
-    from ir_file import packages, write_ir
+    from ir_file import packages, per_position, write_ir
 
     from stages._calibration import check_fit, read_calibration
 
@@ -52,7 +52,8 @@ def run(args, report):
     step("writing model.xml and model.bin")
     report.packages = packages("nncf", "openvino", "numpy")
     args.precision = "int8"
-    write_ir(quantized, args, report, origin(model), read_json(args.ir, "signature.json")["gelu"])
+    signature = read_json(args.ir, "signature.json")
+    write_ir(quantized, args, report, origin(model), signature["gelu"], per_position(signature))
     report.facts.update(facts(quantized), calibrated_on=len(examples))
     counts = ", ".join("%d %s" % (count, kind) for kind, count in sorted(report.facts["quantized"].items()))
     report.note("int8: %s, calibrated on %d examples" % (counts, len(examples)))

@@ -1,79 +1,74 @@
-"""A frozen graph made by somebody else: its inputs found by tracing, its outputs by what they are."""
+"""A frozen graph: somebody else's, its inputs and outputs found by tracing, or ours, with its signature beside it."""
 
 import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import tensorflow as tf
+from ir_file import read_signature
 from stage import StageInputError
 
 from bertbuild.graph.gelu import gelu_form
-from bertbuild.graph.graphdef import GraphFormatError, parse_ref, read_graph
+from bertbuild.graph.graphdef import GraphFormatError, read_graph
+from bertbuild.graph.outputs import UnknownOutputsError, find_outputs
 from bertbuild.graph.roles import input_roles
+from bertbuild.graph.sizes import input_sizes
 
-KNOWN_OUTPUTS = (("pooler/dense/Tanh", "pooled_output"), ("loss/Softmax", "probabilities"))
-NOT_OUTPUTS = ("Assert", "NoOp", "Const", "Placeholder")
+GRAPH = "inference_graph.pb"
 
 
 class Foreign(object):
-    """What is known of a frozen graph: graph_def, roles (role → tensor name), outputs (name → tensor name), gelu."""
+    """What is known of a frozen graph.
 
-    def __init__(self, graph_def, graph, roles, outputs, gelu):
+    Attributes:
+        graph_def: of it.
+        roles: role → tensor name.
+        outputs: name → tensor name.
+        per_position: names of the outputs whose second axis is the sequence.
+        gelu: its form, or None.
+        sizes: batch size and sequence length that are built in, None where free.
+    """
+
+    def __init__(self, graph_def, roles, outputs, per_position, gelu, sizes):
         self.graph_def = graph_def
-        self.graph = graph
         self.roles = roles
         self.outputs = outputs
+        self.per_position = per_position
         self.gelu = gelu
-
-    def input_shape(self, role):
-        """[batch, sequence length] of an input as the graph declares it, None where it is free or not told."""
-        ref = parse_ref(self.roles[role])
-        node = self.graph.nodes[ref.node]
-        shapes = node.output_shapes()
-        shape = shapes[ref.port] if ref.port < len(shapes) else node.shape()
-        if shape is None or len(shape) != 2:
-            return [None, None]
-        return [None if size < 0 else size for size in shape]
-
-    def fixed_size(self, axis):
-        """The one size that the graph takes along an axis (0 batch, 1 sequence), or None."""
-        sizes = {self.input_shape(role)[axis] for role in self.roles} - {None}
-        if len(sizes) > 1:
-            raise StageInputError("the graph's inputs disagree on their shape: %s" % sorted(sizes))
-        return sizes.pop() if sizes else None
+        self.sizes = sizes
 
 
-def read(path):
+def read(path, wanted=None):
     """Read a frozen graph.
 
+    Args:
+        path: the .pb, or the folder of freeze or extract, whose signature says what its inputs and outputs are.
+        wanted: outputs as `bertbuild.graph.outputs.find_outputs` takes them; None: those that the graph tells.
+
     Raises:
-        StageInputError: not a GraphDef, variables not frozen, inputs not found, or no output of a known kind.
+        StageInputError: not a GraphDef, variables not frozen, inputs not found, or outputs not told.
     """
+    folder = path if os.path.isdir(path) else None
+    path = path if folder is None else os.path.join(folder, GRAPH)
     try:
         graph = read_graph(path)
-        roles = input_roles(graph)
-        gelu = gelu_form(graph)
-    except GraphFormatError as error:
+        variables = [node.name for node in graph.nodes.values() if node.op in ("VariableV2", "VarHandleOp", "Variable")]
+        if variables:
+            more = len(variables) - 1
+            raise StageInputError("the graph is not frozen: %s and %d more are variables" % (variables[0], more))
+        if folder is None:
+            roles, gelu = input_roles(graph), gelu_form(graph)
+            taken = find_outputs(graph, roles, wanted or "").taken
+            outputs = {output.name: str(output.tensor) for output in taken}
+            per_position = [output.name for output in taken if output.per_position]
+        else:
+            roles, outputs, per_position, gelu = read_signature(folder)
+        sizes = input_sizes(graph, roles)
+    except UnknownOutputsError as error:
+        raise StageInputError("%s (%s)" % (error, "; ".join(error.candidates) or "none found")) from error
+    except (GraphFormatError, OSError) as error:
         raise StageInputError(str(error)) from error
-    variables = [node.name for node in graph.nodes.values() if node.op in ("VariableV2", "VarHandleOp", "Variable")]
-    if variables:
-        raise StageInputError("the graph is not frozen: %s and %d more are variables" % (variables[0], len(variables)))
     graph_def = tf.compat.v1.GraphDef()
     with open(path, "rb") as file:
         graph_def.ParseFromString(file.read())
-    return Foreign(graph_def, graph, roles, _outputs(graph), gelu)
-
-
-def _outputs(graph):
-    read_by_others = {ref.node for node in graph.nodes.values() for ref in node.data_inputs}
-    ends = [name for name, node in graph.nodes.items() if name not in read_by_others and node.op not in NOT_OUTPUTS]
-    found = {}
-    for name in ends:
-        for ending, output in KNOWN_OUTPUTS:
-            if name.endswith(ending):
-                found[output] = name + ":0"
-        if name.endswith("LayerNorm/batchnorm/add_1") or name.startswith("bert/encoder/Reshape"):
-            found["sequence_output"] = name + ":0"
-    if not found:
-        raise StageInputError("no output of a known kind (pooled, sequence, probabilities) among %s" % ", ".join(ends))
-    return found
+    return Foreign(graph_def, roles, outputs, per_position, gelu, sizes)

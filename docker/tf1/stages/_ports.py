@@ -41,8 +41,22 @@ def select(outputs, pooled, layers, probabilities):
         tensors.update(("layer_%d_output" % index, layer) for index, layer in enumerate(layers))
     if "probabilities" in outputs:
         tensors[PROBABILITIES] = probabilities()
-    # Converters take for an output only what nothing else reads.
-    return {name: tf.identity(tensor, name) if tensor.consumers() else tensor for name, tensor in tensors.items()}
+    return ends(tensors)
+
+
+def ends(tensors):
+    """The tensors, each the only one of a node that nothing reads: converters take for outputs all of such nodes.
+
+    Args:
+        tensors: dict of output name → tensor.
+
+    Returns:
+        likewise.
+    """
+    return {
+        name: tf.identity(tensor, name) if tensor.consumers() or len(tensor.op.outputs) > 1 else tensor
+        for name, tensor in tensors.items()
+    }
 
 
 def write_meta_graph(saver, path):
@@ -52,15 +66,19 @@ def write_meta_graph(saver, path):
 
 
 def describe(tensors):
-    """Name, dtype and shape (-1: free) of each tensor of a dict, as JSON wants it."""
+    """Name, dtype and shape (-1: free; None: of any rank) of each tensor of a dict, as JSON wants it."""
     return {
         name: {
             "tensor": tensor.name,
             "dtype": tensor.dtype.base_dtype.name,
-            "shape": [-1 if size is None else size for size in tensor.shape.as_list()],
+            "shape": _sizes(tensor.shape),
         }
         for name, tensor in tensors.items()
     }
+
+
+def _sizes(shape):
+    return None if shape.rank is None else [-1 if size is None else size for size in shape.as_list()]
 
 
 def packages():

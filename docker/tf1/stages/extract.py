@@ -11,34 +11,36 @@ from stage import Stage, step, write_json
 
 STAGE = Stage("extract", __doc__.splitlines()[0])
 STAGE.input("frozen", "a frozen graph (.pb)")
+STAGE.param("outputs", "NODE[:port][:name] with commas (default: those that the graph tells)")
 
 
 def run(args, report):
     """Replace the inputs, drop the rest, write."""
     step("loading TensorFlow")
     import tensorflow as tf
+    from ir_file import mark
 
     from stages import _foreign, _graph_file, _ports
 
-    step("tracing the inputs")
-    foreign = _foreign.read(args.frozen)
-    for role, tensor in sorted(foreign.roles.items()):
-        report.note("%s is %s" % (role, tensor))
+    step("tracing inputs and outputs")
+    foreign = _foreign.read(args.frozen, args.outputs)
+    for name, tensor in (*sorted(foreign.roles.items()), *sorted(foreign.outputs.items())):
+        report.note("%s is %s" % (name, tensor))
 
     step("writing inference_graph.pb")
-    shape = [foreign.fixed_size(0), foreign.fixed_size(1)]
-    inputs = _ports.placeholders(shape[0], shape[1], names=["bertbuild/" + role for role in foreign.roles])
+    batch, seq_len = foreign.sizes
+    inputs = _ports.placeholders(batch, seq_len, names=["bertbuild/" + role for role in foreign.roles])
     replacements = dict(zip(foreign.roles.values(), inputs))
     tf.import_graph_def(foreign.graph_def, input_map=replacements, name="")
     graph = tf.compat.v1.get_default_graph()
-    tensors = {name: graph.get_tensor_by_name(tensor) for name, tensor in foreign.outputs.items()}
+    tensors = _ports.ends({name: graph.get_tensor_by_name(tensor) for name, tensor in foreign.outputs.items()})
     names = [tensor.op.name for tensor in tensors.values()] + [tensor.op.name for tensor in inputs]
     graph_def = tf.compat.v1.graph_util.extract_sub_graph(graph.as_graph_def(), names)
     path = os.path.join(args.out, "inference_graph.pb")
     operators, size = _graph_file.write_frozen_graph(path, graph_def)
 
     report.inputs = _ports.describe(dict(zip(foreign.roles, inputs)))
-    report.outputs = _ports.describe(tensors)
+    report.outputs = mark(_ports.describe(tensors), foreign.per_position)
     report.operators = dict(operators)
     report.packages = _ports.packages()
     report.facts = {"gelu": foreign.gelu, "graph_bytes": size, "found": foreign.roles}

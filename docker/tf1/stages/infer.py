@@ -5,8 +5,6 @@ files stands between the source and its answers; and where the checkpoint's .met
 answers too ("published/<probe>/pooled_output").
 """
 
-import os
-
 import questions
 from stage import Stage, StageInputError, step
 
@@ -15,11 +13,10 @@ STAGE.input("checkpoint", "folder with bert_config.json and the checkpoint's fil
 STAGE.input("frozen", "a frozen graph (.pb), or the folder of the stage freeze", required=False)
 STAGE.input("saved-model", "a SavedModel, of export, of neuron-ready or of run_classifier", required=False)
 questions.declare(STAGE)
+STAGE.param("outputs", "of a frozen graph that is not freeze's or extract's: as in extract")
 STAGE.param("output", "as in freeze (default: of a checkpoint pooled, of a SavedModel all it gives)")
 STAGE.param("prefix", "the checkpoint's name in its folder, where there are several")
 STAGE.param("gelu", "as in freeze (default: auto)", choices=("auto", "erf", "tanh"), default="auto")
-
-GRAPH = "inference_graph.pb"
 
 
 def run(args, report):
@@ -33,7 +30,7 @@ def run(args, report):
 
     asked = questions.read(args, report)
     if args.frozen:
-        found = from_frozen(args.frozen, asked)
+        found = from_frozen(args.frozen, args.outputs, asked)
     elif args.saved_model:
         found = from_saved_model(args.saved_model, args.output, asked)
     else:
@@ -93,19 +90,33 @@ def from_published_graph(source, gelu, probes):
         )
 
 
-def from_frozen(path, asked):
-    """Answers of a frozen graph, fed at the tensors that tracing finds."""
+def from_frozen(path, wanted, asked):
+    """Answers of a frozen graph: of all its outputs, or the `wanted` ones, as extract takes them; floats as float32."""
     import answers
+    import numpy as np
     import tensorflow as tf
 
-    from stages import _foreign
+    from stages import _foreign, _half_products
 
-    foreign = _foreign.read(os.path.join(path, GRAPH) if os.path.isdir(path) else path)
+    foreign = _foreign.read(path, wanted)
+    _half_products.accumulate_in_float32(foreign.graph_def)
     with tf.Graph().as_default() as graph, tf.compat.v1.Session() as session:
         tf.import_graph_def(foreign.graph_def, name="")
         feeds = {role: graph.get_tensor_by_name(foreign.roles[role]) for role in answers.ROLES}
         tensors = {name: graph.get_tensor_by_name(tensor) for name, tensor in foreign.outputs.items()}
-        return asked.answer(runner(session, feeds, tensors), batch=foreign.fixed_size(0), seq_len=foreign.fixed_size(1))
+        run_session = runner(session, feeds, tensors)
+
+        def run_graph(values):
+            given = run_session(values)
+            return {name: np.asarray(value, whole(value.dtype) or np.float32) for name, value in given.items()}
+
+        batch, seq_len = foreign.sizes
+        return asked.answer(run_graph, batch=batch, seq_len=seq_len, per_position=foreign.per_position)
+
+
+def whole(dtype):
+    """A type of whole numbers (classes) itself, else None."""
+    return dtype if dtype.kind in "iu" else None
 
 
 def from_saved_model(folder, wanted, asked):

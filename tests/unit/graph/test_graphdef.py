@@ -77,6 +77,10 @@ def test_ports_of_an_iterator_have_types_and_shapes(tmp_path):
         (encode_bytes(8, encode_number(1, 9) + encode_bytes(10, b"\x07\x08")), "int64", (), (7, 8)),
         (encode_bytes(8, encode_number(1, 1) + b"\x2d" + struct.pack("<f", 1.5)), "float32", (), (1.5,)),
         (tensor_attr("string", (2,)), "string", (2,), None),
+        (tensor_attr("float16", (2,), struct.pack("<2e", -10000.0, 0.5)), "float16", (2,), (-10000.0, 0.5)),
+        (encode_bytes(8, encode_number(1, 19) + encode_number(13, 0x3C00)), "float16", (), (1.0,)),
+        (tensor_attr("bfloat16", (2,), struct.pack("<2H", 0x3F80, 0xC61C)), "bfloat16", (2,), (1.0, -9984.0)),
+        (encode_bytes(8, encode_number(1, 14) + encode_bytes(13, b"\x80\x7f")), "bfloat16", (), (1.0,)),
     ],
 )
 def test_small_constants_tell_their_numbers(tmp_path, value, dtype, shape, numbers):

@@ -37,7 +37,14 @@ CHECKPOINT = Source(
 )
 TRAINED = replace(CHECKPOINT, model="trained", published=False, prefix="model.ckpt-20", labels=3, gelu="tanh")
 RELU = replace(CHECKPOINT, model="relu", gelu=None, published=False)
-FROZEN = Source(model="frozen", kind="frozen", file=File(path=PurePosixPath("/f.pb"), digest="d-frozen"))
+FROZEN = Source(
+    model="frozen",
+    kind="frozen",
+    file=File(path=PurePosixPath("/f.pb"), digest="d-frozen"),
+    tensors="bert/pooler/dense/Tanh:0:pooled_output",
+)
+SHORT = replace(FROZEN, batch=8, seq_len=32)
+CHOSEN = replace(FROZEN, tensors="loss/Softmax:0:scores,unstack:1:end", chosen="scores+end")
 PROBES = File(path=PurePosixPath("/probes.json"), digest="d-probes")
 CALIBRATION = Calibration(
     examples=File(path=PurePosixPath("/prepared"), digest="d-prepared"), request=CalibrationRequest(folder="/prepared")
@@ -70,6 +77,9 @@ PLANS = {
     "ir_mo_reshapeable_short": plan_ir(
         replace(CHECKPOINT, max_positions=64), IrRequest(converter="mo", route="reshapeable"), PROBES
     ),
+    "ir_mo_frozen_sized": plan_ir(SHORT, IrRequest(converter="mo"), PROBES),
+    "ir_frozen_chosen": plan_ir(CHOSEN, IrRequest(precisions=("fp32", "fp16"), converter="mo"), PROBES),
+    "ir_frozen_half": plan_ir(replace(FROZEN, half=True), IrRequest(precisions=("fp32", "fp16")), PROBES),
     "ir_mo_frozen": plan_ir(FROZEN, IrRequest(converter="mo", precisions=("fp16",)), PROBES),
 }
 
@@ -126,6 +136,21 @@ REFUSED = {
         CHECKPOINT,
         lambda: IrRequest(converter="mo", freeze=FreezeRequest(output="sequence")),
         STATIC,
+    ),
+    "a length that a frozen graph does not have": (
+        SHORT,
+        lambda: IrRequest(seq_len=64),
+        "--seq-len 64, but the graph is frozen for 32: that is built into its inputs.",
+    ),
+    "another length for the Model Optimizer": (
+        SHORT,
+        lambda: IrRequest(seq_len=128, converter="mo"),
+        "--seq-len 128, but the graph is frozen for 32: that is built into its inputs.",
+    ),
+    "a batch that a frozen graph does not have": (
+        SHORT,
+        lambda: IrRequest(batch=1),
+        "--batch 1, but the graph is frozen for 8: that is built into its inputs.",
     ),
     "a batch below 0": (
         CHECKPOINT,

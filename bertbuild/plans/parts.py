@@ -1,0 +1,79 @@
+"""What a source holds besides its encoder, and what of that a target leaves out. Pure, as `plan` is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+POOLER = "pooler"
+CLASSIFIER = "classifier"
+SPAN = "span"
+MASKED_LM = "masked-lm"
+NEXT_SENTENCE = "next-sentence"
+SHOWN = 2
+"""How many names of a part people are shown; programs get all."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """Something of a source that a target may leave out.
+
+    Attributes:
+        kind: one of those above; another word where nothing takes it; of an output its name.
+        what: the same in words.
+        names: of its variables; of an output, its tensor.
+        taken_by: the flags by which a target would have it; empty where none does.
+    """
+
+    kind: str
+    what: str
+    names: tuple[str, ...]
+    taken_by: str = ""
+
+    def line(self, target: str = "") -> str:
+        """It as a line for people; `target` is what leaves it out, where that has to be said."""
+        shown = ", ".join(self.names[:SHOWN])
+        more = len(self.names) - SHOWN
+        others = f" and {more} more" if more > 0 else ""
+        how = f"; {self.taken_by} takes it" if self.taken_by else ""
+        return f"left out{f' of {target}' if target else ''}: {self.what} ({shown}{others}){how}"
+
+    def as_json(self) -> dict[str, str | list[str]]:
+        """It for programs."""
+        return {"kind": self.kind, "what": self.what, "names": list(self.names), "taken_by": self.taken_by}
+
+
+_HEADS = (
+    (POOLER, "pooler", ("bert/pooler/",)),
+    (CLASSIFIER, "classifier head", ("output_weights", "output_bias")),
+    (SPAN, "span head", ("cls/squad/",)),
+    (MASKED_LM, "masked-LM head", ("cls/predictions/",)),
+    (NEXT_SENTENCE, "next-sentence head", ("cls/seq_relationship/",)),
+)
+"""Kind, words, and how the names of its variables begin."""
+_ENCODER = "bert/"
+
+
+def parts_of(
+    model: Mapping[str, str], others: Iterable[str], kept: Iterable[str], *, global_step: bool
+) -> tuple[Part, ...]:
+    """The parts of a checkpoint besides its encoder.
+
+    Args:
+        model: google-research/bert's name → the checkpoint's own, of the encoder and the heads.
+        others: variables of a model that are not among them.
+        kept: the optimizer's.
+        global_step: whether there is one.
+    """
+    heads = [
+        Part(kind=kind, what=what, names=tuple(own for name, own in model.items() if name.startswith(beginnings)))
+        for kind, what, beginnings in _HEADS
+    ]
+    used = {name for head in heads for name in head.names}
+    unknown = [own for name, own in model.items() if own not in used and not name.startswith(_ENCODER)]
+    more = (
+        Part(kind="other", what="variables that are no BERT's", names=(*unknown, *others)),
+        Part(kind="optimizer", what="what the optimizer keeps", names=tuple(sorted(set(kept) - set(model.values())))),
+        Part(kind="global-step", what="counter of the training", names=("global_step",) if global_step else ()),
+    )
+    return tuple(part for part in (*heads, *more) if part.names)
