@@ -29,6 +29,10 @@ FREEZE_HELP = {
     "gelu": "erf or tanh; auto (default) reads it from the checkpoint's .meta",
 }
 
+INT8_FOR_HELP = (
+    "for int8: any (default): right on every processor; vnni: nearer to fp32, and wrong on processors without VNNI"
+)
+
 
 def whole_number(flag: str, text: str) -> int:
     """A flag's whole number. Invoke reads them too, and answers a wrong one with a traceback.

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from bertbuild.buildfile.values import Choice, Choices, Location, Name, Number, Text, Truth, Type, Value, Whole
 from bertbuild.plans.data import TASKS
-from bertbuild.plans.int8 import SUBSET
+from bertbuild.plans.int8 import ANY, INT8_FOR, SUBSET
 from bertbuild.plans.neuron import BATCH_SIZE, DTYPES, EXACT, MIN_ON_NEURON, NEURON_GELU_FORMS, TIMEOUT
 from bertbuild.plans.neuron import OUTPUTS as EXPORTED_OUTPUTS
 from bertbuild.plans.plan import CONVERTERS, GELU_FORMS, OUTPUTS, PRECISIONS, ROUTES
@@ -79,6 +79,12 @@ _CALIBRATION = (
         name="max_drop",
         type=Number(),
         about="for int8: how far the accuracy on the folder's dev set may fall, as 0.01; default: not bounded",
+    ),
+    Parameter(
+        name="int8_for",
+        type=Choice(INT8_FOR),
+        default=ANY,
+        about="for int8: any: right on every processor; vnni: nearer to fp32, and wrong on processors without VNNI",
     ),
 )
 _IR = (

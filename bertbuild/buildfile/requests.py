@@ -18,7 +18,7 @@ from bertbuild.plans.tf2 import Tf2Request
 
 Values = Mapping[str, Value]
 
-CALIBRATION = ("calibration", "calibration_text", "calibration_size", "max_drop")
+CALIBRATION = ("calibration", "calibration_text", "calibration_size", "max_drop", "int8_for")
 
 
 def make_request(kind: str, values: Values) -> Request:
@@ -47,7 +47,14 @@ def make_calibration(request: Request, values: Values, *, tolerant: bool) -> Cal
     if tolerant and not int8:
         return None
     calibrated = CalibrationRequest(
-        **_picked(values, folder="calibration", text="calibration_text", size="calibration_size", max_drop="max_drop")
+        **_picked(
+            values,
+            folder="calibration",
+            text="calibration_text",
+            size="calibration_size",
+            max_drop="max_drop",
+            int8_for="int8_for",
+        )
     )
     check_request(request, calibrated)
     return calibrated if int8 else None

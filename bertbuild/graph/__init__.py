@@ -13,4 +13,5 @@ graph takes which input.
     outputs    which tensors of a frozen graph are its outputs, and what they are
     gelu       exact (erf) or approximate (tanh) gelu
     published  the form of graph that Google's 2018 archives carry
+    processor  no graph: the name of this machine's instruction set, which stages and the host must agree on
 """

@@ -21,6 +21,7 @@ from typing import Any
 from bertbuild import key
 from bertbuild.config import ROOT
 from bertbuild.errors import EnvironmentBuildError, InterpreterMissingError, StageError, StageKilledForMemoryError
+from bertbuild.graph.processor import LIMIT
 from bertbuild.isolation.base import OnEvent, OnLine, StageRun, log_tail
 from bertbuild.isolation.fetching import CERTIFICATES, Fetcher, find_uv
 from bertbuild.isolation.interpreters import find_interpreter
@@ -35,7 +36,7 @@ PYTHON = {"tf1": "3.7", "openvino": "3.11", "mo": "3.11", "neuron": "3.7", "tf2"
 """The Python of each backend; the Dockerfiles' base images have the same."""
 
 MARKER = "bertbuild.json"
-PASSED_ON = ("LANG", "TZ", "OMP_NUM_THREADS", "LD_LIBRARY_PATH")
+PASSED_ON = ("LANG", "TZ", "OMP_NUM_THREADS", "LD_LIBRARY_PATH", LIMIT)
 NETWORK = "Check the network and the index settings (UV_INDEX_URL, SSL_CERT_FILE), then try again."
 
 

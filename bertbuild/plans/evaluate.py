@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from bertbuild.errors import DataError, UsageError
-from bertbuild.plans.int8 import Calibration, CalibrationRequest, plan_irs
+from bertbuild.plans.int8 import ANY, INT8_FOR, Calibration, CalibrationRequest, plan_irs
 from bertbuild.plans.neuron import ExportRequest, NeuronRequest, plan_neuron_ready
 from bertbuild.plans.plan import (
     INT8,
@@ -29,6 +29,7 @@ OUTPUT = "probabilities"
 REFERENCE = "tf1"
 BATCH_SIZE = 8
 EXAMPLES = "examples"
+INT8_TARGET = "ir-int8"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,16 +60,24 @@ class EvaluateRequest:
     Attributes:
         targets: some of `TARGETS`, `GROUPS`; the reference is always evaluated.
         batch_size: examples at a time.
+        int8_for: the processors that ir-int8 is for: one of `INT8_FOR`.
     """
 
     targets: tuple[str, ...] = (REFERENCE,)
     batch_size: int = BATCH_SIZE
+    int8_for: str = ANY
 
     def __post_init__(self) -> None:
         """Refuse what no source could make sense of, before anything is fetched."""
         check_choice("target", self.targets, (REFERENCE, *TARGETS, *GROUPS))
         if self.batch_size < 1:
             raise UsageError("A batch size below 1 means nothing.", next_step="Give 1 or more.")
+        check_choice("int8-for", (self.int8_for,), INT8_FOR)
+        if self.int8_for != ANY and INT8_TARGET not in self.targets:
+            raise UsageError(
+                f"--int8-for is for the target {INT8_TARGET} alone.",
+                next_step=f"Add it (--target {INT8_TARGET}), or leave --int8-for out.",
+            )
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -82,47 +91,48 @@ class Evaluable:
     """How a target is made and asked.
 
     Attributes:
-        plan: from source, data and probes to a plan that makes it.
+        plan: from source, data, probes and request to a plan that makes it.
         stage: the stage that answers for it.
         flag: what that stage calls it.
         params: of that stage.
     """
 
-    plan: Callable[[Source, Prepared, File], Plan]
+    plan: Callable[[Source, Prepared, File, EvaluateRequest], Plan]
     stage: str
     flag: str
     params: Mapping[str, str]
 
 
-def _frozen(source: Source, _prepared: Prepared, probes: File) -> Plan:
+def _frozen(source: Source, _prepared: Prepared, probes: File, _request: EvaluateRequest) -> Plan:
     return plan_freeze(source, FreezeRequest(output=OUTPUT), probes)
 
 
-def _ir(precision: str) -> Callable[[Source, Prepared, File], Plan]:
+def _ir(precision: str) -> Callable[[Source, Prepared, File, EvaluateRequest], Plan]:
     request = IrRequest(precisions=(precision,), freeze=FreezeRequest(output=OUTPUT))
-    return lambda source, _prepared, probes: plan_ir(source, request, probes)
+    return lambda source, _prepared, probes, _request: plan_ir(source, request, probes)
 
 
-def _int8(source: Source, prepared: Prepared, probes: File) -> Plan:
+def _int8(source: Source, prepared: Prepared, probes: File, request: EvaluateRequest) -> Plan:
     if prepared.training is None:
         raise DataError(
             f"The {prepared.task} data hold no training examples, which int8 is calibrated on.",
             next_step="Prepare a data set that has them, or leave ir-int8 out.",
         )
-    request = IrRequest(precisions=(INT8,), freeze=FreezeRequest(output=OUTPUT))
     calibration = Calibration(
-        examples=prepared.training, request=CalibrationRequest(folder=str(prepared.training.path))
+        examples=prepared.training,
+        request=CalibrationRequest(folder=str(prepared.training.path), int8_for=request.int8_for),
     )
-    return plan_irs(source, request, probes, calibration)
+    ir = IrRequest(precisions=(INT8,), freeze=FreezeRequest(output=OUTPUT))
+    return plan_irs(source, ir, probes, calibration)
 
 
-def _neuron_ready(dtype: str) -> Callable[[Source, Prepared, File], Plan]:
-    return lambda source, prepared, probes: plan_neuron_ready(
+def _neuron_ready(dtype: str) -> Callable[[Source, Prepared, File, EvaluateRequest], Plan]:
+    return lambda source, prepared, probes, _request: plan_neuron_ready(
         source, NeuronRequest(export=ExportRequest(seq_len=prepared.max_seq_length), dtype=dtype), probes
     )
 
 
-def _tf2(source: Source, _prepared: Prepared, probes: File) -> Plan:
+def _tf2(source: Source, _prepared: Prepared, probes: File, _request: EvaluateRequest) -> Plan:
     return plan_convert_tf2(source, Tf2Request(format="savedmodel"), probes)
 
 
@@ -130,7 +140,7 @@ TARGETS = {
     "frozen": Evaluable(plan=_frozen, stage="tf1-infer", flag="frozen", params={}),
     "ir-fp32": Evaluable(plan=_ir("fp32"), stage="openvino-infer", flag="ir", params={}),
     "ir-fp16": Evaluable(plan=_ir("fp16"), stage="openvino-infer", flag="ir", params={}),
-    "ir-int8": Evaluable(plan=_int8, stage="openvino-infer", flag="ir", params={}),
+    INT8_TARGET: Evaluable(plan=_int8, stage="openvino-infer", flag="ir", params={}),
     "neuron-ready-float32": Evaluable(
         plan=_neuron_ready("float32"), stage="tf1-infer", flag="saved-model", params={"output": OUTPUT}
     ),
@@ -174,7 +184,7 @@ def plan_evaluate(source: Source, prepared: Prepared, request: EvaluateRequest, 
     )
     for name in request.names:
         target = TARGETS[name]
-        plan = target.plan(source, prepared, probes)
+        plan = target.plan(source, prepared, probes, request)
         made[name] = model = _added(steps, plan.needed(plan.targets[0].step), name)
         answers[name] = f"{name}-answers"
         steps[answers[name]] = Step(

@@ -5,12 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from bertbuild.errors import UsageError
-from bertbuild.plans.plan import INT8, File, IrRequest, Plan, Source, Step, Target, plan_ir
+from bertbuild.plans.plan import INT8, File, IrRequest, Plan, Source, Step, Target, check_choice, plan_ir
 
 FLOAT = "fp32"
 SUBSET = 300
 TEXT_LENGTH = 128
 TEXT_EXAMPLES = "text-examples"
+ANY = "any"
+"""Processors that an int8 IR is for: all of them. Weights have 7 bits, so that no sum of two products needs 17."""
+
+VNNI = "vnni"
+"""Those with VNNI (or AMX), which add 8-bit products up in 32 bits. Weights have all 8 bits."""
+
+INT8_FOR = (ANY, VNNI)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,12 +29,14 @@ class CalibrationRequest:
         text: a file in its place: an example a line.
         size: how many examples.
         max_drop: how far the accuracy on the folder's dev set may fall, e.g. "0.01"; empty where it is not bounded.
+        int8_for: the processors that the IR answers rightly on: one of `INT8_FOR`.
     """
 
     folder: str = ""
     text: str = ""
     size: int = SUBSET
     max_drop: str = ""
+    int8_for: str = ANY
 
     def __post_init__(self) -> None:
         """Refuse what no data could make sense of, before anything is fetched."""
@@ -35,6 +44,7 @@ class CalibrationRequest:
             raise UsageError(
                 "--calibration and --calibration-text were both given.", next_step="Give the one or the other."
             )
+        check_choice("int8-for", (self.int8_for,), INT8_FOR)
         if self.size < 1:
             raise UsageError("--calibration-size below 1 means nothing.", next_step=f"Give {SUBSET}, for instance.")
         if self.max_drop:
@@ -49,7 +59,7 @@ class Calibration:
         examples: a file or folder of examples, or the id of the step that makes it.
         steps: the steps that make it.
         validation: labelled examples, where the accuracy is bounded.
-        request: the size and the bound.
+        request: the size, the bound and the processors.
     """
 
     examples: File | str
@@ -68,8 +78,8 @@ def check_request(request: IrRequest, calibration: CalibrationRequest) -> None:
     if INT8 not in request.precisions:
         if calibration != CalibrationRequest():
             raise UsageError(
-                "Only int8 is calibrated; --calibration, --calibration-text, --calibration-size and --max-drop are for "
-                "it alone.",
+                "Only int8 is calibrated; --calibration, --calibration-text, --calibration-size, --max-drop and "
+                "--int8-for are for it alone.",
                 next_step="Add --precision int8, or leave them out.",
             )
     elif not given:
@@ -121,9 +131,10 @@ def _quantized(target: Target, source: Source, probes: File, calibration: Calibr
     """The steps that make the int8 form of an fp32 target, and that ask it."""
     request = calibration.request
     drop = f"drop{request.max_drop}-" if request.max_drop else ""
-    name = target.name.removesuffix(FLOAT) + drop + INT8
+    processors = f"{VNNI}-" if request.int8_for == VNNI else ""
+    name = target.name.removesuffix(FLOAT) + drop + processors + INT8
     inputs: dict[str, File | str] = {"ir": target.step, "examples": calibration.examples}
-    params = {"examples-used": str(request.size), "model": source.model}
+    params = {"examples-used": str(request.size), "model": source.model, "int8-for": request.int8_for}
     if calibration.validation is not None:
         inputs["validation"] = calibration.validation
         params["max-drop"] = request.max_drop

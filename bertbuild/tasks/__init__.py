@@ -4,8 +4,16 @@ from __future__ import annotations
 
 from invoke import Collection, Context, task
 
-from bertbuild.flags import COMMON_HELP, FREEZE_HELP, ISOLATION_HELP, REPLACE_HELP, SOURCE_HELP, whole_number
-from bertbuild.plans.int8 import CalibrationRequest
+from bertbuild.flags import (
+    COMMON_HELP,
+    FREEZE_HELP,
+    INT8_FOR_HELP,
+    ISOLATION_HELP,
+    REPLACE_HELP,
+    SOURCE_HELP,
+    whole_number,
+)
+from bertbuild.plans.int8 import ANY, CalibrationRequest
 from bertbuild.plans.plan import FreezeRequest, IrRequest
 from bertbuild.running import running
 from bertbuild.sources import Wanted
@@ -158,6 +166,7 @@ def freeze(
         "calibration-text": "for int8, in its place: a text file, an example a line, a tab before its second segment",
         "calibration-size": "for int8: how many examples to calibrate on (default: 300)",
         "max-drop": "for int8: how far the accuracy on the folder's dev set may fall, e.g. 0.01 (needs a classifier)",
+        "int8-for": INT8_FOR_HELP,
     },
 )
 def build_ir(
@@ -180,6 +189,7 @@ def build_ir(
     calibration_text: str = "",
     calibration_size: str = "300",
     max_drop: str = "",
+    int8_for: str = ANY,
     from_: str = "",
     mirror: str = "",
     isolation: str = "",
@@ -214,6 +224,7 @@ def build_ir(
                 text=calibration_text,
                 size=whole_number("calibration-size", calibration_size),
                 max_drop=max_drop,
+                int8_for=int8_for,
             ),
             main_file="/model.xml",
         )

@@ -5,8 +5,9 @@ from __future__ import annotations
 from invoke import Context, task
 
 from bertbuild.errors import UsageError
-from bertbuild.flags import COMMON_HELP, ISOLATION_HELP, SOURCE_HELP, whole_number
+from bertbuild.flags import COMMON_HELP, INT8_FOR_HELP, ISOLATION_HELP, SOURCE_HELP, whole_number
 from bertbuild.plans.evaluate import EvaluateRequest
+from bertbuild.plans.int8 import ANY
 from bertbuild.running import running
 from bertbuild.sources import Wanted
 
@@ -24,6 +25,7 @@ ALL = "tf1,frozen,ir-fp32,ir-fp16,neuron-ready,tf2"
         "target": f"with commas; default: {ALL}; also ir-int8. Always beside tf1, the checkpoint run by TensorFlow 1",
         "max-drop": "how far a target's first metric may be below tf1's (default: 0.01); beyond it, exit code 22",
         "batch-size": "examples at a time (default: 8)",
+        "int8-for": INT8_FOR_HELP,
         "predictions": "judge this file instead: test_results.tsv, or predictions.json of SQuAD",
         "data": "folder of the task's files; default: what fetch-data brings",
         "squad-data-file": "with --predictions: dev-v1.1.json or dev-v2.0.json",
@@ -43,6 +45,7 @@ def evaluate(
     prepared: str = "",
     max_drop: str = "0.01",
     batch_size: str = "8",
+    int8_for: str = ANY,
     predictions: str = "",
     data: str = "",
     squad_data_file: str = "",
@@ -74,6 +77,8 @@ def evaluate(
             command.predictions(session, named, predictions)
         else:
             request = EvaluateRequest(
-                targets=tuple(filter(None, target.split(","))), batch_size=whole_number("batch-size", batch_size)
+                targets=tuple(filter(None, target.split(","))),
+                batch_size=whole_number("batch-size", batch_size),
+                int8_for=int8_for,
             )
             command.targets(session, wanted, named, request, max_drop)

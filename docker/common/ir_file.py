@@ -65,7 +65,7 @@ def _find(ports, tensor):
     raise KeyError("%s is none of %s" % (tensor, [sorted(port.get_names()) for port in ports]))
 
 
-def write_ir(model, args, report, route, gelu, per_position=()):
+def write_ir(model, args, report, route, gelu, per_position=(), **more):
     """Write model.xml, model.bin and signature.json, and fill in the report.
 
     Args:
@@ -76,11 +76,13 @@ def write_ir(model, args, report, route, gelu, per_position=()):
         route: how the IR was made.
         gelu: its form, or None.
         per_position: names of the outputs whose second axis is the sequence, where the source tells.
+        more: what else is to stand in the IR's rt_info, in signature.json and in the report: name → text.
     """
     import openvino
 
     info = {name.replace("-", "_"): version for name, version in report.packages.items()}
     info.update(model=args.model, key=report.key or "", route=route, gelu=gelu or "none", precision=args.precision)
+    info.update(more)
     for name, value in sorted(info.items()):
         model.set_rt_info(value, ["bertbuild", name])
     openvino.save_model(model, os.path.join(args.out, "model.xml"), compress_to_fp16=args.precision == "fp16")
@@ -88,8 +90,8 @@ def write_ir(model, args, report, route, gelu, per_position=()):
     report.inputs = describe(model.inputs)
     report.outputs = mark(describe(model.outputs), per_position)
     report.operators = operators(model)
-    report.facts = {"route": route, "precision": args.precision, "gelu": gelu}
-    write_json(args.out, "signature.json", {"inputs": report.inputs, "outputs": report.outputs, "gelu": gelu})
+    report.facts = dict(more, route=route, precision=args.precision, gelu=gelu)
+    write_json(args.out, "signature.json", dict(more, inputs=report.inputs, outputs=report.outputs, gelu=gelu))
 
 
 def describe(ports):

@@ -1,5 +1,7 @@
 """The accuracy of a classifier's IR, and quantization that keeps it within a bound."""
 
+import dataclasses
+
 import numpy as np
 from stage import StageInputError
 
@@ -45,11 +47,14 @@ class Accuracy:
         labels = (self.examples.labels[start : start + rows] for start in starts)
         return list(zip(self.examples.feeds(*self._shape, multiple=LENGTHS), labels))
 
-    def quantize(self, model, dataset, max_drop, **options):
-        """Quantize, and put operators back into float32 until the accuracy falls by no more than `max_drop`."""
+    def quantize(self, model, dataset, max_drop, advanced, **options):
+        """Quantize, and put operators back into float32 until the accuracy falls by no more than `max_drop`.
+
+        `advanced` is an nncf.AdvancedQuantizationParameters.
+        """
         import nncf
 
-        quantized = nncf.quantize(model, dataset, **options)
+        quantized = nncf.quantize(model, dataset, advanced_parameters=advanced, **options)
         if self.of(model) - self.of(quantized) <= max_drop + ROUNDING:
             return quantized
         # Once more without SmoothQuant. It moves scales from activations into weights, and NNCF 2.14 puts back the
@@ -64,7 +69,7 @@ class Accuracy:
             validation_fn=validate,
             # One example in reserve: weights are packed afterwards, and other kernels may round one to another class.
             max_drop=max(0, max_drop - 1 / len(self.examples)) + ROUNDING,
-            advanced_quantization_parameters=nncf.AdvancedQuantizationParameters(smooth_quant_alphas=smooth),
+            advanced_quantization_parameters=dataclasses.replace(advanced, smooth_quant_alphas=smooth),
             advanced_accuracy_restorer_parameters=restorer,
             **options,
         )

@@ -13,6 +13,7 @@ import tempfile
 from stage import Stage, StageInputError, read_json, step
 
 SUBSET = 300  # NNCF's own default
+PROCESSORS = ("any", "vnni")
 
 STAGE = Stage("quantize", __doc__.splitlines()[0])
 STAGE.input("ir", "folder with model.xml, model.bin and signature.json, fp32")
@@ -20,6 +21,12 @@ STAGE.input("examples", "to calibrate on: train.tf_record of prepare-data, featu
 STAGE.input("validation", "for --max-drop: eval.tf_record, its folder, or an .npz with label_ids", required=False)
 STAGE.param("max-drop", "how far the accuracy may fall, e.g. 0.01 from 0.85 to 0.84", type=float)
 STAGE.param("examples-used", "how many to calibrate on (default: %d)" % SUBSET, type=int, default=SUBSET)
+STAGE.param(
+    "int8-for",
+    "any (default): weights have 7 bits, right on every processor; vnni: 8 bits, wrong on processors without VNNI",
+    choices=PROCESSORS,
+    default="any",
+)
 STAGE.param("model", "the source model's name, written into the IR", default="")
 
 
@@ -46,14 +53,15 @@ def run(args, report):
 
     step("loading NNCF")
     with out_of_the_way():
-        quantized = quantize(model, examples, shape, accuracy, args.max_drop)
+        quantized = quantize(model, examples, shape, accuracy, args)
     check_runs(quantized, examples, shape)
 
     step("writing model.xml and model.bin")
     report.packages = packages("nncf", "openvino", "numpy")
     args.precision = "int8"
     signature = read_json(args.ir, "signature.json")
-    write_ir(quantized, args, report, origin(model), signature["gelu"], per_position(signature))
+    marked = per_position(signature)
+    write_ir(quantized, args, report, origin(model), signature["gelu"], marked, int8_for=args.int8_for)
     report.facts.update(facts(quantized), calibrated_on=len(examples))
     counts = ", ".join("%d %s" % (count, kind) for kind, count in sorted(report.facts["quantized"].items()))
     report.note("int8: %s, calibrated on %d examples" % (counts, len(examples)))
@@ -133,8 +141,12 @@ def out_of_the_way():
         yield
 
 
-def quantize(model, examples, shape, accuracy, max_drop):
-    """The int8 model; `model` is left as it is, but for what is folded."""
+def quantize(model, examples, shape, accuracy, args):
+    """The int8 model; `model` is left as it is, but for what is folded.
+
+    Without VNNI two products of u8 and i8 are added up in 16 bits, and what is beyond is cut off. NNCF's remedy, half
+    the range for weights, is on only if told so: its default is meant for first convolutions and does nothing here.
+    """
     import nncf
     from openvino.runtime import passes
 
@@ -144,9 +156,11 @@ def quantize(model, examples, shape, accuracy, max_drop):
     manager.run_passes(model)
     feeds = list(examples.feeds(*shape))
     options = {"model_type": nncf.ModelType.TRANSFORMER, "subset_size": len(feeds)}
+    fix = nncf.OverflowFix.ENABLE if args.int8_for == "any" else nncf.OverflowFix.DISABLE
+    advanced = nncf.AdvancedQuantizationParameters(overflow_fix=fix)
     if accuracy is None:
-        return nncf.quantize(model, nncf.Dataset(feeds), **options)
-    return accuracy.quantize(model, nncf.Dataset(feeds), max_drop, **options)
+        return nncf.quantize(model, nncf.Dataset(feeds), advanced_parameters=advanced, **options)
+    return accuracy.quantize(model, nncf.Dataset(feeds), args.max_drop, advanced, **options)
 
 
 def origin(model):

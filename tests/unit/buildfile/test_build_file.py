@@ -104,6 +104,13 @@ def test_calibration_may_be_a_default_of_all_irs(tmp_path):
     assert target.calibrated is None
 
 
+def test_an_int8_ir_may_be_for_processors_with_vnni_alone(tmp_path):
+    text = '[targets.ir]\nkind = "ir"\nprecision = "int8"\ncalibration_text = "/t.txt"\n'
+    for line, wanted in (("", "any"), ('int8_for = "any"\n', "any"), ('int8_for = "vnni"\n', "vnni")):
+        (model,) = load(tmp_path, text + line + '[models.a]\nmodel = "minilm-l6"\n').models
+        assert [target.calibrated.int8_for for target in model.targets] == [wanted]
+
+
 def test_a_model_may_have_a_target_in_another_precision_than_int8(tmp_path):
     text = (
         '[targets.ir]\nkind = "ir"\nprecision = "int8"\ncalibration = "d"\n'

@@ -81,6 +81,15 @@ def test_int8_is_made_of_the_fp32_ir_by_the_step_that_build_ir_runs():
     assert ours.inputs == {"ir": planned.made["ir-fp32"], "examples": DATA.training}
 
 
+def test_int8_is_for_any_processor_unless_it_is_asked_for_vnni():
+    for asked in ("any", "vnni"):
+        planned = plan_evaluate(SOURCE, DATA, EvaluateRequest(targets=("ir-int8",), int8_for=asked), PROBES)
+        assert planned.plan.step(planned.made["ir-int8"]).params["int8-for"] == asked
+    with pytest.raises(UsageError, match="--int8-for is for the target ir-int8 alone") as caught:
+        EvaluateRequest(targets=("ir-fp32",), int8_for="vnni")
+    assert "--target ir-int8" in caught.value.next_step
+
+
 def test_int8_without_training_examples_is_refused():
     with pytest.raises(DataError, match="no training examples"):
         plan_evaluate(SOURCE, replace(DATA, training=None), ALL, PROBES)

@@ -19,6 +19,7 @@ DEV = File(path=PurePosixPath("/prepared"), digest="d-dev")
 TEXT = File(path=PurePosixPath("/t.txt"), digest="d-text")
 VOCAB = File(path=PurePosixPath("/c/vocab.txt"), digest="d-vocab")
 DATA = CalibrationRequest(folder="/prepared")
+FOR_VNNI = CalibrationRequest(folder="/prepared", int8_for="vnni")
 BOUNDED = CalibrationRequest(folder="/prepared", size=100, max_drop="0.01")
 CLASSES = IrRequest(precisions=("int8",), freeze=FreezeRequest(output="probabilities"))
 SHORT = IrRequest(precisions=("int8",), batch=2, seq_len=64)
@@ -35,6 +36,9 @@ PLANS = {
         Calibration(examples=PREPARED, request=DATA),
     ),
     "bounded": plan_irs(TRAINED, CLASSES, PROBES, Calibration(examples=PREPARED, validation=DEV, request=BOUNDED)),
+    "vnni": plan_irs(
+        CHECKPOINT, IrRequest(precisions=("int8",)), PROBES, Calibration(examples=PREPARED, request=FOR_VNNI)
+    ),
     "text": plan_irs(
         CHECKPOINT,
         SHORT,
@@ -59,6 +63,11 @@ INT8 = IrRequest(precisions=("int8",))
 REFUSED = {
     "no data": (lambda: check_request(INT8, CalibrationRequest()), "int8 needs examples of what the model will see"),
     "data for fp32": (lambda: check_request(IrRequest(), DATA), "Only int8 is calibrated"),
+    "processors for fp32": (
+        lambda: check_request(IrRequest(), CalibrationRequest(int8_for="vnni")),
+        "Only int8 is calibrated; .* and --int8-for are for it alone",
+    ),
+    "processors that are none": (lambda: CalibrationRequest(int8_for="avx2"), "--int8-for 'avx2' is none of any, vnni"),
     "a bound on pooled output": (lambda: check_request(INT8, BOUNDED), "this IR gives no probabilities"),
     "two kinds of data": (lambda: CalibrationRequest(folder="a", text="b"), "were both given"),
     "no examples": (lambda: CalibrationRequest(folder="a", size=0), "--calibration-size below 1 means nothing."),
