@@ -12,7 +12,8 @@ SUBSET = 300
 TEXT_LENGTH = 128
 TEXT_EXAMPLES = "text-examples"
 ANY = "any"
-"""Processors that an int8 IR is for: all of them. Weights have 7 bits, so that no sum of two products needs 17."""
+"""Processors that an int8 IR is for: all of them. Weights have 7 bits, so that no sum of two products needs 17, and
+products of two activations stay float32."""
 
 VNNI = "vnni"
 """Those with VNNI (or AMX), which add 8-bit products up in 32 bits. Weights have all 8 bits."""

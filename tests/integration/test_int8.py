@@ -172,7 +172,7 @@ def test_text_calibrates_a_fixed_shape(bertbuild, session_folder):
 
 def test_the_static_route_and_a_frozen_graph(bertbuild, tiny, prepared):
     """Their shapes and their names are others."""
-    options = ("--precision", "int8", "--calibration", prepared, "--calibration-size", 16)
+    options = ("--precision", "int8", "--calibration", prepared)
     static = bertbuild.ok("build-ir", "--checkpoint", tiny, "--route", "static", *options)
     assert static.verdict("ir-static-int8")["passed"]
     frozen = Path(bertbuild.ok("freeze", "--checkpoint", tiny).last["targets"][0]["path"]) / "inference_graph.pb"

@@ -13,7 +13,7 @@ import tempfile
 from stage import Stage, StageInputError, read_json, step
 
 SUBSET = 300  # NNCF's own default
-PROCESSORS = ("any", "vnni")
+ANY, VNNI = "any", "vnni"  # processors that the IR is for
 
 STAGE = Stage("quantize", __doc__.splitlines()[0])
 STAGE.input("ir", "folder with model.xml, model.bin and signature.json, fp32")
@@ -24,8 +24,8 @@ STAGE.param("examples-used", "how many to calibrate on (default: %d)" % SUBSET, 
 STAGE.param(
     "int8-for",
     "any (default): weights have 7 bits, right on every processor; vnni: 8 bits, wrong on processors without VNNI",
-    choices=PROCESSORS,
-    default="any",
+    choices=(ANY, VNNI),
+    default=ANY,
 )
 STAGE.param("model", "the source model's name, written into the IR", default="")
 
@@ -144,8 +144,9 @@ def out_of_the_way():
 def quantize(model, examples, shape, accuracy, args):
     """The int8 model; `model` is left as it is, but for what is folded.
 
-    Without VNNI two products of u8 and i8 are added up in 16 bits, and what is beyond is cut off. NNCF's remedy, half
-    the range for weights, is on only if told so: its default is meant for first convolutions and does nothing here.
+    Without VNNI two products of 8-bit numbers are added up in 16 bits, and what is beyond is cut off. NNCF's remedy,
+    half the range for weights, is on only if told so: its default is meant for first convolutions and does nothing
+    here. It leaves products of two activations (queries and keys) as they are, so these stay float32.
     """
     import nncf
     from openvino.runtime import passes
@@ -156,7 +157,10 @@ def quantize(model, examples, shape, accuracy, args):
     manager.run_passes(model)
     feeds = list(examples.feeds(*shape))
     options = {"model_type": nncf.ModelType.TRANSFORMER, "subset_size": len(feeds)}
-    fix = nncf.OverflowFix.ENABLE if args.int8_for == "any" else nncf.OverflowFix.DISABLE
+    fix = nncf.OverflowFix.DISABLE
+    if args.int8_for == ANY:
+        fix = nncf.OverflowFix.ENABLE
+        options["ignored_scope"] = nncf.IgnoredScope(names=products_of_activations(model))
     advanced = nncf.AdvancedQuantizationParameters(overflow_fix=fix)
     if accuracy is None:
         return nncf.quantize(model, nncf.Dataset(feeds), advanced_parameters=advanced, **options)
@@ -182,6 +186,12 @@ def facts(model):
         else:
             left.append(node.get_friendly_name())
     return {"quantized": quantized, "quantized_activations": activations, "left_in_float32": sorted(left)}
+
+
+def products_of_activations(model):
+    """The names of matrix products that read no weights."""
+    products = (node for node in model.get_ops() if node.get_type_name() == "MatMul")
+    return [node.get_friendly_name() for node in products if weight_of(node) is None]
 
 
 def weight_of(node):
