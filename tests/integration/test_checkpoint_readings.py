@@ -1,0 +1,48 @@
+"""Checkpoints that are not as google-research/bert saves them, by real backends."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tiny_models import CONFIG, weights, write_google
+
+from bertbuild.checkpoint.bundle import CheckpointReader
+from bertbuild.checkpoint.writer import write_checkpoint
+
+pytestmark = pytest.mark.integration
+
+
+def test_another_form_of_a_checkpoint_gives_the_same_results(bertbuild, tiny, tiny_built, tmp_path):
+    """Under another scope, as moving averages, in float64: what is written anew is the plain one, byte for byte."""
+    assert tiny_built.code == 0
+    reader = CheckpointReader(tiny / "bert_model.ckpt")
+    folder = shutil.copytree(tiny, tmp_path / "averaged")
+    tensors = {name: reader.tensor(name) for name in reader.entries}
+    averages = {f"m/{name}/ExponentialMovingAverage": value.astype(np.float64) for name, value in tensors.items()}
+    others = {f"m/{name}": value + 1 for name, value in tensors.items()}
+    write_checkpoint(folder / "bert_model.ckpt", averages | others)
+    built = bertbuild.ok("build-ir", "--checkpoint", folder, "--ema")
+    assert {"normalise"} <= set(built.ids("done"))
+    assert {"freeze", "reference"} <= set(built.ids("cached")), "same content, same key"
+    notes = " ".join(event["text"] for event in built.events if event["event"] == "note")
+    assert "taken for bert/…" in notes
+    assert "cast to float32" in notes
+    assert "from their moving averages" in notes
+
+
+def test_without_a_pooler_what_needs_none_passes_the_gate(bertbuild, tmp_path):
+    tensors = {name: value for name, value in weights(seed=9).items() if "pooler" not in name}
+    folder = write_google(tmp_path / "words", tensors, config=CONFIG)
+    built = bertbuild.ok("build-ir", "--checkpoint", folder, "--output", "sequence,all-layers")
+    verdict = built.verdict(built.last["targets"][0]["target"])
+    assert verdict["passed"]
+    assert {row["output"] for row in verdict["rows"]} == {"sequence_output", "layer_0_output", "layer_1_output"}
+    exported = bertbuild.ok("export", "--checkpoint", folder)
+    assert exported.verdict(exported.last["targets"][0]["target"])["passed"]
+    assert Path(exported.last["targets"][0]["path"], "saved_model.pb").is_file()
+    refused = bertbuild("build-ir", "--checkpoint", folder)
+    assert refused.code == 2
+    assert "has no pooler" in refused.last["message"]
