@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from bertbuild.config import Settings
-from bertbuild.sources import Wanted, is_zip, unpacked_place
+from bertbuild.sources import Wanted, is_archive, unpacked_place
 from bertbuild.store.store import Store
 
 
@@ -13,8 +13,8 @@ def model_at_hand(wanted: Wanted, settings: Settings, store: Store) -> Path | No
     """The folder of a model as `sources.located` finds it, or None where it would be fetched or unpacked first."""
     if not wanted.model:
         path = Path(wanted.checkpoint)
-        folder = unpacked_place(path, store) if is_zip(path) else path
-        return None if is_zip(path) and not folder.exists() else folder
+        folder = unpacked_place(path, store) if is_archive(path) else path
+        return None if is_archive(path) and not folder.exists() else folder
     from bertbuild.catalogue.contents import look
     from bertbuild.catalogue.models import find_model
 

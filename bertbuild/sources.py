@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bertbuild.checkpoint.reading import Choice
+from bertbuild.checkpoint.v1_files import is_v1
 from bertbuild.checkpoint_sources import AS_IT_IS, Inspected, inspected
 from bertbuild.config import Settings
 from bertbuild.engine.engine import Engine
@@ -21,14 +22,16 @@ from bertbuild.store.locking import exclusive
 from bertbuild.store.naming import below, described
 from bertbuild.store.store import Store
 
+ARCHIVES = (".zip", ".tar.gz", ".tgz")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """What the user named: a model, a checkpoint (folder, zip or Hugging Face folder), a frozen graph, or a SavedModel.
+    """What the user named: a model, a checkpoint, a frozen graph, or a SavedModel; just one of the four.
 
-    Just one of the four; `name` is what the results are called; left empty, the model's or the folder's own name.
-    `outputs` are the frozen graph's that are wanted, "NODE[:name],…"; left empty, those that it tells. `scope` and
-    `ema` are as in `Choice`.
+    A checkpoint is named by its folder, its prefix or its archive, or is a Hugging Face folder. `name` is what the
+    results are called; left empty, the model's or the folder's own name. `outputs` are the frozen graph's that are
+    wanted, "NODE[:name],…"; left empty, those that it tells. `scope` and `ema` are as in `Choice`.
     """
 
     model: str = ""
@@ -152,26 +155,26 @@ def import_plan(folder: Path, name: str, store: Store) -> Plan:
     return plan_import(name, folder_input(folder, files.names, store.inputs))
 
 
-def is_zip(path: Path) -> bool:
+def is_archive(path: Path) -> bool:
     """Whether a checkpoint has to be unpacked."""
-    return path.is_file() and path.suffix == ".zip"
+    return path.is_file() and path.name.endswith(ARCHIVES)
 
 
 def unpacked_place(path: Path, store: Store) -> Path:
-    """Where a zip is unpacked to, once, under its hash."""
+    """Where an archive is unpacked to, once, under its hash."""
     return store.root / "downloads" / ".unpacked" / store.inputs.of(path.resolve())[:32]
 
 
 def _unpacked(path: Path, store: Store) -> Path:
-    if not is_zip(path):
+    if not is_archive(path):
         return path
-    from bertbuild.catalogue.archive import unpack_checkpoint_zip
+    from bertbuild.catalogue.archive import unpack_checkpoint
 
     folder = unpacked_place(path, store)
     store.use(folder)
     with exclusive(folder.with_name(folder.name + ".lock")):
         if not folder.exists():
-            unpack_checkpoint_zip(path, folder)
+            unpack_checkpoint(path, folder)
     return folder
 
 
@@ -216,7 +219,7 @@ def name_of(path: Path) -> str:
 
 
 def model_name(path: Path, store: Store) -> str:
-    """What to call the model at a path that was typed: a folder, the name of a checkpoint in one, or a zip.
+    """What to call the model at a path that was typed: a folder, the name of a checkpoint in one, or an archive.
 
     What has a name in out/ already keeps its model's: `out/mine/finetuned-mrpc` is of the model `mine`. A checkpoint
     that is named by its prefix is called as its folder is, an Estimator's export (a time) as the folder of its exports.
@@ -225,11 +228,12 @@ def model_name(path: Path, store: Store) -> str:
     inside = below(whole, store.root)
     if inside is not None and inside.parts[:1] == ("out",) and len(inside.parts) > 1:
         return inside.parts[1]
-    if not whole.is_dir() and whole.with_name(f"{whole.name}.index").is_file():
+    if not whole.is_dir() and (whole.with_name(f"{whole.name}.index").is_file() or is_v1(whole)):
         return model_name(whole.parent, store)
     if whole.is_dir() and whole.name.isdecimal():
         return model_name(whole.parent, store)
-    return name_of(whole).removesuffix(".zip")
+    ending = next((ending for ending in ARCHIVES if whole.name.endswith(ending)), "")
+    return name_of(whole.with_name(whole.name.removesuffix(ending)) if ending else whole)
 
 
 def _frozen_name(path: Path, store: Store) -> str:

@@ -1,31 +1,30 @@
-"""Zips unpacked with suspicion: a download, or a user's own checkpoint zip, may be broken, foreign or hostile."""
+"""Archives unpacked with suspicion: a download, or a user's own checkpoint, may be broken, foreign or hostile."""
 
 from __future__ import annotations
 
 import os
 import shutil
 import uuid
-import zipfile
-import zlib
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
 from bertbuild.catalogue import disk
+from bertbuild.catalogue.containers import DAMAGE, TARS, Container, open_container
 from bertbuild.catalogue.members import Limits, Member, list_members
 from bertbuild.errors import ArchiveError
 
 _CHUNK = 1 << 20
 _LIMITS = Limits()
 _CHECKPOINT_CONFIG = "bert_config.json"
-_HEADS = (  # how files begin that people take for zips
-    (b"\x1f\x8b", "a gzip file (a .tar.gz, perhaps)"),
+_HEADS = (  # how files begin that people take for archives
+    (b"\x1f\x8b", "a gzip file (a .tar.gz, perhaps cut short or under another name)"),
     (b"<", "a web page, it seems"),
     (b"version https://git-lfs", "a Git LFS pointer, not the file itself (`git lfs pull` gets it)"),
-    (b"PK\x03\x04", "a zip whose end is missing: it was cut short"),
+    (b"PK\x03\x04", "a zip, cut short or under another name"),
 )
 
 
-def unpack_zip(
+def unpack_archive(
     archive: Path,
     destination: Path,
     *,
@@ -36,7 +35,7 @@ def unpack_zip(
 ) -> tuple[str, ...]:
     """Unpack `archive` into the new folder `destination`; the names of its files, with forward slashes, sorted.
 
-    A folder that holds everything else in the zip is taken away, so that a zip with one folder on top and a flat one
+    A folder that holds everything else in it is taken away, so that an archive with one folder on top and a flat one
     give the same. `inside` keeps only what is below that folder, `only` only the files of these names; every member
     is examined all the same. `accept` sees the names before anything is written, and raises to refuse them.
 
@@ -46,22 +45,21 @@ def unpack_zip(
         raise ArchiveError(f"{destination} exists already.", next_step="Remove it, or unpack somewhere else.")
     work = destination.with_name(f".{destination.name}.{uuid.uuid4().hex[:8]}")
     try:
-        with zipfile.ZipFile(archive) as opened:
-            members = list_members(opened, archive.name, limits=limits, inside=inside)
+        with open_container(archive, limits) as opened:
+            members = list_members(opened.entries(), archive.name, limits=limits, inside=inside)
             if accept is not None:
                 accept([member.name for member in members])
             kept = [member for member in members if only is None or member.name in only]
             destination.parent.mkdir(parents=True, exist_ok=True)
-            disk.require_space(
-                destination.parent, sum(m.info.file_size for m in kept), what=f"Unpacking {archive.name}"
-            )
+            disk.require_space(destination.parent, sum(m.info.size for m in kept), what=f"Unpacking {archive.name}")
             for member in kept:
                 _write(opened, member, work / member.name, archive.name)
-        work.mkdir(exist_ok=True)  # a zip of nothing gives an empty folder
+        work.mkdir(exist_ok=True)  # an archive of nothing gives an empty folder
         work.rename(destination)
-    except zipfile.BadZipFile as error:
+    except DAMAGE as error:
         raise ArchiveError(
-            f"{archive.name} cannot be read as a zip; it is {_what_it_is(archive)}.",
+            f"{archive.name} cannot be read as a {'.tar.gz' if archive.name.endswith(TARS) else 'zip'}; it is "
+            f"{_what_it_is(archive)}.",
             next_step="Fetch it again; if it is your own, check how it was made.",
             details=str(error),
         ) from error
@@ -76,12 +74,12 @@ def unpack_zip(
     return tuple(sorted(member.name for member in kept))
 
 
-def unpack_checkpoint_zip(
+def unpack_checkpoint(
     archive: Path, destination: Path, *, only: Collection[str] | None = None, limits: Limits = _LIMITS
 ) -> tuple[str, ...]:
-    """`unpack_zip` for a zip that must hold one Google-format checkpoint: `bert_config.json` and a `*.index` on top.
+    """`unpack_archive` for one that must hold a Google-format checkpoint: `bert_config.json` and a `*.index` on top.
 
-    Raises ArchiveError also for a zip of something else, saying what it holds.
+    Raises ArchiveError also for an archive of something else, saying what it holds.
     """
 
     def accept(names: Sequence[str]) -> None:
@@ -92,14 +90,14 @@ def unpack_checkpoint_zip(
         more = f" and {len(names) - 8} more" if len(names) > 8 else ""
         raise ArchiveError(
             f"{archive.name} is no BERT checkpoint: it holds {shown}{more}.",
-            next_step=f"A checkpoint zip has {_CHECKPOINT_CONFIG}, vocab.txt and bert_model.ckpt.* side by side.",
+            next_step=f"A checkpoint's archive has {_CHECKPOINT_CONFIG}, vocab.txt and bert_model.ckpt.* side by side.",
         )
 
-    return unpack_zip(archive, destination, only=only, limits=limits, accept=accept)
+    return unpack_archive(archive, destination, only=only, limits=limits, accept=accept)
 
 
-def _write(opened: zipfile.ZipFile, member: Member, target: Path, archive: str) -> None:
-    """Stream one member to disk; zipfile checks the CRC at its end and never gives more than the declared size."""
+def _write(opened: Container, member: Member, target: Path, archive: str) -> None:
+    """Stream one member to disk; zipfile checks the CRC at its end, gzip that of the whole when it was listed."""
     target.parent.mkdir(parents=True, exist_ok=True)
     written = 0
     try:
@@ -109,15 +107,15 @@ def _write(opened: zipfile.ZipFile, member: Member, target: Path, archive: str) 
                 written += len(chunk)
             out.flush()
             os.fsync(out.fileno())
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+    except DAMAGE as error:
         raise _damaged(member, archive, str(error)) from error
-    if written != member.info.file_size:
-        raise _damaged(member, archive, f"{written:,} bytes came out, {member.info.file_size:,} were declared")
+    if written != member.info.size:
+        raise _damaged(member, archive, f"{written:,} bytes came out, {member.info.size:,} were declared")
 
 
 def _damaged(member: Member, archive: str, details: str) -> ArchiveError:
     return ArchiveError(
-        f"{member.info.filename!r} in {archive} is damaged.", next_step="Fetch the archive again.", details=details
+        f"{member.info.name!r} in {archive} is damaged.", next_step="Fetch the archive again.", details=details
     )
 
 

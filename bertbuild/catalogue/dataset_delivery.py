@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bertbuild.catalogue.archive import unpack_zip
+from bertbuild.catalogue.archive import unpack_archive
 from bertbuild.catalogue.dataset_checks import check_files
 from bertbuild.catalogue.dataset_places import FilesOnDisk, PartsOnDisk, ZipOnDisk, on_disk
 from bertbuild.catalogue.datasets import Dataset, Part
@@ -110,7 +110,7 @@ class DatasetDelivery:
                 )
 
         unpacked = work / archive.name
-        for name in unpack_zip(archive, unpacked, only=wanted, accept=accept):
+        for name in unpack_archive(archive, unpacked, only=wanted, accept=accept):
             (fresh / name).parent.mkdir(parents=True, exist_ok=True)
             (unpacked / name).rename(fresh / name)
 

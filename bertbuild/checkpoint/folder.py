@@ -136,7 +136,7 @@ def _locate(path: Path) -> tuple[Path, str, tuple[str, ...]]:
                 f"{path} is one file of a checkpoint.",
                 next_step=f"Name its folder {path.parent} or its prefix {path.with_name(prefix)}.",
             )
-        unpack = path.suffix == ".zip"
+        unpack = path.name.endswith((".zip", ".tar.gz", ".tgz"))
         raise CheckpointError(
             f"{path} is a file, not the folder of a checkpoint.",
             next_step="Unpack it and name the folder." if unpack else _NOT_A_CHECKPOINT,

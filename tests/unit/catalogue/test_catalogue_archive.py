@@ -15,7 +15,7 @@ from catalogue_doubles import CHECKPOINT, zip_of
 
 from bertbuild.catalogue import archive as archive_module
 from bertbuild.catalogue import disk
-from bertbuild.catalogue.archive import unpack_checkpoint_zip, unpack_zip
+from bertbuild.catalogue.archive import unpack_archive, unpack_checkpoint
 from bertbuild.catalogue.members import Limits
 from bertbuild.errors import ArchiveError, NoSpaceError
 
@@ -53,7 +53,7 @@ def single(name, content=b"x", **attributes):
 
 def assert_refused(path, out, *words, **options):
     with pytest.raises(ArchiveError) as caught:
-        unpack_zip(path, out, **options)
+        unpack_archive(path, out, **options)
     for word in words:
         assert word in str(caught.value)
     assert not out.exists()
@@ -62,19 +62,19 @@ def assert_refused(path, out, *words, **options):
 
 @pytest.mark.parametrize("top", ["", "uncased_L-2_H-128_A-2/", "models/deep/down/", "./toy/"])
 def test_flat_or_in_folders_the_result_is_the_same(zipped, out, top):
-    assert unpack_checkpoint_zip(zipped(zip_of(CHECKPOINT, top=top)), out) == tuple(sorted(CHECKPOINT))
+    assert unpack_checkpoint(zipped(zip_of(CHECKPOINT, top=top)), out) == tuple(sorted(CHECKPOINT))
     assert tree(out) == CHECKPOINT
 
 
 def test_what_macos_adds_is_left_out(zipped, out):
     junk = {"toy/.DS_Store": b"", "__MACOSX/toy/._vocab.txt": b""}
-    unpack_checkpoint_zip(zipped(zip_of({f"toy/{name}": data for name, data in CHECKPOINT.items()} | junk)), out)
+    unpack_checkpoint(zipped(zip_of({f"toy/{name}": data for name, data in CHECKPOINT.items()} | junk)), out)
     assert tree(out) == CHECKPOINT
 
 
 def test_only_what_is_asked_for_is_written(zipped, out):
     files = {"pkg/model/config.json": b"{}", "pkg/model/sub/x": b"1", "pkg/code.py": b"", "pkg/model/README": b""}
-    names = unpack_zip(zipped(zip_of(files)), out, inside="pkg/model", only=["config.json", "sub/x"])
+    names = unpack_archive(zipped(zip_of(files)), out, inside="pkg/model", only=["config.json", "sub/x"])
     assert names == ("config.json", "sub/x")
     assert tree(out) == {"config.json": b"{}", "sub/x": b"1"}
 
@@ -131,7 +131,7 @@ def test_a_total_beyond_the_limit_is_refused(zipped, out):
 def test_a_bomb_is_refused_by_its_ratio_but_small_zeros_are_not(zipped, out):
     path = zipped(zip_of({"zeros": bytes(1_000_000)}))
     assert_refused(path, out, "'zeros'", "more than 200 times", limits=Limits(ratio_from=999_999))
-    assert unpack_zip(path, out) == ("zeros",)
+    assert unpack_archive(path, out) == ("zeros",)
 
 
 @pytest.mark.parametrize("declared", [10, 5000])
@@ -188,21 +188,21 @@ def test_what_is_no_zip_is_named(zipped, out, content, words):
 def test_a_zip_of_something_else_says_what_it_holds(zipped, out):
     path = zipped(zip_of({"photos/cat.jpg": b"", "photos/dog.jpg": b""}))
     with pytest.raises(ArchiveError, match=r"no BERT checkpoint: it holds cat\.jpg, dog\.jpg"):
-        unpack_checkpoint_zip(path, out)
+        unpack_checkpoint(path, out)
     assert not out.exists()
 
 
 def test_a_zip_of_nothing_says_so(zipped, out):
     with pytest.raises(ArchiveError, match="it holds nothing"):
-        unpack_checkpoint_zip(zipped(zip_of({})), out)
-    assert unpack_zip(zipped(zip_of({})), out) == ()
+        unpack_checkpoint(zipped(zip_of({})), out)
+    assert unpack_archive(zipped(zip_of({})), out) == ()
     assert tree(out) == {}
 
 
 def test_a_zip_of_many_files_is_summed_up(zipped, out):
     path = zipped(zip_of({f"uncased_{number:02}.zip": b"" for number in range(24)}))
     with pytest.raises(ArchiveError, match=r"uncased_07\.zip and 16 more"):
-        unpack_checkpoint_zip(path, out)
+        unpack_checkpoint(path, out)
 
 
 def test_a_missing_file_is_an_archive_error(tmp_path, out):
@@ -213,7 +213,7 @@ def test_an_existing_folder_is_left_alone(zipped, out):
     out.mkdir(parents=True)
     (out / "precious").write_text("mine")
     with pytest.raises(ArchiveError, match="exists already"):
-        unpack_zip(zipped(zip_of(CHECKPOINT)), out)
+        unpack_archive(zipped(zip_of(CHECKPOINT)), out)
     assert tree(out) == {"precious": b"mine"}
 
 
@@ -221,7 +221,7 @@ def test_too_little_space_is_said_before_writing(zipped, out, monkeypatch):
     usage = namedtuple("usage", "total used free")  # noqa: PYI024
     monkeypatch.setattr(disk.shutil, "disk_usage", lambda _path: usage(100, 100, 0))
     with pytest.raises(NoSpaceError, match=r"Unpacking some\.zip needs"):
-        unpack_zip(zipped(zip_of(CHECKPOINT)), out)
+        unpack_archive(zipped(zip_of(CHECKPOINT)), out)
     assert not out.exists()
 
 
@@ -231,5 +231,5 @@ def test_a_disk_that_fills_up_leaves_nothing(zipped, out, monkeypatch):
 
     monkeypatch.setattr(archive_module.os, "fsync", full)
     with pytest.raises(NoSpaceError):
-        unpack_zip(zipped(zip_of(CHECKPOINT)), out)
+        unpack_archive(zipped(zip_of(CHECKPOINT)), out)
     assert not list(out.parent.iterdir())

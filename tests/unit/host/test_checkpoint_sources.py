@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +14,7 @@ from small_fleet import TARGETS, TINY, Fleet, write_tiny
 from bertbuild.checkpoint.bundle import CheckpointReader
 from bertbuild.checkpoint.config import config_from
 from bertbuild.checkpoint.inspection import inspect_checkpoint
+from bertbuild.checkpoint.table import write_table
 from bertbuild.checkpoint.variables import encoder_variables
 from bertbuild.checkpoint.writer import write_checkpoint
 from bertbuild.commands import build
@@ -20,7 +23,7 @@ from bertbuild.plans.neuron import ExportRequest, NeuronRequest, plan_export, pl
 from bertbuild.plans.plan import FreezeRequest, IrRequest, plan_freeze, plan_ir
 from bertbuild.plans.tf2 import Tf2Request, plan_convert_tf2
 from bertbuild.session import Session
-from bertbuild.sources import Wanted, resolve
+from bertbuild.sources import Wanted, model_name, resolve
 from bertbuild.stages import BACKENDS
 
 NAMES = encoder_variables(config_from(TINY, name="tiny"))
@@ -88,6 +91,36 @@ def test_a_damaged_neighbour_is_no_hindrance_and_a_damaged_named_one_is_refused(
         CheckpointError, match=r"other\.ckpt cannot be used: other\.ckpt\.data-00000-of-00001 is cut off"
     ):
         resolved(small, checkpoint=str(both / "other.ckpt"), name="other")
+
+
+@pytest.mark.parametrize("ending", ["tar.gz", "tgz", "zip"])
+def test_an_archive_is_taken_like_its_folder(small, ending):
+    folder = small.folder / "checkpoints" / "one"
+    format_ = "zip" if ending == "zip" else "gztar"
+    made = shutil.make_archive(str(small.folder / "packed"), format_, folder.parent, "one")
+    archive = Path(made).rename(small.folder / f"mine.{ending}")
+    found, plain = resolved(small, checkpoint=str(archive)), resolved(small, checkpoint=str(folder))
+    assert found.source.model == "mine"
+    assert found.source.file.digest == plain.source.file.digest
+
+
+def test_a_checkpoint_of_the_first_format_is_called_as_its_folder(small):
+    folder = small.folder / "checkpoints" / "old"
+    write_tiny(folder)
+    for path in folder.glob("bert_model.*"):
+        path.unlink()
+    shutil.copyfile(folder / "vocab.txt", folder / "bert_model.ckpt")
+    assert resolved_name(small, folder / "bert_model.ckpt") == "bert_model.ckpt"
+    (folder / "bert_model.ckpt").write_bytes(write_table([(b"", b"")]))
+    assert resolved_name(small, folder / "bert_model.ckpt") == "old"
+
+
+def resolved_name(fleet, path):
+    """What the model at a path is called."""
+    session = fleet.session()
+    session.close()
+    session.report.close()
+    return model_name(path, session.store)
 
 
 def test_a_plain_checkpoint_is_built_from_as_it_lies(small):
