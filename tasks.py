@@ -4,6 +4,8 @@ Invoke reads a command line in its own way: it knows no underscores, ends with 1
 and takes --dry for nothing. So where it was started as a program, ours goes on from here, and ends the process.
 """
 
+import sys
+
 from bertbuild.cli.wording import started_by_invoke
 from bertbuild.main import main
 from bertbuild.tasks import namespace
@@ -12,3 +14,4 @@ __all__ = ["namespace"]
 
 if started_by_invoke():
     main()
+    sys.exit(0)  # else Invoke, which is loading this file, would run the command once more

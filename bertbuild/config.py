@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bertbuild.buildfile.document import Document, did_you_mean, read_document, shown
-from bertbuild.buildfile.values import Choice, Size, Text, Type, Value, Whole, WrongValueError, in_bytes
+from bertbuild.buildfile.values import Choice, Size, Text, Truth, Type, Value, Whole, WrongValueError, in_bytes
 from bertbuild.errors import UsageError
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -34,6 +34,7 @@ class Settings:
         jobs: stages that run at the same time; 0: as many as there are cores. `BERTBUILD_JOBS`.
         memory: what all of them together may take, as "16g"; empty: what the machine has free.
             `BERTBUILD_MEMORY_BUDGET`; `BERTBUILD_MEMORY` is the limit of one container (compose.yaml).
+        offline: whether the network must not be used. `BERTBUILD_OFFLINE`.
     """
 
     artifacts: Path = Path("artifacts")
@@ -44,6 +45,7 @@ class Settings:
     local: Path | None = None
     jobs: int = 0
     memory: str = ""
+    offline: bool = False
 
     @property
     def memory_bytes(self) -> int | None:
@@ -104,6 +106,9 @@ SETTINGS = (
         variable="BERTBUILD_MEMORY_BUDGET",
         type=Size(),
         about="what all stages together may take; default: what the machine has free",
+    ),
+    Setting(
+        name="offline", variable="BERTBUILD_OFFLINE", type=Truth(), about="use no network, and say what is missing"
     ),
 )
 VARIABLES = {setting.name: setting.variable for setting in SETTINGS}
@@ -172,7 +177,9 @@ def file_settings(document: Document) -> dict[str, Value]:
 
 def _from_text(setting: Setting, text: str, origin: str) -> Value:
     """The value of a flag or variable."""
-    raw = int(text) if isinstance(setting.type, Whole) and re.fullmatch("[0-9]{1,18}", text) else text
+    raw: Value = int(text) if isinstance(setting.type, Whole) and re.fullmatch("[0-9]{1,18}", text) else text
+    if isinstance(setting.type, Truth):
+        raw = {"1": True, "true": True, "0": False, "false": False}.get(text.lower(), text)
     try:
         return setting.type.read(raw)
     except WrongValueError as error:

@@ -10,6 +10,7 @@ Only the command line (`bertbuild.commands`) turns an error into an exit code.
     ├── UnknownDatasetError               3
     ├── CheckpointError                   4
     ├── DownloadError                     5
+    │   └── OfflineError                  5
     ├── IntegrityError                    6
     ├── ArchiveError                      7
     ├── NoSpaceError                      8
@@ -35,6 +36,7 @@ Only the command line (`bertbuild.commands`) turns an error into an exit code.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 
 class BertbuildError(Exception):
@@ -76,6 +78,31 @@ class DownloadError(BertbuildError):
     """The network, a server or a mirror did not give the file."""
 
     exit_code = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lacking:
+    """Something that would have to come over the network: what it is, how to get it, what was said about it."""
+
+    what: str
+    get: str
+    details: str = ""
+
+
+class OfflineError(DownloadError):
+    """The network must not be used, and these things are not here."""
+
+    exit_code = 5
+
+    def __init__(self, lacking: Sequence[Lacking]) -> None:
+        things = list(dict.fromkeys(thing.what for thing in lacking))
+        ways = "; ".join(dict.fromkeys(thing.get for thing in lacking))
+        super().__init__(
+            f"The network must not be used (offline), and this is missing: {', '.join(things)}.",
+            next_step=f"Have it with the network once: {ways}. Or allow it: no --offline, no BERTBUILD_OFFLINE.",
+            details="\n".join(f"{thing.what}: {thing.details}" for thing in lacking if thing.details),
+        )
+        self.lacking = tuple(lacking)
 
 
 class IntegrityError(BertbuildError):

@@ -21,8 +21,12 @@ COMMON_HELP = {
 REPLACE_HELP = {
     "replace": "let a name in out/ that was made from another source be made from this one",
 }
+OFFLINE_HELP = {
+    "offline": "use no network: what is not here is listed, with the way to get it",
+}
 ISOLATION_HELP = {
     "isolation": "docker, venv, or auto (default): as the store's last build, else docker where an engine answers",
+    **OFFLINE_HELP,
 }
 FREEZE_HELP = {
     "output": "pooled (default), sequence, all-layers, probabilities; several with commas",

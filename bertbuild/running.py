@@ -25,13 +25,16 @@ PIPE_CLOSED = 128 + signal.SIGPIPE
 
 
 @contextlib.contextmanager
-def running(*, json: bool = False, build_file: str = "", replace: bool = False, **flags: str) -> Iterator[Session]:
+def running(
+    *, json: bool = False, build_file: str = "", replace: bool = False, offline: bool = False, **flags: str
+) -> Iterator[Session]:
     """Give a command its session.
 
     Args:
         json: whether events are told as JSON.
         build_file: the file whose settings hold; empty: bertbuild.toml, where there is one.
         replace: whether a name in out/ may pass to another source.
+        offline: whether the network must not be used.
         flags: settings by name, empty where not given.
 
     Raises:
@@ -41,6 +44,7 @@ def running(*, json: bool = False, build_file: str = "", replace: bool = False, 
     shown: Reporter = JsonReporter() if json else TextReporter()
     reporter = Worded(shown)
     try:
+        flags |= {"offline": "true"} if offline else {}
         settings = load_settings(flags, file=Path(build_file) if build_file else None)
         reporter = Worded(RunLog(settings.artifacts / "runs", shown))
         session = Session(settings=settings, report=reporter, replace=replace)

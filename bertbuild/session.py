@@ -59,16 +59,18 @@ class Session:
         if self.choice.name == "docker":
             from bertbuild.isolation.compose import ComposeIsolation
 
-            return ComposeIsolation()
+            return ComposeIsolation(offline=self.settings.offline)
         from bertbuild.isolation.venv import VenvIsolation
 
-        return VenvIsolation(self.settings.environments)
+        return VenvIsolation(self.settings.environments, offline=self.settings.offline)
 
     @cached_property
     def engine(self) -> Engine:
         """What runs plans."""
         slots = self.settings.jobs or os.cpu_count() or 1
-        return Engine(self.store, self.isolation, self.report, slots=slots, memory=self.settings.memory_bytes or 0)
+        memory = self.settings.memory_bytes or 0
+        offline = self.settings.offline
+        return Engine(self.store, self.isolation, self.report, slots=slots, memory=memory, offline=offline)
 
     def file(self, path: Path) -> File:
         """A file as a plan's input."""

@@ -60,7 +60,7 @@ def fetch_model(name: str, settings: Settings, store: Store, report: Report) -> 
     fetched = fetch(
         model,
         downloads=store.root / "downloads",
-        sources=Sources(mirror=settings.mirror, local=settings.local),
+        sources=Sources(mirror=settings.mirror, local=settings.local, offline=settings.offline),
         lock=settings.models_lock,
         progress=lambda done, total: report({"event": "download", "name": model.name, "done": done, "total": total}),
         note=lambda text: report({"event": "note", "text": text}),

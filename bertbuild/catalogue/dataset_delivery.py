@@ -13,7 +13,7 @@ from bertbuild.catalogue.dataset_places import FilesOnDisk, PartsOnDisk, ZipOnDi
 from bertbuild.catalogue.datasets import Dataset, Part
 from bertbuild.catalogue.delivery import Carrier, copy
 from bertbuild.catalogue.mrpc import DEV_IDS, TEST, TRAIN, build_mrpc
-from bertbuild.errors import ArchiveError, DownloadError, IntegrityError
+from bertbuild.errors import ArchiveError, DownloadError, IntegrityError, OfflineError
 from bertbuild.store.digests import sha256_file
 
 
@@ -72,6 +72,8 @@ class DatasetDelivery:
     def _try(self, url: str, part: Part, failures: list[str]) -> Path | None:
         try:
             return self._get_from(url, part)
+        except OfflineError:
+            raise
         except (DownloadError, IntegrityError) as error:
             failures.append(str(error))
             self.carrier.tell(f"{error} Trying the next address.")

@@ -126,7 +126,7 @@ def fetch_dataset(name: str, settings: Settings, store: Store, report: Report) -
     fetched = fetch(
         dataset,
         downloads=store.root / "datasets",
-        sources=Sources(mirror=settings.mirror, local=settings.local),
+        sources=Sources(mirror=settings.mirror, local=settings.local, offline=settings.offline),
         lock=settings.models_lock,
         progress=lambda done, total: report({"event": "download", "name": dataset.name, "done": done, "total": total}),
         note=lambda text: report({"event": "note", "text": text}),

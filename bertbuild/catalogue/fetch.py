@@ -53,7 +53,15 @@ def fetch(
     a folder already there stays as it is.
     """
     tell = note or _nobody
-    carrier = Carrier(sources=sources, progress=progress, tell=tell, patience=patience)
+    is_data = isinstance(entry, Dataset)
+    carrier = Carrier(
+        what=f"{'data set' if is_data else 'model'} {entry.name}",
+        command=f"invoke fetch-data --task {entry.name}" if is_data else f"invoke fetch --model {entry.name}",
+        sources=sources,
+        progress=progress,
+        tell=tell,
+        patience=patience,
+    )
     job = _Job(entry, downloads, lock, _delivery(entry, carrier, downloads / ".zips"))
     try:
         # Looked at once without the lock, so that a read-only `downloads` that is complete works.

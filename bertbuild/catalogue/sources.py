@@ -48,11 +48,13 @@ class Sources:
     """What the user said about where models come from; `local` (`--from`) goes before `mirror` (`--mirror`).
 
     `mirror` stands in for https://storage.googleapis.com/bert_models, with the same paths below it; http, https and
-    file addresses work. It says nothing about wheels: these follow the user's pip configuration.
+    file addresses work. It says nothing about wheels: these follow the user's pip configuration. `offline`: whether the
+    network must not be used.
     """
 
     mirror: str | None = None
     local: Path | None = None
+    offline: bool = False
 
     def __post_init__(self) -> None:
         if self.mirror is not None and not self.mirror.startswith(("https://", "http://", "file:///")):

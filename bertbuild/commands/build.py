@@ -21,6 +21,10 @@ def fetch(session: Session, models: tuple[str, ...]) -> None:
             "Name what to fetch: a model of the catalogue.",
             next_step="For instance --model minilm-l6; --list shows every name.",
         )
+    if session.settings.offline:
+        from bertbuild.commands.offline import require
+
+        require(session, models=models)
     folders = {name: str(fetch_model(name, session.settings, session.store, session.report)) for name in models}
     session.result({"folders": folders}, *(f"{name}: {shown(Path(folder))}" for name, folder in folders.items()))
 
@@ -91,6 +95,10 @@ def build(
     """
     if isinstance(request, IrRequest):
         check_request(request, calibrated or CalibrationRequest())  # before anything is fetched
+    if session.settings.offline:
+        from bertbuild.commands.offline import require_for
+
+        require_for(session, wanted.model, request, calibrated)
     inspected = resolve(wanted, session.settings, session.store, session.engine, session.report)
     probes = session.probes(inspected, longest_probe(request))
     plan = plan_targets(inspected.source, request, probes, session.store, calibrated)

@@ -73,6 +73,10 @@ def prepare_data(session: Session, asked: Asked) -> None:
         StageError: the data are not what records can be made of.
     """
     _check_copies(asked)
+    if session.settings.offline:
+        from bertbuild.commands.offline import require_stages
+
+        require_stages(session, asked.model, ["prepare-data"], "" if asked.data else asked.task)
     prepared = make(session, asked)
     copied = [str(path) for path in _copied(prepared.made, asked)]
     result = {"model": prepared.model, "target": prepared.target, "path": str(prepared.link), "copies": copied}

@@ -21,6 +21,10 @@ def fetch_data(session: Session, names: tuple[str, ...]) -> None:
             next_step="For instance --task MRPC or --task GLUE; --list shows every name.",
         )
     chosen = select(names)
+    if session.settings.offline:
+        from bertbuild.commands.offline import require
+
+        require(session, datasets=[dataset.name for dataset in chosen])
     got = {dataset.name: _fetch(session, dataset.name) for dataset in chosen}
     folders = {name: folder for name, folder in got.items() if isinstance(folder, Path)}
     lines = [f"{name}: {shown(folder)}" for name, folder in folders.items()]

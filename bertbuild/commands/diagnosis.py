@@ -100,7 +100,7 @@ def _findings(session: Session) -> Iterator[Finding]:
     yield _space(session.settings.artifacts)
     yield _docker()
     venv = VenvIsolation(session.settings.environments)
-    fetcher = Fetcher(folder=session.settings.environments)
+    fetcher = Fetcher(folder=session.settings.environments, offline=session.settings.offline)
     made = {backend for backend in BACKENDS if venv.is_ready(backend)}
     lacking = set()
     for version in dict.fromkeys(PYTHON.values()):
@@ -112,7 +112,10 @@ def _findings(session: Session) -> Iterator[Finding]:
     yield _uv()
     for backend in BACKENDS:
         possible = PYTHON[backend] not in lacking
-        text = "not made yet; made when needed" if possible else f"cannot be made without Python {PYTHON[backend]}"
+        when = ", of what uv's cache has" if session.settings.offline else ""
+        text = (
+            f"not made yet; made when needed{when}" if possible else f"cannot be made without Python {PYTHON[backend]}"
+        )
         ok = backend in made or possible
         yield Finding(what=f"environment {backend}", ok=ok, text="made" if backend in made else text)
     yield from _unlocked()

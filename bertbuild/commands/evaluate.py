@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from bertbuild.buildfile.document import did_you_mean
 from bertbuild.commands.memory import memory_told
 from bertbuild.errors import AccuracyError, DataError, UsageError
-from bertbuild.plans.evaluate import EXAMPLES, REFERENCE, EvaluateRequest, check_task, plan_evaluate
+from bertbuild.plans.evaluate import EXAMPLES, REFERENCE, TARGETS, EvaluateRequest, check_task, plan_evaluate
 from bertbuild.plans.neuron import SEQ_LEN
 from bertbuild.plans.plan import Plan, Source
 from bertbuild.prepared import PreparedFolder, check_made_for, fine_tuned, read_prepared
@@ -49,6 +49,11 @@ def targets(session: Session, wanted: Wanted, data: Data, request: EvaluateReque
     from bertbuild.metrics.glue import metrics_of
 
     allowed = _share("max-drop", max_drop)
+    if session.settings.offline:
+        from bertbuild.commands.offline import require_stages
+
+        stages = ["prepare-data", "tf1-infer", *(TARGETS[name].stage for name in request.names)]
+        require_stages(session, wanted.model, stages, "" if data.folder or data.prepared else data.task)
     inspected = resolve(wanted, session.settings, session.store, session.engine, session.report)
     source = inspected.source
     prepared = _prepared(session, data) if data.prepared else _prepared_for(session, wanted, source, data)

@@ -41,6 +41,12 @@ def finetune(session: Session, wanted: Wanted, named: Named, request: FinetuneRe
         StageError: the stage refused its input, or failed.
         StageKilledForMemoryError: memory ran out.
     """
+    if session.settings.offline:
+        from bertbuild.commands.offline import require_stages
+
+        data_stage = ["prepare-data"] if named.task else []
+        task = "" if named.data else named.task
+        require_stages(session, wanted.model, [*data_stage, "finetune"], task)
     data = _data(session, wanted, named, request)
     inspected = resolve(wanted, session.settings, session.store, session.engine, session.report)
     plan = plan_finetune(inspected.source, data.source, data.questions, request, before=data.before)

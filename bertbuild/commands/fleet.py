@@ -48,6 +48,10 @@ def build(session: Session, build_file: BuildFile, *, keep_going: bool, verify_r
         BuildFailedError: a target failed, or what it is made of; those that passed have their names.
         NotReproducibleError: a stage wrote something else the second time.
     """
+    if session.settings.offline:
+        from bertbuild.commands.offline import require_for_file
+
+        require_for_file(session, build_file)
     fleet = Fleet(session, build_file)
     asked = Asked(models=[entry.name for entry in build_file.models], build_file=str(build_file.path))
     failures = session.engine.execute(fleet.roots(), asked, keep_going=keep_going)

@@ -7,7 +7,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from bertbuild.errors import LockFileError
+from bertbuild.errors import Lacking, LockFileError, OfflineError
 from bertbuild.isolation.fetching import find_uv
 from bertbuild.isolation.venv import PYTHON
 from bertbuild.session import Session
@@ -24,7 +24,10 @@ def lock(session: Session, *, check: bool, upgrade: bool) -> None:
 
     Raises:
         LockFileError: a lock file drifted, or cannot be resolved.
+        OfflineError: the network must not be used.
     """
+    if session.settings.offline:
+        raise OfflineError([Lacking(what="the package index, which lock asks", get="invoke lock")])
     drifted = []
     for backend in BACKENDS:
         before = lock_file(backend).read_text(encoding="utf-8") if lock_file(backend).exists() else ""

@@ -33,6 +33,10 @@ def convert_tf2(session: Session, wanted: Wanted, request: Tf2Request, destinati
         ParityError: it does not answer like its source.
     """
     _check_destination(destination)
+    if session.settings.offline:
+        from bertbuild.commands.offline import require_for
+
+        require_for(session, wanted.model, request)
     inspected = resolve(wanted, session.settings, session.store, session.engine, session.report)
     probes = session.probes(inspected)
     plan = plan_convert_tf2(inspected.source, request, probes)

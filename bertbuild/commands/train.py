@@ -55,6 +55,11 @@ def train(session: Session, begin: Begin, wanted: Wanted, data: Data, request: T
         StageError: the stage refused its input, or failed.
         StageKilledForMemoryError: memory ran out.
     """
+    if session.settings.offline:
+        from bertbuild.commands.offline import require_stages
+
+        data_stage = ["prepare-data"] if data.task else []
+        require_stages(session, wanted.model, [*data_stage, "tf2-train"], "" if data.folder else data.task)
     begun, named = _begun(session, begin, wanted)
     data = _prepared(session, begun, begin, wanted, data)
     files, task = _files(session, data)

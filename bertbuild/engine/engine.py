@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from bertbuild.engine.jobs import AgainJob, Jobs, StageJob
+from bertbuild.engine.jobs import AgainJob, EnvironmentJob, Jobs, StageJob
 from bertbuild.engine.judging import Built, Judge
 from bertbuild.engine.making import Maker, Order, Report, Write
 from bertbuild.engine.memory import MemoryBudget
 from bertbuild.engine.schedule import Job, Scheduler
 from bertbuild.engine.telling import Asked, Teller, new_run, run_event
-from bertbuild.errors import BertbuildError
+from bertbuild.errors import BertbuildError, Lacking, OfflineError
 from bertbuild.isolation.base import Isolation
 from bertbuild.isolation.choice import remember
 from bertbuild.plans.placing import backend_of
@@ -22,7 +22,16 @@ from bertbuild.store.store import Store, StoredObject
 class Engine:
     """One store, one isolation, one listener; so many jobs at once, in so many bytes of memory (0: what is free)."""
 
-    def __init__(self, store: Store, isolation: Isolation, report: Report, *, slots: int = 1, memory: int = 0) -> None:
+    def __init__(
+        self,
+        store: Store,
+        isolation: Isolation,
+        report: Report,
+        *,
+        slots: int = 1,
+        memory: int = 0,
+        offline: bool = False,
+    ) -> None:
         self._run_id = new_run()
         self._maker = Maker(store, isolation, report, self._run_id)
         self._judge = Judge(self._maker)
@@ -30,6 +39,7 @@ class Engine:
         self._isolation = isolation
         self._slots = slots
         self._memory = memory
+        self._offline = offline
         self._told = False
 
     def run(self, plan: Plan, *, alone: bool = False) -> dict[str, StoredObject]:
@@ -76,6 +86,9 @@ class Engine:
     def _execute(
         self, jobs: Iterable[Job], asked: Asked, *, slots: int, keep_going: bool, tell_failures: bool
     ) -> list[BertbuildError]:
+        jobs = list(jobs)
+        if self._offline:
+            self.require(job.backend for job in jobs if isinstance(job, EnvironmentJob))
         budget = MemoryBudget(self._memory)
         if not self._told:
             self._report(run_event(self._run_id, self._isolation.name, asked, slots, budget.limit))
@@ -112,6 +125,23 @@ class Engine:
     def again(self, job: StageJob) -> AgainJob:
         """The job that runs a step which is done once more, and compares."""
         return AgainJob(self._maker, job)
+
+    def require(self, backends: Iterable[str]) -> None:
+        """Have the environments of backends, as far as that goes without the network.
+
+        Raises:
+            OfflineError: it does not; all that is missing is named.
+        """
+        lacking = [thing for backend in backends for thing in self._lacking(backend)]
+        if lacking:
+            raise OfflineError(lacking)
+
+    def _lacking(self, backend: str) -> tuple[Lacking, ...]:
+        try:
+            self.prepare(backend)
+        except OfflineError as error:
+            return error.lacking
+        return ()
 
     def prepare(self, backend: str) -> None:
         """Make a backend's environment if it is not as it should be."""

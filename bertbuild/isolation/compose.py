@@ -16,7 +16,14 @@ from typing import Any, NoReturn
 
 from bertbuild import key
 from bertbuild.config import ROOT
-from bertbuild.errors import EngineError, ImageBuildError, StageError, StageKilledForMemoryError
+from bertbuild.errors import (
+    EngineError,
+    ImageBuildError,
+    Lacking,
+    OfflineError,
+    StageError,
+    StageKilledForMemoryError,
+)
 from bertbuild.isolation import docker_engine
 from bertbuild.isolation.base import OnEvent, OnLine, StageRun, log_tail
 from bertbuild.isolation.mounts import mounts, owner
@@ -67,7 +74,8 @@ REMEDIES = (
 class ComposeIsolation:
     """Runs each stage in its backend's image by `docker compose run`."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, offline: bool = False) -> None:
+        self._offline = offline
         self._children = Children()
 
     def end(self) -> None:
@@ -94,8 +102,12 @@ class ComposeIsolation:
         Raises:
             EngineError: no engine answers.
             ImageBuildError: the build failed; its details are the build's last lines.
+            OfflineError: the network must not be used, which a build does.
         """
         docker_engine.require_engine()
+        if self._offline:
+            get = f"invoke images --isolation docker --backend {backend} (or docker load one made of this checkout)"
+            raise OfflineError([Lacking(what=f"image {image_name(backend)}", get=get)])
         tail: deque[str] = deque(maxlen=BUILD_TAIL_LINES)
 
         def keep(line: str) -> None:

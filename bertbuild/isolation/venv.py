@@ -20,7 +20,14 @@ from typing import Any
 
 from bertbuild import key
 from bertbuild.config import ROOT
-from bertbuild.errors import EnvironmentBuildError, InterpreterMissingError, StageError, StageKilledForMemoryError
+from bertbuild.errors import (
+    EnvironmentBuildError,
+    InterpreterMissingError,
+    Lacking,
+    OfflineError,
+    StageError,
+    StageKilledForMemoryError,
+)
 from bertbuild.graph.processor import LIMIT
 from bertbuild.isolation.base import OnEvent, OnLine, StageRun, log_tail
 from bertbuild.isolation.fetching import CERTIFICATES, Fetcher, find_uv
@@ -45,8 +52,9 @@ class VenvIsolation:
 
     name = "venv"
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, offline: bool = False) -> None:
         self._folder = folder
+        self._offline = offline
         self._children = Children()
 
     def end(self) -> None:
@@ -75,6 +83,7 @@ class VenvIsolation:
         Raises:
             InterpreterMissingError: no Python of the backend's version.
             EnvironmentBuildError: uv failed; the details are its last lines.
+            OfflineError: the network must not be used, and uv's cache has not all packages, or there is no such Python.
         """
         path = self._path(backend)
         waiting = f"another process is making the environment of {backend}; waiting for it"
@@ -93,7 +102,13 @@ class VenvIsolation:
 
     def _make(self, path: Path, backend: str, on_line: OnLine) -> None:
         fetcher = Fetcher(folder=self._folder, children=self._children, on_line=on_line)
-        interpreter, version = find_interpreter(PYTHON[backend], fetcher)
+        try:
+            interpreter, version = find_interpreter(PYTHON[backend], None if self._offline else fetcher)
+        except InterpreterMissingError as error:
+            if not self._offline:
+                raise
+            lacking = Lacking(what=f"Python {PYTHON[backend]} (of {backend})", get=error.next_step.rstrip("."))
+            raise OfflineError([lacking]) from error
         on_line(f"Python {version} at {interpreter}")
         # A virtual environment knows its own path, so it is made in place; the marker, written last, makes it count.
         if path.exists():
@@ -218,6 +233,8 @@ class VenvIsolation:
     def _uv(self, command: list[str], backend: str, on_line: OnLine, remedy: str = NETWORK) -> None:
         environment = dict(os.environ)
         environment.pop("VIRTUAL_ENV", None)
+        if self._offline:
+            environment["UV_OFFLINE"] = "1"
         if any(environment.get(name) for name in CERTIFICATES):
             environment.setdefault("UV_SYSTEM_CERTS", "1")
         lines = []
@@ -237,6 +254,10 @@ class VenvIsolation:
                 details="\n".join(lines[-20:]),
             )
             raise_if_full(failure, self._folder)
+            if self._offline:
+                get = f"invoke images --isolation venv --backend {backend}"
+                lacking = Lacking(what=f"packages of {backend}", get=get, details=failure.details)
+                raise OfflineError([lacking]) from failure
             raise failure
 
 

@@ -9,6 +9,7 @@ from bertbuild.flags import (
     FREEZE_HELP,
     INT8_FOR_HELP,
     ISOLATION_HELP,
+    OFFLINE_HELP,
     REPLACE_HELP,
     SOURCE_HELP,
     whole_number,
@@ -33,11 +34,11 @@ from bertbuild.tasks.why import graph, status, why
 
 
 @task(auto_shortflags=False, help=COMMON_HELP | ISOLATION_HELP)
-def doctor(_context: Context, json: bool = False, isolation: str = "") -> None:
+def doctor(_context: Context, json: bool = False, isolation: str = "", offline: bool = False) -> None:
     """Look at this machine: what builds need, what is missing, what to do."""
     from bertbuild.commands import diagnosis
 
-    with running(json=json, isolation=isolation) as session:
+    with running(json=json, isolation=isolation, offline=offline) as session:
         diagnosis.doctor(session)
 
 
@@ -47,24 +48,29 @@ def doctor(_context: Context, json: bool = False, isolation: str = "") -> None:
     | ISOLATION_HELP
     | {"backend": "only these, with commas: tf1, openvino, mo, neuron (default: all but neuron)"},
 )
-def images(_context: Context, backend: str = "", json: bool = False, isolation: str = "") -> None:
+def images(
+    _context: Context, backend: str = "", json: bool = False, isolation: str = "", offline: bool = False
+) -> None:
     """Build what stages run in: Docker images, or virtual environments with --isolation venv."""
     from bertbuild.commands import environments
 
-    with running(json=json, isolation=isolation) as session:
+    with running(json=json, isolation=isolation, offline=offline) as session:
         environments.images(session, tuple(filter(None, backend.split(","))))
 
 
 @task(
     auto_shortflags=False,
     help=COMMON_HELP
+    | OFFLINE_HELP
     | {"check": "write nothing; fail where a lock file drifted", "upgrade": "take the newest versions allowed"},
 )
-def lock(_context: Context, check: bool = False, upgrade: bool = False, json: bool = False) -> None:
+def lock(
+    _context: Context, check: bool = False, upgrade: bool = False, offline: bool = False, json: bool = False
+) -> None:
     """Resolve each docker/*/requirements.in into its lock file, every package with its hashes."""
     from bertbuild.commands import locks
 
-    with running(json=json) as session:
+    with running(json=json, offline=offline) as session:
         locks.lock(session, check=check, upgrade=upgrade)
 
 
@@ -72,6 +78,7 @@ def lock(_context: Context, check: bool = False, upgrade: bool = False, json: bo
     auto_shortflags=False,
     iterable=["model"],
     help=COMMON_HELP
+    | OFFLINE_HELP
     | {
         "model": "which; may be given more than once",
         "list": "show all models and fetch nothing",
@@ -85,12 +92,13 @@ def fetch(
     list: bool = False,  # noqa: A002 - the flag's name
     from_: str = "",
     mirror: str = "",
+    offline: bool = False,
     json: bool = False,
 ) -> None:
     """Download models of the catalogue; every file is checked against the hash on record."""
     from bertbuild.commands import build
 
-    with running(json=json, local=from_, mirror=mirror) as session:
+    with running(json=json, offline=offline, local=from_, mirror=mirror) as session:
         if list:
             build.list_models(session)
         else:
@@ -110,12 +118,13 @@ def inspect(
     from_: str = "",
     mirror: str = "",
     isolation: str = "",
+    offline: bool = False,
     json: bool = False,
 ) -> None:
     """Say what a checkpoint holds and what is wrong with it, without TensorFlow."""
     from bertbuild.commands import build
 
-    with running(json=json, isolation=isolation, local=from_, mirror=mirror) as session:
+    with running(json=json, isolation=isolation, offline=offline, local=from_, mirror=mirror) as session:
         build.inspect(session, Wanted(model=model, checkpoint=checkpoint, scope=scope, ema=ema))
 
 
@@ -132,13 +141,16 @@ def freeze(
     from_: str = "",
     mirror: str = "",
     isolation: str = "",
+    offline: bool = False,
     replace: bool = False,
     json: bool = False,
 ) -> None:
     """Make a frozen TensorFlow graph over free batch and sequence length."""
     from bertbuild.commands import build
 
-    with running(json=json, replace=replace, isolation=isolation, local=from_, mirror=mirror) as session:
+    with running(
+        json=json, replace=replace, isolation=isolation, offline=offline, local=from_, mirror=mirror
+    ) as session:
         build.build(
             session,
             Wanted(model=model, checkpoint=checkpoint, name=name, scope=scope, ema=ema),
@@ -193,13 +205,16 @@ def build_ir(
     from_: str = "",
     mirror: str = "",
     isolation: str = "",
+    offline: bool = False,
     replace: bool = False,
     json: bool = False,
 ) -> None:
     """Make an OpenVINO IR that is proved to answer like its source."""
     from bertbuild.commands import build
 
-    with running(json=json, replace=replace, isolation=isolation, local=from_, mirror=mirror) as session:
+    with running(
+        json=json, replace=replace, isolation=isolation, offline=offline, local=from_, mirror=mirror
+    ) as session:
         build.build(
             session,
             Wanted(
@@ -234,11 +249,13 @@ def build_ir(
     auto_shortflags=False,
     help=COMMON_HELP | ISOLATION_HELP | {"model": "only this model", "target": "only this target, e.g. ir-fp32"},
 )
-def verify(_context: Context, model: str = "", target: str = "", isolation: str = "", json: bool = False) -> None:
+def verify(
+    _context: Context, model: str = "", target: str = "", isolation: str = "", offline: bool = False, json: bool = False
+) -> None:
     """Hash every byte of what is built, and compare its answers with its source's once more."""
     from bertbuild.commands import results
 
-    with running(json=json, isolation=isolation) as session:
+    with running(json=json, isolation=isolation, offline=offline) as session:
         results.verify(session, model, target)
 
 

@@ -40,6 +40,7 @@ def build(
     from_: str = "",
     mirror: str = "",
     isolation: str = "",
+    offline: bool = False,
     replace: bool = False,
     json: bool = False,
 ) -> None:
@@ -51,7 +52,7 @@ def build(
     from bertbuild.buildfile.select import select
 
     settings = {"isolation": isolation, "local": from_, "mirror": mirror, "jobs": jobs, "memory": memory}
-    with running(json=json, replace=replace, build_file=file, **settings) as session:
+    with running(json=json, replace=replace, offline=offline, build_file=file, **settings) as session:
         selected = select(load_build_file(Path(file)), names)
         if dry_run:
             from bertbuild.commands import dry_run as dry_runs

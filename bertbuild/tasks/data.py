@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from invoke import Context, task
 
-from bertbuild.flags import COMMON_HELP, ISOLATION_HELP, REPLACE_HELP, truth, whole_number
+from bertbuild.flags import COMMON_HELP, ISOLATION_HELP, OFFLINE_HELP, REPLACE_HELP, truth, whole_number
 from bertbuild.running import running
 
 PREPARE_HELP = {
@@ -35,6 +35,7 @@ PREPARE_HELP = {
     auto_shortflags=False,
     iterable=["task"],
     help=COMMON_HELP
+    | OFFLINE_HELP
     | {
         "task": "which, e.g. MRPC or SQuAD-1.1; GLUE and SQuAD mean all of theirs; may be given more than once",
         "list": "show all data sets and fetch nothing",
@@ -48,12 +49,13 @@ def fetch_data(
     list: bool = False,  # noqa: A002 - the flag's name
     from_: str = "",
     mirror: str = "",
+    offline: bool = False,
     json: bool = False,
 ) -> None:
     """Download GLUE, SQuAD and XNLI; every file is checked, and says how it is licensed."""
     from bertbuild.commands import datasets
 
-    with running(json=json, local=from_, mirror=mirror) as session:
+    with running(json=json, offline=offline, local=from_, mirror=mirror) as session:
         if list:
             datasets.list_datasets(session)
         else:
@@ -88,13 +90,16 @@ def prepare_data(
     from_: str = "",
     mirror: str = "",
     isolation: str = "",
+    offline: bool = False,
     replace: bool = False,
     json: bool = False,
 ) -> None:
     """Make TFRecords to fine-tune BERT with, of GLUE, XNLI or SQuAD, as the Model Garden's."""
     from bertbuild.commands import data as commands
 
-    with running(json=json, replace=replace, isolation=isolation, local=from_, mirror=mirror) as session:
+    with running(
+        json=json, replace=replace, isolation=isolation, offline=offline, local=from_, mirror=mirror
+    ) as session:
         commands.prepare_data(
             session,
             commands.Asked(

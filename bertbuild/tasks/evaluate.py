@@ -54,12 +54,13 @@ def evaluate(
     from_: str = "",
     mirror: str = "",
     isolation: str = "",
+    offline: bool = False,
     json: bool = False,
 ) -> None:
     """Measure accuracy, agreement and latency of a model's targets, or judge a file of predictions."""
     from bertbuild.commands import evaluate as command
 
-    with running(json=json, isolation=isolation, local=from_, mirror=mirror) as session:
+    with running(json=json, isolation=isolation, offline=offline, local=from_, mirror=mirror) as session:
         wanted = Wanted(model=model, checkpoint=checkpoint, name=name, scope=scope, ema=ema)
         named = command.Data(task=task, folder=data, prepared=prepared)
         if predictions and (wanted != Wanted() or prepared):

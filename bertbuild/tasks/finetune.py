@@ -72,13 +72,16 @@ def finetune(
     from_: str = "",
     mirror: str = "",
     isolation: str = "",
+    offline: bool = False,
     replace: bool = False,
     json: bool = False,
 ) -> None:
     """Fine-tune a checkpoint with google-research/bert's run_classifier or run_squad (TensorFlow 1)."""
     from bertbuild.commands import finetune as commands
 
-    with running(json=json, replace=replace, isolation=isolation, local=from_, mirror=mirror) as session:
+    with running(
+        json=json, replace=replace, isolation=isolation, offline=offline, local=from_, mirror=mirror
+    ) as session:
         request = FinetuneRequest(
             max_seq_length=whole_number("max_seq_length", max_seq_length) if max_seq_length else None,
             train_batch_size=whole_number("train_batch_size", train_batch_size),

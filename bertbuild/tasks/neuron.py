@@ -43,13 +43,16 @@ def export(
     from_: str = "",
     mirror: str = "",
     isolation: str = "",
+    offline: bool = False,
     replace: bool = False,
     json: bool = False,
 ) -> None:
     """Make the SavedModel that run_classifier exports, proved to answer like its source."""
     from bertbuild.commands import build
 
-    with running(json=json, replace=replace, isolation=isolation, local=from_, mirror=mirror) as session:
+    with running(
+        json=json, replace=replace, isolation=isolation, offline=offline, local=from_, mirror=mirror
+    ) as session:
         build.build(
             session,
             Wanted(model=model, checkpoint=checkpoint, name=name, scope=scope, ema=ema),
@@ -74,13 +77,16 @@ def neuron_ready(
     from_: str = "",
     mirror: str = "",
     isolation: str = "",
+    offline: bool = False,
     replace: bool = False,
     json: bool = False,
 ) -> None:
     """Make the SavedModel that the Neuron compiler takes, proved on the CPU to answer like its source."""
     from bertbuild.commands import build
 
-    with running(json=json, replace=replace, isolation=isolation, local=from_, mirror=mirror) as session:
+    with running(
+        json=json, replace=replace, isolation=isolation, offline=offline, local=from_, mirror=mirror
+    ) as session:
         build.build(
             session,
             Wanted(model=model, checkpoint=checkpoint, saved_model=saved_model, name=name, scope=scope, ema=ema),
@@ -127,13 +133,16 @@ def neuron_compile(
     from_: str = "",
     mirror: str = "",
     isolation: str = "",
+    offline: bool = False,
     replace: bool = False,
     json: bool = False,
 ) -> None:
     """Compile a model for Inferentia with AWS Neuron, once it is proved on the CPU."""
     from bertbuild.commands import build
 
-    with running(json=json, replace=replace, isolation=isolation, local=from_, mirror=mirror) as session:
+    with running(
+        json=json, replace=replace, isolation=isolation, offline=offline, local=from_, mirror=mirror
+    ) as session:
         ready = _neuron_request(seq_len, output, dtype, gelu, batch_size)
         build.build(
             session,

@@ -50,13 +50,14 @@ def prepare_pretraining_data(
     masked_lm_prob: str = "0.15",
     short_seq_prob: str = "0.1",
     isolation: str = "",
+    offline: bool = False,
     replace: bool = False,
     json: bool = False,
 ) -> None:
     """Make TFRecords to pre-train BERT with: masked pieces and next sentences, as the Model Garden's."""
     from bertbuild.commands import pretraining
 
-    with running(json=json, replace=replace, isolation=isolation) as session:
+    with running(json=json, replace=replace, isolation=isolation, offline=offline) as session:
         outputs = tuple(filter(None, output_file.split(",")))
         request = PretrainingRequest(
             do_lower_case=truth("do-lower-case", str(do_lower_case)) is not False,

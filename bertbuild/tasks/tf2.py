@@ -35,13 +35,16 @@ def convert_tf2(
     from_: str = "",
     mirror: str = "",
     isolation: str = "",
+    offline: bool = False,
     replace: bool = False,
     json: bool = False,
 ) -> None:
     """Convert a checkpoint to TensorFlow 2: restored whole, run, and proved to answer like its source."""
     from bertbuild.commands import tensorflow2
 
-    with running(json=json, replace=replace, isolation=isolation, local=from_, mirror=mirror) as session:
+    with running(
+        json=json, replace=replace, isolation=isolation, offline=offline, local=from_, mirror=mirror
+    ) as session:
         wanted = Wanted(model=model, checkpoint=checkpoint, name=name, scope=scope, ema=ema)
         tensorflow2.convert_tf2(session, wanted, Tf2Request(format=format, gelu=gelu), checkpoint_to_path)
 
@@ -69,11 +72,12 @@ def convert_tf1(
     name: str = "",
     checkpoint_to_path: str = "",
     isolation: str = "",
+    offline: bool = False,
     replace: bool = False,
     json: bool = False,
 ) -> None:
     """Convert a TensorFlow 2 BERT back to a Google-format checkpoint with .meta."""
     from bertbuild.commands import tensorflow2
 
-    with running(json=json, replace=replace, isolation=isolation) as session:
+    with running(json=json, replace=replace, isolation=isolation, offline=offline) as session:
         tensorflow2.convert_tf1(session, tf2, config, vocab, gelu, name, checkpoint_to_path)

@@ -82,13 +82,16 @@ def train(
     from_: str = "",
     mirror: str = "",
     isolation: str = "",
+    offline: bool = False,
     replace: bool = False,
     json: bool = False,
 ) -> None:
     """Fine-tune, predict, export with the Model Garden's run_classifier or run_squad (TensorFlow 2)."""
     from bertbuild.commands import train as command
 
-    with running(json=json, replace=replace, isolation=isolation, local=from_, mirror=mirror) as session:
+    with running(
+        json=json, replace=replace, isolation=isolation, offline=offline, local=from_, mirror=mirror
+    ) as session:
         request = TrainRequest(
             mode=mode,
             gelu=gelu,

@@ -384,6 +384,13 @@ def test_invoke_and_bertbuild_are_the_same(environ):
     assert one[0] == 3
 
 
+def test_invoke_runs_a_command_once(environ):
+    done = subprocess.run(
+        [sys.executable, "-m", "invoke", "schema"], env=environ, capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    assert json.loads(done.stdout)["title"] == "bertbuild.toml"
+
+
 def test_the_home_folder_is_left_alone(command, checkpoint, environ):
     command("build-ir", "--checkpoint", str(checkpoint))
     assert not Path(environ["HOME"]).exists()

@@ -46,13 +46,27 @@ def test_empty_flags_and_variables_count_as_not_given(written):
 
 
 def test_every_setting_has_a_variable(tmp_path):
-    given = {"isolation": "venv", "jobs": "7", "memory": "8g"}
+    given = {"isolation": "venv", "jobs": "7", "memory": "8g", "offline": "True"}
     environ = {variable: given.get(name, "/x") for name, variable in config.VARIABLES.items()}
     settings = load_settings(environ=environ, folder=tmp_path)
     assert {name: str(getattr(settings, name)) for name in config.VARIABLES} == {
         name: given.get(name, "/x") for name in config.VARIABLES
     }
     assert set(config.VARIABLES) == set(Settings.__dataclass_fields__)
+
+
+@pytest.mark.parametrize(("text", "value"), [("1", True), ("true", True), ("0", False), ("FALSE", False), ("", False)])
+def test_offline_is_a_truth_as_variables_and_files_write_it(written, text, value):
+    assert load_settings(environ={"BERTBUILD_OFFLINE": text}, folder=written("")).offline is value
+    folder = written("offline = true")
+    assert load_settings(environ={}, folder=folder).offline is True
+    assert load_settings(environ={"BERTBUILD_OFFLINE": "0"}, folder=folder).offline is False
+    assert load_settings({"offline": "true"}, environ={"BERTBUILD_OFFLINE": "0"}, folder=written("")).offline is True
+
+
+def test_offline_that_is_neither_true_nor_false_is_refused(written):
+    with pytest.raises(UsageError, match="BERTBUILD_OFFLINE must be true or false"):
+        load_settings(environ={"BERTBUILD_OFFLINE": "perhaps"}, folder=written(""))
 
 
 def test_jobs_and_memory_come_from_each_of_the_four_places(written):

@@ -1,0 +1,108 @@
+"""Before a command begins without the network: all that it would fetch, so that all that is missing is told at once."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from bertbuild.buildfile.entries import BuildFile, CatalogueModel, Recipe
+from bertbuild.catalogue.datasets import fetch_dataset
+from bertbuild.errors import BertbuildError, Lacking, OfflineError
+from bertbuild.plans.int8 import CalibrationRequest
+from bertbuild.plans.placing import backend_of
+from bertbuild.plans.plan import File, Plan, Source
+from bertbuild.plans.planning import Request, plan_targets
+from bertbuild.session import Session
+from bertbuild.sources import fetch_model
+from bertbuild.stages import STAGES
+
+
+def require(
+    session: Session, *, models: Iterable[str] = (), datasets: Iterable[str] = (), backends: Iterable[str] = ()
+) -> None:
+    """Have what a command needs, as far as that goes without the network.
+
+    Args:
+        session: of the command.
+        models: of the catalogue; empty names are none.
+        datasets: likewise.
+        backends: whose environments the command's stages run in.
+
+    Raises:
+        OfflineError: something is missing; all of it is named.
+    """
+    lacking = [
+        *(thing for name in filter(None, models) for thing in _lacking(_model, session, name)),
+        *(thing for name in filter(None, datasets) for thing in _lacking(_dataset, session, name)),
+        *_lacking(_environments, session, backends),
+    ]
+    if lacking:
+        raise OfflineError(lacking)
+
+
+def require_for(session: Session, model: str, request: Request, calibrated: CalibrationRequest | None = None) -> None:
+    """The same for a request's targets of a catalogue model; nothing where there is none."""
+    if model:
+        backends = (*_of_import(model), *_of_request(session, request, calibrated))
+        require(session, models=[model], backends=backends)
+
+
+def require_stages(session: Session, model: str, stages: Iterable[str], task: str = "") -> None:
+    """The same for stages, a catalogue model that they begin with, and a task whose files are fetched."""
+    backends = [*(_of_import(model) if model else ()), *(STAGES[stage].backend for stage in stages)]
+    require(session, models=[model], datasets=[task], backends=backends)
+
+
+def require_for_file(session: Session, build_file: BuildFile) -> None:
+    """The same for a build file."""
+    models = [entry.source.model for entry in build_file.models if isinstance(entry.source, CatalogueModel)]
+    recipes = [entry.source for entry in build_file.models if isinstance(entry.source, Recipe)]
+    backends = [
+        *(backend for model in models for backend in _of_import(model)),
+        *(
+            backend
+            for entry in build_file.models
+            for target in entry.targets
+            for backend in _of_request(session, target.request, target.calibrated)
+        ),
+        *(STAGES[stage].backend for _ in recipes[:1] for stage in ("prepare-data", "finetune")),
+    ]
+    datasets = [recipe.named.task for recipe in recipes if not recipe.named.data]
+    require(session, models=models, datasets=datasets, backends=backends)
+
+
+def _lacking(look: Callable[..., None], *of: object) -> tuple[Lacking, ...]:
+    try:
+        look(*of)
+    except OfflineError as error:
+        return error.lacking
+    return ()
+
+
+def _model(session: Session, name: str) -> None:
+    fetch_model(name, session.settings, session.store, session.report)
+
+
+def _dataset(session: Session, name: str) -> None:
+    fetch_dataset(name, session.settings, session.store, session.report)
+
+
+def _environments(session: Session, backends: Iterable[str]) -> None:
+    session.engine.require(dict.fromkeys(backends))
+
+
+def _of_import(model: str) -> list[str]:
+    from bertbuild.catalogue.models import find_model
+
+    return [STAGES["import"].backend] if find_model(model).kind == "huggingface" else []
+
+
+def _of_request(session: Session, request: Request, calibrated: CalibrationRequest | None) -> list[str]:
+    """The backends that a request's plan takes, of a model that nobody has seen yet."""
+    nobody = File(path=Path(), digest="")
+    source = Source(model="model", kind="checkpoint", file=nobody, gelu=None, published=True, labels=2)
+    plan = Plan(model="model", steps=())
+    with contextlib.suppress(BertbuildError):  # the command will say so itself
+        plan = plan_targets(source, request, nobody, session.store, calibrated)
+    return [backend_of(step) for step in plan.steps]
