@@ -39,7 +39,7 @@ targets = ["ir"]
 model = "uncased_L-12_H-768_A-12"
 
 [models.mrpc.finetune]
-base = "base"
+from = "base"
 task = "MRPC"
 """
 
