@@ -10,7 +10,7 @@ Only the command line (`bertbuild.commands`) turns an error into an exit code.
     ├── UnknownDatasetError               3
     ├── CheckpointError                   4
     ├── DownloadError                     5
-    │   └── OfflineError                  5
+    │   └── OfflineError                 26
     ├── IntegrityError                    6
     ├── ArchiveError                      7
     ├── NoSpaceError                      8
@@ -92,7 +92,7 @@ class Lacking:
 class OfflineError(DownloadError):
     """The network must not be used, and these things are not here."""
 
-    exit_code = 5
+    exit_code = 26
 
     def __init__(self, lacking: Sequence[Lacking]) -> None:
         things = list(dict.fromkeys(thing.what for thing in lacking))

@@ -52,7 +52,7 @@ def test_a_machine_that_has_nothing_is_told_all_that_is_missing(offline, tmp_pat
     nothing = {"HOME": str(tmp_path / "home"), "UV_CACHE_DIR": str(tmp_path / "uv"), "BERTBUILD_OFFLINE": "1"}
     machine = Cut(tmp_path / "other", cut, BERTBUILD_ENVIRONMENTS=str(tmp_path / "environments"), **nothing)
     assert machine.words == offline.words
-    error = machine.refused("build-ir", "--model", "minilm-l6", code=5)
+    error = machine.refused("build-ir", "--model", "minilm-l6", code=26)
     assert error["error"] == "OfflineError"
     for what in ("model minilm-l6", "packages of openvino"):
         assert what in error["message"]
