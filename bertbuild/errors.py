@@ -10,7 +10,6 @@ Only the command line (`bertbuild.commands`) turns an error into an exit code.
     ├── UnknownDatasetError               3
     ├── CheckpointError                   4
     ├── DownloadError                     5
-    │   └── OfflineError                 26
     ├── IntegrityError                    6
     ├── ArchiveError                      7
     ├── NoSpaceError                      8
@@ -30,6 +29,7 @@ Only the command line (`bertbuild.commands`) turns an error into an exit code.
     ├── BuildFailedError                 23, or the code that all failures have
     ├── ProvenanceError                  24
     ├── NotReproducibleError             25
+    ├── OfflineError                     26, a DownloadError too
     └── Interrupted                     130
 """
 
