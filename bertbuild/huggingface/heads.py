@@ -29,6 +29,7 @@ _WORDS: Final = {
     MASKED_LM: "the masked-LM head",
 }
 _DECODER: Final = "cls.predictions.decoder."
+_LEFT_OUT: Final = "of a head that is left out"
 _SEQUENCE_CLASSIFIER: Final = "BertForSequenceClassification"
 
 
@@ -78,11 +79,11 @@ def choose_heads(settings: Settings, tensors: Mapping[str, Stored], named: Mappi
         if head is MASKED_LM:
             why = why or _untied(tensors, named, decoder)
         if why:
-            chosen.left_out.update(dict.fromkeys(there, why))
+            chosen.left_out.update(dict.fromkeys(there, _LEFT_OUT))
             chosen.notes.append(f"{_WORDS[head]} is left out: {why}")
         else:
             chosen.shapes.update(zip(head, shapes, strict=True))
-    tied = "tied to the word embeddings" if MASKED_LM[0] in chosen.shapes else "of a head that is left out"
+    tied = "tied to the word embeddings" if MASKED_LM[0] in chosen.shapes else _LEFT_OUT
     chosen.also.update(dict.fromkeys(decoder.values(), tied))
     return chosen
 

@@ -12,6 +12,8 @@ from pathlib import Path
 from checkpoint_files import CHECKPOINT
 from stage import Stage, StageInputError, step, write_json
 
+SHOWN = 3  # names of tensors in a note; stage.json has all
+
 STAGE = Stage("import", __doc__.splitlines()[0])
 STAGE.input("huggingface", "folder with config.json, a vocabulary and the weights")
 
@@ -36,23 +38,31 @@ def run(args, report):
         step("writing %d tensors" % len(found.numbers))
         write_checkpoint(Path(args.out) / CHECKPOINT, found.numbers)
     except BertbuildError as error:
-        raise StageInputError(str(error).rstrip(".")) from error
+        way_out = error.next_step[:1].lower() + error.next_step[1:]
+        raise StageInputError("%s; %s" % (str(error).rstrip("."), way_out.rstrip("."))) from error
     write_json(args.out, "bert_config.json", dict(settings.bert_config))
     (Path(args.out) / "vocab.txt").write_bytes(words)
     if lower_case is not None:
         write_json(args.out, TOKENIZER_CONFIG, {"do_lower_case": lower_case})
     for note in found.notes:
         report.note(note)
-    for name, reason in sorted(found.left_out.items()):
-        report.note("left out: %s (%s)" % (name, reason))
+    for reason in sorted(set(found.left_out.values())):
+        names = sorted(name for name, why in found.left_out.items() if why == reason)
+        report.note("left out: %s: %s" % (listed(names), reason))
     report.packages = {"numpy": version("numpy")}
     report.facts = {
         "gelu": settings.gelu,
         "do_lower_case": lower_case,
         "tensors": len(found.numbers),
-        "left_out": sorted(found.left_out),
+        "left_out": dict(found.left_out),
         "from": json.dumps(dict(settings.theirs), sort_keys=True),
     }
+
+
+def listed(names):
+    """The first names, and how many more there are."""
+    more = len(names) - SHOWN
+    return ", ".join(names[:SHOWN]) + (" and %d more" % more if more > 0 else "")
 
 
 if __name__ == "__main__":
