@@ -33,7 +33,7 @@ def _summary(facts: Mapping[str, Any]) -> Iterator[list[str]]:
     slots = ", ".join(f"{name} of {count} variables" for name, count in facts["optimizer_slots"].items())
     yield ["optimizer slots", slots or "none"]
     yield ["global step", "yes" if facts["global_step"] else "none"]
-    yield ["gelu", graph["gelu"] or "not known"]
+    yield ["gelu", _gelu(facts)]
     if graph["inputs"]:
         yield ["inputs", ", ".join(f"{role} = {tensor}" for role, tensor in graph["inputs"].items())]
     form = graph["published_form"]
@@ -43,6 +43,15 @@ def _summary(facts: Mapping[str, Any]) -> Iterator[list[str]]:
         yield ["of the .meta", " ".join(graph["notes"])]
     intact, count = facts["intact_tensors"], len(facts["tensors"])
     yield ["checksums", "not taken" if intact is None else f"{intact} of {count} tensors are intact (CRC32C)"]
+
+
+def _gelu(facts: Mapping[str, Any]) -> str:
+    """The form of gelu: as the graph computes it, as bert_config.json names it, or as it is taken without either."""
+    config = facts["config"] or {}
+    known = facts["graph"]["gelu"] or config.get("gelu")
+    if known or config.get("hidden_act") != "gelu":
+        return known or "not known"
+    return "not known; taken as erf, the published graphs' form"
 
 
 def _heads(heads: Mapping[str, Any]) -> Iterator[str]:
