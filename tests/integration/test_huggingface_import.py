@@ -67,11 +67,14 @@ def test_half_precision_weights_are_widened_and_a_note_says_so(bertbuild, tmp_pa
     ]
 
 
-def test_tanh_gelu_of_a_hugging_face_config_is_kept(bertbuild, tmp_path, tensors):
-    folder = write_huggingface(tmp_path / "gelu_new", huggingface_tensors(tensors), hidden_act="gelu_new")
+def test_tanh_gelu_and_epsilon_of_a_hugging_face_config_are_kept(bertbuild, tmp_path, tensors):
+    settings = {"hidden_act": "gelu_new", "layer_norm_eps": 1e-5}
+    folder = write_huggingface(tmp_path / "gelu_new", huggingface_tensors(tensors), **settings)
     built = bertbuild.ok("build-ir", "--checkpoint", folder)
     assert built.verdict("ir-fp32")["passed"]
     assert bertbuild.record("gelu_new", "ir-fp32")["steps"][0]["params"]["gelu"] == "tanh"
+    found = bertbuild.ok("inspect", "--checkpoint", folder).last["inspection"]["config"]
+    assert (found["gelu"], found["layer_norm_eps"]) == ("tanh", 1e-5)
 
 
 def test_what_does_not_fit_its_config_is_refused_in_one_sentence(bertbuild, tmp_path, tensors):

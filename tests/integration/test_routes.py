@@ -3,7 +3,6 @@ from __future__ import annotations
 import itertools
 import shutil
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -51,7 +50,7 @@ def published(bertbuild, session_folder, theirs):
     folder = session_folder / "published"
     folder.mkdir()
     steps = {step["id"]: step for step in bertbuild.record("theirs", "ir-static-fp32")["steps"]}
-    imported = Path(steps["metagraph"]["inputs"]["checkpoint"]["path"])
+    imported = bertbuild.artifacts / steps["metagraph"]["inputs"]["checkpoint"]["path"]
     for path in (*imported.glob("bert_*"), imported / "vocab.txt"):
         shutil.copyfile(path, folder / path.name)
     meta = bertbuild.result("theirs", "ir-static-fp32", "metagraph") / "bert_model.ckpt.meta"
