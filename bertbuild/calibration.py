@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from bertbuild.checkpoint.config import read_config
+from bertbuild.checkpoint.vocabulary import chosen_reading, require_words
 from bertbuild.errors import DataError, UsageError
 from bertbuild.inputs import file_input
 from bertbuild.plans.int8 import Calibration, CalibrationRequest, plan_text_examples
@@ -17,7 +19,8 @@ def find_calibration(request: CalibrationRequest, source: Source, wanted: IrRequ
 
     Raises:
         DataError: it is not there, or was not made for this model.
-        UsageError: the source has no vocabulary to read text with, or no head whose accuracy could be bounded.
+        UsageError: the source has no vocabulary to read text with, or one that can be read in two ways, or no head
+            whose accuracy could be bounded.
     """
     if request.max_drop and source.kind == "checkpoint" and not source.labels:
         raise UsageError(
@@ -26,9 +29,11 @@ def find_calibration(request: CalibrationRequest, source: Source, wanted: IrRequ
         )
     vocab = source.file.path / "vocab.txt"
     if request.text:
-        step = plan_text_examples(
-            _file(Path(request.text), store), _vocab(vocab, source, store), source, wanted, request.size
-        )
+        read = _vocab(vocab, source, store)
+        rows = read_config(source.file.path / "bert_config.json").vocab_size
+        require_words(vocab, rows, request.vocab_reading)
+        reading, _ = chosen_reading(vocab, rows, request.vocab_reading)
+        step = plan_text_examples(_file(Path(request.text), store), read, source, wanted, request.size, reading=reading)
         return Calibration(examples=step.id, steps=(step,), request=request)
     folder = Path(request.folder)
     facts = read_facts(folder)

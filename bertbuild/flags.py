@@ -28,6 +28,10 @@ ISOLATION_HELP = {
     "isolation": "docker, venv, or auto (default): as the store's last build, else docker where an engine answers",
     **OFFLINE_HELP,
 }
+VOCAB_READING = (
+    "of a vocab.txt with duplicate lines, where the word table's rows do not tell: lines (a word's number is its last "
+    "line's), or bert-tensorflow (as version 1.0.4 of that package: its first, and duplicates are not counted)"
+)
 FREEZE_HELP = {
     "output": "pooled (default), sequence, all-layers, probabilities; several with commas",
     "gelu": "erf or tanh; auto (default) reads it from the checkpoint's .meta",

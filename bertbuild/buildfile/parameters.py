@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from bertbuild.buildfile.values import Choice, Choices, Location, Name, Number, Text, Truth, Type, Value, Whole
+from bertbuild.checkpoint.vocabulary import READINGS
 from bertbuild.plans.data import TASKS
 from bertbuild.plans.int8 import ANY, INT8_FOR, SUBSET
 from bertbuild.plans.neuron import BATCH_SIZE, DTYPES, EXACT, MIN_ON_NEURON, NEURON_GELU_FORMS, TIMEOUT
@@ -71,10 +72,16 @@ _NEURON = (
     ),
     Parameter(name="batch_size", type=Whole(1), default=BATCH_SIZE, about="batch to compile for"),
 )
+_VOCAB_READING = Parameter(
+    name="vocab_reading",
+    type=Choice(READINGS),
+    about="how text is read with a vocab.txt that has duplicate lines; default: the word table's rows tell",
+)
 _CALIBRATION = (
     Parameter(name="calibration", type=Location(), about="for int8: folder of prepare-data to calibrate on"),
     Parameter(name="calibration_text", type=Location(), about="for int8, in its place: a text, an example a line"),
     Parameter(name="calibration_size", type=Whole(1), default=SUBSET, about="for int8: examples to calibrate on"),
+    _VOCAB_READING,
     Parameter(
         name="max_drop",
         type=Number(),
@@ -163,6 +170,7 @@ TRAINED_ON = _by_name(
     Parameter(name="data", type=Location(), about="the task's files, or a SQuAD file; default: what fetch-data brings"),
     Parameter(name="prepared", type=Location(), about="folder of prepare-data to train on, in the place of `task`"),
     Parameter(name="squad", type=Location(), about="SQuAD's JSON with the questions to answer after training"),
+    _VOCAB_READING,
 )
 FINETUNE = _by_name(
     Parameter(name="max_seq_length", type=Whole(1), about="pieces of a sequence; default: 128, or the prepared data's"),

@@ -18,7 +18,15 @@ from bertbuild.plans.tf2 import Tf2Request
 
 Values = Mapping[str, Value]
 
-CALIBRATION = ("calibration", "calibration_text", "calibration_size", "max_drop", "int8_for")
+CALIBRATION = {
+    "folder": "calibration",
+    "text": "calibration_text",
+    "size": "calibration_size",
+    "max_drop": "max_drop",
+    "int8_for": "int8_for",
+    "vocab_reading": "vocab_reading",
+}
+"""A field of CalibrationRequest → the key that says it."""
 
 
 def make_request(kind: str, values: Values) -> Request:
@@ -46,16 +54,7 @@ def make_calibration(request: Request, values: Values, *, tolerant: bool) -> Cal
     int8 = INT8 in request.precisions
     if tolerant and not int8:
         return None
-    calibrated = CalibrationRequest(
-        **_picked(
-            values,
-            folder="calibration",
-            text="calibration_text",
-            size="calibration_size",
-            max_drop="max_drop",
-            int8_for="int8_for",
-        )
-    )
+    calibrated = CalibrationRequest(**_picked(values, **CALIBRATION))
     check_request(request, calibrated)
     return calibrated if int8 else None
 

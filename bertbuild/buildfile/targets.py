@@ -98,9 +98,9 @@ def _calibrates_others(own: Layer, axes: Axes, override: Layer) -> bool:
 
     It is where the precision is said nearer to the target: by the matrix, or by the model of a target that has it int8.
     """
-    if "precision" in axes or not any(name in CALIBRATION for name in (*own, *override)):
+    if "precision" in axes or not any(name in CALIBRATION.values() for name in (*own, *override)):
         return True
-    return "precision" in override and not any(name in CALIBRATION for name in override)
+    return "precision" in override and not any(name in CALIBRATION.values() for name in override)
 
 
 def check_names(document: Document, made: Iterable[tuple[str, Place]]) -> None:

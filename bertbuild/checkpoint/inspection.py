@@ -32,6 +32,7 @@ from bertbuild.checkpoint.variables import (
     find_heads,
     has_pooler,
 )
+from bertbuild.checkpoint.vocabulary import Vocabulary
 from bertbuild.errors import CheckpointError
 
 _NO_CHOICE = Choice()
@@ -72,14 +73,21 @@ class Inspection:
     """The slot's name (`adam_m`) → the number of variables that have it."""
     global_step: bool
     graph: GraphFacts
-    vocab_lines: int | None
-    """Lines of vocab.txt, ended by LF alone; None without a readable vocab.txt."""
+    vocabulary: Vocabulary | None
+    """The lines of vocab.txt, ended by LF alone; None without a readable vocab.txt."""
+    vocab_reading: str | None
+    """How the lines of vocab.txt are numbered, one of `vocabulary.READINGS`; None where that is not known."""
     intact: int | None
     """Tensors whose bytes have the checksum in the index; None when checksums were not taken."""
     problems: tuple[str, ...]
     """Sentences on what makes the checkpoint unusable."""
     warnings: tuple[str, ...]
     """Sentences on what is unusual but does not stand in the way."""
+
+    @property
+    def vocab_lines(self) -> int | None:
+        """How many lines vocab.txt has; None without a readable one."""
+        return self.vocabulary.lines if self.vocabulary else None
 
     @property
     def sound(self) -> bool:
@@ -106,10 +114,12 @@ class Inspection:
         - `parameters`, `encoder_parameters`, `optimizer_slots` {slot: variables}, `global_step` (whether there is one)
         - `graph` {tensorflow_version, gelu?, layer_norm_epsilon?, inputs? {role: tensor},
           published_form? {batch, seq_len}, notes}
-        - `vocab_lines`?, `intact_tensors`? (null when checksums were not taken)
+        - `vocab_lines`?, `vocab_words`? (different ones), `vocab_duplicates` {word: [line, from 1]}, `vocab_reading`?
+          ("lines" or "bert-tensorflow"; null where duplicates can be counted in two ways and nothing tells)
+        - `intact_tensors`? (null when checksums were not taken)
         - `tensors` [{name, dtype, shape, shard, offset, bytes, crc32c (hexadecimal, not masked)}]
         """
-        published = self.graph.published
+        published, vocabulary = self.graph.published, self.vocabulary
         return {
             "format": JSON_FORMAT,
             "prefix": str(self.files.prefix),
@@ -149,6 +159,11 @@ class Inspection:
                 "notes": list(self.graph.notes),
             },
             "vocab_lines": self.vocab_lines,
+            "vocab_words": vocabulary.different if vocabulary else None,
+            "vocab_duplicates": {word: list(lines) for word, lines in vocabulary.duplicates.items()}
+            if vocabulary
+            else {},
+            "vocab_reading": self.vocab_reading,
             "intact_tensors": self.intact,
             "tensors": [
                 {
@@ -205,7 +220,8 @@ def inspect_checkpoint(
     if reading.names and not has_pooler(view):
         warnings.append("The encoder has no pooler, so it gives sequence output and all layers, but no pooled output.")
     encoder = encoder_sizes(view)
-    lines = judge_vocabulary(files, encoder.vocab or (read.vocab_size if read else None), problems, warnings)
+    rows = encoder.vocab or (read.vocab_size if read else None)
+    vocabulary = judge_vocabulary(files, rows, problems, warnings)
     graph = graph_facts(files.meta)
     judge_graph(graph, read, problems, warnings)
     groups = sort_variables(shapes)
@@ -226,7 +242,8 @@ def inspect_checkpoint(
         optimizer_slots={slot: len(names) for slot, names in groups.slots.items()},
         global_step=groups.global_step,
         graph=graph,
-        vocab_lines=lines,
+        vocabulary=vocabulary,
+        vocab_reading=None if vocabulary is None else vocabulary.reading(rows),
         intact=intact,
         problems=tuple(problems),
         warnings=tuple(warnings),

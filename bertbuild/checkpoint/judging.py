@@ -17,7 +17,7 @@ from bertbuild.checkpoint.reading import Choice, Reading, read_names
 from bertbuild.checkpoint.tensors import Reader, open_tensors
 from bertbuild.checkpoint.v1 import V1Reader
 from bertbuild.checkpoint.variables import FLOAT32, disagreements, of_another_build
-from bertbuild.checkpoint.vocabulary import count_lines, vocabulary_warning
+from bertbuild.checkpoint.vocabulary import BERT_TENSORFLOW, Vocabulary, read_vocabulary, vocabulary_warning
 from bertbuild.errors import CheckpointError
 
 
@@ -95,8 +95,8 @@ def judge_config(files: CheckpointFiles, problems: list[str]) -> BertConfig | No
 
 def judge_vocabulary(
     files: CheckpointFiles, expected: int | None, problems: list[str], warnings: list[str]
-) -> int | None:
-    """The lines of vocab.txt."""
+) -> Vocabulary | None:
+    """What vocab.txt holds, if it can be read."""
     if files.vocab is None:
         warnings.append("There is no vocab.txt, so texts cannot be turned into ids for this model.")
         return None
@@ -104,13 +104,15 @@ def judge_vocabulary(
         problems.append(f"{files.vocab.name} is a git-lfs pointer, not the file itself; run `git lfs pull`.")
         return None
     try:
-        lines = count_lines(files.vocab)
+        found = read_vocabulary(files.vocab.read_bytes())
     except OSError as error:
         problems.append(f"{files.vocab.name} cannot be read: {error}.")
         return None
-    if expected is not None and lines != expected:
-        warnings.append(vocabulary_warning(files.vocab.name, lines, expected))
-    return lines
+    if found.different < found.lines:
+        warnings.append(found.told(expected))
+    if expected not in (None, found.lines) and found.reading(expected) != BERT_TENSORFLOW:
+        warnings.append(vocabulary_warning(files.vocab.name, found.lines, expected))
+    return found
 
 
 def judge_graph(graph: GraphFacts, config: BertConfig | None, problems: list[str], warnings: list[str]) -> None:

@@ -1,16 +1,122 @@
-"""How many lines a vocab.txt has, and what that means beside the model's table of words."""
+"""vocab.txt beside the model's table of words, and the two ways in which programs number lines that are there twice.
+
+google-research/bert's tokenization.py, the Model Garden and Hugging Face number the lines: the last of two equal ones
+counts. bert-tensorflow 1.0.4, the package of the former, numbers the words: the first counts, the second has no number,
+and every later word's is one smaller. A line ends at LF alone and is stripped of white space.
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
+from typing import Final
 
-from bertbuild.errors import CheckpointError
+from bertbuild.errors import CheckpointError, UsageError
+
+LINES: Final = "lines"
+BERT_TENSORFLOW: Final = "bert-tensorflow"
+READINGS: Final = (LINES, BERT_TENSORFLOW)
+_NAMED, _LONGEST = 3, 40  # duplicates that a sentence names, and how much of each
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """The lines of a vocab.txt, stripped."""
+
+    words: tuple[str, ...]
+
+    @cached_property
+    def duplicates(self) -> dict[str, tuple[int, ...]]:
+        """Each word that is there more than once → the numbers of its lines, from 1; an empty line is no word."""
+        places: dict[str, list[int]] = {}
+        if len(set(self.words)) < len(self.words):
+            for number, word in enumerate(self.words, 1):
+                places.setdefault(word, []).append(number)
+        return {word: tuple(numbers) for word, numbers in places.items() if word and len(numbers) > 1}
+
+    @property
+    def lines(self) -> int:
+        """How many there are."""
+        return len(self.words)
+
+    @property
+    def different(self) -> int:
+        """How many different ones there are."""
+        return len(set(self.words))
+
+    @cached_property
+    def ambiguous(self) -> bool:
+        """Whether the two readings give any word two numbers."""
+        if self.different == self.lines:
+            return False
+        by_line = {word: number for number, word in enumerate(self.words)}
+        by_word = {word: number for number, word in enumerate(dict.fromkeys(self.words))}
+        return any(by_line[word] != number for word, number in by_word.items() if word)
+
+    def reading(self, rows: int | None) -> str | None:
+        """The reading that a word table of so many rows was made with; None where the rows do not tell."""
+        if not self.ambiguous or rows == self.lines:
+            return LINES
+        return BERT_TENSORFLOW if rows == self.different else None
+
+    def told(self, rows: int | None) -> str:
+        """A sentence on duplicate lines, which there must be, and on what follows from the rows of the word table."""
+        named = [f"{word[:_LONGEST]} at {' and '.join(map(str, numbers))}" for word, numbers in self.duplicates.items()]
+        named = [*named[:_NAMED], *(["…"] if len(named) > _NAMED else [])] or ["empty ones"]
+        counts = f"vocab.txt has duplicate lines ({'; '.join(named)}): {self.lines} lines, {self.different} different"
+        if not self.ambiguous:
+            return f"{counts}; no word's number depends on how they are counted."
+        reading = self.reading(rows)
+        if reading is None:
+            table = "nothing tells" if rows is None else f"the word table's {rows} rows do not tell"
+            return f"{counts}; {table} whether a word's number is that of its line."
+        what = "numbers of lines" if reading == LINES else "numbers of words, as bert-tensorflow 1.0.4 counts them"
+        return f"{counts}; the word table has {rows} rows, so its rows are {what}."
+
+
+def read_vocabulary(content: bytes) -> Vocabulary:
+    """The lines of a file; what follows the last LF is one only if it is not empty."""
+    lines = content.decode("utf-8", "replace").split("\n")
+    return Vocabulary(tuple(line.strip() for line in (lines if lines[-1] else lines[:-1])))
+
+
+def chosen_reading(path: Path, rows: int | None, asked: str) -> tuple[str, str]:
+    """How the lines of a vocab.txt are numbered, and a sentence on it; both empty where there is but one way.
+
+    Args:
+        path: the file.
+        rows: of the model's word table, None where there is no model.
+        asked: one of `READINGS`, or empty.
+
+    Raises:
+        CheckpointError: the file cannot be read.
+        UsageError: `asked` is neither; or nothing is asked, and the rows do not tell.
+    """
+    if asked and asked not in READINGS:
+        raise UsageError(f"--vocab-reading {asked!r} is none of {', '.join(READINGS)}.", next_step="Give one of them.")
+    try:
+        vocabulary = read_vocabulary(path.read_bytes())
+    except OSError as error:
+        raise CheckpointError(
+            f"{path} cannot be read: {error.strerror}.", next_step="Check that the file exists and may be read."
+        ) from error
+    if not vocabulary.ambiguous:
+        return "", ""
+    reading = asked or vocabulary.reading(rows)
+    if reading is None:
+        raise UsageError(
+            f"{path}: {vocabulary.told(rows)}",
+            next_step=f"Say how the model was trained: --vocab-reading {LINES} (google-research/bert's file, the Model "
+            f"Garden, Hugging Face) or --vocab-reading {BERT_TENSORFLOW} (the package bert-tensorflow 1.0.4).",
+        )
+    said = f" Read by {reading}, as was asked." if asked else ""
+    return reading, vocabulary.told(rows) + said
 
 
 def count_lines(path: Path) -> int:
     """The lines of a vocabulary. LF alone ends one: vocabularies hold other characters that Unicode calls line ends."""
-    text = path.read_bytes()
-    return text.count(b"\n") + (not text.endswith(b"\n") and text != b"")
+    return read_vocabulary(path.read_bytes()).lines
 
 
 def vocabulary_warning(name: str, lines: int, words: int) -> str:
@@ -26,11 +132,17 @@ def vocabulary_warning(name: str, lines: int, words: int) -> str:
     return ""
 
 
-def require_words(vocab: Path, words: int) -> None:
-    """Raise `CheckpointError` where a vocabulary that text is to be read with has more words than the model."""
-    lines = count_lines(vocab)
-    if lines > words:
+def require_words(vocab: Path, words: int, reading: str = "") -> None:
+    """Raise `CheckpointError` where a vocabulary that text is to be read with has more words than the model.
+
+    `reading` is how its lines are numbered, where that was said; else the model's words may tell.
+    """
+    found = read_vocabulary(vocab.read_bytes())
+    if (reading or found.reading(words)) == BERT_TENSORFLOW and found.different <= words:
+        return
+    if found.lines > words:
         raise CheckpointError(
-            f"{vocab} has {lines} lines, but the model knows {words} words: some text would get ids that it has not.",
+            f"{vocab} has {found.lines} lines, but the model knows {words} words: some text would get ids that it has "
+            "not.",
             next_step="Give the vocab.txt that came with the model.",
         )

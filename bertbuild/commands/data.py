@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from bertbuild import key as keys
 from bertbuild.buildfile.document import did_you_mean
+from bertbuild.checkpoint.vocabulary import chosen_reading
 from bertbuild.errors import CheckpointError, UsageError
 from bertbuild.inputs import file_input, folder_input
 from bertbuild.plans.data import SQUAD, TASKS, PrepareRequest, plan_prepare_data, target_name
@@ -34,8 +35,11 @@ class Asked:
     model: str = ""
     checkpoint: str = ""
     vocab: str = ""
+    vocab_rows: int | None = None
+    """Of the word table that goes with `vocab`, where it is known."""
     name: str = ""
     lower_case: bool | None = None
+    vocab_reading: str = ""
     negatives: bool | None = None
     sizes: Mapping[str, int] = field(default_factory=dict)
     mnli_type: str = "matched"
@@ -46,12 +50,13 @@ class Asked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Vocabulary:
-    """A vocabulary and what to call what is made with it; of a model also its lower-casing and longest sequence."""
+    """A vocabulary and what to call what is made with it; of a model also its lower-casing, longest sequence, rows."""
 
     path: Path
     name: str
     lower_case: bool | None = None
     positions: int | None = None
+    rows: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,11 +122,15 @@ def planned(session: Session, asked: Asked) -> tuple[Plan, PrepareRequest]:
         CheckpointError: the model has no vocabulary.
     """
     task = task_of(asked)
-    request = _request(asked, task, lower_case=True)
+    request = _request(asked, task)
     data = _data(session, asked, request)
     vocabulary = _vocabulary(session, asked)
     _check_positions(vocabulary, request.max_seq_length)
-    request = _request(asked, task, lower_case=_lower_case(session, vocabulary, asked.lower_case))
+    request = replace(
+        request,
+        do_lower_case=_lower_case(session, vocabulary, asked.lower_case),
+        vocab_reading=reading_of(session, vocabulary.path, vocabulary.rows, asked.vocab_reading),
+    )
     vocab = session.file(vocabulary.path)
     return plan_prepare_data(vocabulary.name, data, vocab, request), request
 
@@ -157,10 +166,24 @@ def task_of(asked: Asked) -> str:
     return task
 
 
-def _request(asked: Asked, task: str, *, lower_case: bool) -> PrepareRequest:
+def reading_of(session: Session, vocab: Path, rows: int | None, asked: str) -> str:
+    """How a vocab.txt with duplicate lines is numbered, and say so; empty where there is but one way.
+
+    Raises:
+        UsageError: nothing tells, and nobody said.
+    """
+    reading, why = chosen_reading(vocab, rows, asked)
+    if why:
+        session.report({"event": "note", "text": why})
+    return reading
+
+
+def _request(asked: Asked, task: str) -> PrepareRequest:
+    """What is asked for, but for what only the vocabulary tells: its case, and how it is numbered."""
     return PrepareRequest(
         task=task,
-        do_lower_case=lower_case,
+        do_lower_case=True,
+        vocab_reading="",
         mnli_type=asked.mnli_type,
         xnli_language=asked.xnli_language,
         **asked.sizes,
@@ -204,7 +227,9 @@ def _vocabulary(session: Session, asked: Asked) -> Vocabulary:
     path = Path(asked.vocab)
     if not path.is_file():
         raise UsageError(f"{path} is no file.", next_step="Give the model's vocab.txt.")
-    return Vocabulary(path=path.resolve(), name=asked.name or vocabulary_name(path, session.store))
+    return Vocabulary(
+        path=path.resolve(), name=asked.name or vocabulary_name(path, session.store), rows=asked.vocab_rows
+    )
 
 
 def _model_vocabulary(session: Session, asked: Asked) -> Vocabulary:
@@ -222,12 +247,13 @@ def _model_vocabulary(session: Session, asked: Asked) -> Vocabulary:
             f"{files.folder} has no vocab.txt.", next_step="Give the model's vocabulary itself: --vocab-file FILE."
         )
     config = read_config(files.config)
-    require_words(files.vocab, config.vocab_size)
+    require_words(files.vocab, config.vocab_size, asked.vocab_reading)
     return Vocabulary(
         path=files.vocab.resolve(),
         name=name,
         lower_case=find_model(asked.model).lower_case if asked.model else recorded_lower_case(files.folder),
         positions=config.max_position_embeddings,
+        rows=config.vocab_size,
     )
 
 

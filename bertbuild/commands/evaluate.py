@@ -36,6 +36,7 @@ class Data:
     task: str = ""
     folder: str = ""
     prepared: str = ""
+    vocab_reading: str = ""
 
 
 def targets(session: Session, wanted: Wanted, data: Data, request: EvaluateRequest, max_drop: str) -> None:
@@ -195,6 +196,7 @@ def _prepared_for(session: Session, wanted: Wanted, source: Source, data: Data) 
         checkpoint=wanted.checkpoint,
         name=wanted.name,
         lower_case=tuned.get("do_lower_case"),
+        vocab_reading=data.vocab_reading or tuned.get("vocab_reading", ""),
         sizes={"max_seq_length": int(tuned.get("max_seq_length") or min(SEQ_LEN, source.max_positions))},
     )
     return read_prepared(make(session, asked).made.path, session.store)

@@ -120,6 +120,7 @@ def _to_prepare(
         checkpoint=wanted.checkpoint,
         name=wanted.name,
         negatives=request.version_2_with_negative,
+        vocab_reading=named.vocab_reading,
         sizes=sizes,
     )
     plan, prepare = planned(session, asked)

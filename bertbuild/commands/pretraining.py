@@ -7,9 +7,11 @@ import json
 import os
 import shutil
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from bertbuild import key as keys
+from bertbuild.commands.data import reading_of
 from bertbuild.errors import UsageError
 from bertbuild.plans.plan import File
 from bertbuild.plans.pretraining import PretrainingRequest, plan_pretraining_data, target_name
@@ -38,6 +40,8 @@ def prepare_pretraining_data(
     for output in outputs:
         if Path(output).exists():
             raise UsageError(f"There is a file {output} already.", next_step="Name another, or remove that one first.")
+    reading = reading_of(session, Path(vocab), None, request.vocab_reading)
+    request = replace(request, vocab_reading=reading)
     digests = [session.store.inputs.of(path) for path in texts]
     words = session.file(Path(vocab))
     # A work folder without a lock would count as a crash's, and be removed by the next command that starts.

@@ -40,6 +40,7 @@ class Data:
     folder: str = ""
     max_seq_length: int = 128
     prepared: str = ""
+    vocab_reading: str = ""
     train_data_path: str = ""
     eval_data_path: str = ""
     input_meta_data_path: str = ""
@@ -120,22 +121,26 @@ def _prepared(session: Session, begun: Beginning | Source, begin: Begin, wanted:
     """The data themselves; those of a task are prepared with the model's vocabulary."""
     if not data.task:
         return data
+    from bertbuild.checkpoint.config import read_config
     from bertbuild.commands.data import Asked, make
 
     if data.prepared or data.input_meta_data_path:
         raise UsageError("The data are named, so --task is not asked.", next_step="Leave --task out, or the data.")
-    vocab, lower_case = "", None
+    vocab, rows, tuned = "", None, {}
     if isinstance(begun, Beginning):
         vocab = begin.vocab_file or str(begun.file.path / "vocab.txt")
-        lower_case = fine_tuned(begun.file.path).get("do_lower_case")
+        config = begin.bert_config_file or begun.file.path / "bert_config.json"
+        rows, tuned = read_config(Path(config)).vocab_size, fine_tuned(begun.file.path)
     asked = Asked(
         task=data.task,
         data=data.folder,
         model=wanted.model,
         checkpoint=wanted.checkpoint,
         vocab=vocab,
+        vocab_rows=rows,
+        vocab_reading=data.vocab_reading or tuned.get("vocab_reading", ""),
         name=begun.model,
-        lower_case=lower_case,
+        lower_case=tuned.get("do_lower_case"),
         sizes={"max_seq_length": data.max_seq_length},
     )
     return replace(data, prepared=str(make(session, asked).made.path))

@@ -27,6 +27,7 @@ class PrepareRequest:
         xnli_language: of XNLI's training data: "en", another, or "all".
         max_query_length: pieces of a SQuAD question.
         doc_stride: pieces between two windows of a SQuAD paragraph.
+        vocab_reading: how a vocab.txt with duplicate lines is numbered; empty where there is but one way.
     """
 
     task: str
@@ -36,6 +37,7 @@ class PrepareRequest:
     xnli_language: str = "en"
     max_query_length: int = QUERY_LENGTH
     doc_stride: int = DOC_STRIDE
+    vocab_reading: str = ""
 
     def __post_init__(self) -> None:
         """Refuse what no data could make sense of, before anything is fetched."""
@@ -72,6 +74,8 @@ def plan_prepare_data(name: str, data: File, vocab: File, request: PrepareReques
     if request.squad:
         params["max-query-length"] = str(request.max_query_length)
         params["doc-stride"] = str(request.doc_stride)
+    if request.vocab_reading:
+        params["vocab-reading"] = request.vocab_reading
     step = Step(id="prepare-data", stage="prepare-data", inputs={"data": data, "vocab": vocab}, params=params)
     return Plan(model=name, steps=(step,))
 

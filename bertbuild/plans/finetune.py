@@ -41,12 +41,14 @@ class Named:
         data: folder with the task's files; empty: what fetch-data brings.
         prepared: folder of prepare-data.
         squad: SQuAD's JSON to answer after training.
+        vocab_reading: how a vocab.txt with duplicate lines is numbered, where the rows of the word table do not tell.
     """
 
     task: str = ""
     data: str = ""
     prepared: str = ""
     squad: str = ""
+    vocab_reading: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

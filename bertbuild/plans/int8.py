@@ -31,6 +31,7 @@ class CalibrationRequest:
         size: how many examples.
         max_drop: how far the accuracy on the folder's dev set may fall, e.g. "0.01"; empty where it is not bounded.
         int8_for: the processors that the IR answers rightly on: one of `INT8_FOR`.
+        vocab_reading: how a vocab.txt with duplicate lines is numbered; empty: as the word table's rows tell.
     """
 
     folder: str = ""
@@ -38,6 +39,7 @@ class CalibrationRequest:
     size: int = SUBSET
     max_drop: str = ""
     int8_for: str = ANY
+    vocab_reading: str = ""
 
     def __post_init__(self) -> None:
         """Refuse what no data could make sense of, before anything is fetched."""
@@ -79,8 +81,8 @@ def check_request(request: IrRequest, calibration: CalibrationRequest) -> None:
     if INT8 not in request.precisions:
         if calibration != CalibrationRequest():
             raise UsageError(
-                "Only int8 is calibrated; --calibration, --calibration-text, --calibration-size, --max-drop and "
-                "--int8-for are for it alone.",
+                "Only int8 is calibrated; --calibration, --calibration-text, --calibration-size, --vocab-reading, "
+                "--max-drop and --int8-for are for it alone.",
                 next_step="Add --precision int8, or leave them out.",
             )
     elif not given:
@@ -121,10 +123,14 @@ def plan_irs(source: Source, request: IrRequest, probes: File, calibration: Cali
     return Plan(model=plan.model, steps=(*steps, *calibration.steps, quantize, answers), targets=targets)
 
 
-def plan_text_examples(text: File, vocab: File, source: Source, request: IrRequest, size: int) -> Step:
-    """Lines of text → examples as the model's vocabulary has them."""
+def plan_text_examples(
+    text: File, vocab: File, source: Source, request: IrRequest, size: int, *, reading: str = ""
+) -> Step:
+    """Lines of text → examples as the model's vocabulary, which may be numbered by a `reading`, has them."""
     length = min(request.seq_len or TEXT_LENGTH, source.max_positions)
     params = {"max-seq-length": str(length), "most": str(size)}
+    if reading:
+        params["vocab-reading"] = reading
     return Step(id=TEXT_EXAMPLES, stage=TEXT_EXAMPLES, inputs={"text": text, "vocab": vocab}, params=params)
 
 

@@ -24,6 +24,7 @@ class PretrainingRequest:
         masked_lm_prob: part of the pieces to mask.
         short_seq_prob: part of the documents to cut into shorter examples.
         shards: files to write, one example to each in turn.
+        vocab_reading: how a vocab.txt with duplicate lines is numbered; empty where there is but one way.
     """
 
     do_lower_case: bool = True
@@ -38,6 +39,7 @@ class PretrainingRequest:
     masked_lm_prob: float = 0.15
     short_seq_prob: float = 0.1
     shards: int = 1
+    vocab_reading: str = ""
 
 
 def plan_pretraining_data(name: str, text: File, vocab: File, request: PretrainingRequest) -> Plan:
@@ -50,6 +52,9 @@ def plan_pretraining_data(name: str, text: File, vocab: File, request: Pretraini
         request: what the examples are to be like.
     """
     params = {flag: str(value).lower() for flag, value in asdict(request).items()}
+    reading = params.pop("vocab_reading")
+    if reading:
+        params["vocab-reading"] = reading
     made = Step(id="pretraining-data", stage="pretraining-data", inputs={"text": text, "vocab": vocab}, params=params)
     return Plan(model=name, steps=(made,))
 

@@ -12,6 +12,7 @@ from bertbuild.flags import (
     OFFLINE_HELP,
     REPLACE_HELP,
     SOURCE_HELP,
+    VOCAB_READING,
     whole_number,
 )
 from bertbuild.plans.int8 import ANY, CalibrationRequest
@@ -176,6 +177,7 @@ def freeze(
         "seq-len": "fix the sequence length",
         "calibration": "for int8: folder of prepare-data; how large activations get is found on its training examples",
         "calibration-text": "for int8, in its place: a text file, an example a line, a tab before its second segment",
+        "vocab-reading": f"of --calibration-text: {VOCAB_READING}",
         "calibration-size": "for int8: how many examples to calibrate on (default: 300)",
         "max-drop": "for int8: how far the accuracy on the folder's dev set may fall, e.g. 0.01 (needs a classifier)",
         "int8-for": INT8_FOR_HELP,
@@ -200,6 +202,7 @@ def build_ir(
     calibration: str = "",
     calibration_text: str = "",
     calibration_size: str = "300",
+    vocab_reading: str = "",
     max_drop: str = "",
     int8_for: str = ANY,
     from_: str = "",
@@ -238,6 +241,7 @@ def build_ir(
                 folder=calibration,
                 text=calibration_text,
                 size=whole_number("calibration-size", calibration_size),
+                vocab_reading=vocab_reading,
                 max_drop=max_drop,
                 int8_for=int8_for,
             ),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from invoke import Context, task
 
-from bertbuild.flags import COMMON_HELP, ISOLATION_HELP, OFFLINE_HELP, REPLACE_HELP, truth, whole_number
+from bertbuild.flags import COMMON_HELP, ISOLATION_HELP, OFFLINE_HELP, REPLACE_HELP, VOCAB_READING, truth, whole_number
 from bertbuild.running import running
 
 PREPARE_HELP = {
@@ -13,6 +13,7 @@ PREPARE_HELP = {
     "model": "a model of the catalogue, whose vocabulary and lower-casing are taken",
     "checkpoint": "a checkpoint of your own, whose vocab.txt is taken",
     "vocab-file": "a vocab.txt by itself",
+    "vocab-reading": VOCAB_READING,
     "name": "what to call the result; default: the model's, the folder's or the vocabulary's name",
     "max-seq-length": "pieces of a sequence, [CLS] and [SEP] counted (default 128)",
     "do-lower-case": "true or false; default: as the catalogue says of the model, else true",
@@ -74,6 +75,7 @@ def prepare_data(
     model: str = "",
     checkpoint: str = "",
     vocab_file: str = "",
+    vocab_reading: str = "",
     name: str = "",
     max_seq_length: str = "128",
     do_lower_case: str = "",
@@ -109,6 +111,7 @@ def prepare_data(
                 model=model,
                 checkpoint=checkpoint,
                 vocab=vocab_file,
+                vocab_reading=vocab_reading,
                 name=name,
                 lower_case=truth("do-lower-case", str(do_lower_case)),
                 negatives=truth("version-2-with-negative", str(version_2_with_negative)),

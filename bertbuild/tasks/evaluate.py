@@ -5,7 +5,7 @@ from __future__ import annotations
 from invoke import Context, task
 
 from bertbuild.errors import UsageError
-from bertbuild.flags import COMMON_HELP, INT8_FOR_HELP, ISOLATION_HELP, SOURCE_HELP, whole_number
+from bertbuild.flags import COMMON_HELP, INT8_FOR_HELP, ISOLATION_HELP, SOURCE_HELP, VOCAB_READING, whole_number
 from bertbuild.plans.evaluate import EvaluateRequest
 from bertbuild.plans.int8 import ANY
 from bertbuild.running import running
@@ -28,6 +28,7 @@ ALL = "tf1,frozen,ir-fp32,ir-fp16,neuron-ready,tf2"
         "int8-for": INT8_FOR_HELP,
         "predictions": "judge this file instead: test_results.tsv, or predictions.json of SQuAD",
         "data": "folder of the task's files; default: what fetch-data brings",
+        "vocab-reading": VOCAB_READING,
         "squad-data-file": "with --predictions: dev-v1.1.json or dev-v2.0.json",
         "null-odds": "with SQuAD 2.0: null_odds.json, for which the best thresholds are searched",
         "version-2-with-negative": "the data are SQuAD 2.0's",
@@ -48,6 +49,7 @@ def evaluate(
     int8_for: str = ANY,
     predictions: str = "",
     data: str = "",
+    vocab_reading: str = "",
     squad_data_file: str = "",
     null_odds: str = "",
     version_2_with_negative: bool = False,
@@ -62,7 +64,7 @@ def evaluate(
 
     with running(json=json, isolation=isolation, offline=offline, local=from_, mirror=mirror) as session:
         wanted = Wanted(model=model, checkpoint=checkpoint, name=name, scope=scope, ema=ema)
-        named = command.Data(task=task, folder=data, prepared=prepared)
+        named = command.Data(task=task, folder=data, prepared=prepared, vocab_reading=vocab_reading)
         if predictions and (wanted != Wanted() or prepared):
             raise UsageError(
                 "--predictions judges a file; no model and no prepared data have a part in it.",

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from invoke import Context, task
 
-from bertbuild.flags import COMMON_HELP, ISOLATION_HELP, REPLACE_HELP, SOURCE_HELP, number, truth, whole_number
+from bertbuild.flags import (
+    COMMON_HELP,
+    ISOLATION_HELP,
+    REPLACE_HELP,
+    SOURCE_HELP,
+    VOCAB_READING,
+    number,
+    truth,
+    whole_number,
+)
 from bertbuild.plans.finetune import FinetuneRequest, Named
 from bertbuild.running import running
 from bertbuild.sources import Wanted
@@ -13,6 +22,7 @@ FINETUNE_HELP = {
     "task": "what to train on: a task that prepare-data knows, e.g. MRPC; prepared first, with the model's vocabulary",
     "data": "folder with the task's files, or a SQuAD file; default: what fetch-data brings",
     "prepared": "folder of prepare-data: what to train on, in the place of --task",
+    "vocab-reading": VOCAB_READING,
     "squad": "SQuAD's JSON with the questions to answer after training, for instance dev-v1.1.json",
     "max-seq-length": "the data's; another is refused",
     "train-batch-size": "(default 32)",
@@ -50,6 +60,7 @@ def finetune(
     task: str = "",
     data: str = "",
     prepared: str = "",
+    vocab_reading: str = "",
     squad: str = "",
     max_seq_length: str = "",
     train_batch_size: str = "32",
@@ -103,5 +114,5 @@ def finetune(
             seed=whole_number("seed", seed),
         )
         wanted = Wanted(model=model, checkpoint=checkpoint, name=name, scope=scope, ema=ema)
-        named = Named(task=task, data=data, prepared=prepared, squad=squad)
+        named = Named(task=task, data=data, prepared=prepared, squad=squad, vocab_reading=vocab_reading)
         commands.finetune(session, wanted, named, request)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from invoke import Context, task
 
-from bertbuild.flags import COMMON_HELP, ISOLATION_HELP, REPLACE_HELP, number, truth, whole_number
+from bertbuild.flags import COMMON_HELP, ISOLATION_HELP, REPLACE_HELP, VOCAB_READING, number, truth, whole_number
 from bertbuild.plans.pretraining import PretrainingRequest
 from bertbuild.running import running
 
@@ -12,6 +12,7 @@ PRETRAINING_HELP = {
     "input-file": "text: a sentence a line, an empty line between documents; several files with commas, or *.txt",
     "output-file": "also copy the records to this file; to several with commas, one example to each in turn",
     "vocab-file": "the model's vocab.txt",
+    "vocab-reading": VOCAB_READING,
     "name": "what to call the result; default: the vocabulary's name",
     "do-lower-case": "true (default) for uncased vocabularies, or false",
     "do-whole-word-mask": "mask whole words and not single pieces (default false)",
@@ -37,6 +38,7 @@ def prepare_pretraining_data(
     input_file: str = "",
     output_file: str = "",
     vocab_file: str = "",
+    vocab_reading: str = "",
     name: str = "",
     do_lower_case: str = "true",
     do_whole_word_mask: str = "false",
@@ -72,5 +74,6 @@ def prepare_pretraining_data(
             masked_lm_prob=number("masked-lm-prob", masked_lm_prob),
             short_seq_prob=number("short-seq-prob", short_seq_prob),
             shards=len(outputs) or 1,
+            vocab_reading=vocab_reading,
         )
         pretraining.prepare_pretraining_data(session, input_file, vocab_file, outputs, name, request)

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from invoke import Context, task
 
-from bertbuild.flags import COMMON_HELP, ISOLATION_HELP, REPLACE_HELP, SOURCE_HELP, number, whole_number
+from bertbuild.flags import (
+    COMMON_HELP,
+    ISOLATION_HELP,
+    REPLACE_HELP,
+    SOURCE_HELP,
+    VOCAB_READING,
+    number,
+    whole_number,
+)
 from bertbuild.plans.train import TrainRequest
 from bertbuild.running import running
 from bertbuild.sources import Wanted
@@ -19,6 +27,7 @@ TRAIN_HELP = {
     "task": "MRPC, STS-B, SQUAD-1.1 …: the data are prepared first",
     "data": "folder with the task's files, or a SQuAD file; default: what fetch-data brings",
     "max-seq-length": "pieces of a sequence that --task prepares (default 128)",
+    "vocab-reading": VOCAB_READING,
     "prepared": "in the place of --task a folder of prepare-data",
     "train-data-path": "records to train on, where there is no --prepared",
     "eval-data-path": "records to evaluate on, or to predict; in place of those of --prepared",
@@ -60,6 +69,7 @@ def train(
     data: str = "",
     max_seq_length: str = "128",
     prepared: str = "",
+    vocab_reading: str = "",
     train_data_path: str = "",
     eval_data_path: str = "",
     input_meta_data_path: str = "",
@@ -122,6 +132,7 @@ def train(
             folder=data,
             max_seq_length=whole_number("max_seq_length", max_seq_length),
             prepared=prepared,
+            vocab_reading=vocab_reading,
             train_data_path=train_data_path,
             eval_data_path=eval_data_path,
             input_meta_data_path=input_meta_data_path,

@@ -12,10 +12,9 @@ again and again.
 import string
 import unicodedata
 
-from stage import StageInputError
 from tokenizers.models import WordPiece as HuggingFaceWordPiece
+from vocabulary import UNKNOWN
 
-UNKNOWN = "[UNK]"
 _KEPT = 1 << 18  # parts of text whose ids are kept, so that memory does not grow with the corpus
 _LONG = 40  # characters; a longer part is not likely to come again
 _ASCII_PUNCTUATION = frozenset(string.punctuation)
@@ -29,27 +28,6 @@ _CHINESE = (
     (0xF900, 0xFAFF),
     (0x2F800, 0x2FA1F),
 )
-
-
-def load_vocab(path):
-    """Piece → id, as upstream reads it: a line each, stripped; the last of two equal ones counts.
-
-    Raises `StageInputError` where the file is no vocabulary of BERT.
-    """
-    with open(path, "rb") as file:
-        content = file.read()
-    try:
-        lines = content.decode("utf-8").split("\n")
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise StageInputError("%s line %d is not UTF-8; give the model's vocab.txt" % (path, line)) from error
-    if not lines[-1]:
-        lines.pop()
-    vocab = {line.strip(): number for number, line in enumerate(lines)}
-    missing = [token for token in ("[CLS]", "[SEP]", UNKNOWN) if token not in vocab]
-    if missing:
-        raise StageInputError("%s has no %s; give the model's vocab.txt" % (path, " and no ".join(missing)))
-    return vocab
 
 
 class WordPiece:

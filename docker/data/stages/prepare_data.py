@@ -11,10 +11,11 @@ import time
 
 import tokenizers
 from stage import Stage, StageInputError, progress, step, write_json
+from vocabulary import LINES, declare_reading, load_vocab
 
 from stages import _classification, _glue, _rows, _squad
 from stages._tfrecord import Feature, packed, record
-from stages._wordpiece import WordPiece, load_vocab
+from stages._wordpiece import WordPiece
 
 SQUAD = ("SQUAD-1.1", "SQUAD-2.0")
 
@@ -26,6 +27,7 @@ STAGE.param("max-seq-length", type=int, default=128, help="pieces of a sequence,
 STAGE.param("do-lower-case", default="true", choices=("true", "false"), help="make letters small (default: true)")
 STAGE.param("mnli-type", default="matched", choices=("matched", "mismatched"), help="which dev and test set of MNLI")
 STAGE.param("xnli-language", default="en", choices=(*_glue.LANGUAGES, "all"), help="of XNLI's training data")
+declare_reading(STAGE)
 STAGE.param("max-query-length", type=int, default=64, help="pieces of a SQuAD question (default: 64)")
 STAGE.param("doc-stride", type=int, default=128, help="pieces between two windows of a paragraph (default: 128)")
 
@@ -40,7 +42,7 @@ def run(args, report):
     """Write the records and meta data."""
     if args.max_seq_length < _squad.MARKS:
         raise StageInputError("--max-seq-length %d leaves no room for a word" % args.max_seq_length)
-    tokenizer = WordPiece(load_vocab(args.vocab), lower_case=args.do_lower_case == "true")
+    tokenizer = WordPiece(load_vocab(args.vocab, args.vocab_reading), lower_case=args.do_lower_case == "true")
     prepare = prepare_squad if args.task in SQUAD else prepare_rows
     meta, facts = prepare(args, tokenizer, report)
     with open(os.path.join(args.out, "meta_data.json"), "w") as file:
@@ -51,6 +53,7 @@ def run(args, report):
         "max_seq_length": args.max_seq_length,
         "do_lower_case": args.do_lower_case == "true",
         "vocab_sha256": vocab,
+        "vocab_reading": args.vocab_reading or LINES,
         "version_2_with_negative": args.task == "SQUAD-2.0",
     }
     write_json(args.out, "prepared.json", {**common, **facts})

@@ -14,12 +14,12 @@ import tempfile
 import time
 
 from stage import Stage, StageInputError, progress, step, write_json
+from vocabulary import declare_reading, load_vocab
 
 from stages._corpus import Corpus, write_corpus
 from stages._examples import Pairs
 from stages._masking import Masking
 from stages._records import Encoder, Layout, shuffled, write_records
-from stages._wordpiece import load_vocab
 
 OUTPUT = "tf_examples.tfrecord"
 SPECIAL = 3  # [CLS], [SEP], [SEP]
@@ -30,7 +30,7 @@ PATIENCE = 0.5  # seconds between two words on how much is done
 def run(args, report):
     """Cut the text into pieces, draw the examples, shuffle them, write them."""
     check(args, report)
-    vocab = load_vocab(args.vocab)
+    vocab = load_vocab(args.vocab, args.vocab_reading)
     if "[MASK]" not in vocab:
         raise StageInputError("%s has no [MASK]; give the model's vocab.txt" % args.vocab)
     rng = random.Random(args.random_seed)  # noqa: S311 - nothing secret
@@ -183,6 +183,7 @@ def main():
     stage = Stage("pretraining-data", "text to TFRecords of pre-training examples")
     stage.input("text", help="a file, or a folder whose files are taken in the order of their names")
     stage.input("vocab", help="the model's vocab.txt")
+    declare_reading(stage)
     for name, default, help_ in (
         ("do_lower_case", "true", "make all letters small, for uncased vocabularies"),
         ("do_whole_word_mask", "false", "mask whole words and not single pieces"),

@@ -8,6 +8,7 @@ lower-cased where the vocabulary has no capitals.
 import os
 
 from stage import Stage, StageInputError, step
+from vocabulary import declare_reading, load_vocab
 
 ROLES = ("input_ids", "input_mask", "segment_ids")
 MARKS = ("[CLS]", "[SEP]")
@@ -19,6 +20,7 @@ STAGE.input("text", "a text file in UTF-8, an example a line")
 STAGE.input("vocab", "the model's vocab.txt")
 STAGE.param("max-seq-length", "pieces of an example, marks counted (default: 128)", type=int, default=128)
 STAGE.param("most", "take no more examples than this (default: all)", type=int)
+declare_reading(STAGE)
 
 
 def run(args, report):
@@ -27,12 +29,12 @@ def run(args, report):
 
     import numpy as np
 
-    from stages._wordpiece import WordPiece, load_vocab
+    from stages._wordpiece import WordPiece
 
     if args.max_seq_length < SHORTEST:
         raise StageInputError("--max-seq-length %d leaves no room for a word" % args.max_seq_length)
     step("tokenizing")
-    vocab = load_vocab(args.vocab)
+    vocab = load_vocab(args.vocab, args.vocab_reading)
     tokenizer = WordPiece(vocab, lower_case=lower_cases(vocab))
     first, last = (vocab[mark] for mark in MARKS)
     rows, cut = [], 0

@@ -1,9 +1,11 @@
 """The answers to SQuAD's questions, by run_squad's own functions from the JSON to predictions.json."""
 
+import functools
 import os
 
 from absl import flags
 from stage import StageInputError, step
+from vocabulary import load_vocab
 
 FLAGS = ("version_2_with_negative", "null_score_diff_threshold", "n_best_size", "max_answer_length")
 
@@ -27,6 +29,8 @@ def write_answers(args, prepared, source, trainer, work, report):
     flags.FLAGS(["run_squad", *("--%s=%s" % (name, getattr(args, name)) for name in FLAGS)])
     step("reading %s" % os.path.basename(args.squad))
     examples = _read(args.squad, run_squad)
+    # The package's own does not count a line that is there a second time, which no other program does.
+    tokenization.load_vocab = functools.partial(load_vocab, reading=prepared.vocab_reading)
     tokenizer = tokenization.FullTokenizer(os.path.join(source.folder, "vocab.txt"), prepared.do_lower_case)
     features = []
     writer = run_squad.FeatureWriter(os.path.join(work, "questions.tf_record"), is_training=False)

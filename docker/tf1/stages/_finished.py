@@ -65,6 +65,7 @@ def write_task(args, prepared, gelu):
         "labels": prepared.labels,
         "max_seq_length": prepared.max_seq_length,
         "do_lower_case": prepared.do_lower_case,
+        "vocab_reading": prepared.vocab_reading,
         "version_2_with_negative": prepared.version_2_with_negative,
         "gelu": gelu,
     }

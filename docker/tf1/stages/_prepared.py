@@ -6,6 +6,7 @@ import os
 import numpy as np
 import tensorflow as tf
 from stage import StageInputError, read_json
+from vocabulary import LINES
 
 TRAIN, EVAL, TEST = "train.tf_record", "eval.tf_record", "test.tf_record"
 SQUAD, REGRESSION = "squad", "regression"
@@ -16,7 +17,7 @@ class Prepared(object):
     """A prepared folder that fits a model.
 
     Attributes:
-        task, labels, max_seq_length, do_lower_case: as in prepared.json.
+        task, labels, max_seq_length, do_lower_case, vocab_reading: as in prepared.json.
         squad: whether the task is to find answers, else to choose among the labels.
     """
 
@@ -29,6 +30,7 @@ class Prepared(object):
             self.labels = told.get("labels") or []
             self.max_seq_length = told["max_seq_length"]
             self.do_lower_case = told["do_lower_case"]
+            self.vocab_reading = told.get("vocab_reading", LINES)
             self.version_2_with_negative = bool(told.get("version_2_with_negative"))
             vocab = told["vocab_sha256"]
         except KeyError as error:

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from checkpoint_files import find_prefix
 from stage import StageInputError, read_json, write_json
+from vocabulary import LINES
 
 from bertbuild.checkpoint.bundle import CheckpointReader
 from bertbuild.checkpoint.config import LAYER_NORM_EPSILON, BertConfig, read_config
@@ -300,5 +301,6 @@ def _task(meta, prepared, task_type, vocab_path):
         "labels": prepared.get("labels", _numbers(meta, task_type)),
         "max_seq_length": int(meta["max_seq_length"]),
         "do_lower_case": lower,
+        "vocab_reading": prepared.get("vocab_reading", LINES),
         "version_2_with_negative": bool(meta.get("version_2_with_negative", False)),
     }

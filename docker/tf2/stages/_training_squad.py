@@ -1,5 +1,6 @@
 """SQuAD: official.legacy.bert.run_squad."""
 
+import functools
 import json
 import os
 import shutil
@@ -8,6 +9,7 @@ import tf_keras
 from absl import flags
 from official.legacy.bert import run_squad
 from stage import StageInputError, step
+from vocabulary import load_vocab
 
 from stages import _training_course, _training_folders, _training_weights
 
@@ -79,6 +81,7 @@ def same(logits):
 def _answer(job, strategy, checkpoint):
     """Ask the questions of --predict-file, and judge the answers where --mode says so."""
     step("answering")
+    run_squad.tokenization.load_vocab = functools.partial(load_vocab, reading=job.task["vocab_reading"])
     tokenizer = run_squad.tokenization.FullTokenizer(vocab_file=job.vocab_path, do_lower_case=flags.FLAGS.do_lower_case)
     known = (strategy, job.meta, tokenizer, _training_weights.config(job), run_squad.squad_lib_wp)
     try:

@@ -17,7 +17,16 @@ from bertbuild.buildfile.values import Choice, Choices, Whole
 from bertbuild.errors import UnknownModelError, UsageError
 
 VALIDATOR = Draft202012Validator(build_file_schema())
-LEFT_OUT = {"calibration", "calibration_text", "calibration_size", "max_drop", "int8_for", "standard", "compiler_args"}
+LEFT_OUT = {
+    "calibration",
+    "calibration_text",
+    "calibration_size",
+    "max_drop",
+    "int8_for",
+    "vocab_reading",
+    "standard",
+    "compiler_args",
+}
 """Parameters that go only with others."""
 
 WHERE = {

@@ -91,6 +91,9 @@ def test_json_is_stable(tiny):
         "global_step",
         "graph",
         "vocab_lines",
+        "vocab_words",
+        "vocab_duplicates",
+        "vocab_reading",
         "intact_tensors",
         "tensors",
     ]
@@ -221,7 +224,31 @@ def test_lines_of_the_vocabulary_are_ended_by_lf_alone(tiny, content, lines):
     inspection = inspect_checkpoint(tiny)
     assert inspection.vocab_lines == lines
     assert inspection.sound  # a table is padded, or words are added to a vocabulary
-    assert bool(inspection.warnings) == (lines != 20)
+    assert any("the model" in text for text in inspection.warnings) == (lines != 20)
+
+
+@pytest.mark.parametrize(
+    ("extra", "reading", "sentence"),
+    [
+        ([], "lines", "rows are numbers of lines"),
+        (["z"], "bert-tensorflow", "numbers of words, as bert-tensorflow 1.0.4 counts them"),
+        (["y", "z"], None, "the word table's 20 rows do not tell"),
+    ],
+)
+def test_duplicate_lines_are_named_with_both_counts(tiny, extra, reading, sentence):
+    words = [*(f"w{number}" for number in range(19)), *extra]
+    words.insert(7, "w4")
+    (tiny / "vocab.txt").write_text("".join(word + "\n" for word in words))
+    inspection = inspect_checkpoint(tiny)
+    assert inspection.sound
+    found = inspection.to_json()
+    assert (found["vocab_lines"], found["vocab_words"]) == (20 + len(extra), 19 + len(extra))
+    assert found["vocab_duplicates"] == {"w4": [5, 8]}
+    assert found["vocab_reading"] == reading
+    warning = inspection.warnings[0]
+    assert len(inspection.warnings) == (1 if reading else 2)  # 22 lines are more than 20 rows, too
+    assert f"w4 at 5 and 8): {20 + len(extra)} lines, {19 + len(extra)} different" in warning
+    assert sentence in warning
 
 
 def test_a_missing_vocabulary_is_a_warning(make, tensors):

@@ -124,6 +124,29 @@ def test_words_are_upstreams(load, name):
     assert tokenizer.words(text) == words
 
 
+TWICE = "[UNK]\n[CLS]\n[SEP]\na\na \nb\n"
+
+
+@pytest.mark.parametrize(
+    ("reading", "ids"),
+    [
+        ("lines", {"[UNK]": 0, "[CLS]": 1, "[SEP]": 2, "a": 4, "b": 5}),
+        ("bert-tensorflow", {"[UNK]": 0, "[CLS]": 1, "[SEP]": 2, "a": 3, "b": 4}),
+    ],
+)
+def test_duplicate_lines_are_counted_as_is_said(load, tmp_path, reading, ids):
+    (tmp_path / "vocab.txt").write_text(TWICE)
+    assert load("vocabulary").load_vocab(str(tmp_path / "vocab.txt"), reading) == ids
+
+
+def test_duplicate_lines_of_which_nothing_is_said_are_refused(load, tmp_path):
+    (tmp_path / "vocab.txt").write_text(TWICE)
+    with pytest.raises(load("stage").StageInputError, match="so that a is 4 or 3; say --vocab-reading"):
+        load("vocabulary").load_vocab(str(tmp_path / "vocab.txt"))
+    (tmp_path / "vocab.txt").write_text("[UNK]\n[CLS]\n[SEP]\n\n\n")
+    assert load("vocabulary").load_vocab(str(tmp_path / "vocab.txt"))["[SEP]"] == 2
+
+
 def block(load, tmp_path, task, text):
     rows, glue = load("stages._rows"), load("stages._glue")
     path = tmp_path / "train.tsv"

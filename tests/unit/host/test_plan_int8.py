@@ -104,6 +104,7 @@ def find(tmp_path_factory):
     """What a request finds for a checkpoint with three classes and a vocabulary."""
     checkpoint = tmp_path_factory.mktemp("checkpoint")
     (checkpoint / "vocab.txt").write_text("[PAD]\n")
+    (checkpoint / "bert_config.json").write_text('{"vocab_size": 3}')
     store = Store(tmp_path_factory.mktemp("store"))
     trained = replace(TRAINED, file=File(path=checkpoint, digest="d"))
 
@@ -111,6 +112,7 @@ def find(tmp_path_factory):
         return find_calibration(CalibrationRequest(**request), source, CLASSES, store)
 
     run.trained = trained
+    run.checkpoint = checkpoint
     return run
 
 
@@ -130,6 +132,21 @@ def test_text_is_read_with_the_checkpoints_vocabulary(find, tmp_path):
     found = find(text=str(tmp_path / "t.txt"))
     assert found.examples == found.steps[0].id
     assert Path(found.steps[0].inputs["vocab"].path).name == "vocab.txt"
+
+
+@pytest.mark.parametrize(
+    ("rows", "asked", "reading"), [(4, "", "lines"), (3, "", "bert-tensorflow"), (5, "lines", "lines"), (5, "", None)]
+)
+def test_text_is_read_as_the_word_tables_rows_or_the_flag_say(find, tmp_path, rows, asked, reading):
+    (find.checkpoint / "vocab.txt").write_text("[PAD]\na\na\nb\n")
+    (find.checkpoint / "bert_config.json").write_text(f'{{"vocab_size": {rows}}}')
+    (tmp_path / "t.txt").write_text("words")
+    if reading is None:
+        with pytest.raises(UsageError, match="the word table's 5 rows do not tell"):
+            find(text=str(tmp_path / "t.txt"), vocab_reading=asked)
+    else:
+        found = find(text=str(tmp_path / "t.txt"), vocab_reading=asked)
+        assert found.steps[0].params["vocab-reading"] == reading
 
 
 WRONG = {

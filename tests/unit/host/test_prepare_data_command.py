@@ -187,3 +187,35 @@ def test_yes_and_no_are_taken_as_absl_takes_them(monkeypatch, name):
     (wanted,) = asked
     assert {field: getattr(wanted, field) for field in fields} == fields
     assert sizes.items() <= wanted.sizes.items()
+
+
+def duplicate(folder, rows):
+    """Put a line into the model's vocabulary twice; its word table has `rows` rows."""
+    (folder / "model" / "vocab.txt").write_text("[PAD]\n[UNK]\nthe\n<S>\nthe\ncat\n")
+    (folder / "model" / "bert_config.json").write_text(json.dumps(CONFIG | {"vocab_size": rows}))
+
+
+@pytest.mark.parametrize(("rows", "reading"), [(6, "lines"), (5, "bert-tensorflow")])
+def test_duplicate_lines_are_counted_as_the_word_table_counts_them(prepare, folder, events, rows, reading):
+    duplicate(folder, rows)
+    assert (
+        prepare(task="MRPC", data="MRPC", sizes={"max_seq_length": 64}, checkpoint="model")["vocab-reading"] == reading
+    )
+    (note,) = events.of("note")
+    assert "duplicate lines (the at 3 and 5): 6 lines, 5 different" in note["text"]
+
+
+def test_duplicate_lines_of_which_nothing_tells_are_asked_for(prepare, folder):
+    duplicate(folder, 8)
+    for words in ({"checkpoint": "model"}, {"vocab": "model/vocab.txt"}):
+        with pytest.raises(UsageError, match="duplicate lines") as raised:
+            prepare(task="MRPC", data="MRPC", sizes={"max_seq_length": 64}, **words)
+        assert "--vocab-reading lines" in raised.value.next_step
+        ran = prepare(task="MRPC", data="MRPC", sizes={"max_seq_length": 64}, vocab_reading="bert-tensorflow", **words)
+        assert ran["vocab-reading"] == "bert-tensorflow"
+
+
+def test_the_reading_is_no_parameter_where_there_is_but_one(prepare):
+    assert "vocab-reading" not in prepare(
+        task="MRPC", data="MRPC", sizes={"max_seq_length": 64}, checkpoint="model", vocab_reading="lines"
+    )
