@@ -24,6 +24,10 @@ REPLACE_HELP = {
 OFFLINE_HELP = {
     "offline": "use no network: what is not here is listed, with the way to get it",
 }
+REFERENCE_HELP = {
+    "reference": "TensorFlow that runs the source's graph for the gate: 1.15, 2.20 or both (default: as it was proved "
+    "before, else 1.15 where it can be had, else 2.20)",
+}
 ISOLATION_HELP = {
     "isolation": "docker, venv, or auto (default): as the store's last build, else docker where an engine answers",
     **OFFLINE_HELP,

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -89,6 +89,9 @@ TOLERANCES: dict[str, dict[str, Tolerance]] = {
 }
 
 
+ALONE = " rows alone"
+"""Follows the name of a probe whose rows were run one by one too."""
+
 CLASSES = Tolerance(max_abs=0.5)
 """Of whole numbers, the number of a class or of a position: the same, in every precision."""
 
@@ -161,11 +164,21 @@ class Row:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """All comparisons of one target with its source: one or more."""
+    """All comparisons of one target with its source: one or more.
+
+    Attributes:
+        precision: the row of the table of tolerances.
+        rows: the comparisons.
+        skipped: answers of the source that a target of fixed shape cannot be asked for.
+        references: who answered for the source, "TensorFlow 1.15.5"; two where it was judged by both.
+        one_tensorflow: whether source and target ran on one and the same TensorFlow.
+    """
 
     precision: str
     rows: tuple[Row, ...]
     skipped: tuple[str, ...]
+    references: tuple[str, ...] = ()
+    one_tensorflow: bool = False
 
     @property
     def passed(self) -> bool:
@@ -184,13 +197,38 @@ class Verdict:
             "precision": self.precision,
             "rows": [row.as_json() for row in self.rows],
             "skipped": list(self.skipped),
+            "references": list(self.references),
+            "one_tensorflow": self.one_tensorflow,
         }
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Verdict:
         """The verdict a store holds."""
         rows = tuple(map(Row.from_json, value["rows"]))
-        return cls(precision=value["precision"], rows=rows, skipped=tuple(value["skipped"]))
+        return cls(
+            precision=value["precision"],
+            rows=rows,
+            skipped=tuple(value["skipped"]),
+            references=tuple(value.get("references", ())),  # older ones do not tell
+            one_tensorflow=value.get("one_tensorflow", False),
+        )
+
+    @property
+    def judges(self) -> str:
+        """Who answered for the source, in words; "" where that is not known."""
+        return judges_in_words(self.references, one_tensorflow=self.one_tensorflow)
+
+    def and_also(self, second: Verdict, name: str) -> Verdict:
+        """The verdict with the comparisons of a second one, in which `name` answered where another did in this."""
+        known = {row for row in self.rows if row.probe.endswith(ALONE)}  # of answers that take part in both
+        more = [replace(row, probe=f"{row.probe} with {name}") for row in second.rows if row not in known]
+        return replace(self, rows=(*self.rows, *more))
+
+
+def judges_in_words(references: Iterable[str], *, one_tensorflow: bool) -> str:
+    """Who answered for a source, as "TensorFlow 1.15.5", and whether the target ran on that one too."""
+    names = " and ".join(references)
+    return f"{names}; both sides ran on one TensorFlow" if names and one_tensorflow else names
 
 
 def compare(reference: Path, target: Path, probes: list[dict[str, Any]], precision: str) -> Verdict:
@@ -226,7 +264,7 @@ def compare(reference: Path, target: Path, probes: list[dict[str, Any]], precisi
             if len(parts) == 3 and parts[1] == "alone":
                 probe, _, output = parts
                 together = answered[f"{probe}/{output}"]
-                alone = _row(f"{probe} rows alone", output, together, answered[name], masks[probe], arithmetic)
+                alone = _row(probe + ALONE, output, together, answered[name], masks[probe], arithmetic)
                 rows.append(alone)
     if not any(row.probe in masks for row in rows):
         rows.append(_failed(", ".join(masks), "every output", precision, "the target answered none"))

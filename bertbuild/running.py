@@ -16,6 +16,8 @@ from bertbuild.cli.wording import Worded
 from bertbuild.config import load_settings
 from bertbuild.engine.making import Report
 from bertbuild.errors import BertbuildError, Interrupted
+from bertbuild.plans.placing import REFERENCES
+from bertbuild.plans.plan import check_choice
 from bertbuild.report.events import JsonReporter
 from bertbuild.report.run_log import Reporter, RunLog
 from bertbuild.report.text import TextReporter
@@ -26,7 +28,13 @@ PIPE_CLOSED = 128 + signal.SIGPIPE
 
 @contextlib.contextmanager
 def running(
-    *, json: bool = False, build_file: str = "", replace: bool = False, offline: bool = False, **flags: str
+    *,
+    json: bool = False,
+    build_file: str = "",
+    replace: bool = False,
+    reference: str = "",
+    offline: bool = False,
+    **flags: str,
 ) -> Iterator[Session]:
     """Give a command its session.
 
@@ -34,6 +42,7 @@ def running(
         json: whether events are told as JSON.
         build_file: the file whose settings hold; empty: bertbuild.toml, where there is one.
         replace: whether a name in out/ may pass to another source.
+        reference: what targets are judged by, empty where not given.
         offline: whether the network must not be used.
         flags: settings by name, empty where not given.
 
@@ -44,10 +53,11 @@ def running(
     shown: Reporter = JsonReporter() if json else TextReporter()
     reporter = Worded(shown)
     try:
+        check_choice("reference", (reference,), ("", *REFERENCES))
         flags |= {"offline": "true"} if offline else {}
         settings = load_settings(flags, file=Path(build_file) if build_file else None)
         reporter = Worded(RunLog(settings.artifacts / "runs", shown))
-        session = Session(settings=settings, report=reporter, replace=replace)
+        session = Session(settings=settings, report=reporter, replace=replace, reference=reference)
         try:
             yield session
         finally:

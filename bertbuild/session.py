@@ -18,6 +18,7 @@ from bertbuild.engine.making import Report
 from bertbuild.inputs import file_input
 from bertbuild.isolation.base import Isolation
 from bertbuild.isolation.choice import Choice, choose, last_used
+from bertbuild.plans.placing import OF_1, OF_2, TF1
 from bertbuild.plans.plan import File, Plan
 from bertbuild.probes import make_probes
 from bertbuild.store.disk import write_atomically
@@ -28,12 +29,19 @@ from bertbuild.store.store import Store, translated_os_errors
 class Session:
     """What a command works with; each part is made when first asked for.
 
-    `replace` says whether a name in out/ may pass to another source.
+    Attributes:
+        settings: of this run.
+        report: the listener.
+        replace: whether a name in out/ may pass to another source.
+        reference: what targets are judged by, one of `placing.REFERENCES`; "" where the command line says nothing.
+        only_looks: whether it asks what would be done, and does nothing.
     """
 
     settings: Settings
     report: Report
     replace: bool = False
+    reference: str = ""
+    only_looks: bool = False
     _written: dict[str, File] = field(default_factory=dict, init=False, repr=False)
 
     @cached_property
@@ -71,6 +79,25 @@ class Session:
         memory = self.settings.memory_bytes or 0
         offline = self.settings.offline
         return Engine(self.store, self.isolation, self.report, slots=slots, memory=memory, offline=offline)
+
+    @cached_property
+    def has_tensorflow_1(self) -> bool:
+        """Whether TensorFlow 1.15 can run here; its Python is fetched now if need be, unless this only looks."""
+        return self.isolation.can_have(TF1, None if self.only_looks else self._note)
+
+    @cached_property
+    def usual_reference(self) -> str:
+        """What judges targets that were never built: TensorFlow 1.15; where that cannot be had, 2.20, which is said."""
+        if self.has_tensorflow_1:
+            return OF_1
+        self._note(
+            "TensorFlow 1.15 needs Python 3.7 or Docker, and has neither here: TensorFlow 2.20 in v1 mode runs the "
+            f"source's graph (--reference {OF_2}; docs/reference-run.md)"
+        )
+        return OF_2
+
+    def _note(self, text: str) -> None:
+        self.report({"event": "note", "text": text})
 
     def file(self, path: Path) -> File:
         """A file as a plan's input."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from bertbuild.config import ROOT
@@ -158,14 +159,24 @@ def require_locked(backend: str) -> None:
     Raises:
         LockFileError: it does not, so that nothing should be made from it.
     """
-    locked = dict(_PINNED.findall(lock_file(backend).read_text(encoding="utf-8")))
+    there = _versions(backend)
     wanted = _PINNED.findall((backend_folder(backend) / "requirements.in").read_text(encoding="utf-8"))
-    drifted = [f"{name}=={version}" for name, version in wanted if locked.get(_normal(name)) != version]
+    drifted = [f"{name}=={version}" for name, version in wanted if there.get(_normal(name)) != version]
     if drifted:
         raise LockFileError(
             f"docker/{backend}/requirements.in asks for {', '.join(drifted)}, which its lock file does not hold.",
             next_step="Run: invoke lock",
         )
+
+
+@cache
+def locked(backend: str) -> dict[str, str]:
+    """The version of each package in a backend's lock file."""
+    return _versions(backend)
+
+
+def _versions(backend: str) -> dict[str, str]:
+    return dict(_PINNED.findall(lock_file(backend).read_text(encoding="utf-8")))
 
 
 def _normal(name: str) -> str:

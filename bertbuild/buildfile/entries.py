@@ -60,6 +60,7 @@ class TargetEntry:
         kind: one of `parameters.KINDS`.
         request: what it is to be like; of an IR, in one precision.
         calibrated: what an int8 IR is calibrated on, None for every other target; paths are absolute.
+        reference: what it is judged by, one of `placing.REFERENCES`; "" where the file does not say.
         table: its name in [targets.*]: the one that a matrix's combinations share, else `name`.
     """
 
@@ -67,6 +68,7 @@ class TargetEntry:
     kind: str
     request: Request
     calibrated: CalibrationRequest | None = None
+    reference: str = ""
     table: str
 
 

@@ -11,6 +11,7 @@ from bertbuild.plans.data import TASKS
 from bertbuild.plans.int8 import ANY, INT8_FOR, SUBSET
 from bertbuild.plans.neuron import BATCH_SIZE, DTYPES, EXACT, MIN_ON_NEURON, NEURON_GELU_FORMS, TIMEOUT
 from bertbuild.plans.neuron import OUTPUTS as EXPORTED_OUTPUTS
+from bertbuild.plans.placing import REFERENCES
 from bertbuild.plans.plan import CONVERTERS, GELU_FORMS, OUTPUTS, PRECISIONS, ROUTES
 from bertbuild.plans.tf2 import CHECKPOINT_FORMATS
 
@@ -132,15 +133,22 @@ _FORMAT = Parameter(
     about="whose names it has: the Model Garden's encoder or pretrainer, keras-bert's, Keras's",
 )
 
+REFERENCE = Parameter(
+    name="reference",
+    type=Choice(REFERENCES),
+    about="TensorFlow that runs the source's graph for the gate; default: as it was proved before, else 1.15 where it "
+    "can be had, else 2.20",
+)
+
 _KINDS = (
-    ("frozen", "a frozen graph", "freeze", (_OUTPUT, _GELU)),
-    ("ir", "an OpenVINO IR", "build-ir", _IR),
-    ("saved-model", "the SavedModel that google-research/bert exports", "export", _EXPORT),
+    ("frozen", "a frozen graph", "freeze", (_OUTPUT, _GELU, REFERENCE)),
+    ("ir", "an OpenVINO IR", "build-ir", (*_IR, REFERENCE)),
+    ("saved-model", "the SavedModel that google-research/bert exports", "export", (*_EXPORT, REFERENCE)),
     ("neuron-ready", "the SavedModel that the Neuron compiler takes", "neuron-ready", _NEURON),
     ("neuron", "a SavedModel compiled for AWS Inferentia", "neuron-compile", _COMPILE),
-    ("tf2", "a TensorFlow 2 checkpoint", "convert-tf2", (_FORMAT, _GELU)),
-    ("tf2-savedmodel", "a TensorFlow 2 SavedModel", "convert-tf2 --format savedmodel", (_GELU,)),
-    ("hub", "a TensorFlow 2 hub module", "convert-tf2 --format hub", (_GELU,)),
+    ("tf2", "a TensorFlow 2 checkpoint", "convert-tf2", (_FORMAT, _GELU, REFERENCE)),
+    ("tf2-savedmodel", "a TensorFlow 2 SavedModel", "convert-tf2 --format savedmodel", (_GELU, REFERENCE)),
+    ("hub", "a TensorFlow 2 hub module", "convert-tf2 --format hub", (_GELU, REFERENCE)),
 )
 KINDS: dict[str, Kind] = {
     name: Kind(name=name, about=about, command=command, parameters=_by_name(*parameters))

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from bertbuild.buildfile.document import Document, Place, shown, table_name
 from bertbuild.buildfile.entries import TargetEntry
 from bertbuild.buildfile.layers import Defaults, Given, Layer, read_layer, read_value
-from bertbuild.buildfile.parameters import KIND, KINDS, Kind, Parameter
+from bertbuild.buildfile.parameters import KIND, KINDS, REFERENCE, Kind, Parameter
 from bertbuild.buildfile.requests import CALIBRATION, located, make_calibration, make_request
 from bertbuild.errors import UsageError
 from bertbuild.sources import clean_name
@@ -90,7 +90,14 @@ def make_targets(
             calibrated = make_calibration(request, values, tolerant=aside)
         except UsageError as error:
             raise in_the_file(document, error, given, table.kind.parameters, place) from error
-        yield TargetEntry(name=name, kind=table.kind.name, request=request, calibrated=calibrated, table=table.name)
+        yield TargetEntry(
+            name=name,
+            kind=table.kind.name,
+            request=request,
+            calibrated=calibrated,
+            reference=str(values.get(REFERENCE.name, "")),
+            table=table.name,
+        )
 
 
 def _calibrates_others(own: Layer, axes: Axes, override: Layer) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from bertbuild.commands.reference import with_reference
 from bertbuild.engine.judging import NO_DEVICE
 from bertbuild.errors import CheckpointError, UsageError
 from bertbuild.plans.int8 import CalibrationRequest, check_request
@@ -103,6 +104,7 @@ def build(
     probes = session.probes(inspected, longest_probe(request))
     plan = plan_targets(inspected.source, request, probes, session.store, calibrated)
     session.claim_targets(plan, inspected.named, inspected.source.file)
+    plan = with_reference(session, plan)
     built = session.engine.build(plan, probes)
     targets = [
         {
@@ -111,6 +113,7 @@ def build(
             "key": target.stored.key,
             "verified": target.verdict is not None,
             "max_abs": target.verdict.worst.max_abs if target.verdict else None,
+            "references": list(target.verdict.references) if target.verdict else [],
         }
         for target in built
     ]

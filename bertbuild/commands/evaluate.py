@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from bertbuild.buildfile.document import did_you_mean
 from bertbuild.commands.memory import memory_told
+from bertbuild.commands.reference import with_reference
 from bertbuild.errors import AccuracyError, DataError, UsageError
 from bertbuild.plans.evaluate import EXAMPLES, REFERENCE, TARGETS, EvaluateRequest, check_task, plan_evaluate
 from bertbuild.plans.neuron import SEQ_LEN
@@ -61,7 +62,7 @@ def targets(session: Session, wanted: Wanted, data: Data, request: EvaluateReque
     task = prepared.data.task
     check_made_for(prepared, source.file.path, source.model)
     planned = plan_evaluate(source, prepared.data, request, session.probes(inspected))
-    results = _run(session, planned.plan, request.batch_size)
+    results = _run(session, with_reference(session, planned.plan), request.batch_size)
     labels = _labels(results[EXAMPLES])
     judged = judge(
         task,

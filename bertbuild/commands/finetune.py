@@ -11,6 +11,7 @@ from bertbuild.checkpoint.reading import Choice
 from bertbuild.checkpoint_sources import AS_IT_IS, inspected
 from bertbuild.commands.data import Asked, claim, planned
 from bertbuild.commands.memory import memory_told
+from bertbuild.commands.reference import require_1
 from bertbuild.errors import UsageError
 from bertbuild.plans.finetune import STEP, FinetuneRequest, Named, plan_finetune
 from bertbuild.plans.plan import File, Plan, Step
@@ -38,6 +39,7 @@ def finetune(session: Session, wanted: Wanted, named: Named, request: FinetuneRe
     """Train the model on a task, and name the checkpoint in out/; a run that was ended is gone on from.
 
     Raises:
+        InterpreterMissingError: TensorFlow 1.15 cannot be had here.
         StageError: the stage refused its input, or failed.
         StageKilledForMemoryError: memory ran out.
     """
@@ -50,6 +52,7 @@ def finetune(session: Session, wanted: Wanted, named: Named, request: FinetuneRe
     data = _data(session, wanted, named, request)
     inspected = resolve(wanted, session.settings, session.store, session.engine, session.report)
     plan = plan_finetune(inspected.source, data.source, data.questions, request, before=data.before)
+    require_1(session, plan)
     task = clean_name(data.task.lower())
     session.claim(plan.model, f"finetuned-{task}", inspected.named, inspected.source.file.digest)
     if data.asked is not None:
@@ -78,10 +81,13 @@ def plan_recipe(
     Raises:
         UsageError: what to train on is named twice, or not at all.
         DataError: it cannot be used.
+        InterpreterMissingError: TensorFlow 1.15 cannot be had here.
     """
     data = _data(session, Wanted(checkpoint=str(base), name=name), named, request)
     found = inspected(base, name, session.store, session.engine, session.report, choice)
-    return plan_finetune(found.source, data.source, data.questions, request, before=data.before)
+    plan = plan_finetune(found.source, data.source, data.questions, request, before=data.before)
+    require_1(session, plan)
+    return plan
 
 
 def _data(session: Session, wanted: Wanted, named: Named, request: FinetuneRequest) -> Data:

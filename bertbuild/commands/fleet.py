@@ -19,6 +19,7 @@ from bertbuild.buildfile.entries import (
 from bertbuild.checkpoint.reading import Choice
 from bertbuild.checkpoint_sources import AS_IT_IS, Inspected, inspected, inspected_before
 from bertbuild.commands.finetune import plan_recipe
+from bertbuild.commands.reference import with_reference
 from bertbuild.engine.jobs import GateJob, Jobs, StageJob
 from bertbuild.engine.making import Report
 from bertbuild.engine.schedule import Job
@@ -144,6 +145,7 @@ class Fleet:
             verdict = gate.built.verdict
             fact |= {"state": gate.state, "path": str(gate.built.path), "key": gate.built.stored.key}
             fact["max_abs"] = verdict.worst.max_abs if verdict else None
+            fact["references"] = list(verdict.references) if verdict else []
         return fact
 
 
@@ -259,11 +261,12 @@ def planned(session: Session, target: TargetEntry, found: Inspected) -> tuple[Pl
 
     Raises:
         UsageError: the target and the model do not go together, or its name is another source's.
+        InterpreterMissingError: TensorFlow 1.15 is meant and cannot be had here.
     """
     probes = session.probes(found, longest_probe(target.request))
     plan = named(plan_targets(found.source, target.request, probes, session.store, target.calibrated), target.name)
     session.claim(plan.model, target.name, found.named, found.source.file.digest)
-    return plan, probes
+    return with_reference(session, plan, target.reference), probes
 
 
 def _of_job(report: Report, job: str) -> Report:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
 
 from bertbuild import key as keys
-from bertbuild.engine.judging import NO_DEVICE, can_answer
+from bertbuild.engine.judging import NO_DEVICE, can_answer, verdict_on
 from bertbuild.errors import CheckpointError, NotVerifiedError, ParityError, UsageError
-from bertbuild.parity import Verdict, compare
+from bertbuild.parity import Verdict
 from bertbuild.plans.placing import backend_of
 from bertbuild.plans.plan import File
 from bertbuild.session import Session
@@ -75,7 +74,7 @@ def _judge_again(session: Session, record: Record, folder: Path) -> Verdict:
     reference = record.plan.step(target.reference)
     _check_source(record)
     answers = {}
-    for step in (reference, record.plan.step(target.answers)):
+    for step in map(record.plan.step, target.asked):
         asked = {
             name: results[source].key if isinstance(source, str) else source.digest
             for name, source in step.inputs.items()
@@ -87,12 +86,8 @@ def _judge_again(session: Session, record: Record, folder: Path) -> Verdict:
             session.engine.run_again(step, results, answers[step.id])
     probes = reference.inputs["probes"]
     assert isinstance(probes, File)  # noqa: S101 - plans give probes as a file
-    verdict = compare(
-        answers[reference.id] / "answers.npz",
-        answers[target.answers] / "answers.npz",
-        json.loads(probes.path.read_text(encoding="utf-8"))["probes"],
-        target.precision,
-    )
+    files = {step: path / "answers.npz" for step, path in answers.items()}
+    verdict = verdict_on(record.plan, target, files, probes)
     session.report(
         {"event": "verdict", "model": record.model, "target": target.name, "show_table": True, **verdict.as_json()}
     )

@@ -23,7 +23,7 @@ from bertbuild.store.records import Record
 from bertbuild.store.store import FACTS, MANIFEST, Store, StoredObject
 
 STALE, FAILED, MISSING = "stale", "failed", "missing"
-COLUMNS = ["model", "target", "state", "built", "took", "size", "max abs", "path"]
+COLUMNS = ["model", "target", "state", "built", "took", "size", "max abs", "judged by", "path"]
 
 Facts = dict[str, Any]
 Outcomes = Mapping[tuple[str, str], Mapping[str, Any]]
@@ -63,7 +63,16 @@ def _fact(store: Store, target: TargetOutlook, record: Record | None, took: _Sec
     """What the store and the record say."""
     link = store.root / "out" / target.model / target.name
     fact: Facts = {"model": target.model, "target": target.name, "state": MISSING, "built": "", "seconds": None}
-    fact |= {"bytes": 0, "max_abs": None, "allowed": None, "key": "", "path": shown(link), "damage": [], "because": []}
+    fact |= {
+        "bytes": 0,
+        "max_abs": None,
+        "allowed": None,
+        "references": [],
+        "key": "",
+        "path": shown(link),
+        "damage": [],
+        "because": [],
+    }
     if record is None:
         return fact
     stage, key = record.results[record.target.step]
@@ -85,6 +94,7 @@ def _fact(store: Store, target: TargetOutlook, record: Record | None, took: _Sec
         fact["bytes"] = sum(entry["bytes"] for entry in stored.manifest["files"].values())
     if record.verdict is not None:
         fact |= {"max_abs": record.verdict.worst.as_json()["max_abs"], "allowed": record.verdict.worst.limit}
+        fact |= {"references": list(record.verdict.references)}
     return fact
 
 
@@ -121,6 +131,7 @@ def _row(fact: Facts) -> list[str]:
         "–" if fact["seconds"] is None else f"{fact['seconds']:.0f} s",
         f"{fact['bytes'] / 1e6:.1f} MB" if fact["key"] else "–",
         f"{worst:.1e} of {fact['allowed']:.0e}" if worst is not None else "no figure" if fact["key"] else "–",
+        ", ".join(fact["references"]) or "–",
         fact["path"] if fact["key"] else "–",
     ]
 

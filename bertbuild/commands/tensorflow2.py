@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bertbuild.checkpoint_sources import Inspected
+from bertbuild.commands.reference import with_reference
 from bertbuild.errors import CheckpointError, UsageError
 from bertbuild.inputs import folder_input
 from bertbuild.plans.leaving import left_out
@@ -41,6 +42,7 @@ def convert_tf2(session: Session, wanted: Wanted, request: Tf2Request, destinati
     probes = session.probes(inspected)
     plan = plan_convert_tf2(inspected.source, request, probes)
     session.claim_targets(plan, inspected.named, inspected.source.file)
+    plan = with_reference(session, plan)
     (built,) = session.engine.build(plan, probes)
     if request.format in CHECKPOINT_FORMATS:
         _show_mapping(session, built.path / "mapping.json", ("TensorFlow 1", "TensorFlow 2"))
@@ -60,6 +62,7 @@ def convert_tf1(session: Session, folder: str, config: str, vocab: str, gelu: st
     probes = session.probes(inspected)
     plan = plan_convert_tf1(source, probes)
     session.claim_targets(plan, inspected.named, source.file)
+    plan = with_reference(session, plan)
     (built,) = session.engine.build(plan, probes)
     table = built.path / "mapping.json"
     _show_mapping(session, table, ("TensorFlow 2", "TensorFlow 1"))

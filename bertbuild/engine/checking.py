@@ -14,7 +14,7 @@ from typing import Any
 from bertbuild import key as keys
 from bertbuild.engine.history import History, Past
 from bertbuild.engine.jobs import EnvironmentJob, GateJob, Jobs, StageJob, needed_steps
-from bertbuild.engine.judging import NO_DEVICE, PARITY
+from bertbuild.engine.judging import NO_DEVICE, PARITY, judged_by
 from bertbuild.engine.making import Order
 from bertbuild.errors import StoreError
 from bertbuild.plans.plan import File, Plan, Step, Target
@@ -177,7 +177,7 @@ class Checker:
         check = Check(job=job.id, kind="gate", model=job.model, name=PARITY, stage=PARITY, state=UP_TO_DATE)
         if not job.can_answer:
             return replace(check, reason=NO_DEVICE)
-        params = {"precision": job.target.precision}
+        params = judged_by(job.plan, job.target)
         parts = {"stage": PARITY, "code": self._jobs.judge.code, "environment": {}, "params": params}
         return self._looked_for(check, job, job.asked, parts)
 

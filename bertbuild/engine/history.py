@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from bertbuild.engine.judging import PARITY
+from bertbuild.engine.judging import PARITY, judged_by, judged_from
 from bertbuild.errors import StoreError
 from bertbuild.plans.plan import File, Step, Target
 from bertbuild.store.digests import DigestCache
@@ -91,14 +91,14 @@ class History:
         if record is None:
             return None
         then = record.target
-        steps = {"reference": then.reference, "answers": then.answers, "target": then.step}
+        steps = judged_from(then)
         made = {name: self._past(*record.results[step]) for name, step in steps.items() if step in record.results}
         inputs = {name: past.digest for name, past in made.items() if past is not None}
         unknown = Past(
             stage=PARITY,
             key="",
             place=self._store.objects / PARITY,
-            params={"precision": then.precision},
+            params=judged_by(record.plan, then),
             inputs=inputs,
         )
         alike = (past for past in self._made(PARITY) if inputs and inputs.items() <= past.inputs.items())

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bertbuild.engine.judging import Built, Judge, Results, can_answer
+from bertbuild.engine.judging import Built, Judge, Results, can_answer, judged_from
 from bertbuild.engine.making import Inputs, Maker, Order
 from bertbuild.engine.schedule import Job
 from bertbuild.errors import UsageError
@@ -147,13 +147,12 @@ class GateJob(Job):
     @property
     def order(self) -> Order:
         """The verdict that is wanted; known once all that it needs is done."""
-        return self._judge.order(self.target, self.results, self._told)
+        return self._judge.order(self.plan, self.target, self.results, self._told)
 
     @property
     def asked(self) -> dict[str, StageJob]:
         """What the verdict is made from, by the names of its inputs."""
-        roles = {"reference": self.target.reference, "answers": self.target.answers, "target": self.target.step}
-        return {name: self._steps[step] for name, step in roles.items()}
+        return {name: self._steps[step] for name, step in judged_from(self.target).items()}
 
     @property
     def made_by(self) -> list[StageJob]:
@@ -176,7 +175,7 @@ class GateJob(Job):
 
     def run(self) -> None:
         """See `schedule.Job`."""
-        self._conclude(self._judge.judge(self.order, self.target, self.results, self._probes))
+        self._conclude(self._judge.judge(self.order, self.plan, self.target, self.results, self._probes))
 
     def _conclude(self, judged: StoredObject) -> None:
         self.built = self._judge.conclude(self.plan, self.target, self.results, judged)
@@ -188,7 +187,7 @@ def needed_steps(plan: Plan, target: Target) -> tuple[str, ...]:
     """The steps whose results a target's gate works with."""
     if not can_answer(plan, target):
         return (target.step,)
-    return (target.step, target.reference, target.answers, *target.told.values())
+    return (target.step, *target.asked, *target.told.values())
 
 
 @dataclass
@@ -277,5 +276,5 @@ class Jobs:
 
 def _is_made_of(step: Step, target: Target) -> bool:
     """Whether a step makes something of a target, and so waits until that is proved; asking it is no making."""
-    asks = {target.reference, target.answers, *target.told.values()}
+    asks = {*target.asked, *target.told.values()}
     return step.id not in asks and target.step in step.inputs.values()

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from bertbuild import key as keys
 from bertbuild.config import ROOT
@@ -14,6 +15,7 @@ from bertbuild.engine.making import Maker, Order
 from bertbuild.errors import ParityError
 from bertbuild.isolation.device import neuron_device
 from bertbuild.parity import Verdict, compare
+from bertbuild.plans.placing import is_one_tensorflow, judges, tensorflow_of
 from bertbuild.plans.plan import File, Plan, Target
 from bertbuild.stages import STAGES
 from bertbuild.store.records import read_records, write_record
@@ -47,18 +49,14 @@ class Judge:
         """The digest of the gate's code."""
         return keys.code_digest([ROOT / "bertbuild" / "parity.py"], ROOT)
 
-    def order(self, target: Target, results: Results, told: Mapping[str, str]) -> Order:
+    def order(self, plan: Plan, target: Target, results: Results, told: Mapping[str, str]) -> Order:
         """The verdict on a target, as a result of its own."""
-        sources = {
-            "reference": results[target.reference],
-            "answers": results[target.answers],
-            "target": results[target.step],
-        }
+        sources = {name: results[step] for name, step in judged_from(target).items()}
         parts = keys.components(
             stage=PARITY,
             code=self.code,
             environment={},
-            params={"precision": target.precision},
+            params=judged_by(plan, target),
             inputs={name: source.digest for name, source in sources.items()},
         )
         return Order(stage=PARITY, parts=parts, sources=sources, told=told)
@@ -67,12 +65,13 @@ class Judge:
         """The verdict, if the store has it."""
         return self._maker.find(order)
 
-    def judge(self, order: Order, target: Target, results: Results, probes: File) -> StoredObject:
+    def judge(self, order: Order, plan: Plan, target: Target, results: Results, probes: File) -> StoredObject:
         """Compare a target's answers with its source's; the verdict is stored like any other result."""
 
         def write(work: Path) -> None:
-            verdict = self._compared(target, results, target.answers, probes).as_json()
-            (work / "out" / "parity.json").write_text(json.dumps(verdict, indent=1) + "\n", encoding="utf-8")
+            answers = {step: results[step].path / "answers.npz" for step in target.asked}
+            verdict = verdict_on(plan, target, answers, probes)
+            (work / "out" / "parity.json").write_text(json.dumps(verdict.as_json(), indent=1) + "\n", encoding="utf-8")
 
         return self._maker.make(order, write)
 
@@ -107,9 +106,8 @@ class Judge:
 
     @staticmethod
     def _compared(target: Target, results: Results, answers: str, probes: File) -> Verdict:
-        shown = json.loads(probes.path.read_text(encoding="utf-8"))["probes"]
         reference, asked = (results[step].path / "answers.npz" for step in (target.reference, answers))
-        return compare(reference, asked, shown, target.precision)
+        return compare(reference, asked, _read(probes), target.precision)
 
     def _settled(self, model: str, target: Target, stored: StoredObject, verdict: Verdict) -> Built:
         store = self._maker.store
@@ -122,6 +120,35 @@ class Judge:
             )
         link = store.link(model, target.name, stored)
         return Built(model=model, target=target.name, path=link, stored=stored, verdict=verdict)
+
+
+def judged_from(target: Target) -> dict[str, str]:
+    """The steps that a verdict on a target is made from, by the names of its inputs."""
+    steps = {"reference": target.reference, "answers": target.answers, "target": target.step}
+    return steps | {f"second-{name}": step for name, step in target.second.items() if step != steps[name]}
+
+
+def judged_by(plan: Plan, target: Target) -> dict[str, str]:
+    """The parameters of a verdict: the row of the table of tolerances, and whose answers count as the source's."""
+    return {"precision": target.precision, "reference": ", ".join(filter(None, judges(plan, target)))}
+
+
+def verdict_on(plan: Plan, target: Target, answers: Mapping[str, Path], probes: File) -> Verdict:
+    """The answers of a target's steps (step → answers.npz), compared."""
+    shown = _read(probes)
+    verdict = compare(answers[target.reference], answers[target.answers], shown, target.precision)
+    if target.second:
+        step = next(step for name, step in target.second.items() if step != getattr(target, name))
+        reference, asked = (answers[target.second[name]] for name in ("reference", "answers"))
+        second = compare(reference, asked, shown, target.precision)
+        verdict = verdict.and_also(second, tensorflow_of(plan.step(step)))
+    names = tuple(filter(None, judges(plan, target)))
+    return replace(verdict, references=names, one_tensorflow=is_one_tensorflow(plan, target))
+
+
+def _read(probes: File) -> list[dict[str, Any]]:
+    shown: list[dict[str, Any]] = json.loads(probes.path.read_text(encoding="utf-8"))["probes"]
+    return shown
 
 
 def can_answer(plan: Plan, target: Target) -> bool:

@@ -53,6 +53,13 @@ class Isolation(Protocol):
     def is_ready(self, backend: str) -> bool:
         """Whether `prepare` has nothing to do."""
 
+    def can_have(self, backend: str, on_line: OnLine | None) -> bool:
+        """Whether the backend's environment is there or could be made here.
+
+        What it lacks is fetched now, and `on_line` told; without a listener nothing is fetched, and it is judged by
+        what could be.
+        """
+
     def prepare(self, backend: str, on_line: OnLine) -> None:
         """Make the backend's environment; its output is passed on line by line."""
 

@@ -96,6 +96,10 @@ class ComposeIsolation:
         image = docker_engine.image(image_name(backend))
         return image is not None and image.labels.get(SOURCE_LABEL) == source_digest(backend)
 
+    def can_have(self, backend: str, on_line: OnLine | None) -> bool:  # noqa: ARG002 - the protocol's
+        """See `Isolation.can_have`: an engine can build every image, if the network may be used."""
+        return not self._offline or self.is_ready(backend)
+
     def prepare(self, backend: str, on_line: OnLine) -> None:
         """Build the image; what the build says is passed on line by line.
 

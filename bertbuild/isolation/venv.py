@@ -77,6 +77,19 @@ class VenvIsolation:
         facts = {"lock": marker["lock"], "python": marker["python"], "machine": platform.machine()}
         return facts | ({"unlocked": marker["unlocked"]} if "unlocked" in marker else {})
 
+    def can_have(self, backend: str, on_line: OnLine | None) -> bool:
+        """See `Isolation.can_have`: it is the Python of the backend's version that a machine may lack."""
+        if self.is_ready(backend):
+            return True
+        version = PYTHON[backend]
+        telling = on_line or _nobody
+        fetcher = Fetcher(folder=self._folder, offline=self._offline, children=self._children, on_line=telling)
+        try:
+            find_interpreter(version, fetcher if on_line else None)
+        except InterpreterMissingError:
+            return on_line is None and not fetcher.barred(version) and bool(fetcher.offered_by(version))
+        return True
+
     def prepare(self, backend: str, on_line: OnLine) -> None:
         """Make the environment; one that was broken off is made anew, one that another process is making is waited for.
 
@@ -283,6 +296,10 @@ def _free_ports(count: int) -> list[int]:
     with contextlib.ExitStack() as held:
         sockets = [held.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
         return [int(held_one.getsockname()[1]) for held_one in sockets]
+
+
+def _nobody(_line: str) -> None:
+    """Tell nobody."""
 
 
 def _lock_digest(backend: str) -> str:

@@ -1,11 +1,108 @@
-"""Where a step runs: in its stage's own backend, or in another one that can run the same code. Pure."""
+"""Where a step runs: in its stage's own backend, or in another one that can run the same code. Pure.
+
+TensorFlow 1's stages run in TensorFlow 1.15, or in TensorFlow 2 in v1 mode, and with them the reference: the answers of
+the source that a target is judged by.
+"""
 
 from __future__ import annotations
 
-from bertbuild.plans.plan import Step
-from bertbuild.stages import STAGES
+from dataclasses import replace
+
+from bertbuild.errors import UsageError
+from bertbuild.plans.plan import Plan, Step, Target, check_choice
+from bertbuild.stages import STAGES, locked
+
+OF_1, OF_2, BOTH = "1.15", "2.20", "both"
+REFERENCES = (OF_1, OF_2, BOTH)
+"""What people call them: the version of TensorFlow that the source's graph is run by."""
+
+TF1, V1_MODE = "tf1", "tf2"
+"""The backends they are."""
+
+PACKAGES = ("tensorflow", "tensorflow-cpu")
 
 
 def backend_of(step: Step) -> str:
     """The backend whose environment a step runs in. All who ask, ask here."""
     return step.backend or STAGES[step.stage].backend
+
+
+def placed(plan: Plan, reference: str) -> Plan:
+    """A plan with its reference, and all steps that can, in a TensorFlow.
+
+    Args:
+        plan: as planned, every step in its stage's own backend.
+        reference: "1.15"; "2.20"; or "both": made by 1.15, and judged by both.
+
+    Raises:
+        UsageError: no such reference, or a step that TensorFlow 2 cannot run.
+    """
+    check_choice("reference", (reference,), REFERENCES)
+    if reference == OF_1:
+        return plan
+    bound = bound_to_1(plan)
+    if bound is not None:
+        raise UsageError(
+            f"{bound.stage} runs in TensorFlow 1.15 alone, and so does its proof; --reference {reference} cannot be.",
+            next_step="Leave --reference out, or what needs 1.15.",
+        )
+    if reference == OF_2:
+        return replace(
+            plan, steps=tuple(replace(step, backend=V1_MODE) if can_move(step) else step for step in plan.steps)
+        )
+    steps = list(plan.steps)
+    targets = tuple(_judged_again(plan, target, steps) for target in plan.targets)
+    return replace(plan, steps=tuple(steps), targets=targets)
+
+
+def can_move(step: Step) -> bool:
+    """Whether TensorFlow 2 in v1 mode runs a step of TensorFlow 1."""
+    return V1_MODE in STAGES[step.stage].also
+
+
+def bound_to_1(plan: Plan) -> Step | None:
+    """The first step that needs TensorFlow 1.15, None where there is none."""
+    return next((step for step in plan.steps if STAGES[step.stage].backend == TF1 and not can_move(step)), None)
+
+
+def reference_of(plan: Plan, target: Target) -> str:
+    """What a placed plan judges a target by, one of `REFERENCES`; "" where TensorFlow 1 has no part in that."""
+    if target.second:
+        return BOTH
+    asked = [step for step in map(plan.step, (target.reference, target.answers)) if can_move(step)]
+    if not asked:
+        return ""
+    return OF_2 if any(backend_of(step) == V1_MODE for step in asked) else OF_1
+
+
+def tensorflow_of(step: Step) -> str:
+    """The TensorFlow that a step runs in, as a verdict names it; "" where that is none, or no lock file tells."""
+    backend = backend_of(step)
+    version = next((locked(backend)[name] for name in PACKAGES if name in locked(backend)), "")
+    v1_mode = " in v1 mode" if version and backend != STAGES[step.stage].backend else ""
+    return f"TensorFlow {version}{v1_mode}" if version else ""
+
+
+def judges(plan: Plan, target: Target) -> tuple[str, ...]:
+    """The TensorFlows that answer for a target's source: one, or two."""
+    asked = (target.reference, target.second.get("reference", target.reference))
+    return tuple(dict.fromkeys(tensorflow_of(plan.step(step)) for step in asked))
+
+
+def is_one_tensorflow(plan: Plan, target: Target) -> bool:
+    """Whether source and target were run by the same TensorFlow, so that a fault of its own shows on neither side."""
+    ran = {tensorflow_of(plan.step(step)).removesuffix(" in v1 mode") for step in target.asked}
+    return len(ran) == 1 and "" not in ran
+
+
+def _judged_again(plan: Plan, target: Target, steps: list[Step]) -> Target:
+    """The target with TensorFlow 1's side of its comparison asked a second time; that step is added, once."""
+    roles = {"reference": target.reference, "answers": target.answers}
+    role = next((role for role in roles if can_move(plan.step(roles[role]))), "")
+    if not role:
+        return target
+    asked = plan.step(roles[role])
+    again = replace(asked, id=f"{asked.id}-{OF_2}", backend=V1_MODE)
+    if again not in steps:
+        steps.insert(steps.index(asked) + 1, again)
+    return replace(target, second={**roles, role: again.id})

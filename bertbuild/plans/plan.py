@@ -67,6 +67,7 @@ class Target:
         answers: the step with its own.
         precision: the row of the table of tolerances.
         told: answers that are compared too, for people to know and not for the gate: words → step.
+        second: a second comparison that must pass too: "reference" and "answers" → step. Empty where there is none.
     """
 
     name: str
@@ -75,6 +76,12 @@ class Target:
     answers: str
     precision: str
     told: dict[str, str] = field(default_factory=dict)
+    second: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def asked(self) -> tuple[str, ...]:
+        """The steps whose answers its gate compares: the source's, its own, and those of a second comparison."""
+        return tuple(dict.fromkeys((self.reference, self.answers, *self.second.values())))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,6 +8,8 @@ from typing import Any
 from rich import box
 from rich.table import Table
 
+from bertbuild.parity import judges_in_words
+
 
 def parity_table(event: Mapping[str, Any]) -> Table:
     """Every comparison of a verdict: probe, output, the figures and what is allowed."""
@@ -32,6 +34,9 @@ def parity_table(event: Mapping[str, Any]) -> Table:
     notes = [f"{row['probe']} {row['output']}: {row['reason']}" for row in event["rows"] if row["reason"]]
     if event["skipped"]:
         notes.append(f"not compared, the target cannot take them: {', '.join(event['skipped'])}")
+    words = judges_in_words(event["references"], one_tensorflow=event["one_tensorflow"])
+    if words:
+        notes.append(f"the source's answers are those of {words}")
     table.caption = "\n".join(notes) or None
     return table
 

@@ -13,6 +13,7 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from bertbuild.parity import judges_in_words
 from bertbuild.report.live import Live
 
 if TYPE_CHECKING:
@@ -152,7 +153,7 @@ class TextReporter:
             worst = max(event["rows"], key=lambda row: row["max_abs"] / row["limit"])
             self._print(
                 f"{DONE} {event['target']:<28} answers like its source: max abs {worst['max_abs']:.1e} "
-                f"({worst['limit']:.0e} allowed) over {len(event['rows'])} comparisons"
+                f"({worst['limit']:.0e} allowed) over {len(event['rows'])} comparisons{_judged_by(event)}"
             )
             return
         from bertbuild.report.tables import parity_table
@@ -222,3 +223,9 @@ class TextReporter:
 
             self._console = Console(width=None if self._is_terminal else 120, markup=False, emoji=False)
         return self._console
+
+
+def _judged_by(event: Mapping[str, Any]) -> str:
+    """Who answered for the source."""
+    words = judges_in_words(event["references"], one_tensorflow=event["one_tensorflow"])
+    return f", by {words}" if words else ""

@@ -10,6 +10,7 @@ from bertbuild.flags import (
     INT8_FOR_HELP,
     ISOLATION_HELP,
     OFFLINE_HELP,
+    REFERENCE_HELP,
     REPLACE_HELP,
     SOURCE_HELP,
     VOCAB_READING,
@@ -129,7 +130,9 @@ def inspect(
         build.inspect(session, Wanted(model=model, checkpoint=checkpoint, scope=scope, ema=ema))
 
 
-@task(auto_shortflags=False, help=COMMON_HELP | REPLACE_HELP | ISOLATION_HELP | SOURCE_HELP | FREEZE_HELP)
+@task(
+    auto_shortflags=False, help=COMMON_HELP | REPLACE_HELP | REFERENCE_HELP | ISOLATION_HELP | SOURCE_HELP | FREEZE_HELP
+)
 def freeze(
     _context: Context,
     model: str = "",
@@ -144,13 +147,20 @@ def freeze(
     isolation: str = "",
     offline: bool = False,
     replace: bool = False,
+    reference: str = "",
     json: bool = False,
 ) -> None:
     """Make a frozen TensorFlow graph over free batch and sequence length."""
     from bertbuild.commands import build
 
     with running(
-        json=json, replace=replace, isolation=isolation, offline=offline, local=from_, mirror=mirror
+        json=json,
+        reference=reference,
+        replace=replace,
+        isolation=isolation,
+        offline=offline,
+        local=from_,
+        mirror=mirror,
     ) as session:
         build.build(
             session,
@@ -164,6 +174,7 @@ def freeze(
     auto_shortflags=False,
     help=COMMON_HELP
     | REPLACE_HELP
+    | REFERENCE_HELP
     | ISOLATION_HELP
     | SOURCE_HELP
     | FREEZE_HELP
@@ -210,13 +221,20 @@ def build_ir(
     isolation: str = "",
     offline: bool = False,
     replace: bool = False,
+    reference: str = "",
     json: bool = False,
 ) -> None:
     """Make an OpenVINO IR that is proved to answer like its source."""
     from bertbuild.commands import build
 
     with running(
-        json=json, replace=replace, isolation=isolation, offline=offline, local=from_, mirror=mirror
+        json=json,
+        reference=reference,
+        replace=replace,
+        isolation=isolation,
+        offline=offline,
+        local=from_,
+        mirror=mirror,
     ) as session:
         build.build(
             session,

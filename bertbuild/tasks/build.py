@@ -6,7 +6,7 @@ from pathlib import Path
 
 from invoke import Context, task
 
-from bertbuild.flags import COMMON_HELP, ISOLATION_HELP, REPLACE_HELP, SOURCE_HELP
+from bertbuild.flags import COMMON_HELP, ISOLATION_HELP, REFERENCE_HELP, REPLACE_HELP, SOURCE_HELP
 from bertbuild.names import TaskOfNames
 from bertbuild.running import running
 
@@ -16,6 +16,7 @@ from bertbuild.running import running
     klass=TaskOfNames,
     help=COMMON_HELP
     | REPLACE_HELP
+    | REFERENCE_HELP
     | ISOLATION_HELP
     | {
         "file": "the build file (default: bertbuild.toml)",
@@ -42,6 +43,7 @@ def build(
     isolation: str = "",
     offline: bool = False,
     replace: bool = False,
+    reference: str = "",
     json: bool = False,
 ) -> None:
     """Build what bertbuild.toml says: all, or what is named.
@@ -52,7 +54,9 @@ def build(
     from bertbuild.buildfile.select import select
 
     settings = {"isolation": isolation, "local": from_, "mirror": mirror, "jobs": jobs, "memory": memory}
-    with running(json=json, replace=replace, offline=offline, build_file=file, **settings) as session:
+    with running(
+        json=json, reference=reference, replace=replace, offline=offline, build_file=file, **settings
+    ) as session:
         selected = select(load_build_file(Path(file)), names)
         if dry_run:
             from bertbuild.commands import dry_run as dry_runs

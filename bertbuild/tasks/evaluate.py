@@ -5,7 +5,15 @@ from __future__ import annotations
 from invoke import Context, task
 
 from bertbuild.errors import UsageError
-from bertbuild.flags import COMMON_HELP, INT8_FOR_HELP, ISOLATION_HELP, SOURCE_HELP, VOCAB_READING, whole_number
+from bertbuild.flags import (
+    COMMON_HELP,
+    INT8_FOR_HELP,
+    ISOLATION_HELP,
+    REFERENCE_HELP,
+    SOURCE_HELP,
+    VOCAB_READING,
+    whole_number,
+)
 from bertbuild.plans.evaluate import EvaluateRequest
 from bertbuild.plans.int8 import ANY
 from bertbuild.running import running
@@ -17,6 +25,7 @@ ALL = "tf1,frozen,ir-fp32,ir-fp16,neuron-ready,tf2"
 @task(
     auto_shortflags=False,
     help=COMMON_HELP
+    | REFERENCE_HELP
     | ISOLATION_HELP
     | SOURCE_HELP
     | {
@@ -56,13 +65,16 @@ def evaluate(
     from_: str = "",
     mirror: str = "",
     isolation: str = "",
+    reference: str = "",
     offline: bool = False,
     json: bool = False,
 ) -> None:
     """Measure accuracy, agreement and latency of a model's targets, or judge a file of predictions."""
     from bertbuild.commands import evaluate as command
 
-    with running(json=json, isolation=isolation, offline=offline, local=from_, mirror=mirror) as session:
+    with running(
+        json=json, reference=reference, isolation=isolation, offline=offline, local=from_, mirror=mirror
+    ) as session:
         wanted = Wanted(model=model, checkpoint=checkpoint, name=name, scope=scope, ema=ema)
         named = command.Data(task=task, folder=data, prepared=prepared, vocab_reading=vocab_reading)
         if predictions and (wanted != Wanted() or prepared):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from invoke import Context, task
 
-from bertbuild.flags import COMMON_HELP, ISOLATION_HELP, REPLACE_HELP, SOURCE_HELP, whole_number
+from bertbuild.flags import COMMON_HELP, ISOLATION_HELP, REFERENCE_HELP, REPLACE_HELP, SOURCE_HELP, whole_number
 from bertbuild.plans.neuron import BATCH_SIZE, MIN_ON_NEURON, TIMEOUT, CompileRequest, ExportRequest, NeuronRequest
 from bertbuild.running import running
 from bertbuild.sources import Wanted
@@ -30,7 +30,9 @@ def _neuron_request(seq_len: str, output: str, dtype: str, gelu: str, batch_size
     )
 
 
-@task(auto_shortflags=False, help=COMMON_HELP | REPLACE_HELP | ISOLATION_HELP | SOURCE_HELP | EXPORT_HELP)
+@task(
+    auto_shortflags=False, help=COMMON_HELP | REPLACE_HELP | REFERENCE_HELP | ISOLATION_HELP | SOURCE_HELP | EXPORT_HELP
+)
 def export(
     _context: Context,
     model: str = "",
@@ -45,13 +47,20 @@ def export(
     isolation: str = "",
     offline: bool = False,
     replace: bool = False,
+    reference: str = "",
     json: bool = False,
 ) -> None:
     """Make the SavedModel that run_classifier exports, proved to answer like its source."""
     from bertbuild.commands import build
 
     with running(
-        json=json, replace=replace, isolation=isolation, offline=offline, local=from_, mirror=mirror
+        json=json,
+        reference=reference,
+        replace=replace,
+        isolation=isolation,
+        offline=offline,
+        local=from_,
+        mirror=mirror,
     ) as session:
         build.build(
             session,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from invoke import Context, task
 
-from bertbuild.flags import COMMON_HELP, ISOLATION_HELP, REPLACE_HELP, SOURCE_HELP
+from bertbuild.flags import COMMON_HELP, ISOLATION_HELP, REFERENCE_HELP, REPLACE_HELP, SOURCE_HELP
 from bertbuild.plans.tf2 import Tf2Request
 from bertbuild.running import running
 from bertbuild.sources import Wanted
@@ -14,6 +14,7 @@ from bertbuild.sources import Wanted
     auto_shortflags=False,
     help=COMMON_HELP
     | REPLACE_HELP
+    | REFERENCE_HELP
     | ISOLATION_HELP
     | SOURCE_HELP
     | {
@@ -37,13 +38,20 @@ def convert_tf2(
     isolation: str = "",
     offline: bool = False,
     replace: bool = False,
+    reference: str = "",
     json: bool = False,
 ) -> None:
     """Convert a checkpoint to TensorFlow 2: restored whole, run, and proved to answer like its source."""
     from bertbuild.commands import tensorflow2
 
     with running(
-        json=json, replace=replace, isolation=isolation, offline=offline, local=from_, mirror=mirror
+        json=json,
+        reference=reference,
+        replace=replace,
+        isolation=isolation,
+        offline=offline,
+        local=from_,
+        mirror=mirror,
     ) as session:
         wanted = Wanted(model=model, checkpoint=checkpoint, name=name, scope=scope, ema=ema)
         tensorflow2.convert_tf2(session, wanted, Tf2Request(format=format, gelu=gelu), checkpoint_to_path)
@@ -53,6 +61,7 @@ def convert_tf2(
     auto_shortflags=False,
     help=COMMON_HELP
     | REPLACE_HELP
+    | REFERENCE_HELP
     | ISOLATION_HELP
     | {
         "tf2": "folder of a TensorFlow 2 checkpoint, SavedModel or hub module, of convert-tf2 or the Model Garden",
@@ -74,10 +83,11 @@ def convert_tf1(
     isolation: str = "",
     offline: bool = False,
     replace: bool = False,
+    reference: str = "",
     json: bool = False,
 ) -> None:
     """Convert a TensorFlow 2 BERT back to a Google-format checkpoint with .meta."""
     from bertbuild.commands import tensorflow2
 
-    with running(json=json, replace=replace, isolation=isolation, offline=offline) as session:
+    with running(json=json, reference=reference, replace=replace, isolation=isolation, offline=offline) as session:
         tensorflow2.convert_tf1(session, tf2, config, vocab, gelu, name, checkpoint_to_path)

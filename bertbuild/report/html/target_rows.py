@@ -74,10 +74,11 @@ def _worst(target: Target, verdict: Verdict | None) -> tuple[str, float, str]:
     if verdict is not None:
         row = verdict.worst
         share = min(ratio(row), 1e9)
+        by = f"; the source's answers are those of {verdict.judges}" if verdict.judges else ""
         if row.reason:
-            return f"no figure of {row.limit:.0e}", share, f"worst: {row.sentence}"
+            return f"no figure of {row.limit:.0e}", share, f"worst: {row.sentence}{by}"
         figure = f"{row.max_abs:.1e} of {row.limit:.0e}"
-        return figure, share, f"worst: {figure}, {row.output} of probe {row.probe}"
+        return figure, share, f"worst: {figure}, {row.output} of probe {row.probe}{by}"
     if target.max_abs is not None and target.allowed:
         return f"{target.max_abs:.1e} of {target.allowed:.0e}", target.max_abs / target.allowed, ""
     return "–", -1.0, ""

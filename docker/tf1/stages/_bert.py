@@ -1,12 +1,11 @@
 """modeling.py's own graph (package bert-tensorflow), built as it is, with the activation handed in.
 
-Its layer norm is tf.contrib's, which has its epsilon built in; for a model with another one it is replaced.
+Its layer norm is tf.contrib's, which has its epsilon built in; it is replaced for a model with another one, and in
+TensorFlow 2, which has no tf.contrib.
 """
 
-import tensorflow as tf
-from bert import modeling
-
 from stages import _ports, _source
+from stages._tensorflow import V1_MODE, modeling, tf
 
 
 def build(config, gelu, inputs, outputs, classes=None):
@@ -32,7 +31,7 @@ def bert_config(config, gelu):
 
     modeling.py computes with the config's epsilon from here on.
     """
-    if config.epsilon != _source.EPSILON:
+    if V1_MODE or config.epsilon != _source.EPSILON:
         modeling.layer_norm = _layer_norm(config.epsilon)
     theirs = modeling.BertConfig.from_dict(config.values)
     theirs.hidden_act = config.activation(gelu)
@@ -40,7 +39,7 @@ def bert_config(config, gelu):
 
 
 def _layer_norm(epsilon):
-    """modeling.py's layer_norm with another epsilon: the same variables, operators and names of both."""
+    """modeling.py's layer_norm with an epsilon: the same variables, operators and names of both."""
 
     def layer_norm(input_tensor, name=None):
         with tf.compat.v1.variable_scope(name, "LayerNorm", [input_tensor]):

@@ -2,9 +2,6 @@
 
 import os
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-
-import tensorflow as tf
 from ir_file import read_signature
 from stage import StageInputError
 
@@ -13,6 +10,7 @@ from bertbuild.graph.graphdef import GraphFormatError, read_graph
 from bertbuild.graph.outputs import UnknownOutputsError, find_outputs
 from bertbuild.graph.roles import input_roles
 from bertbuild.graph.sizes import input_sizes
+from stages._tensorflow import tf
 
 GRAPH = "inference_graph.pb"
 

@@ -7,10 +7,10 @@ may be written one after the other: https://protobuf.dev/programming-guides/enco
 
 import collections
 
-import tensorflow as tf
 from stage import StageInputError
 
 from bertbuild.graph import wire
+from stages._tensorflow import tf, without_newer_attributes
 
 LARGEST_GRAPH = 2**31 - 1  # protobuf refuses to read a message of 2 GiB or more
 
@@ -45,7 +45,7 @@ def write_frozen_graph(path, graph_def, weights=(), read_tensor=None):
                 _write_constant(file, node, read_tensor(node.name))
             else:
                 operators[node.op] += 1
-                _write_field(file, GRAPH_NODE, node.SerializeToString(deterministic=True))
+                _write_field(file, GRAPH_NODE, without_newer_attributes(node).SerializeToString(deterministic=True))
             if file.tell() > LARGEST_GRAPH:
                 raise StageInputError("the frozen graph would be 2 GiB or more, the most a GraphDef can hold")
         _write_field(file, GRAPH_VERSIONS, graph_def.versions.SerializeToString(deterministic=True))

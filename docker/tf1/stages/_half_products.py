@@ -5,7 +5,7 @@ hundredth off after a sum of 768, and four hundred times slower. So where answer
 CPU, each product is computed in float32 between casts: the same numbers enter, the same type comes out.
 """
 
-import tensorflow as tf
+from stages._tensorflow import tf
 
 PRODUCTS = ("MatMul", "BatchMatMul", "BatchMatMulV2")
 

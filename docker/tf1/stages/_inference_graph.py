@@ -9,7 +9,7 @@ the parity gate compares every target with modeling.py's graph.
 
 import math
 
-import tensorflow as tf
+from stages._tensorflow import tf
 
 MASKED_OUT = -10000.0  # modeling.py, attention_layer
 

@@ -1,7 +1,8 @@
 """What a graph computes, counted."""
 
-import tensorflow as tf
 from operators import count_work
+
+from stages._tensorflow import tf
 
 
 def compute_operators(graph_def, outputs):

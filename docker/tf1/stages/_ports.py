@@ -1,6 +1,6 @@
 """The ends of a graph: placeholders in, named outputs out."""
 
-import tensorflow as tf
+from stages._tensorflow import tf, without_newer_attributes
 
 ROLES = ("input_ids", "input_mask", "segment_ids")
 POOLED = "pooled_output"
@@ -61,8 +61,11 @@ def ends(tensors):
 
 def write_meta_graph(saver, path):
     """Write the default graph and its saver as a .meta: same graph, same bytes (protobuf's maps have no order else)."""
+    meta_graph = saver.export_meta_graph(clear_devices=True)
+    for node in meta_graph.graph_def.node:
+        without_newer_attributes(node)
     with open(path, "wb") as file:
-        file.write(saver.export_meta_graph(clear_devices=True).SerializeToString(deterministic=True))
+        file.write(meta_graph.SerializeToString(deterministic=True))
 
 
 def describe(tensors):
@@ -85,5 +88,6 @@ def packages():
     """Versions of what makes the graph."""
     import pkg_resources
 
-    names = ("tensorflow", "bert-tensorflow", "numpy", "protobuf")
-    return {name: pkg_resources.get_distribution(name).version for name in names}
+    names = ("bert-tensorflow", "numpy", "protobuf")
+    versions = {name: pkg_resources.get_distribution(name).version for name in names}
+    return dict(versions, tensorflow=tf.__version__)  # whose distribution may be called tensorflow-cpu

@@ -2,11 +2,11 @@
 
 import os
 
-import tensorflow as tf
 from saved_models import read_for_serving, write_for_serving
 from stage import StageInputError
 
 from stages import _half_products
+from stages._tensorflow import tf, without_newer_attributes
 
 
 def write(folder, session, inputs, outputs):
@@ -19,7 +19,10 @@ def write(folder, session, inputs, outputs):
         outputs: name → tensor.
     """
     tf.compat.v1.saved_model.simple_save(session, folder, inputs, outputs)
-    write_for_serving(folder, read_for_serving(folder))
+    meta_graph = read_for_serving(folder)
+    for node in meta_graph.graph_def.node:
+        without_newer_attributes(node)
+    write_for_serving(folder, meta_graph)
 
 
 def load(folder, session):

@@ -3,7 +3,6 @@
 import os
 import re
 
-import tensorflow as tf
 from saved_models import read_for_serving
 from stage import StageInputError
 
@@ -12,6 +11,7 @@ from bertbuild.graph.geometry import head_size, layer_norm_epsilon
 from bertbuild.graph.graphdef import GraphFormatError
 from bertbuild.graph.saved_model import read_saved_model
 from stages import _operators, _source
+from stages._tensorflow import tf
 
 WORD_EMBEDDINGS = "bert/embeddings/word_embeddings"
 LAYER = re.compile(r"bert/encoder/layer_(\d+)/output/dense/kernel$")

@@ -4,14 +4,11 @@ import contextlib
 import json
 import os
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-
 import numpy as np
-import tensorflow as tf
 from checkpoint_files import find_prefix
 from stage import StageInputError
 
-tf.compat.v1.logging.set_verbosity(tf.compat.v1.logging.ERROR)
+from stages._tensorflow import tf
 
 
 def gelu_erf(x):

@@ -14,9 +14,8 @@ STAGE.param("gelu", "form of gelu of the .meta (default: erf)", choices=("erf", 
 def run(args, report):
     """Copy the files, write the .meta beside them."""
     step("loading TensorFlow")
-    import tensorflow as tf
-
     from stages import _bert, _ports, _source
+    from stages._tensorflow import tf
 
     source = _source.Source(args.checkpoint)
     for name in os.listdir(args.checkpoint):

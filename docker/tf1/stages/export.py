@@ -26,9 +26,8 @@ STAGE.param(
 def run(args, report):
     """Build modeling.py's graph, restore the checkpoint, save."""
     step("loading TensorFlow")
-    import tensorflow as tf
-
     from stages import _bert, _operators, _ports, _saved_model, _source
+    from stages._tensorflow import tf
 
     source = _source.Source(args.checkpoint, args.prefix)
     source.check_seq_len(args.seq_len)

@@ -17,10 +17,10 @@ STAGE.param("outputs", "NODE[:port][:name] with commas (default: those that the 
 def run(args, report):
     """Replace the inputs, drop the rest, write."""
     step("loading TensorFlow")
-    import tensorflow as tf
     from ir_file import mark
 
     from stages import _foreign, _graph_file, _ports
+    from stages._tensorflow import tf
 
     step("tracing inputs and outputs")
     foreign = _foreign.read(args.frozen, args.outputs)

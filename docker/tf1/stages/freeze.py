@@ -31,9 +31,8 @@ def run(args, report):
         raise StageInputError("--output=%s is none of %s" % (unknown[0], ", ".join(OUTPUTS)))
 
     step("loading TensorFlow")
-    import tensorflow as tf
-
     from stages import _graph_file, _inference_graph, _ports, _source
+    from stages._tensorflow import tf
 
     source = _source.Source(args.checkpoint, args.prefix)
     gelu = source.gelu(args.gelu, report)

@@ -48,9 +48,9 @@ def run(args, report):
 def from_checkpoint(source, gelu, outputs, asked):
     """Answers of google-research/bert's graph with the checkpoint restored into its variables."""
     import answers
-    import tensorflow as tf
 
     from stages import _bert, _ports
+    from stages._tensorflow import tf
 
     with tf.Graph().as_default():
         inputs = _ports.placeholders(None, None)
@@ -67,12 +67,12 @@ def from_published_graph(source, gelu, probes):
     None too where another gelu than its own was asked for: then it is right that the two differ.
     """
     import answers
-    import tensorflow as tf
 
     from bertbuild.graph.gelu import gelu_form
     from bertbuild.graph.graphdef import read_meta_graph
     from bertbuild.graph.published import published_form
     from stages import _ports
+    from stages._tensorflow import tf
 
     if source.meta is None:
         return {}
@@ -94,9 +94,9 @@ def from_frozen(path, wanted, asked):
     """Answers of a frozen graph: of all its outputs, or the `wanted` ones, as extract takes them; floats as float32."""
     import answers
     import numpy as np
-    import tensorflow as tf
 
     from stages import _foreign, _half_products
+    from stages._tensorflow import tf
 
     foreign = _foreign.read(path, wanted)
     _half_products.accumulate_in_float32(foreign.graph_def)
@@ -125,11 +125,11 @@ def from_saved_model(folder, wanted, asked):
     What else its signature asks for is fed nothing.
     """
     import answers
-    import tensorflow as tf
 
     from bertbuild.graph.graphdef import GraphFormatError
     from bertbuild.graph.saved_model import read_saved_model
     from stages import _saved_model
+    from stages._tensorflow import tf
 
     try:
         model = read_saved_model(folder)

@@ -18,9 +18,8 @@ STAGE.param("gelu", "as in freeze (default: auto)", choices=("auto", "erf", "tan
 def run(args, report):
     """Build over the published placeholders, export."""
     step("loading TensorFlow")
-    import tensorflow as tf
-
     from stages import _bert, _ports, _source
+    from stages._tensorflow import tf
 
     source = _source.Source(args.checkpoint, args.prefix)
     report.note("the .meta is made anew in the published form: the checkpoint's own is another, or not there")

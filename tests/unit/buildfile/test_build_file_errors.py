@@ -176,7 +176,7 @@ def test_the_next_step_lists_what_is_known_and_who_else_knows_the_key(tmp_path):
     with pytest.raises(UsageError) as raised:
         load(tmp_path, "[targets.f]\nkind = 'frozen'\nbatch_size = 3")
     assert raised.value.next_step == (
-        'Known here: kind, matrix, output, gelu. "batch_size" is a key of neuron-ready, neuron.'
+        'Known here: kind, matrix, output, gelu, reference. "batch_size" is a key of neuron-ready, neuron.'
     )
 
 

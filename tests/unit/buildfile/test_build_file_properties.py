@@ -18,6 +18,7 @@ from bertbuild.errors import UnknownModelError, UsageError
 
 VALIDATOR = Draft202012Validator(build_file_schema())
 LEFT_OUT = {
+    "reference",
     "calibration",
     "calibration_text",
     "calibration_size",

@@ -64,6 +64,7 @@ class FakeIsolation:
     def __init__(self):
         self.runs = []
         self.prepared = []
+        self.lacking = ()
         self.lock = "lock-1"
         self.behaviour = {}
         self.ended = False
@@ -71,6 +72,9 @@ class FakeIsolation:
 
     def is_ready(self, backend):
         return backend in self.prepared
+
+    def can_have(self, backend, on_line):  # noqa: ARG002 - the protocol's
+        return backend not in self.lacking
 
     def prepare(self, backend, on_line):
         on_line(f"making {backend}")

@@ -182,3 +182,4 @@ def test_invoke_hands_the_command_line_on(tmp_path):
     event = json.loads(run("prepare_data", "--max_seq_lenght=8", "--json").stdout)
     assert event["message"] == 'prepare-data has no flag --max_seq_lenght; did you mean "--max-seq-length"?'
     assert event["next_step"] == "invoke prepare-data --help shows its flags."
+    assert len(run("schema", "--json").stdout.splitlines()) == 1  # a command that ends well is run once

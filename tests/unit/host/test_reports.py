@@ -33,6 +33,25 @@ def verdict(*rows, skipped=(), **more):
     return {"event": "verdict", "model": "toy", "target": "ir-fp32", **judged.as_json(), **more}
 
 
+@pytest.mark.parametrize(
+    ("told", "words"),
+    [
+        ({}, "over 1 comparisons\n"),
+        ({"references": ["TensorFlow 1.15.5"]}, "over 1 comparisons, by TensorFlow 1.15.5\n"),
+        (
+            {"references": ["TensorFlow 2.20.0 in v1 mode"], "one_tensorflow": True},
+            "over 1 comparisons, by TensorFlow 2.20.0 in v1 mode; both sides ran on one TensorFlow\n",
+        ),
+        (
+            {"references": ["TensorFlow 1.15.5", "TensorFlow 2.20.0 in v1 mode"]},
+            "by TensorFlow 1.15.5 and TensorFlow 2.20.0 in v1 mode\n",
+        ),
+    ],
+)
+def test_the_line_about_a_verdict_names_its_judge(shown, told, words):
+    assert shown(verdict(row(), **told)).out.endswith(words)
+
+
 GOOD = verdict(row(), row("b1_s16", max_abs=2e-7))
 TABLE = verdict(
     row(), row("b4_s128 rows alone", "sequence_output"), skipped=("b1_s512/pooled_output",), show_table=True

@@ -1,0 +1,87 @@
+"""Which TensorFlow runs a source's graph: as asked, as its targets were proved before, else 1.15 where that is here."""
+
+from __future__ import annotations
+
+from bertbuild.errors import InterpreterMissingError, UsageError
+from bertbuild.plans.placing import OF_2, TF1, backend_of, bound_to_1, can_move, judges, placed, reference_of
+from bertbuild.plans.plan import Plan
+from bertbuild.session import Session
+from bertbuild.store.records import Record, read_records
+
+WHY = {
+    "neuron-ready": "A model for Neuron is made for the TensorFlow 1.15 that AWS runs it in, and proved there",
+    "finetune": "finetune runs Google's run_classifier and run_squad in the TensorFlow 1.15 they were written for",
+}
+"""What wants TensorFlow 1.15 and nothing else, by stage."""
+
+WAYS = {
+    "neuron-ready": "leave neuron-ready out (of evaluate: --target)",
+    "finetune": "fine-tune with TensorFlow 2: bertbuild train",
+}
+"""What does without."""
+
+
+def with_reference(session: Session, plan: Plan, own: str = "") -> Plan:
+    """A plan of targets, with its reference in the TensorFlow that is meant.
+
+    That is, in this order: what the command line says; what the build file says; what the targets on record were proved
+    by, unless --replace begins anew; TensorFlow 1.15, where this machine can have it; else TensorFlow 2.
+
+    Args:
+        session: of the command.
+        plan: as it was planned.
+        own: what the build file says of its target, "" where it says nothing.
+
+    Raises:
+        UsageError: the plan needs 1.15 and something else was asked for; or its targets were proved by different ones.
+        InterpreterMissingError: TensorFlow 1.15 is meant and cannot be had here.
+    """
+    chosen = session.reference or own
+    if not chosen and bound_to_1(plan) is None and any(can_move(step) for step in plan.steps):
+        chosen = _on_record(session, plan) or session.usual_reference
+    there = placed(plan, chosen) if chosen else plan
+    require_1(session, there)
+    return there
+
+
+def require_1(session: Session, plan: Plan) -> None:
+    """Make sure that TensorFlow 1.15 can be had, if a plan has a step that is to run in it.
+
+    Raises:
+        InterpreterMissingError: it cannot; the sentence says what wants it, and what would do.
+    """
+    if session.only_looks or not any(backend_of(step) == TF1 for step in plan.steps) or session.has_tensorflow_1:
+        return
+    bound = bound_to_1(plan)
+    why = WHY[bound.stage] if bound else f"{plan.model} is to be judged by TensorFlow 1.15"
+    way = WAYS[bound.stage] if bound else f"let TensorFlow 2 run its graph: --reference {OF_2}"
+    raise InterpreterMissingError(
+        f"{why}, which needs Python 3.7 or Docker, and has neither here.",
+        next_step="Install Python 3.7 (pyenv install 3.7), name one in BERTBUILD_PYTHON37, or use --isolation docker; "
+        f"or {way}.",
+    )
+
+
+def _on_record(session: Session, plan: Plan) -> str:
+    """What the plan's targets, or where it has none all of the model's, were proved by before; "" where none was.
+
+    Raises:
+        UsageError: some by one TensorFlow, some by another.
+    """
+    if session.replace:
+        return ""
+    names = [target.name for target in plan.targets] or [""]
+    records = [record for name in names for record in read_records(session.store, plan.model, name)]
+    by = {reference_of(record.plan, record.target): record for record in records}
+    by.pop("", None)
+    if len(by) > 1:
+        (one, other) = list(by.values())[:2]
+        raise UsageError(
+            f"{plan.model}/{one.target.name} was proved by {_judges(one)}, {other.target.name} by {_judges(other)}.",
+            next_step="Say which is meant for both: --reference 1.15, 2.20 or both.",
+        )
+    return next(iter(by), "")
+
+
+def _judges(record: Record) -> str:
+    return " and ".join(judges(record.plan, record.target))

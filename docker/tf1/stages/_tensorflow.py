@@ -1,0 +1,63 @@
+"""TensorFlow as google-research/bert's code means it: version 1.15 itself, or TensorFlow 2 in v1 mode.
+
+Every module here that may run in either takes `tf` from this one, so that nothing is built before TensorFlow 2 is in
+v1 mode: graphs and sessions, TensorFlow 1's variables, Keras 2. `modeling` is google-research/bert's modeling.py
+(package bert-tensorflow), which builds the same graph, operator by operator, in both.
+"""
+
+import os
+import sys
+import types
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")  # what TensorFlow 2 has left of tf.layers is part of Keras 2
+
+import tensorflow as tf
+
+V1_MODE = not tf.__version__.startswith("1.")
+"""Whether this is a TensorFlow 2 in v1 mode."""
+
+tf.compat.v1.logging.set_verbosity(tf.compat.v1.logging.ERROR)
+if V1_MODE:
+    tf = tf.compat.v1
+    tf.disable_v2_behavior()
+
+NEWER_ATTRIBUTES = ("grad_a", "grad_b", "grad_x", "grad_y", "_has_manual_control_dependencies")
+"""What TensorFlow 2.20 writes on operators of BERT that 1.15 has without: all false, all of use in training alone."""
+
+
+def without_newer_attributes(node):
+    """A tf.NodeDef that TensorFlow 1.15 reads too, changed in place: it refuses a frozen graph's unknown attributes."""
+    for name in NEWER_ATTRIBUTES:
+        node.attr.pop(name, None)
+    return node
+
+
+def _load_modeling():
+    """modeling.py; TensorFlow 2 has no tf.contrib, of which it uses the layer norm alone: `_bert` gives it one."""
+    if not V1_MODE:
+        from bert import modeling
+
+        return modeling
+    from tensorflow.python.ops import special_math_ops
+
+    contrib = types.ModuleType("tensorflow.contrib")
+    contrib.layers = None
+    sys.modules[contrib.__name__] = contrib
+    try:
+        from bert import modeling
+    finally:
+        del sys.modules[contrib.__name__]
+    modeling.tf = _WithEinsumOf1(tf.__name__)
+    modeling.tf.einsum = special_math_ops._einsum_v1  # noqa: SLF001 - no public name is left for it
+    return modeling
+
+
+class _WithEinsumOf1(types.ModuleType):
+    """tf.compat.v1 with what is set on it: its own einsum is one operator, which no reader of 1.15's graphs knows."""
+
+    def __getattr__(self, name):
+        return getattr(tf, name)
+
+
+modeling = _load_modeling()

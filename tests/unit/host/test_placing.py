@@ -1,0 +1,158 @@
+"""Which TensorFlow the steps of a plan run in, and what a verdict says of that."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import PurePosixPath
+
+import pytest
+from host_doubles import golden
+
+from bertbuild.errors import UsageError
+from bertbuild.plans.evaluate import EvaluateRequest, Prepared, plan_evaluate
+from bertbuild.plans.finetune import FinetuneRequest, plan_finetune
+from bertbuild.plans.neuron import ExportRequest, NeuronRequest, plan_export, plan_neuron_ready
+from bertbuild.plans.placing import (
+    BOTH,
+    OF_1,
+    OF_2,
+    REFERENCES,
+    backend_of,
+    bound_to_1,
+    can_move,
+    is_one_tensorflow,
+    judges,
+    placed,
+    reference_of,
+    tensorflow_of,
+)
+from bertbuild.plans.plan import ROUTES, File, FreezeRequest, IrRequest, Source, Step, plan_freeze, plan_ir
+from bertbuild.plans.tf2 import Tf2Request, Tf2Source, plan_convert_tf1, plan_convert_tf2
+from bertbuild.stages import STAGES, carried
+
+FOLDER = File(path=PurePosixPath("/c"), digest="d-checkpoint")
+CHECKPOINT = Source(model="bert", kind="checkpoint", file=FOLDER, gelu="erf")
+TRAINED = Source(model="trained", kind="checkpoint", file=FOLDER, gelu="erf", labels=2)
+FROZEN = Source(model="frozen", kind="frozen", file=File(path=PurePosixPath("/f.pb"), digest="d-frozen"))
+PROBES = File(path=PurePosixPath("/probes.json"), digest="d-probes")
+TWO = Tf2Source(model="tf2", kind="converted", file=FOLDER, gelu="tanh")
+
+PLANS = {
+    "freeze": plan_freeze(CHECKPOINT, FreezeRequest(), PROBES),
+    "freeze_frozen": plan_freeze(FROZEN, FreezeRequest(), PROBES),
+    "ir": plan_ir(CHECKPOINT, IrRequest(precisions=("fp32", "fp16")), PROBES),
+    "ir_mo": plan_ir(CHECKPOINT, IrRequest(converter="mo"), PROBES),
+    "ir_savedmodel": plan_ir(CHECKPOINT, IrRequest(route="savedmodel"), PROBES),
+    "export": plan_export(TRAINED, ExportRequest(), PROBES),
+    "convert_tf2": plan_convert_tf2(CHECKPOINT, Tf2Request(), PROBES),
+    "convert_tf1": plan_convert_tf1(TWO, PROBES),
+}
+READY = plan_neuron_ready(CHECKPOINT, NeuronRequest(), PROBES)
+IN_1, IN_2 = "TensorFlow 1.15.5", "TensorFlow 2.20.0 in v1 mode"
+
+
+@pytest.mark.parametrize("reference", [OF_2, BOTH])
+@pytest.mark.parametrize("name", ["ir", "convert_tf1"])
+def test_placed_plans_are_those_on_record(name, reference):
+    there = placed(PLANS[name], reference)
+    golden(f"placed_{reference}_{name}.json", json.dumps(asdict(there), indent=1, default=str) + "\n")
+
+
+@pytest.mark.parametrize("name", PLANS)
+def test_a_plan_of_1_15_is_the_plan_itself(name):
+    assert placed(PLANS[name], OF_1) is PLANS[name]
+
+
+@pytest.mark.parametrize("name", PLANS)
+def test_a_plan_of_2_20_needs_no_tensorflow_1(name):
+    there = placed(PLANS[name], OF_2)
+    assert "tf1" not in {backend_of(step) for step in there.steps}
+    assert [step.id for step in there.steps] == [step.id for step in PLANS[name].steps]
+
+
+@pytest.mark.parametrize("name", PLANS)
+def test_a_plan_of_both_is_made_as_that_of_1_15_and_asked_once_more(name):
+    plan, there = PLANS[name], placed(PLANS[name], BOTH)
+    (more,) = (step for step in there.steps if step not in plan.steps)
+    assert (more.stage, more.backend) == ("tf1-infer", "tf2")
+    assert [step for step in there.steps if step is not more] == list(plan.steps)
+    for target in there.targets:
+        assert more.id in target.second.values()
+        assert set(target.asked) >= {target.reference, target.answers, more.id}
+
+
+@pytest.mark.parametrize("reference", REFERENCES)
+@pytest.mark.parametrize("name", PLANS)
+def test_what_a_plan_is_judged_by_can_be_read_from_it(name, reference):
+    there = placed(PLANS[name], reference)
+    assert {reference_of(there, target) for target in there.targets} == {reference}
+
+
+@pytest.mark.parametrize("route", ROUTES)
+def test_every_route_to_an_ir_goes_without_tensorflow_1(route):
+    there = placed(plan_ir(CHECKPOINT, IrRequest(route=route), PROBES), OF_2)
+    assert "tf1" not in {backend_of(step) for step in there.steps}
+
+
+@pytest.mark.parametrize("reference", [OF_2, BOTH])
+def test_what_needs_1_15_is_not_placed_elsewhere(reference):
+    with pytest.raises(UsageError, match=r"neuron-ready runs in TensorFlow 1\.15 alone") as raised:
+        placed(READY, reference)
+    assert "--reference" in raised.value.next_step
+    assert placed(READY, OF_1) is READY
+    assert bound_to_1(READY).stage == "neuron-ready"
+    assert bound_to_1(PLANS["ir"]) is None
+
+
+def test_fine_tuning_as_upstream_runs_it_needs_1_15():
+    assert bound_to_1(plan_finetune(CHECKPOINT, FOLDER, None, FinetuneRequest())).stage == "finetune"
+
+
+def test_a_reference_of_another_name_is_refused():
+    with pytest.raises(UsageError, match=r"--reference '2\.15' is none of 1\.15, 2\.20, both"):
+        placed(PLANS["ir"], "2.15")
+
+
+def test_an_evaluation_of_2_20_needs_no_tensorflow_1():
+    prepared = Prepared(
+        task="MRPC", task_type="classification", labels=("0", "1"), max_seq_length=64, source=FOLDER, training=None
+    )
+    request = EvaluateRequest(targets=("frozen", "ir-fp32", "tf2"))
+    there = placed(plan_evaluate(TRAINED, prepared, request, PROBES).plan, OF_2)
+    assert "tf1" not in {backend_of(step) for step in there.steps}
+
+
+@pytest.mark.parametrize(
+    ("name", "reference", "expected", "one"),
+    [
+        ("ir", OF_1, (IN_1,), False),
+        ("ir", OF_2, (IN_2,), False),
+        ("ir", BOTH, (IN_1, IN_2), False),
+        ("freeze", OF_1, (IN_1,), True),
+        ("freeze", OF_2, (IN_2,), True),
+        ("convert_tf2", OF_1, (IN_1,), False),
+        ("convert_tf2", OF_2, (IN_2,), True),
+        ("convert_tf2", BOTH, (IN_1, IN_2), False),
+        ("convert_tf1", OF_1, ("TensorFlow 2.20.0",), False),
+        ("convert_tf1", OF_2, ("TensorFlow 2.20.0",), True),
+    ],
+)
+def test_a_verdict_names_who_answered_for_the_source(name, reference, expected, one):
+    there = placed(PLANS[name], reference)
+    assert judges(there, there.targets[0]) == expected
+    assert is_one_tensorflow(there, there.targets[0]) is one
+
+
+def test_only_what_runs_tensorflow_is_named_one():
+    assert tensorflow_of(Step(id="a", stage="openvino-infer", inputs={})) == ""
+    assert tensorflow_of(Step(id="a", stage="tf2-infer", inputs={})) == "TensorFlow 2.20.0"
+
+
+def test_the_stages_that_move_are_those_of_tensorflow_1_but_for_what_needs_it():
+    of_1 = {spec.name for spec in STAGES.values() if spec.backend == "tf1"}
+    moving = {name for name in STAGES if can_move(Step(id=name, stage=name, inputs={}))}
+    assert of_1 - moving == {"neuron-ready", "finetune"}
+    assert moving <= of_1
+    assert carried("tf2") == ("tf2", "tf1")
+    assert carried("openvino") == ("openvino",)
