@@ -9,6 +9,8 @@ from bertbuild.errors import UsageError
 SOURCE_HELP = {
     "model": "a model of the catalogue, e.g. minilm-l6 or uncased_L-12_H-768_A-12 (invoke fetch --list shows all)",
     "checkpoint": "a checkpoint of your own: its folder, prefix or zip (.tar.gz), or a Hugging Face folder",
+    "config": "the checkpoint's bert_config.json, where it is not in its folder",
+    "vocab": "the checkpoint's vocab.txt, where it is not in its folder",
     "name": "what to call the results; default: the model's or the folder's name",
     "scope": "of several encoders in the checkpoint the one of this variable scope, e.g. module/bert; . for none",
     "ema": "take the variables' moving averages (…/ExponentialMovingAverage)",

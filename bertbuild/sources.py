@@ -32,6 +32,7 @@ class Wanted:
     A checkpoint is named by its folder, its prefix or its archive, or is a Hugging Face folder. `name` is what the
     results are called; left empty, the model's or the folder's own name. `outputs` are the frozen graph's that are
     wanted, "NODE[:name],…"; left empty, those that it tells. `scope` and `ema` are as in `Choice`.
+    `config` and `vocab` are a checkpoint's bert_config.json and vocab.txt where they are not in its folder.
     """
 
     model: str = ""
@@ -42,6 +43,8 @@ class Wanted:
     outputs: str = ""
     scope: str = ""
     ema: bool = False
+    config: str = ""
+    vocab: str = ""
 
     @property
     def choice(self) -> Choice:
@@ -89,6 +92,7 @@ def resolve(wanted: Wanted, settings: Settings, store: Store, engine: Engine, re
             "--scope and --ema say which variables of a checkpoint are meant; no checkpoint is named.",
             next_step="Leave them out, or build from the checkpoint with --checkpoint.",
         )
+    _check_own_files(wanted)
     return replace(_resolved(wanted, settings, store, engine, report), named=as_named(wanted, store))
 
 
@@ -131,6 +135,7 @@ def checkpoint_folder(
 
 def located(wanted: Wanted, settings: Settings, store: Store, report: Report) -> tuple[Path, str]:
     """The folder of what was named, and what to call it: fetched and unpacked, but not imported yet."""
+    _check_own_files(wanted)
     if wanted.model:
         from bertbuild.catalogue.models import find_model
 
@@ -138,8 +143,20 @@ def located(wanted: Wanted, settings: Settings, store: Store, report: Report) ->
         folder = fetch_model(wanted.model, settings, store, report)
     else:
         folder = _unpacked(Path(wanted.checkpoint), store)
+        if wanted.config or wanted.vocab:
+            from bertbuild.completed import completed
+
+            folder = completed(folder, wanted.config, wanted.vocab, store)
         name = model_name(Path(wanted.checkpoint), store)
     return folder, wanted.name or name
+
+
+def _check_own_files(wanted: Wanted) -> None:
+    if (wanted.config or wanted.vocab) and not wanted.checkpoint:
+        raise UsageError(
+            f"{'--config' if wanted.config else '--vocab'} goes with a checkpoint, and none is named.",
+            next_step="Leave it out, or name the checkpoint: --checkpoint FOLDER.",
+        )
 
 
 def import_plan(folder: Path, name: str, store: Store) -> Plan:

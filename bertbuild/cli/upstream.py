@@ -130,6 +130,7 @@ _MO = {
     ),
 }
 _CONVERTERS = {
+    **_FILES,
     "--checkpoint-from-path": _same("--checkpoint"),
     "--checkpoint-to-convert": _same("--checkpoint"),
     "--init-checkpoint": _same("--checkpoint"),
@@ -160,17 +161,18 @@ _FLAGS: Mapping[str, Mapping[str, Upstream]] = {
     },
     "prepare-data": _RECORDS,
     "finetune": {
+        **_FILES,
         **_TASK,
         **_SQUAD,
         **_TPU,
         "--init-checkpoint": _same("--checkpoint"),
         "--verbose-logging": _unused(switch=True),
     },
-    "train": {**_TASK, **_GARDEN},
+    "train": {**_FILES, **_TASK, **_GARDEN},
     "evaluate": {**_TASK, "--na-prob-file": _same("--null-odds")},
-    "build-ir": _MO,
+    "build-ir": {**_MO, **_FILES},
     "neuron-ready": _NEURON,
-    "neuron-compile": _NEURON,
+    "neuron-compile": {**_NEURON, "--output-saved-model": _same("--output-dir")},
     "convert-tf2": _CONVERTERS,
     "convert-tf1": _FILES,
 }

@@ -81,6 +81,7 @@ def build(
     *,
     calibrated: CalibrationRequest | None = None,
     main_file: str = "",
+    output_dir: str = "",
 ) -> None:
     """Make what was asked for, judge it, name it in out/, and say where it is.
 
@@ -90,10 +91,16 @@ def build(
         request: the targets.
         calibrated: what int8 is calibrated on.
         main_file: what people open in a target, where it is not the folder.
+        output_dir: where the last target is copied to as well.
 
     Raises:
         ParityError: a target does not answer like its source.
+        UsageError: `output_dir` holds another model.
     """
+    if output_dir:
+        from bertbuild.commands.copying import check_destination, copied
+
+        check_destination("output-dir", output_dir)
     if isinstance(request, IrRequest):
         check_request(request, calibrated or CalibrationRequest())  # before anything is fetched
     if session.settings.offline:
@@ -122,5 +129,7 @@ def build(
         f"{shown(target.path)}{main_file}" + ("" if target.verdict else f"   NOT VERIFIED: {NO_DEVICE}")
         for target in built
     ]
+    if output_dir:
+        lines.append(shown(copied(built[-1].path, Path(output_dir))))
     facts = {"model": plan.model, "targets": targets, "left_out": [part.as_json() for part in left]}
     session.result(facts, *lines)

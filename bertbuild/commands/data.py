@@ -27,13 +27,14 @@ SQUAD_FILES = {"SQUAD-1.1": "train-v1.1.json", "SQUAD-2.0": "train-v2.0.json"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """The command's flags, the Model Garden's spellings taken together; empty or None where not given."""
+    """The command's flags; empty or None where not given. Beside a checkpoint, config and vocab are its own files."""
 
     task: str = ""
     kind: str = ""
     data: str = ""
     model: str = ""
     checkpoint: str = ""
+    config: str = ""
     vocab: str = ""
     vocab_rows: int | None = None
     """Of the word table that goes with `vocab`, where it is known."""
@@ -104,7 +105,7 @@ def claim(session: Session, asked: Asked, plan: Plan, target: str) -> None:
         UsageError: the name was made from others, and may not pass to these.
     """
     root, given = session.store.root, asked.data
-    if asked.vocab:
+    if asked.vocab and not asked.checkpoint:
         vocabulary = described("vocabulary", Path(asked.vocab), root)
     else:
         vocabulary = as_named(Wanted(model=asked.model, checkpoint=asked.checkpoint), session.store)
@@ -216,13 +217,13 @@ def _data(session: Session, asked: Asked, request: PrepareRequest) -> File:
 
 
 def _vocabulary(session: Session, asked: Asked) -> Vocabulary:
-    if sum(map(bool, (asked.model, asked.checkpoint, asked.vocab))) != 1:
+    if bool(asked.model) == bool(asked.checkpoint or asked.vocab):
         raise UsageError(
             "Name one vocabulary: a model's, a checkpoint's, or a vocab.txt.",
             next_step="For instance --model minilm-l6, --checkpoint FOLDER or --vocab-file FILE.",
         )
     check_name(asked.name)
-    if not asked.vocab:
+    if not asked.vocab or asked.checkpoint:
         return _model_vocabulary(session, asked)
     path = Path(asked.vocab)
     if not path.is_file():
@@ -239,7 +240,9 @@ def _model_vocabulary(session: Session, asked: Asked) -> Vocabulary:
     from bertbuild.checkpoint.vocabulary import require_words
     from bertbuild.huggingface.vocabulary import recorded_lower_case
 
-    wanted = Wanted(model=asked.model, checkpoint=asked.checkpoint, name=asked.name)
+    wanted = Wanted(
+        model=asked.model, checkpoint=asked.checkpoint, name=asked.name, config=asked.config, vocab=asked.vocab
+    )
     folder, name = checkpoint_folder(wanted, session.settings, session.store, session.engine, session.report)
     files = find_checkpoint(folder, require_data=False)
     if files.vocab is None:

@@ -195,6 +195,8 @@ def _prepared_for(session: Session, wanted: Wanted, source: Source, data: Data) 
         data=data.folder,
         model=wanted.model,
         checkpoint=wanted.checkpoint,
+        config=wanted.config,
+        vocab=wanted.vocab,
         name=wanted.name,
         lower_case=tuned.get("do_lower_case"),
         vocab_reading=data.vocab_reading or tuned.get("vocab_reading", ""),

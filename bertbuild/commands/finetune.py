@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from bertbuild.checkpoint.reading import Choice
 from bertbuild.checkpoint_sources import AS_IT_IS, inspected
+from bertbuild.commands.copying import check_destination, copied
 from bertbuild.commands.data import Asked, claim, planned
 from bertbuild.commands.memory import memory_told
 from bertbuild.commands.reference import require_1
-from bertbuild.errors import UsageError
+from bertbuild.errors import CheckpointError, UsageError
 from bertbuild.plans.finetune import STEP, FinetuneRequest, Named, plan_finetune
-from bertbuild.plans.plan import File, Plan, Step
+from bertbuild.plans.plan import File, Plan, Source, Step
 from bertbuild.prepared import DEV, FACTS, TEST, TRAIN, files_of, read_facts
 from bertbuild.session import Session, shown
 from bertbuild.sources import Wanted, clean_name, resolve
@@ -35,14 +36,17 @@ class Data:
     asked: Asked | None = None
 
 
-def finetune(session: Session, wanted: Wanted, named: Named, request: FinetuneRequest) -> None:
+def finetune(session: Session, wanted: Wanted, named: Named, request: FinetuneRequest, output_dir: str = "") -> None:
     """Train the model on a task, and name the checkpoint in out/; a run that was ended is gone on from.
 
     Raises:
+        UsageError: what to train on is named twice, or not at all; or `output_dir` holds another model.
         InterpreterMissingError: TensorFlow 1.15 cannot be had here.
         StageError: the stage refused its input, or failed.
         StageKilledForMemoryError: memory ran out.
     """
+    check_destination("output-dir", output_dir)
+    wanted = _as_upstream(session, wanted, request, output_dir)
     if session.settings.offline:
         from bertbuild.commands.offline import require_stages
 
@@ -51,6 +55,8 @@ def finetune(session: Session, wanted: Wanted, named: Named, request: FinetuneRe
         require_stages(session, wanted.model, [*data_stage, "finetune"], task)
     data = _data(session, wanted, named, request)
     inspected = resolve(wanted, session.settings, session.store, session.engine, session.report)
+    if not request.do_train:
+        _require_head(inspected.source, data)
     plan = plan_finetune(inspected.source, data.source, data.questions, request, before=data.before)
     require_1(session, plan)
     task = clean_name(data.task.lower())
@@ -67,10 +73,28 @@ def finetune(session: Session, wanted: Wanted, named: Named, request: FinetuneRe
         session.store.link(plan.model, data.target, results[step.id])
     link = session.store.link(plan.model, f"finetuned-{task}", results[STEP])
     ran = json.loads((link / "stage.json").read_text(encoding="utf-8"))["facts"]
+    place = copied(link, Path(output_dir)) if output_dir else link
     session.result(
-        {"model": plan.model, "path": str(link), "key": results[STEP].key, "eval": ran.get("eval")},
-        *_lines(link, f"{plan.model}-{task}", ran),
+        {"model": plan.model, "path": str(place), "key": results[STEP].key, "eval": ran.get("eval")},
+        *_lines(place, f"{plan.model}-{task}", ran),
     )
+
+
+def _as_upstream(session: Session, wanted: Wanted, request: FinetuneRequest, output_dir: str) -> Wanted:
+    """What to evaluate and predict with: as upstream, a checkpoint in --output_dir before any other."""
+    if request.do_train or not output_dir or not any(Path(output_dir).glob("*.index")):
+        return wanted
+    text = f"the checkpoint in --output-dir {output_dir} is taken, as run_classifier and run_squad do"
+    session.report({"event": "note", "text": text})
+    return replace(wanted, model="", checkpoint=output_dir)
+
+
+def _require_head(source: Source, data: Data) -> None:
+    if not source.labels and data.questions is None:
+        raise CheckpointError(
+            f"{source.model} has no classifier head to evaluate or predict {data.task} with.",
+            next_step="Train it first (--do-train); invoke freeze makes the graph that OpenVINO's page has this write.",
+        )
 
 
 def plan_recipe(
@@ -97,16 +121,21 @@ def _data(session: Session, wanted: Wanted, named: Named, request: FinetuneReque
         UsageError: both or neither was named.
         DataError: the folder holds no prepared data.
     """
-    if bool(named.prepared) == bool(named.task):
+    if bool(named.prepared) == bool(named.task or named.data):
         raise UsageError(
             "Name what to train on: a task, or data that are prepared.",
             next_step="For instance --task MRPC, or --prepared FOLDER of prepare-data; not both.",
         )
     questions = _questions(session, named.squad)
-    if named.task:
+    if not named.prepared:
         return _to_prepare(session, wanted, named, request, questions)
     folder = Path(named.prepared)
     facts = read_facts(folder)
+    if named.lower_case not in (None, facts.get("do_lower_case")):
+        raise UsageError(
+            f"--do-lower-case {str(named.lower_case).lower()} is not how {folder} was prepared.",
+            next_step="Leave it out, or prepare the data anew: --task in the place of --prepared.",
+        )
     source = files_of(folder, (FACTS, TRAIN, DEV, TEST), session.store)
     return Data(source=source, task=str(facts["task"]), length=facts.get("max_seq_length", 0), questions=questions)
 
@@ -116,6 +145,11 @@ def _to_prepare(
 ) -> Data:
     from bertbuild.plans.data import target_name
 
+    if named.task.upper() == "XNLI":
+        raise UsageError(
+            "google-research/bert trains XNLI on Chinese, the Model Garden on English; --task does not say which.",
+            next_step="Say it: invoke prepare-data --task XNLI --xnli-language zh; then give its folder as --prepared.",
+        )
     sizes = {"doc_stride": request.doc_stride, "max_query_length": request.max_query_length}
     if request.max_seq_length is not None:
         sizes["max_seq_length"] = request.max_seq_length
@@ -124,7 +158,10 @@ def _to_prepare(
         data=named.data,
         model=wanted.model,
         checkpoint=wanted.checkpoint,
+        config=wanted.config,
+        vocab=wanted.vocab,
         name=wanted.name,
+        lower_case=named.lower_case,
         negatives=request.version_2_with_negative,
         vocab_reading=named.vocab_reading,
         sizes=sizes,

@@ -8,9 +8,10 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
+from bertbuild.commands.copying import check_destination, copied
 from bertbuild.commands.memory import memory_told
 from bertbuild.commands.tensorflow2 import folder_and_prefix, folder_file, optional_file, recorded_gelu
-from bertbuild.errors import UsageError
+from bertbuild.errors import CheckpointError, UsageError
 from bertbuild.plans.plan import File, Source
 from bertbuild.plans.train import STEP, Beginning, TrainRequest, plan_train
 from bertbuild.prepared import DEV, FACTS, TEST, TRAIN, files_of, fine_tuned, read_facts
@@ -23,13 +24,17 @@ PREPARED = (FACTS, "meta_data.json", TRAIN, DEV, TEST)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Begin:
-    """The flags that name a TensorFlow 2 model: one of the first three; the others where files lie elsewhere."""
+    """The flags that name a model to begin with, files of it that lie elsewhere, and where the results are copied to.
+
+    `model_dir` is where to begin, or where a training's result is copied to.
+    """
 
     init_checkpoint: str = ""
     hub_module_url: str = ""
     model_dir: str = ""
-    bert_config_file: str = ""
-    vocab_file: str = ""
+    model_export_path: str = ""
+    config: str = ""
+    vocab: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +61,7 @@ def train(session: Session, begin: Begin, wanted: Wanted, data: Data, request: T
         StageError: the stage refused its input, or failed.
         StageKilledForMemoryError: memory ran out.
     """
+    begin, wanted, copy = _places(session, begin, wanted, request)
     if session.settings.offline:
         from bertbuild.commands.offline import require_stages
 
@@ -73,8 +79,66 @@ def train(session: Session, begin: Begin, wanted: Wanted, data: Data, request: T
         next_step=f"Try half: --{flag}_batch_size {max(1, tried // 2)}; or shorter sequences, or more memory.",
     ):
         stored = session.engine.run(plan)[STEP]
-    link = session.store.link(plan.model, target, stored)
-    session.result({"model": plan.model, "target": target, "path": str(link)}, *_lines(link))
+    place = session.store.link(plan.model, target, stored)
+    if begin.model_export_path:
+        _export(session, place, begin, plan.model, files, request)
+    if copy:
+        place = copied(place, Path(copy))
+    session.result({"model": plan.model, "target": target, "path": str(place)}, *_lines(place))
+
+
+def _places(session: Session, begin: Begin, wanted: Wanted, request: TrainRequest) -> tuple[Begin, Wanted, str]:
+    """What to begin with, a TensorFlow 1 --init-checkpoint being a --checkpoint; and where a copy of the result goes.
+
+    As upstream, --model-dir beside another model is the copy's place in a training, and the model otherwise.
+    """
+    others = (begin.init_checkpoint, begin.hub_module_url, wanted.model, wanted.checkpoint)
+    copy = ""
+    check_destination("model-export-path", begin.model_export_path)
+    if begin.model_export_path and not (request.training or request.mode == "export_only"):
+        raise UsageError(
+            f"--mode {request.mode} exports nothing.", next_step="Leave --model-export-path out, or --mode export_only."
+        )
+    if begin.model_dir and any(others) and request.training:
+        check_destination("model-dir", begin.model_dir)
+        begin, copy = replace(begin, model_dir=""), begin.model_dir
+    elif begin.model_dir and begin.init_checkpoint:
+        text = f"--mode {request.mode} takes the model in --model-dir; --init-checkpoint is not used"
+        session.report({"event": "note", "text": text})
+        begin = replace(begin, init_checkpoint="")
+    if begin.init_checkpoint and not wanted.checkpoint and _of_tensorflow_1(Path(begin.init_checkpoint)):
+        wanted = replace(wanted, checkpoint=begin.init_checkpoint)
+        begin = replace(begin, init_checkpoint="")
+    if wanted.checkpoint:
+        wanted = replace(wanted, config=begin.config, vocab=begin.vocab)
+    return begin, wanted, copy
+
+
+def _of_tensorflow_1(path: Path) -> bool:
+    """Whether a path is a checkpoint with google-research/bert's names for its variables."""
+    from bertbuild.checkpoint.bundle import CheckpointReader
+    from bertbuild.checkpoint.folder import OBJECT_GRAPH_KEY, choose_checkpoint
+
+    folder, prefix = folder_and_prefix(path)
+    if not prefix and not (folder.is_dir() and any(folder.glob("*.index"))):
+        return False
+    try:
+        names = CheckpointReader(folder / (prefix or choose_checkpoint(folder))).entries
+    except CheckpointError:
+        return False  # what is wrong with it is told where it is read
+    return OBJECT_GRAPH_KEY not in names and any(name.endswith("embeddings/word_embeddings") for name in names)
+
+
+def _export(
+    session: Session, trained: Path, begin: Begin, model: str, files: Mapping[str, File], request: TrainRequest
+) -> None:
+    """Export what was trained, or is exported already, and copy it to --model-export-path."""
+    if request.training:
+        given = Begin(config=begin.config, vocab=begin.vocab)
+        begun = _beginning(session, given, "model-dir", str(trained), model)
+        stored = session.engine.run(plan_train(begun, files, replace(request, mode="export_only")))[STEP]
+        trained = stored.path
+    session.report({"event": "note", "text": f"SavedModel: {shown(copied(trained, Path(begin.model_export_path)))}"})
 
 
 def _begun(session: Session, begin: Begin, wanted: Wanted) -> tuple[Beginning | Source, str]:
@@ -102,17 +166,17 @@ def _beginning(session: Session, begin: Begin, flag: str, name: str, called: str
     if not folder.is_dir():
         where = "; modules are not downloaded, it must be a folder here" if "://" in name else ""
         raise UsageError(f"{name} is no folder{where}.", next_step="Make one: invoke convert-tf2.")
-    for path in filter(None, (begin.bert_config_file, begin.vocab_file)):
+    for path in filter(None, (begin.config, begin.vocab)):
         if not Path(path).is_file():
             raise UsageError(f"{path} is no file.", next_step="Give the one that came with the model.")
-    config = read_config(Path(begin.bert_config_file or folder / "bert_config.json"))
+    config = read_config(Path(begin.config or folder / "bert_config.json"))
     return Beginning(
         model=called or model_name(folder, session.store),
         flag=flag,
         file=folder_file(session, folder),
         gelu=recorded_gelu(folder, "auto", config),
-        config=optional_file(session, begin.bert_config_file),
-        vocab=optional_file(session, begin.vocab_file),
+        config=optional_file(session, begin.config),
+        vocab=optional_file(session, begin.vocab),
         prefix=prefix,
     )
 
@@ -128,15 +192,16 @@ def _prepared(session: Session, begun: Beginning | Source, begin: Begin, wanted:
         raise UsageError("The data are named, so --task is not asked.", next_step="Leave --task out, or the data.")
     vocab, rows, tuned = "", None, {}
     if isinstance(begun, Beginning):
-        vocab = begin.vocab_file or str(begun.file.path / "vocab.txt")
-        config = begin.bert_config_file or begun.file.path / "bert_config.json"
+        vocab = begin.vocab or str(begun.file.path / "vocab.txt")
+        config = begin.config or begun.file.path / "bert_config.json"
         rows, tuned = read_config(Path(config)).vocab_size, fine_tuned(begun.file.path)
     asked = Asked(
         task=data.task,
         data=data.folder,
         model=wanted.model,
         checkpoint=wanted.checkpoint,
-        vocab=vocab,
+        config=wanted.config,
+        vocab=wanted.vocab or vocab,
         vocab_rows=rows,
         vocab_reading=data.vocab_reading or tuned.get("vocab_reading", ""),
         name=begun.model,

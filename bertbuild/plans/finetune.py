@@ -42,6 +42,7 @@ class Named:
         prepared: folder of prepare-data.
         squad: SQuAD's JSON to answer after training.
         vocab_reading: how a vocab.txt with duplicate lines is numbered, where the rows of the word table do not tell.
+        lower_case: None: as the model's vocabulary is.
     """
 
     task: str = ""
@@ -49,6 +50,7 @@ class Named:
     prepared: str = ""
     squad: str = ""
     vocab_reading: str = ""
+    lower_case: bool | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

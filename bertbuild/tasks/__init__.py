@@ -114,6 +114,8 @@ def fetch(
 def inspect(
     _context: Context,
     checkpoint: str = "",
+    config: str = "",
+    vocab: str = "",
     model: str = "",
     scope: str = "",
     ema: bool = False,
@@ -127,7 +129,9 @@ def inspect(
     from bertbuild.commands import build
 
     with running(json=json, isolation=isolation, offline=offline, local=from_, mirror=mirror) as session:
-        build.inspect(session, Wanted(model=model, checkpoint=checkpoint, scope=scope, ema=ema))
+        build.inspect(
+            session, Wanted(model=model, checkpoint=checkpoint, scope=scope, ema=ema, config=config, vocab=vocab)
+        )
 
 
 @task(
@@ -137,6 +141,8 @@ def freeze(
     _context: Context,
     model: str = "",
     checkpoint: str = "",
+    config: str = "",
+    vocab: str = "",
     name: str = "",
     scope: str = "",
     ema: bool = False,
@@ -164,7 +170,7 @@ def freeze(
     ) as session:
         build.build(
             session,
-            Wanted(model=model, checkpoint=checkpoint, name=name, scope=scope, ema=ema),
+            Wanted(model=model, checkpoint=checkpoint, name=name, scope=scope, ema=ema, config=config, vocab=vocab),
             FreezeRequest(output=output, gelu=gelu),
             main_file="/inference_graph.pb",
         )
@@ -198,6 +204,8 @@ def build_ir(
     _context: Context,
     model: str = "",
     checkpoint: str = "",
+    config: str = "",
+    vocab: str = "",
     frozen: str = "",
     outputs: str = "",
     name: str = "",
@@ -246,6 +254,8 @@ def build_ir(
                 name=name,
                 scope=scope,
                 ema=ema,
+                config=config,
+                vocab=vocab,
             ),
             IrRequest(
                 precisions=tuple(precision.split(",")),

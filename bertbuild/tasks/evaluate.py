@@ -48,6 +48,8 @@ def evaluate(
     task: str = "",
     model: str = "",
     checkpoint: str = "",
+    config: str = "",
+    vocab: str = "",
     name: str = "",
     scope: str = "",
     ema: bool = False,
@@ -75,7 +77,7 @@ def evaluate(
     with running(
         json=json, reference=reference, isolation=isolation, offline=offline, local=from_, mirror=mirror
     ) as session:
-        wanted = Wanted(model=model, checkpoint=checkpoint, name=name, scope=scope, ema=ema)
+        wanted = Wanted(model=model, checkpoint=checkpoint, name=name, scope=scope, ema=ema, config=config, vocab=vocab)
         named = command.Data(task=task, folder=data, prepared=prepared, vocab_reading=vocab_reading)
         if predictions and (wanted != Wanted() or prepared):
             raise UsageError(

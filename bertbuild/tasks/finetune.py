@@ -20,7 +20,8 @@ from bertbuild.sources import Wanted
 
 FINETUNE_HELP = {
     "task": "what to train on: a task that prepare-data knows, e.g. MRPC; prepared first, with the model's vocabulary",
-    "data": "folder with the task's files, or a SQuAD file; default: what fetch-data brings",
+    "data": "folder with the task's files, or a SQuAD file (.json), which is a task; default: what fetch-data brings",
+    "do-lower-case": "true or false; default: as the catalogue says of the model, else true",
     "prepared": "folder of prepare-data: what to train on, in the place of --task",
     "vocab-reading": VOCAB_READING,
     "squad": "SQuAD's JSON with the questions to answer after training, for instance dev-v1.1.json",
@@ -32,7 +33,8 @@ FINETUNE_HELP = {
     "num-train-epochs": "(default 3)",
     "warmup-proportion": "of the steps, in which the learning rate rises (default 0.1)",
     "save-checkpoints-steps": "what a kill may lose; also saved by time in between (default 1000)",
-    "do-train": "true (default), or false: only evaluate and predict, with the head that is there",
+    "output-dir": "also copy the result to this folder",
+    "do-train": "train; with one of the three true, the others are false, else they are what there are data for",
     "do-eval": "eval_results.txt from eval.tf_record (default: where there is one)",
     "do-predict": "test_results.tsv from test.tf_record (default: where there is one), or SQuAD's predictions.json",
     "doc-stride": "SQuAD: words between two windows over a text (default 128)",
@@ -45,15 +47,27 @@ FINETUNE_HELP = {
 }
 
 
+def modes(**flags: object) -> tuple[bool | None, ...]:
+    """What is asked of --do_train, --do_eval, --do_predict: as upstream, one that is true makes the others false.
+
+    None, where none is true, leaves it to what there are data for.
+    """
+    given = tuple(truth(name, str(value)) for name, value in flags.items())
+    return tuple(bool(value) for value in given) if any(given) else given
+
+
 @task(
     auto_shortflags=False,
-    optional=["do_train", "do_eval", "do_predict", "version_2_with_negative"],  # --do_train alone is absl's yes
+    # --do_train alone is absl's yes
+    optional=["do_train", "do_eval", "do_predict", "do_lower_case", "version_2_with_negative"],
     help=COMMON_HELP | REPLACE_HELP | ISOLATION_HELP | SOURCE_HELP | FINETUNE_HELP,
 )
 def finetune(
     _context: Context,
     model: str = "",
     checkpoint: str = "",
+    config: str = "",
+    vocab: str = "",
     name: str = "",
     scope: str = "",
     ema: bool = False,
@@ -62,6 +76,8 @@ def finetune(
     prepared: str = "",
     vocab_reading: str = "",
     squad: str = "",
+    output_dir: str = "",
+    do_lower_case: str = "",
     max_seq_length: str = "",
     train_batch_size: str = "32",
     eval_batch_size: str = "8",
@@ -70,7 +86,7 @@ def finetune(
     num_train_epochs: str = "3",
     warmup_proportion: str = "0.1",
     save_checkpoints_steps: str = "1000",
-    do_train: str = "true",
+    do_train: str = "",
     do_eval: str = "",
     do_predict: str = "",
     doc_stride: str = "128",
@@ -93,6 +109,7 @@ def finetune(
     with running(
         json=json, replace=replace, isolation=isolation, offline=offline, local=from_, mirror=mirror
     ) as session:
+        train, evaluate, predict = modes(do_train=do_train, do_eval=do_eval, do_predict=do_predict)
         request = FinetuneRequest(
             max_seq_length=whole_number("max_seq_length", max_seq_length) if max_seq_length else None,
             train_batch_size=whole_number("train_batch_size", train_batch_size),
@@ -102,9 +119,9 @@ def finetune(
             num_train_epochs=number("num_train_epochs", num_train_epochs),
             warmup_proportion=number("warmup_proportion", warmup_proportion),
             save_checkpoints_steps=whole_number("save_checkpoints_steps", save_checkpoints_steps),
-            do_train=truth("do_train", str(do_train)) is not False,
-            do_eval=truth("do_eval", str(do_eval)),
-            do_predict=truth("do_predict", str(do_predict)),
+            do_train=train is not False,
+            do_eval=evaluate,
+            do_predict=predict,
             doc_stride=whole_number("doc_stride", doc_stride),
             max_query_length=whole_number("max_query_length", max_query_length),
             n_best_size=whole_number("n_best_size", n_best_size),
@@ -113,6 +130,9 @@ def finetune(
             version_2_with_negative=truth("version_2_with_negative", str(version_2_with_negative)),
             seed=whole_number("seed", seed),
         )
-        wanted = Wanted(model=model, checkpoint=checkpoint, name=name, scope=scope, ema=ema)
-        named = Named(task=task, data=data, prepared=prepared, squad=squad, vocab_reading=vocab_reading)
-        commands.finetune(session, wanted, named, request)
+        wanted = Wanted(model=model, checkpoint=checkpoint, name=name, scope=scope, ema=ema, config=config, vocab=vocab)
+        lower_case = truth("do_lower_case", str(do_lower_case))
+        named = Named(
+            task=task, data=data, prepared=prepared, squad=squad, vocab_reading=vocab_reading, lower_case=lower_case
+        )
+        commands.finetune(session, wanted, named, request, output_dir)

@@ -37,6 +37,8 @@ def export(
     _context: Context,
     model: str = "",
     checkpoint: str = "",
+    config: str = "",
+    vocab: str = "",
     name: str = "",
     scope: str = "",
     ema: bool = False,
@@ -64,7 +66,7 @@ def export(
     ) as session:
         build.build(
             session,
-            Wanted(model=model, checkpoint=checkpoint, name=name, scope=scope, ema=ema),
+            Wanted(model=model, checkpoint=checkpoint, name=name, scope=scope, ema=ema, config=config, vocab=vocab),
             ExportRequest(seq_len=whole_number("seq-len", seq_len), output=output),
         )
 
@@ -74,6 +76,8 @@ def neuron_ready(
     _context: Context,
     model: str = "",
     checkpoint: str = "",
+    config: str = "",
+    vocab: str = "",
     saved_model: str = "",
     name: str = "",
     scope: str = "",
@@ -98,7 +102,16 @@ def neuron_ready(
     ) as session:
         build.build(
             session,
-            Wanted(model=model, checkpoint=checkpoint, saved_model=saved_model, name=name, scope=scope, ema=ema),
+            Wanted(
+                model=model,
+                checkpoint=checkpoint,
+                saved_model=saved_model,
+                name=name,
+                scope=scope,
+                ema=ema,
+                config=config,
+                vocab=vocab,
+            ),
             _neuron_request(seq_len, output, dtype, gelu, batch_size),
         )
 
@@ -112,6 +125,7 @@ def neuron_ready(
     | EXPORT_HELP
     | NEURON_HELP
     | {
+        "output-dir": "also copy the compiled SavedModel to this folder",
         "standard": "compile the exported SavedModel as it is, encoder and pooler forced on the device; fixed batch",
         "neuroncore-pipeline-cores": "NeuronCores that one model is spread over (default: 1)",
         "compiler-args": "more arguments for neuron-cc, in one string",
@@ -124,10 +138,13 @@ def neuron_compile(
     _context: Context,
     model: str = "",
     checkpoint: str = "",
+    config: str = "",
+    vocab: str = "",
     saved_model: str = "",
     name: str = "",
     scope: str = "",
     ema: bool = False,
+    output_dir: str = "",
     standard: bool = False,
     seq_len: str = "0",
     dtype: str = "float16",
@@ -155,7 +172,16 @@ def neuron_compile(
         ready = _neuron_request(seq_len, output, dtype, gelu, batch_size)
         build.build(
             session,
-            Wanted(model=model, checkpoint=checkpoint, saved_model=saved_model, name=name, scope=scope, ema=ema),
+            Wanted(
+                model=model,
+                checkpoint=checkpoint,
+                saved_model=saved_model,
+                name=name,
+                scope=scope,
+                ema=ema,
+                config=config,
+                vocab=vocab,
+            ),
             CompileRequest(
                 ready=ready,
                 standard=standard,
@@ -165,4 +191,5 @@ def neuron_compile(
                 min_on_neuron=min_on_neuron,
                 min_memory=min_memory,
             ),
+            output_dir=output_dir,
         )

@@ -27,6 +27,8 @@ def convert_tf2(
     _context: Context,
     model: str = "",
     checkpoint: str = "",
+    config: str = "",
+    vocab: str = "",
     name: str = "",
     scope: str = "",
     ema: bool = False,
@@ -53,7 +55,7 @@ def convert_tf2(
         local=from_,
         mirror=mirror,
     ) as session:
-        wanted = Wanted(model=model, checkpoint=checkpoint, name=name, scope=scope, ema=ema)
+        wanted = Wanted(model=model, checkpoint=checkpoint, name=name, scope=scope, ema=ema, config=config, vocab=vocab)
         tensorflow2.convert_tf2(session, wanted, Tf2Request(format=format, gelu=gelu), checkpoint_to_path)
 
 

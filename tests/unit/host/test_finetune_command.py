@@ -13,12 +13,13 @@ from bertbuild.checkpoint.variables import encoder_variables
 from bertbuild.checkpoint.writer import write_checkpoint
 from bertbuild.commands.finetune import finetune
 from bertbuild.config import Settings
-from bertbuild.errors import DataError, StageError, StageKilledForMemoryError, UsageError
+from bertbuild.errors import CheckpointError, DataError, StageError, StageKilledForMemoryError, UsageError
 from bertbuild.flags import number, truth
 from bertbuild.plans.finetune import FinetuneRequest, Named
 from bertbuild.session import Session
 from bertbuild.sources import Wanted
 from bertbuild.stages import STAGES
+from bertbuild.tasks.finetune import modes
 
 TINY = {**small_fleet.TINY, "hidden_act": "relu"}
 EVAL = {"eval_accuracy": 0.875, "eval_loss": 0.3, "loss": 0.25, "global_step": 344.0}
@@ -35,11 +36,20 @@ def checkpoint(tmp_path):
     return folder
 
 
+def give_head(checkpoint):
+    """The checkpoint gets a classifier's head."""
+    shapes = encoder_variables(config_from(TINY, name="tiny"))
+    shapes |= {"output_weights": (2, TINY["hidden_size"]), "output_bias": (2,)}
+    write_checkpoint(
+        checkpoint / "bert_model.ckpt", {name: np.zeros(shape, np.float32) for name, shape in shapes.items()}
+    )
+
+
 @pytest.fixture
 def data(tmp_path):
     folder = tmp_path / "data"
     folder.mkdir()
-    (folder / "prepared.json").write_text(json.dumps({"task": "MRPC", "max_seq_length": 128}))
+    (folder / "prepared.json").write_text(json.dumps({"task": "MRPC", "max_seq_length": 128, "do_lower_case": True}))
     (folder / "train.tf_record").write_bytes(b"records")
     return folder
 
@@ -51,16 +61,18 @@ def train(root, isolation, events, checkpoint, data):
     def behaviour(run):
         for name in STAGES["finetune"].outputs:
             (run.work / "out" / name).write_text("x")
+        (run.work / "out" / "test_results.tsv").write_text(str(run.params.get("do_predict")))
         (run.work / "out" / "stage.json").write_text(json.dumps({"facts": {"eval": EVAL}}))
 
     isolation.behaviour["finetune"] = behaviour
 
-    def run(*, task="", prepared=None, squad="", **flags):
+    def run(*, task="", prepared=None, squad="", lower_case=None, output_dir="", **flags):
         session = Session(settings=Settings(artifacts=root), report=events)
         session.__dict__["isolation"] = isolation
         wanted = Wanted(checkpoint=str(checkpoint))
-        named = Named(task=task, data=str(data), prepared=str(data) if prepared is None else prepared, squad=squad)
-        finetune(session, wanted, named, FinetuneRequest(**flags))
+        folder = str(data) if prepared is None else prepared
+        named = Named(task=task, data=str(data) if task else "", prepared=folder, squad=squad, lower_case=lower_case)
+        finetune(session, wanted, named, FinetuneRequest(**flags), output_dir)
         return events
 
     return run
@@ -95,7 +107,7 @@ def test_other_data_are_another_run_and_the_same_are_none(train, data, isolation
         StageError("The stage finetune stopped: memory ran out with batches of 48 sequences of 128; try half: …."),
     ],
 )
-def test_out_of_memory_says_what_was_tried_and_what_to_try(train, isolation, error):
+def test_out_of_memory_says_what_was_tried_and_what_to_try(train, isolation, checkpoint, error):
     def behaviour(_run):
         raise error
 
@@ -106,9 +118,44 @@ def test_out_of_memory_says_what_was_tried_and_what_to_try(train, isolation, err
     assert "--train-batch-size 24" in raised.value.next_step
     assert raised.value.exit_code == 14
     assert raised.value.details == error.details
+    give_head(checkpoint)
     with pytest.raises(StageKilledForMemoryError, match="a batch of 8 sequences") as raised:
         train(do_train=False)
     assert "--eval-batch-size 4" in raised.value.next_step
+
+
+def test_the_result_is_copied_where_upstream_would_have_written_it(train, tmp_path):
+    result = train(output_dir=str(tmp_path / "out"))[-1]
+    assert result["path"] == str(tmp_path / "out")
+    assert "test_results.tsv" in {path.name for path in (tmp_path / "out").iterdir()}
+    assert result["lines"][-1].startswith(f"next: invoke export --checkpoint {tmp_path / 'out'} ")
+
+
+def test_predictions_are_made_with_the_checkpoint_in_the_output_folder(train, isolation, checkpoint, tmp_path):
+    """As the second call of AWS's tune_save.sh, which names the published checkpoint once more."""
+    tuned = tmp_path / "tuned"
+    tuned.mkdir()
+    for path in checkpoint.iterdir():
+        (tuned / path.name).write_bytes(path.read_bytes())
+    give_head(tuned)
+
+    def behaviour(run):
+        for name in STAGES["finetune"].outputs:
+            own = tuned / name
+            (run.work / "out" / name).write_bytes(own.read_bytes() if own.exists() else b"x")
+        (run.work / "out" / "stage.json").write_text(json.dumps({"facts": {}}))
+
+    isolation.behaviour["finetune"] = behaviour
+    events = train(do_train=False, do_eval=False, do_predict=True, output_dir=str(tuned))
+    assert events[-1]["model"] == "tuned"
+    assert f"the checkpoint in --output-dir {tuned} is taken" in "".join(events.texts("note"))
+
+
+def test_without_a_head_there_is_nothing_to_predict_with(train, isolation):
+    with pytest.raises(CheckpointError, match="tiny has no classifier head to evaluate or predict MRPC with") as raised:
+        train(do_train=False, do_eval=True)
+    assert "invoke freeze" in raised.value.next_step
+    assert isolation.runs == []
 
 
 def test_another_failure_stays_what_it_was(train, isolation):
@@ -125,7 +172,10 @@ def test_another_failure_stays_what_it_was(train, isolation):
     ("flags", "sentence"),
     [
         ({"prepared": ""}, "Name what to train on"),
+        ({"output_dir": __file__}, "is a file"),
         ({"task": "MRPC"}, "Name what to train on"),
+        ({"task": "XNLI", "prepared": ""}, "trains XNLI on Chinese, the Model Garden on English"),
+        ({"lower_case": False}, "--do-lower-case false is not how"),
         ({"prepared": "nowhere"}, r"nowhere/prepared\.json cannot be read: No such file"),
         ({"squad": "nowhere.json"}, r"--squad nowhere\.json is no file"),
     ],
@@ -190,3 +240,19 @@ def test_squad_answers_the_dev_set_that_lies_beside_the_training_set(train, isol
     isolation.behaviour["finetune"] = behaviour
     train(task="SQUAD-1.1", prepared="", max_seq_length=12)
     assert given == ["dev-v1.1.json"]
+
+
+@pytest.mark.parametrize(
+    ("flags", "asked"),
+    [
+        (("", "", ""), (None, None, None)),
+        (("true", "true", ""), (True, True, False)),
+        ((True, "", ""), (True, False, False)),
+        (("", "", "true"), (False, False, True)),
+        (("false", "", ""), (False, None, None)),
+        (("", "false", ""), (None, False, None)),
+        (("False", "", "True"), (False, False, True)),
+    ],
+)
+def test_one_mode_that_is_asked_for_leaves_the_others_out_as_upstream(flags, asked):
+    assert modes(**dict(zip(("do_train", "do_eval", "do_predict"), flags, strict=True))) == asked

@@ -6,6 +6,7 @@ import json
 
 import pytest
 from host_doubles import Events, FakeIsolation
+from small_fleet import write_tiny
 
 from bertbuild.commands.train import Begin, Data, train
 from bertbuild.engine.engine import Engine
@@ -13,6 +14,7 @@ from bertbuild.errors import CheckpointError, DataError, StageError, StageKilled
 from bertbuild.plans.train import TrainRequest
 from bertbuild.session import Session
 from bertbuild.sources import Wanted
+from bertbuild.stages import STAGES
 from bertbuild.store.store import Store
 
 CONFIG = {"vocab_size": 20, "hidden_size": 8, "num_attention_heads": 2, "hidden_act": "gelu"}
@@ -64,6 +66,75 @@ def test_a_checkpoint_is_given_by_its_folder_or_its_prefix_and_names_the_result(
     assert (session.store.root / "out" / "bert" / "tf2-trained-sts-b" / "task.json").exists()
 
 
+@pytest.fixture
+def played(session):
+    """Stages that write what they must; gives their runs."""
+    seen = []
+
+    def converted(run):
+        for name in (*STAGES["convert-tf2"].outputs, "stage.json"):
+            (run.work / "out" / name).write_text("{}")
+
+    def trained(run):
+        seen.append(run)
+        (run.work / "out" / "task.json").write_text("{}")
+        (run.work / "out" / "stage.json").write_text("{}")
+        (run.work / "out" / "bert_config.json").write_text(json.dumps(CONFIG))
+        (run.work / "out" / ("saved_model.pb" if run.params["mode"] == "export_only" else "ckpt")).write_text("x")
+
+    session.isolation.behaviour |= {"convert-tf2": converted, "tf2-train": trained}
+    return seen
+
+
+def test_the_result_goes_to_model_dir_beside_what_it_begins_with(session, encoder, prepared, played, tmp_path):
+    begin = Begin(init_checkpoint=str(encoder), model_dir=str(tmp_path / "out"))
+    train(session, begin, Wanted(), Data(prepared=prepared), TrainRequest())
+    assert (tmp_path / "out" / "task.json").exists()
+    assert session.report.of("result")[-1]["path"] == str(tmp_path / "out")
+    assert "init-checkpoint" in played[0].inputs
+
+
+def test_the_model_in_model_dir_predicts_whatever_is_said_of_where_it_began(session, encoder, prepared, played):
+    begin = Begin(init_checkpoint="/nowhere", model_dir=str(encoder))
+    train(session, begin, Wanted(), Data(prepared=prepared), TrainRequest(mode="predict"))
+    assert "model-dir" in played[0].inputs
+    assert "--init-checkpoint is not used" in session.report.of("note")[-1]["text"]
+
+
+def test_a_saved_model_is_exported_after_training(session, encoder, prepared, played, tmp_path):
+    begin = Begin(init_checkpoint=str(encoder), model_export_path=str(tmp_path / "exported"))
+    train(session, begin, Wanted(), Data(prepared=prepared), TrainRequest())
+    assert [run.params["mode"] for run in played] == ["train_and_eval", "export_only"]
+    assert (tmp_path / "exported" / "saved_model.pb").exists()
+    assert session.report.of("result")[-1]["target"] == "tf2-trained-sts-b"
+
+
+def test_what_exports_nothing_has_no_place_for_it(session, encoder, prepared, played, tmp_path):
+    begin = Begin(model_dir=str(encoder), model_export_path=str(tmp_path / "exported"))
+    with pytest.raises(UsageError, match="--mode predict exports nothing"):
+        train(session, begin, Wanted(), Data(prepared=prepared), TrainRequest(mode="predict"))
+    assert played == []
+
+
+@pytest.mark.usefixtures("played")
+@pytest.mark.parametrize("elsewhere", [False, True])
+def test_a_tensorflow_1_checkpoint_is_converted_first(session, prepared, tmp_path, elsewhere):
+    folder = tmp_path / "google"
+    write_tiny(folder)
+    (tmp_path / "own").mkdir()
+    files = {"config": "bert_config.json", "vocab": "vocab.txt"} if elsewhere else {}
+    for name in files.values():
+        (folder / name).rename(tmp_path / "own" / name)
+    begin = Begin(
+        init_checkpoint=str(folder / "bert_model.ckpt"),
+        model_dir=str(tmp_path / "out"),
+        **{flag: str(tmp_path / "own" / name) for flag, name in files.items()},
+    )
+    train(session, begin, Wanted(), Data(prepared=prepared), TrainRequest())
+    assert session.isolation.runs == ["convert-tf2", "tf2-train"]
+    assert (tmp_path / "out" / "task.json").exists()
+
+
 @pytest.mark.parametrize(
     ("begin", "wanted", "data", "said"),
     [
@@ -71,7 +142,7 @@ def test_a_checkpoint_is_given_by_its_folder_or_its_prefix_and_names_the_result(
         ({"init_checkpoint": "E", "hub_module_url": "E"}, {}, {}, "2 models are named"),
         ({"init_checkpoint": "E"}, {"model": "minilm-l6"}, {}, "2 models are named"),
         ({"hub_module_url": "https://tfhub.dev/x/1"}, {}, {}, "modules are not downloaded"),
-        ({"init_checkpoint": "E", "vocab_file": "/nowhere"}, {}, {}, "/nowhere is no file"),
+        ({"init_checkpoint": "E", "vocab": "/nowhere"}, {}, {}, "/nowhere is no file"),
         ({"init_checkpoint": "E"}, {"name": "a b"}, {}, "cannot be a folder's name"),
         ({"init_checkpoint": "E"}, {}, {"prepared": ""}, "Name the data once"),
         ({"init_checkpoint": "E"}, {}, {"input_meta_data_path": "E/mapping.json"}, "Name the data once"),

@@ -1,0 +1,51 @@
+"""A result copied where upstream's scripts would have written it: --output_dir, --model_dir, --model_export_path."""
+
+from __future__ import annotations
+
+import filecmp
+import shutil
+from pathlib import Path
+
+from bertbuild.errors import UsageError
+from bertbuild.session import shown
+from bertbuild.store.disk import full_disk_told
+
+MODEL = ("*.ckpt.*", "bert_config.json", "vocab.txt", "saved_model.pb", "variables/*", "assets/*")
+"""Files that make up a model. What a run says besides, as eval_results.txt, is replaced by what the next run says."""
+
+
+def check_destination(flag: str, folder: str) -> None:
+    """Refuse what cannot be a folder, before anything runs.
+
+    Raises:
+        UsageError: there is a file of that name.
+    """
+    if folder and Path(folder).exists() and not Path(folder).is_dir():
+        raise UsageError(f"--{flag} {folder} is a file.", next_step="Give a folder; it is made if need be.")
+
+
+def copied(result: Path, folder: Path) -> Path:
+    """The folder, with all of the result in it; a model that was there stays.
+
+    Raises:
+        UsageError: it holds another model.
+        NoSpaceError: the disk is full.
+    """
+    files = [path.relative_to(result) for path in sorted(result.rglob("*")) if path.is_file()]
+    changed = [name for name in files if not _holds(folder / name, result / name)]
+    other = [name for name in changed if (folder / name).exists() and any(map(name.match, MODEL))]
+    if other:
+        raise UsageError(
+            f"{folder} holds another {other[0]} than the result, which is in {shown(result)}.",
+            next_step="Name another folder, or remove what is there first.",
+        )
+    with full_disk_told(folder):
+        for name in changed:
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).unlink(missing_ok=True)
+            shutil.copyfile(result / name, folder / name)
+    return folder
+
+
+def _holds(path: Path, wanted: Path) -> bool:
+    return path.is_file() and filecmp.cmp(path, wanted, shallow=False)
