@@ -8,6 +8,7 @@ import pytest
 from small_fleet import write_tiny
 
 from bertbuild.completed import completed
+from bertbuild.config import Settings
 from bertbuild.errors import CheckpointError, UsageError
 from bertbuild.sources import Wanted, resolve
 from bertbuild.store.store import Store
@@ -88,20 +89,20 @@ def test_where_no_link_can_be_made_the_files_are_copied(trained, base, store, mo
 
 def test_a_checkpoint_completed_is_a_source_like_any_other(trained, base, store, engine, events):
     config, vocab = named(base)
-    found = resolve(Wanted(checkpoint=str(trained), config=config, vocab=vocab), None, store, engine, events)
+    found = resolve(Wanted(checkpoint=str(trained), config=config, vocab=vocab), Settings(), store, engine, events)
     assert (found.source.model, found.source.prefix) == ("mrpc_output", "model.ckpt-343")
     assert found.vocab_size == 20
     with pytest.raises(CheckpointError, match=r"no bert_config\.json") as raised:
-        resolve(Wanted(checkpoint=str(trained)), None, store, engine, events)
+        resolve(Wanted(checkpoint=str(trained)), Settings(), store, engine, events)
     assert "--config" in raised.value.next_step
 
 
 def test_the_same_files_in_and_beside_the_folder_are_the_same_input(trained, base, store, engine, events):
     config, vocab = named(base)
-    beside = resolve(Wanted(checkpoint=str(trained), config=config, vocab=vocab), None, store, engine, events)
+    beside = resolve(Wanted(checkpoint=str(trained), config=config, vocab=vocab), Settings(), store, engine, events)
     for name in FILES:
         shutil.copyfile(base / name, trained / name)
-    inside = resolve(Wanted(checkpoint=str(trained)), None, store, engine, events)
+    inside = resolve(Wanted(checkpoint=str(trained)), Settings(), store, engine, events)
     assert beside.source.file.digest == inside.source.file.digest
 
 
@@ -118,7 +119,7 @@ def test_what_cannot_be_completed_is_refused(trained, base, store, engine, event
     flags, error, sentence = REFUSED[name]
     wanted = {"checkpoint": str(trained), "config": str(base / "bert_config.json")} | flags
     with pytest.raises(error, match=sentence) as raised:
-        resolve(Wanted(**wanted), None, store, engine, events)
+        resolve(Wanted(**wanted), Settings(), store, engine, events)
     assert raised.value.next_step
 
 

@@ -9,6 +9,7 @@ from host_doubles import Events, FakeIsolation
 from small_fleet import write_tiny
 
 from bertbuild.commands.train import Begin, Data, train
+from bertbuild.config import Settings
 from bertbuild.engine.engine import Engine
 from bertbuild.errors import CheckpointError, DataError, StageError, StageKilledForMemoryError, UsageError
 from bertbuild.plans.train import TrainRequest
@@ -23,7 +24,7 @@ CONFIG = {"vocab_size": 20, "hidden_size": 8, "num_attention_heads": 2, "hidden_
 @pytest.fixture
 def session(tmp_path):
     store, report, isolation = Store(tmp_path / "artifacts"), Events(), FakeIsolation()
-    session = Session(settings=None, report=report)
+    session = Session(settings=Settings(artifacts=tmp_path / "artifacts"), report=report)
     vars(session).update(store=store, isolation=isolation, engine=Engine(store, isolation, report))
     return session
 
