@@ -38,14 +38,25 @@ class Found:
     key: str
 
 
-def recover(reader: CheckpointReader, config: BertConfig) -> tuple[Found, ...]:
+def recover(reader: CheckpointReader, config: BertConfig, root: str = "") -> tuple[Found, ...]:
     """Every variable of the encoder, and of the heads that are there.
+
+    Of several encoders the one below the object `root` (names with slashes between them) is taken; empty: the only one.
 
     Works for checkpoints of any of the formats of `layouts`, whether bertbuild or TensorFlow saved them, for those of
     fine-tuned legacy models, and for the variables of a SavedModel or hub module.
-    Raises `CheckpointError` when a variable of the encoder is not there, or has another shape than the config asks for.
+    Raises `CheckpointError` when a variable of the encoder is not there, or has another shape than the config asks for;
+    and when there are several encoders and `root` names none of them.
     """
-    found = _by_object(reader, config) if OBJECT_GRAPH_KEY in reader.entries else _by_name(reader, config)
+    if OBJECT_GRAPH_KEY in reader.entries:
+        found = _by_object(reader, config, root)
+    elif root:
+        raise CheckpointError(
+            f"The checkpoint {reader.prefix} has names and no objects, so there is no root {root}.",
+            next_step="Leave --root out.",
+        )
+    else:
+        found = _by_name(reader, config)
     for item in found:
         entry = reader.entries.get(item.key)
         if entry is None:
@@ -60,6 +71,12 @@ def recover(reader: CheckpointReader, config: BertConfig) -> tuple[Found, ...]:
         if entry.dtype != "float32":
             raise CheckpointError(f"{item.key} has dtype {entry.dtype}; a BERT has float32.", next_step=_WHOLE)
     return tuple(found)
+
+
+def encoder_roots(reader: CheckpointReader, config: BertConfig) -> tuple[str, ...]:
+    """The paths of all encoders of this config in an object-based checkpoint, with slashes between the names."""
+    keys = {path: key for path, key in read_variables(reader).items() if key in reader.entries}
+    return tuple("/".join(encoder.roots[0]) for encoder in _encoders(keys, config))
 
 
 def _by_name(reader: CheckpointReader, config: BertConfig) -> list[Found]:
@@ -84,23 +101,69 @@ def _refuse_layers(beyond: list[str], config: BertConfig) -> None:
         )
 
 
-def _by_object(reader: CheckpointReader, config: BertConfig) -> list[Found]:
+def _by_object(reader: CheckpointReader, config: BertConfig, root: str) -> list[Found]:
     keys = {path: key for path, key in read_variables(reader).items() if key in reader.entries}
-    ways = (tuple(encoder_places(config, _INSIDE)), tuple(_subclassed(config)))
-    for places in ways:
-        roots = _roots(keys, [place.path[1:] for place in places])
-        if roots:
-            root = min(roots, key=lambda path: (len(path), path))
-            beyond = (*root, "_transformer_layers", str(config.num_hidden_layers))
-            _refuse_layers([key for path, key in keys.items() if path[: len(beyond)] == beyond], config)
-            encoder = [replace(place, path=(*root, *place.path[1:])) for place in places]
-            heads = _heads(reader, keys, roots, config)
-            return [Found(place=place, key=keys.get(place.path, value_key(place.path))) for place in (*encoder, *heads)]
+    encoder = _chosen(_encoders(keys, config), root, reader)
+    if encoder is None:
+        raise CheckpointError(
+            f"The checkpoint {reader.prefix} has no BertEncoder of {config.num_hidden_layers} layers below its objects "
+            f"{', '.join(sorted({path[0] for path in keys}))}.",
+            next_step="Give the bert_config.json of this model, and a checkpoint of the Model Garden's BERT.",
+        )
+    own = encoder.own(keys)
+    beyond = (*encoder.roots[0], "_transformer_layers", str(config.num_hidden_layers))
+    _refuse_layers([key for path, key in own.items() if path[: len(beyond)] == beyond], config)
+    places = [replace(place, path=(*encoder.roots[0], *place.path[1:])) for place in encoder.places]
+    heads = _heads(reader, own, list(encoder.roots), config)
+    return [Found(place=place, key=keys.get(place.path, value_key(place.path))) for place in (*places, *heads)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Encoder:
+    """An encoder in a checkpoint: the paths at which it lies, the shortest first, and its places below them."""
+
+    roots: tuple[Path, ...]
+    places: tuple[Place, ...]
+    alone: bool
+
+    def own(self, keys: Mapping[Path, str]) -> Mapping[Path, str]:
+        """Of all variables those that may be its heads: of several encoders, what hangs on the same objects as it."""
+        tops = {root[:1] for root in self.roots}
+        return keys if self.alone else {path: key for path, key in keys.items() if path[:1] in tops}
+
+
+def _encoders(keys: Mapping[Path, str], config: BertConfig) -> list[_Encoder]:
+    """Every encoder, in order of its path. Paths at which the same table of words lies are one."""
+    found: dict[str, tuple[list[Path], tuple[Place, ...]]] = {}
+    for places in (tuple(encoder_places(config, _INSIDE)), tuple(_subclassed(config))):
+        for root in _roots(keys, [place.path[1:] for place in places]):
+            roots, taken = found.setdefault(keys[(*root, *places[0].path[1:])], ([], places))
+            if taken is places:
+                roots.append(root)
+    return [
+        _Encoder(roots=tuple(sorted(roots, key=_length)), places=places, alone=len(found) == 1)
+        for roots, places in sorted(found.values(), key=lambda item: min(item[0], key=_length))
+    ]
+
+
+def _chosen(encoders: list[_Encoder], root: str, reader: CheckpointReader) -> _Encoder | None:
+    """The only encoder, or the one that has the root; None where there is none."""
+    if not encoders:
+        return None
+    asked = tuple(filter(None, root.split("/")))
+    fitting = [one for one in encoders if any(path[: len(asked)] == asked for path in one.roots)]
+    if len(fitting) == 1:
+        return fitting[0]
+    names = ["/".join(one.roots[0]) or "." for one in encoders]
+    says = f"has no encoder below {root}, but" if root and not fitting else "holds"
     raise CheckpointError(
-        f"The checkpoint {reader.prefix} has no BertEncoder of {config.num_hidden_layers} layers below its objects "
-        f"{', '.join(sorted({path[0] for path in keys}))}.",
-        next_step="Give the bert_config.json of this model, and a checkpoint of the Model Garden's BERT.",
+        f"The checkpoint {reader.prefix} {says} {len(names)} encoders: {', '.join(names)}.",
+        next_step=f"Choose one: --root {names[0]}.",
     )
+
+
+def _length(path: Path) -> tuple[int, Path]:
+    return len(path), path
 
 
 def _subclassed(config: BertConfig) -> Iterator[Place]:
@@ -143,4 +206,4 @@ def _heads(
 def _first_with(keys: Iterable[Path], ending: Path) -> Path | None:
     """What stands before an ending in the shortest path that has it."""
     found = [path[: -len(ending)] for path in keys if path[-len(ending) :] == ending]
-    return min(found, key=lambda path: (len(path), path)) if found else None
+    return min(found, key=_length) if found else None

@@ -50,15 +50,19 @@ def convert_tf2(session: Session, wanted: Wanted, request: Tf2Request, destinati
     _finish(session, plan.model, built.target, path, destination, left_out(inspected.source, request))
 
 
-def convert_tf1(session: Session, folder: str, config: str, vocab: str, gelu: str, name: str, destination: str) -> None:
+def convert_tf1(
+    session: Session, folder: str, config: str, vocab: str, gelu: str, name: str, destination: str, *, root: str = ""
+) -> None:
     """Make the Google-format checkpoint, prove it, and name it in out/.
+
+    Of several encoders in a TensorFlow 2 checkpoint the one below the object `root` is taken.
 
     Raises:
         CheckpointError: there is no TensorFlow 2 model in the folder.
         ParityError: it does not answer like its source.
     """
     _check_destination(destination)
-    source, inspected = _tf2_source(session, folder, config, vocab, gelu, name)
+    source, inspected = _tf2_source(session, folder, config, vocab, gelu, name, root)
     probes = session.probes(inspected)
     plan = plan_convert_tf1(source, probes)
     session.claim_targets(plan, inspected.named, source.file)
@@ -119,7 +123,7 @@ def _show_mapping(session: Session, path: Path, sides: tuple[str, str]) -> None:
 
 
 def _tf2_source(
-    session: Session, folder: str, config: str, vocab: str, gelu: str, name: str
+    session: Session, folder: str, config: str, vocab: str, gelu: str, name: str, root: str
 ) -> tuple[Tf2Source, Inspected]:
     from bertbuild.checkpoint.config import read_config
     from bertbuild.checkpoint.folder import choose_checkpoint
@@ -144,14 +148,15 @@ def _tf2_source(
         config=optional_file(session, config),
         vocab=optional_file(session, vocab),
         prefix=prefix,
-        labels=_labels(path / prefix if kind == "converted" else path / "variables" / "variables", read),
+        root=root,
+        labels=_labels(path / prefix if kind == "converted" else path / "variables" / "variables", read, root),
     )
     inspected = Inspected(
         source=Source(model=source.model, kind=source.kind, file=source.file),
         vocab_size=read.vocab_size,
         type_vocab_size=read.type_vocab_size,
         max_positions=read.max_position_embeddings,
-        named=described("TensorFlow 2 model", Path(folder), session.store.root),
+        named=described("TensorFlow 2 model", Path(folder), session.store.root) + (f" --root {root}" if root else ""),
     )
     return source, inspected
 
@@ -206,7 +211,7 @@ def recorded_gelu(path: Path, wanted: str, config: BertConfig) -> str | None:
     return config.gelu or GARDEN_GELU
 
 
-def _labels(prefix: Path, config: BertConfig) -> int:
+def _labels(prefix: Path, config: BertConfig, root: str) -> int:
     """Classes of the classifier's head that the model answers with, 0 where it has none.
 
     Raises `CheckpointError` where there is no BERT of this config.
@@ -216,5 +221,5 @@ def _labels(prefix: Path, config: BertConfig) -> int:
     from bertbuild.checkpoint.recovery import recover
 
     reader = CheckpointReader(prefix)
-    shapes = {found.place.source: found.place.source_shape for found in recover(reader, config)}
+    shapes = {found.place.source: found.place.source_shape for found in recover(reader, config, root)}
     return shapes["output_weights"][0] if OBJECT_GRAPH_KEY in reader.entries and "output_weights" in shapes else 0

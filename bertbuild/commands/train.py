@@ -35,6 +35,7 @@ class Begin:
     model_export_path: str = ""
     config: str = ""
     vocab: str = ""
+    root: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,6 +179,7 @@ def _beginning(session: Session, begin: Begin, flag: str, name: str, called: str
         config=optional_file(session, begin.config),
         vocab=optional_file(session, begin.vocab),
         prefix=prefix,
+        root=begin.root,
     )
 
 

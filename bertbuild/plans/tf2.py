@@ -43,6 +43,7 @@ class Tf2Source:
         config: bert_config.json where it is not in the folder.
         vocab: vocab.txt likewise.
         prefix: the checkpoint's name where there are several.
+        root: of several encoders in it the one below this object.
         labels: classes of its classifier head, 0 where it has none.
     """
 
@@ -53,6 +54,7 @@ class Tf2Source:
     config: File | None = None
     vocab: File | None = None
     prefix: str = ""
+    root: str = ""
     labels: int = 0
 
 
@@ -110,7 +112,7 @@ def plan_convert_tf1(source: Tf2Source, probes: File) -> Plan:
     """TensorFlow 2 model → Google-format checkpoint with .meta, which answers like its source."""
     inputs: dict[str, File | str] = {"tf2": source.file}
     inputs |= {name: file for name, file in (("config", source.config), ("vocab", source.vocab)) if file is not None}
-    prefix = {"prefix": source.prefix} if source.prefix else {}
+    prefix = {name: value for name, value in (("prefix", source.prefix), ("root", source.root)) if value}
     gelu = {"gelu": source.gelu} if source.gelu else {}
     converted = Step(id="convert-tf1", stage="convert-tf1", inputs=inputs, params=prefix)
     complete = Step(id="complete", stage="complete", inputs={"checkpoint": converted.id}, params=gelu)

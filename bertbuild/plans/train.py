@@ -106,6 +106,7 @@ class Beginning:
         gelu: the form that was recorded with it, None where it has no gelu.
         config, vocab: bert_config.json and vocab.txt where they are not in that folder.
         prefix: the checkpoint's name where there are several.
+        root: of several encoders in it the one below this object.
     """
 
     model: str
@@ -115,6 +116,7 @@ class Beginning:
     config: File | None = None
     vocab: File | None = None
     prefix: str = ""
+    root: str = ""
 
 
 def plan_train(begun: Beginning | Source, data: Mapping[str, File], request: TrainRequest) -> Plan:
@@ -137,8 +139,8 @@ def plan_train(begun: Beginning | Source, data: Mapping[str, File], request: Tra
         )
     inputs: dict[str, File | str] = {begun.flag: begun.file}
     inputs |= {name: file for name, file in (("config", begun.config), ("vocab", begun.vocab)) if file is not None}
-    prefix = {"prefix": begun.prefix} if begun.prefix else {}
-    step = _step({**inputs, **data}, request, begun.gelu, prefix)
+    chosen = {name: value for name, value in (("prefix", begun.prefix), ("root", begun.root)) if value}
+    step = _step({**inputs, **data}, request, begun.gelu, chosen)
     return Plan(model=begun.model, steps=(step,))
 
 

@@ -67,6 +67,7 @@ def convert_tf2(
     | ISOLATION_HELP
     | {
         "tf2": "folder of a TensorFlow 2 checkpoint, SavedModel or hub module, of convert-tf2 or the Model Garden",
+        "root": "of several encoders in the checkpoint the one below this object, as query",
         "config": "bert_config.json, where it is not in that folder",
         "vocab": "vocab.txt, where it is not in that folder",
         "gelu": "erf or tanh; auto (default): as recorded beside the model, else tanh, the Model Garden's",
@@ -77,6 +78,7 @@ def convert_tf2(
 def convert_tf1(
     _context: Context,
     tf2: str = "",
+    root: str = "",
     config: str = "",
     vocab: str = "",
     gelu: str = "auto",
@@ -92,4 +94,4 @@ def convert_tf1(
     from bertbuild.commands import tensorflow2
 
     with running(json=json, reference=reference, replace=replace, isolation=isolation, offline=offline) as session:
-        tensorflow2.convert_tf1(session, tf2, config, vocab, gelu, name, checkpoint_to_path)
+        tensorflow2.convert_tf1(session, tf2, config, vocab, gelu, name, checkpoint_to_path, root=root)

@@ -25,6 +25,7 @@ TRAIN_HELP = {
     "config": "bert_config.json, where it is not in the folder to begin with",
     "vocab": "vocab.txt, where it is not in the folder to begin with",
     "model-export-path": "also export a SavedModel, and copy it to this folder",
+    "root": "of several encoders in that checkpoint the one below this object, as query",
     "task": "MRPC, STS-B, SQUAD-1.1 …: the data are prepared first",
     "data": "folder with the task's files, or a SQuAD file; default: what fetch-data brings",
     "max-seq-length": "pieces of a sequence that --task prepares (default 128)",
@@ -64,6 +65,7 @@ def train(
     model_export_path: str = "",
     config: str = "",
     vocab: str = "",
+    root: str = "",
     name: str = "",
     scope: str = "",
     ema: bool = False,
@@ -129,6 +131,7 @@ def train(
             model_export_path=model_export_path,
             config=config,
             vocab=vocab,
+            root=root,
         )
         given = command.Data(
             task=task,

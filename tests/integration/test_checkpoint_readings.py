@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -10,6 +11,10 @@ import pytest
 from tiny_models import CONFIG, weights, write_google
 
 from bertbuild.checkpoint.bundle import CheckpointReader
+from bertbuild.checkpoint.config import config_from
+from bertbuild.checkpoint.folder import OBJECT_GRAPH_KEY
+from bertbuild.checkpoint.model_garden import encoder_places
+from bertbuild.checkpoint.object_graph import SAVE_COUNTER, encode_object_graph, value_key
 from bertbuild.checkpoint.writer import write_checkpoint
 
 pytestmark = pytest.mark.integration
@@ -46,3 +51,28 @@ def test_without_a_pooler_what_needs_none_passes_the_gate(bertbuild, tmp_path):
     refused = bertbuild("build-ir", "--checkpoint", folder)
     assert refused.code == 2
     assert "has no pooler" in refused.last["message"]
+
+
+def test_of_two_tensorflow_2_encoders_the_chosen_one_comes_back(bertbuild, tmp_path):
+    """tf.train.Checkpoint(query=…, doc=…): the Model Garden's encoder restores the one that is asked for."""
+    config = config_from(CONFIG, name="tiny")
+    made, names, shapes = {}, {SAVE_COUNTER: "save_counter"}, {}
+    for seed, root in enumerate(("query", "doc")):
+        shapes[root] = weights(seed=20 + seed)
+        for place in encoder_places(config, root):
+            made[value_key(place.path)] = place.forth(shapes[root][place.source])
+            names[place.path] = place.name
+    made[value_key(SAVE_COUNTER)] = np.array(1, np.int64)
+    made[OBJECT_GRAPH_KEY] = encode_object_graph(names)
+    folder = tmp_path / "both"
+    folder.mkdir()
+    write_checkpoint(folder / "ckpt-1", made)
+    (folder / "bert_config.json").write_text(json.dumps(CONFIG))
+    refused = bertbuild("convert-tf1", "--tf2", folder)
+    assert refused.code == 4
+    assert "2 encoders: doc, query" in refused.last["message"]
+    built = bertbuild.ok("convert-tf1", "--tf2", folder, "--root", "query")
+    reader = CheckpointReader(built.last["path"])
+    assert all(np.array_equal(reader.tensor(name), value) for name, value in shapes["query"].items())
+    left = json.loads(Path(built.last["path"]).with_name("mapping.json").read_text())["left_out"]
+    assert {row["reason"] for row in left} == {"of another encoder", "counter of the training"}

@@ -97,13 +97,14 @@ def answering(folder, table, gelu, prefix=None):
         raise StageInputError(message) from error
 
 
-def found(prefix, config_path, gelu):
+def found(prefix, config_path, gelu, root=""):
     """Restore the encoder, and the classifier's head if there is one, from wherever they are in a checkpoint.
 
     Args:
         prefix: of the checkpoint.
         config_path: its bert_config.json.
         gelu: "erf", "tanh" or None.
+        root: of several encoders the one below this object; empty: the only one.
 
     Returns:
         an `Answering`.
@@ -114,7 +115,7 @@ def found(prefix, config_path, gelu):
     config = bert_config(config_path, gelu)
     try:
         reader = CheckpointReader(prefix)
-        places = {item.place.source: item for item in recover(reader, read_config(Path(config_path)))}
+        places = {item.place.source: item for item in recover(reader, read_config(Path(config_path)), root)}
     except BertbuildError as error:
         raise StageInputError(str(error).rstrip(".")) from error
     if OBJECT_GRAPH_KEY not in reader.entries:

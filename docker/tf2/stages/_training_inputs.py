@@ -166,7 +166,7 @@ def _source(args):
         prefix = find_prefix(os.path.join(folder, "variables") if kind == "hub_module" else folder, args.prefix)
         reader = CheckpointReader(prefix)
         _refuse_names(reader, folder)
-        places = {found.place.source: found for found in recover(reader, config)}
+        places = {found.place.source: found for found in recover(reader, config, args.root or "")}
     except OSError as error:
         raise StageInputError("%s cannot be read: %s" % (folder, error.strerror)) from error
     except BertbuildError as error:

@@ -18,6 +18,7 @@ STAGE.input("tf2", "folder with a TensorFlow 2 checkpoint, or of a SavedModel or
 STAGE.input("config", "bert_config.json, where it is not in that folder", required=False)
 STAGE.input("vocab", "vocab.txt, where it is not in that folder", required=False)
 STAGE.param("prefix", "the checkpoint's name in its folder, where there are several")
+STAGE.param("root", "of several encoders in it the one below this object")
 
 
 def run(args, report):
@@ -26,7 +27,8 @@ def run(args, report):
 
     from bertbuild.checkpoint.bundle import CheckpointReader
     from bertbuild.checkpoint.config import read_config
-    from bertbuild.checkpoint.recovery import recover
+    from bertbuild.checkpoint.folder import OBJECT_GRAPH_KEY
+    from bertbuild.checkpoint.recovery import encoder_roots, recover
     from bertbuild.checkpoint.writer import write_checkpoint
     from bertbuild.errors import BertbuildError
     from stages._tables import Converted
@@ -36,7 +38,7 @@ def run(args, report):
     try:
         config = read_config(config_path)
         reader = CheckpointReader(find(args.tf2, args.prefix))
-        found = recover(reader, config)
+        found = recover(reader, config, args.root or "")
 
         def maker(item):
             row = {"source": item.key, "source_shape": list(item.place.shape), "shape": list(item.place.source_shape)}
@@ -53,10 +55,12 @@ def run(args, report):
     if os.path.exists(vocab):
         shutil.copyfile(vocab, os.path.join(args.out, "vocab.txt"))
     used = {item.key for item in found}
+    roots = encoder_roots(reader, config) if OBJECT_GRAPH_KEY in reader.entries else ()
+    others = tuple(root + "/" for root in roots if not any(key.startswith(root + "/") for key in used))
     left = sorted(name for name, entry in reader.entries.items() if name not in used and entry.dtype != "string")
     table = {
         "variables": sorted(converted.rows, key=lambda row: row["target"]),
-        "left_out": [{"source": name, "reason": reason(name)} for name in left],
+        "left_out": [{"source": name, "reason": reason(name, others)} for name in left],
     }
     write_json(args.out, "mapping.json", table)
     report.facts = {"variables": len(found)}
@@ -69,8 +73,10 @@ def find(folder, wanted):
     return find_prefix(variables if os.path.isdir(variables) else folder, wanted)
 
 
-def reason(name):
-    """Why a tensor has no place in a BERT checkpoint."""
+def reason(name, others):
+    """Why a tensor has no place in a BERT checkpoint; `others` is what the names of other encoders begin with."""
+    if others and name.startswith(others):
+        return "of another encoder"
     if ".OPTIMIZER_SLOT" in name or name.startswith(("optimizer/", "keras_api/")):
         return "optimizer"
     return "counter of the training" if name.split("/")[0] in COUNTERS else "no variable of a BERT"

@@ -16,6 +16,7 @@ STAGE.input("saved-model", "folder of the stage saved-model", required=False)
 STAGE.input("hub", "folder of the stage hub", required=False)
 questions.declare(STAGE)
 STAGE.param("prefix", "the checkpoint's name in its folder, where there are several")
+STAGE.param("root", "of several encoders in it the one below this object")
 STAGE.param("gelu", "form of gelu to build a checkpoint's model with", choices=("erf", "tanh"))
 
 
@@ -61,7 +62,7 @@ def restored(args):
     if os.path.exists(os.path.join(args.converted, "mapping.json")):
         return _garden.answering(args.converted, read_json(args.converted, "mapping.json"), args.gelu, args.prefix)
     config = args.config or os.path.join(args.converted, "bert_config.json")
-    return _garden.found(find_prefix(args.converted, args.prefix), config, args.gelu)
+    return _garden.found(find_prefix(args.converted, args.prefix), config, args.gelu, args.root or "")
 
 
 if __name__ == "__main__":

@@ -26,6 +26,7 @@ STAGE.input("eval-data", "records to evaluate on, or to predict, in place of --d
 STAGE.input("meta-data", "the Model Garden's meta data on them, where there is no --data", required=False)
 STAGE.input("predict-file", "SQuAD's JSON with the questions to answer", required=False)
 STAGE.param("prefix", "the checkpoint's name in its folder, where there are several")
+STAGE.param("root", "of several encoders in it the one below this object")
 STAGE.param("mode", "what to do (default: train_and_eval)", choices=MODES, default="train_and_eval")
 STAGE.param("gelu", "the form of gelu to compute (default: tanh, the Model Garden's)", choices=("erf", "tanh"))
 STAGE.param("train-batch-size", "examples of a step, over all devices (default: 32)", type=int, default=32)

@@ -11,7 +11,7 @@ from bertbuild.checkpoint.config import config_from
 from bertbuild.checkpoint.folder import OBJECT_GRAPH_KEY
 from bertbuild.checkpoint.layouts import FORMATS, layout
 from bertbuild.checkpoint.object_graph import SAVE_COUNTER, encode_object_graph, value_key
-from bertbuild.checkpoint.recovery import recover
+from bertbuild.checkpoint.recovery import encoder_roots, recover
 from bertbuild.checkpoint.writer import write_checkpoint
 from bertbuild.errors import CheckpointError
 
@@ -95,6 +95,46 @@ def test_every_format_comes_back_bit_for_bit_with_the_heads_it_keeps(written, fo
 def test_a_model_is_found_below_other_objects(written, format_, head):
     tensors = source(head)
     assert same(recovered(written(format_, tensors, root=("trainer", "core"))), tensors)
+
+
+@pytest.fixture
+def two(tmp_path):
+    """The reader of tf.train.Checkpoint(query=…, doc=…): an encoder, and one with a classifier's head."""
+    shapes = {"query": tiny_tensors(), "doc": {name: value + 1 for name, value in source("classifier").items()}}
+    made, names, aliases = {}, {SAVE_COUNTER: "save_counter"}, {}
+    for root, tensors in shapes.items():
+        taken = layout("keras-bert" if root == "doc" else "encoder", CONFIG, {n: t.shape for n, t in tensors.items()})
+        for place in taken.places:
+            made[value_key((root, *place.path))] = place.forth(tensors[place.source])
+            names[(root, *place.path)] = place.name
+        aliases |= {(root, *path): (root, *target) for path, target in taken.aliases.items()}
+    made[value_key(SAVE_COUNTER)] = np.array(1, np.int64)
+    made[OBJECT_GRAPH_KEY] = encode_object_graph(names, aliases)
+    write_checkpoint(tmp_path / "two", made)
+    return CheckpointReader(tmp_path / "two"), shapes
+
+
+def test_of_two_encoders_one_must_be_chosen(two):
+    reader, shapes = two
+    with pytest.raises(CheckpointError, match="holds 2 encoders: doc/encoder, query/encoder") as raised:
+        recover(reader, CONFIG)
+    assert "--root doc" in raised.value.next_step
+    assert encoder_roots(reader, CONFIG) == ("doc/encoder", "query/encoder")
+    for root in ("query", "doc", "doc/encoder", "query/model", "query/"):
+        found = recover(reader, CONFIG, root)
+        values = {item.place.source: item.place.back(reader.tensor(item.key)) for item in found}
+        assert same(values, shapes[root.split("/")[0]])
+    with pytest.raises(CheckpointError, match="has no encoder below answer, but 2 encoders"):
+        recover(reader, CONFIG, "answer")
+
+
+def test_a_root_of_the_only_encoder_may_be_named_and_another_may_not(written):
+    reader = written("encoder", tiny_tensors())
+    assert recover(reader, CONFIG, "encoder") == recover(reader, CONFIG)
+    with pytest.raises(CheckpointError, match="no encoder below other"):
+        recover(reader, CONFIG, "other")
+    with pytest.raises(CheckpointError, match="names and no objects"):
+        recover(written("keras-names", tiny_tensors()), CONFIG, "encoder")
 
 
 def test_an_encoder_with_the_names_of_the_subclassed_one_alone_is_found(tmp_path):
