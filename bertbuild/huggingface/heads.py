@@ -29,7 +29,6 @@ _WORDS: Final = {
     MASKED_LM: "the masked-LM head",
 }
 _DECODER: Final = "cls.predictions.decoder."
-_LEFT_OUT: Final = "of a head that is left out"
 _SEQUENCE_CLASSIFIER: Final = "BertForSequenceClassification"
 
 
@@ -39,14 +38,16 @@ class Chosen:
 
     Attributes:
         shapes: Google's name → shape of the variables that are taken.
-        left_out: Google's name → why it is not taken.
-        also: Hugging Face's name → why, of tensors without a name of Google's.
-        notes: the same for people, a sentence for each head.
+        left_out: Google's names of what is not taken.
+        also: Hugging Face's names of what is not taken and has no name of Google's.
+        tied: Hugging Face's names of what is tied to others that are taken.
+        notes: what is not taken and why, a sentence for each head.
     """
 
     shapes: dict[str, Shape] = field(default_factory=dict)
-    left_out: dict[str, str] = field(default_factory=dict)
-    also: dict[str, str] = field(default_factory=dict)
+    left_out: list[str] = field(default_factory=list)
+    also: list[str] = field(default_factory=list)
+    tied: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
 
@@ -79,12 +80,11 @@ def choose_heads(settings: Settings, tensors: Mapping[str, Stored], named: Mappi
         if head is MASKED_LM:
             why = why or _untied(tensors, named, decoder)
         if why:
-            chosen.left_out.update(dict.fromkeys(there, _LEFT_OUT))
+            chosen.left_out.extend(there)
             chosen.notes.append(f"{_WORDS[head]} is left out: {why}")
         else:
             chosen.shapes.update(zip(head, shapes, strict=True))
-    tied = "tied to the word embeddings" if MASKED_LM[0] in chosen.shapes else _LEFT_OUT
-    chosen.also.update(dict.fromkeys(decoder.values(), tied))
+    (chosen.tied if MASKED_LM[0] in chosen.shapes else chosen.also).extend(decoder.values())
     return chosen
 
 

@@ -21,6 +21,8 @@ from bertbuild.huggingface.torch_files import read_torch
 
 POOLER = ("bert/pooler/dense/kernel", "bert/pooler/dense/bias")
 _WHOLE = "Download the whole folder of the model, with the config.json that belongs to it."
+_UNKNOWN = "google-research/bert has no such variable"
+_OF_A_HEAD = "of a head that is left out"
 
 
 class Numbers(Mapping[str, Floats]):
@@ -47,11 +49,13 @@ class Imported:
     Attributes:
         numbers: Google's name → float32 array.
         left_out: Hugging Face's name → why it has no place in the checkpoint.
+        derived: names of tensors that are tied to others, or counted up anew: nothing is lost without them.
         notes: what a person should know, a sentence each.
     """
 
     numbers: Numbers
     left_out: Mapping[str, str]
+    derived: tuple[str, ...]
     notes: tuple[str, ...]
 
 
@@ -84,10 +88,13 @@ def import_tensors(settings: Settings, tensors: Mapping[str, Stored]) -> Importe
     prefix = encoder_prefix(tensors)
     named: dict[str, str] = {}
     left_out: dict[str, str] = {}
+    derived: list[str] = []
     for name in sorted(tensors):
         google = google_name(name, prefix)
-        if google is None or BUFFERS.search(name):
-            left_out[name] = "counted up anew" if BUFFERS.search(name) else "google-research/bert has no such variable"
+        if BUFFERS.search(name):
+            derived.append(name)
+        elif google is None:
+            left_out[name] = _UNKNOWN
         elif google in named:
             raise CheckpointError(
                 f"The weights hold two tensors that would be called {google}: {named[google]} and {name}.",
@@ -99,7 +106,9 @@ def import_tensors(settings: Settings, tensors: Mapping[str, Stored]) -> Importe
     if prefix not in ("", "bert."):
         notes.append(f"the encoder is taken from the tensors {prefix}…")
     heads = choose_heads(settings, tensors, named)
-    left_out |= {named.pop(google): reason for google, reason in heads.left_out.items()} | heads.also
+    left_out |= dict.fromkeys([named.pop(google) for google in heads.left_out] + heads.also, _OF_A_HEAD)
+    for name in heads.tied:
+        del left_out[name]
     notes += heads.notes
     wanted = _wanted(settings, named, notes) | heads.shapes
     found = {google: tensors[name] for google, name in named.items()}
@@ -108,7 +117,9 @@ def import_tensors(settings: Settings, tensors: Mapping[str, Stored]) -> Importe
     for dtype, count in sorted(widened.items()):
         change = "narrowed" if dtype == "float64" else "widened"
         notes.append(f"{count} of {len(found)} tensors are {dtype}, {change} to float32")
-    return Imported(numbers=Numbers(found), left_out=left_out, notes=tuple(notes))
+    return Imported(
+        numbers=Numbers(found), left_out=left_out, derived=(*derived, *sorted(heads.tied)), notes=tuple(notes)
+    )
 
 
 def _wanted(settings: Settings, named: Mapping[str, str], notes: list[str]) -> dict[str, Shape]:

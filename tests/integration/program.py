@@ -168,7 +168,7 @@ class Bertbuild:
     def probes(self, model, target):
         """The probe inputs by name: dicts of role → int32 [B, S]."""
         steps = {step["id"]: step for step in self.record(model, target)["steps"]}
-        path = Path(steps["reference"]["inputs"]["probes"]["path"])
+        path = self.artifacts / steps["reference"]["inputs"]["probes"]["path"]
         return {
             probe["name"]: {
                 role: np.array(probe[role], np.int32) for role in ("input_ids", "input_mask", "segment_ids")

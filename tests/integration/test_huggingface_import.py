@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from tiny_models import huggingface_name, huggingface_tensors, weights, write_huggingface
+from torch_files import write_torch
 
 from bertbuild.checkpoint.bundle import CheckpointReader
 
@@ -75,6 +76,20 @@ def test_tanh_gelu_and_epsilon_of_a_hugging_face_config_are_kept(bertbuild, tmp_
     assert bertbuild.record("gelu_new", "ir-fp32")["steps"][0]["params"]["gelu"] == "tanh"
     found = bertbuild.ok("inspect", "--checkpoint", folder).last["inspection"]["config"]
     assert (found["gelu"], found["layer_norm_eps"]) == ("tanh", 1e-5)
+
+
+def test_a_folder_for_questions_has_no_pooler_and_is_built_without_one(bertbuild, tmp_path):
+    theirs = {
+        f"bert.{name}": value for name, value in huggingface_tensors(weights(seed=4)).items() if "pooler" not in name
+    }
+    theirs |= {"qa_outputs.weight": np.ones((2, 32), np.float32), "qa_outputs.bias": np.zeros(2, np.float32)}
+    folder = write_huggingface(tmp_path / "questions", {}, architectures=["BertForQuestionAnswering"])
+    (folder / "model.safetensors").unlink()
+    write_torch(folder / "pytorch_model.bin", theirs, older=True)
+    built = bertbuild.ok("build-ir", "--checkpoint", folder, "--output", "sequence")
+    assert built.verdict("ir-sequence-fp32")["passed"]
+    assert "the model has no pooler, so it gives no pooled output" in built.notes
+    assert "no pooler" in bertbuild.refused("build-ir", "--checkpoint", folder, code=2)["message"]
 
 
 def test_what_does_not_fit_its_config_is_refused_in_one_sentence(bertbuild, tmp_path, tensors):

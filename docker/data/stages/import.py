@@ -55,6 +55,7 @@ def run(args, report):
         "do_lower_case": lower_case,
         "tensors": len(found.numbers),
         "left_out": dict(found.left_out),
+        "derived": list(found.derived),
         "from": json.dumps(dict(settings.theirs), sort_keys=True),
     }
 

@@ -1,0 +1,69 @@
+"""The stage import, run as the program it is, with NumPy alone."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+from huggingface_folders import theirs, tokenizer, write
+
+from bertbuild.config import ROOT
+
+WORDS = [f"w{number}" for number in range(60)]
+
+
+@pytest.fixture
+def stage(tmp_path):
+    """Runs it on a folder: exit code, files written by name, the events."""
+    code = ":".join(map(str, (ROOT / "docker" / "data", ROOT / "docker" / "common", ROOT)))
+
+    def run(folder, out="out"):
+        command = [sys.executable, "-m", "stages.import", f"--huggingface={folder}", f"--out={tmp_path / out}"]
+        environment = {**os.environ, "PYTHONPATH": code, "PYTHONDONTWRITEBYTECODE": "1"}
+        done = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, check=False)
+        files = {path.name: path.read_bytes() for path in (tmp_path / out).iterdir()}
+        return done, files
+
+    return run
+
+
+def test_every_form_of_the_same_weights_gives_the_same_bytes(stage, tmp_path):
+    found = []
+    for number, form in enumerate(("safetensors", "bin", "sharded older")):
+        folder = write(tmp_path / f"hf{number}", theirs(prefix="bert.", labels=2), form=form)
+        done, files = stage(folder, f"out{number}")
+        assert done.returncode == 0, done.stderr
+        facts = json.loads(files.pop("stage.json"))["facts"]
+        assert (facts["tensors"], facts["gelu"], facts["left_out"]) == (41, "erf", {})
+        found.append(files)
+    assert found[0] == found[1] == found[2]
+    assert set(found[0]) == {
+        "bert_config.json",
+        "bert_model.ckpt.data-00000-of-00001",
+        "bert_model.ckpt.index",
+        "vocab.txt",
+    }
+
+
+def test_vocabulary_and_lower_casing_of_a_tokenizer_json_are_kept(stage, tmp_path):
+    folder = write(tmp_path / "hf", theirs(), vocab=False)
+    (folder / "tokenizer.json").write_text(json.dumps(tokenizer(WORDS)))
+    done, files = stage(folder)
+    assert done.returncode == 0, done.stderr
+    assert files["vocab.txt"].decode() == "".join(f"{word}\n" for word in WORDS)
+    assert json.loads(files["tokenizer_config.json"]) == {"do_lower_case": False}
+
+
+def test_a_refusal_is_one_sentence_with_the_way_out(stage, tmp_path):
+    folder = write(tmp_path / "hf", theirs())
+    path = folder / "model.safetensors"
+    path.write_bytes(path.read_bytes()[:-1])
+    done, files = stage(folder)
+    assert done.returncode == 2
+    assert files == {}
+    (line,) = done.stderr.splitlines()
+    assert line.startswith(f"import: {path} cannot be read: it ends before ")
+    assert line.endswith("; download or copy the file again")
