@@ -42,6 +42,9 @@ from bertbuild.store.locking import exclusive
 PYTHON = {"tf1": "3.7", "openvino": "3.11", "mo": "3.11", "neuron": "3.7", "tf2": "3.11", "data": "3.11"}
 """The Python of each backend; the Dockerfiles' base images have the same."""
 
+SITE = Path(__file__).parent / "site"
+"""Has the sitecustomize.py of all environments."""
+
 MARKER = "bertbuild.json"
 PASSED_ON = ("LANG", "TZ", "OMP_NUM_THREADS", "LD_LIBRARY_PATH", LIMIT)
 NETWORK = "Check the network and the index settings (UV_INDEX_URL, SSL_CERT_FILE), then try again."
@@ -137,7 +140,6 @@ class VenvIsolation:
                 "--python",
                 str(path / "bin" / "python"),
                 "--require-hashes",
-                "--compile-bytecode",
                 "--build-constraints",
                 str(backend_folder(backend) / "build-constraints.txt"),
                 *(["--excludes", str(excluded)] if excluded else []),
@@ -161,7 +163,7 @@ class VenvIsolation:
         locked = installed(path)
         constraints = path / "constraints.txt"
         constraints.write_text("\n".join(locked), encoding="utf-8")
-        command = [find_uv(), "pip", "install", "--python", str(path / "bin" / "python"), "--compile-bytecode"]
+        command = [find_uv(), "pip", "install", "--python", str(path / "bin" / "python")]
         command += ["--only-binary", ":all:", "--constraints", str(constraints)]
         if packages.wheels:
             command += ["--find-links", str(packages.wheels_folder)]
@@ -224,14 +226,13 @@ class VenvIsolation:
 
     def _variables(self, run: StageRun, temporary: Path) -> dict[str, str]:
         variables = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
-        code = (backend_folder(run.code or run.backend), ROOT / "docker" / "common", ROOT)
+        code = (backend_folder(run.code or run.backend), ROOT / "docker" / "common", ROOT, SITE)
         return variables | {
             "PATH": f"{self._path(run.backend) / 'bin'}:/usr/bin:/bin",
             "HOME": str(temporary),
             "TMPDIR": str(temporary),
             "PYTHONPATH": ":".join(map(str, code)),
             "CI": "true",  # OpenVINO sends usage data from every import, unless in CI
-            "PYTHONDONTWRITEBYTECODE": "1",  # the checkout stays clean; the packages are compiled already
             "PYTHONHASHSEED": "0",
             "PYTHONNOUSERSITE": "1",
             "BERTBUILD_PARENT": str(os.getpid()),

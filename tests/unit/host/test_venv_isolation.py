@@ -341,6 +341,16 @@ def test_a_stage_of_another_backend_runs_with_that_ones_code_and_in_its_own_envi
     assert Path(seen["python"]).parent.parent.name.startswith("tf1-")
 
 
+def test_bytecode_of_packages_is_kept_and_that_of_the_checkout_is_not(stage, environments, tmp_path, monkeypatch):
+    (packages,) = environments._path("tf1").glob("lib/python3*/site-packages")
+    (packages / "package.py").write_text("")
+    (tmp_path / "backend" / "ours.py").write_text("")
+    source = f"import sys; sys.path.append({str(packages)!r}); sys.prefix = {str(environments._path('tf1'))!r}\n"
+    stage(source + "import ours, package")
+    assert [path.name.split(".")[0] for path in packages.glob("__pycache__/*")] == ["package"]
+    assert not list((tmp_path / "backend").rglob("__pycache__"))
+
+
 def test_a_stage_that_fails_is_quoted_and_its_log_named(stage, tmp_path):
     with pytest.raises(StageError, match="The stage openvino-toy failed with exit code 3") as raised:
         stage("import sys; [print('line', number) for number in range(30)]; sys.exit(3)")
