@@ -341,7 +341,7 @@ def test_a_stage_of_another_backend_runs_with_that_ones_code_and_in_its_own_envi
     assert Path(seen["python"]).parent.parent.name.startswith("tf1-")
 
 
-def test_bytecode_of_packages_is_kept_and_that_of_the_checkout_is_not(stage, environments, tmp_path, monkeypatch):
+def test_bytecode_of_packages_is_kept_and_that_of_the_checkout_is_not(stage, environments, tmp_path):
     (packages,) = environments._path("tf1").glob("lib/python3*/site-packages")
     (packages / "package.py").write_text("")
     (tmp_path / "backend" / "ours.py").write_text("")
