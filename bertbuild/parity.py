@@ -172,6 +172,9 @@ class Verdict:
         skipped: answers of the source that a target of fixed shape cannot be asked for.
         references: who answered for the source, "TensorFlow 1.15.5"; two where it was judged by both.
         one_tensorflow: whether source and target ran on one and the same TensorFlow.
+        instructions: the instruction set of the processor that the target was asked on; "" where that was not told.
+        default_precision: what that processor computes in unless told otherwise; "" likewise.
+        by_default: comparisons of answers given so, where that is not float32: told, and not gated.
     """
 
     precision: str
@@ -179,6 +182,9 @@ class Verdict:
     skipped: tuple[str, ...]
     references: tuple[str, ...] = ()
     one_tensorflow: bool = False
+    instructions: str = ""
+    default_precision: str = ""
+    by_default: tuple[Row, ...] = ()
 
     @property
     def passed(self) -> bool:
@@ -199,18 +205,23 @@ class Verdict:
             "skipped": list(self.skipped),
             "references": list(self.references),
             "one_tensorflow": self.one_tensorflow,
+            "instructions": self.instructions,
+            "default_precision": self.default_precision,
+            "by_default": [row.as_json() for row in self.by_default],
         }
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Verdict:
         """The verdict a store holds."""
-        rows = tuple(map(Row.from_json, value["rows"]))
         return cls(
             precision=value["precision"],
-            rows=rows,
+            rows=tuple(map(Row.from_json, value["rows"])),
             skipped=tuple(value["skipped"]),
-            references=tuple(value.get("references", ())),  # older ones do not tell
+            references=tuple(value.get("references", ())),  # older ones do not tell this, nor what follows
             one_tensorflow=value.get("one_tensorflow", False),
+            instructions=value.get("instructions", ""),
+            default_precision=value.get("default_precision", ""),
+            by_default=tuple(map(Row.from_json, value.get("by_default", ()))),
         )
 
     @property
@@ -239,10 +250,14 @@ def compare(reference: Path, target: Path, probes: list[dict[str, Any]], precisi
 
     Probes that the target answered nothing of are skipped: they are longer than it takes. An output it left out of a
     probe that it did answer is a failure, and so is a target that answered no probe at all.
+
+    What it answered under its processor's defaults ("default/<probe>/<output>") is compared with the source too, and
+    decides nothing.
     """
     import numpy as np
 
     rows: list[Row] = []
+    by_default: list[Row] = []
     skipped: list[str] = []
     arithmetic = _arithmetic(precision)
     masks = {probe["name"]: np.asarray(probe["input_mask"], dtype=bool) for probe in probes}
@@ -266,9 +281,13 @@ def compare(reference: Path, target: Path, probes: list[dict[str, Any]], precisi
                 together = answered[f"{probe}/{output}"]
                 alone = _row(probe + ALONE, output, together, answered[name], masks[probe], arithmetic)
                 rows.append(alone)
+            elif parts[0] == "default" and name.removeprefix("default/") in expected.files:
+                _, probe, output = parts
+                source = expected[f"{probe}/{output}"]
+                by_default.append(_row(probe, output, source, answered[name], masks[probe], precision))
     if not any(row.probe in masks for row in rows):
         rows.append(_failed(", ".join(masks), "every output", precision, "the target answered none"))
-    return Verdict(precision=precision, rows=tuple(rows), skipped=tuple(skipped))
+    return Verdict(precision=precision, rows=tuple(rows), skipped=tuple(skipped), by_default=tuple(by_default))
 
 
 def _arithmetic(precision: str) -> str:

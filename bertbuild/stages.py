@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -50,6 +50,7 @@ class StageSpec:
         device: whether it runs on a Neuron device.
         resumable: whether it takes --unfinished: a folder that outlives a killed run, from which the next one goes on.
         distributed: whether it takes --workers: how many processes run it together.
+        by_processor: whether what it makes computes otherwise on a processor with another instruction set.
     """
 
     name: str
@@ -60,6 +61,7 @@ class StageSpec:
     device: bool = False
     resumable: bool = False
     distributed: bool = False
+    by_processor: bool = False
 
     @property
     def module(self) -> str:
@@ -95,7 +97,9 @@ STAGES = {
         StageSpec(name="neuron-ready", backend="tf1", memory=TF1, outputs=SAVED_MODEL),
         StageSpec(name="ir", backend="openvino", memory=OPENVINO, outputs=IR),
         StageSpec(name="mo", backend="mo", memory=Memory(base=1000, factor=4.0), outputs=IR),
-        StageSpec(name="quantize", backend="openvino", memory=Memory(base=700, factor=8.0), outputs=IR),
+        StageSpec(
+            name="quantize", backend="openvino", memory=Memory(base=700, factor=8.0), outputs=IR, by_processor=True
+        ),
         StageSpec(name="openvino-infer", backend="openvino", memory=OPENVINO, outputs=("answers.npz",)),
         StageSpec(name="convert-tf2", backend="tf2", memory=TF2, outputs=(*CONVERTED, "checkpoint")),
         StageSpec(name="convert-tf1", backend="tf2", memory=TF2, outputs=CONVERTED),
@@ -134,7 +138,15 @@ STAGES = {
 
 _PINNED = re.compile(r"^([A-Za-z0-9._-]+)==(\S+)", re.MULTILINE)
 
+INSTRUCTIONS = "instructions"
+"""What is told of the processor, in an environment and in the facts of a stage that answers on it."""
+
 BACKENDS = tuple(dict.fromkeys(spec.backend for spec in STAGES.values()))
+
+
+def is_by_processor(stages: Iterable[str]) -> bool:
+    """Whether one of these stages makes what computes otherwise on another instruction set."""
+    return any(name in STAGES and STAGES[name].by_processor for name in stages)
 
 
 def backend_folder(backend: str) -> Path:

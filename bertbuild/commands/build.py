@@ -121,6 +121,7 @@ def build(
             "verified": target.verdict is not None,
             "max_abs": target.verdict.worst.max_abs if target.verdict else None,
             "references": list(target.verdict.references) if target.verdict else [],
+            "instructions": target.verdict.instructions if target.verdict else "",
         }
         for target in built
     ]

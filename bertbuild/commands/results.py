@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from bertbuild import key as keys
-from bertbuild.engine.judging import NO_DEVICE, can_answer, verdict_on
+from bertbuild.engine.judging import NO_DEVICE, can_answer, made_for, verdict_on, with_processor
 from bertbuild.errors import CheckpointError, NotVerifiedError, ParityError, UsageError
 from bertbuild.parity import Verdict
 from bertbuild.plans.placing import backend_of
@@ -17,6 +17,8 @@ from bertbuild.store.records import Record, read_records, write_record
 
 def verify(session: Session, model: str, target: str) -> None:
     """Hash every byte of what is built, run source and target again, and compare their answers anew.
+
+    A verdict that was reached on another instruction set gives way to this one.
 
     Raises:
         StoreError: a result is damaged.
@@ -39,7 +41,8 @@ def verify(session: Session, model: str, target: str) -> None:
         worst = verdict.worst
         raise ParityError(
             f"{record.target.name} of {record.model} does not answer like its source: {worst.sentence}.",
-            next_step="See the table above; its name in out/ is taken away.",
+            next_step=made_for(record.plan, record.target, verdict)
+            + "See the table above; its name in out/ is taken away.",
         )
     verified = f"{len(there)} of {len(records)} targets answer like their source"
     if elsewhere:
@@ -87,11 +90,12 @@ def _judge_again(session: Session, record: Record, folder: Path) -> Verdict:
     probes = reference.inputs["probes"]
     assert isinstance(probes, File)  # noqa: S101 - plans give probes as a file
     files = {step: path / "answers.npz" for step, path in answers.items()}
-    verdict = verdict_on(record.plan, target, files, probes)
+    verdict = with_processor(verdict_on(record.plan, target, files, probes), answers[target.answers])
     session.report(
         {"event": "verdict", "model": record.model, "target": target.name, "show_table": True, **verdict.as_json()}
     )
-    if record.verdict is None:  # it was built where it could not be run
+    known = record.verdict
+    if known is None or known.instructions != verdict.instructions:  # it was asked on another machine, if at all
         write_record(store, record.plan, target, results, verdict)
     return verdict
 

@@ -23,7 +23,7 @@ from bertbuild.store.records import Record
 from bertbuild.store.store import FACTS, MANIFEST, Store, StoredObject
 
 STALE, FAILED, MISSING = "stale", "failed", "missing"
-COLUMNS = ["model", "target", "state", "built", "took", "size", "max abs", "judged by", "path"]
+COLUMNS = ["model", "target", "state", "built", "took", "size", "max abs", "judged by", "judged on", "path"]
 
 Facts = dict[str, Any]
 Outcomes = Mapping[tuple[str, str], Mapping[str, Any]]
@@ -68,6 +68,7 @@ def _fact(store: Store, target: TargetOutlook, record: Record | None, took: _Sec
         "max_abs": None,
         "allowed": None,
         "references": [],
+        "instructions": "",
         "key": "",
         "path": shown(link),
         "damage": [],
@@ -94,7 +95,7 @@ def _fact(store: Store, target: TargetOutlook, record: Record | None, took: _Sec
         fact["bytes"] = sum(entry["bytes"] for entry in stored.manifest["files"].values())
     if record.verdict is not None:
         fact |= {"max_abs": record.verdict.worst.as_json()["max_abs"], "allowed": record.verdict.worst.limit}
-        fact |= {"references": list(record.verdict.references)}
+        fact |= {"references": list(record.verdict.references), "instructions": record.verdict.instructions}
     return fact
 
 
@@ -132,6 +133,7 @@ def _row(fact: Facts) -> list[str]:
         f"{fact['bytes'] / 1e6:.1f} MB" if fact["key"] else "–",
         f"{worst:.1e} of {fact['allowed']:.0e}" if worst is not None else "no figure" if fact["key"] else "–",
         ", ".join(fact["references"]) or "–",
+        fact["instructions"] or "–",
         fact["path"] if fact["key"] else "–",
     ]
 

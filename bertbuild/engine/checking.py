@@ -167,7 +167,7 @@ class Checker:
         parts = {
             "stage": step.stage,
             "code": maker.code(step.stage),
-            "environment": maker.environment(job.backend) if ready else None,
+            "environment": maker.environment(job.backend, job.made_by) if ready else None,
             "params": step.params,
         }
         check = Check(job=job.id, kind="stage", model=job.model, name=step.id, stage=step.stage, state=UP_TO_DATE)

@@ -73,6 +73,11 @@ class StageJob(Job):
         return {name: source if isinstance(source, File) else source.made for name, source in self.sources.items()}
 
     @property
+    def made_by(self) -> list[str]:
+        """The stages that make its inputs."""
+        return [source.step.stage for source in self.sources.values() if isinstance(source, StageJob)]
+
+    @property
     def made(self) -> StoredObject:
         """Its result, once it is done."""
         assert self.result is not None, f"{self.id} is not done"  # noqa: S101 - jobs run after what they need

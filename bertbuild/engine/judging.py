@@ -13,13 +13,15 @@ from bertbuild import key as keys
 from bertbuild.config import ROOT
 from bertbuild.engine.making import Maker, Order
 from bertbuild.errors import ParityError
+from bertbuild.graph.processor import has_vnni
 from bertbuild.isolation.device import neuron_device
 from bertbuild.parity import Verdict, compare
+from bertbuild.plans.int8 import VNNI
 from bertbuild.plans.placing import is_one_tensorflow, judges, tensorflow_of
 from bertbuild.plans.plan import File, Plan, Target
-from bertbuild.stages import STAGES
+from bertbuild.stages import INSTRUCTIONS, STAGES
 from bertbuild.store.records import read_records, write_record
-from bertbuild.store.store import StoredObject
+from bertbuild.store.store import FACTS, StoredObject
 
 PARITY = "parity"
 NO_DEVICE = "this machine has no Neuron device to run it on"
@@ -82,15 +84,16 @@ class Judge:
             ParityError: the target does not answer like its source; it has no name from now on.
         """
         verdict = Verdict.from_json(json.loads((judged.path / "parity.json").read_text(encoding="utf-8")))
+        verdict = with_processor(verdict, results[target.answers].path)
         write_record(self._maker.store, plan, target, results, verdict)
-        return self._settled(plan.model, target, results[target.step], verdict)
+        return self._settled(plan, target, results[target.step], verdict)
 
     def conclude_unverified(self, plan: Plan, target: Target, results: Results) -> Built:
         """Name a target that cannot be run here, and record that nothing is proved; an earlier verdict counts."""
         store, stored = self._maker.store, results[target.step]
         known = next(read_records(store, plan.model, target.name), None)
         if known is not None and known.verdict and known.results[target.step] == (stored.stage, stored.key):
-            return self._settled(plan.model, target, stored, known.verdict)  # it was run elsewhere, over this store
+            return self._settled(plan, target, stored, known.verdict)  # it was run elsewhere, over this store
         write_record(store, plan, target, results, None)
         link = store.link(plan.model, target.name, stored)
         self._maker.report({"event": "unverified", "model": plan.model, "target": target.name, "reason": NO_DEVICE})
@@ -109,14 +112,15 @@ class Judge:
         reference, asked = (results[step].path / "answers.npz" for step in (target.reference, answers))
         return compare(reference, asked, _read(probes), target.precision)
 
-    def _settled(self, model: str, target: Target, stored: StoredObject, verdict: Verdict) -> Built:
-        store = self._maker.store
+    def _settled(self, plan: Plan, target: Target, stored: StoredObject, verdict: Verdict) -> Built:
+        store, model = self._maker.store, plan.model
         self._maker.report({"event": "verdict", "model": model, "target": target.name, **verdict.as_json()})
         if not verdict.passed:
             store.unlink(model, target.name)
             raise ParityError(
                 f"{target.name} of {model} does not answer like its source: {verdict.worst.sentence}.",
-                next_step=f"The result is kept for study, without a name in out/: {stored.path}",
+                next_step=made_for(plan, target, verdict)
+                + f"The result is kept for study, without a name in out/: {stored.path}",
             )
         link = store.link(model, target.name, stored)
         return Built(model=model, target=target.name, path=link, stored=stored, verdict=verdict)
@@ -149,6 +153,23 @@ def verdict_on(plan: Plan, target: Target, answers: Mapping[str, Path], probes: 
 def _read(probes: File) -> list[dict[str, Any]]:
     shown: list[dict[str, Any]] = json.loads(probes.path.read_text(encoding="utf-8"))["probes"]
     return shown
+
+
+def with_processor(verdict: Verdict, answers: Path) -> Verdict:
+    """A verdict with what the stage that answered, into a folder, says of the processor it ran on."""
+    facts = json.loads((answers / FACTS).read_text(encoding="utf-8")).get("facts", {})
+    return replace(
+        verdict,
+        instructions=facts.get(INSTRUCTIONS, ""),
+        default_precision=facts.get("default_precision", ""),
+    )
+
+
+def made_for(plan: Plan, target: Target, verdict: Verdict) -> str:
+    """The sentence that explains a bad verdict on what was made for other processors than it was judged on, or ""."""
+    if plan.step(target.step).params.get("int8-for") != VNNI or has_vnni(verdict.instructions):
+        return ""
+    return f"It was made for processors with VNNI, and this one ({verdict.instructions}) has none: --int8-for any. "
 
 
 def can_answer(plan: Plan, target: Target) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,10 +16,11 @@ from bertbuild import key as keys
 from bertbuild.config import ROOT
 from bertbuild.engine.memory import Measured
 from bertbuild.errors import NoSpaceError, StageError
+from bertbuild.graph.processor import instruction_set
 from bertbuild.isolation.base import Isolation, StageRun
 from bertbuild.plans.placing import backend_of
 from bertbuild.plans.plan import File, Step
-from bertbuild.stages import STAGES, StageSpec, require_locked, stage_code
+from bertbuild.stages import INSTRUCTIONS, STAGES, StageSpec, is_by_processor, require_locked, stage_code
 from bertbuild.store.disk import full_disk_told, no_space, raise_if_full
 from bertbuild.store.store import FACTS, Store, StoredObject
 
@@ -102,17 +103,21 @@ class Maker:
         parts = keys.components(
             stage=step.stage,
             code=self.code(step.stage),
-            environment=self.environment(backend),
+            environment=self.environment(backend, made_by(inputs)),
             params=step.params,
             inputs={name: source.digest for name, source in inputs.items()},
         )
         return Order(stage=step.stage, parts=parts, sources=inputs, told=told, backend=backend)
 
-    def environment(self, backend: str) -> dict[str, str]:
-        """The facts that pin a backend's environment, which must be ready."""
+    def environment(self, backend: str, made_by: Iterable[str] = ()) -> dict[str, str]:
+        """The facts that pin a backend's environment, which must be ready.
+
+        Where what a step reads was made by a stage whose results depend on the processor, its instruction set is one.
+        """
         if backend not in self._environments:
             self._environments[backend] = self._isolation.environment(backend)
-        return self._environments[backend]
+        facts = self._environments[backend]
+        return facts | {INSTRUCTIONS: instruction_set()} if is_by_processor(made_by) else facts
 
     def code(self, stage: str) -> str:
         """The digest of a stage's code."""
@@ -271,6 +276,11 @@ class Maker:
 
     def _warn(self, text: str) -> None:
         self.report({"event": "warning", "text": text})
+
+
+def made_by(inputs: Inputs) -> list[str]:
+    """The stages that made a step's inputs."""
+    return [source.stage for source in inputs.values() if isinstance(source, StoredObject)]
 
 
 def input_bytes(inputs: Inputs) -> int:

@@ -9,12 +9,14 @@ from rich import box
 from rich.table import Table
 
 from bertbuild.parity import judges_in_words
+from bertbuild.report.verdicts import judged_on, told_of_default
 
 
 def parity_table(event: Mapping[str, Any]) -> Table:
     """Every comparison of a verdict: probe, output, the figures and what is allowed."""
     outcome = "answers like its source" if event["passed"] else "does NOT answer like its source"
-    table = Table(title=f"{event['model']} {event['target']} {outcome}", box=box.SIMPLE, title_justify="left")
+    title = f"{event['model']} {event['target']} {outcome}{judged_on(event)}"
+    table = Table(title=title, box=box.SIMPLE, title_justify="left")
     for heading in ("probe", "output"):
         table.add_column(heading)
     for heading in ("max abs", "allowed", "cosine", "argmax", ""):
@@ -37,6 +39,7 @@ def parity_table(event: Mapping[str, Any]) -> Table:
     words = judges_in_words(event["references"], one_tensorflow=event["one_tensorflow"])
     if words:
         notes.append(f"the source's answers are those of {words}")
+    notes += filter(None, [told_of_default(event)])
     table.caption = "\n".join(notes) or None
     return table
 

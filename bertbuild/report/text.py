@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from bertbuild.parity import judges_in_words
 from bertbuild.report.live import Live
+from bertbuild.report.verdicts import judged_on, told_of_default
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -155,6 +156,8 @@ class TextReporter:
                 f"{DONE} {event['target']:<28} answers like its source: max abs {worst['max_abs']:.1e} "
                 f"({worst['limit']:.0e} allowed) over {len(event['rows'])} comparisons{_judged_by(event)}"
             )
+            if told_of_default(event):
+                self._print(f"  {told_of_default(event)}")
             return
         from bertbuild.report.tables import parity_table
 
@@ -226,6 +229,6 @@ class TextReporter:
 
 
 def _judged_by(event: Mapping[str, Any]) -> str:
-    """Who answered for the source."""
+    """Who answered for the source, and the processor that the target answered on."""
     words = judges_in_words(event["references"], one_tensorflow=event["one_tensorflow"])
-    return f", by {words}" if words else ""
+    return (f", by {words}" if words else "") + judged_on(event)

@@ -1,7 +1,8 @@
 """Running inputs through a model, whatever its engine, and keeping the answers.
 
 answers.npz holds float32 arrays: "<probe>/<output>" for each probe as a batch, and, for probes of more than one row,
-"<probe>/alone/<output>" for its rows run one at a time; of examples (`features`) just "<output>" [N, …].
+"<probe>/alone/<output>" for its rows run one at a time; of examples (`features`) just "<output>" [N, …]. Before the
+probe may stand what answered too: "published/…", "default/…".
 """
 
 import os
@@ -22,7 +23,7 @@ class Probes(object):
             dict({role: np.array(probe[role], np.int32) for role in ROLES}, name=probe["name"]) for probe in probes
         ]
 
-    def answer(self, run, batch=None, seq_len=None, prefix="", per_position=()):
+    def answer(self, run, batch=None, seq_len=None, prefix="", per_position=(), singly=True):
         """Run every probe, as a batch and row by row.
 
         Args:
@@ -31,6 +32,7 @@ class Probes(object):
             seq_len: the only sequence length the model takes, or None; probes that are longer are left out.
             prefix: put before every name.
             per_position: as for `run_shaped`.
+            singly: whether the rows of a batch are run one by one too.
 
         Returns:
             dict of array name → float32 array.
@@ -47,7 +49,7 @@ class Probes(object):
             feeds = {role: probe[role] for role in ROLES}
             for output, value in run_shaped(feeds, run, batch, seq_len, per_position).items():
                 answers["%s%s/%s" % (prefix, probe["name"], output)] = value
-            if rows > 1:
+            if rows > 1 and singly:
                 alone = [
                     run_shaped({role: feeds[role][row : row + 1] for role in ROLES}, run, batch, seq_len, per_position)
                     for row in range(rows)

@@ -13,6 +13,7 @@ from bertbuild.parity import Row, Verdict
 from bertbuild.report.html.evidence import Evidence
 from bertbuild.report.html.parity_plots import layer_plot, layers_plot, probe_plot, ratio, readable_verdict, row_strip
 from bertbuild.report.html.run import Run, Target
+from bertbuild.report.verdicts import judged_on, told_of_default
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +29,7 @@ class TargetRow:
         probes, layers, layers_plot: drawings, None where there is nothing to draw.
         lines: the table of comparisons.
         not_compared: outputs of probes that the target cannot take.
+        by_default: what the processor does with the target unless told otherwise, or "".
     """
 
     target: Target
@@ -41,6 +43,7 @@ class TargetRow:
     layers_plot: Markup | None
     lines: list[dict[str, Any]]
     not_compared: tuple[str, ...]
+    by_default: str
 
 
 def target_rows(run: Run, evidence: Evidence) -> list[TargetRow]:
@@ -67,6 +70,7 @@ def _row(target: Target, verdict: Verdict | None, order: int, peak_memory: float
         layers_plot=layers_plot(verdict) if verdict else None,
         lines=[_line(row) for row in verdict.rows] if verdict else [],
         not_compared=verdict.skipped if verdict else (),
+        by_default=told_of_default(verdict.as_json()) if verdict else "",
     )
 
 
@@ -78,7 +82,8 @@ def _worst(target: Target, verdict: Verdict | None) -> tuple[str, float, str]:
         if row.reason:
             return f"no figure of {row.limit:.0e}", share, f"worst: {row.sentence}{by}"
         figure = f"{row.max_abs:.1e} of {row.limit:.0e}"
-        return figure, share, f"worst: {figure}, {row.output} of probe {row.probe}{by}"
+        where = judged_on(verdict.as_json())
+        return figure, share, f"worst: {figure}, {row.output} of probe {row.probe}{where}{by}"
     if target.max_abs is not None and target.allowed:
         return f"{target.max_abs:.1e} of {target.allowed:.0e}", target.max_abs / target.allowed, ""
     return "–", -1.0, ""

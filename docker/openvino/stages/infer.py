@@ -1,11 +1,16 @@
-"""infer: run probes or examples through an IR on the CPU, in float32, and keep the answers."""
+"""infer: run probes or examples through an IR on the CPU, in float32, and keep the answers.
+
+Where the CPU computes in something else unless told otherwise, probes are answered that way too
+("default/<probe>/<output>"), for people to know.
+"""
 
 import os
 
 import questions
 from stage import Stage, read_json, step
 
-STAGE = Stage("infer", __doc__)
+STAGE = Stage("infer", __doc__.splitlines()[0])
+HINT = "INFERENCE_PRECISION_HINT"
 STAGE.input("ir", "folder with model.xml, model.bin and signature.json")
 questions.declare(STAGE)
 
@@ -18,23 +23,35 @@ def run(args, report):
     import openvino
     from ir_file import describe, packages, per_position
 
-    step("compiling")
+    from bertbuild.graph.processor import instruction_set
+
+    core = openvino.Core()
+    path = os.path.join(args.ir, "model.xml")
+
+    def compiled(config):
+        """The model under a configuration, and a function that runs it."""
+        step("compiling")
+        model = core.compile_model(path, "CPU", config)
+
+        def run_model(feeds):
+            results = model(feeds)
+            return {name: np.array(results[port], np.float32) for port in model.outputs for name in port.get_names()}
+
+        return model, run_model
+
     # Newer CPUs compute in bfloat16 unless told otherwise.
-    model = openvino.Core().compile_model(
-        os.path.join(args.ir, "model.xml"), "CPU", {"INFERENCE_PRECISION_HINT": "f32"}
-    )
+    model, run_model = compiled({HINT: "f32"})
     batch, seq_len = model.input("input_ids").get_partial_shape()
-
-    def run_model(feeds):
-        results = model(feeds)
-        return {name: np.array(results[port], np.float32) for port in model.outputs for name in port.get_names()}
-
-    found = questions.read(args, report).answer(
-        run_model,
-        batch=None if batch.is_dynamic else batch.get_length(),
-        seq_len=None if seq_len.is_dynamic else seq_len.get_length(),
-        per_position=per_position(read_json(args.ir, "signature.json")),
-    )
+    shape = {
+        "batch": None if batch.is_dynamic else batch.get_length(),
+        "seq_len": None if seq_len.is_dynamic else seq_len.get_length(),
+        "per_position": per_position(read_json(args.ir, "signature.json")),
+    }
+    asked = questions.read(args, report)
+    found = asked.answer(run_model, **shape)
+    usual = core.get_property("CPU", HINT).get_type_name()
+    if args.probes and usual != "f32":
+        found.update(asked.answer(compiled({})[1], prefix="default/", singly=False, **shape))
     answers.write_answers(args.out, found)
 
     report.packages = packages("openvino", "numpy")
@@ -46,6 +63,8 @@ def run(args, report):
         counts[kind] = counts.get(kind, 0) + 1
     report.operators = counts
     report.facts["matrix_products"] = computed_in(model)
+    report.facts["instructions"] = instruction_set()
+    report.facts["default_precision"] = usual
 
 
 def computed_in(model):

@@ -198,3 +198,22 @@ def test_probabilities_have_the_tolerance_of_values_up_to_one(judged):
     values = {"b2_s3/probabilities": np.array([[0.25, 0.75], [0.5, 0.5]], np.float32)}
     moved = {"b2_s3/probabilities": values["b2_s3/probabilities"] + np.float32(5e-5)}
     assert not judged(moved, values).passed
+
+
+def test_what_the_processor_answers_by_default_is_told_and_decides_nothing(judged):
+    verdict = judged({**SOURCE, "default/b2_s3/pooled_output": POOLED + np.float32(0.25)})
+    assert verdict.passed
+    assert len(verdict.rows) == 2
+    (told,) = verdict.by_default
+    assert (told.probe, told.output, told.max_abs, told.passed) == ("b2_s3", "pooled_output", 0.25, False)
+
+
+def test_an_output_that_the_source_has_not_is_not_told(judged):
+    assert judged({**SOURCE, "default/b2_s3/other": POOLED}).by_default == ()
+
+
+def test_a_verdict_of_before_names_no_processor(judged):
+    kept = judged(SOURCE).as_json()
+    for name in ("instructions", "default_precision", "by_default"):
+        del kept[name]
+    assert Verdict.from_json(kept) == judged(SOURCE)

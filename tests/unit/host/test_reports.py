@@ -185,3 +185,23 @@ def test_an_interrupted_report_gives_the_terminal_back(on_terminal):
     assert reporter._live.shown
     reporter.close()
     assert "\x1b[?25h" in terminal.getvalue()
+
+
+HALF = {"default_precision": "bf16", "by_default": [row("b1_s16", max_abs=0.03).as_json()]}
+TOLD = (
+    "by default OpenVINO computes in bf16 on this processor: max abs 3.0e-02, cosine 1.0000 (pooled_output). Told, not "
+    "judged; for what was judged, compile with INFERENCE_PRECISION_HINT f32"
+)
+
+
+def test_a_verdict_says_where_it_was_reached_and_what_is_so_by_default_there(shown):
+    line, told = shown(verdict(row(), instructions="AVX512_CORE_BF16", **HALF)).out.splitlines()
+    assert line.endswith("over 1 comparisons, on AVX512_CORE_BF16")
+    assert told == f"  {TOLD}"
+    assert "by default" not in shown(verdict(row(), instructions="AVX2", default_precision="f32")).out
+
+
+def test_so_does_its_table(shown):
+    table = shown(verdict(row(), instructions="AVX512_CORE_BF16", show_table=True, **HALF)).out
+    assert "toy ir-fp32 answers like its source, on AVX512_CORE_BF16" in table
+    assert TOLD in " ".join(table.split())
