@@ -246,5 +246,5 @@ def object_based(index: Path) -> CheckpointError:
     """The error for a checkpoint whose tensors are found by object, not by variable name."""
     return CheckpointError(
         f"{index} belongs to an object-based TensorFlow 2 checkpoint, not to a TensorFlow 1 checkpoint.",
-        next_step="Name the TensorFlow 1 checkpoint it was made from.",
+        next_step=f"Convert it: invoke convert-tf1 --tf2 {index.parent}; or name the checkpoint it was made from.",
     )

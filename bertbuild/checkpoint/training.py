@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Container, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Final
 
@@ -45,7 +46,7 @@ class Sorted:
 def sort_variables(names: Mapping[str, object]) -> Sorted:
     """Sort a checkpoint's variables into those of the model and those of its training."""
     averages = {name: variable for name in names if (variable := averaged(name, names)) is not None}
-    known = names.keys() | averages.values()
+    known = _Known(names.keys() | averages.values())
     slots: dict[str, list[str]] = {}
     model = []
     for name in names:
@@ -75,7 +76,16 @@ def averaged(name: str, names: Container[str]) -> str | None:
     return next((tail for tail in tails if tail in names and (tail == variable or "/" in tail)), variable)
 
 
-def _slot(name: str, known: Container[str]) -> str | None:
+class _Known:
+    """The names of variables, and how they begin and end: what no name can be made of is passed over quickly."""
+
+    def __init__(self, names: AbstractSet[str]) -> None:
+        self.names = names
+        self.first = {name.partition("/")[0] for name in names}
+        self.last = {name.rpartition("/")[2] for name in names}
+
+
+def _slot(name: str, known: _Known) -> str | None:
     """What training keeps under a name (what the name adds to a variable's, or its last part); None for a model's."""
     if name == GLOBAL_STEP:
         return None
@@ -83,11 +93,12 @@ def _slot(name: str, known: Container[str]) -> str | None:
     if _COUNTERS.fullmatch(parts[-1]):
         return parts[-1]
     flat = _FLAT_SLOT.fullmatch(name)
-    if flat is not None and flat["variable"] in known:
+    if flat is not None and flat["variable"] in known.names:
         return flat["slot"]
-    for start in range(len(parts)):
-        for end in range(len(parts), start, -1):
-            if (start, end) != (0, len(parts)) and "/".join(parts[start:end]) in known:
+    ends = [end for end in range(len(parts), 0, -1) if parts[end - 1] in known.last]
+    for start in (start for start, part in enumerate(parts) if part in known.first):
+        for end in (end for end in ends if end > start):
+            if (start, end) != (0, len(parts)) and "/".join(parts[start:end]) in known.names:
                 added = [*parts[:start], *parts[end:]]
                 if start == 0 or (end < len(parts) and end - start > 1) or any(map(_OPTIMIZER.fullmatch, added)):
                     return "/".join(added)

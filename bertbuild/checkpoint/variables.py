@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import Final
 
 from bertbuild.checkpoint.config import BertConfig
-from bertbuild.checkpoint.kin import kin
 from bertbuild.checkpoint.training import sort_variables
 
 Shape = tuple[int, ...]
@@ -127,9 +126,6 @@ def disagreements(config: BertConfig, shapes: Mapping[str, Shape], dtypes: Mappi
         shapes: google-research/bert's name → shape of the variables of the encoder and heads.
         dtypes: the same names → TensorFlow's name of the dtype.
     """
-    model = kin(shapes)
-    if model:
-        return [of_another_build(model)]
     expected = encoder_variables(config)
     if not any(name.startswith("bert/") for name in shapes):
         return ["The checkpoint holds no BERT encoder: no variable is named bert/…."]

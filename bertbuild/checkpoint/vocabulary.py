@@ -40,7 +40,7 @@ class Vocabulary:
         """How many there are."""
         return len(self.words)
 
-    @property
+    @cached_property
     def different(self) -> int:
         """How many different ones there are."""
         return len(set(self.words))

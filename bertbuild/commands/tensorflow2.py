@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -140,6 +141,7 @@ def _tf2_source(
     kind = _kind(path)
     if kind == "converted":
         prefix = prefix or choose_checkpoint(path)
+        check_intact(session, path / prefix)
     source = Tf2Source(
         model=name or model_name(path, session.store),
         kind=kind,
@@ -165,6 +167,19 @@ def folder_and_prefix(path: Path) -> tuple[Path, str]:
     """A path's checkpoint: its folder and its name in there where it names one, else the path itself and no name."""
     named = bool(path.name) and path.with_name(path.name + ".index").is_file()
     return (path.parent, path.name) if named else (path, "")
+
+
+def check_intact(session: Session, prefix: Path) -> None:
+    """Refuse a damaged TensorFlow 2 checkpoint; one whose bytes were hashed before was looked at then.
+
+    Raises:
+        CheckpointError: a data file is missing, cut off or changed.
+    """
+    from bertbuild.checkpoint.intact import require_intact
+
+    data = list(prefix.parent.glob(f"{glob.escape(prefix.name)}.data-*"))
+    if not data or not all(session.store.inputs.knows(path.resolve()) for path in data):
+        require_intact(prefix)
 
 
 def _check_vocab(session: Session, path: Path, config: BertConfig) -> None:

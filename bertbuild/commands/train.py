@@ -10,7 +10,7 @@ from typing import Any
 
 from bertbuild.commands.copying import check_destination, copied
 from bertbuild.commands.memory import memory_told
-from bertbuild.commands.tensorflow2 import folder_and_prefix, folder_file, optional_file, recorded_gelu
+from bertbuild.commands.tensorflow2 import check_intact, folder_and_prefix, folder_file, optional_file, recorded_gelu
 from bertbuild.errors import CheckpointError, UsageError
 from bertbuild.plans.plan import File, Source
 from bertbuild.plans.train import STEP, Beginning, TrainRequest, plan_train
@@ -161,6 +161,7 @@ def _begun(session: Session, begin: Begin, wanted: Wanted) -> tuple[Beginning | 
 
 def _beginning(session: Session, begin: Begin, flag: str, name: str, called: str) -> Beginning:
     from bertbuild.checkpoint.config import read_config
+    from bertbuild.checkpoint.folder import choose_checkpoint
 
     check_name(called)
     folder, prefix = folder_and_prefix(Path(name))
@@ -171,6 +172,8 @@ def _beginning(session: Session, begin: Begin, flag: str, name: str, called: str
         if not Path(path).is_file():
             raise UsageError(f"{path} is no file.", next_step="Give the one that came with the model.")
     config = read_config(Path(begin.config or folder / "bert_config.json"))
+    if flag == "init-checkpoint":
+        check_intact(session, folder / (prefix or choose_checkpoint(folder)))
     return Beginning(
         model=called or model_name(folder, session.store),
         flag=flag,

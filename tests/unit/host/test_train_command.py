@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import pytest
 from host_doubles import Events, FakeIsolation
 from small_fleet import write_tiny
 
+from bertbuild.checkpoint.writer import write_checkpoint
 from bertbuild.commands.train import Begin, Data, train
 from bertbuild.config import Settings
 from bertbuild.engine.engine import Engine
@@ -36,8 +38,18 @@ def encoder(tmp_path):
     folder.mkdir(parents=True)
     (folder / "bert_config.json").write_text(json.dumps(CONFIG))
     (folder / "mapping.json").write_text(json.dumps({"gelu": "erf"}))
-    (folder / "bert_model.ckpt.index").write_text("index")
+    write_checkpoint(folder / "bert_model.ckpt", {"save_counter": np.zeros(1, np.int64)})
     return folder
+
+
+def test_a_damaged_checkpoint_is_refused_before_anything_runs(session, encoder, prepared):
+    data = encoder / "bert_model.ckpt.data-00000-of-00001"
+    data.write_bytes(b"\xff" * 8)
+    with pytest.raises(CheckpointError, match=r"cannot be used: bert_model\.ckpt\.data\S+ is damaged"):
+        train(session, Begin(init_checkpoint=str(encoder)), Wanted(), Data(prepared=prepared), TrainRequest())
+    data.unlink()
+    with pytest.raises(CheckpointError, match="is missing"):
+        train(session, Begin(init_checkpoint=str(encoder)), Wanted(), Data(prepared=prepared), TrainRequest())
 
 
 @pytest.fixture

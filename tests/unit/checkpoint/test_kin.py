@@ -1,9 +1,11 @@
+"""Models of BERT's kin are named, whoever's fork they are of."""
+
+import numpy as np
 import pytest
 
-from bertbuild.checkpoint.config import config_from
-from bertbuild.checkpoint.variables import disagreements
+from bertbuild.checkpoint.inspection import inspect_checkpoint
+from bertbuild.checkpoint.kin import kin as of_kin
 
-CONFIG = config_from({"vocab_size": 30, "hidden_size": 8, "num_attention_heads": 2}, name="bert_config.json")
 KIN = (
     ("ALBERT", "bert/encoder/transformer/group_0/inner_group_0/attention_1/self/query/kernel"),
     ("ALBERT", "bert/encoder/layer_shared/attention/self/query/kernel"),
@@ -28,8 +30,7 @@ KIN = (
 @pytest.mark.parametrize(("kin", "name"), KIN)
 def test_a_model_of_berts_kin_is_named(kin, name):
     shapes = {"bert/embeddings/word_embeddings": (30, 8), name: (8, 8)}
-    (problem,) = disagreements(CONFIG, shapes, dict.fromkeys(shapes, "float32"))
-    assert problem == f"The checkpoint is of {kin}, a model of another build than BERT."
+    assert of_kin(shapes) == kin
 
 
 @pytest.mark.parametrize(
@@ -43,10 +44,22 @@ def test_kin_under_berts_own_names_is_told_by_its_tables(kin, positions, types):
     }
     if positions:
         shapes["bert/embeddings/position_embeddings"] = (positions, 8)
-    problems = disagreements(CONFIG, shapes, dict.fromkeys(shapes, "float32"))
-    assert (problems == [f"The checkpoint is of {kin}, a model of another build than BERT."]) == (kin is not None)
+    assert of_kin(shapes) == kin
 
 
 def test_a_bert_is_no_kin():
     shapes = {"bert/encoder/layer_0/attention/self/query/kernel": (8, 8)}
-    assert all("of another build" not in problem for problem in disagreements(CONFIG, shapes, {}.fromkeys(shapes, "")))
+    assert of_kin(shapes) is None
+
+
+def test_an_electra_is_named_though_its_encoder_is_a_berts_under_another_scope(make, tensors):
+    moved = {name.replace("bert/", "electra/"): value for name, value in tensors.items() if "pooler" not in name}
+    problems = inspect_checkpoint(make(moved)).problems
+    assert problems == ("The checkpoint is of ELECTRA, a model of another build than BERT.",)
+
+
+def test_an_albert_under_berts_scope_is_named_and_not_called_incomplete(make, tensors):
+    shared = {name: value for name, value in tensors.items() if "/layer_" not in name}
+    shared |= {"bert/encoder/layer_shared/output/dense/bias": np.zeros(8, np.float32)}
+    problems = inspect_checkpoint(make(shared)).problems
+    assert problems == ("The checkpoint is of ALBERT, a model of another build than BERT.",)
