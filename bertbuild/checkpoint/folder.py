@@ -94,7 +94,7 @@ def find_checkpoint(
     if config is None and CONFIG_NAME not in names:
         raise CheckpointError(
             f"{folder} holds the checkpoint {prefix} but no {CONFIG_NAME}.",
-            next_step="Copy the one of the model it was trained from into the folder, or name it with --config.",
+            next_step="Copy the one of the model it was trained from into the folder, or name it: --config FILE.",
         )
     return CheckpointFiles(
         folder=folder,

@@ -14,7 +14,7 @@ from invoke import Argument
 from invoke.parser import ParserContext
 
 from bertbuild.buildfile.document import did_you_mean
-from bertbuild.cli.upstream import Upstream, upstream_flags
+from bertbuild.cli.upstream import Upstream, upstream_flags, upstream_script
 from bertbuild.errors import UsageError
 from bertbuild.flags import truth
 
@@ -94,10 +94,9 @@ class _Line:
             self._names_wanted = len(self._command.missing_positional_args)
             self._read.append(name)
         elif self._command is None:
-            raise UsageError(
-                f"There is no command {word!r}{did_you_mean(name, self._commands)}",
-                next_step="invoke --list shows all commands.",
-            )
+            meant = upstream_script(word)
+            near = f"; what does its work is {meant}." if meant else did_you_mean(name, self._commands)
+            raise UsageError(f"There is no command {word!r}{near}", next_step="invoke --list shows all commands.")
         else:
             raise self._stray(word)
 

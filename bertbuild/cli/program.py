@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 from collections.abc import Iterator
+from typing import Any
 
 from invoke import Argument, Collection, Exit, Program
 from invoke.exceptions import ParseError
@@ -69,11 +70,15 @@ class BertbuildProgram(Program):
         told = io.StringIO()
         with contextlib.redirect_stdout(told):
             super().print_task_help(name)
-        text = rendered(told.getvalue()).replace("[--core-opts] ", "").replace("[other tasks here ...]", "")
+        text = rendered(told.getvalue()).replace("[--core-opts] ", "").replace(" [other tasks here ...]", "")
         print(text, end="")  # noqa: T201 - this is what a program prints
         ours = ", ".join(flag if not to.flag else f"{flag} = {to.flag}" for flag, to in upstream_flags(name).items())
         if ours:
             print(f"Of upstream's scripts, with dashes or underscores: {ours}\n")  # noqa: T201
+
+    def print_columns(self, tuples: Any) -> None:
+        """As Invoke does; rendered before lines are broken."""
+        super().print_columns([(name, rendered(text or "")) for name, text in tuples])
 
     @contextlib.contextmanager
     def _help_kept(self) -> Iterator[None]:

@@ -142,6 +142,8 @@ _CONVERTERS = {
     "--exclude-patterns": _unused("adam|Adam|adam,Adam", why="Only the slots of the optimizer are left out"),
 }
 _RECORDS = {
+    "--bert-config-file": _same("--config"),
+    "--vocab": _same("--vocab-file"),
     **_TASK,
     "--classification-task-name": _same("--task"),
     "--input-data-dir": _same("--data"),
@@ -150,6 +152,23 @@ _RECORDS = {
     "--sp-model-file": _unused("", why="BERT's vocabularies are of word pieces"),
     "--tfds-params": _unused("", why="Data are read from files", instead="Leave it out, or name a folder: --data."),
 }
+
+_SCRIPTS = {
+    "run-classifier": "finetune (TensorFlow 1) or train (TensorFlow 2)",
+    "run-squad": "finetune (TensorFlow 1) or train (TensorFlow 2)",
+    "create-finetuning-data": "prepare-data",
+    "create-pretraining-data": "prepare-pretraining-data",
+    "download-glue-data": "fetch-data",
+    "tf1-to-keras-checkpoint-converter": "convert-tf2",
+    "tf2-encoder-checkpoint-converter": "convert-tf2",
+    "tf2-bert-encoder-checkpoint-converter": "convert-tf2",
+    "mo": "build-ir",
+    "mo-tf": "build-ir",
+    "bert-model": "neuron-compile",
+    "bert-no-model": "neuron-compile --standard",
+    "import": "no command: a Hugging Face folder is named by --checkpoint, as any other checkpoint",
+}
+"""What stands for upstream's scripts; `import` is a stage."""
 
 _FLAGS: Mapping[str, Mapping[str, Upstream]] = {
     "fetch-data": {
@@ -181,3 +200,8 @@ _FLAGS: Mapping[str, Mapping[str, Upstream]] = {
 def upstream_flags(command: str) -> Mapping[str, Upstream]:
     """Upstream's flags that a command takes, or refuses for their own reason."""
     return _FLAGS.get(command, {})
+
+
+def upstream_script(word: str) -> str:
+    """What stands here for a script of upstream's, run_classifier.py say; empty where it is none."""
+    return _SCRIPTS.get(word.rpartition("/")[2].removesuffix(".py").replace("_", "-"), "")
