@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 
-from bertbuild.plans.plan import File, Plan, Step
+from bertbuild.errors import UsageError
+from bertbuild.plans.plan import File, Plan, Step, check_choice
+
+MODEL_GARDEN, GOOGLE_RESEARCH = MASKS = ("model-garden", "google-research")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +27,7 @@ class PretrainingRequest:
         masked_lm_prob: part of the pieces to mask.
         short_seq_prob: part of the documents to cut into shorter examples.
         shards: files to write, one example to each in turn.
+        masks: whose examples, one of `MASKS`.
         vocab_reading: how a vocab.txt with duplicate lines is numbered; empty where there is but one way.
     """
 
@@ -39,7 +43,17 @@ class PretrainingRequest:
     masked_lm_prob: float = 0.15
     short_seq_prob: float = 0.1
     shards: int = 1
+    masks: str = MODEL_GARDEN
     vocab_reading: str = ""
+
+    def __post_init__(self) -> None:
+        """Refuse what no text could make sense of."""
+        check_choice("masks", (self.masks,), MASKS)
+        if self.masks != MODEL_GARDEN and self.max_ngram_size:
+            raise UsageError(
+                "google-research/bert masks no n-grams.",
+                next_step=f"Leave --max-ngram-size out, or give --masks {MODEL_GARDEN}.",
+            )
 
 
 def plan_pretraining_data(name: str, text: File, vocab: File, request: PretrainingRequest) -> Plan:
@@ -60,5 +74,6 @@ def plan_pretraining_data(name: str, text: File, vocab: File, request: Pretraini
 
 
 def target_name(request: PretrainingRequest) -> str:
-    """The result's name in out/."""
-    return f"pretraining-{request.max_seq_length}"
+    """The result's name in out/: pretraining-128, and whose masks it has where they are not the Model Garden's."""
+    suffix = "" if request.masks == MODEL_GARDEN else f"-{request.masks}"
+    return f"pretraining-{request.max_seq_length}{suffix}"

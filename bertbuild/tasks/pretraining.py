@@ -5,7 +5,7 @@ from __future__ import annotations
 from invoke import Context, task
 
 from bertbuild.flags import COMMON_HELP, ISOLATION_HELP, REPLACE_HELP, VOCAB_READING, number, truth, whole_number
-from bertbuild.plans.pretraining import PretrainingRequest
+from bertbuild.plans.pretraining import MODEL_GARDEN, PretrainingRequest
 from bertbuild.running import running
 
 PRETRAINING_HELP = {
@@ -21,6 +21,7 @@ PRETRAINING_HELP = {
     "use-v2-feature-names": "input_word_ids and input_type_ids in place of input_ids and segment_ids (default false)",
     "max-seq-length": "pieces of an example, [CLS] and [SEP] counted (default 128)",
     "max-predictions-per-seq": "pieces to mask in an example at most (default 20)",
+    "masks": "whose examples: model-garden (default), or google-research, whose script masks other pieces",
     "random-seed": "what all random numbers come from (default 12345)",
     "dupe-factor": "how often the text is gone through, each time with other masks (default 10)",
     "masked-lm-prob": "part of the pieces to mask (default 0.15)",
@@ -47,6 +48,7 @@ def prepare_pretraining_data(
     use_v2_feature_names: str = "false",
     max_seq_length: str = "128",
     max_predictions_per_seq: str = "20",
+    masks: str = MODEL_GARDEN,
     random_seed: str = "12345",
     dupe_factor: str = "10",
     masked_lm_prob: str = "0.15",
@@ -74,6 +76,7 @@ def prepare_pretraining_data(
             masked_lm_prob=number("masked-lm-prob", masked_lm_prob),
             short_seq_prob=number("short-seq-prob", short_seq_prob),
             shards=len(outputs) or 1,
+            masks=masks,
             vocab_reading=vocab_reading,
         )
         pretraining.prepare_pretraining_data(session, input_file, vocab_file, outputs, name, request)

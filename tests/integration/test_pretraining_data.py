@@ -62,6 +62,12 @@ CASES = {
     },
     ONE_DOCUMENT: {"max_seq_length": 32, "max_predictions_per_seq": 5},
 }
+GOOGLE_CASES = {
+    "google's defaults": {},
+    "google's, cased and short": {"do_lower_case": False, "max_seq_length": 24, "max_predictions_per_seq": 5},
+    "google's, all masked": {"max_seq_length": 64, "masked_lm_prob": 1.0, "short_seq_prob": 1.0, "random_seed": 7},
+}
+LINES = "--vocab-reading=lines"  # the corpus's vocabulary has a word twice
 WORDS = """
     the doghouse Doghouse was unaffable rain rained Raining Straße café naïve in'side e-mail, fin. (two) 中文 wow!?
     ΑΝΘΡΩΠΟΣ verylongwordthatnovocabularyhas 12,345.6 un##able [MASK] x
@@ -91,7 +97,7 @@ def corpus(tmp_path_factory):
 
 def stage(folder, out, **flags):
     """Run the stage by hand; its process."""
-    words = [f"--{name}={str(value).lower()}" for name, value in flags.items() if value is not None]
+    words = [LINES, *(f"--{name}={str(value).lower()}" for name, value in flags.items() if value is not None)]
     code = ("docker/data", "docker/common", "")
     return subprocess.run(
         [python("data"), "-m", "stages.pretraining_data", f"--text={folder}", f"--out={out}", *words],
@@ -115,6 +121,7 @@ def compared(bertbuild, corpus, tmp_path_factory):
         f"--output_file={outputs[0]},{outputs[1]}",
         f"--vocab_file={corpus / 'vocab.txt'}",
         "--do_lower_case=True",
+        LINES,
     )
     cases = [{"flags": DEFAULTS, "text": texts, "records": outputs}]
     for number, (name, changed) in enumerate(CASES.items()):
@@ -127,6 +134,53 @@ def compared(bertbuild, corpus, tmp_path_factory):
     (work / "upstream").mkdir()
     answers = run_script("tf2", "garden_pretraining", vocab=corpus / "vocab.txt", work=work / "upstream", cases=cases)
     return {"by the program": made.last} | dict(zip(("default", *CASES), answers, strict=True))
+
+
+@pytest.fixture(scope="session")
+def compared_with_google(bertbuild, corpus, tmp_path_factory):
+    """Case → what TensorFlow 1 says of our examples beside those of bert-tensorflow 1.0.4."""
+    work = tmp_path_factory.mktemp("google")
+    assert bertbuild.artifacts.is_dir()
+    cases = []
+    for number, changed in enumerate(GOOGLE_CASES.values()):
+        flags = DEFAULTS | changed
+        ran = stage(corpus / "a.txt", work / str(number), vocab=corpus / "vocab.txt", masks="google-research", **flags)
+        assert ran.returncode == 0, ran.stderr
+        records = [work / str(number) / "tf_examples.tfrecord"]
+        cases.append({"flags": flags, "text": [corpus / "a.txt"], "records": records})
+    (work / "upstream").mkdir()
+    answers = run_script("tf1", "google_pretraining", vocab=corpus / "vocab.txt", work=work / "upstream", cases=cases)
+    return dict(zip(GOOGLE_CASES, answers, strict=True))
+
+
+@pytest.mark.parametrize("case", GOOGLE_CASES)
+def test_examples_with_googles_masks_are_its_scripts_one_by_one(compared_with_google, case):
+    assert compared_with_google[case]["difference"] is None
+    assert compared_with_google[case]["examples"] > 30
+
+
+def read_records(path):
+    """Each record's bytes."""
+    content, place, found = path.read_bytes(), 0, []
+    while place < len(content):
+        size = int.from_bytes(content[place : place + 8], "little")
+        found.append(content[place + 12 : place + 12 + size])
+        place += 12 + size + 4
+    return found
+
+
+def test_the_two_scripts_mask_other_pieces_of_the_same_sentences(bertbuild, corpus, tmp_path):
+    assert bertbuild.artifacts.is_dir()
+    made = {}
+    for masks in ("model-garden", "google-research"):
+        ran = stage(corpus / "b.txt", tmp_path / masks, vocab=corpus / "vocab.txt", masks=masks, dupe_factor=2)
+        assert ran.returncode == 0, ran.stderr
+        made[masks] = json.loads((tmp_path / masks / "prepared.json").read_text())
+        made[masks, "records"] = read_records(tmp_path / masks / "tf_examples.tfrecord")
+    ours, theirs = made["model-garden"], made["google-research"]
+    assert (ours["examples"], ours["random_next"]) == (theirs["examples"], theirs["random_next"])
+    pairs = zip(made["model-garden", "records"], made["google-research", "records"], strict=True)
+    assert not any(one == other for one, other in pairs)
 
 
 @pytest.mark.parametrize("case", ["default", *CASES])
@@ -173,6 +227,11 @@ def test_the_same_again_is_the_same_bytes_and_leaves_nothing_else(bertbuild, cor
         (b"dog\n", {"short_seq_prob": 1.5}, "--short_seq_prob=1.5"),
         (b"dog\n", {"dupe_factor": 0}, "--dupe_factor"),
         (b"dog\n", {"max_ngram_size": 2}, "--max_ngram_size needs --do_whole_word_mask"),
+        (
+            b"dog\n",
+            {"max_ngram_size": 2, "do_whole_word_mask": True, "masks": "google-research"},
+            "google-research/bert masks no n-grams",
+        ),
     ],
 )
 def test_what_no_examples_can_be_made_of_is_refused_in_a_sentence(
@@ -192,6 +251,6 @@ def test_a_vocabulary_without_mask_is_refused(bertbuild, corpus, tmp_path):
     vocab = tmp_path / "vocab.txt"
     vocab.write_text((corpus / "vocab.txt").read_text(encoding="utf-8").replace("[MASK]\n", ""), encoding="utf-8")
     error = bertbuild.refused(
-        "prepare-pretraining-data", "--input-file", corpus / "a.txt", "--vocab-file", vocab, code=13
+        "prepare-pretraining-data", "--input-file", corpus / "a.txt", "--vocab-file", vocab, LINES, code=13
     )
     assert "has no [MASK]; give the model's vocab.txt" in error["message"]

@@ -14,7 +14,6 @@ import numpy as np
 from stage import StageInputError
 
 from stages._ordered import ordered
-from stages._wordpiece import WordPiece
 
 _BLOCK = 1 << 22  # bytes of text that one process turns into ids at a time
 _ID = array("i").itemsize
@@ -55,7 +54,7 @@ def mapped(path, kind):
         return memoryview(mmap.mmap(file.fileno(), 0)).cast(kind)
 
 
-def write_corpus(paths, vocab, lower_case, folder, on_progress):
+def write_corpus(paths, tokenizer, folder, on_progress):
     """Cut files into pieces, all of them one text as upstream has it: a document goes on from one file to the next.
 
     A line is a sentence and a line of white space ends a document; lines and documents without a piece are left out.
@@ -70,7 +69,7 @@ def write_corpus(paths, vocab, lower_case, folder, on_progress):
         ids, sentences, documents = (
             opened.enter_context(open(os.path.join(folder, name), "wb")) for name in ("ids", "sentences", "documents")
         )
-        for block, (pieces, lengths) in zip(blocks, ordered(_cut, blocks, WordPiece(vocab, lower_case))):
+        for block, (pieces, lengths) in zip(blocks, ordered(_cut, blocks, tokenizer)):
             ids.write(pieces)
             begun = index.add(lengths)
             sentences.write(begun[0])

@@ -1,7 +1,8 @@
 """Text → TFRecords to pre-train BERT with: masked pieces, and whether one segment follows the other.
 
-The examples are those of the Model Garden's official/nlp/data/create_pretraining_data.py (tf-models 2.20), one by one
-and in its order, for the same text, vocabulary, seed and settings; docs/data.md says how memory stays flat meanwhile.
+The examples are those of the Model Garden's official/nlp/data/create_pretraining_data.py (tf-models 2.20), or with
+--masks=google-research of google-research/bert's script of that name, one by one and in its order, for the same text,
+vocabulary, seed and settings; docs/data.md says how memory stays flat meanwhile.
 """
 
 import contextlib
@@ -18,10 +19,14 @@ from vocabulary import declare_reading, load_vocab
 
 from stages._corpus import Corpus, write_corpus
 from stages._examples import Pairs
+from stages._google_masking import GoogleMasking
 from stages._masking import Masking
 from stages._records import Encoder, Layout, shuffled, write_records
+from stages._wordpiece import WordPiece
 
 OUTPUT = "tf_examples.tfrecord"
+MODEL_GARDEN, GOOGLE = MASKS = ("model-garden", "google-research")
+LONGEST_WORD = {MODEL_GARDEN: 400, GOOGLE: 200}  # characters; a longer word is unknown
 SPECIAL = 3  # [CLS], [SEP], [SEP]
 GZIP_LEVEL = 6  # zlib's own choice, which is TensorFlow's
 PATIENCE = 0.5  # seconds between two words on how much is done
@@ -36,7 +41,8 @@ def run(args, report):
     rng = random.Random(args.random_seed)  # noqa: S311 - nothing secret
     with tempfile.TemporaryDirectory(dir=args.out) as folder:  # not in /tmp, which in a container is memory
         with timed(report, "reading"):
-            write_corpus(text_files(args.text), vocab, args.do_lower_case, folder, Now("reading the text"))
+            tokenizer = WordPiece(vocab, args.do_lower_case, LONGEST_WORD[args.masks])
+            write_corpus(text_files(args.text), tokenizer, folder, Now("reading the text"))
         corpus = Corpus(folder)
         counts = counted(corpus)
         if counts["documents"] == 1:
@@ -72,6 +78,8 @@ def check(args, report):
         raise StageInputError("--dupe_factor and --shards are 1 at least, --max_ngram_size is 0 at least")
     if args.max_ngram_size and not args.do_whole_word_mask:
         raise StageInputError("n-grams are of whole words: --max_ngram_size needs --do_whole_word_mask")
+    if args.max_ngram_size and args.masks == GOOGLE:
+        raise StageInputError("google-research/bert masks no n-grams: --max_ngram_size goes with --masks=model-garden")
     wanted = round(args.max_seq_length * args.masked_lm_prob)
     if args.max_predictions_per_seq < wanted:
         report.note(
@@ -99,19 +107,19 @@ def counted(corpus):
     }
 
 
+def masking_of(args, vocab, rng):
+    """What draws the masks, as the code base of --masks does."""
+    common = {"prob": args.masked_lm_prob, "most": args.max_predictions_per_seq, "whole_words": args.do_whole_word_mask}
+    if args.masks == GOOGLE:
+        return GoogleMasking(rng, vocab, **common)
+    return Masking(rng, args.random_seed, vocab, **common, max_ngram=args.max_ngram_size or 1)
+
+
 def draw(args, corpus, vocab, rng, folder, path):
     """Draw all examples into a file, in upstream's order before its last shuffle; gives how many there are."""
     order = shuffled(len(corpus.documents) - 1, rng, os.path.join(folder, "order-of-documents"))
     pairs = Pairs(corpus, order, rng, args.max_seq_length, args.short_seq_prob)
-    masking = Masking(
-        rng,
-        args.random_seed,
-        vocab,
-        prob=args.masked_lm_prob,
-        most=args.max_predictions_per_seq,
-        whole_words=args.do_whole_word_mask,
-        max_ngram=args.max_ngram_size or 1,
-    )
+    masking = masking_of(args, vocab, rng)
     layout = Layout(args.max_predictions_per_seq)
     now = Now("drawing examples")
     rounds = len(order) * args.dupe_factor
@@ -184,6 +192,12 @@ def main():
     stage.input("text", help="a file, or a folder whose files are taken in the order of their names")
     stage.input("vocab", help="the model's vocab.txt")
     declare_reading(stage)
+    stage.param(
+        "masks",
+        "whose examples: model-garden's (default), or google-research's, which mask other pieces",
+        choices=MASKS,
+        default=MODEL_GARDEN,
+    )
     for name, default, help_ in (
         ("do_lower_case", "true", "make all letters small, for uncased vocabularies"),
         ("do_whole_word_mask", "false", "mask whole words and not single pieces"),

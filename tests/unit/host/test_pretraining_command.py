@@ -84,6 +84,35 @@ def test_records_are_copied_where_output_file_says_as_many_as_it_names(prepare, 
     assert (folder / "deep" / "two").read_text() == "records-1"
 
 
+def test_whose_masks_are_drawn_is_a_parameter_and_part_of_the_name(prepare, events):
+    assert prepare("a.txt")[-1]["masks"] == "model-garden"
+    assert prepare("a.txt", masks="google-research")[-1]["masks"] == "google-research"
+    assert [result["target"] for result in events.of("result")] == [
+        "pretraining-128",
+        "pretraining-128-google-research",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("flags", "sentence"),
+    [
+        ({"masks": "albert"}, "--masks 'albert' is none of|albert"),
+        ({"masks": "google-research", "max_ngram_size": 2, "do_whole_word_mask": True}, "masks no n-grams"),
+    ],
+)
+def test_masks_that_nobody_draws_are_refused(flags, sentence):
+    with pytest.raises(UsageError, match=sentence) as raised:
+        PretrainingRequest(**flags)
+    assert raised.value.next_step
+
+
+def test_a_vocabulary_with_duplicate_lines_is_read_as_is_said(prepare, folder):
+    (folder / "twice.txt").write_text("[PAD]\nthe\nthe\ncat\n")
+    with pytest.raises(UsageError, match="nothing tells"):
+        prepare("a.txt", vocab="twice.txt")
+    assert prepare("a.txt", vocab="twice.txt", vocab_reading="lines")[-1]["vocab-reading"] == "lines"
+
+
 REFUSED = {
     "no text": ({"patterns": ""}, "No text is named."),
     "a pattern that matches nothing": ({"patterns": "a.txt,*.text"}, "No file matches '*.text'."),

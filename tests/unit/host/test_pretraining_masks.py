@@ -6,6 +6,8 @@ import os
 import subprocess
 import sys
 
+import pytest
+
 from bertbuild.config import ROOT
 
 PROGRAM = """
@@ -28,9 +30,43 @@ print("fine")
 """
 
 
-def test_the_end_of_a_shuffle_is_drawn_as_python_draws_it():
+GOOGLE = """
+import random
+from stages._examples import Pair
+from stages._google_masking import GoogleMasking
+
+VOCAB = {"[MASK]": 0, "a": 1, "##b": 2, "c": 3}
+PAIR = Pair(0, 4, 4, 8, False)
+
+class Read:
+    def ids(self, begin, end):
+        return [2, 1, 2, 2, 2, 2, 3, 2][begin:end]
+
+def masking(rng, **settings):
+    return GoogleMasking(rng, VOCAB, **{"prob": 1.0, "most": 20, "whole_words": True, **settings})
+
+# [CLS] ##b a ##b ##b [SEP] ##b ##b c ##b [SEP]: the first piece is a word for want of one, those behind [SEP] go on a.
+places, ids = [1, 2, 3, 4, 6, 7, 8, 9], [2, 1, 2, 2, 2, 2, 3, 2]
+assert masking(random.Random(0))._words(places, ids) == [[1], [2, 3, 4, 6, 7], [8, 9]]
+for seed in range(200):
+    rng = random.Random(seed)
+    positions, instead = masking(rng, most=2).of(Read(), PAIR)
+    assert positions in ([1], [8, 9])  # a word of five pieces is more than may be masked, one of two and one are three
+    assert all(one in (-1, 0, 1, 2, 3) for one in instead)
+for seed in range(50):
+    rng, theirs = random.Random(seed), random.Random(seed)
+    order = list(range(8))
+    theirs.shuffle(order)
+    positions, _ = masking(rng, most=3, whole_words=False).of(Read(), PAIR)
+    assert positions == sorted(places[at] for at in order[:3])  # from the front of the shuffle
+print("fine")
+"""
+
+
+@pytest.mark.parametrize("program", [PROGRAM, GOOGLE], ids=["the Model Garden's", "google-research's"])
+def test_masks_are_drawn_as_upstream_draws_them(program):
     done = subprocess.run(
-        [sys.executable, "-c", PROGRAM],
+        [sys.executable, "-c", program],
         env={**os.environ, "PYTHONPATH": os.pathsep.join(str(ROOT / "docker" / part) for part in ("data", "common"))},
         capture_output=True,
         text=True,
