@@ -1,7 +1,8 @@
 """google-research/bert's create_masked_lm_predictions: other pieces are masked than in the Model Garden's, by one seed.
 
 Both shuffle what may be masked; the Model Garden takes it from the end, google-research/bert from the front, and there
-each piece of a whole word is replaced by itself. The generator is asked as often, so the sentences are the same.
+each piece of a whole word is replaced by itself. Without whole words the generator is asked as often by both, so that
+the sentences are the same.
 """
 
 from stages._masking import KEPT
