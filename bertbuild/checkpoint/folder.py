@@ -209,7 +209,7 @@ def _no_checkpoint(folder: Path, names: list[str]) -> CheckpointError:
         save = "Save it with PyTorch's weights (from_pretrained with from_tf or from_flax, save_pretrained); "
         return CheckpointError(
             f"{folder} holds a Hugging Face model" + (f" as {foreign}, which is not read." if foreign else "."),
-            next_step=(save if foreign else "") + "a folder with model.safetensors is taken by --checkpoint FOLDER.",
+            next_step=f"{save}name that folder." if foreign else f"Name that folder itself: --checkpoint {folder}.",
             details=details,
         )
     if "saved_model.pb" in names or "saved_model.pbtxt" in names:

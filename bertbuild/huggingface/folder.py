@@ -10,7 +10,8 @@ from typing import Any, Final
 from bertbuild.checkpoint.lfs import lfs_pointer
 from bertbuild.errors import CheckpointError
 
-CONFIG: Final = "config.json"
+CONFIGS: Final = ("config.json", "bert_config.json")
+"""The second is what pytorch-pretrained-bert, which transformers grew from, called it."""
 VOCAB: Final = "vocab.txt"
 TOKENIZER: Final = "tokenizer.json"
 TOKENIZER_CONFIG: Final = "tokenizer_config.json"
@@ -32,7 +33,7 @@ class HuggingFaceFiles:
 
     Attributes:
         folder: where they lie.
-        config: config.json.
+        config: config.json, or bert_config.json where there is no config.json.
         vocabulary: vocab.txt, or tokenizer.json where there is no vocab.txt.
         tokenizer: tokenizer_config.json, if there is one.
         weights: one file, or several where the model is sharded.
@@ -55,7 +56,7 @@ class HuggingFaceFiles:
 
 def is_huggingface(folder: Path) -> bool:
     """Whether a folder is a Hugging Face model with weights of PyTorch, and no TensorFlow checkpoint."""
-    return any((folder / name).is_file() for name in WEIGHTS) and not any(folder.glob("*.index"))
+    return _first(folder, WEIGHTS) is not None and not any(folder.glob("*.index"))
 
 
 def find_files(folder: Path) -> HuggingFaceFiles:
@@ -64,23 +65,26 @@ def find_files(folder: Path) -> HuggingFaceFiles:
     Raises:
         CheckpointError: one is missing, is a git-lfs pointer, or cannot be read.
     """
-    weights = next(name for name in WEIGHTS if (folder / name).is_file())
-    if not (folder / CONFIG).is_file():
-        raise CheckpointError(f"{folder} has a {weights} but no {CONFIG}.", next_step=_WHOLE)
-    vocabulary = next((name for name in (VOCAB, TOKENIZER) if (folder / name).is_file()), None)
+    weights = _first(folder, WEIGHTS) or ""
+    config = _first(folder, CONFIGS)
+    if config is None:
+        raise CheckpointError(f"{folder} has a {weights} but no {CONFIGS[0]}.", next_step=_WHOLE)
+    vocabulary = _first(folder, (VOCAB, TOKENIZER))
     if vocabulary is None:
         raise CheckpointError(f"{folder} has a {weights} but no {VOCAB} and no {TOKENIZER}.", next_step=_WHOLE)
     index = folder / weights if weights.endswith(INDEX) else None
-    tokenizer = folder / TOKENIZER_CONFIG
+    tokenizer = _first(folder, (TOKENIZER_CONFIG,))
     found = HuggingFaceFiles(
         folder=folder,
-        config=folder / CONFIG,
+        config=folder / config,
         vocabulary=folder / vocabulary,
-        tokenizer=tokenizer if tokenizer.is_file() else None,
+        tokenizer=folder / tokenizer if tokenizer else None,
         weights=_shards(index) if index else (folder / weights,),
         index=index,
     )
     for name in found.names:
+        if not (folder / name).exists():
+            raise CheckpointError(f"{folder / name} is a link to a file that is not there.", next_step=_WHOLE)
         if lfs_pointer(folder / name) is not None:
             raise CheckpointError(
                 f"{folder / name} is a git-lfs pointer, not the file itself.",
@@ -98,6 +102,9 @@ def read_index(path: Path) -> dict[str, str]:
     table = read_object(path).get("weight_map")
     if not isinstance(table, dict) or not table or not all(isinstance(name, str) for name in table.values()):
         raise CheckpointError(f"{path} has no table of weights (weight_map).", next_step="Download the file again.")
+    odd = next((name for name in (*table, *table.values()) if not name.isprintable()), None)
+    if odd is not None:
+        raise CheckpointError(f"{path} has the name {odd!r}, which is damaged.", next_step="Download the file again.")
     outside = next((name for name in table.values() if name in ("", ".", "..") or Path(name).name != name), None)
     if outside is not None:
         raise CheckpointError(
@@ -127,8 +134,13 @@ def read_object(path: Path) -> dict[str, Any]:
     return values
 
 
+def _first(folder: Path, names: tuple[str, ...]) -> str | None:
+    """The first of these names that is a file, or a link that should lead to one, as in the caches of downloads."""
+    return next((name for name in names if (folder / name).is_file() or (folder / name).is_symlink()), None)
+
+
 def _shards(index: Path) -> tuple[Path, ...]:
-    if lfs_pointer(index) is not None:
+    if not index.exists() or lfs_pointer(index) is not None:
         return ()  # `find_files` says so
     names = sorted(set(read_index(index).values()))
     missing = next((name for name in names if not (index.parent / name).is_file()), None)

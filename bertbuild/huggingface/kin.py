@@ -63,12 +63,16 @@ def kin_of(settings: Mapping[str, Any]) -> str | None:
     """The model a config.json is of, by its model_type or else its architecture, where that is no BERT."""
     kind, classes = settings.get("model_type"), settings.get("architectures")
     if kind is not None:
-        return None if kind == BERT else _KIN.get(str(kind), str(kind))
+        return None if kind == BERT else _KIN.get(str(kind), _printable(str(kind)))
     first = str(classes[0]) if isinstance(classes, list) and classes else ""
     if not first or first.startswith("Bert"):
         return None
     named = [name for name in _KIN.values() if first.lower().startswith(name.lower().replace("-", ""))]
-    return max(named, key=len) if named else first
+    return max(named, key=len) if named else _printable(first)
+
+
+def _printable(name: str) -> str:
+    return name if name.isprintable() else repr(name)
 
 
 def kin_of_tensors(names: Iterable[str]) -> str | None:

@@ -57,13 +57,15 @@ def read_safetensors(path: Path) -> dict[str, Stored]:
 
 def _entry(path: Path, name: str, entry: Any, start: int, size: int) -> Stored:
     """One tensor, its place in the file checked."""
+    if not name.isprintable():
+        raise _damaged(path, f"it has a tensor of the name {name!r}")
     try:
         code, shape, (begin, end) = entry["dtype"], entry["shape"], entry["data_offsets"]
         sound = all(type(number) is int and number >= 0 for number in (*shape, begin, end))
     except (TypeError, ValueError, KeyError) as error:
         raise _damaged(path, f"its header does not say where {name} lies") from error
     if not isinstance(code, str) or code not in _DTYPES:
-        raise _damaged(path, f"{name} has the dtype {code}, which is not known")
+        raise _damaged(path, f"{name} has the dtype {str(code)[:20]!r}, which is not known")
     dtype, width = _DTYPES[code]
     if not sound or end - begin != math.prod(shape) * width:
         raise _damaged(path, f"its header contradicts itself about {name}")

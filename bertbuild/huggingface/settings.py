@@ -84,6 +84,9 @@ def read_settings(path: Path) -> Settings:
 def settings_from(theirs: Mapping[str, Any], *, name: str) -> Settings:
     """`read_settings` of parsed JSON; `name` stands for its source in errors."""
     _check_model(theirs, name)
+    odd = next((key for key in theirs if not key.isprintable()), None)
+    if odd is not None:
+        raise CheckpointError(f"{name} has the key {odd!r}, which is damaged.", next_step="Download the file again.")
     read = {key: value for key, value in theirs.items() if not (key in HARMLESS or key.startswith("_"))}
     activation = _activation(theirs.get("hidden_act", "gelu"), name)
     config_from({"model_type": BERT, **DEFAULTS, **read, "hidden_act": activation}, name=name)

@@ -58,7 +58,7 @@ def _zipped(path: Path) -> dict[str, Stored]:
     with zipfile.ZipFile(path) as archive, path.open("rb") as file:
         entries = {info.filename: info for info in archive.infolist()}
         pickles = [name for name in entries if name.count("/") == 1 and name.endswith("/data.pkl")]
-        if len(pickles) != 1:
+        if len(pickles) != 1 or not pickles[0].isprintable():
             raise PickleError("it is a zip, but none of PyTorch's")
         root = pickles[0].removesuffix("data.pkl")
         size = path.stat().st_size
@@ -102,7 +102,7 @@ def _older(path: Path) -> dict[str, Stored]:
             raise PickleError("it is of a version that is not known, or big-endian")
         tensors = _state_dict(read_pickle(file))
         keys = read_pickle(file)
-        widths = {tensor.storage.key: _dtype(tensor.storage)[1] for tensor in tensors.values()}
+        widths = _widths(tensors)
         places = dict(_behind(file, keys, widths, size))
 
     def content(storage: Storage) -> tuple[int, int]:
@@ -130,6 +130,14 @@ def _behind(file: BinaryIO, keys: Any, widths: dict[str, int], size: int) -> Ite
         place += length
 
 
+def _widths(tensors: dict[str, Tensor]) -> dict[str, int]:
+    """The bytes of a number of each storage; storages have one kind, or those behind them would be misplaced."""
+    kinds = {tensor.storage.key: tensor.storage for tensor in tensors.values()}
+    if any(tensor.storage.kind != kinds[tensor.storage.key].kind for tensor in tensors.values()):
+        raise PickleError("it has a storage of two kinds of numbers")
+    return {key: _dtype(storage)[1] for key, storage in kinds.items()}
+
+
 def _state_dict(value: Any) -> dict[str, Tensor]:
     """A dict of tensors, or the same in a dict under `state_dict`, as training programs wrap it."""
     if isinstance(value, dict) and isinstance(value.get("state_dict"), dict):
@@ -137,7 +145,7 @@ def _state_dict(value: Any) -> dict[str, Tensor]:
     if not isinstance(value, dict) or not value:
         raise PickleError("it holds no state dict")
     for name, tensor in value.items():
-        if not isinstance(name, str) or not isinstance(tensor, Tensor):
+        if not isinstance(name, str) or not name.isprintable() or not isinstance(tensor, Tensor):
             raise PickleError(f"its {str(name)[:80]!r} is no tensor")
     return value
 

@@ -93,7 +93,8 @@ def _added(path: Path, added: Any) -> list[tuple[str, int]]:
 
 
 def _check(path: Path, word: Any, number: Any) -> None:
-    if not isinstance(word, str) or "\n" in word or type(number) is not int:
+    lone = isinstance(word, str) and any("\ud800" <= letter <= "\udfff" for letter in word)
+    if not isinstance(word, str) or "\n" in word or lone or type(number) is not int:
         raise _odd(path, f"{word!r} is no word with an id")
 
 

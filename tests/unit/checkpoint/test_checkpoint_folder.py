@@ -118,7 +118,7 @@ def test_several_without_steps_are_ambiguous(tmp_path):
     ("names", "why", "step"),
     [
         ([], "is empty", "Name a folder"),
-        (["config.json", "model.safetensors", "vocab.txt"], "Hugging Face", "--checkpoint"),
+        (["config.json", "model.safetensors", "vocab.txt"], "Hugging Face", "Name that folder itself"),
         (["config.json", "tf_model.h5"], "Hugging Face model as tf_model.h5, which is not read", "save_pretrained"),
         (["config.json", "flax_model.msgpack"], "as flax_model.msgpack", "from_flax"),
         (["saved_model.pb"], "SavedModel", "Name the folder"),

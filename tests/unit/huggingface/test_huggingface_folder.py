@@ -79,6 +79,23 @@ def test_a_git_lfs_pointer_in_the_place_of_an_index_or_a_shard_is_named(tmp_path
     assert "model.safetensors.index.json is a git-lfs pointer" in refusal(folder)
 
 
+@pytest.mark.parametrize("name", ["config.json", "vocab.txt", "model.safetensors", "tokenizer_config.json"])
+def test_a_link_of_a_cache_that_leads_nowhere_is_named(tmp_path, name):
+    folder = write(tmp_path / "hf", theirs())
+    (folder / name).unlink(missing_ok=True)
+    (folder / name).symlink_to(tmp_path / "blobs" / "gone")
+    assert is_huggingface(folder)
+    assert refusal(folder) == f"{folder / name} is a link to a file that is not there."
+
+
+def test_the_name_that_pytorch_pretrained_bert_had_for_config_json_is_known(tmp_path):
+    folder = write(tmp_path / "hf", theirs(), form="older")
+    (folder / "config.json").rename(folder / "bert_config.json")
+    assert list(find_files(folder).names) == ["bert_config.json", "pytorch_model.bin", "vocab.txt"]
+    (folder / "bert_config.json").unlink()
+    assert "has a pytorch_model.bin but no config.json" in refusal(folder)
+
+
 def test_a_shard_that_is_missing_is_named(tmp_path):
     folder = write(tmp_path / "hf", theirs(), form="sharded bin")
     (folder / "pytorch_model-00002-of-00002.bin").unlink()

@@ -209,6 +209,13 @@ def test_a_storage_of_another_package_is_refused(path):
     assert "malicious.FloatStorage" in refusal(path)
 
 
+def test_a_storage_of_two_kinds_is_refused_where_its_size_tells_where_the_next_begins(path):
+    ones = np.ones(2, np.float32)
+    entries = {"x": made.tensor("0", ones, older=True), "y": made.tensor("0", ones, older=True, kind="DoubleStorage")}
+    made.write_older(path, made.state_dict(entries), {"0": ones})
+    assert "two kinds" in refusal(path)
+
+
 def test_big_endian_and_compressed_files_are_refused(path):
     pickled = made.state_dict({"x": made.tensor("0", np.ones(64, np.float32))})
     made.write_zip(path, pickled, {"0": bytes(256)}, byteorder=b"big")

@@ -60,6 +60,7 @@ def test_a_vocabulary_of_another_kind_is_refused_by_name(folder, kind):
         {"model": {"type": "WordPiece", "vocab": {"a\nb": 0}}},
         {"model": {"type": "WordPiece", "vocab": {"a": 0, "b": 0}}},
         {"model": {"type": "WordPiece", "vocab": {"a": 2}}},
+        {"model": {"type": "WordPiece", "vocab": {"\ud800": 0}}, "added_tokens": []},
         {"model": 5},
     ],
 )
