@@ -8,10 +8,11 @@ from pathlib import Path
 
 from bertbuild.buildfile.entries import BuildFile, CatalogueModel, Recipe
 from bertbuild.catalogue.datasets import fetch_dataset
+from bertbuild.commands.reference import with_reference
 from bertbuild.errors import BertbuildError, Lacking, OfflineError
 from bertbuild.plans.int8 import CalibrationRequest
-from bertbuild.plans.placing import backend_of
-from bertbuild.plans.plan import File, Plan, Source
+from bertbuild.plans.placing import backend_of, bound_to_1, can_move, placed
+from bertbuild.plans.plan import File, Plan, Source, Step
 from bertbuild.plans.planning import Request, plan_targets
 from bertbuild.session import Session
 from bertbuild.sources import fetch_model
@@ -50,7 +51,11 @@ def require_for(session: Session, model: str, request: Request, calibrated: Cali
 
 def require_stages(session: Session, model: str, stages: Iterable[str], task: str = "") -> None:
     """The same for stages, a catalogue model that they begin with, and a task whose files are fetched."""
-    backends = [*(_of_import(model) if model else ()), *(STAGES[stage].backend for stage in stages)]
+    steps = [Step(id=stage, stage=stage, inputs={}) for stage in stages]
+    plan = Plan(model="model", steps=tuple(steps))
+    moves = any(map(can_move, steps)) and bound_to_1(plan) is None
+    chosen = placed(plan, session.reference or session.usual_reference) if moves else plan
+    backends = [*(_of_import(model) if model else ()), *map(backend_of, chosen.steps)]
     require(session, models=[model], datasets=[task], backends=backends)
 
 
@@ -64,7 +69,7 @@ def require_for_file(session: Session, build_file: BuildFile) -> None:
             backend
             for entry in build_file.models
             for target in entry.targets
-            for backend in _of_request(session, target.request, target.calibrated)
+            for backend in _of_request(session, target.request, target.calibrated, target.reference)
         ),
         *(STAGES[stage].backend for _ in recipes[:1] for stage in ("prepare-data", "finetune")),
     ]
@@ -98,11 +103,13 @@ def _of_import(model: str) -> list[str]:
     return [STAGES["import"].backend] if find_model(model).kind == "huggingface" else []
 
 
-def _of_request(session: Session, request: Request, calibrated: CalibrationRequest | None) -> list[str]:
+def _of_request(
+    session: Session, request: Request, calibrated: CalibrationRequest | None, reference: str = ""
+) -> list[str]:
     """The backends that a request's plan takes, of a model that nobody has seen yet."""
     nobody = File(path=Path(), digest="")
     source = Source(model="model", kind="checkpoint", file=nobody, gelu=None, published=True, labels=2)
     plan = Plan(model="model", steps=())
     with contextlib.suppress(BertbuildError):  # the command will say so itself
-        plan = plan_targets(source, request, nobody, session.store, calibrated)
+        plan = with_reference(session, plan_targets(source, request, nobody, session.store, calibrated), reference)
     return [backend_of(step) for step in plan.steps]
