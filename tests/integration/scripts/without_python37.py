@@ -5,7 +5,6 @@ from pathlib import Path
 from bertbuild.isolation import python_places
 from bertbuild.main import main
 
-
 PATTERNS = ("bin", "*/bin", "*/*/bin", "envs/*/bin", "versions/*/bin", "pkgs/*/bin")
 
 
