@@ -72,7 +72,7 @@ class ModelOutlook:
 
 
 class Outlook:
-    """What a build would do. Writes nothing but what is learnt about files: digests, probes, inspections."""
+    """What a build would do. Writes nothing but what is learnt about files: digests, probes, inspections (and what is read anew)."""
 
     def __init__(self, session: Session) -> None:
         self.session = session
