@@ -8,13 +8,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from backends import run as run_script
 from tiny_models import CONFIG, weights, write_google
 
 from bertbuild.checkpoint.bundle import CheckpointReader
 from bertbuild.checkpoint.config import config_from
-from bertbuild.checkpoint.folder import OBJECT_GRAPH_KEY
+from bertbuild.checkpoint.folder import OBJECT_GRAPH_KEY, find_checkpoint
+from bertbuild.checkpoint.inspection import inspect_checkpoint
 from bertbuild.checkpoint.model_garden import encoder_places
 from bertbuild.checkpoint.object_graph import SAVE_COUNTER, encode_object_graph, value_key
+from bertbuild.checkpoint.plain import write_plain
+from bertbuild.checkpoint.reading import Choice
 from bertbuild.checkpoint.writer import write_checkpoint
 
 pytestmark = pytest.mark.integration
@@ -76,3 +80,29 @@ def test_of_two_tensorflow_2_encoders_the_chosen_one_comes_back(bertbuild, tmp_p
     assert all(np.array_equal(reader.tensor(name), value) for name, value in shapes["query"].items())
     left = json.loads(Path(built.last["path"]).with_name("mapping.json").read_text())["left_out"]
     assert {row["reason"] for row in left} == {"of another encoder", "counter of the training"}
+
+
+def test_files_of_tensorflows_saver_are_read_bit_for_bit(bertbuild, tmp_path):
+    assert bertbuild.artifacts.is_dir()
+    numbers = weights(seed=4) | {"long": np.arange(30522, dtype=np.float32)}
+    np.savez(tmp_path / "numbers.npz", **{name.replace("/", "|"): value for name, value in numbers.items()})
+    folder = tmp_path / "forms"
+    folder.mkdir()
+    run_script("tf1", "checkpoint_forms", numbers=tmp_path / "numbers.npz", out=folder)
+    (folder / "bert_config.json").write_text(json.dumps(CONFIG))
+    for name in ("v1.ckpt", "v1_parts.ckpt", "parts.ckpt", "halves.ckpt"):
+        files = find_checkpoint(folder / name)
+        assert files.v1 == name.startswith("v1")
+        told = inspect_checkpoint(files)
+        assert told.sound
+        assert told.intact == len(numbers)
+        out = tmp_path / f"out-{name}"
+        out.mkdir()
+        write_plain(files, Choice(), out / "bert_model.ckpt")
+        reader = CheckpointReader(out / "bert_model.ckpt")
+        for index, (own, value) in enumerate(sorted(numbers.items())):
+            wanted = value.astype(np.float16).astype(np.float32) if name == "halves.ckpt" and index % 2 == 0 else value
+            if own.startswith("bert/"):
+                assert np.array_equal(reader.tensor(own), wanted), (name, own)
+            else:
+                assert own not in reader.entries
