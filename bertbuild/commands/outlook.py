@@ -72,7 +72,7 @@ class ModelOutlook:
 
 
 class Outlook:
-    """What a build would do. Writes nothing but what is learnt about files: digests, probes, inspections (and what is read anew)."""
+    """What a build would do. Writes what is learnt of files, nothing else: digests, probes, inspections, readings."""
 
     def __init__(self, session: Session) -> None:
         self.session = session
