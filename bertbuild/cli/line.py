@@ -7,7 +7,7 @@ Invoke answers "No idea what '--modle' is!", takes the next flag for a missing v
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from invoke import Argument
@@ -33,24 +33,24 @@ _TAKES_ADDRESS = ("mirror", "tpu")
 _BUCKETS = {"gs": "gsutil cp -r", "s3": "aws s3 cp --recursive", "hdfs": "hdfs dfs -get"}
 
 
-def read(words: Sequence[str], core: ParserContext, commands: Iterable[ParserContext]) -> list[str]:
+def read(words: Sequence[str], core: ParserContext, commands: Mapping[str, ParserContext]) -> list[str]:
     """The words behind the program's name as Invoke takes them: flags with dashes and `=`, upstream's as ours.
 
     Args:
         words: as they were typed.
         core: Invoke's own flags.
-        commands: what there is.
+        commands: what there is, by name.
 
     Raises:
         UsageError: an unknown command or flag, a stray word, a missing value, a flag that means nothing here.
     """
-    return _Line(words, core, {str(command.name): command for command in commands}).read()
+    return _Line(words, core, commands).read()
 
 
 class _Line:
     """The words, how far they are read, and what they are in Invoke's spelling."""
 
-    def __init__(self, words: Sequence[str], core: ParserContext, commands: dict[str, ParserContext]) -> None:
+    def __init__(self, words: Sequence[str], core: ParserContext, commands: Mapping[str, ParserContext]) -> None:
         self._words, self._core, self._commands = list(words), core, commands
         self._place = 0
         self._command: ParserContext | None = None
@@ -95,7 +95,7 @@ class _Line:
             self._read.append(name)
         elif self._command is None:
             meant = upstream_script(word)
-            near = f"; what does its work is {meant}." if meant else did_you_mean(name, self._commands)
+            near = f"; {meant}." if meant else did_you_mean(name, self._commands)
             raise UsageError(f"There is no command {word!r}{near}", next_step="invoke --list shows all commands.")
         else:
             raise self._stray(word)

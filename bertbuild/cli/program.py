@@ -11,6 +11,7 @@ from invoke import Argument, Collection, Exit, Program
 from invoke.exceptions import ParseError
 
 from bertbuild import __version__
+from bertbuild.cli.commands import Commands
 from bertbuild.cli.line import OF_INVOKE, read
 from bertbuild.cli.upstream import upstream_flags
 from bertbuild.cli.wording import WRITTEN, rendered, words_of
@@ -28,7 +29,7 @@ class BertbuildProgram(Program):
     def __init__(self, namespace: Collection, *, by_invoke: bool = False) -> None:
         name, binary = ("Invoke", WRITTEN) if by_invoke else ("bertbuild", "bertbuild")
         super().__init__(name=name, binary=binary, version=__version__, namespace=namespace)
-        self._tasks, self._by_invoke = namespace, by_invoke
+        self._commands, self._by_invoke = Commands(namespace), by_invoke
 
     def run(self, argv: list[str] | None = None, exit: bool = True) -> None:  # noqa: A002 - Invoke's name
         """Read the command line, and run what it says.
@@ -36,7 +37,7 @@ class BertbuildProgram(Program):
         Raises:
             SystemExit: it ended otherwise than by itself; a command line that cannot be meant with 2.
         """
-        with words_of(self.binary, self._tasks.task_names):
+        with words_of(self.binary, self._commands):
             super().run(argv, exit)
 
     def core_args(self) -> list[Argument]:
@@ -49,14 +50,19 @@ class BertbuildProgram(Program):
         self.normalize_argv(argv)
         words = self.argv[1:]
         with self._errors_told(words):
-            with self._help_kept():
-                commands = self._tasks.to_contexts()
-            words = read(words, self.initial_context, commands)
+            words = read(words, self.initial_context, self._commands)
             super().parse_core([self.argv[0], *words])
+
+    def parse_collection(self) -> None:
+        """All tasks, or those alone that the line names, whose flags are then all that Invoke reads."""
+        super().parse_collection()
+        words = self.core.unparsed
+        if words and words[0] in self._commands:
+            self.collection = self._commands.only({word for word in words if word in self._commands})
 
     def parse_tasks(self) -> None:
         """As Invoke does; what it will not have is told as all errors are."""
-        with self._errors_told(self.argv), self._help_kept():
+        with self._errors_told(self.argv):
             super().parse_tasks()
 
     def print_help(self) -> None:
@@ -79,17 +85,6 @@ class BertbuildProgram(Program):
     def print_columns(self, tuples: Any) -> None:
         """As Invoke does; rendered before lines are broken."""
         super().print_columns([(name, rendered(text or "")) for name, text in tuples])
-
-    @contextlib.contextmanager
-    def _help_kept(self) -> Iterator[None]:
-        """Invoke takes the help out of its tasks when it reads their flags; here they get it back."""
-        tasks = [self._tasks[name] for name in self._tasks.task_names]
-        helps = [dict(task.help) for task in tasks]
-        try:
-            yield
-        finally:
-            for task, text in zip(tasks, helps, strict=True):
-                task.help = text
 
     @contextlib.contextmanager
     def _errors_told(self, words: list[str]) -> Iterator[None]:

@@ -153,20 +153,24 @@ _RECORDS = {
     "--tfds-params": _unused("", why="Data are read from files", instead="Leave it out, or name a folder: --data."),
 }
 
+_TRAINS = "finetune (TensorFlow 1) or train (TensorFlow 2) does its work"
+_CONVERTS = "convert-tf2 does its work"
 _SCRIPTS = {
-    "run-classifier": "finetune (TensorFlow 1) or train (TensorFlow 2)",
-    "run-squad": "finetune (TensorFlow 1) or train (TensorFlow 2)",
-    "create-finetuning-data": "prepare-data",
-    "create-pretraining-data": "prepare-pretraining-data",
-    "download-glue-data": "fetch-data",
-    "tf1-to-keras-checkpoint-converter": "convert-tf2",
-    "tf2-encoder-checkpoint-converter": "convert-tf2",
-    "tf2-bert-encoder-checkpoint-converter": "convert-tf2",
-    "mo": "build-ir",
-    "mo-tf": "build-ir",
-    "bert-model": "neuron-compile",
-    "bert-no-model": "neuron-compile --standard",
-    "import": "no command: a Hugging Face folder is named by --checkpoint, as any other checkpoint",
+    "run-classifier": _TRAINS,
+    "run-squad": _TRAINS,
+    "run-pretraining": "nothing here pre-trains, and prepare-pretraining-data makes its input",
+    "extract-features": "freeze --output all-layers makes the graph that gives what it writes",
+    "create-finetuning-data": "prepare-data does its work",
+    "create-pretraining-data": "prepare-pretraining-data does its work",
+    "download-glue-data": "fetch-data does its work",
+    "tf1-to-keras-checkpoint-converter": _CONVERTS,
+    "tf2-encoder-checkpoint-converter": _CONVERTS,
+    "tf2-bert-encoder-checkpoint-converter": _CONVERTS,
+    "mo": "build-ir does its work",
+    "mo-tf": "build-ir does its work",
+    "bert-model": "neuron-compile does its work",
+    "bert-no-model": "neuron-compile --standard does its work",
+    "import": "a Hugging Face folder is named by --checkpoint, as any other checkpoint",
 }
 """What stands for upstream's scripts; `import` is a stage."""
 
@@ -203,5 +207,5 @@ def upstream_flags(command: str) -> Mapping[str, Upstream]:
 
 
 def upstream_script(word: str) -> str:
-    """What stands here for a script of upstream's, run_classifier.py say; empty where it is none."""
+    """Half a sentence on what a script of upstream's is here, run_classifier.py say; empty where it is none."""
     return _SCRIPTS.get(word.rpartition("/")[2].removesuffix(".py").replace("_", "-"), "")

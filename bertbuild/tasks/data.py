@@ -39,7 +39,7 @@ PREPARE_HELP = {
     help=COMMON_HELP
     | OFFLINE_HELP
     | {
-        "task": "which, e.g. MRPC or SQuAD-1.1; GLUE and SQuAD mean all of theirs; may be given more than once",
+        "task": "which, e.g. MRPC or SQuAD-1.1; GLUE and SQuAD mean all of theirs; several with commas",
         "list": "show all data sets and fetch nothing",
         "from": "folder with downloaded zips or unpacked data sets; nothing is downloaded",
         "mirror": "base URL of a server or folder that has the published files side by side",
@@ -61,7 +61,7 @@ def fetch_data(
         if list:
             datasets.list_datasets(session)
         else:
-            datasets.fetch_data(session, tuple(task))
+            datasets.fetch_data(session, tuple(name for names in task for name in names.split(",")))
 
 
 @task(

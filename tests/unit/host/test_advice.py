@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from bertbuild.cli.commands import Commands
 from bertbuild.cli.upstream import upstream_flags
 from bertbuild.config import ROOT
 from bertbuild.tasks import namespace
@@ -19,9 +20,7 @@ PAGES = [
     *sorted(path for path in (ROOT / "examples").iterdir() if path.suffix in (".yml", ".toml", ".py")),
     *sorted((ROOT / "bertbuild").rglob("*.toml")),
 ]
-COMMANDS = {
-    command.name: {*command.flags, *upstream_flags(command.name), "--help"} for command in namespace.to_contexts()
-}
+COMMANDS = {name: {*command.flags, *upstream_flags(name), "--help"} for name, command in Commands(namespace).items()}
 OURS = set().union(*COMMANDS.values())
 FLAG = re.compile(r"(?<![\w/.-])--[a-z][\w-]*")
 COMMAND = re.compile(r"\binvoke ([a-z][\w-]*)|`bertbuild ([a-z][\w-]*)")

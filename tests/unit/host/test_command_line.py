@@ -9,6 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from bertbuild.cli.commands import Commands
 from bertbuild.cli.line import read
 from bertbuild.cli.program import BertbuildProgram
 from bertbuild.cli.upstream import upstream_flags
@@ -18,7 +19,11 @@ from bertbuild.tasks import namespace
 MISTYPED = {
     "a command": ("buidl-ir", "There is no command 'buidl-ir'; did you mean \"build-ir\"?", "--list shows"),
     "a command with nothing near": ("xyzzy", "There is no command 'xyzzy'.", "--list shows all commands"),
-    "a script of upstream's": ("./run_classifier.py --do_train", "what does its work is finetune", "--list shows"),
+    "a script of upstream's": (
+        "./run_classifier.py --do_train",
+        "; finetune (TensorFlow 1) or train (TensorFlow 2) does its work.",
+        "--list shows",
+    ),
     "a stage": ("import --huggingface x", "a Hugging Face folder is named by --checkpoint", "--list shows"),
     "a flag": ("build-ir --modle x", 'build-ir has no flag --modle; did you mean "--model"?', "build-ir --help"),
     "a flag of upstream's": ("finetune --initcheckpoint=x", 'did you mean "--init-checkpoint"?', "finetune --help"),
@@ -171,13 +176,13 @@ READ = {
 @pytest.mark.parametrize("line", READ)
 def test_what_is_right_is_read_in_invokes_spelling(line):
     core = BertbuildProgram(namespace).initial_context
-    assert read(line.split(), core, namespace.to_contexts()) == READ[line].split()
+    assert read(line.split(), core, Commands(namespace)) == READ[line].split()
 
 
 def test_values_stay_as_they_are_typed():
     core = BertbuildProgram(namespace).initial_context
     words = ["neuron-compile", "--compiler_args", "--fp32-cast all_of it", "--name", "a_b", "--checkpoint=c_d=e"]
-    assert read(words, core, namespace.to_contexts()) == [
+    assert read(words, core, Commands(namespace)) == [
         "neuron-compile",
         "--compiler-args=--fp32-cast all_of it",
         "--name=a_b",

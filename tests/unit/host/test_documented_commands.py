@@ -10,6 +10,7 @@ import pytest
 from example_files import ROOT, scripts
 from invoke.parser import Parser
 
+from bertbuild.cli.commands import Commands
 from bertbuild.cli.line import read
 from bertbuild.cli.program import BertbuildProgram
 from bertbuild.errors import UsageError
@@ -70,8 +71,8 @@ def parse(monkeypatch):
 
     def parse(typed):
         monkeypatch.setattr("sys.argv", ["bertbuild", *typed])
-        core, commands = BertbuildProgram(namespace).initial_context, namespace.to_contexts()
-        return Parser(contexts=commands, initial=core).parse_argv(read(typed, core, commands))
+        core, commands = BertbuildProgram(namespace).initial_context, Commands(namespace)
+        return Parser(contexts=commands.values(), initial=core).parse_argv(read(typed, core, commands))
 
     return parse
 

@@ -92,6 +92,7 @@ ASKED = {
     },
     "create_pretraining_data.py": {**MASKED, "max_seq_length": 128, "max_predictions_per_seq": 20},
     "download_glue_data.py": {"": [("MRPC",)]},
+    "download_glue_data.py of several": {"": [("MRPC", "RTE")]},
     "run_classifier.py, to freeze": {
         **MRPC,
         "data": "repo/glue_data/MRPC",

@@ -77,6 +77,7 @@ LINES = {
     ),
     # OpenVINO's page on BERT
     "download_glue_data.py": ("fetch-data", "--tasks MRPC"),
+    "download_glue_data.py of several": ("fetch-data", "--tasks MRPC,RTE"),
     "run_classifier.py, to freeze": (
         "finetune",
         (
