@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import errno
 import pathlib
+import random
 
 import pytest
 
@@ -185,3 +186,15 @@ def test_what_the_system_refuses_is_passed_on(model, monkeypatch, code, why):
         find_checkpoint(model)
     assert "the system's words" in raised.value.details
     assert raised.value.next_step
+
+
+def test_no_state_file_raises(tmp_path):
+    folder = touch(tmp_path / "m", *one("model.ckpt-1"), *one("model.ckpt-20"), "bert_config.json")
+    text = b'model_checkpoint_path: "C:\\\\out\\\\model.ckpt-1"\nall_model_checkpoint_paths: "x"\n'
+    chance = random.Random(7)  # noqa: S311
+    for _ in range(300):
+        content = bytearray(text)
+        for _ in range(chance.randint(1, 6)):
+            content[chance.randrange(len(content))] = chance.randrange(256)
+        (folder / "checkpoint").write_bytes(content)
+        assert find_checkpoint(folder).prefix.name in ("model.ckpt-1", "model.ckpt-20")

@@ -17,7 +17,7 @@ from bertbuild.checkpoint.inspection import inspect_checkpoint
 from bertbuild.checkpoint.table import write_table
 from bertbuild.checkpoint.variables import encoder_variables
 from bertbuild.checkpoint.writer import write_checkpoint
-from bertbuild.commands import build
+from bertbuild.commands import build, upkeep
 from bertbuild.errors import BertbuildError, CheckpointError, UsageError
 from bertbuild.plans.neuron import ExportRequest, NeuronRequest, plan_export, plan_neuron_ready
 from bertbuild.plans.plan import FreezeRequest, IrRequest, plan_freeze, plan_ir
@@ -242,3 +242,17 @@ def test_a_vocabulary_with_more_words_than_the_model_is_refused_where_words_are_
     finally:
         session.close()
         session.report.close()
+
+
+def test_what_was_written_anew_stays_with_the_target_and_is_followed_back(small):
+    folder = small.folder / "checkpoints" / "one"
+    write_checkpoint(folder / "bert_model.ckpt", tensors(5, "module/"))
+    small.write(TARGETS + '[models.m]\ncheckpoint = "checkpoints/one"\ntargets = ["frozen"]\n')
+    assert "m/normalise" in small.build()
+    kept = {path.name for path in (small.folder / "artifacts" / "objects" / "normalise").iterdir()}
+    small.run(upkeep.gc, "targets", dry_run=False)
+    assert {path.name for path in (small.folder / "artifacts" / "objects" / "normalise").iterdir()} == kept
+    small.run(upkeep.verify_store)
+    assert small.build() == []
+    write_checkpoint(folder / "bert_model.ckpt", tensors(6, "module/"))
+    assert {"m/inspect", "m/normalise", "m/freeze"} <= set(small.build())
