@@ -18,8 +18,10 @@ from bertbuild.cli.upstream import Upstream, upstream_flags, upstream_script
 from bertbuild.errors import UsageError
 from bertbuild.flags import truth
 
-OWN = ("help", "list", "list-depth", "list-format", "version", "complete", "print-completion-script")
+OWN = ("help", "list", "list-format", "version", "complete", "print-completion-script")
 """Flags of Invoke's that do here what they say."""
+
+LIST_FORMATS = ("flat", "nested", "json")
 
 OF_INVOKE = ("collection", "search-root")
 """Where Invoke looks for tasks.py; by the time we are asked it has found it."""
@@ -66,17 +68,18 @@ class _Line:
                 break
             self._place += 1
             if _is_flag(word):
-                if word in ("-h", "--help"):
-                    return self._help()
+                if word.partition("=")[0] in ("-h", "--help"):
+                    return self._help(word)
                 self._flag(word)
             else:
                 self._word(word)
         self._end_command()
         return self._read
 
-    def _help(self) -> list[str]:
+    def _help(self, typed: str) -> list[str]:
         """`--help COMMAND`, which `COMMAND --help` is as well, whatever else is typed."""
-        rest = [word for word in self._words[self._place :] if not _is_flag(word)]
+        named = typed.partition("=")[2]
+        rest = [named] if named else [word for word in self._words[self._place :] if not _is_flag(word)]
         if self._command is None and rest:
             self._word(rest[0])
         return ["--help", str(self._command.name)] if self._command else ["--help"]
@@ -86,6 +89,8 @@ class _Line:
     def _word(self, word: str) -> None:
         name = word.replace("_", "-")
         if self._names_wanted:
+            if self._command:
+                self._given.add(f"--{self._command.positional_args[-self._names_wanted].name}")
             self._names_wanted -= 1
             self._read.append(word)
         elif name in self._commands:
@@ -182,9 +187,25 @@ class _Line:
             raise UsageError(
                 f"{typed} is a flag of Invoke's own, and means nothing here.", next_step=self._instead(flag.names[0])
             )
+        if flag.names[0] == "list":
+            self._list(typed, value)
         self._read.append(name)
         if flag.takes_value and (text := self._value(typed, value, optional=flag.optional)) is not None:
+            if name in ("--list-format", "-F") and text not in LIST_FORMATS:
+                raise UsageError(
+                    f"{typed} {text!r} is none of {', '.join(LIST_FORMATS)}{did_you_mean(text, LIST_FORMATS)}",
+                    next_step="Leave it out: flat is what people read.",
+                )
             self._read.append(text)
+
+    def _list(self, typed: str, value: str | None) -> None:
+        follows = self._words[self._place] if self._place < len(self._words) else ""
+        word = value or ("" if _is_flag(follows) else follows)
+        if word:
+            raise UsageError(
+                f"{typed} shows all commands, and {word!r} follows.",
+                next_step=f"invoke --help {word} explains that command." if word in self._commands else "Leave it out.",
+            )
 
     def _instead(self, name: str) -> str:
         if name == "dry":
@@ -210,7 +231,8 @@ class _Line:
 
 def _is_flag(word: str) -> bool:
     """Whether a word is a flag, and no negative number, nor a value of several words that begins with a dash."""
-    return len(word) > 1 and word[0] == "-" and not re.fullmatch(r"-[\d.][\d.e+-]*", word) and " " not in word
+    name = word.partition("=")[0]
+    return len(word) > 1 and word[0] == "-" and not re.fullmatch(r"-[\d.][\d.e+-]*", word) and " " not in name
 
 
 def _check_address(name: str, value: str) -> None:

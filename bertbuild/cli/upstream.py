@@ -72,6 +72,7 @@ def _unused(values: str = ANY, *, why: str = "", instead: str = "Leave it out.",
 
 
 _FILES = {"--bert-config-file": _same("--config"), "--vocab-file": _same("--vocab")}
+_CHECKPOINT = {**_FILES, "--init-checkpoint": _same("--checkpoint")}
 _TASK = {"--task-name": _same("--task"), "--data-dir": _same("--data")}
 _SQUAD = {"--train-file": _same("--data"), "--predict-file": _same("--squad")}
 _TPU = {
@@ -101,6 +102,7 @@ _GARDEN = {
     "--max-answer-length": _unused("30", why="Answers are of 30 pieces at most"),
 }
 _NEURON = {
+    **_CHECKPOINT,
     "--input-saved-model": _same("--saved-model"),
     "--sequence-length": _same("--seq-len"),
     "--crude-gelu": Upstream(adds={"--gelu": "sigmoid"}, switch=True),
@@ -130,10 +132,9 @@ _MO = {
     ),
 }
 _CONVERTERS = {
-    **_FILES,
+    **_CHECKPOINT,
     "--checkpoint-from-path": _same("--checkpoint"),
     "--checkpoint-to-convert": _same("--checkpoint"),
-    "--init-checkpoint": _same("--checkpoint"),
     "--converted-checkpoint-path": _same("--checkpoint-to-path"),
     "--converted-checkpoint": _same("--checkpoint-to-path"),
     "--checkpoint-model-name": _unused("model|encoder", why="The roots of the result are model and encoder, both"),
@@ -183,17 +184,19 @@ _FLAGS: Mapping[str, Mapping[str, Upstream]] = {
         "--data-dir": _unused("", why="Data sets go into the store, where every command finds them"),
     },
     "prepare-data": _RECORDS,
+    "inspect": _CHECKPOINT,
+    "freeze": _CHECKPOINT,
+    "export": _CHECKPOINT,
     "finetune": {
-        **_FILES,
+        **_CHECKPOINT,
         **_TASK,
         **_SQUAD,
         **_TPU,
-        "--init-checkpoint": _same("--checkpoint"),
         "--verbose-logging": _unused(switch=True),
     },
     "train": {**_FILES, **_TASK, **_GARDEN},
-    "evaluate": {**_TASK, "--na-prob-file": _same("--null-odds")},
-    "build-ir": {**_MO, **_FILES},
+    "evaluate": {**_CHECKPOINT, **_TASK, "--na-prob-file": _same("--null-odds")},
+    "build-ir": {**_MO, **_CHECKPOINT},
     "neuron-ready": _NEURON,
     "neuron-compile": {**_NEURON, "--output-saved-model": _same("--output-dir")},
     "convert-tf2": _CONVERTERS,

@@ -52,6 +52,11 @@ MISTYPED = {
     ),
     "a switch with a word": ("status --json=maybe", "--json 'maybe' is neither true nor false.", "--help"),
     "a missing name": ("why", "why needs a name, and none is given.", "why --help"),
+    "a name twice": ("why tiny --name large", "--name is given twice", "Give it once"),
+    "a list of what": ("--list buidl", "--list shows all commands, and 'buidl' follows.", "Leave it out"),
+    "a list of one": ("--list=build", "--list shows all commands, and 'build' follows.", "--help build explains"),
+    "a list of no form": ("--list --list-format=falt", 'did you mean "flat"?', "Leave it out"),
+    "help on what is not there, at once": ("--help=buidl", "There is no command 'buidl'", "--list"),
     "help on what is not there": ("--help buidl", "There is no command 'buidl'", "--list"),
     "Invoke's dry run": ("build --dry", "--dry is a flag of Invoke's own", "Did you mean --dry-run?"),
     "Invoke's dry run where there is none": ("--dry inspect", "--dry is a flag of Invoke's own", "flag of build, gc"),
@@ -181,12 +186,16 @@ def test_what_is_right_is_read_in_invokes_spelling(line):
 
 def test_values_stay_as_they_are_typed():
     core = BertbuildProgram(namespace).initial_context
-    words = ["neuron-compile", "--compiler_args", "--fp32-cast all_of it", "--name", "a_b", "--checkpoint=c_d=e"]
+    words = ["neuron-compile", "--compiler_args", "--fp32-cast all_of it", "--name", "a_b", "--checkpoint=c_d=e f"]
     assert read(words, core, Commands(namespace)) == [
         "neuron-compile",
         "--compiler-args=--fp32-cast all_of it",
         "--name=a_b",
-        "--checkpoint=c_d=e",
+        "--checkpoint=c_d=e f",
+    ]
+    assert read(["inspect", "--vocab_file=my words.txt"], core, Commands(namespace)) == [
+        "inspect",
+        "--vocab=my words.txt",
     ]
 
 
