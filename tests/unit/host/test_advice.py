@@ -26,7 +26,7 @@ FLAG = re.compile(r"(?<![\w/.-])--[a-z][\w-]*")
 COMMAND = re.compile(r"\binvoke ([a-z][\w-]*)|`bertbuild ([a-z][\w-]*)")
 ADVICE = re.compile(r"\b(?:invoke|`bertbuild) ([a-z][\w-]*)((?: [^\s.;,:)`]+)*)")
 
-INVOKES = {"--dry", "--echo", "--list", "--help", "--version"}
+INVOKES = {"--dry", "--echo", "--list", "--list-format", "--help", "--version"}
 """Invoke's own: shown, or named because they are refused."""
 
 OTHERS = {
