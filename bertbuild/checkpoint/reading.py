@@ -19,6 +19,7 @@ TOP: Final = "."
 """How a user names the encoder whose parts have no scope."""
 
 _WORDS: Final = "embeddings/word_embeddings"
+_LAYER: Final = "encoder/layer_0/"
 _PARTS: Final = ("embeddings/", "encoder/", "pooler/")
 _HEADS: Final = ("cls/predictions/", "cls/seq_relationship/", "cls/squad/", "output_")
 """How the names of heads begin, outside the encoder; each is taken whole or not at all."""
@@ -111,8 +112,15 @@ def shown(scope: str) -> str:
 
 
 def _scopes(names: Iterable[str]) -> tuple[str, ...]:
-    """The scopes of all encoders: what stands before their table of words."""
-    return tuple(sorted(name[: -len(_WORDS)].rstrip("/") for name in names if f"/{name}".endswith(f"/{_WORDS}")))
+    """The scopes of all encoders: what stands before their table of words and their layers.
+
+    A table of words without layers is no encoder; where there is nothing else, it is one that lacks its layers.
+    """
+    tables = [name[: -len(_WORDS)].rstrip("/") for name in names if f"/{name}".endswith(f"/{_WORDS}")]
+    if len(tables) > 1:
+        layered = {start.rstrip("/") for start, found, _ in (name.partition(_LAYER) for name in names) if found}
+        tables = [scope for scope in tables if scope in layered] or tables
+    return tuple(sorted(tables))
 
 
 def _of_averages(averages: Mapping[str, str], scopes: tuple[str, ...], choice: Choice) -> str:

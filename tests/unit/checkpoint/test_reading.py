@@ -73,6 +73,13 @@ def test_two_encoders_are_listed_and_one_is_chosen(make, scopes):
     assert "bertbuild inspect" in raised.value.next_step
 
 
+def test_a_table_of_words_without_layers_is_no_encoder(make):
+    other = {"entities/embeddings/word_embeddings": np.ones((9, 8), np.float32)}
+    assert require_sound(make(ENCODER | other)).plain
+    table = {"module/bert/embeddings/word_embeddings": ENCODER["bert/embeddings/word_embeddings"]}
+    assert "are missing: " in only(inspect_checkpoint(make(table, name="cut")).problems)
+
+
 def test_of_two_encoders_none_takes_the_head_that_stands_outside_both(make):
     folder = make(scoped("query/bert") | scoped("doc/bert") | HEAD)
     assert inspect_checkpoint(folder, choice=Choice(scope="query/bert")).heads.classifier_labels is None

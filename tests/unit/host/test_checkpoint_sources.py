@@ -17,7 +17,7 @@ from bertbuild.checkpoint.inspection import inspect_checkpoint
 from bertbuild.checkpoint.table import write_table
 from bertbuild.checkpoint.variables import encoder_variables
 from bertbuild.checkpoint.writer import write_checkpoint
-from bertbuild.commands import build, upkeep
+from bertbuild.commands import build, provenance, status, upkeep
 from bertbuild.errors import BertbuildError, CheckpointError, UsageError
 from bertbuild.plans.neuron import ExportRequest, NeuronRequest, plan_export, plan_neuron_ready
 from bertbuild.plans.plan import FreezeRequest, IrRequest, plan_freeze, plan_ir
@@ -253,6 +253,10 @@ def test_what_was_written_anew_stays_with_the_target_and_is_followed_back(small)
     small.run(upkeep.gc, "targets", dry_run=False)
     assert {path.name for path in (small.folder / "artifacts" / "objects" / "normalise").iterdir()} == kept
     small.run(upkeep.verify_store)
+    written = small.folder / "artifacts" / "objects" / "normalise" / kept.pop()
+    small.run(provenance.verify_provenance, model="", target="", path=str(written))
+    assert small.run(status.status, "bertbuild.toml")["targets"][0]["state"] == "built"
     assert small.build() == []
     write_checkpoint(folder / "bert_model.ckpt", tensors(6, "module/"))
-    assert {"m/inspect", "m/normalise", "m/freeze"} <= set(small.build())
+    assert small.run(status.status, "bertbuild.toml")["targets"][0]["state"] == "stale"
+    assert "m/freeze" in small.build()
