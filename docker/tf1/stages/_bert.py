@@ -46,7 +46,7 @@ def _layer_norm(epsilon):
             width = input_tensor.shape.as_list()[-1:]
             beta = tf.compat.v1.get_variable("beta", width, initializer=tf.compat.v1.zeros_initializer())
             gamma = tf.compat.v1.get_variable("gamma", width, initializer=tf.compat.v1.ones_initializer())
-            mean, variance = tf.compat.v1.nn.moments(input_tensor, [-1], keepdims=True)
+            mean, variance = tf.compat.v1.nn.moments(input_tensor, [input_tensor.shape.ndims - 1], keepdims=True)
             return tf.nn.batch_normalization(input_tensor, mean, variance, beta, gamma, epsilon)
 
     return layer_norm

@@ -10,7 +10,7 @@ import collections
 from stage import StageInputError
 
 from bertbuild.graph import wire
-from stages._tensorflow import tf, without_newer_attributes
+from stages._tensorflow import as_of_1, tf
 
 LARGEST_GRAPH = 2**31 - 1  # protobuf refuses to read a message of 2 GiB or more
 
@@ -45,7 +45,7 @@ def write_frozen_graph(path, graph_def, weights=(), read_tensor=None):
                 _write_constant(file, node, read_tensor(node.name))
             else:
                 operators[node.op] += 1
-                _write_field(file, GRAPH_NODE, without_newer_attributes(node).SerializeToString(deterministic=True))
+                _write_field(file, GRAPH_NODE, as_of_1(node).SerializeToString(deterministic=True))
             if file.tell() > LARGEST_GRAPH:
                 raise StageInputError("the frozen graph would be 2 GiB or more, the most a GraphDef can hold")
         _write_field(file, GRAPH_VERSIONS, graph_def.versions.SerializeToString(deterministic=True))

@@ -1,6 +1,6 @@
 """The ends of a graph: placeholders in, named outputs out."""
 
-from stages._tensorflow import tf, without_newer_attributes
+from stages._tensorflow import as_of_1, tf
 
 ROLES = ("input_ids", "input_mask", "segment_ids")
 POOLED = "pooled_output"
@@ -63,7 +63,7 @@ def write_meta_graph(saver, path):
     """Write the default graph and its saver as a .meta: same graph, same bytes (protobuf's maps have no order else)."""
     meta_graph = saver.export_meta_graph(clear_devices=True)
     for node in meta_graph.graph_def.node:
-        without_newer_attributes(node)
+        as_of_1(node)
     with open(path, "wb") as file:
         file.write(meta_graph.SerializeToString(deterministic=True))
 

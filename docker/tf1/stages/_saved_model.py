@@ -6,7 +6,7 @@ from saved_models import read_for_serving, write_for_serving
 from stage import StageInputError
 
 from stages import _half_products
-from stages._tensorflow import tf, without_newer_attributes
+from stages._tensorflow import as_of_1, tf
 
 
 def write(folder, session, inputs, outputs):
@@ -21,7 +21,7 @@ def write(folder, session, inputs, outputs):
     tf.compat.v1.saved_model.simple_save(session, folder, inputs, outputs)
     meta_graph = read_for_serving(folder)
     for node in meta_graph.graph_def.node:
-        without_newer_attributes(node)
+        as_of_1(node)
     write_for_serving(folder, meta_graph)
 
 

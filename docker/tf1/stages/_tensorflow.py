@@ -26,10 +26,12 @@ NEWER_ATTRIBUTES = ("grad_a", "grad_b", "grad_x", "grad_y", "_has_manual_control
 """What TensorFlow 2.20 writes on operators of BERT that 1.15 has without: all false, all of use in training alone."""
 
 
-def without_newer_attributes(node):
-    """A tf.NodeDef that TensorFlow 1.15 reads too, changed in place: it refuses a frozen graph's unknown attributes."""
-    for name in NEWER_ATTRIBUTES:
-        node.attr.pop(name, None)
+def as_of_1(node):
+    """A tf.NodeDef as TensorFlow 1.15 writes it, changed in place: it refuses attributes that it does not know."""
+    if V1_MODE:
+        node.ClearField("experimental_type")
+        for name in NEWER_ATTRIBUTES:
+            node.attr.pop(name, None)
     return node
 
 
