@@ -14,6 +14,7 @@ from bertbuild.commands.reference import with_reference
 from bertbuild.errors import AccuracyError, DataError, UsageError
 from bertbuild.plans.evaluate import EXAMPLES, REFERENCE, TARGETS, EvaluateRequest, check_task, plan_evaluate
 from bertbuild.plans.neuron import SEQ_LEN
+from bertbuild.plans.placing import BOTH, tensorflow_of
 from bertbuild.plans.plan import Plan, Source
 from bertbuild.prepared import PreparedFolder, check_made_for, fine_tuned, read_prepared
 from bertbuild.session import Session, shown
@@ -51,6 +52,10 @@ def targets(session: Session, wanted: Wanted, data: Data, request: EvaluateReque
     from bertbuild.metrics.glue import metrics_of
 
     allowed = _share("max-drop", max_drop)
+    if session.reference == BOTH:
+        raise UsageError(
+            "evaluate compares with one reference.", next_step="Give --reference 1.15 or --reference 2.20."
+        )
     if session.settings.offline:
         from bertbuild.commands.offline import require_stages
 
@@ -62,7 +67,8 @@ def targets(session: Session, wanted: Wanted, data: Data, request: EvaluateReque
     task = prepared.data.task
     check_made_for(prepared, source.file.path, source.model)
     planned = plan_evaluate(source, prepared.data, request, session.probes(inspected))
-    results = _run(session, with_reference(session, planned.plan), request.batch_size)
+    plan = with_reference(session, planned.plan)
+    results = _run(session, plan, request.batch_size)
     labels = _labels(results[EXAMPLES])
     judged = judge(
         task,
@@ -80,6 +86,7 @@ def targets(session: Session, wanted: Wanted, data: Data, request: EvaluateReque
         "max_drop": allowed,
         "batch_size": request.batch_size,
         "passed": all(row.passed for row in judged),
+        "reference": tensorflow_of(plan.step(planned.answers[REFERENCE])),
         "targets": [row.as_json() for row in judged],
     }
     path = session.store.root / "evaluations" / source.model / task / "evaluation.json"
@@ -262,7 +269,7 @@ def _table(facts: Mapping[str, Any], judged: list[Judged]) -> dict[str, Any]:
     columns = ["target", *names, "same class", "max abs", f"ms, batch {batch}", "ms, batch 1", "drop", ""]
     title = (
         f"{facts['model']} on {facts['task']}, {facts['examples']} examples; milliseconds for one example (median); "
-        f"{facts['metric']} may drop by {facts['max_drop']:g}"
+        f"{facts['metric']} may drop by {facts['max_drop']:g} below the source's, run by {facts['reference']}"
     )
     return {"event": "table", "title": title, "columns": columns, "rows": rows}
 
@@ -273,7 +280,7 @@ def _require_passed(facts: Mapping[str, Any], judged: list[Judged], path: Path) 
         return
     metric, reference = facts["metric"], judged[0]
     sentences = [
-        row.reason or f"{metric} {row.metrics[metric]:.4f}, {row.drop:.4f} below TensorFlow 1's" for row in failed
+        row.reason or f"{metric} {row.metrics[metric]:.4f}, {row.drop:.4f} below the source's" for row in failed
     ]
     told = "; ".join(f"{row.target}: {sentence}" for row, sentence in zip(failed, sentences, strict=True))
     known = f" ({reference.metrics[metric]:.4f})" if reference.metrics else ""

@@ -8,10 +8,10 @@ from pathlib import Path
 
 from bertbuild.buildfile.entries import BuildFile, CatalogueModel, Recipe
 from bertbuild.catalogue.datasets import fetch_dataset
-from bertbuild.commands.reference import with_reference
+from bertbuild.commands.reference import presumed
 from bertbuild.errors import BertbuildError, Lacking, OfflineError
 from bertbuild.plans.int8 import CalibrationRequest
-from bertbuild.plans.placing import backend_of, bound_to_1, can_move, placed
+from bertbuild.plans.placing import backend_of
 from bertbuild.plans.plan import File, Plan, Source, Step
 from bertbuild.plans.planning import Request, plan_targets
 from bertbuild.session import Session
@@ -51,11 +51,9 @@ def require_for(session: Session, model: str, request: Request, calibrated: Cali
 
 def require_stages(session: Session, model: str, stages: Iterable[str], task: str = "") -> None:
     """The same for stages, a catalogue model that they begin with, and a task whose files are fetched."""
-    steps = [Step(id=stage, stage=stage, inputs={}) for stage in stages]
-    plan = Plan(model="model", steps=tuple(steps))
-    moves = any(map(can_move, steps)) and bound_to_1(plan) is None
-    chosen = placed(plan, session.reference or session.usual_reference) if moves else plan
-    backends = [*(_of_import(model) if model else ()), *map(backend_of, chosen.steps)]
+    steps = tuple(Step(id=stage, stage=stage, inputs={}) for stage in dict.fromkeys(stages))
+    there = presumed(session, Plan(model=model, steps=steps))
+    backends = [*(_of_import(model) if model else ()), *(backend_of(step) for step in there.steps)]
     require(session, models=[model], datasets=[task], backends=backends)
 
 
@@ -111,5 +109,5 @@ def _of_request(
     source = Source(model="model", kind="checkpoint", file=nobody, gelu=None, published=True, labels=2)
     plan = Plan(model="model", steps=())
     with contextlib.suppress(BertbuildError):  # the command will say so itself
-        plan = with_reference(session, plan_targets(source, request, nobody, session.store, calibrated), reference)
+        plan = presumed(session, plan_targets(source, request, nobody, session.store, calibrated), reference)
     return [backend_of(step) for step in plan.steps]

@@ -36,12 +36,21 @@ def with_reference(session: Session, plan: Plan, own: str = "") -> Plan:
         UsageError: the plan needs 1.15 and something else was asked for; or its targets were proved by different ones.
         InterpreterMissingError: TensorFlow 1.15 is meant and cannot be had here.
     """
-    chosen = session.reference or own
-    if not chosen and bound_to_1(plan) is None and any(can_move(step) for step in plan.steps):
-        chosen = _on_record(session, plan) or session.usual_reference
-    there = placed(plan, chosen) if chosen else plan
+    there = presumed(session, plan, own or _on_record(session, plan))
     require_1(session, there)
     return there
+
+
+def presumed(session: Session, plan: Plan, said: str = "") -> Plan:
+    """The same where nothing is known of what was built before; TensorFlow 1.15 need not be there.
+
+    Raises:
+        UsageError: the plan needs 1.15 and something else was asked for.
+    """
+    chosen = session.reference or said
+    if not chosen and bound_to_1(plan) is None and any(can_move(step) for step in plan.steps):
+        chosen = session.usual_reference
+    return placed(plan, chosen) if chosen else plan
 
 
 def require_1(session: Session, plan: Plan) -> None:
@@ -68,7 +77,7 @@ def _on_record(session: Session, plan: Plan) -> str:
     Raises:
         UsageError: some by one TensorFlow, some by another.
     """
-    if session.replace:
+    if session.reference or session.replace or bound_to_1(plan) is not None:
         return ""
     names = [target.name for target in plan.targets] or [""]
     records = [record for name in names for record in read_records(session.store, plan.model, name)]

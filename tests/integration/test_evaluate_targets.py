@@ -125,7 +125,7 @@ def test_a_target_that_loses_its_accuracy_fails_the_gate(altered, evaluated, tun
     assert by_name["ir-fp32"]["metrics"]["accuracy"] == pytest.approx(WRONG / COUNT)
     assert by_name["ir-fp32"]["agreement"] == 0.0
     assert outcome.last["error"] == "AccuracyError"
-    assert "ir-fp32: accuracy 0.1667, 0.6667 below TensorFlow 1's; 0.01 is allowed" in outcome.last["message"]
+    assert "ir-fp32: accuracy 0.1667, 0.6667 below the source's; 0.01 is allowed" in outcome.last["message"]
     assert program(*words, "--max-drop", "0.7").code == 0
 
 

@@ -119,7 +119,7 @@ def test_a_drop_that_is_too_large_fails_and_its_figures_are_kept(run, play, sess
         run()
     assert str(caught.value) == (
         "On MRPC, toy does not keep its accuracy (1.0000) in every target: "
-        "ir-fp32: accuracy 0.8000, 0.2000 below TensorFlow 1's; 0.01 is allowed."
+        "ir-fp32: accuracy 0.8000, 0.2000 below the source's; 0.01 is allowed."
     )
     (table,) = session.report.of("table")
     assert [row[-1] for row in table["rows"]] == ["ok", "ok", "FAIL"]
@@ -289,3 +289,19 @@ def test_a_folder_that_nothing_is_prepared_in_is_refused(run, prepared, file, co
 def test_an_allowance_that_means_nothing_is_refused(run, text):
     with pytest.raises(UsageError, match="--max-drop"):
         run(max_drop=text)
+
+
+def test_an_evaluation_names_who_answered_for_the_source(run, session, isolation, monkeypatch):
+    assert run()["reference"] == "TensorFlow 1.15.5"
+    monkeypatch.setattr(isolation, "lacking", ("tf1",))
+    monkeypatch.setattr(isolation, "prepared", [])
+    del session.__dict__["has_tensorflow_1"]
+    del session.__dict__["usual_reference"]
+    assert run()["reference"] == "TensorFlow 2.20.0 in v1 mode"
+    assert "tf1" not in isolation.prepared
+
+
+def test_an_evaluation_has_one_reference(run, session):
+    session.__dict__["reference"] = "both"
+    with pytest.raises(UsageError, match="evaluate compares with one reference"):
+        run()

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 from small_fleet import MODELS, TARGETS, Fleet
 
-from bertbuild.commands import build, reference
+from bertbuild.commands import build, offline, reference
 from bertbuild.errors import BuildFailedError, InterpreterMissingError, ParityError, UsageError
 from bertbuild.isolation import venv
 from bertbuild.isolation.compose import ComposeIsolation
@@ -255,3 +255,14 @@ def test_what_is_there_is_not_looked_for(without_python_3_7, monkeypatch):
 
 def test_docker_can_have_every_backend():
     assert ComposeIsolation().can_have("tf1", None)
+
+
+def test_without_the_network_what_is_asked_for_beforehand_is_what_the_build_will_run_in(fleet, isolation, monkeypatch):
+    asked = []
+    session = fleet.session()
+    monkeypatch.setattr(session.engine, "require", asked.extend)
+    monkeypatch.setattr(offline, "_model", lambda *_: None)
+    isolation.lacking = ("tf1",)
+    offline.require_stages(session, "", ["tf1-infer", "examples"])
+    offline.require_for(session, "uncased_L-2_H-128_A-2", IrRequest())
+    assert set(asked) == {"tf2", "data", "openvino"}
