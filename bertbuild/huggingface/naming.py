@@ -41,7 +41,7 @@ def encoder_prefix(names: Iterable[str]) -> str:
     kin = kin_of_tensors(names)
     if kin:
         raise CheckpointError(
-            f"This is a {kin} model by the names of its tensors; only a BERT can be imported.",
+            f"By the names of its tensors the model is {kin}; only a BERT can be imported.",
             next_step="Name the folder of a BERT.",
         )
     found = sorted(name.removesuffix(_WORDS) for name in names if name.endswith(_WORDS))

@@ -99,7 +99,7 @@ def settings_from(theirs: Mapping[str, Any], *, name: str) -> Settings:
 def _check_model(theirs: Mapping[str, Any], name: str) -> None:
     kin = kin_of(theirs)
     if kin:
-        raise CheckpointError(f"{name} is of a {kin} model; only a BERT can be imported.", next_step=_NO_WAY)
+        raise CheckpointError(f"{name} says that the model is {kin}; only a BERT can be imported.", next_step=_NO_WAY)
 
 
 def _activation(value: Any, name: str) -> str:

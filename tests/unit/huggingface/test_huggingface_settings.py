@@ -144,7 +144,7 @@ def test_a_size_that_is_not_given_is_transformers_own_default():
     ],
 )
 def test_a_model_that_is_no_bert_is_named(model_type, named):
-    assert f"is of a {named} model" in refusal(model_type=model_type)
+    assert f"says that the model is {named};" in refusal(model_type=model_type)
 
 
 @pytest.mark.parametrize(
@@ -158,7 +158,7 @@ def test_a_model_that_is_no_bert_is_named(model_type, named):
     ],
 )
 def test_its_architecture_names_it_where_it_has_no_model_type(architecture, named):
-    assert f"is of a {named} model" in refusal(model_type=None, architectures=[architecture])
+    assert f"says that the model is {named};" in refusal(model_type=None, architectures=[architecture])
 
 
 @pytest.mark.parametrize(

@@ -199,7 +199,7 @@ def test_what_does_not_fit_config_json_is_refused_by_name(of):
 )
 def test_another_model_is_named_by_its_tensors(of, names, kin):
     tensors = {name: np.ones((2, 2), np.float32) for name in names}
-    assert f"This is a {kin} model" in refusal(lambda: of(tensors))
+    assert f"By the names of its tensors the model is {kin};" in refusal(lambda: of(tensors))
 
 
 def test_no_encoder_and_two_encoders_are_told_apart(of):
