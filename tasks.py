@@ -8,10 +8,11 @@ import sys
 
 from bertbuild.cli.wording import started_by_invoke
 from bertbuild.main import main
-from bertbuild.tasks import namespace
-
-__all__ = ["namespace"]
 
 if started_by_invoke():
-    main()
+    main()  # before the commands are loaded: it answers a Ctrl-C meanwhile
     sys.exit(0)  # else Invoke, which is loading this file, would run the command once more
+
+from bertbuild.tasks import namespace  # for who loads this file otherwise
+
+__all__ = ["namespace"]
