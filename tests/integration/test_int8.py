@@ -15,6 +15,7 @@ from program import arrays
 from tiny_models import CONFIG, weights, write_google
 
 from bertbuild.config import ROOT
+from bertbuild.graph.processor import LIMIT, has_vnni, instruction_set
 
 pytestmark = pytest.mark.integration
 
@@ -74,6 +75,10 @@ def stage(folder):
     return json.loads((Path(folder) / "stage.json").read_text())
 
 
+def signature(folder):
+    return json.loads((Path(folder) / "signature.json").read_text())
+
+
 def answered(bertbuild, target):
     return stage(bertbuild.result("tiny", target, f"{target}-infer"))["facts"]
 
@@ -99,6 +104,61 @@ def test_int8_answers_like_its_source_and_not_just_as_it(bertbuild, built):
     ours, source = bertbuild.answers("tiny", "ir-int8"), bertbuild.answers("tiny", "ir-fp32")
     differences = {name: float(np.abs(ours[name] - source[name]).max()) for name in source}
     assert 1e-4 < max(differences.values()) < 0.5
+
+
+@pytest.mark.parametrize("limit", ["AVX2", "AVX512_CORE"])
+def test_int8_for_any_processor_answers_the_same_without_vnni(bertbuild, tiny, prepared, built, limit, monkeypatch):
+    """OpenVINO has kernels for each instruction set; the variable makes it take those of a smaller processor."""
+    assert built.verdict("ir-int8")["passed"]
+    options = ("--precision", "int8", "--calibration", prepared, "--calibration-size", 80)
+    smaller = bertbuild.having(**{LIMIT: limit})
+    again = smaller.ok("build-ir", "--checkpoint", tiny, *options)
+    monkeypatch.setenv(LIMIT, limit)
+    assert again.verdict("ir-int8")["instructions"] == instruction_set()
+    assert {"ir-fp32", "ir-int8"} <= set(again.ids("cached"))  # what was made is what is asked
+    figures = [(run.verdict("ir-int8")["rows"][0]["max_abs"]) for run in (built, again)]
+    assert figures[0] == pytest.approx(figures[1], abs=1e-3)
+
+
+def test_verify_asks_on_this_processor_and_the_record_says_so(bertbuild, built):
+    assert built.code == 0
+    told = bertbuild.having(**{LIMIT: "AVX2"}).ok("verify", "--model", "tiny", "--target", "ir-int8").verdict("ir-int8")
+    assert (told["instructions"], told["default_precision"], told["by_default"]) == ("AVX2", "f32", [])
+    record = json.loads((bertbuild.artifacts / "targets" / "tiny" / "ir-int8.json").read_text())
+    assert record["verdict"]["instructions"] == "AVX2"
+
+
+def test_all_8_bits_are_wrong_without_vnni_and_that_is_said(bertbuild, tiny, prepared):
+    """The difference is about 1.2 there, and 0.4 with VNNI."""
+    data = ("--calibration", prepared, "--calibration-size", 16)
+    options = ("build-ir", "--checkpoint", tiny, "--precision", "int8", *data, "--int8-for", "vnni")
+    if has_vnni(instruction_set()):
+        assert bertbuild.ok(*options).verdict("ir-vnni-int8")["passed"]
+        assert signature(bertbuild.out("tiny", "ir-vnni-int8"))["int8_for"] == "vnni"
+    error = bertbuild.having(**{LIMIT: "AVX2"}).refused(*options, code=20)
+    assert "pooled_output" in error["message"]
+    assert "It was made for processors with VNNI, and this one (AVX2) has none: --int8-for any." in error["next_step"]
+
+
+def test_an_int8_ir_says_which_processors_it_is_for(bertbuild, built):
+    assert built.code == 0
+    folder = bertbuild.out("tiny", "ir-int8")
+    assert signature(folder)["int8_for"] == "any"
+    assert '<int8_for value="any"' in (folder / "model.xml").read_text()
+    assert "int8_for" not in signature(bertbuild.out("tiny", "ir-fp32"))
+
+
+def test_what_the_processor_computes_by_default_is_told_where_it_is_not_float32(built):
+    verdict = built.verdict("ir-fp32")
+    assert verdict["instructions"] == instruction_set()
+    assert verdict["passed"]
+    by_default = verdict["by_default"]
+    if verdict["default_precision"] == "f32":
+        assert by_default == []
+    else:
+        assert {row["probe"] for row in by_default} == {"b1_s16", "b1_s128", "b4_s16", "b4_s128"}
+        assert 1e-4 < max(row["max_abs"] for row in by_default) < 1  # bfloat16 has 8 bits
+        assert not all(row["passed"] for row in by_default)
 
 
 def test_a_quarter_of_the_bytes(bertbuild, built):
