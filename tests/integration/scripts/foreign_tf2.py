@@ -1,0 +1,141 @@
+"""In the tf2 environment: TensorFlow 2 models as others keep them, of random weights.
+
+Request: {"out": folder, "config": path of bert_config.json, "vocab": path}. Writes below `out`:
+
+    hub_dict/          a hub module as the Model Garden's exporter writes it today: dict in, dict out
+    hub_v2/            the same of the subclassed BertEncoderV2, whose objects have other names
+    classifier/        BertClassifier saved whole (`model.save`), which gives logits
+    compiled/          the same, compiled, trained for a step, saved with its optimizer
+    dense/             an encoder with a dropout and a dense layer of softmax behind it, saved whole
+    renamed/           tf.saved_model.save of a module over input_word_ids, input_mask, input_type_ids
+    strange/           the same over a, b, c
+    encoder_weights/   `save_weights(prefix)` of an encoder, in TensorFlow's format
+    classifier_weights/  the same of a classifier
+    h5/                `save_weights` of an encoder as tf_model.h5, model.weights.h5, and the model as model.keras
+"""
+
+import json
+import os
+import shutil
+import sys
+from pathlib import Path
+
+os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+os.environ["TF_USE_LEGACY_KERAS"] = "1"
+
+import numpy as np
+import tensorflow as tf
+import tf_keras
+from official.legacy.bert import bert_models, configs
+from official.nlp.configs import encoders
+from official.nlp.tools import export_tfhub_lib
+
+request = json.load(sys.stdin)
+out = Path(request["out"])
+config = configs.BertConfig.from_json_file(request["config"])
+tf_keras.utils.set_random_seed(3)
+CLASSES = 3
+NAMES = ("input_word_ids", "input_mask", "input_type_ids")
+
+
+def shaken(model):
+    """The model with weights so large that its answers tell one model from another."""
+    chance = np.random.default_rng(5)
+    for variable in model.trainable_variables:
+        value = chance.standard_normal(variable.shape).astype(np.float32) * 0.2
+        variable.assign(value + ("gamma" in variable.name))
+    return model
+
+
+def folder(name):
+    """A new folder with the configuration beside what is put there."""
+    path = out / name
+    path.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(request["config"], path / "bert_config.json")
+    return path
+
+
+def hub(name, encoder_config=None):
+    if encoder_config is None:
+        encoder, settings = export_tfhub_lib.get_bert_encoder(config), {"bert_config": config}
+    else:
+        encoder, settings = encoders.build_encoder(encoder_config), {"encoder_config": encoder_config}
+        encoder({key: tf.ones([1, 2], tf.int32) for key in NAMES})
+    prefix = tf.train.Checkpoint(model=shaken(encoder), encoder=encoder).save(str(out / "checkpoints" / name))
+    export_tfhub_lib.export_model(
+        str(out / name),
+        model_checkpoint_path=prefix,
+        with_mlm=False,
+        vocab_file=request["vocab"],
+        do_lower_case=True,
+        **settings,
+    )
+    folder(name)
+
+
+def classifier():
+    return shaken(bert_models.classifier_model(config, CLASSES)[0])
+
+
+def compiled():
+    model = classifier()
+    model.compile(tf_keras.optimizers.Adam(1e-3), tf_keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    chance = np.random.default_rng(0)
+    ids = chance.integers(1, config.vocab_size, (4, 16)).astype(np.int32)
+    words = {"input_word_ids": ids, "input_mask": np.ones_like(ids), "input_type_ids": np.zeros_like(ids)}
+    model.fit(words, np.arange(4) % CLASSES, verbose=0)
+    return model
+
+
+def dense():
+    encoder = bert_models.get_transformer_encoder(config)
+    inputs = {name: tf_keras.Input([None], dtype=tf.int32, name=name) for name in NAMES}
+    _, pooled = encoder(list(inputs.values()))
+    found = tf_keras.layers.Dense(CLASSES, activation="softmax")(tf_keras.layers.Dropout(0.1)(pooled))
+    return shaken(tf_keras.Model(inputs, found))
+
+
+def module(names):
+    encoder = shaken(bert_models.get_transformer_encoder(config))
+    made = tf.Module()
+    made.encoder = encoder
+
+    def serve(*inputs):
+        sequence, pooled = encoder(list(inputs))
+        return {"sequence": sequence, "pooled": pooled}
+
+    made.serve = tf.function(
+        serve, input_signature=[tf.TensorSpec([None, None], tf.int32, name=name) for name in names]
+    )
+    return made
+
+
+hub("hub_dict")
+v2 = encoders.EncoderConfig(type="bert")
+v2.bert.override(
+    {
+        "vocab_size": config.vocab_size,
+        "hidden_size": config.hidden_size,
+        "num_layers": config.num_hidden_layers,
+        "num_attention_heads": config.num_attention_heads,
+        "intermediate_size": config.intermediate_size,
+        "max_position_embeddings": config.max_position_embeddings,
+        "type_vocab_size": config.type_vocab_size,
+    }
+)
+hub("hub_v2", encoder_config=v2)
+for name, make in (("classifier", classifier), ("compiled", compiled), ("dense", dense)):
+    make().save(str(out / name), save_format="tf")
+    folder(name)
+for name, names in (("renamed", NAMES), ("strange", "abc")):
+    made = module(names)
+    tf.saved_model.save(made, str(out / name), signatures={"serving_default": made.serve})
+    folder(name)
+encoder = shaken(bert_models.get_transformer_encoder(config))
+encoder.save_weights(str(folder("encoder_weights") / "weights"), save_format="tf")
+classifier().save_weights(str(folder("classifier_weights") / "weights"), save_format="tf")
+h5 = folder("h5")
+encoder.save_weights(str(h5 / "tf_model.h5"))
+encoder.save_weights(str(h5 / "model.weights.h5"))
+encoder.save(str(h5 / "model.keras"))
+json.dump({"folder": str(out)}, sys.stdout)
