@@ -27,7 +27,7 @@ from bertbuild.errors import CheckpointError
 _INSIDE = "encoder"  # a name for the root of paths that begin at the encoder itself
 _OWN_CONFIG = "Use the bert_config.json that came with the checkpoint."
 _WHOLE = "Give a TensorFlow 2 checkpoint of a whole BERT in float32."
-_FIRST, _SECOND = "layer_with_weights-0", "layer_with_weights-1"
+_FIRST, _SECOND, _THIRD = "layer_with_weights-0", "layer_with_weights-1", "layer_with_weights-2"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,7 +186,7 @@ def _heads(
     """The heads that are there, their paths as they are in this checkpoint."""
     for root in roots:
         if root[-1:] == (_FIRST,):  # the encoder is the first layer of a model with a head
-            classifier = (*root[:-1], _SECOND, "out_proj")
+            classifier = _classifier(keys, (*root[:-1], _SECOND))
             squad = (*root[:-1], _SECOND, _FIRST)
             if (*classifier, "kernel") in keys:
                 labels = reader.entries[keys[(*classifier, "kernel")]].shape[-1]
@@ -201,6 +201,12 @@ def _heads(
     next_sentence = _first_with(keys, ("classification_heads", "0", "out_proj", "kernel"))
     if next_sentence is not None:
         yield from next_sentence_places(config, (*next_sentence, "classification_heads", "0", "out_proj"))
+
+
+def _classifier(keys: Mapping[Path, str], head: Path) -> Path:
+    """The path of a head's dense layer: of a ClassificationHead, or a plain one that is the model's last."""
+    dense_alone = (*head, "kernel") in keys and not any(path[: len(head)] == (*head[:-1], _THIRD) for path in keys)
+    return head if dense_alone else (*head, "out_proj")
 
 
 def _first_with(keys: Iterable[Path], ending: Path) -> Path | None:

@@ -128,9 +128,12 @@ def _tf2_source(
 ) -> tuple[Tf2Source, Inspected]:
     from bertbuild.checkpoint.config import read_config
     from bertbuild.checkpoint.folder import choose_checkpoint
+    from bertbuild.checkpoint.keras_files import refuse_keras_files
 
     check_name(name)
     path, prefix = folder_and_prefix(Path(folder))
+    if folder:
+        refuse_keras_files(path)
     if not folder or not path.is_dir():
         raise CheckpointError(
             f"{folder} is no folder." if folder else "No TensorFlow 2 model is named.",
@@ -203,10 +206,19 @@ def optional_file(session: Session, path: str) -> File | None:
 
 
 def _kind(path: Path) -> str:
-    """By what a model is run: as a hub module where it was saved by Keras, as a SavedModel, or as a checkpoint."""
+    """By what a model is run: as a checkpoint, as a SavedModel, or as a hub module, which ours says it is."""
     if not (path / "saved_model.pb").exists():
         return "converted"
-    return "hub" if (path / "keras_metadata.pb").exists() else "saved-model"
+    return "hub" if recorded(path, "signature.json", "kind") == "hub" else "saved-model"
+
+
+def recorded(path: Path, name: str, key: str) -> str:
+    """What a JSON file beside a model says of it; empty where there is no such file, or it says nothing."""
+    try:
+        value = json.loads((path / name).read_text(encoding="utf-8")).get(key)
+    except (OSError, ValueError, AttributeError):
+        return ""
+    return str(value or "")
 
 
 def recorded_gelu(path: Path, wanted: str, config: BertConfig) -> str | None:
@@ -218,12 +230,8 @@ def recorded_gelu(path: Path, wanted: str, config: BertConfig) -> str | None:
         return None
     if wanted != "auto":
         return wanted
-    for name in ("mapping.json", "signature.json"):
-        if (path / name).exists():
-            recorded = json.loads((path / name).read_text(encoding="utf-8")).get("gelu")
-            if recorded:
-                return str(recorded)
-    return config.gelu or GARDEN_GELU
+    beside = recorded(path, "mapping.json", "gelu") or recorded(path, "signature.json", "gelu")
+    return beside or config.gelu or GARDEN_GELU
 
 
 def _labels(prefix: Path, config: BertConfig, root: str) -> int:

@@ -37,7 +37,7 @@ class Tf2Source:
 
     Attributes:
         model: its name, which the results get.
-        kind: "converted" (a checkpoint), "saved-model" or "hub": the flag it is given to infer by.
+        kind: "converted" (a checkpoint), "saved-model" or "hub" (one of ours): the flag it is given to infer by.
         file: the folder.
         gelu: the form it computes, None where it has no gelu.
         config: bert_config.json where it is not in the folder.
@@ -117,13 +117,11 @@ def plan_convert_tf1(source: Tf2Source, probes: File) -> Plan:
     converted = Step(id="convert-tf1", stage="convert-tf1", inputs=inputs, params=prefix)
     complete = Step(id="complete", stage="complete", inputs={"checkpoint": converted.id}, params=gelu)
     asked: dict[str, File | str] = {source.kind: source.file, "probes": probes}
-    if source.kind == "converted":
-        asked |= {"config": source.config} if source.config is not None else {}
-        params = {**gelu, **prefix}
-    else:
-        params = {}
-    reference = Step(id="reference", stage="tf2-infer", inputs=asked, params=params)
+    if source.kind != "hub" and source.config is not None:
+        asked["config"] = source.config
     output = "probabilities" if source.labels else "pooled,sequence"
+    params = {"converted": {**gelu, **prefix}, "saved-model": {"output": output}, "hub": {}}[source.kind]
+    reference = Step(id="reference", stage="tf2-infer", inputs=asked, params=params)
     answers = Step(
         id="tf1-infer",
         stage="tf1-infer",

@@ -123,8 +123,12 @@ def found(prefix, config_path, gelu, root=""):
         return _by_name(config, prefix, {"variables": rows})
     if "output_weights" in places:
         item = places["output_weights"]
-        model, _ = bert_models.classifier_model(config, item.place.source_shape[0])
-        _restore(model, item.place.path[:-3], prefix)  # …/layer_with_weights-1/out_proj/kernel
+        path, classes = item.place.path, item.place.source_shape[0]
+        if path[-2] == "out_proj":  # …/layer_with_weights-1/out_proj/kernel
+            model, root = bert_models.classifier_model(config, classes)[0], path[:-3]
+        else:  # …/layer_with_weights-1/kernel
+            model, root = _dense_classifier(config, classes), path[:-2]
+        _restore(model, root, prefix)
         return probabilities(with_epsilon(model, config))
     encoder = encoder_of(config)
     _restore(encoder, places["bert/embeddings/word_embeddings"].place.path[:-2], prefix)
@@ -139,10 +143,21 @@ def with_epsilon(model, config):
     return model
 
 
+def _dense_classifier(config, classes):
+    """An encoder with a plain dense layer behind it, which gives logits."""
+    encoder = encoder_of(config)
+    _, pooled = encoder(encoder.inputs)
+    return tf_keras.Model(encoder.inputs, tf_keras.layers.Dense(classes)(pooled))
+
+
 def _restore(model, root, prefix):
+    """Restore a model that lies below a path of objects; that of `save_weights` is the root itself, with no path."""
     for name in reversed(root):
         model = tf.train.Checkpoint(**{name: model})
-    model.restore(prefix).assert_existing_objects_matched()
+    if not root:
+        model = tf.train.Checkpoint(model)
+    # `restore` would ask for the counter of saves, which `write` and `save_weights` leave out.
+    model.read(prefix).assert_existing_objects_matched()
 
 
 def hidden_outputs(encoder):

@@ -12,9 +12,10 @@ from stage import Stage, StageInputError, read_json, step
 STAGE = Stage("infer", __doc__.splitlines()[0])
 STAGE.input("converted", "folder of the stage convert-tf2, or of another TensorFlow 2 checkpoint", required=False)
 STAGE.input("config", "bert_config.json, where it is not in that folder", required=False)
-STAGE.input("saved-model", "folder of the stage saved-model", required=False)
-STAGE.input("hub", "folder of the stage hub", required=False)
+STAGE.input("saved-model", "folder of a SavedModel, of the stage saved-model or anybody else's", required=False)
+STAGE.input("hub", "folder of the stage saved-model with the kind hub", required=False)
 questions.declare(STAGE)
+STAGE.param("output", "of a SavedModel: pooled, sequence, probabilities; several with commas (default: all it gives)")
 STAGE.param("prefix", "the checkpoint's name in its folder, where there are several")
 STAGE.param("root", "of several encoders in it the one below this object")
 STAGE.param("gelu", "form of gelu to build a checkpoint's model with", choices=("erf", "tanh"))
@@ -26,6 +27,7 @@ def run(args, report):
         raise StageInputError("give one of --converted, --saved-model and --hub")
     step("loading TensorFlow")
     import answers
+    import numpy as np
     import tensorflow as tf
 
     from stages import _versions
@@ -33,11 +35,7 @@ def run(args, report):
     if args.converted:
         run_model = restored(args).run
     elif args.saved_model:
-        loaded = tf.saved_model.load(args.saved_model)
-        signature = loaded.signatures["serving_default"]
-
-        def run_model(*inputs):
-            return signature(**dict(zip(answers.ROLES, inputs, strict=True)))
+        run_model = saved(args, report)
     else:
         import tensorflow_hub as hub
 
@@ -49,10 +47,34 @@ def run(args, report):
 
     def run_session(values):
         given = run_model(*(tf.constant(values[role]) for role in answers.ROLES))
-        return {name: value.numpy() for name, value in given.items()}
+        return {name: value if isinstance(value, np.ndarray) else value.numpy() for name, value in given.items()}
 
     answers.write_answers(args.out, questions.read(args, report).answer(run_session))
     report.packages = _versions.packages()
+
+
+def saved(args, report):
+    """The function that runs a SavedModel, and gives what of its outputs is wanted.
+
+    Raises:
+        StageInputError: it takes or gives something else.
+    """
+    from stages import _garden, _saved
+
+    config = args.config or os.path.join(args.saved_model, "bert_config.json")
+    model = _saved.SavedModel(args.saved_model, _garden.bert_config(config, None).hidden_size, report)
+
+    def run_model(*inputs):
+        found = model.run(*inputs)
+        wanted = args.output.split(",") if args.output else list(found)
+        names = [name if name in found or name == _saved.PROBABILITIES else name + "_output" for name in wanted]
+        missing = sorted(set(names) - set(found))
+        if missing:
+            message = "the SavedModel gives %s and not %s; where another head is in front, give what is below it"
+            raise StageInputError(message % (", ".join(sorted(found)), missing[0]))
+        return {name: found[name] for name in names}
+
+    return run_model
 
 
 def restored(args):

@@ -11,6 +11,9 @@ Request: {"out": folder, "config": path of bert_config.json, "vocab": path}. Wri
     strange/           the same over a, b, c
     encoder_weights/   `save_weights(prefix)` of an encoder, in TensorFlow's format
     classifier_weights/  the same of a classifier
+    dense_weights/     the same of an encoder with a dense layer behind it
+    written/           `tf.train.Checkpoint(model=…).write`, without a counter of saves, of a classifier
+    sharded/           tf.train.Checkpoint(encoder=…) in several data files
     h5/                `save_weights` of an encoder as tf_model.h5, model.weights.h5, and the model as model.keras
 """
 
@@ -134,6 +137,10 @@ for name, names in (("renamed", NAMES), ("strange", "abc")):
 encoder = shaken(bert_models.get_transformer_encoder(config))
 encoder.save_weights(str(folder("encoder_weights") / "weights"), save_format="tf")
 classifier().save_weights(str(folder("classifier_weights") / "weights"), save_format="tf")
+dense().save_weights(str(folder("dense_weights") / "weights"), save_format="tf")
+tf.train.Checkpoint(model=classifier()).write(str(folder("written") / "ckpt"))
+shards = tf.train.CheckpointOptions(experimental_sharding_callback=tf.train.experimental.MaxShardSizePolicy(60_000))
+tf.train.Checkpoint(encoder=encoder).save(str(folder("sharded") / "ckpt"), options=shards)
 h5 = folder("h5")
 encoder.save_weights(str(h5 / "tf_model.h5"))
 encoder.save_weights(str(h5 / "model.weights.h5"))
