@@ -12,8 +12,6 @@ HIDDEN = {"pooled_output", "sequence_output"}
 CLASSES = {"probabilities"}
 SOURCES = {
     "hub_dict": HIDDEN,
-    "hub_v2": HIDDEN,
-    "classifier": CLASSES,
     "compiled": CLASSES,
     "dense": CLASSES,
     "renamed": HIDDEN,
@@ -59,7 +57,7 @@ def test_a_head_comes_with_it(converted, name):
 
 def test_what_a_classifier_gives_is_told(converted):
     assert "the SavedModel's output without a name is taken for logits, whose softmax is taken" in (
-        converted["classifier"].notes
+        converted["compiled"].notes
     )
     assert "the SavedModel's output without a name is taken for probabilities" in converted["dense"].notes
 
@@ -72,7 +70,7 @@ def test_what_is_left_out_is_told_by_its_reason(converted):
     assert converted["compiled"].last["lines"][-1] == converted["compiled"].last["path"].removeprefix(
         f"{Path(converted['compiled'].last['path']).parents[4]}/"
     )
-    assert converted["classifier"].last["left_out"] == []
+    assert converted["dense"].last["left_out"] == []
 
 
 def test_inputs_of_other_names_are_refused_by_their_names(bertbuild, sources):

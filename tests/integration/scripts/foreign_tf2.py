@@ -3,9 +3,7 @@
 Request: {"out": folder, "config": path of bert_config.json, "vocab": path}. Writes below `out`:
 
     hub_dict/          a hub module as the Model Garden's exporter writes it today: dict in, dict out
-    hub_v2/            the same of the subclassed BertEncoderV2, whose objects have other names
-    classifier/        BertClassifier saved whole (`model.save`), which gives logits
-    compiled/          the same, compiled, trained for a step, saved with its optimizer
+    compiled/          BertClassifier, which gives logits, trained for a step, saved whole with its optimizer
     dense/             an encoder with a dropout and a dense layer of softmax behind it, saved whole
     renamed/           tf.saved_model.save of a module over input_word_ids, input_mask, input_type_ids
     strange/           the same over a, b, c
@@ -30,7 +28,6 @@ import numpy as np
 import tensorflow as tf
 import tf_keras
 from official.legacy.bert import bert_models, configs
-from official.nlp.configs import encoders
 from official.nlp.tools import export_tfhub_lib
 
 request = json.load(sys.stdin)
@@ -58,20 +55,16 @@ def folder(name):
     return path
 
 
-def hub(name, encoder_config=None):
-    if encoder_config is None:
-        encoder, settings = export_tfhub_lib.get_bert_encoder(config), {"bert_config": config}
-    else:
-        encoder, settings = encoders.build_encoder(encoder_config), {"encoder_config": encoder_config}
-        encoder({key: tf.ones([1, 2], tf.int32) for key in NAMES})
-    prefix = tf.train.Checkpoint(model=shaken(encoder), encoder=encoder).save(str(out / "checkpoints" / name))
+def hub(name):
+    encoder = shaken(export_tfhub_lib.get_bert_encoder(config))
+    prefix = tf.train.Checkpoint(model=encoder, encoder=encoder).save(str(out / "checkpoints" / name))
     export_tfhub_lib.export_model(
         str(out / name),
+        bert_config=config,
         model_checkpoint_path=prefix,
         with_mlm=False,
         vocab_file=request["vocab"],
         do_lower_case=True,
-        **settings,
     )
     folder(name)
 
@@ -114,20 +107,7 @@ def module(names):
 
 
 hub("hub_dict")
-v2 = encoders.EncoderConfig(type="bert")
-v2.bert.override(
-    {
-        "vocab_size": config.vocab_size,
-        "hidden_size": config.hidden_size,
-        "num_layers": config.num_hidden_layers,
-        "num_attention_heads": config.num_attention_heads,
-        "intermediate_size": config.intermediate_size,
-        "max_position_embeddings": config.max_position_embeddings,
-        "type_vocab_size": config.type_vocab_size,
-    }
-)
-hub("hub_v2", encoder_config=v2)
-for name, make in (("classifier", classifier), ("compiled", compiled), ("dense", dense)):
+for name, make in (("compiled", compiled), ("dense", dense)):
     make().save(str(out / name), save_format="tf")
     folder(name)
 for name, names in (("renamed", NAMES), ("strange", "abc")):
