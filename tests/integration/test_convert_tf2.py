@@ -160,7 +160,7 @@ def test_what_is_printed_is_the_prefix_that_restore_takes(converted):
         path = converted.path(model, format_)
         assert (
             converted.outcomes[model, format_]
-            .last["lines"][0]
+            .last["lines"][-1]
             .endswith(f"out/{model}/tf2-{format_}" + ("" if path.is_dir() else "/bert_model.ckpt"))
         )
         if not path.is_dir():

@@ -242,3 +242,24 @@ def test_numbers_of_half_precision_are_refused(written, format_):
 def test_a_checkpoint_of_tensorflow_1_is_none_of_tensorflow_2(tiny):
     with pytest.raises(CheckpointError, match="has no bert_model/"):
         recover(CheckpointReader(tiny / "bert_model.ckpt"), CONFIG)
+
+
+@pytest.mark.parametrize("more", [False, True])
+def test_a_plain_dense_layer_behind_the_encoder_is_the_head_where_it_is_the_last(tmp_path, more):
+    tensors = source("classifier")
+    taken = layout("keras-bert", CONFIG, {name: tensor.shape for name, tensor in tensors.items()})
+    places = [
+        replace(place, path=tuple(part for part in place.path if part != "out_proj"))
+        if "output_" in place.source
+        else place
+        for place in taken.places
+    ]
+    made = {value_key(place.path): place.forth(tensors[place.source]) for place in places}
+    names = {place.path: place.name for place in places}
+    if more:  # the dense layer is one of two, and no head
+        head = next(place.path for place in places if place.source == "output_weights")
+        third = (*head[:-2], "layer_with_weights-2", "kernel")
+        made[value_key(third)], names[third] = np.zeros((3, 2), np.float32), "last"
+    made[OBJECT_GRAPH_KEY] = encode_object_graph(names, taken.aliases)
+    write_checkpoint(tmp_path / "m", made)
+    assert same(recovered(CheckpointReader(tmp_path / "m")), tiny_tensors() if more else tensors)
