@@ -8,6 +8,7 @@ from bertbuild.buildfile.document import did_you_mean
 from bertbuild.config import ROOT
 from bertbuild.errors import UsageError
 from bertbuild.isolation.unlocked import unlocked
+from bertbuild.plans.placing import OF_1, TF1
 from bertbuild.session import Session
 from bertbuild.stages import BACKENDS
 
@@ -17,14 +18,15 @@ ENV_FILE = ROOT / ".env"
 def images(session: Session, backends: tuple[str, ...]) -> None:
     """Make the environments of some backends: images where Docker is used, else virtual environments.
 
-    Without any named, those whose packages every index has; the others are made when asked for, or when needed.
+    Without any named, those whose packages every index has, and TensorFlow 1's where this machine can have it; the
+    others are made when asked for, or when needed.
     """
     unknown = [name for name in backends if name not in BACKENDS]
     if unknown:
         near = did_you_mean(unknown[0], BACKENDS)
         raise UsageError(f"There is no backend {unknown[0]}{near}", next_step=f"There are {', '.join(BACKENDS)}.")
     facts = {}
-    for backend in backends or [name for name in BACKENDS if unlocked(name) is None]:
+    for backend in backends or _usual(session):
         session.engine.prepare(backend)
         facts[backend] = session.isolation.environment(backend)
     lines = [
@@ -35,6 +37,11 @@ def images(session: Session, backends: tuple[str, ...]) -> None:
         _write_env_file()
         lines.append("by hand: docker compose run --rm tf1 freeze --checkpoint=artifacts/… --out=artifacts/…")
     session.result({"environments": facts, "isolation": session.isolation.name}, *lines)
+
+
+def _usual(session: Session) -> list[str]:
+    without = () if session.usual_reference == OF_1 else (TF1,)
+    return [name for name in BACKENDS if unlocked(name) is None and name not in without]
 
 
 def _write_env_file() -> None:

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 from small_fleet import MODELS, TARGETS, Fleet
 
-from bertbuild.commands import build, offline, reference
+from bertbuild.commands import build, environments, offline, reference
 from bertbuild.errors import BuildFailedError, InterpreterMissingError, ParityError, UsageError
 from bertbuild.isolation import venv
 from bertbuild.isolation.compose import ComposeIsolation
@@ -266,3 +266,13 @@ def test_without_the_network_what_is_asked_for_beforehand_is_what_the_build_will
     offline.require_stages(session, "", ["tf1-infer", "examples"])
     offline.require_for(session, "uncased_L-2_H-128_A-2", IrRequest())
     assert set(asked) == {"tf2", "data", "openvino"}
+
+
+def test_environments_are_made_but_for_the_one_that_cannot_be(fleet, isolation):
+    isolation.lacking = ("tf1",)
+    made = fleet.run(environments.images, ())["environments"]
+    assert {"tf2", "openvino", "mo", "data"} <= set(made)
+    assert "tf1" not in made
+    assert len(fleet.events.texts("note")) == 1
+    isolation.lacking = ()
+    assert "tf1" in fleet.run(environments.images, ())["environments"]
