@@ -73,6 +73,13 @@ def fetch_model(name: str, settings: Settings, store: Store, report: Report) -> 
     return fetched.folder
 
 
+def is_fetched(name: str, store: Store) -> bool:
+    """Whether a catalogue model is in its place; whether it is whole is looked at when it is used."""
+    from bertbuild.catalogue.models import find_model
+
+    return (store.root / "downloads" / find_model(name).name).is_dir()
+
+
 def resolve(wanted: Wanted, settings: Settings, store: Store, engine: Engine, report: Report) -> Inspected:
     """The source that was named, inspected.
 

@@ -12,7 +12,7 @@ from bertbuild.plans.leaving import left_out
 from bertbuild.plans.plan import IrRequest
 from bertbuild.plans.planning import Request, longest_probe, plan_targets
 from bertbuild.session import Session, shown
-from bertbuild.sources import Wanted, checkpoint_folder, fetch_model, resolve
+from bertbuild.sources import Wanted, check_name, checkpoint_folder, fetch_model, is_fetched, resolve
 
 
 def fetch(session: Session, models: tuple[str, ...]) -> None:
@@ -109,6 +109,12 @@ def build(
         from bertbuild.commands.offline import require_for
 
         require_for(session, wanted.model, request, calibrated)
+    others = wanted.checkpoint or wanted.frozen or wanted.saved_model
+    if wanted.model and not others and not is_fetched(wanted.model, session.store):
+        from bertbuild.commands.ahead import fetched_ahead
+
+        check_name(wanted.name)
+        fetched_ahead(session, wanted.model, wanted.name, request, calibrated)
     inspected = resolve(wanted, session.settings, session.store, session.engine, session.report)
     probes = session.probes(inspected, longest_probe(request))
     plan = plan_targets(inspected.source, request, probes, session.store, calibrated)

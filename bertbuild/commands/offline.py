@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Iterable
-from pathlib import Path
 
 from bertbuild.buildfile.entries import BuildFile, CatalogueModel, Recipe
 from bertbuild.catalogue.datasets import fetch_dataset
+from bertbuild.commands.ahead import backends_of_import, backends_of_request
 from bertbuild.commands.reference import presumed
-from bertbuild.errors import BertbuildError, Lacking, OfflineError
+from bertbuild.errors import Lacking, OfflineError
 from bertbuild.plans.int8 import CalibrationRequest
 from bertbuild.plans.placing import backend_of
-from bertbuild.plans.plan import File, Plan, Source, Step
-from bertbuild.plans.planning import Request, plan_targets
+from bertbuild.plans.plan import Plan, Step
+from bertbuild.plans.planning import Request
 from bertbuild.session import Session
 from bertbuild.sources import fetch_model
 from bertbuild.stages import STAGES
@@ -45,7 +44,7 @@ def require(
 def require_for(session: Session, model: str, request: Request, calibrated: CalibrationRequest | None = None) -> None:
     """The same for a request's targets of a catalogue model; nothing where there is none."""
     if model:
-        backends = (*_of_import(model), *_of_request(session, request, calibrated))
+        backends = (*backends_of_import(model), *backends_of_request(session, request, calibrated))
         require(session, models=[model], backends=backends)
 
 
@@ -53,7 +52,7 @@ def require_stages(session: Session, model: str, stages: Iterable[str], task: st
     """The same for stages, a catalogue model that they begin with, and a task whose files are fetched."""
     steps = tuple(Step(id=stage, stage=stage, inputs={}) for stage in dict.fromkeys(stages))
     there = presumed(session, Plan(model=model, steps=steps))
-    backends = [*(_of_import(model) if model else ()), *(backend_of(step) for step in there.steps)]
+    backends = [*(backends_of_import(model) if model else ()), *(backend_of(step) for step in there.steps)]
     require(session, models=[model], datasets=[task], backends=backends)
 
 
@@ -62,12 +61,12 @@ def require_for_file(session: Session, build_file: BuildFile) -> None:
     models = [entry.source.model for entry in build_file.models if isinstance(entry.source, CatalogueModel)]
     recipes = [entry.source for entry in build_file.models if isinstance(entry.source, Recipe)]
     backends = [
-        *(backend for model in models for backend in _of_import(model)),
+        *(backend for model in models for backend in backends_of_import(model)),
         *(
             backend
             for entry in build_file.models
             for target in entry.targets
-            for backend in _of_request(session, target.request, target.calibrated, target.reference)
+            for backend in backends_of_request(session, target.request, target.calibrated, target.reference)
         ),
         *(STAGES[stage].backend for _ in recipes[:1] for stage in ("prepare-data", "finetune")),
     ]
@@ -93,21 +92,3 @@ def _dataset(session: Session, name: str) -> None:
 
 def _environments(session: Session, backends: Iterable[str]) -> None:
     session.engine.require(dict.fromkeys(backends))
-
-
-def _of_import(model: str) -> list[str]:
-    from bertbuild.catalogue.models import find_model
-
-    return [STAGES["import"].backend] if find_model(model).kind == "huggingface" else []
-
-
-def _of_request(
-    session: Session, request: Request, calibrated: CalibrationRequest | None, reference: str = ""
-) -> list[str]:
-    """The backends that a request's plan takes, of a model that nobody has seen yet."""
-    nobody = File(path=Path(), digest="")
-    source = Source(model="model", kind="checkpoint", file=nobody, gelu=None, published=True, labels=2)
-    plan = Plan(model="model", steps=())
-    with contextlib.suppress(BertbuildError):  # the command will say so itself
-        plan = presumed(session, plan_targets(source, request, nobody, session.store, calibrated), reference)
-    return [backend_of(step) for step in plan.steps]

@@ -49,7 +49,7 @@ class Engine:
             BertbuildError: the first failure, in the plan's order.
         """
         new, steps = self.jobs().of_steps(plan)
-        self._execute_or_raise(new, plan, slots=1 if alone else self._slots)
+        self._execute_or_raise(new, plan.model, slots=1 if alone else self._slots)
         return {name: job.made for name, job in steps.items()}
 
     def build(self, plan: Plan, probes: File) -> list[Built]:
@@ -60,7 +60,7 @@ class Engine:
             ParityError: a target does not answer like its source.
         """
         new, gates = self.jobs().of_targets(plan, probes)
-        self._execute_or_raise(new, plan, slots=self._slots)
+        self._execute_or_raise(new, plan.model, slots=self._slots)
         return [gate.built for gate in gates if gate.built is not None]
 
     def jobs(self) -> Jobs:
@@ -77,8 +77,16 @@ class Engine:
         """
         return self._execute(jobs, asked, slots=self._slots, keep_going=keep_going, tell_failures=True)
 
-    def _execute_or_raise(self, jobs: Iterable[Job], plan: Plan, *, slots: int) -> None:
-        asked = Asked(models=[plan.model])
+    def run_jobs(self, jobs: Iterable[Job], model: str) -> None:
+        """Run jobs that are about a model, and what follows from them.
+
+        Raises:
+            BertbuildError: the first failure, in the order in which they were given.
+        """
+        self._execute_or_raise(jobs, model, slots=self._slots)
+
+    def _execute_or_raise(self, jobs: Iterable[Job], model: str, *, slots: int) -> None:
+        asked = Asked(models=[model])
         failures = self._execute(jobs, asked, slots=slots, keep_going=False, tell_failures=False)
         if failures:
             raise failures[0]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -232,6 +232,13 @@ class Jobs:
             gates.append(known)
         return new, gates
 
+    def of_environments(self, backends: Iterable[str]) -> list[Job]:
+        """The jobs that make environments, as far as there are none of them yet."""
+        jobs = [EnvironmentJob(self.maker, backend) for backend in dict.fromkeys(backends)]
+        new = [job for job in jobs if job.id not in self.ids]
+        self.ids.update((job.id, job) for job in new)
+        return list(new)
+
     def _add_steps(
         self,
         plan: Plan,
@@ -261,10 +268,7 @@ class Jobs:
         )
         if structure in self._steps:
             return self._steps[structure]
-        environment = EnvironmentJob(self.maker, backend_of(step))
-        if environment.id not in self.ids:
-            self.ids[environment.id] = environment
-            new.append(environment)
+        new += self.of_environments([backend_of(step)])
         job = StageJob(self.maker, self._free_id(f"{plan.model}/{step.id}"), plan.model, step, sources)
         job.needs += tuple(gate.id for gate in gates if _is_made_of(step, gate.target))
         self.ids[job.id] = self._steps[structure] = job

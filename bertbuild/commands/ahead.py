@@ -1,0 +1,89 @@
+"""What a catalogue model's targets will need, before anybody has seen the model: so that it is had meanwhile."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable
+from pathlib import Path
+
+from bertbuild.catalogue.models import find_model
+from bertbuild.commands.reference import presumed, require_1
+from bertbuild.engine.jobs import Jobs
+from bertbuild.engine.schedule import Job
+from bertbuild.errors import DataError, UsageError
+from bertbuild.huggingface.folder import is_huggingface
+from bertbuild.plans.int8 import CalibrationRequest
+from bertbuild.plans.placing import backend_of
+from bertbuild.plans.plan import File, Plan, Source
+from bertbuild.plans.planning import Request, plan_targets
+from bertbuild.session import Session
+from bertbuild.sources import fetch_model, import_plan
+from bertbuild.stages import STAGES
+
+
+def fetched_ahead(
+    session: Session, model: str, name: str, request: Request, calibrated: CalibrationRequest | None
+) -> None:
+    """Fetch a model that is not here, and import it if need be, while the environments of its targets are made.
+
+    Args:
+        session: of the command.
+        model: of the catalogue.
+        name: what its results are called; empty: as the model.
+        request: its targets.
+        calibrated: what int8 is calibrated on.
+
+    Raises:
+        BertbuildError: the model cannot be had, or an environment cannot be made.
+        InterpreterMissingError: a target needs TensorFlow 1.15, which cannot be had here; nothing is fetched.
+    """
+    jobs = session.engine.jobs()
+    fetch = FetchJob(session, jobs, model, name or find_model(model).name)
+    plan = _plan(session, request, calibrated)
+    require_1(session, plan)
+    backends = (*backends_of_import(model), *map(backend_of, plan.steps))
+    session.engine.run_jobs([fetch, *jobs.of_environments(backends)], fetch.name)
+
+
+class FetchJob(Job):
+    """A model of the catalogue brought to disk; a Hugging Face folder is then imported."""
+
+    def __init__(self, session: Session, jobs: Jobs, model: str, name: str) -> None:
+        super().__init__(f"{name} source")
+        self.name = name
+        self._session, self._jobs, self._model = session, jobs, model
+        self._folder = Path()
+
+    def run(self) -> None:
+        """See `schedule.Job`."""
+        session = self._session
+        self._folder = fetch_model(
+            self._model, session.settings, session.store, lambda event: session.report({**event, "job": self.id})
+        )
+
+    def follow(self) -> Iterable[Job]:
+        """The import, where one is needed."""
+        if not is_huggingface(self._folder):
+            return ()
+        new, _ = self._jobs.of_steps(import_plan(self._folder, self.name, self._session.store))
+        return new
+
+
+def backends_of_import(model: str) -> list[str]:
+    """The backend that imports a catalogue model, where it is a Hugging Face folder."""
+    return [STAGES["import"].backend] if find_model(model).kind == "huggingface" else []
+
+
+def backends_of_request(
+    session: Session, request: Request, calibrated: CalibrationRequest | None, reference: str = ""
+) -> list[str]:
+    """The backends that a request's plan takes; `reference` is what a build file says."""
+    return [backend_of(step) for step in _plan(session, request, calibrated, reference).steps]
+
+
+def _plan(session: Session, request: Request, calibrated: CalibrationRequest | None, reference: str = "") -> Plan:
+    nobody = File(path=Path(), digest="")
+    source = Source(model="model", kind="checkpoint", file=nobody, gelu=None, published=True, labels=2)
+    with contextlib.suppress(UsageError, DataError):  # the command will say so itself
+        return presumed(session, plan_targets(source, request, nobody, session.store, calibrated), reference)
+    return Plan(model="model", steps=())
