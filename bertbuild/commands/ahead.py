@@ -39,7 +39,7 @@ def fetched_ahead(
     """
     jobs = session.engine.jobs()
     fetch = FetchJob(session, jobs, model, name or find_model(model).name)
-    plan = _plan(session, request, calibrated)
+    plan = _plan(session, request, calibrated, model=fetch.name)
     require_1(session, plan)
     backends = (*backends_of_import(model), *map(backend_of, plan.steps))
     session.engine.run_jobs([fetch, *jobs.of_environments(backends)], fetch.name)
@@ -81,9 +81,15 @@ def backends_of_request(
     return [backend_of(step) for step in _plan(session, request, calibrated, reference).steps]
 
 
-def _plan(session: Session, request: Request, calibrated: CalibrationRequest | None, reference: str = "") -> Plan:
+def _plan(
+    session: Session,
+    request: Request,
+    calibrated: CalibrationRequest | None,
+    reference: str = "",
+    model: str = "model",
+) -> Plan:
     nobody = File(path=Path(), digest="")
-    source = Source(model="model", kind="checkpoint", file=nobody, gelu=None, published=True, labels=2)
+    source = Source(model=model, kind="checkpoint", file=nobody, gelu=None, published=True, labels=2)
     with contextlib.suppress(UsageError, DataError):  # the command will say so itself
         return presumed(session, plan_targets(source, request, nobody, session.store, calibrated), reference)
-    return Plan(model="model", steps=())
+    return Plan(model=model, steps=())
