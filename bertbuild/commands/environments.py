@@ -26,7 +26,10 @@ def images(session: Session, backends: tuple[str, ...]) -> None:
         near = did_you_mean(unknown[0], BACKENDS)
         raise UsageError(f"There is no backend {unknown[0]}{near}", next_step=f"There are {', '.join(BACKENDS)}.")
     facts = {}
-    for backend in backends or _usual(session):
+    wanted = backends or tuple(_usual(session))
+    if session.settings.offline:
+        session.engine.require(wanted)
+    for backend in wanted:
         session.engine.prepare(backend)
         facts[backend] = session.isolation.environment(backend)
     lines = [

@@ -197,6 +197,7 @@ def cut_off(monkeypatch, capsys, isolation, tmp_path):
             ["evaluate", "--model", SMALL, "--task", "MRPC", "--target", "ir-fp32"],
             {f"model {SMALL}", "data set MRPC", "packages of data", "packages of tf1", "packages of openvino"},
         ),
+        (["images"], {f"packages of {backend}" for backend in ("tf1", "openvino", "mo", "tf2", "data")}),
         (["lock"], {"the package index"}),
     ],
     ids=lambda value: value[0] if isinstance(value, list) else "",
