@@ -140,6 +140,8 @@ class Trainer(object):
                 "%s has shape %s, bert_config.json wants %s"
                 % (wrong[0], self._source.shape(wrong[0]), shapes[wrong[0]])
             )
+        if pooler and not self._args.do_train:
+            raise StageInputError("the checkpoint has no pooler (bert/pooler/dense), so it must be trained first")
         if new and not self._args.do_train:
             raise StageInputError(
                 "the checkpoint has no head for %s (%s %s), so it must be trained first"
