@@ -1,15 +1,12 @@
-"""What a catalogue model's targets will need, before anybody has seen the model: so that it is had meanwhile."""
+"""What a catalogue model's targets will need, before anybody has seen the model: so that it is made meanwhile."""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable
 from pathlib import Path
 
 from bertbuild.catalogue.models import find_model
 from bertbuild.commands.reference import presumed, require_1
-from bertbuild.engine.jobs import Jobs
-from bertbuild.engine.schedule import Job
 from bertbuild.errors import DataError, UsageError
 from bertbuild.huggingface.folder import is_huggingface
 from bertbuild.plans.int8 import CalibrationRequest
@@ -21,10 +18,12 @@ from bertbuild.sources import fetch_model, import_plan
 from bertbuild.stages import STAGES
 
 
-def fetched_ahead(
+def imported_ahead(
     session: Session, model: str, name: str, request: Request, calibrated: CalibrationRequest | None
 ) -> None:
-    """Fetch a model that is not here, and import it if need be, while the environments of its targets are made.
+    """Fetch a model that is not here; one that is a Hugging Face folder is imported while environments are made.
+
+    It is fetched first, by this thread, which Ctrl-C ends at once.
 
     Args:
         session: of the command.
@@ -37,36 +36,14 @@ def fetched_ahead(
         BertbuildError: the model cannot be had, or an environment cannot be made.
         InterpreterMissingError: a target needs TensorFlow 1.15, which cannot be had here; nothing is fetched.
     """
-    jobs = session.engine.jobs()
-    fetch = FetchJob(session, jobs, model, name or find_model(model).name)
-    plan = _plan(session, request, calibrated, model=fetch.name)
+    name = name or find_model(model).name
+    plan = _plan(session, request, calibrated, model=name)
     require_1(session, plan)
-    backends = (*backends_of_import(model), *map(backend_of, plan.steps))
-    session.engine.run_jobs([fetch, *jobs.of_environments(backends)], fetch.name)
-
-
-class FetchJob(Job):
-    """A model of the catalogue brought to disk; a Hugging Face folder is then imported."""
-
-    def __init__(self, session: Session, jobs: Jobs, model: str, name: str) -> None:
-        super().__init__(f"{name} source")
-        self.name = name
-        self._session, self._jobs, self._model = session, jobs, model
-        self._folder = Path()
-
-    def run(self) -> None:
-        """See `schedule.Job`."""
-        session = self._session
-        self._folder = fetch_model(
-            self._model, session.settings, session.store, lambda event: session.report({**event, "job": self.id})
-        )
-
-    def follow(self) -> Iterable[Job]:
-        """The import, where one is needed."""
-        if not is_huggingface(self._folder):
-            return ()
-        new, _ = self._jobs.of_steps(import_plan(self._folder, self.name, self._session.store))
-        return new
+    folder = fetch_model(model, session.settings, session.store, session.report)
+    if is_huggingface(folder):
+        jobs = session.engine.jobs()
+        new, _ = jobs.of_steps(import_plan(folder, name, session.store))
+        session.engine.run_jobs([*new, *jobs.of_environments(map(backend_of, plan.steps))], name)
 
 
 def backends_of_import(model: str) -> list[str]:

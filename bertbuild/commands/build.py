@@ -111,10 +111,10 @@ def build(
         require_for(session, wanted.model, request, calibrated)
     others = wanted.checkpoint or wanted.frozen or wanted.saved_model
     if wanted.model and not others and not is_fetched(wanted.model, session.store):
-        from bertbuild.commands.ahead import fetched_ahead
+        from bertbuild.commands.ahead import imported_ahead
 
         check_name(wanted.name)
-        fetched_ahead(session, wanted.model, wanted.name, request, calibrated)
+        imported_ahead(session, wanted.model, wanted.name, request, calibrated)
     inspected = resolve(wanted, session.settings, session.store, session.engine, session.report)
     probes = session.probes(inspected, longest_probe(request))
     plan = plan_targets(inspected.source, request, probes, session.store, calibrated)

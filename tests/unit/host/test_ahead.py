@@ -1,77 +1,88 @@
-"""A catalogue model that is not here is fetched while environments are made."""
+"""A model that was just fetched is imported while the environments of its targets are made."""
 
 from __future__ import annotations
 
 import threading
 
 import pytest
-from small_fleet import write_tiny
 
 from bertbuild.commands import ahead, build
 from bertbuild.config import Settings
-from bertbuild.errors import DownloadError
-from bertbuild.plans.plan import IrRequest
+from bertbuild.errors import DownloadError, StageError
+from bertbuild.plans.plan import File, IrRequest, Plan, Step
 from bertbuild.session import Session
 from bertbuild.sources import Wanted
+from bertbuild.stages import STAGES
 
-MODEL = "uncased_L-2_H-128_A-2"
+MODEL = "minilm-l6"
+
+
+class StopHereError(Exception):
+    """Ends a command after what this file is about."""
 
 
 @pytest.fixture
 def session(monkeypatch, isolation, events, tmp_path):
+    def stop(*_args, **_more):
+        raise StopHereError
+
+    plan = Plan(
+        model=MODEL, steps=(Step(id="import", stage="import", inputs={"huggingface": File(path=tmp_path, digest="0")}),)
+    )
     monkeypatch.setattr(Session, "isolation", isolation)
+    monkeypatch.setattr(ahead, "import_plan", lambda *_: plan)
+    monkeypatch.setattr(ahead, "fetch_model", lambda *_: tmp_path)
+    monkeypatch.setattr(ahead, "is_huggingface", lambda _folder: True)
+    monkeypatch.setattr(build, "resolve", stop)
     return Session(settings=Settings(artifacts=tmp_path / "artifacts", jobs=2), report=events)
 
 
-@pytest.fixture
-def fetching(monkeypatch):
-    """Fetching a model is what is given; it is put where a fetched one is."""
-
-    def play(does):
-        def fetch_model(name, _settings, store, _report):
-            assert name == MODEL
-            does()
-            folder = store.root / "downloads" / MODEL
-            if not folder.exists():
-                write_tiny(folder)
-            return folder
-
-        monkeypatch.setattr(ahead, "fetch_model", fetch_model)
-        monkeypatch.setattr("bertbuild.sources.fetch_model", fetch_model)
-
-    return play
+def built(session):
+    with pytest.raises(StopHereError):
+        build.build(session, Wanted(model=MODEL), IrRequest())
 
 
-def test_an_environment_is_made_while_the_model_comes(session, fetching, isolation, events):
+def test_an_environment_is_made_while_the_model_is_imported(session, isolation):
     made = threading.Event()
     prepare = isolation.prepare
 
     def prepared(backend, on_line):
         prepare(backend, on_line)
-        made.set()
+        if backend == "openvino":
+            made.set()
 
-    def wait():
+    def wait(_run):
         assert made.wait(10)
+        raise StageError("It has waited.")
 
     isolation.prepare = prepared
-    fetching(wait)
-    build.build(session, Wanted(model=MODEL), IrRequest())
-    assert events.of("result")[0]["model"] == MODEL
-    assert set(isolation.prepared) == {"tf1", "openvino"}
-    assert len(isolation.prepared) == 2
+    isolation.behaviour["import"] = wait
+    with pytest.raises(StageError, match="It has waited"):
+        build.build(session, Wanted(model=MODEL), IrRequest())
 
 
-def test_a_model_that_is_here_is_not_waited_for(session, fetching, monkeypatch):
-    fetching(lambda: None)
-    build.build(session, Wanted(model=MODEL), IrRequest())
-    monkeypatch.setattr(ahead, "fetched_ahead", lambda *_: pytest.fail("it is here"))
-    build.build(session, Wanted(model=MODEL), IrRequest())
+def test_each_environment_is_made_once(session, isolation):
+    built(session)
+    assert isolation.runs == ["import"]
+    assert sorted(isolation.prepared) == sorted({STAGES["import"].backend, "tf1", "openvino"})
 
 
-def test_a_model_that_cannot_be_had_is_the_error(session, fetching):
-    def fail():
+def test_a_model_that_is_here_is_not_looked_at_ahead(session, monkeypatch):
+    monkeypatch.setattr(build, "is_fetched", lambda *_: True)
+    monkeypatch.setattr(ahead, "imported_ahead", lambda *_: pytest.fail("it is here"))
+    built(session)
+
+
+def test_a_checkpoint_needs_no_import(session, monkeypatch, isolation):
+    monkeypatch.setattr(ahead, "is_huggingface", lambda _folder: False)
+    built(session)
+    assert isolation.prepared == []
+
+
+def test_a_model_that_cannot_be_had_is_the_error(session, monkeypatch):
+    def fail(*_):
         raise DownloadError("No.", next_step="Yes.")
 
-    fetching(fail)
+    monkeypatch.setattr(ahead, "fetch_model", fail)
     with pytest.raises(DownloadError, match="No"):
         build.build(session, Wanted(model=MODEL), IrRequest())
