@@ -25,8 +25,10 @@ def tensors():
 
 @pytest.fixture(scope="module")
 def told(session_folder, tensors):
-    """A checkpoint whose configuration names a form of gelu and another epsilon."""
-    return write_google(session_folder / "told", tensors, config=TOLD)
+    """A checkpoint whose configuration names a form of gelu and another epsilon, and begins with a byte order mark."""
+    folder = write_google(session_folder / "told", tensors, config=TOLD)
+    (folder / "bert_config.json").write_text(json.dumps(TOLD), encoding="utf-8-sig")
+    return folder
 
 
 def differences(bertbuild, model, target, output, bert):

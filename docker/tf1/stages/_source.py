@@ -120,7 +120,7 @@ class Source(Model):
         config = os.path.join(folder, "bert_config.json")
         if not os.path.exists(config):
             raise StageInputError("%s has no bert_config.json" % folder)
-        with open(config) as file:
+        with open(config, encoding="utf-8-sig") as file:
             self.config = Config(json.load(file))
         self.config.epsilon = self._epsilon()
         self.reader = tf.train.NewCheckpointReader(self.prefix)

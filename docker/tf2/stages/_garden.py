@@ -1,5 +1,6 @@
 """The Model Garden's BERT, built for a checkpoint of a known format and form of gelu, and restored."""
 
+import json
 import os
 import typing
 from pathlib import Path
@@ -59,7 +60,7 @@ def bert_config(path, gelu):
         read = read_config(Path(path))
     except BertbuildError as error:
         raise StageInputError(str(error).rstrip(".")) from error
-    config = configs.BertConfig.from_json_file(path)
+    config = configs.BertConfig.from_dict(json.loads(Path(path).read_bytes()))
     config.hidden_act = GELU[gelu] if gelu and read.hidden_act == "gelu" else read.hidden_act
     config.layer_norm_eps = read.epsilon(None)
     return config

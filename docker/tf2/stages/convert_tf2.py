@@ -5,6 +5,7 @@ the result afterwards (the stage infer). Writes bert_model.ckpt.{index,data-…}
 `checkpoint`, bert_config.json, vocab.txt and mapping.json.
 """
 
+import codecs
 import json
 import os
 import shutil
@@ -69,16 +70,17 @@ def run(args, report):
 def write_config(path, config, prefix, out):
     """The configuration, copied; written anew where the Model Garden would read another model in it.
 
-    That is so where hidden_act is spelled in a way it does not know, or where only the .meta tells of another epsilon
-    of the layer norms than modeling.py's.
+    That is so where hidden_act is spelled in a way it does not know, where only the .meta tells of another epsilon of
+    the layer norms than modeling.py's, and where the file begins with a byte order mark.
     """
     from bertbuild.checkpoint.config import config_for_others
     from bertbuild.checkpoint.graph_facts import graph_facts
 
     meta = Path(prefix + ".meta")
-    values = json.loads(path.read_bytes())
+    content = path.read_bytes()
+    values = json.loads(content)
     changed = config_for_others(values, config, graph_facts(meta if meta.exists() else None).epsilon)
-    if changed == values:
+    if changed == values and not content.startswith(codecs.BOM_UTF8):
         shutil.copyfile(path, os.path.join(out, path.name))
     else:
         write_json(out, path.name, changed)
