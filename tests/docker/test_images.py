@@ -82,6 +82,7 @@ def test_an_image_lists_its_stages(backend):
     listing = subprocess.run(command, capture_output=True, text=True, check=False)
     assert listing.returncode == 2
     assert "the stages of this image:" in listing.stderr
+    assert ("tf1/freeze" in listing.stderr) == (backend == "tf2")  # TensorFlow 1's code, for v1 mode
 
 
 @pytest.mark.usefixtures("isolation")
