@@ -26,6 +26,7 @@ from bertbuild.store.store import Store, StoredObject
 
 INSPECT = "inspect"
 NORMALISE = "normalise"
+IMPORT = "import"
 PUBLISHED_GELU = "erf"
 """What Google's graphs of 2018 compute; google-research/bert's code of 2019 and later computes tanh."""
 AS_IT_IS = Choice()
@@ -77,7 +78,8 @@ def inspected(
     source = _of_facts(files, file, name, facts, choice)
     for text in (*files.notes, *facts["reading"]["told"]):
         report({"event": "note", "text": f"{name}: {text}"})
-    if made and source.source.gelu and not (facts["graph"]["gelu"] or facts["config"]["gelu"]):
+    told = facts["graph"]["gelu"] or facts["config"]["gelu"] or files.folder.parent == store.objects / IMPORT
+    if made and source.source.gelu and not told:  # a Hugging Face folder's plain "gelu" is the form by erf
         gelu, why = source.source.gelu, facts["graph"]["notes"][0]
         report({"event": "note", "text": f"gelu taken as {gelu}, the published graphs' form: {why}"})
     if facts["reading"]["plain"]:

@@ -260,3 +260,11 @@ def test_what_was_written_anew_stays_with_the_target_and_is_followed_back(small)
     write_checkpoint(folder / "bert_model.ckpt", tensors(6, "module/"))
     assert small.run(status.status, "bertbuild.toml")["targets"][0]["state"] == "stale"
     assert "m/freeze" in small.build()
+
+
+@pytest.mark.parametrize(("stage", "told"), [("import", False), ("finetune", True)])
+def test_the_gelu_of_an_imported_folder_is_known(small, stage, told):
+    folder = small.session().store.objects / stage / f"{7:064}"
+    write_tiny(folder)
+    assert resolved(small, checkpoint=str(folder), name="mine").source.gelu == "erf"
+    assert any("gelu taken as erf" in text for text in small.events.texts("note")) == told
