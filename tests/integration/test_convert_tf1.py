@@ -183,7 +183,7 @@ def altered_folder(converted, tmp_path, **values):
         ({"num_hidden_layers": 1}, "which a BERT of 1 layers has not"),
         ({"num_hidden_layers": 3}, "has no BertEncoder of 3 layers below its objects encoder, model, save_counter"),
         ({"num_attention_heads": 8}, "the configuration asks for"),
-        ({"vocab_size": 61}, "vocab.txt has 60 lines, but the model knows 61 words"),
+        ({"vocab_size": 61}, "has shape [60, 32]; the configuration asks for [61, 32]"),
     ],
 )
 def test_a_config_that_does_not_fit_is_refused_before_anything_is_made(converted, fresh, tmp_path, values, told):
