@@ -44,7 +44,7 @@ FREEZE_HELP = {
 }
 
 INT8_FOR_HELP = (
-    "for int8: any (default): right on every processor; vnni: nearer to fp32, and wrong on processors without VNNI"
+    "for int8: any (default): right on every processor; vnni: all 8 bits, and wrong on processors without VNNI"
 )
 
 

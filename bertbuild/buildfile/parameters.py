@@ -92,7 +92,7 @@ _CALIBRATION = (
         name="int8_for",
         type=Choice(INT8_FOR),
         default=ANY,
-        about="for int8: any: right on every processor; vnni: nearer to fp32, and wrong on processors without VNNI",
+        about="for int8: any: right on every processor; vnni: all 8 bits, and wrong on processors without VNNI",
     ),
 )
 _IR = (

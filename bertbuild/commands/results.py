@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from bertbuild import key as keys
+from bertbuild.buildfile.document import did_you_mean
 from bertbuild.engine.judging import NO_DEVICE, can_answer, made_for, verdict_on, with_processor
 from bertbuild.errors import CheckpointError, NotVerifiedError, ParityError, UsageError
 from bertbuild.parity import Verdict
@@ -13,6 +14,8 @@ from bertbuild.plans.placing import backend_of
 from bertbuild.plans.plan import File
 from bertbuild.session import Session
 from bertbuild.store.records import Record, read_records, write_record
+
+_ALL = "See what there is: invoke status"
 
 
 def verify(session: Session, model: str, target: str) -> None:
@@ -27,8 +30,7 @@ def verify(session: Session, model: str, target: str) -> None:
     """
     records = list(read_records(session.store, model, target))
     if not records:
-        wanted = " ".join(filter(None, (model, target))) or "that can be verified"
-        raise UsageError(f"Nothing is built {wanted}.", next_step="Build it first: invoke build-ir --model minilm-l6")
+        raise _nothing(session, model, target)
     there, elsewhere = _parted(session, records)
     # A work folder without a lock would count as a crash's, and be removed by the next command that starts.
     with session.store.lock("verify", str(os.getpid()), on_wait=lambda _: None) as folder:
@@ -55,6 +57,18 @@ def verify(session: Session, model: str, target: str) -> None:
         {"verified": [{"model": record.model, "target": record.target.name} for record in records]},
         f"verified: {verified}",
     )
+
+
+def _nothing(session: Session, model: str, target: str) -> UsageError:
+    """That there is no such target, with the nearest that there is."""
+    built = list(read_records(session.store))
+    if not built:
+        return UsageError("Nothing is built yet.", next_step="Build it first: invoke build-ir --model minilm-l6")
+    models, targets = {record.model for record in built}, {record.target.name for record in built}
+    if model and model not in models:
+        return UsageError(f"No model is called {model}{did_you_mean(model, models)}", next_step=_ALL)
+    of = f" of {model}" if model else ""
+    return UsageError(f"No target{of} is called {target}{did_you_mean(target, targets)}", next_step=_ALL)
 
 
 def _parted(session: Session, records: list[Record]) -> tuple[list[Record], list[Record]]:

@@ -20,6 +20,7 @@ from bertbuild.plans.int8 import ANY, CalibrationRequest
 from bertbuild.plans.plan import FreezeRequest, IrRequest
 from bertbuild.running import running
 from bertbuild.sources import Wanted
+from bertbuild.stages import BACKENDS
 from bertbuild.tasks.build import build
 from bertbuild.tasks.buildfile import schema
 from bertbuild.tasks.data import fetch_data, prepare_data
@@ -48,7 +49,7 @@ def doctor(_context: Context, json: bool = False, isolation: str = "", offline: 
     auto_shortflags=False,
     help=COMMON_HELP
     | ISOLATION_HELP
-    | {"backend": "only these, with commas: tf1, openvino, mo, neuron (default: all but neuron)"},
+    | {"backend": f"only these, with commas: {', '.join(BACKENDS)} (default: all but neuron)"},
 )
 def images(
     _context: Context, backend: str = "", json: bool = False, isolation: str = "", offline: bool = False

@@ -169,7 +169,19 @@ def test_verify_without_the_source_says_what_is_missing(command, checkpoint):
 def test_verify_of_nothing_is_refused(command):
     run = command("verify", "--model", "toy")
     assert run.returncode == 2
-    assert run.stderr.startswith("error: Nothing is built toy.\n  → ")
+    assert run.stderr.startswith("error: Nothing is built yet.\n  → ")
+
+
+def test_verify_of_a_mistyped_name_says_what_is_nearest(command, checkpoint):
+    command("freeze", "--checkpoint", str(checkpoint), "--name", "mine")
+    for words, told in (
+        (("--target", "frosen"), 'No target is called frosen; did you mean "frozen"?'),
+        (("--model", "mime"), 'No model is called mime; did you mean "mine"?'),
+        (("--model", "mine", "--target", "frosen"), 'No target of mine is called frosen; did you mean "frozen"?'),
+    ):
+        run = command("verify", *words)
+        assert run.returncode == 2
+        assert run.stderr.startswith(f"error: {told}\n  → ")
 
 
 def test_a_spoilt_record_is_told_by_its_path(command, checkpoint, tmp_path):
