@@ -23,10 +23,16 @@ from bertbuild.stages import BACKENDS
 
 OPTIONAL = PYTHON["tf1"]
 """The version that builds can do without."""
+NOT_OFFERED = "no uv offers it for this machine"
 WITHOUT = (
     "works: all else, and the reference runs in TensorFlow 2.20 in v1 mode; does not: neuron-ready's proof, "
     "neuron-compile, finetune. The way out: a Python 3.7 as said above, or Docker"
 )
+WITHOUT_ANOTHER = (
+    "works: all else, and the reference runs in TensorFlow 1.15, whose environment is made; does not: neuron-compile. "
+    "The way out: a Python 3.7 as said above, or Docker"
+)
+"""The same where the environment of TensorFlow 1.15 is made, and that of Neuron's compiler is not."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +42,7 @@ class Finding:
     Attributes:
         needed_for: "docker", "venv" or "all"; empty for mere information.
         untried: whether it would be fetched when needed, which nobody tried.
+        barred: of a Python: whether no environment can be made of it.
     """
 
     what: str
@@ -43,6 +50,7 @@ class Finding:
     text: str
     needed_for: str = ""
     untried: bool = False
+    barred: bool = False
 
     def as_json(self) -> dict[str, Any]:
         """For programs."""
@@ -104,11 +112,13 @@ def _findings(session: Session) -> Iterator[Finding]:
     made = {backend for backend in BACKENDS if venv.is_ready(backend)}
     lacking = set()
     for version in dict.fromkeys(PYTHON.values()):
-        finding = _interpreter(version, fetcher, [backend for backend in made if PYTHON[backend] == version])
+        users = [backend for backend in BACKENDS if PYTHON[backend] == version]
+        finding = _interpreter(version, fetcher, [backend for backend in users if backend in made])
         yield finding
-        lacking |= set() if finding.ok else {version}
-        if version == OPTIONAL and (finding.untried or not finding.ok):
-            yield Finding(what=f"without {finding.what}", ok=True, text=WITHOUT)
+        lacking |= {version} if finding.barred else set()
+        if version == OPTIONAL and not made.issuperset(users) and (finding.untried or finding.barred):
+            text = WITHOUT_ANOTHER if "tf1" in made else WITHOUT
+            yield Finding(what=f"without {finding.what}", ok=True, text=text)
     yield _uv()
     for backend in BACKENDS:
         possible = PYTHON[backend] not in lacking
@@ -188,16 +198,19 @@ def _interpreter(version: str, fetcher: Fetcher, made: list[str]) -> Finding:
     try:
         path, full = find_interpreter(version)
     except InterpreterMissingError as missing:
+        reason, offered = fetcher.barred(version), fetcher.offered_by(version)
+        barred = bool(reason) or not offered
         if made:
             text = f"not found, but environments are made of one: {', '.join(made)}"
-            return Finding(what=what, ok=True, text=text, needed_for=needed_for)
-        reason, offered = fetcher.barred(version), fetcher.offered_by(version)
-        if offered and not reason:
+            if barred:
+                text += f"\nno others can be made: {reason or NOT_OFFERED}\n{missing.next_step}"
+            return Finding(what=what, ok=True, text=text, needed_for=needed_for, barred=barred)
+        if not barred:
             by = f"{OLDER} (fetched first, by hash)" if offered == OLDER else offered
             text = f"not here; {by} would fetch it when needed (not tried)"
             return Finding(what=what, ok=True, text=text, needed_for=needed_for, untried=True)
-        text = f"not here and not to be had: {reason or 'no uv offers it for this machine'}\n{missing.next_step}"
-        return Finding(what=what, ok=False, text=text, needed_for=needed_for)
+        text = f"not here and not to be had: {reason or NOT_OFFERED}\n{missing.next_step}"
+        return Finding(what=what, ok=False, text=text, needed_for=needed_for, barred=True)
     return Finding(what=what, ok=True, text=f"{full} at {path}", needed_for=needed_for)
 
 

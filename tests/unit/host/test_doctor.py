@@ -93,6 +93,30 @@ def test_virtual_environments_do_not_count_where_their_python_is_not_to_be_had(m
 
 def test_environments_that_are_made_need_no_python_to_be_found(machine):
     findings, usable, _, _ = machine(barred="offline", made=("tf1", "openvino", "tf2"))
-    assert findings["Python 3.7"]["text"] == "not found, but environments are made of one: tf1"
+    assert findings["Python 3.7"]["text"].startswith("not found, but environments are made of one: tf1\n")
     assert findings["environment tf1"]["text"] == "made"
     assert usable == ["venv"]
+
+
+def test_what_is_not_made_cannot_be_though_another_is_made_of_the_same_python(machine):
+    findings, usable, _, _ = machine(here=("3.11",), offered={"3.7": OLDER}, barred="uv must not", made=("tf1",))
+    assert findings["Python 3.7"]["text"] == (
+        "not found, but environments are made of one: tf1\nno others can be made: uv must not\nInstall it."
+    )
+    neuron = findings["environment neuron"]
+    assert (neuron["ok"], neuron["text"]) == (False, "cannot be made without Python 3.7")
+    without = findings["without Python 3.7"]["text"]
+    assert "the reference runs in TensorFlow 1.15" in without
+    assert "does not: neuron-compile. The way out" in without
+    assert usable == ["venv"]
+
+
+def test_all_that_is_made_lacks_nothing(machine):
+    findings, _, _, _ = machine(here=("3.11",), barred="uv must not", made=("tf1", "neuron"))
+    assert "without Python 3.7" not in findings
+
+
+def test_where_it_can_be_fetched_the_others_are_made_when_needed(machine):
+    findings, _, _, _ = machine(here=("3.11",), offered={"3.7": OLDER}, made=("tf1",))
+    assert findings["Python 3.7"]["text"] == "not found, but environments are made of one: tf1"
+    assert findings["environment neuron"]["text"] == "not made yet; made when needed"
