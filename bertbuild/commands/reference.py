@@ -4,21 +4,15 @@ from __future__ import annotations
 
 from bertbuild.errors import InterpreterMissingError, UsageError
 from bertbuild.plans.placing import OF_2, TF1, backend_of, bound_to_1, can_move, judges, placed, reference_of
-from bertbuild.plans.plan import Plan
+from bertbuild.plans.plan import Plan, Step
 from bertbuild.session import Session
 from bertbuild.store.records import Record, read_records
 
 WHY = {
-    "neuron-ready": "A model for Neuron is made for the TensorFlow 1.15 that AWS runs it in, and proved there",
-    "finetune": "finetune runs Google's run_classifier and run_squad in the TensorFlow 1.15 they were written for",
+    "neuron-ready": "A model for Neuron is proved in TensorFlow 1.15, because AWS runs it in TensorFlow 1.15",
+    "finetune": "finetune runs Google's run_classifier and run_squad, which were written for TensorFlow 1.15",
 }
 """What wants TensorFlow 1.15 and nothing else, by stage."""
-
-WAYS = {
-    "neuron-ready": "leave neuron-ready out (of evaluate: --target)",
-    "finetune": "fine-tune with TensorFlow 2: bertbuild train",
-}
-"""What does without."""
 
 
 def with_reference(session: Session, plan: Plan, own: str = "") -> Plan:
@@ -63,12 +57,22 @@ def require_1(session: Session, plan: Plan) -> None:
         return
     bound = bound_to_1(plan)
     why = WHY[bound.stage] if bound else f"{plan.model} is to be judged by TensorFlow 1.15"
-    way = WAYS[bound.stage] if bound else f"let TensorFlow 2 run its graph: --reference {OF_2}"
+    way = _way_without(plan, bound)
     raise InterpreterMissingError(
-        f"{why}, which needs Python 3.7 or Docker, and has neither here.",
-        next_step="Install Python 3.7 (pyenv install 3.7), name one in BERTBUILD_PYTHON37, or use --isolation docker; "
-        f"or {way}.",
+        f"{why}; TensorFlow 1.15 needs Python 3.7 or Docker, and this machine has neither.",
+        next_step="Install Python 3.7 (pyenv install 3.7), name one in BERTBUILD_PYTHON37, or use --isolation docker"
+        + (f"; or {way}." if way else "."),
+        details=session.isolation.why_not(TF1),
     )
+
+
+def _way_without(plan: Plan, bound: Step | None) -> str:
+    """What does without TensorFlow 1.15, "" where nothing does."""
+    if bound is None:
+        return f"let TensorFlow 2 run its graph: --reference {OF_2}"
+    if bound.stage == "finetune":
+        return "fine-tune with TensorFlow 2: bertbuild train"
+    return "" if plan.targets else "leave neuron-ready out of --target"  # evaluate has others beside it
 
 
 def _on_record(session: Session, plan: Plan) -> str:

@@ -60,6 +60,9 @@ class Isolation(Protocol):
         what could be.
         """
 
+    def why_not(self, backend: str) -> str:
+        """What kept `can_have` from having a backend's environment, in the words of what failed; "" if nothing is."""
+
     def prepare(self, backend: str, on_line: OnLine) -> None:
         """Make the backend's environment; its output is passed on line by line."""
 

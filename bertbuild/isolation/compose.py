@@ -100,6 +100,10 @@ class ComposeIsolation:
         """See `Isolation.can_have`: an engine can build every image, if the network may be used."""
         return not self._offline or self.is_ready(backend)
 
+    def why_not(self, backend: str) -> str:  # noqa: ARG002 - the protocol's
+        """See `Isolation.why_not`: nothing was tried."""
+        return ""
+
     def prepare(self, backend: str, on_line: OnLine) -> None:
         """Build the image; what the build says is passed on line by line.
 

@@ -59,6 +59,7 @@ class VenvIsolation:
         self._folder = folder
         self._offline = offline
         self._children = Children()
+        self._why_not: dict[str, str] = {}
 
     def end(self) -> None:
         """See `Isolation.end`."""
@@ -89,9 +90,14 @@ class VenvIsolation:
         fetcher = Fetcher(folder=self._folder, offline=self._offline, children=self._children, on_line=telling)
         try:
             find_interpreter(version, fetcher if on_line else None)
-        except InterpreterMissingError:
+        except InterpreterMissingError as error:
+            self._why_not[backend] = error.details
             return on_line is None and not fetcher.barred(version) and bool(fetcher.offered_by(version))
         return True
+
+    def why_not(self, backend: str) -> str:
+        """See `Isolation.why_not`: why uv could not fetch the Python."""
+        return self._why_not.get(backend, "")
 
     def prepare(self, backend: str, on_line: OnLine) -> None:
         """Make the environment; one that was broken off is made anew, one that another process is making is waited for.

@@ -76,6 +76,9 @@ class FakeIsolation:
     def can_have(self, backend, on_line):  # noqa: ARG002 - the protocol's
         return backend not in self.lacking
 
+    def why_not(self, backend):
+        return f"no {backend}" if backend in self.lacking else ""
+
     def prepare(self, backend, on_line):
         on_line(f"making {backend}")
         self.prepared.append(backend)

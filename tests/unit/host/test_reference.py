@@ -14,7 +14,7 @@ from bertbuild.isolation import venv
 from bertbuild.isolation.compose import ComposeIsolation
 from bertbuild.isolation.venv import VenvIsolation
 from bertbuild.plans.neuron import NeuronRequest
-from bertbuild.plans.plan import FreezeRequest, IrRequest
+from bertbuild.plans.plan import FreezeRequest, IrRequest, Plan, Step
 from bertbuild.session import Session
 from bertbuild.sources import Wanted
 from bertbuild.store.records import read_records
@@ -127,7 +127,9 @@ def test_a_second_reference_that_answers_otherwise_fails_the_gate(make, isolatio
 
 def test_both_want_what_1_15_wants(make, isolation):
     isolation.lacking = ("tf1",)
-    with pytest.raises(InterpreterMissingError, match=r"which needs Python 3\.7 or Docker, and has neither here"):
+    with pytest.raises(
+        InterpreterMissingError, match=r"one is to be judged by TensorFlow 1\.15; .* this machine has neither"
+    ):
         make("both")
 
 
@@ -154,13 +156,22 @@ def test_what_truly_needs_1_15_says_why_and_what_to_do(make, isolation):
     with pytest.raises(InterpreterMissingError) as raised:
         make(request=NeuronRequest())
     assert str(raised.value) == (
-        "A model for Neuron is made for the TensorFlow 1.15 that AWS runs it in, and proved there, which needs Python "
-        "3.7 or Docker, and has neither here."
+        "A model for Neuron is proved in TensorFlow 1.15, because AWS runs it in TensorFlow 1.15; TensorFlow 1.15 "
+        "needs Python 3.7 or Docker, and this machine has neither."
     )
-    assert "BERTBUILD_PYTHON37" in raised.value.next_step
+    assert raised.value.next_step.endswith("name one in BERTBUILD_PYTHON37, or use --isolation docker.")
+    assert raised.value.details == "no tf1"
     with pytest.raises(UsageError, match=r"neuron-ready runs in TensorFlow 1\.15 alone"):
         make("2.20", NeuronRequest())
     assert isolation.prepared == []
+
+
+def test_evaluate_may_leave_neuron_ready_out(fleet, isolation):
+    isolation.lacking = ("tf1",)
+    plan = Plan(model="one", steps=(Step(id="neuron-ready-float32", stage="neuron-ready", inputs={}),))
+    with pytest.raises(InterpreterMissingError) as raised:
+        reference.require_1(fleet.session(), plan)
+    assert raised.value.next_step.endswith("; or leave neuron-ready out of --target.")
 
 
 def test_the_build_file_says_which_and_the_command_line_has_the_last_word(fleet):
@@ -223,7 +234,7 @@ def without_python_3_7(tmp_path, monkeypatch):
     def find(version, fetcher=None):
         told["asked"] = (version, fetcher is not None)
         if fetcher is None or told["fetched"]:
-            raise InterpreterMissingError("no")
+            raise InterpreterMissingError("no", details=told["fetched"] if fetcher else "")
         return "python3.7", "3.7.9"
 
     monkeypatch.setattr(venv, "find_interpreter", find)
@@ -234,6 +245,7 @@ def test_a_build_has_python_3_7_fetched_before_it_does_without(without_python_3_
     isolation, told = without_python_3_7
     assert not isolation.can_have("tf1", print)
     assert told["asked"] == ("3.7", True)
+    assert isolation.why_not("tf1") == "no network"
     told["fetched"] = ""
     assert isolation.can_have("tf1", print)
 
