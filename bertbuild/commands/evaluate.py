@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from bertbuild.buildfile.document import did_you_mean
 from bertbuild.commands.memory import memory_told
-from bertbuild.commands.reference import with_reference
+from bertbuild.commands.reference import presumed, require_1, with_reference
 from bertbuild.errors import AccuracyError, DataError, UsageError
-from bertbuild.plans.evaluate import EXAMPLES, REFERENCE, TARGETS, EvaluateRequest, check_task, plan_evaluate
+from bertbuild.plans.evaluate import EXAMPLES, GROUPS, REFERENCE, TARGETS, EvaluateRequest, check_task, plan_evaluate
 from bertbuild.plans.neuron import SEQ_LEN
 from bertbuild.plans.placing import BOTH, tensorflow_of
-from bertbuild.plans.plan import Plan, Source
+from bertbuild.plans.plan import Plan, Source, Step
 from bertbuild.prepared import PreparedFolder, check_made_for, fine_tuned, read_prepared
 from bertbuild.session import Session, shown
 from bertbuild.sources import Wanted, resolve
@@ -56,14 +56,18 @@ def targets(session: Session, wanted: Wanted, data: Data, request: EvaluateReque
         raise UsageError(
             "evaluate compares with one reference.", next_step="Give --reference 1.15 or --reference 2.20."
         )
+    if data.task:
+        _check_task(data.task, data.folder)
+    given = _prepared(session, data) if data.prepared else None
     if session.settings.offline:
         from bertbuild.commands.offline import require_stages
 
         stages = ["prepare-data", "tf1-infer", *(TARGETS[name].stage for name in request.names)]
         require_stages(session, wanted.model, stages, "" if data.folder or data.prepared else data.task)
+    _require_reference(session, wanted, request)
     inspected = resolve(wanted, session.settings, session.store, session.engine, session.report)
     source = inspected.source
-    prepared = _prepared(session, data) if data.prepared else _prepared_for(session, wanted, source, data)
+    prepared = given or _prepared_for(session, wanted, source, data)
     task = prepared.data.task
     check_made_for(prepared, source.file.path, source.model)
     planned = plan_evaluate(source, prepared.data, request, session.probes(inspected))
@@ -184,10 +188,40 @@ def _prepared(session: Session, data: Data) -> PreparedFolder:
     return prepared
 
 
+def _check_task(task: str, folder: str) -> None:
+    """Refuse what is no task, or none that these targets can be evaluated on.
+
+    Raises:
+        UsageError: there is no such task.
+        DataError: it is no classification.
+    """
+    from bertbuild.commands.data import Asked, task_of
+    from bertbuild.plans.data import SQUAD
+
+    check_task(task, {"STS-B": "regression", **dict.fromkeys(("SQUAD", *SQUAD), "squad")}.get(task.upper(), CLASSES))
+    task_of(Asked(task=task, data=folder))
+
+
+def _require_reference(session: Session, wanted: Wanted, request: EvaluateRequest) -> None:
+    """Refuse a TensorFlow that is asked for and cannot be had, before anything is fetched.
+
+    Where nothing is asked for, what judged the model before decides, which is known when the model is.
+
+    Raises:
+        UsageError: a target needs 1.15 and something else was asked for.
+        InterpreterMissingError: TensorFlow 1.15 is meant and cannot be had here.
+    """
+    ready = [name for name in request.names if name in GROUPS["neuron-ready"]]
+    steps = [Step(id=REFERENCE, stage="tf1-infer", inputs={})]
+    steps += [Step(id=name, stage="neuron-ready", inputs={}) for name in ready]
+    if session.reference or ready:
+        plan = Plan(model=wanted.name or wanted.model or wanted.checkpoint, steps=tuple(steps))
+        require_1(session, presumed(session, plan))
+
+
 def _prepared_for(session: Session, wanted: Wanted, source: Source, data: Data) -> PreparedFolder:
     """The task's data, prepared as the checkpoint was fine-tuned: its task.json tells how, if there is one."""
     from bertbuild.commands.data import Asked, make
-    from bertbuild.plans.data import SQUAD
 
     tuned = fine_tuned(source.file.path)
     task = data.task or str(tuned.get("task", ""))
@@ -196,7 +230,7 @@ def _prepared_for(session: Session, wanted: Wanted, source: Source, data: Data) 
             f"{source.model} does not tell what it was fine-tuned on.",
             next_step="Name the task, for instance --task MRPC; or give prepared examples: --prepared FOLDER.",
         )
-    check_task(task, {"STS-B": "regression", **dict.fromkeys(("SQUAD", *SQUAD), "squad")}.get(task.upper(), CLASSES))
+    _check_task(task, data.folder)
     asked = Asked(
         task=task,
         data=data.folder,

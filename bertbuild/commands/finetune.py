@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from bertbuild.catalogue.models import find_model
 from bertbuild.checkpoint.reading import Choice
 from bertbuild.checkpoint_sources import AS_IT_IS, inspected
 from bertbuild.commands.copying import check_destination, copied
-from bertbuild.commands.data import Asked, claim, planned
+from bertbuild.commands.data import Asked, claim, planned, task_of
 from bertbuild.commands.memory import memory_told
 from bertbuild.commands.reference import require_1
 from bertbuild.errors import CheckpointError, UsageError
@@ -46,6 +47,7 @@ def finetune(session: Session, wanted: Wanted, named: Named, request: FinetuneRe
         StageKilledForMemoryError: memory ran out.
     """
     check_destination("output-dir", output_dir)
+    _check_named(named)
     wanted = _as_upstream(session, wanted, request, output_dir)
     if session.settings.offline:
         from bertbuild.commands.offline import require_stages
@@ -53,12 +55,15 @@ def finetune(session: Session, wanted: Wanted, named: Named, request: FinetuneRe
         data_stage = ["prepare-data"] if named.task else []
         task = "" if named.data else named.task
         require_stages(session, wanted.model, [*data_stage, "finetune"], task)
+    if wanted.model:
+        find_model(wanted.model)
+    # Asked now, before data and model are fetched; of the whole plan nothing else needs 1.15.
+    require_1(session, Plan(model=wanted.model, steps=(Step(id=STEP, stage="finetune", inputs={}),)))
     data = _data(session, wanted, named, request)
     inspected = resolve(wanted, session.settings, session.store, session.engine, session.report)
     if not request.do_train:
         _require_head(inspected.source, data)
     plan = plan_finetune(inspected.source, data.source, data.questions, request, before=data.before)
-    require_1(session, plan)
     task = clean_name(data.task.lower())
     session.claim(plan.model, f"finetuned-{task}", inspected.named, inspected.source.file.digest)
     if data.asked is not None:
@@ -107,6 +112,7 @@ def plan_recipe(
         DataError: it cannot be used.
         InterpreterMissingError: TensorFlow 1.15 cannot be had here.
     """
+    _check_named(named)
     data = _data(session, Wanted(checkpoint=str(base), name=name), named, request)
     found = inspected(base, name, session.store, session.engine, session.report, choice)
     plan = plan_finetune(found.source, data.source, data.questions, request, before=data.before)
@@ -114,18 +120,32 @@ def plan_recipe(
     return plan
 
 
-def _data(session: Session, wanted: Wanted, named: Named, request: FinetuneRequest) -> Data:
-    """The prepared folder that was named, or the step that prepares the task's data.
+def _check_named(named: Named) -> None:
+    """Refuse what names nothing to train on, before anything is fetched.
 
     Raises:
-        UsageError: both or neither was named.
-        DataError: the folder holds no prepared data.
+        UsageError: a task and a prepared folder are named, or neither; or there is no such task.
     """
     if bool(named.prepared) == bool(named.task or named.data):
         raise UsageError(
             "Name what to train on: a task, or data that are prepared.",
             next_step="For instance --task MRPC, or --prepared FOLDER of prepare-data; not both.",
         )
+    if named.task.upper() == "XNLI":
+        raise UsageError(
+            "google-research/bert trains XNLI on Chinese, the Model Garden on English; --task does not say which.",
+            next_step="Say it: invoke prepare-data --task XNLI --xnli-language zh; then give its folder as --prepared.",
+        )
+    if not named.prepared:
+        task_of(Asked(task=named.task, data=named.data))
+
+
+def _data(session: Session, wanted: Wanted, named: Named, request: FinetuneRequest) -> Data:
+    """The prepared folder that was named, or the step that prepares the task's data.
+
+    Raises:
+        DataError: the folder holds no prepared data.
+    """
     questions = _questions(session, named.squad)
     if not named.prepared:
         return _to_prepare(session, wanted, named, request, questions)
@@ -145,11 +165,6 @@ def _to_prepare(
 ) -> Data:
     from bertbuild.plans.data import target_name
 
-    if named.task.upper() == "XNLI":
-        raise UsageError(
-            "google-research/bert trains XNLI on Chinese, the Model Garden on English; --task does not say which.",
-            next_step="Say it: invoke prepare-data --task XNLI --xnli-language zh; then give its folder as --prepared.",
-        )
     sizes = {"doc_stride": request.doc_stride, "max_query_length": request.max_query_length}
     if request.max_seq_length is not None:
         sizes["max_seq_length"] = request.max_seq_length

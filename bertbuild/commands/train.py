@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from bertbuild.commands.copying import check_destination, copied
+from bertbuild.commands.data import Asked, task_of
 from bertbuild.commands.memory import memory_told
 from bertbuild.commands.tensorflow2 import check_intact, folder_and_prefix, folder_file, optional_file, recorded_gelu
 from bertbuild.errors import CheckpointError, UsageError
@@ -62,6 +63,8 @@ def train(session: Session, begin: Begin, wanted: Wanted, data: Data, request: T
         StageError: the stage refused its input, or failed.
         StageKilledForMemoryError: memory ran out.
     """
+    if data.task:
+        task_of(Asked(task=data.task, data=data.folder))  # refused before anything is fetched
     begin, wanted, copy = _places(session, begin, wanted, request)
     if session.settings.offline:
         from bertbuild.commands.offline import require_stages
@@ -191,7 +194,7 @@ def _prepared(session: Session, begun: Beginning | Source, begin: Begin, wanted:
     if not data.task:
         return data
     from bertbuild.checkpoint.config import read_config
-    from bertbuild.commands.data import Asked, make
+    from bertbuild.commands.data import make
 
     if data.prepared or data.input_meta_data_path:
         raise UsageError("The data are named, so --task is not asked.", next_step="Leave --task out, or the data.")

@@ -16,7 +16,14 @@ from bertbuild.commands import data as data_command
 from bertbuild.commands import evaluate
 from bertbuild.commands.evaluate import Data
 from bertbuild.config import load_settings
-from bertbuild.errors import AccuracyError, DataError, StageError, StageKilledForMemoryError, UsageError
+from bertbuild.errors import (
+    AccuracyError,
+    DataError,
+    InterpreterMissingError,
+    StageError,
+    StageKilledForMemoryError,
+    UsageError,
+)
 from bertbuild.plans.evaluate import EvaluateRequest
 from bertbuild.session import Session
 from bertbuild.sources import Wanted
@@ -82,6 +89,27 @@ def run(session, play, prepared):
         return session.report[-1]
 
     return targets
+
+
+@pytest.mark.parametrize(
+    ("task", "said", "targets", "error", "words"),
+    [
+        ("MRCP", "", ("tf2",), UsageError, "--task 'MRCP' is none of"),
+        ("STS-B", "", ("tf2",), DataError, "STS-B asks for a score"),
+        ("MRPC", "1.15", ("tf2",), InterpreterMissingError, "toy is to be judged by TensorFlow 1.15; "),
+        ("MRPC", "", ("neuron-ready",), InterpreterMissingError, "A model for Neuron is proved in TensorFlow 1.15, "),
+        ("MRPC", "2.20", ("neuron-ready",), UsageError, "neuron-ready runs in TensorFlow 1.15 alone"),
+    ],
+)
+def test_it_is_refused_before_data_or_model_are_fetched(
+    session, monkeypatch, isolation, task, said, targets, error, words
+):
+    isolation.lacking = ("tf1",)
+    monkeypatch.setattr(evaluate, "resolve", lambda *_: pytest.fail("it is fetched"))
+    session = replace(session, reference=said)
+    with pytest.raises(error) as raised:
+        evaluate.targets(session, WANTED, Data(task=task), EvaluateRequest(targets=targets), "0.01")
+    assert str(raised.value).startswith(words)
 
 
 def wrong(count):

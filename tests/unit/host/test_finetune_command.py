@@ -8,12 +8,23 @@ import numpy as np
 import pytest
 import small_fleet
 
+from bertbuild.catalogue import datasets
 from bertbuild.checkpoint.config import config_from
 from bertbuild.checkpoint.variables import encoder_variables
 from bertbuild.checkpoint.writer import write_checkpoint
+from bertbuild.commands import data as data_command
+from bertbuild.commands import finetune as command
 from bertbuild.commands.finetune import finetune
 from bertbuild.config import Settings
-from bertbuild.errors import CheckpointError, DataError, StageError, StageKilledForMemoryError, UsageError
+from bertbuild.errors import (
+    CheckpointError,
+    DataError,
+    InterpreterMissingError,
+    StageError,
+    StageKilledForMemoryError,
+    UnknownModelError,
+    UsageError,
+)
 from bertbuild.flags import number, truth
 from bertbuild.plans.finetune import FinetuneRequest, Named
 from bertbuild.session import Session
@@ -184,6 +195,28 @@ def test_what_is_not_there_is_told_before_anything_runs(train, isolation, flags,
     with pytest.raises((UsageError, DataError), match=sentence) as raised:
         train(**flags)
     assert raised.value.next_step
+    assert isolation.runs == []
+
+
+@pytest.mark.parametrize(
+    ("task", "model", "error"),
+    [
+        ("MRPC", "minilm-l6", InterpreterMissingError),
+        ("MRCP", "minilm-l6", UsageError),
+        ("MRPC", "minilm-l", UnknownModelError),
+    ],
+)
+def test_it_is_refused_before_data_or_model_are_fetched(root, isolation, events, monkeypatch, task, model, error):
+    for place, name in ((datasets, "fetch_dataset"), (data_command, "checkpoint_folder"), (command, "resolve")):
+        monkeypatch.setattr(place, name, lambda *_: pytest.fail("it is fetched"))
+    isolation.lacking = ("tf1",)
+    session = Session(settings=Settings(artifacts=root), report=events)
+    session.__dict__["isolation"] = isolation
+    with pytest.raises(error) as raised:
+        finetune(session, Wanted(model=model), Named(task=task), FinetuneRequest())
+    if error is InterpreterMissingError:
+        assert str(raised.value).startswith("finetune runs Google's run_classifier")
+        assert "bertbuild train" in raised.value.next_step
     assert isolation.runs == []
 
 

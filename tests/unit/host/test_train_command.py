@@ -10,6 +10,7 @@ from host_doubles import Events, FakeIsolation
 from small_fleet import write_tiny
 
 from bertbuild.checkpoint.writer import write_checkpoint
+from bertbuild.commands import train as command
 from bertbuild.commands.train import Begin, Data, train
 from bertbuild.config import Settings
 from bertbuild.engine.engine import Engine
@@ -50,6 +51,12 @@ def test_a_damaged_checkpoint_is_refused_before_anything_runs(session, encoder, 
     data.unlink()
     with pytest.raises(CheckpointError, match="is missing"):
         train(session, Begin(init_checkpoint=str(encoder)), Wanted(), Data(prepared=prepared), TrainRequest())
+
+
+def test_a_task_that_is_mistyped_is_refused_before_anything_is_fetched(session, monkeypatch):
+    monkeypatch.setattr(command, "resolve", lambda *_: pytest.fail("it is fetched"))
+    with pytest.raises(UsageError, match="--task 'MRCP' is none of"):
+        train(session, Begin(), Wanted(model="minilm-l6"), Data(task="MRCP"), TrainRequest())
 
 
 @pytest.fixture
