@@ -7,11 +7,11 @@ from pathlib import Path
 
 from bertbuild.catalogue.models import find_model
 from bertbuild.commands.reference import presumed, require_1
-from bertbuild.errors import DataError, UsageError
+from bertbuild.errors import UsageError
 from bertbuild.huggingface.folder import is_huggingface
-from bertbuild.plans.int8 import CalibrationRequest
+from bertbuild.plans.int8 import Calibration, CalibrationRequest, plan_irs, plan_text_examples
 from bertbuild.plans.placing import backend_of
-from bertbuild.plans.plan import File, Plan, Source
+from bertbuild.plans.plan import INT8, File, IrRequest, Plan, Source
 from bertbuild.plans.planning import Request, plan_targets
 from bertbuild.session import Session
 from bertbuild.sources import fetch_model, import_plan
@@ -67,6 +67,20 @@ def _plan(
 ) -> Plan:
     nobody = File(path=Path(), digest="")
     source = Source(model=model, kind="checkpoint", file=nobody, gelu=None, published=True, labels=2)
-    with contextlib.suppress(UsageError, DataError):  # the command will say so itself
-        return presumed(session, plan_targets(source, request, nobody, session.store, calibrated), reference)
+    with contextlib.suppress(UsageError):  # the command will say so itself
+        if isinstance(request, IrRequest) and INT8 in request.precisions:
+            calibration = _unread(source, request, calibrated or CalibrationRequest())
+            plan = plan_irs(source, request, nobody, calibration)
+        else:
+            plan = plan_targets(source, request, nobody, session.store, calibrated)
+        return presumed(session, plan, reference)
     return Plan(model=model, steps=())
+
+
+def _unread(source: Source, request: IrRequest, calibrated: CalibrationRequest) -> Calibration:
+    """As `find_calibration`, which reads the model's vocabulary and the examples; here neither need be there."""
+    nobody = source.file
+    if not calibrated.text:
+        return Calibration(examples=nobody, validation=nobody if calibrated.max_drop else None, request=calibrated)
+    step = plan_text_examples(nobody, nobody, source, request, calibrated.size)
+    return Calibration(examples=step.id, steps=(step,), request=calibrated)

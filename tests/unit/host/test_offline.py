@@ -182,6 +182,14 @@ def cut_off(monkeypatch, capsys, isolation, tmp_path):
             {"model minilm-l6", "packages of tf1", "packages of mo", "packages of openvino"},
         ),
         (
+            ["build-ir", "--model", "minilm-l6", "--precision", "int8", "--calibration-text", "lines.txt"],
+            {"model minilm-l6", "packages of tf1", "packages of openvino", "packages of data"},
+        ),
+        (
+            ["build-ir", "--model", "minilm-l6", "--precision", "int8", "--calibration", "d", "--reference", "both"],
+            {"model minilm-l6", "packages of tf1", "packages of tf2", "packages of openvino", "packages of data"},
+        ),
+        (
             ["convert-tf2", "--model", SMALL],
             {f"model {SMALL}", "packages of tf1", "packages of tf2"},
         ),
