@@ -30,6 +30,7 @@ class TextReporter:
     """Turns events into lines; spinners or bars show what is going on where stdout is a terminal.
 
     Of a build file's targets, which may be hundreds, those are not told that are up to date; the result counts them.
+    What a command has made itself, and asks for once more, is not told as up to date either.
     """
 
     def __init__(self) -> None:
@@ -42,6 +43,7 @@ class TextReporter:
         self._told = time.monotonic()
         self._many = self._at_once = False
         self._blocks: dict[str, list[str]] = {}
+        self._made: set[str] = set()
 
     def __call__(self, event: Mapping[str, Any]) -> None:
         """Show one event; kinds it does not know are for programs only."""
@@ -62,7 +64,7 @@ class TextReporter:
         name = job if self._many else event["id"]
         match event["state"]:
             case "cached":
-                if not self._many:
+                if not self._many and event["key"] not in self._made:
                     self._print(f"{KEPT} {name:<28} up to date   {event['key'][:12]}")
             case "started":
                 if self._at_once:
@@ -71,6 +73,7 @@ class TextReporter:
             case "done":
                 self._live.end(job)
                 self._end_block(job)
+                self._made.add(event["key"])
                 if not self._many or event["stage"] != "parity":  # the target's own line tells
                     self._print(f"{DONE} {name:<28} {event['seconds']:>7.1f} s    {event['key'][:12]}")
             case "failed":

@@ -114,6 +114,15 @@ def test_far_from_a_terminal_progress_is_a_line_now_and_then(shown, monkeypatch)
     assert out == "  25 % done\n  99 % done\n"
 
 
+def test_what_a_command_made_itself_is_not_told_as_up_to_date(shown):
+    made = {"event": "stage", "stage": "import", "id": "import", "key": "a" * 64}
+    kept = {**made, "state": "cached"}
+    out, _ = shown({**made, "state": "started"}, {**made, "state": "done", "seconds": 1.0}, kept)
+    assert [line.split()[:2] for line in out.splitlines()] == [["✓", "import"]]
+    out, _ = shown(kept, {**kept, "key": "b" * 64})
+    assert [line.split()[:2] for line in out.splitlines()] == [["=", "import"]] * 2
+
+
 def test_the_parity_table(shown):
     out, _ = shown(BAD)
     golden("parity_table.txt", "".join(f"{line.rstrip()}\n" for line in out.splitlines()))
