@@ -272,6 +272,8 @@ class _Reader:
 
     @staticmethod
     def _pass_on(job: Job, state: str, now: float) -> None:
+        if state == CACHED and job.state == DONE:
+            return  # made by this very run, which asks for it once more
         if state == "started":
             job.state = UNFINISHED
             job.began = now if job.began is None else job.began

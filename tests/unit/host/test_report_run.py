@@ -159,6 +159,13 @@ def test_jobs_that_need_each_other_in_a_circle_are_an_error(tmp_path):
         run_from(tmp_path, {"event": "graph", "time": 1.0, "jobs": jobs})
 
 
+def test_what_a_run_made_itself_was_not_up_to_date(tmp_path):
+    lines = [stage("m/import", "started", 1.0), stage("m/import", "done", 2.0), stage("m/import", "cached", 9.0)]
+    run = run_from(tmp_path, *lines)
+    assert states(run) == {"m/import": "done"}
+    assert run.jobs["m/import"].seconds == pytest.approx(1.0)
+
+
 def test_what_had_nothing_to_do_is_up_to_date_and_what_nobody_came_to_is_not_begun(tmp_path):
     jobs = [{"job": "environment tf1", "kind": "environment"}, {"job": "m/freeze", "needs": ["environment tf1"]}]
     graph = {"event": "graph", "time": 1.0, "jobs": jobs}
