@@ -57,8 +57,7 @@ def finetune(session: Session, wanted: Wanted, named: Named, request: FinetuneRe
         require_stages(session, wanted.model, [*data_stage, "finetune"], task)
     if wanted.model:
         find_model(wanted.model)
-    # Asked now, before data and model are fetched; of the whole plan nothing else needs 1.15.
-    require_1(session, Plan(model=wanted.model, steps=(Step(id=STEP, stage="finetune", inputs={}),)))
+    _require_1(session, wanted.model)
     data = _data(session, wanted, named, request)
     inspected = resolve(wanted, session.settings, session.store, session.engine, session.report)
     if not request.do_train:
@@ -113,11 +112,19 @@ def plan_recipe(
         InterpreterMissingError: TensorFlow 1.15 cannot be had here.
     """
     _check_named(named)
+    _require_1(session, name)
     data = _data(session, Wanted(checkpoint=str(base), name=name), named, request)
     found = inspected(base, name, session.store, session.engine, session.report, choice)
-    plan = plan_finetune(found.source, data.source, data.questions, request, before=data.before)
-    require_1(session, plan)
-    return plan
+    return plan_finetune(found.source, data.source, data.questions, request, before=data.before)
+
+
+def _require_1(session: Session, model: str) -> None:
+    """Ask for TensorFlow 1.15 before data and model are fetched; of the whole plan nothing but the training needs it.
+
+    Raises:
+        InterpreterMissingError: it cannot be had here.
+    """
+    require_1(session, Plan(model=model, steps=(Step(id=STEP, stage="finetune", inputs={}),)))
 
 
 def _check_named(named: Named) -> None:

@@ -220,6 +220,15 @@ def test_it_is_refused_before_data_or_model_are_fetched(root, isolation, events,
     assert isolation.runs == []
 
 
+def test_so_is_a_recipe_of_a_build_file(root, isolation, events, monkeypatch, checkpoint):
+    monkeypatch.setattr(datasets, "fetch_dataset", lambda *_: pytest.fail("it is fetched"))
+    isolation.lacking = ("tf1",)
+    session = Session(settings=Settings(artifacts=root), report=events)
+    session.__dict__["isolation"] = isolation
+    with pytest.raises(InterpreterMissingError, match="finetune runs Google's"):
+        command.plan_recipe(session, checkpoint, "tuned", Named(task="MRPC"), FinetuneRequest())
+
+
 @pytest.mark.parametrize("content", ["{", "[]", "{}"])
 def test_a_spoilt_prepared_json_is_told(train, data, content):
     (data / "prepared.json").write_text(content)
