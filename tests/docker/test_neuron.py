@@ -3,6 +3,7 @@
 They come from a package index on this machine that a build argument names, as it would name another one with AWS's.
 """
 
+import ipaddress
 import json
 import os
 import re
@@ -52,7 +53,9 @@ def inside(script):
 def gateway(isolation):
     """This machine's address for containers."""
     assert isolation.name == "docker"
-    return docker("network", "inspect", "bridge", "--format={{(index .IPAM.Config 0).Gateway}}").strip()
+    config = json.loads(docker("network", "inspect", "bridge", "--format={{json (index .IPAM.Config 0)}}"))
+    # An engine that has just been started for the first time tells the network and not the gateway, its first address.
+    return config.get("Gateway") or str(ipaddress.ip_network(config["Subnet"])[1])
 
 
 @pytest.fixture(scope="module")
