@@ -22,6 +22,7 @@ from bertbuild.plans.placing import OF_1, OF_2, TF1
 from bertbuild.plans.plan import File, Plan
 from bertbuild.probes import make_probes
 from bertbuild.store.disk import write_atomically
+from bertbuild.store.naming import MODEL
 from bertbuild.store.store import Store, translated_os_errors
 
 
@@ -119,13 +120,16 @@ class Session:
                 write_atomically(path, text)
         return File(path=path, digest=digest)
 
-    def claim(self, model: str, target: str, source: str, digest: str) -> None:
-        """Say what a name in out/ is about to be made from, before anything runs.
+    def claim(self, model: str, target: str, source: str, digest: str, *, of: str = MODEL) -> None:
+        """Say what a name in out/ is about to be made from, before anything runs; `of`: `naming.MODEL` or `DATA`.
 
         Raises:
             UsageError: it was made from another source, and may not pass to this one.
         """
-        self.store.names.claim(model, target, source=source, digest=digest, replace=self.replace)
+        replace = self.replace
+        told = self.store.names.claim(model, target, source=source, digest=digest, replace=replace, of=of)
+        if told:
+            self.report({"event": "warning", "text": told})
 
     def claim_targets(self, plan: Plan, source: str, file: File) -> None:
         """The same of all targets of a plan, made from `file`, which the user named as `source` says."""

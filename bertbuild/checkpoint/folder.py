@@ -196,6 +196,21 @@ def _not_the_named(named: tuple[str, ...], taken: str) -> tuple[str, ...]:
     return (f"The file {STATE_FILE} names {named[0]}, which is not here; {taken}, of the highest step, is taken.",)
 
 
+def _hugging_face(folder: Path, weights: list[str], details: str) -> CheckpointError:
+    """The error for a Hugging Face folder that is named where a checkpoint is looked for, or whose weights are none."""
+    if not any((folder / name).is_file() for name in weights):
+        return CheckpointError(
+            f"{folder / weights[0]} is no file.", next_step="Download the whole folder of the model.", details=details
+        )
+    foreign = weights[0] if weights[0] in _NOT_PYTORCHS else None
+    save = "Save it with PyTorch's weights (from_pretrained with from_tf or from_flax, save_pretrained); "
+    return CheckpointError(
+        f"{folder} holds a Hugging Face model" + (f" as {foreign}, which is not read." if foreign else "."),
+        next_step=f"{save}name that folder." if foreign else f"Name that folder itself: --checkpoint {folder}.",
+        details=details,
+    )
+
+
 def _no_checkpoint(folder: Path, names: list[str]) -> CheckpointError:
     """The error for a folder without any `*.index`, saying what it is instead."""
     shown = names[:SHOWN_NAMES]
@@ -204,14 +219,7 @@ def _no_checkpoint(folder: Path, names: list[str]) -> CheckpointError:
     if not names:
         return CheckpointError(f"The folder {folder} is empty.", next_step=_NOT_A_CHECKPOINT)
     if "config.json" in names and any(name in names for name in _HUGGING_FACE_WEIGHTS):
-        weights = [name for name in _HUGGING_FACE_WEIGHTS if name in names]
-        foreign = weights[0] if weights[0] in _NOT_PYTORCHS else None
-        save = "Save it with PyTorch's weights (from_pretrained with from_tf or from_flax, save_pretrained); "
-        return CheckpointError(
-            f"{folder} holds a Hugging Face model" + (f" as {foreign}, which is not read." if foreign else "."),
-            next_step=f"{save}name that folder." if foreign else f"Name that folder itself: --checkpoint {folder}.",
-            details=details,
-        )
+        return _hugging_face(folder, [name for name in _HUGGING_FACE_WEIGHTS if name in names], details)
     if "saved_model.pb" in names or "saved_model.pbtxt" in names:
         return CheckpointError(
             f"{folder} holds a SavedModel, not a TensorFlow 1 checkpoint.",

@@ -141,8 +141,10 @@ def require_words(vocab: Path, words: int, reading: str = "") -> None:
     if (reading or found.reading(words)) == BERT_TENSORFLOW and found.different <= words:
         return
     if found.lines > words:
+        fits = found.different <= words and not reading
         raise CheckpointError(
             f"{vocab} has {found.lines} lines, but the model knows {words} words: some text would get ids that it has "
             "not.",
-            next_step="Give the vocab.txt that came with the model.",
+            next_step="Give the vocab.txt that came with the model."
+            + (f" Read by {BERT_TENSORFLOW}, it fits: --vocab-reading {BERT_TENSORFLOW}." if fits else ""),
         )

@@ -70,7 +70,7 @@ def inspect(session: Session, wanted: Wanted) -> None:
             f"The checkpoint {inspection.files.prefix} has {len(inspection.problems)} problem(s).",
             next_step="Say which variables are meant, as the problem tells."
             if inspection.reading.problems
-            else "Get a sound copy; nothing can be built from this one.",
+            else "Mend what the problem names, or get a sound copy; nothing can be built from this one.",
             details="\n".join(inspection.problems),
         )
     session.result({"inspection": facts}, "sound: nothing is wrong with it")

@@ -17,7 +17,7 @@ from bertbuild.plans.plan import File, Plan
 from bertbuild.session import Session, shown
 from bertbuild.sources import Wanted, as_named, check_name, checkpoint_folder, vocabulary_name
 from bertbuild.store.disk import full_disk_told
-from bertbuild.store.naming import described
+from bertbuild.store.naming import DATA, described
 from bertbuild.store.store import StoredObject
 
 META_DATA = "meta_data"
@@ -112,7 +112,7 @@ def claim(session: Session, asked: Asked, plan: Plan, target: str) -> None:
     data = described("the data", Path(given), root) if given else "the fetched data"
     (step,) = plan.steps
     read = keys.digest({name: source.digest for name, source in step.inputs.items() if isinstance(source, File)})
-    session.claim(plan.model, target, f"{data} with {vocabulary}", read)
+    session.claim(plan.model, target, f"{data} with {vocabulary}", read, of=DATA)
 
 
 def planned(session: Session, asked: Asked) -> tuple[Plan, PrepareRequest]:

@@ -18,7 +18,7 @@ from bertbuild.plans.pretraining import PretrainingRequest, plan_pretraining_dat
 from bertbuild.session import Session, shown
 from bertbuild.sources import check_name, vocabulary_name
 from bertbuild.store.disk import full_disk_told
-from bertbuild.store.naming import described
+from bertbuild.store.naming import DATA, described
 
 
 def prepare_pretraining_data(
@@ -53,7 +53,7 @@ def prepare_pretraining_data(
         text = File(path=links, digest=keys.digest(digests))
         plan = plan_pretraining_data(name or vocabulary_name(Path(vocab), session.store), text, words, request)
         source = f"{patterns} with {described('vocabulary', Path(vocab), session.store.root)}"
-        session.claim(plan.model, target_name(request), source, keys.digest([*digests, words.digest]))
+        session.claim(plan.model, target_name(request), source, keys.digest([*digests, words.digest]), of=DATA)
         made = session.engine.run(plan)["pretraining-data"]
     path = session.store.link(plan.model, target_name(request), made)
     prepared = json.loads((path / "prepared.json").read_text(encoding="utf-8"))

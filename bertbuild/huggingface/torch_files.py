@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, Final
@@ -30,6 +31,7 @@ _KINDS: Final = {
 _MAGIC: Final = 0x1950A86A20F9469CFC6C
 _PROTOCOL: Final = 1001
 _ZIP: Final = b"PK\x03\x04"
+_CHUNK: Final = 1 << 22
 _LOCAL_HEADER: Final = 30
 _SAVE_ANEW: Final = "Save the model anew with PyTorch: save_pretrained(FOLDER)."
 _AGAIN: Final = "Download or copy the file again."
@@ -75,6 +77,8 @@ def _zipped(path: Path) -> dict[str, Stored]:
             stored = info.compress_type == zipfile.ZIP_STORED and info.file_size == info.compress_size
             if header[:4] != _ZIP or not stored or begin + info.file_size > size:
                 raise PickleError(f"its {name} is damaged or compressed")
+            if _checksum(file, begin, info.file_size) != info.CRC:
+                raise PickleError(f"its {name} is damaged: the checksum is another one")
             return begin, info.file_size
 
         def text(name: str) -> bytes:
@@ -86,6 +90,15 @@ def _zipped(path: Path) -> dict[str, Stored]:
             raise PickleError("its numbers are big-endian")
         tensors = _state_dict(read_pickle(io.BytesIO(text(pickles[0]))))
         return dict(_placed(path, tensors, lambda storage: content(f"{root}data/{storage.key}")))
+
+
+def _checksum(file: BinaryIO, begin: int, length: int) -> int:
+    """The CRC-32 of some bytes of a file."""
+    file.seek(begin)
+    found = 0
+    for place in range(0, length, _CHUNK):
+        found = zlib.crc32(file.read(min(_CHUNK, length - place)), found)
+    return found
 
 
 def _older(path: Path) -> dict[str, Stored]:

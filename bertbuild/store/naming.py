@@ -9,12 +9,15 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 from bertbuild.errors import UsageError
 from bertbuild.store.disk import write_atomically
 
 FOLDER = "names"
+MODEL, DATA = "model", "data"
+"""What a name is of: a model's targets should all have one source, and data that are prepared for it have another."""
 
 
 class Names:
@@ -24,8 +27,8 @@ class Names:
         self._root = root
         self._claimed: dict[tuple[str, str], dict[str, str]] = {}
 
-    def claim(self, model: str, target: str, *, source: str, digest: str, replace: bool) -> None:
-        """Say what a name is about to be made from.
+    def claim(self, model: str, target: str, *, source: str, digest: str, replace: bool, of: str = MODEL) -> str:
+        """Say what a name is about to be made from; gives a sentence where others of its folder have another source.
 
         Args:
             model: the name's folder in out/.
@@ -33,6 +36,7 @@ class Names:
             source: what it is made from, as the user named it (`described`).
             digest: of that source; what moved and stayed the same is no other source.
             replace: whether the name may pass to another source.
+            of: `MODEL`, or `DATA`.
 
         Raises:
             UsageError: the name in out/ was made from another source.
@@ -43,7 +47,22 @@ class Names:
                 f"out/{model}/{target} was made from {known['source']}, and would now be made from {source}.",
                 next_step="Give the new one a name of its own (--name NAME), or let it take the old one's (--replace).",
             )
-        self._claimed[model, target] = {"source": source, "digest": digest}
+        claimed = self._claimed[model, target] = {"source": source, "digest": digest, "of": of}
+        return "" if known or of == DATA else self._mixed(model, target, claimed)
+
+    def _mixed(self, model: str, target: str, claimed: Mapping[str, str]) -> str:
+        """The sentence about a folder of out/ that gets a second source; what was trained from a model is its own."""
+        for path in sorted((self._root / FOLDER / model).glob("*.json")):
+            other = self._known(model, path.stem)
+            if other is None or other.get("of") == DATA or other["digest"] == claimed["digest"]:
+                continue
+            sources = (other["source"], claimed["source"])
+            if sources[0] != sources[1] and not any(f" out/{model}/" in source for source in sources):
+                return (
+                    f"out/{model}/ holds targets of two sources: {path.stem} of {sources[0]}, "
+                    f"{target} of {sources[1]}; --name gives one of them a folder of its own"
+                )
+        return ""
 
     def remember(self, model: str, target: str) -> None:
         """A claimed name has been given: write down what it was made from."""

@@ -198,3 +198,11 @@ def test_no_state_file_raises(tmp_path):
             content[chance.randrange(len(content))] = chance.randrange(256)
         (folder / "checkpoint").write_bytes(content)
         assert find_checkpoint(folder).prefix.name in ("model.ckpt-1", "model.ckpt-20")
+
+
+def test_a_folder_in_the_place_of_weights_is_told(tmp_path):
+    (tmp_path / "config.json").write_text("{}")
+    (tmp_path / "model.safetensors").mkdir()
+    with pytest.raises(CheckpointError, match=r"model\.safetensors is no file\.$") as refused:
+        find_checkpoint(tmp_path)
+    assert refused.value.next_step == "Download the whole folder of the model."

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from bertbuild.checkpoint.vocabulary import chosen_reading, read_vocabulary
-from bertbuild.errors import UsageError
+from bertbuild.checkpoint.vocabulary import chosen_reading, read_vocabulary, require_words
+from bertbuild.errors import CheckpointError, UsageError
 
 
 def vocabulary(*words):
@@ -78,3 +78,15 @@ def test_another_word_is_refused(path):
 def test_a_vocabulary_without_duplicates_has_nothing_to_say(tmp_path):
     (tmp_path / "vocab.txt").write_text("a\nb\n")
     assert chosen_reading(tmp_path / "vocab.txt", None, "bert-tensorflow") == ("", "")
+
+
+def test_a_longer_vocabulary_that_bert_tensorflow_reads_as_the_model_does_is_told_so(tmp_path):
+    path = tmp_path / "vocab.txt"
+    path.write_text("one\ntwo\ntwo\ntwo\n")
+    with pytest.raises(CheckpointError) as refused:
+        require_words(path, 3)
+    assert refused.value.next_step.endswith("it fits: --vocab-reading bert-tensorflow.")
+    path.write_text("one\ntwo\nthree\nfour\n")
+    with pytest.raises(CheckpointError) as refused:
+        require_words(path, 3)
+    assert refused.value.next_step == "Give the vocab.txt that came with the model."

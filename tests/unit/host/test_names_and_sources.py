@@ -146,3 +146,23 @@ def test_a_damaged_note_of_a_source_is_as_none(fleet, freeze):
     freeze("checkpoints/one")
     (fleet.session().store.root / "names/one/frozen.json").write_text("[")
     assert freeze("checkpoints/two", name="one") == "one/frozen"
+
+
+def test_a_folder_of_two_sources_is_told(fleet, freeze, tmp_path):
+    freeze("checkpoints/one")
+    fleet.run(build.build, Wanted(checkpoint="checkpoints/two", name="one"), FreezeRequest(output="sequence"))
+    (told,) = fleet.events.texts("warning")
+    assert told == (
+        f"out/one/ holds targets of two sources: frozen of checkpoint {tmp_path}/checkpoints/one, "
+        f"frozen-sequence-auto of checkpoint {tmp_path}/checkpoints/two; --name gives one of them a folder of its own"
+    )
+
+
+def test_what_was_trained_from_a_model_may_share_its_folder(fleet, freeze):
+    freeze("checkpoints/one", name="mine")
+    store = fleet.session().store
+    write_tiny(store.objects / "finetune" / f"{1:064}", 1)
+    trained = store.root / "out" / "mine" / "finetuned-mrpc"
+    trained.symlink_to(f"../../objects/finetune/{1:064}")
+    fleet.run(build.build, Wanted(checkpoint=str(trained)), FreezeRequest(output="sequence"))
+    assert fleet.events.texts("warning") == []

@@ -259,3 +259,12 @@ def test_a_changed_byte_never_ends_in_a_traceback(path, older):
             continue
         for tensor in found.values():
             assert tensor.offset >= 0
+
+
+def test_numbers_that_are_not_those_of_the_checksum_are_refused(path):
+    value = np.arange(64, dtype=np.float32)
+    made.write_torch(path, {"a": value})
+    content = bytearray(path.read_bytes())
+    content[content.find(value.tobytes()) + 20] ^= 1
+    path.write_bytes(content)
+    assert "damaged: the checksum is another one" in refusal(path)
