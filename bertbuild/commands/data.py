@@ -212,8 +212,14 @@ def _data(session: Session, asked: Asked, request: PrepareRequest) -> File:
         return file_input(path, session.store.inputs)
     if not path.is_dir():
         raise UsageError(f"{path} is no folder.", next_step=f"Give the folder with the files of {request.task}.")
-    names = (str(file.relative_to(path)) for file in (*path.glob("*.tsv"), *path.glob("multinli/*.tsv")))
-    return folder_input(path, names, session.store.inputs)
+    found = [*path.glob("*.tsv"), *path.glob("multinli/*.tsv")]
+    for file in found:
+        if not file.is_file():  # left out, it would pass for a split that the task's data do not have
+            raise UsageError(
+                f"{file} is {'a folder' if file.is_dir() else 'no file'}.",
+                next_step="Put the task's file in its place, or move it elsewhere.",
+            )
+    return folder_input(path, (str(file.relative_to(path)) for file in found), session.store.inputs)
 
 
 def _vocabulary(session: Session, asked: Asked) -> Vocabulary:

@@ -27,6 +27,9 @@ def folder(tmp_path, monkeypatch):
     for name, word in {"uncased": "the", "cased": "The"}.items():
         (tmp_path / name).mkdir()
         (tmp_path / name / "vocab.txt").write_text(f"[PAD]\n[UNK]\n<S>\n{word}\n")
+    (tmp_path / "folders" / "train.tsv").mkdir(parents=True)
+    (tmp_path / "links" / "multinli").mkdir(parents=True)
+    (tmp_path / "links" / "multinli" / "train.tsv").symlink_to(tmp_path / "nothing")
     model = tmp_path / "model"
     model.mkdir()
     (model / "bert_config.json").write_text(json.dumps(CONFIG))
@@ -150,6 +153,8 @@ REFUSED = {
     "no such vocabulary": ({"vocab": "nowhere"}, "nowhere is no file."),
     "no such data": ({"data": "nowhere"}, "nowhere does not exist."),
     "a file for a folder": ({"data": "MRPC/train.tsv"}, "is no folder."),
+    "a folder for a file": ({"task": "COLA", "data": "folders"}, "folders/train.tsv is a folder."),
+    "a link to nothing": ({"task": "MNLI", "data": "links"}, "links/multinli/train.tsv is no file."),
     "no SQuAD file": ({"task": "SQUAD-1.1", "data": "squad"}, "holds no train-v1.1.json."),
     "a name with a slash": ({"name": "a/b"}, "--name 'a/b' cannot be a folder's name."),
     "a copy that is there": ({"copies": {"train": "MRPC/train.tsv"}}, "There is a file MRPC/train.tsv already."),
