@@ -7,11 +7,18 @@ from __future__ import annotations
 
 import json
 import math
+import reprlib
+from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
+from types import UnionType
 from typing import TYPE_CHECKING, Any
 
 from bertbuild.errors import DataError
 
+_AS_IT_WAS = "Give the file as it was written."
+_MOST_DIGITS = 4000
+_KINDS: dict[type | UnionType, str] = {list: "list", str: "text", str | int: "text or whole number"}
 AS_WRITTEN = "Give test_results.tsv as it was written: numbers with tabs between them, a row for each example."
 
 if TYPE_CHECKING:
@@ -88,29 +95,49 @@ def _label(task: GlueTask, path: Path, number: int, row: list[str], width: int |
 
 
 def read_squad(path: Path) -> list[dict[str, Any]]:
-    """The articles of a SQuAD file."""
+    """The articles of a SQuAD file, of which each question has an id of its own."""
+    next_step = "Give dev-v1.1.json or dev-v2.0.json."
     value = _json(path)
     try:
-        articles: list[dict[str, Any]] = value["data"]
-        checked = [
-            (_text_id(question["id"]), [answer["text"] for answer in question["answers"]])
-            for article in articles
-            for paragraph in article["paragraphs"]
-            for question in paragraph["qas"]
-        ]
-    except (KeyError, TypeError) as error:
+        articles: list[dict[str, Any]] = _held(value, "data", list, "the file")
+        times = Counter(_question_ids(articles))
+    except _FormError as error:
+        raise DataError(f"{path} is no SQuAD data set: {error}.", next_step=next_step) from error
+    if not times:
+        raise DataError(f"{path} has no question.", next_step=next_step)
+    repeated = [name for name, count in times.items() if count > 1]
+    if repeated:
+        others = f" (and {len(repeated) - 1} other ids)" if len(repeated) > 1 else ""
         raise DataError(
-            f"{path} is no SQuAD data set: {error!r}.", next_step="Give dev-v1.1.json or dev-v2.0.json."
-        ) from error
-    if not checked:
-        raise DataError(f"{path} has no question.", next_step="Give dev-v1.1.json or dev-v2.0.json.")
+            f"{path} has {times[repeated[0]]} questions with the id {repeated[0]}{others}, which predictions cannot "
+            "tell apart.",
+            next_step="Give each question an id of its own, in the predictions too.",
+        )
     return articles
 
 
-def _text_id(name: object) -> str:
-    if isinstance(name, bool) or not isinstance(name, int | str):
-        raise TypeError(f"the id {name!r} is no text")
-    return str(name)
+class _FormError(Exception):
+    """Something in a SQuAD file is not there, or is not what it should be; says what."""
+
+
+def _question_ids(articles: list[Any]) -> Iterator[str]:
+    """The id of each question as text; raises `_FormError` for what figures cannot be had of."""
+    for number, article in enumerate(articles, 1):
+        for paragraph in _held(article, "paragraphs", list, f"article {number}"):
+            for question in _held(paragraph, "qas", list, f"a paragraph of article {number}"):
+                name = str(_held(question, "id", str | int, f"a question of article {number}"))
+                for answer in _held(question, "answers", list, f"question {name}"):
+                    _held(answer, "text", str, f"an answer of question {name}")
+                yield name
+
+
+def _held(holder: object, key: str, kind: type | UnionType, whose: str) -> Any:
+    if not isinstance(holder, dict) or key not in holder:
+        raise _FormError(f"{whose} has no {key}")
+    value = holder[key]
+    if not isinstance(value, kind) or isinstance(value, bool):
+        raise _FormError(f"the {key} of {whose} is {reprlib.repr(value)}, which is no {_KINDS[kind]}")
+    return value
 
 
 def read_answers(path: Path) -> dict[str, str]:
@@ -132,9 +159,18 @@ def _table(path: Path, kind: type | tuple[type, ...], what: str, next_step: str)
 
 def _json(path: Path) -> Any:
     try:
-        return json.loads(_text(path))
+        return json.loads(_text(path), parse_int=_whole_number)
+    except RecursionError as error:
+        raise DataError(
+            f"{path} is no JSON that can be read: its lists lie too deep in one another.", next_step=_AS_IT_WAS
+        ) from error
     except ValueError as error:
-        raise DataError(f"{path} is no JSON: {error}.", next_step="Give the file as it was written.") from error
+        raise DataError(f"{path} is no JSON: {error}.", next_step=_AS_IT_WAS) from error
+
+
+def _whole_number(digits: str) -> int | str:
+    """The number; its digits where there are more than Python turns into one, since an id is a text in the end."""
+    return int(digits) if len(digits) <= _MOST_DIGITS else digits
 
 
 def _text(path: Path) -> str:

@@ -79,7 +79,7 @@ def _recorded(signature: Path, graph: Graph) -> str:
     try:
         ports = json.loads(signature.read_text(encoding="utf-8"))["outputs"]
         tensors = {name: str(port["tensor"]) for name, port in ports.items()}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (OSError, ValueError, RecursionError, KeyError, TypeError, AttributeError):
         return ""
     if not all(tensor.rpartition(":")[0] in graph.nodes for tensor in tensors.values()):
         return ""

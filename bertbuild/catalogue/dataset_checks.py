@@ -87,7 +87,7 @@ def _count(file: DataFile) -> int | None:
 def _questions(path: Path, title: str) -> int:
     _refuse_foreign(path, title)
     try:
-        articles = json.loads(_decoded(path.read_bytes(), title, "it"))["data"]
+        articles = json.loads(_decoded(path.read_bytes(), title, "it").removeprefix("\ufeff"))["data"]
         return sum(len(paragraph["qas"]) for article in articles for paragraph in article["paragraphs"])
     except json.JSONDecodeError as error:
         raise IntegrityError(
@@ -95,6 +95,8 @@ def _questions(path: Path, title: str) -> int:
             next_step=_GET_IT,
             details=str(error),
         ) from error
+    except (ValueError, RecursionError) as error:
+        raise IntegrityError(f"{title} is no JSON that can be read.", next_step=_GET_IT, details=str(error)) from error
     except (KeyError, TypeError) as error:
         raise IntegrityError(
             f"{title} is JSON, but not SQuAD's: it lacks data, paragraphs or qas.",

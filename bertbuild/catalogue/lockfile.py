@@ -38,7 +38,7 @@ def read_lock(path: Path) -> dict[str, LockEntry]:
         return {name: LockEntry(**entry) for name, entry in content["files"].items()}
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+    except (OSError, ValueError, RecursionError, TypeError, KeyError, AttributeError) as error:
         raise LockFileError(
             f"{path} cannot be read.",
             next_step="Restore it from version control, or remove it to record every download anew.",

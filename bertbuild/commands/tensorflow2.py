@@ -216,7 +216,7 @@ def recorded(path: Path, name: str, key: str) -> str:
     """What a JSON file beside a model says of it; empty where there is no such file, or it says nothing."""
     try:
         value = json.loads((path / name).read_text(encoding="utf-8")).get(key)
-    except (OSError, ValueError, AttributeError):
+    except (OSError, ValueError, RecursionError, AttributeError):
         return ""
     return str(value or "")
 

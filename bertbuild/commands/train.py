@@ -250,7 +250,7 @@ def _files(session: Session, data: Data) -> tuple[dict[str, File], str]:
 def _json(path: Path, words: str) -> Mapping[str, Any]:
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise UsageError(
             f"{path} cannot be read as {words}: {error}.", next_step="Give what prepare-data wrote: --prepared FOLDER."
         ) from error

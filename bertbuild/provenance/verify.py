@@ -104,7 +104,7 @@ def _read(path: Path, findings: Findings, label: str = "") -> Made | None:
     except FileNotFoundError:
         findings.wrong.append(f"{file} is missing: it was made before there were statements, or lost since")
         return None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         findings.wrong.append(f"{file} cannot be read: {error}")
         return None
     found = problems(statement)
@@ -154,7 +154,7 @@ def _check_manifest(path: Path, made: Made, findings: Findings) -> None:
     except FileNotFoundError:
         findings.told.append(f"there is no {MANIFEST} here, so nothing but a signature can answer for the statement")
         return
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, RecursionError, KeyError, TypeError) as error:
         findings.wrong.append(f"{MANIFEST} does not name {PROVENANCE}: {error!r}")
         return
     actual = _sha256(path / PROVENANCE)

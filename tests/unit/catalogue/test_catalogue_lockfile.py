@@ -61,7 +61,10 @@ def test_nothing_found_writes_nothing(lock):
     assert not lock.exists()
 
 
-@pytest.mark.parametrize("content", ["", "{", "[]", '{"version": 1}', '{"version": 1, "files": {"a": {"bytes": 1}}}'])
+BROKEN = ["", "{", "[]", '{"version": 1}', '{"version": 1, "files": {"a": {"bytes": 1}}}']
+
+
+@pytest.mark.parametrize("content", [*BROKEN, pytest.param("[" * 200_000, id="nested without end")])
 def test_a_broken_lock_file_is_named(lock, content):
     lock.write_text(content)
     with pytest.raises(LockFileError, match=r"models\.lock\.json cannot be read") as caught:

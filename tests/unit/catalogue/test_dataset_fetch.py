@@ -310,6 +310,8 @@ def test_a_file_on_disk_may_have_another_name(get, squad, server, mine):
         (b'{"data": [{"title": "x"}]}', "JSON, but not SQuAD's"),
         (b"[]", "JSON, but not SQuAD's"),
         (b'{"data": []}', "has 0 rows; 3 were published"),
+        (b'\xef\xbb\xbf{"data": []}', "has 0 rows; 3 were published"),
+        pytest.param(b"[" * 200_000, "is no JSON that can be read", id="nested without end"),
         (b'{"data": "\xff"}', "is not UTF-8 text"),
     ],
 )

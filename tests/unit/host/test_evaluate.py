@@ -299,6 +299,7 @@ def test_a_folder_of_another_task_than_was_named_is_refused(run, prepared):
     [
         ("prepared.json", None, r"prepared\.json cannot be read: No such file"),
         ("prepared.json", "{", r"prepared\.json is no JSON"),
+        pytest.param("prepared.json", "[" * 200_000, r"prepared\.json is no JSON", id="nested without end"),
         ("prepared.json", "[]", r"prepared\.json holds no JSON object"),
         ("prepared.json", "{}", r"prepared\.json names no task"),
         ("eval.tf_record", None, r"has no eval\.tf_record"),

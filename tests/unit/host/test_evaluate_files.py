@@ -209,6 +209,19 @@ def test_questions_without_a_prediction_are_counted(squad, session):
     ]
 
 
+def changed(*texts):
+    """The SQuAD file with texts of its JSON replaced, each by the one after it."""
+    content = json.dumps(SQUAD)
+    for text, other in zip(texts[::2], texts[1::2], strict=True):
+        content = content.replace(text, other)
+    return json.loads(content)
+
+
+def test_an_id_of_more_digits_than_python_turns_into_a_number_is_the_text_it_is(squad):
+    data = json.dumps(SQUAD).replace('"id": "a"', '"id": ' + "9" * 5000)
+    assert squad(data, {"9" * 5000: "cat", "b": "sky"})["metrics"]["exact_match"] == 100.0
+
+
 SQUAD_REFUSED = {
     "other questions": ((SQUAD, {"z": "cat"}), {}, DataError, "answers no question of"),
     "no predictions": ((SQUAD, {}), {}, DataError, "answers no question of"),
@@ -218,8 +231,34 @@ SQUAD_REFUSED = {
     "odds in words": ((SQUAD, {"a": "c"}, {"a": "1"}), {"negative": True}, DataError, "question ids to numbers"),
     "n-best lists": ((SQUAD, {"a": [{"text": "c"}]}), {}, DataError, "question ids to answers"),
     "no JSON": ((SQUAD, "{"), {}, DataError, "predictions.json is no JSON"),
-    "no SQuAD": (({"version": "1.1"}, {"a": "c"}), {}, DataError, "is no SQuAD data set: KeyError"),
-    "a list": (([], {"a": "c"}), {}, DataError, "is no SQuAD data set: TypeError"),
+    "no SQuAD": (({"version": "1.1"}, {"a": "c"}), {}, DataError, "is no SQuAD data set: the file has no data"),
+    "a list": (([], {"a": "c"}), {}, DataError, "is no SQuAD data set: the file has no data"),
+    "answers in words": (
+        (changed('[{"text": "cat", "answer_start": 0}]', '"cat"'), {"a": "c"}),
+        {},
+        DataError,
+        "no list",
+    ),
+    "an answer that is a number": (
+        (changed('"cat"', "3"), {"a": "c"}),
+        {},
+        DataError,
+        "of question a is 3, .* no text",
+    ),
+    "one id twice": (
+        (changed('"b"', '"a"'), {"a": "c"}),
+        {},
+        DataError,
+        "2 questions with the id a, which predictions",
+    ),
+    "a number like a text": (
+        (changed('"id": "a"', '"id": 1', '"id": "b"', '"id": "1"'), {"1": "c"}),
+        {},
+        DataError,
+        "2 questions with the id 1, which predictions",
+    ),
+    "nested without end": (("[" * 200_000, {"a": "c"}), {}, DataError, "dev.json is no JSON that can be read"),
+    "nested predictions": ((SQUAD, "[" * 200_000), {}, DataError, "predictions.json is no JSON that can be read"),
     "no questions": (({"data": []}, {"a": "c"}), {}, DataError, "has no question"),
 }
 

@@ -98,6 +98,10 @@ DAMAGE = {
         lambda path: rewrite(path / "provenance.json", lambda text: text[:90]),
         "provenance.json cannot be read",
     ),
+    "a statement nested without end": (
+        lambda path: (path / "provenance.json").write_text("[" * 200_000),
+        "provenance.json cannot be read",
+    ),
     "another shape": (
         lambda path: rewrite(path / "provenance.json", edited("subject", new={})),
         "provenance.json: statement.subject: is no array",
