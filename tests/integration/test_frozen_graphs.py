@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from backends import run as run_script
+from graph_builder import bert_graph
 
 pytestmark = pytest.mark.integration
 
@@ -86,3 +87,11 @@ def test_a_file_that_is_no_graph_is_refused_before_any_stage(bertbuild, tmp_path
     assert outcome.code == 4
     assert outcome.of("stage") == []
     assert bertbuild.refused("build-ir", "--frozen", tmp_path / "absent.pb", code=4)["next_step"]
+
+
+def test_a_graph_that_tensorflow_does_not_take_is_refused_in_words(fresh, tmp_path):
+    path = tmp_path / "graph.pb"
+    path.write_bytes(bert_graph(frozen=True)[0].graph_def())  # whose operators do not say of which type they are
+    error = fresh.refused("build-ir", "--frozen", path, "--outputs", "bert/pooler/dense/Tanh", code=13)
+    assert f"TensorFlow does not take the graph of {path}: NodeDef missing attr" in error["message"]
+    assert "Traceback" not in error["details"]

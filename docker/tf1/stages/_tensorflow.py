@@ -5,6 +5,7 @@ v1 mode: graphs and sessions, TensorFlow 1's variables, Keras 2. `modeling` is g
 (package bert-tensorflow), which builds the same graph, operator by operator, in both.
 """
 
+import contextlib
 import os
 import sys
 import types
@@ -13,6 +14,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")  # what TensorFlow 2 has left of tf.layers is part of Keras 2
 
 import tensorflow as tf
+from stage import StageInputError
 
 V1_MODE = not tf.__version__.startswith("1.")
 """Whether this is a TensorFlow 2 in v1 mode."""
@@ -24,6 +26,16 @@ if V1_MODE:
 
 NEWER_ATTRIBUTES = ("grad_a", "grad_b", "grad_x", "grad_y", "_has_manual_control_dependencies")
 """What TensorFlow 2.20 writes on operators of BERT that 1.15 has without: all false, all of use in training alone."""
+
+
+@contextlib.contextmanager
+def importing(path):
+    """Where TensorFlow takes a graph from a file: what it refuses is told as bad input, by the file's path."""
+    try:
+        yield
+    except (ValueError, TypeError, KeyError, tf.errors.OpError) as error:
+        words = (str(error) or type(error).__name__).splitlines()[0]
+        raise StageInputError("TensorFlow does not take the graph of %s: %s" % (path, words)) from error
 
 
 def as_of_1(node):

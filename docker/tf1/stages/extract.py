@@ -20,7 +20,7 @@ def run(args, report):
     from ir_file import mark
 
     from stages import _foreign, _graph_file, _ports
-    from stages._tensorflow import tf
+    from stages._tensorflow import importing, tf
 
     step("tracing inputs and outputs")
     foreign = _foreign.read(args.frozen, args.outputs)
@@ -31,7 +31,8 @@ def run(args, report):
     batch, seq_len = foreign.sizes
     inputs = _ports.placeholders(batch, seq_len, names=["bertbuild/" + role for role in foreign.roles])
     replacements = dict(zip(foreign.roles.values(), inputs))
-    tf.import_graph_def(foreign.graph_def, input_map=replacements, name="")
+    with importing(args.frozen):
+        tf.import_graph_def(foreign.graph_def, input_map=replacements, name="")
     graph = tf.compat.v1.get_default_graph()
     tensors = _ports.ends({name: graph.get_tensor_by_name(tensor) for name, tensor in foreign.outputs.items()})
     names = [tensor.op.name for tensor in tensors.values()] + [tensor.op.name for tensor in inputs]

@@ -72,7 +72,7 @@ def from_published_graph(source, gelu, probes):
     from bertbuild.graph.graphdef import read_meta_graph
     from bertbuild.graph.published import published_form
     from stages import _ports
-    from stages._tensorflow import tf
+    from stages._tensorflow import importing, tf
 
     if source.meta is None:
         return {}
@@ -81,7 +81,8 @@ def from_published_graph(source, gelu, probes):
     if form is None or gelu_form(graph) != gelu:
         return {}
     with tf.Graph().as_default() as default, tf.compat.v1.Session() as session:
-        saver = tf.compat.v1.train.import_meta_graph(source.meta, clear_devices=True)
+        with importing(source.meta):
+            saver = tf.compat.v1.train.import_meta_graph(source.meta, clear_devices=True)
         saver.restore(session, source.prefix)
         feeds = {role: default.get_tensor_by_name(form.roles[role]) for role in answers.ROLES}
         tensors = {_ports.POOLED: default.get_tensor_by_name("bert/pooler/dense/Tanh:0")}
@@ -96,12 +97,13 @@ def from_frozen(path, wanted, asked):
     import numpy as np
 
     from stages import _foreign, _half_products
-    from stages._tensorflow import tf
+    from stages._tensorflow import importing, tf
 
     foreign = _foreign.read(path, wanted)
     _half_products.accumulate_in_float32(foreign.graph_def)
     with tf.Graph().as_default() as graph, tf.compat.v1.Session() as session:
-        tf.import_graph_def(foreign.graph_def, name="")
+        with importing(path):
+            tf.import_graph_def(foreign.graph_def, name="")
         feeds = {role: graph.get_tensor_by_name(foreign.roles[role]) for role in answers.ROLES}
         tensors = {name: graph.get_tensor_by_name(tensor) for name, tensor in foreign.outputs.items()}
         run_session = runner(session, feeds, tensors)
