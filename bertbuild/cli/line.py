@@ -170,11 +170,12 @@ class _Line:
 
     def _value(self, typed: str, value: str | None, *, optional: bool) -> str | None:
         """The flag's value; None where it may be left out and is."""
-        if value is None and self._place < len(self._words) and not _is_flag(self._words[self._place]):
-            value = self._words[self._place]
+        follows = self._words[self._place] if self._place < len(self._words) else ""
+        # The arguments of another program begin with a dash themselves: --compiler-args "--fp32-cast=all --topdown".
+        if value is None and follows and (not _is_flag(follows) or typed.replace("_", "-").endswith("-args")):
+            value = follows
             self._place += 1
         if value is None and not optional:
-            follows = self._words[self._place] if self._place < len(self._words) else ""
             raise UsageError(
                 f"{typed} needs a value, and {follows or 'nothing'} follows.",
                 next_step=f"Write it behind: {typed} VALUE; one that begins with a dash as {typed}=VALUE.",

@@ -14,6 +14,7 @@ from bertbuild.cli.line import read
 from bertbuild.cli.program import BertbuildProgram
 from bertbuild.cli.upstream import upstream_flags
 from bertbuild.config import ROOT
+from bertbuild.errors import UsageError
 from bertbuild.tasks import namespace
 
 MISTYPED = {
@@ -193,6 +194,10 @@ def test_values_stay_as_they_are_typed():
         "--name=a_b",
         "--checkpoint=c_d=e f",
     ]
+    for words in (["--compiler-args", "--fp32-cast=all --topdown"], ["--compiler_args", "--fast-math"]):
+        assert read(["neuron-compile", *words], core, Commands(namespace))[1:] == [f"--compiler-args={words[1]}"]
+    with pytest.raises(UsageError, match="--compiler-args needs a value, and nothing follows"):
+        read(["neuron-compile", "--compiler-args"], core, Commands(namespace))
     assert read(["inspect", "--vocab_file=my words.txt"], core, Commands(namespace)) == [
         "inspect",
         "--vocab=my words.txt",
