@@ -3,7 +3,9 @@
 import json
 import os
 import re
+import reprlib
 from bisect import bisect_right
+from collections import Counter
 from dataclasses import dataclass, field
 
 from stage import StageInputError
@@ -11,6 +13,8 @@ from stage import StageInputError
 from stages._tfrecord import Feature, packed
 
 _WORD = re.compile("[^ \t\r\n\u202f]+")  # upstream's words: what lies between these spaces and no others
+_KINDS = {list: "a list", str: "a text", int: "a whole number, the place of a character"}
+_MOST_DIGITS = 4000  # of a number; Python itself refuses more than 4300, and does not say where
 MARKS = 3  # of a sequence: [CLS] question [SEP] paragraph [SEP]
 
 
@@ -18,13 +22,15 @@ MARKS = 3  # of a sequence: [CLS] question [SEP] paragraph [SEP]
 class Made:
     """What came of some articles: the parts of each record but for unique_ids, and questions by what became of them.
 
-    `left_out` are the ids of those whose answer is not in its paragraph, `wordless` of those whose answer has no word.
+    `left_out` are the ids of those whose answer is not in its paragraph, `wordless` of those whose answer has no word,
+    `moved` of those whose answer is not just where it is said to begin, but in the words there.
     """
 
     records: list = field(default_factory=list)
     questions: int = 0
     left_out: list = field(default_factory=list)
     wordless: list = field(default_factory=list)
+    moved: list = field(default_factory=list)
     several: int = 0
 
     @property
@@ -67,32 +73,49 @@ class Features:
     def __call__(self, article):
         """The `Made` of an article of SQuAD's JSON; raises `StageInputError` for one that no training can use."""
         made = Made()
-        try:
-            for paragraph in article["paragraphs"]:
-                text = _Paragraph(paragraph["context"], self._tokenizer)
-                for question in paragraph["qas"]:
-                    made.questions += 1
-                    self._question(text, question, made)
-        except (KeyError, TypeError, AttributeError) as error:
-            title = article.get("title", "?") if isinstance(article, dict) else article
-            message = "%s: the article %.50r is not of SQuAD's form (%s: %s); mend it or take it out"
-            raise StageInputError(message % (self._path, title, type(error).__name__, error)) from error
+        title = article.get("title", "?") if isinstance(article, dict) else article
+        whose = "the article %s" % reprlib.repr(title)
+        for paragraph in self._value(article, "paragraphs", list, whose):
+            text = _Paragraph(self._value(paragraph, "context", str, "a paragraph of " + whose), self._tokenizer)
+            for question in self._value(paragraph, "qas", list, "a paragraph of " + whose):
+                made.questions += 1
+                self._question(text, question, made, whose)
         return made
 
-    def _question(self, text, question, made):
+    def _value(self, holder, key, kind, whose):
+        """What a JSON object has under a key; raises `StageInputError` where that is nothing, or of another kind."""
+        if not isinstance(holder, dict) or key not in holder:
+            message = "%s: %s has no %s, as SQuAD's form has it; mend it or take it out"
+            raise StageInputError(message % (self._path, whose, key))
+        value = holder[key]
+        if not isinstance(value, kind) or isinstance(value, bool):
+            message = "%s: %s has the %s %s; make it %s"
+            raise StageInputError(message % (self._path, whose, key, reprlib.repr(value), _KINDS[kind]))
+        return value
+
+    def _question(self, text, question, made, article):
+        if not isinstance(question, dict) or "id" not in question:
+            raise StageInputError("%s: a question of %s has no id; give it one or take it out" % (self._path, article))
         name = self._name(question["id"])
         answer = self._answer(question, name)
         found = None
         if answer is not None:
             made.several += len(question["answers"]) > 1
-            if not self._tokenizer.ids(answer["text"]):
+            words, start = (
+                self._value(answer, key, kind, "the answer of question " + name)
+                for key, kind in (("text", str), ("answer_start", int))
+            )
+            if not self._tokenizer.ids(words):
                 made.wordless.append(name)
                 return
-            found = text.span(answer["answer_start"], answer["text"])
+            found = text.span(start, words)
             if found is None:
                 made.left_out.append(name)
                 return
-        query = self._tokenizer.ids(question["question"])[: self._sizes.query]
+            if not text.has(start, words):
+                made.moved.append(name)
+        asked = self._value(question, "question", str, "question " + name)
+        query = self._tokenizer.ids(asked)[: self._sizes.query]
         room = self._sizes.length - len(query) - MARKS
         if room < 1:
             message = "%s: question %s has %d pieces, which leaves no room for its paragraph in --max-seq-length %d"
@@ -103,8 +126,8 @@ class Features:
     def _name(self, number_or_text):
         """A question's id as text, which it is in all files of answers; some have numbers in their JSON."""
         if isinstance(number_or_text, bool) or not isinstance(number_or_text, (int, str)):
-            message = "%s: a question's id is %.50r; make it a text or a whole number"
-            raise StageInputError(message % (self._path, number_or_text))
+            message = "%s: a question's id is %s; make it a text or a whole number"
+            raise StageInputError(message % (self._path, reprlib.repr(number_or_text)))
         return str(number_or_text)
 
     def _answer(self, question, name):
@@ -116,11 +139,11 @@ class Features:
                 )
                 raise StageInputError(message % name)
             if not isinstance(question["is_impossible"], bool):
-                message = "%s: question %s has is_impossible %.50r; make it true or false, without quotes"
-                raise StageInputError(message % (self._path, name, question["is_impossible"]))
+                message = "%s: question %s has is_impossible %s; make it true or false, without quotes"
+                raise StageInputError(message % (self._path, name, reprlib.repr(question["is_impossible"])))
             if question["is_impossible"]:
                 return None
-        if not question["answers"]:
+        if not self._value(question, "answers", list, "question " + name):
             message = "%s: question %s has no answer; " % (self._path, name)
             hint = (
                 "this is SQuAD 2.0, to be prepared as --task SQUAD-2.0"
@@ -170,17 +193,39 @@ def read(path):
     if not content.strip():
         raise StageInputError("%s is empty; get the whole file" % path)
     try:
-        articles = json.loads(content.decode("utf-8"))["data"]
+        # A file may begin with a byte order mark.
+        articles = json.loads(content.decode("utf-8-sig"), parse_int=_whole_number)["data"]
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         raise StageInputError("%s line %d is not UTF-8; convert the file" % (path, line)) from error
+    except RecursionError as error:
+        message = "%s is no JSON that can be read: its lists lie too deep in one another; get the whole file"
+        raise StageInputError(message % path) from error
     except ValueError as error:
         raise StageInputError("%s is no JSON (%s); get the whole file" % (path, error)) from error
     except (KeyError, TypeError) as error:
         raise StageInputError("%s is JSON, but not a SQuAD file: it has no list of data" % path) from error
+    if not isinstance(articles, list):
+        raise StageInputError("%s is JSON, but not a SQuAD file: its data are no list" % path)
     if not articles:
         raise StageInputError("%s has no articles; get the whole file" % path)
     return articles
+
+
+def _whole_number(digits):
+    """The number; its digits where there are too many, so that whoever reads the key can name the question."""
+    return int(digits) if len(digits) <= _MOST_DIGITS else digits
+
+
+def repeated(articles):
+    """The ids, as text, that several questions of articles have; `Features` have found the articles to be SQuAD's."""
+    times = Counter(
+        str(question["id"])
+        for article in articles
+        for paragraph in article["paragraphs"]
+        for question in paragraph["qas"]
+    )
+    return [name for name, count in times.items() if count > 1]
 
 
 def meta_data(sizes, count, *, negatives):
@@ -230,6 +275,11 @@ class _Paragraph:
         begin = self._pieces[first]
         end = self._pieces[last + 1] - 1 if last < len(self._words) - 1 else len(self.ids) - 1
         return self._narrowed(begin, end, self._ids_of(answer), self._context[self._begins[first] : start % size])
+
+    def has(self, start, answer):
+        """Whether just this text stands at a character."""
+        start %= self._size
+        return self._context[start : start + len(answer)] == answer
 
     def _word_at(self, place):
         """The number of the last word that begins at or before a character; a place below 0 counts from the end."""

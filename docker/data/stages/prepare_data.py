@@ -135,16 +135,26 @@ def prepare_squad(args, tokenizer, report):
             total.several += made.several
             total.left_out += made.left_out
             total.wordless += made.wordless
+            total.moved += made.moved
             for parts in made.records:
                 file.write(record(UNIQUE_ID(packed([FIRST_UNIQUE_ID + count])), parts))
                 count += 1
-    for names, why in (
-        (total.left_out, "as upstream does: their answers are not in their paragraphs"),
-        (total.wordless, "since their answers have no word"),
+    repeated = _squad.repeated(articles)
+    for names, text in (
+        (
+            total.left_out,
+            "%d of %d questions are left out, as upstream does: their answers are not in their paragraphs",
+        ),
+        (total.wordless, "%d of %d questions are left out, since their answers have no word"),
+        (
+            total.moved,
+            "%d of %d questions have an answer that is not at its answer_start; it is labelled in the words there",
+        ),
+        (repeated, "%d ids (of %d questions in all) belong to several questions each; all of these are taken"),
     ):
         if names:
             some = ", ".join(names[:3]) + (", …" if len(names) > 3 else "")
-            report.note("%d of %d questions are left out, %s (%s)" % (len(names), total.questions, why, some))
+            report.note(text % (len(names), total.questions) + " (%s)" % some)
     if total.several:
         text = "%d questions have several answers; the first is taken (upstream's program stops there)"
         report.note(text % total.several)
@@ -158,6 +168,8 @@ def prepare_squad(args, tokenizer, report):
         "doc_stride": sizes.stride,
         "questions": total.questions,
         "left_out": len(total.left_out) + len(total.wordless),
+        "moved": len(total.moved),
+        "repeated_ids": len(repeated),
         "examples": {"train": count},
     }
 

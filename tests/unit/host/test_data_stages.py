@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import json
 import struct
 import sys
 import types
@@ -324,6 +325,107 @@ def test_is_impossible_that_is_no_boolean_is_refused_by_question(load, squad, sa
 def test_is_impossible_is_read_where_it_is_a_boolean(squad):
     assert len(squad(squad_article("ab", "a", 0, is_impossible=False), negatives=True).records) == 1
     assert len(squad(squad_article("ab", "a", 0, is_impossible=True), negatives=True).records) == 1
+
+
+SQUAD_FORM = {
+    "an article that is none": (5, "the article 5 has no paragraphs"),
+    "paragraphs that are null": ({"title": "t", "paragraphs": None}, "'t' has the paragraphs None; make it a list"),
+    "a paragraph that is null": ({"title": "t", "paragraphs": [None]}, "a paragraph of the article 't' has no context"),
+    "a context that is a number": (squad_article(5, "a", 0), "'t' has the context 5; make it a text"),
+    "a question that is a text": (
+        {"title": "t", "paragraphs": [{"context": "ab", "qas": ["q"]}]},
+        "a question of the article 't' has no id",
+    ),
+    "no text of a question": (
+        squad_article("ab", "a", 0, question=None),
+        "question q has the question None; make it a",
+    ),
+    "answers in words": (squad_article("ab", "a", 0, answers="a"), "question q has the answers 'a'; make it a list"),
+    "an answer in words": (squad_article("ab", "a", 0, answers=["a"]), "the answer of question q has no text"),
+    "an answer that is a number": (
+        squad_article("ab", 3, 0),
+        "the answer of question q has the text 3; make it a text",
+    ),
+    "a start in words": (squad_article("ab", "a", "0"), "q has the answer_start '0'; make it a whole number"),
+    "a start that is no whole number": (squad_article("ab", "a", 0.0), "q has the answer_start 0.0; make it a whole"),
+    "a start that is true": (squad_article("ab", "a", True), "q has the answer_start True; make it a whole"),
+    "no start": (squad_article("ab", "a", 0, answers=[{"text": "a"}]), "the answer of question q has no answer_start"),
+}
+
+
+@pytest.mark.parametrize("name", SQUAD_FORM)
+def test_what_is_not_of_squads_form_is_named_with_its_question_and_key(load, squad, name):
+    article, words = SQUAD_FORM[name]
+    with pytest.raises(load("stage").StageInputError) as raised:
+        squad(article)
+    assert str(raised.value).startswith("squad.json: ")
+    assert words in str(raised.value)
+
+
+def test_a_squad_file_may_begin_with_a_byte_order_mark(load, tmp_path):
+    path = tmp_path / "squad.json"
+    path.write_text(json.dumps({"data": [squad_article("ab", "a", 0)]}), encoding="utf-8-sig")
+    assert load("stages._squad").read(str(path)) == [squad_article("ab", "a", 0)]
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        pytest.param("[" * 200_000, "is no JSON that can be read", id="nested without end"),
+        ('{"data": {"a": 1}}', "is JSON, but not a SQuAD file: its data are no list"),
+        ("{", r"is no JSON \(Expecting property name"),
+    ],
+)
+def test_a_file_that_is_not_squads_is_refused(load, tmp_path, content, words):
+    (tmp_path / "squad.json").write_text(content)
+    with pytest.raises(load("stage").StageInputError, match=r"squad\.json " + words):
+        load("stages._squad").read(str(tmp_path / "squad.json"))
+
+
+def test_a_number_of_too_many_digits_is_named_with_its_question_and_an_id_of_them_is_a_text(load, squad, tmp_path):
+    path, digits = tmp_path / "squad.json", "9" * 5000
+    path.write_text(json.dumps({"data": [squad_article("ab", "a", "START"), squad_article("ab", "zz", 0, id="START")]}))
+    path.write_text(path.read_text().replace('"START"', digits))
+    start, name = load("stages._squad").read(str(path))
+    with pytest.raises(load("stage").StageInputError, match=r"question q has the answer_start '99.*make it a whole"):
+        squad(start)
+    assert squad(name).left_out == [digits]
+
+
+@pytest.mark.parametrize(("start", "moved"), [(3, []), (4, ["q"]), (-5, []), (-4, ["q"])])
+def test_an_answer_that_is_not_where_it_is_said_to_begin_is_counted(squad, start, moved):
+    made = squad(squad_article("ab cd ef", "cd", start))
+    assert (made.moved, made.left_out, len(made.records)) == (moved, [], 1)
+
+
+def test_ids_of_several_questions_are_found_whether_number_or_text(load):
+    articles = [squad_article("ab", "a", 0, id=name) for name in (1, "1", "2", "3", "3", 4)]
+    assert load("stages._squad").repeated(articles) == ["1", "3"]
+
+
+class Told(list):
+    """A report that keeps the notes."""
+
+    note = list.append
+
+
+def test_what_is_odd_about_questions_is_told_with_their_ids_and_counted(load, tmp_path):
+    names = {"ok": 3, "moved": 4, "gone": 0}
+    articles = [squad_article("ab cd ef", "cd", start, id=name) for name, start in names.items()]
+    articles += [squad_article("ab cd ef", "cd", 3, id=name) for name in (7, "7")]
+    (tmp_path / "squad.json").write_text(json.dumps({"data": articles}))
+    args = types.SimpleNamespace(
+        task="SQUAD-1.1", data=str(tmp_path / "squad.json"), out=str(tmp_path), doc_stride=16, max_query_length=16
+    )
+    args.max_seq_length, told = 64, Told()
+    _, facts = load("stages.prepare_data").prepare_squad(args, Characters(), told)
+    assert told == [
+        "1 of 5 questions are left out, as upstream does: their answers are not in their paragraphs (gone)",
+        "1 of 5 questions have an answer that is not at its answer_start; it is labelled in the words there (moved)",
+        "1 ids (of 5 questions in all) belong to several questions each; all of these are taken (7)",
+    ]
+    assert (facts["questions"], facts["left_out"], facts["moved"], facts["repeated_ids"]) == (5, 1, 1, 1)
+    assert facts["examples"] == {"train": 4}
 
 
 def test_long_files_are_read_in_blocks_of_whole_lines(load, tmp_path, monkeypatch):
