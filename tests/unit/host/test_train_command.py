@@ -11,6 +11,7 @@ from small_fleet import write_tiny
 
 from bertbuild.checkpoint.writer import write_checkpoint
 from bertbuild.commands import train as command
+from bertbuild.commands.tensorflow2 import recorded
 from bertbuild.commands.train import Begin, Data, train
 from bertbuild.config import Settings
 from bertbuild.engine.engine import Engine
@@ -188,6 +189,20 @@ def test_what_is_named_wrongly_is_told(session, encoder, prepared, begin, wanted
             TrainRequest(),
         )
     assert raised.value.next_step
+
+
+def test_meta_data_nested_without_end_are_refused(session, encoder, tmp_path):
+    meta, records = tmp_path / "meta.json", tmp_path / "train.tf_record"
+    meta.write_text("[" * 200_000)
+    records.touch()
+    data = Data(input_meta_data_path=str(meta), train_data_path=str(records), eval_data_path=str(records))
+    with pytest.raises(UsageError, match=r"meta\.json cannot be read as the Model Garden's meta data"):
+        train(session, Begin(init_checkpoint=str(encoder)), Wanted(), data, TrainRequest())
+
+
+def test_a_signature_nested_without_end_tells_nothing(tmp_path):
+    (tmp_path / "signature.json").write_text("[" * 200_000)
+    assert recorded(tmp_path, "signature.json", "gelu") == ""
 
 
 def test_a_folder_without_a_config_is_no_model(session, tmp_path, prepared):
