@@ -122,7 +122,7 @@ def test_a_bar_says_what_its_job_waited_for_to_mouse_and_keyboard(browser, serve
     stops = browser.run("return [...document.querySelectorAll('.bar')].map(one => one.getAttribute('tabindex'))")
     assert (stops[0], set(stops[1:])) == ("0", {"-1"})  # one stop for Tab
     told = browser.run(
-        "const bar = document.querySelectorAll('.bar')[6]; bar.focus();"
+        "const bar = document.querySelectorAll('.bar')[7]; bar.focus();"
         "return document.getElementById('told').textContent"
     )
     assert re.search(r"ready at .* when minilm/import ended; waited .* for a slot, until minilm/freeze ended", told)
@@ -130,12 +130,12 @@ def test_a_bar_says_what_its_job_waited_for_to_mouse_and_keyboard(browser, serve
     assert needed == "minilm/import"
     moved = browser.run(
         "document.activeElement.dispatchEvent(new KeyboardEvent('keydown', {key: 'ArrowRight', bubbles: true}));"
-        "return [document.activeElement === document.querySelectorAll('.bar')[7],"
-        " document.getElementById('told').textContent.startsWith('8. ')]"
+        "return [document.activeElement === document.querySelectorAll('.bar')[8],"
+        " document.getElementById('told').textContent.startsWith('9. ')]"
     )
     assert moved == [True, True]
     row = browser.run("return document.querySelector(document.activeElement.getAttribute('href')).textContent")
-    assert row.strip().startswith("8")
+    assert row.strip().startswith("9")
 
 
 def test_a_link_unfolds_what_it_leads_to(browser, served, pages):
