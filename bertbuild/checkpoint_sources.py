@@ -154,7 +154,7 @@ def _parts(facts: dict[str, Any], folder: Path, choice: Choice) -> tuple[Part, .
     parts = parts_of(reading.names, reading.left_out, kept, global_step=purposes.global_step)
     record = folder / "stage.json"
     made = json.loads(record.read_text(encoding="utf-8")) if record.is_file() else {}
-    left = tuple(made.get("facts", {}).get("left_out", ())) if made.get("stage") == "import" else ()
+    left = tuple(made.get("facts", {}).get("left_out", ())) if made.get("stage") == IMPORT else ()
     return (*parts, Part(kind="import", what="tensors that the import left out", names=left)) if left else parts
 
 

@@ -52,15 +52,25 @@ def write_record(
     path = _path(store, plan.model, target.name)
     store.use(path)
     with translated_os_errors(store.root):
-        if not _holds(path, value):
+        if not _holds(store, path, value):
             write_atomically(path, json.dumps(value, indent=1) + "\n")
 
 
-def _holds(path: Path, value: Any) -> bool:
+def _holds(store: Store, path: Path, value: Any) -> bool:
     """Whether a file is there that says just this: reading JSON is far quicker than writing it with line breaks."""
     with contextlib.suppress(FileNotFoundError, ValueError):
-        return bool(json.loads(path.read_text(encoding="utf-8")) == value)
+        return bool(_content(store, path) == value)
     return False
+
+
+def _content(store: Store, path: Path) -> Any:
+    """The JSON of a record. A build asks for each twice: who judged it before, and whether it says the same now."""
+    found = path.stat()
+    version = (found.st_mtime_ns, found.st_size, found.st_ino)
+    known = store.recalled.get(path)
+    if known is None or known[0] != version:
+        known = store.recalled[path] = (version, json.loads(path.read_text(encoding="utf-8")))
+    return known[1]
 
 
 def _step_as_json(step: Step, root: Path) -> dict[str, Any]:
@@ -83,13 +93,11 @@ def read_records(store: Store, model: str = "", target: str = "") -> Iterator[Re
     for path in one or sorted((store.root / "targets").glob(f"{model or '*'}/{target or '*'}.json")):
         try:
             with translated_os_errors(store.root):
-                text = path.read_text(encoding="utf-8")
+                record = _record(_content(store, path), store.root)
         except StoreError:
             if path.exists():
                 raise
             continue  # gc was quicker
-        try:
-            record = _record(json.loads(text), store.root)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise StoreError(
                 f"The record {path} cannot be read: {error!r}.", next_step="Delete it, and build the target again."

@@ -70,6 +70,7 @@ class Store:
         self.inputs = TreeDigestCache(root / "cache" / "inputs.json")
         self.uses = Uses(root / "locks" / IN_USE)
         self.names = Names(root)
+        self.recalled: dict[Path, tuple[tuple[int, int, int], Any]] = {}  # records as they were read; see records.py
         if tidy:
             self._remove_abandoned_work()
             self._remove_outlived()
