@@ -21,6 +21,7 @@ _SENTENCES = ("message", "next_step", "text", "reason")
 """Keys of events that are written for people; a result's `lines` too. `details` are somebody else's words."""
 
 _spoken: list[re.Pattern[str]] = []
+_program: list[str] = []
 
 
 def started_by_invoke() -> bool:
@@ -35,11 +36,17 @@ def words_of(program: str, commands: Iterable[str]) -> Iterator[None]:
     """While it is entered, `rendered` names `program` in front of these commands."""
     names = "|".join(sorted(map(re.escape, commands), key=len, reverse=True))
     own = [] if program == WRITTEN else [re.compile(rf"\b{WRITTEN} (?=(?:{names}|COMMAND|--list|--help)\b)")]
-    before, _spoken[:] = list(_spoken), own
+    before = list(_spoken), list(_program)
+    _spoken[:], _program[:] = own, [program]
     try:
         yield
     finally:
-        _spoken[:] = before
+        _spoken[:], _program[:] = before
+
+
+def started_program() -> str:
+    """The program that was started: "invoke" or "bertbuild"."""
+    return _program[0] if _program else WRITTEN
 
 
 def rendered(text: str) -> str:
@@ -58,6 +65,8 @@ class Worded:
         changed: dict[str, Any] = {key: rendered(event[key]) for key in _SENTENCES if isinstance(event.get(key), str)}
         if "lines" in event:
             changed["lines"] = [rendered(line) for line in event["lines"]]
+        if event["event"] == "run":  # whose log is read by `report`, which may have been started otherwise
+            changed["program"] = started_program()
         self._shown({**event, **changed} if changed else event)
 
     def close(self) -> None:

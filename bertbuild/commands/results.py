@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 from bertbuild import key as keys
 from bertbuild.buildfile.document import did_you_mean
-from bertbuild.engine.judging import NO_DEVICE, can_answer, made_for, verdict_on, with_processor
+from bertbuild.engine.jobs import needed_steps
+from bertbuild.engine.judging import NO_DEVICE, PARITY, can_answer, made_for, verdict_on, with_processor
+from bertbuild.engine.telling import Asked
 from bertbuild.errors import CheckpointError, NotVerifiedError, ParityError, UsageError
 from bertbuild.parity import Verdict
 from bertbuild.plans.placing import backend_of
@@ -31,13 +35,17 @@ def verify(session: Session, model: str, target: str) -> None:
     records = list(read_records(session.store, model, target))
     if not records:
         raise _nothing(session, model, target)
+    session.engine.begin(Asked(models=list(dict.fromkeys(record.model for record in records))))
+    session.report({"event": "graph", "jobs": list(_jobs(records))})
     there, elsewhere = _parted(session, records)
     # A work folder without a lock would count as a crash's, and be removed by the next command that starts.
     with session.store.lock("verify", str(os.getpid()), on_wait=lambda _: None) as folder:
         verdicts = [(record, _judge_again(session, record, folder)) for record in there]
     failed = [(record, verdict) for record, verdict in verdicts if not verdict.passed]
-    for record, _ in failed:
-        session.store.unlink(record.model, record.target.name)
+    for record, verdict in verdicts:
+        session.report(_ended(record, verdict))
+        if not verdict.passed:
+            session.store.unlink(record.model, record.target.name)
     if failed:
         record, verdict = failed[0]
         worst = verdict.worst
@@ -71,6 +79,42 @@ def _nothing(session: Session, model: str, target: str) -> UsageError:
     return UsageError(f"No target{of} is called {target}{did_you_mean(target, targets)}", next_step=_ALL)
 
 
+def _jobs(records: Iterable[Record]) -> Iterator[dict[str, Any]]:
+    """What verify looks at and runs, as the rows of an event "graph": a row for each step and each gate."""
+    rows: dict[str, dict[str, Any]] = {}
+    for record in records:
+        name = f"{record.model}/{record.target.name}"
+        made_by = record.plan.needed(*needed_steps(record.plan, record.target))
+        for step in made_by:
+            needs = [_job(record, source) for source in step.inputs.values() if isinstance(source, str)]
+            facts = {"kind": "stage", "stage": step.stage, "id": step.id, "backend": backend_of(step), "needs": needs}
+            row = rows.setdefault(_job(record, step.id), {**facts, "model": record.model, "targets": []})
+            row["targets"].append(name)
+        needs = [_job(record, step.id) for step in made_by]
+        facts = {"kind": "gate", "stage": PARITY, "model": record.model, "needs": needs, "targets": [name]}
+        rows[f"{name} {PARITY}"] = facts
+    return ({"job": job, **row} for job, row in rows.items())
+
+
+def _job(record: Record, step: str) -> str:
+    return f"{record.model}/{step}"
+
+
+def _ended(record: Record, verdict: Verdict) -> dict[str, Any]:
+    """The event "target" of one that was judged."""
+    _, key = record.results[record.target.step]
+    event = {"event": "target", "model": record.model, "target": record.target.name, "key": key}
+    event["job"] = f"{record.model}/{record.target.name} {PARITY}"
+    if not verdict.passed:
+        return {**event, "state": "failed", "message": f"{verdict.worst.sentence}"}
+    return {
+        **event,
+        "state": "up to date",
+        "max_abs": verdict.worst.as_json()["max_abs"],
+        "allowed": verdict.worst.limit,
+    }
+
+
 def _parted(session: Session, records: list[Record]) -> tuple[list[Record], list[Record]]:
     """The records whose targets can be run on this machine, and the others."""
     there, elsewhere = [], []
@@ -79,15 +123,21 @@ def _parted(session: Session, records: list[Record]) -> tuple[list[Record], list
             there.append(record)
         else:
             elsewhere.append(record)
-            event = {"event": "unverified", "model": record.model, "target": record.target.name, "reason": NO_DEVICE}
-            session.report(event)
+            named = {"model": record.model, "target": record.target.name}
+            session.report({"event": "unverified", **named, "reason": NO_DEVICE})
+            session.report({"event": "target", **named, "state": "not verified", "message": NO_DEVICE})
     return there, elsewhere
 
 
 def _judge_again(session: Session, record: Record, folder: Path) -> Verdict:
     """Fresh answers of source and target, compared; a source asked once answers for all its targets."""
     store, target = session.store, record.target
-    results = {step_id: store.load(store.objects / stage / key) for step_id, (stage, key) in record.results.items()}
+    results = {}
+    for step_id, (stage, key) in record.results.items():
+        results[step_id] = store.load(store.objects / stage / key)
+        if step_id not in target.asked:  # its answers are what is asked anew
+            told = {"id": step_id, "job": _job(record, step_id), "model": record.model}
+            session.report({"event": "stage", "stage": stage, "key": key, "state": "cached", **told})
     reference = record.plan.step(target.reference)
     _check_source(record)
     answers = {}
@@ -100,7 +150,8 @@ def _judge_again(session: Session, record: Record, folder: Path) -> Verdict:
             {"stage": step.stage, "backend": backend_of(step), "params": step.params, "inputs": asked}
         )
         if not answers[step.id].exists():
-            session.engine.run_again(step, results, answers[step.id])
+            told = {"job": _job(record, step.id), "model": record.model}
+            session.engine.run_again(step, results, answers[step.id], told)
     probes = reference.inputs["probes"]
     assert isinstance(probes, File)  # noqa: S101 - plans give probes as a file
     files = {step: path / "answers.npz" for step, path in answers.items()}

@@ -98,9 +98,7 @@ class Engine:
         if self._offline:
             self.require(job.backend for job in jobs if isinstance(job, EnvironmentJob))
         budget = MemoryBudget(self._memory)
-        if not self._told:
-            self._report(run_event(self._run_id, self._isolation.name, asked, slots, budget.limit))
-            self._told = True
+        self.begin(asked, slots=slots, memory=budget.limit)
         scheduler = Scheduler(
             Teller(self._report, tell_failures=tell_failures),
             slots=slots,
@@ -116,6 +114,12 @@ class Engine:
                 remember(self._maker.store.root, self._isolation.name)
         return scheduler.failures
 
+    def begin(self, asked: Asked, *, slots: int = 1, memory: int = 0) -> None:
+        """Say what a run is about, once: its log begins with this."""
+        if not self._told:
+            self._report(run_event(self._run_id, self._isolation.name, asked, slots, memory))
+            self._told = True
+
     def found(self, order: Order) -> StoredObject | None:
         """The store's result, if it has one that is whole."""
         return self._maker.find(order)
@@ -124,11 +128,16 @@ class Engine:
         """A result that the host makes itself: the store's, or what `write` puts into the `out` of its work folder."""
         return self._maker.stored(order, write)
 
-    def run_again(self, step: Step, results: Mapping[str, StoredObject], destination: Path) -> None:
-        """Run a step whether or not the store has its result; what it writes becomes `destination`, a new folder."""
+    def run_again(
+        self, step: Step, results: Mapping[str, StoredObject], destination: Path, told: Mapping[str, str]
+    ) -> None:
+        """Run a step whether or not the store has its result; what it writes becomes `destination`, a new folder.
+
+        `told` is said with its events, as the job and the model that it belongs to.
+        """
         self.prepare(backend_of(step))
         inputs = {name: source if isinstance(source, File) else results[source] for name, source in step.inputs.items()}
-        self._maker.again(step, inputs, {"id": step.id}, lambda out: out.rename(destination))
+        self._maker.asked_again(step, inputs, {"id": step.id, **told}, destination)
 
     def again(self, job: StageJob) -> AgainJob:
         """The job that runs a step which is done once more, and compares."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
@@ -139,9 +140,8 @@ class Maker:
             if found is not None:
                 self._tell(order, "cached")
                 return found
-            self._tell(order, "started", **({"memory": self.expected_memory(order)} if order.backend else {}))
-            started, began = time.monotonic(), time.time()
-            try:
+            began = time.time()
+            with self._telling(order) as figures:
                 with ThreadPoolExecutor(max_workers=1) as pool, full_disk_told(self.store.root):
                     naming = pool.submit(self._named, order)  # files are hashed while the stage runs, which reads them
                     log = write(work)
@@ -152,14 +152,24 @@ class Maker:
 
                 stored = self.store.publish(order.stage, order.key, work, order.parts, said)
                 self.store.forget_unfinished(order.stage, order.key)
-            except BaseException as error:
-                if isinstance(error, NoSpaceError):
-                    self._full.set()  # before the work folder goes, and others find space again
-                state = "interrupted" if self._ending.is_set() else "failed"
-                self._tell(order, state, seconds=round(time.monotonic() - started, 3), message=str(error))
-                raise
-            self._tell(order, "done", seconds=round(time.monotonic() - started, 3), **_figures(stored))
+                figures.update(_figures(stored))
             return stored
+
+    @contextlib.contextmanager
+    def _telling(self, order: Order) -> Iterator[dict[str, Any]]:
+        """Tell that something is begun and how it ended; what is put into the dictionary is told at the end."""
+        self._tell(order, "started", **({"memory": self.expected_memory(order)} if order.backend else {}))
+        started = time.monotonic()
+        figures: dict[str, Any] = {}
+        try:
+            yield figures
+        except BaseException as error:
+            if isinstance(error, NoSpaceError):
+                self._full.set()  # before the work folder goes, and others find space again
+            state = "interrupted" if self._ending.is_set() else "failed"
+            self._tell(order, state, seconds=round(time.monotonic() - started, 3), message=str(error))
+            raise
+        self._tell(order, "done", seconds=round(time.monotonic() - started, 3), **figures)
 
     def stored(self, order: Order, write: Write) -> StoredObject:
         """The store's result, or else what `make` makes."""
@@ -179,6 +189,13 @@ class Maker:
         with self.store.lock(f"again-{step.stage}", order.key, on_wait=self._warn) as work:
             self._run(order, step, work)
             return look(work / "out")
+
+    def asked_again(self, step: Step, inputs: Inputs, told: Mapping[str, str], destination: Path) -> None:
+        """The same; what the step wrote becomes `destination`, and its beginning and end are told."""
+        order = self.order(step, inputs, told)
+        with self.store.lock(f"again-{step.stage}", order.key, on_wait=self._warn) as work, self._telling(order):
+            self._run(order, step, work)
+            (work / "out").rename(destination)
 
     def expected_memory(self, order: Order) -> int:
         """Bytes that a stage is expected to take while it makes this."""

@@ -80,7 +80,7 @@ def asked(run: Run) -> str:
     command = run.head.get("command")
     if not isinstance(command, list):
         return "a run whose log does not say what was asked"
-    return shlex.join(["invoke", *map(str, command)])
+    return shlex.join([str(run.head.get("program") or "invoke"), *map(str, command)])
 
 
 def ending(run: Run) -> Ending:

@@ -18,8 +18,11 @@ from bertbuild.store.store import Store
 DAY = 86400
 
 
-def make(store, stage, content, *, inputs=None, params=None, code="c", slow=None):
-    """A result as the engine makes it: found, or built under its lock. `slow` is done while it is made."""
+def make(store, stage, content, *, inputs=None, params=None, code="c", slow=None, statement=None):
+    """A result as the engine makes it: found, or built under its lock. `slow` is done while it is made.
+
+    `statement`: the results that its provenance.json names.
+    """
     parts = components(stage=stage, code=code, environment={}, params=params or {}, inputs=inputs or {})
     key = digest(parts)
     if (found := store.find(stage, key)) is not None:
@@ -31,11 +34,13 @@ def make(store, stage, content, *, inputs=None, params=None, code="c", slow=None
         (work / "out" / "stage.json").write_text("{}")
         if slow is not None:
             slow()
-        return store.publish(stage, key, work, parts)
+        named = [{"annotations": {"stage": other.stage, "key": other.key}} for other in statement or ()]
+        said = {"predicate": {"buildDefinition": {"resolvedDependencies": named}}}
+        return store.publish(stage, key, work, parts, None if statement is None else lambda _: said)
 
 
-def build(store, target="ir-fp32", *, model="toy", name=True, code="c", download="", slow=None):
-    """A target with all that belongs to it; gives its results by step."""
+def build(store, target="ir-fp32", *, model="toy", name=True, code="c", download="", of=None, slow=None):
+    """A target with all that belongs to it, `of` a result whose folder is its checkpoint; gives its results by step."""
     source = "sources of " + model
     probes = store.root / "probes" / f"{model}.json"
     store.use(probes)
@@ -52,7 +57,8 @@ def build(store, target="ir-fp32", *, model="toy", name=True, code="c", download
     asked = {"reference": reference.digest, "answers": answers.digest, "target": made.digest}
     make(store, "parity", "passed", inputs=asked, params={"precision": target}, code=code)
     results = {"freeze": frozen, target: made, "reference": reference, "answers": answers}
-    checkpoint = File(path=store.root.resolve() / "downloads" / download if download else Path("/else"), digest=source)
+    place = store.root.resolve() / "downloads" / download if download else Path("/else")
+    checkpoint = File(path=of.path if of else place, digest=source)
     asked_with = File(path=probes.resolve(), digest="p")
     steps = (
         Step(id="freeze", stage="freeze", inputs={"checkpoint": checkpoint}),

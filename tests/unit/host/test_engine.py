@@ -304,12 +304,16 @@ def test_a_damaged_result_is_built_again_with_a_warning(build, plan, store, even
     assert build(plan) == []
 
 
-def test_running_a_step_again_leaves_the_store_as_it_is(engine, plan, isolation, store, tmp_path):
+def test_running_a_step_again_leaves_the_store_as_it_is(engine, plan, isolation, store, events, tmp_path):
     results = engine.run(plan)
     before = {path: path.stat().st_mtime_ns for path in store.objects.rglob("*")}
     isolation.runs.clear()
-    engine.run_again(plan.steps[-1], results, tmp_path / "again")
+    engine.run_again(plan.steps[-1], results, tmp_path / "again", {"job": "toy/again"})
     assert isolation.runs == ["openvino-infer"]
+    assert [(event["job"], event["state"]) for event in events.of("stage")[-2:]] == [
+        ("toy/again", "started"),
+        ("toy/again", "done"),
+    ]
     assert np.load(tmp_path / "again" / "answers.npz")["b2_s4/pooled_output"].shape == (2, 2)
     assert {path: path.stat().st_mtime_ns for path in store.objects.rglob("*")} == before
     assert list(store.work.iterdir()) == []

@@ -8,7 +8,7 @@ import time
 
 import pytest
 from host_doubles import Events
-from small_store import build
+from small_store import build, make
 
 from bertbuild.commands.log import log
 from bertbuild.config import Settings
@@ -57,6 +57,26 @@ def test_the_last_log_of_each_stage_is_shown_the_newest_last(store, show):
     assert result["lines"][-3].startswith(f"── freeze {made['freeze'].key[:12]}   2026-01-01 00:00:03   2 lines   ")
     assert result["lines"][-2] == "one"
     assert "   0 lines   " in result["lines"][-4]
+
+
+def test_the_import_of_a_target_s_model_is_one_of_its_stages(store, show):
+    imported = make(store, "import", "of a Hugging Face folder")
+    build(store, of=imported)
+    write(store, "000001", imported, "read 5 tensors\n")
+    assert "import" in stages(show("toy/ir-fp32"))
+    assert [row["lines"] for row in show("toy", stage="import")["logs"]] == [["read 5 tensors"]]
+
+
+def test_what_a_target_s_training_was_made_from_is_shown_with_it(store, show):
+    data = make(store, "prepare-data", "examples")
+    trained = make(store, "finetune", "weights", statement=[data])
+    build(store, of=trained)
+    assert {"prepare-data", "finetune"} <= set(stages(show("toy/ir-fp32")))
+
+
+def test_the_import_is_known_from_a_run_that_failed_before_there_was_a_record(store, show):
+    write_run(store, ("import", "a" * 64, "done"), ("ir", "1" * 64, "failed"), untold=("import",))
+    assert stages(show("toy/ir-fp32")) == ["import", "ir"]
 
 
 def test_a_result_without_a_log_says_so(store, show):
@@ -131,8 +151,12 @@ def test_of_a_record_and_a_run_the_later_counts(store, root, show):
     assert len(stages(show("toy/ir-fp32"))) == 4
 
 
-def write_run(store, *results):
-    jobs = [{"job": f"toy/{stage}", "stage": stage, "model": "toy", "targets": ["ir-fp32"]} for stage, _, _ in results]
+def write_run(store, *results, untold=()):
+    """A run's log; of the stages in `untold` it was not known yet which targets they are for."""
+    jobs = [
+        {"job": f"toy/{stage}", "stage": stage, "model": "toy", "targets": [] if stage in untold else ["ir-fp32"]}
+        for stage, _, _ in results
+    ]
     events = [{"event": "run", "time": 1.0}, {"event": "graph", "jobs": jobs}]
     for stage, key, state in results:
         events.append({"event": "stage", "job": f"toy/{stage}", "stage": stage, "key": key, "state": state})

@@ -12,6 +12,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from event_schema import check
 from host_doubles import alive, wait_until
 from small_fleet import write_tiny
 
@@ -64,11 +65,13 @@ def command(environ, isolation, monkeypatch, capsys, tmp_path):
     isolation.prepared.extend(BACKENDS)
     handler = signal.getsignal(signal.SIGTERM)
 
-    def run(*words, offset=0.0):
+    def run(*words, offset=0.0, started="bertbuild"):
         isolation.offset = offset
-        program = BertbuildProgram(namespace)
+        program = BertbuildProgram(namespace, by_invoke=started == "invoke")
+        typed = [started, *words]
+        monkeypatch.setattr(sys, "argv", typed)
         try:
-            program.run(["bertbuild", *words])
+            program.run(typed)
             code = 0
         except SystemExit as ended:
             code = ended.code
@@ -406,3 +409,43 @@ def test_invoke_runs_a_command_once(environ):
 def test_the_home_folder_is_left_alone(command, checkpoint, environ):
     command("build-ir", "--checkpoint", str(checkpoint))
     assert not Path(environ["HOME"]).exists()
+
+
+def test_verify_leaves_a_log_that_report_and_gc_can_read(command, checkpoint, tmp_path):
+    command("build-ir", "--checkpoint", str(checkpoint), "--precision", "fp32,fp16")
+    before = last(command("log", "tiny-model/ir-fp32", "--json"))["logs"]
+    assert command("verify").returncode == 0
+    runs = sorted((tmp_path / "my artefacts" / "runs").iterdir(), key=lambda path: path.stat().st_mtime)
+    assert len(runs) == 2
+    events = [json.loads(line) for line in runs[-1].read_text().splitlines()]
+    for event in events:
+        check(event)
+    assert (events[0]["event"], events[0]["command"], events[-1]["event"]) == ("run", ["verify"], "result")
+    told = {(event["id"], event["state"]) for event in events if event["event"] == "stage"}
+    assert {("freeze", "cached"), ("ir-fp32", "cached"), ("reference", "done"), ("ir-fp32-infer", "done")} <= told
+    ended = [(event["target"], event["state"]) for event in events if event["event"] == "target"]
+    assert ended == [("ir-fp16", "up to date"), ("ir-fp32", "up to date")]
+    after = last(command("log", "tiny-model/ir-fp32", "--json"))["logs"]
+    assert {(row["stage"], row["key"]) for row in after} == {(row["stage"], row["key"]) for row in before}
+
+    written = last(command("report", "--json", "--run", runs[-1].stem))
+    page = Path(written["path"]).read_text()
+    assert "bertbuild verify" in page
+    assert "2 up to date" in page
+
+
+def test_a_target_that_verify_finds_wrong_is_failed_in_its_log(command, checkpoint, tmp_path):
+    command("build-ir", "--checkpoint", str(checkpoint))
+    command("verify", offset=0.5)
+    log = max((tmp_path / "my artefacts" / "runs").iterdir(), key=lambda path: path.stat().st_mtime)
+    (target,) = [event for line in log.read_text().splitlines() if (event := json.loads(line))["event"] == "target"]
+    assert (target["state"], "differs by 0.5" in target["message"]) == ("failed", True)
+
+
+@pytest.mark.parametrize("started", ["invoke", "bertbuild"])
+def test_the_page_of_a_run_speaks_of_the_program_that_the_run_was_started_with(command, checkpoint, started):
+    command("build-ir", "--checkpoint", str(checkpoint), offset=0.5, started=started)
+    page = Path(last(command("report", "--json"))["path"]).read_text()
+    other = {"invoke": "bertbuild", "bertbuild": "invoke"}[started]
+    assert f"{started} build-ir --checkpoint" in page
+    assert f"{other} build-ir" not in page
