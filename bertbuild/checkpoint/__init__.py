@@ -17,6 +17,7 @@ Nothing is imported here, so that programs which only look for a checkpoint star
     recovery    the way back
     checksums, intact   every tensor against its CRC-32C
     graph_facts what a checkpoint's .meta tells
+    regular, user_files   files of a user: refused unopened where they are none, by their encoding where not UTF-8
     lfs         git-lfs pointers lying in place of files
     table, snappy, crc32c   the layers the format is made of
 """

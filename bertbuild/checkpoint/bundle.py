@@ -21,6 +21,7 @@ import numpy.typing as npt
 from bertbuild.checkpoint.crc32c import crc32c_in_place, unmasked
 from bertbuild.checkpoint.slices import Extents, Region, fill, read_extents, region, slice_key
 from bertbuild.checkpoint.table import TableFormatError, read_table
+from bertbuild.checkpoint.user_files import open_unbuffered, read_regular
 from bertbuild.errors import CheckpointError
 from bertbuild.graph.dtypes import dtype_name
 from bertbuild.graph.wire import LENGTH_DELIMITED, WireError, fields, signed
@@ -186,7 +187,7 @@ class CheckpointReader:
     def _content(self, entry: TensorEntry) -> npt.NDArray[np.uint8]:
         path = self.data_file(entry.shard)
         try:
-            with path.open("rb", buffering=0) as file:
+            with open_unbuffered(path) as file:
                 if os.fstat(file.fileno()).st_size < entry.offset + entry.nbytes:
                     raise _damaged(path, f"it ends inside the tensor {entry.name}")
                 content = np.empty(entry.nbytes, np.uint8)
@@ -224,7 +225,7 @@ def _damaged(path: Path, why: str) -> CheckpointError:
 def _read_index(path: Path) -> list[tuple[bytes, bytes]]:
     try:
         size = path.stat().st_size
-        data = path.read_bytes() if size <= _LARGEST_INDEX else b""
+        data = read_regular(path) if size <= _LARGEST_INDEX else b""
     except OSError as error:
         raise CheckpointError(
             f"The index {path} cannot be read.",

@@ -11,6 +11,7 @@ import numpy as np
 
 from bertbuild.checkpoint.bundle import STORED_AS, CheckpointReader, TensorEntry, checksum_problem, read_fully
 from bertbuild.checkpoint.crc32c import crc32c_in_place
+from bertbuild.checkpoint.user_files import open_unbuffered
 
 Progress = Callable[[int, int], None]
 """Called with the bytes checked so far and the bytes there are to check."""
@@ -62,7 +63,7 @@ class _Checker:
         """Check `entries`, all of which lie in the file `path`, in order of their offsets."""
         entry: TensorEntry | None = None
         try:
-            with path.open("rb", buffering=0) as file:
+            with open_unbuffered(path) as file:
                 for entry in entries:
                     file.seek(entry.offset)
                     crc = 0

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from bertbuild.checkpoint.config_keys import unread
+from bertbuild.checkpoint.user_files import read_object
 from bertbuild.errors import CheckpointError
 
 HIDDEN_ACTS: Final = ("linear", "relu", "gelu", "tanh")
@@ -64,16 +65,7 @@ def read_config(path: Path) -> BertConfig:
     for a missing vocab_size, a value of the wrong type or out of range, heads that do not divide the hidden size, and a
     key of which it is not known that it is harmless.
     """
-    try:
-        values = json.loads(path.read_bytes())
-    except OSError as error:
-        raise CheckpointError(
-            f"{path} cannot be read.", next_step="Check that the file exists and may be read.", details=str(error)
-        ) from error
-    except (ValueError, RecursionError) as error:
-        raise CheckpointError(f"{path} is not JSON.", next_step=_NEXT_STEP, details=str(error)) from error
-    if not isinstance(values, dict):
-        raise CheckpointError(f"{path} is JSON, but not an object with a BERT's sizes.", next_step=_NEXT_STEP)
+    values = read_object(path, _NEXT_STEP)
     return config_from(values, name=str(path))
 
 

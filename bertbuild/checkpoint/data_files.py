@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from bertbuild.checkpoint.bundle import CheckpointReader, TensorEntry
 from bertbuild.checkpoint.lfs import POINTER_SUFFIX, lfs_pointer
+from bertbuild.checkpoint.regular import irregular
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +52,9 @@ def check_data_files(reader: CheckpointReader) -> DataFiles:
 def _absence(reader: CheckpointReader, shard: int) -> str | None:
     """The sentence on a data file that is missing or only pointed to; None for one that is there."""
     path = reader.data_file(shard)
+    odd = irregular(path)
+    if odd is not None:
+        return f"{path.name} {odd}."
     pointer = lfs_pointer(path)
     if pointer is None:
         if path.is_file():

@@ -10,6 +10,7 @@ from typing import Final
 
 from bertbuild.checkpoint.lfs import POINTER_SUFFIX
 from bertbuild.checkpoint.state_file import STATE_FILE, last_checkpoint
+from bertbuild.checkpoint.user_files import open_regular, require_regular
 from bertbuild.checkpoint.v1_files import v1_checkpoints
 from bertbuild.errors import CheckpointError
 
@@ -124,7 +125,9 @@ def _locate(path: Path) -> tuple[Path, str, tuple[str, ...]]:
     """The folder of the checkpoint, the name of its prefix, and what is to be said of the choice."""
     if path.is_dir():
         return _in_folder(path)
-    if path.with_name(path.name + ".index").is_file():
+    index = path.with_name(f"{path.name}.index")
+    require_regular(index)
+    if index.is_file():
         return path.parent, path.name, ()
     if path.parent.is_dir() and _v1_files(path.parent, path.name):
         return path.parent, path.name, ()
@@ -245,7 +248,7 @@ def _no_checkpoint(folder: Path, names: list[str]) -> CheckpointError:
 
 def _reject_object_based(index: Path) -> None:
     """Raise for a checkpoint of TensorFlow 2. TensorFlow writes an index plainly, so its keys can be searched for."""
-    with index.open("rb") as file:
+    with open_regular(index) as file:
         if OBJECT_GRAPH_KEY.encode() in file.read(1 << 24):
             raise object_based(index)
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bertbuild.checkpoint.lfs import lfs_pointer
+from bertbuild.checkpoint.regular import irregular
 from bertbuild.graph.gelu import gelu_form
 from bertbuild.graph.geometry import layer_norm_epsilon
 from bertbuild.graph.graphdef import Graph, GraphFormatError, read_meta_graph
@@ -40,6 +41,9 @@ def graph_facts(meta: Path | None) -> GraphFacts:
         return GraphFacts(notes=("There is no .meta, so the graph the model was trained with is not known.",))
     if lfs_pointer(meta) is not None:
         return GraphFacts(problem=f"{meta.name} is a git-lfs pointer, not the file itself; run `git lfs pull`.")
+    odd = irregular(meta)
+    if odd is not None:
+        return GraphFacts(problem=f"{meta.name} {odd}.")
     try:
         graph = read_meta_graph(meta)
     except GraphFormatError as error:

@@ -207,7 +207,7 @@ def inspect_checkpoint(
     if OBJECT_GRAPH_KEY in entries:
         raise object_based(files.index)
     intact = judge_data(reader, problems, warnings, progress, checksums=checksums) if reader else None
-    read = judge_config(files, problems)
+    read = judge_config(files, problems, warnings)
     shapes = {name: entry.shape for name, entry in entries.items()}
     reading, judged = judge_variables(entries, read, choice) if reader else (Reading(scope=None), [])
     problems += judged

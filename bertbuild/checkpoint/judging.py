@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from codecs import BOM_UTF8
 from collections.abc import Iterator, Mapping
 from math import isclose
 
@@ -15,6 +16,7 @@ from bertbuild.checkpoint.kin import kin
 from bertbuild.checkpoint.lfs import lfs_pointer
 from bertbuild.checkpoint.reading import Choice, Reading, read_names
 from bertbuild.checkpoint.tensors import Reader, open_tensors
+from bertbuild.checkpoint.user_files import foreign_encoding, read_regular, undecodable
 from bertbuild.checkpoint.v1 import V1Reader
 from bertbuild.checkpoint.variables import FLOAT32, disagreements, of_another_build
 from bertbuild.checkpoint.vocabulary import BERT_TENSORFLOW, Vocabulary, read_vocabulary, vocabulary_warning
@@ -81,16 +83,19 @@ def opened(files: CheckpointFiles, problems: list[str]) -> Reader | None:
         return None
 
 
-def judge_config(files: CheckpointFiles, problems: list[str]) -> BertConfig | None:
+def judge_config(files: CheckpointFiles, problems: list[str], warnings: list[str]) -> BertConfig | None:
     """bert_config.json; None where it is of no use."""
     if lfs_pointer(files.config):
         problems.append(f"{files.config.name} is a git-lfs pointer, not the file itself; run `git lfs pull`.")
         return None
     try:
-        return read_config(files.config)
+        found = read_config(files.config)
     except CheckpointError as error:
         problems.append(str(error))
         return None
+    if read_regular(files.config).startswith(BOM_UTF8):
+        warnings.append(f"{files.config.name} begins with a byte order mark, which google-research/bert does not read.")
+    return found
 
 
 def judge_vocabulary(
@@ -104,10 +109,25 @@ def judge_vocabulary(
         problems.append(f"{files.vocab.name} is a git-lfs pointer, not the file itself; run `git lfs pull`.")
         return None
     try:
-        found = read_vocabulary(files.vocab.read_bytes())
+        content = read_regular(files.vocab)
     except OSError as error:
         problems.append(f"{files.vocab.name} cannot be read: {error}.")
         return None
+    except CheckpointError as error:
+        problems.append(str(error))
+        return None
+    foreign = foreign_encoding(content)
+    if foreign is not None:
+        problems.append(f"{files.vocab.name} {foreign}.")
+        return None
+    damaged = undecodable(content)
+    if damaged is not None:
+        warnings.append(f"{files.vocab.name} {damaged}.")
+    if content.startswith(BOM_UTF8):
+        warnings.append(
+            f"{files.vocab.name} begins with a byte order mark, which programs read as part of its first word."
+        )
+    found = read_vocabulary(content)
     if found.different < found.lines:
         warnings.append(found.told(expected))
     if expected not in (None, found.lines) and found.reading(expected) != BERT_TENSORFLOW:

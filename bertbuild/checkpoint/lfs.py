@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from bertbuild.checkpoint.regular import irregular
+
 _FIRST_LINE: Final = b"version https://git-lfs"
 _LONGEST: Final = 1024  # the specification's limit (git-lfs docs/spec.md)
 
@@ -26,6 +28,8 @@ class LfsPointer:
 
 def lfs_pointer(path: Path) -> LfsPointer | None:
     """The pointer lying at `path`, or None for any other file and for one that cannot be read."""
+    if irregular(path):
+        return None
     try:
         with path.open("rb") as file:
             text = file.read(_LONGEST)

@@ -21,6 +21,7 @@ from bertbuild.checkpoint.folder import CONFIG_NAME, VOCAB_NAME, CheckpointFiles
 from bertbuild.checkpoint.graph_facts import graph_facts
 from bertbuild.checkpoint.reading import Choice, read_names
 from bertbuild.checkpoint.tensors import Reader, open_tensors
+from bertbuild.checkpoint.user_files import read_regular
 from bertbuild.checkpoint.variables import FLOAT32
 from bertbuild.checkpoint.writer import write_checkpoint
 from bertbuild.errors import CheckpointError
@@ -62,7 +63,7 @@ def write_plain(files: CheckpointFiles, choice: Choice, prefix: Path) -> None:
 
 def _write_config(files: CheckpointFiles, path: Path) -> None:
     """The configuration; what only the .meta tells, which is left behind, is added to it."""
-    content, config, graph = files.config.read_bytes(), read_config(files.config), graph_facts(files.meta)
+    content, config, graph = read_regular(files.config), read_config(files.config), graph_facts(files.meta)
     added: dict[str, Any] = {}
     if graph.epsilon and config.layer_norm_eps is None and graph.epsilon != LAYER_NORM_EPSILON:
         added["layer_norm_eps"] = graph.epsilon

@@ -10,6 +10,8 @@ import re
 from pathlib import Path
 from typing import Final
 
+from bertbuild.checkpoint.user_files import read_regular
+
 STATE_FILE: Final = "checkpoint"
 
 _PATH: Final = re.compile(r'^model_checkpoint_path:\s*"(?P<path>(?:[^"\\]|\\.)*)"', re.MULTILINE)
@@ -21,11 +23,15 @@ def last_checkpoint(folder: Path) -> tuple[str, ...]:
 
     Only the last part of the path counts, whichever slash stands before it: folders are moved. A path that a person
     wrote with single backslashes is no text format, but it is clear what it means.
+    Raises `CheckpointError` for a named pipe or device.
     """
+    if (folder / STATE_FILE).is_dir():
+        return ()
     try:
-        found = _PATH.search((folder / STATE_FILE).read_text(encoding="utf-8", errors="replace"))
+        content = read_regular(folder / STATE_FILE)
     except OSError:
         return ()
+    found = _PATH.search(content.decode("utf-8", errors="replace"))
     if found is None:
         return ()
     names = (_last_part(path) for path in (_unescaped(found["path"]), found["path"]))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from bertbuild.checkpoint.bundle import CheckpointReader, TensorEntry
 from bertbuild.checkpoint.crc32c import crc32c, masked
+from bertbuild.checkpoint.user_files import open_regular
 from bertbuild.errors import CheckpointError
 from bertbuild.graph.wire import WireError, encode_varint, read_varint
 
@@ -54,7 +55,7 @@ def read_string(reader: CheckpointReader, name: str) -> bytes:
 def _bytes(reader: CheckpointReader, entry: TensorEntry) -> bytes:
     path = reader.data_file(entry.shard)
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             file.seek(entry.offset)
             return file.read(entry.nbytes)
     except OSError as error:

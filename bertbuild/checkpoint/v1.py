@@ -20,6 +20,7 @@ from bertbuild.checkpoint.bundle import STORED_AS, TensorEntry, read_shape
 from bertbuild.checkpoint.checksums import Progress
 from bertbuild.checkpoint.slices import Extents, fill, read_extents, region, slice_key
 from bertbuild.checkpoint.table import Table, TableFormatError
+from bertbuild.checkpoint.user_files import open_regular
 from bertbuild.checkpoint.v1_files import SHARD
 from bertbuild.errors import CheckpointError
 from bertbuild.graph.dtypes import dtype_name
@@ -137,7 +138,7 @@ class _File:
         return CheckpointError(f"{self.path} cannot be read.", next_step=_COPY_AGAIN, details=str(error))
 
     def _read(self, offset: int, size: int) -> bytes:
-        with self.path.open("rb") as file:
+        with open_regular(self.path) as file:
             file.seek(offset)
             return file.read(size)
 

@@ -8,6 +8,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
+from bertbuild.checkpoint.regular import irregular
+
 MAGIC: Final = 0xDB4775248B80FB57
 """The number at the end of every table of TensorFlow's."""
 SHARD: Final = re.compile(r"(?P<prefix>.+)-\d{5}-of-(?P<count>\d{5})")
@@ -15,6 +17,8 @@ SHARD: Final = re.compile(r"(?P<prefix>.+)-\d{5}-of-(?P<count>\d{5})")
 
 def is_v1(path: Path) -> bool:
     """Whether a file is a table and not, by its name, the index of a V2 checkpoint. Looks at its last 8 bytes."""
+    if irregular(path):
+        return False
     try:
         with path.open("rb") as file:
             file.seek(-8, 2)

@@ -12,6 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Final
 
+from bertbuild.checkpoint.user_files import read_regular, require_utf8
 from bertbuild.errors import CheckpointError, UsageError
 
 LINES: Final = "lines"
@@ -90,13 +91,13 @@ def chosen_reading(path: Path, rows: int | None, asked: str) -> tuple[str, str]:
         asked: one of `READINGS`, or empty.
 
     Raises:
-        CheckpointError: the file cannot be read.
+        CheckpointError: the file cannot be read, or is not UTF-8.
         UsageError: `asked` is neither; or nothing is asked, and the rows do not tell.
     """
     if asked and asked not in READINGS:
         raise UsageError(f"--vocab-reading {asked!r} is none of {', '.join(READINGS)}.", next_step="Give one of them.")
     try:
-        vocabulary = read_vocabulary(path.read_bytes())
+        vocabulary = _read(path)
     except OSError as error:
         raise CheckpointError(
             f"{path} cannot be read: {error.strerror}.", next_step="Check that the file exists and may be read."
@@ -114,9 +115,16 @@ def chosen_reading(path: Path, rows: int | None, asked: str) -> tuple[str, str]:
     return reading, vocabulary.told(rows) + said
 
 
+def _read(path: Path) -> Vocabulary:
+    """A vocabulary that text is to be read with. Raises `CheckpointError` for what is not UTF-8, and OSError."""
+    content = read_regular(path)
+    require_utf8(content, path, "Give the vocab.txt that came with the model.")
+    return read_vocabulary(content)
+
+
 def count_lines(path: Path) -> int:
     """The lines of a vocabulary. LF alone ends one: vocabularies hold other characters that Unicode calls line ends."""
-    return read_vocabulary(path.read_bytes()).lines
+    return read_vocabulary(read_regular(path)).lines
 
 
 def vocabulary_warning(name: str, lines: int, words: int) -> str:
@@ -137,7 +145,7 @@ def require_words(vocab: Path, words: int, reading: str = "") -> None:
 
     `reading` is how its lines are numbered, where that was said; else the model's words may tell.
     """
-    found = read_vocabulary(vocab.read_bytes())
+    found = _read(vocab)
     if (reading or found.reading(words)) == BERT_TENSORFLOW and found.different <= words:
         return
     if found.lines > words:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from bertbuild.checkpoint.lfs import lfs_pointer
+from bertbuild.checkpoint.user_files import read_object, require_regular
 from bertbuild.errors import CheckpointError
 
 CONFIGS: Final = ("config.json", "bert_config.json")
@@ -63,7 +63,7 @@ def find_files(folder: Path) -> HuggingFaceFiles:
     """The files of a folder.
 
     Raises:
-        CheckpointError: one is missing, is a git-lfs pointer, or cannot be read.
+        CheckpointError: one is missing, is a git-lfs pointer or no regular file, or cannot be read.
     """
     weights = _first(folder, WEIGHTS) or ""
     config = _first(folder, CONFIGS)
@@ -85,6 +85,7 @@ def find_files(folder: Path) -> HuggingFaceFiles:
     for name in found.names:
         if not (folder / name).exists():
             raise CheckpointError(f"{folder / name} is a link to a file that is not there.", next_step=_WHOLE)
+        require_regular(folder / name)
         if lfs_pointer(folder / name) is not None:
             raise CheckpointError(
                 f"{folder / name} is a git-lfs pointer, not the file itself.",
@@ -113,27 +114,6 @@ def read_index(path: Path) -> dict[str, str]:
     return table
 
 
-def read_object(path: Path) -> dict[str, Any]:
-    """The JSON object in a file.
-
-    Raises:
-        CheckpointError: it cannot be read, or is something else.
-    """
-    try:
-        values = json.loads(path.read_bytes())
-    except OSError as error:
-        raise CheckpointError(
-            f"{path} cannot be read.", next_step="Check that it may be read.", details=str(error)
-        ) from error
-    except (ValueError, RecursionError) as error:
-        raise CheckpointError(
-            f"{path} is not JSON.", next_step="Download the file again.", details=str(error)
-        ) from error
-    if not isinstance(values, dict):
-        raise CheckpointError(f"{path} is JSON, but not an object.", next_step="Download the file again.")
-    return values
-
-
 def _first(folder: Path, names: tuple[str, ...]) -> str | None:
     """The first of these names that is a file, or a link that should lead to one, as in the caches of downloads."""
     return next((name for name in names if (folder / name).is_file() or (folder / name).is_symlink()), None)
@@ -143,7 +123,7 @@ def _shards(index: Path) -> tuple[Path, ...]:
     if not index.exists() or lfs_pointer(index) is not None:
         return ()  # `find_files` says so
     names = sorted(set(read_index(index).values()))
-    missing = next((name for name in names if not (index.parent / name).is_file()), None)
+    missing = next((name for name in names if not (index.parent / name).exists()), None)
     if missing is not None:
         raise CheckpointError(
             f"{index.parent} has no {missing}, one of the {len(names)} files that {index.name} names.", next_step=_WHOLE

@@ -10,6 +10,7 @@ import math
 from pathlib import Path
 from typing import Any, Final
 
+from bertbuild.checkpoint.user_files import open_regular
 from bertbuild.errors import CheckpointError
 from bertbuild.huggingface.stored import Stored
 
@@ -40,7 +41,7 @@ def read_safetensors(path: Path) -> dict[str, Stored]:
         CheckpointError: the file is cut short or is no safetensors file.
     """
     size = path.stat().st_size
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         length = int.from_bytes(file.read(8), "little")
         if size < 8 or length > min(_LONGEST_HEADER, size - 8):
             raise _damaged(path, "its header is longer than the file")

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from bertbuild.checkpoint.config import LAYER_NORM_EPSILON, config_from
+from bertbuild.checkpoint.user_files import read_object
 from bertbuild.errors import CheckpointError
-from bertbuild.huggingface.folder import read_object
 from bertbuild.huggingface.harmless import HARMLESS
 from bertbuild.huggingface.kin import BERT, kin_of
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
+from bertbuild.checkpoint.user_files import open_regular
 from bertbuild.errors import CheckpointError
 from bertbuild.huggingface.pickles import PickleError, Storage, Tensor, read_pickle
 from bertbuild.huggingface.stored import Stored
@@ -43,7 +44,7 @@ def read_torch(path: Path) -> dict[str, Stored]:
     Raises:
         CheckpointError: the file is damaged, is none of PyTorch's, or holds anything but tensors.
     """
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         zipped = file.read(len(_ZIP)) == _ZIP
     try:
         return _zipped(path) if zipped else _older(path)
@@ -57,7 +58,7 @@ def read_torch(path: Path) -> dict[str, Stored]:
 
 def _zipped(path: Path) -> dict[str, Stored]:
     """The form since 1.6: NAME/data.pkl, and one entry NAME/data/KEY for each storage, none of them compressed."""
-    with zipfile.ZipFile(path) as archive, path.open("rb") as file:
+    with zipfile.ZipFile(path) as archive, open_regular(path) as file:
         entries = {info.filename: info for info in archive.infolist()}
         pickles = [name for name in entries if name.count("/") == 1 and name.endswith("/data.pkl")]
         if len(pickles) != 1 or not pickles[0].isprintable():
@@ -104,7 +105,7 @@ def _checksum(file: BinaryIO, begin: int, length: int) -> int:
 def _older(path: Path) -> dict[str, Stored]:
     """The form before 1.6: five pickles, then each storage's size and numbers, in the order of the fifth."""
     size = path.stat().st_size
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         if file.read(1) != b"\x80":
             raise PickleError("it is no file of torch.save")
         file.seek(0)

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from bertbuild.checkpoint.user_files import read_object, read_regular, require_utf8
 from bertbuild.errors import CheckpointError
-from bertbuild.huggingface.folder import TOKENIZER, TOKENIZER_CONFIG, HuggingFaceFiles, read_object
+from bertbuild.huggingface.folder import TOKENIZER, TOKENIZER_CONFIG, HuggingFaceFiles
 
 LOWER_CASE: Final = "do_lower_case"
 _NOT_BERTS: Final = "A BERT's vocabulary is of WordPiece; name the folder of such a model, or add its vocab.txt."
@@ -17,10 +18,12 @@ def vocabulary(files: HuggingFaceFiles) -> bytes:
     """The content of vocab.txt: a word a line, in order of the ids.
 
     Raises:
-        CheckpointError: tokenizer.json stands in for it and is of another kind, or has gaps.
+        CheckpointError: tokenizer.json stands in for it and is of another kind, or has gaps; or it is not UTF-8.
     """
     if files.vocabulary.name != TOKENIZER:
-        return files.vocabulary.read_bytes()
+        content = read_regular(files.vocabulary)
+        require_utf8(content, files.vocabulary)
+        return content
     words = _words(files.vocabulary)
     return "".join(f"{word}\n" for word in words).encode()
 

@@ -11,6 +11,8 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from bertbuild.checkpoint.regular import irregular
+from bertbuild.errors import UsageError
 from bertbuild.store.disk import write_atomically
 
 CHUNK = 1 << 22
@@ -65,11 +67,15 @@ class DigestCache:
                 self._entries = {name: entry for name, entry in entries.items() if isinstance(entry, list) and entry}
 
     def of(self, path: Path) -> str:
-        """Digest of the file, in hex; read only when `stat` says that it changed."""
+        """Digest of the file, in hex; read only when `stat` says that it changed.
+
+        Raises UsageError for what is no regular file, and OSError.
+        """
         stat = path.stat()
         known = self.known(str(path), stat)
         if known is not None:
             return known
+        _require_regular(path)
         value = self._hash(path)
         if _stamp(path.stat()) == _stamp(stat):
             self.note(str(path), stat, value)
@@ -118,6 +124,12 @@ class TreeDigestCache(DigestCache):
 
     def _hash(self, path: Path) -> str:
         return tree_digest(path)
+
+
+def _require_regular(path: Path) -> None:
+    odd = irregular(path)
+    if odd is not None:
+        raise UsageError(f"{path} {odd}.", next_step="Name a regular file, or a link to one.")
 
 
 def _stamp(stat: os.stat_result) -> list[int | str]:

@@ -143,7 +143,7 @@ def test_others_are_told_of_activation_and_epsilon_in_words_they_know(values, co
     assert found == {"vocab_size": 5, "directionality": "bidi", **changed}
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"[1]", b"\xff\xfe\x00", b"3", b"[" * 100_000])
+@pytest.mark.parametrize("content", [b"", b"{", b"[1]", b"3", b"[" * 100_000])
 def test_what_is_no_json_object_is_refused(tmp_path, content):
     path = tmp_path / "bert_config.json"
     path.write_bytes(content)
