@@ -55,7 +55,7 @@ def read_jobs(store: Path, model: str) -> tuple[list[Job], dict[str, Path]]:
         return jobs[stage, key]
 
     def given(source: dict[str, Any]) -> list[str]:
-        path = Path(source["path"])
+        path = store / source["path"]  # what lies in the store is recorded by its place there
         for file in [path / name for name in source["files"]] or [path]:
             sources[f"given/{{model}}/{file.name}"] = file
         return [f"given/{{model}}/{name}" for name in source["files"]] or [f"given/{{model}}/{path.name}"]

@@ -148,14 +148,20 @@ def _of_facts(files: CheckpointFiles, file: File, name: str, facts: dict[str, An
 
 def _parts(facts: dict[str, Any], folder: Path, choice: Choice) -> tuple[Part, ...]:
     """What a checkpoint has besides its encoder, and what an import left out of the folder it was made from."""
-    names = {tensor["name"]: tensor for tensor in facts["tensors"]}
-    reading, purposes = read_names(names, choice), sort_variables(names)
-    kept = [name for found in purposes.slots.values() for name in found]
-    parts = parts_of(reading.names, reading.left_out, kept, global_step=purposes.global_step)
+    parts = _parts_by_names(tuple(tensor["name"] for tensor in facts["tensors"]), choice)
     record = folder / "stage.json"
     made = json.loads(record.read_text(encoding="utf-8")) if record.is_file() else {}
     left = tuple(made.get("facts", {}).get("left_out", ())) if made.get("stage") == IMPORT else ()
     return (*parts, Part(kind="import", what="tensors that the import left out", names=left)) if left else parts
+
+
+@cache
+def _parts_by_names(tensors: tuple[str, ...], choice: Choice) -> tuple[Part, ...]:
+    """What the names of a checkpoint's tensors tell of its parts; most models of a build file have the same."""
+    names = dict.fromkeys(tensors)
+    reading, purposes = read_names(names, choice), sort_variables(names)
+    kept = [name for found in purposes.slots.values() for name in found]
+    return parts_of(reading.names, reading.left_out, kept, global_step=purposes.global_step)
 
 
 def _plain(found: Inspected, stored: StoredObject, store: Store) -> Inspected:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from bertbuild.errors import InterpreterMissingError, UsageError
 from bertbuild.plans.placing import OF_2, TF1, backend_of, bound_to_1, can_move, judges, placed, reference_of
-from bertbuild.plans.plan import Plan, Step
+from bertbuild.plans.plan import Plan, Step, Target
 from bertbuild.session import Session
-from bertbuild.store.records import Record, read_records
+from bertbuild.store.records import read_judged
 
 WHY = {
     "neuron-ready": "A model for Neuron is proved in TensorFlow 1.15, because AWS runs it in TensorFlow 1.15",
@@ -84,17 +84,17 @@ def _on_record(session: Session, plan: Plan) -> str:
     if session.reference or session.replace or bound_to_1(plan) is not None:
         return ""
     names = [target.name for target in plan.targets] or [""]
-    records = [record for name in names for record in read_records(session.store, plan.model, name)]
-    by = {reference_of(record.plan, record.target): record for record in records}
+    records = [record for name in names for record in read_judged(session.store, plan.model, name)]
+    by = {reference_of(*record): record for record in records}
     by.pop("", None)
     if len(by) > 1:
-        (one, other) = list(by.values())[:2]
+        one, other = ((target.name, _judges(asked, target)) for asked, target in list(by.values())[:2])
         raise UsageError(
-            f"{plan.model}/{one.target.name} was proved by {_judges(one)}, {other.target.name} by {_judges(other)}.",
+            f"{plan.model}/{one[0]} was proved by {one[1]}, {other[0]} by {other[1]}.",
             next_step="Say which is meant for both: --reference 1.15, 2.20 or both.",
         )
     return next(iter(by), "")
 
 
-def _judges(record: Record) -> str:
-    return " and ".join(judges(record.plan, record.target))
+def _judges(plan: Plan, target: Target) -> str:
+    return " and ".join(judges(plan, target))

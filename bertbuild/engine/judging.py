@@ -20,6 +20,7 @@ from bertbuild.plans.int8 import VNNI
 from bertbuild.plans.placing import is_one_tensorflow, judges, tensorflow_of
 from bertbuild.plans.plan import File, Plan, Target
 from bertbuild.stages import INSTRUCTIONS, STAGES
+from bertbuild.store.disk import read_json
 from bertbuild.store.records import read_records, write_record
 from bertbuild.store.store import FACTS, StoredObject
 
@@ -83,7 +84,7 @@ class Judge:
         Raises:
             ParityError: the target does not answer like its source; it has no name from now on.
         """
-        verdict = Verdict.from_json(json.loads((judged.path / "parity.json").read_text(encoding="utf-8")))
+        verdict = Verdict.from_json(read_json(f"{judged.path}/parity.json"))
         verdict = with_processor(verdict, results[target.answers].path)
         write_record(self._maker.store, plan, target, results, verdict)
         return self._settled(plan, target, results[target.step], verdict)
@@ -157,7 +158,7 @@ def _read(probes: File) -> list[dict[str, Any]]:
 
 def with_processor(verdict: Verdict, answers: Path) -> Verdict:
     """A verdict with what the stage that answered, into a folder, says of the processor it ran on."""
-    facts = json.loads((answers / FACTS).read_text(encoding="utf-8")).get("facts", {})
+    facts = read_json(f"{answers}/{FACTS}").get("facts", {})
     return replace(
         verdict,
         instructions=facts.get(INSTRUCTIONS, ""),

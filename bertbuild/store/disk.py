@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import json
 import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from bertbuild.errors import BertbuildError, NoSpaceError
 from bertbuild.store.locking import exclusive
@@ -74,8 +76,16 @@ def write_atomically(path: Path, text: str) -> None:
             raise
 
 
-def mark_used(path: Path) -> None:
+def read_json(path: Path | str) -> Any:
+    """What a small file says, in UTF-8. A build with nothing to do reads a thousand; `Path.read_text` takes twice as
+    long.
+    """
+    with open(path, "rb", buffering=0) as file:  # noqa: PTH123 - a path that is no `Path` is opened at once
+        return json.loads(file.read().decode())
+
+
+def mark_used(path: Path | str) -> None:
     """Let the time of a folder or file say that it was used just now: at most once an hour, and only where we may."""
     with contextlib.suppress(OSError):
-        if abs(time.time() - path.lstat().st_mtime) >= HOUR:
+        if abs(time.time() - os.lstat(path).st_mtime) >= HOUR:
             os.utime(path, follow_symlinks=False)

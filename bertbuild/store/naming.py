@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from bertbuild.errors import UsageError
-from bertbuild.store.disk import write_atomically
+from bertbuild.store.disk import read_json, write_atomically
 
 FOLDER = "names"
 MODEL, DATA = "model", "data"
@@ -77,9 +77,9 @@ class Names:
     def _known(self, model: str, target: str) -> dict[str, str] | None:
         """What a name in out/ was made from; None where there is no such name, or it was made before this was kept."""
         with contextlib.suppress(OSError, ValueError):
-            value = json.loads(self._path(model, target).read_text(encoding="utf-8"))
+            value = read_json(f"{self._root}/{FOLDER}/{model}/{target}.json")
             if isinstance(value, dict) and {"source", "digest"} <= value.keys():
-                return value if (self._root / "out" / model / target).is_symlink() else None
+                return value if os.path.islink(f"{self._root}/out/{model}/{target}") else None  # noqa: PTH114 - as there
         return None
 
     def _path(self, model: str, target: str) -> Path:

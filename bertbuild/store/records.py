@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Iterator, Mapping
+import os
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from bertbuild.errors import StoreError
 from bertbuild.fields import fields_of
 from bertbuild.parity import Verdict
 from bertbuild.plans.plan import File, Plan, Step, Target
-from bertbuild.store.disk import write_atomically
+from bertbuild.store.disk import read_json, write_atomically
 from bertbuild.store.store import Store, StoredObject, translated_os_errors
 
 OF_A_STORE = ("objects", "downloads", "datasets", "probes")
 """Folders of a store in which sources lie."""
+
+Read = TypeVar("Read")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,23 +56,23 @@ def write_record(
     store.use(path)
     with translated_os_errors(store.root):
         if not _holds(store, path, value):
-            write_atomically(path, json.dumps(value, indent=1) + "\n")
+            write_atomically(Path(path), json.dumps(value, indent=1) + "\n")
 
 
-def _holds(store: Store, path: Path, value: Any) -> bool:
+def _holds(store: Store, path: str, value: Any) -> bool:
     """Whether a file is there that says just this: reading JSON is far quicker than writing it with line breaks."""
     with contextlib.suppress(FileNotFoundError, ValueError):
         return bool(_content(store, path) == value)
     return False
 
 
-def _content(store: Store, path: Path) -> Any:
+def _content(store: Store, path: str) -> Any:
     """The JSON of a record. A build asks for each twice: who judged it before, and whether it says the same now."""
-    found = path.stat()
+    found = os.stat(path)  # noqa: PTH116 - see `_path`
     version = (found.st_mtime_ns, found.st_size, found.st_ino)
     known = store.recalled.get(path)
     if known is None or known[0] != version:
-        known = store.recalled[path] = (version, json.loads(path.read_text(encoding="utf-8")))
+        known = store.recalled[path] = (version, read_json(path))
     return known[1]
 
 
@@ -89,20 +92,42 @@ def _file_as_json(file: File, root: Path) -> dict[str, Any]:
 
 def read_records(store: Store, model: str = "", target: str = "") -> Iterator[Record]:
     """The records of all targets, or of one model, or of one target."""
+    return _read(store, model, target, lambda value: _record(value, store.root))
+
+
+def read_judged(store: Store, model: str, target: str = "") -> Iterator[tuple[Plan, Target]]:
+    """Of the same records who judged each target: the target, and the steps that its gate asked, without their inputs.
+
+    Every build asks for this; of a whole record most is the inputs' paths.
+    """
+    return _read(store, model, target, _judged)
+
+
+def _read(store: Store, model: str, target: str, of: Callable[[Mapping[str, Any]], Read]) -> Iterator[Read]:
     one = [_path(store, model, target)] if model and target else None
-    for path in one or sorted((store.root / "targets").glob(f"{model or '*'}/{target or '*'}.json")):
+    for path in one or sorted(map(str, (store.root / "targets").glob(f"{model or '*'}/{target or '*'}.json"))):
         try:
             with translated_os_errors(store.root):
-                record = _record(_content(store, path), store.root)
+                found = of(_content(store, path))
         except StoreError:
-            if path.exists():
+            if Path(path).exists():
                 raise
             continue  # gc was quicker
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise StoreError(
                 f"The record {path} cannot be read: {error!r}.", next_step="Delete it, and build the target again."
             ) from error
-        yield record
+        yield found
+
+
+def _judged(value: Mapping[str, Any]) -> tuple[Plan, Target]:
+    target = Target(**value["target"])
+    steps = {step["id"]: step for step in value["steps"]}
+    asked = (
+        Step(id=name, stage=steps[name]["stage"], inputs={}, backend=steps[name].get("backend", ""))
+        for name in target.asked
+    )
+    return Plan(model=value["model"], steps=tuple(asked)), target
 
 
 def _record(value: Mapping[str, Any], root: Path) -> Record:
@@ -145,5 +170,6 @@ def _in_place(path: Path, root: Path) -> Path:
     return path
 
 
-def _path(store: Store, model: str, target: str) -> Path:
-    return store.root / "targets" / model / f"{target}.json"
+def _path(store: Store, model: str, target: str) -> str:
+    """Where a record lies; text, because pathlib takes longer to put it together than the system to look there."""
+    return f"{store.root}/targets/{model}/{target}.json"

@@ -70,13 +70,13 @@ class Store:
         self.inputs = TreeDigestCache(root / "cache" / "inputs.json")
         self.uses = Uses(root / "locks" / IN_USE)
         self.names = Names(root)
-        self.recalled: dict[Path, tuple[tuple[int, int, int], Any]] = {}  # records as they were read; see records.py
+        self.recalled: dict[str, tuple[tuple[int, int, int], Any]] = {}  # records as they were read; see records.py
         if tidy:
             self._remove_abandoned_work()
             self._remove_outlived()
             self._remove_unwritten()
 
-    def use(self, path: Path) -> None:
+    def use(self, path: Path | str) -> None:
         """Say that this process works with something in the store, so that `gc` leaves it alone until we end; and note
         that it was used today.
         """
@@ -186,11 +186,11 @@ class Store:
 
     def link(self, model: str, target: str, stored: StoredObject) -> Path:
         """Point the name people open (`out/<model>/<target>`) at a result, in one step."""
-        link = self.root / "out" / model / target
+        link = Path(f"{self.root}/out/{model}/{target}")
         self.use(link)
         destination = os.path.relpath(stored.path, link.parent)
         with translated_os_errors(self.root):
-            if link.is_symlink() and str(link.readlink()) == destination:
+            if _leads_to(link) == destination:
                 return link
             link.parent.mkdir(parents=True, exist_ok=True)
             temporary = link.with_name(f".{link.name}.new")
@@ -303,6 +303,14 @@ class Store:
 def content_digest(files: Mapping[str, Any]) -> str:
     """Digest of a result's files, the facts of its run left out."""
     return digest({name: entry["sha256"] for name, entry in files.items() if name not in UNTRACKED})
+
+
+def _leads_to(link: Path) -> str:
+    """What a link says; "" where there is none."""
+    try:
+        return os.readlink(link)  # noqa: PTH115 - as text, which it is compared as
+    except OSError:
+        return ""
 
 
 def _files_below(folder: str, prefix: str = "") -> dict[str, os.stat_result]:

@@ -14,10 +14,11 @@ from bertbuild.isolation import venv
 from bertbuild.isolation.compose import ComposeIsolation
 from bertbuild.isolation.venv import VenvIsolation
 from bertbuild.plans.neuron import NeuronRequest
+from bertbuild.plans.placing import judges, reference_of
 from bertbuild.plans.plan import FreezeRequest, IrRequest, Plan, Step
 from bertbuild.session import Session
 from bertbuild.sources import Wanted
-from bertbuild.store.records import read_records
+from bertbuild.store.records import read_judged, read_records
 
 IN_1, IN_2 = "TensorFlow 1.15.5", "TensorFlow 2.20.0 in v1 mode"
 
@@ -288,3 +289,14 @@ def test_environments_are_made_but_for_the_one_that_cannot_be(fleet, isolation):
     assert len(fleet.events.texts("note")) == 1
     isolation.lacking = ()
     assert "tf1" in fleet.run(environments.images, ())["environments"]
+
+
+@pytest.mark.parametrize("said", ["1.15", "2.20", "both"])
+def test_who_judged_a_target_is_read_as_from_its_whole_record(make, fleet, said):
+    make(said)
+    store = fleet.session().store
+    (record,) = read_records(store, "one")
+    ((asked, target),) = read_judged(store, "one")
+    assert target == record.target
+    assert reference_of(asked, target) == reference_of(record.plan, target) == said
+    assert judges(asked, target) == judges(record.plan, target)
