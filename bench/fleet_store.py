@@ -124,8 +124,8 @@ def main() -> None:
     write_models(args.folder, args.models)
     os.chdir(args.folder)
 
-    from bertbuild.main import main as bertbuild
-    from bertbuild.session import Session
+    from bertbuild.cli.main import main as bertbuild
+    from bertbuild.commands.session import Session
 
     Session.isolation = property(lambda session: PlayedStages(session.settings.environments))  # type: ignore[assignment]
     sys.argv[1:] = ["build"]

@@ -1,5 +1,5 @@
 """`python -m bertbuild` is the `bertbuild` program."""
 
-from bertbuild.main import main
+from bertbuild.cli.main import main
 
 main()

@@ -14,7 +14,7 @@ from bertbuild.buildfile.layers import Defaults, Given, Layer, read_layer, read_
 from bertbuild.buildfile.parameters import KIND, KINDS, REFERENCE, Kind, Parameter
 from bertbuild.buildfile.requests import CALIBRATION, located, make_calibration, make_request
 from bertbuild.errors import UsageError
-from bertbuild.sources import clean_name
+from bertbuild.source.resolve import clean_name
 
 LONGEST_NAME = 200
 """File systems allow 255 bytes, and names get endings."""

@@ -15,7 +15,7 @@ from bertbuild.errors import UnknownDatasetError
 
 if TYPE_CHECKING:
     from bertbuild.config import Settings
-    from bertbuild.engine.making import Report
+    from bertbuild.engine.executor import Report
     from bertbuild.store.store import Store
 
 EVERYTHING = "all"

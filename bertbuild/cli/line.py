@@ -14,9 +14,9 @@ from invoke import Argument
 from invoke.parser import ParserContext
 
 from bertbuild.buildfile.document import did_you_mean
+from bertbuild.cli.flags import truth
 from bertbuild.cli.upstream import Upstream, upstream_flags, upstream_script
 from bertbuild.errors import UsageError
-from bertbuild.flags import truth
 
 OWN = ("help", "list", "list-format", "version", "complete", "print-completion-script")
 """Flags of Invoke's that do here what they say."""

@@ -92,7 +92,7 @@ class BertbuildProgram(Program):
         try:
             yield
         except (UsageError, ParseError) as error:
-            from bertbuild.running import refused
+            from bertbuild.cli.frame import refused
 
             known = error if isinstance(error, UsageError) else None
             told = known or UsageError(str(error).rstrip(".!?") + ".", next_step="invoke --help explains the words.")

@@ -1,1 +1,1 @@
-"""What each command does, without a word on how it is typed: `bertbuild.tasks` has the flags."""
+"""What each command does, without a word on how it is typed: `bertbuild.cli.tasks` has the flags."""

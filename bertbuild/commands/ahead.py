@@ -7,14 +7,14 @@ from pathlib import Path
 
 from bertbuild.catalogue.models import find_model
 from bertbuild.commands.reference import presumed, require_1
+from bertbuild.commands.session import Session
 from bertbuild.errors import UsageError
 from bertbuild.huggingface.folder import is_huggingface
 from bertbuild.plans.int8 import Calibration, CalibrationRequest, plan_irs, plan_text_examples
 from bertbuild.plans.placing import backend_of
 from bertbuild.plans.plan import INT8, File, IrRequest, Plan, Source
 from bertbuild.plans.planning import Request, plan_targets
-from bertbuild.session import Session
-from bertbuild.sources import fetch_model, import_plan
+from bertbuild.source.resolve import fetch_model, import_plan
 from bertbuild.stages import STAGES
 
 

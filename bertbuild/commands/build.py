@@ -1,144 +1,298 @@
-"""fetch, inspect, freeze, build-ir, export, neuron-ready, neuron-compile."""
+"""build: the models and targets of a build file, each model's targets planned as soon as the model is there."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+from bertbuild.buildfile.entries import (
+    BuildFile,
+    CatalogueModel,
+    CheckpointFolder,
+    HuggingFaceFolder,
+    ModelEntry,
+    Recipe,
+    TargetEntry,
+)
+from bertbuild.checkpoint.reading import Choice
+from bertbuild.commands.finetune import plan_recipe
 from bertbuild.commands.reference import with_reference
-from bertbuild.engine.judging import NO_DEVICE
-from bertbuild.errors import CheckpointError, UsageError
-from bertbuild.plans.int8 import CalibrationRequest, check_request
+from bertbuild.commands.session import Session, shown
+from bertbuild.engine.events import Asked
+from bertbuild.engine.executor import Report
+from bertbuild.engine.jobs import GateJob, Jobs, StageJob
+from bertbuild.engine.schedule import Job
+from bertbuild.errors import BertbuildError, BuildFailedError
+from bertbuild.huggingface.folder import is_huggingface
+from bertbuild.plans.finetune import STEP
 from bertbuild.plans.leaving import left_out
-from bertbuild.plans.plan import IrRequest
-from bertbuild.plans.planning import Request, longest_probe, plan_targets
-from bertbuild.session import Session, shown
-from bertbuild.sources import Wanted, check_name, checkpoint_folder, fetch_model, is_fetched, resolve
+from bertbuild.plans.parts import Part
+from bertbuild.plans.plan import File, Plan
+from bertbuild.plans.planning import longest_probe, named, plan_targets
+from bertbuild.report.counts import counted
+from bertbuild.source.checkpoints import AS_IT_IS, Inspected, inspected, inspected_before
+from bertbuild.source.resolve import Wanted, as_named, import_plan, located
 
 
-def fetch(session: Session, models: tuple[str, ...]) -> None:
-    """Bring models of the catalogue to disk."""
-    if not models:
-        raise UsageError(
-            "Name what to fetch: a model of the catalogue.",
-            next_step="For instance --model minilm-l6; --list shows every name.",
-        )
-    if session.settings.offline:
-        from bertbuild.commands.offline import require
-
-        require(session, models=models)
-    folders = {name: str(fetch_model(name, session.settings, session.store, session.report)) for name in models}
-    session.result({"folders": folders}, *(f"{name}: {shown(Path(folder))}" for name, folder in folders.items()))
-
-
-def list_models(session: Session) -> None:
-    """Show the catalogue."""
-    from bertbuild.catalogue.models import load_models
-
-    models = load_models().values()
-    session.report(
-        {
-            "event": "table",
-            "title": "models that --model knows",
-            "columns": ["name", "also", "what it is", "licence"],
-            "rows": [[model.name, ", ".join(model.aliases), model.title, model.licence] for model in models],
-        }
-    )
-
-
-def inspect(session: Session, wanted: Wanted) -> None:
-    """Show what a checkpoint is, and every problem it has.
-
-    Raises:
-        CheckpointError: it has one.
-    """
-    from bertbuild.checkpoint.inspection import inspect_checkpoint
-    from bertbuild.report.inspection import inspection_tables
-
-    if bool(wanted.model) == bool(wanted.checkpoint):
-        raise UsageError(
-            "Name what to inspect: a checkpoint or a model of the catalogue.",
-            next_step="For instance: invoke inspect --checkpoint FOLDER, or invoke inspect --model minilm-l6.",
-        )
-    folder, _ = checkpoint_folder(wanted, session.settings, session.store, session.engine, session.report)
-    inspection = inspect_checkpoint(folder, choice=wanted.choice)
-    facts = inspection.to_json()
-    for table in inspection_tables(facts):
-        session.report(table)
-    if not inspection.sound:
-        session.report({"event": "inspection", **facts})
-        raise CheckpointError(
-            f"The checkpoint {inspection.files.prefix} has {len(inspection.problems)} problem(s).",
-            next_step="Say which variables are meant, as the problem tells."
-            if inspection.reading.problems
-            else "Mend what the problem names, or get a sound copy; nothing can be built from this one.",
-            details="\n".join(inspection.problems),
-        )
-    session.result({"inspection": facts}, "sound: nothing is wrong with it")
-
-
-def build(
-    session: Session,
-    wanted: Wanted,
-    request: Request,
-    *,
-    calibrated: CalibrationRequest | None = None,
-    main_file: str = "",
-    output_dir: str = "",
-) -> None:
-    """Make what was asked for, judge it, name it in out/, and say where it is.
+def build(session: Session, build_file: BuildFile, *, keep_going: bool, verify_reproducible: bool = False) -> None:
+    """Build every target of a build file, and say how many are built and up to date.
 
     Args:
         session: of the command.
-        wanted: the source.
-        request: the targets.
-        calibrated: what int8 is calibrated on.
-        main_file: what people open in a target, where it is not the folder.
-        output_dir: where the last target is copied to as well.
+        build_file: what to build.
+        keep_going: whether a failure lets go on what does not depend on it.
+        verify_reproducible: whether every stage is then run once more, and must write the same.
 
     Raises:
-        ParityError: a target does not answer like its source.
-        UsageError: `output_dir` holds another model.
+        BuildFailedError: a target failed, or what it is made of; those that passed have their names.
+        NotReproducibleError: a stage wrote something else the second time.
     """
-    if output_dir:
-        from bertbuild.commands.copying import check_destination, copied
-
-        check_destination("output-dir", output_dir)
-    if isinstance(request, IrRequest):
-        check_request(request, calibrated or CalibrationRequest())  # before anything is fetched
     if session.settings.offline:
-        from bertbuild.commands.offline import require_for
+        from bertbuild.commands.offline import require_for_file
 
-        require_for(session, wanted.model, request, calibrated)
-    others = wanted.checkpoint or wanted.frozen or wanted.saved_model
-    if wanted.model and not others and not is_fetched(wanted.model, session.store):
-        from bertbuild.commands.ahead import imported_ahead
+        require_for_file(session, build_file)
+    fleet = Fleet(session, build_file)
+    asked = Asked(models=[entry.name for entry in build_file.models], build_file=str(build_file.path))
+    failures = session.engine.execute(fleet.roots(), asked, keep_going=keep_going)
+    fleet.check(failures)
+    if verify_reproducible:
+        from bertbuild.commands.reproduce import verify_reproducible as verify
 
-        check_name(wanted.name)
-        imported_ahead(session, wanted.model, wanted.name, request, calibrated)
-    inspected = resolve(wanted, session.settings, session.store, session.engine, session.report)
-    probes = session.probes(inspected, longest_probe(request))
-    plan = plan_targets(inspected.source, request, probes, session.store, calibrated)
-    session.claim_targets(plan, inspected.named, inspected.source.file)
-    plan = with_reference(session, plan)
-    built = session.engine.build(plan, probes)
-    targets = [
-        {
-            "target": target.target,
-            "path": str(target.path),
-            "key": target.stored.key,
-            "verified": target.verdict is not None,
-            "max_abs": target.verdict.worst.max_abs if target.verdict else None,
-            "references": list(target.verdict.references) if target.verdict else [],
-            "instructions": target.verdict.instructions if target.verdict else "",
-        }
-        for target in built
-    ]
-    left = left_out(inspected.source, request)
-    lines = [part.line() for part in left] + [
-        f"{shown(target.path)}{main_file}" + ("" if target.verdict else f"   NOT VERIFIED: {NO_DEVICE}")
-        for target in built
-    ]
-    if output_dir:
-        lines.append(shown(copied(built[-1].path, Path(output_dir))))
-    facts = {"model": plan.model, "targets": targets, "left_out": [part.as_json() for part in left]}
-    session.result(facts, *lines)
+        verify(session, [job for job in fleet.jobs.ids.values() if isinstance(job, StageJob)], asked)
+    fleet.finish()
+
+
+class Fleet:
+    """The jobs of a build file: a model first, then its targets, and the models that are trained from it."""
+
+    def __init__(self, session: Session, build_file: BuildFile) -> None:
+        self.session = session
+        self.jobs: Jobs = session.engine.jobs()
+        self.gates: dict[tuple[str, str], GateJob] = {}
+        self._left: dict[tuple[str, str], list[Part]] = {}
+        self._entries = build_file.models
+
+    def roots(self) -> list[Job]:
+        """The jobs that find the models which are made of no other."""
+        return [LocateJob(self, entry) for entry in self._entries if not isinstance(entry.source, Recipe)]
+
+    def promised(self, entry: ModelEntry) -> list[tuple[str, str]]:
+        """The targets that come to nothing where a model does."""
+        own = [(entry.name, target.name) for target in entry.targets]
+        return own + [promise for trained in self.trained_from(entry) for promise in self.promised(trained)]
+
+    def trained_from(self, entry: ModelEntry) -> list[ModelEntry]:
+        """The models whose recipe begins with this one."""
+        return [
+            other for other in self._entries if isinstance(other.source, Recipe) and other.source.base == entry.name
+        ]
+
+    def of_targets(self, entry: ModelEntry, found: Inspected) -> list[Job]:
+        """The jobs of a model's targets."""
+        return [job for target in entry.targets for job in self._of_target(entry.name, target, found)]
+
+    def _of_target(self, model: str, target: TargetEntry, found: Inspected) -> list[Job]:
+        try:
+            new, gates = self.jobs.of_targets(*planned(self.session, target, found))
+        except BertbuildError as error:
+            return [RefusedJob(model, target.name, error)]
+        self.gates[model, target.name] = gates[-1]
+        self._left[model, target.name] = left_out(found.source, target.request)
+        return new
+
+    @property
+    def asked(self) -> list[tuple[str, str]]:
+        """Model and name of every target."""
+        return [(entry.name, target.name) for entry in self._entries for target in entry.targets]
+
+    def check(self, failures: Sequence[BertbuildError]) -> None:
+        """Say how many targets failed.
+
+        Raises:
+            BuildFailedError: something failed.
+        """
+        missing = [name for name in self.asked if (gate := self.gates.get(name)) is None or gate.built is None]
+        if failures:
+            raise BuildFailedError(
+                f"{len(missing)} of {len(self.asked)} targets are not built.",
+                failures=failures,
+                next_step="See the failures above; what is built has its name in out/. To see it all: invoke report",
+            )
+
+    def finish(self) -> None:
+        """Say what is built."""
+        rows = [self._fact(model, target) for model, target in self.asked]
+        counts = counted(str(row["state"]) for row in rows) or "none"
+        out = shown(self.session.store.root / "out")
+        self.session.result({"targets": rows}, *self._lines(), f"{len(rows)} targets in {out}: {counts}")
+
+    def _lines(self) -> Iterable[str]:
+        """What targets leave out of their models; targets that leave out the same are named together."""
+        by_part: dict[tuple[str, Part], list[str]] = {}
+        for (model, target), parts in self._left.items():
+            for part in parts:
+                by_part.setdefault((model, part), []).append(target)
+        for (model, part), targets in by_part.items():
+            yield part.line(f"{model}/{', '.join(targets)}")
+
+    def _fact(self, model: str, target: str) -> dict[str, Any]:
+        fact: dict[str, Any] = {"model": model, "target": target, "state": "not built"}
+        fact["left_out"] = [part.as_json() for part in self._left.get((model, target), ())]
+        gate = self.gates.get((model, target))
+        if gate is not None and gate.built is not None:
+            verdict = gate.built.verdict
+            fact |= {"state": gate.state, "path": str(gate.built.path), "key": gate.built.stored.key}
+            fact["max_abs"] = verdict.worst.max_abs if verdict else None
+            fact["references"] = list(verdict.references) if verdict else []
+        return fact
+
+
+class LocateJob(Job):
+    """A model brought to disk: fetched or unpacked if need be; a Hugging Face folder is then imported."""
+
+    def __init__(self, fleet: Fleet, entry: ModelEntry) -> None:
+        super().__init__(f"{entry.name} source")
+        self.promised = fleet.promised(entry)
+        self._fleet, self._entry = fleet, entry
+        self._folder = Path()
+
+    def settle(self) -> bool:
+        """See `schedule.Job`."""
+        source = self._entry.source
+        if not isinstance(source, CheckpointFolder | HuggingFaceFolder) or not source.path.is_dir():
+            return False  # to be fetched, or unpacked
+        self.run()
+        return True
+
+    def run(self) -> None:
+        """See `schedule.Job`."""
+        session = self._fleet.session
+        report = _of_job(session.report, self.id)
+        self._folder, _ = located(wanted(self._entry), session.settings, session.store, report)
+
+    def follow(self) -> Iterable[Job]:
+        """The import, where one is needed, and the model itself."""
+        if not is_huggingface(self._folder):
+            return [ModelJob(self._fleet, self._entry, self._folder)]
+        plan = import_plan(self._folder, self._entry.name, self._fleet.session.store)
+        new, steps = self._fleet.jobs.of_steps(plan)
+        return [*new, ModelJob(self._fleet, self._entry, steps["import"])]
+
+
+class ModelJob(Job):
+    """A model inspected; what is made of it follows."""
+
+    def __init__(self, fleet: Fleet, entry: ModelEntry, folder: Path | StageJob) -> None:
+        super().__init__(entry.name, (folder.id,) if isinstance(folder, StageJob) else ())
+        self.promised = fleet.promised(entry)
+        self._fleet, self._entry, self._place = fleet, entry, folder
+        self._found: Inspected | None = None
+
+    @property
+    def _folder(self) -> Path:
+        return self._place if isinstance(self._place, Path) else self._place.made.path
+
+    def settle(self) -> bool:
+        """See `schedule.Job`."""
+        session = self._fleet.session
+        choice = choice_of(self._entry)
+        found = inspected_before(self._folder, self._entry.name, session.store, session.engine, choice)
+        self._found = found and replace(found, named=source_of(self._entry, session))
+        return self._found is not None
+
+    def run(self) -> None:
+        """See `schedule.Job`."""
+        session = self._fleet.session
+        report = _of_job(session.report, self.id)
+        choice = choice_of(self._entry)
+        found = inspected(self._folder, self._entry.name, session.store, session.engine, report, choice)
+        self._found = replace(found, named=source_of(self._entry, session))
+
+    def follow(self) -> Iterable[Job]:
+        """Its targets, and the models that are trained from it."""
+        assert self._found is not None  # noqa: S101 - it has run
+        base = (self._folder, choice_of(self._entry))
+        trained = [RecipeJob(self._fleet, entry, *base) for entry in self._fleet.trained_from(self._entry)]
+        return [*self._fleet.of_targets(self._entry, self._found), *trained]
+
+
+class RecipeJob(Job):
+    """How a model is trained from another one's folder: the data found, the steps planned; they follow."""
+
+    def __init__(self, fleet: Fleet, entry: ModelEntry, base: Path, choice: Choice) -> None:
+        super().__init__(f"{entry.name} recipe")
+        self.promised = fleet.promised(entry)
+        self._fleet, self._entry, self._base, self._choice = fleet, entry, base, choice
+        self._plan: Plan | None = None
+
+    def run(self) -> None:
+        """See `schedule.Job`."""
+        recipe = self._entry.source
+        assert isinstance(recipe, Recipe)  # noqa: S101 - only such entries are trained
+        session = self._fleet.session
+        self._plan = plan_recipe(
+            session, self._base, self._entry.name, recipe.named, recipe.request, choice=self._choice
+        )
+
+    def follow(self) -> Iterable[Job]:
+        """The training, and the trained model."""
+        assert self._plan is not None  # noqa: S101 - it has run
+        new, steps = self._fleet.jobs.of_steps(self._plan)
+        return [*new, ModelJob(self._fleet, self._entry, steps[STEP])]
+
+
+class RefusedJob(Job):
+    """A target that cannot be planned."""
+
+    def __init__(self, model: str, target: str, error: BertbuildError) -> None:
+        super().__init__(f"{model}/{target}")
+        self.promised = [(model, target)]
+        self._error = error
+
+    def settle(self) -> bool:
+        """See `schedule.Job`."""
+        raise self._error
+
+
+def planned(session: Session, target: TargetEntry, found: Inspected) -> tuple[Plan, File]:
+    """A target's plan, and its probes.
+
+    Raises:
+        UsageError: the target and the model do not go together, or its name is another source's.
+        InterpreterMissingError: TensorFlow 1.15 is meant and cannot be had here.
+    """
+    probes = session.probes(found, longest_probe(target.request))
+    plan = named(plan_targets(found.source, target.request, probes, session.store, target.calibrated), target.name)
+    session.claim(plan.model, target.name, found.named, found.source.file.digest)
+    return with_reference(session, plan, target.reference), probes
+
+
+def _of_job(report: Report, job: str) -> Report:
+    return lambda event: report({**event, "job": job})
+
+
+def wanted(entry: ModelEntry) -> Wanted:
+    """What an entry names as its source, which is no recipe."""
+    match entry.source:
+        case CatalogueModel(model=model):
+            return Wanted(model=model, name=entry.name)
+        case CheckpointFolder(path=path, choice=choice):
+            return Wanted(checkpoint=str(path), name=entry.name, scope=choice.scope, ema=choice.ema)
+        case HuggingFaceFolder(path=path):
+            return Wanted(checkpoint=str(path), name=entry.name)
+        case Recipe():
+            raise AssertionError(entry.name)  # it is trained
+
+
+def choice_of(entry: ModelEntry) -> Choice:
+    """How an entry's checkpoint is read."""
+    return entry.source.choice if isinstance(entry.source, CheckpointFolder) else AS_IT_IS
+
+
+def source_of(entry: ModelEntry, session: Session) -> str:
+    """An entry's source in words, as names in out/ remember it."""
+    if isinstance(entry.source, Recipe):
+        return f"a training on {entry.source.named.task or entry.source.named.prepared} from {entry.source.base}"
+    return as_named(wanted(entry), session.store)

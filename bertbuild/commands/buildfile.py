@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from bertbuild.buildfile.schema import build_file_schema
-from bertbuild.session import Session
+from bertbuild.commands.session import Session
 
 
 def schema(session: Session) -> None:

@@ -10,9 +10,9 @@ import subprocess
 import sys
 
 from bertbuild.buildfile.document import did_you_mean
+from bertbuild.commands.session import Session
 from bertbuild.config import ROOT
 from bertbuild.errors import CheckFailedError, UsageError
-from bertbuild.session import Session
 
 SUITES = {
     "unit": ["tests/unit"],

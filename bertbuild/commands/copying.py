@@ -6,8 +6,8 @@ import filecmp
 import shutil
 from pathlib import Path
 
+from bertbuild.commands.session import shown
 from bertbuild.errors import UsageError
-from bertbuild.session import shown
 from bertbuild.store.disk import full_disk_told
 
 MODEL = ("*.ckpt.*", "bert_config.json", "vocab.txt", "saved_model.pb", "variables/*", "assets/*")

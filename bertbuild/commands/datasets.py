@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from bertbuild.catalogue.datasets import fetch_dataset, load_datasets, select
+from bertbuild.commands.session import Session, shown
 from bertbuild.errors import DownloadError, UsageError
-from bertbuild.session import Session, shown
 
 
 def fetch_data(session: Session, names: tuple[str, ...]) -> None:

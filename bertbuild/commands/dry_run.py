@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from bertbuild.buildfile.entries import BuildFile
-from bertbuild.commands.outlook import UNKNOWN, ModelOutlook, Outlook, looking
-from bertbuild.engine.checking import ENVIRONMENT, UP_TO_DATE
+from bertbuild.commands.forecast import UNKNOWN, ModelOutlook, Outlook, looking
+from bertbuild.commands.session import Session
+from bertbuild.engine.staleness import ENVIRONMENT, UP_TO_DATE
 from bertbuild.report.checks import as_json
 from bertbuild.report.counts import counted, counts
-from bertbuild.session import Session
 
 WIDEST = 40
 """Columns for the names of jobs."""

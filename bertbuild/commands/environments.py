@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 
 from bertbuild.buildfile.document import did_you_mean
+from bertbuild.commands.session import Session
 from bertbuild.config import ROOT
 from bertbuild.errors import UsageError
 from bertbuild.isolation.unlocked import unlocked
 from bertbuild.plans.placing import OF_1, TF1
-from bertbuild.session import Session
 from bertbuild.stages import BACKENDS
 
 ENV_FILE = ROOT / ".env"

@@ -11,21 +11,21 @@ from typing import TYPE_CHECKING, Any
 from bertbuild.buildfile.document import did_you_mean
 from bertbuild.commands.memory import memory_told
 from bertbuild.commands.reference import presumed, require_1, with_reference
+from bertbuild.commands.session import Session, shown
 from bertbuild.errors import AccuracyError, DataError, UsageError
 from bertbuild.plans.evaluate import EXAMPLES, GROUPS, REFERENCE, TARGETS, EvaluateRequest, check_task, plan_evaluate
 from bertbuild.plans.neuron import SEQ_LEN
 from bertbuild.plans.placing import BOTH, tensorflow_of
 from bertbuild.plans.plan import Plan, Source, Step
-from bertbuild.prepared import PreparedFolder, check_made_for, fine_tuned, read_prepared
-from bertbuild.session import Session, shown
-from bertbuild.sources import Wanted, resolve
+from bertbuild.source.prepared import PreparedFolder, check_made_for, fine_tuned, read_prepared
+from bertbuild.source.resolve import Wanted, resolve
 from bertbuild.store.disk import write_atomically
 from bertbuild.store.store import StoredObject, translated_os_errors
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from bertbuild.evaluation import Judged
+    from bertbuild.gate.accuracy import Judged
     from bertbuild.metrics.glue import GlueTask
 
 CLASSES = "classification"
@@ -48,7 +48,7 @@ def targets(session: Session, wanted: Wanted, data: Data, request: EvaluateReque
         DataError: the data cannot be read or do not fit the checkpoint.
         AccuracyError: a target falls too far below its source.
     """
-    from bertbuild.evaluation import judge
+    from bertbuild.gate.accuracy import judge
     from bertbuild.metrics.glue import metrics_of
 
     allowed = _share("max-drop", max_drop)
@@ -111,7 +111,7 @@ def predictions(session: Session, data: Data, file: str) -> None:
     Raises:
         DataError: it cannot be read, or is not of this dev set.
     """
-    from bertbuild.evaluation_files import read_dev_labels, read_scores
+    from bertbuild.gate.prediction_files import read_dev_labels, read_scores
     from bertbuild.metrics.glue import figures
 
     task, scores = _glue_task(data.task), read_scores(Path(file))
@@ -138,7 +138,7 @@ def squad(session: Session, file: str, data_file: str, odds_file: str, *, with_n
     Raises:
         DataError: a file cannot be read, or is of other questions.
     """
-    from bertbuild.evaluation_files import read_answers, read_null_odds, read_squad
+    from bertbuild.gate.prediction_files import read_answers, read_null_odds, read_squad
     from bertbuild.metrics.squad import evaluate_v1, evaluate_v2, questions
 
     if odds_file and not with_negative:

@@ -9,17 +9,17 @@ from typing import Any
 
 from bertbuild.catalogue.models import find_model
 from bertbuild.checkpoint.reading import Choice
-from bertbuild.checkpoint_sources import AS_IT_IS, inspected
 from bertbuild.commands.copying import check_destination, copied
 from bertbuild.commands.data import Asked, claim, planned, task_of
 from bertbuild.commands.memory import memory_told
 from bertbuild.commands.reference import require_1
+from bertbuild.commands.session import Session, shown
 from bertbuild.errors import CheckpointError, UsageError
 from bertbuild.plans.finetune import STEP, FinetuneRequest, Named, plan_finetune
 from bertbuild.plans.plan import File, Plan, Source, Step
-from bertbuild.prepared import DEV, FACTS, TEST, TRAIN, files_of, read_facts
-from bertbuild.session import Session, shown
-from bertbuild.sources import Wanted, clean_name, resolve
+from bertbuild.source.checkpoints import AS_IT_IS, inspected
+from bertbuild.source.prepared import DEV, FACTS, TEST, TRAIN, files_of, read_facts
+from bertbuild.source.resolve import Wanted, clean_name, resolve
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

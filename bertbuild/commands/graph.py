@@ -6,13 +6,13 @@ from collections.abc import Iterator, Sequence
 
 from bertbuild.buildfile.document import did_you_mean
 from bertbuild.buildfile.load import find_build_file
-from bertbuild.commands.chosen import add_all, add_named
-from bertbuild.commands.outlook import UNKNOWN, ModelOutlook, Outlook, looking
-from bertbuild.engine.checking import UP_TO_DATE
+from bertbuild.commands.forecast import UNKNOWN, ModelOutlook, Outlook, looking
+from bertbuild.commands.selection import add_all, add_named
+from bertbuild.commands.session import Session
+from bertbuild.engine.staleness import UP_TO_DATE
 from bertbuild.errors import UsageError
 from bertbuild.fields import fields_of
 from bertbuild.report.graphs import FORMATS, MODEL, STAGE, TARGET, Node, draw
-from bertbuild.session import Session
 
 
 def graph(session: Session, names: Sequence[str], file: str, format_: str) -> None:

@@ -7,10 +7,10 @@ import subprocess
 import tempfile
 from pathlib import Path
 
+from bertbuild.commands.session import Session
 from bertbuild.errors import Lacking, LockFileError, OfflineError
 from bertbuild.isolation.fetching import find_uv
 from bertbuild.isolation.venv import PYTHON
-from bertbuild.session import Session
 from bertbuild.stages import BACKENDS, backend_folder, excluded_file, lock_file
 
 

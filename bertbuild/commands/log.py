@@ -6,8 +6,8 @@ import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+from bertbuild.commands.session import Session, shown
 from bertbuild.errors import UsageError
-from bertbuild.session import Session, shown
 from bertbuild.stages import STAGES
 from bertbuild.store.logs import StageLog, last_log, logs_of, results_by_target
 from bertbuild.store.store import Store, translated_os_errors

@@ -8,13 +8,13 @@ from bertbuild.buildfile.entries import BuildFile, CatalogueModel, Recipe
 from bertbuild.catalogue.datasets import fetch_dataset
 from bertbuild.commands.ahead import backends_of_import, backends_of_request
 from bertbuild.commands.reference import presumed
+from bertbuild.commands.session import Session
 from bertbuild.errors import Lacking, OfflineError
 from bertbuild.plans.int8 import CalibrationRequest
 from bertbuild.plans.placing import backend_of
 from bertbuild.plans.plan import Plan, Step
 from bertbuild.plans.planning import Request
-from bertbuild.session import Session
-from bertbuild.sources import fetch_model
+from bertbuild.source.resolve import fetch_model
 from bertbuild.stages import STAGES
 
 

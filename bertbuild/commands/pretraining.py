@@ -10,13 +10,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from bertbuild import key as keys
+from bertbuild import keys
 from bertbuild.commands.data import reading_of
+from bertbuild.commands.session import Session, shown
 from bertbuild.errors import UsageError
 from bertbuild.plans.plan import File
 from bertbuild.plans.pretraining import PretrainingRequest, plan_pretraining_data, target_name
-from bertbuild.session import Session, shown
-from bertbuild.sources import check_name, vocabulary_name
+from bertbuild.source.resolve import check_name, vocabulary_name
 from bertbuild.store.disk import full_disk_told
 from bertbuild.store.naming import DATA, described
 

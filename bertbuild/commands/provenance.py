@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from bertbuild.buildfile.document import did_you_mean
+from bertbuild.commands.session import Session, shown
 from bertbuild.errors import ProvenanceError, UsageError
 from bertbuild.provenance.sbom import FOLDER, materials
 from bertbuild.provenance.verify import Findings, verify
-from bertbuild.session import Session, shown
 from bertbuild.stages import BACKENDS
 from bertbuild.store.records import read_records
 from bertbuild.store.store import Store

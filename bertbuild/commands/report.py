@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from bertbuild.commands.session import Session, shown
 from bertbuild.errors import UsageError
-from bertbuild.session import Session, shown
 from bertbuild.store.disk import FULL, no_space, write_atomically
 
 SHOWN = 3

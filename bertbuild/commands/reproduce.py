@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from bertbuild.commands.session import Session
+from bertbuild.engine.events import Asked
 from bertbuild.engine.jobs import StageJob
-from bertbuild.engine.telling import Asked
 from bertbuild.errors import NotReproducibleError
-from bertbuild.session import Session
 from bertbuild.stages import STAGES
 
 

@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from bertbuild.buildfile.load import find_build_file
-from bertbuild.commands.chosen import add_all
-from bertbuild.commands.outlook import Outlook, TargetOutlook, looking
-from bertbuild.engine.checking import UP_TO_DATE
+from bertbuild.commands.forecast import Outlook, TargetOutlook, looking
+from bertbuild.commands.selection import add_all
+from bertbuild.commands.session import Session, shown
 from bertbuild.engine.jobs import needed_steps
+from bertbuild.engine.staleness import UP_TO_DATE
 from bertbuild.errors import BertbuildError, StoreError
 from bertbuild.report.checks import in_short
 from bertbuild.report.counts import counted
-from bertbuild.session import Session, shown
 from bertbuild.store.past_runs import outcomes
 from bertbuild.store.records import Record
 from bertbuild.store.store import FACTS, MANIFEST, Store, StoredObject

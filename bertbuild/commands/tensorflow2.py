@@ -7,16 +7,16 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bertbuild.checkpoint_sources import Inspected
 from bertbuild.commands.reference import with_reference
+from bertbuild.commands.session import Session, shown
 from bertbuild.errors import CheckpointError, UsageError
-from bertbuild.inputs import folder_input
 from bertbuild.plans.leaving import left_out
 from bertbuild.plans.parts import Part
 from bertbuild.plans.plan import File, Source
 from bertbuild.plans.tf2 import CHECKPOINT_FORMATS, Tf2Request, Tf2Source, plan_convert_tf1, plan_convert_tf2
-from bertbuild.session import Session, shown
-from bertbuild.sources import Wanted, check_name, model_name, resolve
+from bertbuild.source.checkpoints import Inspected
+from bertbuild.source.inputs import folder_input
+from bertbuild.source.resolve import Wanted, check_name, model_name, resolve
 from bertbuild.store.naming import described
 
 if TYPE_CHECKING:

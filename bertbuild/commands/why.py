@@ -6,14 +6,14 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from bertbuild.buildfile.load import find_build_file
-from bertbuild.commands.chosen import add_all, add_named, is_known
-from bertbuild.commands.outlook import Outlook, TargetOutlook, looking
-from bertbuild.engine.checking import ENVIRONMENT, UP_TO_DATE, Change, Check
+from bertbuild.commands.forecast import Outlook, TargetOutlook, looking
+from bertbuild.commands.selection import add_all, add_named, is_known
+from bertbuild.commands.session import Session
+from bertbuild.engine.gate import PARITY
 from bertbuild.engine.history import changed_files
-from bertbuild.engine.judging import PARITY
+from bertbuild.engine.staleness import ENVIRONMENT, UP_TO_DATE, Change, Check
 from bertbuild.report.checks import SHOWN_DIGITS, Files, as_json, in_full
 from bertbuild.report.counts import counted
-from bertbuild.session import Session
 from bertbuild.stages import STAGES
 
 STAGE_NAMES = (*STAGES, PARITY)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from bertbuild.engine.events import Asked, Teller, new_run, run_event
+from bertbuild.engine.executor import Maker, Order, Report, Write
+from bertbuild.engine.gate import Built, Judge
 from bertbuild.engine.jobs import AgainJob, EnvironmentJob, Jobs, StageJob
-from bertbuild.engine.judging import Built, Judge
-from bertbuild.engine.making import Maker, Order, Report, Write
 from bertbuild.engine.memory import MemoryBudget
 from bertbuild.engine.schedule import Job, Scheduler
-from bertbuild.engine.telling import Asked, Teller, new_run, run_event
 from bertbuild.errors import BertbuildError, Lacking, OfflineError
 from bertbuild.isolation.base import Isolation
 from bertbuild.isolation.choice import remember

@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from bertbuild.engine.judging import PARITY, judged_by, judged_from
+from bertbuild.engine.gate import PARITY, judged_by, judged_from
 from bertbuild.errors import StoreError
 from bertbuild.plans.plan import File, Step, Target
 from bertbuild.store.digests import DigestCache

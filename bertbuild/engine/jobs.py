@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bertbuild.engine.judging import Built, Judge, Results, can_answer, judged_from
-from bertbuild.engine.making import Inputs, Maker, Order
+from bertbuild.engine.executor import Inputs, Maker, Order
+from bertbuild.engine.gate import Built, Judge, Results, can_answer, judged_from
 from bertbuild.engine.schedule import Job
 from bertbuild.errors import UsageError
 from bertbuild.plans.placing import backend_of
@@ -17,7 +17,7 @@ from bertbuild.plans.plan import File, Plan, Step, Target
 from bertbuild.store.store import StoredObject
 
 if TYPE_CHECKING:
-    from bertbuild.reproducibility import Comparison
+    from bertbuild.gate.reproducibility import Comparison
 
 GATE_MEMORY = 300 * 10**6
 """Bytes: NumPy, and the answers of two models."""
@@ -114,7 +114,7 @@ class AgainJob(Job):
 
     def run(self) -> None:
         """See `schedule.Job`."""
-        from bertbuild.reproducibility import compare
+        from bertbuild.gate.reproducibility import compare
 
         told = {"id": f"{self.step.id} again", "job": self.id, "model": self.model}
         result = self._first.made.path

@@ -14,7 +14,7 @@ from collections import deque
 from pathlib import Path
 from typing import Any, NoReturn
 
-from bertbuild import key
+from bertbuild import keys as key
 from bertbuild.config import ROOT
 from bertbuild.errors import (
     EngineError,

@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from bertbuild import key
+from bertbuild import keys as key
 from bertbuild.isolation.base import OnLine
 from bertbuild.isolation.process import Children, end_groups
 from bertbuild.store.disk import write_atomically

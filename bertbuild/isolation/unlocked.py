@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from bertbuild import key
+from bertbuild import keys
 from bertbuild.stages import backend_folder
 from bertbuild.store.digests import sha256_file
 
@@ -59,7 +59,7 @@ class Unlocked:
     def digest(self) -> str:
         """Digest of what is asked for and of where it is looked for: the wheels' names and bytes, or the index."""
         found: dict[str, str] | str = {path.name: _sha256(path, path.stat().st_mtime_ns) for path in self.wheels}
-        return key.digest({"requirements": self.requirements.read_text(encoding="utf-8"), "from": found or self.index})
+        return keys.digest({"requirements": self.requirements.read_text(encoding="utf-8"), "from": found or self.index})
 
 
 def unlocked(backend: str) -> Unlocked | None:
@@ -100,7 +100,7 @@ def installed_digest(site_packages: Path, locked: Iterable[str]) -> str:
                 for line in record.read_text(encoding="utf-8").splitlines()
                 if not line.startswith("..") and ".dist-info/" not in line and not line.split(",")[0].endswith(".pyc")
             ]
-    return key.digest(sorted(lines))
+    return keys.digest(sorted(lines))
 
 
 def package_of(folder_name: str) -> str | None:

@@ -18,7 +18,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from bertbuild import key
+from bertbuild import keys as key
 from bertbuild.config import ROOT
 from bertbuild.errors import (
     EnvironmentBuildError,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from bertbuild.errors import UsageError
-from bertbuild.key import digest
+from bertbuild.keys import digest
 from bertbuild.plans.plan import File, Plan, Source, Step, Target, check_choice, check_output, check_seq_len
 
 OUTPUTS = ("probabilities", "pooled", "sequence")

@@ -61,7 +61,7 @@ def _plan_irs(source: Source, request: IrRequest, probes: File, store: Store, ca
     check_request(request, calibrated)
     calibration = None
     if INT8 in request.precisions:
-        from bertbuild.calibration import find_calibration
+        from bertbuild.source.calibration import find_calibration
 
         calibration = find_calibration(calibrated, source, request, store)
     return plan_irs(source, request, probes, calibration)

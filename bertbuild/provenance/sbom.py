@@ -14,7 +14,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bertbuild import key
+from bertbuild import keys as key
 from bertbuild.errors import LockFileError
 from bertbuild.isolation.unlocked import Unlocked, unlocked
 from bertbuild.isolation.venv import PYTHON

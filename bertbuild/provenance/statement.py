@@ -14,8 +14,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from bertbuild import __version__
-from bertbuild import key as keys
+from bertbuild import __version__, keys
 from bertbuild.plans.plan import File
 from bertbuild.provenance.sbom import Materials
 from bertbuild.store.digests import DigestCache, sha256_file

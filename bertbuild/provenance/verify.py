@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bertbuild import key as keys
+from bertbuild import keys
 from bertbuild.errors import StoreError
 from bertbuild.provenance.sbom import FOLDER, sbom_name, sbom_of_today
 from bertbuild.provenance.shape import problems

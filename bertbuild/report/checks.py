@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from bertbuild.engine.checking import CODE, ENVIRONMENT, INPUT, NEW, PARAMETER, UP_TO_DATE, Change, Check
+from bertbuild.engine.staleness import CODE, ENVIRONMENT, INPUT, NEW, PARAMETER, UP_TO_DATE, Change, Check
 
 SHOWN_DIGITS = 12
 

@@ -8,7 +8,7 @@ from typing import Any
 from rich import box
 from rich.table import Table
 
-from bertbuild.parity import judges_in_words
+from bertbuild.gate.parity import judges_in_words
 from bertbuild.report.verdicts import judged_on, told_of_default
 
 

@@ -13,7 +13,7 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from bertbuild.parity import judges_in_words
+from bertbuild.gate.parity import judges_in_words
 from bertbuild.report.live import Live
 from bertbuild.report.verdicts import judged_on, told_of_default
 

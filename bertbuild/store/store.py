@@ -22,12 +22,12 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from bertbuild.errors import BertbuildError, StoreError
-from bertbuild.key import digest
+from bertbuild.keys import digest
 from bertbuild.store.digests import DigestCache, TreeDigestCache, sha256_file
 from bertbuild.store.disk import FULL, mark_used, no_space
+from bertbuild.store.in_use import Uses
 from bertbuild.store.locking import exclusive, if_free, remove_lock
 from bertbuild.store.naming import Names
-from bertbuild.store.uses import Uses
 
 MANIFEST = "manifest.json"
 IN_USE = "in-use"

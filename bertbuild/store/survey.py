@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
-from bertbuild.key import digest
+from bertbuild.keys import digest
 from bertbuild.plans.plan import File
 from bertbuild.stages import STAGES
 from bertbuild.store import records as recorded

@@ -9,10 +9,10 @@ import pytest
 from program import ROOT
 
 from bertbuild.config import load_settings
+from bertbuild.gate.reproducibility import compare
 from bertbuild.isolation.base import StageRun
 from bertbuild.isolation.venv import VenvIsolation
 from bertbuild.provenance.shape import problems
-from bertbuild.reproducibility import compare
 from bertbuild.stages import STAGES
 
 PB = "saved_model.pb"

@@ -110,7 +110,7 @@ def test_tests_without_the_developers_packages_are_one_sentence(tmp_path):
         "        raise importlib.metadata.PackageNotFoundError(name)\n"
         "    return found(name)\n"
         "importlib.metadata.version = missing\n"
-        "from bertbuild.main import main\n"
+        "from bertbuild.cli.main import main\n"
         "main()\n"
     )
     run = [sys.executable, str(program), "test"]

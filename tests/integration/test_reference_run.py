@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from tf2_models import together
 
-from bertbuild.canonical import graph_hash
+from bertbuild.gate.graph_hash import graph_hash
 
 pytestmark = pytest.mark.integration
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from bertbuild.parity import Row, Verdict
+from bertbuild.gate.parity import Row, Verdict
 from bertbuild.report.html.run import number
 from bertbuild.report.html.svg import decades, picture, tag
 

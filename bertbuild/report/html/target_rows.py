@@ -9,7 +9,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from bertbuild.parity import Row, Verdict
+from bertbuild.gate.parity import Row, Verdict
 from bertbuild.report.html.evidence import Evidence
 from bertbuild.report.html.parity_plots import layer_plot, layers_plot, probe_plot, ratio, readable_verdict, row_strip
 from bertbuild.report.html.run import Run, Target

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
+from bertbuild.cli.main import main
 from bertbuild.isolation import python_places
-from bertbuild.main import main
 
 PATTERNS = ("bin", "*/bin", "*/*/bin", "envs/*/bin", "versions/*/bin", "pkgs/*/bin")
 

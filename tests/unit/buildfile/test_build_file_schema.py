@@ -14,9 +14,9 @@ from bertbuild.buildfile.parameters import FINETUNE, FROM, KINDS, READING, SOURC
 from bertbuild.buildfile.requests import make_recipe, make_request
 from bertbuild.buildfile.schema import build_file_schema
 from bertbuild.commands.buildfile import schema
+from bertbuild.commands.session import Session
 from bertbuild.config import ROOT, SETTINGS, Settings
 from bertbuild.plans.finetune import FinetuneRequest
-from bertbuild.session import Session
 
 SHIPPED = ROOT / "bertbuild" / "buildfile" / "bertbuild.schema.json"
 SCHEMA = build_file_schema()

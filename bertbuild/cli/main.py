@@ -1,0 +1,45 @@
+"""The `bertbuild` program: the tasks of `bertbuild.cli.tasks`, without a tasks.py to look for."""
+
+from __future__ import annotations
+
+import gc
+import signal
+import sys
+
+ENDING = (signal.SIGINT, signal.SIGTERM)
+OBJECTS = 100_000
+"""How many objects may be made before the collector looks for cycles. There are hardly any, and a build of hundreds of
+targets with nothing to do spends a tenth of its time on looking as often as Python does by itself.
+"""
+
+
+def main() -> None:
+    """Run `bertbuild TASK --flags…`; `bertbuild --list` and `bertbuild --help TASK` explain themselves."""
+    gc.set_threshold(OBJECTS)
+    # Of a program that is loaded by half nothing can be said: who is told to end meanwhile hears it afterwards.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
+    from bertbuild.cli.frame import PIPE_CLOSED, silence, stopped
+    from bertbuild.cli.program import BertbuildProgram
+    from bertbuild.cli.tasks import namespace
+    from bertbuild.cli.wording import started_by_invoke
+
+    program = BertbuildProgram(namespace, by_invoke=started_by_invoke())
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        try:
+            program.run(sys.argv)
+        finally:
+            sys.stdout.flush()
+    except BrokenPipeError:  # of --help and --list; `running` sees to those of commands
+        silence()
+        sys.exit(PIPE_CLOSED)
+    except KeyboardInterrupt:  # `running` sees to all that commands do
+        sys.exit(stopped(json="--json" in sys.argv))
+    except SystemExit as end:
+        if isinstance(end.__context__, KeyboardInterrupt):  # Invoke makes it exit code 1
+            sys.exit(stopped(json="--json" in sys.argv))
+        raise
+    finally:
+        for number in ENDING:  # all is said, and what the interpreter does at its end may not change the exit code
+            signal.signal(number, signal.SIG_IGN)

@@ -1,0 +1,34 @@
+"""The commands about provenance as Invoke tasks."""
+
+from __future__ import annotations
+
+from invoke import Context, task
+
+from bertbuild.cli.flags import COMMON_HELP
+from bertbuild.cli.frame import running
+
+
+@task(auto_shortflags=False, help=COMMON_HELP | {"backend": "only these, with commas (default: all)"})
+def sbom(_context: Context, backend: str = "", json: bool = False) -> None:
+    """Write a CycloneDX bill of materials of each backend, from its lock file."""
+    from bertbuild.commands import provenance
+
+    with running(json=json) as session:
+        provenance.sbom(session, tuple(filter(None, backend.split(","))))
+
+
+@task(
+    auto_shortflags=False,
+    help=COMMON_HELP
+    | {
+        "model": "only this model",
+        "target": "only this target, e.g. ir-fp32",
+        "path": "an artifact's folder: in the store, its name in out/, or a copy elsewhere",
+    },
+)
+def verify_provenance(_context: Context, model: str = "", target: str = "", path: str = "", json: bool = False) -> None:
+    """Compare what is built with the statements of how it was made."""
+    from bertbuild.commands import provenance
+
+    with running(json=json) as session:
+        provenance.verify_provenance(session, model=model, target=target, path=path)

@@ -1,0 +1,24 @@
+"""The task that makes a page of a run."""
+
+from __future__ import annotations
+
+from invoke import Context, task
+
+from bertbuild.cli.flags import COMMON_HELP
+from bertbuild.cli.frame import running
+
+
+@task(
+    auto_shortflags=False,
+    help=COMMON_HELP
+    | {
+        "run": "which run: the name of a log in artifacts/runs/ (default: the last)",
+        "output": "the file to write (default: artifacts/reports/RUN.html)",
+    },
+)
+def report(_context: Context, run: str = "", output: str = "", json: bool = False) -> None:
+    """Make one HTML page of a run: timeline, graph, parity figures, versions, failures."""
+    from bertbuild.commands import report as command
+
+    with running(json=json) as session:
+        command.report(session, run, output)

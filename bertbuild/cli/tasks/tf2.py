@@ -1,0 +1,97 @@
+"""The commands on the way to TensorFlow 2 and back as Invoke tasks."""
+
+from __future__ import annotations
+
+from invoke import Context, task
+
+from bertbuild.cli.flags import COMMON_HELP, ISOLATION_HELP, REFERENCE_HELP, REPLACE_HELP, SOURCE_HELP
+from bertbuild.cli.frame import running
+from bertbuild.plans.tf2 import Tf2Request
+from bertbuild.source.resolve import Wanted
+
+
+@task(
+    auto_shortflags=False,
+    help=COMMON_HELP
+    | REPLACE_HELP
+    | REFERENCE_HELP
+    | ISOLATION_HELP
+    | SOURCE_HELP
+    | {
+        "format": "encoder (default), keras-bert, keras-names, pretrainer: checkpoints; savedmodel; hub: a hub module",
+        "gelu": "erf or tanh; auto (default) reads it from the checkpoint's .meta",
+        "checkpoint_to_path": "also copy the result to this prefix; what is printed is what restore takes",
+    },
+)
+def convert_tf2(
+    _context: Context,
+    model: str = "",
+    checkpoint: str = "",
+    config: str = "",
+    vocab: str = "",
+    name: str = "",
+    scope: str = "",
+    ema: bool = False,
+    format: str = "encoder",  # noqa: A002 - the flag's name
+    gelu: str = "auto",
+    checkpoint_to_path: str = "",
+    from_: str = "",
+    mirror: str = "",
+    isolation: str = "",
+    offline: bool = False,
+    replace: bool = False,
+    reference: str = "",
+    json: bool = False,
+) -> None:
+    """Convert a checkpoint to TensorFlow 2: restored whole, run, and proved to answer like its source."""
+    from bertbuild.commands import tensorflow2
+
+    with running(
+        json=json,
+        reference=reference,
+        replace=replace,
+        isolation=isolation,
+        offline=offline,
+        local=from_,
+        mirror=mirror,
+    ) as session:
+        wanted = Wanted(model=model, checkpoint=checkpoint, name=name, scope=scope, ema=ema, config=config, vocab=vocab)
+        tensorflow2.convert_tf2(session, wanted, Tf2Request(format=format, gelu=gelu), checkpoint_to_path)
+
+
+@task(
+    auto_shortflags=False,
+    help=COMMON_HELP
+    | REPLACE_HELP
+    | REFERENCE_HELP
+    | ISOLATION_HELP
+    | {
+        "tf2": "folder of a TensorFlow 2 checkpoint, SavedModel or hub module, of convert-tf2 or the Model Garden",
+        "root": "of several encoders in the checkpoint the one below this object, as query",
+        "config": "bert_config.json, where it is not in that folder",
+        "vocab": "vocab.txt, where it is not in that folder",
+        "gelu": "erf or tanh; auto (default): as recorded beside the model, else tanh, the Model Garden's",
+        "name": SOURCE_HELP["name"],
+        "checkpoint_to_path": "also copy the result to this prefix",
+    },
+)
+def convert_tf1(
+    _context: Context,
+    tf2: str = "",
+    root: str = "",
+    config: str = "",
+    vocab: str = "",
+    gelu: str = "auto",
+    name: str = "",
+    checkpoint_to_path: str = "",
+    isolation: str = "",
+    offline: bool = False,
+    replace: bool = False,
+    reference: str = "",
+    json: bool = False,
+) -> None:
+    """Convert a TensorFlow 2 BERT back to a Google-format checkpoint with .meta."""
+    from bertbuild.commands import tensorflow2
+
+    with running(json=json, reference=reference, replace=replace, isolation=isolation, offline=offline) as session:
+        tensorflow2.convert_tf1(session, tf2, config, vocab, gelu, name, checkpoint_to_path, root=root)

@@ -1,0 +1,90 @@
+"""What a name on the command line means: of a build file, else of what was built before."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from fnmatch import fnmatchcase
+
+from bertbuild.buildfile.document import did_you_mean, shown
+from bertbuild.buildfile.entries import BuildFile
+from bertbuild.buildfile.select import means_something, names_in, select
+from bertbuild.commands.forecast import Outlook
+from bertbuild.commands.session import Session
+from bertbuild.errors import UsageError
+from bertbuild.store.records import Record, read_records
+
+
+def add_all(session: Session, outlook: Outlook, build_file: BuildFile | None) -> list[Record]:
+    """Add all targets of a build file, and those on record that it does not have; gives the records of all targets."""
+    records = list(read_records(session.store))
+    if build_file is not None:
+        outlook.add_build_file(build_file)
+    listed = {(target.model, target.name) for target in outlook.targets}
+    for record in records:
+        if (record.model, record.target.name) not in listed:
+            outlook.add_record(record)
+    return records
+
+
+def add_named(
+    session: Session, outlook: Outlook, build_file: BuildFile | None, names: Sequence[str], also: Iterable[str] = ()
+) -> None:
+    """Add what the names mean: each a model, a target, model/target, or a shell's pattern of these.
+
+    Args:
+        session: of the command.
+        outlook: what they are added to.
+        build_file: where they are looked for first.
+        names: what was typed.
+        also: other names that the command knows, for the error.
+
+    Raises:
+        UsageError: a name is nothing's.
+    """
+    listed = [name for name in names if build_file is not None and means_something(build_file, name)]
+    if build_file is not None and listed:
+        outlook.add_build_file(select(build_file, listed))
+    others = [name for name in names if name not in listed]
+    records = list(read_records(session.store)) if others else []
+    for name in others:
+        if not any(_is_named(record, name) for record in records):
+            known = names_in(build_file) if build_file is not None else []
+            raise _unknown(name, [*known, *_names_of(records)], also)
+    there = {(target.model, target.name) for target in outlook.targets}
+    for record in records:
+        is_new = (record.model, record.target.name) not in there
+        if is_new and any(_is_named(record, name) for name in others):
+            outlook.add_record(record)
+
+
+def is_known(session: Session, build_file: BuildFile | None, name: str) -> bool:
+    """Whether a name means something in the build file or on record."""
+    if build_file is not None and means_something(build_file, name):
+        return True
+    return any(_is_named(record, name) for record in read_records(session.store))
+
+
+def _is_named(record: Record, name: str) -> bool:
+    of_model, slash, of_target = name.partition("/")
+    if slash:
+        return fnmatchcase(record.model, of_model) and fnmatchcase(record.target.name, of_target)
+    return fnmatchcase(record.model, name) or fnmatchcase(record.target.name, name)
+
+
+def _names_of(records: Iterable[Record]) -> list[str]:
+    found = [(record.model, record.target.name) for record in records]
+    return [name for model, target in found for name in (model, target, f"{model}/{target}")]
+
+
+def _unknown(name: str, known: Sequence[str], also: Iterable[str]) -> UsageError:
+    if not known:
+        return UsageError(
+            f"Nothing is called {shown(name)}: there is no build file here, and nothing is built yet.",
+            next_step="Name a build file with --file, or build something first: invoke build-ir --model minilm-l6",
+        )
+    near = did_you_mean(name, [*known, *also])
+    few = ", ".join(list(dict.fromkeys(known))[:8])
+    return UsageError(
+        f"Nothing is called {shown(name)}{near}",
+        next_step=f"Names: {few}{', …' if len(set(known)) > 8 else ''}; invoke status shows all targets.",
+    )

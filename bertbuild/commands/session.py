@@ -1,0 +1,166 @@
+"""One run of one command: settings, store, isolation, listener."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache, cached_property
+from pathlib import Path
+from typing import Any
+
+from bertbuild.config import Settings
+from bertbuild.engine.engine import Engine
+from bertbuild.engine.executor import Report
+from bertbuild.gate.probes import make_probes
+from bertbuild.isolation.base import Isolation
+from bertbuild.isolation.choice import Choice, choose, last_used
+from bertbuild.plans.placing import OF_1, OF_2, TF1
+from bertbuild.plans.plan import File, Plan
+from bertbuild.source.checkpoints import Inspected
+from bertbuild.source.inputs import file_input
+from bertbuild.store.disk import write_atomically
+from bertbuild.store.naming import MODEL
+from bertbuild.store.store import Store, translated_os_errors
+
+
+@dataclass(frozen=True, kw_only=True)
+class Session:
+    """What a command works with; each part is made when first asked for.
+
+    Attributes:
+        settings: of this run.
+        report: the listener.
+        replace: whether a name in out/ may pass to another source.
+        reference: what targets are judged by, one of `placing.REFERENCES`; "" where the command line says nothing.
+        only_looks: whether it asks what would be done, and does nothing.
+    """
+
+    settings: Settings
+    report: Report
+    replace: bool = False
+    reference: str = ""
+    only_looks: bool = False
+    _written: dict[str, File] = field(default_factory=dict, init=False, repr=False)
+
+    @cached_property
+    def store(self) -> Store:
+        """The artifacts store."""
+        return Store(self.settings.artifacts)
+
+    @cached_property
+    def choice(self) -> Choice:
+        """Which isolation stages run in, and why."""
+        from bertbuild.isolation.docker_engine import engine_answers
+
+        root, environments = self.settings.artifacts, self.settings.environments
+        return choose(
+            self.settings.isolation, last_used(root), docker=engine_answers, venv=lambda: _venv_usable(environments)
+        )
+
+    @cached_property
+    def isolation(self) -> Isolation:
+        """Where stages run."""
+        if self.choice.other and self.settings.isolation == "auto":
+            self.report({"event": "note", "text": f"stages run in {self.choice.name}: {self.choice.why}"})
+        if self.choice.name == "docker":
+            from bertbuild.isolation.compose import ComposeIsolation
+
+            return ComposeIsolation(offline=self.settings.offline)
+        from bertbuild.isolation.venv import VenvIsolation
+
+        return VenvIsolation(self.settings.environments, offline=self.settings.offline)
+
+    @cached_property
+    def engine(self) -> Engine:
+        """What runs plans."""
+        slots = self.settings.jobs or os.cpu_count() or 1
+        memory = self.settings.memory_bytes or 0
+        offline = self.settings.offline
+        return Engine(self.store, self.isolation, self.report, slots=slots, memory=memory, offline=offline)
+
+    @cached_property
+    def has_tensorflow_1(self) -> bool:
+        """Whether TensorFlow 1.15 can run here; its Python is fetched now if need be, unless this only looks."""
+        return self.isolation.can_have(TF1, None if self.only_looks else self._note)
+
+    @cached_property
+    def usual_reference(self) -> str:
+        """What judges targets that were never built: TensorFlow 1.15; where that cannot be had, 2.20, which is said."""
+        if self.has_tensorflow_1:
+            return OF_1
+        self._note(
+            "TensorFlow 1.15 needs Python 3.7 or Docker, and has neither here: TensorFlow 2.20 in v1 mode runs the "
+            f"source's graph (--reference {OF_2}; docs/reference-run.md)"
+        )
+        return OF_2
+
+    def _note(self, text: str) -> None:
+        self.report({"event": "note", "text": text})
+
+    def file(self, path: Path) -> File:
+        """A file as a plan's input."""
+        return file_input(path, self.store.inputs)
+
+    def probes(self, inspected: Inspected, longest: int = 0) -> File:
+        """The probe inputs of a model, as a file whose name is its digest; `longest` is a sequence length, or 0."""
+        positions = min(inspected.max_positions, longest or inspected.max_positions)
+        text, digest = _probes(inspected.vocab_size, inspected.type_vocab_size, positions)
+        if digest not in self._written:
+            self._written[digest] = self._probes_file(text, digest)
+        return self._written[digest]
+
+    def _probes_file(self, text: str, digest: str) -> File:
+        path = self.store.root / "probes" / f"{digest[:16]}.json"
+        self.store.use(path)
+        with translated_os_errors(path):
+            if not path.exists() or path.read_text(encoding="utf-8") != text:
+                write_atomically(path, text)
+        return File(path=path, digest=digest)
+
+    def claim(self, model: str, target: str, source: str, digest: str, *, of: str = MODEL) -> None:
+        """Say what a name in out/ is about to be made from, before anything runs; `of`: `naming.MODEL` or `DATA`.
+
+        Raises:
+            UsageError: it was made from another source, and may not pass to this one.
+        """
+        replace = self.replace
+        told = self.store.names.claim(model, target, source=source, digest=digest, replace=replace, of=of)
+        if told:
+            self.report({"event": "warning", "text": told})
+
+    def claim_targets(self, plan: Plan, source: str, file: File) -> None:
+        """The same of all targets of a plan, made from `file`, which the user named as `source` says."""
+        for target in plan.targets:
+            self.claim(plan.model, target.name, source, file.digest)
+
+    def result(self, value: Mapping[str, Any], *lines: str) -> None:
+        """Report how the command ended: `value` for programs, lines for people."""
+        self.report({"event": "result", "lines": list(lines), **value})
+
+    def close(self) -> None:
+        """Keep what was learnt about files."""
+        if "store" in self.__dict__:
+            self.store.digests.save()
+            self.store.inputs.save()
+
+
+def _venv_usable(environments: Path) -> bool:
+    from bertbuild.isolation.venv import can_be_used
+
+    return can_be_used(environments)
+
+
+@cache
+def _probes(vocab_size: int, type_vocab_size: int, max_positions: int) -> tuple[str, str]:
+    """The text of a file of probes, and its digest; most models of a build file have the same."""
+    value = make_probes(vocab_size=vocab_size, type_vocab_size=type_vocab_size, max_positions=max_positions)
+    text = json.dumps({"probes": value})
+    return text, hashlib.sha256(text.encode()).hexdigest()
+
+
+def shown(path: Path) -> str:
+    """The path as people type it: relative to where they are, if below."""
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)

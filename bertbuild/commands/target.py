@@ -1,0 +1,82 @@
+"""freeze, build-ir, export, neuron-ready, neuron-compile: the targets of one source."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from bertbuild.commands.reference import with_reference
+from bertbuild.commands.session import Session, shown
+from bertbuild.engine.gate import NO_DEVICE
+from bertbuild.plans.int8 import CalibrationRequest, check_request
+from bertbuild.plans.leaving import left_out
+from bertbuild.plans.plan import IrRequest
+from bertbuild.plans.planning import Request, longest_probe, plan_targets
+from bertbuild.source.resolve import Wanted, check_name, is_fetched, resolve
+
+
+def build(
+    session: Session,
+    wanted: Wanted,
+    request: Request,
+    *,
+    calibrated: CalibrationRequest | None = None,
+    main_file: str = "",
+    output_dir: str = "",
+) -> None:
+    """Make what was asked for, judge it, name it in out/, and say where it is.
+
+    Args:
+        session: of the command.
+        wanted: the source.
+        request: the targets.
+        calibrated: what int8 is calibrated on.
+        main_file: what people open in a target, where it is not the folder.
+        output_dir: where the last target is copied to as well.
+
+    Raises:
+        ParityError: a target does not answer like its source.
+        UsageError: `output_dir` holds another model.
+    """
+    if output_dir:
+        from bertbuild.commands.copying import check_destination, copied
+
+        check_destination("output-dir", output_dir)
+    if isinstance(request, IrRequest):
+        check_request(request, calibrated or CalibrationRequest())  # before anything is fetched
+    if session.settings.offline:
+        from bertbuild.commands.offline import require_for
+
+        require_for(session, wanted.model, request, calibrated)
+    others = wanted.checkpoint or wanted.frozen or wanted.saved_model
+    if wanted.model and not others and not is_fetched(wanted.model, session.store):
+        from bertbuild.commands.ahead import imported_ahead
+
+        check_name(wanted.name)
+        imported_ahead(session, wanted.model, wanted.name, request, calibrated)
+    inspected = resolve(wanted, session.settings, session.store, session.engine, session.report)
+    probes = session.probes(inspected, longest_probe(request))
+    plan = plan_targets(inspected.source, request, probes, session.store, calibrated)
+    session.claim_targets(plan, inspected.named, inspected.source.file)
+    plan = with_reference(session, plan)
+    built = session.engine.build(plan, probes)
+    targets = [
+        {
+            "target": target.target,
+            "path": str(target.path),
+            "key": target.stored.key,
+            "verified": target.verdict is not None,
+            "max_abs": target.verdict.worst.max_abs if target.verdict else None,
+            "references": list(target.verdict.references) if target.verdict else [],
+            "instructions": target.verdict.instructions if target.verdict else "",
+        }
+        for target in built
+    ]
+    left = left_out(inspected.source, request)
+    lines = [part.line() for part in left] + [
+        f"{shown(target.path)}{main_file}" + ("" if target.verdict else f"   NOT VERIFIED: {NO_DEVICE}")
+        for target in built
+    ]
+    if output_dir:
+        lines.append(shown(copied(built[-1].path, Path(output_dir))))
+    facts = {"model": plan.model, "targets": targets, "left_out": [part.as_json() for part in left]}
+    session.result(facts, *lines)

@@ -1,0 +1,174 @@
+"""verify: whether what is built still answers like its source."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from bertbuild import keys
+from bertbuild.buildfile.document import did_you_mean
+from bertbuild.commands.session import Session
+from bertbuild.engine.events import Asked
+from bertbuild.engine.gate import NO_DEVICE, PARITY, can_answer, made_for, verdict_on, with_processor
+from bertbuild.engine.jobs import needed_steps
+from bertbuild.errors import CheckpointError, NotVerifiedError, ParityError, UsageError
+from bertbuild.gate.parity import Verdict
+from bertbuild.plans.placing import backend_of
+from bertbuild.plans.plan import File
+from bertbuild.store.records import Record, read_records, write_record
+
+_ALL = "See what there is: invoke status"
+
+
+def verify(session: Session, model: str, target: str) -> None:
+    """Hash every byte of what is built, run source and target again, and compare their answers anew.
+
+    A verdict that was reached on another instruction set gives way to this one.
+
+    Raises:
+        StoreError: a result is damaged.
+        ParityError: a target does not answer like its source; its name is taken away.
+        NotVerifiedError: a target could not be run on this machine; all others answer like their source.
+    """
+    records = list(read_records(session.store, model, target))
+    if not records:
+        raise _nothing(session, model, target)
+    session.engine.begin(Asked(models=list(dict.fromkeys(record.model for record in records))))
+    session.report({"event": "graph", "jobs": list(_jobs(records))})
+    there, elsewhere = _parted(session, records)
+    # A work folder without a lock would count as a crash's, and be removed by the next command that starts.
+    with session.store.lock("verify", str(os.getpid()), on_wait=lambda _: None) as folder:
+        verdicts = [(record, _judge_again(session, record, folder)) for record in there]
+    failed = [(record, verdict) for record, verdict in verdicts if not verdict.passed]
+    for record, verdict in verdicts:
+        session.report(_ended(record, verdict))
+        if not verdict.passed:
+            session.store.unlink(record.model, record.target.name)
+    if failed:
+        record, verdict = failed[0]
+        worst = verdict.worst
+        raise ParityError(
+            f"{record.target.name} of {record.model} does not answer like its source: {worst.sentence}.",
+            next_step=made_for(record.plan, record.target, verdict)
+            + "See the table above; its name in out/ is taken away.",
+        )
+    verified = f"{len(there)} of {len(records)} targets answer like their source"
+    if elsewhere:
+        raise NotVerifiedError(
+            f"{verified}; not verified: {', '.join(f'{record.model} {record.target.name}' for record in elsewhere)}: "
+            f"{NO_DEVICE}.",
+            next_step="Run invoke verify on an Inf1 instance, over the same artifacts folder.",
+        )
+    session.result(
+        {"verified": [{"model": record.model, "target": record.target.name} for record in records]},
+        f"verified: {verified}",
+    )
+
+
+def _nothing(session: Session, model: str, target: str) -> UsageError:
+    """That there is no such target, with the nearest that there is."""
+    built = list(read_records(session.store))
+    if not built:
+        return UsageError("Nothing is built yet.", next_step="Build it first: invoke build-ir --model minilm-l6")
+    models, targets = {record.model for record in built}, {record.target.name for record in built}
+    if model and model not in models:
+        return UsageError(f"No model is called {model}{did_you_mean(model, models)}", next_step=_ALL)
+    of = f" of {model}" if model else ""
+    return UsageError(f"No target{of} is called {target}{did_you_mean(target, targets)}", next_step=_ALL)
+
+
+def _jobs(records: Iterable[Record]) -> Iterator[dict[str, Any]]:
+    """What verify looks at and runs, as the rows of an event "graph": a row for each step and each gate."""
+    rows: dict[str, dict[str, Any]] = {}
+    for record in records:
+        name = f"{record.model}/{record.target.name}"
+        made_by = record.plan.needed(*needed_steps(record.plan, record.target))
+        for step in made_by:
+            needs = [_job(record, source) for source in step.inputs.values() if isinstance(source, str)]
+            facts = {"kind": "stage", "stage": step.stage, "id": step.id, "backend": backend_of(step), "needs": needs}
+            row = rows.setdefault(_job(record, step.id), {**facts, "model": record.model, "targets": []})
+            row["targets"].append(name)
+        needs = [_job(record, step.id) for step in made_by]
+        facts = {"kind": "gate", "stage": PARITY, "model": record.model, "needs": needs, "targets": [name]}
+        rows[f"{name} {PARITY}"] = facts
+    return ({"job": job, **row} for job, row in rows.items())
+
+
+def _job(record: Record, step: str) -> str:
+    return f"{record.model}/{step}"
+
+
+def _ended(record: Record, verdict: Verdict) -> dict[str, Any]:
+    """The event "target" of one that was judged."""
+    _, key = record.results[record.target.step]
+    event = {"event": "target", "model": record.model, "target": record.target.name, "key": key}
+    event["job"] = f"{record.model}/{record.target.name} {PARITY}"
+    if not verdict.passed:
+        return {**event, "state": "failed", "message": f"{verdict.worst.sentence}"}
+    return {
+        **event,
+        "state": "up to date",
+        "max_abs": verdict.worst.as_json()["max_abs"],
+        "allowed": verdict.worst.limit,
+    }
+
+
+def _parted(session: Session, records: list[Record]) -> tuple[list[Record], list[Record]]:
+    """The records whose targets can be run on this machine, and the others."""
+    there, elsewhere = [], []
+    for record in records:
+        if can_answer(record.plan, record.target):
+            there.append(record)
+        else:
+            elsewhere.append(record)
+            named = {"model": record.model, "target": record.target.name}
+            session.report({"event": "unverified", **named, "reason": NO_DEVICE})
+            session.report({"event": "target", **named, "state": "not verified", "message": NO_DEVICE})
+    return there, elsewhere
+
+
+def _judge_again(session: Session, record: Record, folder: Path) -> Verdict:
+    """Fresh answers of source and target, compared; a source asked once answers for all its targets."""
+    store, target = session.store, record.target
+    results = {}
+    for step_id, (stage, key) in record.results.items():
+        results[step_id] = store.load(store.objects / stage / key)
+        if step_id not in target.asked:  # its answers are what is asked anew
+            told = {"id": step_id, "job": _job(record, step_id), "model": record.model}
+            session.report({"event": "stage", "stage": stage, "key": key, "state": "cached", **told})
+    reference = record.plan.step(target.reference)
+    _check_source(record)
+    answers = {}
+    for step in map(record.plan.step, target.asked):
+        asked = {
+            name: results[source].key if isinstance(source, str) else source.digest
+            for name, source in step.inputs.items()
+        }
+        answers[step.id] = folder / keys.digest(
+            {"stage": step.stage, "backend": backend_of(step), "params": step.params, "inputs": asked}
+        )
+        if not answers[step.id].exists():
+            told = {"job": _job(record, step.id), "model": record.model}
+            session.engine.run_again(step, results, answers[step.id], told)
+    probes = reference.inputs["probes"]
+    assert isinstance(probes, File)  # noqa: S101 - plans give probes as a file
+    files = {step: path / "answers.npz" for step, path in answers.items()}
+    verdict = with_processor(verdict_on(record.plan, target, files, probes), answers[target.answers])
+    session.report(
+        {"event": "verdict", "model": record.model, "target": target.name, "show_table": True, **verdict.as_json()}
+    )
+    known = record.verdict
+    if known is None or known.instructions != verdict.instructions:  # it was asked on another machine, if at all
+        write_record(store, record.plan, target, results, verdict)
+    return verdict
+
+
+def _check_source(record: Record) -> None:
+    for source in record.plan.step(record.target.reference).inputs.values():
+        if isinstance(source, File) and not source.path.exists():
+            raise CheckpointError(
+                f"The source of {record.model}, {source.path}, is no longer there, so nothing can be compared with it.",
+                next_step="Bring it back, or build the target again from where it is now.",
+            )

@@ -1,0 +1,330 @@
+"""One result at a time: the store's, if it has it, else what its stage makes in its isolation."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from bertbuild import keys
+from bertbuild.config import ROOT
+from bertbuild.engine.memory import Measured
+from bertbuild.errors import NoSpaceError, StageError
+from bertbuild.graph.processor import instruction_set
+from bertbuild.isolation.base import Isolation, StageRun
+from bertbuild.plans.placing import backend_of
+from bertbuild.plans.plan import File, Step
+from bertbuild.stages import INSTRUCTIONS, STAGES, StageSpec, is_by_processor, require_locked, stage_code
+from bertbuild.store.disk import full_disk_told, no_space, raise_if_full
+from bertbuild.store.store import FACTS, Store, StoredObject
+
+if TYPE_CHECKING:
+    from bertbuild.provenance.statement import Input
+
+Report = Callable[[Mapping[str, Any]], None]
+Looked = TypeVar("Looked")
+Inputs = Mapping[str, File | StoredObject]
+Write = Callable[[Path], Path | None]
+"""Makes a result in the `out` of its work folder; gives the log of the stage that it ran, if it did."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Order:
+    """A result that is wanted.
+
+    Attributes:
+        stage: what makes it.
+        parts: what its key is made of.
+        sources: what it is made from, by the names that `parts` has.
+        told: what each event about it holds: `id`, and `job` and `model` where it belongs to one.
+        backend: of the stage; empty for what the host makes itself.
+    """
+
+    stage: str
+    parts: dict[str, Any]
+    sources: Inputs
+    told: Mapping[str, str]
+    backend: str = ""
+
+    @cached_property
+    def key(self) -> str:
+        """The digest of the parts."""
+        return keys.digest(self.parts)
+
+
+class Maker:
+    """One store, one isolation, one listener. Several threads may ask it for different results at once."""
+
+    def __init__(self, store: Store, isolation: Isolation, report: Report, run: str) -> None:
+        """`run` is the id of the command's run."""
+        self.store = store
+        self._run_id = run
+        self.report = report
+        self.measured = Measured(store.root / "cache" / "measured.json")
+        self._isolation = isolation
+        self._ending = threading.Event()
+        self._full = threading.Event()
+        self._environments: dict[str, dict[str, str]] = {}
+        self._codes: dict[str, str] = {}
+
+    def end(self) -> None:
+        """End all that is being made in other threads."""
+        self._ending.set()
+        self._isolation.end()
+
+    @property
+    def used_isolation(self) -> bool:
+        """Whether a backend's environment was ready and asked for its facts."""
+        return bool(self._environments)
+
+    def is_ready(self, backend: str) -> bool:
+        """Whether a backend's environment is as it should be."""
+        return self._isolation.is_ready(backend)
+
+    def prepare(self, backend: str) -> None:
+        """Make a backend's environment."""
+        require_locked(backend)
+        event = {"event": "environment", "backend": backend, "isolation": self._isolation.name}
+        event["job"] = f"environment {backend}"
+        self.report({**event, "state": "started"})
+        started = time.monotonic()
+        self._isolation.prepare(backend, lambda line: self.report({**event, "state": "line", "text": line}))
+        self.report({**event, "state": "done", "seconds": round(time.monotonic() - started, 3)})
+
+    def order(self, step: Step, inputs: Inputs, told: Mapping[str, str]) -> Order:
+        """What a step makes of these inputs; its environment must be ready."""
+        backend = backend_of(step)
+        parts = keys.components(
+            stage=step.stage,
+            code=self.code(step.stage),
+            environment=self.environment(backend, made_by(inputs)),
+            params=step.params,
+            inputs={name: source.digest for name, source in inputs.items()},
+        )
+        return Order(stage=step.stage, parts=parts, sources=inputs, told=told, backend=backend)
+
+    def environment(self, backend: str, made_by: Iterable[str] = ()) -> dict[str, str]:
+        """The facts that pin a backend's environment, which must be ready.
+
+        Where what a step reads was made by a stage whose results depend on the processor, its instruction set is one.
+        """
+        if backend not in self._environments:
+            self._environments[backend] = self._isolation.environment(backend)
+        facts = self._environments[backend]
+        return facts | {INSTRUCTIONS: instruction_set()} if is_by_processor(made_by) else facts
+
+    def code(self, stage: str) -> str:
+        """The digest of a stage's code."""
+        if stage not in self._codes:
+            self._codes[stage] = keys.code_digest(stage_code(STAGES[stage]), ROOT)
+        return self._codes[stage]
+
+    def find(self, order: Order) -> StoredObject | None:
+        """The store's result, if it has one that is whole."""
+        found = self.store.find(order.stage, order.key)
+        if found is not None:
+            self._tell(order, "cached")
+        return found
+
+    def make(self, order: Order, write: Write) -> StoredObject:
+        """What `write` puts into the `out` of its work folder, published; or what another process made meanwhile."""
+        with self.store.lock(order.stage, order.key, on_wait=self._note) as work:
+            found = self.store.find_or_set_aside(order.stage, order.key, on_damage=self._warn)
+            if found is not None:
+                self._tell(order, "cached")
+                return found
+            began = time.time()
+            with self._telling(order) as figures:
+                with ThreadPoolExecutor(max_workers=1) as pool, full_disk_told(self.store.root):
+                    naming = pool.submit(self._named, order)  # files are hashed while the stage runs, which reads them
+                    log = write(work)
+                    named = naming.result()
+
+                def said(files: Mapping[str, Any]) -> Mapping[str, Any]:
+                    return self._statement(order, named, files, work / "out", log, began)
+
+                stored = self.store.publish(order.stage, order.key, work, order.parts, said)
+                self.store.forget_unfinished(order.stage, order.key)
+                figures.update(_figures(stored))
+            return stored
+
+    @contextlib.contextmanager
+    def _telling(self, order: Order) -> Iterator[dict[str, Any]]:
+        """Tell that something is begun and how it ended; what is put into the dictionary is told at the end."""
+        self._tell(order, "started", **({"memory": self.expected_memory(order)} if order.backend else {}))
+        started = time.monotonic()
+        figures: dict[str, Any] = {}
+        try:
+            yield figures
+        except BaseException as error:
+            if isinstance(error, NoSpaceError):
+                self._full.set()  # before the work folder goes, and others find space again
+            state = "interrupted" if self._ending.is_set() else "failed"
+            self._tell(order, state, seconds=round(time.monotonic() - started, 3), message=str(error))
+            raise
+        self._tell(order, "done", seconds=round(time.monotonic() - started, 3), **figures)
+
+    def stored(self, order: Order, write: Write) -> StoredObject:
+        """The store's result, or else what `make` makes."""
+        return self.find(order) or self.make(order, write)
+
+    def made(self, order: Order, step: Step) -> StoredObject:
+        """The result of a step that the store does not have."""
+        stored = self.make(order, lambda work: self._run(order, step, work))
+        peak = _figures(stored).get("peak_memory")
+        if peak:
+            self.measured.remember(step.stage, input_bytes(order.sources), peak)
+        return stored
+
+    def again(self, step: Step, inputs: Inputs, told: Mapping[str, str], look: Callable[[Path], Looked]) -> Looked:
+        """Run a step whether or not the store has its result; gives what `look` sees in the folder that it wrote."""
+        order = self.order(step, inputs, told)
+        with self.store.lock(f"again-{step.stage}", order.key, on_wait=self._warn) as work:
+            self._run(order, step, work)
+            return look(work / "out")
+
+    def asked_again(self, step: Step, inputs: Inputs, told: Mapping[str, str], destination: Path) -> None:
+        """The same; what the step wrote becomes `destination`, and its beginning and end are told."""
+        order = self.order(step, inputs, told)
+        with self.store.lock(f"again-{step.stage}", order.key, on_wait=self._warn) as work, self._telling(order):
+            self._run(order, step, work)
+            (work / "out").rename(destination)
+
+    def expected_memory(self, order: Order) -> int:
+        """Bytes that a stage is expected to take while it makes this."""
+        return self.measured.expected(STAGES[order.stage], input_bytes(order.sources))
+
+    def _named(self, order: Order) -> list[Input]:
+        from bertbuild.provenance.statement import file_named, result_named
+
+        try:
+            return [
+                file_named(name, source, self.store.digests) if isinstance(source, File) else result_named(name, source)
+                for name, source in order.sources.items()
+            ]
+        except FileNotFoundError as error:
+            raise StageError(
+                f"{error.filename} went away while {order.stage} was made from it.",
+                next_step="Bring it back, and run the same command again.",
+            ) from error
+
+    def _statement(
+        self, order: Order, inputs: list[Input], files: Mapping[str, Any], out: Path, log: Path | None, began: float
+    ) -> Mapping[str, Any]:
+        """How a result was made, for provenance.json."""
+        from bertbuild.provenance.sbom import materials
+        from bertbuild.provenance.statement import facts_in, statement
+
+        return statement(
+            parts=order.parts,
+            files=files,
+            inputs=inputs,
+            materials=materials(order.backend, self.store.root) if order.backend else None,
+            facts=facts_in(out),
+            log=log,
+            started=began,
+            finished=time.time(),
+            run=self._run_id,
+        )
+
+    def _run(self, order: Order, step: Step, work: Path) -> Path:
+        """Run a step; gives its log."""
+        spec = STAGES[step.stage]
+        log = self.store.logs / f"{time.strftime('%Y%m%d-%H%M%S')}-{spec.name}-{order.key[:12]}.log"
+        run = StageRun(
+            backend=order.backend,
+            stage=spec.command,
+            code=spec.backend,
+            inputs={name: source.path for name, source in order.sources.items()},
+            params={**step.params, **step.limits, "key": order.key},
+            work=work,
+            log=log,
+            device=spec.device,
+            unfinished=self.store.unfinished(step.stage, order.key) if spec.resumable else None,
+            workers=int(step.params.get("workers", 1)) if spec.distributed else 1,
+        )
+        self._run_in_isolation(order, spec, run)
+        if keys.code_digest(stage_code(spec), ROOT) != order.parts["code"]:  # the key would tell of other code
+            raise StageError(
+                f"The code of the stage {spec.name} was changed while it ran.", next_step="Run the same command again."
+            )
+        missing = [name for name in (*spec.outputs, FACTS) if not (work / "out" / name).is_file()]
+        if missing:
+            raise StageError(
+                f"The stage {spec.name} ended without an error but wrote no {missing[0]}.", next_step=f"Its log: {log}"
+            )
+        return log
+
+    def _run_in_isolation(self, order: Order, spec: StageSpec, run: StageRun) -> None:
+        refusals: list[str] = []
+        told = {name: value for name, value in order.told.items() if name != "id"}
+
+        def on_event(event: dict[str, Any]) -> None:
+            if event["event"] == "refused":
+                refusals.append(event["text"])
+            else:
+                self.report({**event, "stage": spec.name, **told})
+
+        try:
+            self._isolation.run(run, on_event)
+        except StageError as error:
+            raise_if_full(error, self.store.root)
+            if self._full.is_set():
+                raise no_space(self.store.root, error.details) from error
+            if refusals:  # its own sentence says more than that it failed
+                end = "" if refusals[-1].endswith((".", "?")) else "."
+                message = f"The stage {spec.name} stopped: {refusals[-1]}{end}"
+                raise StageError(message, next_step=error.next_step, details=error.details) from error
+            raise
+
+    def _tell(self, order: Order, state: str, **figures: Any) -> None:
+        event = {"event": "stage", "stage": order.stage, "key": order.key, "state": state}
+        self.report({**event, **order.told, **figures})
+
+    def _note(self, text: str) -> None:
+        self.report({"event": "note", "text": text})
+
+    def _warn(self, text: str) -> None:
+        self.report({"event": "warning", "text": text})
+
+
+def made_by(inputs: Inputs) -> list[str]:
+    """The stages that made a step's inputs."""
+    return [source.stage for source in inputs.values() if isinstance(source, StoredObject)]
+
+
+def input_bytes(inputs: Inputs) -> int:
+    """The size of what a step reads."""
+    return sum(
+        object_bytes(source) if isinstance(source, StoredObject) else _file_bytes(source) for source in inputs.values()
+    )
+
+
+def object_bytes(stored: StoredObject) -> int:
+    """The size of a result."""
+    return sum(int(entry["bytes"]) for entry in stored.manifest["files"].values())
+
+
+def _file_bytes(file: File) -> int:
+    paths = [file.path / name for name in file.files] or [file.path]
+    return sum(path.stat().st_size for path in paths if path.is_file())
+
+
+def _figures(stored: StoredObject) -> dict[str, Any]:
+    """What is told of a result that was just made: its size, and what its stage says it took."""
+    figures: dict[str, Any] = {"bytes": object_bytes(stored)}
+    try:
+        ran = json.loads((stored.path / FACTS).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return figures  # made by the host itself
+    for name, told in (("peak_memory_bytes", "peak_memory"), ("cpu_seconds", "cpu_seconds")):
+        if isinstance(ran, dict) and name in ran:
+            figures[told] = ran[name]
+    return figures

@@ -1,0 +1,1 @@
+"""Does a target answer like its source? Probes, tolerances, verdicts, accuracy, reproducibility."""

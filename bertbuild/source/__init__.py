@@ -1,0 +1,1 @@
+"""From what the user names to a source that was inspected."""

@@ -1,0 +1,210 @@
+"""A checkpoint on disk as a source to build from: inspected once, and where it is not as google-research/bert saves it,
+written anew as such, so that every stage reads one kind of checkpoint.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from bertbuild import keys
+from bertbuild.checkpoint.folder import CheckpointFiles, find_checkpoint
+from bertbuild.checkpoint.reading import Choice, read_names
+from bertbuild.checkpoint.training import sort_variables
+from bertbuild.config import ROOT
+from bertbuild.engine.engine import Engine
+from bertbuild.engine.executor import Order, Report
+from bertbuild.plans.parts import Part, parts_of
+from bertbuild.plans.plan import File, Source
+from bertbuild.source.inputs import file_input, folder_input
+from bertbuild.store.store import Store, StoredObject
+
+INSPECT = "inspect"
+NORMALISE = "normalise"
+IMPORT = "import"
+PUBLISHED_GELU = "erf"
+"""What Google's graphs of 2018 compute; google-research/bert's code of 2019 and later computes tanh."""
+AS_IT_IS = Choice()
+NOTHING: Mapping[str, File] = {}
+TASK = "task.json"
+RECORDS = ("normalised.json", "provenance.json")
+"""What lies beside a checkpoint that was written anew and is not part of it."""
+PLAIN_PREFIX = "bert_model.ckpt"
+"""What a checkpoint that was written anew is called in its folder."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inspected:
+    """A source that may be built from, and the sizes its probe inputs must keep to.
+
+    `named` is the source as the user named it; names in out/ remember it.
+    """
+
+    source: Source
+    vocab_size: int
+    type_vocab_size: int
+    max_positions: int
+    named: str = ""
+
+
+def inspected(
+    path: Path, name: str, store: Store, engine: Engine, report: Report, choice: Choice = AS_IT_IS
+) -> Inspected:
+    """A checkpoint (its folder, or its prefix) as a source; says what is read otherwise than it lies in the file.
+
+    Raises:
+        CheckpointError: it is no checkpoint, or not a sound one.
+    """
+    files = find_checkpoint(path)
+    file, found = _known_input(files, store), None
+    if file is None:  # a checkpoint never seen is hashed and inspected at once: each reads all of it on its own core
+        with ThreadPoolExecutor(max_workers=1) as pool:
+            hashed = pool.submit(_input, files, store)
+            found = _inspect(files, choice)
+            file = hashed.result()
+    made = []
+
+    def make(work: Path) -> None:
+        facts = found or _inspect(files, choice)
+        made.append(True)
+        (work / "out" / "inspection.json").write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
+
+    facts = _facts(engine.stored(_order(INSPECT, files, file, name, choice), make))
+    source = _of_facts(files, file, name, facts, choice)
+    for text in (*files.notes, *facts["reading"]["told"]):
+        report({"event": "note", "text": f"{name}: {text}"})
+    told = facts["graph"]["gelu"] or facts["config"]["gelu"] or files.folder.parent == store.objects / IMPORT
+    if made and source.source.gelu and not told:  # a Hugging Face folder's plain "gelu" is the form by erf
+        gelu, why = source.source.gelu, facts["graph"]["notes"][0]
+        report({"event": "note", "text": f"gelu taken as {gelu}, the published graphs' form: {why}"})
+    if facts["reading"]["plain"]:
+        return source
+
+    def write(work: Path) -> None:
+        from bertbuild.checkpoint.plain import write_plain
+
+        write_plain(files, choice, work / "out" / PLAIN_PREFIX)
+
+    return _plain(
+        source, engine.stored(_order(NORMALISE, files, file, name, choice, _task(files, store)), write), store
+    )
+
+
+def inspected_before(
+    path: Path, name: str, store: Store, engine: Engine, choice: Choice = AS_IT_IS
+) -> Inspected | None:
+    """As `inspected`, in a millisecond, where an earlier run has read the checkpoint; else None.
+
+    Raises:
+        CheckpointError: it is no checkpoint.
+    """
+    files = find_checkpoint(path)
+    file = _known_input(files, store)
+    stored = None if file is None else engine.found(_order(INSPECT, files, file, name, choice))
+    if file is None or stored is None:
+        return None
+    facts = _facts(stored)
+    source = _of_facts(files, file, name, facts, choice)
+    if facts["reading"]["plain"]:
+        return source
+    plain = engine.found(_order(NORMALISE, files, file, name, choice, _task(files, store)))
+    return None if plain is None else _plain(source, plain, store)
+
+
+def _known_input(files: CheckpointFiles, store: Store) -> File | None:
+    return _input(files, store) if all(store.inputs.knows(path.resolve()) for path in files.data) else None
+
+
+def _input(files: CheckpointFiles, store: Store) -> File:
+    read = {files.config, files.index, *files.data, *filter(None, (files.vocab, files.meta))}
+    return folder_input(files.folder, [path.name for path in read], store.inputs)
+
+
+def _of_facts(files: CheckpointFiles, file: File, name: str, facts: dict[str, Any], choice: Choice) -> Inspected:
+    config, graph = facts["config"], facts["graph"]
+    return Inspected(
+        source=Source(
+            model=name,
+            kind="checkpoint",
+            file=file,
+            gelu=(graph["gelu"] or config["gelu"] or PUBLISHED_GELU) if config["hidden_act"] == "gelu" else None,
+            published=graph["published_form"] is not None,
+            prefix=files.prefix.name,
+            labels=facts["heads"]["classifier_labels"] or 0,
+            pooler=facts["encoder"]["pooler"],
+            max_positions=config["max_position_embeddings"],
+            parts=_parts(facts, files.folder, choice),
+        ),
+        vocab_size=config["vocab_size"],
+        type_vocab_size=config["type_vocab_size"],
+        max_positions=config["max_position_embeddings"],
+    )
+
+
+def _parts(facts: dict[str, Any], folder: Path, choice: Choice) -> tuple[Part, ...]:
+    """What a checkpoint has besides its encoder, and what an import left out of the folder it was made from."""
+    parts = _parts_by_names(tuple(tensor["name"] for tensor in facts["tensors"]), choice)
+    record = folder / "stage.json"
+    made = json.loads(record.read_text(encoding="utf-8")) if record.is_file() else {}
+    left = tuple(made.get("facts", {}).get("left_out", ())) if made.get("stage") == IMPORT else ()
+    return (*parts, Part(kind="import", what="tensors that the import left out", names=left)) if left else parts
+
+
+@cache
+def _parts_by_names(tensors: tuple[str, ...], choice: Choice) -> tuple[Part, ...]:
+    """What the names of a checkpoint's tensors tell of its parts; most models of a build file have the same."""
+    names = dict.fromkeys(tensors)
+    reading, purposes = read_names(names, choice), sort_variables(names)
+    kept = [name for found in purposes.slots.values() for name in found]
+    return parts_of(reading.names, reading.left_out, kept, global_step=purposes.global_step)
+
+
+def _plain(found: Inspected, stored: StoredObject, store: Store) -> Inspected:
+    """The source with the checkpoint that was written anew in the place of its own; its .meta fits other names."""
+    names = [name for name in stored.manifest["files"] if name not in RECORDS]
+    file = folder_input(stored.path, names, store.inputs)
+    return replace(found, source=replace(found.source, file=file, prefix=PLAIN_PREFIX, published=False))
+
+
+def _inspect(files: CheckpointFiles, choice: Choice) -> dict[str, Any]:
+    from bertbuild.checkpoint.inspection import require_sound
+
+    return require_sound(files, choice=choice).to_json()
+
+
+def _task(files: CheckpointFiles, store: Store) -> dict[str, File]:
+    """What the checkpoint was fine-tuned for, where that lies beside it: it goes with the weights."""
+    path = files.folder / TASK
+    return {"task": file_input(path, store.inputs)} if path.is_file() else {}
+
+
+def _order(
+    stage: str, files: CheckpointFiles, file: File, name: str, choice: Choice, beside: Mapping[str, File] = NOTHING
+) -> Order:
+    """What `inspect` says of a checkpoint, or the same written anew, kept: one that passed once is not read again."""
+    sources = {"checkpoint": file, **beside}
+    parts = keys.components(
+        stage=stage,
+        code=_inspecting_code(),
+        environment={},
+        params={"prefix": files.prefix.name, **choice.as_params()},
+        inputs={name: source.digest for name, source in sources.items()},
+    )
+    told = {"id": stage, "job": f"{name}/{stage}", "model": name}
+    return Order(stage=stage, parts=parts, sources=sources, told=told)
+
+
+@cache
+def _inspecting_code() -> str:
+    """Digest of the code that inspects: this process's own, so that it stays the same."""
+    code = [*(ROOT / "bertbuild" / "checkpoint").glob("*.py"), *(ROOT / "bertbuild" / "graph").glob("*.py")]
+    return keys.code_digest(code, ROOT)
+
+
+def _facts(stored: StoredObject) -> dict[str, Any]:
+    return dict(json.loads((stored.path / "inspection.json").read_text(encoding="utf-8")))

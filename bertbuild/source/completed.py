@@ -1,0 +1,84 @@
+"""A checkpoint whose bert_config.json or vocab.txt lies elsewhere, as run_classifier leaves what it trained.
+
+Stages read one folder, so one is made of links: below downloads/.unpacked, as an unpacked zip is, under the digest of
+its files.
+"""
+
+from __future__ import annotations
+
+import filecmp
+import os
+import shutil
+from pathlib import Path
+
+from bertbuild import keys
+from bertbuild.checkpoint.folder import CONFIG_NAME, VOCAB_NAME, find_checkpoint
+from bertbuild.errors import UsageError
+from bertbuild.huggingface.folder import is_huggingface
+from bertbuild.store.disk import full_disk_told
+from bertbuild.store.locking import exclusive
+from bertbuild.store.store import Store
+
+
+def completed(checkpoint: Path, config: str, vocab: str, store: Store) -> Path:
+    """The checkpoint's own path where its folder has these very files, else a folder of the store that has all.
+
+    Args:
+        checkpoint: a folder or prefix.
+        config: path of its bert_config.json; empty: its own.
+        vocab: path of its vocab.txt likewise.
+        store: where the folder is made.
+
+    Raises:
+        UsageError: a file is not there, or the checkpoint is a Hugging Face folder.
+        CheckpointError: there is no TensorFlow 1 checkpoint.
+    """
+    given = {"--config": config, "--vocab": vocab}
+    for flag, path in given.items():
+        if path and not Path(path).is_file():
+            raise UsageError(f"{flag} {path} is no file.", next_step="Give the one that came with the model.")
+    if is_huggingface(checkpoint):
+        flag = next(flag for flag, path in given.items() if path)
+        raise UsageError(
+            f"{flag} goes with a TensorFlow checkpoint, and {checkpoint} is a Hugging Face folder.",
+            next_step=f"Leave {flag} out; the folder must have the files itself.",
+        )
+    found = find_checkpoint(checkpoint, config=_path(config), vocab=_path(vocab))
+    named = {CONFIG_NAME: _path(config), VOCAB_NAME: _path(vocab)}
+    if all(path is None or _same(path, found.folder / name) for name, path in named.items()):
+        return checkpoint
+    files = {path.name: path for path in (found.index, *found.data, *filter(None, [found.meta]))}
+    files |= {CONFIG_NAME: found.config} | ({VOCAB_NAME: found.vocab} if found.vocab else {})
+    return _made(files, store)
+
+
+def _made(files: dict[str, Path], store: Store) -> Path:
+    digests = {name: store.inputs.of(path.resolve()) for name, path in files.items()}
+    folder = store.root / "downloads" / ".unpacked" / keys.digest(digests)[:32]
+    store.use(folder)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with exclusive(folder.with_name(folder.name + ".lock")), full_disk_told(folder):
+        if not folder.exists():
+            work = folder.with_name(folder.name + ".part")
+            shutil.rmtree(work, ignore_errors=True)
+            work.mkdir()
+            for name, path in files.items():
+                _link(path.resolve(), work / name)
+            work.rename(folder)
+    return folder
+
+
+def _link(source: Path, target: Path) -> None:
+    """A hard link where both are on one disk, else a copy: a container does not see where a soft link leads."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copyfile(source, target)
+
+
+def _path(text: str) -> Path | None:
+    return Path(text) if text else None
+
+
+def _same(one: Path, other: Path) -> bool:
+    return other.is_file() and filecmp.cmp(one, other, shallow=False)

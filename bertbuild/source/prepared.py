@@ -1,0 +1,137 @@
+"""A folder of prepare-data as the host sees it: what prepared.json says, and whether it is made for a checkpoint."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bertbuild.errors import DataError
+from bertbuild.plans.evaluate import Prepared
+from bertbuild.plans.plan import File
+from bertbuild.source.inputs import folder_input
+from bertbuild.store.store import Store
+
+FACTS = "prepared.json"
+TRAIN, DEV, TEST = "train.tf_record", "eval.tf_record", "test.tf_record"
+TASK = "task.json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PreparedFolder:
+    """A prepared data set, and the vocabulary (sha256, or empty where it is not told) that it was made with."""
+
+    data: Prepared
+    vocab_sha256: str
+
+
+def read_prepared(folder: Path, store: Store) -> PreparedFolder:
+    """What a folder holds, as far as its dev set is concerned.
+
+    Raises:
+        DataError: there is nothing prepared in it, or no dev set.
+    """
+    facts = read_facts(folder)
+    if not (folder / DEV).is_file():
+        raise DataError(f"{folder} has no {DEV}.", next_step="Prepare a data set that has a dev set.")
+    try:
+        return PreparedFolder(
+            data=Prepared(
+                task=facts["task"],
+                task_type=facts["task_type"],
+                labels=tuple(facts.get("labels") or ()),
+                max_seq_length=int(facts["max_seq_length"]),
+                source=files_of(folder, (FACTS, DEV), store),
+                training=files_of(folder, (TRAIN,), store) if (folder / TRAIN).is_file() else None,
+            ),
+            vocab_sha256=facts.get("vocab_sha256") or "",
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise DataError(
+            f"{folder / FACTS} is not as prepare-data writes it: {error!r}.", next_step="Prepare the data once more."
+        ) from error
+
+
+def read_facts(folder: Path) -> dict[str, Any]:
+    """What prepared.json says; it names a task at least.
+
+    Raises:
+        DataError: there is nothing prepared in the folder.
+    """
+    facts = _object(folder / FACTS, "Give a folder that prepare-data made.")
+    if "task" not in facts:
+        raise DataError(f"{folder / FACTS} names no task.", next_step="Prepare the data once more.")
+    return facts
+
+
+def files_of(folder: Path, names: Sequence[str], store: Store) -> File:
+    """The folder, for a stage that reads these files of it, of which some may not be there."""
+    there = [name for name in names if (folder / name).is_file()]
+    return folder_input(folder, there, store.inputs)
+
+
+def check_vocabulary(what: str, known: str, vocab: Path, model: str) -> None:
+    """Refuse data made with another vocabulary than the model's.
+
+    Args:
+        what: the data and their verb, for the sentence.
+        known: sha256 of the vocabulary they were made with, or empty.
+        vocab: the model's, if it is there.
+        model: its name.
+
+    Raises:
+        DataError: they do not fit.
+    """
+    if known and vocab.is_file() and hashlib.sha256(vocab.read_bytes()).hexdigest() != known:
+        raise DataError(
+            f"{what} prepared with another vocab.txt than {model}'s.",
+            next_step=f"Prepare the data once more: invoke prepare-data --vocab-file {vocab}",
+        )
+
+
+def fine_tuned(checkpoint: Path) -> dict[str, Any]:
+    """What a checkpoint's task.json says it was fine-tuned for; nothing where there is none."""
+    return _object(checkpoint / TASK, "Mend it or remove it.") if (checkpoint / TASK).is_file() else {}
+
+
+def check_made_for(prepared: PreparedFolder, checkpoint: Path, model: str) -> None:
+    """Refuse data that are of another task, or made with another vocabulary, than the checkpoint's.
+
+    Args:
+        prepared: the data.
+        checkpoint: its folder; a task.json in it tells what it was fine-tuned on.
+        model: its name.
+
+    Raises:
+        DataError: they do not fit.
+    """
+    data = prepared.data
+    check_vocabulary(f"The {data.task} examples were", prepared.vocab_sha256, checkpoint / "vocab.txt", model)
+    tuned = fine_tuned(checkpoint)
+    if str(tuned.get("task", data.task)).upper() != data.task.upper():
+        raise DataError(
+            f"{model} was fine-tuned on {tuned['task']}, and the data are {data.task}'s.",
+            next_step=f"Give the data of {tuned['task']}, or a checkpoint that was fine-tuned on {data.task}.",
+        )
+    labels = tuple(tuned.get("labels") or ())
+    if labels and labels != data.labels:
+        raise DataError(
+            f"{model} was fine-tuned on the classes {', '.join(labels)}, in this order; "
+            f"the data have {', '.join(data.labels)}.",
+            next_step="Give the data that it was fine-tuned on.",
+        )
+
+
+def _object(path: Path, next_step: str) -> dict[str, Any]:
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror}.", next_step=next_step) from error
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{path} is no JSON: {error}.", next_step=next_step) from error
+    if not isinstance(value, dict):
+        raise DataError(f"{path} holds no JSON object.", next_step=next_step)
+    return value

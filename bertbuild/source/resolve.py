@@ -1,0 +1,286 @@
+"""From what the user names (a model, a folder, a zip, a frozen graph) to a source that has passed inspection."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from bertbuild.checkpoint.reading import Choice
+from bertbuild.checkpoint.v1_files import is_v1
+from bertbuild.config import Settings
+from bertbuild.engine.engine import Engine
+from bertbuild.engine.executor import Report
+from bertbuild.errors import UsageError
+from bertbuild.graph.sizes import EmbeddingSizes
+from bertbuild.huggingface.folder import find_files, is_huggingface
+from bertbuild.plans.plan import Plan, Source, plan_import
+from bertbuild.source.checkpoints import AS_IT_IS, Inspected, inspected
+from bertbuild.source.inputs import folder_input
+from bertbuild.store.locking import exclusive
+from bertbuild.store.naming import below, described
+from bertbuild.store.store import Store
+
+ARCHIVES = (".zip", ".tar.gz", ".tgz")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What the user named: a model, a checkpoint, a frozen graph, or a SavedModel; just one of the four.
+
+    A checkpoint is named by its folder, its prefix or its archive, or is a Hugging Face folder. `name` is what the
+    results are called; left empty, the model's or the folder's own name. `outputs` are the frozen graph's that are
+    wanted, "NODE[:name],…"; left empty, those that it tells. `scope` and `ema` are as in `Choice`.
+    `config` and `vocab` are a checkpoint's bert_config.json and vocab.txt where they are not in its folder.
+    """
+
+    model: str = ""
+    checkpoint: str = ""
+    frozen: str = ""
+    saved_model: str = ""
+    name: str = ""
+    outputs: str = ""
+    scope: str = ""
+    ema: bool = False
+    config: str = ""
+    vocab: str = ""
+
+    @property
+    def choice(self) -> Choice:
+        """What was said of a checkpoint that can be read in several ways."""
+        return Choice(scope=self.scope, ema=self.ema)
+
+
+def fetch_model(name: str, settings: Settings, store: Store, report: Report) -> Path:
+    """The folder of a catalogue model, fetched if it is not there; every file is the one on record."""
+    from bertbuild.catalogue.fetch import fetch
+    from bertbuild.catalogue.models import find_model
+    from bertbuild.catalogue.sources import Sources
+
+    model = find_model(name)
+    store.use(store.root / "downloads" / model.name)
+    fetched = fetch(
+        model,
+        downloads=store.root / "downloads",
+        sources=Sources(mirror=settings.mirror, local=settings.local, offline=settings.offline),
+        lock=settings.models_lock,
+        progress=lambda done, total: report({"event": "download", "name": model.name, "done": done, "total": total}),
+        note=lambda text: report({"event": "note", "text": text}),
+    )
+    for entry in fetched.recorded:
+        report({"event": "note", "text": f"hash of {entry} recorded in {settings.models_lock}; keep that file"})
+    return fetched.folder
+
+
+def is_fetched(name: str, store: Store) -> bool:
+    """Whether a catalogue model is in its place; whether it is whole is looked at when it is used."""
+    from bertbuild.catalogue.models import find_model
+
+    return (store.root / "downloads" / find_model(name).name).is_dir()
+
+
+def resolve(wanted: Wanted, settings: Settings, store: Store, engine: Engine, report: Report) -> Inspected:
+    """The source that was named, inspected.
+
+    Raises:
+        UsageError: not just one source was named.
+        CheckpointError: it did not pass; nothing was started.
+        UnknownModelError, DownloadError, IntegrityError, ArchiveError, NoSpaceError: it could not be had.
+    """
+    if sum(map(bool, (wanted.model, wanted.checkpoint, wanted.frozen, wanted.saved_model))) != 1:
+        raise UsageError(
+            "Name one source: a model, a checkpoint, a frozen graph or a SavedModel, where the command takes it.",
+            next_step="For instance --model minilm-l6 or --checkpoint FOLDER-or-ZIP; --help lists what there is.",
+        )
+    check_name(wanted.name)
+    if wanted.choice != AS_IT_IS and not (wanted.model or wanted.checkpoint):
+        raise UsageError(
+            "--scope and --ema say which variables of a checkpoint are meant; no checkpoint is named.",
+            next_step="Leave them out, or build from the checkpoint with --checkpoint.",
+        )
+    _check_own_files(wanted)
+    return replace(_resolved(wanted, settings, store, engine, report), named=as_named(wanted, store))
+
+
+def _resolved(wanted: Wanted, settings: Settings, store: Store, engine: Engine, report: Report) -> Inspected:
+    if wanted.frozen:
+        path = Path(wanted.frozen)
+        return _frozen(path, wanted.name or _frozen_name(path, store), wanted, store, report)
+    if wanted.outputs:
+        raise UsageError(
+            "--outputs names nodes of a frozen graph, and none is given.",
+            next_step="Give --frozen GRAPH.pb, or choose with --output what a checkpoint's target gives.",
+        )
+    if wanted.saved_model:
+        folder = newest_saved_model(Path(wanted.saved_model), report)
+        return _saved_model(folder, wanted.name or model_name(Path(wanted.saved_model), store), store)
+    folder, name = checkpoint_folder(wanted, settings, store, engine, report)
+    return inspected(folder, name, store, engine, report, wanted.choice)
+
+
+def as_named(wanted: Wanted, store: Store) -> str:
+    """A source in the user's own words, as names in out/ remember it."""
+    if wanted.model:
+        from bertbuild.catalogue.models import find_model
+
+        return f"model {find_model(wanted.model).name}"
+    kinds = {"checkpoint": wanted.checkpoint, "frozen graph": wanted.frozen, "SavedModel": wanted.saved_model}
+    ((kind, path),) = ((kind, path) for kind, path in kinds.items() if path)
+    return " ".join([described(kind, Path(path), store.root), *wanted.choice.as_flags()])
+
+
+def checkpoint_folder(
+    wanted: Wanted, settings: Settings, store: Store, engine: Engine, report: Report
+) -> tuple[Path, str]:
+    """The folder of the checkpoint that was named, and what to call it: fetched, unpacked, imported if need be."""
+    folder, name = located(wanted, settings, store, report)
+    if is_huggingface(folder):
+        folder = engine.run(import_plan(folder, name, store))["import"].path
+    return folder, name
+
+
+def located(wanted: Wanted, settings: Settings, store: Store, report: Report) -> tuple[Path, str]:
+    """The folder of what was named, and what to call it: fetched and unpacked, but not imported yet."""
+    _check_own_files(wanted)
+    if wanted.model:
+        from bertbuild.catalogue.models import find_model
+
+        name = find_model(wanted.model).name
+        folder = fetch_model(wanted.model, settings, store, report)
+    else:
+        folder = _unpacked(Path(wanted.checkpoint), store)
+        if wanted.config or wanted.vocab:
+            from bertbuild.source.completed import completed
+
+            folder = completed(folder, wanted.config, wanted.vocab, store)
+        name = model_name(Path(wanted.checkpoint), store)
+    return folder, wanted.name or name
+
+
+def _check_own_files(wanted: Wanted) -> None:
+    if (wanted.config or wanted.vocab) and not wanted.checkpoint:
+        raise UsageError(
+            f"{'--config' if wanted.config else '--vocab'} goes with a checkpoint, and none is named.",
+            next_step="Leave it out, or name the checkpoint: --checkpoint FOLDER.",
+        )
+
+
+def import_plan(folder: Path, name: str, store: Store) -> Plan:
+    """Hugging Face folder → checkpoint, its one step being `import`.
+
+    Raises:
+        CheckpointError: a file is missing, or config.json is of a model that cannot be imported.
+    """
+    from bertbuild.huggingface.settings import read_settings
+
+    files = find_files(folder)
+    read_settings(files.config)
+    return plan_import(name, folder_input(folder, files.names, store.inputs))
+
+
+def is_archive(path: Path) -> bool:
+    """Whether a checkpoint has to be unpacked."""
+    return path.is_file() and path.name.endswith(ARCHIVES)
+
+
+def unpacked_place(path: Path, store: Store) -> Path:
+    """Where an archive is unpacked to, once, under its hash."""
+    return store.root / "downloads" / ".unpacked" / store.inputs.of(path.resolve())[:32]
+
+
+def _unpacked(path: Path, store: Store) -> Path:
+    if not is_archive(path):
+        return path
+    from bertbuild.catalogue.archive import unpack_checkpoint
+
+    folder = unpacked_place(path, store)
+    store.use(folder)
+    with exclusive(folder.with_name(folder.name + ".lock")):
+        if not folder.exists():
+            unpack_checkpoint(path, folder)
+    return folder
+
+
+def _frozen(path: Path, name: str, wanted: Wanted, store: Store, report: Report) -> Inspected:
+    from bertbuild.source.graphs import frozen_source
+
+    source, sizes = frozen_source(path, name, wanted.outputs, store.inputs)
+    for what, size in (("batches", source.batch), ("sequences", source.seq_len)):
+        if size is not None:
+            report({"event": "note", "text": f"the graph takes {what} of {size} alone: that is built into its inputs"})
+    return _of_graph(source, sizes)
+
+
+def newest_saved_model(folder: Path, report: Report) -> Path:
+    """The folder itself where it holds a SavedModel; of an Estimator's exports (one folder a time), the newest."""
+    exports = [path for path in folder.glob("*/saved_model.pb") if path.parent.name.isdecimal()]
+    if (folder / "saved_model.pb").exists() or not exports:
+        return folder
+    newest = max(exports, key=lambda path: int(path.parent.name)).parent
+    report({"event": "note", "text": f"of {len(exports)} exports in {folder}, the newest is taken: {newest.name}"})
+    return newest
+
+
+def _saved_model(folder: Path, name: str, store: Store) -> Inspected:
+    from bertbuild.source.graphs import saved_model_source
+
+    return _of_graph(*saved_model_source(folder, name, store.inputs))
+
+
+def _of_graph(source: Source, sizes: EmbeddingSizes) -> Inspected:
+    return Inspected(
+        source=source,
+        vocab_size=sizes.vocab,
+        type_vocab_size=sizes.token_types,
+        max_positions=source.seq_len or sizes.positions,
+    )
+
+
+def name_of(path: Path) -> str:
+    """What to call a result after the path that was typed: its last part, though it be a link to another name."""
+    return clean_name(os.path.basename(os.path.abspath(path)))  # noqa: PTH100, PTH119 - pathlib would follow links
+
+
+def model_name(path: Path, store: Store) -> str:
+    """What to call the model at a path that was typed: a folder, the name of a checkpoint in one, or an archive.
+
+    What has a name in out/ already keeps its model's: `out/mine/finetuned-mrpc` is of the model `mine`. A checkpoint
+    that is named by its prefix is called as its folder is, an Estimator's export (a time) as the folder of its exports.
+    """
+    whole = Path(os.path.abspath(path))  # noqa: PTH100 - resolve() would follow a link to another name
+    inside = below(whole, store.root)
+    if inside is not None and inside.parts[:1] == ("out",) and len(inside.parts) > 1:
+        return inside.parts[1]
+    if not whole.is_dir() and (whole.with_name(f"{whole.name}.index").is_file() or is_v1(whole)):
+        return model_name(whole.parent, store)
+    if whole.is_dir() and whole.name.isdecimal():
+        return model_name(whole.parent, store)
+    ending = next((ending for ending in ARCHIVES if whole.name.endswith(ending)), "")
+    return name_of(whole.with_name(whole.name.removesuffix(ending)) if ending else whole)
+
+
+def _frozen_name(path: Path, store: Store) -> str:
+    folder = model_name(path.parent, store)
+    return folder if below(path, store.root) is not None else f"{folder}-{clean_name(path.stem)}"
+
+
+def vocabulary_name(path: Path, store: Store) -> str:
+    """What to call a vocabulary: its model where it has a model's usual file name, else the file's name."""
+    if path.name == "vocab.txt":
+        return model_name(path.absolute().parent, store)
+    return clean_name(path.name.removesuffix(".txt").removesuffix(".vocab"))
+
+
+def check_name(name: str) -> None:
+    """Refuse a --name that cannot be a folder's; an empty one is none."""
+    if name and name != clean_name(name):
+        raise UsageError(
+            f"--name {name!r} cannot be a folder's name.",
+            next_step=f"Use letters, digits, dots, dashes, underscores; for instance --name {clean_name(name)}",
+        )
+
+
+def clean_name(name: str) -> str:
+    """A name that is safe as a folder's."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip(".-") or "model"

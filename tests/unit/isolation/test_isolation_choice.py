@@ -1,0 +1,110 @@
+"""Which isolation `auto` is: a store stays with what its last build used, as long as that can be used."""
+
+from __future__ import annotations
+
+import pytest
+from host_doubles import freezing
+
+from bertbuild.commands import doctor as diagnosis
+from bertbuild.commands.session import Session
+from bertbuild.config import Settings
+from bertbuild.isolation import docker_engine, interpreters, python_places
+from bertbuild.isolation.choice import LAST, Choice, choose, last_used
+from bertbuild.isolation.venv import MARKER
+
+USED = "the last build of this store used"
+
+
+@pytest.mark.parametrize(
+    ("last", "docker", "venv", "chosen"),
+    [
+        ("", True, True, Choice(name="docker", why="an engine answers")),
+        ("", False, True, Choice(name="venv", why="no Docker engine answers")),
+        ("", False, False, Choice(name="venv", why="no Docker engine answers")),
+        ("venv", True, True, Choice(name="venv", why=f"{USED} virtual environments")),
+        ("venv", False, True, Choice(name="venv", why=f"{USED} virtual environments")),
+        ("venv", False, False, Choice(name="venv", why=f"{USED} virtual environments")),
+        (
+            "venv",
+            True,
+            False,
+            Choice(
+                name="docker",
+                why=f"{USED} virtual environments, and no Python for them is found here now",
+                other=True,
+            ),
+        ),
+        ("docker", True, True, Choice(name="docker", why=f"{USED} it")),
+        ("docker", False, True, Choice(name="venv", why=f"{USED} Docker, and no engine answers now", other=True)),
+    ],
+)
+def test_auto(last, docker, venv, chosen):
+    assert choose("auto", last, docker=lambda: docker, venv=lambda: venv) == chosen
+
+
+@pytest.mark.parametrize("wanted", ["docker", "venv"])
+@pytest.mark.parametrize("last", ["", "docker", "venv"])
+def test_who_asks_for_one_gets_it_and_nothing_is_looked_for(wanted, last):
+    def never():
+        raise AssertionError
+
+    chosen = choose(wanted, last, docker=never, venv=never)
+    assert (chosen.name, chosen.why, chosen.other) == (wanted, "asked for", last not in ("", wanted))
+
+
+def test_a_build_leaves_in_the_store_what_it_used(engine, isolation, source, root):
+    isolation.name = "venv"
+    assert last_used(root) == ""
+    engine.run(freezing(source))
+    assert last_used(root) == "venv"
+
+
+@pytest.mark.parametrize("content", [b"", b"podman\n", b"\xff\xfe"])
+def test_a_file_that_says_nothing_is_none(tmp_path, content):
+    (tmp_path / LAST).write_bytes(content)
+    assert last_used(tmp_path) == ""
+
+
+@pytest.fixture
+def session(monkeypatch, tmp_path, events):
+    """A session of a store whose last build used what is named, on a machine where an engine answers now."""
+
+    def make(last, *, answers=True, **more):
+        monkeypatch.setattr(docker_engine, "engine_answers", lambda: answers)
+        (tmp_path / LAST).write_text(last + "\n")
+        settings = Settings(artifacts=tmp_path, environments=tmp_path / "environments", **more)
+        return Session(settings=settings, report=events)
+
+    return make
+
+
+def test_an_engine_that_appears_changes_nothing_where_environments_are_made(session, tmp_path):
+    marker = tmp_path / "environments" / "tf1-0123" / MARKER
+    marker.parent.mkdir(parents=True)
+    marker.touch()
+    assert session("venv").isolation.name == "venv"
+
+
+def test_environments_that_could_be_made_again_count(session, monkeypatch, tmp_path):
+    monkeypatch.setattr(interpreters, "candidates", lambda version: iter([tmp_path / f"python{version}"]))
+    assert session("venv").isolation.name == "docker"
+    python = tmp_path / "python3.11"
+    python.write_text("#!/bin/sh\necho 3.11.9; echo $0\n")
+    python.chmod(0o755)
+    assert session("venv").isolation.name == "venv"
+
+
+def test_a_change_that_auto_makes_is_told_and_one_that_was_asked_for_is_not(session, events):
+    assert session("docker", answers=False).isolation.name == "venv"
+    assert events.texts("note") == [f"stages run in venv: {USED} Docker, and no engine answers now"]
+    events.clear()
+    assert session("docker", isolation="venv").isolation.name == "venv"
+    assert not events
+
+
+def test_doctor_says_which_and_why(session, events, monkeypatch):
+    monkeypatch.setattr(python_places, "SYSTEM", ())
+    monkeypatch.setattr(diagnosis, "_findings", lambda _session: iter(()))
+    diagnosis.doctor(session("docker"))
+    assert events[-1]["isolation"] == {"name": "docker", "why": f"{USED} it"}
+    assert events[-1]["lines"][-1] == f"stages of this store run in docker: {USED} it"

@@ -1,0 +1,186 @@
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, replace
+from pathlib import Path, PurePosixPath
+
+import pytest
+from host_doubles import golden
+from test_plan import CHECKPOINT, FROZEN, PROBES, TRAINED
+
+from bertbuild.errors import DataError, UsageError
+from bertbuild.plans.int8 import Calibration, CalibrationRequest, check_request, plan_irs, plan_text_examples
+from bertbuild.plans.plan import File, FreezeRequest, IrRequest
+from bertbuild.source.calibration import find_calibration
+from bertbuild.store.store import Store
+
+PREPARED = File(path=PurePosixPath("/prepared"), digest="d-train")
+DEV = File(path=PurePosixPath("/prepared"), digest="d-dev")
+TEXT = File(path=PurePosixPath("/t.txt"), digest="d-text")
+VOCAB = File(path=PurePosixPath("/c/vocab.txt"), digest="d-vocab")
+DATA = CalibrationRequest(folder="/prepared")
+FOR_VNNI = CalibrationRequest(folder="/prepared", int8_for="vnni")
+BOUNDED = CalibrationRequest(folder="/prepared", size=100, max_drop="0.01")
+CLASSES = IrRequest(precisions=("int8",), freeze=FreezeRequest(output="probabilities"))
+SHORT = IrRequest(precisions=("int8",), batch=2, seq_len=64)
+WORDS = plan_text_examples(TEXT, VOCAB, CHECKPOINT, SHORT, 300)
+
+PLANS = {
+    "alone": plan_irs(
+        CHECKPOINT, IrRequest(precisions=("int8",)), PROBES, Calibration(examples=PREPARED, request=DATA)
+    ),
+    "all_precisions": plan_irs(
+        CHECKPOINT,
+        IrRequest(precisions=("int8", "fp32", "fp16")),
+        PROBES,
+        Calibration(examples=PREPARED, request=DATA),
+    ),
+    "bounded": plan_irs(TRAINED, CLASSES, PROBES, Calibration(examples=PREPARED, validation=DEV, request=BOUNDED)),
+    "vnni": plan_irs(
+        CHECKPOINT, IrRequest(precisions=("int8",)), PROBES, Calibration(examples=PREPARED, request=FOR_VNNI)
+    ),
+    "text": plan_irs(
+        CHECKPOINT,
+        SHORT,
+        PROBES,
+        Calibration(examples=WORDS.id, steps=(WORDS,), request=CalibrationRequest(text="/t.txt")),
+    ),
+    "frozen": plan_irs(FROZEN, IrRequest(precisions=("int8",)), PROBES, Calibration(examples=PREPARED, request=DATA)),
+}
+
+
+@pytest.mark.parametrize("name", PLANS)
+def test_int8_is_made_of_fp32_and_of_examples(name):
+    golden(f"plan_int8_{name}.json", json.dumps(asdict(PLANS[name]), indent=1, default=str) + "\n")
+
+
+def test_text_is_cut_at_the_models_longest_sequence():
+    step = plan_text_examples(TEXT, VOCAB, replace(CHECKPOINT, max_positions=40), IrRequest(), 7)
+    assert step.params == {"max-seq-length": "40", "most": "7"}
+
+
+INT8 = IrRequest(precisions=("int8",))
+REFUSED = {
+    "no data": (lambda: check_request(INT8, CalibrationRequest()), "int8 needs examples of what the model will see"),
+    "data for fp32": (lambda: check_request(IrRequest(), DATA), "Only int8 is calibrated"),
+    "processors for fp32": (
+        lambda: check_request(IrRequest(), CalibrationRequest(int8_for="vnni")),
+        "Only int8 is calibrated; .* and --int8-for are for it alone",
+    ),
+    "processors that are none": (lambda: CalibrationRequest(int8_for="avx2"), "--int8-for 'avx2' is none of any, vnni"),
+    "a bound on pooled output": (lambda: check_request(INT8, BOUNDED), "this IR gives no probabilities"),
+    "two kinds of data": (lambda: CalibrationRequest(folder="a", text="b"), "were both given"),
+    "no examples": (lambda: CalibrationRequest(folder="a", size=0), "--calibration-size below 1 means nothing."),
+    "a bound on text": (lambda: CalibrationRequest(text="a", max_drop="0.1"), "needs labelled examples"),
+    "a bound that is no share": (lambda: CalibrationRequest(folder="a", max_drop="1"), "no share between 0 and 1"),
+    "a bound that is no number": (lambda: CalibrationRequest(folder="a", max_drop="1%"), "no share between 0 and 1"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_cannot_be_meant_is_refused_with_a_sentence_and_a_next_step(name):
+    refuse, sentence = REFUSED[name]
+    with pytest.raises(UsageError, match=sentence) as raised:
+        refuse()
+    assert raised.value.next_step
+
+
+@pytest.fixture
+def prepared(tmp_path):
+    """A folder of prepare-data, whose facts may be others."""
+
+    def make(**facts):
+        (tmp_path / "train.tf_record").write_bytes(b"train")
+        (tmp_path / "eval.tf_record").write_bytes(b"eval")
+        known = {"task": "MRPC", "task_type": "classification", "vocab_sha256": None, **facts}
+        (tmp_path / "prepared.json").write_text(json.dumps(known))
+        return tmp_path
+
+    return make
+
+
+@pytest.fixture
+def find(tmp_path_factory):
+    """What a request finds for a checkpoint with three classes and a vocabulary."""
+    checkpoint = tmp_path_factory.mktemp("checkpoint")
+    (checkpoint / "vocab.txt").write_text("[PAD]\n")
+    (checkpoint / "bert_config.json").write_text('{"vocab_size": 3}')
+    store = Store(tmp_path_factory.mktemp("store"))
+    trained = replace(TRAINED, file=File(path=checkpoint, digest="d"))
+
+    def run(source=trained, **request):
+        return find_calibration(CalibrationRequest(**request), source, CLASSES, store)
+
+    run.trained = trained
+    run.checkpoint = checkpoint
+    return run
+
+
+def test_a_folder_gives_its_training_examples_and_with_a_bound_its_dev_set(find, prepared):
+    folder = prepared()
+    found, bounded = find(folder=str(folder)), find(folder=str(folder), max_drop="0.01")
+    assert found.validation is None
+    assert found.examples == bounded.examples
+    assert bounded.validation.path == folder.resolve()
+    assert bounded.validation.digest != bounded.examples.digest
+    (folder / "eval.tf_record").write_bytes(b"other")
+    assert find(folder=str(folder)).examples == found.examples
+
+
+def test_text_is_read_with_the_checkpoints_vocabulary(find, tmp_path):
+    (tmp_path / "t.txt").write_text("words")
+    found = find(text=str(tmp_path / "t.txt"))
+    assert found.examples == found.steps[0].id
+    assert Path(found.steps[0].inputs["vocab"].path).name == "vocab.txt"
+
+
+@pytest.mark.parametrize(
+    ("rows", "asked", "reading"), [(4, "", "lines"), (3, "", "bert-tensorflow"), (5, "lines", "lines"), (5, "", None)]
+)
+def test_text_is_read_as_the_word_tables_rows_or_the_flag_say(find, tmp_path, rows, asked, reading):
+    (find.checkpoint / "vocab.txt").write_text("[PAD]\na\na\nb\n")
+    (find.checkpoint / "bert_config.json").write_text(f'{{"vocab_size": {rows}}}')
+    (tmp_path / "t.txt").write_text("words")
+    if reading is None:
+        with pytest.raises(UsageError, match="the word table's 5 rows do not tell"):
+            find(text=str(tmp_path / "t.txt"), vocab_reading=asked)
+    else:
+        found = find(text=str(tmp_path / "t.txt"), vocab_reading=asked)
+        assert found.steps[0].params["vocab-reading"] == reading
+
+
+WRONG = {
+    "another vocabulary": ({"vocab_sha256": "0" * 64}, "was prepared with another vocab.txt"),
+    "a regression": ({"task": "STS-B", "task_type": "regression"}, "holds STS-B, which is no classification"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_data_that_do_not_fit_are_refused(find, prepared, name):
+    facts, sentence = WRONG[name]
+    with pytest.raises(DataError, match=sentence) as raised:
+        find(folder=str(prepared(**facts)), max_drop="0.01")
+    assert raised.value.next_step
+    assert raised.value.exit_code == 18
+
+
+def test_data_that_are_not_there_are_refused(find, prepared, tmp_path):
+    with pytest.raises(DataError, match=r"prepared\.json cannot be read"):
+        find(folder=str(tmp_path / "nowhere"))
+    with pytest.raises(DataError, match="is not a file"):
+        find(text=str(tmp_path / "nowhere.txt"))
+    folder = prepared()
+    (folder / "train.tf_record").unlink()
+    with pytest.raises(DataError, match=r"has no train\.tf_record"):
+        find(folder=str(folder))
+    (folder / "prepared.json").write_text("[1]")
+    with pytest.raises(DataError, match="holds no JSON object"):
+        find(folder=str(folder))
+
+
+def test_a_source_without_head_or_vocabulary_is_refused_where_it_needs_one(find, prepared, tmp_path):
+    with pytest.raises(UsageError, match="no classifier head"):
+        find(replace(find.trained, labels=0), folder=str(prepared()), max_drop="0.01")
+    (tmp_path / "t.txt").write_text("words")
+    with pytest.raises(UsageError, match="frozen comes without one"):
+        find(FROZEN, text=str(tmp_path / "t.txt"))

@@ -1,0 +1,132 @@
+"""A checkpoint whose bert_config.json and vocab.txt lie elsewhere."""
+
+from __future__ import annotations
+
+import shutil
+
+import pytest
+from small_fleet import write_tiny
+
+from bertbuild.config import Settings
+from bertbuild.errors import CheckpointError, UsageError
+from bertbuild.source.completed import completed
+from bertbuild.source.resolve import Wanted, resolve
+from bertbuild.store.store import Store
+
+FILES = ("bert_config.json", "vocab.txt")
+
+
+@pytest.fixture
+def base(tmp_path):
+    """A published model's folder."""
+    write_tiny(tmp_path / "base")
+    return tmp_path / "base"
+
+
+@pytest.fixture
+def trained(tmp_path, base):
+    """What run_classifier leaves: a checkpoint with its step, neither config nor vocabulary."""
+    folder = tmp_path / "mrpc_output"
+    shutil.copytree(base, folder)
+    for name in FILES:
+        (folder / name).unlink()
+    for path in folder.glob("bert_model.ckpt.*"):
+        path.rename(path.with_name(path.name.replace("bert_model.ckpt", "model.ckpt-343")))
+    return folder
+
+
+@pytest.fixture
+def store(root):
+    return Store(root)
+
+
+def named(folder):
+    return [str(folder / name) for name in FILES]
+
+
+def test_one_folder_of_all_files_is_made_and_found_again(trained, base, store):
+    made = completed(trained / "model.ckpt-343", *named(base), store)
+    assert made.is_relative_to(store.root)
+    assert sorted(path.name for path in made.iterdir()) == [
+        "bert_config.json",
+        "model.ckpt-343.data-00000-of-00001",
+        "model.ckpt-343.index",
+        "vocab.txt",
+    ]
+    for path in made.iterdir():
+        where = base if path.name in FILES else trained
+        assert path.read_bytes() == (where / path.name).read_bytes()
+    assert completed(trained, *named(base), store) == made
+
+
+def test_another_vocabulary_is_another_folder_and_the_old_one_stays(trained, base, store):
+    made = completed(trained, *named(base), store)
+    text = (made / "vocab.txt").read_text()
+    (base / "vocab.txt").unlink()
+    (base / "vocab.txt").write_text("others\n")
+    other = completed(trained, *named(base), store)
+    assert other != made
+    assert (other / "vocab.txt").read_text() == "others\n"
+    assert (made / "vocab.txt").read_text() == text
+
+
+def test_files_that_the_folder_has_make_no_other(base, store, tmp_path):
+    assert completed(base / "bert_model.ckpt", *named(base), store) == base / "bert_model.ckpt"
+    for name in FILES:
+        shutil.copyfile(base / name, tmp_path / name)
+    assert completed(base, *named(tmp_path), store) == base
+    assert not (store.root / "downloads" / ".unpacked").exists()
+
+
+def test_where_no_link_can_be_made_the_files_are_copied(trained, base, store, monkeypatch):
+    def refuse(*_paths):
+        raise OSError(18, "Invalid cross-device link")
+
+    monkeypatch.setattr("os.link", refuse)
+    made = completed(trained, *named(base), store)
+    assert (made / "model.ckpt-343.index").read_bytes() == (trained / "model.ckpt-343.index").read_bytes()
+
+
+def test_a_checkpoint_completed_is_a_source_like_any_other(trained, base, store, engine, events):
+    config, vocab = named(base)
+    found = resolve(Wanted(checkpoint=str(trained), config=config, vocab=vocab), Settings(), store, engine, events)
+    assert (found.source.model, found.source.prefix) == ("mrpc_output", "model.ckpt-343")
+    assert found.vocab_size == 20
+    with pytest.raises(CheckpointError, match=r"no bert_config\.json") as raised:
+        resolve(Wanted(checkpoint=str(trained)), Settings(), store, engine, events)
+    assert "--config" in raised.value.next_step
+
+
+def test_the_same_files_in_and_beside_the_folder_are_the_same_input(trained, base, store, engine, events):
+    config, vocab = named(base)
+    beside = resolve(Wanted(checkpoint=str(trained), config=config, vocab=vocab), Settings(), store, engine, events)
+    for name in FILES:
+        shutil.copyfile(base / name, trained / name)
+    inside = resolve(Wanted(checkpoint=str(trained)), Settings(), store, engine, events)
+    assert beside.source.file.digest == inside.source.file.digest
+
+
+REFUSED = {
+    "no such file": ({"config": "/nowhere"}, UsageError, "--config /nowhere is no file"),
+    "of a model": ({"checkpoint": "", "model": "minilm-l6"}, UsageError, "--config goes with a checkpoint"),
+    "of a frozen graph": ({"checkpoint": "", "frozen": "x.pb"}, UsageError, "--config goes with a checkpoint"),
+    "of nothing": ({"checkpoint": "/nowhere"}, CheckpointError, "/nowhere"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_cannot_be_completed_is_refused(trained, base, store, engine, events, name):
+    flags, error, sentence = REFUSED[name]
+    wanted = {"checkpoint": str(trained), "config": str(base / "bert_config.json")} | flags
+    with pytest.raises(error, match=sentence) as raised:
+        resolve(Wanted(**wanted), Settings(), store, engine, events)
+    assert raised.value.next_step
+
+
+def test_a_hugging_face_folder_has_its_own(base, store, tmp_path):
+    folder = tmp_path / "hf"
+    folder.mkdir()
+    (folder / "config.json").write_text("{}")
+    (folder / "model.safetensors").touch()
+    with pytest.raises(UsageError, match="is a Hugging Face folder"):
+        completed(folder, "", str(base / "vocab.txt"), store)

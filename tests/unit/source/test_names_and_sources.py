@@ -1,0 +1,168 @@
+"""A name in out/ stays its source's: which name a path gives, and what would make a name pass to another source."""
+
+from __future__ import annotations
+
+import shutil
+
+import pytest
+from small_fleet import TARGETS, Fleet, write_tiny
+
+from bertbuild.commands import target
+from bertbuild.commands.session import Session
+from bertbuild.errors import BuildFailedError, UsageError
+from bertbuild.plans.plan import FreezeRequest
+from bertbuild.source.resolve import Wanted, model_name, vocabulary_name
+from bertbuild.stages import BACKENDS
+
+
+@pytest.fixture
+def fleet(tmp_path, isolation, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(Session, "isolation", isolation)
+    isolation.prepared.extend(BACKENDS)
+    return Fleet(tmp_path)
+
+
+@pytest.fixture
+def freeze(fleet):
+    """freeze --checkpoint; gives model and target."""
+
+    def run(checkpoint, *, name="", replace=False):
+        session = fleet.session()
+        session = Session(settings=session.settings, report=session.report, replace=replace)
+        try:
+            target.build(session, Wanted(checkpoint=str(checkpoint), name=name), FreezeRequest())
+        finally:
+            session.close()
+            session.report.close()
+        result = fleet.events.of("result")[-1]
+        return f"{result['model']}/{result['targets'][0]['target']}"
+
+    return run
+
+
+def in_store(store, model, target, seed):
+    """A checkpoint that has a name in out/, as finetune leaves it."""
+    folder = store.objects / "finetune" / f"{seed:064}"
+    write_tiny(folder, seed)
+    link = store.root / "out" / model / target
+    link.parent.mkdir(parents=True)
+    link.symlink_to(f"../../objects/finetune/{folder.name}")
+    return link
+
+
+PATHS = {
+    "a folder": ("models/mine", "mine"),
+    "a folder with a slash": ("models/mine/", "mine"),
+    "a checkpoint's prefix": ("models/mine/bert_model.ckpt", "mine"),
+    "a zip": ("models/mine.zip", "mine"),
+    "an Estimator's export": ("exports/1612345678", "exports"),
+    "the folder of exports": ("exports", "exports"),
+}
+
+
+@pytest.mark.parametrize("case", PATHS)
+def test_a_model_is_called_as_its_folder_is(tmp_path, store, case, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write_tiny(tmp_path / "models" / "mine")
+    (tmp_path / "exports" / "1612345678").mkdir(parents=True)
+    path, name = PATHS[case]
+    assert model_name(tmp_path / path, store) == name
+    monkeypatch.chdir(tmp_path / "models")
+    assert model_name(tmp_path / path, store) == name
+
+
+def test_what_has_a_name_in_out_keeps_its_models_name(store):
+    link = in_store(store, "mine", "finetuned-mrpc", 1)
+    assert model_name(link, store) == "mine"
+    assert model_name(link / "bert_model.ckpt", store) == "mine"
+    assert vocabulary_name(link / "vocab.txt", store) == "mine"
+
+
+def test_a_vocabulary_elsewhere_is_called_as_its_folder_or_its_file(store, tmp_path):
+    assert vocabulary_name(tmp_path / "uncased" / "vocab.txt", store) == "uncased"
+    assert vocabulary_name(tmp_path / "cased.vocab.txt", store) == "cased"
+
+
+def test_two_fine_tuned_models_of_two_names_stay_two(fleet, freeze):
+    store = fleet.session().store
+    one, two = in_store(store, "a", "finetuned-mrpc", 1), in_store(store, "b", "finetuned-mrpc", 2)
+    assert freeze(one) == "a/frozen"
+    assert freeze(two) == "b/frozen"
+    assert (store.root / "out/a/frozen").resolve() != (store.root / "out/b/frozen").resolve()
+
+
+def test_another_source_does_not_take_a_name_and_nothing_runs(freeze, isolation, tmp_path):
+    write_tiny(tmp_path / "other" / "one", seed=7)
+    freeze("checkpoints/one")
+    before, ran = (tmp_path / "artifacts/out/one/frozen").readlink(), len(isolation.runs)
+    with pytest.raises(UsageError) as refused:
+        freeze("other/one")
+    assert str(refused.value) == (
+        f"out/one/frozen was made from checkpoint {tmp_path}/checkpoints/one, "
+        f"and would now be made from checkpoint {tmp_path}/other/one."
+    )
+    assert "--name NAME" in refused.value.next_step
+    assert "--replace" in refused.value.next_step
+    assert (tmp_path / "artifacts/out/one/frozen").readlink() == before
+    assert len(isolation.runs) == ran
+    assert freeze("other/one", name="second") == "second/frozen"
+    assert freeze("other/one", replace=True) == "one/frozen"
+    assert (tmp_path / "artifacts/out/one/frozen").readlink() != before
+    freeze("other/one")  # the name is now its own
+
+
+def test_a_checkpoint_that_was_trained_on_or_moved_is_no_other_source(freeze, tmp_path):
+    freeze("checkpoints/one")
+    write_tiny(tmp_path / "checkpoints" / "one", seed=9)
+    freeze("checkpoints/one")
+    (tmp_path / "elsewhere").mkdir()
+    shutil.move(tmp_path / "checkpoints" / "one", tmp_path / "elsewhere" / "one")
+    assert freeze("elsewhere/one") == "one/frozen"
+
+
+def test_a_build_file_takes_no_name_of_another_source_unless_told_to(fleet, freeze):
+    freeze("checkpoints/two", name="one")
+    fleet.write(TARGETS + '[models.one]\ncheckpoint = "checkpoints/one"\n')
+    said = fleet.dry_run()
+    assert "out/one/frozen was made from checkpoint" in str(said)
+    with pytest.raises(BuildFailedError) as failed:
+        fleet.build()
+    (told,) = fleet.events.of("failure")
+    assert told["message"].startswith("out/one/frozen was made from checkpoint")
+    assert failed.value.exit_code == 2
+    assert fleet.status()["one/ir-fp32"]["state"] == "built"
+
+
+def test_a_name_that_was_taken_away_is_free(fleet, freeze):
+    freeze("checkpoints/one")
+    store = fleet.session().store
+    store.unlink("one", "frozen")
+    assert not (store.root / "names/one/frozen.json").exists()
+    assert freeze("checkpoints/two", name="one") == "one/frozen"
+
+
+def test_a_damaged_note_of_a_source_is_as_none(fleet, freeze):
+    freeze("checkpoints/one")
+    (fleet.session().store.root / "names/one/frozen.json").write_text("[")
+    assert freeze("checkpoints/two", name="one") == "one/frozen"
+
+
+def test_a_folder_of_two_sources_is_told(fleet, freeze, tmp_path):
+    freeze("checkpoints/one")
+    fleet.run(target.build, Wanted(checkpoint="checkpoints/two", name="one"), FreezeRequest(output="sequence"))
+    (told,) = fleet.events.texts("warning")
+    assert told == (
+        f"out/one/ holds targets of two sources: frozen of checkpoint {tmp_path}/checkpoints/one, "
+        f"frozen-sequence-auto of checkpoint {tmp_path}/checkpoints/two; --name gives one of them a folder of its own"
+    )
+
+
+def test_what_was_trained_from_a_model_may_share_its_folder(fleet, freeze):
+    freeze("checkpoints/one", name="mine")
+    store = fleet.session().store
+    write_tiny(store.objects / "finetune" / f"{1:064}", 1)
+    trained = store.root / "out" / "mine" / "finetuned-mrpc"
+    trained.symlink_to(f"../../objects/finetune/{1:064}")
+    fleet.run(target.build, Wanted(checkpoint=str(trained)), FreezeRequest(output="sequence"))
+    assert fleet.events.texts("warning") == []
