@@ -13,6 +13,7 @@ from bertbuild.checkpoint.checksums import Progress
 from bertbuild.checkpoint.config import BertConfig
 from bertbuild.checkpoint.folder import OBJECT_GRAPH_KEY, CheckpointFiles, find_checkpoint, object_based
 from bertbuild.checkpoint.graph_facts import GraphFacts, graph_facts
+from bertbuild.checkpoint.imported import import_facts
 from bertbuild.checkpoint.judging import (
     judge_config,
     judge_data,
@@ -73,6 +74,8 @@ class Inspection:
     """The slot's name (`adam_m`) → the number of variables that have it."""
     global_step: bool
     graph: GraphFacts
+    imported: bool
+    """Whether it was made of a Hugging Face folder, whose plain `gelu` is the form by erf."""
     vocabulary: Vocabulary | None
     """The lines of vocab.txt, ended by LF alone; None without a readable vocab.txt."""
     vocab_reading: str | None
@@ -114,6 +117,7 @@ class Inspection:
         - `parameters`, `encoder_parameters`, `optimizer_slots` {slot: variables}, `global_step` (whether there is one)
         - `graph` {tensorflow_version, gelu?, layer_norm_epsilon?, inputs? {role: tensor},
           published_form? {batch, seq_len}, notes}
+        - `imported` (of a Hugging Face folder, whose `gelu` is the form by erf)
         - `vocab_lines`?, `vocab_words`? (different ones), `vocab_duplicates` {word: [line, from 1]}, `vocab_reading`?
           ("lines" or "bert-tensorflow"; null where duplicates can be counted in two ways and nothing tells)
         - `intact_tensors`? (null when checksums were not taken)
@@ -158,6 +162,7 @@ class Inspection:
                 "published_form": {"batch": published[0], "seq_len": published[1]} if published else None,
                 "notes": list(self.graph.notes),
             },
+            "imported": self.imported,
             "vocab_lines": self.vocab_lines,
             "vocab_words": vocabulary.different if vocabulary else None,
             "vocab_duplicates": {word: list(lines) for word, lines in vocabulary.duplicates.items()}
@@ -242,6 +247,7 @@ def inspect_checkpoint(
         optimizer_slots={slot: len(names) for slot, names in groups.slots.items()},
         global_step=groups.global_step,
         graph=graph,
+        imported=import_facts(files.folder) is not None,
         vocabulary=vocabulary,
         vocab_reading=None if vocabulary is None else vocabulary.reading(rows),
         intact=intact,

@@ -46,12 +46,17 @@ def _summary(facts: Mapping[str, Any]) -> Iterator[list[str]]:
 
 
 def _gelu(facts: Mapping[str, Any]) -> str:
-    """The form of gelu: as the graph computes it, as bert_config.json names it, or as it is taken without either."""
+    """The form of gelu: as the graph computes it, as the configuration names it, as it is taken; or that there is none."""
     config = facts["config"] or {}
     known = facts["graph"]["gelu"] or config.get("gelu")
-    if known or config.get("hidden_act") != "gelu":
+    activation = config.get("hidden_act")
+    if known or activation is None:
         return known or "not known"
-    return "not known; taken as erf, the published graphs' form"
+    if activation != "gelu":
+        return f"none, hidden_act is {activation}"
+    return (
+        "erf, as Hugging Face's gelu is" if facts["imported"] else "not known; taken as erf, the published graphs' form"
+    )
 
 
 def _heads(heads: Mapping[str, Any]) -> Iterator[str]:

@@ -14,6 +14,7 @@ from typing import Any
 
 from bertbuild import keys
 from bertbuild.checkpoint.folder import CheckpointFiles, find_checkpoint
+from bertbuild.checkpoint.imported import import_facts
 from bertbuild.checkpoint.reading import Choice, read_names
 from bertbuild.checkpoint.training import sort_variables
 from bertbuild.config import ROOT
@@ -26,7 +27,6 @@ from bertbuild.store.store import Store, StoredObject
 
 INSPECT = "inspect"
 NORMALISE = "normalise"
-IMPORT = "import"
 PUBLISHED_GELU = "erf"
 """What Google's graphs of 2018 compute; google-research/bert's code of 2019 and later computes tanh."""
 AS_IT_IS = Choice()
@@ -78,8 +78,8 @@ def inspected(
     source = _of_facts(files, file, name, facts, choice)
     for text in (*files.notes, *facts["reading"]["told"]):
         report({"event": "note", "text": f"{name}: {text}"})
-    told = facts["graph"]["gelu"] or facts["config"]["gelu"] or files.folder.parent == store.objects / IMPORT
-    if made and source.source.gelu and not told:  # a Hugging Face folder's plain "gelu" is the form by erf
+    told = facts["graph"]["gelu"] or facts["config"]["gelu"]
+    if made and source.source.gelu and not told and import_facts(files.folder) is None:  # Hugging Face's gelu is erf
         gelu, why = source.source.gelu, facts["graph"]["notes"][0]
         report({"event": "note", "text": f"gelu taken as {gelu}, the published graphs' form: {why}"})
     if facts["reading"]["plain"]:
@@ -149,9 +149,7 @@ def _of_facts(files: CheckpointFiles, file: File, name: str, facts: dict[str, An
 def _parts(facts: dict[str, Any], folder: Path, choice: Choice) -> tuple[Part, ...]:
     """What a checkpoint has besides its encoder, and what an import left out of the folder it was made from."""
     parts = _parts_by_names(tuple(tensor["name"] for tensor in facts["tensors"]), choice)
-    record = folder / "stage.json"
-    made = json.loads(record.read_text(encoding="utf-8")) if record.is_file() else {}
-    left = tuple(made.get("facts", {}).get("left_out", ())) if made.get("stage") == IMPORT else ()
+    left = tuple((import_facts(folder) or {}).get("left_out", ()))
     return (*parts, Part(kind="import", what="tensors that the import left out", names=left)) if left else parts
 
 

@@ -265,7 +265,8 @@ def test_what_was_written_anew_stays_with_the_target_and_is_followed_back(small)
 
 @pytest.mark.parametrize(("stage", "told"), [("import", False), ("finetune", True)])
 def test_the_gelu_of_an_imported_folder_is_known(small, stage, told):
-    folder = small.session().store.objects / stage / f"{7:064}"
+    folder = small.folder / "checkpoints" / "hf"
     write_tiny(folder)
+    (folder / "stage.json").write_text(json.dumps({"stage": stage, "facts": {"gelu": "erf", "left_out": {}}}))
     assert resolved(small, checkpoint=str(folder), name="mine").source.gelu == "erf"
     assert any("gelu taken as erf" in text for text in small.events.texts("note")) == told

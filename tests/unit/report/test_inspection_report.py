@@ -1,0 +1,53 @@
+"""What `inspect` says of the form of gelu, which few checkpoints tell by themselves."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from small_fleet import TINY, write_tiny
+
+from bertbuild.checkpoint.inspection import inspect_checkpoint
+from bertbuild.report.inspection import inspection_tables
+
+
+def gelu(folder):
+    summary, *_ = inspection_tables(inspect_checkpoint(folder).to_json())
+    return dict(summary["rows"])["gelu"]
+
+
+def record(folder, stage, facts):
+    (folder / "stage.json").write_text(json.dumps({"stage": stage, "facts": facts}))
+
+
+def test_of_a_checkpoint_alone_it_is_not_known(tmp_path):
+    write_tiny(tmp_path)
+    assert gelu(tmp_path) == "not known; taken as erf, the published graphs' form"
+
+
+def test_of_a_hugging_face_folder_it_is_known_wherever_the_import_lies(tmp_path):
+    write_tiny(tmp_path)
+    record(tmp_path, "import", {"gelu": "erf", "left_out": {}})
+    assert gelu(tmp_path) == "erf, as Hugging Face's gelu is"
+
+
+@pytest.mark.parametrize(
+    "text", ["[", "[" * 100_000, "[]", '{"stage": "import"}', '{"stage": "finetune", "facts": {}}']
+)
+def test_what_is_no_record_of_an_import_tells_nothing(tmp_path, text):
+    write_tiny(tmp_path)
+    (tmp_path / "stage.json").write_text(text)
+    assert gelu(tmp_path).startswith("not known")
+
+
+@pytest.mark.parametrize("name", ["relu", "tanh", "linear", ""])
+def test_where_none_is_computed_nothing_is_unknown(tmp_path, name):
+    write_tiny(tmp_path)
+    (tmp_path / "bert_config.json").write_text(json.dumps({**TINY, "hidden_act": name}))
+    assert gelu(tmp_path) == f"none, hidden_act is {name or 'linear'}"
+
+
+def test_a_form_that_is_named_is_known(tmp_path):
+    write_tiny(tmp_path)
+    (tmp_path / "bert_config.json").write_text(json.dumps({**TINY, "hidden_act": "gelu_new"}))
+    assert gelu(tmp_path) == "tanh"
