@@ -9,12 +9,12 @@ from bertbuild.catalogue.models import find_model
 from bertbuild.commands.reference import presumed, require_1
 from bertbuild.commands.session import Session
 from bertbuild.errors import UsageError
-from bertbuild.huggingface.folder import is_huggingface
+from bertbuild.huggingface.folder import find_files, is_huggingface
 from bertbuild.plans.int8 import Calibration, CalibrationRequest, plan_irs, plan_text_examples
 from bertbuild.plans.placing import backend_of
 from bertbuild.plans.plan import INT8, File, IrRequest, Plan, Source
 from bertbuild.plans.planning import Request, plan_targets
-from bertbuild.source.resolve import fetch_model, import_plan
+from bertbuild.source.resolve import Wanted, fetch_model, import_plan, model_name
 from bertbuild.stages import STAGES
 
 
@@ -34,6 +34,7 @@ def imported_ahead(
 
     Raises:
         BertbuildError: the model cannot be had, or an environment cannot be made.
+        UsageError: the request contradicts the model, which is not imported.
         InterpreterMissingError: a target needs TensorFlow 1.15, which cannot be had here; nothing is fetched.
     """
     name = name or find_model(model).name
@@ -41,6 +42,7 @@ def imported_ahead(
     require_1(session, plan)
     folder = fetch_model(model, session.settings, session.store, session.report)
     if is_huggingface(folder):
+        _refuse(session, folder, name, request, calibrated)
         jobs = session.engine.jobs()
         new, _ = jobs.of_steps(import_plan(folder, name, session.store))
         session.engine.run_jobs([*new, *jobs.of_environments(map(backend_of, plan.steps))], name)
@@ -58,6 +60,32 @@ def backends_of_request(
     return [backend_of(step) for step in _plan(session, request, calibrated, reference).steps]
 
 
+def refused_ahead(
+    session: Session, wanted: Wanted, request: Request, calibrated: CalibrationRequest | None = None
+) -> None:
+    """Refuse what cannot be made of a Hugging Face folder, the checkpoint that is wanted, before it is imported.
+
+    A folder whose weights were hashed in an earlier run was imported by that run, and is not looked into again.
+
+    Raises:
+        UsageError: the request contradicts the model, or the reference that was asked for.
+        CheckpointError: the folder cannot be imported.
+        InterpreterMissingError: a target needs TensorFlow 1.15, which cannot be had here.
+    """
+    folder = Path(wanted.checkpoint)
+    files = find_files(folder)
+    if not all(session.store.inputs.knows(path.resolve()) for path in files.weights):
+        _refuse(session, folder, wanted.name or model_name(folder, session.store), request, calibrated)
+
+
+def _refuse(session: Session, folder: Path, name: str, request: Request, calibrated: CalibrationRequest | None) -> None:
+    from bertbuild.source.expected import (
+        expected_source,
+    )  # takes numpy, which a start of the program can do without
+
+    require_1(session, _planned(session, expected_source(folder, name), request, calibrated))
+
+
 def _plan(
     session: Session,
     request: Request,
@@ -68,13 +96,24 @@ def _plan(
     nobody = File(path=Path(), digest="")
     source = Source(model=model, kind="checkpoint", file=nobody, gelu=None, published=True, labels=2)
     with contextlib.suppress(UsageError):  # the command will say so itself
-        if isinstance(request, IrRequest) and INT8 in request.precisions:
-            calibration = _unread(source, request, calibrated or CalibrationRequest())
-            plan = plan_irs(source, request, nobody, calibration)
-        else:
-            plan = plan_targets(source, request, nobody, session.store, calibrated)
-        return presumed(session, plan, reference)
+        return _planned(session, source, request, calibrated, reference)
     return Plan(model=model, steps=())
+
+
+def _planned(
+    session: Session,
+    source: Source,
+    request: Request,
+    calibrated: CalibrationRequest | None,
+    reference: str = "",
+) -> Plan:
+    nobody = File(path=Path(), digest="")
+    if isinstance(request, IrRequest) and INT8 in request.precisions:
+        calibration = _unread(source, request, calibrated or CalibrationRequest())
+        plan = plan_irs(source, request, nobody, calibration)
+    else:
+        plan = plan_targets(source, request, nobody, session.store, calibrated)
+    return presumed(session, plan, reference)
 
 
 def _unread(source: Source, request: IrRequest, calibrated: CalibrationRequest) -> Calibration:

@@ -7,6 +7,7 @@ from pathlib import Path
 from bertbuild.commands.reference import with_reference
 from bertbuild.commands.session import Session, shown
 from bertbuild.engine.gate import NO_DEVICE
+from bertbuild.huggingface.folder import is_huggingface
 from bertbuild.plans.int8 import CalibrationRequest, check_request
 from bertbuild.plans.leaving import left_out
 from bertbuild.plans.plan import IrRequest
@@ -53,6 +54,10 @@ def build(
 
         check_name(wanted.name)
         imported_ahead(session, wanted.model, wanted.name, request, calibrated)
+    if wanted.checkpoint and is_huggingface(Path(wanted.checkpoint)):
+        from bertbuild.commands.ahead import refused_ahead
+
+        refused_ahead(session, wanted, request, calibrated)
     inspected = resolve(wanted, session.settings, session.store, session.engine, session.report)
     probes = session.probes(inspected, longest_probe(request))
     plan = plan_targets(inspected.source, request, probes, session.store, calibrated)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from bertbuild.commands.reference import with_reference
 from bertbuild.commands.session import Session, shown
 from bertbuild.errors import CheckpointError, UsageError
+from bertbuild.huggingface.folder import is_huggingface
 from bertbuild.plans.leaving import left_out
 from bertbuild.plans.parts import Part
 from bertbuild.plans.plan import File, Source
@@ -39,6 +40,10 @@ def convert_tf2(session: Session, wanted: Wanted, request: Tf2Request, destinati
         from bertbuild.commands.offline import require_for
 
         require_for(session, wanted.model, request)
+    if wanted.checkpoint and is_huggingface(Path(wanted.checkpoint)):
+        from bertbuild.commands.ahead import refused_ahead
+
+        refused_ahead(session, wanted, request)
     inspected = resolve(wanted, session.settings, session.store, session.engine, session.report)
     probes = session.probes(inspected)
     plan = plan_convert_tf2(inspected.source, request, probes)

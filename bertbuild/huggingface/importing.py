@@ -35,6 +35,11 @@ class Numbers(Mapping[str, Floats]):
         numbers = self._tensors[name].read()
         return np.ascontiguousarray(numbers.T) if is_turned(name) else numbers
 
+    def shape(self, name: str) -> Shape:
+        """Of one of them; nothing is read."""
+        found = self._tensors[name].shape
+        return found[::-1] if is_turned(name) else found
+
     def __iter__(self) -> Iterator[str]:
         return iter(self._tensors)
 

@@ -46,7 +46,7 @@ def _summary(facts: Mapping[str, Any]) -> Iterator[list[str]]:
 
 
 def _gelu(facts: Mapping[str, Any]) -> str:
-    """The form of gelu: as the graph computes it, as the configuration names it, as it is taken; or that there is none."""
+    """The form of gelu: computed by the graph, named by the configuration, or as it is taken; or why there is none."""
     config = facts["config"] or {}
     known = facts["graph"]["gelu"] or config.get("gelu")
     activation = config.get("hidden_act")

@@ -90,6 +90,7 @@ def test_json_is_stable(tiny):
         "optimizer_slots",
         "global_step",
         "graph",
+        "imported",
         "vocab_lines",
         "vocab_words",
         "vocab_duplicates",

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import json
 import threading
+from pathlib import Path
 
 import pytest
+from tiny_models import CONFIG as TINY
+from tiny_models import huggingface_tensors, weights, write_safetensors, write_vocab
 
-from bertbuild.commands import ahead, target
+from bertbuild.commands import ahead, target, tensorflow2
 from bertbuild.commands.session import Session
 from bertbuild.config import Settings
-from bertbuild.errors import DownloadError, StageError
-from bertbuild.plans.plan import File, IrRequest, Plan, Step
+from bertbuild.errors import CheckpointError, DownloadError, InterpreterMissingError, StageError, UsageError
+from bertbuild.plans.neuron import ExportRequest, NeuronRequest
+from bertbuild.plans.plan import File, FreezeRequest, IrRequest, Plan, Source, Step
+from bertbuild.plans.tf2 import Tf2Request
+from bertbuild.source import expected
 from bertbuild.source.resolve import Wanted
 from bertbuild.stages import STAGES
 
 MODEL = "minilm-l6"
+SOURCE = Source(model=MODEL, kind="checkpoint", file=File(path=Path(), digest=""), gelu="erf", max_positions=512)
 
 
 class StopHereError(Exception):
@@ -33,6 +41,7 @@ def session(monkeypatch, isolation, events, tmp_path):
     monkeypatch.setattr(ahead, "import_plan", lambda *_: plan)
     monkeypatch.setattr(ahead, "fetch_model", lambda *_: tmp_path)
     monkeypatch.setattr(ahead, "is_huggingface", lambda _folder: True)
+    monkeypatch.setattr(expected, "expected_source", lambda *_: SOURCE)
     monkeypatch.setattr(target, "resolve", stop)
     return Session(settings=Settings(artifacts=tmp_path / "artifacts", jobs=2), report=events)
 
@@ -86,3 +95,68 @@ def test_a_model_that_cannot_be_had_is_the_error(session, monkeypatch):
     monkeypatch.setattr(ahead, "fetch_model", fail)
     with pytest.raises(DownloadError, match="No"):
         target.build(session, Wanted(model=MODEL), IrRequest())
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A Hugging Face folder of a tiny BERT without a classifier."""
+    made = tmp_path / "hf"
+    made.mkdir()
+    (made / "config.json").write_text(json.dumps({**TINY, "model_type": "bert", "layer_norm_eps": 1e-12}))
+    write_vocab(made)
+    write_safetensors(made / "model.safetensors", huggingface_tensors(weights()))
+    return made
+
+
+@pytest.fixture
+def of_folder(monkeypatch, isolation, events, tmp_path):
+    """A session that knows nothing of what lies on the disk yet."""
+    monkeypatch.setattr(Session, "isolation", isolation)
+    return Session(settings=Settings(artifacts=tmp_path / "artifacts", jobs=2), report=events)
+
+
+LONG = TINY["max_position_embeddings"] + 1
+CANNOT = {
+    "a length beyond the positions": (NeuronRequest(export=ExportRequest(seq_len=LONG)), f"{LONG}"),
+    "a head that is not there": (NeuronRequest(export=ExportRequest(output="probabilities")), "classifier"),
+    "an export likewise": (ExportRequest(output="probabilities"), "classifier"),
+    "a frozen graph likewise": (FreezeRequest(output="probabilities"), "classifier"),
+    "an IR likewise": (IrRequest(freeze=FreezeRequest(output="probabilities")), "classifier"),
+}
+
+
+@pytest.mark.parametrize("case", CANNOT)
+def test_what_cannot_be_made_of_a_folder_is_refused_before_the_import(of_folder, isolation, folder, case):
+    request, words = CANNOT[case]
+    with pytest.raises(UsageError, match=words):
+        target.build(of_folder, Wanted(checkpoint=str(folder)), request)
+    assert (isolation.runs, isolation.prepared) == ([], [])
+
+
+def test_a_target_that_needs_tensorflow_1_is_refused_before_the_import(of_folder, isolation, folder):
+    isolation.lacking = ("tf1",)
+    with pytest.raises(InterpreterMissingError, match=r"TensorFlow 1\.15"):
+        target.build(of_folder, Wanted(checkpoint=str(folder)), NeuronRequest(export=ExportRequest(seq_len=4)))
+    assert (isolation.runs, isolation.prepared) == ([], [])
+
+
+def test_a_folder_that_cannot_be_imported_is_refused_without_an_environment(of_folder, isolation, folder):
+    path = folder / "model.safetensors"
+    path.write_bytes(path.read_bytes()[:-4])
+    with pytest.raises(CheckpointError, match="cannot be read: it ends before"):
+        target.build(of_folder, Wanted(checkpoint=str(folder)), IrRequest())
+    with pytest.raises(CheckpointError, match="cannot be read: it ends before"):
+        tensorflow2.convert_tf2(of_folder, Wanted(checkpoint=str(folder)), Tf2Request(), "")
+    assert (isolation.runs, isolation.prepared) == ([], [])
+
+
+def test_a_folder_that_was_imported_before_is_not_looked_into_again(of_folder, isolation, folder, monkeypatch):
+    of_folder.store.inputs.remember((folder / "model.safetensors").resolve(), "0")
+    monkeypatch.setattr(expected, "expected_source", lambda *_: pytest.fail("it was imported"))
+    isolation.behaviour["import"] = lambda _run: fail()
+    with pytest.raises(DownloadError):
+        target.build(of_folder, Wanted(checkpoint=str(folder)), IrRequest())
+
+
+def fail():
+    raise DownloadError("Here the import begins.")
