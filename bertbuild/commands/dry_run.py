@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from bertbuild.buildfile.entries import BuildFile
@@ -17,7 +18,15 @@ WIDEST = 40
 
 
 def dry_run(session: Session, build_file: BuildFile) -> None:
-    """Show what a build would run, and why in a few words; nothing is run."""
+    """Show what a build would run, and why in a few words; nothing is run.
+
+    Raises:
+        OfflineError: the build would need the network, and must not use it.
+    """
+    if session.settings.offline:
+        from bertbuild.commands.offline import require_for_file
+
+        require_for_file(replace(session, only_looks=True), build_file)
     with looking(session) as outlook:
         outlook.add_build_file(build_file)
         rows = list(_plan(outlook))

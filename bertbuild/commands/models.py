@@ -6,7 +6,7 @@ from pathlib import Path
 
 from bertbuild.commands.session import Session, shown
 from bertbuild.errors import CheckpointError, UsageError
-from bertbuild.source.resolve import Wanted, checkpoint_folder, fetch_model
+from bertbuild.source.resolve import Wanted, checkpoint_folder, fetch_model, is_fetched
 
 
 def fetch(session: Session, models: tuple[str, ...]) -> None:
@@ -53,6 +53,11 @@ def inspect(session: Session, wanted: Wanted) -> None:
             "Name what to inspect: a checkpoint or a model of the catalogue.",
             next_step="For instance: invoke inspect --checkpoint FOLDER, or invoke inspect --model minilm-l6.",
         )
+    if wanted.model and not is_fetched(wanted.model, session.store):
+        from bertbuild.commands.ahead import backends_of_import
+
+        if backends_of_import(wanted.model):
+            session.require_isolation()
     folder, _ = checkpoint_folder(wanted, session.settings, session.store, session.engine, session.report)
     inspection = inspect_checkpoint(folder, choice=wanted.choice)
     facts = inspection.to_json()

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from bertbuild.buildfile.entries import BuildFile, CatalogueModel, Recipe
-from bertbuild.catalogue.datasets import fetch_dataset
+from bertbuild.catalogue.datasets import Dataset, fetch_dataset, find_dataset
+from bertbuild.catalogue.fetch import require_at_hand
+from bertbuild.catalogue.models import Model, find_model
+from bertbuild.catalogue.sources import Sources
 from bertbuild.commands.ahead import backends_of_import, backends_of_request
 from bertbuild.commands.reference import presumed
 from bertbuild.commands.session import Session
@@ -24,7 +27,7 @@ def require(
     """Have what a command needs, as far as that goes without the network.
 
     Args:
-        session: of the command.
+        session: of the command; one that only looks gets nothing, and is told all the same what is missing.
         models: of the catalogue; empty names are none.
         datasets: likewise.
         backends: whose environments the command's stages run in.
@@ -83,12 +86,28 @@ def _lacking(look: Callable[..., None], *of: object) -> tuple[Lacking, ...]:
 
 
 def _model(session: Session, name: str) -> None:
-    fetch_model(name, session.settings, session.store, session.report)
+    if session.only_looks:
+        _look(session, find_model(name), "downloads")
+    else:
+        fetch_model(name, session.settings, session.store, session.report)
 
 
 def _dataset(session: Session, name: str) -> None:
-    fetch_dataset(name, session.settings, session.store, session.report)
+    if session.only_looks:
+        _look(session, find_dataset(name), "datasets")
+    else:
+        fetch_dataset(name, session.settings, session.store, session.report)
+
+
+def _look(session: Session, entry: Model | Dataset, folder: str) -> None:
+    settings = session.settings
+    sources = Sources(mirror=settings.mirror, local=settings.local, offline=settings.offline)
+    require_at_hand(entry, downloads=session.store.root / folder, sources=sources, lock=settings.models_lock)
 
 
 def _environments(session: Session, backends: Iterable[str]) -> None:
-    session.engine.require(dict.fromkeys(backends))
+    wanted = dict.fromkeys(backends)
+    if not session.only_looks:
+        session.engine.require(wanted)
+    elif lacking := session.engine.lacks(wanted):
+        raise OfflineError(lacking)

@@ -71,7 +71,7 @@ def _way_without(plan: Plan, bound: Step | None) -> str:
     if bound is None:
         return f"let TensorFlow 2 run its graph: --reference {OF_2}"
     if bound.stage == "finetune":
-        return "fine-tune with TensorFlow 2: bertbuild train"
+        return "fine-tune with TensorFlow 2: invoke train"
     return "" if plan.targets else "leave neuron-ready out of --target"  # evaluate has others beside it
 
 

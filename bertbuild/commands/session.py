@@ -53,21 +53,48 @@ class Session:
     @cached_property
     def choice(self) -> Choice:
         """Which isolation stages run in, and why."""
-        from bertbuild.isolation.docker_engine import engine_answers
+        from bertbuild.isolation.docker_engine import endpoint, engine_answers, on_the_network
 
         root, environments = self.settings.artifacts, self.settings.environments
-        return choose(
-            self.settings.isolation, last_used(root), docker=engine_answers, venv=lambda: _venv_usable(environments)
-        )
+        last = last_used(root)
+
+        def venv() -> bool:
+            return _venv_usable(environments)
+
+        if self.settings.offline and on_the_network():  # it may not be asked; what the last build used is refused
+            why = f"the Docker engine at {endpoint()} is reached over the network, which must not be used (offline)"
+            return choose(self.settings.isolation, last, docker=lambda: last == "docker", venv=venv, without=why)
+        return choose(self.settings.isolation, last, docker=engine_answers, venv=venv)
+
+    def require_isolation(self) -> None:
+        """Make sure that stages can run where they were asked to, before anything is fetched for them.
+
+        Raises:
+            EngineError: no Docker engine answers.
+            OfflineError: one is reached over the network, which must not be used.
+        """
+        from bertbuild.isolation.docker_engine import require_engine, require_local
+
+        if self.choice.name == "docker":
+            if self.settings.offline:
+                require_local()
+            require_engine()
 
     @cached_property
     def isolation(self) -> Isolation:
-        """Where stages run."""
+        """Where stages run.
+
+        Raises:
+            OfflineError: in a Docker engine that is reached over the network, which must not be used.
+        """
         if self.choice.other and self.settings.isolation == "auto":
             self.report({"event": "note", "text": f"stages run in {self.choice.name}: {self.choice.why}"})
         if self.choice.name == "docker":
             from bertbuild.isolation.compose import ComposeIsolation
+            from bertbuild.isolation.docker_engine import require_local
 
+            if self.settings.offline:
+                require_local()
             return ComposeIsolation(offline=self.settings.offline)
         from bertbuild.isolation.venv import VenvIsolation
 

@@ -153,6 +153,10 @@ class Engine:
         if lacking:
             raise OfflineError(lacking)
 
+    def lacks(self, backends: Iterable[str]) -> list[Lacking]:
+        """What `require` would miss of the environments of backends, as far as looking tells; nothing is made."""
+        return [thing for backend in backends for thing in self._isolation.lacks(backend)]
+
     def _lacking(self, backend: str) -> tuple[Lacking, ...]:
         try:
             self.prepare(backend)

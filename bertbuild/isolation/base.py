@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from bertbuild.errors import Lacking
+
 OnEvent = Callable[[dict[str, Any]], None]
 OnLine = Callable[[str], None]
 
@@ -62,6 +64,9 @@ class Isolation(Protocol):
 
     def why_not(self, backend: str) -> str:
         """What kept `can_have` from having a backend's environment, in the words of what failed; "" if nothing is."""
+
+    def lacks(self, backend: str) -> tuple[Lacking, ...]:
+        """What `prepare` would need of the network, as far as that can be told without it; nothing is made."""
 
     def prepare(self, backend: str, on_line: OnLine) -> None:
         """Make the backend's environment; its output is passed on line by line."""

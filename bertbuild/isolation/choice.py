@@ -28,7 +28,14 @@ class Choice:
     other: bool = False
 
 
-def choose(wanted: str, last: str, *, docker: Callable[[], bool], venv: Callable[[], bool]) -> Choice:
+def choose(
+    wanted: str,
+    last: str,
+    *,
+    docker: Callable[[], bool],
+    venv: Callable[[], bool],
+    without: str = "no Docker engine answers",
+) -> Choice:
     """Choose between Docker and virtual environments, which have keys of their own: who changes builds all anew.
 
     Args:
@@ -36,6 +43,7 @@ def choose(wanted: str, last: str, *, docker: Callable[[], bool], venv: Callable
         last: what the last build of the store used; empty for none.
         docker: whether an engine answers; asked only where it decides.
         venv: whether virtual environments can be used; likewise.
+        without: why Docker cannot be used, where `docker` says so.
     """
     if wanted != "auto":
         return Choice(name=wanted, why="asked for", other=last not in ("", wanted))
@@ -49,7 +57,7 @@ def choose(wanted: str, last: str, *, docker: Callable[[], bool], venv: Callable
     if last:
         why = "the last build of this store used Docker, and no engine answers now"
         return Choice(name="venv", why=why, other=True)
-    return Choice(name="venv", why="no Docker engine answers")
+    return Choice(name="venv", why=without)
 
 
 def last_used(store: Path) -> str:

@@ -104,6 +104,14 @@ class ComposeIsolation:
         """See `Isolation.why_not`: nothing was tried."""
         return ""
 
+    def lacks(self, backend: str) -> tuple[Lacking, ...]:
+        """See `Isolation.lacks`: the image, which a build makes of what it fetches.
+
+        Raises:
+            EngineError: no engine answers.
+        """
+        return () if self.is_ready(backend) else (_image(backend),)
+
     def prepare(self, backend: str, on_line: OnLine) -> None:
         """Build the image; what the build says is passed on line by line.
 
@@ -114,8 +122,7 @@ class ComposeIsolation:
         """
         docker_engine.require_engine()
         if self._offline:
-            get = f"invoke images --isolation docker --backend {backend} (or docker load one made of this checkout)"
-            raise OfflineError([Lacking(what=f"image {image_name(backend)}", get=get)])
+            raise OfflineError([_image(backend)])
         tail: deque[str] = deque(maxlen=BUILD_TAIL_LINES)
 
         def keep(line: str) -> None:
@@ -185,6 +192,11 @@ class ComposeIsolation:
                     _remove(run, name, containers)
         if code != 0:
             _fail(run, code, end, workers[decided].log)
+
+
+def _image(backend: str) -> Lacking:
+    get = f"invoke images --isolation docker --backend {backend} (or docker load one made of this checkout)"
+    return Lacking(what=f"image {image_name(backend)}", get=get)
 
 
 def _command(run: StageRun, name: str, containers: list[str], index: int) -> list[str]:

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 from urllib.parse import quote
 
-from bertbuild.errors import EngineError
+from bertbuild.errors import EngineError, Lacking, OfflineError
 
 DEFAULT_ENDPOINT = "unix:///var/run/docker.sock"
 TIMEOUT_SECONDS = 10.0
@@ -63,6 +63,23 @@ def endpoint() -> str:
             meta = folder / "contexts" / "meta" / hashlib.sha256(context.encode()).hexdigest() / "meta.json"
             return str(json.loads(meta.read_bytes())["Endpoints"]["docker"]["Host"])
     return DEFAULT_ENDPOINT
+
+
+def on_the_network() -> bool:
+    """Whether the engine is reached over the network: by anything but a Unix socket."""
+    return "://" in endpoint() and not endpoint().startswith("unix://")
+
+
+def require_local() -> None:
+    """Do nothing where the engine is reached by a Unix socket; it is asked nothing.
+
+    Raises:
+        OfflineError: it is reached over the network.
+    """
+    if on_the_network():
+        what = f"a Docker engine on this machine (the one that is named, {endpoint()}, is reached over the network)"
+        get = "name one by its socket (DOCKER_HOST=unix:///var/run/docker.sock), or use --isolation venv"
+        raise OfflineError([Lacking(what=what, get=get)])
 
 
 def engine_answers() -> bool:

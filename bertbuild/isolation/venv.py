@@ -30,12 +30,13 @@ from bertbuild.errors import (
 )
 from bertbuild.graph.processor import LIMIT
 from bertbuild.isolation.base import OnEvent, OnLine, StageRun, log_tail
+from bertbuild.isolation.cached import in_words, lacking_packages, locked_packages, unlocked_packages
 from bertbuild.isolation.fetching import CERTIFICATES, Fetcher, find_uv
 from bertbuild.isolation.interpreters import find_interpreter
 from bertbuild.isolation.process import Children, run_logged
 from bertbuild.isolation.unlocked import Unlocked, installed_digest, package_of, unlocked
 from bertbuild.isolation.workers import Worker, cluster, run_together, worker_folder, worker_log
-from bertbuild.stages import backend_folder, excluded_file, lock_file
+from bertbuild.stages import backend_folder, lock_file
 from bertbuild.store.disk import full_disk_told, raise_if_full
 from bertbuild.store.locking import exclusive
 
@@ -99,6 +100,18 @@ class VenvIsolation:
         """See `Isolation.why_not`: why uv could not fetch the Python."""
         return self._why_not.get(backend, "")
 
+    def lacks(self, backend: str) -> tuple[Lacking, ...]:
+        """See `Isolation.lacks`: the Python, and packages that uv's cache has not."""
+        if self.is_ready(backend):
+            return ()
+        found = []
+        try:
+            find_interpreter(PYTHON[backend])
+        except InterpreterMissingError as error:
+            found.append(Lacking(what=f"Python {PYTHON[backend]} (of {backend})", get=error.next_step.rstrip(".")))
+        words = lacking_packages(backend, PYTHON[backend])
+        return (*found, *([_packages(backend, words)] if words else []))
+
     def prepare(self, backend: str, on_line: OnLine) -> None:
         """Make the environment; one that was broken off is made anew, one that another process is making is waited for.
 
@@ -123,38 +136,18 @@ class VenvIsolation:
             ) from error
 
     def _make(self, path: Path, backend: str, on_line: OnLine) -> None:
+        if self._offline and (lacking := self.lacks(backend)):
+            raise OfflineError(lacking)
         fetcher = Fetcher(folder=self._folder, children=self._children, on_line=on_line)
-        try:
-            interpreter, version = find_interpreter(PYTHON[backend], None if self._offline else fetcher)
-        except InterpreterMissingError as error:
-            if not self._offline:
-                raise
-            lacking = Lacking(what=f"Python {PYTHON[backend]} (of {backend})", get=error.next_step.rstrip("."))
-            raise OfflineError([lacking]) from error
+        interpreter, version = find_interpreter(PYTHON[backend], None if self._offline else fetcher)
         on_line(f"Python {version} at {interpreter}")
         # A virtual environment knows its own path, so it is made in place; the marker, written last, makes it count.
         if path.exists():
             shutil.rmtree(path)
         uv = find_uv()
         self._uv([uv, "venv", "--python", str(interpreter), str(path)], backend, on_line)
-        excluded = excluded_file(backend)
-        self._uv(
-            [
-                uv,
-                "pip",
-                "install",
-                "--python",
-                str(path / "bin" / "python"),
-                "--require-hashes",
-                "--build-constraints",
-                str(backend_folder(backend) / "build-constraints.txt"),
-                *(["--excludes", str(excluded)] if excluded else []),
-                "--requirements",
-                str(lock_file(backend)),
-            ],
-            backend,
-            on_line,
-        )
+        install = [uv, "pip", "install", "--python", str(path / "bin" / "python")]
+        self._uv([*install, *locked_packages(backend)], backend, on_line)
         marker: dict[str, Any] = {"lock": _lock_digest(backend), "python": version}
         packages = unlocked(backend)
         if packages is not None:
@@ -170,13 +163,7 @@ class VenvIsolation:
         constraints = path / "constraints.txt"
         constraints.write_text("\n".join(locked), encoding="utf-8")
         command = [find_uv(), "pip", "install", "--python", str(path / "bin" / "python")]
-        command += ["--only-binary", ":all:", "--constraints", str(constraints)]
-        if packages.wheels:
-            command += ["--find-links", str(packages.wheels_folder)]
-        else:
-            # Else uv takes a name from the first index that has it, which is the one with the empty packages.
-            command += ["--index", packages.index, "--index-strategy", "unsafe-best-match"]
-        command += ["--requirements", str(packages.requirements)]
+        command += ["--constraints", str(constraints), *unlocked_packages(packages)]
         self._uv(command, backend, on_line, remedy=packages.sentence)
         constraints.unlink()
         (site_packages,) = path.glob("lib/python3*/site-packages")
@@ -274,11 +261,15 @@ class VenvIsolation:
                 details="\n".join(lines[-20:]),
             )
             raise_if_full(failure, self._folder)
-            if self._offline:
-                get = f"invoke images --isolation venv --backend {backend}"
-                lacking = Lacking(what=f"packages of {backend}", get=get, details=failure.details)
-                raise OfflineError([lacking]) from failure
+            if self._offline and (words := in_words(failure.details)):
+                raise OfflineError([_packages(backend, words)]) from failure
             raise failure
+
+
+def _packages(backend: str, words: str) -> Lacking:
+    return Lacking(
+        what=f"packages of {backend}", get=f"invoke images --isolation venv --backend {backend}", details=words
+    )
 
 
 def can_be_used(folder: Path) -> bool:

@@ -135,7 +135,8 @@ def plan_train(begun: Beginning | Source, data: Mapping[str, File], request: Tra
     if request.training == (begun.flag == "model-dir"):
         needed = "--init-checkpoint, --hub-module-url, --model or --checkpoint" if request.training else "--model-dir"
         raise UsageError(
-            f"--mode {request.mode} begins with {needed}.", next_step="See bertbuild --help train, or docs/train.md."
+            f"--mode {request.mode} begins with {needed}.",
+            next_step="invoke train --help explains the modes; so does docs/train.md.",
         )
     inputs: dict[str, File | str] = {begun.flag: begun.file}
     inputs |= {name: file for name, file in (("config", begun.config), ("vocab", begun.vocab)) if file is not None}

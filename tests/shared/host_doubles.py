@@ -79,6 +79,9 @@ class FakeIsolation:
     def why_not(self, backend):
         return f"no {backend}" if backend in self.lacking else ""
 
+    def lacks(self, backend):  # noqa: ARG002 - the protocol's
+        return ()
+
     def prepare(self, backend, on_line):
         on_line(f"making {backend}")
         self.prepared.append(backend)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import re
 import signal
 import urllib.request
 from pathlib import Path
@@ -17,11 +18,15 @@ from bertbuild.catalogue.fetch import fetch
 from bertbuild.catalogue.models import find_model
 from bertbuild.catalogue.sources import Sources
 from bertbuild.cli import tasks
+from bertbuild.commands import doctor
 from bertbuild.commands.session import Session
-from bertbuild.errors import InterpreterMissingError, Lacking, OfflineError
-from bertbuild.isolation import compose, docker_engine, venv
+from bertbuild.config import Settings
+from bertbuild.errors import EnvironmentBuildError, InterpreterMissingError, Lacking, OfflineError
+from bertbuild.isolation import cached, compose, docker_engine, venv
+from bertbuild.isolation.choice import remember
 from bertbuild.isolation.compose import ComposeIsolation
 from bertbuild.isolation.venv import VenvIsolation
+from bertbuild.stages import BACKENDS
 
 SMALL = "uncased_L-2_H-128_A-2"
 FILE = """
@@ -102,31 +107,69 @@ def test_a_zip_that_was_downloaded_before_needs_no_network(tmp_path):
 def uv(monkeypatch, tmp_path):
     """A uv that notes its setting and ends with a code, and a Python 3.7 if it is to be there."""
 
-    def write(code, *, python=True):
+    def write(code, *, python=True, looked=0, says="words"):
+        """It ends with `looked` where it is only to look at its cache, as it does first, else with `code`."""
         path = tmp_path / "uv"
-        path.write_text(f'#!/bin/sh\necho "$UV_OFFLINE" >> "{tmp_path}/asked"\necho words\nexit {code}\n')
+        case = f'case "$*" in *--dry-run*) code={looked};; *) code={code};; esac'
+        lines = [case, f'echo "{says}" >&2']
+        path.write_text(
+            "\n".join(["#!/bin/sh", f'echo "$UV_OFFLINE" >> "{tmp_path}/asked"', *lines, "exit $code"]) + "\n"
+        )
         path.chmod(0o755)
 
-        def find(version, fetcher):
+        def find(version, fetcher=None):
             if not python:
                 raise InterpreterMissingError(f"Python {version} is not here.", next_step="Install it.")
             assert fetcher is None
             return Path("/usr/bin/python"), "3.7.9"
 
         monkeypatch.setattr(venv, "find_uv", lambda: str(path))
+        monkeypatch.setattr(cached, "find_uv", lambda: str(path))
         monkeypatch.setattr(venv, "find_interpreter", find)
         return VenvIsolation(tmp_path / "environments", offline=True)
 
     return write
 
 
-def test_uv_makes_an_environment_of_its_cache_alone(uv, tmp_path):
+NOT_CACHED = """error: No solution found when resolving dependencies
+  cause: Because absl-py was not found in the cache and you require absl-py==2.1.0, we can conclude that your
+      requirements are unsatisfiable.
+
+hint: Packages were unavailable because the network was disabled."""
+NO_FILE = """error: Failed to download \\`idna==3.10\\`
+  cause: Network connectivity is disabled, but the requested data was not found in the cache: https://x/idna.whl"""
+
+
+@pytest.mark.parametrize(
+    ("says", "looked", "words"),
+    [
+        (NOT_CACHED, 1, "uv's cache lacks absl-py, and maybe others"),
+        (NO_FILE, 1, "uv's cache lacks idna 3.10, and maybe others"),
+        ("Resolved 9 packages\nWould download 3 packages", 0, "uv's cache lacks 3 of them"),
+    ],
+    ids=["no such package", "no file", "some files"],
+)
+def test_what_uv_s_cache_lacks_is_told_in_our_words_and_nothing_is_made(uv, tmp_path, says, looked, words):
     with pytest.raises(OfflineError) as raised:
-        uv(1).prepare("tf1", lambda _: None)
+        uv(0, looked=looked, says=says).prepare("tf1", lambda _: None)
     assert lacking(raised.value) == ["packages of tf1"]
-    assert raised.value.details == "packages of tf1: words"
+    assert raised.value.details == f"packages of tf1: {words}"
     assert "invoke images --isolation venv --backend tf1" in raised.value.next_step
     assert (tmp_path / "asked").read_text() == "1\n"
+    assert not list((tmp_path / "environments").glob("tf1-*"))
+
+
+def test_what_only_installing_shows_is_told_in_our_words_too(uv, tmp_path):
+    with pytest.raises(OfflineError) as raised:
+        uv(1, says=NO_FILE).prepare("tf1", lambda _: None)
+    assert raised.value.details == "packages of tf1: uv's cache lacks idna 3.10, and maybe others"
+    assert set((tmp_path / "asked").read_text().split()) == {"1"}
+
+
+def test_what_the_network_would_not_mend_is_no_lack(uv):
+    with pytest.raises(EnvironmentBuildError) as raised:
+        uv(1, looked=1, says="error: hashes differ").prepare("tf1", lambda _: None)
+    assert "hashes differ" in raised.value.details
 
 
 def test_a_python_that_is_missing_is_not_fetched(uv):
@@ -134,6 +177,74 @@ def test_a_python_that_is_missing_is_not_fetched(uv):
         uv(0, python=False).prepare("tf1", lambda _: None)
     assert lacking(raised.value) == ["Python 3.7 (of tf1)"]
     assert "Install it" in raised.value.next_step
+
+
+def test_packages_are_named_beside_a_python_that_is_missing(uv):
+    with pytest.raises(OfflineError) as raised:
+        uv(1, python=False, looked=1, says=NOT_CACHED).prepare("tf1", lambda _: None)
+    assert lacking(raised.value) == ["Python 3.7 (of tf1)", "packages of tf1"]
+
+
+def test_real_uv_tells_without_the_network_that_its_cache_is_empty(monkeypatch, tmp_path):
+    monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "cache"))
+    assert re.fullmatch(r"uv's cache lacks \S+, and maybe others", cached.lacking_packages("tf1", "3.7"))
+
+
+REMOTE = ["tcp://build-host:2376", "ssh://me@build-host", "tcp://127.0.0.1:2375"]
+
+
+@pytest.fixture
+def never_asked(monkeypatch, tmp_path):
+    """No engine may be asked; gives a session of a store that was last used with some isolation."""
+
+    def never(*_args, **_more):
+        raise AssertionError("the engine was asked")
+
+    for name in ("require_engine", "engine_answers", "image"):
+        monkeypatch.setattr(docker_engine, name, never)
+
+    def session(wanted="auto", last=""):
+        if last:
+            remember(tmp_path, last)
+        return Session(settings=Settings(artifacts=tmp_path, isolation=wanted, offline=True), report=len)
+
+    return session
+
+
+@pytest.mark.parametrize("host", REMOTE)
+@pytest.mark.parametrize(("wanted", "last"), [("docker", ""), ("auto", "docker")])
+def test_an_engine_on_the_network_is_refused_unasked(never_asked, monkeypatch, host, wanted, last):
+    monkeypatch.setenv("DOCKER_HOST", host)
+    session = never_asked(wanted, last)
+    for look in (session.require_isolation, lambda: session.isolation):
+        with pytest.raises(OfflineError) as raised:
+            look()
+        assert f"the one that is named, {host}, is reached over the network" in str(raised.value)
+        assert "--isolation venv" in raised.value.next_step
+        assert raised.value.exit_code == 26
+
+
+def test_where_docker_is_not_meant_an_engine_on_the_network_is_left_alone(never_asked, monkeypatch):
+    monkeypatch.setenv("DOCKER_HOST", REMOTE[0])
+    choice = never_asked().choice
+    assert choice.name == "venv"
+    assert "is reached over the network, which must not be used (offline)" in choice.why
+
+
+def test_an_engine_at_a_socket_is_no_use_of_the_network(monkeypatch, tmp_path):
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/docker.sock")
+    docker_engine.require_local()
+    monkeypatch.delenv("DOCKER_HOST")
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
+    docker_engine.require_local()
+
+
+def test_doctor_does_not_ask_an_engine_on_the_network(never_asked, monkeypatch):
+    monkeypatch.setenv("DOCKER_HOST", REMOTE[0])
+    assert never_asked().settings.offline
+    finding = doctor._docker(offline=True)
+    assert not finding.ok
+    assert "it was not asked" in finding.text
 
 
 def test_an_image_is_neither_pulled_nor_built(monkeypatch):
@@ -155,13 +266,20 @@ def cut_off(monkeypatch, capsys, isolation, tmp_path):
     def prepare(backend, _on_line):
         raise OfflineError([Lacking(what=f"packages of {backend}", get="invoke images")])
 
-    isolation.prepare = prepare
+    def lacks(backend):
+        return (Lacking(what=f"packages of {backend}", get="invoke images"),)
+
+    isolation.prepare, isolation.lacks = prepare, lacks
 
     def run(*words):
         program = Program(name="bertbuild", binary="bertbuild", namespace=tasks.namespace)
-        with pytest.raises(SystemExit) as ended:
+        monkeypatch.setattr("sys.argv", ["bertbuild", *words, "--offline", "--json"])
+        code = 0
+        try:
             program.run(["bertbuild", *words, "--offline", "--json"])
-        return ended.value.code, json.loads(capsys.readouterr().out.splitlines()[-1])
+        except SystemExit as ended:
+            code = ended.code
+        return code, json.loads(capsys.readouterr().out.splitlines()[-1])
 
     yield run
     signal.signal(signal.SIGTERM, handler)
@@ -223,6 +341,30 @@ def test_a_build_file_s_lacks_are_named_for_all_its_models(cut_off, tmp_path):
     assert code == 26
     for what in ("minilm-l6", "uncased_L-12_H-768_A-12", "data set MRPC", "of data", "of tf1", "of openvino", "of tf2"):
         assert what in error["message"]
+
+
+def test_a_dry_run_tells_the_same_and_makes_nothing(cut_off, isolation, tmp_path):
+    (tmp_path / "bertbuild.toml").write_text(FILE)
+    _, real = cut_off("build")
+    left = sorted(path for path in (tmp_path / "artifacts").rglob("*") if path.is_file())
+    isolation.prepare = None
+    code, error = cut_off("build", "--dry-run")
+    assert (code, error) == (26, real)
+    assert sorted(path for path in (tmp_path / "artifacts").rglob("*") if path.is_file()) == left
+
+
+def test_a_dry_run_knows_what_lies_here_already(cut_off, isolation, tmp_path):
+    (tmp_path / "bertbuild.toml").write_text(FILE)
+    isolation.lacks = lambda _backend: ()
+    isolation.prepared.extend(BACKENDS)
+    zips = tmp_path / "artifacts" / "downloads" / ".zips"
+    zips.mkdir(parents=True)
+    (zips / "uncased_L-12_H-768_A-12.zip").write_bytes(b"a zip, which is not opened")
+    code, error = cut_off("build", "--dry-run")
+    assert code == 26
+    assert error["message"].endswith("this is missing: model minilm-l6, data set MRPC.")
+    code, error = cut_off("build", "base", "--dry-run")
+    assert code == 0
 
 
 def test_a_checkpoint_s_build_names_every_environment_that_it_lacks(cut_off, tmp_path):
