@@ -79,7 +79,7 @@ def prepare_data(session: Session, asked: Asked) -> None:
         StageError: the data are not what records can be made of.
     """
     _check_copies(asked)
-    session.require_isolation()
+    session.isolation.require()
     if session.settings.offline:
         from bertbuild.commands.offline import require_stages
 

@@ -59,7 +59,7 @@ def targets(session: Session, wanted: Wanted, data: Data, request: EvaluateReque
     if data.task:
         _check_task(data.task, data.folder)
     given = _prepared(session, data) if data.prepared else None
-    session.require_isolation()
+    session.isolation.require()
     if session.settings.offline:
         from bertbuild.commands.offline import require_stages
 

@@ -49,7 +49,7 @@ def finetune(session: Session, wanted: Wanted, named: Named, request: FinetuneRe
     check_destination("output-dir", output_dir)
     _check_named(named)
     wanted = _as_upstream(session, wanted, request, output_dir)
-    session.require_isolation()
+    session.isolation.require()
     if session.settings.offline:
         from bertbuild.commands.offline import require_stages
 

@@ -57,7 +57,7 @@ def inspect(session: Session, wanted: Wanted) -> None:
         from bertbuild.commands.ahead import backends_of_import
 
         if backends_of_import(wanted.model):
-            session.require_isolation()
+            session.isolation.require()
     folder, _ = checkpoint_folder(wanted, session.settings, session.store, session.engine, session.report)
     inspection = inspect_checkpoint(folder, choice=wanted.choice)
     facts = inspection.to_json()

@@ -66,20 +66,6 @@ class Session:
             return choose(self.settings.isolation, last, docker=lambda: last == "docker", venv=venv, without=why)
         return choose(self.settings.isolation, last, docker=engine_answers, venv=venv)
 
-    def require_isolation(self) -> None:
-        """Make sure that stages can run where they were asked to, before anything is fetched for them.
-
-        Raises:
-            EngineError: no Docker engine answers.
-            OfflineError: one is reached over the network, which must not be used.
-        """
-        from bertbuild.isolation.docker_engine import require_engine, require_local
-
-        if self.choice.name == "docker":
-            if self.settings.offline:
-                require_local()
-            require_engine()
-
     @cached_property
     def isolation(self) -> Isolation:
         """Where stages run.

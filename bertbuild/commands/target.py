@@ -44,7 +44,7 @@ def build(
         check_destination("output-dir", output_dir)
     if isinstance(request, IrRequest):
         check_request(request, calibrated or CalibrationRequest())  # before anything is fetched
-    session.require_isolation()
+    session.isolation.require()
     if session.settings.offline:
         from bertbuild.commands.offline import require_for
 

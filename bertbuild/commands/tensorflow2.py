@@ -36,7 +36,7 @@ def convert_tf2(session: Session, wanted: Wanted, request: Tf2Request, destinati
         ParityError: it does not answer like its source.
     """
     _check_destination(destination)
-    session.require_isolation()
+    session.isolation.require()
     if session.settings.offline:
         from bertbuild.commands.offline import require_for
 

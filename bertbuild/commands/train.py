@@ -66,7 +66,7 @@ def train(session: Session, begin: Begin, wanted: Wanted, data: Data, request: T
     if data.task:
         task_of(Asked(task=data.task, data=data.folder))  # refused before anything is fetched
     begin, wanted, copy = _places(session, begin, wanted, request)
-    session.require_isolation()
+    session.isolation.require()
     if session.settings.offline:
         from bertbuild.commands.offline import require_stages
 

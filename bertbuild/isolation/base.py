@@ -52,6 +52,13 @@ class Isolation(Protocol):
     def name(self) -> str:
         """What people and keys call it: "docker" or "venv"."""
 
+    def require(self) -> None:
+        """Make sure that stages can run here now, before anything is fetched for them.
+
+        Raises:
+            EngineError: no Docker engine answers.
+        """
+
     def is_ready(self, backend: str) -> bool:
         """Whether `prepare` has nothing to do."""
 

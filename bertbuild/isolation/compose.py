@@ -87,6 +87,10 @@ class ComposeIsolation:
         """What people and keys call it."""
         return "docker"
 
+    def require(self) -> None:
+        """See `Isolation.require`."""
+        docker_engine.require_engine()
+
     def is_ready(self, backend: str) -> bool:
         """Whether the image is there and was built of the sources as they are now.
 

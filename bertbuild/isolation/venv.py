@@ -66,6 +66,9 @@ class VenvIsolation:
         """See `Isolation.end`."""
         self._children.end()
 
+    def require(self) -> None:
+        """See `Isolation.require`: it is each backend's Python that may be missing (`can_have`)."""
+
     def is_ready(self, backend: str) -> bool:
         """Whether the environment of today's lock file exists and still holds just what was locked."""
         path = self._path(backend)

@@ -216,7 +216,7 @@ def test_it_is_refused_before_data_or_model_are_fetched(root, isolation, events,
         finetune(session, Wanted(model=model), Named(task=task), FinetuneRequest())
     if error is InterpreterMissingError:
         assert str(raised.value).startswith("finetune runs Google's run_classifier")
-        assert "bertbuild train" in raised.value.next_step
+        assert "invoke train" in raised.value.next_step
     assert isolation.runs == []
 
 
