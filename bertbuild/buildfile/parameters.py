@@ -159,7 +159,7 @@ KIND = Parameter(name="kind", type=Choice(tuple(KINDS)), about="what the target 
 
 SOURCES = _by_name(
     Parameter(name="model", type=Name(), about="a model of the catalogue; `invoke fetch --list` shows all"),
-    Parameter(name="checkpoint", type=Location(), about="a checkpoint of your own: its folder, prefix, zip or .tar.gz"),
+    Parameter(name="checkpoint", type=Location(), about="a checkpoint of your own: its folder, prefix, zip or tar"),
     Parameter(
         name="huggingface", type=Location(), about="a Hugging Face folder: config.json, a vocabulary, PyTorch's weights"
     ),

@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
 from bertbuild.catalogue import disk
-from bertbuild.catalogue.containers import DAMAGE, TARS, Container, open_container
+from bertbuild.catalogue.containers import DAMAGE, Container, ending_of, open_container
 from bertbuild.catalogue.members import Limits, Member, list_members
 from bertbuild.errors import ArchiveError
 
@@ -18,6 +18,8 @@ _LIMITS = Limits()
 _CHECKPOINT_CONFIG = "bert_config.json"
 _HEADS = (  # how files begin that people take for archives
     (b"\x1f\x8b", "a gzip file (a .tar.gz, perhaps cut short or under another name)"),
+    (b"BZh", "a bzip2 file (a .tar.bz2, perhaps cut short or under another name)"),
+    (b"\xfd7zXZ\0", "an xz file (a .tar.xz, perhaps cut short or under another name)"),
     (b"<", "a web page, it seems"),
     (b"version https://git-lfs", "a Git LFS pointer, not the file itself (`git lfs pull` gets it)"),
     (b"PK\x03\x04", "a zip, cut short or under another name"),
@@ -58,8 +60,7 @@ def unpack_archive(
         work.rename(destination)
     except DAMAGE as error:
         raise ArchiveError(
-            f"{archive.name} cannot be read as a {'.tar.gz' if archive.name.endswith(TARS) else 'zip'}; it is "
-            f"{_what_it_is(archive)}.",
+            f"{archive.name} cannot be read as a {ending_of(archive)}; it is {_what_it_is(archive)}.",
             next_step="Fetch it again; if it is your own, check how it was made.",
             details=str(error),
         ) from error
@@ -97,7 +98,7 @@ def unpack_checkpoint(
 
 
 def _write(opened: Container, member: Member, target: Path, archive: str) -> None:
-    """Stream one member to disk; zipfile checks the CRC at its end, gzip that of the whole when it was listed."""
+    """Stream one member to disk; zipfile checks the CRC at its end, the packer of a tar did so when it was listed."""
     target.parent.mkdir(parents=True, exist_ok=True)
     written = 0
     try:

@@ -1,8 +1,9 @@
-"""A zip or a .tar.gz, opened: what it says of its members, and their bytes."""
+"""A zip or a tar, opened: what it says of its members, and their bytes."""
 
 from __future__ import annotations
 
 import gzip
+import lzma
 import stat
 import tarfile
 import zipfile
@@ -10,17 +11,19 @@ import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Final, Protocol, Self
+from typing import IO, Any, Final, Protocol, Self
 
 from bertbuild.catalogue.members import Entry, Kind, Limits
 from bertbuild.errors import ArchiveError
 
-TARS: Final = (".tar.gz", ".tgz")
+TARS: Final = {".tar": "", ".tar.gz": "gz", ".tgz": "gz", ".tar.bz2": "bz2", ".tar.xz": "xz"}
+"""How the names of tars end → what they are packed by; any other archive is a zip."""
 DAMAGE: Final = (
     zipfile.BadZipFile,
     tarfile.TarError,
     gzip.BadGzipFile,
     zlib.error,
+    lzma.LZMAError,
     EOFError,
     NotImplementedError,
     RuntimeError,
@@ -50,8 +53,13 @@ class Container(Protocol):
 
 
 def open_container(archive: Path, limits: Limits) -> Container:
-    """An archive, by its name: a .tar.gz or .tgz, else a zip. Raises OSError, or one of `DAMAGE`."""
-    return TarGz(archive, limits) if archive.name.endswith(TARS) else Zip(archive)
+    """An archive, by its name. Raises OSError, or one of `DAMAGE`."""
+    return Zip(archive) if ending_of(archive) == ".zip" else Tar(archive, limits)
+
+
+def ending_of(archive: Path) -> str:
+    """What an archive is by its name: one of `TARS`, or ".zip"."""
+    return next((ending for ending in TARS if archive.name.endswith(ending)), ".zip")
 
 
 class Zip:
@@ -87,13 +95,14 @@ class Zip:
         return self._opened.open(entry.handle)
 
 
-class TarGz:
-    """A .tar.gz, which has no directory: it is listed by unpacking it, so its growth is watched meanwhile."""
+class Tar:
+    """A tar, which has no directory: it is listed by unpacking it, so its growth is watched meanwhile."""
 
     def __init__(self, archive: Path, limits: Limits) -> None:
         self._archive, self._limits = archive, limits
         self._packed = archive.stat().st_size
-        self._opened = tarfile.open(archive, "r:gz")  # noqa: SIM115 - closed by __exit__
+        mode: Any = f"r:{TARS[ending_of(archive)]}"
+        self._opened: tarfile.TarFile = tarfile.open(archive, mode)  # noqa: SIM115 - closed by __exit__
 
     def __enter__(self) -> Self:
         """It."""
@@ -105,6 +114,14 @@ class TarGz:
 
     def entries(self) -> Iterator[Entry]:
         """All its members; stops at the first that says that it all grows beyond the limits, before it is unpacked."""
+        try:
+            yield from self._listed()
+        except OSError as error:
+            if error.errno is None:  # bz2 says so of damage, and the system has a number for all that it says
+                raise tarfile.ReadError(str(error)) from error
+            raise
+
+    def _listed(self) -> Iterator[Entry]:
         total, count, limits = 0, 0, self._limits
         for info in self._opened:
             count, total = count + 1, total + info.size
@@ -123,13 +140,20 @@ class TarGz:
         return opened
 
     def _read_to_the_end(self) -> None:
-        """Tarfile takes a header that it cannot read for the end; gzip holds its checksum against the whole."""
+        """Tarfile takes a header that it cannot read for the end, and so where a tar is cut between two members.
+
+        A tar ends with blocks of zeros; what it is packed by, if it is, holds its checksum against all of it.
+        """
         stream = self._opened.fileobj
         assert stream is not None  # noqa: S101 - it was opened by its name
         stream.seek(self._opened.offset)
+        ended = False
         while chunk := stream.read(_CHUNK):
+            ended = True
             if chunk.strip(b"\0"):
                 raise tarfile.ReadError("a header in it cannot be read")
+        if not ended:
+            raise tarfile.ReadError("it is cut short")
 
     def _refused(self, why: str) -> ArchiveError:
         return ArchiveError(

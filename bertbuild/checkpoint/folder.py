@@ -19,13 +19,17 @@ VOCAB_NAME: Final = "vocab.txt"
 OBJECT_GRAPH_KEY: Final = "_CHECKPOINTABLE_OBJECT_GRAPH"
 """The key that marks a checkpoint of TensorFlow 2, whose tensors are found by object, not by variable name."""
 
+ARCHIVES: Final = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
+"""How the names of archives end in which a checkpoint may lie."""
+
 SHOWN_NAMES: Final = 12
 """How much of a foreign folder's listing an error shows."""
 
 _DATA: Final = re.compile(r"(?P<prefix>.+)\.data-\d{5}-of-\d{5}")
-_STEP: Final = re.compile(r".*-(?P<step>\d+)")
+_STEP: Final = re.compile(r"(?P<base>.*)-(?P<step>\d+)")
 _HUGGING_FACE_WEIGHTS: Final = ("model.safetensors", "pytorch_model.bin", "tf_model.h5", "flax_model.msgpack")
 _NOT_PYTORCHS: Final = _HUGGING_FACE_WEIGHTS[2:]
+_NOT_A_FILE: Final = f"Name the checkpoint's folder, its prefix, or an archive of it ({', '.join(ARCHIVES)})."
 _NOT_A_CHECKPOINT: Final = "Name a folder that holds bert_config.json, vocab.txt and bert_model.ckpt.*."
 
 
@@ -58,7 +62,8 @@ def find_checkpoint(
     """The checkpoint at `path`: a folder, a folder around that folder (what a zip unpacks to), or a prefix.
 
     `config` and `vocab` stand in for files that lie elsewhere, as those of a fine-tuned model do. Of several
-    checkpoints in a folder the one that the file `checkpoint` names is taken, else the one of the highest step.
+    checkpoints in a folder the one that the file `checkpoint` names is taken, else the one of the highest step where
+    all are steps of one training (`model.ckpt-100`, `model.ckpt-200`).
     Raises `CheckpointError` for anything that is no name-based TensorFlow V2 checkpoint with a bert_config.json, and
     (unless `require_data` is false) for one whose data files are all missing.
     """
@@ -110,15 +115,17 @@ def find_checkpoint(
     )
 
 
-def choose_checkpoint(folder: Path) -> str:
+def choose_checkpoint(folder: Path) -> tuple[str, tuple[str, ...]]:
     """The name of the checkpoint of any kind in a folder: the only one, or that which `find_checkpoint` would take.
+
+    With it come the sentences on why it is that one, as in `CheckpointFiles.notes`.
 
     Raises `CheckpointError` when there is none, or nothing tells which of several.
     """
     names = _names(folder)
     if not any(name.endswith(".index") for name in names):
         raise _no_checkpoint(folder, names)
-    return _choose(folder, names)[0]
+    return _choose(folder, names)
 
 
 def _locate(path: Path) -> tuple[Path, str, tuple[str, ...]]:
@@ -139,10 +146,10 @@ def _locate(path: Path) -> tuple[Path, str, tuple[str, ...]]:
                 f"{path} is one file of a checkpoint.",
                 next_step=f"Name its folder {path.parent} or its prefix {path.with_name(prefix)}.",
             )
-        unpack = path.name.endswith((".zip", ".tar.gz", ".tgz"))
+        unpack = path.name.endswith(ARCHIVES)
         raise CheckpointError(
             f"{path} is a file, not the folder of a checkpoint.",
-            next_step="Unpack it and name the folder." if unpack else _NOT_A_CHECKPOINT,
+            next_step="Unpack it and name the folder." if unpack else _NOT_A_FILE,
         )
     raise CheckpointError(f"There is no folder or checkpoint {path}.", next_step=_NOT_A_CHECKPOINT)
 
@@ -176,27 +183,35 @@ def _in_folder(folder: Path) -> tuple[Path, str, tuple[str, ...]]:
 
 def _choose(folder: Path, names: list[str]) -> tuple[str, tuple[str, ...]]:
     """The prefix to take, and what is to be said of that."""
-    prefixes = [name.removesuffix(".index") for name in names if name.endswith(".index")]
+    prefixes = sorted(name.removesuffix(".index") for name in names if name.endswith(".index"))
     if len(prefixes) == 1:
         return prefixes[0], ()
     named = last_checkpoint(folder) if STATE_FILE in names else ()
     known = [name for name in named if name in prefixes]
     if known:
         return known[0], ()
-    steps = {int(found["step"]): prefix for prefix in prefixes if (found := _STEP.fullmatch(prefix))}
-    if steps:
-        taken = steps[max(steps)]
-        return taken, _not_the_named(named, taken) if STATE_FILE in names else ()
+    steps = [found for prefix in prefixes if (found := _STEP.fullmatch(prefix))]
+    if len(steps) == len(prefixes) and len({found["base"] for found in steps}) == 1:
+        prefixes = [found[0] for found in sorted(steps, key=lambda found: int(found["step"]))]
+        return prefixes[-1], (_why_the_last(prefixes, named, told=STATE_FILE in names),)
     raise CheckpointError(
-        f"{folder} holds {len(prefixes)} checkpoints: {', '.join(prefixes)}.",
+        f"{folder} holds {len(prefixes)} checkpoints: {_shown(prefixes)}.",
         next_step=f"Name one by its prefix, for example {folder / prefixes[0]}.",
     )
 
 
-def _not_the_named(named: tuple[str, ...], taken: str) -> tuple[str, ...]:
-    if not named:
-        return (f"The file {STATE_FILE} names no checkpoint, so {taken}, of the highest step, is taken.",)
-    return (f"The file {STATE_FILE} names {named[0]}, which is not here; {taken}, of the highest step, is taken.",)
+def _why_the_last(prefixes: list[str], named: tuple[str, ...], *, told: bool) -> str:
+    """The sentence on the last step of one training being taken; `told`: there is a file that might have said which."""
+    *others, taken = prefixes
+    why = f"The file {STATE_FILE} names {named[0]}, which is not here" if named else "No file says which is meant"
+    if told and not named:
+        why = f"The file {STATE_FILE} names no checkpoint"
+    return f"{why}: {taken}, of the highest step, is taken, and not {_shown(others)}."
+
+
+def _shown(names: list[str]) -> str:
+    more = len(names) - SHOWN_NAMES
+    return ", ".join(names[:SHOWN_NAMES]) + (f" and {more} more" if more > 0 else "")
 
 
 def _hugging_face(folder: Path, weights: list[str], details: str) -> CheckpointError:

@@ -8,7 +8,7 @@ from bertbuild.errors import UsageError
 
 SOURCE_HELP = {
     "model": "a model of the catalogue, e.g. minilm-l6 or uncased_L-12_H-768_A-12 (invoke fetch --list shows all)",
-    "checkpoint": "a checkpoint of your own: its folder, prefix or zip (.tar.gz), or a Hugging Face folder",
+    "checkpoint": "a checkpoint of your own: its folder, prefix, zip or tar, or a Hugging Face folder",
     "config": "the checkpoint's bert_config.json, where it is not in its folder",
     "vocab": "the checkpoint's vocab.txt, where it is not in its folder",
     "name": "what to call the results; default: the model's or the folder's name",

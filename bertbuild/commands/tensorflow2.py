@@ -149,7 +149,9 @@ def _tf2_source(
     _check_vocab(session, Path(vocab) if vocab else path / "vocab.txt", read)
     kind = _kind(path)
     if kind == "converted":
-        prefix = prefix or choose_checkpoint(path)
+        prefix, notes = (prefix, ()) if prefix else choose_checkpoint(path)
+        for text in notes:
+            session.report({"event": "note", "text": text})
         check_intact(session, path / prefix)
     source = Tf2Source(
         model=name or model_name(path, session.store),

@@ -128,7 +128,7 @@ def _of_tensorflow_1(path: Path) -> bool:
     if not prefix and not (folder.is_dir() and any(folder.glob("*.index"))):
         return False
     try:
-        names = CheckpointReader(folder / (prefix or choose_checkpoint(folder))).entries
+        names = CheckpointReader(folder / (prefix or choose_checkpoint(folder)[0])).entries
     except CheckpointError:
         return False  # what is wrong with it is told where it is read
     return OBJECT_GRAPH_KEY not in names and any(name.endswith("embeddings/word_embeddings") for name in names)
@@ -177,7 +177,10 @@ def _beginning(session: Session, begin: Begin, flag: str, name: str, called: str
             raise UsageError(f"{path} is no file.", next_step="Give the one that came with the model.")
     config = read_config(Path(begin.config or folder / "bert_config.json"))
     if flag == "init-checkpoint":
-        check_intact(session, folder / (prefix or choose_checkpoint(folder)))
+        chosen, notes = (prefix, ()) if prefix else choose_checkpoint(folder)
+        for text in notes:
+            session.report({"event": "note", "text": text})
+        check_intact(session, folder / chosen)
     return Beginning(
         model=called or model_name(folder, session.store),
         flag=flag,

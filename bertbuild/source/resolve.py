@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from bertbuild.checkpoint.folder import ARCHIVES
 from bertbuild.checkpoint.reading import Choice
 from bertbuild.checkpoint.v1_files import is_v1
 from bertbuild.config import Settings
@@ -21,8 +22,6 @@ from bertbuild.source.inputs import folder_input
 from bertbuild.store.locking import exclusive
 from bertbuild.store.naming import below, described
 from bertbuild.store.store import Store
-
-ARCHIVES = (".zip", ".tar.gz", ".tgz")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

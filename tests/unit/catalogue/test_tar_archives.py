@@ -1,4 +1,4 @@
-"""A .tar.gz is taken like a zip, with the same guards."""
+"""A tar, packed by whatever, is taken like a zip, with the same guards."""
 
 from __future__ import annotations
 
@@ -15,11 +15,13 @@ from bertbuild.catalogue.archive import unpack_archive, unpack_checkpoint
 from bertbuild.catalogue.members import Limits
 from bertbuild.errors import ArchiveError
 
+PACKED = {"model.tar": "", "model.tar.gz": "gz", "model.tgz": "gz", "model.tar.bz2": "bz2", "model.tar.xz": "xz"}
 
-def tar_of(members):
-    """A .tar.gz of name → bytes, or → a TarInfo to be written as it is."""
+
+def tar_of(members, packed="gz"):
+    """A tar of name → bytes, or → a TarInfo to be written as it is."""
     held = io.BytesIO()
-    with tarfile.open(fileobj=held, mode="w:gz") as opened:
+    with tarfile.open(fileobj=held, mode=f"w:{packed}") as opened:
         for name, member in members.items():
             content = member if isinstance(member, bytes) else b""
             info = tarfile.TarInfo(name) if isinstance(member, bytes) else member
@@ -64,11 +66,12 @@ def refused(path, out, *words, **options):
 
 
 @pytest.mark.parametrize("top", ["", "./", "uncased_L-2_H-128_A-2/", "./models/deep/"])
-@pytest.mark.parametrize("name", ["model.tar.gz", "model.tgz"])
+@pytest.mark.parametrize("name", PACKED)
 def test_flat_or_in_folders_the_result_is_the_same(packed, out, top, name):
     folders = {top.rstrip("/") or ".": special(top.rstrip("/") or ".", tarfile.DIRTYPE)}
     junk = {f"{top}._vocab.txt": b"macOS"}
-    content = tar_of(folders | {top + file: data for file, data in CHECKPOINT.items()} | junk)
+    files = {top + file: data for file, data in CHECKPOINT.items()}
+    content = tar_of(folders | files | junk, PACKED[name])
     assert unpack_checkpoint(packed(content, name), out) == tuple(sorted(CHECKPOINT))
     assert tree(out) == CHECKPOINT
 
@@ -129,6 +132,33 @@ def test_every_damage_that_changes_anything_is_told(packed, out):
             shutil.rmtree(out)
     for length in range(0, len(content), 37):
         refused(packed(content[:length]), out, "model.tar.gz")
+
+
+@pytest.mark.parametrize("name", ["model.tar", "model.tar.bz2", "model.tar.xz"])
+def test_a_tar_that_is_cut_short_is_told_however_it_is_packed(packed, out, name):
+    content = tar_of({name: data + os.urandom(700) for name, data in CHECKPOINT.items()}, PACKED[name])
+    end = len(content.rstrip(b"\0")) // 512 * 512 + 512 if name == "model.tar" else len(content)
+    for length in [*range(0, end, 512), *range(0, end, 173), end - 1, *([end] if name == "model.tar" else [])]:
+        refused(packed(content[:length], name), out, name)
+
+
+@pytest.mark.parametrize("name", ["model.tar.bz2", "model.tar.xz"])
+def test_damage_is_told_however_a_tar_is_packed(packed, out, name):
+    content = tar_of({name: data + os.urandom(200) for name, data in CHECKPOINT.items()}, PACKED[name])
+    for place in range(20, len(content) - 40, 41):
+        damaged = bytearray(content)
+        damaged[place] ^= 1 << place % 8
+        refused(packed(bytes(damaged), name), out, name)
+
+
+@pytest.mark.parametrize("name", PACKED)
+def test_the_guards_are_the_same_however_a_tar_is_packed(packed, out, name):
+    refused(packed(tar_of({"../evil": b"x"}, PACKED[name]), name), out, "climbs out")
+    refused(packed(tar_of({"a": special("a", tarfile.SYMTYPE, "/etc/passwd")}, PACKED[name]), name), out, "is a link")
+    if name != "model.tar":
+        bomb = packed(tar_of({"zeros": bytes(1_000_000)}, PACKED[name]), name)
+        refused(bomb, out, "'zeros'", "more than 200 times", limits=Limits(ratio_from=999_999))
+    refused(packed(b"<html>", name), out, "web page")
 
 
 def test_a_header_that_cannot_be_read_does_not_end_it_silently(packed, out):

@@ -3,10 +3,11 @@ from __future__ import annotations
 import errno
 import pathlib
 import random
+import re
 
 import pytest
 
-from bertbuild.checkpoint.folder import find_checkpoint
+from bertbuild.checkpoint.folder import choose_checkpoint, find_checkpoint
 from bertbuild.errors import CheckpointError
 
 
@@ -93,12 +94,12 @@ def test_of_several_the_state_file_decides_else_the_highest_step(tmp_path, state
     files = find_checkpoint(folder)
     assert files.prefix.name == chosen
     told = {
-        None: "",
-        "gibberish": "names no checkpoint",
-        'model_checkpoint_path: "model.ckpt-7"\n': "names model.ckpt-7",
+        None: "No file says which is meant",
+        "gibberish": "The file checkpoint names no checkpoint",
+        'model_checkpoint_path: "model.ckpt-7"\n': "The file checkpoint names model.ckpt-7, which is not here",
     }
-    assert told.get(state, "") in "".join(files.notes)
-    assert bool(files.notes) == bool(told.get(state))
+    taken = "model.ckpt-1000, of the highest step, is taken, and not model.ckpt-0, model.ckpt-343."
+    assert files.notes == ((f"{told[state]}: {taken}",) if state in told else ())
 
 
 def test_each_of_several_is_named_by_its_prefix(tmp_path):
@@ -108,11 +109,27 @@ def test_each_of_several_is_named_by_its_prefix(tmp_path):
     assert find_checkpoint(folder / "a.ckpt").meta is None
 
 
-def test_several_without_steps_are_ambiguous(tmp_path):
-    folder = touch(tmp_path / "m", *one("a.ckpt"), *one("b.ckpt"), "bert_config.json")
-    with pytest.raises(CheckpointError, match=r"holds 2 checkpoints: a\.ckpt, b\.ckpt") as raised:
-        find_checkpoint(folder)
-    assert "a.ckpt" in raised.value.next_step
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("a.ckpt", "b.ckpt"),
+        ("bert_model.ckpt", "model.ckpt-100"),
+        ("a.ckpt-100", "b.ckpt-200"),
+        ("model.ckpt", "model.ckpt-100"),
+    ],
+)
+def test_what_is_not_the_steps_of_one_training_is_ambiguous(tmp_path, names):
+    first, second = names
+    folder = touch(tmp_path / "m", *one(first), *one(second), "bert_config.json")
+    for find in (find_checkpoint, choose_checkpoint):
+        with pytest.raises(
+            CheckpointError, match=re.escape(f"{folder} holds 2 checkpoints: {first}, {second}.")
+        ) as told:
+            find(folder)
+        assert told.value.next_step == f"Name one by its prefix, for example {folder / first}."
+    (folder / "checkpoint").write_text(f'model_checkpoint_path: "{second}"')
+    assert find_checkpoint(folder).prefix.name == second
+    assert choose_checkpoint(folder) == (second, ())
 
 
 @pytest.mark.parametrize(
@@ -159,7 +176,7 @@ def test_a_missing_folder(tmp_path):
         ("bert_model.ckpt.index", "bert_model.ckpt."),
         ("bert_model.ckpt.meta", "bert_model.ckpt."),
         ("bert_model.ckpt.data-00000-of-00001", "bert_model.ckpt."),
-        ("vocab.txt", "Name a folder"),
+        ("vocab.txt", "Name the checkpoint's folder"),
         ("m.zip", "Unpack it"),
     ],
 )

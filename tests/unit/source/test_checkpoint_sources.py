@@ -81,7 +81,20 @@ def test_a_step_number_does_not_make_another_checkpoint_the_named_one(small):
     write_checkpoint(folder / "model.ckpt-100", tensors(3))
     (folder / "model.ckpt-100.meta").write_bytes(bert_graph(gelu="tanh")[0].meta_graph())
     assert resolved(small, checkpoint=str(folder / "bert_model.ckpt"), name="a").source.gelu == "erf"
-    assert resolved(small, checkpoint=str(folder), name="b").source.gelu == "tanh"
+    assert resolved(small, checkpoint=str(folder / "model.ckpt-100"), name="b").source.gelu == "tanh"
+    with pytest.raises(CheckpointError, match=r"holds 2 checkpoints: bert_model\.ckpt, model\.ckpt-100\.$"):
+        resolved(small, checkpoint=str(folder), name="c")
+
+
+def test_of_one_training_the_steps_that_are_not_taken_are_named(small):
+    folder = small.folder / "checkpoints" / "one"
+    for path in folder.glob("bert_model.ckpt.*"):
+        path.rename(folder / path.name.replace("bert_model.ckpt", "model.ckpt-100"))
+    write_checkpoint(folder / "model.ckpt-200", tensors(3))
+    assert resolved(small, checkpoint=str(folder), name="a").source.prefix == "model.ckpt-200"
+    why = "No file says which is meant: model.ckpt-200, of the highest step, is taken, and not model.ckpt-100."
+    assert f"a: {why}" in small.events.texts("note")
+    assert why in inspect_checkpoint(folder).warnings
 
 
 def test_a_damaged_neighbour_is_no_hindrance_and_a_damaged_named_one_is_refused(small, both):
@@ -94,10 +107,10 @@ def test_a_damaged_neighbour_is_no_hindrance_and_a_damaged_named_one_is_refused(
         resolved(small, checkpoint=str(both / "other.ckpt"), name="other")
 
 
-@pytest.mark.parametrize("ending", ["tar.gz", "tgz", "zip"])
+@pytest.mark.parametrize("ending", ["tar.gz", "tgz", "zip", "tar", "tar.bz2", "tar.xz"])
 def test_an_archive_is_taken_like_its_folder(small, ending):
     folder = small.folder / "checkpoints" / "one"
-    format_ = "zip" if ending == "zip" else "gztar"
+    format_ = {"zip": "zip", "tar": "tar", "tar.bz2": "bztar", "tar.xz": "xztar"}.get(ending, "gztar")
     made = shutil.make_archive(str(small.folder / "packed"), format_, folder.parent, "one")
     archive = Path(made).rename(small.folder / f"mine.{ending}")
     found, plain = resolved(small, checkpoint=str(archive)), resolved(small, checkpoint=str(folder))
