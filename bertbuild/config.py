@@ -8,9 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from bertbuild.buildfile.document import Document, did_you_mean, read_document, shown
-from bertbuild.buildfile.values import Choice, Size, Text, Truth, Type, Value, Whole, WrongValueError, in_bytes
 from bertbuild.errors import UsageError
+from bertbuild.names import did_you_mean
+from bertbuild.toml.document import Document, read_document, shown
+from bertbuild.toml.values import Choice, Size, Text, Truth, Type, Value, Whole, WrongValueError, in_bytes
 
 ROOT = Path(__file__).resolve().parent.parent
 """The checkout: docker/ and compose.yaml lie here."""

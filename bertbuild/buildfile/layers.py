@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
-from bertbuild.buildfile.document import Document, Place, did_you_mean, shown, table_name
 from bertbuild.buildfile.parameters import KINDS, Kind, Parameter, kinds_with
-from bertbuild.buildfile.values import Choice, Choices, Type, Value, WrongValueError
 from bertbuild.errors import UsageError
+from bertbuild.names import did_you_mean
+from bertbuild.toml.document import Document, Place, shown, table_name
+from bertbuild.toml.values import Choice, Choices, Type, Value, WrongValueError
 
 
 @dataclass(frozen=True, slots=True)

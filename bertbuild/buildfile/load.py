@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from bertbuild.buildfile.document import Document, Place, did_you_mean, read_document, shown, table_name
 from bertbuild.buildfile.entries import (
     BuildFile,
     CatalogueModel,
@@ -30,6 +29,8 @@ from bertbuild.catalogue.models import find_model
 from bertbuild.checkpoint.reading import Choice
 from bertbuild.config import CONFIG_FILE, TABLES, file_settings
 from bertbuild.errors import UnknownModelError, UsageError
+from bertbuild.names import did_you_mean
+from bertbuild.toml.document import Document, Place, read_document, shown, table_name
 
 RECIPE = "finetune"
 _SOURCE_KEYS = (*SOURCES, RECIPE)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from bertbuild.buildfile.values import Choice, Choices, Location, Name, Number, Text, Truth, Type, Value, Whole
 from bertbuild.checkpoint.vocabulary import READINGS
 from bertbuild.plans.data import TASKS
 from bertbuild.plans.int8 import ANY, INT8_FOR, SUBSET
@@ -14,6 +13,7 @@ from bertbuild.plans.neuron import OUTPUTS as EXPORTED_OUTPUTS
 from bertbuild.plans.placing import REFERENCES
 from bertbuild.plans.plan import CONVERTERS, GELU_FORMS, OUTPUTS, PRECISIONS, ROUTES
 from bertbuild.plans.tf2 import CHECKPOINT_FORMATS
+from bertbuild.toml.values import Choice, Choices, Location, Name, Number, Text, Truth, Type, Value, Whole
 
 PRECISION = "fp32"
 """Of an IR, where none is given."""

@@ -8,13 +8,13 @@ from typing import Any
 
 from bertbuild.buildfile.entries import Recipe
 from bertbuild.buildfile.parameters import FINETUNE, PRECISION, TRAINED_ON, Parameter
-from bertbuild.buildfile.values import Location, Number, Value
 from bertbuild.plans.finetune import FinetuneRequest, Named
 from bertbuild.plans.int8 import CalibrationRequest, check_request
 from bertbuild.plans.neuron import CompileRequest, ExportRequest, NeuronRequest
 from bertbuild.plans.plan import INT8, FreezeRequest, IrRequest
 from bertbuild.plans.planning import Request
 from bertbuild.plans.tf2 import Tf2Request
+from bertbuild.toml.values import Location, Number, Value
 
 Values = Mapping[str, Value]
 

@@ -6,9 +6,10 @@ import fnmatch
 from collections.abc import Sequence
 from dataclasses import replace
 
-from bertbuild.buildfile.document import did_you_mean, shown
 from bertbuild.buildfile.entries import BuildFile, ModelEntry, Recipe, TargetEntry
 from bertbuild.errors import UsageError
+from bertbuild.names import did_you_mean
+from bertbuild.toml.document import shown
 
 
 def select(build_file: BuildFile, names: Sequence[str]) -> BuildFile:

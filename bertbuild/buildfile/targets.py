@@ -8,13 +8,13 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from bertbuild.buildfile.document import Document, Place, shown, table_name
 from bertbuild.buildfile.entries import TargetEntry
 from bertbuild.buildfile.layers import Defaults, Given, Layer, read_layer, read_value
 from bertbuild.buildfile.parameters import KIND, KINDS, REFERENCE, Kind, Parameter
 from bertbuild.buildfile.requests import CALIBRATION, located, make_calibration, make_request
 from bertbuild.errors import UsageError
-from bertbuild.source.resolve import clean_name
+from bertbuild.names import clean_name
+from bertbuild.toml.document import Document, Place, shown, table_name
 
 LONGEST_NAME = 200
 """File systems allow 255 bytes, and names get endings."""

@@ -14,7 +14,7 @@ from typing import Protocol
 from bertbuild.catalogue.lockfile import LockEntry, check_or_record, read_lock
 from bertbuild.catalogue.models import ExpectedFile, load_models
 from bertbuild.errors import ArchiveError, IntegrityError
-from bertbuild.store.digests import sha256_file
+from bertbuild.files.digests import sha256_file
 
 RECORD = "fetched.json"
 _FORMAT = 1

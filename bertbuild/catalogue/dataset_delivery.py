@@ -14,7 +14,7 @@ from bertbuild.catalogue.datasets import Dataset, Part
 from bertbuild.catalogue.delivery import Carrier, copy
 from bertbuild.catalogue.mrpc import DEV_IDS, TEST, TRAIN, build_mrpc
 from bertbuild.errors import ArchiveError, DownloadError, IntegrityError, OfflineError
-from bertbuild.store.digests import sha256_file
+from bertbuild.files.digests import sha256_file
 
 
 @dataclass(slots=True, kw_only=True)

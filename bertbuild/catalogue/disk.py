@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 from bertbuild.errors import NoSpaceError
-from bertbuild.store.disk import FULL
+from bertbuild.files.disk import FULL
 
 
 def require_space(folder: Path, needed: int, *, what: str) -> None:

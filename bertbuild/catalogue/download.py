@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from bertbuild.catalogue import disk
 from bertbuild.catalogue.partial import Partial
 from bertbuild.errors import DownloadError
-from bertbuild.store.locking import exclusive
+from bertbuild.files.locking import exclusive
 
 if TYPE_CHECKING:
     from bertbuild.catalogue.transfer import Attempt

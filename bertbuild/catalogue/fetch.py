@@ -15,7 +15,7 @@ from bertbuild.catalogue.download import Note, Patience, Progress
 from bertbuild.catalogue.models import Model
 from bertbuild.catalogue.sources import Sources
 from bertbuild.errors import ArchiveError, DownloadError, IntegrityError
-from bertbuild.store.locking import exclusive
+from bertbuild.files.locking import exclusive
 
 _PATIENT = Patience()
 

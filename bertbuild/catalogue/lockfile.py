@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from bertbuild.errors import IntegrityError, LockFileError
-from bertbuild.store.locking import exclusive
+from bertbuild.files.locking import exclusive
 
 _VERSION = 1
 

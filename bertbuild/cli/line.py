@@ -13,10 +13,10 @@ from pathlib import Path
 from invoke import Argument
 from invoke.parser import ParserContext
 
-from bertbuild.buildfile.document import did_you_mean
 from bertbuild.cli.flags import truth
 from bertbuild.cli.upstream import Upstream, upstream_flags, upstream_script
 from bertbuild.errors import UsageError
+from bertbuild.names import did_you_mean
 
 OWN = ("help", "list", "list-format", "version", "complete", "print-completion-script")
 """Flags of Invoke's that do here what they say."""

@@ -9,10 +9,10 @@ import signal
 import subprocess
 import sys
 
-from bertbuild.buildfile.document import did_you_mean
 from bertbuild.commands.session import Session
 from bertbuild.config import ROOT
 from bertbuild.errors import CheckFailedError, UsageError
+from bertbuild.names import did_you_mean
 
 SUITES = {
     "unit": ["tests/unit"],

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 
-from bertbuild.buildfile.document import did_you_mean
 from bertbuild.commands.session import Session
 from bertbuild.config import ROOT
 from bertbuild.errors import UsageError
 from bertbuild.isolation.unlocked import unlocked
+from bertbuild.names import did_you_mean
 from bertbuild.plans.placing import OF_1, TF1
 from bertbuild.stages import BACKENDS
 

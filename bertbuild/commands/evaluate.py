@@ -8,18 +8,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bertbuild.buildfile.document import did_you_mean
 from bertbuild.commands.memory import memory_told
 from bertbuild.commands.reference import presumed, require_1, with_reference
 from bertbuild.commands.session import Session, shown
 from bertbuild.errors import AccuracyError, DataError, UsageError
+from bertbuild.files.disk import write_atomically
+from bertbuild.names import did_you_mean
 from bertbuild.plans.evaluate import EXAMPLES, GROUPS, REFERENCE, TARGETS, EvaluateRequest, check_task, plan_evaluate
 from bertbuild.plans.neuron import SEQ_LEN
 from bertbuild.plans.placing import BOTH, tensorflow_of
 from bertbuild.plans.plan import Plan, Source, Step
 from bertbuild.source.prepared import PreparedFolder, check_made_for, fine_tuned, read_prepared
 from bertbuild.source.resolve import Wanted, resolve
-from bertbuild.store.disk import write_atomically
 from bertbuild.store.store import StoredObject, translated_os_errors
 
 if TYPE_CHECKING:

@@ -15,11 +15,12 @@ from bertbuild.commands.memory import memory_told
 from bertbuild.commands.reference import require_1
 from bertbuild.commands.session import Session, shown
 from bertbuild.errors import CheckpointError, UsageError
+from bertbuild.names import clean_name
 from bertbuild.plans.finetune import STEP, FinetuneRequest, Named, plan_finetune
 from bertbuild.plans.plan import File, Plan, Source, Step
 from bertbuild.source.checkpoints import AS_IT_IS, inspected
 from bertbuild.source.prepared import DEV, FACTS, TEST, TRAIN, files_of, read_facts
-from bertbuild.source.resolve import Wanted, clean_name, resolve
+from bertbuild.source.resolve import Wanted, resolve
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from bertbuild.buildfile.document import did_you_mean
 from bertbuild.buildfile.load import find_build_file
 from bertbuild.commands.forecast import UNKNOWN, ModelOutlook, Outlook, looking
 from bertbuild.commands.selection import add_all, add_named
@@ -12,6 +11,7 @@ from bertbuild.commands.session import Session
 from bertbuild.engine.staleness import UP_TO_DATE
 from bertbuild.errors import UsageError
 from bertbuild.fields import fields_of
+from bertbuild.names import did_you_mean
 from bertbuild.report.graphs import FORMATS, MODEL, STAGE, TARGET, Node, draw
 
 

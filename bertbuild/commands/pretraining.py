@@ -14,10 +14,10 @@ from bertbuild import keys
 from bertbuild.commands.data import reading_of
 from bertbuild.commands.session import Session, shown
 from bertbuild.errors import UsageError
+from bertbuild.files.disk import full_disk_told
 from bertbuild.plans.plan import File
 from bertbuild.plans.pretraining import PretrainingRequest, plan_pretraining_data, target_name
 from bertbuild.source.resolve import check_name, vocabulary_name
-from bertbuild.store.disk import full_disk_told
 from bertbuild.store.naming import DATA, described
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from bertbuild.buildfile.document import did_you_mean
 from bertbuild.commands.session import Session, shown
 from bertbuild.errors import ProvenanceError, UsageError
+from bertbuild.names import did_you_mean
 from bertbuild.provenance.sbom import FOLDER, materials
 from bertbuild.provenance.verify import Findings, verify
 from bertbuild.stages import BACKENDS

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from bertbuild.commands.session import Session, shown
 from bertbuild.errors import UsageError
-from bertbuild.store.disk import FULL, no_space, write_atomically
+from bertbuild.files.disk import FULL, no_space, write_atomically
 
 SHOWN = 3
 """Names of runs that an error lists."""

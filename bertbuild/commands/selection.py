@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from fnmatch import fnmatchcase
 
-from bertbuild.buildfile.document import did_you_mean, shown
 from bertbuild.buildfile.entries import BuildFile
 from bertbuild.buildfile.select import means_something, names_in, select
 from bertbuild.commands.forecast import Outlook
 from bertbuild.commands.session import Session
 from bertbuild.errors import UsageError
+from bertbuild.names import did_you_mean
 from bertbuild.store.records import Record, read_records
+from bertbuild.toml.document import shown
 
 
 def add_all(session: Session, outlook: Outlook, build_file: BuildFile | None) -> list[Record]:

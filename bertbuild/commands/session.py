@@ -14,6 +14,7 @@ from typing import Any
 from bertbuild.config import Settings
 from bertbuild.engine.engine import Engine
 from bertbuild.engine.executor import Report
+from bertbuild.files.disk import write_atomically
 from bertbuild.gate.probes import make_probes
 from bertbuild.isolation.base import Isolation
 from bertbuild.isolation.choice import Choice, choose, last_used
@@ -21,7 +22,6 @@ from bertbuild.plans.placing import OF_1, OF_2, TF1
 from bertbuild.plans.plan import File, Plan
 from bertbuild.source.checkpoints import Inspected
 from bertbuild.source.inputs import file_input
-from bertbuild.store.disk import write_atomically
 from bertbuild.store.naming import MODEL
 from bertbuild.store.store import Store, translated_os_errors
 

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from bertbuild import keys
-from bertbuild.buildfile.document import did_you_mean
 from bertbuild.commands.session import Session
 from bertbuild.engine.events import Asked
 from bertbuild.engine.gate import NO_DEVICE, PARITY, can_answer, made_for, verdict_on, with_processor
 from bertbuild.engine.jobs import needed_steps
 from bertbuild.errors import CheckpointError, NotVerifiedError, ParityError, UsageError
 from bertbuild.gate.parity import Verdict
+from bertbuild.names import did_you_mean
 from bertbuild.plans.placing import backend_of
 from bertbuild.plans.plan import File
 from bertbuild.store.records import Record, read_records, write_record

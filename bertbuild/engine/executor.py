@@ -17,12 +17,12 @@ from bertbuild import keys
 from bertbuild.config import ROOT
 from bertbuild.engine.memory import Measured
 from bertbuild.errors import NoSpaceError, StageError
+from bertbuild.files.disk import full_disk_told, no_space, raise_if_full
 from bertbuild.graph.processor import instruction_set
 from bertbuild.isolation.base import Isolation, StageRun
 from bertbuild.plans.placing import backend_of
 from bertbuild.plans.plan import File, Step
 from bertbuild.stages import INSTRUCTIONS, STAGES, StageSpec, is_by_processor, require_locked, stage_code
-from bertbuild.store.disk import full_disk_told, no_space, raise_if_full
 from bertbuild.store.store import FACTS, Store, StoredObject
 
 if TYPE_CHECKING:

@@ -13,6 +13,7 @@ from bertbuild import keys
 from bertbuild.config import ROOT
 from bertbuild.engine.executor import Maker, Order
 from bertbuild.errors import ParityError
+from bertbuild.files.disk import read_json
 from bertbuild.gate.parity import Verdict, compare
 from bertbuild.graph.processor import has_vnni
 from bertbuild.isolation.device import neuron_device
@@ -20,7 +21,6 @@ from bertbuild.plans.int8 import VNNI
 from bertbuild.plans.placing import is_one_tensorflow, judges, tensorflow_of
 from bertbuild.plans.plan import File, Plan, Target
 from bertbuild.stages import INSTRUCTIONS, STAGES
-from bertbuild.store.disk import read_json
 from bertbuild.store.records import read_records, write_record
 from bertbuild.store.store import FACTS, StoredObject
 

@@ -11,8 +11,8 @@ from typing import Any
 
 from bertbuild.engine.gate import PARITY, judged_by, judged_from
 from bertbuild.errors import StoreError
+from bertbuild.files.digests import DigestCache
 from bertbuild.plans.plan import File, Step, Target
-from bertbuild.store.digests import DigestCache
 from bertbuild.store.records import Record, read_records
 from bertbuild.store.store import MANIFEST, PROVENANCE, Store
 

@@ -7,8 +7,8 @@ import json
 from pathlib import Path
 
 from bertbuild.errors import BertbuildError
+from bertbuild.files.disk import write_atomically
 from bertbuild.stages import StageSpec
-from bertbuild.store.disk import write_atomically
 
 ALIKE = 1.25
 """A run on inputs of a size within this ratio tells what the next one will take."""

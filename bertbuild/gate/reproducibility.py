@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bertbuild.errors import CheckpointError
+from bertbuild.files.digests import sha256_file
 from bertbuild.gate.graph_hash import IR, IR_WEIGHTS, graph_hash, graph_kind, ir_constants
-from bertbuild.store.digests import sha256_file
 from bertbuild.store.store import FACTS, MANIFEST, PROVENANCE, UNTRACKED
 
 if TYPE_CHECKING:

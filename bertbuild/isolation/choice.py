@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from bertbuild.store.disk import write_atomically
+from bertbuild.files.disk import write_atomically
 
 LAST = "isolation"
 """The file of a store that has the name of the isolation that its last build used."""

@@ -21,10 +21,10 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from bertbuild import keys as key
+from bertbuild.files.disk import write_atomically
+from bertbuild.files.locking import exclusive
 from bertbuild.isolation.base import OnLine
 from bertbuild.isolation.process import Children, end_groups
-from bertbuild.store.disk import write_atomically
-from bertbuild.store.locking import exclusive
 
 OLDER = "uv 0.6.17"
 OLDER_OFFERS = ("3.7",)

@@ -15,8 +15,8 @@ from functools import lru_cache
 from pathlib import Path
 
 from bertbuild import keys
+from bertbuild.files.digests import sha256_file
 from bertbuild.stages import backend_folder
-from bertbuild.store.digests import sha256_file
 
 _INDEX = re.compile(r"^ARG (BERTBUILD_\w+_INDEX_URL)=(\S+)$", re.MULTILINE)
 _REQUIREMENT = re.compile(r"^([A-Za-z0-9._-]+)==", re.MULTILINE)

@@ -28,6 +28,8 @@ from bertbuild.errors import (
     StageError,
     StageKilledForMemoryError,
 )
+from bertbuild.files.disk import full_disk_told, raise_if_full
+from bertbuild.files.locking import exclusive
 from bertbuild.graph.processor import LIMIT
 from bertbuild.isolation.base import OnEvent, OnLine, StageRun, log_tail
 from bertbuild.isolation.cached import in_words, lacking_packages, locked_packages, unlocked_packages
@@ -37,8 +39,6 @@ from bertbuild.isolation.process import Children, run_logged
 from bertbuild.isolation.unlocked import Unlocked, installed_digest, package_of, unlocked
 from bertbuild.isolation.workers import Worker, cluster, run_together, worker_folder, worker_log
 from bertbuild.stages import backend_folder, lock_file
-from bertbuild.store.disk import full_disk_told, raise_if_full
-from bertbuild.store.locking import exclusive
 
 PYTHON = {"tf1": "3.7", "openvino": "3.11", "mo": "3.11", "neuron": "3.7", "tf2": "3.11", "data": "3.11"}
 """The Python of each backend; the Dockerfiles' base images have the same."""

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bertbuild.buildfile.document import did_you_mean
 from bertbuild.errors import UsageError
+from bertbuild.names import did_you_mean
 from bertbuild.plans.parts import Part
 
 OUTPUTS = ("pooled", "sequence", "all-layers", "probabilities")

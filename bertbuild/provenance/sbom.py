@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING
 
 from bertbuild import keys as key
 from bertbuild.errors import LockFileError
+from bertbuild.files.disk import write_atomically
 from bertbuild.isolation.unlocked import Unlocked, unlocked
 from bertbuild.isolation.venv import PYTHON
 from bertbuild.stages import excluded_file, lock_file
-from bertbuild.store.disk import write_atomically
 from bertbuild.store.store import translated_os_errors
 
 if TYPE_CHECKING:

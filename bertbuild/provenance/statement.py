@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from bertbuild import __version__, keys
+from bertbuild.files.digests import DigestCache, sha256_file
 from bertbuild.plans.plan import File
 from bertbuild.provenance.sbom import Materials
-from bertbuild.store.digests import DigestCache, sha256_file
 from bertbuild.store.store import FACTS, MANIFEST, PROVENANCE, StoredObject
 
 STATEMENT = "https://in-toto.io/Statement/v1"

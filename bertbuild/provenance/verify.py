@@ -11,11 +11,11 @@ from typing import Any
 
 from bertbuild import keys
 from bertbuild.errors import StoreError
+from bertbuild.files.digests import sha256_file
 from bertbuild.provenance.sbom import FOLDER, sbom_name, sbom_of_today
 from bertbuild.provenance.shape import problems
 from bertbuild.provenance.statement import BUILD_TYPE, KEY_DIGEST
 from bertbuild.stages import BACKENDS, lock_file
-from bertbuild.store.digests import sha256_file
 from bertbuild.store.store import FACTS, MANIFEST, PROVENANCE, Store, StoredObject
 
 OWN = (MANIFEST, PROVENANCE)

@@ -14,9 +14,9 @@ from pathlib import Path
 from bertbuild import keys
 from bertbuild.checkpoint.folder import CONFIG_NAME, VOCAB_NAME, find_checkpoint
 from bertbuild.errors import UsageError
+from bertbuild.files.disk import full_disk_told
+from bertbuild.files.locking import exclusive
 from bertbuild.huggingface.folder import is_huggingface
-from bertbuild.store.disk import full_disk_told
-from bertbuild.store.locking import exclusive
 from bertbuild.store.store import Store
 
 

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 from bertbuild.errors import CheckpointError, UsageError
+from bertbuild.files.digests import DigestCache
 from bertbuild.graph.gelu import gelu_form
 from bertbuild.graph.graphdef import Graph, GraphFormatError, read_graph
 from bertbuild.graph.outputs import Output, Outputs, UnknownOutputsError, find_outputs, written
@@ -15,7 +16,6 @@ from bertbuild.graph.sizes import EmbeddingSizes, computes_in_half, embedding_si
 from bertbuild.plans.parts import Part
 from bertbuild.plans.plan import Source
 from bertbuild.source.inputs import file_input, folder_input
-from bertbuild.store.digests import DigestCache
 
 SIGNATURE = "signature.json"
 SHORT = "_output"

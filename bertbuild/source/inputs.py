@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from bertbuild import keys
+from bertbuild.files.digests import DigestCache
 from bertbuild.plans.plan import File
-from bertbuild.store.digests import DigestCache
 
 
 def file_input(path: Path, digests: DigestCache) -> File:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,12 +13,13 @@ from bertbuild.config import Settings
 from bertbuild.engine.engine import Engine
 from bertbuild.engine.executor import Report
 from bertbuild.errors import UsageError
+from bertbuild.files.locking import exclusive
 from bertbuild.graph.sizes import EmbeddingSizes
 from bertbuild.huggingface.folder import find_files, is_huggingface
+from bertbuild.names import clean_name
 from bertbuild.plans.plan import Plan, Source, plan_import
 from bertbuild.source.checkpoints import AS_IT_IS, Inspected, inspected
 from bertbuild.source.inputs import folder_input
-from bertbuild.store.locking import exclusive
 from bertbuild.store.naming import below, described
 from bertbuild.store.store import Store
 
@@ -278,8 +278,3 @@ def check_name(name: str) -> None:
             f"--name {name!r} cannot be a folder's name.",
             next_step=f"Use letters, digits, dots, dashes, underscores; for instance --name {clean_name(name)}",
         )
-
-
-def clean_name(name: str) -> str:
-    """A name that is safe as a folder's."""
-    return re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip(".-") or "model"

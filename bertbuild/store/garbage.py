@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from bertbuild.errors import UsageError
-from bertbuild.store.disk import HOUR
+from bertbuild.files.disk import HOUR
 
 DEFAULT_KEEP = "30d"
 TARGETS = "targets"

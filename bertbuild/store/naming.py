@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from bertbuild.errors import UsageError
-from bertbuild.store.disk import read_json, write_atomically
+from bertbuild.files.disk import read_json, write_atomically
 
 FOLDER = "names"
 MODEL, DATA = "model", "data"

@@ -12,9 +12,9 @@ from typing import Any, TypeVar
 
 from bertbuild.errors import StoreError
 from bertbuild.fields import fields_of
+from bertbuild.files.disk import read_json, write_atomically
 from bertbuild.gate.parity import Verdict
 from bertbuild.plans.plan import File, Plan, Step, Target
-from bertbuild.store.disk import read_json, write_atomically
 from bertbuild.store.store import Store, StoredObject, translated_os_errors
 
 OF_A_STORE = ("objects", "downloads", "datasets", "probes")

@@ -22,11 +22,11 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from bertbuild.errors import BertbuildError, StoreError
+from bertbuild.files.digests import DigestCache, TreeDigestCache, sha256_file
+from bertbuild.files.disk import FULL, mark_used, no_space
+from bertbuild.files.locking import exclusive, if_free, remove_lock
 from bertbuild.keys import digest
-from bertbuild.store.digests import DigestCache, TreeDigestCache, sha256_file
-from bertbuild.store.disk import FULL, mark_used, no_space
 from bertbuild.store.in_use import Uses
-from bertbuild.store.locking import exclusive, if_free, remove_lock
 from bertbuild.store.naming import Names
 
 MANIFEST = "manifest.json"

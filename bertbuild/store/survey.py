@@ -11,13 +11,13 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
+from bertbuild.files.disk import HOUR
+from bertbuild.files.locking import is_held
 from bertbuild.keys import digest
 from bertbuild.plans.plan import File
 from bertbuild.stages import STAGES
 from bertbuild.store import records as recorded
-from bertbuild.store.disk import HOUR
 from bertbuild.store.garbage import Name, Object, Record, Run, Snapshot, Thing
-from bertbuild.store.locking import is_held
 from bertbuild.store.past_runs import events_of, log_name, short
 from bertbuild.store.store import IN_USE, MANIFEST, Store, translated_os_errors
 

@@ -14,8 +14,8 @@ import secrets
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+from bertbuild.files.locking import if_free, remove_lock
 from bertbuild.store.garbage import Keep, Snapshot, Thing, removable
-from bertbuild.store.locking import if_free, remove_lock
 from bertbuild.store.store import Store, remove_tree, translated_os_errors
 from bertbuild.store.survey import BESIDE, FETCHED, survey, zip_lock
 

@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from bertbuild.buildfile.document import _parsed
 from bertbuild.buildfile.parameters import KINDS
 from bertbuild.buildfile.schema import build_file_schema
-from bertbuild.buildfile.values import Choice, Choices, Whole
 from bertbuild.errors import UnknownModelError, UsageError
+from bertbuild.toml.document import _parsed
+from bertbuild.toml.values import Choice, Choices, Whole
 
 VALIDATOR = Draft202012Validator(build_file_schema())
 LEFT_OUT = {

@@ -9,7 +9,6 @@ from build_files import load
 from jsonschema import Draft202012Validator
 from test_build_file_errors import CASES
 
-from bertbuild.buildfile.document import _parsed
 from bertbuild.buildfile.parameters import FINETUNE, FROM, KINDS, READING, SOURCES, TRAINED_ON
 from bertbuild.buildfile.requests import make_recipe, make_request
 from bertbuild.buildfile.schema import build_file_schema
@@ -17,6 +16,7 @@ from bertbuild.commands.buildfile import schema
 from bertbuild.commands.session import Session
 from bertbuild.config import ROOT, SETTINGS, Settings
 from bertbuild.plans.finetune import FinetuneRequest
+from bertbuild.toml.document import _parsed
 
 SHIPPED = ROOT / "bertbuild" / "buildfile" / "bertbuild.schema.json"
 SCHEMA = build_file_schema()

@@ -15,7 +15,7 @@ from bertbuild.checkpoint.folder import find_checkpoint
 from bertbuild.checkpoint.inspection import inspect_checkpoint
 from bertbuild.checkpoint.vocabulary import chosen_reading, require_words
 from bertbuild.errors import CheckpointError, UsageError
-from bertbuild.store.digests import TreeDigestCache
+from bertbuild.files.digests import TreeDigestCache
 
 DATA = "bert_model.ckpt.data-00000-of-00001"
 UTF_8_MARK = b"\xef\xbb\xbf"

@@ -23,10 +23,10 @@ from bertbuild.commands import gc as upkeep
 from bertbuild.commands.session import Session
 from bertbuild.config import Settings
 from bertbuild.errors import StoreError, UsageError
+from bertbuild.files.locking import exclusive
 from bertbuild.store import sweep as sweep_module
 from bertbuild.store.audit import audit
 from bertbuild.store.garbage import parse_keep
-from bertbuild.store.locking import exclusive
 from bertbuild.store.store import Store
 from bertbuild.store.survey import survey
 from bertbuild.store.sweep import sweep

@@ -6,8 +6,8 @@ import pytest
 from graph_builder import bert_graph, dtype_attr
 
 from bertbuild.errors import CheckpointError, UsageError
+from bertbuild.files.digests import DigestCache
 from bertbuild.source.graphs import frozen_source
-from bertbuild.store.digests import DigestCache
 
 POOLED = "bert/pooler/dense/Tanh"
 

@@ -8,8 +8,8 @@ import signal
 from host_doubles import exit_code, in_child, wait_until
 from small_store import while_it_runs
 
+from bertbuild.files.locking import exclusive, if_free, is_held, remove_lock
 from bertbuild.store.in_use import Uses
-from bertbuild.store.locking import exclusive, if_free, is_held, remove_lock
 
 
 def test_what_another_process_uses_cannot_be_claimed_until_it_ends(tmp_path):

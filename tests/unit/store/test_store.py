@@ -17,9 +17,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bertbuild.errors import StoreError
+from bertbuild.files.disk import write_atomically
+from bertbuild.files.locking import exclusive
 from bertbuild.keys import components, digest
-from bertbuild.store.disk import write_atomically
-from bertbuild.store.locking import exclusive
 from bertbuild.store.store import MANIFEST, Store
 
 FILES = {"model.bin": "weights", "variables/index": "names", "stage.json": '{"seconds": 1}'}

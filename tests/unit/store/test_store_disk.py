@@ -12,8 +12,8 @@ from host_doubles import freezing, ir_order
 
 from bertbuild.engine.engine import Engine
 from bertbuild.errors import NoSpaceError, StageError, StoreError
+from bertbuild.files import digests
 from bertbuild.keys import components
-from bertbuild.store import digests
 from bertbuild.store import store as store_module
 from bertbuild.store.store import Store
 

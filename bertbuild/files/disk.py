@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from bertbuild.errors import BertbuildError, NoSpaceError
-from bertbuild.store.locking import exclusive
+from bertbuild.files.locking import exclusive
 
 HOUR = 3600
 """Seconds: how exactly it is known when something was used last."""

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from bertbuild.errors import UsageError
+from bertbuild.names import did_you_mean
 
 Place = tuple[str | int, ...]
 """Where a value stands: the keys that lead to it, and indices where there are arrays."""
@@ -110,15 +111,6 @@ def table_name(place: Place) -> str:
     return f"[{'.'.join(names)}]" if names else ""
 
 
-def did_you_mean(wanted: str, known: Iterable[str]) -> str:
-    """The end of a sentence that names what is nearest to `wanted`, or just a full stop."""
-    import difflib
-
-    spelt = {_plain(word): word for word in known}
-    near = difflib.get_close_matches(_plain(wanted), spelt, n=1)
-    return f'; did you mean "{spelt[near[0]]}"?' if near else "."
-
-
 def shown(value: object) -> str:
     """A value in a sentence, as it is typed where it is short."""
     if isinstance(value, str):
@@ -133,10 +125,6 @@ def shown(value: object) -> str:
     if isinstance(value, list):
         return "an array"
     return "a table" if isinstance(value, dict) else "a date or time"
-
-
-def _plain(word: str) -> str:
-    return word.casefold().replace("-", "_")
 
 
 def _bare(key: str) -> bool:

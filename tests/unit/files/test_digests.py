@@ -7,8 +7,8 @@ import time
 
 import pytest
 
-from bertbuild.store import digests
-from bertbuild.store.digests import DigestCache, sha256_file
+from bertbuild.files import digests
+from bertbuild.files.digests import DigestCache, sha256_file
 
 
 def sha(content):

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from bertbuild.checkpoint.regular import irregular
 from bertbuild.errors import UsageError
-from bertbuild.store.disk import write_atomically
+from bertbuild.files.disk import write_atomically
 
 CHUNK = 1 << 22
 PIECE = 1 << 25

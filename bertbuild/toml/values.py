@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from bertbuild.buildfile.document import TypedFloat
+from bertbuild.toml.document import TypedFloat
 
 Value = str | int | bool
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bertbuild.buildfile.document import Document, _parsed, did_you_mean, shown, table_name
+from bertbuild.toml.document import Document, _parsed, shown, table_name
 
 TEXT = '''\
 # a comment with [targets.fake] and key = 1
@@ -132,9 +132,3 @@ def test_values_in_sentences(value, words):
 
 def test_names_that_need_it_are_quoted_in_a_table_s_header():
     assert table_name(("models", "a.b", "override", "ir")) == '[models."a.b".override.ir]'
-
-
-def test_what_is_near_is_found_without_case_and_with_dashes():
-    assert did_you_mean("MRPC", ["mrpc"]) == '; did you mean "mrpc"?'
-    assert did_you_mean("Seq-Len", ["seq_len", "batch"]) == '; did you mean "seq_len"?'
-    assert did_you_mean("xyz", ["seq_len", "batch"]) == "."

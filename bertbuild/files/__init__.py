@@ -1,0 +1,1 @@
+"""Files on a disk that other processes use too, and that may be full: digests, locks, writing in one step."""

@@ -1,0 +1,1 @@
+"""TOML files, which know their lines; and kinds of values: how one is read, and its JSON Schema."""
