@@ -1,4 +1,4 @@
-"""What `invoke` finds here: the commands, which `bertbuild.cli.tasks` defines.
+"""What `invoke` finds here: the commands, which `bertbuild.cli.tasks` declares.
 
 Invoke reads a command line in its own way: it knows no underscores, ends with 1 and no next step where it is mistyped,
 and takes --dry for nothing. So where it was started as a program, ours goes on from here, and ends the process.
@@ -13,6 +13,7 @@ if started_by_invoke():
     main()  # before the commands are loaded: it answers a Ctrl-C meanwhile
     sys.exit(0)  # else Invoke, which is loading this file, would run the command once more
 
-from bertbuild.cli.tasks import namespace  # for who loads this file otherwise
+from bertbuild.cli.invoke_tasks import collection
 
-__all__ = ["namespace"]
+namespace = collection()
+"""For who loads this file otherwise."""

@@ -10,8 +10,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
 
-from invoke import Exit
-
 from bertbuild.cli.wording import Worded
 from bertbuild.commands.session import Session
 from bertbuild.config import load_settings
@@ -24,6 +22,12 @@ from bertbuild.report.run_log import Reporter, RunLog
 from bertbuild.report.text import TextReporter
 
 PIPE_CLOSED = 128 + signal.SIGPIPE
+
+
+class Ended(SystemExit):
+    """A command failed or was told to end; what happened has been reported."""
+
+    code: int
 
 
 @contextlib.contextmanager
@@ -47,7 +51,7 @@ def running(
         flags: settings by name, empty where not given.
 
     Raises:
-        Exit: the command failed; what happened has been reported.
+        Ended: the command failed; what happened has been reported.
     """
     signal.signal(signal.SIGTERM, _end)
     shown: Reporter = JsonReporter() if json else TextReporter()
@@ -68,7 +72,7 @@ def running(
         raise _ended(reporter, _interrupted()) from interrupt
     except BrokenPipeError as broken:
         silence()
-        raise Exit(code=PIPE_CLOSED) from broken
+        raise Ended(PIPE_CLOSED) from broken
     finally:
         with contextlib.suppress(BrokenPipeError):
             reporter.close()
@@ -81,7 +85,7 @@ def stopped(*, json: bool) -> int:
 
 def refused(error: BertbuildError, *, json: bool) -> int:
     """Report an error of a command that did not begin; gives the exit code."""
-    return int(_ended(Worded(JsonReporter() if json else TextReporter()), error).code)
+    return _ended(Worded(JsonReporter() if json else TextReporter()), error).code
 
 
 def _interrupted() -> Interrupted:
@@ -90,13 +94,13 @@ def _interrupted() -> Interrupted:
     )
 
 
-def _ended(reporter: Report, error: BertbuildError) -> Exit:
+def _ended(reporter: Report, error: BertbuildError) -> Ended:
     """Report the error; gives what to raise."""
     try:
         _report(reporter, error)
     except BrokenPipeError:
         silence()
-    return Exit(code=error.exit_code)
+    return Ended(error.exit_code)
 
 
 def silence() -> None:

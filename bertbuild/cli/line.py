@@ -9,14 +9,16 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-
-from invoke import Argument
-from invoke.parser import ParserContext
+from typing import TYPE_CHECKING
 
 from bertbuild.cli.flags import truth
+from bertbuild.cli.task import Flag, Task
 from bertbuild.cli.upstream import Upstream, upstream_flags, upstream_script
 from bertbuild.errors import UsageError
 from bertbuild.names import did_you_mean
+
+if TYPE_CHECKING:
+    from invoke import Argument
 
 OWN = ("help", "list", "list-format", "version", "complete", "print-completion-script")
 """Flags of Invoke's that do here what they say."""
@@ -35,12 +37,12 @@ _TAKES_ADDRESS = ("mirror", "tpu")
 _BUCKETS = {"gs": "gsutil cp -r", "s3": "aws s3 cp --recursive", "hdfs": "hdfs dfs -get"}
 
 
-def read(words: Sequence[str], core: ParserContext, commands: Mapping[str, ParserContext]) -> list[str]:
+def read(words: Sequence[str], core: Mapping[str, Argument], commands: Mapping[str, Task]) -> list[str]:
     """The words behind the program's name as Invoke takes them: flags with dashes and `=`, upstream's as ours.
 
     Args:
         words: as they were typed.
-        core: Invoke's own flags.
+        core: Invoke's own flags, as they are typed.
         commands: what there is, by name.
 
     Raises:
@@ -52,10 +54,10 @@ def read(words: Sequence[str], core: ParserContext, commands: Mapping[str, Parse
 class _Line:
     """The words, how far they are read, and what they are in Invoke's spelling."""
 
-    def __init__(self, words: Sequence[str], core: ParserContext, commands: Mapping[str, ParserContext]) -> None:
+    def __init__(self, words: Sequence[str], core: Mapping[str, Argument], commands: Mapping[str, Task]) -> None:
         self._words, self._core, self._commands = list(words), core, commands
         self._place = 0
-        self._command: ParserContext | None = None
+        self._command: Task | None = None
         self._names_wanted = 0
         self._given: set[str] = set()
         self._read: list[str] = []
@@ -82,21 +84,23 @@ class _Line:
         rest = [named] if named else [word for word in self._words[self._place :] if not _is_flag(word)]
         if self._command is None and rest:
             self._word(rest[0])
-        return ["--help", str(self._command.name)] if self._command else ["--help"]
+        return ["--help", self._command.name] if self._command else ["--help"]
 
     # -- words -----------------------------------------------------------------------------------------------------
 
     def _word(self, word: str) -> None:
         name = word.replace("_", "-")
-        if self._names_wanted:
+        if self._command and self._command.takes_names:
+            self._read.append(word)
+        elif self._names_wanted:
             if self._command:
-                self._given.add(f"--{self._command.positional_args[-self._names_wanted].name}")
+                self._given.add(f"--{self._command.positional[-self._names_wanted].name}")
             self._names_wanted -= 1
             self._read.append(word)
         elif name in self._commands:
             self._end_command()
             self._command, self._given = self._commands[name], set()
-            self._names_wanted = len(self._command.missing_positional_args)
+            self._names_wanted = len(self._command.positional)
             self._read.append(name)
         elif self._command is None:
             meant = upstream_script(word)
@@ -107,7 +111,7 @@ class _Line:
 
     def _end_command(self) -> None:
         if self._command and self._names_wanted:
-            name = self._command.positional_args[-self._names_wanted].name
+            name = self._command.positional[-self._names_wanted].name
             raise UsageError(
                 f"{self._command.name} needs a {name}, and none is given.",
                 next_step=f"invoke {self._command.name} --help explains what may be named.",
@@ -130,17 +134,17 @@ class _Line:
         typed, equals, text = word.partition("=")
         value = text if equals else None
         name = typed.replace("_", "-") if typed.startswith("--") else typed
-        meant = upstream_flags(str(self._command.name)).get(name) if self._command else None
+        meant = upstream_flags(self._command.name).get(name) if self._command else None
         if meant is not None:
             self._upstream(typed, meant, value)
         elif self._command and name in self._command.flags:
             self._own(typed, name, self._command.flags[name], value)
-        elif name in self._core.flags:
-            self._of_invoke(typed, name, self._core.flags[name], value)
+        elif name in self._core:
+            self._of_invoke(typed, name, self._core[name], value)
         else:
             raise self._unknown(typed, name)
 
-    def _own(self, typed: str, name: str, flag: Argument, value: str | None) -> None:
+    def _own(self, typed: str, name: str, flag: Flag, value: str | None) -> None:
         if flag.takes_value and flag.kind is not list:
             if name in self._given:
                 raise UsageError(
@@ -222,7 +226,7 @@ class _Line:
                 f"{typed} stands in front of any command, where only Invoke's own flags may stand.",
                 next_step="Name the command first, then its flags; invoke --list shows all commands.",
             )
-        command = str(self._command.name)
+        command = self._command.name
         known = [*self._command.flags, *upstream_flags(command)]
         return UsageError(
             f"{command} has no flag {typed}{did_you_mean(name, known)}",

@@ -18,17 +18,15 @@ def main() -> None:
     gc.set_threshold(OBJECTS)
     # Of a program that is loaded by half nothing can be said: who is told to end meanwhile hears it afterwards.
     before = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
-    from bertbuild.cli.frame import PIPE_CLOSED, silence, stopped
-    from bertbuild.cli.program import BertbuildProgram
-    from bertbuild.cli.tasks import namespace
+    from bertbuild.cli.call import run
+    from bertbuild.cli.frame import PIPE_CLOSED, Ended, silence, stopped
     from bertbuild.cli.wording import started_by_invoke
 
-    program = BertbuildProgram(namespace, by_invoke=started_by_invoke())
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
         try:
-            program.run(sys.argv)
+            run(sys.argv, by_invoke=started_by_invoke())
         finally:
             sys.stdout.flush()
     except BrokenPipeError:  # of --help and --list; `running` sees to those of commands
@@ -36,6 +34,8 @@ def main() -> None:
         sys.exit(PIPE_CLOSED)
     except KeyboardInterrupt:  # `running` sees to all that commands do
         sys.exit(stopped(json="--json" in sys.argv))
+    except Ended:
+        raise
     except SystemExit as end:
         if isinstance(end.__context__, KeyboardInterrupt):  # Invoke makes it exit code 1
             sys.exit(stopped(json="--json" in sys.argv))

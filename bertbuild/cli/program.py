@@ -11,8 +11,8 @@ from invoke import Argument, Collection, Exit, Program
 from invoke.exceptions import ParseError
 
 from bertbuild import __version__
-from bertbuild.cli.commands import Commands
 from bertbuild.cli.line import OF_INVOKE, read
+from bertbuild.cli.tasks import TASKS
 from bertbuild.cli.upstream import upstream_flags
 from bertbuild.cli.wording import WRITTEN, rendered, words_of
 from bertbuild.errors import UsageError
@@ -29,7 +29,7 @@ class BertbuildProgram(Program):
     def __init__(self, namespace: Collection, *, by_invoke: bool = False) -> None:
         name, binary = ("Invoke", WRITTEN) if by_invoke else ("bertbuild", "bertbuild")
         super().__init__(name=name, binary=binary, version=__version__, namespace=namespace)
-        self._commands, self._by_invoke = Commands(namespace), by_invoke
+        self._by_invoke = by_invoke
 
     def run(self, argv: list[str] | None = None, exit: bool = True) -> None:  # noqa: A002 - Invoke's name
         """Read the command line, and run what it says.
@@ -37,7 +37,7 @@ class BertbuildProgram(Program):
         Raises:
             SystemExit: it ended otherwise than by itself; a command line that cannot be meant with 2.
         """
-        with words_of(self.binary, self._commands):
+        with words_of(self.binary, TASKS):
             super().run(argv, exit)
 
     def core_args(self) -> list[Argument]:
@@ -50,15 +50,15 @@ class BertbuildProgram(Program):
         self.normalize_argv(argv)
         words = self.argv[1:]
         with self._errors_told(words):
-            words = read(words, self.initial_context, self._commands)
+            words = read(words, self.initial_context.flags, TASKS)
             super().parse_core([self.argv[0], *words])
 
     def parse_collection(self) -> None:
         """All tasks, or those alone that the line names, whose flags are then all that Invoke reads."""
         super().parse_collection()
         words = self.core.unparsed
-        if words and words[0] in self._commands:
-            self.collection = self._commands.only({word for word in words if word in self._commands})
+        if words and words[0] in TASKS:
+            self.collection = Collection(*(self.collection[word] for word in {*words} & TASKS.keys()))
 
     def parse_tasks(self) -> None:
         """As Invoke does; what it will not have is told as all errors are."""

@@ -1,8 +1,6 @@
-"""The commands as Invoke tasks: flags in, one call out. `invoke TASK` and `bertbuild TASK` are the same."""
+"""The commands: flags in, one call out. `invoke TASK` and `bertbuild TASK` are the same."""
 
 from __future__ import annotations
-
-from invoke import Collection, Context, task
 
 from bertbuild.cli.flags import (
     COMMON_HELP,
@@ -17,6 +15,7 @@ from bertbuild.cli.flags import (
     whole_number,
 )
 from bertbuild.cli.frame import running
+from bertbuild.cli.task import task
 from bertbuild.cli.tasks.build import build
 from bertbuild.cli.tasks.buildfile import schema
 from bertbuild.cli.tasks.data import fetch_data, prepare_data
@@ -36,8 +35,8 @@ from bertbuild.source.resolve import Wanted
 from bertbuild.stages import BACKENDS
 
 
-@task(auto_shortflags=False, help=COMMON_HELP | ISOLATION_HELP)
-def doctor(_context: Context, json: bool = False, isolation: str = "", offline: bool = False) -> None:
+@task(help=COMMON_HELP | ISOLATION_HELP)
+def doctor(json: bool = False, isolation: str = "", offline: bool = False) -> None:
     """Look at this machine: what builds need, what is missing, what to do."""
     from bertbuild.commands import doctor as command
 
@@ -46,14 +45,11 @@ def doctor(_context: Context, json: bool = False, isolation: str = "", offline: 
 
 
 @task(
-    auto_shortflags=False,
     help=COMMON_HELP
     | ISOLATION_HELP
     | {"backend": f"only these, with commas: {', '.join(BACKENDS)} (default: all but neuron)"},
 )
-def images(
-    _context: Context, backend: str = "", json: bool = False, isolation: str = "", offline: bool = False
-) -> None:
+def images(backend: str = "", json: bool = False, isolation: str = "", offline: bool = False) -> None:
     """Build what stages run in: Docker images, or virtual environments with --isolation venv."""
     from bertbuild.commands import environments
 
@@ -62,14 +58,11 @@ def images(
 
 
 @task(
-    auto_shortflags=False,
     help=COMMON_HELP
     | OFFLINE_HELP
     | {"check": "write nothing; fail where a lock file drifted", "upgrade": "take the newest versions allowed"},
 )
-def lock(
-    _context: Context, check: bool = False, upgrade: bool = False, offline: bool = False, json: bool = False
-) -> None:
+def lock(check: bool = False, upgrade: bool = False, offline: bool = False, json: bool = False) -> None:
     """Resolve each docker/*/requirements.in into its lock file, every package with its hashes."""
     from bertbuild.commands import locks
 
@@ -78,7 +71,6 @@ def lock(
 
 
 @task(
-    auto_shortflags=False,
     iterable=["model"],
     help=COMMON_HELP
     | OFFLINE_HELP
@@ -90,7 +82,6 @@ def lock(
     },
 )
 def fetch(
-    _context: Context,
     model: list[str],
     list: bool = False,  # noqa: A002 - the flag's name
     from_: str = "",
@@ -109,11 +100,9 @@ def fetch(
 
 
 @task(
-    auto_shortflags=False,
     help=COMMON_HELP | ISOLATION_HELP | {name: text for name, text in SOURCE_HELP.items() if name != "name"},
 )
 def inspect(
-    _context: Context,
     checkpoint: str = "",
     config: str = "",
     vocab: str = "",
@@ -135,11 +124,8 @@ def inspect(
         )
 
 
-@task(
-    auto_shortflags=False, help=COMMON_HELP | REPLACE_HELP | REFERENCE_HELP | ISOLATION_HELP | SOURCE_HELP | FREEZE_HELP
-)
+@task(help=COMMON_HELP | REPLACE_HELP | REFERENCE_HELP | ISOLATION_HELP | SOURCE_HELP | FREEZE_HELP)
 def freeze(
-    _context: Context,
     model: str = "",
     checkpoint: str = "",
     config: str = "",
@@ -178,7 +164,6 @@ def freeze(
 
 
 @task(
-    auto_shortflags=False,
     help=COMMON_HELP
     | REPLACE_HELP
     | REFERENCE_HELP
@@ -202,7 +187,6 @@ def freeze(
     },
 )
 def build_ir(
-    _context: Context,
     model: str = "",
     checkpoint: str = "",
     config: str = "",
@@ -279,12 +263,9 @@ def build_ir(
 
 
 @task(
-    auto_shortflags=False,
     help=COMMON_HELP | ISOLATION_HELP | {"model": "only this model", "target": "only this target, e.g. ir-fp32"},
 )
-def verify(
-    _context: Context, model: str = "", target: str = "", isolation: str = "", offline: bool = False, json: bool = False
-) -> None:
+def verify(model: str = "", target: str = "", isolation: str = "", offline: bool = False, json: bool = False) -> None:
     """Hash every byte of what is built, and compare its answers with its source's once more."""
     from bertbuild.commands import verify as command
 
@@ -293,14 +274,13 @@ def verify(
 
 
 @task(
-    auto_shortflags=False,
     help=COMMON_HELP
     | {
         "suite": "unit: no network, no engine; integration: unit, and real backends; docker; browser; all (default)",
         "faults": "the fault tests, whole: kills, full disks, clocks (25 minutes; `all` has a short count of them)",
     },
 )
-def test(_context: Context, suite: str = "all", faults: bool = False, json: bool = False) -> None:
+def test(suite: str = "all", faults: bool = False, json: bool = False) -> None:
     """Run the tests."""
     from bertbuild.commands import checks
 
@@ -308,8 +288,8 @@ def test(_context: Context, suite: str = "all", faults: bool = False, json: bool
         checks.test(session, suite, faults=faults)
 
 
-@task(auto_shortflags=False, help=COMMON_HELP)
-def lint(_context: Context, json: bool = False) -> None:
+@task(help=COMMON_HELP)
+def lint(json: bool = False) -> None:
     """Run ruff and mypy."""
     from bertbuild.commands import checks
 
@@ -317,37 +297,41 @@ def lint(_context: Context, json: bool = False) -> None:
         checks.lint(session)
 
 
-namespace = Collection(
-    doctor,
-    build,
-    images,
-    lock,
-    fetch,
-    inspect,
-    fetch_data,
-    prepare_data,
-    prepare_pretraining_data,
-    finetune,
-    train,
-    freeze,
-    build_ir,
-    export,
-    neuron_ready,
-    neuron_compile,
-    convert_tf2,
-    convert_tf1,
-    evaluate,
-    verify,
-    verify_provenance,
-    sbom,
-    status,
-    why,
-    graph,
-    schema,
-    log,
-    gc,
-    verify_store,
-    report,
-    test,
-    lint,
-)
+TASKS = {
+    command.name: command
+    for command in (
+        doctor,
+        build,
+        images,
+        lock,
+        fetch,
+        inspect,
+        fetch_data,
+        prepare_data,
+        prepare_pretraining_data,
+        finetune,
+        train,
+        freeze,
+        build_ir,
+        export,
+        neuron_ready,
+        neuron_compile,
+        convert_tf2,
+        convert_tf1,
+        evaluate,
+        verify,
+        verify_provenance,
+        sbom,
+        status,
+        why,
+        graph,
+        schema,
+        log,
+        gc,
+        verify_store,
+        report,
+        test,
+        lint,
+    )
+}
+"""All commands, by their names as they are typed."""

@@ -4,16 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from invoke import Context, task
-
 from bertbuild.cli.flags import COMMON_HELP, ISOLATION_HELP, REFERENCE_HELP, REPLACE_HELP, SOURCE_HELP
 from bertbuild.cli.frame import running
-from bertbuild.cli.names import TaskOfNames
+from bertbuild.cli.task import task
 
 
 @task(
-    auto_shortflags=False,
-    klass=TaskOfNames,
     help=COMMON_HELP
     | REPLACE_HELP
     | REFERENCE_HELP
@@ -30,7 +26,6 @@ from bertbuild.cli.names import TaskOfNames
     },
 )
 def build(
-    _context: Context,
     names: tuple[str, ...] = (),
     file: str = "bertbuild.toml",
     keep_going: bool = False,

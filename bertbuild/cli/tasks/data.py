@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from invoke import Context, task
-
 from bertbuild.cli.flags import (
     COMMON_HELP,
     ISOLATION_HELP,
@@ -14,6 +12,7 @@ from bertbuild.cli.flags import (
     whole_number,
 )
 from bertbuild.cli.frame import running
+from bertbuild.cli.task import task
 
 PREPARE_HELP = {
     "task": "AX, COLA, MNLI, MRPC, QNLI, QQP, RTE, SST-2, STS-B, WNLI, XNLI, SQUAD-1.1 or SQUAD-2.0",
@@ -42,7 +41,6 @@ PREPARE_HELP = {
 
 
 @task(
-    auto_shortflags=False,
     iterable=["task"],
     help=COMMON_HELP
     | OFFLINE_HELP
@@ -54,7 +52,6 @@ PREPARE_HELP = {
     },
 )
 def fetch_data(
-    _context: Context,
     task: list[str],
     list: bool = False,  # noqa: A002 - the flag's name
     from_: str = "",
@@ -73,12 +70,10 @@ def fetch_data(
 
 
 @task(
-    auto_shortflags=False,
     optional=["do_lower_case", "version_2_with_negative"],
     help=COMMON_HELP | REPLACE_HELP | ISOLATION_HELP | PREPARE_HELP,
 )
 def prepare_data(
-    _context: Context,
     task: str = "",
     data: str = "",
     model: str = "",

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from invoke import Context, task
-
 from bertbuild.cli.flags import (
     COMMON_HELP,
     INT8_FOR_HELP,
@@ -14,6 +12,7 @@ from bertbuild.cli.flags import (
     whole_number,
 )
 from bertbuild.cli.frame import running
+from bertbuild.cli.task import task
 from bertbuild.errors import UsageError
 from bertbuild.plans.evaluate import EvaluateRequest
 from bertbuild.plans.int8 import ANY
@@ -23,7 +22,6 @@ ALL = "tf1,frozen,ir-fp32,ir-fp16,neuron-ready,tf2"
 
 
 @task(
-    auto_shortflags=False,
     help=COMMON_HELP
     | REFERENCE_HELP
     | ISOLATION_HELP
@@ -44,7 +42,6 @@ ALL = "tf1,frozen,ir-fp32,ir-fp16,neuron-ready,tf2"
     },
 )
 def evaluate(
-    _context: Context,
     task: str = "",
     model: str = "",
     checkpoint: str = "",

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from invoke import Context, task
-
 from bertbuild.cli.flags import (
     COMMON_HELP,
     ISOLATION_HELP,
@@ -15,6 +13,7 @@ from bertbuild.cli.flags import (
     whole_number,
 )
 from bertbuild.cli.frame import running
+from bertbuild.cli.task import task
 from bertbuild.plans.finetune import FinetuneRequest, Named
 from bertbuild.source.resolve import Wanted
 
@@ -57,13 +56,11 @@ def modes(**flags: object) -> tuple[bool | None, ...]:
 
 
 @task(
-    auto_shortflags=False,
     # --do_train alone is absl's yes
     optional=["do_train", "do_eval", "do_predict", "do_lower_case", "version_2_with_negative"],
     help=COMMON_HELP | REPLACE_HELP | ISOLATION_HELP | SOURCE_HELP | FINETUNE_HELP,
 )
 def finetune(
-    _context: Context,
     model: str = "",
     checkpoint: str = "",
     config: str = "",

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from invoke import Context, task
-
 from bertbuild.cli.flags import COMMON_HELP, ISOLATION_HELP, REFERENCE_HELP, REPLACE_HELP, SOURCE_HELP, whole_number
 from bertbuild.cli.frame import running
+from bertbuild.cli.task import task
 from bertbuild.plans.neuron import BATCH_SIZE, MIN_ON_NEURON, TIMEOUT, CompileRequest, ExportRequest, NeuronRequest
 from bertbuild.source.resolve import Wanted
 
@@ -30,11 +29,8 @@ def _neuron_request(seq_len: str, output: str, dtype: str, gelu: str, batch_size
     )
 
 
-@task(
-    auto_shortflags=False, help=COMMON_HELP | REPLACE_HELP | REFERENCE_HELP | ISOLATION_HELP | SOURCE_HELP | EXPORT_HELP
-)
+@task(help=COMMON_HELP | REPLACE_HELP | REFERENCE_HELP | ISOLATION_HELP | SOURCE_HELP | EXPORT_HELP)
 def export(
-    _context: Context,
     model: str = "",
     checkpoint: str = "",
     config: str = "",
@@ -71,9 +67,8 @@ def export(
         )
 
 
-@task(auto_shortflags=False, help=COMMON_HELP | REPLACE_HELP | ISOLATION_HELP | SOURCE_HELP | EXPORT_HELP | NEURON_HELP)
+@task(help=COMMON_HELP | REPLACE_HELP | ISOLATION_HELP | SOURCE_HELP | EXPORT_HELP | NEURON_HELP)
 def neuron_ready(
-    _context: Context,
     model: str = "",
     checkpoint: str = "",
     config: str = "",
@@ -117,7 +112,6 @@ def neuron_ready(
 
 
 @task(
-    auto_shortflags=False,
     help=COMMON_HELP
     | REPLACE_HELP
     | ISOLATION_HELP
@@ -135,7 +129,6 @@ def neuron_ready(
     },
 )
 def neuron_compile(
-    _context: Context,
     model: str = "",
     checkpoint: str = "",
     config: str = "",

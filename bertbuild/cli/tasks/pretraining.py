@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from invoke import Context, task
-
 from bertbuild.cli.flags import COMMON_HELP, ISOLATION_HELP, REPLACE_HELP, VOCAB_READING, number, truth, whole_number
 from bertbuild.cli.frame import running
+from bertbuild.cli.task import task
 from bertbuild.plans.pretraining import MODEL_GARDEN, PretrainingRequest
 
 PRETRAINING_HELP = {
@@ -30,12 +29,10 @@ PRETRAINING_HELP = {
 
 
 @task(
-    auto_shortflags=False,
     optional=["do_lower_case", "do_whole_word_mask", "gzip_compress", "use_v2_feature_names"],
     help=COMMON_HELP | REPLACE_HELP | ISOLATION_HELP | PRETRAINING_HELP,
 )
 def prepare_pretraining_data(
-    _context: Context,
     input_file: str = "",
     output_file: str = "",
     vocab_file: str = "",

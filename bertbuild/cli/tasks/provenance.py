@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from invoke import Context, task
-
 from bertbuild.cli.flags import COMMON_HELP
 from bertbuild.cli.frame import running
+from bertbuild.cli.task import task
 
 
-@task(auto_shortflags=False, help=COMMON_HELP | {"backend": "only these, with commas (default: all)"})
-def sbom(_context: Context, backend: str = "", json: bool = False) -> None:
+@task(help=COMMON_HELP | {"backend": "only these, with commas (default: all)"})
+def sbom(backend: str = "", json: bool = False) -> None:
     """Write a CycloneDX bill of materials of each backend, from its lock file."""
     from bertbuild.commands import provenance
 
@@ -18,7 +17,6 @@ def sbom(_context: Context, backend: str = "", json: bool = False) -> None:
 
 
 @task(
-    auto_shortflags=False,
     help=COMMON_HELP
     | {
         "model": "only this model",
@@ -26,7 +24,7 @@ def sbom(_context: Context, backend: str = "", json: bool = False) -> None:
         "path": "an artifact's folder: in the store, its name in out/, or a copy elsewhere",
     },
 )
-def verify_provenance(_context: Context, model: str = "", target: str = "", path: str = "", json: bool = False) -> None:
+def verify_provenance(model: str = "", target: str = "", path: str = "", json: bool = False) -> None:
     """Compare what is built with the statements of how it was made."""
     from bertbuild.commands import provenance
 

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from invoke import Context, task
-
 from bertbuild.cli.flags import COMMON_HELP
 from bertbuild.cli.frame import running
+from bertbuild.cli.task import task
 
 
 @task(
-    auto_shortflags=False,
     help=COMMON_HELP
     | {
         "run": "which run: the name of a log in artifacts/runs/ (default: the last)",
         "output": "the file to write (default: artifacts/reports/RUN.html)",
     },
 )
-def report(_context: Context, run: str = "", output: str = "", json: bool = False) -> None:
+def report(run: str = "", output: str = "", json: bool = False) -> None:
     """Make one HTML page of a run: timeline, graph, parity figures, versions, failures."""
     from bertbuild.commands import report as command
 

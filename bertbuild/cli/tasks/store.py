@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from invoke import Context, task
-
 from bertbuild.cli.flags import COMMON_HELP
 from bertbuild.cli.frame import running
-from bertbuild.cli.names import TaskOfNames
+from bertbuild.cli.task import task
 
 
 @task(
-    auto_shortflags=False,
     help=COMMON_HELP
     | {
         "keep": "what stays besides named targets: 12h, 30d (default), 4w: used since; 3: by the last 3 runs; "
@@ -18,7 +15,7 @@ from bertbuild.cli.names import TaskOfNames
         "dry-run": "remove nothing, show what would go",
     },
 )
-def gc(_context: Context, keep: str = "", dry_run: bool = False, json: bool = False) -> None:
+def gc(keep: str = "", dry_run: bool = False, json: bool = False) -> None:
     """Remove results that no named target needs and nobody used lately, with their logs and leftovers."""
     from bertbuild.commands import gc as command
 
@@ -26,8 +23,8 @@ def gc(_context: Context, keep: str = "", dry_run: bool = False, json: bool = Fa
         command.gc(session, keep, dry_run=dry_run)
 
 
-@task(auto_shortflags=False, help=COMMON_HELP)
-def verify_store(_context: Context, json: bool = False) -> None:
+@task(help=COMMON_HELP)
+def verify_store(json: bool = False) -> None:
     """Hash every byte of every result in the store again, and look for names and records of what is gone."""
     from bertbuild.commands import gc as command
 
@@ -36,11 +33,9 @@ def verify_store(_context: Context, json: bool = False) -> None:
 
 
 @task(
-    auto_shortflags=False,
-    klass=TaskOfNames,
     help=COMMON_HELP | {"stage": "only this stage's"},
 )
-def log(_context: Context, names: tuple[str, ...] = (), stage: str = "", json: bool = False) -> None:
+def log(names: tuple[str, ...] = (), stage: str = "", json: bool = False) -> None:
     """Show what stages said: those of MODEL/TARGET or of a MODEL's one target, or a STAGE's last."""
     from bertbuild.commands import log as logs
 

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from invoke import Context, task
-
 from bertbuild.cli.flags import COMMON_HELP, ISOLATION_HELP, REFERENCE_HELP, REPLACE_HELP, SOURCE_HELP
 from bertbuild.cli.frame import running
+from bertbuild.cli.task import task
 from bertbuild.plans.tf2 import Tf2Request
 from bertbuild.source.resolve import Wanted
 
 
 @task(
-    auto_shortflags=False,
     help=COMMON_HELP
     | REPLACE_HELP
     | REFERENCE_HELP
@@ -24,7 +22,6 @@ from bertbuild.source.resolve import Wanted
     },
 )
 def convert_tf2(
-    _context: Context,
     model: str = "",
     checkpoint: str = "",
     config: str = "",
@@ -60,7 +57,6 @@ def convert_tf2(
 
 
 @task(
-    auto_shortflags=False,
     help=COMMON_HELP
     | REPLACE_HELP
     | REFERENCE_HELP
@@ -76,7 +72,6 @@ def convert_tf2(
     },
 )
 def convert_tf1(
-    _context: Context,
     tf2: str = "",
     root: str = "",
     config: str = "",

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from invoke import Context, task
-
 from bertbuild.cli.flags import (
     COMMON_HELP,
     ISOLATION_HELP,
@@ -14,6 +12,7 @@ from bertbuild.cli.flags import (
     whole_number,
 )
 from bertbuild.cli.frame import running
+from bertbuild.cli.task import task
 from bertbuild.plans.train import TrainRequest
 from bertbuild.source.resolve import Wanted
 
@@ -53,9 +52,8 @@ TRAIN_HELP = {
 }
 
 
-@task(auto_shortflags=False, help=COMMON_HELP | REPLACE_HELP | ISOLATION_HELP | SOURCE_HELP | TRAIN_HELP)
+@task(help=COMMON_HELP | REPLACE_HELP | ISOLATION_HELP | SOURCE_HELP | TRAIN_HELP)
 def train(
-    _context: Context,
     mode: str = "train_and_eval",
     init_checkpoint: str = "",
     hub_module_url: str = "",

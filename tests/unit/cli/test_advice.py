@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bertbuild.cli.commands import Commands
-from bertbuild.cli.tasks import namespace
+from bertbuild.cli.tasks import TASKS
 from bertbuild.cli.upstream import upstream_flags
 from bertbuild.config import ROOT
 
@@ -20,7 +19,7 @@ PAGES = [
     *sorted(path for path in (ROOT / "examples").iterdir() if path.suffix in (".yml", ".toml", ".py")),
     *sorted((ROOT / "bertbuild").rglob("*.toml")),
 ]
-COMMANDS = {name: {*command.flags, *upstream_flags(name), "--help"} for name, command in Commands(namespace).items()}
+COMMANDS = {name: {*command.flags, *upstream_flags(name), "--help"} for name, command in TASKS.items()}
 OURS = set().union(*COMMANDS.values())
 FLAG = re.compile(r"(?<![\w/.-])--[a-z][\w-]*")
 COMMAND = re.compile(r"\binvoke ([a-z][\w-]*)|`bertbuild ([a-z][\w-]*)")

@@ -9,10 +9,11 @@ from types import SimpleNamespace
 
 import pytest
 
-from bertbuild.cli.commands import Commands
+from bertbuild.cli.call import run as run_line
+from bertbuild.cli.invoke_tasks import collection
 from bertbuild.cli.line import read
 from bertbuild.cli.program import BertbuildProgram
-from bertbuild.cli.tasks import namespace
+from bertbuild.cli.tasks import TASKS
 from bertbuild.cli.upstream import upstream_flags
 from bertbuild.config import ROOT
 from bertbuild.errors import UsageError
@@ -81,7 +82,7 @@ def typed(capsys, monkeypatch, tmp_path):
     def run(*words, by_invoke=False):
         monkeypatch.setattr(sys, "argv", ["bertbuild", *words])
         with pytest.raises(SystemExit) as ended:
-            BertbuildProgram(namespace, by_invoke=by_invoke).run(["bertbuild", *words])
+            run_line(["bertbuild", *words], by_invoke=by_invoke)
         out, err = capsys.readouterr()
         return SimpleNamespace(code=ended.value.code, out=out, err=err)
 
@@ -146,7 +147,7 @@ def test_help_on_a_command_that_needs_a_name(typed, line):
 
 
 def test_what_upstreams_flags_are_here_is_there():
-    for command in namespace.to_contexts():
+    for command in TASKS.values():
         for flag, meant in upstream_flags(command.name).items():
             assert {*filter(None, [meant.flag]), *meant.adds} <= {*command.flags}, flag
 
@@ -181,24 +182,24 @@ READ = {
 
 @pytest.mark.parametrize("line", READ)
 def test_what_is_right_is_read_in_invokes_spelling(line):
-    core = BertbuildProgram(namespace).initial_context
-    assert read(line.split(), core, Commands(namespace)) == READ[line].split()
+    core = BertbuildProgram(collection()).initial_context.flags
+    assert read(line.split(), core, TASKS) == READ[line].split()
 
 
 def test_values_stay_as_they_are_typed():
-    core = BertbuildProgram(namespace).initial_context
+    core = BertbuildProgram(collection()).initial_context.flags
     words = ["neuron-compile", "--compiler_args", "--fp32-cast all_of it", "--name", "a_b", "--checkpoint=c_d=e f"]
-    assert read(words, core, Commands(namespace)) == [
+    assert read(words, core, TASKS) == [
         "neuron-compile",
         "--compiler-args=--fp32-cast all_of it",
         "--name=a_b",
         "--checkpoint=c_d=e f",
     ]
     for words in (["--compiler-args", "--fp32-cast=all --topdown"], ["--compiler_args", "--fast-math"]):
-        assert read(["neuron-compile", *words], core, Commands(namespace))[1:] == [f"--compiler-args={words[1]}"]
+        assert read(["neuron-compile", *words], core, TASKS)[1:] == [f"--compiler-args={words[1]}"]
     with pytest.raises(UsageError, match="--compiler-args needs a value, and nothing follows"):
-        read(["neuron-compile", "--compiler-args"], core, Commands(namespace))
-    assert read(["inspect", "--vocab_file=my words.txt"], core, Commands(namespace)) == [
+        read(["neuron-compile", "--compiler-args"], core, TASKS)
+    assert read(["inspect", "--vocab_file=my words.txt"], core, TASKS) == [
         "inspect",
         "--vocab=my words.txt",
     ]

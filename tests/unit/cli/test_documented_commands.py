@@ -10,10 +10,11 @@ import pytest
 from example_files import ROOT, scripts
 from invoke.parser import Parser
 
-from bertbuild.cli.commands import Commands
+from bertbuild.cli.call import call_of
+from bertbuild.cli.invoke_tasks import collection
 from bertbuild.cli.line import read
 from bertbuild.cli.program import BertbuildProgram
-from bertbuild.cli.tasks import namespace
+from bertbuild.cli.tasks import TASKS
 from bertbuild.errors import UsageError
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -71,8 +72,9 @@ def parse(monkeypatch):
 
     def parse(typed):
         monkeypatch.setattr("sys.argv", ["bertbuild", *typed])
-        core, commands = BertbuildProgram(namespace).initial_context, Commands(namespace)
-        return Parser(contexts=commands.values(), initial=core).parse_argv(read(typed, core, commands))
+        tasks = collection()
+        core = BertbuildProgram(tasks).initial_context
+        return Parser(contexts=tasks.to_contexts(), initial=core).parse_argv(read(typed, core.flags, TASKS))
 
     return parse
 
@@ -82,6 +84,17 @@ def test_the_program_knows_the_command_and_its_flags(parse, typed):
     parsed = parse([word for word in typed if word != "--help"])
     assert not parsed.unparsed
     assert [context.name for context in parsed] == [None, typed[0]]
+
+
+@pytest.mark.parametrize("typed", CASES)
+def test_what_is_called_at_once_is_what_invoke_would_call(parse, typed):
+    words = [word for word in typed if word != "--help"]
+    task, given = call_of(words, TASKS)
+    _, context = parse(words)
+    wanted = dict(context.as_kwargs)
+    if task.takes_names:
+        wanted["names"] = tuple(wanted.pop(name) for name in [*wanted] if name.startswith("name_"))
+    assert (task.name, given) == (context.name, wanted)
 
 
 def test_a_command_or_a_flag_that_is_not_there_is_seen(parse):

@@ -5,7 +5,7 @@ import sys
 import pytest
 from invoke import Argument, Collection, Context, Program, task
 
-from bertbuild.cli.names import TaskOfNames, count_words
+from bertbuild.cli.invoke_tasks import TaskOfNames, count_words
 
 FLAGS = [Argument(name="jobs"), Argument(name="keep_going", kind=bool, default=False)]
 

@@ -16,8 +16,7 @@ from event_schema import check
 from host_doubles import alive, wait_until
 from small_fleet import write_tiny
 
-from bertbuild.cli.program import BertbuildProgram
-from bertbuild.cli.tasks import namespace
+from bertbuild.cli.call import run as run_line
 from bertbuild.commands.session import Session
 from bertbuild.config import ROOT
 from bertbuild.stages import BACKENDS
@@ -67,11 +66,10 @@ def command(environ, isolation, monkeypatch, capsys, tmp_path):
 
     def run(*words, offset=0.0, started="bertbuild"):
         isolation.offset = offset
-        program = BertbuildProgram(namespace, by_invoke=started == "invoke")
         typed = [started, *words]
         monkeypatch.setattr(sys, "argv", typed)
         try:
-            program.run(typed)
+            run_line(typed, by_invoke=started == "invoke")
             code = 0
         except SystemExit as ended:
             code = ended.code
@@ -208,7 +206,7 @@ def test_a_build_with_nothing_to_do_loads_next_to_nothing(program, checkpoint, t
     program(*build, HOST_PROGRAM_MODULES=str(tmp_path / "modules"))
     loaded = set((tmp_path / "modules").read_text().splitlines())
     assert "bertbuild.engine.engine" in loaded
-    assert loaded & {"numpy", "rich", "docker", "requests", "jinja2"} == set()
+    assert loaded & {"invoke", "asyncio", "numpy", "rich", "docker", "requests", "jinja2"} == set()
 
 
 def test_the_commands_load_next_to_nothing(environ):

@@ -2,31 +2,21 @@
 
 from __future__ import annotations
 
-import inspect
 import re
-import runpy
-import sys
 
 import pytest
 
-from bertbuild.cli import tasks
-from bertbuild.cli.names import TaskOfNames
+from bertbuild.cli.invoke_tasks import collection
 from bertbuild.cli.program import BertbuildProgram
-from bertbuild.cli.tasks import namespace
-
-TASKS = sorted(namespace.task_names)
+from bertbuild.cli.tasks import TASKS
 
 
 @pytest.fixture
-def told(capsys, monkeypatch):
+def told(capsys):
     """What the program prints."""
 
     def run(*words):
-        # Invoke takes the help out of its tasks when it first reads them, so each run has tasks of its own.
-        for name in [name for name in sys.modules if name.startswith("bertbuild.cli.tasks.")]:
-            monkeypatch.delitem(sys.modules, name)
-        namespace = runpy.run_path(tasks.__file__)["namespace"]
-        BertbuildProgram(namespace).run(["bertbuild", *words], exit=False)
+        BertbuildProgram(collection()).run(["bertbuild", *words], exit=False)
         return capsys.readouterr().out
 
     return run
@@ -34,10 +24,7 @@ def told(capsys, monkeypatch):
 
 def flags_of(name):
     """The flags of a task: the parameters of its function."""
-    names = list(inspect.signature(namespace[name].body).parameters)[1:]
-    if isinstance(namespace[name], TaskOfNames):
-        names.remove("names")
-    return {name.strip("_").replace("_", "-") for name in names}
+    return {flag.removeprefix("--") for flag in TASKS[name].flags}
 
 
 @pytest.mark.parametrize("name", TASKS)
@@ -51,7 +38,7 @@ def test_help_explains_every_flag(told, name):
 @pytest.mark.parametrize("name", TASKS)
 def test_every_command_can_speak_json_and_says_in_a_line_what_it_does(told, name):
     assert "json" in flags_of(name)
-    line = namespace[name].__doc__.splitlines()[0]
+    line = TASKS[name].function.__doc__.splitlines()[0]
     assert line.endswith(".")
     assert len(line) < 100
     assert re.search(rf"^  {name} +{re.escape(line[:30])}", told("--list"), re.MULTILINE)

@@ -10,8 +10,7 @@ import sys
 import pytest
 from upstream_lines import LINES, PLACES
 
-from bertbuild.cli.program import BertbuildProgram
-from bertbuild.cli.tasks import namespace
+from bertbuild.cli.call import run as run_line
 from bertbuild.commands import data, datasets, finetune, pretraining, target, tensorflow2, train
 
 COMMANDS = {
@@ -194,7 +193,7 @@ def typed(monkeypatch, capsys, tmp_path):
         monkeypatch.setattr(module, function, record)
         monkeypatch.setattr(sys, "argv", ["program", *words, "--json"])
         try:
-            BertbuildProgram(namespace, by_invoke=by_invoke).run(["program", *words, "--json"])
+            run_line(["program", *words, "--json"], by_invoke=by_invoke)
         except SystemExit as ended:
             return ended.code, json.loads(capsys.readouterr().out)
         return 0, asked

@@ -8,8 +8,7 @@ import signal
 import pytest
 
 from bertbuild.catalogue.datasets import fetch_dataset
-from bertbuild.cli.program import BertbuildProgram
-from bertbuild.cli.tasks import namespace
+from bertbuild.cli.call import run as run_line
 from bertbuild.config import Settings
 
 TABLES = ("train.tsv", "dev.tsv", "test.tsv")
@@ -33,7 +32,7 @@ def command(monkeypatch, capsys, tmp_path):
     def run(*words):
         code = 0
         try:
-            BertbuildProgram(namespace).run(["bertbuild", "fetch-data", *words])
+            run_line(["bertbuild", "fetch-data", *words])
         except SystemExit as ended:
             code = ended.code
         out, err = capsys.readouterr()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import json
 import re
 import signal
@@ -10,14 +9,14 @@ import urllib.request
 from pathlib import Path
 
 import pytest
-from invoke import Program
 from small_fleet import write_tiny
 
 from bertbuild.catalogue.datasets import find_dataset
 from bertbuild.catalogue.fetch import fetch
 from bertbuild.catalogue.models import find_model
 from bertbuild.catalogue.sources import Sources
-from bertbuild.cli import tasks
+from bertbuild.cli.call import run as run_line
+from bertbuild.cli.tasks import TASKS
 from bertbuild.commands import doctor
 from bertbuild.commands.session import Session
 from bertbuild.config import Settings
@@ -271,11 +270,9 @@ def cut_off(monkeypatch, capsys, isolation, tmp_path):
     isolation.prepare, isolation.lacks = prepare, lacks
 
     def run(*words):
-        program = Program(name="bertbuild", binary="bertbuild", namespace=tasks.namespace)
-        monkeypatch.setattr("sys.argv", ["bertbuild", *words, "--offline", "--json"])
         code = 0
         try:
-            program.run(["bertbuild", *words, "--offline", "--json"])
+            run_line(["bertbuild", *words, "--offline", "--json"])
         except SystemExit as ended:
             code = ended.code
         return code, json.loads(capsys.readouterr().out.splitlines()[-1])
@@ -375,6 +372,6 @@ def test_a_checkpoint_s_build_names_every_environment_that_it_lacks(cut_off, tmp
 
 
 def test_every_command_that_may_use_the_network_has_the_flag():
-    flags = {name: inspect.signature(task.body).parameters for name, task in tasks.namespace.tasks.items()}
+    flags = {name: task.signature.parameters for name, task in TASKS.items()}
     asked = {name for name, parameters in flags.items() if {"isolation", "from_", "mirror"} & parameters.keys()}
     assert {name for name, parameters in flags.items() if "offline" in parameters} == asked | {"lock"}

@@ -6,8 +6,7 @@ import json
 
 import pytest
 
-from bertbuild.cli.program import BertbuildProgram
-from bertbuild.cli.tasks import namespace
+from bertbuild.cli.call import run as run_line
 from bertbuild.commands import data
 from bertbuild.commands.session import Session
 from bertbuild.config import Settings
@@ -187,8 +186,7 @@ def test_yes_and_no_are_taken_as_absl_takes_them(monkeypatch, name):
     words, fields, sizes = FLAGS[name]
     asked = []
     monkeypatch.setattr(data, "prepare_data", lambda _session, wanted: asked.append(wanted))
-    program = BertbuildProgram(namespace)
-    program.run(["bertbuild", "prepare-data", "--task", "SQUAD-2.0", *words], exit=False)
+    run_line(["bertbuild", "prepare-data", "--task", "SQUAD-2.0", *words])
     (wanted,) = asked
     assert {field: getattr(wanted, field) for field in fields} == fields
     assert sizes.items() <= wanted.sizes.items()

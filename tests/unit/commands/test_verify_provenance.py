@@ -6,11 +6,11 @@ import json
 import shutil
 
 import pytest
-from invoke import Exit
 from provenance_doubles import frozen, ir
 
 from bertbuild import keys
-from bertbuild.cli.tasks import namespace
+from bertbuild.cli.frame import Ended
+from bertbuild.cli.tasks import TASKS
 from bertbuild.commands import provenance as commands
 from bertbuild.commands.session import Session
 from bertbuild.config import Settings
@@ -316,11 +316,11 @@ def test_what_cannot_be_meant_is_refused(session, flags, words):
 
 def test_the_tasks(root, monkeypatch, capsys):
     monkeypatch.setenv("BERTBUILD_ARTIFACTS", str(root))
-    namespace["sbom"].body(None, backend="data", json=True)
+    TASKS["sbom"].function(backend="data", json=True)
     result = json.loads(capsys.readouterr().out)
     assert keys.digest(result["sboms"]["data"]["sha256"])
-    with pytest.raises(Exit) as ended:
-        namespace["verify-provenance"].body(None, path=str(root / "sbom"))
+    with pytest.raises(Ended) as ended:
+        TASKS["verify-provenance"].function(path=str(root / "sbom"))
     assert ended.value.code == 24
     assert "provenance.json is missing" in capsys.readouterr().err
     assert Store(root).root == root

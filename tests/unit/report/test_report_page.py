@@ -14,8 +14,7 @@ from html.parser import HTMLParser
 import pytest
 import run_logs
 
-from bertbuild.cli.program import BertbuildProgram
-from bertbuild.cli.tasks import namespace
+from bertbuild.cli.call import run as run_line
 from bertbuild.config import ROOT
 from bertbuild.gate.parity import Row, Verdict
 from bertbuild.report.html import words
@@ -203,7 +202,7 @@ def report(tmp_path, capsys, monkeypatch):
     def run(*flags):
         code = 0
         try:
-            BertbuildProgram(namespace).run(["bertbuild", "report", *flags])
+            run_line(["bertbuild", "report", *flags])
         except SystemExit as ended:
             code = ended.code
         return code, *capsys.readouterr()

@@ -1,18 +1,22 @@
-"""A task that takes as many names as are typed, `invoke build tiny large/ir`, which Invoke's own tasks do not."""
+"""The commands as Invoke's tasks, for its help and its list of commands, and for `invoke` itself."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from inspect import Parameter
 from typing import Any
 
-from invoke import Argument, Task
+from invoke import Argument, Collection, Context
+from invoke import Task as InvokeTask
 
-NAMES = "names"
+from bertbuild.cli.task import NAMES, Task
+from bertbuild.cli.tasks import TASKS
+
 _NUMBERED = "name_"
 
 
-class TaskOfNames(Task[Any]):
+class TaskOfNames(InvokeTask[Any]):
     """Its parameter `names` gets a tuple of all words on the command line that are no flags, nor values of flags."""
 
     def get_arguments(self, ignore_unknown_help: bool | None = None) -> list[Argument]:
@@ -40,3 +44,30 @@ def count_words(typed: Sequence[str], task: str, flags: Sequence[Argument]) -> i
         else:
             count += 1
     return count
+
+
+def as_invoke(task: Task) -> InvokeTask[Any]:
+    """A command as a task of Invoke's, whose functions take a context first."""
+
+    def body(_context: Context, **given: Any) -> None:
+        task.function(**given)
+
+    context = Parameter("_context", Parameter.POSITIONAL_OR_KEYWORD)
+    body.__signature__ = task.signature.replace(  # type: ignore[attr-defined]
+        parameters=[context, *task.signature.parameters.values()]
+    )
+    body.__doc__ = task.function.__doc__
+    made = TaskOfNames if task.takes_names else InvokeTask
+    return made(
+        body,
+        name=task.name,
+        auto_shortflags=False,
+        help=dict(task.help),
+        iterable=list(task.iterable),
+        optional=task.optional,
+    )
+
+
+def collection() -> Collection:
+    """All commands, for one program: Invoke takes the help out of its tasks when it first reads them."""
+    return Collection(*map(as_invoke, TASKS.values()))

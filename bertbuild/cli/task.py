@@ -1,0 +1,119 @@
+"""Commands as they are declared: a function, whose parameters are flags. What Invoke needs is made of them elsewhere.
+
+Invoke takes longer to load than a build with nothing to do takes to run, so what a right command line needs is here.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+NAMES = "names"
+"""The parameter that gets a tuple of all words on the command line that are no flags, nor values of flags."""
+
+NO_DEFAULT = inspect.Parameter.empty
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flag:
+    """A parameter of a command, as the command line sees it; read as Invoke reads it.
+
+    Attributes:
+        parameter: its name in Python.
+        kind: `str`, `bool` (takes no value) or `list` (may be given more than once).
+        default: its value where it is not given.
+        optional: whether its value may be left out, which is then True.
+        positional: whether a word that is no flag may be its value.
+    """
+
+    parameter: str
+    kind: type
+    default: Any
+    optional: bool
+    positional: bool
+
+    @property
+    def name(self) -> str:
+        """As it is typed, without the dashes in front."""
+        return self.parameter.strip("_").replace("_", "-")
+
+    @property
+    def takes_value(self) -> bool:
+        """Whether a value follows."""
+        return self.kind is not bool
+
+    @property
+    def value(self) -> Any:
+        """Its value where it is not given."""
+        return [] if self.kind is list else self.default
+
+
+@dataclass(frozen=True, kw_only=True)
+class Task:
+    """A command.
+
+    Attributes:
+        name: as it is typed.
+        function: what it does.
+        help: a sentence on each flag.
+        iterable: parameters that may be given more than once.
+        optional: parameters whose value may be left out.
+    """
+
+    name: str
+    function: Callable[..., None]
+    help: Mapping[str, str] = field(default_factory=dict)
+    iterable: tuple[str, ...] = ()
+    optional: tuple[str, ...] = ()
+
+    @cached_property
+    def signature(self) -> inspect.Signature:
+        """Of the function."""
+        return inspect.signature(self.function)
+
+    @property
+    def takes_names(self) -> bool:
+        """Whether words that are no flags are names, as many as are typed."""
+        return NAMES in self.signature.parameters
+
+    @cached_property
+    def flags(self) -> dict[str, Flag]:
+        """Its flags, as they are typed."""
+        found = [self._flag(parameter) for name, parameter in self.signature.parameters.items() if name != NAMES]
+        return {f"--{flag.name}": flag for flag in found}
+
+    @property
+    def positional(self) -> list[Flag]:
+        """The flags whose value must be given, and may stand without them; a list may be empty."""
+        return [flag for flag in self.flags.values() if flag.positional]
+
+    def _flag(self, parameter: inspect.Parameter) -> Flag:
+        name, default = parameter.name, parameter.default
+        optional = name in self.optional
+        kind = list if name in self.iterable else bool if isinstance(default, bool) else str
+        positional = default is NO_DEFAULT and kind is not list
+        return Flag(parameter=name, kind=kind, default=default, optional=optional, positional=positional)
+
+
+def task(
+    *,
+    help: Mapping[str, str],  # noqa: A002 - Invoke's name for it
+    iterable: Iterable[str] = (),
+    optional: Iterable[str] = (),
+) -> Callable[[Callable[..., None]], Task]:
+    """Declare a command: its parameters are its flags, those without a default must be given, a bool is a switch.
+
+    Args:
+        help: a sentence on each flag, by its name as it is typed or in Python.
+        iterable: parameters that may be given more than once.
+        optional: parameters whose value may be left out.
+    """
+
+    def declared(function: Callable[..., None]) -> Task:
+        name = function.__name__.strip("_").replace("_", "-")
+        return Task(name=name, function=function, help=help, iterable=tuple(iterable), optional=tuple(optional))
+
+    return declared
