@@ -5,18 +5,12 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from bertbuild.catalogue.models import ExpectedFile
 from bertbuild.catalogue.names import by_name, suggestion
 from bertbuild.catalogue.tables import read_table
 from bertbuild.errors import UnknownDatasetError
-
-if TYPE_CHECKING:
-    from bertbuild.config import Settings
-    from bertbuild.engine.executor import Report
-    from bertbuild.store.store import Store
 
 EVERYTHING = "all"
 _TABLE = "datasets.toml"
@@ -111,31 +105,6 @@ def select(names: Iterable[str]) -> tuple[Dataset, ...]:
         for dataset in members or [find_dataset(name)]:
             chosen[dataset.name] = dataset
     return tuple(chosen.values())
-
-
-def fetch_dataset(name: str, settings: Settings, store: Store, report: Report) -> Path:
-    """The folder of a data set, fetched if it is not there; every file is the one on record.
-
-    Raises UnknownDatasetError, DownloadError, IntegrityError, ArchiveError, NoSpaceError and LockFileError.
-    """
-    from bertbuild.catalogue.fetch import fetch
-    from bertbuild.catalogue.sources import Sources
-
-    dataset = find_dataset(name)
-    store.use(store.root / "datasets" / dataset.name)
-    fetched = fetch(
-        dataset,
-        downloads=store.root / "datasets",
-        sources=Sources(mirror=settings.mirror, local=settings.local, offline=settings.offline),
-        lock=settings.models_lock,
-        progress=lambda done, total: report({"event": "download", "name": dataset.name, "done": done, "total": total}),
-        note=lambda text: report({"event": "note", "text": text}),
-    )
-    if fetched.recorded:
-        files = ", ".join(entry.removeprefix(f"{dataset.name}/") for entry in fetched.recorded)
-        text = f"hashes of {dataset.name} ({files}) recorded in {settings.models_lock}; keep that file"
-        report({"event": "note", "text": text})
-    return fetched.folder
 
 
 @functools.cache

@@ -10,11 +10,12 @@ from bertbuild.commands.reference import presumed, require_1
 from bertbuild.commands.session import Session
 from bertbuild.errors import UsageError
 from bertbuild.huggingface.folder import find_files, is_huggingface
-from bertbuild.plans.int8 import Calibration, CalibrationRequest, plan_irs, plan_text_examples
+from bertbuild.plans.int8 import Calibration, CalibrationRequest, plan_text_examples
 from bertbuild.plans.placing import backend_of
 from bertbuild.plans.plan import INT8, File, IrRequest, Plan, Source
 from bertbuild.plans.planning import Request, plan_targets
-from bertbuild.source.resolve import Wanted, fetch_model, import_plan, model_name
+from bertbuild.source.fetched import fetch_model
+from bertbuild.source.resolve import Wanted, import_plan, model_name
 from bertbuild.stages import STAGES
 
 
@@ -107,12 +108,10 @@ def _planned(
     calibrated: CalibrationRequest | None,
     reference: str = "",
 ) -> Plan:
-    nobody = File(path=Path(), digest="")
+    calibration = None
     if isinstance(request, IrRequest) and INT8 in request.precisions:
         calibration = _unread(source, request, calibrated or CalibrationRequest())
-        plan = plan_irs(source, request, nobody, calibration)
-    else:
-        plan = plan_targets(source, request, nobody, session.store, calibrated)
+    plan = plan_targets(source, request, File(path=Path(), digest=""), calibration)
     return presumed(session, plan, reference)
 
 

@@ -20,6 +20,7 @@ from bertbuild.checkpoint.reading import Choice
 from bertbuild.commands.finetune import plan_recipe
 from bertbuild.commands.reference import with_reference
 from bertbuild.commands.session import Session, shown
+from bertbuild.commands.target import calibration_of
 from bertbuild.engine.events import Asked
 from bertbuild.engine.executor import Report
 from bertbuild.engine.jobs import GateJob, Jobs, StageJob
@@ -265,7 +266,8 @@ def planned(session: Session, target: TargetEntry, found: Inspected) -> tuple[Pl
         InterpreterMissingError: TensorFlow 1.15 is meant and cannot be had here.
     """
     probes = session.probes(found, longest_probe(target.request))
-    plan = named(plan_targets(found.source, target.request, probes, session.store, target.calibrated), target.name)
+    calibration = calibration_of(session, found.source, target.request, target.calibrated)
+    plan = named(plan_targets(found.source, target.request, probes, calibration), target.name)
     session.claim(plan.model, target.name, found.named, found.source.file.digest)
     return with_reference(session, plan, target.reference), probes
 

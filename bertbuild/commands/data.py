@@ -199,7 +199,7 @@ def _data(session: Session, asked: Asked, request: PrepareRequest) -> File:
         if not path.exists():
             raise UsageError(f"{path} does not exist.", next_step="Give the folder with the task's files, or leave it.")
     else:
-        from bertbuild.catalogue.datasets import fetch_dataset
+        from bertbuild.source.fetched import fetch_dataset
 
         path = fetch_dataset(request.task, session.settings, session.store, session.report)
     path = path.resolve()

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bertbuild.catalogue.datasets import fetch_dataset, load_datasets, select
+from bertbuild.catalogue.datasets import load_datasets, select
 from bertbuild.commands.session import Session, shown
 from bertbuild.errors import DownloadError, UsageError
+from bertbuild.source.fetched import fetch_dataset
 
 
 def fetch_data(session: Session, names: tuple[str, ...]) -> None:

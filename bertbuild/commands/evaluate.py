@@ -261,7 +261,7 @@ def _glue_task(name: str) -> GlueTask:
 
 
 def _fetched(session: Session, task: str) -> Path:
-    from bertbuild.catalogue.datasets import fetch_dataset
+    from bertbuild.source.fetched import fetch_dataset
 
     return fetch_dataset(task, session.settings, session.store, session.report)
 

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from bertbuild.commands.session import Session, shown
 from bertbuild.errors import CheckpointError, UsageError
-from bertbuild.source.resolve import Wanted, checkpoint_folder, fetch_model, is_fetched
+from bertbuild.source.fetched import fetch_model
+from bertbuild.source.resolve import Wanted, checkpoint_folder, is_fetched
 
 
 def fetch(session: Session, models: tuple[str, ...]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from bertbuild.buildfile.entries import BuildFile, CatalogueModel, Recipe
-from bertbuild.catalogue.datasets import Dataset, fetch_dataset, find_dataset
+from bertbuild.catalogue.datasets import Dataset, find_dataset
 from bertbuild.catalogue.fetch import require_at_hand
 from bertbuild.catalogue.models import Model, find_model
 from bertbuild.catalogue.sources import Sources
@@ -17,7 +17,7 @@ from bertbuild.plans.int8 import CalibrationRequest
 from bertbuild.plans.placing import backend_of
 from bertbuild.plans.plan import Plan, Step
 from bertbuild.plans.planning import Request
-from bertbuild.source.resolve import fetch_model
+from bertbuild.source.fetched import fetch_dataset, fetch_model
 from bertbuild.stages import STAGES
 
 

@@ -8,9 +8,9 @@ from bertbuild.commands.reference import with_reference
 from bertbuild.commands.session import Session, shown
 from bertbuild.engine.gate import NO_DEVICE
 from bertbuild.huggingface.folder import is_huggingface
-from bertbuild.plans.int8 import CalibrationRequest, check_request
+from bertbuild.plans.int8 import Calibration, CalibrationRequest, check_request
 from bertbuild.plans.leaving import left_out
-from bertbuild.plans.plan import IrRequest
+from bertbuild.plans.plan import INT8, IrRequest, Source
 from bertbuild.plans.planning import Request, longest_probe, plan_targets
 from bertbuild.source.resolve import Wanted, check_name, is_fetched, resolve
 
@@ -61,7 +61,8 @@ def build(
         refused_ahead(session, wanted, request, calibrated)
     inspected = resolve(wanted, session.settings, session.store, session.engine, session.report)
     probes = session.probes(inspected, longest_probe(request))
-    plan = plan_targets(inspected.source, request, probes, session.store, calibrated)
+    calibration = calibration_of(session, inspected.source, request, calibrated)
+    plan = plan_targets(inspected.source, request, probes, calibration)
     session.claim_targets(plan, inspected.named, inspected.source.file)
     plan = with_reference(session, plan)
     built = session.engine.build(plan, probes)
@@ -86,3 +87,18 @@ def build(
         lines.append(shown(copied(built[-1].path, Path(output_dir))))
     facts = {"model": plan.model, "targets": targets, "left_out": [part.as_json() for part in left]}
     session.result(facts, *lines)
+
+
+def calibration_of(
+    session: Session, source: Source, request: Request, calibrated: CalibrationRequest | None
+) -> Calibration | None:
+    """What a request's int8 IR is calibrated on, found and checked; None where no such IR is asked for.
+
+    Raises:
+        DataError, UsageError: as `find_calibration`.
+    """
+    if not isinstance(request, IrRequest) or INT8 not in request.precisions:
+        return None
+    from bertbuild.source.calibration import find_calibration
+
+    return find_calibration(calibrated or CalibrationRequest(), source, request, session.store)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from bertbuild.plans.int8 import CalibrationRequest, check_request, plan_irs
+from bertbuild.plans.int8 import Calibration, plan_irs
 from bertbuild.plans.neuron import (
     CompileRequest,
     ExportRequest,
@@ -13,9 +13,8 @@ from bertbuild.plans.neuron import (
     plan_neuron_compile,
     plan_neuron_ready,
 )
-from bertbuild.plans.plan import INT8, File, FreezeRequest, IrRequest, Plan, Source, plan_freeze
+from bertbuild.plans.plan import File, FreezeRequest, IrRequest, Plan, Source, plan_freeze
 from bertbuild.plans.tf2 import Tf2Request, plan_convert_tf2
-from bertbuild.store.store import Store
 
 Request = FreezeRequest | IrRequest | ExportRequest | NeuronRequest | CompileRequest | Tf2Request
 
@@ -33,20 +32,17 @@ def longest_probe(request: Request) -> int:
             return 0
 
 
-def plan_targets(
-    source: Source, request: Request, probes: File, store: Store, calibrated: CalibrationRequest | None = None
-) -> Plan:
-    """The plan of a request's targets; `calibrated` says what int8 is calibrated on.
+def plan_targets(source: Source, request: Request, probes: File, calibration: Calibration | None = None) -> Plan:
+    """The plan of a request's targets; `calibration` is what int8 is calibrated on, None where that is not asked for.
 
     Raises:
         UsageError: the request contradicts itself or the source.
-        DataError: what int8 is to be calibrated on cannot be used.
     """
     match request:
         case FreezeRequest():
             return plan_freeze(source, request, probes)
         case IrRequest():
-            return _plan_irs(source, request, probes, store, calibrated or CalibrationRequest())
+            return plan_irs(source, request, probes, calibration)
         case ExportRequest():
             return plan_export(source, request, probes)
         case NeuronRequest():
@@ -55,16 +51,6 @@ def plan_targets(
             return plan_neuron_compile(source, request, probes)
         case Tf2Request():
             return plan_convert_tf2(source, request, probes)
-
-
-def _plan_irs(source: Source, request: IrRequest, probes: File, store: Store, calibrated: CalibrationRequest) -> Plan:
-    check_request(request, calibrated)
-    calibration = None
-    if INT8 in request.precisions:
-        from bertbuild.source.calibration import find_calibration
-
-        calibration = find_calibration(calibrated, source, request, store)
-    return plan_irs(source, request, probes, calibration)
 
 
 def named(plan: Plan, name: str) -> Plan:

@@ -19,6 +19,7 @@ from bertbuild.huggingface.folder import find_files, is_huggingface
 from bertbuild.names import clean_name
 from bertbuild.plans.plan import Plan, Source, plan_import
 from bertbuild.source.checkpoints import AS_IT_IS, Inspected, inspected
+from bertbuild.source.fetched import fetch_model
 from bertbuild.source.inputs import folder_input
 from bertbuild.store.naming import below, described
 from bertbuild.store.store import Store
@@ -49,27 +50,6 @@ class Wanted:
     def choice(self) -> Choice:
         """What was said of a checkpoint that can be read in several ways."""
         return Choice(scope=self.scope, ema=self.ema)
-
-
-def fetch_model(name: str, settings: Settings, store: Store, report: Report) -> Path:
-    """The folder of a catalogue model, fetched if it is not there; every file is the one on record."""
-    from bertbuild.catalogue.fetch import fetch
-    from bertbuild.catalogue.models import find_model
-    from bertbuild.catalogue.sources import Sources
-
-    model = find_model(name)
-    store.use(store.root / "downloads" / model.name)
-    fetched = fetch(
-        model,
-        downloads=store.root / "downloads",
-        sources=Sources(mirror=settings.mirror, local=settings.local, offline=settings.offline),
-        lock=settings.models_lock,
-        progress=lambda done, total: report({"event": "download", "name": model.name, "done": done, "total": total}),
-        note=lambda text: report({"event": "note", "text": text}),
-    )
-    for entry in fetched.recorded:
-        report({"event": "note", "text": f"hash of {entry} recorded in {settings.models_lock}; keep that file"})
-    return fetched.folder
 
 
 def is_fetched(name: str, store: Store) -> bool:

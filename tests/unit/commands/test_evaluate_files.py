@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from host_doubles import Events
 
-from bertbuild.catalogue import datasets
 from bertbuild.commands import evaluate
 from bertbuild.commands.evaluate import Data
 from bertbuild.commands.session import Session
@@ -16,6 +15,7 @@ from bertbuild.config import ROOT, load_settings
 from bertbuild.errors import DataError, UsageError
 from bertbuild.gate.prediction_files import read_dev_labels
 from bertbuild.metrics.glue import TASKS
+from bertbuild.source import fetched
 
 MRPC = (
     '\ufeffQuality\t#1 ID\t#2 ID\t#1 String\t#2 String\n1\t1\t2\tHe "said\t"so\n0\t3\t4\tü\u2028x\ty\n1\t5\t6\ta\tb\r\n'
@@ -273,7 +273,7 @@ def test_what_is_wrong_with_files_of_squad_is_said(squad, name):
 
 def test_without_a_folder_the_dev_set_is_what_fetch_data_brings(session, write, tmp_path, monkeypatch):
     write("dev.tsv", MRPC)
-    monkeypatch.setattr(datasets, "fetch_dataset", lambda name, *_: tmp_path if name == "MRPC" else None)
+    monkeypatch.setattr(fetched, "fetch_dataset", lambda name, *_: tmp_path if name == "MRPC" else None)
     evaluate.predictions(session, Data(task="mrpc"), write("r.tsv", "0\t1\n1\t0\n0\t1\n"))
     assert session.report[-1]["metrics"]["accuracy"] == 1.0
 

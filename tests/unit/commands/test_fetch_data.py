@@ -7,9 +7,9 @@ import signal
 
 import pytest
 
-from bertbuild.catalogue.datasets import fetch_dataset
 from bertbuild.cli.call import run as run_line
 from bertbuild.config import Settings
+from bertbuild.source.fetched import fetch_dataset
 
 TABLES = ("train.tsv", "dev.tsv", "test.tsv")
 

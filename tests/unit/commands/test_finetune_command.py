@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 import small_fleet
 
-from bertbuild.catalogue import datasets
 from bertbuild.checkpoint.config import config_from
 from bertbuild.checkpoint.variables import encoder_variables
 from bertbuild.checkpoint.writer import write_checkpoint
@@ -29,6 +28,7 @@ from bertbuild.errors import (
     UsageError,
 )
 from bertbuild.plans.finetune import FinetuneRequest, Named
+from bertbuild.source import fetched
 from bertbuild.source.resolve import Wanted
 from bertbuild.stages import STAGES
 
@@ -207,7 +207,7 @@ def test_what_is_not_there_is_told_before_anything_runs(train, isolation, flags,
     ],
 )
 def test_it_is_refused_before_data_or_model_are_fetched(root, isolation, events, monkeypatch, task, model, error):
-    for place, name in ((datasets, "fetch_dataset"), (data_command, "checkpoint_folder"), (command, "resolve")):
+    for place, name in ((fetched, "fetch_dataset"), (data_command, "checkpoint_folder"), (command, "resolve")):
         monkeypatch.setattr(place, name, lambda *_: pytest.fail("it is fetched"))
     isolation.lacking = ("tf1",)
     session = Session(settings=Settings(artifacts=root), report=events)
@@ -221,7 +221,7 @@ def test_it_is_refused_before_data_or_model_are_fetched(root, isolation, events,
 
 
 def test_so_is_a_recipe_of_a_build_file(root, isolation, events, monkeypatch, checkpoint):
-    monkeypatch.setattr(datasets, "fetch_dataset", lambda *_: pytest.fail("it is fetched"))
+    monkeypatch.setattr(fetched, "fetch_dataset", lambda *_: pytest.fail("it is fetched"))
     isolation.lacking = ("tf1",)
     session = Session(settings=Settings(artifacts=root), report=events)
     session.__dict__["isolation"] = isolation
