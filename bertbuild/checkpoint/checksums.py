@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
 
 from bertbuild.checkpoint.bundle import STORED_AS, CheckpointReader, TensorEntry, checksum_problem, read_fully
 from bertbuild.checkpoint.crc32c import crc32c_in_place
@@ -16,15 +18,29 @@ from bertbuild.checkpoint.user_files import open_unbuffered
 Progress = Callable[[int, int], None]
 """Called with the bytes checked so far and the bytes there are to check."""
 
+CHECKED_FOR_FINITE: Final = ("float16", "float32", "float64")
+_EXPONENT: Final = 0x7F80
+"""Of a bfloat16: all ones in a NaN and in what is infinite."""
 _CHUNK: Final = 1 << 20  # bytes; what was just read is still in the L2 cache when its checksum is taken
 
 
-def damaged_tensors(
-    reader: CheckpointReader,
-    shards: Iterable[int],
-    progress: Progress | None = None,
-) -> tuple[list[str], int]:
-    """Check every tensor in the data files of `shards`; return a sentence per problem, and how many are intact.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checked:
+    """What was found in the tensors of a checkpoint.
+
+    Attributes:
+        problems: a sentence per damaged tensor.
+        intact: how many are as they were written.
+        not_finite: those with a NaN or an infinite number in them, by name.
+    """
+
+    problems: tuple[str, ...]
+    intact: int
+    not_finite: tuple[str, ...]
+
+
+def check_tensors(reader: CheckpointReader, shards: Iterable[int], progress: Progress | None = None) -> Checked:
+    """Check every tensor in the data files of `shards`.
 
     Tensors that reach beyond the end of their file are passed over (see `data_files`), as are strings, whose checksum
     is taken of another form than lies in the file. Memory: 1 MB, whatever the size of the checkpoint.
@@ -45,7 +61,23 @@ def damaged_tensors(
     for path, entries in plans:
         checker.check_file(path, entries)
     whole = Counter(entry.name for entry in pieces)
-    return checker.problems, sum(whole[name] == count for name, count in checker.intact.items())
+    return Checked(
+        problems=tuple(checker.problems),
+        intact=sum(whole[name] == count for name, count in checker.intact.items()),
+        not_finite=tuple(sorted(checker.not_finite)),
+    )
+
+
+def is_finite(content: npt.NDArray[Any], dtype: str) -> bool:
+    """Whether all numbers are: none is a NaN, none infinite.
+
+    Args:
+        content: numbers of `STORED_AS[dtype]`; the upper halves of float32 as uint16 for bfloat16.
+        dtype: TensorFlow's name of it; numbers of any but a floating one are.
+    """
+    if dtype == "bfloat16":
+        return not bool(((content & _EXPONENT) == _EXPONENT).any())
+    return dtype not in CHECKED_FOR_FINITE or bool(np.isfinite(content).all())
 
 
 class _Checker:
@@ -54,6 +86,7 @@ class _Checker:
     def __init__(self, total: int, progress: Progress | None) -> None:
         self.problems: list[str] = []
         self.intact: Counter[str] = Counter()
+        self.not_finite: set[str] = set()
         self._total = total
         self._done = 0
         self._progress = progress
@@ -70,6 +103,8 @@ class _Checker:
                     for start in range(0, entry.nbytes, _CHUNK):
                         chunk = self._scratch[: min(_CHUNK, entry.nbytes - start)]
                         read_fully(file, chunk)
+                        if not is_finite(chunk.view(STORED_AS[entry.dtype]), entry.dtype):
+                            self.not_finite.add(entry.name)
                         crc = crc32c_in_place(chunk, crc)
                         self._add(len(chunk))
                     if crc == entry.crc32c:

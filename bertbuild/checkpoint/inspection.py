@@ -82,6 +82,8 @@ class Inspection:
     """How the lines of vocab.txt are numbered, one of `vocabulary.READINGS`; None where that is not known."""
     intact: int | None
     """Tensors whose bytes have the checksum in the index; None when checksums were not taken."""
+    not_finite: tuple[str, ...]
+    """Tensors with a NaN or an infinite number in them; empty when checksums were not taken."""
     problems: tuple[str, ...]
     """Sentences on what makes the checkpoint unusable."""
     warnings: tuple[str, ...]
@@ -121,6 +123,7 @@ class Inspection:
         - `vocab_lines`?, `vocab_words`? (different ones), `vocab_duplicates` {word: [line, from 1]}, `vocab_reading`?
           ("lines" or "bert-tensorflow"; null where duplicates can be counted in two ways and nothing tells)
         - `intact_tensors`? (null when checksums were not taken)
+        - `not_finite` [name] (of tensors with a NaN or an infinite number in them)
         - `tensors` [{name, dtype, shape, shard, offset, bytes, crc32c (hexadecimal, not masked)}]
         """
         published, vocabulary = self.graph.published, self.vocabulary
@@ -170,6 +173,7 @@ class Inspection:
             else {},
             "vocab_reading": self.vocab_reading,
             "intact_tensors": self.intact,
+            "not_finite": list(self.not_finite),
             "tensors": [
                 {
                     "name": tensor.name,
@@ -211,7 +215,7 @@ def inspect_checkpoint(
     entries = reader.entries if reader else {}
     if OBJECT_GRAPH_KEY in entries:
         raise object_based(files.index)
-    intact = judge_data(reader, problems, warnings, progress, checksums=checksums) if reader else None
+    checked = judge_data(reader, problems, warnings, progress, checksums=checksums) if reader else None
     read = judge_config(files, problems, warnings)
     shapes = {name: entry.shape for name, entry in entries.items()}
     reading, judged = judge_variables(entries, read, choice) if reader else (Reading(scope=None), [])
@@ -250,7 +254,8 @@ def inspect_checkpoint(
         imported=import_facts(files.folder) is not None,
         vocabulary=vocabulary,
         vocab_reading=None if vocabulary is None else vocabulary.reading(rows),
-        intact=intact,
+        intact=checked.intact if checked else None,
+        not_finite=checked.not_finite if checked else (),
         problems=tuple(problems),
         warnings=tuple(warnings),
     )

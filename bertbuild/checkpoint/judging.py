@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from codecs import BOM_UTF8
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from math import isclose
 
 from bertbuild.checkpoint.bundle import TensorEntry
-from bertbuild.checkpoint.checksums import Progress, damaged_tensors
+from bertbuild.checkpoint.checksums import Checked, Progress, check_tensors
 from bertbuild.checkpoint.config import LAYER_NORM_EPSILON, BertConfig, read_config
 from bertbuild.checkpoint.data_files import check_data_files
 from bertbuild.checkpoint.folder import CheckpointFiles
@@ -18,7 +18,7 @@ from bertbuild.checkpoint.reading import Choice, Reading, read_names
 from bertbuild.checkpoint.tensors import Reader, open_tensors
 from bertbuild.checkpoint.user_files import foreign_encoding, read_regular, undecodable
 from bertbuild.checkpoint.v1 import V1Reader
-from bertbuild.checkpoint.variables import FLOAT32, disagreements, of_another_build
+from bertbuild.checkpoint.variables import FLOAT32, disagreements, listed, of_another_build
 from bertbuild.checkpoint.vocabulary import BERT_TENSORFLOW, Vocabulary, read_vocabulary, vocabulary_warning
 from bertbuild.errors import CheckpointError
 
@@ -30,20 +30,29 @@ def judge_data(
     progress: Progress | None,
     *,
     checksums: bool,
-) -> int | None:
-    """Look at the data files; how many tensors are intact, None where checksums were not taken."""
+) -> Checked | None:
+    """Look at the data files; what was found in the tensors, None where they were not read."""
     if isinstance(reader, V1Reader):
-        found, intact = reader.damaged(progress) if checksums else ([], None)
-        problems += found
-        return intact
+        return _told(reader.check(progress), problems, warnings) if checksums else None
     data = check_data_files(reader)
     problems += data.problems
     warnings += data.warnings
     if not checksums or not data.readable:
         return None
-    found, intact = damaged_tensors(reader, data.readable, progress)
-    problems += found
-    return intact
+    return _told(check_tensors(reader, data.readable, progress), problems, warnings)
+
+
+def _told(found: Checked, problems: list[str], warnings: list[str]) -> Checked:
+    problems += found.problems
+    if found.not_finite:
+        warnings.append(not_finite(found.not_finite))
+    return found
+
+
+def not_finite(names: Sequence[str]) -> str:
+    """The sentence on variables that hold a NaN or an infinite number."""
+    count = "1 variable holds" if len(names) == 1 else f"{len(names)} variables hold"
+    return f"{count} numbers that are not finite (NaN or infinite): {listed(names)}."
 
 
 def judge_variables(

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bertbuild.checkpoint.bundle import STORED_AS, TensorEntry, read_shape
-from bertbuild.checkpoint.checksums import Progress
+from bertbuild.checkpoint.checksums import Checked, Progress, is_finite
 from bertbuild.checkpoint.slices import Extents, fill, read_extents, region, slice_key
 from bertbuild.checkpoint.table import Table, TableFormatError
 from bertbuild.checkpoint.user_files import open_regular
@@ -73,22 +73,33 @@ class V1Reader:
             whole[place] = _numbers(value, entry.dtype, math.prod(shape), file.path).reshape(shape)
         return whole
 
-    def damaged(self, progress: Progress | None = None) -> tuple[list[str], int]:
-        """A sentence per damaged tensor, and how many are intact; reads every block."""
-        problems = []
+    def check(self, progress: Progress | None = None) -> Checked:
+        """Look at every tensor; reads every block."""
+        problems, unbounded = [], set()
         total = sum(entry.nbytes for entry in self.entries.values())
         done = 0
         for name, entry in sorted(self.entries.items()):
             file, cut = self._places[name]
             try:
                 for extents in cut:
-                    file.value(slice_key(name, extents))
+                    value = file.value(slice_key(name, extents))
+                    if not self._is_finite(entry, extents, value, file.path):
+                        unbounded.add(name)
             except CheckpointError as error:
                 problems.append(f"{name} is damaged: {error}")
             done += entry.nbytes
             if progress is not None:
                 progress(done, total)
-        return problems, len(self.entries) - len(problems)
+        return Checked(
+            problems=tuple(problems), intact=len(self.entries) - len(problems), not_finite=tuple(sorted(unbounded))
+        )
+
+    def _is_finite(self, entry: TensorEntry, extents: Extents, value: bytes, path: Path) -> bool:
+        """Whether all numbers of a part are; those of a dtype that is not read count as such."""
+        if entry.dtype not in _VALUES:
+            return True
+        count = math.prod(span.stop - span.start for span in region(entry.shape, extents))
+        return is_finite(_numbers(value, entry.dtype, count, path), entry.dtype)
 
 
 class _File:

@@ -7,7 +7,7 @@ V vocabulary, H hidden, I intermediate, P positions, T token types, L layers, C 
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -134,7 +134,7 @@ def disagreements(config: BertConfig, shapes: Mapping[str, Shape], dtypes: Mappi
     missing = [name for name in expected if name not in shapes and name not in optional]
     if missing:
         problems.append(
-            f"{len(missing)} of the {len(expected)} encoder variables are missing: {_listed(missing)}.",
+            f"{len(missing)} of the {len(expected)} encoder variables are missing: {listed(missing)}.",
         )
     sizes = encoder_sizes(shapes)
     if sizes.layers is not None and sizes.layers > config.num_hidden_layers:
@@ -155,7 +155,7 @@ def disagreements(config: BertConfig, shapes: Mapping[str, Shape], dtypes: Mappi
         if name.startswith("bert/") and name not in expected and not (beyond and _LAYER.match(name))
     ]
     if extra:
-        problems.append(f"The encoder has {len(extra)} variables that BERT does not have: {_listed(extra)}.")
+        problems.append(f"The encoder has {len(extra)} variables that BERT does not have: {listed(extra)}.")
     return problems
 
 
@@ -171,9 +171,10 @@ def _dtype_problems(dtypes: Mapping[str, str]) -> Iterator[str]:
         if dtype != FLOAT32 and dtype not in CAST_TO_FLOAT32:
             others.setdefault(dtype, []).append(name)
     for dtype, names in others.items():
-        yield f"{len(names)} variables have dtype {dtype}; a BERT checkpoint has float32: {_listed(names)}."
+        yield f"{len(names)} variables have dtype {dtype}; a BERT checkpoint has float32: {listed(names)}."
 
 
-def _listed(names: list[str]) -> str:
+def listed(names: Sequence[str]) -> str:
+    """The first of some names, and how many more there are."""
     shown = ", ".join(names[:3])
     return shown if len(names) <= 3 else f"{shown} and {len(names) - 3} more"

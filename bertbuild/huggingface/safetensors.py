@@ -1,4 +1,4 @@
-"""The tensors of a .safetensors file: 8 bytes of length, a JSON header, the numbers.
+"""The tensors of a .safetensors file: 8 bytes of length, a JSON header, the numbers, end to end up to the file's end.
 
 Source: https://github.com/huggingface/safetensors#format.
 """
@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -38,7 +40,7 @@ def read_safetensors(path: Path) -> dict[str, Stored]:
     """The tensors of a file by name, none of them read yet.
 
     Raises:
-        CheckpointError: the file is cut short or is no safetensors file.
+        CheckpointError: the file is cut short, has bytes that are no tensor's, or is no safetensors file.
     """
     size = path.stat().st_size
     with open_regular(path) as file:
@@ -53,11 +55,25 @@ def read_safetensors(path: Path) -> dict[str, Stored]:
     if not isinstance(header, dict):
         raise _damaged(path, "its header is not a JSON object")
     start = 8 + length
-    return {name: _entry(path, name, entry, start, size) for name, entry in header.items() if name != "__metadata__"}
+    places = {name: _place(path, name, entry) for name, entry in header.items() if name != "__metadata__"}
+    _require_end_to_end(path, places, size - start)
+    return {
+        name: Stored(path=path, offset=start + place.begin, dtype=place.dtype, shape=place.shape)
+        for name, place in places.items()
+    }
 
 
-def _entry(path: Path, name: str, entry: Any, start: int, size: int) -> Stored:
-    """One tensor, its place in the file checked."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Place:
+    """One tensor as the header has it; bytes are counted from the end of the header."""
+
+    dtype: str
+    shape: tuple[int, ...]
+    begin: int
+    end: int
+
+
+def _place(path: Path, name: str, entry: Any) -> _Place:
     if not name.isprintable():
         raise _damaged(path, f"it has a tensor of the name {name!r}")
     try:
@@ -70,9 +86,20 @@ def _entry(path: Path, name: str, entry: Any, start: int, size: int) -> Stored:
     dtype, width = _DTYPES[code]
     if not sound or end - begin != math.prod(shape) * width:
         raise _damaged(path, f"its header contradicts itself about {name}")
-    if start + end > size:
-        raise _damaged(path, f"it ends before {name} does ({size:,} bytes of at least {start + end:,})")
-    return Stored(path=path, offset=start + begin, dtype=dtype, shape=tuple(shape))
+    return _Place(dtype=dtype, shape=tuple(shape), begin=begin, end=end)
+
+
+def _require_end_to_end(path: Path, places: Mapping[str, _Place], size: int) -> None:
+    """Raise where bytes behind the header are no tensor's, or two tensors', as the library safetensors does."""
+    filled = 0
+    for name, place in sorted(places.items(), key=lambda item: (item[1].begin, item[1].end)):
+        if place.end > size:
+            raise _damaged(path, f"it ends before {name} does ({size:,} bytes of at least {place.end:,})")
+        if place.begin != filled:
+            raise _damaged(path, f"its tensors do not lie end to end: {name} begins at {place.begin:,}, not {filled:,}")
+        filled = place.end
+    if filled != size:
+        raise _damaged(path, f"{size - filled:,} bytes after its last tensor belong to none")
 
 
 def _damaged(path: Path, why: str) -> CheckpointError:

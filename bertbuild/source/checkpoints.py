@@ -78,6 +78,10 @@ def inspected(
     source = _of_facts(files, file, name, facts, choice)
     for text in (*files.notes, *facts["reading"]["told"]):
         report({"event": "note", "text": f"{name}: {text}"})
+    if facts["not_finite"]:
+        from bertbuild.checkpoint.judging import not_finite
+
+        report({"event": "warning", "text": f"{name}: {not_finite(facts['not_finite'])}"})
     told = facts["graph"]["gelu"] or facts["config"]["gelu"]
     if made and source.source.gelu and not told and import_facts(files.folder) is None:  # Hugging Face's gelu is erf
         gelu, why = source.source.gelu, facts["graph"]["notes"][0]

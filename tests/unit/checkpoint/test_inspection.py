@@ -96,6 +96,7 @@ def test_json_is_stable(tiny):
         "vocab_duplicates",
         "vocab_reading",
         "intact_tensors",
+        "not_finite",
         "tensors",
     ]
     assert found["format"] == 1

@@ -56,6 +56,7 @@ def file_of(text, content=bytes(16), length=None):
     return (len(text) if length is None else length).to_bytes(8, "little") + text + content
 
 
+SCALAR = {"dtype": "F32", "shape": [], "data_offsets": [0, 4]}
 DAMAGED = {
     "empty": b"",
     "its length alone": b"\x02",
@@ -79,6 +80,13 @@ DAMAGED = {
     "a shape with true": file_of(header(shape=[4, True])),
     "a negative shape": file_of(header(shape=[-2, -2])),
     "a shape that is a number": file_of(header(shape=4)),
+    "a byte after the last tensor": file_of(header(), bytes(17)),
+    "bytes and no tensor": file_of(b"{}", bytes(4)),
+    "a gap before the first": file_of(header(data_offsets=[4, 20]), bytes(20)),
+    "a gap between two": file_of(
+        json.dumps({"x": SCALAR, "y": {**SCALAR, "data_offsets": [8, 12]}}).encode(), bytes(12)
+    ),
+    "two of one place": file_of(json.dumps({"x": SCALAR, "y": SCALAR}).encode(), bytes(4)),
     "an entry that is a number": file_of(json.dumps({"x": 4}).encode()),
 }
 

@@ -283,3 +283,14 @@ def test_the_gelu_of_an_imported_folder_is_known(small, stage, told):
     (folder / "stage.json").write_text(json.dumps({"stage": stage, "facts": {"gelu": "erf", "left_out": {}}}))
     assert resolved(small, checkpoint=str(folder), name="mine").source.gelu == "erf"
     assert any("gelu taken as erf" in text for text in small.events.texts("note")) == told
+
+
+def test_weights_that_are_no_numbers_are_told_by_the_build_that_reads_them_first(small):
+    folder = small.folder / "checkpoints" / "one"
+    spoilt = tensors(3)
+    spoilt["bert/pooler/dense/bias"][2] = np.nan
+    write_checkpoint(folder / "bert_model.ckpt", spoilt)
+    resolved(small, checkpoint=str(folder), name="a")
+    assert small.events.texts("warning") == [
+        "a: 1 variable holds numbers that are not finite (NaN or infinite): bert/pooler/dense/bias."
+    ]
