@@ -53,18 +53,17 @@ class Session:
     @cached_property
     def choice(self) -> Choice:
         """Which isolation stages run in, and why."""
-        from bertbuild.isolation.docker_engine import endpoint, engine_answers, on_the_network
-
         root, environments = self.settings.artifacts, self.settings.environments
         last = last_used(root)
 
         def venv() -> bool:
             return _venv_usable(environments)
 
-        if self.settings.offline and on_the_network():  # it may not be asked; what the last build used is refused
-            why = f"the Docker engine at {endpoint()} is reached over the network, which must not be used (offline)"
+        engine = _on_the_network() if self.settings.offline else ""
+        if engine:  # it may not be asked; what the last build used is refused
+            why = f"the Docker engine at {engine} is reached over the network, which must not be used (offline)"
             return choose(self.settings.isolation, last, docker=lambda: last == "docker", venv=venv, without=why)
-        return choose(self.settings.isolation, last, docker=engine_answers, venv=venv)
+        return choose(self.settings.isolation, last, docker=_engine_answers, venv=venv)
 
     @cached_property
     def isolation(self) -> Isolation:
@@ -158,6 +157,19 @@ class Session:
         if "store" in self.__dict__:
             self.store.digests.save()
             self.store.inputs.save()
+
+
+def _engine_answers() -> bool:
+    from bertbuild.isolation.docker_engine import engine_answers
+
+    return engine_answers()
+
+
+def _on_the_network() -> str:
+    """Where the Docker engine listens, if that is reached over the network; else ""."""
+    from bertbuild.isolation.docker_engine import endpoint, on_the_network
+
+    return endpoint() if on_the_network() else ""
 
 
 def _venv_usable(environments: Path) -> bool:

@@ -7,7 +7,6 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -135,6 +134,8 @@ class Maker:
 
     def make(self, order: Order, write: Write) -> StoredObject:
         """What `write` puts into the `out` of its work folder, published; or what another process made meanwhile."""
+        from concurrent.futures import ThreadPoolExecutor
+
         with self.store.lock(order.stage, order.key, on_wait=self._note) as work:
             found = self.store.find_or_set_aside(order.stage, order.key, on_damage=self._warn)
             if found is not None:

@@ -8,7 +8,6 @@ import json
 import os
 import time
 from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from bertbuild.checkpoint.regular import irregular
@@ -37,6 +36,8 @@ def _sha256(file: object) -> str:  # Python 3.10 has no hashlib.file_digest
 
 def tree_digest(path: Path) -> str:
     """sha256, in hex, over the sha256 of a file's 32 MiB pieces in order: all cores hash one file."""
+    from concurrent.futures import ThreadPoolExecutor
+
     with path.open("rb") as file:
         size = os.fstat(file.fileno()).st_size
         with ThreadPoolExecutor() as pool:

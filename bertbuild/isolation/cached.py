@@ -6,7 +6,6 @@ import os
 import re
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 from bertbuild.isolation.fetching import find_uv
@@ -53,7 +52,9 @@ def lacking_packages(backend: str, version: str) -> str:
 
 
 def _lacking(packages: list[str], version: str) -> str:
-    with tempfile.TemporaryDirectory() as nowhere:
+    from tempfile import TemporaryDirectory
+
+    with TemporaryDirectory() as nowhere:
         command = [find_uv(), "pip", "install", "--dry-run", "--python", sys.executable, "--python-version", version]
         command += ["--target", str(Path(nowhere) / "none"), *packages]
         try:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import os
 import platform
-import shutil
 import socket
 import subprocess
 import sys
@@ -125,6 +124,8 @@ class Fetcher:
         with exclusive(target.parent / ".lock"):
             if older.exists():
                 return ""
+            import shutil
+
             half = target.with_name(target.name + ".half")
             shutil.rmtree(half, ignore_errors=True)
             command = [find_uv(), "pip", "install", "--python", sys.executable, "--target", str(half), "--no-deps"]
@@ -177,7 +178,11 @@ class Fetcher:
 def find_uv() -> str:
     """The uv program: the one installed beside bertbuild, else the one on PATH."""
     beside = Path(sys.executable).parent / "uv"
-    return str(beside) if beside.exists() else shutil.which("uv") or "uv"
+    if beside.exists():
+        return str(beside)
+    from shutil import which
+
+    return which("uv") or "uv"
 
 
 def _certificates() -> bool:

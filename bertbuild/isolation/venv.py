@@ -11,7 +11,6 @@ import hashlib
 import json
 import os
 import platform
-import shutil
 import signal
 import socket
 import subprocess
@@ -146,6 +145,8 @@ class VenvIsolation:
         on_line(f"Python {version} at {interpreter}")
         # A virtual environment knows its own path, so it is made in place; the marker, written last, makes it count.
         if path.exists():
+            import shutil
+
             shutil.rmtree(path)
         uv = find_uv()
         self._uv([uv, "venv", "--python", str(interpreter), str(path)], backend, on_line)

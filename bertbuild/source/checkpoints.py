@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -60,6 +59,8 @@ def inspected(
     Raises:
         CheckpointError: it is no checkpoint, or not a sound one.
     """
+    from concurrent.futures import ThreadPoolExecutor
+
     files = find_checkpoint(path)
     file, found = _known_input(files, store), None
     if file is None:  # a checkpoint never seen is hashed and inspected at once: each reads all of it on its own core

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bertbuild.checkpoint.folder import ARCHIVES
 from bertbuild.checkpoint.reading import Choice
@@ -14,7 +15,6 @@ from bertbuild.engine.engine import Engine
 from bertbuild.engine.executor import Report
 from bertbuild.errors import UsageError
 from bertbuild.files.locking import exclusive
-from bertbuild.graph.sizes import EmbeddingSizes
 from bertbuild.huggingface.folder import find_files, is_huggingface
 from bertbuild.names import clean_name
 from bertbuild.plans.plan import Plan, Source, plan_import
@@ -23,6 +23,9 @@ from bertbuild.source.fetched import fetch_model
 from bertbuild.source.inputs import folder_input
 from bertbuild.store.naming import below, described
 from bertbuild.store.store import Store
+
+if TYPE_CHECKING:
+    from bertbuild.graph.sizes import EmbeddingSizes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

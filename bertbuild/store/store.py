@@ -14,9 +14,7 @@ import contextlib
 import hashlib
 import json
 import os
-import shutil
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
@@ -139,6 +137,8 @@ class Store:
             components: what the key is made of.
             statement: given each file's bytes and sha256 by name, what to say of their provenance.
         """
+        from concurrent.futures import ThreadPoolExecutor
+
         out = work / "out"
         with translated_os_errors(self.root):
             files: dict[str, Any] = {}
@@ -337,6 +337,8 @@ def _write(path: Path, value: Mapping[str, Any]) -> dict[str, Any]:
 def remove_tree(path: Path) -> None:
     """Remove a folder, read-only ones inside too; one that is not there is no error."""
     if path.exists():
+        import shutil
+
         path.chmod(0o755)
         for folder, names, _ in os.walk(path):
             for name in names:  # a stage may have left read-only folders; a link is not followed

@@ -14,8 +14,6 @@ from bertbuild.cli.flags import (
 )
 from bertbuild.cli.frame import running
 from bertbuild.cli.task import task
-from bertbuild.plans.finetune import FinetuneRequest, Named
-from bertbuild.source.resolve import Wanted
 
 FINETUNE_HELP = {
     "task": "what to train on: a task that prepare-data knows, e.g. MRPC; prepared first, with the model's vocabulary",
@@ -102,6 +100,8 @@ def finetune(
 ) -> None:
     """Fine-tune a checkpoint with google-research/bert's run_classifier or run_squad (TensorFlow 1)."""
     from bertbuild.commands import finetune as commands
+    from bertbuild.plans.finetune import FinetuneRequest, Named
+    from bertbuild.source.resolve import Wanted
 
     with running(
         json=json, replace=replace, isolation=isolation, offline=offline, local=from_, mirror=mirror

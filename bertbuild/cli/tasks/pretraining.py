@@ -5,7 +5,6 @@ from __future__ import annotations
 from bertbuild.cli.flags import COMMON_HELP, ISOLATION_HELP, REPLACE_HELP, VOCAB_READING, number, truth, whole_number
 from bertbuild.cli.frame import running
 from bertbuild.cli.task import task
-from bertbuild.plans.pretraining import MODEL_GARDEN, PretrainingRequest
 
 PRETRAINING_HELP = {
     "input-file": "text: a sentence a line, an empty line between documents; several files with commas, or *.txt",
@@ -45,7 +44,7 @@ def prepare_pretraining_data(
     use_v2_feature_names: str = "false",
     max_seq_length: str = "128",
     max_predictions_per_seq: str = "20",
-    masks: str = MODEL_GARDEN,
+    masks: str = "model-garden",
     random_seed: str = "12345",
     dupe_factor: str = "10",
     masked_lm_prob: str = "0.15",
@@ -57,6 +56,7 @@ def prepare_pretraining_data(
 ) -> None:
     """Make TFRecords to pre-train BERT with: masked pieces and next sentences, as the Model Garden's."""
     from bertbuild.commands import pretraining
+    from bertbuild.plans.pretraining import PretrainingRequest
 
     with running(json=json, replace=replace, isolation=isolation, offline=offline) as session:
         outputs = tuple(filter(None, output_file.split(",")))

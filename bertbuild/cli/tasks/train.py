@@ -13,8 +13,6 @@ from bertbuild.cli.flags import (
 )
 from bertbuild.cli.frame import running
 from bertbuild.cli.task import task
-from bertbuild.plans.train import TrainRequest
-from bertbuild.source.resolve import Wanted
 
 TRAIN_HELP = {
     "mode": "train_and_eval (default), predict, export_only; of SQuAD also train, train_and_predict, eval",
@@ -100,6 +98,8 @@ def train(
 ) -> None:
     """Fine-tune, predict, export with the Model Garden's run_classifier or run_squad (TensorFlow 2)."""
     from bertbuild.commands import train as command
+    from bertbuild.plans.train import TrainRequest
+    from bertbuild.source.resolve import Wanted
 
     with running(
         json=json, replace=replace, isolation=isolation, offline=offline, local=from_, mirror=mirror
