@@ -136,6 +136,15 @@ STAGES = {
     )
 }
 
+FACTS = "stage.json"
+"""What a stage writes beside its outputs: its seconds, memory, package versions."""
+
+PROVENANCE, MANIFEST = "provenance.json", "manifest.json"
+"""What the host adds to a result: the statement of what it was made from, and the sha256 of its files."""
+
+UNTRACKED = (FACTS, PROVENANCE)
+"""The facts of one run (seconds, memory, when, of what): kept and hashed, but no part of the result's own digest."""
+
 _PINNED = re.compile(r"^([A-Za-z0-9._-]+)==(\S+)", re.MULTILINE)
 
 INSTRUCTIONS = "instructions"

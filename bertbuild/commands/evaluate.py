@@ -13,10 +13,11 @@ from bertbuild.commands.reference import presumed, require_1, with_reference
 from bertbuild.commands.session import Session, shown
 from bertbuild.errors import AccuracyError, DataError, UsageError
 from bertbuild.files.disk import write_atomically
+from bertbuild.gate.judges import tensorflow_of
 from bertbuild.names import did_you_mean
 from bertbuild.plans.evaluate import EXAMPLES, GROUPS, REFERENCE, TARGETS, EvaluateRequest, check_task, plan_evaluate
 from bertbuild.plans.neuron import SEQ_LEN
-from bertbuild.plans.placing import BOTH, tensorflow_of
+from bertbuild.plans.placing import BOTH
 from bertbuild.plans.plan import Plan, Source, Step
 from bertbuild.source.prepared import PreparedFolder, check_made_for, fine_tuned, read_prepared
 from bertbuild.source.resolve import Wanted, resolve
@@ -78,8 +79,11 @@ def targets(session: Session, wanted: Wanted, data: Data, request: EvaluateReque
     judged = judge(
         task,
         labels,
-        answers={target: results[step] for target, step in planned.answers.items()},
-        made={target: results[step] if step else None for target, step in planned.made.items()},
+        answers={target: results[step].path for target, step in planned.answers.items()},
+        keys={
+            target: {"result": results[step].key if step else None, "answers": results[planned.answers[target]].key}
+            for target, step in planned.made.items()
+        },
         max_drop=allowed,
     )
     facts = {

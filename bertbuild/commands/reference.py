@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from bertbuild.commands.session import Session
 from bertbuild.errors import InterpreterMissingError, UsageError
-from bertbuild.plans.placing import OF_2, TF1, backend_of, bound_to_1, can_move, judges, placed, reference_of
+from bertbuild.gate.judges import judges
+from bertbuild.plans.placing import OF_2, TF1, backend_of, bound_to_1, can_move, placed, reference_of
 from bertbuild.plans.plan import Plan, Step, Target
 from bertbuild.store.records import read_judged
 

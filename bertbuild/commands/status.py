@@ -18,9 +18,10 @@ from bertbuild.engine.staleness import UP_TO_DATE
 from bertbuild.errors import BertbuildError, StoreError
 from bertbuild.report.checks import in_short
 from bertbuild.report.counts import counted
+from bertbuild.stages import FACTS, MANIFEST
 from bertbuild.store.past_runs import outcomes
 from bertbuild.store.records import Record
-from bertbuild.store.store import FACTS, MANIFEST, Store, StoredObject
+from bertbuild.store.store import Store, StoredObject
 
 STALE, FAILED, MISSING = "stale", "failed", "missing"
 COLUMNS = ["model", "target", "state", "built", "took", "size", "max abs", "judged by", "judged on", "path"]

@@ -21,8 +21,8 @@ from bertbuild.graph.processor import instruction_set
 from bertbuild.isolation.base import Isolation, StageRun
 from bertbuild.plans.placing import backend_of
 from bertbuild.plans.plan import File, Step
-from bertbuild.stages import INSTRUCTIONS, STAGES, StageSpec, is_by_processor, require_locked, stage_code
-from bertbuild.store.store import FACTS, Store, StoredObject
+from bertbuild.stages import FACTS, INSTRUCTIONS, STAGES, StageSpec, is_by_processor, require_locked, stage_code
+from bertbuild.store.store import Store, StoredObject
 
 if TYPE_CHECKING:
     from bertbuild.provenance.statement import Input

@@ -14,15 +14,15 @@ from bertbuild.config import ROOT
 from bertbuild.engine.executor import Maker, Order
 from bertbuild.errors import ParityError
 from bertbuild.files.disk import read_json
+from bertbuild.gate.judges import is_one_tensorflow, judges, tensorflow_of
 from bertbuild.gate.parity import Verdict, compare
 from bertbuild.graph.processor import has_vnni
 from bertbuild.isolation.device import neuron_device
 from bertbuild.plans.int8 import VNNI
-from bertbuild.plans.placing import is_one_tensorflow, judges, tensorflow_of
 from bertbuild.plans.plan import File, Plan, Target
-from bertbuild.stages import INSTRUCTIONS, STAGES
+from bertbuild.stages import FACTS, INSTRUCTIONS, STAGES
 from bertbuild.store.records import read_records, write_record
-from bertbuild.store.store import FACTS, StoredObject
+from bertbuild.store.store import StoredObject
 
 PARITY = "parity"
 NO_DEVICE = "this machine has no Neuron device to run it on"

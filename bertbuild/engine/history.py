@@ -13,8 +13,9 @@ from bertbuild.engine.gate import PARITY, judged_by, judged_from
 from bertbuild.errors import StoreError
 from bertbuild.files.digests import DigestCache
 from bertbuild.plans.plan import File, Step, Target
+from bertbuild.stages import MANIFEST, PROVENANCE
 from bertbuild.store.records import Record, read_records
-from bertbuild.store.store import MANIFEST, PROVENANCE, Store
+from bertbuild.store.store import Store
 
 PROBES = "probes"
 """The input that models of the same size share, so that it says nothing of what they have in common."""

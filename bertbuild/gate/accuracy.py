@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,7 +13,7 @@ from numpy.typing import NDArray
 
 from bertbuild.metrics.glue import figures, metrics_of
 from bertbuild.plans.evaluate import OUTPUT, REFERENCE
-from bertbuild.store.store import StoredObject
+from bertbuild.stages import FACTS
 
 ROUNDING = 1e-9
 """A drop of just what is allowed is allowed, though floats differ in their last place."""
@@ -70,8 +72,8 @@ class Judged:
 def judge(
     task: str,
     labels: NDArray[np.int32],
-    answers: dict[str, StoredObject],
-    made: dict[str, StoredObject | None],
+    answers: Mapping[str, Path],
+    keys: Mapping[str, dict[str, str | None]],
     max_drop: float,
 ) -> list[Judged]:
     """The figures of every target, the reference first.
@@ -79,8 +81,8 @@ def judge(
     Args:
         task: its name, which decides the metrics.
         labels: right classes [N].
-        answers: target → result of its infer stage.
-        made: target → the result itself, None of the source.
+        answers: target → folder of its infer stage's result.
+        keys: target → as `Judged.keys`.
         max_drop: how far the main metric may fall below the reference's.
     """
     main = metrics_of(task)[0]
@@ -88,7 +90,7 @@ def judge(
     reference = figures(task, labels, expected.argmax(axis=-1))
     found = []
     for target, answered in answers.items():
-        given, model = _probabilities(answered), made[target]
+        given = _probabilities(answered)
         reason = _unusable(given, expected)
         metrics = {} if reason else figures(task, labels, given.argmax(axis=-1))
         drop = None if reason else reference[main] - metrics[main]
@@ -103,14 +105,14 @@ def judge(
                 passed=drop is not None and drop <= max_drop + ROUNDING,
                 reason=reason,
                 latency=_latency(answered),
-                keys={"result": model.key if model else None, "answers": answered.key},
+                keys=keys[target],
             )
         )
     return found
 
 
-def _probabilities(answered: StoredObject) -> NDArray[np.float64]:
-    with np.load(answered.path / "answers.npz") as file:
+def _probabilities(answered: Path) -> NDArray[np.float64]:
+    with np.load(answered / "answers.npz") as file:
         return np.asarray(file[OUTPUT], np.float64)
 
 
@@ -121,8 +123,8 @@ def _unusable(given: NDArray[np.float64], expected: NDArray[np.float64]) -> str:
     return "" if np.isfinite(given).all() else "gave an answer that is not finite (NaN or infinity)"
 
 
-def _latency(answered: StoredObject) -> Latency:
-    facts = json.loads((answered.path / "stage.json").read_text(encoding="utf-8"))["facts"]["latency"]
+def _latency(answered: Path) -> Latency:
+    facts = json.loads((answered / FACTS).read_text(encoding="utf-8"))["facts"]["latency"]
     batch, alone = facts["batch"], facts["alone"]
     return Latency(
         batch=batch["median_seconds"] / batch["rows"],

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from bertbuild.errors import CheckpointError
 from bertbuild.files.digests import sha256_file
 from bertbuild.gate.graph_hash import IR, IR_WEIGHTS, graph_hash, graph_kind, ir_constants
-from bertbuild.store.store import FACTS, MANIFEST, PROVENANCE, UNTRACKED
+from bertbuild.stages import FACTS, MANIFEST, PROVENANCE, UNTRACKED
 
 if TYPE_CHECKING:
     import numpy.typing as npt

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from bertbuild.errors import UsageError
 from bertbuild.plans.plan import Plan, Step, Target, check_choice
-from bertbuild.stages import STAGES, locked
+from bertbuild.stages import STAGES
 
 OF_1, OF_2, BOTH = "1.15", "2.20", "both"
 REFERENCES = (OF_1, OF_2, BOTH)
@@ -18,8 +18,6 @@ REFERENCES = (OF_1, OF_2, BOTH)
 
 TF1, V1_MODE = "tf1", "tf2"
 """The backends they are."""
-
-PACKAGES = ("tensorflow", "tensorflow-cpu")
 
 
 def backend_of(step: Step) -> str:
@@ -73,26 +71,6 @@ def reference_of(plan: Plan, target: Target) -> str:
     if not asked:
         return ""
     return OF_2 if any(backend_of(step) == V1_MODE for step in asked) else OF_1
-
-
-def tensorflow_of(step: Step) -> str:
-    """The TensorFlow that a step runs in, as a verdict names it; "" where that is none, or no lock file tells."""
-    backend = backend_of(step)
-    version = next((locked(backend)[name] for name in PACKAGES if name in locked(backend)), "")
-    v1_mode = " in v1 mode" if version and backend != STAGES[step.stage].backend else ""
-    return f"TensorFlow {version}{v1_mode}" if version else ""
-
-
-def judges(plan: Plan, target: Target) -> tuple[str, ...]:
-    """The TensorFlows that answer for a target's source: one, or two."""
-    asked = (target.reference, target.second.get("reference", target.reference))
-    return tuple(dict.fromkeys(tensorflow_of(plan.step(step)) for step in asked))
-
-
-def is_one_tensorflow(plan: Plan, target: Target) -> bool:
-    """Whether source and target were run by the same TensorFlow, so that a fault of its own shows on neither side."""
-    ran = {tensorflow_of(plan.step(step)).removesuffix(" in v1 mode") for step in target.asked}
-    return len(ran) == 1 and "" not in ran
 
 
 def _judged_again(plan: Plan, target: Target, steps: list[Step]) -> Target:

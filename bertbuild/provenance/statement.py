@@ -18,7 +18,8 @@ from bertbuild import __version__, keys
 from bertbuild.files.digests import DigestCache, sha256_file
 from bertbuild.plans.plan import File
 from bertbuild.provenance.sbom import Materials
-from bertbuild.store.store import FACTS, MANIFEST, PROVENANCE, StoredObject
+from bertbuild.stages import FACTS, MANIFEST, PROVENANCE
+from bertbuild.store.store import StoredObject
 
 STATEMENT = "https://in-toto.io/Statement/v1"
 PREDICATE = "https://slsa.dev/provenance/v1"

@@ -15,8 +15,8 @@ from bertbuild.files.digests import sha256_file
 from bertbuild.provenance.sbom import FOLDER, sbom_name, sbom_of_today
 from bertbuild.provenance.shape import problems
 from bertbuild.provenance.statement import BUILD_TYPE, KEY_DIGEST
-from bertbuild.stages import BACKENDS, lock_file
-from bertbuild.store.store import FACTS, MANIFEST, PROVENANCE, Store, StoredObject
+from bertbuild.stages import BACKENDS, FACTS, MANIFEST, PROVENANCE, lock_file
+from bertbuild.store.store import Store, StoredObject
 
 OWN = (MANIFEST, PROVENANCE)
 """What lies beside the subjects."""

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bertbuild.plans.plan import File
-from bertbuild.stages import STAGES
+from bertbuild.stages import PROVENANCE, STAGES
 from bertbuild.store.past_runs import events_of, log_name, short
 from bertbuild.store.records import Record, read_records
-from bertbuild.store.store import PROVENANCE, Store
+from bertbuild.store.store import Store
 
 Results = dict[str, list[tuple[str, str]]]
 """By MODEL/TARGET, the stage and key of each result."""

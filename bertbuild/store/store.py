@@ -24,17 +24,12 @@ from bertbuild.files.digests import DigestCache, TreeDigestCache, sha256_file
 from bertbuild.files.disk import FULL, mark_used, no_space
 from bertbuild.files.locking import exclusive, if_free, remove_lock
 from bertbuild.keys import digest
+from bertbuild.stages import MANIFEST, PROVENANCE, UNTRACKED
 from bertbuild.store.in_use import Uses
 from bertbuild.store.naming import Names
 
-MANIFEST = "manifest.json"
 IN_USE = "in-use"
 """The folder in locks/ that says what living processes work with."""
-
-FACTS = "stage.json"
-PROVENANCE = "provenance.json"
-UNTRACKED = (FACTS, PROVENANCE)
-"""The facts of one run (seconds, memory, when, of what): kept and hashed, but no part of the result's own digest."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

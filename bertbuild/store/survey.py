@@ -15,17 +15,16 @@ from bertbuild.files.disk import HOUR
 from bertbuild.files.locking import is_held
 from bertbuild.keys import digest
 from bertbuild.plans.plan import File
-from bertbuild.stages import STAGES
+from bertbuild.stages import MANIFEST, PROVENANCE, STAGES
 from bertbuild.store import records as recorded
 from bertbuild.store.garbage import Name, Object, Record, Run, Snapshot, Thing
 from bertbuild.store.past_runs import events_of, log_name, short
-from bertbuild.store.store import IN_USE, MANIFEST, Store, translated_os_errors
+from bertbuild.store.store import IN_USE, Store, translated_os_errors
 
 BESIDE = ".gone-"
 """How the name of a download begins that is being removed, where it lies."""
 
 FETCHED = ("downloads", "datasets")
-PROVENANCE = "provenance.json"
 _SBOM = re.compile(r'"(sbom/[^"/]+)"')
 T = TypeVar("T")
 K = TypeVar("K", bound=Thing)

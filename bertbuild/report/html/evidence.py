@@ -12,9 +12,10 @@ from typing import Any
 from bertbuild.errors import StoreError
 from bertbuild.report.html import words
 from bertbuild.report.html.run import FAILED, INTERRUPTED, TAIL, UNFINISHED, Job, Run, number
+from bertbuild.stages import FACTS, MANIFEST
 from bertbuild.store.logs import logs_of
 from bertbuild.store.records import read_records
-from bertbuild.store.store import FACTS, MANIFEST, Store
+from bertbuild.store.store import Store
 
 TAIL_BYTES = 1 << 16
 

@@ -12,11 +12,12 @@ from bertbuild.commands import environments, offline, reference
 from bertbuild.commands.session import Session
 from bertbuild.commands.target import build
 from bertbuild.errors import BuildFailedError, InterpreterMissingError, ParityError, UsageError
+from bertbuild.gate.judges import judges
 from bertbuild.isolation import venv
 from bertbuild.isolation.compose import ComposeIsolation
 from bertbuild.isolation.venv import VenvIsolation
 from bertbuild.plans.neuron import NeuronRequest
-from bertbuild.plans.placing import judges, reference_of
+from bertbuild.plans.placing import reference_of
 from bertbuild.plans.plan import FreezeRequest, IrRequest, Plan, Step
 from bertbuild.source.resolve import Wanted
 from bertbuild.store.records import read_judged, read_records

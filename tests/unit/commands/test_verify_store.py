@@ -12,7 +12,8 @@ from bertbuild.commands import gc as upkeep
 from bertbuild.commands.session import Session
 from bertbuild.config import Settings
 from bertbuild.errors import StoreError
-from bertbuild.store.store import MANIFEST, Store
+from bertbuild.stages import MANIFEST
+from bertbuild.store.store import Store
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -218,3 +219,10 @@ def test_run_stage_runs_a_stage_of_another_backend_from_that_ones_folder(tmp_pat
     assert run("infer", "--a=b").stdout == "stages ['--a=b']\n"
     assert run("tf1/infer", "--a=b").stdout == "tf1/stages ['--a=b']\n"
     assert run("tf2/infer").stderr.endswith("the stages of this image: infer, tf1/infer\n")
+
+
+def test_architecture_names_every_event_of_a_stage_once():
+    code = "\n".join(path.read_text() for path in (ROOT / "docker").rglob("*.py"))
+    lines = (ROOT / "docs" / "architecture.md").read_text().splitlines()
+    (told,) = (line for line in lines if line.startswith("- stdout carries events"))
+    assert set(re.findall(r"`(\w+)`", told)) == set(re.findall(r'\bemit\("(\w+)"', code))

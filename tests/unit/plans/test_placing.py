@@ -21,11 +21,8 @@ from bertbuild.plans.placing import (
     backend_of,
     bound_to_1,
     can_move,
-    is_one_tensorflow,
-    judges,
     placed,
     reference_of,
-    tensorflow_of,
 )
 from bertbuild.plans.plan import ROUTES, File, FreezeRequest, IrRequest, Source, Step, plan_freeze, plan_ir
 from bertbuild.plans.tf2 import Tf2Request, Tf2Source, plan_convert_tf1, plan_convert_tf2
@@ -49,7 +46,6 @@ PLANS = {
     "convert_tf1": plan_convert_tf1(TWO, PROBES),
 }
 READY = plan_neuron_ready(CHECKPOINT, NeuronRequest(), PROBES)
-IN_1, IN_2 = "TensorFlow 1.15.5", "TensorFlow 2.20.0 in v1 mode"
 
 
 @pytest.mark.parametrize("reference", [OF_2, BOTH])
@@ -121,32 +117,6 @@ def test_an_evaluation_of_2_20_needs_no_tensorflow_1():
     request = EvaluateRequest(targets=("frozen", "ir-fp32", "tf2"))
     there = placed(plan_evaluate(TRAINED, prepared, request, PROBES).plan, OF_2)
     assert "tf1" not in {backend_of(step) for step in there.steps}
-
-
-@pytest.mark.parametrize(
-    ("name", "reference", "expected", "one"),
-    [
-        ("ir", OF_1, (IN_1,), False),
-        ("ir", OF_2, (IN_2,), False),
-        ("ir", BOTH, (IN_1, IN_2), False),
-        ("freeze", OF_1, (IN_1,), True),
-        ("freeze", OF_2, (IN_2,), True),
-        ("convert_tf2", OF_1, (IN_1,), False),
-        ("convert_tf2", OF_2, (IN_2,), True),
-        ("convert_tf2", BOTH, (IN_1, IN_2), False),
-        ("convert_tf1", OF_1, ("TensorFlow 2.20.0",), False),
-        ("convert_tf1", OF_2, ("TensorFlow 2.20.0",), True),
-    ],
-)
-def test_a_verdict_names_who_answered_for_the_source(name, reference, expected, one):
-    there = placed(PLANS[name], reference)
-    assert judges(there, there.targets[0]) == expected
-    assert is_one_tensorflow(there, there.targets[0]) is one
-
-
-def test_only_what_runs_tensorflow_is_named_one():
-    assert tensorflow_of(Step(id="a", stage="openvino-infer", inputs={})) == ""
-    assert tensorflow_of(Step(id="a", stage="tf2-infer", inputs={})) == "TensorFlow 2.20.0"
 
 
 def test_the_stages_that_move_are_those_of_tensorflow_1_but_for_what_needs_it():

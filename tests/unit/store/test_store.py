@@ -20,7 +20,8 @@ from bertbuild.errors import StoreError
 from bertbuild.files.disk import write_atomically
 from bertbuild.files.locking import exclusive
 from bertbuild.keys import components, digest
-from bertbuild.store.store import MANIFEST, Store
+from bertbuild.stages import MANIFEST
+from bertbuild.store.store import Store
 
 FILES = {"model.bin": "weights", "variables/index": "names", "stage.json": '{"seconds": 1}'}
 PARTS = components(stage="ir", code="c", environment={}, params={}, inputs={"a": "b"})

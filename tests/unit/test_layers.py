@@ -1,0 +1,40 @@
+"""What docs/architecture.md says of the packages: arrows go down, and plans are pure."""
+
+from __future__ import annotations
+
+import ast
+
+import pytest
+from importlinter.cli import EXIT_STATUS_SUCCESS, lint_imports
+
+from bertbuild.config import ROOT
+from bertbuild.toml.document import read_document
+
+HOUSE = ROOT / "bertbuild"
+CONTRACTS = read_document(ROOT / "pyproject.toml").values["tool"]["importlinter"]
+PURE = [path for room in ("plans",) for path in sorted((HOUSE / room).glob("*.py"))]
+LOOKS = {"open", "stat", "exists", "is_file", "is_dir", "iterdir", "glob", "rglob", "resolve", "samefile", "run"}
+"""Calls that ask a disk or another program; so do those that begin with `read_` or `write_`."""
+
+
+def test_arrows_go_down():
+    assert lint_imports(config_filename=str(ROOT / "pyproject.toml"), no_cache=True) == EXIT_STATUS_SUCCESS
+
+
+def test_no_arrow_is_exempt():
+    assert not CONTRACTS.get("exclude_type_checking_imports")
+    assert all("ignore_imports" not in contract for contract in CONTRACTS["contracts"])
+
+
+def test_every_room_has_its_place_in_architecture():
+    text = (ROOT / "docs" / "architecture.md").read_text()
+    (layers,) = (contract["layers"] for contract in CONTRACTS["contracts"] if contract["type"] == "layers")
+    drawn = text.partition("```layers\n")[2].partition("```")[0]
+    assert [line.split("   ")[0].split(", ") for line in drawn.splitlines()] == [row.split(" | ") for row in layers]
+
+
+@pytest.mark.parametrize("path", PURE, ids=lambda path: path.stem)
+def test_planning_reads_nothing(path):
+    calls = [node.func for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)]
+    names = {func.attr if isinstance(func, ast.Attribute) else getattr(func, "id", "") for func in calls}
+    assert not {name for name in names if name in LOOKS or name.startswith(("read_", "write_"))}
