@@ -14,6 +14,7 @@ from bertbuild.buildfile.parameters import KIND, KINDS, REFERENCE, Kind, Paramet
 from bertbuild.buildfile.requests import CALIBRATION, located, make_calibration, make_request
 from bertbuild.errors import UsageError
 from bertbuild.names import clean_name
+from bertbuild.plural import number_of
 from bertbuild.toml.document import Document, Place, shown, table_name
 
 LONGEST_NAME = 200
@@ -183,7 +184,7 @@ def _read_matrix(document: Document, place: Place, kind: Kind) -> Axes:
     if count > MOST_COMBINATIONS:
         raise document.refused(
             place,
-            f"{table_name(place)} has {count} combinations, more than {MOST_COMBINATIONS}.",
+            f"{table_name(place)} has {number_of(count, 'combination')}, more than {MOST_COMBINATIONS}.",
             next_step="Leave values out, or make several targets of it.",
         )
     return axes

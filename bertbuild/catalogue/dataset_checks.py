@@ -13,6 +13,7 @@ from pathlib import Path
 from bertbuild.catalogue.contents import refuse_lfs_pointer
 from bertbuild.catalogue.datasets import DataFile, Dataset, load_datasets
 from bertbuild.errors import IntegrityError
+from bertbuild.plural import are
 
 _GET_IT = "Get the published file: fetch it without --from, or from another mirror."
 
@@ -72,8 +73,9 @@ def _check_count(dataset: Dataset, file: DataFile, title: str, count: int) -> No
         and (file.name, count) in {(theirs.name, _count(theirs)) for theirs in other.files}
     ]
     published = "a header is not enough" if file.rows is None else f"{file.rows:,} were published"
+    rows = max(count - file.header, 0)
     raise IntegrityError(
-        f"{title} has {max(count - file.header, 0):,} rows; {published}.",
+        f"{title} has {rows:,} {are(rows, 'row', 'rows')}; {published}.",
         next_step=f"It seems to be {others[0]}'s: ask for {others[0]}, or give the folder of {dataset.name}."
         if others
         else f"It was cut or changed, or is another data set's. {_GET_IT}",

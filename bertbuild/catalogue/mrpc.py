@@ -12,6 +12,7 @@ from pathlib import Path
 
 from bertbuild.catalogue.dataset_checks import read_lines
 from bertbuild.errors import IntegrityError
+from bertbuild.plural import number_of
 
 TRAIN, TEST, DEV_IDS = "msr_paraphrase_train.txt", "msr_paraphrase_test.txt", "dev_ids.tsv"
 _TEST_HEADER = ("index", "#1 ID", "#2 ID", "#1 String", "#2 String")
@@ -33,7 +34,7 @@ def _rows(path: Path, title: str, columns: int) -> Iterator[Sequence[str]]:
         row = line.strip().split("\t")
         if len(row) != columns:
             raise IntegrityError(
-                f"{title}, line {number}: {len(row)} columns, not {columns}.",
+                f"{title}, line {number}: {number_of(len(row), 'column')}, not {columns}.",
                 next_step="Get the file from where it is published, or the three .tsv of GLUE.",
                 details=line[:200],
             )

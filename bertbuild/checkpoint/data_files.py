@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from bertbuild.checkpoint.bundle import CheckpointReader, TensorEntry
 from bertbuild.checkpoint.lfs import POINTER_SUFFIX, lfs_pointer
 from bertbuild.checkpoint.regular import irregular
+from bertbuild.plural import number_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,12 +40,13 @@ def check_data_files(reader: CheckpointReader) -> DataFiles:
             beyond = [entry for entry in entries if entry.offset + entry.nbytes > size]
             first = min(beyond, key=_offset)
             problems.append(
-                f"{path.name} is cut off: it has {size} of {needed} bytes, and {len(beyond)} of {len(entries)} tensors "
+                f"{path.name} is cut off: it has {size} of {needed} bytes, and {len(beyond)} of "
+                f"{number_of(len(entries), 'tensor')} "
                 f"are not wholly there, the first being {first.name} at offset {first.offset}.",
             )
         elif size > needed:
             warnings.append(
-                f"{path.name} has {size - needed} bytes after its last tensor, which nothing refers to.",
+                f"{path.name} has {number_of(size - needed, 'byte')} after its last tensor, which nothing refers to.",
             )
     return DataFiles(readable=tuple(readable), problems=tuple(problems), warnings=tuple(warnings))
 

@@ -21,6 +21,7 @@ from bertbuild.checkpoint.v1 import V1Reader
 from bertbuild.checkpoint.variables import FLOAT32, disagreements, listed, of_another_build
 from bertbuild.checkpoint.vocabulary import BERT_TENSORFLOW, Vocabulary, read_vocabulary, vocabulary_warning
 from bertbuild.errors import CheckpointError
+from bertbuild.plural import are, number_of
 
 
 def judge_data(
@@ -75,9 +76,9 @@ def other_forms(files: CheckpointFiles, casts: Mapping[str, int], joined: int) -
     if files.v1:
         yield "The checkpoint is of the first format (V1), and is written anew."
     for dtype, count in sorted(casts.items()):
-        yield f"{count} variables of dtype {dtype} are cast to {FLOAT32}."
+        yield f"{number_of(count, 'variable')} of dtype {dtype} {are(count)} cast to {FLOAT32}."
     if joined:
-        yield f"{joined} variables are partitioned; their parts are joined."
+        yield f"{number_of(joined, 'variable')} {are(joined)} partitioned; their parts are joined."
 
 
 def opened(files: CheckpointFiles, problems: list[str]) -> Reader | None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from bertbuild.checkpoint.training import averaged, sort_variables
+from bertbuild.plural import are, number_of
 
 GOOGLES: Final = "bert"
 """The scope of the encoder in google-research/bert."""
@@ -183,7 +184,12 @@ def _told(scope: str, scopes: tuple[str, ...], averages: int, averaged_: int, co
         where = f"lie under {scope}/…" if scope else "have no scope"
         yield f"The encoder's variables {where} and are taken for bert/…."
     if averaged_:
-        rest = f"; {count - averaged_} have none and are taken as they are" if count > averaged_ else ""
-        yield f"{averaged_} variables are taken from their moving averages{rest}."
+        without = count - averaged_
+        rest = (
+            f"; {without} {are(without, 'has none and is', 'have none and are')} taken unchanged" if without > 0 else ""
+        )
+        averages_ = are(averaged_, "is taken from its moving average", "are taken from their moving averages")
+        yield f"{number_of(averaged_, 'variable')} {averages_}{rest}."
     elif averages:
-        yield f"{averages} variables have a moving average too, which is not taken; --ema takes it."
+        has = are(averages, "has", "have")
+        yield f"{number_of(averages, 'variable')} {has} a moving average too, which is not taken; --ema takes it."

@@ -23,6 +23,7 @@ from bertbuild.checkpoint.object_graph import Path, read_variables, value_key
 from bertbuild.checkpoint.training import sort_variables
 from bertbuild.checkpoint.variables import encoder_variables
 from bertbuild.errors import CheckpointError
+from bertbuild.plural import number_of
 
 _INSIDE = "encoder"  # a name for the root of paths that begin at the encoder itself
 _OWN_CONFIG = "Use the bert_config.json that came with the checkpoint."
@@ -96,7 +97,7 @@ def _by_name(reader: CheckpointReader, config: BertConfig) -> list[Found]:
 def _refuse_layers(beyond: list[str], config: BertConfig) -> None:
     if beyond:
         raise CheckpointError(
-            f"The checkpoint has {beyond[0]}, which a BERT of {config.num_hidden_layers} layers has not.",
+            f"The checkpoint has {beyond[0]}, which a BERT of {number_of(config.num_hidden_layers, 'layer')} has not.",
             next_step=_OWN_CONFIG,
         )
 
@@ -106,7 +107,8 @@ def _by_object(reader: CheckpointReader, config: BertConfig, root: str) -> list[
     encoder = _chosen(_encoders(keys, config), root, reader)
     if encoder is None:
         raise CheckpointError(
-            f"The checkpoint {reader.prefix} has no BertEncoder of {config.num_hidden_layers} layers below its objects "
+            f"The checkpoint {reader.prefix} has no BertEncoder of "
+            f"{number_of(config.num_hidden_layers, 'layer')} below its objects "
             f"{', '.join(sorted({path[0] for path in keys}))}.",
             next_step="Give the bert_config.json of this model, and a checkpoint of the Model Garden's BERT.",
         )

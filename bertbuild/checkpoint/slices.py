@@ -14,6 +14,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from bertbuild.graph.wire import LENGTH_DELIMITED, WireError, fields, signed
+from bertbuild.plural import number_of
 
 Extents = tuple[tuple[int, int], ...]
 """Start and length on each axis; length -1 is the whole axis."""
@@ -49,7 +50,7 @@ def slice_key(name: str, extents: Extents) -> bytes:
 def region(shape: tuple[int, ...], extents: Extents) -> Region:
     """Where a part lies in a tensor of this shape. Raises `WireError` where it lies outside."""
     if len(extents) != len(shape):
-        raise WireError(f"a part has {len(extents)} axes, the whole {len(shape)}")
+        raise WireError(f"a part has {number_of(len(extents), 'axis', 'axes')}, the whole {len(shape)}")
     spans = [
         (0, size) if length == WHOLE else (start, start + length)
         for size, (start, length) in zip(shape, extents, strict=True)

@@ -7,6 +7,7 @@ some tens of kilobytes, so speed does not matter here. Format: https://github.co
 from __future__ import annotations
 
 from bertbuild.graph.wire import WireError, read_varint
+from bertbuild.plural import number_of
 
 
 class SnappyError(ValueError):
@@ -44,7 +45,7 @@ def decompress(block: bytes, *, limit: int) -> bytes:
         if len(output) > length:
             break
     if len(output) != length:
-        raise SnappyError(f"it holds {len(output)} bytes, not the {length} it announces")
+        raise SnappyError(f"it holds {number_of(len(output), 'byte')}, not the {length} it announces")
     return bytes(output)
 
 

@@ -20,6 +20,7 @@ from bertbuild.checkpoint.crc32c import crc32c, masked
 from bertbuild.checkpoint.snappy import SnappyError, decompress
 from bertbuild.checkpoint.v1_files import MAGIC
 from bertbuild.graph.wire import WireError, encode_varint, read_varint
+from bertbuild.plural import number_of
 
 _FOOTER_SIZE: Final = 48
 _TRAILER_SIZE: Final = 5
@@ -60,7 +61,9 @@ class Table:
         self._size = size
         self._read = read
         if size < _FOOTER_SIZE:
-            raise TableFormatError(f"it has {size} bytes, less than the {_FOOTER_SIZE} of a table's footer")
+            raise TableFormatError(
+                f"it has {number_of(size, 'byte')}, less than the {_FOOTER_SIZE} of a table's footer"
+            )
         meta, index = _handles(read(size - _FOOTER_SIZE, _FOOTER_SIZE))
         if _entries(self._contents(*meta)):
             raise TableFormatError("its metaindex is not empty")

@@ -25,6 +25,7 @@ from bertbuild.checkpoint.v1_files import SHARD
 from bertbuild.errors import CheckpointError
 from bertbuild.graph.dtypes import dtype_name
 from bertbuild.graph.wire import WireError, fields
+from bertbuild.plural import are, number_of
 
 _VALUES: Final = {"float32": (5, "<f4"), "float64": (6, "<f8")}
 """The field of a TensorProto that has a dtype's numbers, packed, and what they are read as."""
@@ -44,7 +45,8 @@ class V1Reader:
         shard = SHARD.fullmatch(files[0].name)
         if shard is not None and int(shard["count"]) != len(files):
             raise CheckpointError(
-                f"Of the {int(shard['count'])} files of {shard['prefix']} only {len(files)} are there.",
+                f"Of the {number_of(int(shard['count']), 'file')} of {shard['prefix']} only {len(files)} "
+                f"{are(len(files))} there.",
                 next_step="Copy or download the whole checkpoint.",
             )
         self.entries: dict[str, TensorEntry] = {}
@@ -197,7 +199,8 @@ def _numbers(message: bytes, dtype: str, count: int, path: Path) -> npt.NDArray[
     content = b"".join(values)
     if len(content) != count * np.dtype(stored).itemsize:
         raise CheckpointError(
-            f"The file {path} is damaged: a tensor has {len(content)} bytes of numbers, not {count} numbers.",
+            f"The file {path} is damaged: a tensor has {number_of(len(content), 'byte')} of numbers, not "
+            f"{number_of(count, 'number')}.",
             next_step=_COPY_AGAIN,
         )
     return np.frombuffer(content, stored)

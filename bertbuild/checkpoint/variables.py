@@ -13,6 +13,7 @@ from typing import Final
 
 from bertbuild.checkpoint.config import BertConfig
 from bertbuild.checkpoint.training import sort_variables
+from bertbuild.plural import are, number_of
 
 Shape = tuple[int, ...]
 
@@ -134,12 +135,13 @@ def disagreements(config: BertConfig, shapes: Mapping[str, Shape], dtypes: Mappi
     missing = [name for name in expected if name not in shapes and name not in optional]
     if missing:
         problems.append(
-            f"{len(missing)} of the {len(expected)} encoder variables are missing: {listed(missing)}.",
+            f"{len(missing)} of the {number_of(len(expected), 'encoder variable')} {are(len(missing))} "
+            f"missing: {listed(missing)}.",
         )
     sizes = encoder_sizes(shapes)
     if sizes.layers is not None and sizes.layers > config.num_hidden_layers:
         problems.append(
-            f"The checkpoint has {sizes.layers} layers, the configuration num_hidden_layers "
+            f"The checkpoint has {number_of(sizes.layers, 'layer')}, the configuration num_hidden_layers "
             f"{config.num_hidden_layers}.",
         )
     problems += [
@@ -155,7 +157,9 @@ def disagreements(config: BertConfig, shapes: Mapping[str, Shape], dtypes: Mappi
         if name.startswith("bert/") and name not in expected and not (beyond and _LAYER.match(name))
     ]
     if extra:
-        problems.append(f"The encoder has {len(extra)} variables that BERT does not have: {listed(extra)}.")
+        problems.append(
+            f"The encoder has {number_of(len(extra), 'variable')} that BERT does not have: {listed(extra)}."
+        )
     return problems
 
 
@@ -171,7 +175,10 @@ def _dtype_problems(dtypes: Mapping[str, str]) -> Iterator[str]:
         if dtype != FLOAT32 and dtype not in CAST_TO_FLOAT32:
             others.setdefault(dtype, []).append(name)
     for dtype, names in others.items():
-        yield f"{len(names)} variables have dtype {dtype}; a BERT checkpoint has float32: {listed(names)}."
+        yield (
+            f"{number_of(len(names), 'variable')} {are(len(names), 'has', 'have')} dtype {dtype}; a "
+            f"BERT checkpoint has float32: {listed(names)}."
+        )
 
 
 def listed(names: Sequence[str]) -> str:

@@ -14,6 +14,7 @@ from typing import Final
 
 from bertbuild.checkpoint.user_files import read_regular, require_utf8
 from bertbuild.errors import CheckpointError, UsageError
+from bertbuild.plural import are, number_of
 
 LINES: Final = "lines"
 BERT_TENSORFLOW: Final = "bert-tensorflow"
@@ -133,10 +134,12 @@ def vocabulary_warning(name: str, lines: int, words: int) -> str:
     Tables are padded to a multiple of 8 and grow by added tokens, so a shorter vocabulary is usual. A longer one names
     words that the model does not know; it matters where text is turned into ids.
     """
+    counted, known = number_of(lines, "line"), number_of(words, "word")
     if lines < words:
-        return f"{name} has {lines} lines and the model's table {words} words: the last {words - lines} have no name."
+        nameless = f"{words - lines} {are(words - lines, 'has', 'have')}"
+        return f"{name} has {counted} and the model's table {known}: the last {nameless} no name."
     if lines > words:
-        return f"{name} has {lines} lines, but the model knows {words} words: it is of another model, or was added to."
+        return f"{name} has {counted}, but the model knows {known}: it is of another model, or was added to."
     return ""
 
 
@@ -151,8 +154,8 @@ def require_words(vocab: Path, words: int, reading: str = "") -> None:
     if found.lines > words:
         fits = found.different <= words and not reading
         raise CheckpointError(
-            f"{vocab} has {found.lines} lines, but the model knows {words} words: some text would get ids that it has "
-            "not.",
+            f"{vocab} has {number_of(found.lines, 'line')}, but the model knows {number_of(words, 'word')}: some text "
+            "would get ids that it has not.",
             next_step="Give the vocab.txt that came with the model."
             + (f" Read by {BERT_TENSORFLOW}, it fits: --vocab-reading {BERT_TENSORFLOW}." if fits else ""),
         )

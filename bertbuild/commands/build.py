@@ -31,6 +31,7 @@ from bertbuild.plans.leaving import left_out
 from bertbuild.plans.parts import Part
 from bertbuild.plans.plan import File, Plan
 from bertbuild.plans.planning import longest_probe, named, plan_targets
+from bertbuild.plural import are, number_of
 from bertbuild.report.counts import counted
 from bertbuild.source.checkpoints import AS_IT_IS, Inspected, inspected, inspected_before
 from bertbuild.source.resolve import Wanted, as_named, import_plan, located
@@ -117,7 +118,7 @@ class Fleet:
         missing = [name for name in self.asked if (gate := self.gates.get(name)) is None or gate.built is None]
         if failures:
             raise BuildFailedError(
-                f"{len(missing)} of {len(self.asked)} targets are not built.",
+                f"{len(missing)} of {number_of(len(self.asked), 'target')} {are(len(missing))} not built.",
                 failures=failures,
                 next_step="See the failures above; what is built has its name in out/. To see it all: invoke report",
             )
@@ -127,7 +128,7 @@ class Fleet:
         rows = [self._fact(model, target) for model, target in self.asked]
         counts = counted(str(row["state"]) for row in rows) or "none"
         out = shown(self.session.store.root / "out")
-        self.session.result({"targets": rows}, *self._lines(), f"{len(rows)} targets in {out}: {counts}")
+        self.session.result({"targets": rows}, *self._lines(), f"{number_of(len(rows), 'target')} in {out}: {counts}")
 
     def _lines(self) -> Iterable[str]:
         """What targets leave out of their models; targets that leave out the same are named together."""

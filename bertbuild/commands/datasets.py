@@ -7,6 +7,7 @@ from pathlib import Path
 from bertbuild.catalogue.datasets import load_datasets, select
 from bertbuild.commands.session import Session, shown
 from bertbuild.errors import DownloadError, UsageError
+from bertbuild.plural import number_of
 from bertbuild.source.fetched import fetch_dataset
 
 
@@ -49,7 +50,7 @@ def _failed(failures: dict[str, DownloadError], asked: int) -> DownloadError:
     if asked == 1:
         return last
     return DownloadError(
-        f"{len(failures)} of {asked} data sets could not be had: {', '.join(failures)}.",
+        f"{len(failures)} of {number_of(asked, 'data set')} could not be had: {', '.join(failures)}.",
         next_step="What came is kept. For the rest, run the same command again, or use --mirror or --from.",
         details="\n".join(str(error) for error in failures.values()),
     )

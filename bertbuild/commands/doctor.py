@@ -19,6 +19,7 @@ from bertbuild.isolation.fetching import OLDER, Fetcher, find_uv
 from bertbuild.isolation.interpreters import find_interpreter
 from bertbuild.isolation.unlocked import unlocked
 from bertbuild.isolation.venv import PYTHON, VenvIsolation
+from bertbuild.plural import number_of
 from bertbuild.stages import BACKENDS
 
 OPTIONAL = PYTHON["tf1"]
@@ -150,7 +151,9 @@ def _processor() -> Finding:
     if flags and " avx " not in flags.replace("\n", " "):
         text = "without AVX, which TensorFlow's packages need"
         return Finding(what="processor", ok=False, text=text, needed_for="all")
-    return Finding(what="processor", ok=True, text=f"x86_64 with AVX, {os.cpu_count()} cores", needed_for="all")
+    return Finding(
+        what="processor", ok=True, text=f"x86_64 with AVX, {number_of(os.cpu_count() or 1, 'core')}", needed_for="all"
+    )
 
 
 def _space(artifacts: Path) -> Finding:

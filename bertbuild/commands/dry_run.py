@@ -10,6 +10,7 @@ from bertbuild.buildfile.entries import BuildFile
 from bertbuild.commands.forecast import UNKNOWN, ModelOutlook, Outlook, looking
 from bertbuild.commands.session import Session
 from bertbuild.engine.staleness import ENVIRONMENT, UP_TO_DATE
+from bertbuild.plural import number_of
 from bertbuild.report.checks import as_json
 from bertbuild.report.counts import counted, counts
 
@@ -64,7 +65,7 @@ def _unknown(model: ModelOutlook) -> Iterator[dict[str, Any]]:
     row = {"kind": "model", "model": model.name, "state": UNKNOWN}
     unknown = {f"{target.model}/{target.name}": target.because for target in model.targets if not target.jobs}
     if model.first or model.because:
-        few = "its target is" if len(unknown) == 1 else f"its {len(unknown)} targets are"
+        few = "its target is" if len(unknown) == 1 else f"its {number_of(len(unknown), 'target')} are"
         then = f"; {few} known only then" if unknown else ""
         reason = model.because or ", ".join(filter(None, (f"{model.first} first", model.after))) + then
         yield {**row, "job": model.name, "reason": reason, "targets": list(unknown)}

@@ -19,6 +19,7 @@ from bertbuild.plans.evaluate import EXAMPLES, GROUPS, REFERENCE, TARGETS, Evalu
 from bertbuild.plans.neuron import SEQ_LEN
 from bertbuild.plans.placing import BOTH
 from bertbuild.plans.plan import Plan, Source, Step
+from bertbuild.plural import are, number_of
 from bertbuild.source.prepared import PreparedFolder, check_made_for, fine_tuned, read_prepared
 from bertbuild.source.resolve import Wanted, resolve
 from bertbuild.store.store import StoredObject, translated_os_errors
@@ -124,13 +125,14 @@ def predictions(session: Session, data: Data, file: str) -> None:
     labels = read_dev_labels(task, folder)
     if len(scores) != len(labels):
         raise DataError(
-            f"{file} has {len(scores)} rows, and the dev set of {task.name} has {len(labels)} examples.",
+            f"{file} has {number_of(len(scores), 'row')}, and the dev set of {task.name} has "
+            f"{number_of(len(labels), 'example')}.",
             next_step="Predict the dev set: each of its examples is one row, in the same order.",
         )
     columns = len(task.labels) or 1
     if scores.shape[1] != columns:
         raise DataError(
-            f"{file} has {scores.shape[1]} columns, and {task.name} needs {columns}.",
+            f"{file} has {number_of(scores.shape[1], 'column')}, and {task.name} needs {columns}.",
             next_step="Give the predictions of a model that was fine-tuned on this task.",
         )
     answers = scores.argmax(axis=-1) if task.labels else scores[:, 0]
@@ -160,7 +162,8 @@ def squad(session: Session, file: str, data_file: str, odds_file: str, *, with_n
     without = sum(not given for given in asked.values())
     if without and not with_negative:
         raise DataError(
-            f"{without} questions of {data_file} have no answer, as only SQuAD 2.0 has them.",
+            f"{number_of(without, 'question')} of {data_file} {are(without, 'has', 'have')} no answer, "
+            "as only SQuAD 2.0 has them.",
             next_step="Add --version-2-with-negative.",
         )
     odds = read_null_odds(Path(odds_file)) if odds_file else None
@@ -172,7 +175,11 @@ def squad(session: Session, file: str, data_file: str, odds_file: str, *, with_n
         )
     if len(answered) < len(asked):
         fate = "they are left out" if with_negative else "each counts 0"
-        text = f"{len(asked) - len(answered)} of {len(asked)} questions have no prediction: {fate}"
+        unanswered = len(asked) - len(answered)
+        text = (
+            f"{unanswered} of {number_of(len(asked), 'question')} {are(unanswered, 'has', 'have')} no "
+            f"prediction: {fate}"
+        )
         session.report({"event": "warning", "text": text})
     found = evaluate_v2(articles, answers, odds) if with_negative else evaluate_v1(articles, answers)
     _show_figures(session, "SQuAD 2.0" if with_negative else "SQuAD 1.1", len(asked), found)
@@ -272,7 +279,7 @@ def _fetched(session: Session, task: str) -> Path:
 
 def _run(session: Session, plan: Plan, batch_size: int) -> dict[str, StoredObject]:
     with memory_told(
-        f"It had {batch_size} examples at a time.",
+        f"It had {number_of(batch_size, 'example')} at a time.",
         next_step="Try fewer with --batch-size, close other programs, or use a machine with more memory.",
     ):
         return session.engine.run(plan, alone=True)  # latencies are measured
@@ -307,7 +314,8 @@ def _table(facts: Mapping[str, Any], judged: list[Judged]) -> dict[str, Any]:
     batch = facts["batch_size"]
     columns = ["target", *names, "same class", "max abs", f"ms, batch {batch}", "ms, batch 1", "drop", ""]
     title = (
-        f"{facts['model']} on {facts['task']}, {facts['examples']} examples; milliseconds for one example (median); "
+        f"{facts['model']} on {facts['task']}, {number_of(facts['examples'], 'example')}; milliseconds "
+        f"for one example (median); "
         f"{facts['metric']} may drop by {facts['max_drop']:g} below the source's, run by {facts['reference']}"
     )
     return {"event": "table", "title": title, "columns": columns, "rows": rows}
@@ -332,7 +340,7 @@ def _require_passed(facts: Mapping[str, Any], judged: list[Judged], path: Path) 
 
 def _show_figures(session: Session, title: str, count: int, found: Mapping[str, float]) -> None:
     rows = [[name, f"{value:g}" if name.endswith("total") else f"{value:.6f}"] for name, value in found.items()]
-    title = f"{title}, {count} examples"
+    title = f"{title}, {number_of(count, 'example')}"
     session.report({"event": "table", "title": title, "columns": ["metric", "figure"], "rows": rows})
     # JSON knows no NaN: a correlation with constant predictions is null.
     figures = {name: value if value == value else None for name, value in found.items()}  # noqa: PLR0124 - NaN

@@ -8,6 +8,7 @@ from typing import Any
 
 from bertbuild.commands.session import Session
 from bertbuild.errors import StoreError
+from bertbuild.plural import number_of
 from bertbuild.store.audit import LEFT_OVER, audit
 from bertbuild.store.garbage import DEFAULT_KEEP, Keep, Snapshot, Thing, parse_keep, removable
 from bertbuild.store.store import Store
@@ -93,12 +94,15 @@ def verify_store(session: Session) -> None:
         title = f"what is wrong in {store.root}"
         session.report({"event": "table", "title": title, "columns": columns, "rows": rows})
     speed = found.size / 1e6 / found.seconds if found.seconds else 0.0
-    read = f"{found.objects} results, {found.files} files, {_size(found.size)} read again, {speed:.0f} MB/s"
+    read = (
+        f"{number_of(found.objects, 'result')}, {number_of(found.files, 'file')}, {_size(found.size)} "
+        f"read again, {speed:.0f} MB/s"
+    )
     wrong = [item for item in found.problems if item.problem != LEFT_OVER]
     if wrong:
         session.report({"event": "audit", **facts})
         raise StoreError(
-            f"The store has {len(wrong)} problem(s); {read}.",
+            f"The store has {number_of(len(wrong), 'problem')}; {read}.",
             next_step="Build the targets concerned again: what is damaged is set aside and made anew. "
             "Names and records of what is gone: invoke gc.",
         )
@@ -182,7 +186,7 @@ def _categories(there: Snapshot, gone: Sequence[Thing]) -> list[dict[str, Any]]:
 def _outcome(keep: Keep, there: Snapshot, gone: Sequence[Thing], *, dry_run: bool) -> str:
     freed = _size(sum(thing.size for thing in gone))
     if keep.runs is not None and len(there.runs) < keep.runs:
-        known = f"; of {len(there.runs)} runs on record, nothing counts as old"
+        known = f"; of {number_of(len(there.runs), 'run')} on record, nothing counts as old"
     else:
         known = ""
     if not gone:

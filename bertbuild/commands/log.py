@@ -8,6 +8,7 @@ from pathlib import Path
 
 from bertbuild.commands.session import Session, shown
 from bertbuild.errors import UsageError
+from bertbuild.plural import number_of
 from bertbuild.stages import STAGES
 from bertbuild.store.logs import StageLog, last_log, logs_of, results_by_target
 from bertbuild.store.store import Store, translated_os_errors
@@ -23,7 +24,7 @@ def log(session: Session, names: Sequence[str], stage: str) -> None:
     """
     if len(names) != 1:
         raise UsageError(
-            "No target is named." if not names else f"{len(names)} targets are named: {', '.join(names)}.",
+            "No target is named." if not names else f"{number_of(len(names), 'target')} are named: {', '.join(names)}.",
             next_step="Name one, for instance: invoke log minilm-l6/ir-fp32; invoke status shows all.",
         )
     (target,) = names
@@ -73,7 +74,7 @@ def _target(known: Results, wanted: str) -> str:
         return of_model[0]
     if of_model:
         raise UsageError(
-            f"{wanted} has {len(of_model)} targets.", next_step=f"Name one: {', '.join(sorted(of_model))}."
+            f"{wanted} has {number_of(len(of_model), 'target')}.", next_step=f"Name one: {', '.join(sorted(of_model))}."
         )
     near = _near(wanted, [*known, *{name.partition("/")[0] for name in known}, *STAGES])
     raise UsageError(
@@ -98,4 +99,4 @@ def _header(item: StageLog, count: int) -> list[str]:
         ]
     day, time = item.when.split("-")
     when = f"{day[:4]}-{day[4:6]}-{day[6:]} {time[:2]}:{time[2:4]}:{time[4:]}"
-    return [f"── {item.stage} {item.key[:12]}   {when}   {count} lines   {shown(item.path)}"]
+    return [f"── {item.stage} {item.key[:12]}   {when}   {number_of(count, 'line')}   {shown(item.path)}"]

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from bertbuild.commands.session import Session, shown
 from bertbuild.errors import CheckpointError, UsageError
+from bertbuild.plural import number_of
 from bertbuild.source.fetched import fetch_model
 from bertbuild.source.resolve import Wanted, checkpoint_folder, is_fetched
 
@@ -67,7 +68,7 @@ def inspect(session: Session, wanted: Wanted) -> None:
     if not inspection.sound:
         session.report({"event": "inspection", **facts})
         raise CheckpointError(
-            f"The checkpoint {inspection.files.prefix} has {len(inspection.problems)} problem(s).",
+            f"The checkpoint {inspection.files.prefix} has {number_of(len(inspection.problems), 'problem')}.",
             next_step="Say which variables are meant, as the problem tells."
             if inspection.reading.problems
             else "Mend what the problem names, or get a sound copy; nothing can be built from this one.",

@@ -17,6 +17,7 @@ from bertbuild.errors import UsageError
 from bertbuild.files.disk import full_disk_told
 from bertbuild.plans.plan import File
 from bertbuild.plans.pretraining import PretrainingRequest, plan_pretraining_data, target_name
+from bertbuild.plural import number_of
 from bertbuild.source.resolve import check_name, vocabulary_name
 from bertbuild.store.naming import DATA, described
 
@@ -63,7 +64,8 @@ def prepare_pretraining_data(
             shutil.copyfile(path / file, output)
     session.result(
         {"name": plan.model, "target": target_name(request), "path": str(path), **prepared},
-        f"{prepared['examples']} examples of {prepared['documents']} document(s), {prepared['pieces']} pieces",
+        f"{number_of(prepared['examples'], 'example')} of {number_of(prepared['documents'], 'document')}, "
+        f"{number_of(prepared['pieces'], 'piece')}",
         shown(path),
     )
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from bertbuild.commands.session import Session, shown
 from bertbuild.errors import ProvenanceError, UsageError
 from bertbuild.names import did_you_mean
+from bertbuild.plural import are, number_of
 from bertbuild.provenance.sbom import FOLDER, materials
 from bertbuild.provenance.verify import Findings, verify
 from bertbuild.stages import BACKENDS
@@ -50,10 +51,11 @@ def verify_provenance(session: Session, *, model: str, target: str, path: str) -
     if wrong:
         raise _error(wrong)
     told = sum(len(findings.told) for findings in found.values())
-    known = f"; {told} thing{'s' * (told != 1)} to know, marked ?" if told else ""
+    known = f"; {number_of(told, 'thing')} to know, marked ?" if told else ""
     session.result(
         {"provenance": [{"name": label, **findings.as_json()} for label, findings in found.items()]},
-        f"verified: {len(found)} of {len(found)} results are what their statements say{known}",
+        f"verified: {len(found)} of {number_of(len(found), 'result')} {are(len(found))} what "
+        f"{are(len(found), 'its statement says', 'their statements say')}{known}",
     )
 
 
@@ -91,7 +93,7 @@ def _error(wrong: Mapping[str, Findings]) -> ProvenanceError:
     lines = [f"{label}: {line}" for label, findings in wrong.items() for line in findings.wrong]
     label, first = next(iter(wrong.items()))
     more = len(lines) - 1
-    others = f" ({more} more difference{'s' * (more != 1)})" if more else ""
+    others = f" ({number_of(more, 'more difference')})" if more else ""
     return ProvenanceError(
         f"{label} is not what its statement says: {first.wrong[0]}{others}.",
         next_step="Copy it again from where it was built, or build it again: what is damaged is set aside.",

@@ -8,6 +8,7 @@ from bertbuild.commands.session import Session
 from bertbuild.engine.events import Asked
 from bertbuild.engine.jobs import StageJob
 from bertbuild.errors import NotReproducibleError
+from bertbuild.plural import are, number_of
 from bertbuild.stages import STAGES
 
 
@@ -25,12 +26,13 @@ def verify_reproducible(session: Session, done: Sequence[StageJob], asked: Asked
     different = [job for job in again if job.comparison is not None and not job.comparison.reproducible]
     if different:
         raise NotReproducibleError(
-            f"{len(different)} of {len(again)} stages wrote something else the second time: {different[0].model}, "
+            f"{len(different)} of {number_of(len(again), 'stage')} wrote something else the second time: "
+            f"{different[0].model}, "
             f"{different[0].step.id}.",
             next_step="See the lines above; docs/provenance.md tells which files may differ.",
             details="\n".join(line for job in different if job.comparison for line in job.comparison.lines()),
         )
     left_out = len(done) - len(again)
-    trainings = f"; {left_out} trainings were not run again" if left_out else ""
-    text = f"{len(again)} stages were run again and wrote the same{trainings}"
+    trainings = f"; {number_of(left_out, 'training')} {are(left_out, 'was', 'were')} not run again" if left_out else ""
+    text = f"{number_of(len(again), 'stage')} {are(len(again), 'was', 'were')} run again and wrote the same{trainings}"
     session.report({"event": "note", "text": text})

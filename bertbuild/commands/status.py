@@ -16,6 +16,7 @@ from bertbuild.commands.session import Session, shown
 from bertbuild.engine.jobs import needed_steps
 from bertbuild.engine.staleness import UP_TO_DATE
 from bertbuild.errors import BertbuildError, StoreError
+from bertbuild.plural import number_of
 from bertbuild.report.checks import in_short
 from bertbuild.report.counts import counted
 from bertbuild.stages import FACTS, MANIFEST
@@ -143,7 +144,7 @@ def _lines(facts: list[Facts]) -> list[str]:
     if not facts:
         return ["nothing is built yet: invoke build-ir --model minilm-l6"]
     told = next((fact for fact in facts if fact["state"] in (STALE, FAILED) and fact["because"]), None)
-    lines = [f"{len(facts)} targets: {counted(fact['state'] for fact in facts)}"]
+    lines = [f"{number_of(len(facts), 'target')}: {counted(fact['state'] for fact in facts)}"]
     return lines + ([f"for instance: invoke why {told['model']}/{told['target']}"] if told else [])
 
 

@@ -17,6 +17,7 @@ from bertbuild.gate.parity import Verdict
 from bertbuild.names import did_you_mean
 from bertbuild.plans.placing import backend_of
 from bertbuild.plans.plan import File
+from bertbuild.plural import are, number_of
 from bertbuild.store.records import Record, read_records, write_record
 
 _ALL = "See what there is: invoke status"
@@ -54,7 +55,8 @@ def verify(session: Session, model: str, target: str) -> None:
             next_step=made_for(record.plan, record.target, verdict)
             + "See the table above; its name in out/ is taken away.",
         )
-    verified = f"{len(there)} of {len(records)} targets answer like their source"
+    all_of = number_of(len(records), "target")
+    verified = f"{len(there)} of {all_of} {are(len(there), 'answers like its', 'answer like their')} source"
     if elsewhere:
         raise NotVerifiedError(
             f"{verified}; not verified: {', '.join(f'{record.model} {record.target.name}' for record in elsewhere)}: "

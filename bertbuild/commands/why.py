@@ -12,6 +12,7 @@ from bertbuild.commands.session import Session
 from bertbuild.engine.gate import PARITY
 from bertbuild.engine.history import changed_files
 from bertbuild.engine.staleness import ENVIRONMENT, UP_TO_DATE, Change, Check
+from bertbuild.plural import number_of
 from bertbuild.report.checks import SHOWN_DIGITS, Files, as_json, in_full
 from bertbuild.report.counts import counted
 from bertbuild.stages import STAGES
@@ -48,9 +49,8 @@ def why(session: Session, name: str, file: str) -> None:
 def _of_targets(name: str, outlook: Outlook, files: Files) -> Iterator[str]:
     targets = outlook.targets
     if all(outlook.state(target) == UP_TO_DATE for target in targets):
-        few = (
-            f"{targets[0].model}/{targets[0].name} is" if len(targets) == 1 else f"{len(targets)} targets of {name} are"
-        )
+        one = f"{targets[0].model}/{targets[0].name}"
+        few = f"{one} is" if len(targets) == 1 else f"{number_of(len(targets), 'target')} of {name} are"
         yield f"nothing would run: {few} up to date"
         return
     told: set[str] = set()

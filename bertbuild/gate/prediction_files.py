@@ -15,6 +15,7 @@ from types import UnionType
 from typing import TYPE_CHECKING, Any
 
 from bertbuild.errors import DataError
+from bertbuild.plural import number_of
 
 _AS_IT_WAS = "Give the file as it was written."
 _MOST_DIGITS = 4000
@@ -38,7 +39,7 @@ def read_scores(path: Path) -> NDArray[Any]:
     for number, row in enumerate(rows, 1):
         if len(row) != len(rows[0]):
             raise DataError(
-                f"{path}: line {number} has {len(row)} columns, the first {len(rows[0])}.",
+                f"{path}: line {number} has {number_of(len(row), 'column')}, the first {len(rows[0])}.",
                 next_step=AS_WRITTEN,
             )
         numbers.append([_number(path, number, text) for text in row])
@@ -78,7 +79,7 @@ def _label(task: GlueTask, path: Path, number: int, row: list[str], width: int |
     next_step = f"Give the folder of {task.name} as GLUE has it: --data FOLDER."
     if task.column >= len(row):
         raise DataError(
-            f"{path}: line {number} has {len(row)} columns; the label is in column {task.column + 1}.",
+            f"{path}: line {number} has {number_of(len(row), 'column')}; the label is in column {task.column + 1}.",
             next_step=next_step,
         )
     behind_texts = width is not None and task.column > 0 and len(row) > width > task.column
@@ -107,7 +108,7 @@ def read_squad(path: Path) -> list[dict[str, Any]]:
         raise DataError(f"{path} has no question.", next_step=next_step)
     repeated = [name for name, count in times.items() if count > 1]
     if repeated:
-        others = f" (and {len(repeated) - 1} other ids)" if len(repeated) > 1 else ""
+        others = f" (and {number_of(len(repeated) - 1, 'other id')})" if len(repeated) > 1 else ""
         raise DataError(
             f"{path} has {times[repeated[0]]} questions with the id {repeated[0]}{others}, which predictions cannot "
             "tell apart.",

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from bertbuild.errors import CheckpointError
 from bertbuild.files.digests import sha256_file
 from bertbuild.gate.graph_hash import IR, IR_WEIGHTS, graph_hash, graph_kind, ir_constants
+from bertbuild.plural import are, number_of
 from bertbuild.stages import FACTS, MANIFEST, PROVENANCE, UNTRACKED
 
 if TYPE_CHECKING:
@@ -109,7 +110,7 @@ class Comparison:
         """For people: bytes, graphs, numbers."""
         must = [file for file in self.files if not file.free]
         same = sum(file.state == SAME for file in must)
-        lines = [f"{self.stage}: {same} of {len(must)} files have the same bytes"]
+        lines = [f"{self.stage}: {same} of {number_of(len(must), 'file')} {are(same, 'has', 'have')} the same bytes"]
         lines += [f"  {file.name}: {file.state}" for file in self.differences]
         lines += [
             f"  {file.name}: {file.state}, as it may be ({file.free})"
@@ -262,10 +263,7 @@ def _distance(ours: Callable[[], npt.NDArray[Any]], theirs: Callable[[], npt.NDA
 
 
 def _told(entry: NumberComparison) -> str:
+    tensors = number_of(entry.tensors, "tensor")
     if entry.max_abs is None:
-        return f"{entry.tensors} tensors that cannot be compared with the other run's"
-    return (
-        f"{entry.tensors} tensors, max abs difference {entry.max_abs:.1e}"
-        if entry.max_abs
-        else (f"{entry.tensors} tensors, no difference")
-    )
+        return f"{tensors} that cannot be compared with the other run's"
+    return f"{tensors}, max abs difference {entry.max_abs:.1e}" if entry.max_abs else f"{tensors}, no difference"

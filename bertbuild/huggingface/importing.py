@@ -18,6 +18,7 @@ from bertbuild.huggingface.safetensors import read_safetensors
 from bertbuild.huggingface.settings import Settings
 from bertbuild.huggingface.stored import FLOATS, Floats, Stored
 from bertbuild.huggingface.torch_files import read_torch
+from bertbuild.plural import are, number_of
 
 POOLER = ("bert/pooler/dense/kernel", "bert/pooler/dense/bias")
 _WHOLE = "Download the whole folder of the model, with the config.json that belongs to it."
@@ -121,7 +122,7 @@ def import_tensors(settings: Settings, tensors: Mapping[str, Stored]) -> Importe
     widened = Counter(stored.dtype for stored in found.values() if stored.dtype != "float32")
     for dtype, count in sorted(widened.items()):
         change = "narrowed" if dtype == "float64" else "widened"
-        notes.append(f"{count} of {len(found)} tensors are {dtype}, {change} to float32")
+        notes.append(f"{count} of {number_of(len(found), 'tensor')} {are(count)} {dtype}, {change} to float32")
     return Imported(
         numbers=Numbers(found), left_out=left_out, derived=(*derived, *sorted(heads.tied)), notes=tuple(notes)
     )

@@ -53,7 +53,7 @@ def encoder_prefix(names: Iterable[str]) -> str:
             next_step="Save the one that is meant in a folder of its own (save_pretrained).",
         )
     raise CheckpointError(
-        f"The weights hold no BERT encoder: none of their {len(names)} tensors is called …{_WORDS}.",
+        f"The weights hold no BERT encoder: none of their tensors ({len(names)}) is called …{_WORDS}.",
         next_step="Download the whole folder of the model.",
     )
 

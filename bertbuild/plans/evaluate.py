@@ -24,6 +24,7 @@ from bertbuild.plans.plan import (
     plan_ir,
 )
 from bertbuild.plans.tf2 import Tf2Request, plan_convert_tf2
+from bertbuild.plural import number_of
 
 OUTPUT = "probabilities"
 REFERENCE = "tf1"
@@ -241,7 +242,8 @@ def _check(source: Source, prepared: Prepared) -> None:
         )
     if source.labels != len(prepared.labels):
         raise DataError(
-            f"The head of {source.model} has {source.labels} classes, and {prepared.task} has {len(prepared.labels)} "
+            f"The head of {source.model} has {number_of(source.labels, 'class', 'classes')}, and "
+            f"{prepared.task} has {len(prepared.labels)} "
             f"({', '.join(prepared.labels)}).",
             next_step="Give data of the task that the checkpoint was fine-tuned on.",
         )

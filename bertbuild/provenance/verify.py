@@ -12,6 +12,7 @@ from typing import Any
 from bertbuild import keys
 from bertbuild.errors import StoreError
 from bertbuild.files.digests import sha256_file
+from bertbuild.plural import are, number_of
 from bertbuild.provenance.sbom import FOLDER, sbom_name, sbom_of_today
 from bertbuild.provenance.shape import problems
 from bertbuild.provenance.statement import BUILD_TYPE, KEY_DIGEST
@@ -129,7 +130,10 @@ def _check_files(path: Path, made: Made, findings: Findings) -> None:
     present = {str(file.relative_to(path)) for file in path.rglob("*") if not file.is_dir()}
     findings.wrong.extend(f"{name} is not in the statement" for name in sorted(present - made.files.keys() - set(OWN)))
     if len(findings.wrong) == before:
-        findings.checked.append(f"{len(made.files)} files have the sha256 of the statement, and no other file is there")
+        findings.checked.append(
+            f"{number_of(len(made.files), 'file')} {are(len(made.files), 'has', 'have')} the sha256 of "
+            f"the statement, and no other file is there"
+        )
 
 
 def _check_key(made: Made, findings: Findings, label: str = "") -> None:
@@ -203,7 +207,7 @@ def _follow(made: Made, store: Store | None, findings: Findings, seen: set[str] 
         facts = entry.get("annotations") or {}
         if not facts:
             files = len(made.files_of(name))
-            findings.checked.append(f"{made.label}: {name} was given: {files} file{'s' * (files != 1)} by sha256")
+            findings.checked.append(f"{made.label}: {name} was given: {number_of(files, 'file')} by sha256")
             continue
         label = f"{facts.get('stage')} {str(facts.get('key'))[:12]}"
         _check_listed(made, name, findings)

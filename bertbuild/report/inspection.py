@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from bertbuild.plural import are, number_of
+
 
 def inspection_tables(facts: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """Table events for `Inspection.to_json()`: the summary, the tensors, the problems and warnings if there are any."""
     yield {"event": "table", "title": facts["prefix"], "columns": ["", ""], "rows": list(_summary(facts))}
     yield {
         "event": "table",
-        "title": f"{len(facts['tensors'])} tensors",
+        "title": number_of(len(facts["tensors"]), "tensor"),
         "columns": ["name", "dtype", "shape", "crc32c"],
         "rows": [
             [tensor["name"], tensor["dtype"], "×".join(map(str, tensor["shape"])) or "scalar", tensor["crc32c"]]
@@ -30,7 +32,7 @@ def _summary(facts: Mapping[str, Any]) -> Iterator[list[str]]:
     yield ["encoder", ", ".join(f"{name.replace('_', ' ')} {encoder[name]}" for name in sizes if encoder[name])]
     yield ["parameters", f"{facts['parameters']:,} ({facts['encoder_parameters']:,} of the encoder)"]
     yield ["heads", ", ".join(_heads(facts["heads"])) or "none"]
-    slots = ", ".join(f"{name} of {count} variables" for name, count in facts["optimizer_slots"].items())
+    slots = ", ".join(f"{name} of {number_of(count, 'variable')}" for name, count in facts["optimizer_slots"].items())
     yield ["optimizer slots", slots or "none"]
     yield ["global step", "yes" if facts["global_step"] else "none"]
     yield ["gelu", _gelu(facts)]
@@ -42,7 +44,10 @@ def _summary(facts: Mapping[str, Any]) -> Iterator[list[str]]:
     if graph["notes"]:
         yield ["of the .meta", " ".join(graph["notes"])]
     intact, count = facts["intact_tensors"], len(facts["tensors"])
-    yield ["checksums", "not taken" if intact is None else f"{intact} of {count} tensors are intact (CRC32C)"]
+    yield [
+        "checksums",
+        "not taken" if intact is None else f"{intact} of {number_of(count, 'tensor')} {are(intact)} intact (CRC32C)",
+    ]
 
 
 def _gelu(facts: Mapping[str, Any]) -> str:
@@ -65,6 +70,6 @@ def _heads(heads: Mapping[str, Any]) -> Iterator[str]:
     if heads["next_sentence"]:
         yield "next sentence"
     if heads["classifier_labels"]:
-        yield f"classifier of {heads['classifier_labels']} labels"
+        yield f"classifier of {number_of(heads['classifier_labels'], 'label')}"
     if heads["squad"]:
         yield "SQuAD"

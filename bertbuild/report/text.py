@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from bertbuild.gate.parity import judges_in_words
+from bertbuild.plural import number_of
 from bertbuild.report.live import Live
 from bertbuild.report.verdicts import judged_on, told_of_default
 
@@ -157,7 +158,7 @@ class TextReporter:
             worst = max(event["rows"], key=lambda row: row["max_abs"] / row["limit"])
             self._print(
                 f"{DONE} {event['target']:<28} answers like its source: max abs {worst['max_abs']:.1e} "
-                f"({worst['limit']:.0e} allowed) over {len(event['rows'])} comparisons{_judged_by(event)}"
+                f"({worst['limit']:.0e} allowed) over {number_of(len(event['rows']), 'comparison')}{_judged_by(event)}"
             )
             if told_of_default(event):
                 self._print(f"  {told_of_default(event)}")

@@ -180,7 +180,7 @@ def altered_folder(converted, tmp_path, **values):
 @pytest.mark.parametrize(
     ("values", "told"),
     [
-        ({"num_hidden_layers": 1}, "which a BERT of 1 layers has not"),
+        ({"num_hidden_layers": 1}, "which a BERT of 1 layer has not"),
         ({"num_hidden_layers": 3}, "has no BertEncoder of 3 layers below its objects encoder, model, save_counter"),
         ({"num_attention_heads": 8}, "the configuration asks for"),
         ({"vocab_size": 61}, "has shape [60, 32]; the configuration asks for [61, 32]"),

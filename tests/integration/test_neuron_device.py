@@ -46,7 +46,7 @@ def test_verify_without_a_device_says_what_it_did_not_verify(neuron, tiny):
     neuron.ok("neuron-compile", "--checkpoint", tiny, "--name", "elsewhere")
     outcome = neuron("verify", "--model", "elsewhere")
     assert (outcome.code, outcome.last["error"]) == (21, "NotVerifiedError")
-    assert "1 of 2 targets answer like their source" in outcome.last["message"]
+    assert "1 of 2 targets answers like its source" in outcome.last["message"]
     assert f"not verified: elsewhere {TARGET}: {NO_DEVICE}" in outcome.last["message"]
     assert outcome.last["next_step"]
     assert [event["target"] for event in outcome.of("unverified")] == [TARGET]

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from bertbuild.plural import number_of
 from bertbuild.report.html import words
 from bertbuild.report.html.evidence import Evidence
 from bertbuild.report.html.failures import failures
@@ -150,7 +151,7 @@ def _trainings(run: Run) -> list[dict[str, Any]]:
     for job, events in run.training.items():
         course = losses(events)
         left_out = len(events) - len(course)
-        sentence = f"{len(course)} losses told"
+        sentence = f"{number_of(len(course), 'loss', 'losses')} told"
         if course:
             sentence += f", the last {course[-1][1]:.4g} at step {course[-1][0]:g} of {events[-1].get('steps', '?')}"
         if left_out:

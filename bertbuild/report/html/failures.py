@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from bertbuild.plural import number_of
 from bertbuild.report.html import words
 from bertbuild.report.html.evidence import Evidence
 from bertbuild.report.html.run import FAILED, INTERRUPTED, SKIPPED, TAIL, UNFINISHED, Job, Run
@@ -48,7 +49,7 @@ def _of_job(run: Run, job: Job, evidence: Evidence) -> Failure:
         "",
     )
     tail = evidence.tails.get(job.id, "")
-    caption = f"The last {tail.count(chr(10)) + 1} lines of {job.log or 'what it said'}:" if tail else ""
+    caption = f"The last {number_of(tail.count(chr(10)) + 1, 'line')} of {job.log or 'what it said'}:" if tail else ""
     skipped = tuple(other.id for other in run.jobs.values() if other.state == SKIPPED and other.because == job.id)
     if job.state == UNFINISHED:
         title = f"{job.id} had run for {words.seconds(job.seconds)} when the log stops"

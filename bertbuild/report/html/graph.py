@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
+from bertbuild.plural import number_of
 from bertbuild.report.html import words
 from bertbuild.report.html.layers import Grid, Layout, Point, layout, reduced
 from bertbuild.report.html.run import CACHED, Job, Run
@@ -34,7 +35,7 @@ def model_graph(run: Run, model: str) -> Markup | None:
     if all(node.style.endswith("folded") for node in nodes.values()):
         return None
     placed = layout(reduced(needs), GRID)
-    title = f"The jobs of {model}, from left to right: {len(nodes)} nodes"
+    title = f"The jobs of {model}, from left to right: {number_of(len(nodes), 'node')}"
     edges = [_edge(points) for points in placed.edges.values()]
     boxes = [_box(nodes[node], corner) for node, corner in placed.nodes.items()]
     return _framed(placed, title, [*edges, *boxes])
@@ -61,7 +62,7 @@ def folded(run: Run, model: str) -> tuple[dict[str, Node], dict[str, list[str]]]
     if settled:
         names = ", ".join(sorted(own[job_id].name for job_id in settled))
         nodes["\0folded"] = Node(
-            label=f"{len(settled)} job{'s' * (len(settled) > 1)}",
+            label=f"{number_of(len(settled), 'job')}",
             second="= up to date",
             title=f"up to date: {names}",
             style="cached folded",

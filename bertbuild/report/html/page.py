@@ -11,6 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 from bertbuild import __version__
+from bertbuild.plural import are, number_of
 from bertbuild.report.html import words
 from bertbuild.report.html.contents import contents
 from bertbuild.report.html.evidence import Evidence
@@ -46,7 +47,14 @@ def _template() -> Template:
         finalize=_finalized,
     )
     environment.filters.update(
-        seconds=words.seconds, size=words.size, error=words.error, moment=words.moment, sign=words.sign, css=words.css
+        seconds=words.seconds,
+        size=words.size,
+        error=words.error,
+        moment=words.moment,
+        sign=words.sign,
+        css=words.css,
+        number_of=number_of,
+        are=are,
     )
     return environment.get_template("page.html")
 

@@ -10,6 +10,7 @@ from typing import Any
 from markupsafe import Markup
 
 from bertbuild.gate.parity import Row, Verdict
+from bertbuild.plural import number_of
 from bertbuild.report.html.run import number
 from bertbuild.report.html.svg import decades, picture, tag
 
@@ -109,7 +110,10 @@ def layers_plot(verdict: Verdict) -> Markup | None:
         _series(index, probe, sorted(pairs, key=lambda pair: pair[0]), scale)
         for index, (probe, pairs) in enumerate(series.items())
     ]
-    title = f"Largest absolute error of layers {layers[0]} to {layers[-1]}, one series for each of {len(series)} probes"
+    title = (
+        f"Largest absolute error of layers {layers[0]} to {layers[-1]}, one series for each of "
+        f"{number_of(len(series), 'probe')}"
+    )
     return picture(*LARGE, title, *scale.frame(), *lines, class_="plot")
 
 

@@ -48,7 +48,7 @@ def test_the_pairs_listed_go_to_dev_and_all_keep_their_order(tmp_path):
     ("train", "ids", "words"),
     [
         (f"{HEADER}\n1\t5\t6\tonly one\n".encode(), b"7\t8\n", r"msr_paraphrase_train\.txt, line 2: 4 columns, not 5"),
-        (f"{HEADER}\n1\t5\t6\ta\tb\n".encode(), b"7 8\n", r"dev_ids\.tsv, line 1: 1 columns, not 2"),
+        (f"{HEADER}\n1\t5\t6\ta\tb\n".encode(), b"7 8\n", r"dev_ids\.tsv, line 1: 1 column, not 2"),
         (b"", b"7\t8\n", r"msr_paraphrase_train\.txt is empty"),
         (b"<html>", b"7\t8\n", r"msr_paraphrase_train\.txt is a web page"),
         (b"\xff\xfeQ\0", b"7\t8\n", r"msr_paraphrase_train\.txt is not UTF-8 text: line 1"),

@@ -169,7 +169,7 @@ def test_a_git_lfs_pointer_beside_its_file_is_nothing(tiny):
 def test_a_missing_variable(make, tensors):
     del tensors["bert/pooler/dense/bias"]
     problem = only(inspect_checkpoint(make(tensors)).problems)
-    assert problem == "1 of the 39 encoder variables are missing: bert/pooler/dense/bias."
+    assert problem == "1 of the 39 encoder variables is missing: bert/pooler/dense/bias."
 
 
 @pytest.mark.parametrize(
@@ -190,7 +190,7 @@ def test_a_configuration_that_does_not_fit(make, tensors, change, why):
 
 def test_variables_that_bert_does_not_have(make, tensors):
     problem = only(inspect_checkpoint(make(tensors | {"bert/encoder/adapter/kernel": zeros(3)})).problems)
-    assert "1 variables that BERT does not have: bert/encoder/adapter/kernel" in problem
+    assert "1 variable that BERT does not have: bert/encoder/adapter/kernel" in problem
 
 
 @pytest.mark.parametrize("dtype", ["float16", "float64"])

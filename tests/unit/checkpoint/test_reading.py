@@ -109,7 +109,7 @@ def test_averages_beside_the_variables_are_said_and_taken_when_asked(make):
     assert plain.plain
     assert only(plain.warnings) == "39 variables have a moving average too, which is not taken; --ema takes it."
     taken = require_sound(folder, choice=Choice(ema=True))
-    assert only(taken.warnings).endswith("moving averages; 2 have none and are taken as they are.")
+    assert only(taken.warnings).endswith("moving averages; 2 have none and are taken unchanged.")
     assert taken.reading.names["bert/pooler/dense/bias"] == f"bert/pooler/dense/bias{EMA}"
     assert taken.reading.names["output_bias"] == "output_bias"
     assert taken.parameters == plain.parameters

@@ -168,7 +168,7 @@ def test_a_config_that_does_not_fit_is_refused(written, values, why):
 @pytest.mark.parametrize("format_", FORMATS)
 def test_a_config_of_fewer_layers_than_the_checkpoint_has_is_refused(written, format_):
     reader = written(format_, tiny_tensors())
-    with pytest.raises(CheckpointError, match="which a BERT of 1 layers has not"):
+    with pytest.raises(CheckpointError, match="which a BERT of 1 layer has not"):
         recover(reader, config_from({**TINY, "num_hidden_layers": 1}, name="other"))
 
 

@@ -57,7 +57,7 @@ def test_shards_are_one_checkpoint(first):
         assert inspection.sound
         assert inspection.files.prefix.name == "bert_model.ckpt"
     (first / "bert_model.ckpt-00001-of-00002").unlink()
-    assert "Of the 2 files of bert_model.ckpt only 1 are there" in inspect_checkpoint(first).problems[0]
+    assert "Of the 2 files of bert_model.ckpt only 1 is there" in inspect_checkpoint(first).problems[0]
 
 
 def test_it_is_sound_and_told(first):

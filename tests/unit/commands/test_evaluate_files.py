@@ -133,16 +133,16 @@ def test_the_dev_set_of_sts_b(shared_data):
 
 
 REFUSED = {
-    "too few rows": ("MRPC", MRPC, "0.2\t0.8\n", "has 1 rows, and the dev set of MRPC has 3 examples"),
+    "too few rows": ("MRPC", MRPC, "0.2\t0.8\n", "has 1 row, and the dev set of MRPC has 3 examples"),
     "columns of another task": ("MRPC", MRPC, "1\t2\t3\n" * 3, "has 3 columns, and MRPC needs 2"),
-    "scores for classes": ("MRPC", MRPC, "1\n" * 3, "has 1 columns, and MRPC needs 2"),
-    "rows of two lengths": ("MRPC", MRPC, "1\t2\n1\n1\t2\n", "line 2 has 1 columns, the first 2"),
+    "scores for classes": ("MRPC", MRPC, "1\n" * 3, "has 1 column, and MRPC needs 2"),
+    "rows of two lengths": ("MRPC", MRPC, "1\t2\n1\n1\t2\n", "line 2 has 1 column, the first 2"),
     "words": ("MRPC", MRPC, "index\tprediction\n0\t1\n", "line 1 has 'index', which is no number"),
     "no number": ("MRPC", MRPC, "nan\t1\n" * 3, "line 1 has 'nan', which is no number"),
     "nothing": ("MRPC", MRPC, "", "test_results.tsv is empty"),
     "an empty dev set": ("MRPC", "Quality\t#1 ID\n", "1\t0\n", "dev.tsv has no example"),
     "a label outside the task": ("MRPC", MRPC.replace("0\t3", "2\t3"), "1\t0\n" * 3, "line 3 has the label '2'"),
-    "missing columns": ("COLA", "gj04\n", "1\t0\n", "line 1 has 1 columns; the label is in column 2"),
+    "missing columns": ("COLA", "gj04\n", "1\t0\n", "line 1 has 1 column; the label is in column 2"),
     "another task's file": ("RTE", MRPC, "1\t0\n" * 3, "none of RTE's (entailment, not_entailment)"),
 }
 
@@ -204,8 +204,8 @@ def test_questions_without_a_prediction_are_counted(squad, session):
     squad(SQUAD, {"a": "cat"})
     squad(SQUAD, {"a": "cat"}, negative=True)
     assert session.report.texts("warning") == [
-        "1 of 2 questions have no prediction: each counts 0",
-        "1 of 2 questions have no prediction: they are left out",
+        "1 of 2 questions has no prediction: each counts 0",
+        "1 of 2 questions has no prediction: they are left out",
     ]
 
 
@@ -225,7 +225,7 @@ def test_an_id_of_more_digits_than_python_turns_into_a_number_is_the_text_it_is(
 SQUAD_REFUSED = {
     "other questions": ((SQUAD, {"z": "cat"}), {}, DataError, "answers no question of"),
     "no predictions": ((SQUAD, {}), {}, DataError, "answers no question of"),
-    "2.0 for 1.1": ((NEGATIVE, {"a": "cat"}), {}, DataError, "1 questions of .* have no answer"),
+    "2.0 for 1.1": ((NEGATIVE, {"a": "cat"}), {}, DataError, "1 question of .* has no answer"),
     "odds for 1.1": ((SQUAD, {"a": "cat"}, {"a": 1}), {}, UsageError, "--null-odds is for SQuAD 2.0 alone"),
     "odds of others": ((SQUAD, {"a": "c"}, {"b": 1}), {"negative": True}, DataError, "has no figure for question a"),
     "odds in words": ((SQUAD, {"a": "c"}, {"a": "1"}), {"negative": True}, DataError, "question ids to numbers"),

@@ -194,7 +194,7 @@ def test_defaults_of_the_build_file_leave_alone_what_has_no_reference(fleet, iso
     text = '[defaults]\nreference = "2.20"\n[targets.ready]\nkind = "neuron-ready"\nseq_len = 8\n'
     fleet.write(text + TARGETS + MODELS)
     isolation.lacking = ("tf1",)
-    with pytest.raises(BuildFailedError, match="1 of 5 targets are not built"):
+    with pytest.raises(BuildFailedError, match="1 of 5 targets is not built"):
         fleet.build()
     assert fleet.status()["one/frozen"]["references"] == [IN_2]
 

@@ -169,7 +169,7 @@ def test_verify_without_a_device_judges_the_others_and_says_what_it_did_not(buil
     with pytest.raises(NotVerifiedError) as raised:
         results.verify(session, "", "")
     assert raised.value.exit_code == 21
-    assert str(raised.value) == (f"1 of 2 targets answer like their source; not verified: toy {COMPILED}: {NO_DEVICE}.")
+    assert str(raised.value) == (f"1 of 2 targets answers like its source; not verified: toy {COMPILED}: {NO_DEVICE}.")
     assert raised.value.next_step
     assert [event["target"] for event in events.of("verdict")] == [READY]
     assert [event["target"] for event in events.of("unverified")] == [COMPILED]

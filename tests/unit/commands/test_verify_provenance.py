@@ -274,7 +274,7 @@ def test_the_command_reads_a_name_in_out_and_what_a_build_printed(session, store
     commands.verify_provenance(session, model="", target="", path=str(link / file))
     (event,) = events.of("provenance")
     assert (event["name"], event["path"]) == (str(link), str(made.path))
-    assert events.of("result")[0]["lines"] == ["verified: 1 of 1 results are what their statements say"]
+    assert events.of("result")[0]["lines"] == ["verified: 1 of 1 result is what its statement says"]
 
 
 def test_the_command_fails_with_the_file_and_every_difference(session, made):

@@ -203,7 +203,7 @@ def test_another_model_is_named_by_its_tensors(of, names, kin):
 
 
 def test_no_encoder_and_two_encoders_are_told_apart(of):
-    assert "hold no BERT encoder: none of their 1 tensors" in refusal(lambda: of({"x": np.ones(2, np.float32)}))
+    assert "hold no BERT encoder: none of their tensors (1)" in refusal(lambda: of({"x": np.ones(2, np.float32)}))
     two = theirs(prefix="query.bert.") | theirs(prefix="doc.bert.")
     assert "hold 2 encoders: doc.bert., query.bert." in refusal(lambda: of(two))
 

@@ -36,11 +36,11 @@ def verdict(*rows, skipped=(), **more):
 @pytest.mark.parametrize(
     ("told", "words"),
     [
-        ({}, "over 1 comparisons\n"),
-        ({"references": ["TensorFlow 1.15.5"]}, "over 1 comparisons, by TensorFlow 1.15.5\n"),
+        ({}, "over 1 comparison\n"),
+        ({"references": ["TensorFlow 1.15.5"]}, "over 1 comparison, by TensorFlow 1.15.5\n"),
         (
             {"references": ["TensorFlow 2.20.0 in v1 mode"], "one_tensorflow": True},
-            "over 1 comparisons, by TensorFlow 2.20.0 in v1 mode; both sides ran on one TensorFlow\n",
+            "over 1 comparison, by TensorFlow 2.20.0 in v1 mode; both sides ran on one TensorFlow\n",
         ),
         (
             {"references": ["TensorFlow 1.15.5", "TensorFlow 2.20.0 in v1 mode"]},
@@ -205,7 +205,7 @@ TOLD = (
 
 def test_a_verdict_says_where_it_was_reached_and_what_is_so_by_default_there(shown):
     line, told = shown(verdict(row(), instructions="AVX512_CORE_BF16", **HALF)).out.splitlines()
-    assert line.endswith("over 1 comparisons, on AVX512_CORE_BF16")
+    assert line.endswith("over 1 comparison, on AVX512_CORE_BF16")
     assert told == f"  {TOLD}"
     assert "by default" not in shown(verdict(row(), instructions="AVX2", default_precision="f32")).out
 
