@@ -9,8 +9,7 @@ import urllib.request
 import pytest
 
 from bertbuild.catalogue import wheel
-from bertbuild.cli.program import BertbuildProgram
-from bertbuild.cli.tasks import namespace
+from bertbuild.cli.call import run as run_line
 
 SMALL = "uncased_L-2_H-128_A-2"
 FILE = """
@@ -39,9 +38,8 @@ def refused(monkeypatch, capsys, tmp_path):
 
     def run(*words):
         typed = ["bertbuild", *words, "--isolation", "docker", "--json"]
-        monkeypatch.setattr("sys.argv", typed)
         with pytest.raises(SystemExit) as ended:
-            BertbuildProgram(namespace).run(typed)
+            run_line(typed)
         error = json.loads(capsys.readouterr().out.splitlines()[-1])
         assert (ended.value.code, error["error"]) == (9, "EngineError"), error
         return error
