@@ -52,8 +52,8 @@ def _told(found: Checked, problems: list[str], warnings: list[str]) -> Checked:
 
 def not_finite(names: Sequence[str]) -> str:
     """The sentence on variables that hold a NaN or an infinite number."""
-    count = "1 variable holds" if len(names) == 1 else f"{len(names)} variables hold"
-    return f"{count} numbers that are not finite (NaN or infinite): {listed(names)}."
+    holding = f"{number_of(len(names), 'variable')} {are(len(names), 'holds', 'hold')}"
+    return f"{holding} numbers that are not finite (NaN or infinite): {listed(names)}."
 
 
 def judge_variables(
