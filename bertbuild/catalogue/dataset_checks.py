@@ -6,6 +6,7 @@ another task, a table that a spreadsheet has saved anew.
 
 from __future__ import annotations
 
+import codecs
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -56,7 +57,12 @@ def _refuse_foreign(path: Path, title: str) -> None:
         raise IntegrityError(f"{title} is empty.", next_step=_GET_IT)
     refuse_lfs_pointer(path)
     with path.open("rb") as stream:
-        head = stream.read(64).lstrip().lower()
+        start = stream.read(64)
+    if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise IntegrityError(
+            f"{title} is UTF-16; it must be UTF-8.", next_step=f"Something has saved it in another encoding. {_GET_IT}"
+        )
+    head = start.lstrip().lower()
     if head.startswith((b"<!doctype", b"<html")):
         raise IntegrityError(f"{title} is a web page, not data.", next_step=_GET_IT)
 

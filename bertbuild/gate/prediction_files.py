@@ -14,7 +14,8 @@ from pathlib import Path
 from types import UnionType
 from typing import TYPE_CHECKING, Any
 
-from bertbuild.errors import DataError
+from bertbuild.checkpoint.user_files import foreign_encoding, read_regular, undecodable
+from bertbuild.errors import CheckpointError, DataError
 from bertbuild.plural import number_of
 
 _AS_IT_WAS = "Give the file as it was written."
@@ -176,8 +177,12 @@ def _whole_number(digits: str) -> int | str:
 
 def _text(path: Path) -> str:
     try:
-        return path.read_bytes().decode("utf-8-sig")
+        content = read_regular(path)
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror}.", next_step="Check the path.") from error
-    except UnicodeDecodeError as error:
-        raise DataError(f"{path} is not UTF-8 text: {error}.", next_step="Save it as UTF-8.") from error
+    except CheckpointError as error:
+        raise DataError(str(error), next_step=error.next_step) from error
+    foreign = foreign_encoding(content) or undecodable(content)
+    if foreign is not None:
+        raise DataError(f"{path} {foreign}.", next_step="Save it as UTF-8.")
+    return content.decode("utf-8-sig")

@@ -56,7 +56,7 @@ def endpoint() -> str:
     if host := os.environ.get("DOCKER_HOST"):
         return host
     folder = Path(os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker")
-    with contextlib.suppress(OSError, ValueError, LookupError, TypeError):
+    with contextlib.suppress(OSError, ValueError, LookupError, TypeError, RecursionError):
         context = os.environ.get("DOCKER_CONTEXT")
         context = context or json.loads((folder / "config.json").read_bytes())["currentContext"]
         if context != "default":

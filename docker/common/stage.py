@@ -161,7 +161,9 @@ def read_json(folder, name):
     """Read a JSON file of a folder; StageInputError when it is missing or broken."""
     path = os.path.join(folder, name)
     try:
-        with open(path) as file:
+        with open(path, encoding="utf-8-sig") as file:  # which may begin with a mark
             return json.load(file)
+    except RecursionError as error:
+        raise StageInputError("cannot read %s: its lists lie too deep in one another" % path) from error
     except (OSError, ValueError) as error:
         raise StageInputError("cannot read %s: %s" % (path, error)) from error

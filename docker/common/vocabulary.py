@@ -1,6 +1,7 @@
 """vocab.txt: which piece has which id, also where lines are there twice. Python 3.6-safe, like all of this folder."""
 
 from stage import StageInputError
+from text_encoding import refuse_utf16
 
 UNKNOWN = "[UNK]"
 LINES, BERT_TENSORFLOW = READINGS = ("lines", "bert-tensorflow")
@@ -25,6 +26,7 @@ def load_vocab(path, reading=None):
     """
     with open(path, "rb") as file:
         content = file.read()
+    refuse_utf16(path, content)
     try:
         lines = content.decode("utf-8").split("\n")
     except UnicodeDecodeError as error:

@@ -12,6 +12,7 @@ from array import array
 
 import numpy as np
 from stage import StageInputError
+from text_encoding import refuse_utf16
 
 from stages._ordered import ordered
 
@@ -137,6 +138,8 @@ def _lines(path, begin, end):
     with open(path, "rb") as file:
         file.seek(begin)
         content = file.read(end - begin)
+    if begin == 0:
+        refuse_utf16(os.path.basename(path), content)
     try:
         lines = content.decode("utf-8").split("\n")
     except UnicodeDecodeError as error:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Optional
 
 from stage import StageInputError
+from text_encoding import refuse_utf16
 
 from stages import _glue
 
@@ -119,8 +120,10 @@ class File:
         return []
 
     def _text(self, first, block):
+        if first == 1:
+            refuse_utf16(self.path, block)
         try:
-            return block.decode("utf-8")
+            return block.decode("utf-8-sig" if first == 1 else "utf-8")  # the first line may begin with a mark
         except UnicodeDecodeError as error:
             line = first + block.count(b"\n", 0, error.start)
             message = "%s line %d is not UTF-8; convert the file, for instance: iconv -f latin1 -t utf-8"
@@ -201,7 +204,7 @@ def _width(file):
     if not file.table.names:
         return file.table.columns
     with open(file.path, "rb") as stream:
-        cells = stream.readline().decode("utf-8", "replace").strip("\r\n").split("\t")
+        cells = stream.readline().decode("utf-8-sig", "replace").strip("\r\n").split("\t")
     return len(cells) if _is_of(cells, file.table) else None
 
 

@@ -9,6 +9,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from stage import StageInputError
+from text_encoding import refuse_utf16
 
 from stages._tfrecord import Feature, packed
 
@@ -190,6 +191,7 @@ def read(path):
         raise StageInputError("%s is a folder; name the SQuAD file in it" % path)
     with open(path, "rb") as file:
         content = file.read()
+    refuse_utf16(path, content)
     if not content.strip():
         raise StageInputError("%s is empty; get the whole file" % path)
     try:

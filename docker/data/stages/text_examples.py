@@ -8,6 +8,7 @@ lower-cased where the vocabulary has no capitals.
 import os
 
 from stage import Stage, StageInputError, step
+from text_encoding import refuse_utf16
 from vocabulary import declare_reading, load_vocab
 
 ROLES = ("input_ids", "input_mask", "segment_ids")
@@ -84,6 +85,8 @@ def read_lines(path):
     try:
         with open(path, "rb") as file:
             for number, line in enumerate(file, 1):
+                if number == 1:
+                    refuse_utf16(path, line)
                 yield line.decode("utf-8-sig" if number == 1 else "utf-8").strip()
     except UnicodeDecodeError as error:
         raise StageInputError("%s line %d is not UTF-8: %s" % (path, number, error.reason)) from error

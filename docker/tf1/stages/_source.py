@@ -1,12 +1,11 @@
 """A checkpoint folder as the stages see it: settings, activation, and the reader of its tensors."""
 
 import contextlib
-import json
 import os
 
 import numpy as np
 from checkpoint_files import find_prefix
-from stage import StageInputError
+from stage import StageInputError, read_json
 
 from stages._tensorflow import tf
 
@@ -117,11 +116,9 @@ class Source(Model):
         self.prefix = find_prefix(folder, prefix)
         self.meta = self.prefix + ".meta" if os.path.exists(self.prefix + ".meta") else None
         self._graph = None if self.meta is None else _graph(self.meta)
-        config = os.path.join(folder, "bert_config.json")
-        if not os.path.exists(config):
+        if not os.path.exists(os.path.join(folder, "bert_config.json")):
             raise StageInputError("%s has no bert_config.json" % folder)
-        with open(config, encoding="utf-8-sig") as file:
-            self.config = Config(json.load(file))
+        self.config = Config(read_json(folder, "bert_config.json"))
         self.config.epsilon = self._epsilon()
         self.reader = tf.train.NewCheckpointReader(self.prefix)
 

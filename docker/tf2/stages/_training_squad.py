@@ -1,7 +1,6 @@
 """SQuAD: official.legacy.bert.run_squad."""
 
 import functools
-import json
 import os
 import shutil
 
@@ -11,7 +10,7 @@ from official.legacy.bert import run_squad
 from stage import StageInputError, step
 from vocabulary import load_vocab
 
-from stages import _training_course, _training_folders, _training_weights
+from stages import _training_course, _training_folders, _training_questions, _training_weights
 
 ANSWERS = ("predictions.json", "nbest_predictions.json", "null_odds.json")
 
@@ -27,7 +26,7 @@ def run(job, strategy, report):
         "do_lower_case": job.task["do_lower_case"],
         "hub_module_url": args.hub_module or "",
         "train_data_path": job.records["train"] or "",
-        "predict_file": args.predict_file or "",
+        "predict_file": _training_questions.readable(args.predict_file, job.kept) if args.predict_file else "",
         "train_batch_size": args.train_batch_size,
         "predict_batch_size": args.predict_batch_size,
         "null_score_diff_threshold": args.null_score_diff_threshold,
@@ -91,7 +90,7 @@ def _answer(job, strategy, checkpoint):
             _training_course.write_results(job.args.out, figures)
         else:
             run_squad.run_squad_helper.predict_squad(*known, init_checkpoint=checkpoint)
-    except (KeyError, json.JSONDecodeError) as error:
+    except KeyError as error:  # of answers, which predicting does without
         raise StageInputError("%s is no SQuAD file: %r" % (job.args.predict_file, error)) from error
     for name in ANSWERS:
         if os.path.exists(os.path.join(flags.FLAGS.model_dir, name)):

@@ -54,7 +54,7 @@ def run(args, report):
 
 def lower_cases(vocab):
     """Whether a vocabulary is of lower-cased words: but for marks ([CLS], <S>) no word has a capital."""
-    with open(vocab, encoding="utf-8") as file:
+    with open(vocab, encoding="utf-8", errors="replace") as file:
         words = [line.strip() for line in file]
     return not any(word != word.lower() for word in words if not word.startswith(("[", "<")))
 

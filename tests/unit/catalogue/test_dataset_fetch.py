@@ -224,7 +224,7 @@ def test_the_lock_file_knows_a_copy_from_another(get, mine, tmp_path):
         (b"index\ttext\n", "Toy/train.tsv has 0 rows; 2 were published"),
         (b"index\ttext\n0\ta\n", "Toy/train.tsv has 1 row; 2 were published"),
         (b"index\ttext\n0\tcaf\xe9\n1\tb\n", "Toy/train.tsv is not UTF-8 text: line 2 cannot be read"),
-        ("index\ttext\n0\ta\n1\tb\n".encode("utf-16"), "Toy/train.tsv is not UTF-8 text: line 1 cannot be read"),
+        ("index\ttext\n0\ta\n1\tb\n".encode("utf-16"), "Toy/train.tsv is UTF-16; it must be UTF-8"),
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n", "train.tsv is a Git LFS pointer"),
     ],
 )

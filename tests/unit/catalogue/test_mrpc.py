@@ -51,7 +51,7 @@ def test_the_pairs_listed_go_to_dev_and_all_keep_their_order(tmp_path):
         (f"{HEADER}\n1\t5\t6\ta\tb\n".encode(), b"7 8\n", r"dev_ids\.tsv, line 1: 1 column, not 2"),
         (b"", b"7\t8\n", r"msr_paraphrase_train\.txt is empty"),
         (b"<html>", b"7\t8\n", r"msr_paraphrase_train\.txt is a web page"),
-        (b"\xff\xfeQ\0", b"7\t8\n", r"msr_paraphrase_train\.txt is not UTF-8 text: line 1"),
+        (b"\xff\xfeQ\0", b"7\t8\n", r"msr_paraphrase_train\.txt is UTF-16"),
     ],
 )
 def test_a_broken_text_is_told_by_its_line(tmp_path, train, ids, words):

@@ -159,7 +159,10 @@ def test_what_is_wrong_with_files_of_glue_is_said(judged, name):
 def test_a_file_that_is_not_utf_8_is_refused(tmp_path, session):
     (tmp_path / "dev.tsv").write_bytes(MRPC.encode("utf-16"))
     (tmp_path / "r.tsv").write_text("1\t0\n")
-    with pytest.raises(DataError, match="is not UTF-8 text"):
+    with pytest.raises(DataError, match=r"dev\.tsv is UTF-16; save it as UTF-8\.$"):
+        evaluate.predictions(session, Data(task="MRPC", folder=str(tmp_path)), str(tmp_path / "r.tsv"))
+    (tmp_path / "dev.tsv").write_bytes(MRPC.encode() + b"1\t1\t2\tcaf\xe9\tb\n")
+    with pytest.raises(DataError, match=r"dev\.tsv is not UTF-8 in line \d; save it as UTF-8\.$"):
         evaluate.predictions(session, Data(task="MRPC", folder=str(tmp_path)), str(tmp_path / "r.tsv"))
 
 

@@ -204,6 +204,24 @@ def test_the_header_of_another_task_is_refused_and_an_unknown_one_is_told(load, 
     assert file.header() is None
 
 
+def test_a_file_in_utf_16_is_named_as_such(load, tmp_path):
+    path = tmp_path / "train.tsv"
+    file, _ = block(load, tmp_path, "MRPC", MRPC + "x\n")
+    path.write_bytes((MRPC + "1\ta\tb\tc\td\n").encode("utf-16"))
+    with pytest.raises(load("stage").StageInputError, match=r"train\.tsv is UTF-16; save it as UTF-8$"):
+        file.header()
+    path.write_bytes(json.dumps({"data": []}).encode("utf-16"))
+    with pytest.raises(load("stage").StageInputError, match=r"train\.tsv is UTF-16; save it as UTF-8$"):
+        load("stages._squad").read(str(path))
+
+
+def test_a_table_may_begin_with_a_byte_order_mark(load, tmp_path):
+    file, _ = block(load, tmp_path, "SST-2", "\ufeffsentence\tlabel\na fine film\t1\n")
+    assert file.header() is None
+    (file,) = load("stages._rows").files(str(tmp_path), "SST-2", load("stages._glue").task_named("SST-2"), "train")
+    assert file.width == 2
+
+
 NLI_ROW = "{}\tthe one\tthe other\tentailment\n"
 RTE = "index\tsentence1\tsentence2\tlabel\n"
 

@@ -78,3 +78,85 @@ def test_the_model_garden_does_not_train_with_another_epsilon(tmp_path, stated, 
     (tmp_path / "bert_config.json").write_text(json.dumps(TINY | stated))
     done = run(tmp_path, READ)
     assert ("has layer_norm_eps 1e-05" in done.stderr) == refused, done.stderr
+
+
+def questions(*, context="a b", question="who?", **more):
+    return {"data": [{"paragraphs": [{"context": context, "qas": [{"id": "1", "question": question, **more}]}]}]}
+
+
+NO_SQUAD = {
+    "nested without end": (b"[" * 200_000, "its lists lie too deep in one another"),
+    "nested without end in its data": (b'{"data": ' + b"[" * 200_000, "its lists lie too deep in one another"),
+    "cut short": (b'{"data": [', "is no JSON"),
+    "empty": (b"", "is no JSON"),
+    "a list": (b"[]", "is JSON, but not a SQuAD file"),
+    "another table": (b"{}", "is JSON, but not a SQuAD file: it has no 'data'"),
+    "a number": (b'{"data": 3}', "is JSON, but not a SQuAD file"),
+    "articles that are text": (b'{"data": "abc"}', "is JSON, but not a SQuAD file"),
+    "a paragraph that is null": (b'{"data": [{"paragraphs": [null]}]}', "is JSON, but not a SQuAD file"),
+    "a question that is a number": (json.dumps(questions(question=3)).encode(), "a question is no text"),
+    "a context that is a list": (json.dumps(questions(context=[])).encode(), "a context is no text"),
+    "in UTF-16": (json.dumps(questions()).encode("utf-16"), "is UTF-16; save it as UTF-8"),
+    "in Latin 1": (json.dumps(questions(question="é"), ensure_ascii=False).encode("latin-1"), "line 1 is not UTF-8"),
+}
+ASK = """
+import sys
+from stage import StageInputError
+from stages._training_questions import readable
+
+try:
+    print(readable("dev.json", "."))
+except StageInputError as error:
+    print(error)
+"""
+
+
+@pytest.mark.parametrize("case", NO_SQUAD)
+def test_questions_that_the_model_garden_cannot_read_are_refused_in_a_sentence(tmp_path, case):
+    content, words = NO_SQUAD[case]
+    (tmp_path / "dev.json").write_bytes(content)
+    done = run(tmp_path, ASK)
+    assert done.stderr == ""
+    assert done.stdout.startswith("dev.json ")
+    assert words in done.stdout
+    assert done.stdout.count("\n") == 1
+
+
+def test_questions_may_begin_with_a_byte_order_mark(tmp_path):
+    (tmp_path / "dev.json").write_text(json.dumps(questions()))
+    assert run(tmp_path, ASK).stdout == "dev.json\n"
+    (tmp_path / "dev.json").write_text(json.dumps(questions()), encoding="utf-8-sig")
+    assert run(tmp_path, ASK).stdout == "./questions.json\n"
+    assert json.loads((tmp_path / "questions.json").read_bytes()) == questions()
+
+
+JSON = """
+from stage import StageInputError, read_json
+
+try:
+    print(read_json(".", "meta_data.json"))
+except StageInputError as error:
+    print(error)
+"""
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b'\xef\xbb\xbf{"a": 1}', "{'a': 1}"),
+        (b"[" * 200_000, "cannot read ./meta_data.json: its lists lie too deep in one another"),
+        (b"{", "cannot read ./meta_data.json: "),
+        (b'{"a": "\xe9"}', "cannot read ./meta_data.json: "),
+    ],
+)
+def test_a_json_file_is_read_or_refused_in_a_sentence(tmp_path, content, words):
+    (tmp_path / "meta_data.json").write_bytes(content)
+    done = run(tmp_path, JSON)
+    assert done.stderr == ""
+    assert done.stdout.startswith(words)
+
+
+def test_a_vocabulary_that_is_not_utf_8_is_no_traceback(tmp_path):
+    (tmp_path / "vocab.txt").write_bytes(b"[PAD]\nthe\ncaf\xe9\n")
+    done = run(tmp_path, "from stages.saved_model import lower_cases; print(lower_cases('vocab.txt'))")
+    assert done.stdout.strip() == "True", done.stderr
