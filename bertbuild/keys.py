@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-KEY_FORMAT = 1
+from bertbuild.closure import source
+
+KEY_FORMAT = 2
 """Raised whenever the meaning of a component changes, so that old results are not taken for new ones."""
 
 
@@ -73,8 +75,6 @@ def components(
     }
 
 
-def code_digest(files: Iterable[Path], root: Path) -> str:
-    """Digest of source files: their paths below `root` and their bytes."""
-    return digest(
-        {str(path.relative_to(root)): hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(files)}
-    )
+def code_digest(files: Mapping[str, Path]) -> str:
+    """Digest of source files: their names and their bytes, wherever they lie."""
+    return digest({name: source(str(path)).sha256 for name, path in files.items()})

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from bertbuild.closure import PACKAGE, closure
 from bertbuild.config import ROOT
 from bertbuild.errors import LockFileError
 
@@ -62,11 +63,6 @@ class StageSpec:
     resumable: bool = False
     distributed: bool = False
     by_processor: bool = False
-
-    @property
-    def module(self) -> str:
-        """The module that is run: `python -m stages.NAME`."""
-        return "stages." + self.command.replace("-", "_")
 
     @property
     def command(self) -> str:
@@ -205,27 +201,39 @@ def _normal(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-def carried(backend: str) -> tuple[str, ...]:
-    """The backends whose stages run in a backend's environment: itself, and those of which it can run some."""
-    others = (spec.backend for spec in STAGES.values() if backend in spec.also)
-    return tuple(dict.fromkeys((backend, *others)))
+ENTRY = "run_stage"
+"""The module of docker/common that starts a stage in an image."""
 
 
-def shared_code(backend: str) -> Iterator[Path]:
-    """Code that a stage of a backend can import: docker/common, the GraphDef reader; readers of checkpoints in some."""
-    yield from (ROOT / "docker" / "common").glob("*.py")
-    yield ROOT / "bertbuild" / "__init__.py"
-    yield from (ROOT / "bertbuild" / "graph").glob("*.py")
-    if backend in ("data", "tf2"):
-        yield ROOT / "bertbuild" / "errors.py"
-        yield from (ROOT / "bertbuild" / "checkpoint").glob("*.py")
-    if backend == "data":
-        yield from (ROOT / "bertbuild" / "huggingface").glob("*.py")
+def stage_code(spec: StageSpec) -> dict[str, Path]:
+    """The files that a stage runs, by their names in an image: its own, the entry's, and all that they import."""
+    return code_of(spec.backend, spec.command)
 
 
-def stage_code(spec: StageSpec) -> Iterator[Path]:
-    """The files that one stage's behaviour depends on: its module, its backend's helpers (`_name.py`), shared code."""
-    folder = backend_folder(spec.backend) / "stages"
-    yield folder / (spec.command.replace("-", "_") + ".py")
-    yield from folder.glob("_*.py")
-    yield from shared_code(spec.backend)
+def code_of(backend: str, command: str) -> dict[str, Path]:
+    """The same for a stage by its name inside the backend that has its code."""
+    common = {path.stem: path for path in (ROOT / "docker" / "common").glob("*.py")}
+    places = {**common, "stages": backend_folder(backend) / "stages", PACKAGE: ROOT / PACKAGE}
+    return closure((ENTRY, module_of(command)), places)
+
+
+def module_of(command: str) -> str:
+    """The module of a stage: `python -m stages.NAME`."""
+    return "stages." + command.replace("-", "_")
+
+
+def host_code(module: str) -> dict[str, Path]:
+    """The files that a module of the host runs, by their names."""
+    return closure((module,), {PACKAGE: ROOT / PACKAGE})
+
+
+def image_code(backend: str) -> dict[str, Path]:
+    """The files that the stages of an image can run, by their names in it; another backend's lie below its name."""
+    found: dict[str, Path] = {}
+    for spec in STAGES.values():
+        if spec.backend == backend:
+            found |= stage_code(spec)
+        elif backend in spec.also:
+            for name, path in stage_code(spec).items():
+                found[f"{spec.backend}/{name}" if name.startswith("stages/") else name] = path
+    return dict(sorted(found.items()))

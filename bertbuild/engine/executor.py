@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from bertbuild import keys
-from bertbuild.config import ROOT
 from bertbuild.engine.memory import Measured
 from bertbuild.errors import NoSpaceError, StageError
 from bertbuild.files.disk import full_disk_told, no_space, raise_if_full
@@ -22,6 +21,7 @@ from bertbuild.isolation.base import Isolation, StageRun
 from bertbuild.plans.placing import backend_of
 from bertbuild.plans.plan import File, Step
 from bertbuild.stages import FACTS, INSTRUCTIONS, STAGES, StageSpec, is_by_processor, require_locked, stage_code
+from bertbuild.store.other_keys import other_format
 from bertbuild.store.store import Store, StoredObject
 
 if TYPE_CHECKING:
@@ -72,6 +72,7 @@ class Maker:
         self._full = threading.Event()
         self._environments: dict[str, dict[str, str]] = {}
         self._codes: dict[str, str] = {}
+        self._told_of_other_keys = False
 
     def end(self) -> None:
         """End all that is being made in other threads."""
@@ -122,7 +123,7 @@ class Maker:
     def code(self, stage: str) -> str:
         """The digest of a stage's code."""
         if stage not in self._codes:
-            self._codes[stage] = keys.code_digest(stage_code(STAGES[stage]), ROOT)
+            self._codes[stage] = keys.code_digest(stage_code(STAGES[stage]))
         return self._codes[stage]
 
     def find(self, order: Order) -> StoredObject | None:
@@ -141,6 +142,7 @@ class Maker:
             if found is not None:
                 self._tell(order, "cached")
                 return found
+            self._tell_of_other_keys(order)
             began = time.time()
             with self._telling(order) as figures:
                 with ThreadPoolExecutor(max_workers=1) as pool, full_disk_told(self.store.root):
@@ -252,7 +254,7 @@ class Maker:
             workers=int(step.params.get("workers", 1)) if spec.distributed else 1,
         )
         self._run_in_isolation(order, spec, run)
-        if keys.code_digest(stage_code(spec), ROOT) != order.parts["code"]:  # the key would tell of other code
+        if keys.code_digest(stage_code(spec)) != order.parts["code"]:  # the key would tell of other code
             raise StageError(
                 f"The code of the stage {spec.name} was changed while it ran.", next_step="Run the same command again."
             )
@@ -288,6 +290,18 @@ class Maker:
     def _tell(self, order: Order, state: str, **figures: Any) -> None:
         event = {"event": "stage", "stage": order.stage, "key": order.key, "state": state}
         self.report({**event, **order.told, **figures})
+
+    def _tell_of_other_keys(self, order: Order) -> None:
+        """Say once why what another version of bertbuild made is made anew."""
+        if self._told_of_other_keys:
+            return
+        found = other_format(self.store, order.stage, order.parts)
+        if found is not None:
+            self._told_of_other_keys = True
+            self._note(
+                f"another version of bertbuild made results in this store (key format {found}, now {keys.KEY_FORMAT}): "
+                "what is asked for is built anew, and gc removes the old results"
+            )
 
     def _note(self, text: str) -> None:
         self.report({"event": "note", "text": text})

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from bertbuild import keys
-from bertbuild.config import ROOT
 from bertbuild.engine.executor import Maker, Order
 from bertbuild.errors import ParityError
 from bertbuild.files.disk import read_json
@@ -20,7 +19,7 @@ from bertbuild.graph.processor import has_vnni
 from bertbuild.isolation.device import neuron_device
 from bertbuild.plans.int8 import VNNI
 from bertbuild.plans.plan import File, Plan, Target
-from bertbuild.stages import FACTS, INSTRUCTIONS, STAGES
+from bertbuild.stages import FACTS, INSTRUCTIONS, STAGES, host_code
 from bertbuild.store.records import read_records, write_record
 from bertbuild.store.store import StoredObject
 
@@ -50,7 +49,7 @@ class Judge:
     @cached_property
     def code(self) -> str:
         """The digest of the gate's code."""
-        return keys.code_digest([ROOT / "bertbuild" / "gate" / "parity.py"], ROOT)
+        return keys.code_digest(host_code("bertbuild.gate.parity"))
 
     def order(self, plan: Plan, target: Target, results: Results, told: Mapping[str, str]) -> Order:
         """The verdict on a target, as a result of its own."""

@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from bertbuild import keys
 from bertbuild.engine.gate import PARITY, judged_by, judged_from
 from bertbuild.errors import StoreError
 from bertbuild.files.digests import DigestCache
@@ -35,6 +36,7 @@ class Past:
         environment: facts, None where the result is gone.
         made: unix seconds.
         digest: of its content, "" where the result is gone.
+        format: the key format it was made under, None where the result is gone.
     """
 
     stage: str
@@ -46,6 +48,7 @@ class Past:
     environment: Mapping[str, str] | None = None
     made: float = 0.0
     digest: str = ""
+    format: int | None = None
 
     @property
     def isolation(self) -> str:
@@ -108,14 +111,14 @@ class History:
     def of_source(self, model: str, stage: str) -> Past | None:
         """The newest result of a stage that targets of a model begin with: what was imported or trained."""
         folder = self._store.objects / stage
-        keys = {
+        made = {
             source.path.name
             for record in self._records.values()
             for step in record.plan.steps
             for source in step.inputs.values()
             if record.model == model and isinstance(source, File) and source.path.parent == folder.resolve()
         }
-        return max(filter(None, (self._past(stage, key) for key in keys)), key=lambda past: past.made, default=None)
+        return max(filter(None, (self._past(stage, key) for key in made)), key=lambda past: past.made, default=None)
 
     def of_digest(self, stage: str, digest: str) -> Past | None:
         """The newest result of a stage with this content."""
@@ -133,8 +136,8 @@ class History:
     def _made(self, stage: str) -> list[Past]:
         """All results of a stage, the newest first."""
         if stage not in self._of_stage:
-            keys = [path.name for path in (self._store.objects / stage).glob("*")]
-            found = filter(None, (self._past(stage, key) for key in keys))
+            names = [path.name for path in (self._store.objects / stage).glob("*")]
+            found = filter(None, (self._past(stage, key) for key in names))
             self._of_stage[stage] = sorted(found, key=lambda past: (-past.made, past.key))
         return self._of_stage[stage]
 
@@ -153,6 +156,7 @@ class History:
                 environment=dict(parts["environment"]),
                 made=(place / MANIFEST).stat().st_mtime,
                 digest=str(manifest["digest"]),
+                format=int(parts["format"]),
             )
         except (OSError, ValueError, KeyError, TypeError):
             return None  # gone, or damaged
@@ -216,7 +220,8 @@ def _likeness(past: Past, parts: Mapping[str, Any]) -> int:
 def _fits(past: Past, parts: Mapping[str, Any]) -> bool:
     inputs: Mapping[str, str | None] = parts["inputs"]
     return (
-        past.code == parts["code"]
+        past.format == keys.KEY_FORMAT
+        and past.code == parts["code"]
         and past.params == parts["params"]
         and parts["environment"] in (None, past.environment)
         and past.inputs.keys() == inputs.keys()

@@ -40,6 +40,7 @@ NOT_THERE = "not there"
 UNLIKE = "it does not answer like its source"
 
 PARAMETER, INPUT, CODE, ENVIRONMENT = "parameter", "input", "code", "environment"
+FORMAT = "key format"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,8 +48,9 @@ class Change:
     """A component of a key that is another one than it was.
 
     Attributes:
-        kind: `PARAMETER`, `INPUT`, `CODE` or `ENVIRONMENT`.
-        name: of the parameter, the input, or the fact about the environment; empty for code.
+        kind: `PARAMETER`, `INPUT`, `CODE`, `ENVIRONMENT`, or `FORMAT`: another version of bertbuild made the key, whose
+            digest of code and facts about the environment are of another kind and are not compared.
+        name: of the parameter, the input, or the fact about the environment; empty for code and key format.
         old: value or digest then; None where there was none.
         new: value or digest now; None where there is none.
         made_by: of an input, the job whose result it is; empty for a file.
@@ -291,6 +293,9 @@ class Checker:
         """What is known to differ; what is not known, then or now, does not count."""
         yield from _differing(PARAMETER, past.params, parts["params"])
         yield from _other_inputs(past, parts["inputs"], sources)
+        if past.format not in (None, keys.KEY_FORMAT):
+            yield Change(kind=FORMAT, name="", old=str(past.format), new=str(keys.KEY_FORMAT))
+            return
         if past.code not in (None, parts["code"]):
             yield Change(kind=CODE, name="", old=past.code, new=parts["code"])
         if not self._made_alike(past):

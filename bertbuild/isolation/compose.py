@@ -30,7 +30,7 @@ from bertbuild.isolation.mounts import mounts, owner
 from bertbuild.isolation.process import Children, run_logged
 from bertbuild.isolation.unlocked import unlocked
 from bertbuild.isolation.workers import Worker, cluster, run_together, worker_folder, worker_log
-from bertbuild.stages import backend_folder, carried, lock_file, shared_code
+from bertbuild.stages import backend_folder, image_code, lock_file
 
 SOURCE_LABEL = "org.bertbuild.source"
 KILLED = 137
@@ -285,14 +285,9 @@ def source_digest(backend: str) -> str:
         for name, value in os.environ.items()
         if value and name.startswith("BERTBUILD_BASE_") and f"ARG {name}=" in text
     }
-    files = [
-        dockerfile,
-        *folder.glob("*.sh"),
-        lock_file(backend),
-        *(path for code in carried(backend) for path in (backend_folder(code) / "stages").glob("*.py")),
-        *shared_code(backend),
-    ]
-    parts: dict[str, Any] = {"code": key.code_digest(files, ROOT), "bases": bases}
+    recipe = [dockerfile, *folder.glob("*.sh"), lock_file(backend)]
+    files = {f"docker/{backend}/{path.name}": path for path in recipe} | image_code(backend)
+    parts: dict[str, Any] = {"code": key.code_digest(files), "bases": bases}
     packages = unlocked(backend)
     if packages is not None:
         parts["unlocked"] = packages.digest()

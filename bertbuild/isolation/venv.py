@@ -14,11 +14,11 @@ import platform
 import signal
 import socket
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from bertbuild import keys as key
-from bertbuild.config import ROOT
 from bertbuild.errors import (
     EnvironmentBuildError,
     InterpreterMissingError,
@@ -37,7 +37,7 @@ from bertbuild.isolation.interpreters import find_interpreter
 from bertbuild.isolation.process import Children, run_logged
 from bertbuild.isolation.unlocked import Unlocked, installed_digest, package_of, unlocked
 from bertbuild.isolation.workers import Worker, cluster, run_together, worker_folder, worker_log
-from bertbuild.stages import backend_folder, lock_file
+from bertbuild.stages import code_of, lock_file, module_of
 
 PYTHON = {"tf1": "3.7", "openvino": "3.11", "mo": "3.11", "neuron": "3.7", "tf2": "3.11", "data": "3.11"}
 """The Python of each backend; the Dockerfiles' base images have the same."""
@@ -209,26 +209,27 @@ class VenvIsolation:
         folder = worker_folder(run, index)
         temporary = folder / "tmp"
         temporary.mkdir(exist_ok=True)
+        code = folder / "code"
+        lay_out(code_of(run.code or run.backend, run.stage), code)
         command = [
             str(self._path(run.backend) / "bin" / "python"),
             "-m",
-            "stages." + run.stage.replace("-", "_"),
+            module_of(run.stage),
             *(f"--{name}={path}" for name, path in run.inputs.items()),
             *(f"--{name}={value}" for name, value in run.params.items()),
             *([f"--unfinished={run.unfinished}"] if run.unfinished else []),
             f"--out={folder / 'out'}",
         ]
         variables = self._variables(run, temporary) | more
-        return Worker(command=command, env=variables, cwd=temporary, log=worker_log(run, index))
+        return Worker(command=command, env=variables, cwd=code, log=worker_log(run, index))
 
     def _variables(self, run: StageRun, temporary: Path) -> dict[str, str]:
         variables = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
-        code = (backend_folder(run.code or run.backend), ROOT / "docker" / "common", ROOT, SITE)
         return variables | {
             "PATH": f"{self._path(run.backend) / 'bin'}:/usr/bin:/bin",
             "HOME": str(temporary),
             "TMPDIR": str(temporary),
-            "PYTHONPATH": ":".join(map(str, code)),
+            "PYTHONPATH": str(SITE),
             "CI": "true",  # OpenVINO sends usage data from every import, unless in CI
             "PYTHONHASHSEED": "0",
             "PYTHONNOUSERSITE": "1",
@@ -285,6 +286,17 @@ def can_be_used(folder: Path) -> bool:
     except InterpreterMissingError:
         return False
     return True
+
+
+def lay_out(code: Mapping[str, Path], folder: Path) -> None:
+    """Make a folder that a stage can import its code from, and no other code of ours: links to the files, by name.
+
+    A module that its key does not tell of is not there to be imported.
+    """
+    for name, path in code.items():
+        link = folder / name
+        link.parent.mkdir(parents=True, exist_ok=True)
+        link.symlink_to(path)
 
 
 def installed(environment: Path) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from bertbuild.engine.staleness import CODE, ENVIRONMENT, INPUT, NEW, PARAMETER, UP_TO_DATE, Change, Check
+from bertbuild.engine.staleness import CODE, ENVIRONMENT, FORMAT, INPUT, NEW, PARAMETER, UP_TO_DATE, Change, Check
 
 SHOWN_DIGITS = 12
 
@@ -71,6 +71,8 @@ def _short_change(change: Change) -> str:
 
 
 def _full_change(check: Check, change: Change, files: tuple[str, ...]) -> str:
+    if change.kind == FORMAT:
+        return f"{FORMAT}: {change.old} → {change.new}, another version of bertbuild made it"
     what = f"{CODE} of the {check.kind}" if change.kind == CODE else f"{change.kind} {change.name}"
     shown = _value if change.kind == PARAMETER else _digits
     line = f"{what}: {shown(change.old)} → {shown(change.new)}"

@@ -16,16 +16,19 @@ from bertbuild.checkpoint.folder import CheckpointFiles, find_checkpoint
 from bertbuild.checkpoint.imported import import_facts
 from bertbuild.checkpoint.reading import Choice, read_names
 from bertbuild.checkpoint.training import sort_variables
-from bertbuild.config import ROOT
 from bertbuild.engine.engine import Engine
 from bertbuild.engine.executor import Order, Report
 from bertbuild.plans.parts import Part, parts_of
 from bertbuild.plans.plan import File, Source
 from bertbuild.source.inputs import file_input, folder_input
+from bertbuild.stages import host_code
 from bertbuild.store.store import Store, StoredObject
 
 INSPECT = "inspect"
 NORMALISE = "normalise"
+MODULES = {INSPECT: "bertbuild.checkpoint.inspection", NORMALISE: "bertbuild.checkpoint.plain"}
+"""Whose code makes each of them."""
+
 PUBLISHED_GELU = "erf"
 """What Google's graphs of 2018 compute; google-research/bert's code of 2019 and later computes tanh."""
 AS_IT_IS = Choice()
@@ -193,7 +196,7 @@ def _order(
     sources = {"checkpoint": file, **beside}
     parts = keys.components(
         stage=stage,
-        code=_inspecting_code(),
+        code=_code(stage),
         environment={},
         params={"prefix": files.prefix.name, **choice.as_params()},
         inputs={name: source.digest for name, source in sources.items()},
@@ -203,10 +206,9 @@ def _order(
 
 
 @cache
-def _inspecting_code() -> str:
-    """Digest of the code that inspects: this process's own, so that it stays the same."""
-    code = [*(ROOT / "bertbuild" / "checkpoint").glob("*.py"), *(ROOT / "bertbuild" / "graph").glob("*.py")]
-    return keys.code_digest(code, ROOT)
+def _code(stage: str) -> str:
+    """Digest of the code that inspects or writes anew: this process's own, so that it stays the same."""
+    return keys.code_digest(host_code(MODULES[stage]))
 
 
 def _facts(stored: StoredObject) -> dict[str, Any]:

@@ -86,11 +86,11 @@ def test_the_key_format_is_this_one():
         inputs={"checkpoint": "ab" * 32},
     )
     assert canonical_json(parts) == (
-        b'{"code":"c0de","environment":{"lock":"10c4","python":"3.7.16"},"format":1,'
+        b'{"code":"c0de","environment":{"lock":"10c4","python":"3.7.16"},"format":2,'
         b'"inputs":{"checkpoint":"abababababababababababababababababababababababababababababababab"},'
         b'"params":{"gelu":"erf","output":"pooled"},"stage":"freeze"}'
     )
-    assert digest(parts) == "50e49036da969e7f5c7a463a5e3175ce35a94b1236c5b430a3e1ec2c4b9daa45"
+    assert digest(parts) == "730e0174a9e2de1c2bbbbd1243028ed3335e81b3db2af21b3b73b02b354b72fd"
 
 
 def test_the_code_digest_tells_of_names_and_bytes_and_of_nothing_else(tmp_path):
@@ -100,7 +100,7 @@ def test_the_code_digest_tells_of_names_and_bytes_and_of_nothing_else(tmp_path):
         (tmp_path / where / "sub" / "b.py").write_text("b = 2\n")
 
     def told(where, *names):
-        return code_digest([tmp_path / where / name for name in names], tmp_path / where)
+        return code_digest({name: tmp_path / where / name for name in names})
 
     before = told("here", "a.py", "sub/b.py")
     assert told("there", "sub/b.py", "a.py") == before

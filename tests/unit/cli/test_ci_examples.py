@@ -20,7 +20,7 @@ from pipeline import run_github, run_gitlab
 from ruamel.yaml import YAML
 
 from bertbuild.config import ROOT
-from bertbuild.stages import BACKENDS, lock_file, shared_code
+from bertbuild.stages import BACKENDS, image_code, lock_file
 
 HERE = Path(__file__).parents[2] / "shared"
 PROGRAMS = Path(sys.executable).parent
@@ -90,8 +90,8 @@ def test_the_key_of_the_images_covers_all_that_they_are_built_of():
     assert all(pattern.startswith(SUBMODULE) for pattern in patterns)
     for backend in BACKENDS:
         folder = ROOT / "docker" / backend
-        built_of = [folder / "Dockerfile", *folder.glob("*.sh"), lock_file(backend), *(folder / "stages").glob("*.py")]
-        assert {*built_of, *shared_code(backend)} <= hashed
+        built_of = [folder / "Dockerfile", *folder.glob("*.sh"), lock_file(backend)]
+        assert {*built_of, *image_code(backend).values()} <= hashed
     assert ROOT / "compose.yaml" in hashed
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from host_doubles import FakeIsolation, checkpoint_source, freezing, golden, names
 
+from bertbuild import keys
 from bertbuild.engine import executor as making
 from bertbuild.engine import gate as judging
 from bertbuild.engine.engine import Engine
@@ -128,14 +129,10 @@ def test_a_record_of_before_steps_had_a_backend_is_read_as_it_was(build, plan, s
 @pytest.fixture
 def code(monkeypatch, tmp_path):
     """A folder with one file of code for each stage."""
-    (tmp_path / "bertbuild").mkdir()
-    (tmp_path / "bertbuild" / "gate").mkdir()
-    (tmp_path / "bertbuild" / "gate" / "parity.py").touch()
-    for name in STAGES:
+    for name in (*STAGES, "parity"):
         (tmp_path / f"{name}.py").touch()
-    for module in (making, judging):
-        monkeypatch.setattr(module, "ROOT", tmp_path)
-    monkeypatch.setattr(making, "stage_code", lambda spec: [tmp_path / f"{spec.name}.py"])
+    monkeypatch.setattr(making, "stage_code", lambda spec: {"stage.py": tmp_path / f"{spec.name}.py"})
+    monkeypatch.setattr(judging, "host_code", lambda _module: {"parity.py": tmp_path / "parity.py"})
     return tmp_path
 
 
@@ -144,6 +141,23 @@ def test_another_code_reruns_its_stage_and_no_further_where_the_bytes_are_the_sa
     (code / "freeze.py").write_text("changed")
     assert build(plan) == ["freeze"]
     assert build(plan) == []
+
+
+def test_a_store_of_a_version_with_other_keys_is_read_and_told_of(build, plan, store, events, monkeypatch):
+    monkeypatch.setattr(keys, "KEY_FORMAT", keys.KEY_FORMAT - 1)
+    build(plan)
+    monkeypatch.undo()
+    events.clear()
+    assert len(build(plan)) == 4
+    (told,) = (event["text"] for event in events if event["event"] == "note")
+    assert told == (
+        f"another version of bertbuild made results in this store (key format {keys.KEY_FORMAT - 1}, now "
+        f"{keys.KEY_FORMAT}): what is asked for is built anew, and gc removes the old results"
+    )
+    events.clear()
+    assert build(plan) == []
+    assert not [event for event in events if event["event"] == "note"]
+    assert len(list((store.objects / "freeze").iterdir())) == 2
 
 
 def test_another_code_that_writes_other_bytes_reruns_all_that_is_made_of_them(build, plan, code, isolation):
@@ -172,7 +186,7 @@ def test_code_that_changes_while_its_stage_runs_publishes_nothing(build, plan, c
 
 def test_another_judge_judges_again_and_runs_no_stage(build, plan, code, events):
     build(plan)
-    (code / "bertbuild" / "gate" / "parity.py").write_text("stricter")
+    (code / "parity.py").write_text("stricter")
     events.clear()
     assert build(plan) == []
     assert events.done() == ["parity ir-fp32"]

@@ -13,6 +13,7 @@ from host_doubles import Events, FakeIsolation, checkpoint_source, probes_file
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bertbuild import keys
 from bertbuild.engine import staleness as checking
 from bertbuild.engine.engine import Engine
 from bertbuild.engine.executor import Maker
@@ -160,6 +161,18 @@ def test_other_code_of_a_stage_is_told(look, build, source, probes, monkeypatch)
     assert [job for job, state in states(checks).items() if state == WOULD_RUN] == ["toy/ir-fp32"]
     assert in_short(checks["toy/ir-fp32"]) == "code"
     assert "code of the stage" in next(in_full(checks["toy/ir-fp32"], lambda *_: ()))
+
+
+def test_another_key_format_is_told_in_the_place_of_code_and_environment(look, build, source, probes, monkeypatch):
+    monkeypatch.setattr(keys, "KEY_FORMAT", keys.KEY_FORMAT - 1)
+    build(ir(source, probes))
+    monkeypatch.undo()
+    checks = look(ir(source, probes))
+    assert states(checks)["toy/freeze"] == WOULD_RUN
+    assert in_short(checks["toy/freeze"]) == "key format"
+    old, new = keys.KEY_FORMAT - 1, keys.KEY_FORMAT
+    told = list(in_full(checks["toy/freeze"], lambda *_: ()))
+    assert told == [f"key format: {old} → {new}, another version of bertbuild made it"]
 
 
 def test_another_environment_is_told_fact_by_fact(look, build, source, probes, isolation):

@@ -102,8 +102,8 @@ def test_an_image_is_another_when_code_changes_that_it_carries_for_another_backe
     freeze = compose.backend_folder("tf1") / "stages" / "freeze.py"
     changed = {"tf1": True, "tf2": True, "data": False}
 
-    def with_another_freeze(files, root):
-        return code_digest([Path(__file__) if file == freeze else file for file in files], root)
+    def with_another_freeze(files):
+        return code_digest({name: Path(__file__) if file == freeze else file for name, file in files.items()})
 
     monkeypatch.setattr(compose.key, "code_digest", with_another_freeze)
     assert {backend: digest != before[backend] for backend, digest in digests().items()} == changed

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from host_doubles import alive, exit_code, in_child, wait_until
 
+from bertbuild import stages
 from bertbuild.errors import EnvironmentBuildError, NoSpaceError, StageError, StageKilledForMemoryError
 from bertbuild.isolation import unlocked, venv
 from bertbuild.isolation.base import StageRun
@@ -290,7 +291,7 @@ def stage(environments, monkeypatch, tmp_path):
     environments.prepare("tf1", lambda _: None)
     backend = tmp_path / "backend"
     (backend / "stages").mkdir(parents=True)
-    monkeypatch.setattr(venv, "backend_folder", lambda _backend: backend)
+    monkeypatch.setattr(stages, "backend_folder", lambda _backend: backend)
 
     def run(source, **more):
         (backend / "stages" / "openvino_toy.py").write_text(source)
@@ -336,7 +337,7 @@ def test_a_stage_gets_its_command_line_and_a_clean_environment(stage, tmp_path, 
 
 
 def test_a_stage_of_another_backend_runs_with_that_ones_code_and_in_its_own_environment(stage, tmp_path, monkeypatch):
-    monkeypatch.setattr(venv, "backend_folder", lambda backend: tmp_path / {"tf2": "backend"}.get(backend, backend))
+    monkeypatch.setattr(stages, "backend_folder", lambda backend: tmp_path / {"tf2": "backend"}.get(backend, backend))
     (seen,) = stage("import json, sys; print(json.dumps({'event': 'seen', 'python': sys.executable}))", code="tf2")
     assert Path(seen["python"]).parent.parent.name.startswith("tf1-")
 
@@ -344,11 +345,24 @@ def test_a_stage_of_another_backend_runs_with_that_ones_code_and_in_its_own_envi
 def test_bytecode_of_packages_is_kept_and_that_of_the_checkout_is_not(stage, environments, tmp_path):
     (packages,) = environments._path("tf1").glob("lib/python3*/site-packages")
     (packages / "package.py").write_text("")
-    (tmp_path / "backend" / "ours.py").write_text("")
+    (tmp_path / "backend" / "stages" / "__init__.py").write_text("")
+    (tmp_path / "backend" / "stages" / "_ours.py").write_text("")
     source = f"import sys; sys.path.append({str(packages)!r}); sys.prefix = {str(environments._path('tf1'))!r}\n"
-    stage(source + "import ours, package")
+    stage(source + "from stages import _ours\nimport package")
     assert [path.name.split(".")[0] for path in packages.glob("__pycache__/*")] == ["package"]
     assert not list((tmp_path / "backend").rglob("__pycache__"))
+
+
+def test_a_stage_can_import_the_code_that_its_key_tells_of_and_no_other_of_ours(stage, tmp_path):
+    """Only a name that is put together when the code runs can hide from the key, and then it is not there."""
+    for name in ("_told", "_hidden"):
+        (tmp_path / "backend" / "stages" / f"{name}.py").write_text("")
+    stage("def late():\n    from stages import _told\nlate()")
+    hidden_ones = {"stages._hidden": "stages._hidden", "bertbuild.keys": "bertbuild", "answers": "answers"}
+    for hidden, missing in hidden_ones.items():
+        with pytest.raises(StageError) as raised:
+            stage(f"__import__({hidden!r})")
+        assert f"No module named '{missing}'" in raised.value.details
 
 
 def test_a_stage_that_fails_is_quoted_and_its_log_named(stage, tmp_path):

@@ -1,0 +1,27 @@
+"""Results whose keys were made under another key format, by another version of bertbuild: no lookup finds them."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from bertbuild import keys
+from bertbuild.stages import MANIFEST
+from bertbuild.store.store import Store
+
+
+def other_format(store: Store, stage: str, parts: Mapping[str, Any]) -> int | None:
+    """The key format of a result that has these parameters and inputs, where it is another one; else None."""
+    found = (_format(path, parts) for path in (store.objects / stage).glob(f"*/{MANIFEST}"))
+    return next((number for number in found if number not in (None, keys.KEY_FORMAT)), None)
+
+
+def _format(manifest: Path, parts: Mapping[str, Any]) -> int | None:
+    with contextlib.suppress(OSError, ValueError, LookupError, TypeError):  # it is gone, or damaged
+        made = json.loads(manifest.read_text(encoding="utf-8"))["components"]
+        if all(made[name] == parts[name] for name in ("params", "inputs")):
+            return int(made["format"])
+    return None
