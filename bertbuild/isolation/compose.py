@@ -32,6 +32,9 @@ from bertbuild.isolation.unlocked import unlocked
 from bertbuild.isolation.workers import Worker, cluster, run_together, worker_folder, worker_log
 from bertbuild.stages import backend_folder, image_code, lock_file
 
+ENV_FILE = ROOT / ".env"
+"""Where Compose looks for variables."""
+
 SOURCE_LABEL = "org.bertbuild.source"
 KILLED = 137
 """128 + SIGKILL."""
@@ -84,7 +87,7 @@ class ComposeIsolation:
 
     @property
     def name(self) -> str:
-        """What people and keys call it."""
+        """What people and records call it."""
         return "docker"
 
     def require(self) -> None:
@@ -158,6 +161,16 @@ class ComposeIsolation:
                 next_step=f"Build it: docker compose build {backend}.",
             )
         return {"image": image.id}
+
+    def dependencies(self, backend: str) -> list[dict[str, Any]]:
+        """The image, by its id."""
+        return [{"name": "image", "digest": {"sha256": self.environment(backend)["image"].removeprefix("sha256:")}}]
+
+    def by_hand(self) -> list[str]:
+        """See `Isolation.by_hand`; tells Compose who runs it, which it cannot find out, so that results are theirs."""
+        if not ENV_FILE.exists() and os.getuid() != 0:
+            ENV_FILE.write_text(f"BERTBUILD_UID={os.getuid()}\nBERTBUILD_GID={os.getgid()}\n", encoding="utf-8")
+        return ["by hand: docker compose run --rm tf1 freeze --checkpoint=artifacts/… --out=artifacts/…"]
 
     def run(self, run: StageRun, on_event: OnEvent) -> None:
         """Run a stage in a container of its own, which is gone afterwards, however this ends.

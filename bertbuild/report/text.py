@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from bertbuild.gate.parity import judges_in_words
+from bertbuild.places import PLACES
 from bertbuild.plural import number_of
 from bertbuild.report.live import Live
 from bertbuild.report.verdicts import judged_on, told_of_default
@@ -104,7 +105,7 @@ class TextReporter:
             self._print(f"  {self._of_job(event)}{line}")
 
     def _on_environment(self, event: Mapping[str, Any]) -> None:
-        what = "image" if event["isolation"] == "docker" else "virtual environment"
+        what = PLACES[event["isolation"]].environment if event["isolation"] in PLACES else "environment"
         name, job = f"{what} {event['backend']}", f"environment {event['backend']}"
         match event["state"]:
             case "started":
