@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 
 from bertbuild.errors import UsageError
-from bertbuild.places import described
 
 SOURCE_HELP = {
     "model": "a model of the catalogue, e.g. minilm-l6 or uncased_L-12_H-768_A-12 (invoke fetch --list shows all)",
@@ -32,7 +31,7 @@ REFERENCE_HELP = {
     "before, else 1.15 where it can be had, else 2.20)",
 }
 ISOLATION_HELP = {
-    "isolation": described(),
+    "isolation": "docker, venv, or auto (default): as the store's last build, else docker where an engine answers",
     **OFFLINE_HELP,
 }
 VOCAB_READING = (

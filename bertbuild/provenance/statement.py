@@ -25,9 +25,7 @@ STATEMENT = "https://in-toto.io/Statement/v1"
 PREDICATE = "https://slsa.dev/provenance/v1"
 BUILD_TYPE = "https://bertbuild.org/stage/v1"
 BUILDER = "https://bertbuild.org/builder"
-"""Followed by where the stage ran, the name of a place, as /docker or /venv; or /host for what bertbuild makes."""
-
-HOST = "host"
+"""Followed by what confined the stage: /docker, /venv, or /host for what bertbuild makes itself."""
 
 KEY_DIGEST = "bertbuild"
 """The name in a DigestSet of the digest that a key holds of an input: of several files, or of one in pieces."""
@@ -90,8 +88,6 @@ def statement(
     parts: Mapping[str, Any],
     files: Mapping[str, Any],
     inputs: Iterable[Input],
-    isolation: str,
-    environment: Iterable[Mapping[str, Any]],
     materials: Materials | None,
     facts: Mapping[str, Any] | None,
     log: Path | None,
@@ -105,8 +101,6 @@ def statement(
         parts: the components of its key (`key.components`).
         files: its files: name → {"bytes", "sha256"}, as `Store.publish` gives them.
         inputs: one for each name in the components' inputs.
-        isolation: the name of the place where it was made; "" for what bertbuild made itself.
-        environment: what the environment is made of besides its lock file (`Isolation.dependencies`).
         materials: the backend it was made by, its lock file and SBOM; None for what bertbuild made itself.
         facts: what its stage.json says (`facts_in`), or None.
         log: of the stage that made it, ended and whole; None where there was none.
@@ -114,6 +108,7 @@ def statement(
         finished: when it had ended.
         run: the id of the command's run.
     """
+    environment = parts["environment"]
     return {
         "_type": STATEMENT,
         "subject": [
@@ -134,18 +129,17 @@ def statement(
                     "key": keys.digest(dict(parts)),
                     "keyFormat": parts["format"],
                     "code": parts["code"],
-                    "isolation": isolation or HOST,
-                    "environment": dict(parts["environment"]),
+                    "environment": dict(environment),
                 },
                 "resolvedDependencies": [
                     *(entry for source in inputs for entry in _dependencies(source)),
-                    *map(dict, environment),
+                    *_environment(environment),
                     *(_materials(materials) if materials else ()),
                 ],
             },
             "runDetails": {
                 "builder": {
-                    "id": f"{BUILDER}/{isolation or HOST}",
+                    "id": f"{BUILDER}/{_confinement(environment) if materials else 'host'}",
                     "version": {"bertbuild": __version__, "python": platform.python_version()},
                 },
                 "metadata": {
@@ -185,6 +179,21 @@ def _dependencies(source: Input) -> Iterator[dict[str, Any]]:
         }
     for name, sha256 in sorted(source.files.items()):
         yield {"name": f"{source.name}/{name}", "digest": {"sha256": sha256}}
+
+
+def _confinement(environment: Mapping[str, str]) -> str:
+    return "docker" if "image" in environment else "venv"
+
+
+def _environment(environment: Mapping[str, str]) -> Iterator[dict[str, Any]]:
+    if "image" in environment:
+        yield {"name": "image", "digest": {"sha256": environment["image"].removeprefix("sha256:")}}
+    elif "python" in environment:
+        yield {
+            "name": "python",
+            "uri": f"pkg:generic/python@{environment['python']}",
+            "annotations": {"machine": environment.get("machine", "")},
+        }
 
 
 def _materials(materials: Materials) -> Iterator[dict[str, Any]]:

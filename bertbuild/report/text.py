@@ -14,7 +14,6 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from bertbuild.gate.parity import judges_in_words
-from bertbuild.places import PLACES
 from bertbuild.plural import number_of
 from bertbuild.report.columns import aligned
 from bertbuild.report.live import Live
@@ -107,7 +106,7 @@ class TextReporter:
             self._print(f"  {self._of_job(event)}{line}")
 
     def _on_environment(self, event: Mapping[str, Any]) -> None:
-        what = PLACES[event["isolation"]].environment if event["isolation"] in PLACES else "environment"
+        what = "image" if event["isolation"] == "docker" else "virtual environment"
         name, job = f"{what} {event['backend']}", f"environment {event['backend']}"
         match event["state"]:
             case "started":

@@ -95,12 +95,6 @@ class FakeIsolation:
     def environment(self, backend):
         return {"lock": f"{self.lock} of {backend}"}
 
-    def by_hand(self):
-        return []
-
-    def dependencies(self, backend):
-        return [{"name": "fake", "uri": f"fake:{backend}"}]
-
     def run(self, run, on_event):
         spec = next(spec for spec in STAGES.values() if (spec.backend, spec.command) == (run.code, run.stage))
         self.runs.append(spec.name)

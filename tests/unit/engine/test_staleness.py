@@ -183,7 +183,10 @@ def test_another_environment_is_told_fact_by_fact(look, build, source, probes, i
     assert (change.old, change.new) == ("lock-1 of tf1", "lock-2 of tf1")
 
 
-def test_another_isolation_is_told_even_before_its_environment_is_there(look, build, source, probes, isolation):
+def test_another_isolation_is_told_even_before_its_environment_is_there(
+    look, build, source, probes, isolation, monkeypatch
+):
+    monkeypatch.setattr(isolation, "environment", lambda _: {"lock": "l", "machine": "x86_64"})
     build(ir(source, probes))
     isolation.prepared.clear()
     isolation.name = "docker"
@@ -191,7 +194,7 @@ def test_another_isolation_is_told_even_before_its_environment_is_there(look, bu
     assert checks["toy/freeze"].state == WOULD_RUN
     assert in_short(checks["toy/freeze"]) == "environment"
     (change,) = checks["toy/freeze"].changes
-    assert (change.name, change.old, change.new) == ("isolation", "fake", "docker")
+    assert (change.name, change.old, change.new) == ("isolation", "venv", "docker")
 
 
 def test_where_only_the_environment_is_gone_the_results_may_still_do(look, build, source, probes, isolation):
