@@ -10,11 +10,14 @@ from pathlib import Path
 
 from bertbuild.errors import UsageError
 from bertbuild.names import did_you_mean
+from bertbuild.places import AUTO, described, isolation_values
 from bertbuild.toml.document import Document, read_document, shown
 from bertbuild.toml.values import Choice, Size, Text, Truth, Type, Value, Whole, WrongValueError, in_bytes
 
+ROOT = Path(__file__).resolve().parent.parent
+"""The checkout: docker/ and compose.yaml lie here."""
+
 CONFIG_FILE = "bertbuild.toml"
-ISOLATIONS = ("auto", "docker", "venv")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,8 +26,8 @@ class Settings:
 
     Attributes:
         artifacts: the store, the shared volume of all stages. `BERTBUILD_ARTIFACTS`.
-        isolation: "docker", "venv", or "auto": what the last build of the store used, if that can be used still, else
-            docker where an engine answers, else venv. `BERTBUILD_ISOLATION`.
+        isolation: the name of a place (`places.PLACES`), or "auto": what the last build of the store used, if that can
+            be used still, else the first that can be used. `BERTBUILD_ISOLATION`.
         environments: where virtual environments are kept, shared by all checkouts. `BERTBUILD_ENVIRONMENTS`.
         models_lock: hashes of downloads whose publisher gives none. `BERTBUILD_MODELS_LOCK`.
         mirror: base URL that takes the place of the models' public one. `BERTBUILD_MIRROR`.
@@ -36,7 +39,7 @@ class Settings:
     """
 
     artifacts: Path = Path("artifacts")
-    isolation: str = "auto"
+    isolation: str = AUTO
     environments: Path = Path("~/.cache/bertbuild/environments")
     models_lock: Path = Path("models.lock.json")
     mirror: str | None = None
@@ -66,8 +69,8 @@ SETTINGS = (
     Setting(
         name="isolation",
         variable="BERTBUILD_ISOLATION",
-        type=Choice(ISOLATIONS),
-        about="where stages run; auto: as the last build of the store, else docker where an engine answers",
+        type=Choice(isolation_values()),
+        about=f"where stages run: {described()}",
     ),
     Setting(
         name="environments",

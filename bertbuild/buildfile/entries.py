@@ -6,9 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bertbuild.checkpoint.reading import Choice
+from bertbuild.kinds.kind import Request
 from bertbuild.plans.finetune import FinetuneRequest, Named
-from bertbuild.plans.int8 import CalibrationRequest
-from bertbuild.plans.planning import Request
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,9 +56,8 @@ class TargetEntry:
 
     Attributes:
         name: its name in out/<model>/.
-        kind: one of `parameters.KINDS`.
-        request: what it is to be like; of an IR, in one precision.
-        calibrated: what an int8 IR is calibrated on, None for every other target; paths are absolute.
+        kind: one of `kinds.KINDS`.
+        request: what it is to be like; of an IR, in one precision. Paths are absolute.
         reference: what it is judged by, one of `placing.REFERENCES`; "" where the file does not say.
         table: its name in [targets.*]: the one that a matrix's combinations share, else `name`.
     """
@@ -67,7 +65,6 @@ class TargetEntry:
     name: str
     kind: str
     request: Request
-    calibrated: CalibrationRequest | None = None
     reference: str = ""
     table: str
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
-from bertbuild.buildfile.parameters import KINDS, Kind, Parameter, kinds_with
 from bertbuild.errors import UsageError
+from bertbuild.kinds import KINDS, kinds_with
+from bertbuild.kinds.kind import Kind
 from bertbuild.names import did_you_mean
+from bertbuild.parameters import Parameter
 from bertbuild.toml.document import Document, Place, shown, table_name
 from bertbuild.toml.values import Choice, Choices, Type, Value, WrongValueError
 

@@ -15,7 +15,7 @@ from bertbuild.buildfile.entries import (
     Recipe,
 )
 from bertbuild.buildfile.layers import Defaults, Given, read_defaults, read_layer
-from bertbuild.buildfile.parameters import FINETUNE, FROM, READING, SOURCES, TRAINED_ON, Parameter
+from bertbuild.buildfile.parameters import FINETUNE, FROM, READING, SOURCES, TRAINED_ON
 from bertbuild.buildfile.requests import absolute, located, make_recipe
 from bertbuild.buildfile.targets import (
     TargetTable,
@@ -30,6 +30,7 @@ from bertbuild.checkpoint.reading import Choice
 from bertbuild.config import CONFIG_FILE, TABLES, file_settings
 from bertbuild.errors import UnknownModelError, UsageError
 from bertbuild.names import did_you_mean
+from bertbuild.parameters import Parameter
 from bertbuild.toml.document import Document, Place, read_document, shown, table_name
 
 RECIPE = "finetune"

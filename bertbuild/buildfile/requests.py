@@ -2,61 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from bertbuild.buildfile.entries import Recipe
-from bertbuild.buildfile.parameters import FINETUNE, PRECISION, TRAINED_ON, Parameter
+from bertbuild.kinds.kind import Kind, Request
+from bertbuild.parameters import Parameter, picked
 from bertbuild.plans.finetune import FinetuneRequest, Named
-from bertbuild.plans.int8 import CalibrationRequest, check_request
-from bertbuild.plans.neuron import CompileRequest, ExportRequest, NeuronRequest
-from bertbuild.plans.plan import INT8, FreezeRequest, IrRequest
-from bertbuild.plans.planning import Request
-from bertbuild.plans.tf2 import Tf2Request
-from bertbuild.toml.values import Location, Number, Value
+from bertbuild.toml.values import Location, Value
 
 Values = Mapping[str, Value]
 
-CALIBRATION = {
-    "folder": "calibration",
-    "text": "calibration_text",
-    "size": "calibration_size",
-    "max_drop": "max_drop",
-    "int8_for": "int8_for",
-    "vocab_reading": "vocab_reading",
-}
-"""A field of CalibrationRequest → the key that says it."""
 
-
-def make_request(kind: str, values: Values) -> Request:
+def make_request(kind: Kind, values: Values, *, tolerant: bool) -> Request:
     """The request of a target.
+
+    Args:
+        kind: of the target.
+        values: of its parameters; paths are absolute.
+        tolerant: whether parameters that are only for another value of another one (`Parameter.only_for`) may be meant
+            for other targets, and are passed over.
 
     Raises:
         UsageError: the values contradict each other.
     """
-    return _MAKERS[kind](values)
+    return kind.request(**picked(kind.request, _of_use(kind, values) if tolerant else values))
 
 
-def make_calibration(request: Request, values: Values, *, tolerant: bool) -> CalibrationRequest | None:
-    """What an int8 IR is calibrated on, None for other targets.
+def _of_use(kind: Kind, values: Values) -> Values:
+    """The values but for those that are of no use beside the others."""
 
-    Args:
-        request: of the target.
-        values: likewise; paths are absolute.
-        tolerant: whether what is said of calibration may be meant for other targets, and so be of no use here.
+    def holds(name: str) -> object:
+        return values.get(name, kind.parameters[name].default)
 
-    Raises:
-        UsageError: the values contradict each other, or nothing is said for int8.
-    """
-    if not isinstance(request, IrRequest):
-        return None
-    int8 = INT8 in request.precisions
-    if tolerant and not int8:
-        return None
-    calibrated = CalibrationRequest(**_picked(values, **CALIBRATION))
-    check_request(request, calibrated)
-    return calibrated if int8 else None
+    used = {name: kind.parameters[name].only_for for name in values}
+    return {name: values[name] for name, only in used.items() if only is None or holds(only[0]) == only[1]}
 
 
 def make_recipe(base: str, values: Values) -> Recipe:
@@ -65,13 +45,8 @@ def make_recipe(base: str, values: Values) -> Recipe:
     Raises:
         UsageError: the values contradict each other.
     """
-    flags = {
-        name: float(value) if isinstance(FINETUNE[name].type, Number) else value
-        for name, value in values.items()
-        if name in FINETUNE
-    }
-    named = Named(**_picked(values, **{name: name for name in TRAINED_ON}))
-    return Recipe(base=base, named=named, request=FinetuneRequest(**flags))  # type: ignore[arg-type]
+    named, request = Named(**picked(Named, values)), FinetuneRequest(**picked(FinetuneRequest, values))
+    return Recipe(base=base, named=named, request=request)
 
 
 def located(values: Values, parameters: Mapping[str, Parameter], folder: Path) -> dict[str, Value]:
@@ -88,55 +63,3 @@ def absolute(path: str, folder: Path) -> Path:
         return folder / Path(path).expanduser()
     except RuntimeError:  # ~name of nobody
         return folder / path
-
-
-def _picked(values: Values, **fields: str) -> dict[str, Any]:
-    """The fields of a request that are given, from field → key."""
-    return {field: values[name] for field, name in fields.items() if name in values}
-
-
-def _freeze(values: Values) -> FreezeRequest:
-    return FreezeRequest(**_picked(values, output="output", gelu="gelu"))
-
-
-def _ir(values: Values) -> IrRequest:
-    precision = str(values.get("precision", PRECISION))
-    sizes = _picked(values, route="route", converter="converter", batch="batch", seq_len="seq_len")
-    return IrRequest(precisions=(precision,), freeze=_freeze(values), **sizes)
-
-
-def _export(values: Values) -> ExportRequest:
-    return ExportRequest(**_picked(values, seq_len="seq_len", output="output"))
-
-
-def _ready(values: Values) -> NeuronRequest:
-    return NeuronRequest(export=_export(values), **_picked(values, dtype="dtype", gelu="gelu", batch_size="batch_size"))
-
-
-def _compile(values: Values) -> CompileRequest:
-    rest = _picked(
-        values,
-        standard="standard",
-        cores="neuroncore_pipeline_cores",
-        compiler_args="compiler_args",
-        timeout="timeout",
-        min_on_neuron="min_on_neuron",
-        min_memory="min_memory",
-    )
-    return CompileRequest(ready=_ready(values), **rest)
-
-
-def _tf2(values: Values) -> Tf2Request:
-    return Tf2Request(**_picked(values, format="format", gelu="gelu"))
-
-
-_MAKERS: dict[str, Callable[[Values], Request]] = {
-    "frozen": _freeze,
-    "ir": _ir,
-    "saved-model": _export,
-    "neuron-ready": _ready,
-    "neuron": _compile,
-    "tf2": _tf2,
-    "tf2-savedmodel": lambda values: _tf2({**values, "format": "savedmodel"}),
-    "hub": lambda values: _tf2({**values, "format": "hub"}),
-}

@@ -5,20 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from bertbuild.buildfile.parameters import (
-    FINETUNE,
-    FROM,
-    KIND,
-    KINDS,
-    READING,
-    SOURCES,
-    TRAINED_ON,
-    Kind,
-    Parameter,
-    kinds_with,
-)
+from bertbuild.buildfile.parameters import FINETUNE, FROM, KIND, READING, SOURCES, TRAINED_ON
 from bertbuild.buildfile.targets import LONGEST_NAME
 from bertbuild.config import SETTINGS
+from bertbuild.kinds import KINDS, kinds_with
+from bertbuild.kinds.kind import Kind
+from bertbuild.parameters import Parameter
 
 Schema = dict[str, Any]
 
@@ -65,7 +57,7 @@ def _target(kind: Kind) -> Schema:
     axes = {name: {"type": "array", "minItems": 1, "items": reference} for name, reference in references.items()}
     matrix = _described(_object(axes), "one target for each combination of these values, named after them")
     properties = {
-        KIND.name: _described({"const": kind.name}, f"{kind.about}, as `invoke {kind.command}` makes it"),
+        KIND.name: _described({"const": kind.name}, f"{kind.about}, as `invoke {kind.typed}` makes it"),
         "matrix": {**matrix, "minProperties": 1},
         **references,
     }

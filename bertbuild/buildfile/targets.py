@@ -10,10 +10,13 @@ from dataclasses import dataclass
 
 from bertbuild.buildfile.entries import TargetEntry
 from bertbuild.buildfile.layers import Defaults, Given, Layer, read_layer, read_value
-from bertbuild.buildfile.parameters import KIND, KINDS, REFERENCE, Kind, Parameter
-from bertbuild.buildfile.requests import CALIBRATION, located, make_calibration, make_request
+from bertbuild.buildfile.parameters import KIND
+from bertbuild.buildfile.requests import located, make_request
 from bertbuild.errors import UsageError
+from bertbuild.kinds import KINDS
+from bertbuild.kinds.kind import REFERENCE, Kind
 from bertbuild.names import clean_name
+from bertbuild.parameters import Parameter
 from bertbuild.plural import number_of
 from bertbuild.toml.document import Document, Place, shown, table_name
 
@@ -80,35 +83,36 @@ def make_targets(
     said = {*table.own, *axes, *override}
     default = defaults.layer(document, table.kind, said)
     place = overridden if override else table.place
-    aside = _calibrates_others(table.own, axes, override)
+    aside = _is_for_others(table.kind, table.own, axes, override)
     for name, combination in table.combinations(axes):
         given = {**default, **table.own, **combination, **override}
         values = located(
             {key: one.value for key, one in given.items()}, table.kind.parameters, document.path.absolute().parent
         )
         try:
-            request = make_request(table.kind.name, values)
-            calibrated = make_calibration(request, values, tolerant=aside)
+            request = make_request(table.kind, values, tolerant=aside)
         except UsageError as error:
             raise in_the_file(document, error, given, table.kind.parameters, place) from error
         yield TargetEntry(
             name=name,
             kind=table.kind.name,
             request=request,
-            calibrated=calibrated,
             reference=str(values.get(REFERENCE.name, "")),
             table=table.name,
         )
 
 
-def _calibrates_others(own: Layer, axes: Axes, override: Layer) -> bool:
-    """Whether what is said of calibration may be meant for other precisions than a target's.
+def _is_for_others(kind: Kind, own: Layer, axes: Axes, override: Layer) -> bool:
+    """Whether what is said for one value of another parameter may be meant for other targets than this one.
 
-    It is where the precision is said nearer to the target: by the matrix, or by the model of a target that has it int8.
+    It is where that other parameter is said nearer to the target: what int8 is calibrated on, where the matrix says the
+    precision, or the model of a target that has it int8.
     """
-    if "precision" in axes or not any(name in CALIBRATION.values() for name in (*own, *override)):
+    conditional = {name: one.only_for[0] for name, one in kind.parameters.items() if one.only_for}
+    deciding = set(conditional.values())
+    if deciding & axes.keys() or not any(name in conditional for name in (*own, *override)):
         return True
-    return "precision" in override and not any(name in CALIBRATION.values() for name in override)
+    return bool(deciding & override.keys()) and not any(name in conditional for name in override)
 
 
 def check_names(document: Document, made: Iterable[tuple[str, Place]]) -> None:

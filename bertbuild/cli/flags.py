@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from bertbuild.errors import UsageError
+from bertbuild.places import described
 
 SOURCE_HELP = {
     "model": "a model of the catalogue, e.g. minilm-l6 or uncased_L-12_H-768_A-12 (invoke fetch --list shows all)",
@@ -31,7 +32,7 @@ REFERENCE_HELP = {
     "before, else 1.15 where it can be had, else 2.20)",
 }
 ISOLATION_HELP = {
-    "isolation": "docker, venv, or auto (default): as the store's last build, else docker where an engine answers",
+    "isolation": described(),
     **OFFLINE_HELP,
 }
 VOCAB_READING = (

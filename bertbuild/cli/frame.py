@@ -15,8 +15,8 @@ from bertbuild.commands.session import Session
 from bertbuild.config import load_settings
 from bertbuild.engine.executor import Report
 from bertbuild.errors import BertbuildError, Interrupted
+from bertbuild.parameters import check_choice
 from bertbuild.plans.placing import REFERENCES
-from bertbuild.plans.plan import check_choice
 from bertbuild.report.events import JsonReporter
 from bertbuild.report.run_log import Reporter, RunLog
 from bertbuild.report.text import TextReporter

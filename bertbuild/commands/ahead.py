@@ -10,18 +10,18 @@ from bertbuild.commands.reference import presumed, require_1
 from bertbuild.commands.session import Session
 from bertbuild.errors import UsageError
 from bertbuild.huggingface.folder import find_files, is_huggingface
-from bertbuild.plans.int8 import Calibration, CalibrationRequest, plan_text_examples
+from bertbuild.kinds.int8 import Calibration, plan_text_examples
+from bertbuild.kinds.ir_request import Ir
+from bertbuild.kinds.kind import Request
+from bertbuild.kinds.planning import plan_targets
 from bertbuild.plans.placing import backend_of
-from bertbuild.plans.plan import INT8, File, IrRequest, Plan, Source
-from bertbuild.plans.planning import Request, plan_targets
+from bertbuild.plans.plan import File, Plan, Source
 from bertbuild.source.fetched import fetch_model
 from bertbuild.source.resolve import Wanted, import_plan, model_name
 from bertbuild.stages import STAGES
 
 
-def imported_ahead(
-    session: Session, model: str, name: str, request: Request, calibrated: CalibrationRequest | None
-) -> None:
+def imported_ahead(session: Session, model: str, name: str, request: Request) -> None:
     """Fetch a model that is not here; one that is a Hugging Face folder is imported while environments are made.
 
     It is fetched first, by this thread, which Ctrl-C ends at once.
@@ -31,7 +31,6 @@ def imported_ahead(
         model: of the catalogue.
         name: what its results are called; empty: as the model.
         request: its targets.
-        calibrated: what int8 is calibrated on.
 
     Raises:
         BertbuildError: the model cannot be had, or an environment cannot be made.
@@ -39,11 +38,11 @@ def imported_ahead(
         InterpreterMissingError: a target needs TensorFlow 1.15, which cannot be had here; nothing is fetched.
     """
     name = name or find_model(model).name
-    plan = _plan(session, request, calibrated, model=name)
+    plan = _plan(session, request, model=name)
     require_1(session, plan)
     folder = fetch_model(model, session.settings, session.store, session.report)
     if is_huggingface(folder):
-        _refuse(session, folder, name, request, calibrated)
+        _refuse(session, folder, name, request)
         jobs = session.engine.jobs()
         new, _ = jobs.of_steps(import_plan(folder, name, session.store))
         session.engine.run_jobs([*new, *jobs.of_environments(map(backend_of, plan.steps))], name)
@@ -54,16 +53,12 @@ def backends_of_import(model: str) -> list[str]:
     return [STAGES["import"].backend] if find_model(model).kind == "huggingface" else []
 
 
-def backends_of_request(
-    session: Session, request: Request, calibrated: CalibrationRequest | None, reference: str = ""
-) -> list[str]:
+def backends_of_request(session: Session, request: Request, reference: str = "") -> list[str]:
     """The backends that a request's plan takes; `reference` is what a build file says."""
-    return [backend_of(step) for step in _plan(session, request, calibrated, reference).steps]
+    return [backend_of(step) for step in _plan(session, request, reference).steps]
 
 
-def refused_ahead(
-    session: Session, wanted: Wanted, request: Request, calibrated: CalibrationRequest | None = None
-) -> None:
+def refused_ahead(session: Session, wanted: Wanted, request: Request) -> None:
     """Refuse what cannot be made of a Hugging Face folder, the checkpoint that is wanted, before it is imported.
 
     A folder whose weights were hashed in an earlier run was imported by that run, and is not looked into again.
@@ -76,49 +71,40 @@ def refused_ahead(
     folder = Path(wanted.checkpoint)
     files = find_files(folder)
     if not all(session.store.inputs.knows(path.resolve()) for path in files.weights):
-        _refuse(session, folder, wanted.name or model_name(folder, session.store), request, calibrated)
+        _refuse(session, folder, wanted.name or model_name(folder, session.store), request)
 
 
-def _refuse(session: Session, folder: Path, name: str, request: Request, calibrated: CalibrationRequest | None) -> None:
-    from bertbuild.source.expected import (
-        expected_source,
-    )  # takes numpy, which a start of the program can do without
+def _refuse(session: Session, folder: Path, name: str, request: Request) -> None:
+    from bertbuild.source.expected import expected_source  # takes numpy, which a start of the program can do without
 
-    require_1(session, _planned(session, expected_source(folder, name), request, calibrated))
+    require_1(session, _planned(session, expected_source(folder, name), request))
 
 
 def _plan(
     session: Session,
     request: Request,
-    calibrated: CalibrationRequest | None,
     reference: str = "",
     model: str = "model",
 ) -> Plan:
     nobody = File(path=Path(), digest="")
     source = Source(model=model, kind="checkpoint", file=nobody, gelu=None, published=True, labels=2)
     with contextlib.suppress(UsageError):  # the command will say so itself
-        return _planned(session, source, request, calibrated, reference)
+        return _planned(session, source, request, reference)
     return Plan(model=model, steps=())
 
 
-def _planned(
-    session: Session,
-    source: Source,
-    request: Request,
-    calibrated: CalibrationRequest | None,
-    reference: str = "",
-) -> Plan:
+def _planned(session: Session, source: Source, request: Request, reference: str = "") -> Plan:
     calibration = None
-    if isinstance(request, IrRequest) and INT8 in request.precisions:
-        calibration = _unread(source, request, calibrated or CalibrationRequest())
+    if isinstance(request, Ir) and request.is_calibrated:
+        calibration = _unread(source, request)
     plan = plan_targets(source, request, File(path=Path(), digest=""), calibration)
     return presumed(session, plan, reference)
 
 
-def _unread(source: Source, request: IrRequest, calibrated: CalibrationRequest) -> Calibration:
+def _unread(source: Source, request: Ir) -> Calibration:
     """As `find_calibration`, which reads the model's vocabulary and the examples; here neither need be there."""
     nobody = source.file
-    if not calibrated.text:
-        return Calibration(examples=nobody, validation=nobody if calibrated.max_drop else None, request=calibrated)
-    step = plan_text_examples(nobody, nobody, source, request, calibrated.size)
-    return Calibration(examples=step.id, steps=(step,), request=calibrated)
+    if not request.calibration_text:
+        return Calibration(examples=nobody, validation=nobody if request.max_drop else None)
+    step = plan_text_examples(nobody, nobody, source, request)
+    return Calibration(examples=step.id, steps=(step,))

@@ -17,6 +17,7 @@ from bertbuild.buildfile.entries import (
     TargetEntry,
 )
 from bertbuild.checkpoint.reading import Choice
+from bertbuild.commands.finetune import plan_recipe
 from bertbuild.commands.reference import with_reference
 from bertbuild.commands.session import Session, shown
 from bertbuild.commands.target import calibration_of
@@ -26,11 +27,11 @@ from bertbuild.engine.jobs import GateJob, Jobs, StageJob
 from bertbuild.engine.schedule import Job
 from bertbuild.errors import BertbuildError, BuildFailedError
 from bertbuild.huggingface.folder import is_huggingface
+from bertbuild.kinds.leaving import left_out
+from bertbuild.kinds.planning import longest_probe, named, plan_targets
 from bertbuild.plans.finetune import STEP
-from bertbuild.plans.leaving import left_out
 from bertbuild.plans.parts import Part
 from bertbuild.plans.plan import File, Plan
-from bertbuild.plans.planning import longest_probe, named, plan_targets
 from bertbuild.plural import are, number_of
 from bertbuild.report.counts import counted
 from bertbuild.source.checkpoints import AS_IT_IS, Inspected, inspected, inspected_before
@@ -231,8 +232,6 @@ class RecipeJob(Job):
 
     def run(self) -> None:
         """See `schedule.Job`."""
-        from bertbuild.commands.finetune import plan_recipe
-
         recipe = self._entry.source
         assert isinstance(recipe, Recipe)  # noqa: S101 - only such entries are trained
         session = self._fleet.session
@@ -268,7 +267,7 @@ def planned(session: Session, target: TargetEntry, found: Inspected) -> tuple[Pl
         InterpreterMissingError: TensorFlow 1.15 is meant and cannot be had here.
     """
     probes = session.probes(found, longest_probe(target.request))
-    calibration = calibration_of(session, found.source, target.request, target.calibrated)
+    calibration = calibration_of(session, found.source, target.request)
     plan = named(plan_targets(found.source, target.request, probes, calibration), target.name)
     session.claim(plan.model, target.name, found.named, found.source.file.digest)
     return with_reference(session, plan, target.reference), probes

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import os
-
 from bertbuild.commands.session import Session
 from bertbuild.errors import UsageError
 from bertbuild.isolation.unlocked import unlocked
 from bertbuild.names import did_you_mean
 from bertbuild.plans.placing import OF_1, TF1
-from bertbuild.project import IS_INSTALLED, ROOT, compose
 from bertbuild.stages import BACKENDS
-
-ENV_FILE = ROOT / ".env"
 
 
 def images(session: Session, backends: tuple[str, ...]) -> None:
@@ -36,25 +31,10 @@ def images(session: Session, backends: tuple[str, ...]) -> None:
         f"{backend}: {', '.join(f'{name} {value[:19]}' for name, value in fact.items())}"
         for backend, fact in facts.items()
     ]
-    if session.isolation.name == "docker":
-        if not IS_INSTALLED:
-            _write_env_file()
-        lines.append(f"by hand: {_by_hand()} run --rm tf1 freeze --checkpoint=artifacts/… --out=artifacts/…")
+    lines += session.isolation.by_hand()
     session.result({"environments": facts, "isolation": session.isolation.name}, *lines)
 
 
 def _usual(session: Session) -> list[str]:
     without = () if session.usual_reference == OF_1 else (TF1,)
     return [name for name in BACKENDS if unlocked(name) is None and name not in without]
-
-
-def _by_hand() -> str:
-    """Compose as people start it: in a checkout its .env says who runs it, and its own artifacts folder is used."""
-    who = "BERTBUILD_ARTIFACTS=$PWD/artifacts BERTBUILD_UID=$(id -u) BERTBUILD_GID=$(id -g) " if IS_INSTALLED else ""
-    return who + compose()
-
-
-def _write_env_file() -> None:
-    """Tell compose who runs it, which it cannot find out, so that results made by hand belong to the caller."""
-    if not ENV_FILE.exists() and os.getuid() != 0:
-        ENV_FILE.write_text(f"BERTBUILD_UID={os.getuid()}\nBERTBUILD_GID={os.getgid()}\n", encoding="utf-8")

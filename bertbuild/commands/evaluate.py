@@ -14,9 +14,9 @@ from bertbuild.commands.session import Session, shown
 from bertbuild.errors import AccuracyError, DataError, UsageError
 from bertbuild.files.disk import write_atomically
 from bertbuild.gate.judges import tensorflow_of
+from bertbuild.kinds.evaluation import EXAMPLES, REFERENCE, TARGETS, EvaluateRequest, check_task, plan_evaluate
+from bertbuild.kinds.saved_model import SEQ_LEN
 from bertbuild.names import did_you_mean
-from bertbuild.plans.evaluate import EXAMPLES, GROUPS, REFERENCE, TARGETS, EvaluateRequest, check_task, plan_evaluate
-from bertbuild.plans.neuron import SEQ_LEN
 from bertbuild.plans.placing import BOTH
 from bertbuild.plans.plan import Plan, Source, Step
 from bertbuild.plural import are, number_of
@@ -65,7 +65,7 @@ def targets(session: Session, wanted: Wanted, data: Data, request: EvaluateReque
     if session.settings.offline:
         from bertbuild.commands.offline import require_stages
 
-        stages = ["prepare-data", "tf1-infer", *(TARGETS[name].stage for name in request.names)]
+        stages = ["prepare-data", "tf1-infer", *(TARGETS[name][0].asked.stage for name in request.names)]
         require_stages(session, wanted.model, stages, "" if data.folder or data.prepared else data.task)
     _require_reference(session, wanted, request)
     inspected = resolve(wanted, session.settings, session.store, session.engine, session.report)
@@ -223,10 +223,10 @@ def _require_reference(session: Session, wanted: Wanted, request: EvaluateReques
         UsageError: a target needs 1.15 and something else was asked for.
         InterpreterMissingError: TensorFlow 1.15 is meant and cannot be had here.
     """
-    ready = [name for name in request.names if name in GROUPS["neuron-ready"]]
+    bound = [name for name in request.names if TARGETS[name][0].only_1_15]
     steps = [Step(id=REFERENCE, stage="tf1-infer", inputs={})]
-    steps += [Step(id=name, stage="neuron-ready", inputs={}) for name in ready]
-    if session.reference or ready:
+    steps += [Step(id=name, stage=TARGETS[name][0].stage, inputs={}) for name in bound]
+    if session.reference or bound:
         plan = Plan(model=wanted.name or wanted.model or wanted.checkpoint, steps=tuple(steps))
         require_1(session, presumed(session, plan))
 

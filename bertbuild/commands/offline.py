@@ -13,10 +13,9 @@ from bertbuild.commands.ahead import backends_of_import, backends_of_request
 from bertbuild.commands.reference import presumed
 from bertbuild.commands.session import Session
 from bertbuild.errors import Lacking, OfflineError
-from bertbuild.plans.int8 import CalibrationRequest
+from bertbuild.kinds.kind import Request
 from bertbuild.plans.placing import backend_of
 from bertbuild.plans.plan import Plan, Step
-from bertbuild.plans.planning import Request
 from bertbuild.source.fetched import fetch_dataset, fetch_model
 from bertbuild.stages import STAGES
 
@@ -44,10 +43,10 @@ def require(
         raise OfflineError(lacking)
 
 
-def require_for(session: Session, model: str, request: Request, calibrated: CalibrationRequest | None = None) -> None:
+def require_for(session: Session, model: str, request: Request) -> None:
     """The same for a request's targets of a catalogue model; nothing where there is none."""
     if model:
-        backends = (*backends_of_import(model), *backends_of_request(session, request, calibrated))
+        backends = (*backends_of_import(model), *backends_of_request(session, request))
         require(session, models=[model], backends=backends)
 
 
@@ -69,7 +68,7 @@ def require_for_file(session: Session, build_file: BuildFile) -> None:
             backend
             for entry in build_file.models
             for target in entry.targets
-            for backend in backends_of_request(session, target.request, target.calibrated, target.reference)
+            for backend in backends_of_request(session, target.request, target.reference)
         ),
         *(STAGES[stage].backend for _ in recipes[:1] for stage in ("prepare-data", "finetune")),
     ]

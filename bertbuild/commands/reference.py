@@ -5,12 +5,13 @@ from __future__ import annotations
 from bertbuild.commands.session import Session
 from bertbuild.errors import InterpreterMissingError, UsageError
 from bertbuild.gate.judges import judges
+from bertbuild.kinds import KINDS
 from bertbuild.plans.placing import OF_2, TF1, backend_of, bound_to_1, can_move, placed, reference_of
 from bertbuild.plans.plan import Plan, Step, Target
 from bertbuild.store.records import read_judged
 
 WHY = {
-    "neuron-ready": "A model for Neuron is proved in TensorFlow 1.15, because AWS runs it in TensorFlow 1.15",
+    **{kind.stage: kind.only_1_15 for kind in KINDS.values() if kind.only_1_15},
     "finetune": "finetune runs Google's run_classifier and run_squad, which were written for TensorFlow 1.15",
 }
 """What wants TensorFlow 1.15 and nothing else, by stage."""

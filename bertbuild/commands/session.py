@@ -16,7 +16,7 @@ from bertbuild.engine.engine import Engine
 from bertbuild.engine.executor import Report
 from bertbuild.files.disk import write_atomically
 from bertbuild.gate.probes import make_probes
-from bertbuild.isolation.base import Isolation
+from bertbuild.isolation.base import Isolation, place
 from bertbuild.isolation.choice import Choice, choose, last_used
 from bertbuild.plans.placing import OF_1, OF_2, TF1
 from bertbuild.plans.plan import File, Plan
@@ -53,17 +53,8 @@ class Session:
     @cached_property
     def choice(self) -> Choice:
         """Which isolation stages run in, and why."""
-        root, environments = self.settings.artifacts, self.settings.environments
-        last = last_used(root)
-
-        def venv() -> bool:
-            return _venv_usable(environments)
-
-        engine = _on_the_network() if self.settings.offline else ""
-        if engine:  # it may not be asked; what the last build used is refused
-            why = f"the Docker engine at {engine} is reached over the network, which must not be used (offline)"
-            return choose(self.settings.isolation, last, docker=lambda: last == "docker", venv=venv, without=why)
-        return choose(self.settings.isolation, last, docker=_engine_answers, venv=venv)
+        settings, last = self.settings, last_used(self.settings.artifacts)
+        return choose(settings.isolation, last, lambda name: place(name).why_not(settings, used_last=name == last))
 
     @cached_property
     def isolation(self) -> Isolation:
@@ -74,16 +65,7 @@ class Session:
         """
         if self.choice.other and self.settings.isolation == "auto":
             self.report({"event": "note", "text": f"stages run in {self.choice.name}: {self.choice.why}"})
-        if self.choice.name == "docker":
-            from bertbuild.isolation.compose import ComposeIsolation
-            from bertbuild.isolation.docker_engine import require_local
-
-            if self.settings.offline:
-                require_local()
-            return ComposeIsolation(offline=self.settings.offline)
-        from bertbuild.isolation.venv import VenvIsolation
-
-        return VenvIsolation(self.settings.environments, offline=self.settings.offline)
+        return place(self.choice.name).isolation(self.settings)
 
     @cached_property
     def engine(self) -> Engine:
@@ -157,25 +139,6 @@ class Session:
         if "store" in self.__dict__:
             self.store.digests.save()
             self.store.inputs.save()
-
-
-def _engine_answers() -> bool:
-    from bertbuild.isolation.docker_engine import engine_answers
-
-    return engine_answers()
-
-
-def _on_the_network() -> str:
-    """Where the Docker engine listens, if that is reached over the network; else ""."""
-    from bertbuild.isolation.docker_engine import endpoint, on_the_network
-
-    return endpoint() if on_the_network() else ""
-
-
-def _venv_usable(environments: Path) -> bool:
-    from bertbuild.isolation.venv import can_be_used
-
-    return can_be_used(environments)
 
 
 @cache

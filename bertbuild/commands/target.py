@@ -8,10 +8,13 @@ from bertbuild.commands.reference import with_reference
 from bertbuild.commands.session import Session, shown
 from bertbuild.engine.gate import NO_DEVICE
 from bertbuild.huggingface.folder import is_huggingface
-from bertbuild.plans.int8 import Calibration, CalibrationRequest, check_request
-from bertbuild.plans.leaving import left_out
-from bertbuild.plans.plan import INT8, IrRequest, Source
-from bertbuild.plans.planning import Request, longest_probe, plan_targets
+from bertbuild.kinds import kind_of
+from bertbuild.kinds.int8 import Calibration
+from bertbuild.kinds.ir_request import Ir
+from bertbuild.kinds.kind import Request
+from bertbuild.kinds.leaving import left_out
+from bertbuild.kinds.planning import longest_probe, plan_targets
+from bertbuild.plans.plan import Source
 from bertbuild.source.resolve import Wanted, check_name, is_fetched, resolve
 
 
@@ -20,8 +23,6 @@ def build(
     wanted: Wanted,
     request: Request,
     *,
-    calibrated: CalibrationRequest | None = None,
-    main_file: str = "",
     output_dir: str = "",
 ) -> None:
     """Make what was asked for, judge it, name it in out/, and say where it is.
@@ -30,8 +31,6 @@ def build(
         session: of the command.
         wanted: the source.
         request: the targets.
-        calibrated: what int8 is calibrated on.
-        main_file: what people open in a target, where it is not the folder.
         output_dir: where the last target is copied to as well.
 
     Raises:
@@ -42,26 +41,24 @@ def build(
         from bertbuild.commands.copying import check_destination, copied
 
         check_destination("output-dir", output_dir)
-    if isinstance(request, IrRequest):
-        check_request(request, calibrated or CalibrationRequest())  # before anything is fetched
     session.isolation.require()
     if session.settings.offline:
         from bertbuild.commands.offline import require_for
 
-        require_for(session, wanted.model, request, calibrated)
+        require_for(session, wanted.model, request)
     others = wanted.checkpoint or wanted.frozen or wanted.saved_model
     if wanted.model and not others and not is_fetched(wanted.model, session.store):
         from bertbuild.commands.ahead import imported_ahead
 
         check_name(wanted.name)
-        imported_ahead(session, wanted.model, wanted.name, request, calibrated)
+        imported_ahead(session, wanted.model, wanted.name, request)
     if wanted.checkpoint and is_huggingface(Path(wanted.checkpoint)):
         from bertbuild.commands.ahead import refused_ahead
 
-        refused_ahead(session, wanted, request, calibrated)
+        refused_ahead(session, wanted, request)
     inspected = resolve(wanted, session.settings, session.store, session.engine, session.report)
     probes = session.probes(inspected, longest_probe(request))
-    calibration = calibration_of(session, inspected.source, request, calibrated)
+    calibration = calibration_of(session, inspected.source, request)
     plan = plan_targets(inspected.source, request, probes, calibration)
     session.claim_targets(plan, inspected.named, inspected.source.file)
     plan = with_reference(session, plan)
@@ -79,8 +76,9 @@ def build(
         for target in built
     ]
     left = left_out(inspected.source, request)
+    main_file = kind_of(request).main_file
     lines = [part.line() for part in left] + [
-        f"{shown(target.path)}{main_file}" + ("" if target.verdict else f"   NOT VERIFIED: {NO_DEVICE}")
+        f"{shown(target.path / main_file)}" + ("" if target.verdict else f"   NOT VERIFIED: {NO_DEVICE}")
         for target in built
     ]
     if output_dir:
@@ -89,16 +87,14 @@ def build(
     session.result(facts, *lines)
 
 
-def calibration_of(
-    session: Session, source: Source, request: Request, calibrated: CalibrationRequest | None
-) -> Calibration | None:
+def calibration_of(session: Session, source: Source, request: Request) -> Calibration | None:
     """What a request's int8 IR is calibrated on, found and checked; None where no such IR is asked for.
 
     Raises:
         DataError, UsageError: as `find_calibration`.
     """
-    if not isinstance(request, IrRequest) or INT8 not in request.precisions:
+    if not isinstance(request, Ir) or not request.is_calibrated:
         return None
     from bertbuild.source.calibration import find_calibration
 
-    return find_calibration(calibrated or CalibrationRequest(), source, request, session.store)
+    return find_calibration(request, source, session.store)

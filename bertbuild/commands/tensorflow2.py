@@ -11,10 +11,12 @@ from bertbuild.commands.reference import with_reference
 from bertbuild.commands.session import Session, shown
 from bertbuild.errors import CheckpointError, UsageError
 from bertbuild.huggingface.folder import is_huggingface
-from bertbuild.plans.leaving import left_out
+from bertbuild.kinds import kind_of
+from bertbuild.kinds.leaving import left_out
+from bertbuild.kinds.tf2 import Tf2, Tf2Model, plan_convert_tf2
+from bertbuild.plans.convert_tf1 import Tf2Source, plan_convert_tf1
 from bertbuild.plans.parts import Part
 from bertbuild.plans.plan import File, Source
-from bertbuild.plans.tf2 import CHECKPOINT_FORMATS, Tf2Request, Tf2Source, plan_convert_tf1, plan_convert_tf2
 from bertbuild.source.checkpoints import Inspected
 from bertbuild.source.inputs import folder_input
 from bertbuild.source.resolve import Wanted, check_name, model_name, resolve
@@ -29,7 +31,7 @@ GARDEN_GELU = "tanh"
 """What the Model Garden computes, and so what a model trained with it was trained with."""
 
 
-def convert_tf2(session: Session, wanted: Wanted, request: Tf2Request, destination: str) -> None:
+def convert_tf2(session: Session, wanted: Wanted, request: Tf2 | Tf2Model, destination: str) -> None:
     """Make the TensorFlow 2 model, prove it, show the mapping table, and name it in out/.
 
     Raises:
@@ -51,9 +53,9 @@ def convert_tf2(session: Session, wanted: Wanted, request: Tf2Request, destinati
     session.claim_targets(plan, inspected.named, inspected.source.file)
     plan = with_reference(session, plan)
     (built,) = session.engine.build(plan, probes)
-    if request.format in CHECKPOINT_FORMATS:
+    if isinstance(request, Tf2):
         _show_mapping(session, built.path / "mapping.json", ("TensorFlow 1", "TensorFlow 2"))
-    path = built.path / CHECKPOINT if request.format in CHECKPOINT_FORMATS else built.path
+    path = built.path / kind_of(request).main_file
     _finish(session, plan.model, built.target, path, destination, left_out(inspected.source, request))
 
 

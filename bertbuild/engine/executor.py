@@ -153,7 +153,9 @@ class Maker:
                 def said(files: Mapping[str, Any]) -> Mapping[str, Any]:
                     return self._statement(order, named, files, work / "out", log, began)
 
-                stored = self.store.publish(order.stage, order.key, work, order.parts, said)
+                stored = self.store.publish(
+                    order.stage, order.key, work, order.parts, said, isolation=self._place(order)
+                )
                 self.store.forget_unfinished(order.stage, order.key)
                 figures.update(_figures(stored))
             return stored
@@ -229,6 +231,8 @@ class Maker:
             parts=order.parts,
             files=files,
             inputs=inputs,
+            isolation=self._place(order),
+            environment=self._isolation.dependencies(order.backend) if order.backend else (),
             materials=materials(order.backend, self.store.root) if order.backend else None,
             facts=facts_in(out),
             log=log,
@@ -236,6 +240,10 @@ class Maker:
             finished=time.time(),
             run=self._run_id,
         )
+
+    def _place(self, order: Order) -> str:
+        """The name of the place where a result is made; "" for what the host makes itself."""
+        return self._isolation.name if order.backend else ""
 
     def _run(self, order: Order, step: Step, work: Path) -> Path:
         """Run a step; gives its log."""

@@ -17,7 +17,8 @@ from bertbuild.gate.judges import is_one_tensorflow, judges, tensorflow_of
 from bertbuild.gate.parity import Verdict, compare
 from bertbuild.graph.processor import has_vnni
 from bertbuild.isolation.device import neuron_device
-from bertbuild.plans.int8 import VNNI
+from bertbuild.kinds import limits
+from bertbuild.kinds.ir_request import VNNI
 from bertbuild.plans.plan import File, Plan, Target
 from bertbuild.stages import FACTS, INSTRUCTIONS, STAGES, host_code
 from bertbuild.store.records import read_records, write_record
@@ -110,7 +111,7 @@ class Judge:
     @staticmethod
     def _compared(target: Target, results: Results, answers: str, probes: File) -> Verdict:
         reference, asked = (results[step].path / "answers.npz" for step in (target.reference, answers))
-        return compare(reference, asked, _read(probes), target.precision)
+        return compare(reference, asked, _read(probes), target.precision, limits(target.precision))
 
     def _settled(self, plan: Plan, target: Target, stored: StoredObject, verdict: Verdict) -> Built:
         store, model = self._maker.store, plan.model
@@ -133,18 +134,23 @@ def judged_from(target: Target) -> dict[str, str]:
 
 
 def judged_by(plan: Plan, target: Target) -> dict[str, str]:
-    """The parameters of a verdict: the row of the table of tolerances, and whose answers count as the source's."""
-    return {"precision": target.precision, "reference": ", ".join(filter(None, judges(plan, target)))}
+    """The parameters of a verdict: the row of the tolerances and what it allows, and whose answers are the source's."""
+    return {
+        "precision": target.precision,
+        "limits": str(limits(target.precision)),
+        "reference": ", ".join(filter(None, judges(plan, target))),
+    }
 
 
 def verdict_on(plan: Plan, target: Target, answers: Mapping[str, Path], probes: File) -> Verdict:
     """The answers of a target's steps (step → answers.npz), compared."""
     shown = _read(probes)
-    verdict = compare(answers[target.reference], answers[target.answers], shown, target.precision)
+    held_to = limits(target.precision)
+    verdict = compare(answers[target.reference], answers[target.answers], shown, target.precision, held_to)
     if target.second:
         step = next(step for name, step in target.second.items() if step != getattr(target, name))
         reference, asked = (answers[target.second[name]] for name in ("reference", "answers"))
-        second = compare(reference, asked, shown, target.precision)
+        second = compare(reference, asked, shown, target.precision, held_to)
         verdict = verdict.and_also(second, tensorflow_of(plan.step(step)))
     names = tuple(filter(None, judges(plan, target)))
     return replace(verdict, references=names, one_tensorflow=is_one_tensorflow(plan, target))

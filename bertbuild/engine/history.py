@@ -34,6 +34,7 @@ class Past:
         inputs: digests by name; only those of files where the result is gone.
         code: digest, None where the result is gone.
         environment: facts, None where the result is gone.
+        isolation: the name of the place where its stage ran; "" where it did in none, or that is not known.
         made: unix seconds.
         digest: of its content, "" where the result is gone.
         format: the key format it was made under, None where the result is gone.
@@ -46,15 +47,10 @@ class Past:
     inputs: Mapping[str, str]
     code: str | None = None
     environment: Mapping[str, str] | None = None
+    isolation: str = ""
     made: float = 0.0
     digest: str = ""
     format: int | None = None
-
-    @property
-    def isolation(self) -> str:
-        """Where it was made, as its environment tells: "docker" or "venv"; "" where it does not."""
-        told = self.environment or {}
-        return "docker" if "image" in told else "venv" if "machine" in told else ""
 
 
 class History:
@@ -154,12 +150,18 @@ class History:
                 inputs=dict(parts["inputs"]),
                 code=str(parts["code"]),
                 environment=dict(parts["environment"]),
+                isolation=str(manifest["isolation"] if "isolation" in manifest else _before(parts["environment"])),
                 made=(place / MANIFEST).stat().st_mtime,
                 digest=str(manifest["digest"]),
                 format=int(parts["format"]),
             )
         except (OSError, ValueError, KeyError, TypeError):
             return None  # gone, or damaged
+
+
+def _before(environment: Mapping[str, str]) -> str:
+    """Where a result was made whose manifest does not say it yet: what only that place put into an environment."""
+    return "docker" if "image" in environment else "venv" if "machine" in environment else ""
 
 
 def changed_files(past: Past, name: str, file: File, digests: DigestCache) -> tuple[str, ...]:

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bertbuild.kinds.evaluation import OUTPUT, REFERENCE
 from bertbuild.metrics.glue import figures, metrics_of
-from bertbuild.plans.evaluate import OUTPUT, REFERENCE
 from bertbuild.stages import FACTS
 
 ROUNDING = 1e-9

@@ -1,4 +1,4 @@
-"""The gate: does a target answer like its source? Tolerances are named here and nowhere else."""
+"""The gate: does a target answer like its source? Kinds (`kinds/`) name the tolerances, each in one place."""
 
 from __future__ import annotations
 
@@ -8,85 +8,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bertbuild.plans.tolerance import Limits, Tolerance, Tolerances, allowed
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tolerance:
-    """How far a target may be from its source.
-
-    Attributes:
-        max_abs: largest absolute difference of any element.
-        cosine: smallest cosine between the vectors of one position; None where it is not asked.
-        argmax: smallest share of positions with the same largest element (the same class); None where it is not asked.
-    """
-
-    max_abs: float
-    cosine: float | None = None
-    argmax: float | None = None
-
-
-# Same weights, same operators, other kernels: only the order of float32 sums differs. The pooled output and
-# probabilities lie in [-1, 1]; the hidden states reach 10 and more, so that one unit in their last place is that
-# much larger.
-_FLOAT32 = {
-    "pooled_output": Tolerance(max_abs=1e-5),
-    "probabilities": Tolerance(max_abs=1e-5),
-    "hidden": Tolerance(max_abs=1e-4),
-}
-# Gelu by sigmoid: each activation is up to 2.07e-2 off. Measured on MiniLM: 1.8e-2 on the pooled output, 0.34 and a
-# cosine of 0.978 on the last layer. A classifier's answer survives that, the neighbours of an embedding may not.
-_SIGMOID = {
-    "pooled_output": Tolerance(max_abs=1e-1, cosine=0.99),
-    "probabilities": Tolerance(max_abs=1e-1, argmax=1.0),
-    "hidden": Tolerance(max_abs=1.0, cosine=0.95),
-}
-
-TOLERANCES: dict[str, dict[str, Tolerance]] = {
-    "fp32": _FLOAT32,
-    # Weights rounded to 11 bits (relative 2^-11 each), computed in float32.
-    "fp16": {
-        "pooled_output": Tolerance(max_abs=5e-3, cosine=0.9999),
-        "probabilities": Tolerance(max_abs=5e-3, cosine=0.9999),
-        "hidden": Tolerance(max_abs=5e-2, cosine=0.9999),
-    },
-    # Weights and activations rounded to 8 bits. The probes are harder than text: their ids are random, and activations
-    # beyond those of the calibration are cut. Smallest cosines of the pooled output and the last layer, largest
-    # difference of the probabilities of a head fitted to it, measured on MiniLM: calibrated on 300 examples of MRPC
-    # 0.991, 0.917, 0.11; on 300 of CoLA, which have no second segment as the probes do, 0.934, 0.587, 0.16; on one full
-    # stop 0.66, 0.04, 0.45. A single element on tanh's slope may move far while the vector stays: 0.40 at a cosine of
-    # 0.985, on 2 random layers. No class changes here that leads by 0.4; what int8 costs on a task `evaluate` tells.
-    "int8": {
-        "pooled_output": Tolerance(max_abs=5e-1, cosine=0.9),
-        "probabilities": Tolerance(max_abs=2e-1),
-        "hidden": Tolerance(max_abs=3.0, cosine=0.5),
-    },
-    # Neuron: float32 throughout, the operators arranged anew. The same limits as for any float32 target.
-    "float32": _FLOAT32,
-    # Computed in float16, not only stored: every activation is rounded to 11 bits between two operators. Measured: 3e-3
-    # on the pooled output of 12 random layers. A class may not change.
-    "float16": {
-        "pooled_output": Tolerance(max_abs=1e-2),
-        "probabilities": Tolerance(max_abs=1e-2, argmax=1.0),
-        "hidden": Tolerance(max_abs=1e-1, cosine=0.999),
-    },
-    # Another gelu than the source's. By tanh each activation is up to 4.7e-4 off, which Google itself took for the same
-    # model when it went from one form to the other; measured: 2e-3 on the pooled output of 12 random layers.
-    "float32-tanh": {
-        "pooled_output": Tolerance(max_abs=1e-2),
-        "probabilities": Tolerance(max_abs=1e-2, argmax=1.0),
-        "hidden": Tolerance(max_abs=5e-2, cosine=0.999),
-    },
-    "float16-tanh": {
-        "pooled_output": Tolerance(max_abs=2e-2),
-        "probabilities": Tolerance(max_abs=2e-2, argmax=1.0),
-        "hidden": Tolerance(max_abs=1.5e-1, cosine=0.999),
-    },
-    "float32-sigmoid": _SIGMOID,
-    "float16-sigmoid": _SIGMOID,
-}
 
 
 ALONE = " rows alone"
@@ -94,14 +20,6 @@ ALONE = " rows alone"
 
 CLASSES = Tolerance(max_abs=0.5)
 """Of whole numbers, the number of a class or of a position: the same, in every precision."""
-
-
-def tolerance(precision: str, output: str, *, whole: bool = False) -> Tolerance:
-    """The tolerance of one output: pooled_output and probabilities have their own, as have whole numbers; all else is a
-    hidden state.
-    """
-    table = TOLERANCES[precision]
-    return CLASSES if whole else table.get(output, table["hidden"])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -242,7 +160,7 @@ def judges_in_words(references: Iterable[str], *, one_tensorflow: bool) -> str:
     return f"{names}; both sides ran on one TensorFlow" if names and one_tensorflow else names
 
 
-def compare(reference: Path, target: Path, probes: list[dict[str, Any]], precision: str) -> Verdict:
+def compare(reference: Path, target: Path, probes: list[dict[str, Any]], precision: str, limits: Limits) -> Verdict:
     """Compare two answers.npz files: arrays named "<probe>/<output>", and "<probe>/alone/<output>" for rows run alone.
 
     Three questions: does the target answer like the source; does every row of a batch get the answer it gets alone;
@@ -253,25 +171,31 @@ def compare(reference: Path, target: Path, probes: list[dict[str, Any]], precisi
 
     What it answered under its processor's defaults ("default/<probe>/<output>") is compared with the source too, and
     decides nothing.
+
+    Args:
+        reference: the source's answers.
+        target: the target's.
+        probes: what both were asked.
+        precision: the name of the row of tolerances.
+        limits: what the comparisons are held to.
     """
     import numpy as np
 
     rows: list[Row] = []
     by_default: list[Row] = []
     skipped: list[str] = []
-    arithmetic = _arithmetic(precision)
     masks = {probe["name"]: np.asarray(probe["input_mask"], dtype=bool) for probe in probes}
     with np.load(reference) as expected, np.load(target) as answered:
         for name in expected.files:
             *prefix, probe, output = name.split("/")
             if prefix == ["published"]:
                 ours = expected[f"{probe}/{output}"]
-                rows.append(_row(f"{probe} published graph", output, expected[name], ours, masks[probe], "fp32"))
+                rows.append(_row(f"{probe} published graph", output, expected[name], ours, masks[probe], limits.source))
             elif not prefix:
                 if name in answered.files:
-                    rows.append(_row(probe, output, expected[name], answered[name], masks[probe], precision))
+                    rows.append(_row(probe, output, expected[name], answered[name], masks[probe], limits.target))
                 elif any(answer.startswith(f"{probe}/") for answer in answered.files):
-                    rows.append(_failed(probe, output, precision, "the target gave no such output"))
+                    rows.append(_failed(probe, output, limits.target, "the target gave no such output"))
                 else:
                     skipped.append(name)
         for name in answered.files:
@@ -279,36 +203,29 @@ def compare(reference: Path, target: Path, probes: list[dict[str, Any]], precisi
             if len(parts) == 3 and parts[1] == "alone":
                 probe, _, output = parts
                 together = answered[f"{probe}/{output}"]
-                alone = _row(probe + ALONE, output, together, answered[name], masks[probe], arithmetic)
+                alone = _row(probe + ALONE, output, together, answered[name], masks[probe], limits.alone)
                 rows.append(alone)
             elif parts[0] == "default" and name.removeprefix("default/") in expected.files:
                 _, probe, output = parts
                 source = expected[f"{probe}/{output}"]
-                by_default.append(_row(probe, output, source, answered[name], masks[probe], precision))
+                by_default.append(_row(probe, output, source, answered[name], masks[probe], limits.target))
     if not any(row.probe in masks for row in rows):
-        rows.append(_failed(", ".join(masks), "every output", precision, "the target answered none"))
+        rows.append(_failed(", ".join(masks), "every output", limits.target, "the target answered none"))
     return Verdict(precision=precision, rows=tuple(rows), skipped=tuple(skipped), by_default=tuple(by_default))
 
 
-def _arithmetic(precision: str) -> str:
-    """The tolerances for what a target computes twice: weights of fp16 are computed with in float32."""
-    if precision.startswith("float16"):
-        return "float16"
-    return precision if precision == "int8" else "fp32"
-
-
 def _row(
-    probe: str, output: str, expected: NDArray[Any], answered: NDArray[Any], mask: NDArray[np.bool_], precision: str
+    probe: str, output: str, expected: NDArray[Any], answered: NDArray[Any], mask: NDArray[np.bool_], row: Tolerances
 ) -> Row:
     import numpy as np
 
-    limit = tolerance(precision, output, whole=expected.dtype.kind in "iu")
+    limit = CLASSES if expected.dtype.kind in "iu" else allowed(row, output)
     if expected.shape != answered.shape:
         shapes = f"shape {list(answered.shape)}, where the source's is {list(expected.shape)}"
-        return _failed(probe, output, precision, shapes)
+        return _failed(probe, output, row, shapes)
     if not np.isfinite(expected).all() or not np.isfinite(answered).all():
         whose = "the source's answer" if not np.isfinite(expected).all() else "the answer"
-        return _failed(probe, output, precision, f"{whose} is not finite (NaN or infinity)")
+        return _failed(probe, output, row, f"{whose} is not finite (NaN or infinity)")
     # [B, …, N] → one vector per row, or per position that is no padding.
     a = expected[mask] if expected.ndim == 3 else expected
     b = answered[mask] if answered.ndim == 3 else answered
@@ -332,8 +249,8 @@ def _row(
     )
 
 
-def _failed(probe: str, output: str, precision: str, reason: str) -> Row:
-    limit = tolerance(precision, output)
+def _failed(probe: str, output: str, row: Tolerances, reason: str) -> Row:
+    limit = allowed(row, output)
     return Row(
         probe=probe,
         output=output,

@@ -1,11 +1,17 @@
-"""The protocol between the engine and the places where stages run."""
+"""The protocols between host and places where stages run: what runs stages, and what a place's module has."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import importlib
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, cast
+
+from bertbuild.places import PLACES
+
+if TYPE_CHECKING:
+    from bertbuild.config import Settings
 
 from bertbuild.errors import Lacking
 
@@ -50,7 +56,7 @@ class Isolation(Protocol):
 
     @property
     def name(self) -> str:
-        """What people and keys call it: "docker" or "venv"."""
+        """What people and records call it: the name of its row in `places.PLACES`."""
 
     def require(self) -> None:
         """Make sure that stages can run here now, before anything is fetched for them.
@@ -81,6 +87,15 @@ class Isolation(Protocol):
     def environment(self, backend: str) -> dict[str, str]:
         """The facts that pin a prepared environment; they go into the key of each of its stages."""
 
+    def dependencies(self, backend: str) -> list[dict[str, Any]]:
+        """What a prepared environment is made of besides its lock file, as a provenance statement lists it.
+
+        Each is a ResourceDescriptor of in-toto: `name`, and `uri` or `digest`.
+        """
+
+    def by_hand(self) -> list[str]:
+        """Lines that tell how to run a stage by hand in a prepared environment; none where that needs no words."""
+
     def run(self, run: StageRun, on_event: OnEvent) -> None:
         """Run a stage to its end.
 
@@ -92,6 +107,61 @@ class Isolation(Protocol):
 
     def end(self) -> None:
         """End all that runs in other threads, with all it started; nothing more can be started then."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One thing doctor looked at.
+
+    Attributes:
+        needed_for: the name of the place that cannot be used without it; "all" for every place; empty for mere
+            information.
+        untried: whether it would be fetched when needed, which nobody tried.
+        barred: of a Python: whether no environment can be made of it.
+    """
+
+    what: str
+    ok: bool
+    text: str
+    needed_for: str = ""
+    untried: bool = False
+    barred: bool = False
+
+    def as_json(self) -> dict[str, Any]:
+        """For programs."""
+        return {
+            "what": self.what,
+            "ok": self.ok,
+            "text": self.text,
+            "needed_for": self.needed_for,
+            "untried": self.untried,
+        }
+
+
+class Place(Protocol):
+    """What the module of a place has."""
+
+    def isolation(self, settings: Settings) -> Isolation:
+        """What runs stages there.
+
+        Raises:
+            OfflineError: it is reached over the network, which must not be used.
+        """
+
+    def why_not(self, settings: Settings, *, used_last: bool) -> str:
+        """Why stages cannot run there now, "" where they can; asks only, and never raises.
+
+        `used_last`: whether the store's last build ran there. What must not be asked now (offline) counts then, and is
+        refused in words where it is used.
+        """
+
+    def findings(self, settings: Settings) -> Iterator[Finding]:
+        """What doctor says of all that it needs."""
+
+
+def place(name: str) -> Place:
+    """The module of a place, loaded now: some take long to load, and one is used at a time."""
+    return cast("Place", importlib.import_module(PLACES[name].module))
 
 
 def log_tail(log: Path, lines: int = TAIL_LINES) -> str:

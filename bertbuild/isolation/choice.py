@@ -1,4 +1,4 @@
-"""Where the stages of a store run: as asked, else as its last build did, else in Docker where an engine answers."""
+"""Where the stages of a store run: as asked, else as its last build did, else in the first place that can be used."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bertbuild.files.disk import write_atomically
+from bertbuild.places import AUTO, PLACES
 
 LAST = "isolation"
 """The file of a store that has the name of the isolation that its last build used."""
@@ -18,9 +19,9 @@ class Choice:
     """An isolation, and why it is that one.
 
     Attributes:
-        name: "docker" or "venv".
+        name: of a place, one of `PLACES`.
         why: in a few words.
-        other: whether the last build of the store used the other one, so that all is made anew.
+        other: whether the last build of the store used another one, so that all is made anew.
     """
 
     name: str
@@ -28,45 +29,43 @@ class Choice:
     other: bool = False
 
 
-def choose(
-    wanted: str,
-    last: str,
-    *,
-    docker: Callable[[], bool],
-    venv: Callable[[], bool],
-    without: str = "no Docker engine answers",
-) -> Choice:
-    """Choose between Docker and virtual environments, which have keys of their own: who changes builds all anew.
+def choose(wanted: str, last: str, why_not: Callable[[str], str]) -> Choice:
+    """Choose between the places, which have keys of their own: who changes builds all anew.
 
     Args:
-        wanted: "docker", "venv" or "auto".
+        wanted: the name of a place, or "auto".
         last: what the last build of the store used; empty for none.
-        docker: whether an engine answers; asked only where it decides.
-        venv: whether virtual environments can be used; likewise.
-        without: why Docker cannot be used, where `docker` says so.
+        why_not: why a place cannot be used, "" where it can; asked only where it decides.
     """
-    if wanted != "auto":
+    if wanted != AUTO:
         return Choice(name=wanted, why="asked for", other=last not in ("", wanted))
-    if last == "venv":
-        if venv() or not docker():
-            return Choice(name="venv", why="the last build of this store used virtual environments")
-        why = "the last build of this store used virtual environments, and no Python for them is found here now"
-        return Choice(name="docker", why=why, other=True)
-    if docker():
-        return Choice(name="docker", why="the last build of this store used it" if last else "an engine answers")
+    fallback = list(PLACES)[-1]
+    order = list(dict.fromkeys([last, *PLACES] if last else PLACES))
+    if order[-1] == fallback:
+        order.pop()  # what is left where no other can be used, so nobody need ask
+    reasons = []
+    chosen = fallback
+    for name in order:
+        reason = why_not(name)
+        if not reason:
+            chosen = name
+            break
+        reasons.append(reason)
+    if chosen == last:
+        return Choice(name=chosen, why=f"the last build of this store used {PLACES[last].title}")
     if last:
-        why = "the last build of this store used Docker, and no engine answers now"
-        return Choice(name="venv", why=why, other=True)
-    return Choice(name="venv", why=without)
+        why = f"the last build of this store used {PLACES[last].title}, and {reasons[0]}"
+        return Choice(name=chosen, why=why, other=True)
+    return Choice(name=chosen, why=", ".join(reasons) if chosen == fallback else PLACES[chosen].available)
 
 
 def last_used(store: Path) -> str:
-    """What the last build of a store used: "docker", "venv", or "" where there was none."""
+    """The place that the last build of a store used; "" where there was none."""
     try:
         name = (store / LAST).read_text(encoding="utf-8").strip()
     except (OSError, ValueError):
         return ""
-    return name if name in ("docker", "venv") else ""
+    return name if name in PLACES else ""
 
 
 def remember(store: Path, name: str) -> None:

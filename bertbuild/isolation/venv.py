@@ -84,6 +84,16 @@ class VenvIsolation:
         facts = {"lock": marker["lock"], "python": marker["python"], "machine": platform.machine()}
         return facts | ({"unlocked": marker["unlocked"]} if "unlocked" in marker else {})
 
+    def dependencies(self, backend: str) -> list[dict[str, Any]]:
+        """The interpreter."""
+        facts = self.environment(backend)
+        uri = f"pkg:generic/python@{facts['python']}"
+        return [{"name": "python", "uri": uri, "annotations": {"machine": facts["machine"]}}]
+
+    def by_hand(self) -> list[str]:
+        """See `Isolation.by_hand`."""
+        return []
+
     def can_have(self, backend: str, on_line: OnLine | None) -> bool:
         """See `Isolation.can_have`: it is the Python of the backend's version that a machine may lack."""
         if self.is_ready(backend):
@@ -275,17 +285,6 @@ def _packages(backend: str, words: str) -> Lacking:
     return Lacking(
         what=f"packages of {backend}", get=f"invoke images --isolation venv --backend {backend}", details=words
     )
-
-
-def can_be_used(folder: Path) -> bool:
-    """Whether virtual environments are made below a folder, or could be: a Python that most of them need is here."""
-    if any(folder.glob(f"*/{MARKER}")):
-        return True
-    try:
-        find_interpreter(PYTHON["openvino"])
-    except InterpreterMissingError:
-        return False
-    return True
 
 
 def lay_out(code: Mapping[str, Path], folder: Path) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bertbuild.errors import UsageError
-from bertbuild.plans.plan import File, Plan, Step, check_choice
+from bertbuild.parameters import check_choice
+from bertbuild.plans.plan import File, Plan, Step
 
 GLUE = ("AX", "COLA", "MNLI", "MRPC", "QNLI", "QQP", "RTE", "SST-2", "STS-B", "WNLI")
 SQUAD = ("SQUAD-1.1", "SQUAD-2.0")
@@ -13,6 +14,33 @@ TASKS = (*GLUE, "XNLI", *SQUAD)
 MNLI_TYPES = ("matched", "mismatched")
 QUERY_LENGTH, DOC_STRIDE = 64, 128
 """The Model Garden's, where they are not said."""
+
+
+VOCAB_READING_ABOUT = (
+    "how text is read with a vocab.txt that has duplicate lines: lines: a word's number is its last line's; "
+    "bert-tensorflow: its first's, and duplicates are not counted; default: the word table's rows tell"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """What is known of a prepared data set before anything is run.
+
+    Attributes:
+        task: its name, e.g. "MRPC".
+        task_type: "classification", "regression" or "squad".
+        labels: the classes' names, in the order of the head's rows.
+        max_seq_length: tokens of each example.
+        source: the folder, as far as its dev set goes.
+        training: the folder as far as its training examples go, None where there are none.
+    """
+
+    task: str
+    task_type: str
+    labels: tuple[str, ...]
+    max_seq_length: int
+    source: File
+    training: File | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

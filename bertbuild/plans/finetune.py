@@ -4,24 +4,17 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 
+from bertbuild.checkpoint.vocabulary import READINGS
 from bertbuild.errors import UsageError
+from bertbuild.parameters import check, parameter
+from bertbuild.plans.data import TASKS, VOCAB_READING_ABOUT
 from bertbuild.plans.plan import File, Plan, Source, Step
+from bertbuild.toml.values import Choice, Location, Real, Truth, Whole
 
 STEP = "finetune"
 LIMITS = ("save_checkpoints_steps",)
 """Flags that decide how much a kill loses, and not what the result is."""
 
-POSITIVE = (
-    "max_seq_length",
-    "train_batch_size",
-    "eval_batch_size",
-    "predict_batch_size",
-    "save_checkpoints_steps",
-    "doc_stride",
-    "max_query_length",
-    "n_best_size",
-    "max_answer_length",
-)
 SQUAD_ONLY = (
     "doc_stride",
     "max_query_length",
@@ -34,22 +27,13 @@ SQUAD_ONLY = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Named:
-    """What the user named to train on; empty where not given.
+    """What the user named to train on; empty where not given. `lower_case` None: as the model's vocabulary is."""
 
-    Attributes:
-        task: prepared first, with the model's vocabulary.
-        data: folder with the task's files; empty: what fetch-data brings.
-        prepared: folder of prepare-data.
-        squad: SQuAD's JSON to answer after training.
-        vocab_reading: how a vocab.txt with duplicate lines is numbered, where the rows of the word table do not tell.
-        lower_case: None: as the model's vocabulary is.
-    """
-
-    task: str = ""
-    data: str = ""
-    prepared: str = ""
-    squad: str = ""
-    vocab_reading: str = ""
+    task: str = parameter(Choice(TASKS), "", "what to train on, prepared first; this or `prepared` is given")
+    data: str = parameter(Location(), "", "the task's files, or a SQuAD file; default: what fetch-data brings")
+    prepared: str = parameter(Location(), "", "folder of prepare-data to train on, in the place of `task`")
+    squad: str = parameter(Location(), "", "SQuAD's JSON with the questions to answer after training")
+    vocab_reading: str = parameter(Choice(READINGS), "", VOCAB_READING_ABOUT)
     lower_case: bool | None = None
 
 
@@ -57,44 +41,37 @@ class Named:
 class FinetuneRequest:
     """How to fine-tune: the flags of run_classifier and run_squad under their own names; None leaves it to the stage.
 
-    Attributes:
-        seed: of new weights, dropout and the order of examples; upstream has none.
+    `seed` upstream has not.
     """
 
-    max_seq_length: int | None = None
-    train_batch_size: int = 32
-    eval_batch_size: int = 8
-    predict_batch_size: int = 8
-    learning_rate: float = 5e-5
-    num_train_epochs: float = 3.0
-    warmup_proportion: float = 0.1
-    save_checkpoints_steps: int = 1000
-    do_train: bool = True
-    do_eval: bool | None = None
-    do_predict: bool | None = None
-    doc_stride: int = 128
-    max_query_length: int = 64
-    n_best_size: int = 20
-    max_answer_length: int = 30
-    null_score_diff_threshold: float = 0.0
-    version_2_with_negative: bool | None = None
-    seed: int = 1
+    max_seq_length: int | None = parameter(
+        Whole(1), None, "pieces of a sequence; default: 128, or the prepared data's; another than theirs is refused"
+    )
+    train_batch_size: int = parameter(Whole(1), 32, "examples of a step")
+    eval_batch_size: int = parameter(Whole(1), 8, "examples at once when it evaluates")
+    predict_batch_size: int = parameter(Whole(1), 8, "examples at once when it predicts")
+    learning_rate: float = parameter(Real(above=0), 5e-5, "at its highest")
+    num_train_epochs: float = parameter(Real(above=0), 3.0, "times that all examples are seen")
+    warmup_proportion: float = parameter(Real(least=0, below=1), 0.1, "of the steps, in which the rate rises")
+    save_checkpoints_steps: int = parameter(
+        Whole(1), 1000, "steps that a kill may lose; it is saved by time in between too"
+    )
+    do_train: bool = parameter(Truth(), True, "false: only evaluate and predict")
+    do_eval: bool | None = parameter(Truth(), None, "figures on the dev set; default: where there is one")
+    do_predict: bool | None = parameter(Truth(), None, "predictions for the test set; default: where there is one")
+    doc_stride: int = parameter(Whole(1), 128, "SQuAD: words between two windows over a text")
+    max_query_length: int = parameter(Whole(1), 64, "SQuAD: words of a question")
+    n_best_size: int = parameter(Whole(1), 20, "SQuAD: answers kept")
+    max_answer_length: int = parameter(Whole(1), 30, "SQuAD: words of an answer")
+    null_score_diff_threshold: float = parameter(Real(), 0.0, "SQuAD 2.0: how much better no answer must be")
+    version_2_with_negative: bool | None = parameter(
+        Truth(), None, "SQuAD 2.0: questions may have no answer; default: as the data have it"
+    )
+    seed: int = parameter(Whole(), 1, "of new weights, dropout and the order of examples")
 
     def __post_init__(self) -> None:
         """Refuse what no data could make sense of, before anything is fetched."""
-        for name in POSITIVE:
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise UsageError(f"--{name} {value} means nothing.", next_step="Give 1 or more.")
-        if self.learning_rate <= 0 or self.num_train_epochs <= 0:
-            raise UsageError(
-                "--learning_rate and --num_train_epochs must be above 0.", next_step="5e-5 and 3 are upstream's."
-            )
-        if not 0 <= self.warmup_proportion < 1:
-            raise UsageError(
-                f"--warmup_proportion {self.warmup_proportion} is no part of the steps.",
-                next_step="Give 0 or more and less than 1; upstream's is 0.1.",
-            )
+        check(self)
         if not self.do_train and self.do_eval is False and self.do_predict is False:
             raise UsageError(
                 "With neither --do_train nor --do_eval nor --do_predict there is nothing to do.",

@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from bertbuild.errors import UsageError
-from bertbuild.plans.plan import Plan, Step, Target, check_choice
+from bertbuild.parameters import check_choice
+from bertbuild.plans.plan import Plan, Step, Target
 from bertbuild.stages import STAGES
 
 OF_1, OF_2, BOTH = "1.15", "2.20", "both"

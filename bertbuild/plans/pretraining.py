@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 
 from bertbuild.errors import UsageError
-from bertbuild.plans.plan import File, Plan, Step, check_choice
+from bertbuild.parameters import check_choice
+from bertbuild.plans.plan import File, Plan, Step
 
 MODEL_GARDEN, GOOGLE_RESEARCH = MASKS = ("model-garden", "google-research")
 

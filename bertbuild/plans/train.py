@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
 from bertbuild.errors import UsageError
-from bertbuild.plans.plan import GELU_FORMS, File, Plan, Source, Step, check_choice, check_garden
+from bertbuild.parameters import check_choice
+from bertbuild.plans.plan import GELU_FORMS, File, Plan, Source, Step, check_garden
 
 STEP = "train"
 MODES = ("train_and_eval", "train_and_predict", "train", "eval", "predict", "export_only")

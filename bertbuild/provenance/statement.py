@@ -25,7 +25,9 @@ STATEMENT = "https://in-toto.io/Statement/v1"
 PREDICATE = "https://slsa.dev/provenance/v1"
 BUILD_TYPE = "https://bertbuild.org/stage/v1"
 BUILDER = "https://bertbuild.org/builder"
-"""Followed by what confined the stage: /docker, /venv, or /host for what bertbuild makes itself."""
+"""Followed by where the stage ran, the name of a place, as /docker or /venv; or /host for what bertbuild makes."""
+
+HOST = "host"
 
 KEY_DIGEST = "bertbuild"
 """The name in a DigestSet of the digest that a key holds of an input: of several files, or of one in pieces."""
@@ -88,6 +90,8 @@ def statement(
     parts: Mapping[str, Any],
     files: Mapping[str, Any],
     inputs: Iterable[Input],
+    isolation: str,
+    environment: Iterable[Mapping[str, Any]],
     materials: Materials | None,
     facts: Mapping[str, Any] | None,
     log: Path | None,
@@ -101,6 +105,8 @@ def statement(
         parts: the components of its key (`key.components`).
         files: its files: name → {"bytes", "sha256"}, as `Store.publish` gives them.
         inputs: one for each name in the components' inputs.
+        isolation: the name of the place where it was made; "" for what bertbuild made itself.
+        environment: what the environment is made of besides its lock file (`Isolation.dependencies`).
         materials: the backend it was made by, its lock file and SBOM; None for what bertbuild made itself.
         facts: what its stage.json says (`facts_in`), or None.
         log: of the stage that made it, ended and whole; None where there was none.
@@ -108,7 +114,6 @@ def statement(
         finished: when it had ended.
         run: the id of the command's run.
     """
-    environment = parts["environment"]
     return {
         "_type": STATEMENT,
         "subject": [
@@ -129,17 +134,18 @@ def statement(
                     "key": keys.digest(dict(parts)),
                     "keyFormat": parts["format"],
                     "code": parts["code"],
-                    "environment": dict(environment),
+                    "isolation": isolation or HOST,
+                    "environment": dict(parts["environment"]),
                 },
                 "resolvedDependencies": [
                     *(entry for source in inputs for entry in _dependencies(source)),
-                    *_environment(environment),
+                    *map(dict, environment),
                     *(_materials(materials) if materials else ()),
                 ],
             },
             "runDetails": {
                 "builder": {
-                    "id": f"{BUILDER}/{_confinement(environment) if materials else 'host'}",
+                    "id": f"{BUILDER}/{isolation or HOST}",
                     "version": {"bertbuild": __version__, "python": platform.python_version()},
                 },
                 "metadata": {
@@ -179,21 +185,6 @@ def _dependencies(source: Input) -> Iterator[dict[str, Any]]:
         }
     for name, sha256 in sorted(source.files.items()):
         yield {"name": f"{source.name}/{name}", "digest": {"sha256": sha256}}
-
-
-def _confinement(environment: Mapping[str, str]) -> str:
-    return "docker" if "image" in environment else "venv"
-
-
-def _environment(environment: Mapping[str, str]) -> Iterator[dict[str, Any]]:
-    if "image" in environment:
-        yield {"name": "image", "digest": {"sha256": environment["image"].removeprefix("sha256:")}}
-    elif "python" in environment:
-        yield {
-            "name": "python",
-            "uri": f"pkg:generic/python@{environment['python']}",
-            "annotations": {"machine": environment.get("machine", "")},
-        }
 
 
 def _materials(materials: Materials) -> Iterator[dict[str, Any]]:

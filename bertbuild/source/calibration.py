@@ -7,14 +7,15 @@ from pathlib import Path
 from bertbuild.checkpoint.config import read_config
 from bertbuild.checkpoint.vocabulary import chosen_reading, require_words
 from bertbuild.errors import DataError, UsageError
-from bertbuild.plans.int8 import Calibration, CalibrationRequest, plan_text_examples
-from bertbuild.plans.plan import File, IrRequest, Source
+from bertbuild.kinds.int8 import Calibration, plan_text_examples
+from bertbuild.kinds.ir_request import Ir
+from bertbuild.plans.plan import File, Source
 from bertbuild.source.inputs import file_input
 from bertbuild.source.prepared import DEV, TRAIN, check_vocabulary, files_of, read_facts
 from bertbuild.store.store import Store
 
 
-def find_calibration(request: CalibrationRequest, source: Source, wanted: IrRequest, store: Store) -> Calibration:
+def find_calibration(request: Ir, source: Source, store: Store) -> Calibration:
     """What was named, found and checked.
 
     Raises:
@@ -28,25 +29,25 @@ def find_calibration(request: CalibrationRequest, source: Source, wanted: IrRequ
             next_step="Leave --max-drop out, or give a fine-tuned checkpoint.",
         )
     vocab = source.file.path / "vocab.txt"
-    if request.text:
+    if request.calibration_text:
         read = _vocab(vocab, source, store)
         rows = read_config(source.file.path / "bert_config.json").vocab_size
         require_words(vocab, rows, request.vocab_reading)
         reading, _ = chosen_reading(vocab, rows, request.vocab_reading)
-        step = plan_text_examples(_file(Path(request.text), store), read, source, wanted, request.size, reading=reading)
-        return Calibration(examples=step.id, steps=(step,), request=request)
-    folder = Path(request.folder)
+        step = plan_text_examples(_file(Path(request.calibration_text), store), read, source, request, reading=reading)
+        return Calibration(examples=step.id, steps=(step,))
+    folder = Path(request.calibration)
     facts = read_facts(folder)
     check_vocabulary(f"{folder} was", facts.get("vocab_sha256") or "", vocab, source.model)
     if not request.max_drop:
-        return Calibration(examples=_records(folder, TRAIN, store), request=request)
+        return Calibration(examples=_records(folder, TRAIN, store))
     if facts.get("task_type") != "classification":
         raise DataError(
             f"{folder} holds {facts.get('task')}, which is no classification, so --max-drop has no accuracy to bound.",
             next_step="Leave --max-drop out, or give the data of a classification.",
         )
     validation = _records(folder, DEV, store)
-    return Calibration(examples=_records(folder, TRAIN, store), validation=validation, request=request)
+    return Calibration(examples=_records(folder, TRAIN, store), validation=validation)
 
 
 def _records(folder: Path, name: str, store: Store) -> File:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from bertbuild.errors import DataError
-from bertbuild.plans.evaluate import Prepared
+from bertbuild.plans.data import Prepared
 from bertbuild.plans.plan import File
 from bertbuild.source.inputs import folder_input
 from bertbuild.store.store import Store

@@ -122,6 +122,8 @@ class Store:
         work: Path,
         components: dict[str, Any],
         statement: Callable[[Mapping[str, Any]], Mapping[str, Any]] | None = None,
+        *,
+        isolation: str = "",
     ) -> StoredObject:
         """Make `work/out` the result of `stage` under `key`: hash, fsync, make read-only, one rename.
 
@@ -131,6 +133,7 @@ class Store:
             work: the folder that `lock` gave.
             components: what the key is made of.
             statement: given each file's bytes and sha256 by name, what to say of their provenance.
+            isolation: the name of the place where its stage ran; "" for what bertbuild made itself.
         """
         from concurrent.futures import ThreadPoolExecutor
 
@@ -151,6 +154,7 @@ class Store:
                 "stage": stage,
                 "key": key,
                 "components": components,
+                **({"isolation": isolation} if isolation else {}),
                 "files": files,
                 "digest": content_digest(files),
             }

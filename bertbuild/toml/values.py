@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from bertbuild.toml.document import TypedFloat
 
-Value = str | int | bool
+Value = str | int | bool | float
 
 LARGEST = 2**31 - 1
 _NUMBER = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$"
@@ -69,22 +69,57 @@ class Whole:
 
 @dataclass(frozen=True, slots=True)
 class Number:
-    """A number, also as a string; it travels on as it was typed, for keys and names are made of it."""
+    """A number, also as a string; it travels on as it was typed, for keys and names are made of it.
 
-    words: str = "a number"
+    Attributes:
+        least: it may not be less.
+        most: it may not be more.
+        above: it must be more.
+        below: it must be less.
+    """
+
+    least: float = -math.inf
+    most: float = math.inf
+    above: float = -math.inf
+    below: float = math.inf
     options: tuple[str, ...] = ()
 
-    def read(self, raw: object) -> str:
+    @property
+    def words(self) -> str:
+        """What a value must be."""
+        if self.least == -math.inf:
+            return "a number" if self.above == -math.inf else f"a number above {self.above:g}"
+        if self.most < math.inf:
+            return f"a number from {self.least:g} to {self.most:g}"
+        return f"a number, {self.least:g} or more" + (f" and below {self.below:g}" if self.below < math.inf else "")
+
+    def holds(self, number: float) -> bool:
+        """Whether a number is within the bounds; infinities and NaN never are."""
+        return math.isfinite(number) and self.least <= number <= self.most and self.above < number < self.below
+
+    def read(self, raw: object) -> str | float:
         """The number's text."""
         text = raw.text if isinstance(raw, TypedFloat) else str(raw)
         good = not isinstance(raw, bool) and isinstance(raw, int | float | str)
-        if not good or not re.fullmatch(_NUMBER, text) or not math.isfinite(float(text)):
+        if not good or not re.fullmatch(_NUMBER, text) or not self.holds(float(text)):
             raise WrongValueError
         return text
 
     def schema(self) -> dict[str, Any]:
-        """Its JSON Schema."""
-        return {"type": ["number", "string"], "pattern": _NUMBER}
+        """Its JSON Schema; the bounds hold for numbers, those of a string are the parser's to check."""
+        bounds = {"minimum": self.least, "maximum": self.most}
+        bounds |= {"exclusiveMinimum": self.above, "exclusiveMaximum": self.below}
+        limits = {name: bound for name, bound in bounds.items() if math.isfinite(bound)}
+        return {"type": ["number", "string"], "pattern": _NUMBER, **limits}
+
+
+@dataclass(frozen=True, slots=True)
+class Real(Number):
+    """A number that is computed with, and no part of a name."""
+
+    def read(self, raw: object) -> float:
+        """The number."""
+        return float(Number.read(self, raw))
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bertbuild.project import ROOT
+from bertbuild.config import ROOT
 
 pytestmark = pytest.mark.docker
 

@@ -9,7 +9,7 @@ import sys
 import make_checkpoints
 import pytest
 
-from bertbuild.project import ROOT
+from bertbuild.config import ROOT
 
 pytestmark = pytest.mark.docker
 

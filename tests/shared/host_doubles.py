@@ -9,7 +9,8 @@ import time
 from pathlib import Path
 
 from bertbuild.engine.executor import Order
-from bertbuild.plans.plan import File, FreezeRequest, Plan, Source, plan_freeze
+from bertbuild.kinds.frozen import Frozen, plan_freeze
+from bertbuild.plans.plan import File, Plan, Source
 from bertbuild.stages import STAGES
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden"
@@ -95,6 +96,12 @@ class FakeIsolation:
     def environment(self, backend):
         return {"lock": f"{self.lock} of {backend}"}
 
+    def by_hand(self):
+        return []
+
+    def dependencies(self, backend):
+        return [{"name": "fake", "uri": f"fake:{backend}"}]
+
     def run(self, run, on_event):
         spec = next(spec for spec in STAGES.values() if (spec.backend, spec.command) == (run.code, run.stage))
         self.runs.append(spec.name)
@@ -138,7 +145,7 @@ def _content(path):
 
 def freezing(source, **asked):
     """The plan of a frozen graph, before anybody asks it."""
-    plan = plan_freeze(source, FreezeRequest(**asked), File(path=Path(), digest=""))
+    plan = plan_freeze(source, Frozen(**asked), File(path=Path(), digest=""))
     return Plan(model=plan.model, steps=plan.steps[:1])
 
 

@@ -13,16 +13,18 @@ from bertbuild.source.inputs import folder_input
 FACTS = {"python": "3.7.17", "packages": {"tensorflow": "1.15.5"}, "seconds": 1.5}
 
 
-def publish(store, stage, content, inputs, *, backend="tf1", params=None, environment=None, with_statement=True):
+def publish(
+    store, stage, content, inputs, *, backend="tf1", params=None, isolation="venv", lock="", with_statement=True
+):
     """Publish files under the key that their inputs give: the call that the engine makes."""
     found = {} if backend is None else {"python": "3.7.17", "machine": "x86_64"}
     made = None if backend is None else materials(backend, store.root)
     if made is not None:
-        found["lock"] = made.lock
+        found["lock"] = lock or made.lock
     parts = keys.components(
         stage=stage,
         code="c" * 64,
-        environment=found if environment is None else environment,
+        environment=found,
         params=params or {},
         inputs={source.name: source.digest for source in inputs},
     )
@@ -35,6 +37,8 @@ def publish(store, stage, content, inputs, *, backend="tf1", params=None, enviro
             parts=parts,
             files=files,
             inputs=inputs,
+            isolation=isolation if backend else "",
+            environment=[{"name": "python", "uri": "pkg:generic/python@3.7.17"}] if backend else [],
             materials=made,
             facts=json.loads(content["stage.json"]) if "stage.json" in content else None,
             log=log if backend else None,
@@ -48,7 +52,7 @@ def publish(store, stage, content, inputs, *, backend="tf1", params=None, enviro
         for name, text in content.items():
             (work / "out" / name).parent.mkdir(parents=True, exist_ok=True)
             (work / "out" / name).write_text(text)
-        return store.publish(stage, key, work, parts, said if with_statement else None)
+        return store.publish(stage, key, work, parts, said if with_statement else None, isolation=isolation)
 
 
 def checkpoint(store, folder):

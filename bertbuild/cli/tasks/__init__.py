@@ -29,8 +29,8 @@ from bertbuild.cli.tasks.store import gc, log, verify_store
 from bertbuild.cli.tasks.tf2 import convert_tf1, convert_tf2
 from bertbuild.cli.tasks.train import train
 from bertbuild.cli.tasks.why import graph, status, why
-from bertbuild.plans.int8 import ANY, CalibrationRequest
-from bertbuild.plans.plan import FreezeRequest, IrRequest
+from bertbuild.kinds.frozen import Frozen
+from bertbuild.kinds.ir_request import ANY, Ir
 from bertbuild.source.resolve import Wanted
 from bertbuild.stages import BACKENDS
 
@@ -55,6 +55,19 @@ def images(backend: str = "", json: bool = False, isolation: str = "", offline: 
 
     with running(json=json, isolation=isolation, offline=offline) as session:
         environments.images(session, tuple(filter(None, backend.split(","))))
+
+
+@task(
+    help=COMMON_HELP
+    | OFFLINE_HELP
+    | {"check": "write nothing; fail where a lock file drifted", "upgrade": "take the newest versions allowed"},
+)
+def lock(check: bool = False, upgrade: bool = False, offline: bool = False, json: bool = False) -> None:
+    """Resolve each docker/*/requirements.in into its lock file, every package with its hashes."""
+    from bertbuild.commands import locks
+
+    with running(json=json, offline=offline) as session:
+        locks.lock(session, check=check, upgrade=upgrade)
 
 
 @task(
@@ -145,8 +158,7 @@ def freeze(
         command.build(
             session,
             Wanted(model=model, checkpoint=checkpoint, name=name, scope=scope, ema=ema, config=config, vocab=vocab),
-            FreezeRequest(output=output, gelu=gelu),
-            main_file="/inference_graph.pb",
+            Frozen(output=output, gelu=gelu),
         )
 
 
@@ -229,23 +241,21 @@ def build_ir(
                 config=config,
                 vocab=vocab,
             ),
-            IrRequest(
-                precisions=tuple(precision.split(",")),
+            Ir(
+                precision=precision,
+                output=output,
+                gelu=gelu,
                 route=route,
                 converter=converter,
                 batch=whole_number("batch", batch),
                 seq_len=whole_number("seq-len", seq_len),
-                freeze=FreezeRequest(output=output, gelu=gelu),
-            ),
-            calibrated=CalibrationRequest(
-                folder=calibration,
-                text=calibration_text,
-                size=whole_number("calibration-size", calibration_size),
+                calibration=calibration,
+                calibration_text=calibration_text,
+                calibration_size=whole_number("calibration-size", calibration_size),
                 vocab_reading=vocab_reading,
                 max_drop=max_drop,
                 int8_for=int8_for,
             ),
-            main_file="/model.xml",
         )
 
 
@@ -260,12 +270,37 @@ def verify(model: str = "", target: str = "", isolation: str = "", offline: bool
         command.verify(session, model, target)
 
 
+@task(
+    help=COMMON_HELP
+    | {
+        "suite": "unit: no network, no engine; integration: unit, and real backends; docker; browser; all (default)",
+        "faults": "the fault tests, whole: kills, full disks, clocks (25 minutes; `all` has a short count of them)",
+    },
+)
+def test(suite: str = "all", faults: bool = False, json: bool = False) -> None:
+    """Run the tests."""
+    from bertbuild.commands import checks
+
+    with running(json=json) as session:
+        checks.test(session, suite, faults=faults)
+
+
+@task(help=COMMON_HELP)
+def lint(json: bool = False) -> None:
+    """Run ruff and mypy."""
+    from bertbuild.commands import checks
+
+    with running(json=json) as session:
+        checks.lint(session)
+
+
 TASKS = {
     command.name: command
     for command in (
         doctor,
         build,
         images,
+        lock,
         fetch,
         inspect,
         fetch_data,
@@ -292,6 +327,8 @@ TASKS = {
         gc,
         verify_store,
         report,
+        test,
+        lint,
     )
 }
-"""All commands, by their names as they are typed; in a checkout `bertbuild.development.tasks` adds some."""
+"""All commands, by their names as they are typed."""

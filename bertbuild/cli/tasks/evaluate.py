@@ -14,7 +14,8 @@ from bertbuild.cli.flags import (
 from bertbuild.cli.frame import running
 from bertbuild.cli.task import task
 from bertbuild.errors import UsageError
-from bertbuild.plans.int8 import ANY
+from bertbuild.kinds.ir_request import ANY
+from bertbuild.source.resolve import Wanted
 
 ALL = "tf1,frozen,ir-fp32,ir-fp16,neuron-ready,tf2"
 
@@ -68,8 +69,7 @@ def evaluate(
 ) -> None:
     """Measure accuracy, agreement and latency of a model's targets, or judge a file of predictions."""
     from bertbuild.commands import evaluate as command
-    from bertbuild.plans.evaluate import EvaluateRequest
-    from bertbuild.source.resolve import Wanted
+    from bertbuild.kinds.evaluation import EvaluateRequest
 
     with running(
         json=json, reference=reference, isolation=isolation, offline=offline, local=from_, mirror=mirror

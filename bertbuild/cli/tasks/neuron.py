@@ -5,7 +5,9 @@ from __future__ import annotations
 from bertbuild.cli.flags import COMMON_HELP, ISOLATION_HELP, REFERENCE_HELP, REPLACE_HELP, SOURCE_HELP, whole_number
 from bertbuild.cli.frame import running
 from bertbuild.cli.task import task
-from bertbuild.plans.neuron import BATCH_SIZE, MIN_ON_NEURON, TIMEOUT, CompileRequest, ExportRequest, NeuronRequest
+from bertbuild.kinds.neuron import Neuron
+from bertbuild.kinds.neuron_ready import BATCH_SIZE, NeuronReady
+from bertbuild.kinds.saved_model import SavedModel
 from bertbuild.source.resolve import Wanted
 
 EXPORT_HELP = {
@@ -20,9 +22,10 @@ NEURON_HELP = {
 }
 
 
-def _neuron_request(seq_len: str, output: str, dtype: str, gelu: str, batch_size: str) -> NeuronRequest:
-    return NeuronRequest(
-        export=ExportRequest(seq_len=whole_number("seq-len", seq_len), output=output),
+def _neuron_request(seq_len: str, output: str, dtype: str, gelu: str, batch_size: str) -> NeuronReady:
+    return NeuronReady(
+        seq_len=whole_number("seq-len", seq_len),
+        output=output,
         dtype=dtype,
         gelu=gelu,
         batch_size=whole_number("batch-size", batch_size),
@@ -63,7 +66,7 @@ def export(
         command.build(
             session,
             Wanted(model=model, checkpoint=checkpoint, name=name, scope=scope, ema=ema, config=config, vocab=vocab),
-            ExportRequest(seq_len=whole_number("seq-len", seq_len), output=output),
+            SavedModel(seq_len=whole_number("seq-len", seq_len), output=output),
         )
 
 
@@ -123,8 +126,8 @@ def neuron_ready(
         "standard": "compile the exported SavedModel as it is, encoder and pooler forced on the device; fixed batch",
         "neuroncore-pipeline-cores": "NeuronCores that one model is spread over (default: 1)",
         "compiler-args": "more arguments for neuron-cc, in one string",
-        "timeout": f"seconds that the compiler may take (default: {TIMEOUT})",
-        "min-on-neuron": f"smallest share of operators on the device (default: {MIN_ON_NEURON})",
+        "timeout": f"seconds that the compiler may take (default: {36000})",
+        "min-on-neuron": f"smallest share of operators on the device (default: {'0.5'})",
         "min-memory": "GB that must be free to start (default: by size, 32 for BERT-Large; 0: start anyway)",
     },
 )
@@ -146,8 +149,8 @@ def neuron_compile(
     batch_size: str = str(BATCH_SIZE),
     neuroncore_pipeline_cores: str = "1",
     compiler_args: str = "",
-    timeout: str = str(TIMEOUT),
-    min_on_neuron: str = MIN_ON_NEURON,
+    timeout: str = str(36000),
+    min_on_neuron: str = "0.5",
     min_memory: str = "",
     from_: str = "",
     mirror: str = "",
@@ -162,7 +165,6 @@ def neuron_compile(
     with running(
         json=json, replace=replace, isolation=isolation, offline=offline, local=from_, mirror=mirror
     ) as session:
-        ready = _neuron_request(seq_len, output, dtype, gelu, batch_size)
         command.build(
             session,
             Wanted(
@@ -175,10 +177,14 @@ def neuron_compile(
                 config=config,
                 vocab=vocab,
             ),
-            CompileRequest(
-                ready=ready,
+            Neuron(
+                seq_len=whole_number("seq-len", seq_len),
+                output=output,
+                dtype=dtype,
+                gelu=gelu,
+                batch_size=whole_number("batch-size", batch_size),
                 standard=standard,
-                cores=whole_number("neuroncore-pipeline-cores", neuroncore_pipeline_cores),
+                neuroncore_pipeline_cores=whole_number("neuroncore-pipeline-cores", neuroncore_pipeline_cores),
                 compiler_args=compiler_args,
                 timeout=whole_number("timeout", timeout),
                 min_on_neuron=min_on_neuron,

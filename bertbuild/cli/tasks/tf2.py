@@ -5,7 +5,9 @@ from __future__ import annotations
 from bertbuild.cli.flags import COMMON_HELP, ISOLATION_HELP, REFERENCE_HELP, REPLACE_HELP, SOURCE_HELP
 from bertbuild.cli.frame import running
 from bertbuild.cli.task import task
-from bertbuild.plans.tf2 import Tf2Request
+from bertbuild.kinds.hub import Hub
+from bertbuild.kinds.tf2 import Tf2
+from bertbuild.kinds.tf2_savedmodel import Tf2SavedModel
 from bertbuild.source.resolve import Wanted
 
 
@@ -53,7 +55,9 @@ def convert_tf2(
         mirror=mirror,
     ) as session:
         wanted = Wanted(model=model, checkpoint=checkpoint, name=name, scope=scope, ema=ema, config=config, vocab=vocab)
-        tensorflow2.convert_tf2(session, wanted, Tf2Request(format=format, gelu=gelu), checkpoint_to_path)
+        models = {"savedmodel": Tf2SavedModel, "hub": Hub}
+        request = models[format](gelu=gelu) if format in models else Tf2(format=format, gelu=gelu)
+        tensorflow2.convert_tf2(session, wanted, request, checkpoint_to_path)
 
 
 @task(

@@ -7,11 +7,15 @@ from build_files import load, only_target
 
 from bertbuild.buildfile.entries import CatalogueModel, CheckpointFolder, HuggingFaceFolder, Recipe
 from bertbuild.errors import UsageError
+from bertbuild.kinds.frozen import Frozen
+from bertbuild.kinds.hub import Hub
+from bertbuild.kinds.ir_request import Ir
+from bertbuild.kinds.neuron import Neuron
+from bertbuild.kinds.neuron_ready import NeuronReady
+from bertbuild.kinds.saved_model import SavedModel
+from bertbuild.kinds.tf2 import Tf2
+from bertbuild.kinds.tf2_savedmodel import Tf2SavedModel
 from bertbuild.plans.finetune import FinetuneRequest, Named
-from bertbuild.plans.int8 import CalibrationRequest
-from bertbuild.plans.neuron import CompileRequest, ExportRequest, NeuronRequest
-from bertbuild.plans.plan import FreezeRequest, IrRequest
-from bertbuild.plans.tf2 import Tf2Request
 
 FULL = """
 kind = "neuron"
@@ -28,53 +32,46 @@ batch_size = 8
 @pytest.mark.parametrize(
     ("keys", "request_"),
     [
-        ('kind = "frozen"', FreezeRequest()),
+        ('kind = "frozen"', Frozen()),
         (
             'kind = "frozen"\noutput = ["pooled", "sequence"]\ngelu = "erf"',
-            FreezeRequest(output="pooled,sequence", gelu="erf"),
+            Frozen(output="pooled,sequence", gelu="erf"),
         ),
-        ('kind = "ir"', IrRequest()),
+        ('kind = "ir"', Ir()),
         (
             'kind="ir"\nprecision="fp16"\nroute="static"\nconverter="mo"\nbatch=2\nseq_len=64\noutput="sequence"',
-            IrRequest(
-                precisions=("fp16",),
-                route="static",
-                converter="mo",
-                batch=2,
-                seq_len=64,
-                freeze=FreezeRequest(output="sequence"),
-            ),
+            Ir(precision="fp16", route="static", converter="mo", batch=2, seq_len=64, output="sequence"),
         ),
-        ('kind = "saved-model"', ExportRequest()),
-        ('kind = "saved-model"\nseq_len = 384\noutput = "pooled"', ExportRequest(seq_len=384, output="pooled")),
-        ('kind = "neuron-ready"', NeuronRequest()),
+        ('kind = "saved-model"', SavedModel()),
+        ('kind = "saved-model"\nseq_len = 384\noutput = "pooled"', SavedModel(seq_len=384, output="pooled")),
+        ('kind = "neuron-ready"', NeuronReady()),
         (
             'kind = "neuron-ready"\ndtype = "float32"\ngelu = "sigmoid"\nbatch_size = 1\nseq_len = 64',
-            NeuronRequest(export=ExportRequest(seq_len=64), dtype="float32", gelu="sigmoid", batch_size=1),
+            NeuronReady(seq_len=64, dtype="float32", gelu="sigmoid", batch_size=1),
         ),
-        ('kind = "neuron"', CompileRequest()),
+        ('kind = "neuron"', Neuron()),
         (
             FULL,
-            CompileRequest(
-                ready=NeuronRequest(batch_size=8),
+            Neuron(
+                batch_size=8,
                 standard=True,
-                cores=4,
+                neuroncore_pipeline_cores=4,
                 compiler_args="--fast",
                 timeout=60,
                 min_on_neuron="0.90",
                 min_memory="16",
             ),
         ),
-        ('kind = "tf2"', Tf2Request()),
-        ('kind = "tf2"\nformat = "keras-bert"', Tf2Request(format="keras-bert")),
-        ('kind = "tf2-savedmodel"\ngelu = "tanh"', Tf2Request(format="savedmodel", gelu="tanh")),
-        ('kind = "hub"', Tf2Request(format="hub")),
+        ('kind = "tf2"', Tf2()),
+        ('kind = "tf2"\nformat = "keras-bert"', Tf2(format="keras-bert")),
+        ('kind = "tf2-savedmodel"\ngelu = "tanh"', Tf2SavedModel(gelu="tanh")),
+        ('kind = "hub"', Hub()),
     ],
 )
 def test_each_kind_makes_the_request_of_its_command(tmp_path, keys, request_):
     target = only_target(tmp_path, f"[targets.mine]\n{keys}")
     assert target.request == request_
-    assert (target.name, target.table, target.calibrated) == ("mine", "mine", None)
+    assert (target.name, target.table) == ("mine", "mine")
 
 
 def test_int8_comes_with_what_it_is_calibrated_on(tmp_path):
@@ -83,8 +80,13 @@ def test_int8_comes_with_what_it_is_calibrated_on(tmp_path):
         '[targets.ir]\nkind = "ir"\nprecision = "int8"\noutput = ["probabilities"]\ncalibration = "data/mrpc"\n'
         "calibration_size = 50\nmax_drop = 0.010",
     )
-    assert target.calibrated == CalibrationRequest(folder=str(tmp_path / "data/mrpc"), size=50, max_drop="0.010")
-    assert target.request.precisions == ("int8",)
+    assert target.request == Ir(
+        precision="int8",
+        output="probabilities",
+        calibration=str(tmp_path / "data/mrpc"),
+        calibration_size=50,
+        max_drop="0.010",
+    )
 
 
 def test_a_matrix_may_hold_int8_beside_precisions_that_need_no_calibration(tmp_path):
@@ -93,22 +95,22 @@ def test_a_matrix_may_hold_int8_beside_precisions_that_need_no_calibration(tmp_p
         '[targets.ir]\nkind = "ir"\ncalibration_text = "/t.txt"\nmatrix = { precision = ["fp32", "int8"] }\n'
         '[models.m]\nmodel = "minilm-l6"',
     ).models
-    assert [(target.name, target.calibrated) for target in model.targets] == [
-        ("ir-fp32", None),
-        ("ir-int8", CalibrationRequest(text="/t.txt")),
+    assert [(target.name, target.request) for target in model.targets] == [
+        ("ir-fp32", Ir()),
+        ("ir-int8", Ir(precision="int8", calibration_text="/t.txt")),
     ]
 
 
 def test_calibration_may_be_a_default_of_all_irs(tmp_path):
     target = only_target(tmp_path, '[defaults.ir]\ncalibration = "d"\n[targets.ir]\nkind = "ir"')
-    assert target.calibrated is None
+    assert target.request == Ir()
 
 
 def test_an_int8_ir_may_be_for_processors_with_vnni_alone(tmp_path):
     text = '[targets.ir]\nkind = "ir"\nprecision = "int8"\ncalibration_text = "/t.txt"\n'
     for line, wanted in (("", "any"), ('int8_for = "any"\n', "any"), ('int8_for = "vnni"\n', "vnni")):
         (model,) = load(tmp_path, text + line + '[models.a]\nmodel = "minilm-l6"\n').models
-        assert [target.calibrated.int8_for for target in model.targets] == [wanted]
+        assert [target.request.int8_for for target in model.targets] == [wanted]
 
 
 def test_a_model_may_have_a_target_in_another_precision_than_int8(tmp_path):
@@ -117,7 +119,7 @@ def test_a_model_may_have_a_target_in_another_precision_than_int8(tmp_path):
         '[models.m]\nmodel = "minilm-l6"\n[models.m.override.ir]\nprecision = "fp16"\n'
     )
     (model,) = load(tmp_path, text).models
-    assert model.targets[0].calibrated is None
+    assert model.targets[0].request == Ir(precision="fp16")
     with pytest.raises(UsageError, match="Only int8 is calibrated"):
         load(tmp_path, text + 'calibration = "e"')
 
@@ -125,7 +127,7 @@ def test_a_model_may_have_a_target_in_another_precision_than_int8(tmp_path):
 def test_a_number_travels_as_it_was_typed(tmp_path):
     for typed in ("0.010", "1e-2", '"0.010"', "1_0.5e-3"):
         text = f'kind = "ir"\nprecision = "int8"\noutput = "probabilities"\ncalibration = "d"\nmax_drop = {typed}'
-        assert only_target(tmp_path, f"[targets.ir]\n{text}").calibrated.max_drop == typed.strip('"').replace("_", "")
+        assert only_target(tmp_path, f"[targets.ir]\n{text}").request.max_drop == typed.strip('"').replace("_", "")
 
 
 def test_a_matrix_makes_a_target_of_each_combination_in_the_order_written(tmp_path):
@@ -187,13 +189,13 @@ def test_the_layer_nearest_to_the_target_wins(tmp_path, given, names, seq_len):
 
 def test_a_default_that_a_kind_does_not_take_is_passed_over(tmp_path):
     text = '[defaults]\nbatch_size = 2\ndtype = "float32"\nprecision = "fp16"\n[targets.hub]\nkind = "hub"'
-    assert only_target(tmp_path, text).request == Tf2Request(format="hub")
+    assert only_target(tmp_path, text).request == Hub()
 
 
 def test_a_default_whose_value_a_kind_does_not_take_may_be_replaced(tmp_path):
     for replacement in ('[defaults.neuron]\ngelu = "exact"\n[targets.n]\n', '[targets.n]\ngelu = "exact"\n'):
         text = f'[defaults]\ngelu = "erf"\n{replacement}kind = "neuron"'
-        assert only_target(tmp_path, text).request == CompileRequest()
+        assert only_target(tmp_path, text).request == Neuron()
 
 
 def test_a_model_has_all_targets_or_those_it_lists_in_its_order(tmp_path):

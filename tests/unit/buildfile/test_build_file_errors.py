@@ -47,8 +47,8 @@ CASES = [
     (IR + "seq_len = true", 3, "not true."),
     (IR + "seq_len = 1979-05-27", 3, "not a date or time."),
     (IR + "seq_len = {}", 3, "not a table."),
-    (IR + "max_drop = nan", 3, '"max_drop" of [targets.ir] must be a number, not nan.'),
-    (IR + "max_drop = 'much'", 3, 'must be a number, not "much".'),
+    (IR + "max_drop = nan", 3, '"max_drop" of [targets.ir] must be a number, 0 or more and below 1, not nan.'),
+    (IR + "max_drop = 'much'", 3, 'must be a number, 0 or more and below 1, not "much".'),
     (IR + "calibration = ''", 3, '"calibration" of [targets.ir] must be a path, not "".'),
     ("[targets.n]\nkind = 'neuron'\nstandard = 1", 3, '"standard" of [targets.n] must be true or false, not 1.'),
     ("[targets.n]\nkind = 'neuron'\ncompiler_args = 1", 3, '"compiler_args" of [targets.n] must be a string, not 1.'),
@@ -78,12 +78,12 @@ CASES = [
     (
         IR + "precision = 'int8'\ncalibration = 'd'\noutput = 'probabilities'\n\nmax_drop = 2",
         7,
-        "[targets.ir]: max_drop '2' is no share between 0 and 1.",
+        '"max_drop" of [targets.ir] must be a number, 0 or more and below 1, not 2.',
     ),
     (
         "[defaults.neuron]\nmin_on_neuron = 1.5\n[targets.n]\nkind = 'neuron'",
         2,
-        "[targets.n]: min_on_neuron '1.5' means nothing.",
+        '"min_on_neuron" of [defaults.neuron] must be a number from 0 to 1, not 1.5.',
     ),
     (
         "[targets.n]\nkind = 'neuron'\nstandard = true\n[models.m.override.n]\ngelu = 'tanh'\n" + MODEL,
@@ -98,7 +98,7 @@ CASES = [
     (
         IR + "[models.b]\nfinetune = { from = 'm', task = 'MRPC', warmup_proportion = 1.5 }",
         4,
-        "[models.b.finetune]: warmup_proportion 1.5 is no part of the steps.",
+        '"warmup_proportion" of [models.b.finetune] must be a number, 0 or more and below 1, not 1.5.',
     ),
     # names
     (IR + "[models.'a b']\ncheckpoint = 'c'", 3, '"a b" cannot be a folder\'s name.'),

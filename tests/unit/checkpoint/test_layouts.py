@@ -7,7 +7,7 @@ from bertbuild.checkpoint.config import config_from
 from bertbuild.checkpoint.layouts import FORMATS, layout, left_out
 from bertbuild.checkpoint.object_graph import value_key
 from bertbuild.checkpoint.variables import encoder_variables
-from bertbuild.plans.tf2 import CHECKPOINT_FORMATS
+from bertbuild.kinds.tf2 import FORMATS as ASKED_FOR
 
 CONFIG = config_from(TINY, name="tiny")
 HIDDEN, WORDS = CONFIG.hidden_size, CONFIG.vocab_size
@@ -35,7 +35,7 @@ def targets(format_, shapes):
 
 
 def test_the_formats_are_those_that_can_be_asked_for():
-    assert FORMATS == CHECKPOINT_FORMATS
+    assert ASKED_FOR == FORMATS
 
 
 @pytest.mark.parametrize("shapes", [ENCODER, EVERYTHING], ids=["encoder alone", "all heads, and what training keeps"])

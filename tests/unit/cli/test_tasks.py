@@ -8,7 +8,7 @@ import pytest
 
 from bertbuild.cli.invoke_tasks import collection
 from bertbuild.cli.program import BertbuildProgram
-from bertbuild.development.tasks import TASKS
+from bertbuild.cli.tasks import TASKS
 
 
 @pytest.fixture

@@ -14,9 +14,12 @@ from bertbuild.commands import ahead, target, tensorflow2
 from bertbuild.commands.session import Session
 from bertbuild.config import Settings
 from bertbuild.errors import CheckpointError, DownloadError, InterpreterMissingError, StageError, UsageError
-from bertbuild.plans.neuron import ExportRequest, NeuronRequest
-from bertbuild.plans.plan import File, FreezeRequest, IrRequest, Plan, Source, Step
-from bertbuild.plans.tf2 import Tf2Request
+from bertbuild.kinds.frozen import Frozen
+from bertbuild.kinds.ir_request import Ir
+from bertbuild.kinds.neuron_ready import NeuronReady
+from bertbuild.kinds.saved_model import SavedModel
+from bertbuild.kinds.tf2 import Tf2
+from bertbuild.plans.plan import File, Plan, Source, Step
 from bertbuild.source import expected
 from bertbuild.source.resolve import Wanted
 from bertbuild.stages import STAGES
@@ -48,7 +51,7 @@ def session(monkeypatch, isolation, events, tmp_path):
 
 def built(session):
     with pytest.raises(StopHereError):
-        target.build(session, Wanted(model=MODEL), IrRequest())
+        target.build(session, Wanted(model=MODEL), Ir())
 
 
 def test_an_environment_is_made_while_the_model_is_imported(session, isolation):
@@ -67,7 +70,7 @@ def test_an_environment_is_made_while_the_model_is_imported(session, isolation):
     isolation.prepare = prepared
     isolation.behaviour["import"] = wait
     with pytest.raises(StageError, match="It has waited"):
-        target.build(session, Wanted(model=MODEL), IrRequest())
+        target.build(session, Wanted(model=MODEL), Ir())
 
 
 def test_each_environment_is_made_once(session, isolation):
@@ -94,7 +97,7 @@ def test_a_model_that_cannot_be_had_is_the_error(session, monkeypatch):
 
     monkeypatch.setattr(ahead, "fetch_model", fail)
     with pytest.raises(DownloadError, match="No"):
-        target.build(session, Wanted(model=MODEL), IrRequest())
+        target.build(session, Wanted(model=MODEL), Ir())
 
 
 @pytest.fixture
@@ -117,11 +120,11 @@ def of_folder(monkeypatch, isolation, events, tmp_path):
 
 LONG = TINY["max_position_embeddings"] + 1
 CANNOT = {
-    "a length beyond the positions": (NeuronRequest(export=ExportRequest(seq_len=LONG)), f"{LONG}"),
-    "a head that is not there": (NeuronRequest(export=ExportRequest(output="probabilities")), "classifier"),
-    "an export likewise": (ExportRequest(output="probabilities"), "classifier"),
-    "a frozen graph likewise": (FreezeRequest(output="probabilities"), "classifier"),
-    "an IR likewise": (IrRequest(freeze=FreezeRequest(output="probabilities")), "classifier"),
+    "a length beyond the positions": (NeuronReady(seq_len=LONG), f"{LONG}"),
+    "a head that is not there": (NeuronReady(output="probabilities"), "classifier"),
+    "an export likewise": (SavedModel(output="probabilities"), "classifier"),
+    "a frozen graph likewise": (Frozen(output="probabilities"), "classifier"),
+    "an IR likewise": (Ir(output="probabilities"), "classifier"),
 }
 
 
@@ -136,7 +139,7 @@ def test_what_cannot_be_made_of_a_folder_is_refused_before_the_import(of_folder,
 def test_a_target_that_needs_tensorflow_1_is_refused_before_the_import(of_folder, isolation, folder):
     isolation.lacking = ("tf1",)
     with pytest.raises(InterpreterMissingError, match=r"TensorFlow 1\.15"):
-        target.build(of_folder, Wanted(checkpoint=str(folder)), NeuronRequest(export=ExportRequest(seq_len=4)))
+        target.build(of_folder, Wanted(checkpoint=str(folder)), NeuronReady(seq_len=4))
     assert (isolation.runs, isolation.prepared) == ([], [])
 
 
@@ -144,9 +147,9 @@ def test_a_folder_that_cannot_be_imported_is_refused_without_an_environment(of_f
     path = folder / "model.safetensors"
     path.write_bytes(path.read_bytes()[:-4])
     with pytest.raises(CheckpointError, match="cannot be read: it ends before"):
-        target.build(of_folder, Wanted(checkpoint=str(folder)), IrRequest())
+        target.build(of_folder, Wanted(checkpoint=str(folder)), Ir())
     with pytest.raises(CheckpointError, match="cannot be read: it ends before"):
-        tensorflow2.convert_tf2(of_folder, Wanted(checkpoint=str(folder)), Tf2Request(), "")
+        tensorflow2.convert_tf2(of_folder, Wanted(checkpoint=str(folder)), Tf2(), "")
     assert (isolation.runs, isolation.prepared) == ([], [])
 
 
@@ -155,7 +158,7 @@ def test_a_folder_that_was_imported_before_is_not_looked_into_again(of_folder, i
     monkeypatch.setattr(expected, "expected_source", lambda *_: pytest.fail("it was imported"))
     isolation.behaviour["import"] = lambda _run: fail()
     with pytest.raises(DownloadError):
-        target.build(of_folder, Wanted(checkpoint=str(folder)), IrRequest())
+        target.build(of_folder, Wanted(checkpoint=str(folder)), Ir())
 
 
 def fail():

@@ -10,6 +10,7 @@ from bertbuild.commands import doctor as diagnosis
 from bertbuild.commands.session import Session
 from bertbuild.config import Settings
 from bertbuild.errors import CheckFailedError, InterpreterMissingError
+from bertbuild.isolation import virtual_environments
 from bertbuild.isolation.fetching import OLDER, Fetcher
 
 
@@ -24,10 +25,10 @@ def machine(monkeypatch, tmp_path, events):
             return Path("/usr/bin/python" + version), version + ".9"
 
         monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/nowhere")
-        monkeypatch.setattr(diagnosis, "find_interpreter", find)
+        monkeypatch.setattr(virtual_environments, "find_interpreter", find)
         monkeypatch.setattr(Fetcher, "offered_by", lambda _self, version: (offered or {}).get(version, ""))
         monkeypatch.setattr(Fetcher, "barred", lambda _self, _version: barred)
-        monkeypatch.setattr(diagnosis.VenvIsolation, "is_ready", lambda _self, backend: backend in made)
+        monkeypatch.setattr(virtual_environments.VenvIsolation, "is_ready", lambda _self, backend: backend in made)
         monkeypatch.setattr(diagnosis, "_processor", lambda: diagnosis.Finding(what="processor", ok=True, text=""))
         settings = Settings(artifacts=tmp_path, environments=tmp_path / "environments")
         failed = ""

@@ -24,7 +24,7 @@ from bertbuild.errors import (
     StageKilledForMemoryError,
     UsageError,
 )
-from bertbuild.plans.evaluate import EvaluateRequest
+from bertbuild.kinds.evaluation import EvaluateRequest
 from bertbuild.source.checkpoints import Inspected
 from bertbuild.source.resolve import Wanted
 

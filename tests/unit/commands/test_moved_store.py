@@ -12,7 +12,7 @@ from bertbuild.commands import target
 from bertbuild.commands import verify as results
 from bertbuild.commands.session import Session
 from bertbuild.config import load_settings
-from bertbuild.plans.plan import FreezeRequest
+from bertbuild.kinds.frozen import Frozen
 from bertbuild.source.resolve import Wanted
 from bertbuild.stages import BACKENDS
 from bertbuild.store.records import read_records
@@ -36,7 +36,7 @@ def built_inside(fleet):
     link = store.root / SOURCE
     link.parent.mkdir(parents=True)
     link.symlink_to(f"../../objects/finetune/{7:064}")
-    fleet.run(target.build, Wanted(checkpoint=str(link)), FreezeRequest())
+    fleet.run(target.build, Wanted(checkpoint=str(link)), Frozen())
     return store
 
 
@@ -79,7 +79,7 @@ def test_a_moved_store_is_whole(fleet, tmp_path):
     (tmp_path / "artifacts").symlink_to("new/store")
     assert states(fleet)["base/frozen"] == ("built", [])
     assert fleet.run(results.verify, "", "")["verified"] == [{"model": "base", "target": "frozen"}]
-    fleet.run(target.build, Wanted(checkpoint=f"artifacts/{SOURCE}"), FreezeRequest())
+    fleet.run(target.build, Wanted(checkpoint=f"artifacts/{SOURCE}"), Frozen())
     assert not [event for event in fleet.events.of("stage") if event["state"] == "done"]
 
 

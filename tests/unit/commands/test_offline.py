@@ -16,12 +16,11 @@ from bertbuild.catalogue.fetch import fetch
 from bertbuild.catalogue.models import find_model
 from bertbuild.catalogue.sources import Sources
 from bertbuild.cli.call import run as run_line
-from bertbuild.commands import doctor
+from bertbuild.cli.tasks import TASKS
 from bertbuild.commands.session import Session
 from bertbuild.config import Settings
-from bertbuild.development.tasks import TASKS
 from bertbuild.errors import EnvironmentBuildError, InterpreterMissingError, Lacking, OfflineError
-from bertbuild.isolation import cached, compose, docker_engine, venv
+from bertbuild.isolation import cached, compose, docker, docker_engine, venv
 from bertbuild.isolation.choice import remember
 from bertbuild.isolation.compose import ComposeIsolation
 from bertbuild.isolation.venv import VenvIsolation
@@ -239,8 +238,7 @@ def test_an_engine_at_a_socket_is_no_use_of_the_network(monkeypatch, tmp_path):
 
 def test_doctor_does_not_ask_an_engine_on_the_network(never_asked, monkeypatch):
     monkeypatch.setenv("DOCKER_HOST", REMOTE[0])
-    assert never_asked().settings.offline
-    finding = doctor._docker(offline=True)
+    (finding,) = docker.findings(never_asked().settings)
     assert not finding.ok
     assert "it was not asked" in finding.text
 

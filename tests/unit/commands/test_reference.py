@@ -16,9 +16,11 @@ from bertbuild.gate.judges import judges
 from bertbuild.isolation import venv
 from bertbuild.isolation.compose import ComposeIsolation
 from bertbuild.isolation.venv import VenvIsolation
-from bertbuild.plans.neuron import NeuronRequest
+from bertbuild.kinds.frozen import Frozen
+from bertbuild.kinds.ir_request import Ir
+from bertbuild.kinds.neuron_ready import NeuronReady
 from bertbuild.plans.placing import reference_of
-from bertbuild.plans.plan import FreezeRequest, IrRequest, Plan, Step
+from bertbuild.plans.plan import Plan, Step
 from bertbuild.source.resolve import Wanted
 from bertbuild.store.records import read_judged, read_records
 
@@ -42,7 +44,7 @@ def make(fleet):
         fleet.session = lambda: replace(usual(), reference=said, **more)
         try:
             wanted = Wanted(checkpoint=str(fleet.folder / "checkpoints" / "one"))
-            (target,) = fleet.run(build, wanted, request or IrRequest())["targets"]
+            (target,) = fleet.run(build, wanted, request or Ir())["targets"]
         finally:
             fleet.session = usual
         return target
@@ -137,7 +139,7 @@ def test_both_want_what_1_15_wants(make, isolation):
 
 
 def test_the_verdict_says_when_one_tensorflow_ran_both_sides(make, fleet):
-    make("2.20", FreezeRequest())
+    make("2.20", Frozen())
     assert fleet.events.of("verdict")[0]["one_tensorflow"] is True
     make("2.20")
     assert fleet.events.of("verdict")[0]["one_tensorflow"] is False
@@ -145,8 +147,8 @@ def test_the_verdict_says_when_one_tensorflow_ran_both_sides(make, fleet):
 
 def test_two_targets_that_were_proved_by_different_ones_are_not_built_together_without_a_word(make, fleet):
     make("1.15")
-    make("2.20", IrRequest(precisions=("fp16",)))
-    both = IrRequest(precisions=("fp32", "fp16"))
+    make("2.20", Ir(precision="fp16"))
+    both = Ir(precision="fp32,fp16")
     with pytest.raises(UsageError) as raised:
         make(request=both)
     assert str(raised.value) == f"one/ir-fp32 was proved by {IN_1}, ir-fp16 by {IN_2}."
@@ -157,7 +159,7 @@ def test_two_targets_that_were_proved_by_different_ones_are_not_built_together_w
 def test_what_truly_needs_1_15_says_why_and_what_to_do(make, isolation):
     isolation.lacking = ("tf1",)
     with pytest.raises(InterpreterMissingError) as raised:
-        make(request=NeuronRequest())
+        make(request=NeuronReady())
     assert str(raised.value) == (
         "A model for Neuron is proved in TensorFlow 1.15, because AWS runs it in TensorFlow 1.15; TensorFlow 1.15 "
         "needs Python 3.7 or Docker, and this machine has neither."
@@ -165,7 +167,7 @@ def test_what_truly_needs_1_15_says_why_and_what_to_do(make, isolation):
     assert raised.value.next_step.endswith("name one in BERTBUILD_PYTHON37, or use --isolation docker.")
     assert raised.value.details == "no tf1"
     with pytest.raises(UsageError, match=r"neuron-ready runs in TensorFlow 1\.15 alone"):
-        make("2.20", NeuronRequest())
+        make("2.20", NeuronReady())
     assert isolation.prepared == []
 
 
@@ -279,7 +281,7 @@ def test_without_the_network_what_is_asked_for_beforehand_is_what_the_build_will
     monkeypatch.setattr(offline, "_model", lambda *_: None)
     isolation.lacking = ("tf1",)
     offline.require_stages(session, "", ["tf1-infer", "examples"])
-    offline.require_for(session, "uncased_L-2_H-128_A-2", IrRequest())
+    offline.require_for(session, "uncased_L-2_H-128_A-2", Ir())
     assert set(asked) == {"tf2", "data", "openvino"}
 
 

@@ -15,7 +15,7 @@ from bertbuild.engine.engine import Engine
 from bertbuild.engine.gate import NO_DEVICE
 from bertbuild.errors import NotVerifiedError, ParityError
 from bertbuild.isolation.device import VARIABLE, neuron_device
-from bertbuild.plans.neuron import CompileRequest, plan_neuron_compile
+from bertbuild.kinds.neuron import Neuron, plan_neuron_compile
 from bertbuild.store.records import read_records
 
 READY, COMPILED = "neuron-ready-float16", "neuron-float16-b4"
@@ -61,7 +61,7 @@ def device(tmp_path):
 
 @pytest.fixture
 def plan(source, probes):
-    return plan_neuron_compile(source, CompileRequest(), probes)
+    return plan_neuron_compile(source, Neuron(), probes)
 
 
 @pytest.fixture

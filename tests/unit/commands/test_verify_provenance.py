@@ -258,7 +258,7 @@ def test_a_changed_sbom_is_wrong(store, made):
 
 
 def test_a_lock_file_that_the_key_does_not_know(store, tmp_path):
-    odd = frozen(store, tmp_path / "checkpoint", environment={"lock": "f" * 64, "python": "3.7.17"})
+    odd = frozen(store, tmp_path / "checkpoint", lock="f" * 64)
     (wrong,) = verify.verify(odd.path, store).wrong
     assert wrong == "provenance.json: docker/tf1/requirements.txt is not the lock file that the key knows"
 

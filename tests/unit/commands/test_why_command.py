@@ -12,7 +12,7 @@ from bertbuild.commands import target as single
 from bertbuild.commands.session import Session
 from bertbuild.engine import executor as making
 from bertbuild.errors import BuildFailedError, EngineError, StageError, UsageError
-from bertbuild.plans.plan import FreezeRequest
+from bertbuild.kinds.frozen import Frozen
 from bertbuild.source.resolve import Wanted
 from bertbuild.stages import BACKENDS
 
@@ -81,7 +81,7 @@ def test_why_names_the_files_of_a_checkpoint_that_changed(fleet):
 
 def test_why_of_a_stage_is_of_all_targets_of_the_file_and_on_record(fleet):
     write_tiny(fleet.folder / "alone", seed=7)
-    fleet.run(single.build, Wanted(checkpoint="alone"), FreezeRequest())
+    fleet.run(single.build, Wanted(checkpoint="alone"), Frozen())
     fleet.build("one/frozen")
     steps = {step["job"]: step["state"] for step in fleet.why("freeze")["steps"]}
     assert steps == {"one/freeze": "up to date", "two/freeze": "would run", "alone/freeze": "up to date"}
@@ -89,7 +89,7 @@ def test_why_of_a_stage_is_of_all_targets_of_the_file_and_on_record(fleet):
 
 def test_what_was_built_without_a_build_file_is_found_on_record(fleet):
     (fleet.folder / "bertbuild.toml").unlink()
-    fleet.run(single.build, Wanted(checkpoint="checkpoints/one"), FreezeRequest())
+    fleet.run(single.build, Wanted(checkpoint="checkpoints/one"), Frozen())
     assert told(fleet.why("frozen")) == "nothing would run: one/frozen is up to date"
     write_tiny(fleet.folder / "checkpoints" / "one", seed=5)
     assert [step["state"] for step in fleet.why("one/frozen")["steps"] if step["kind"] != "environment"] == [
@@ -103,7 +103,7 @@ def test_what_was_built_without_a_build_file_is_found_on_record(fleet):
 
 def test_a_source_that_is_gone_is_told_and_what_is_built_stays_built(fleet):
     (fleet.folder / "bertbuild.toml").unlink()
-    fleet.run(single.build, Wanted(checkpoint="checkpoints/one"), FreezeRequest())
+    fleet.run(single.build, Wanted(checkpoint="checkpoints/one"), Frozen())
     shutil.rmtree(fleet.folder / "checkpoints" / "one")
     assert told(fleet.why("one")) == "one/frozen: its source checkpoints/one is gone"
     fact = fleet.status()["one/frozen"]

@@ -10,7 +10,7 @@ import time
 import pytest
 from host_doubles import alive, wait_until
 
-from bertbuild.project import ROOT
+from bertbuild.config import ROOT
 
 LARGE = 335 * 10**6
 PREAMBLE = """

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from bertbuild.project import ROOT
+from bertbuild.config import ROOT
 
 PROGRAM = """
 import random

@@ -12,16 +12,18 @@ from bertbuild.engine import executor as making
 from bertbuild.engine import gate as judging
 from bertbuild.engine.engine import Engine
 from bertbuild.errors import BertbuildError, NoSpaceError, ParityError, StageError
-from bertbuild.plans.plan import File, IrRequest, plan_ir
+from bertbuild.kinds.ir import plan_ir
+from bertbuild.kinds.ir_request import Ir
+from bertbuild.plans.plan import File
 from bertbuild.stages import STAGES
 from bertbuild.store.records import read_records
 
-BOTH = IrRequest(precisions=("fp32", "fp16"))
+BOTH = Ir(precision="fp32,fp16")
 
 
 @pytest.fixture
 def plan(source, probes):
-    return plan_ir(source, IrRequest(), probes)
+    return plan_ir(source, Ir(), probes)
 
 
 @pytest.fixture
@@ -59,14 +61,14 @@ def test_a_build_after_the_last_stage_failed_runs_only_that(build, plan, isolati
 
 
 def test_another_parameter_reruns_only_what_depends_on_it(build, source, probes):
-    build(plan_ir(source, IrRequest(), probes))
-    assert build(plan_ir(source, IrRequest(precisions=("fp16",)), probes)) == ["ir", "openvino-infer"]
+    build(plan_ir(source, Ir(), probes))
+    assert build(plan_ir(source, Ir(precision="fp16"), probes)) == ["ir", "openvino-infer"]
     assert build(plan_ir(source, BOTH, probes)) == []
 
 
 def test_another_checkpoint_reruns_all(build, plan, tmp_path, probes):
     build(plan)
-    assert build(plan_ir(checkpoint_source(tmp_path, "other"), IrRequest(), probes)) == [
+    assert build(plan_ir(checkpoint_source(tmp_path, "other"), Ir(), probes)) == [
         "freeze",
         "tf1-infer",
         "ir",
@@ -78,13 +80,13 @@ def test_a_checkpoint_elsewhere_with_the_same_bytes_reruns_nothing(build, plan, 
     build(plan)
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
-    assert build(plan_ir(checkpoint_source(elsewhere), IrRequest(), probes)) == []
+    assert build(plan_ir(checkpoint_source(elsewhere), Ir(), probes)) == []
 
 
 def test_another_file_of_probes_reruns_only_the_answers(build, plan, source, probes):
     build(plan)
     other = File(path=probes.path, digest="0" * 64)
-    assert build(plan_ir(source, IrRequest(), other)) == ["tf1-infer", "openvino-infer"]
+    assert build(plan_ir(source, Ir(), other)) == ["tf1-infer", "openvino-infer"]
 
 
 def test_another_environment_reruns_its_stages_and_no_further_where_the_bytes_are_the_same(build, plan, isolation):
@@ -304,9 +306,9 @@ def test_targets_before_the_one_that_fails_keep_their_names(engine, source, prob
 
 def test_rounding_that_fp16_allows_is_not_allowed_to_fp32(build, source, probes, isolation):
     isolation.offset = 1e-3
-    build(plan_ir(source, IrRequest(precisions=("fp16",)), probes))
+    build(plan_ir(source, Ir(precision="fp16"), probes))
     with pytest.raises(ParityError):
-        build(plan_ir(source, IrRequest(), probes))
+        build(plan_ir(source, Ir(), probes))
 
 
 def test_a_damaged_result_is_built_again_with_a_warning(build, plan, store, events):
@@ -344,7 +346,7 @@ def test_environments_are_made_once_and_only_those_that_are_needed(engine, sourc
 
 def test_the_same_checkpoint_under_another_name_shares_all_but_the_ir_that_holds_it(build, source, plan, probes):
     build(plan)
-    assert build(plan_ir(replace(source, model="other"), IrRequest(), probes)) == ["ir", "openvino-infer"]
+    assert build(plan_ir(replace(source, model="other"), Ir(), probes)) == ["ir", "openvino-infer"]
 
 
 def test_the_events_of_a_build(engine, plan, probes, events):

@@ -15,13 +15,14 @@ from bertbuild.engine import executor as making
 from bertbuild.engine.engine import Engine
 from bertbuild.engine.staleness import WOULD_RUN, Checker
 from bertbuild.errors import ParityError
-from bertbuild.plans.int8 import Calibration, CalibrationRequest, plan_irs
-from bertbuild.plans.plan import File, IrRequest
+from bertbuild.kinds.int8 import Calibration
+from bertbuild.kinds.ir import plan_ir
+from bertbuild.kinds.ir_request import Ir
+from bertbuild.plans.plan import File
 from bertbuild.report.checks import in_full
 from bertbuild.store.records import read_records
 
 AVX2, VNNI = "AVX2", "AVX512_CORE_VNNI"
-BOTH = IrRequest(precisions=("fp32", "int8"))
 SATURATED = 0.8
 
 
@@ -51,8 +52,8 @@ def plan(tmp_path, source, probes):
     examples = File(path=tmp_path / "examples", digest="d-examples")
 
     def make(**asked):
-        request = CalibrationRequest(folder="f", **asked)
-        return plan_irs(source, BOTH, probes, Calibration(examples=examples, request=request))
+        request = Ir(precision="fp32,int8", calibration="f", **asked)
+        return plan_ir(source, request, probes, Calibration(examples=examples))
 
     return make
 

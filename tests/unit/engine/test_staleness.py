@@ -31,8 +31,10 @@ from bertbuild.engine.staleness import (
     Checker,
 )
 from bertbuild.errors import ParityError
-from bertbuild.plans.plan import FreezeRequest, IrRequest, plan_freeze, plan_ir
-from bertbuild.plans.planning import named
+from bertbuild.kinds.frozen import Frozen, plan_freeze
+from bertbuild.kinds.ir import plan_ir
+from bertbuild.kinds.ir_request import Ir
+from bertbuild.kinds.planning import named
 from bertbuild.report.checks import as_json, in_full, in_short
 from bertbuild.source.inputs import folder_input
 from bertbuild.store.store import Store
@@ -74,7 +76,7 @@ def states(checks):
 
 
 def ir(source, probes, **asked):
-    return plan_ir(source, IrRequest(**asked), probes)
+    return plan_ir(source, Ir(**asked), probes)
 
 
 def test_before_the_first_build_all_is_new_and_its_environments_are_not_there(look, source, probes):
@@ -97,7 +99,7 @@ def test_after_it_all_is_up_to_date_under_the_very_keys(look, build, engine, sou
 
 def test_a_parameter_is_told_with_its_old_and_new_value_though_the_step_has_another_name(look, build, source, probes):
     build(named(ir(source, probes), "ir"))
-    checks = look(named(ir(source, probes, precisions=("fp16",)), "ir"))
+    checks = look(named(ir(source, probes, precision="fp16"), "ir"))
     assert states(checks) == {
         "toy/freeze": UP_TO_DATE,
         "toy/reference": UP_TO_DATE,
@@ -126,7 +128,7 @@ def test_an_input_is_told_with_its_digests_and_what_is_made_from_it_with_its_mak
 def test_an_input_that_was_made_anew_meanwhile_is_told_with_both_digests(look, build, source, probes):
     build(ir(source, probes))
     other = replace(source, prefix="model.ckpt")
-    build(plan_freeze(other, FreezeRequest(), probes))
+    build(plan_freeze(other, Frozen(), probes))
     (change,) = look(ir(other, probes))["toy/ir-fp32"].changes
     assert (change.name, change.made_by) == ("frozen", "toy/freeze")
     assert change.old != change.new
@@ -183,10 +185,7 @@ def test_another_environment_is_told_fact_by_fact(look, build, source, probes, i
     assert (change.old, change.new) == ("lock-1 of tf1", "lock-2 of tf1")
 
 
-def test_another_isolation_is_told_even_before_its_environment_is_there(
-    look, build, source, probes, isolation, monkeypatch
-):
-    monkeypatch.setattr(isolation, "environment", lambda _: {"lock": "l", "machine": "x86_64"})
+def test_another_isolation_is_told_even_before_its_environment_is_there(look, build, source, probes, isolation):
     build(ir(source, probes))
     isolation.prepared.clear()
     isolation.name = "docker"
@@ -194,7 +193,7 @@ def test_another_isolation_is_told_even_before_its_environment_is_there(
     assert checks["toy/freeze"].state == WOULD_RUN
     assert in_short(checks["toy/freeze"]) == "environment"
     (change,) = checks["toy/freeze"].changes
-    assert (change.name, change.old, change.new) == ("isolation", "venv", "docker")
+    assert (change.name, change.old, change.new) == ("isolation", "fake", "docker")
 
 
 def test_where_only_the_environment_is_gone_the_results_may_still_do(look, build, source, probes, isolation):
@@ -224,7 +223,7 @@ def test_a_result_that_is_gone_and_one_that_is_damaged_are_told(look, build, sto
 def test_a_result_that_is_gone_is_compared_as_far_as_its_record_tells(look, build, store, source, probes):
     build(ir(source, probes))
     shutil.rmtree(store.objects / "freeze")
-    check = look(plan_ir(replace(source, prefix="model.ckpt"), IrRequest(), probes))["toy/freeze"]
+    check = look(plan_ir(replace(source, prefix="model.ckpt"), Ir(), probes))["toy/freeze"]
     assert in_short(check) == "parameter prefix bert_model.ckpt → model.ckpt"
 
 
@@ -261,8 +260,8 @@ def test_a_new_target_is_compared_with_what_is_most_like_it(look, build, source,
 
 def test_two_models_that_are_the_same_are_made_once(look, source, probes):
     elsewhere = replace(source.file, path=source.file.path.parent)
-    first = plan_freeze(replace(source, model="one"), FreezeRequest(), probes)
-    second = plan_freeze(replace(source, model="two", file=elsewhere), FreezeRequest(), probes)
+    first = plan_freeze(replace(source, model="one"), Frozen(), probes)
+    second = plan_freeze(replace(source, model="two", file=elsewhere), Frozen(), probes)
     checks = look(first, second)
     assert checks["two/freeze"].state == SHARED
     assert checks["two/freeze"].reason == "as one/freeze"
@@ -286,7 +285,7 @@ def test_what_waits_for_a_gate_that_failed_would_not_run(store, engine, source, 
         engine.build(plan, probes)
     checker = Checker(engine.jobs(), store, isolation.name)
     checker.add_targets(plan, probes)
-    made = checker.add_steps(plan_freeze(source, FreezeRequest(output="sequence"), probes))
+    made = checker.add_steps(plan_freeze(source, Frozen(output="sequence"), probes))
     made["frozen-infer"].needs += ("toy/ir-fp32 parity",)
     check = checker.check(made["frozen-infer"].id)
     assert (check.state, check.reason) == (BLOCKED, "after toy/ir-fp32 parity, which has failed")
@@ -311,7 +310,7 @@ class World:
     def plans(self):
         source = checkpoint_source(self.folder, self.weights)
         for precision, length in self.asked:
-            plan = plan_ir(source, IrRequest(precisions=(precision,), seq_len=length), self.probes)
+            plan = plan_ir(source, Ir(precision=precision, seq_len=length), self.probes)
             yield named(plan, f"ir-{precision}-{length}")
 
     def jobs(self):

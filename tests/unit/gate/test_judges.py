@@ -7,18 +7,22 @@ from pathlib import PurePosixPath
 import pytest
 
 from bertbuild.gate.judges import is_one_tensorflow, judges, tensorflow_of
+from bertbuild.kinds.frozen import Frozen, plan_freeze
+from bertbuild.kinds.ir import plan_ir
+from bertbuild.kinds.ir_request import Ir
+from bertbuild.kinds.tf2 import Tf2, plan_convert_tf2
+from bertbuild.plans.convert_tf1 import Tf2Source, plan_convert_tf1
 from bertbuild.plans.placing import BOTH, OF_1, OF_2, placed
-from bertbuild.plans.plan import File, FreezeRequest, IrRequest, Source, Step, plan_freeze, plan_ir
-from bertbuild.plans.tf2 import Tf2Request, Tf2Source, plan_convert_tf1, plan_convert_tf2
+from bertbuild.plans.plan import File, Source, Step
 
 FOLDER = File(path=PurePosixPath("/c"), digest="d-checkpoint")
 PROBES = File(path=PurePosixPath("/probes.json"), digest="d-probes")
 CHECKPOINT = Source(model="bert", kind="checkpoint", file=FOLDER, gelu="erf")
 TWO = Tf2Source(model="tf2", kind="converted", file=FOLDER, gelu="tanh")
 PLANS = {
-    "freeze": plan_freeze(CHECKPOINT, FreezeRequest(), PROBES),
-    "ir": plan_ir(CHECKPOINT, IrRequest(precisions=("fp32", "fp16")), PROBES),
-    "convert_tf2": plan_convert_tf2(CHECKPOINT, Tf2Request(), PROBES),
+    "freeze": plan_freeze(CHECKPOINT, Frozen(), PROBES),
+    "ir": plan_ir(CHECKPOINT, Ir(precision="fp32,fp16"), PROBES),
+    "convert_tf2": plan_convert_tf2(CHECKPOINT, Tf2(), PROBES),
     "convert_tf1": plan_convert_tf1(TWO, PROBES),
 }
 IN_1, IN_2 = "TensorFlow 1.15.5", "TensorFlow 2.20.0 in v1 mode"

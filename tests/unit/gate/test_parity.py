@@ -6,7 +6,8 @@ import math
 import numpy as np
 import pytest
 
-from bertbuild.gate.parity import TOLERANCES, Verdict, compare
+from bertbuild.gate.parity import Verdict, compare
+from bertbuild.kinds import limits, tolerances
 
 PROBES = [
     {"name": "b2_s3", "input_mask": [[1, 1, 1], [1, 0, 0]]},
@@ -24,7 +25,7 @@ def judged(tmp_path):
     def judge(target, source=SOURCE, precision="fp32"):
         np.savez(tmp_path / "source.npz", **source)
         np.savez(tmp_path / "target.npz", **target)
-        verdict = compare(tmp_path / "source.npz", tmp_path / "target.npz", PROBES, precision)
+        verdict = compare(tmp_path / "source.npz", tmp_path / "target.npz", PROBES, precision, limits(precision))
         text = json.dumps(verdict.as_json(), allow_nan=False)
         assert Verdict.from_json(json.loads(text)) == verdict  # what is stored is what was judged
         return verdict
@@ -51,7 +52,7 @@ def test_equal_answers_pass_with_perfect_figures(judged):
 @pytest.mark.parametrize("output", ["pooled_output", "sequence_output"])
 @pytest.mark.parametrize(("share", "passes"), [(0.9, True), (1.1, False)])
 def test_the_named_tolerance_decides(judged, precision, output, share, passes):
-    limit = TOLERANCES[precision]["pooled_output" if output == "pooled_output" else "hidden"].max_abs
+    limit = tolerances(precision)["pooled_output" if output == "pooled_output" else "hidden"].max_abs
 
     def moved(array):
         array = array.copy()

@@ -8,8 +8,9 @@ import json
 import numpy as np
 import pytest
 
-from bertbuild.gate.parity import TOLERANCES, Row, Verdict, compare
-from bertbuild.plans.neuron import DTYPES, NEURON_GELU_FORMS
+from bertbuild.gate.parity import Row, Verdict, compare
+from bertbuild.kinds import limits, tolerances
+from bertbuild.kinds.neuron_ready import DTYPES, GELU_FORMS, KIND
 
 PROBES = [{"name": "b3_s2", "input_mask": [[1, 1], [1, 1], [1, 0]]}]
 POOLED = np.array([[0.125, -0.75, 0.25], [0.5, 0.25, 0.75], [-0.25, 0.5, 0.125]], np.float32)
@@ -31,7 +32,7 @@ def judged(tmp_path):
     def judge(target, precision, source=SOURCE):
         np.savez(tmp_path / "source.npz", **source)
         np.savez(tmp_path / "target.npz", **target)
-        verdict = compare(tmp_path / "source.npz", tmp_path / "target.npz", PROBES, precision)
+        verdict = compare(tmp_path / "source.npz", tmp_path / "target.npz", PROBES, precision, limits(precision))
         text = json.dumps(verdict.as_json(), allow_nan=False)
         assert Verdict.from_json(json.loads(text)) == verdict  # what is stored is what was judged
         return verdict
@@ -46,31 +47,31 @@ def row(verdict, output, probe="b3_s2"):
 def test_every_request_has_a_tolerance_of_its_own():
     asked = {
         "-".join((dtype, *(() if gelu == "exact" else (gelu,))))
-        for dtype, gelu in itertools.product(DTYPES, NEURON_GELU_FORMS)
+        for dtype, gelu in itertools.product(DTYPES, GELU_FORMS)
     }
-    assert asked == set(PRECISIONS) <= set(TOLERANCES)
+    assert asked == set(PRECISIONS) == set(KIND.tolerances)
 
 
 def test_what_is_computed_exactly_has_the_limits_that_were_promised():
     for output in ("pooled_output", "probabilities"):
-        assert TOLERANCES["float32"][output].max_abs == 1e-5
-        assert TOLERANCES["float16"][output].max_abs == 1e-2
-    assert TOLERANCES["float16"]["probabilities"].argmax == 1.0
+        assert tolerances("float32")[output].max_abs == 1e-5
+        assert tolerances("float16")[output].max_abs == 1e-2
+    assert tolerances("float16")["probabilities"].argmax == 1.0
 
 
 def test_the_cheaper_the_gelu_the_wider_the_limits():
     for output in ("pooled_output", "probabilities", "hidden"):
-        limits = [TOLERANCES[precision][output].max_abs for precision in ("float32", "float32-tanh", "float32-sigmoid")]
+        limits = [tolerances(precision)[output].max_abs for precision in ("float32", "float32-tanh", "float32-sigmoid")]
         assert limits == sorted(limits)
         assert len(set(limits)) == 3
-        assert TOLERANCES["float16-tanh"][output].max_abs >= TOLERANCES["float16"][output].max_abs
+        assert tolerances("float16-tanh")[output].max_abs >= tolerances("float16")[output].max_abs
 
 
 @pytest.mark.parametrize("precision", PRECISIONS)
 @pytest.mark.parametrize("output", OUTPUTS)
 @pytest.mark.parametrize(("share", "passes"), [(0.9, True), (1.1, False)])
 def test_the_named_tolerance_decides(judged, precision, output, share, passes):
-    limit = TOLERANCES[precision][OUTPUTS[output]].max_abs
+    limit = tolerances(precision)[OUTPUTS[output]].max_abs
     moved = SOURCE[f"b3_s2/{output}"].copy()
     moved[(1,) * (moved.ndim - 1) + (moved.shape[-1] // 2,)] += np.float32(limit * share)  # upward: no class changes
     verdict = judged({**SOURCE, f"b3_s2/{output}": moved}, precision)

@@ -12,6 +12,7 @@ from bertbuild.isolation import docker_engine, interpreters, python_places
 from bertbuild.isolation.choice import LAST, Choice, choose, last_used
 from bertbuild.isolation.venv import MARKER
 
+WITHOUT = {"docker": "no Docker engine answers", "venv": "no Python for virtual environments is found"}
 USED = "the last build of this store used"
 
 
@@ -30,25 +31,31 @@ USED = "the last build of this store used"
             False,
             Choice(
                 name="docker",
-                why=f"{USED} virtual environments, and no Python for them is found here now",
+                why=f"{USED} virtual environments, and no Python for virtual environments is found",
                 other=True,
             ),
         ),
-        ("docker", True, True, Choice(name="docker", why=f"{USED} it")),
-        ("docker", False, True, Choice(name="venv", why=f"{USED} Docker, and no engine answers now", other=True)),
+        ("docker", True, True, Choice(name="docker", why=f"{USED} Docker")),
+        (
+            "docker",
+            False,
+            True,
+            Choice(name="venv", why=f"{USED} Docker, and no Docker engine answers", other=True),
+        ),
     ],
 )
 def test_auto(last, docker, venv, chosen):
-    assert choose("auto", last, docker=lambda: docker, venv=lambda: venv) == chosen
+    there = {"docker": docker, "venv": venv}
+    assert choose("auto", last, lambda name: "" if there[name] else WITHOUT[name]) == chosen
 
 
 @pytest.mark.parametrize("wanted", ["docker", "venv"])
 @pytest.mark.parametrize("last", ["", "docker", "venv"])
 def test_who_asks_for_one_gets_it_and_nothing_is_looked_for(wanted, last):
-    def never():
+    def never(_name):
         raise AssertionError
 
-    chosen = choose(wanted, last, docker=never, venv=never)
+    chosen = choose(wanted, last, never)
     assert (chosen.name, chosen.why, chosen.other) == (wanted, "asked for", last not in ("", wanted))
 
 
@@ -67,7 +74,7 @@ def test_a_file_that_says_nothing_is_none(tmp_path, content):
 
 @pytest.fixture
 def session(monkeypatch, tmp_path, events):
-    """A session of a store whose last build used what is named, on a machine where an engine answers now."""
+    """A session of a store whose last build used what is named, on a machine where an engine answers."""
 
     def make(last, *, answers=True, **more):
         monkeypatch.setattr(docker_engine, "engine_answers", lambda: answers)
@@ -96,7 +103,7 @@ def test_environments_that_could_be_made_again_count(session, monkeypatch, tmp_p
 
 def test_a_change_that_auto_makes_is_told_and_one_that_was_asked_for_is_not(session, events):
     assert session("docker", answers=False).isolation.name == "venv"
-    assert events.texts("note") == [f"stages run in venv: {USED} Docker, and no engine answers now"]
+    assert events.texts("note") == [f"stages run in venv: {USED} Docker, and no Docker engine answers"]
     events.clear()
     assert session("docker", isolation="venv").isolation.name == "venv"
     assert not events
@@ -106,5 +113,5 @@ def test_doctor_says_which_and_why(session, events, monkeypatch):
     monkeypatch.setattr(python_places, "SYSTEM", ())
     monkeypatch.setattr(diagnosis, "_findings", lambda _session: iter(()))
     diagnosis.doctor(session("docker"))
-    assert events[-1]["isolation"] == {"name": "docker", "why": f"{USED} it"}
-    assert events[-1]["lines"][-1] == f"stages of this store run in docker: {USED} it"
+    assert events[-1]["isolation"] == {"name": "docker", "why": f"{USED} Docker"}
+    assert events[-1]["lines"][-1] == f"stages of this store run in docker: {USED} Docker"

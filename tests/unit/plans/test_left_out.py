@@ -7,11 +7,17 @@ import pytest
 
 from bertbuild.checkpoint.reading import Choice, read_names
 from bertbuild.checkpoint.training import sort_variables
-from bertbuild.plans.leaving import left_out
-from bertbuild.plans.neuron import CompileRequest, ExportRequest, NeuronRequest
+from bertbuild.kinds.frozen import Frozen
+from bertbuild.kinds.hub import Hub
+from bertbuild.kinds.ir_request import Ir
+from bertbuild.kinds.leaving import left_out
+from bertbuild.kinds.neuron import Neuron
+from bertbuild.kinds.neuron_ready import NeuronReady
+from bertbuild.kinds.saved_model import SavedModel
+from bertbuild.kinds.tf2 import FORMATS, Tf2
+from bertbuild.kinds.tf2_savedmodel import Tf2SavedModel
 from bertbuild.plans.parts import Part, parts_of
-from bertbuild.plans.plan import File, FreezeRequest, IrRequest, Source
-from bertbuild.plans.tf2 import FORMATS, Tf2Request
+from bertbuild.plans.plan import File, Source
 
 NAMES = (
     "bert/embeddings/word_embeddings",
@@ -61,23 +67,23 @@ def test_every_variable_is_of_the_encoder_or_of_just_one_part():
 @pytest.mark.parametrize(
     ("request_", "left"),
     [
-        (FreezeRequest(), {"classifier"} | HEADS),
-        (FreezeRequest(output="sequence"), {"pooler", "classifier"} | HEADS),
-        (FreezeRequest(output="all-layers,pooled"), {"classifier"} | HEADS),
-        (FreezeRequest(output="probabilities"), HEADS),
-        (IrRequest(), {"classifier"} | HEADS),
-        (IrRequest(route="static"), {"classifier"} | HEADS),
-        (IrRequest(freeze=FreezeRequest(output="probabilities,sequence")), HEADS),
-        (ExportRequest(), HEADS),
-        (ExportRequest(output="pooled"), {"classifier"} | HEADS),
-        (NeuronRequest(export=ExportRequest(output="sequence")), {"pooler", "classifier"} | HEADS),
-        (CompileRequest(), HEADS),
-        (Tf2Request(), {"classifier"} | HEADS),
-        (Tf2Request(format="keras-bert"), {"masked-lm", "next-sentence"}),
-        (Tf2Request(format="keras-names"), set()),
-        (Tf2Request(format="pretrainer"), {"classifier", "span"}),
-        (Tf2Request(format="savedmodel"), HEADS),
-        (Tf2Request(format="hub"), {"classifier"} | HEADS),
+        (Frozen(), {"classifier"} | HEADS),
+        (Frozen(output="sequence"), {"pooler", "classifier"} | HEADS),
+        (Frozen(output="all-layers,pooled"), {"classifier"} | HEADS),
+        (Frozen(output="probabilities"), HEADS),
+        (Ir(), {"classifier"} | HEADS),
+        (Ir(route="static"), {"classifier"} | HEADS),
+        (Ir(output="probabilities,sequence"), HEADS),
+        (SavedModel(), HEADS),
+        (SavedModel(output="pooled"), {"classifier"} | HEADS),
+        (NeuronReady(output="sequence"), {"pooler", "classifier"} | HEADS),
+        (Neuron(), HEADS),
+        (Tf2(), {"classifier"} | HEADS),
+        (Tf2(format="keras-bert"), {"masked-lm", "next-sentence"}),
+        (Tf2(format="keras-names"), set()),
+        (Tf2(format="pretrainer"), {"classifier", "span"}),
+        (Tf2SavedModel(), HEADS),
+        (Hub(), {"classifier"} | HEADS),
     ],
 )
 def test_what_a_target_does_not_take_is_left_out(request_, left):
@@ -86,12 +92,12 @@ def test_what_a_target_does_not_take_is_left_out(request_, left):
 
 def test_every_format_is_known():
     for format_ in FORMATS:
-        assert kinds(SOURCE, Tf2Request(format=format_)) >= NEVER
+        assert kinds(SOURCE, Tf2(format=format_)) >= NEVER
 
 
 def test_a_source_without_a_head_leaves_out_nothing():
     bare = replace(SOURCE, labels=0, parts=parts(NAMES[0], *NAMES[2:5]))
-    for request in (FreezeRequest(), IrRequest(), ExportRequest(), NeuronRequest(), Tf2Request()):
+    for request in (Frozen(), Ir(), SavedModel(), NeuronReady(), Tf2()):
         assert left_out(bare, request) == []
 
 
@@ -103,12 +109,12 @@ def test_a_foreign_scope_is_a_berts_and_a_second_encoder_is_left_out():
 
 
 def test_the_flags_that_take_a_part_are_told_with_it():
-    told = {part.kind: part.line() for part in left_out(SOURCE, IrRequest())}
+    told = {part.kind: part.line() for part in left_out(SOURCE, Ir())}
     assert told["classifier"] == (
         "left out: classifier head (output_bias, output_weights); --output probabilities takes it"
     )
     assert told["global-step"] == "left out: counter of the training (global_step)"
-    (part,) = [part for part in left_out(SOURCE, Tf2Request()) if part.kind == "masked-lm"]
+    (part,) = [part for part in left_out(SOURCE, Tf2()) if part.kind == "masked-lm"]
     assert part.line("bert/hub").startswith("left out of bert/hub: masked-LM head (")
     assert part.as_json()["taken_by"] == "--format pretrainer"
 
@@ -122,11 +128,11 @@ def test_of_many_names_people_are_shown_a_few_and_programs_all():
 def test_outputs_of_a_graph_that_are_not_taken_are_left_out_whatever_is_asked():
     output = Part(kind="logits", what="logits", names=("loss/BiasAdd:0",), taken_by="--outputs loss/BiasAdd")
     frozen = replace(SOURCE, kind="frozen", labels=0, parts=(output,))
-    assert left_out(frozen, IrRequest()) == [output]
+    assert left_out(frozen, Ir()) == [output]
 
 
 def test_outputs_of_a_saved_model_are_left_out_where_others_are_asked_for():
     outputs = tuple(Part(kind=kind, what=f"output {kind}", names=(f"{kind}:0",)) for kind in ("pooled", "x:0"))
     model = replace(SOURCE, kind="saved-model", labels=0, outputs=("pooled", "sequence"), parts=outputs)
-    assert kinds(model, NeuronRequest()) == {"x:0"}
-    assert kinds(model, NeuronRequest(export=ExportRequest(output="sequence"))) == {"pooled", "x:0"}
+    assert kinds(model, NeuronReady()) == {"x:0"}
+    assert kinds(model, NeuronReady(output="sequence")) == {"pooled", "x:0"}

@@ -10,9 +10,16 @@ import pytest
 from host_doubles import golden
 
 from bertbuild.errors import UsageError
-from bertbuild.plans.evaluate import EvaluateRequest, Prepared, plan_evaluate
+from bertbuild.kinds.evaluation import EvaluateRequest, plan_evaluate
+from bertbuild.kinds.frozen import Frozen, plan_freeze
+from bertbuild.kinds.ir import plan_ir
+from bertbuild.kinds.ir_request import ROUTES, Ir
+from bertbuild.kinds.neuron_ready import NeuronReady, plan_neuron_ready
+from bertbuild.kinds.saved_model import SavedModel, plan_export
+from bertbuild.kinds.tf2 import Tf2, plan_convert_tf2
+from bertbuild.plans.convert_tf1 import Tf2Source, plan_convert_tf1
+from bertbuild.plans.data import Prepared
 from bertbuild.plans.finetune import FinetuneRequest, plan_finetune
-from bertbuild.plans.neuron import ExportRequest, NeuronRequest, plan_export, plan_neuron_ready
 from bertbuild.plans.placing import (
     BOTH,
     OF_1,
@@ -24,8 +31,7 @@ from bertbuild.plans.placing import (
     placed,
     reference_of,
 )
-from bertbuild.plans.plan import ROUTES, File, FreezeRequest, IrRequest, Source, Step, plan_freeze, plan_ir
-from bertbuild.plans.tf2 import Tf2Request, Tf2Source, plan_convert_tf1, plan_convert_tf2
+from bertbuild.plans.plan import File, Source, Step
 from bertbuild.stages import STAGES, image_code
 
 FOLDER = File(path=PurePosixPath("/c"), digest="d-checkpoint")
@@ -36,16 +42,16 @@ PROBES = File(path=PurePosixPath("/probes.json"), digest="d-probes")
 TWO = Tf2Source(model="tf2", kind="converted", file=FOLDER, gelu="tanh")
 
 PLANS = {
-    "freeze": plan_freeze(CHECKPOINT, FreezeRequest(), PROBES),
-    "freeze_frozen": plan_freeze(FROZEN, FreezeRequest(), PROBES),
-    "ir": plan_ir(CHECKPOINT, IrRequest(precisions=("fp32", "fp16")), PROBES),
-    "ir_mo": plan_ir(CHECKPOINT, IrRequest(converter="mo"), PROBES),
-    "ir_savedmodel": plan_ir(CHECKPOINT, IrRequest(route="savedmodel"), PROBES),
-    "export": plan_export(TRAINED, ExportRequest(), PROBES),
-    "convert_tf2": plan_convert_tf2(CHECKPOINT, Tf2Request(), PROBES),
+    "freeze": plan_freeze(CHECKPOINT, Frozen(), PROBES),
+    "freeze_frozen": plan_freeze(FROZEN, Frozen(), PROBES),
+    "ir": plan_ir(CHECKPOINT, Ir(precision="fp32,fp16"), PROBES),
+    "ir_mo": plan_ir(CHECKPOINT, Ir(converter="mo"), PROBES),
+    "ir_savedmodel": plan_ir(CHECKPOINT, Ir(route="savedmodel"), PROBES),
+    "export": plan_export(TRAINED, SavedModel(), PROBES),
+    "convert_tf2": plan_convert_tf2(CHECKPOINT, Tf2(), PROBES),
     "convert_tf1": plan_convert_tf1(TWO, PROBES),
 }
-READY = plan_neuron_ready(CHECKPOINT, NeuronRequest(), PROBES)
+READY = plan_neuron_ready(CHECKPOINT, NeuronReady(), PROBES)
 
 
 @pytest.mark.parametrize("reference", [OF_2, BOTH])
@@ -87,7 +93,7 @@ def test_what_a_plan_is_judged_by_can_be_read_from_it(name, reference):
 
 @pytest.mark.parametrize("route", ROUTES)
 def test_every_route_to_an_ir_goes_without_tensorflow_1(route):
-    there = placed(plan_ir(CHECKPOINT, IrRequest(route=route), PROBES), OF_2)
+    there = placed(plan_ir(CHECKPOINT, Ir(route=route), PROBES), OF_2)
     assert "tf1" not in {backend_of(step) for step in there.steps}
 
 

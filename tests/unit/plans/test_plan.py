@@ -10,22 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bertbuild.errors import UsageError
+from bertbuild.kinds.frozen import OUTPUTS, Frozen, plan_freeze
+from bertbuild.kinds.int8 import Calibration
+from bertbuild.kinds.ir import plan_ir
+from bertbuild.kinds.ir_request import CONVERTERS, INT8, PRECISIONS, ROUTES, Ir
 from bertbuild.plans import plan as plans
-from bertbuild.plans.int8 import Calibration, CalibrationRequest, plan_irs
-from bertbuild.plans.plan import (
-    CONVERTERS,
-    INT8,
-    OUTPUTS,
-    PRECISIONS,
-    ROUTES,
-    File,
-    FreezeRequest,
-    IrRequest,
-    Source,
-    plan_freeze,
-    plan_import,
-    plan_ir,
-)
+from bertbuild.plans.plan import File, Source, plan_import
 from bertbuild.stages import STAGES
 
 CHECKPOINT = Source(
@@ -46,41 +36,35 @@ FROZEN = Source(
 SHORT = replace(FROZEN, batch=8, seq_len=32)
 CHOSEN = replace(FROZEN, tensors="loss/Softmax:0:scores,unstack:1:end", chosen="scores+end")
 PROBES = File(path=PurePosixPath("/probes.json"), digest="d-probes")
-CALIBRATION = Calibration(
-    examples=File(path=PurePosixPath("/prepared"), digest="d-prepared"), request=CalibrationRequest(folder="/prepared")
-)
+CALIBRATION = Calibration(examples=File(path=PurePosixPath("/prepared"), digest="d-prepared"))
 
 PLANS = {
     "import": plan_import("minilm", File(path=PurePosixPath("/hf"), digest="d-hf")),
-    "freeze": plan_freeze(CHECKPOINT, FreezeRequest(), PROBES),
-    "freeze_all_outputs_tanh": plan_freeze(TRAINED, FreezeRequest(output=",".join(OUTPUTS), gelu="tanh"), PROBES),
-    "freeze_relu": plan_freeze(RELU, FreezeRequest(gelu="erf"), PROBES),
-    "freeze_frozen": plan_freeze(FROZEN, FreezeRequest(), PROBES),
-    "ir": plan_ir(CHECKPOINT, IrRequest(), PROBES),
-    "ir_both_precisions": plan_ir(CHECKPOINT, IrRequest(precisions=("fp32", "fp16")), PROBES),
-    "ir_fixed_shape": plan_ir(CHECKPOINT, IrRequest(batch=1, seq_len=128), PROBES),
-    "ir_outputs_tanh": plan_ir(
-        TRAINED, IrRequest(freeze=FreezeRequest(output="sequence,probabilities", gelu="tanh")), PROBES
-    ),
-    "ir_frozen": plan_ir(FROZEN, IrRequest(), PROBES),
-    "ir_static_published": plan_ir(CHECKPOINT, IrRequest(route="static"), PROBES),
-    "ir_static_published_other_gelu": plan_ir(
-        CHECKPOINT, IrRequest(route="static", freeze=FreezeRequest(gelu="tanh")), PROBES
-    ),
-    "ir_static_trained": plan_ir(TRAINED, IrRequest(route="static", precisions=("fp32", "fp16")), PROBES),
-    "ir_mo": plan_ir(CHECKPOINT, IrRequest(converter="mo"), PROBES),
-    "ir_mo_trained": plan_ir(TRAINED, IrRequest(converter="mo"), PROBES),
-    "ir_mo_reshapeable": plan_ir(CHECKPOINT, IrRequest(converter="mo", route="reshapeable"), PROBES),
+    "freeze": plan_freeze(CHECKPOINT, Frozen(), PROBES),
+    "freeze_all_outputs_tanh": plan_freeze(TRAINED, Frozen(output=",".join(OUTPUTS), gelu="tanh"), PROBES),
+    "freeze_relu": plan_freeze(RELU, Frozen(gelu="erf"), PROBES),
+    "freeze_frozen": plan_freeze(FROZEN, Frozen(), PROBES),
+    "ir": plan_ir(CHECKPOINT, Ir(), PROBES),
+    "ir_both_precisions": plan_ir(CHECKPOINT, Ir(precision="fp32,fp16"), PROBES),
+    "ir_fixed_shape": plan_ir(CHECKPOINT, Ir(batch=1, seq_len=128), PROBES),
+    "ir_outputs_tanh": plan_ir(TRAINED, Ir(output="sequence,probabilities", gelu="tanh"), PROBES),
+    "ir_frozen": plan_ir(FROZEN, Ir(), PROBES),
+    "ir_static_published": plan_ir(CHECKPOINT, Ir(route="static"), PROBES),
+    "ir_static_published_other_gelu": plan_ir(CHECKPOINT, Ir(route="static", gelu="tanh"), PROBES),
+    "ir_static_trained": plan_ir(TRAINED, Ir(route="static", precision="fp32,fp16"), PROBES),
+    "ir_mo": plan_ir(CHECKPOINT, Ir(converter="mo"), PROBES),
+    "ir_mo_trained": plan_ir(TRAINED, Ir(converter="mo"), PROBES),
+    "ir_mo_reshapeable": plan_ir(CHECKPOINT, Ir(converter="mo", route="reshapeable"), PROBES),
     "ir_mo_reshapeable_sized": plan_ir(
-        CHECKPOINT, IrRequest(converter="mo", route="reshapeable", batch=2, seq_len=64), PROBES
+        CHECKPOINT, Ir(converter="mo", route="reshapeable", batch=2, seq_len=64), PROBES
     ),
     "ir_mo_reshapeable_short": plan_ir(
-        replace(CHECKPOINT, max_positions=64), IrRequest(converter="mo", route="reshapeable"), PROBES
+        replace(CHECKPOINT, max_positions=64), Ir(converter="mo", route="reshapeable"), PROBES
     ),
-    "ir_mo_frozen_sized": plan_ir(SHORT, IrRequest(converter="mo"), PROBES),
-    "ir_frozen_chosen": plan_ir(CHOSEN, IrRequest(precisions=("fp32", "fp16"), converter="mo"), PROBES),
-    "ir_frozen_half": plan_ir(replace(FROZEN, half=True), IrRequest(precisions=("fp32", "fp16")), PROBES),
-    "ir_mo_frozen": plan_ir(FROZEN, IrRequest(converter="mo", precisions=("fp16",)), PROBES),
+    "ir_mo_frozen_sized": plan_ir(SHORT, Ir(converter="mo"), PROBES),
+    "ir_frozen_chosen": plan_ir(CHOSEN, Ir(precision="fp32,fp16", converter="mo"), PROBES),
+    "ir_frozen_half": plan_ir(replace(FROZEN, half=True), Ir(precision="fp32,fp16"), PROBES),
+    "ir_mo_frozen": plan_ir(FROZEN, Ir(converter="mo", precision="fp16"), PROBES),
 }
 
 
@@ -94,77 +78,77 @@ BUILT_IN = "A frozen graph's outputs and gelu are built in; --output and --gelu 
 REFUSED = {
     "an unknown precision": (
         CHECKPOINT,
-        lambda: IrRequest(precisions=("fp32", "int4")),
+        lambda: Ir(precision="fp32,int4"),
         "--precision 'int4' is none of fp32, fp16, int8; did you mean \"int8\"?",
     ),
     "an empty precision": (
         CHECKPOINT,
-        lambda: IrRequest(precisions=("",)),
+        lambda: Ir(precision=""),
         "--precision '' is none of fp32, fp16, int8.",
     ),
     "an unknown route": (
         CHECKPOINT,
-        lambda: IrRequest(route="short"),
+        lambda: Ir(route="short"),
         "--route 'short' is none of reshapeable, static, savedmodel.",
     ),
-    "an unknown converter": (CHECKPOINT, lambda: IrRequest(converter="onnx"), "--converter 'onnx' is none of ovc, mo."),
+    "an unknown converter": (CHECKPOINT, lambda: Ir(converter="onnx"), "--converter 'onnx' is none of ovc, mo."),
     "an unknown gelu": (
         CHECKPOINT,
-        lambda: IrRequest(freeze=FreezeRequest(gelu="quick")),
+        lambda: Ir(gelu="quick"),
         "--gelu 'quick' is none of auto, erf, tanh.",
     ),
     "an unknown output": (
         CHECKPOINT,
-        lambda: IrRequest(freeze=FreezeRequest(output="pooled,logits")),
+        lambda: Ir(output="pooled,logits"),
         "--output 'logits' is none of pooled, sequence, all-layers, probabilities.",
     ),
     "probabilities without a head": (
         CHECKPOINT,
-        lambda: IrRequest(freeze=FreezeRequest(output="probabilities")),
+        lambda: Ir(output="probabilities"),
         "bert has no classifier head (output_weights), so it gives no probabilities.",
     ),
     "the static route from a frozen graph": (
         FROZEN,
-        lambda: IrRequest(route="static"),
+        lambda: Ir(route="static"),
         "The static route starts from a checkpoint; a frozen graph is none.",
     ),
-    "an output of a frozen graph": (FROZEN, lambda: IrRequest(freeze=FreezeRequest(output="sequence")), BUILT_IN),
-    "the gelu of a frozen graph": (FROZEN, lambda: IrRequest(freeze=FreezeRequest(gelu="erf")), BUILT_IN),
-    "the static route with a batch": (CHECKPOINT, lambda: IrRequest(route="static", batch=2), STATIC),
-    "the static route with a length": (CHECKPOINT, lambda: IrRequest(route="static", seq_len=64), STATIC),
+    "an output of a frozen graph": (FROZEN, lambda: Ir(output="sequence"), BUILT_IN),
+    "the gelu of a frozen graph": (FROZEN, lambda: Ir(gelu="erf"), BUILT_IN),
+    "the static route with a batch": (CHECKPOINT, lambda: Ir(route="static", batch=2), STATIC),
+    "the static route with a length": (CHECKPOINT, lambda: Ir(route="static", seq_len=64), STATIC),
     "the Model Optimizer's usual route with an output": (
         CHECKPOINT,
-        lambda: IrRequest(converter="mo", freeze=FreezeRequest(output="sequence")),
+        lambda: Ir(converter="mo", output="sequence"),
         STATIC,
     ),
     "a length that a frozen graph does not have": (
         SHORT,
-        lambda: IrRequest(seq_len=64),
+        lambda: Ir(seq_len=64),
         "--seq-len 64, but the graph is frozen for 32: that is built into its inputs.",
     ),
     "another length for the Model Optimizer": (
         SHORT,
-        lambda: IrRequest(seq_len=128, converter="mo"),
+        lambda: Ir(seq_len=128, converter="mo"),
         "--seq-len 128, but the graph is frozen for 32: that is built into its inputs.",
     ),
     "a batch that a frozen graph does not have": (
         SHORT,
-        lambda: IrRequest(batch=1),
+        lambda: Ir(batch=1),
         "--batch 1, but the graph is frozen for 8: that is built into its inputs.",
     ),
     "a batch below 0": (
         CHECKPOINT,
-        lambda: IrRequest(batch=-1),
-        "A batch size or sequence length below 0 means nothing.",
+        lambda: Ir(batch=-1),
+        "--batch must be at least 0 (got -1).",
     ),
     "a length below 0": (
         CHECKPOINT,
-        lambda: IrRequest(seq_len=-5),
-        "A batch size or sequence length below 0 means nothing.",
+        lambda: Ir(seq_len=-5),
+        "--seq-len must be at least 0 (got -5).",
     ),
     "a length beyond the model's": (
         CHECKPOINT,
-        lambda: IrRequest(seq_len=513),
+        lambda: Ir(seq_len=513),
         "--seq-len 513 is longer than the model's position table of 512.",
     ),
 }
@@ -182,28 +166,30 @@ def test_what_cannot_be_meant_is_refused_with_a_sentence_and_a_next_step(name):
 
 def test_freeze_refuses_what_build_ir_refuses():
     with pytest.raises(UsageError, match="no classifier head"):
-        plan_freeze(CHECKPOINT, FreezeRequest(output="probabilities"), PROBES)
+        plan_freeze(CHECKPOINT, Frozen(output="probabilities"), PROBES)
+
+
+def request_of(precision, **words):
+    """A request; what int8 is calibrated on is said where that is asked for."""
+    return Ir(precision=precision, calibration="/prepared" if INT8 in precision else "", **words)
 
 
 REQUESTS = st.builds(
-    IrRequest,
-    precisions=st.lists(st.sampled_from(PRECISIONS), min_size=1, max_size=3, unique=True).map(tuple),
+    request_of,
+    precision=st.lists(st.sampled_from(PRECISIONS), min_size=1, max_size=3, unique=True).map(",".join),
     route=st.sampled_from(("", *ROUTES)),
     converter=st.sampled_from(CONVERTERS),
     batch=st.integers(0, 4),
     seq_len=st.sampled_from((0, 64, 512)),
-    freeze=st.builds(
-        FreezeRequest,
-        output=st.lists(st.sampled_from(OUTPUTS), min_size=1, unique=True).map(",".join),
-        gelu=st.sampled_from(plans.GELU_FORMS),
-    ),
+    output=st.lists(st.sampled_from(OUTPUTS), min_size=1, unique=True).map(",".join),
+    gelu=st.sampled_from(plans.GELU_FORMS),
 )
 SOURCES = st.sampled_from((CHECKPOINT, TRAINED, RELU, FROZEN))
 
 
 def planned(source, request):
     try:
-        return plan_irs(source, request, PROBES, CALIBRATION if INT8 in request.precisions else None)
+        return plan_ir(source, request, PROBES, CALIBRATION if INT8 in request.precisions else None)
     except UsageError:
         return None
 

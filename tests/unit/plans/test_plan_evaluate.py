@@ -8,9 +8,13 @@ import pytest
 from host_doubles import golden
 
 from bertbuild.errors import DataError, UsageError
-from bertbuild.plans.evaluate import GROUPS, TARGETS, EvaluateRequest, Prepared, plan_evaluate
-from bertbuild.plans.int8 import Calibration, CalibrationRequest, plan_irs
-from bertbuild.plans.plan import File, FreezeRequest, IrRequest, Source, plan_freeze, plan_ir
+from bertbuild.kinds.evaluation import GROUPS, TARGETS, EvaluateRequest, plan_evaluate
+from bertbuild.kinds.frozen import Frozen, plan_freeze
+from bertbuild.kinds.int8 import Calibration
+from bertbuild.kinds.ir import plan_ir
+from bertbuild.kinds.ir_request import Ir
+from bertbuild.plans.data import Prepared
+from bertbuild.plans.plan import File, Source
 from bertbuild.stages import STAGES
 
 SOURCE = Source(
@@ -61,8 +65,8 @@ def test_steps_find_their_inputs_made_and_have_ids_of_their_own(name):
 
 def test_a_target_is_made_by_the_step_that_its_own_command_runs():
     planned = PLANS["evaluate"]
-    frozen = plan_freeze(SOURCE, FreezeRequest(output="probabilities"), PROBES).steps[0]
-    request = IrRequest(precisions=("fp16",), freeze=FreezeRequest(output="probabilities"))
+    frozen = plan_freeze(SOURCE, Frozen(output="probabilities"), PROBES).steps[0]
+    request = Ir(precision="fp16", output="probabilities")
     own = plan_ir(SOURCE, request, PROBES)
     for name, theirs in (("frozen", frozen), ("ir-fp16", own.step(own.targets[0].step))):
         ours = planned.plan.step(planned.made[name])
@@ -71,9 +75,9 @@ def test_a_target_is_made_by_the_step_that_its_own_command_runs():
 
 
 def test_int8_is_made_of_the_fp32_ir_by_the_step_that_build_ir_runs():
-    request = IrRequest(precisions=("int8",), freeze=FreezeRequest(output="probabilities"))
-    calibration = Calibration(examples=DATA.training, request=CalibrationRequest(folder="/data-MRPC-128"))
-    own = plan_irs(SOURCE, request, PROBES, calibration)
+    request = Ir(precision="int8", output="probabilities", calibration="/data-MRPC-128")
+    calibration = Calibration(examples=DATA.training)
+    own = plan_ir(SOURCE, request, PROBES, calibration)
     theirs = own.step(own.targets[0].step)
     planned = PLANS["evaluate"]
     ours = planned.plan.step(planned.made["ir-int8"])
@@ -130,7 +134,10 @@ def test_what_does_not_fit_is_refused_before_anything_runs(name):
 
 @pytest.mark.parametrize(
     ("values", "sentence"),
-    [({"targets": ("ir",)}, "--target 'ir' is none of tf1, frozen, "), ({"batch_size": 0}, "A batch size below 1")],
+    [
+        ({"targets": ("ir",)}, "--target 'ir' is none of tf1, frozen, "),
+        ({"batch_size": 0}, "--batch-size must be at least 1"),
+    ],
 )
 def test_what_means_nothing_is_refused(values, sentence):
     with pytest.raises(UsageError, match=sentence):

@@ -58,11 +58,11 @@ def test_data_may_be_made_by_a_step_before():
 @pytest.mark.parametrize(
     ("flags", "sentence"),
     [
-        ({"train_batch_size": 0}, "--train_batch_size 0 means nothing"),
-        ({"max_seq_length": -1}, "--max_seq_length -1 means nothing"),
-        ({"learning_rate": 0.0}, "must be above 0"),
-        ({"num_train_epochs": -3.0}, "must be above 0"),
-        ({"warmup_proportion": 1.0}, "is no part of the steps"),
+        ({"train_batch_size": 0}, "--train-batch-size must be at least 1"),
+        ({"max_seq_length": -1}, "--max-seq-length must be at least 1"),
+        ({"learning_rate": 0.0}, "must be a number above 0"),
+        ({"num_train_epochs": -3.0}, "must be a number above 0"),
+        ({"warmup_proportion": 1.0}, "must be a number, 0 or more and below 1"),
         ({"do_train": False, "do_eval": False, "do_predict": False}, "nothing to do"),
     ],
 )

@@ -9,8 +9,10 @@ from host_doubles import golden
 from test_plan import CHECKPOINT, FROZEN, PROBES, TRAINED
 
 from bertbuild.errors import DataError, UsageError
-from bertbuild.plans.int8 import Calibration, CalibrationRequest, check_request, plan_irs, plan_text_examples
-from bertbuild.plans.plan import File, FreezeRequest, IrRequest
+from bertbuild.kinds.int8 import Calibration, plan_text_examples
+from bertbuild.kinds.ir import plan_ir
+from bertbuild.kinds.ir_request import Ir
+from bertbuild.plans.plan import File
 from bertbuild.source.calibration import find_calibration
 from bertbuild.store.store import Store
 
@@ -18,34 +20,21 @@ PREPARED = File(path=PurePosixPath("/prepared"), digest="d-train")
 DEV = File(path=PurePosixPath("/prepared"), digest="d-dev")
 TEXT = File(path=PurePosixPath("/t.txt"), digest="d-text")
 VOCAB = File(path=PurePosixPath("/c/vocab.txt"), digest="d-vocab")
-DATA = CalibrationRequest(folder="/prepared")
-FOR_VNNI = CalibrationRequest(folder="/prepared", int8_for="vnni")
-BOUNDED = CalibrationRequest(folder="/prepared", size=100, max_drop="0.01")
-CLASSES = IrRequest(precisions=("int8",), freeze=FreezeRequest(output="probabilities"))
-SHORT = IrRequest(precisions=("int8",), batch=2, seq_len=64)
-WORDS = plan_text_examples(TEXT, VOCAB, CHECKPOINT, SHORT, 300)
+DATA = Ir(precision="int8", calibration="/prepared")
+FOR_VNNI = Ir(precision="int8", calibration="/prepared", int8_for="vnni")
+BOUNDED = Ir(precision="int8", output="probabilities", calibration="/prepared", calibration_size=100, max_drop="0.01")
+SHORT = Ir(precision="int8", batch=2, seq_len=64, calibration_text="/t.txt")
+WORDS = plan_text_examples(TEXT, VOCAB, CHECKPOINT, SHORT)
+
+CALIBRATION = Calibration(examples=PREPARED)
 
 PLANS = {
-    "alone": plan_irs(
-        CHECKPOINT, IrRequest(precisions=("int8",)), PROBES, Calibration(examples=PREPARED, request=DATA)
-    ),
-    "all_precisions": plan_irs(
-        CHECKPOINT,
-        IrRequest(precisions=("int8", "fp32", "fp16")),
-        PROBES,
-        Calibration(examples=PREPARED, request=DATA),
-    ),
-    "bounded": plan_irs(TRAINED, CLASSES, PROBES, Calibration(examples=PREPARED, validation=DEV, request=BOUNDED)),
-    "vnni": plan_irs(
-        CHECKPOINT, IrRequest(precisions=("int8",)), PROBES, Calibration(examples=PREPARED, request=FOR_VNNI)
-    ),
-    "text": plan_irs(
-        CHECKPOINT,
-        SHORT,
-        PROBES,
-        Calibration(examples=WORDS.id, steps=(WORDS,), request=CalibrationRequest(text="/t.txt")),
-    ),
-    "frozen": plan_irs(FROZEN, IrRequest(precisions=("int8",)), PROBES, Calibration(examples=PREPARED, request=DATA)),
+    "alone": plan_ir(CHECKPOINT, DATA, PROBES, CALIBRATION),
+    "all_precisions": plan_ir(CHECKPOINT, replace(DATA, precision="int8,fp32,fp16"), PROBES, CALIBRATION),
+    "bounded": plan_ir(TRAINED, BOUNDED, PROBES, Calibration(examples=PREPARED, validation=DEV)),
+    "vnni": plan_ir(CHECKPOINT, FOR_VNNI, PROBES, CALIBRATION),
+    "text": plan_ir(CHECKPOINT, SHORT, PROBES, Calibration(examples=WORDS.id, steps=(WORDS,))),
+    "frozen": plan_ir(FROZEN, DATA, PROBES, CALIBRATION),
 }
 
 
@@ -54,26 +43,40 @@ def test_int8_is_made_of_fp32_and_of_examples(name):
     golden(f"plan_int8_{name}.json", json.dumps(asdict(PLANS[name]), indent=1, default=str) + "\n")
 
 
+TEXT_OF_7 = Ir(precision="int8", calibration_text="/t.txt", calibration_size=7)
+
+
 def test_text_is_cut_at_the_models_longest_sequence():
-    step = plan_text_examples(TEXT, VOCAB, replace(CHECKPOINT, max_positions=40), IrRequest(), 7)
+    step = plan_text_examples(TEXT, VOCAB, replace(CHECKPOINT, max_positions=40), TEXT_OF_7)
     assert step.params == {"max-seq-length": "40", "most": "7"}
 
 
-INT8 = IrRequest(precisions=("int8",))
 REFUSED = {
-    "no data": (lambda: check_request(INT8, CalibrationRequest()), "int8 needs examples of what the model will see"),
-    "data for fp32": (lambda: check_request(IrRequest(), DATA), "Only int8 is calibrated"),
+    "no data": (lambda: Ir(precision="int8"), "int8 needs examples of what the model will see"),
+    "data for fp32": (lambda: Ir(calibration="/prepared"), "Only int8 is calibrated"),
     "processors for fp32": (
-        lambda: check_request(IrRequest(), CalibrationRequest(int8_for="vnni")),
+        lambda: Ir(int8_for="vnni"),
         "Only int8 is calibrated; .* and --int8-for are for it alone",
     ),
-    "processors that are none": (lambda: CalibrationRequest(int8_for="avx2"), "--int8-for 'avx2' is none of any, vnni"),
-    "a bound on pooled output": (lambda: check_request(INT8, BOUNDED), "this IR gives no probabilities"),
-    "two kinds of data": (lambda: CalibrationRequest(folder="a", text="b"), "were both given"),
-    "no examples": (lambda: CalibrationRequest(folder="a", size=0), "--calibration-size below 1 means nothing."),
-    "a bound on text": (lambda: CalibrationRequest(text="a", max_drop="0.1"), "needs labelled examples"),
-    "a bound that is no share": (lambda: CalibrationRequest(folder="a", max_drop="1"), "no share between 0 and 1"),
-    "a bound that is no number": (lambda: CalibrationRequest(folder="a", max_drop="1%"), "no share between 0 and 1"),
+    "processors that are none": (
+        lambda: Ir(precision="int8", int8_for="avx2"),
+        "--int8-for 'avx2' is none of any, vnni",
+    ),
+    "a bound on pooled output": (lambda: replace(BOUNDED, output="pooled"), "this IR gives no probabilities"),
+    "two kinds of data": (lambda: Ir(precision="int8", calibration="a", calibration_text="b"), "were both given"),
+    "no examples": (
+        lambda: Ir(precision="int8", calibration="a", calibration_size=0),
+        r"--calibration-size must be at least 1 \(got 0\)\.",
+    ),
+    "a bound on text": (lambda: Ir(precision="int8", calibration_text="a", max_drop="0.1"), "needs labelled examples"),
+    "a bound that is no share": (
+        lambda: Ir(precision="int8", calibration="a", max_drop="1"),
+        "--max-drop must be a number, 0 or more and below 1",
+    ),
+    "a bound that is no number": (
+        lambda: Ir(precision="int8", calibration="a", max_drop="1%"),
+        "--max-drop must be a number, 0 or more and below 1",
+    ),
 }
 
 
@@ -109,7 +112,7 @@ def find(tmp_path_factory):
     trained = replace(TRAINED, file=File(path=checkpoint, digest="d"))
 
     def run(source=trained, **request):
-        return find_calibration(CalibrationRequest(**request), source, CLASSES, store)
+        return find_calibration(Ir(precision="int8", output="probabilities", **request), source, store)
 
     run.trained = trained
     run.checkpoint = checkpoint
@@ -118,18 +121,18 @@ def find(tmp_path_factory):
 
 def test_a_folder_gives_its_training_examples_and_with_a_bound_its_dev_set(find, prepared):
     folder = prepared()
-    found, bounded = find(folder=str(folder)), find(folder=str(folder), max_drop="0.01")
+    found, bounded = find(calibration=str(folder)), find(calibration=str(folder), max_drop="0.01")
     assert found.validation is None
     assert found.examples == bounded.examples
     assert bounded.validation.path == folder.resolve()
     assert bounded.validation.digest != bounded.examples.digest
     (folder / "eval.tf_record").write_bytes(b"other")
-    assert find(folder=str(folder)).examples == found.examples
+    assert find(calibration=str(folder)).examples == found.examples
 
 
 def test_text_is_read_with_the_checkpoints_vocabulary(find, tmp_path):
     (tmp_path / "t.txt").write_text("words")
-    found = find(text=str(tmp_path / "t.txt"))
+    found = find(calibration_text=str(tmp_path / "t.txt"))
     assert found.examples == found.steps[0].id
     assert Path(found.steps[0].inputs["vocab"].path).name == "vocab.txt"
 
@@ -143,9 +146,9 @@ def test_text_is_read_as_the_word_tables_rows_or_the_flag_say(find, tmp_path, ro
     (tmp_path / "t.txt").write_text("words")
     if reading is None:
         with pytest.raises(UsageError, match="the word table's 5 rows do not tell"):
-            find(text=str(tmp_path / "t.txt"), vocab_reading=asked)
+            find(calibration_text=str(tmp_path / "t.txt"), vocab_reading=asked)
     else:
-        found = find(text=str(tmp_path / "t.txt"), vocab_reading=asked)
+        found = find(calibration_text=str(tmp_path / "t.txt"), vocab_reading=asked)
         assert found.steps[0].params["vocab-reading"] == reading
 
 
@@ -159,28 +162,28 @@ WRONG = {
 def test_data_that_do_not_fit_are_refused(find, prepared, name):
     facts, sentence = WRONG[name]
     with pytest.raises(DataError, match=sentence) as raised:
-        find(folder=str(prepared(**facts)), max_drop="0.01")
+        find(calibration=str(prepared(**facts)), max_drop="0.01")
     assert raised.value.next_step
     assert raised.value.exit_code == 18
 
 
 def test_data_that_are_not_there_are_refused(find, prepared, tmp_path):
     with pytest.raises(DataError, match=r"prepared\.json cannot be read"):
-        find(folder=str(tmp_path / "nowhere"))
+        find(calibration=str(tmp_path / "nowhere"))
     with pytest.raises(DataError, match="is not a file"):
-        find(text=str(tmp_path / "nowhere.txt"))
+        find(calibration_text=str(tmp_path / "nowhere.txt"))
     folder = prepared()
     (folder / "train.tf_record").unlink()
     with pytest.raises(DataError, match=r"has no train\.tf_record"):
-        find(folder=str(folder))
+        find(calibration=str(folder))
     (folder / "prepared.json").write_text("[1]")
     with pytest.raises(DataError, match="holds no JSON object"):
-        find(folder=str(folder))
+        find(calibration=str(folder))
 
 
 def test_a_source_without_head_or_vocabulary_is_refused_where_it_needs_one(find, prepared, tmp_path):
     with pytest.raises(UsageError, match="no classifier head"):
-        find(replace(find.trained, labels=0), folder=str(prepared()), max_drop="0.01")
+        find(replace(find.trained, labels=0), calibration=str(prepared()), max_drop="0.01")
     (tmp_path / "t.txt").write_text("words")
     with pytest.raises(UsageError, match="frozen comes without one"):
-        find(FROZEN, text=str(tmp_path / "t.txt"))
+        find(FROZEN, calibration_text=str(tmp_path / "t.txt"))

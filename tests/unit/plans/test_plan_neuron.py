@@ -10,16 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bertbuild.errors import UsageError
-from bertbuild.plans.neuron import (
-    DTYPES,
-    NEURON_GELU_FORMS,
-    CompileRequest,
-    ExportRequest,
-    NeuronRequest,
-    plan_export,
-    plan_neuron_compile,
-    plan_neuron_ready,
-)
+from bertbuild.kinds.neuron import Neuron, plan_neuron_compile
+from bertbuild.kinds.neuron_ready import DTYPES, GELU_FORMS, NeuronReady, plan_neuron_ready
+from bertbuild.kinds.saved_model import SavedModel, plan_export
 from bertbuild.plans.plan import File, Source
 from bertbuild.stages import STAGES
 
@@ -46,33 +39,26 @@ FROZEN = Source(model="frozen", kind="frozen", file=File(path=PurePosixPath("/f.
 PROBES = File(path=PurePosixPath("/probes.json"), digest="d-probes")
 
 
-def ready(**words):
-    """A request for a Neuron-ready model; words of `ExportRequest` go to that."""
-    export = ExportRequest(**{name: words.pop(name) for name in ("seq_len", "output") if name in words})
-    return NeuronRequest(export=export, **words)
-
-
-def compiled(*, ready=ready(), **words):  # noqa: B008 - frozen
-    return CompileRequest(ready=ready, **words)
-
-
 PLANS = {
-    "export": plan_export(BARE, ExportRequest(), PROBES),
-    "export_trained": plan_export(TRAINED, ExportRequest(), PROBES),
-    "export_sized_outputs": plan_export(TRAINED, ExportRequest(seq_len=64, output="pooled,sequence"), PROBES),
-    "export_short": plan_export(replace(RELU, max_positions=48), ExportRequest(), PROBES),
-    "neuron_ready": plan_neuron_ready(BARE, NeuronRequest(), PROBES),
+    "export": plan_export(BARE, SavedModel(), PROBES),
+    "export_trained": plan_export(TRAINED, SavedModel(), PROBES),
+    "export_sized_outputs": plan_export(TRAINED, SavedModel(seq_len=64, output="pooled,sequence"), PROBES),
+    "export_short": plan_export(replace(RELU, max_positions=48), SavedModel(), PROBES),
+    "neuron_ready": plan_neuron_ready(BARE, NeuronReady(), PROBES),
     "neuron_ready_trained_sigmoid": plan_neuron_ready(
-        TRAINED, ready(seq_len=64, output="sequence", dtype="float32", gelu="sigmoid", batch_size=8), PROBES
+        TRAINED, NeuronReady(seq_len=64, output="sequence", dtype="float32", gelu="sigmoid", batch_size=8), PROBES
     ),
-    "neuron_ready_saved_model": plan_neuron_ready(SAVED, ready(gelu="tanh"), PROBES),
-    "neuron_ready_saved_model_free": plan_neuron_ready(FREE, ready(seq_len=96, output="pooled"), PROBES),
-    "neuron_compile": plan_neuron_compile(BARE, CompileRequest(), PROBES),
+    "neuron_ready_saved_model": plan_neuron_ready(SAVED, NeuronReady(gelu="tanh"), PROBES),
+    "neuron_ready_saved_model_free": plan_neuron_ready(FREE, NeuronReady(seq_len=96, output="pooled"), PROBES),
+    "neuron_compile": plan_neuron_compile(BARE, Neuron(), PROBES),
     "neuron_compile_all_flags": plan_neuron_compile(
         TRAINED,
-        compiled(
-            ready=ready(dtype="float32", gelu="sigmoid", batch_size=8, seq_len=64),
-            cores=4,
+        Neuron(
+            dtype="float32",
+            gelu="sigmoid",
+            batch_size=8,
+            seq_len=64,
+            neuroncore_pipeline_cores=4,
             compiler_args="-O2 --verbose=1",
             timeout=60,
             min_on_neuron="0.9",
@@ -80,9 +66,9 @@ PLANS = {
         ),
         PROBES,
     ),
-    "neuron_compile_saved_model": plan_neuron_compile(SAVED, CompileRequest(), PROBES),
-    "neuron_compile_standard": plan_neuron_compile(TRAINED, compiled(standard=True), PROBES),
-    "neuron_compile_standard_saved_model": plan_neuron_compile(SAVED, compiled(standard=True), PROBES),
+    "neuron_compile_saved_model": plan_neuron_compile(SAVED, Neuron(), PROBES),
+    "neuron_compile_standard": plan_neuron_compile(TRAINED, Neuron(standard=True), PROBES),
+    "neuron_compile_standard_saved_model": plan_neuron_compile(SAVED, Neuron(standard=True), PROBES),
 }
 
 
@@ -94,71 +80,91 @@ def test_each_way_to_neuron_has_the_plan_on_record(name):
 NO_HEAD = "bert has no classifier head (output_weights), so it gives no probabilities."
 UNKNOWN_OUTPUT = "--output 'logits' is none of probabilities, pooled, sequence."
 TOO_LONG = "--seq-len 513 is longer than the model's position table of 512."
-BELOW_0 = "A sequence length below 0 means nothing."
+BELOW_0 = "--seq-len must be at least 0 (got -1)."
 REFUSED_EXPORTS = {
-    "a length below 0": (BARE, lambda: ExportRequest(seq_len=-1), BELOW_0),
-    "a length beyond the model's": (BARE, lambda: ExportRequest(seq_len=513), TOO_LONG),
-    "an unknown output": (BARE, lambda: ExportRequest(output="pooled,logits"), UNKNOWN_OUTPUT),
+    "a length below 0": (BARE, lambda: SavedModel(seq_len=-1), BELOW_0),
+    "a length beyond the model's": (BARE, lambda: SavedModel(seq_len=513), TOO_LONG),
+    "an unknown output": (BARE, lambda: SavedModel(output="pooled,logits"), UNKNOWN_OUTPUT),
     "an output of frozen graphs alone": (
         BARE,
-        lambda: ExportRequest(output="all-layers"),
+        lambda: SavedModel(output="all-layers"),
         "--output 'all-layers' is none of probabilities, pooled, sequence.",
     ),
-    "probabilities without a head": (BARE, lambda: ExportRequest(output="probabilities"), NO_HEAD),
-    "a SavedModel": (SAVED, ExportRequest, "Only a checkpoint can be exported."),
-    "a frozen graph": (FROZEN, ExportRequest, "A frozen graph cannot be made ready for Neuron."),
+    "probabilities without a head": (BARE, lambda: SavedModel(output="probabilities"), NO_HEAD),
+    "a SavedModel": (SAVED, SavedModel, "Only a checkpoint can be exported."),
+    "a frozen graph": (FROZEN, SavedModel, "A frozen graph cannot be made ready for Neuron."),
 }
 REFUSED = {
-    "a length below 0": (BARE, lambda: ready(seq_len=-1), BELOW_0),
-    "a length beyond the model's": (BARE, lambda: ready(seq_len=513), TOO_LONG),
-    "a length beyond the SavedModel's": (FREE, lambda: ready(seq_len=513), TOO_LONG),
-    "an unknown output": (BARE, lambda: ready(output="logits"), UNKNOWN_OUTPUT),
-    "probabilities without a head": (BARE, lambda: ready(output="probabilities"), NO_HEAD),
-    "a frozen graph": (FROZEN, NeuronRequest, "A frozen graph cannot be made ready for Neuron."),
-    "an unknown type": (BARE, lambda: ready(dtype="int8"), "--dtype 'int8' is none of float16, float32."),
-    "an unknown gelu": (BARE, lambda: ready(gelu="erf"), "--gelu 'erf' is none of exact, tanh, sigmoid."),
-    "no batch": (BARE, lambda: ready(batch_size=0), "A batch size below 1 means nothing."),
+    "a length below 0": (BARE, lambda: NeuronReady(seq_len=-1), BELOW_0),
+    "a length beyond the model's": (BARE, lambda: NeuronReady(seq_len=513), TOO_LONG),
+    "a length beyond the SavedModel's": (FREE, lambda: NeuronReady(seq_len=513), TOO_LONG),
+    "an unknown output": (BARE, lambda: NeuronReady(output="logits"), UNKNOWN_OUTPUT),
+    "probabilities without a head": (BARE, lambda: NeuronReady(output="probabilities"), NO_HEAD),
+    "a frozen graph": (FROZEN, NeuronReady, "A frozen graph cannot be made ready for Neuron."),
+    "an unknown type": (BARE, lambda: NeuronReady(dtype="int8"), "--dtype 'int8' is none of float16, float32."),
+    "an unknown gelu": (BARE, lambda: NeuronReady(gelu="erf"), "--gelu 'erf' is none of exact, tanh, sigmoid."),
+    "no batch": (BARE, lambda: NeuronReady(batch_size=0), "--batch-size must be at least 1 (got 0)."),
     "another length than the SavedModel's": (
         SAVED,
-        lambda: ready(seq_len=64),
+        lambda: NeuronReady(seq_len=64),
         "--seq-len 64, but the SavedModel is exported for 128.",
     ),
     "an output that the SavedModel does not give": (
         SAVED,
-        lambda: ready(output="probabilities,sequence"),
+        lambda: NeuronReady(output="probabilities,sequence"),
         "The SavedModel gives probabilities, so sequence cannot be compared with it.",
     ),
 }
+SHARE = "--min-on-neuron must be a number from 0 to 1 (got {})."
+MEMORY = "--min-memory must be a number, 0 or more (got {})."
+NO_CORE = "--neuroncore-pipeline-cores must be at least 1 (got 0)."
 STANDARD = "--standard compiles the exported SavedModel as it is; --dtype and --gelu do not apply."
 REFUSED_COMPILES = {
     **{
-        name: (source, lambda make=make: compiled(ready=make()), told) for name, (source, make, told) in REFUSED.items()
+        name: (source, lambda make=make: Neuron(**asdict(make())), told)
+        for name, (source, make, told) in REFUSED.items()
     },
-    "no core": (BARE, lambda: compiled(cores=0), "--neuroncore-pipeline-cores 0 means nothing."),
-    "no time": (BARE, lambda: compiled(timeout=0), "--timeout 0 means nothing."),
-    "a share above 1": (BARE, lambda: compiled(min_on_neuron="1.5"), "--min-on-neuron '1.5' means nothing."),
-    "a share below 0": (BARE, lambda: compiled(min_on_neuron="-0.1"), "--min-on-neuron '-0.1' means nothing."),
+    "no core": (
+        BARE,
+        lambda: Neuron(neuroncore_pipeline_cores=0),
+        NO_CORE,
+    ),
+    "no time": (BARE, lambda: Neuron(timeout=0), "--timeout must be at least 1 (got 0)."),
+    "a share above 1": (
+        BARE,
+        lambda: Neuron(min_on_neuron="1.5"),
+        SHARE.format("1.5"),
+    ),
+    "a share below 0": (
+        BARE,
+        lambda: Neuron(min_on_neuron="-0.1"),
+        SHARE.format("-0.1"),
+    ),
     "a share that is no number": (
         BARE,
-        lambda: compiled(min_on_neuron="half"),
-        "--min-on-neuron 'half' means nothing.",
+        lambda: Neuron(min_on_neuron="half"),
+        SHARE.format("half"),
     ),
     "a share of NaN": (
         BARE,
-        lambda: compiled(min_on_neuron="nan"),
-        "--min-on-neuron 'nan' means nothing.",
+        lambda: Neuron(min_on_neuron="nan"),
+        SHARE.format("nan"),
     ),
-    "memory that is no number": (BARE, lambda: compiled(min_memory="32GB"), "--min-memory '32GB' means nothing."),
-    "memory below 0": (BARE, lambda: compiled(min_memory="-1"), "--min-memory '-1' means nothing."),
+    "memory that is no number": (
+        BARE,
+        lambda: Neuron(min_memory="32GB"),
+        MEMORY.format("32GB"),
+    ),
+    "memory below 0": (BARE, lambda: Neuron(min_memory="-1"), MEMORY.format("-1")),
     "the standard way with a type": (
         BARE,
-        lambda: compiled(standard=True, ready=ready(dtype="float32")),
+        lambda: Neuron(standard=True, dtype="float32"),
         STANDARD,
     ),
-    "the standard way with a gelu": (BARE, lambda: compiled(standard=True, ready=ready(gelu="tanh")), STANDARD),
+    "the standard way with a gelu": (BARE, lambda: Neuron(standard=True, gelu="tanh"), STANDARD),
     "the standard way with another length than the SavedModel's": (
         SAVED,
-        lambda: compiled(standard=True, ready=ready(seq_len=64)),
+        lambda: Neuron(standard=True, seq_len=64),
         "--seq-len 64, but the SavedModel is exported for 128.",
     ),
 }
@@ -182,30 +188,18 @@ def test_what_cannot_be_meant_is_refused_with_a_sentence_and_a_next_step(make_pl
     assert raised.value.exit_code == 2
 
 
-EXPORTS = st.builds(
-    ExportRequest,
-    seq_len=st.sampled_from((0, 64, 128)),
-    output=st.sampled_from(("", "pooled", "sequence", "pooled,sequence", "probabilities")),
-)
-READY = st.builds(
-    NeuronRequest,
-    export=EXPORTS,
-    dtype=st.sampled_from(DTYPES),
-    gelu=st.sampled_from(NEURON_GELU_FORMS),
-    batch_size=st.integers(1, 8),
-)
+OF_EXPORTS = {
+    "seq_len": st.sampled_from((0, 64, 128)),
+    "output": st.sampled_from(("", "pooled", "sequence", "pooled,sequence", "probabilities")),
+}
+OF_READY = {**OF_EXPORTS, "dtype": st.sampled_from(DTYPES), "gelu": st.sampled_from(GELU_FORMS)}
+BATCHES = {"batch_size": st.integers(1, 8)}
+EXPORTS = st.builds(SavedModel, **OF_EXPORTS)
+READY = st.builds(NeuronReady, **OF_READY, **BATCHES)
 COMPILES = st.builds(
-    CompileRequest,
-    ready=st.one_of(READY, st.builds(NeuronRequest, export=EXPORTS, batch_size=st.integers(1, 8))),
-    cores=st.integers(1, 4),
-    timeout=st.integers(1, 9),
+    Neuron, **OF_READY, **BATCHES, neuroncore_pipeline_cores=st.integers(1, 4), timeout=st.integers(1, 9)
 )
-STANDARDS = st.builds(
-    CompileRequest,
-    ready=st.builds(NeuronRequest, export=EXPORTS),
-    standard=st.just(value=True),
-    cores=st.integers(1, 2),
-)
+STANDARDS = st.builds(Neuron, **OF_EXPORTS, standard=st.just(value=True), neuroncore_pipeline_cores=st.integers(1, 2))
 SOURCES = st.sampled_from((BARE, TRAINED, RELU, SAVED, FREE))
 ASKED = st.one_of(
     st.tuples(st.just(plan_export), EXPORTS),
@@ -274,9 +268,9 @@ def test_two_targets_of_one_name_are_the_same_target(source, one, other):
 
 
 ALIKE = {
-    "the gelu that the source has": (TRAINED, ready(), ready(gelu="tanh")),
-    "a gelu for a model that has none": (RELU, ready(), ready(gelu="sigmoid")),
-    "another batch": (BARE, ready(), ready(batch_size=8)),
+    "the gelu that the source has": (TRAINED, NeuronReady(), NeuronReady(gelu="tanh")),
+    "a gelu for a model that has none": (RELU, NeuronReady(), NeuronReady(gelu="sigmoid")),
+    "another batch": (BARE, NeuronReady(), NeuronReady(batch_size=8)),
 }
 
 

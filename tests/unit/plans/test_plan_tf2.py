@@ -10,15 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bertbuild.errors import UsageError
+from bertbuild.kinds.hub import Hub
+from bertbuild.kinds.tf2 import FORMATS, Tf2, plan_convert_tf2
+from bertbuild.kinds.tf2_savedmodel import Tf2SavedModel
+from bertbuild.plans.convert_tf1 import Tf2Source, plan_convert_tf1
 from bertbuild.plans.plan import File, Source
-from bertbuild.plans.tf2 import (
-    CHECKPOINT_FORMATS,
-    FORMATS,
-    Tf2Request,
-    Tf2Source,
-    plan_convert_tf1,
-    plan_convert_tf2,
-)
 from bertbuild.stages import STAGES
 
 BARE = Source(
@@ -44,13 +40,13 @@ SAVED = replace(CONVERTED, kind="saved-model", prefix="", labels=2)
 HUB = replace(CONVERTED, kind="hub", prefix="", gelu=None)
 
 PLANS = {
-    "convert_tf2": plan_convert_tf2(BARE, Tf2Request(), PROBES),
-    "convert_tf2_trained_keras_bert": plan_convert_tf2(TRAINED, Tf2Request(format="keras-bert"), PROBES),
-    "convert_tf2_trained_names_erf": plan_convert_tf2(TRAINED, Tf2Request(format="keras-names", gelu="erf"), PROBES),
-    "convert_tf2_relu_pretrainer": plan_convert_tf2(RELU, Tf2Request(format="pretrainer"), PROBES),
-    "convert_tf2_savedmodel": plan_convert_tf2(BARE, Tf2Request(format="savedmodel"), PROBES),
-    "convert_tf2_trained_savedmodel": plan_convert_tf2(TRAINED, Tf2Request(format="savedmodel"), PROBES),
-    "convert_tf2_trained_hub": plan_convert_tf2(TRAINED, Tf2Request(format="hub"), PROBES),
+    "convert_tf2": plan_convert_tf2(BARE, Tf2(), PROBES),
+    "convert_tf2_trained_keras_bert": plan_convert_tf2(TRAINED, Tf2(format="keras-bert"), PROBES),
+    "convert_tf2_trained_names_erf": plan_convert_tf2(TRAINED, Tf2(format="keras-names", gelu="erf"), PROBES),
+    "convert_tf2_relu_pretrainer": plan_convert_tf2(RELU, Tf2(format="pretrainer"), PROBES),
+    "convert_tf2_savedmodel": plan_convert_tf2(BARE, Tf2SavedModel(), PROBES),
+    "convert_tf2_trained_savedmodel": plan_convert_tf2(TRAINED, Tf2SavedModel(), PROBES),
+    "convert_tf2_trained_hub": plan_convert_tf2(TRAINED, Hub(), PROBES),
     "convert_tf1": plan_convert_tf1(CONVERTED, PROBES),
     "convert_tf1_files_elsewhere": plan_convert_tf1(ELSEWHERE, PROBES),
     "convert_tf1_savedmodel": plan_convert_tf1(SAVED, PROBES),
@@ -66,11 +62,11 @@ def test_each_way_to_tensorflow_2_and_back_has_the_plan_on_record(name):
 REFUSED = {
     "an unknown format": (
         {"format": "h5"},
-        "--format 'h5' is none of encoder, keras-bert, keras-names, pretrainer, savedmodel, hub.",
+        "--format 'h5' is none of encoder, keras-bert, keras-names, pretrainer.",
     ),
     "no format": (
         {"format": ""},
-        "--format '' is none of encoder, keras-bert, keras-names, pretrainer, savedmodel, hub.",
+        "--format '' is none of encoder, keras-bert, keras-names, pretrainer.",
     ),
     "an unknown gelu": ({"gelu": "sigmoid"}, "--gelu 'sigmoid' is none of auto, erf, tanh."),
 }
@@ -80,7 +76,7 @@ REFUSED = {
 def test_what_cannot_be_meant_is_refused_with_a_sentence_and_a_next_step(name):
     words, sentence = REFUSED[name]
     with pytest.raises(UsageError) as raised:
-        Tf2Request(**words)
+        Tf2(**words)
     assert str(raised.value) == sentence
     assert raised.value.next_step
     assert raised.value.exit_code == 2
@@ -89,10 +85,15 @@ def test_what_cannot_be_meant_is_refused_with_a_sentence_and_a_next_step(name):
 @pytest.mark.parametrize("kind", ["frozen", "saved-model"])
 def test_only_a_checkpoint_is_converted(kind):
     with pytest.raises(UsageError, match="Only a checkpoint can be converted"):
-        plan_convert_tf2(replace(BARE, kind=kind), Tf2Request(), PROBES)
+        plan_convert_tf2(replace(BARE, kind=kind), Tf2(), PROBES)
 
 
-REQUESTS = st.builds(Tf2Request, format=st.sampled_from(FORMATS), gelu=st.sampled_from(("auto", "erf", "tanh")))
+GELU = st.sampled_from(("auto", "erf", "tanh"))
+REQUESTS = st.one_of(
+    st.builds(Tf2, format=st.sampled_from(FORMATS), gelu=GELU),
+    st.builds(Tf2SavedModel, gelu=GELU),
+    st.builds(Hub, gelu=GELU),
+)
 SOURCES = st.sampled_from((BARE, TRAINED, RELU))
 BACK = st.sampled_from((CONVERTED, ELSEWHERE, SAVED, HUB)).map(lambda source: plan_convert_tf1(source, PROBES))
 FORTH = st.builds(lambda source, request: plan_convert_tf2(source, request, PROBES), SOURCES, REQUESTS)
@@ -121,7 +122,7 @@ def test_both_sides_of_the_gate_answer_with_one_form_of_gelu(source, request_):
     plan = plan_convert_tf2(source, request_, PROBES)
     wanted = None if source.gelu is None else source.gelu if request_.gelu == "auto" else request_.gelu
     assert part(plan, "tf1-infer").params.get("gelu") == wanted
-    built = part(plan, "tf2-infer" if request_.format in CHECKPOINT_FORMATS else "tf2-saved-model")
+    built = part(plan, "tf2-infer" if isinstance(request_, Tf2) else "tf2-saved-model")
     (target,) = plan.targets
     assert (plan.step(target.answers) if built.stage == "tf2-infer" else built).params.get("gelu") == wanted
     assert part(plan, "convert-tf2").params.get("gelu") == wanted

@@ -16,8 +16,8 @@ from bertbuild.checkpoint.writer import write_checkpoint
 from bertbuild.commands.session import Session
 from bertbuild.commands.tensorflow2 import convert_tf1
 from bertbuild.errors import CheckpointError
+from bertbuild.plans.convert_tf1 import Tf2Source, plan_convert_tf1
 from bertbuild.plans.plan import File
-from bertbuild.plans.tf2 import Tf2Source, plan_convert_tf1
 from bertbuild.stages import BACKENDS
 
 DATA = "ckpt-1.data-00000-of-00001"

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from bertbuild.engine.engine import Engine
 from bertbuild.errors import ParityError, StageError, StoreError
-from bertbuild.plans.plan import IrRequest, plan_ir
+from bertbuild.kinds.ir import plan_ir
+from bertbuild.kinds.ir_request import Ir
 from bertbuild.report.html.contents import ending
 from bertbuild.report.html.evidence import Evidence, gather
 from bertbuild.report.html.log import read_log
@@ -196,7 +197,7 @@ def last_run(store):
 
 def test_what_the_engine_writes(store, logged, source, tmp_path):
     probes = probes_file(tmp_path)
-    plan = plan_ir(source, IrRequest(), probes)
+    plan = plan_ir(source, Ir(), probes)
     engine, log = logged()
     engine.build(plan, probes)
     log({"event": "result", "lines": []})
@@ -220,7 +221,7 @@ def test_what_the_engine_writes(store, logged, source, tmp_path):
 def test_figures_of_a_target_that_was_not_judged_again_are_those_on_record(store, logged, source, tmp_path):
     probes = probes_file(tmp_path)
     engine, _ = logged()
-    (built,) = engine.build(plan_ir(source, IrRequest(), probes), probes)
+    (built,) = engine.build(plan_ir(source, Ir(), probes), probes)
     told = {"event": "target", "time": 2.0, "model": built.model, "target": "ir-fp32", "state": "up to date"}
     run = run_from(tmp_path, {"event": "run", "time": 1.0}, {**told, "key": built.stored.key})
     assert gather(run, store).verdicts == {(built.model, "ir-fp32"): built.verdict.as_json()}
@@ -233,7 +234,7 @@ def test_a_gate_that_fails(store, isolation, logged, source, tmp_path):
     probes = probes_file(tmp_path)
     engine, _ = logged()
     with pytest.raises(ParityError) as failure:
-        engine.build(plan_ir(source, IrRequest(), probes), probes)
+        engine.build(plan_ir(source, Ir(), probes), probes)
     run = last_run(store)
     (target,) = run.targets.values()
     assert (target.state, target.message) == ("failed", str(failure.value))
@@ -252,7 +253,7 @@ def test_a_stage_that_fails_takes_what_needs_it_along(store, isolation, logged, 
     probes = probes_file(tmp_path)
     engine, _ = logged()
     with pytest.raises(StageError):
-        engine.build(plan_ir(source, IrRequest(), probes), probes)
+        engine.build(plan_ir(source, Ir(), probes), probes)
     run = last_run(store)
     model = next(iter(run.targets.values())).model
     assert states(run)[f"{model}/freeze"] == "failed"

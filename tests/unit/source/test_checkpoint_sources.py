@@ -21,9 +21,12 @@ from bertbuild.commands import gc as upkeep
 from bertbuild.commands import models, provenance, status
 from bertbuild.commands.session import Session
 from bertbuild.errors import BertbuildError, CheckpointError, UsageError
-from bertbuild.plans.neuron import ExportRequest, NeuronRequest, plan_export, plan_neuron_ready
-from bertbuild.plans.plan import FreezeRequest, IrRequest, plan_freeze, plan_ir
-from bertbuild.plans.tf2 import Tf2Request, plan_convert_tf2
+from bertbuild.kinds.frozen import Frozen, plan_freeze
+from bertbuild.kinds.ir import plan_ir
+from bertbuild.kinds.ir_request import Ir
+from bertbuild.kinds.neuron_ready import NeuronReady, plan_neuron_ready
+from bertbuild.kinds.saved_model import SavedModel, plan_export
+from bertbuild.kinds.tf2 import Tf2, plan_convert_tf2
 from bertbuild.source.resolve import Wanted, model_name, resolve
 from bertbuild.stages import BACKENDS
 
@@ -202,13 +205,13 @@ def test_inspect_reads_as_it_is_told(small):
 
 
 REQUESTS = {
-    "pooled": (plan_freeze, FreezeRequest()),
-    "pooled and sequence": (plan_freeze, FreezeRequest(output="sequence,pooled")),
-    "ir": (plan_ir, IrRequest()),
-    "static": (plan_ir, IrRequest(route="static")),
-    "savedmodel": (plan_ir, IrRequest(route="savedmodel", freeze=FreezeRequest(output="sequence"))),
-    "export": (plan_export, ExportRequest(output="pooled")),
-    "tf2": (plan_convert_tf2, Tf2Request()),
+    "pooled": (plan_freeze, Frozen()),
+    "pooled and sequence": (plan_freeze, Frozen(output="sequence,pooled")),
+    "ir": (plan_ir, Ir()),
+    "static": (plan_ir, Ir(route="static")),
+    "savedmodel": (plan_ir, Ir(route="savedmodel", output="sequence")),
+    "export": (plan_export, SavedModel(output="pooled")),
+    "tf2": (plan_convert_tf2, Tf2()),
 }
 
 
@@ -233,14 +236,14 @@ def test_what_needs_a_pooler_is_refused_without_one(headless, name):
 @pytest.mark.parametrize("output", ["sequence", "all-layers", "sequence,all-layers"])
 def test_what_needs_no_pooler_is_planned_without_one(headless, output):
     source, probes = headless
-    assert plan_freeze(source, FreezeRequest(output=output), probes).targets
-    assert plan_ir(source, IrRequest(freeze=FreezeRequest(output=output)), probes).targets
+    assert plan_freeze(source, Frozen(output=output), probes).targets
+    assert plan_ir(source, Ir(output=output), probes).targets
 
 
 def test_what_a_model_without_a_pooler_is_made_for_is_its_sequence(headless):
     source, probes = headless
-    assert plan_export(source, ExportRequest(), probes).step("export").params["output"] == "sequence"
-    assert plan_neuron_ready(source, NeuronRequest(), probes).step("neuron-ready").params["output"] == "sequence"
+    assert plan_export(source, SavedModel(), probes).step("export").params["output"] == "sequence"
+    assert plan_neuron_ready(source, NeuronReady(), probes).step("neuron-ready").params["output"] == "sequence"
 
 
 def test_a_vocabulary_with_more_words_than_the_model_is_refused_where_words_are_read(small):

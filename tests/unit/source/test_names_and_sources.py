@@ -10,7 +10,7 @@ from small_fleet import TARGETS, Fleet, write_tiny
 from bertbuild.commands import target
 from bertbuild.commands.session import Session
 from bertbuild.errors import BuildFailedError, UsageError
-from bertbuild.plans.plan import FreezeRequest
+from bertbuild.kinds.frozen import Frozen
 from bertbuild.source.resolve import Wanted, model_name, vocabulary_name
 from bertbuild.stages import BACKENDS
 
@@ -31,7 +31,7 @@ def freeze(fleet):
         session = fleet.session()
         session = Session(settings=session.settings, report=session.report, replace=replace)
         try:
-            target.build(session, Wanted(checkpoint=str(checkpoint), name=name), FreezeRequest())
+            target.build(session, Wanted(checkpoint=str(checkpoint), name=name), Frozen())
         finally:
             session.close()
             session.report.close()
@@ -150,7 +150,7 @@ def test_a_damaged_note_of_a_source_is_as_none(fleet, freeze):
 
 def test_a_folder_of_two_sources_is_told(fleet, freeze, tmp_path):
     freeze("checkpoints/one")
-    fleet.run(target.build, Wanted(checkpoint="checkpoints/two", name="one"), FreezeRequest(output="sequence"))
+    fleet.run(target.build, Wanted(checkpoint="checkpoints/two", name="one"), Frozen(output="sequence"))
     (told,) = fleet.events.texts("warning")
     assert told == (
         f"out/one/ holds targets of two sources: frozen of checkpoint {tmp_path}/checkpoints/one, "
@@ -164,5 +164,5 @@ def test_what_was_trained_from_a_model_may_share_its_folder(fleet, freeze):
     write_tiny(store.objects / "finetune" / f"{1:064}", 1)
     trained = store.root / "out" / "mine" / "finetuned-mrpc"
     trained.symlink_to(f"../../objects/finetune/{1:064}")
-    fleet.run(target.build, Wanted(checkpoint=str(trained)), FreezeRequest(output="sequence"))
+    fleet.run(target.build, Wanted(checkpoint=str(trained)), Frozen(output="sequence"))
     assert fleet.events.texts("warning") == []

@@ -1,30 +1,21 @@
-"""From the targets whose accuracy is wanted to the stages that make them and ask them. Pure, as `plan` is.
+"""From the targets whose accuracy is wanted to the stages that make them and ask them. Pure, as `plans` are.
 
 Targets are made by the plans of the commands that make them, so that what those commands made is found in the store.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from bertbuild.errors import DataError, UsageError
-from bertbuild.plans.int8 import ANY, INT8_FOR, Calibration, CalibrationRequest, plan_irs
-from bertbuild.plans.neuron import ExportRequest, NeuronRequest, plan_neuron_ready
-from bertbuild.plans.plan import (
-    INT8,
-    File,
-    FreezeRequest,
-    IrRequest,
-    Plan,
-    Source,
-    Step,
-    check_choice,
-    plan_freeze,
-    plan_ir,
-)
-from bertbuild.plans.tf2 import Tf2Request, plan_convert_tf2
+from bertbuild.kinds import KINDS
+from bertbuild.kinds.ir_request import ANY, INT8_FOR, INT8_FOR_ABOUT
+from bertbuild.kinds.kind import Evaluated, Kind
+from bertbuild.parameters import check, check_choice, parameter
+from bertbuild.plans.data import Prepared
+from bertbuild.plans.plan import File, Plan, Source, Step
 from bertbuild.plural import number_of
+from bertbuild.toml.values import Choice, Whole
 
 OUTPUT = "probabilities"
 REFERENCE = "tf1"
@@ -32,26 +23,17 @@ BATCH_SIZE = 8
 EXAMPLES = "examples"
 INT8_TARGET = "ir-int8"
 
+TARGETS: dict[str, tuple[Kind, Evaluated]] = {
+    evaluated.name: (kind, evaluated) for kind in KINDS.values() for evaluated in kind.evaluated
+}
+"""What can be evaluated: its kind, and how that makes it."""
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Prepared:
-    """What is known of a prepared data set before anything is run.
-
-    Attributes:
-        task: its name, e.g. "MRPC".
-        task_type: "classification", "regression" or "squad".
-        labels: the classes' names, in the order of the head's rows.
-        max_seq_length: tokens of each example.
-        source: the folder, as far as its dev set goes.
-        training: the folder as far as its training examples go, None where there are none.
-    """
-
-    task: str
-    task_type: str
-    labels: tuple[str, ...]
-    max_seq_length: int
-    source: File
-    training: File | None
+GROUPS = {
+    group: tuple(name for name, (_, one) in TARGETS.items() if one.group == group)
+    for group in dict.fromkeys(one.group for _, one in TARGETS.values() if one.group)
+}
+USUAL = tuple(dict.fromkeys([REFERENCE, *(one.group or name for name, (_, one) in TARGETS.items() if one.usual)]))
+"""What is evaluated where no target is named."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,15 +47,17 @@ class EvaluateRequest:
     """
 
     targets: tuple[str, ...] = (REFERENCE,)
-    batch_size: int = BATCH_SIZE
-    int8_for: str = ANY
+    batch_size: int = parameter(Whole(1), BATCH_SIZE, "examples at a time")
+    int8_for: str = parameter(
+        Choice(INT8_FOR),
+        ANY,
+        INT8_FOR_ABOUT,
+    )
 
     def __post_init__(self) -> None:
         """Refuse what no source could make sense of, before anything is fetched."""
         check_choice("target", self.targets, (REFERENCE, *TARGETS, *GROUPS))
-        if self.batch_size < 1:
-            raise UsageError("A batch size below 1 means nothing.", next_step="Give 1 or more.")
-        check_choice("int8-for", (self.int8_for,), INT8_FOR)
+        check(self)
         if self.int8_for != ANY and INT8_TARGET not in self.targets:
             raise UsageError(
                 f"--int8-for is for the target {INT8_TARGET} alone.",
@@ -85,72 +69,6 @@ class EvaluateRequest:
         """The targets besides the reference, each once, groups resolved."""
         named = [target for name in self.targets for target in GROUPS.get(name, (name,))]
         return tuple(dict.fromkeys(name for name in named if name != REFERENCE))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Evaluable:
-    """How a target is made and asked.
-
-    Attributes:
-        plan: from source, data, probes and request to a plan that makes it.
-        stage: the stage that answers for it.
-        flag: what that stage calls it.
-        params: of that stage.
-    """
-
-    plan: Callable[[Source, Prepared, File, EvaluateRequest], Plan]
-    stage: str
-    flag: str
-    params: Mapping[str, str]
-
-
-def _frozen(source: Source, _prepared: Prepared, probes: File, _request: EvaluateRequest) -> Plan:
-    return plan_freeze(source, FreezeRequest(output=OUTPUT), probes)
-
-
-def _ir(precision: str) -> Callable[[Source, Prepared, File, EvaluateRequest], Plan]:
-    request = IrRequest(precisions=(precision,), freeze=FreezeRequest(output=OUTPUT))
-    return lambda source, _prepared, probes, _request: plan_ir(source, request, probes)
-
-
-def _int8(source: Source, prepared: Prepared, probes: File, request: EvaluateRequest) -> Plan:
-    if prepared.training is None:
-        raise DataError(
-            f"The {prepared.task} data hold no training examples, which int8 is calibrated on.",
-            next_step="Prepare a data set that has them, or leave ir-int8 out.",
-        )
-    calibration = Calibration(
-        examples=prepared.training,
-        request=CalibrationRequest(folder=str(prepared.training.path), int8_for=request.int8_for),
-    )
-    ir = IrRequest(precisions=(INT8,), freeze=FreezeRequest(output=OUTPUT))
-    return plan_irs(source, ir, probes, calibration)
-
-
-def _neuron_ready(dtype: str) -> Callable[[Source, Prepared, File, EvaluateRequest], Plan]:
-    return lambda source, prepared, probes, _request: plan_neuron_ready(
-        source, NeuronRequest(export=ExportRequest(seq_len=prepared.max_seq_length), dtype=dtype), probes
-    )
-
-
-def _tf2(source: Source, _prepared: Prepared, probes: File, _request: EvaluateRequest) -> Plan:
-    return plan_convert_tf2(source, Tf2Request(format="savedmodel"), probes)
-
-
-TARGETS = {
-    "frozen": Evaluable(plan=_frozen, stage="tf1-infer", flag="frozen", params={}),
-    "ir-fp32": Evaluable(plan=_ir("fp32"), stage="openvino-infer", flag="ir", params={}),
-    "ir-fp16": Evaluable(plan=_ir("fp16"), stage="openvino-infer", flag="ir", params={}),
-    INT8_TARGET: Evaluable(plan=_int8, stage="openvino-infer", flag="ir", params={}),
-    "neuron-ready-float32": Evaluable(
-        plan=_neuron_ready("float32"), stage="tf1-infer", flag="saved-model", params={"output": OUTPUT}
-    ),
-    "neuron-ready-float16": Evaluable(
-        plan=_neuron_ready("float16"), stage="tf1-infer", flag="saved-model", params={"output": OUTPUT}
-    ),
-    "tf2": Evaluable(plan=_tf2, stage="tf2-infer", flag="saved-model", params={}),
-}
-GROUPS = {"neuron-ready": ("neuron-ready-float32", "neuron-ready-float16")}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,14 +102,14 @@ def plan_evaluate(source: Source, prepared: Prepared, request: EvaluateRequest, 
         params={"output": OUTPUT, "prefix": source.prefix, **gelu, **asked},
     )
     for name in request.names:
-        target = TARGETS[name]
-        plan = target.plan(source, prepared, probes, request)
+        kind, target = TARGETS[name]
+        plan = target.plan(source, prepared, probes, request.int8_for)
         made[name] = model = _added(steps, plan.needed(plan.targets[0].step), name)
         answers[name] = f"{name}-answers"
         steps[answers[name]] = Step(
             id=answers[name],
-            stage=target.stage,
-            inputs={target.flag: model, "examples": EXAMPLES},
+            stage=kind.asked.stage,
+            inputs={kind.asked.flag: model, "examples": EXAMPLES},
             params={**target.params, **asked},
         )
     return EvaluationPlan(plan=Plan(model=source.model, steps=tuple(steps.values())), made=made, answers=answers)

@@ -1,0 +1,34 @@
+"""The kinds of targets: a module declares each, and all that knows kinds by name is made from this table."""
+
+from __future__ import annotations
+
+from bertbuild.kinds import frozen, hub, ir, neuron, neuron_ready, saved_model, tf2, tf2_savedmodel
+from bertbuild.kinds.kind import Kind, Request
+from bertbuild.plans.tolerance import Limits, Tolerances
+
+KINDS: dict[str, Kind] = {
+    module.KIND.name: module.KIND
+    for module in (frozen, ir, saved_model, neuron_ready, neuron, tf2, tf2_savedmodel, hub)
+}
+
+
+def kind_of(request: Request) -> Kind:
+    """The kind that a request is of."""
+    return next(kind for kind in KINDS.values() if kind.request is type(request))
+
+
+def kinds_with(name: str) -> list[Kind]:
+    """The kinds that take a parameter."""
+    return [kind for kind in KINDS.values() if name in kind.parameters]
+
+
+def limits(row: str) -> Limits:
+    """What a target is held to whose plan names a row of tolerances."""
+    # Weights of fp16 are computed with in float32.
+    arithmetic = "float16" if row.startswith("float16") else row if row == "int8" else "fp32"
+    return Limits(target=tolerances(row), alone=tolerances(arithmetic), source=tolerances("fp32"))
+
+
+def tolerances(row: str) -> Tolerances:
+    """A row of the kinds' tolerances, by its name."""
+    return next(kind.tolerances[row] for kind in KINDS.values() if row in kind.tolerances)

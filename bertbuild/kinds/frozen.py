@@ -1,0 +1,102 @@
+"""A frozen TensorFlow graph: its parameters, and its plan. Pure, as `plans` are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bertbuild.kinds.kind import Asked, Command, Evaluated, Kind, Request
+from bertbuild.parameters import check, parameter
+from bertbuild.plans.data import Prepared
+from bertbuild.plans.parts import CLASSIFIER, POOLER
+from bertbuild.plans.plan import GELU_FORMS, File, Plan, Source, Step, Target, check_output
+from bertbuild.plans.tolerance import FLOAT32
+from bertbuild.toml.values import Choice, Choices
+
+OUTPUTS = ("pooled", "sequence", "all-layers", "probabilities")
+GELU_ABOUT = "form of gelu; auto: as the checkpoint's .meta computes"
+PARTS_OF_OUTPUT = {"pooled": {POOLER}, "probabilities": {POOLER, CLASSIFIER}}
+OUTPUT_OF_PART = {POOLER: "--output pooled", CLASSIFIER: "--output probabilities"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Frozen(Request):
+    """What a frozen graph is to be like."""
+
+    output: str = parameter(Choices(OUTPUTS), "pooled", "what the model gives")
+    gelu: str = parameter(Choice(GELU_FORMS), "auto", GELU_ABOUT)
+
+    def __post_init__(self) -> None:
+        """Refuse what no source could make sense of, before anything is fetched."""
+        check(self)
+
+
+ASKED = Asked(stage="tf1-infer", flag="frozen")
+
+
+def plan_freeze(source: Source, request: Frozen, probes: File) -> Plan:
+    """Checkpoint (or a foreign frozen graph) → frozen graph over placeholders with our names, which answers like it."""
+    frozen = frozen_step(source, request.output, request.gelu)
+    reference = reference_step(source, request.output, request.gelu, probes)
+    answers = ASKED.step("frozen-infer", frozen.id, probes)
+    name = "frozen" if request == Frozen() else f"frozen-{request.output.replace(',', '+')}-{request.gelu}"
+    target = Target(name=name, step=frozen.id, reference=reference.id, answers=answers.id, precision="fp32")
+    return Plan(model=source.model, steps=(frozen, reference, answers), targets=(target,))
+
+
+def frozen_step(source: Source, output: str, gelu: str) -> Step:
+    """The step that makes a frozen graph over our placeholders."""
+    if source.kind == "frozen":
+        return Step(id="extract", stage="extract", inputs={"frozen": source.file}, params=tensors(source))
+    check_output(source, output)
+    params = {"output": output, **source_params(source, gelu)}
+    return Step(id="freeze", stage="freeze", inputs={"checkpoint": source.file}, params=params)
+
+
+def reference_step(source: Source, output: str, gelu: str, probes: File) -> Step:
+    """The step that answers for the source."""
+    if source.kind == "frozen":
+        asked: dict[str, File | str] = {"frozen": source.file, "probes": probes}
+        return Step(id="reference", stage="tf1-infer", inputs=asked, params=tensors(source))
+    params = {"output": output, **source_params(source, gelu)}
+    return Step(id="reference", stage="tf1-infer", inputs={"checkpoint": source.file, "probes": probes}, params=params)
+
+
+def tensors(source: Source) -> dict[str, str]:
+    """The parameter that says which outputs of a frozen source are taken."""
+    return {"outputs": source.tensors}
+
+
+def source_params(source: Source, gelu: str) -> dict[str, str]:
+    """The parameters of a stage that builds the source's graph."""
+    form = gelu_form(source, gelu)
+    return {"prefix": source.prefix, **({"gelu": form} if form else {})}
+
+
+def gelu_form(source: Source, gelu: str) -> str | None:
+    """The form that is computed, None where the model has no gelu."""
+    return source.gelu if gelu == "auto" or source.gelu is None else gelu
+
+
+def parts_of_outputs(outputs: str) -> set[str]:
+    """The parts of a source that a target with these outputs has."""
+    return {part for output in outputs.split(",") for part in PARTS_OF_OUTPUT.get(output, set())}
+
+
+def _evaluated(source: Source, _prepared: Prepared, probes: File, _int8_for: str) -> Plan:
+    return plan_freeze(source, Frozen(output="probabilities"), probes)
+
+
+KIND = Kind(
+    name="frozen",
+    about="a frozen graph",
+    command=Command(name="freeze", about="Make a frozen TensorFlow graph over free batch and sequence length."),
+    request=Frozen,
+    plan=plan_freeze,
+    stage="freeze",
+    asked=ASKED,
+    tolerances={"fp32": FLOAT32},
+    taken=lambda _source, request: parts_of_outputs(request.output),
+    taken_by=OUTPUT_OF_PART,
+    main_file="inference_graph.pb",
+    evaluated=(Evaluated(name="frozen", plan=_evaluated),),
+)

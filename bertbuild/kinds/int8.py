@@ -1,0 +1,48 @@
+"""What makes an IR int8: examples to calibrate it on, and the stage that quantizes. Pure, as `plans` are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bertbuild.kinds.ir_request import FLOAT, INT8, VNNI, Ir
+from bertbuild.plans.plan import File, Source, Step, Target
+
+TEXT_LENGTH = 128
+TEXT_EXAMPLES = "text-examples"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Calibration:
+    """What int8 is calibrated on.
+
+    Attributes:
+        examples: a file or folder of examples, or the id of the step that makes it.
+        steps: the steps that make it.
+        validation: labelled examples, where the accuracy is bounded.
+    """
+
+    examples: File | str
+    steps: tuple[Step, ...] = ()
+    validation: File | str | None = None
+
+
+def plan_text_examples(text: File, vocab: File, source: Source, request: Ir, *, reading: str = "") -> Step:
+    """Lines of text → examples as the model's vocabulary, which may be numbered by a `reading`, has them."""
+    length = min(request.seq_len or TEXT_LENGTH, source.max_positions)
+    params = {"max-seq-length": str(length), "most": str(request.calibration_size)}
+    if reading:
+        params["vocab-reading"] = reading
+    return Step(id=TEXT_EXAMPLES, stage=TEXT_EXAMPLES, inputs={"text": text, "vocab": vocab}, params=params)
+
+
+def quantize_step(target: Target, source: Source, request: Ir, calibration: Calibration) -> Step:
+    """The step that makes the int8 form of an fp32 target."""
+    drop = f"drop{request.max_drop}-" if request.max_drop else ""
+    processors = f"{VNNI}-" if request.int8_for == VNNI else ""
+    name = target.name.removesuffix(FLOAT) + drop + processors + INT8
+    inputs: dict[str, File | str] = {"ir": target.step, "examples": calibration.examples}
+    params = {"examples-used": str(request.calibration_size), "model": source.model, "int8-for": request.int8_for}
+    if calibration.validation is not None:
+        inputs["validation"] = calibration.validation
+        params["max-drop"] = request.max_drop
+    return Step(id=name, stage="quantize", inputs=inputs, params=params)

@@ -1,0 +1,133 @@
+"""What an OpenVINO IR is to be like: the parameters of the kind `ir`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bertbuild.checkpoint.vocabulary import READINGS
+from bertbuild.errors import UsageError
+from bertbuild.kinds.frozen import GELU_ABOUT, OUTPUTS
+from bertbuild.kinds.kind import Request
+from bertbuild.parameters import Parameter, check, parameter, parameters_of
+from bertbuild.plans.data import VOCAB_READING_ABOUT
+from bertbuild.plans.plan import GELU_FORMS
+from bertbuild.toml.values import Choice, Choices, Location, Number, Whole
+
+INT8 = "int8"
+FLOAT = "fp32"
+SUBSET = 300
+ANY = "any"
+"""Processors that an int8 IR is for: all of them. Weights have 7 bits, so that no sum of two products needs 17, and
+products of two activations stay float32."""
+
+VNNI = "vnni"
+"""Those with VNNI (or AMX), which add 8-bit products up in 32 bits. Weights have all 8 bits."""
+
+INT8_FOR = (ANY, VNNI)
+INT8_FOR_ABOUT = "for int8: any: right on every processor; vnni: all 8 bits, and wrong on processors without VNNI"
+ONLY_INT8 = ("precision", INT8)
+PRECISIONS = (FLOAT, "fp16", INT8)
+ROUTES = ("reshapeable", "static", "savedmodel")
+CONVERTERS = ("ovc", "mo")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ir(Request):
+    """What an IR is to be like; several precisions, with commas, are several IRs of one plan."""
+
+    precision: str = parameter(
+        Choice(PRECISIONS), FLOAT, "of the stored weights; int8: also of what is computed", several=True
+    )
+    output: str = parameter(Choices(OUTPUTS), "pooled", "what the model gives")
+    gelu: str = parameter(Choice(GELU_FORMS), "auto", GELU_ABOUT)
+    route: str = parameter(
+        Choice(ROUTES),
+        "",
+        "reshapeable: shapes free; static: from the .meta as it is; savedmodel: through TensorFlow 2; "
+        "default: reshapeable, with converter mo static",
+    )
+    converter: str = parameter(
+        Choice(CONVERTERS), "ovc", "mo: the Model Optimizer with the flags of OpenVINO's page (slow)"
+    )
+    batch: int = parameter(Whole(), 0, "fixed batch size; 0: free")
+    seq_len: int = parameter(Whole(), 0, "fixed sequence length; 0: free")
+    calibration: str = parameter(
+        Location(), "", "for int8: folder of prepare-data to calibrate on, by its training examples", only_for=ONLY_INT8
+    )
+    calibration_text: str = parameter(
+        Location(),
+        "",
+        "for int8, in its place: a text, an example a line, a tab before its second segment",
+        only_for=ONLY_INT8,
+    )
+    calibration_size: int = parameter(Whole(1), SUBSET, "for int8: examples to calibrate on", only_for=ONLY_INT8)
+    vocab_reading: str = parameter(Choice(READINGS), "", VOCAB_READING_ABOUT, only_for=ONLY_INT8)
+    max_drop: str = parameter(
+        Number(least=0, below=1),
+        "",
+        "for int8: how far the accuracy on the folder's dev set may fall, as 0.01 (needs a classifier); "
+        "default: not bounded",
+        only_for=ONLY_INT8,
+    )
+    int8_for: str = parameter(
+        Choice(INT8_FOR),
+        ANY,
+        INT8_FOR_ABOUT,
+        only_for=ONLY_INT8,
+    )
+
+    def __post_init__(self) -> None:
+        """Refuse what no source could make sense of, before anything is fetched."""
+        check(self)
+        _check_int8(self)
+
+    @property
+    def precisions(self) -> tuple[str, ...]:
+        """The precisions, in the order they are given."""
+        return tuple(self.precision.split(","))
+
+    @property
+    def is_calibrated(self) -> bool:
+        """Whether it is, or has beside it, an int8 IR, which a `Calibration` is needed for."""
+        return INT8 in self.precisions
+
+
+def _check_int8(request: Ir) -> None:
+    """Refuse int8 without data, and data or a bound without int8.
+
+    Raises:
+        UsageError: they do not go together.
+    """
+    if not request.is_calibrated:
+        if any(one.only_for == ONLY_INT8 and _is_given(request, one) for one in parameters_of(type(request)).values()):
+            raise UsageError(
+                "Only int8 is calibrated; --calibration, --calibration-text, --calibration-size, --vocab-reading, "
+                "--max-drop and --int8-for are for it alone.",
+                next_step="Add --precision int8, or leave them out.",
+            )
+        return
+    if request.calibration and request.calibration_text:
+        raise UsageError(
+            "--calibration and --calibration-text were both given.", next_step="Give the one or the other."
+        )
+    if not request.calibration and not request.calibration_text:
+        raise UsageError(
+            "int8 needs examples of what the model will see: how large its activations get decides how they are "
+            "rounded.",
+            next_step="Give a folder of invoke prepare-data (--calibration FOLDER), or a file with a text on each line "
+            "(--calibration-text FILE). MRPC serves where nothing else is known: invoke fetch-data --task MRPC.",
+        )
+    if request.max_drop and not request.calibration:
+        raise UsageError(
+            "--max-drop needs labelled examples to measure the accuracy on.",
+            next_step="Give a folder of invoke prepare-data: --calibration FOLDER.",
+        )
+    if request.max_drop and "probabilities" not in request.output.split(","):
+        raise UsageError(
+            "--max-drop bounds the accuracy of a classifier, and this IR gives no probabilities.",
+            next_step="Add --output probabilities, or leave --max-drop out.",
+        )
+
+
+def _is_given(request: Ir, one: Parameter) -> bool:
+    return bool(getattr(request, one.name) != one.unset)

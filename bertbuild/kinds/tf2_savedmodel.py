@@ -1,0 +1,41 @@
+"""A TensorFlow 2 SavedModel: its parameters; `tf2` has the plan. Pure, as `plans` are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bertbuild.kinds.kind import Asked, Evaluated, Kind
+from bertbuild.kinds.tf2 import CONVERT_TF2, TAKEN_BY, Tf2Model, plan_convert_tf2, taken_by_model
+from bertbuild.plans.data import Prepared
+from bertbuild.plans.parts import CLASSIFIER
+from bertbuild.plans.plan import File, Plan, Source
+from bertbuild.plans.tolerance import FLOAT32
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tf2SavedModel(Tf2Model):
+    """What a TensorFlow 2 SavedModel is to be like."""
+
+    format = "savedmodel"
+    flag = "saved-model"
+    heads = frozenset({CLASSIFIER})
+
+
+def _evaluated(source: Source, _prepared: Prepared, probes: File, _int8_for: str) -> Plan:
+    return plan_convert_tf2(source, Tf2SavedModel(), probes)
+
+
+KIND = Kind(
+    name="tf2-savedmodel",
+    about="a TensorFlow 2 SavedModel",
+    command=CONVERT_TF2,
+    chosen={"format": Tf2SavedModel.format},
+    request=Tf2SavedModel,
+    plan=plan_convert_tf2,
+    stage="tf2-saved-model",
+    asked=Asked(stage="tf2-infer", flag=Tf2SavedModel.flag),
+    tolerances={"fp32": FLOAT32},
+    taken=taken_by_model,
+    taken_by=TAKEN_BY,
+    evaluated=(Evaluated(name="tf2", plan=_evaluated),),
+)

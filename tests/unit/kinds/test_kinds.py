@@ -1,0 +1,150 @@
+"""The table of kinds: what each declares holds in its plans, and each thing is named in one place."""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+from pathlib import PurePosixPath
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bertbuild.cli.upstream import upstream_flags
+from bertbuild.errors import UsageError
+from bertbuild.kinds import KINDS, kind_of, limits, tolerances
+from bertbuild.kinds.evaluation import GROUPS, TARGETS, USUAL
+from bertbuild.kinds.hub import Hub
+from bertbuild.kinds.ir_request import INT8, Ir
+from bertbuild.kinds.neuron import Neuron
+from bertbuild.kinds.neuron_ready import NeuronReady
+from bertbuild.kinds.saved_model import SavedModel
+from bertbuild.parameters import parameters_of
+from bertbuild.plans.plan import File, Source
+from bertbuild.source.resolve import Wanted
+from bertbuild.stages import STAGES, host_code
+from bertbuild.toml.values import LARGEST, Choice, Choices, Number, Text, Truth, Whole
+
+BY_NAME = pytest.mark.parametrize("kind", KINDS.values(), ids=list(KINDS))
+FOLDER = File(path=PurePosixPath("/c"), digest="d-checkpoint")
+PROBES = File(path=PurePosixPath("/probes.json"), digest="d-probes")
+BARE = Source(model="bert", kind="checkpoint", file=FOLDER, gelu="erf", published=True)
+FROZEN = Source(model="frozen", kind="frozen", file=FOLDER, tensors="bert/pooler/dense/Tanh:0:pooled_output")
+SAVED = replace(BARE, kind="saved-model", labels=2, seq_len=128, outputs=("probabilities",))
+SOURCES = st.sampled_from(
+    (BARE, replace(BARE, labels=3, gelu="tanh"), replace(BARE, gelu=None), FROZEN, replace(FROZEN, half=True), SAVED)
+)
+
+
+def value_of(parameter):
+    """Any value that a parameter's type allows; of those that go only with others, the one that stands for none."""
+    type_ = parameter.type
+    if parameter.only_for:
+        return st.just(parameter.unset)
+    if isinstance(type_, Choice):
+        return st.sampled_from([option for option in type_.options if option != INT8])
+    if isinstance(type_, Choices):
+        return st.lists(st.sampled_from(type_.options), min_size=1, unique=True).map(",".join)
+    if isinstance(type_, Whole):
+        return st.integers(type_.least, 600)
+    if isinstance(type_, Number):
+        return st.sampled_from(["0.5", "0"])
+    assert isinstance(type_, Truth | Text)
+    return st.booleans() if isinstance(type_, Truth) else st.just("--topdown")
+
+
+@st.composite
+def requests(draw):
+    kind = KINDS[draw(st.sampled_from(sorted(KINDS)))]
+    declared = parameters_of(kind.request).values()
+    given_ = draw(st.fixed_dictionaries({}, optional={one.name: value_of(one) for one in declared}))
+    try:
+        return kind, kind.request(**given_)
+    except UsageError:
+        return kind, kind.request()
+
+
+@given(SOURCES, requests())
+def test_a_plan_keeps_to_what_its_kind_declares(source: Source, asked):
+    kind, request = asked
+    try:
+        plan = kind.plan(source, request, PROBES)
+    except UsageError:
+        return
+    target = plan.targets[-1]
+    assert target.precision in kind.tolerances
+    assert plan.step(target.answers).stage == kind.asked.stage
+    assert STAGES[kind.stage].backend in {STAGES[step.stage].backend for step in plan.steps}
+
+
+@BY_NAME
+def test_every_field_of_a_request_is_a_parameter_that_is_told(kind):
+    declared = parameters_of(kind.request)
+    assert list(declared) == [field.name for field in fields(kind.request)]
+    assert all(one.about and not one.about.endswith(".") for one in declared.values())
+    assert kind_of(kind.request()) is kind if kind.request is not Ir else True
+
+
+@BY_NAME
+def test_what_a_kind_names_is_there(kind):
+    assert kind.stage in STAGES
+    assert kind.asked.stage in STAGES
+    assert set(kind.command.sources) <= {field.name for field in fields(Wanted)}
+    if kind.main_file:
+        made = [file for spec in STAGES.values() for file in spec.outputs]
+        assert any(file.startswith(kind.main_file) for file in made)
+
+
+def test_a_kind_is_no_part_of_the_gates_code_and_its_limits_are_a_part_of_the_verdicts_key():
+    assert not [name for name in host_code("bertbuild.gate.parity") if "/kinds/" in name]
+    said = str(limits("float16-tanh"))
+    assert said.count(" | ") == 2
+    assert "pooled_output 0.02 None None" in said
+    assert said != str(limits("float16"))
+
+
+def test_a_row_of_tolerances_is_named_once():
+    for kind in KINDS.values():
+        for name, row in kind.tolerances.items():
+            assert row is tolerances(name)
+            assert "hidden" in row
+
+
+@BY_NAME
+def test_values_that_are_none_are_refused_by_their_flag(kind):
+    for one in parameters_of(kind.request).values():
+        wrong = {Choice: "nonsense", Choices: "nonsense", Whole: -1, Number: "much"}.get(type(one.type))
+        if wrong is None:
+            continue
+        with pytest.raises(UsageError, match=f"^--{one.flag} ") as raised:
+            kind.request(**{one.name: wrong})
+        assert raised.value.next_step
+        assert raised.value.exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("make", "sentence"),
+    [
+        (lambda: Neuron(timeout=-1), "--timeout must be at least 1 (got -1)."),
+        (lambda: NeuronReady(batch_size=LARGEST + 1), f"--batch-size must be at most {LARGEST} (got {LARGEST + 1})."),
+        (lambda: Neuron(min_on_neuron="inf"), "--min-on-neuron must be a number from 0 to 1 (got inf)."),
+        (lambda: Hub(gelu="ref"), "--gelu 'ref' is none of auto, erf, tanh; did you mean \"erf\"?"),
+        (lambda: SavedModel(output="sequence,poled"), "--output 'poled' is none of probabilities, pooled, sequence"),
+        (lambda: Ir(precision="fp61"), "--precision 'fp61' is none of fp32, fp16, int8; did you mean \"fp16\"?"),
+    ],
+)
+def test_what_is_refused_is_told_with_the_value_and_what_is_nearest(make, sentence):
+    with pytest.raises(UsageError) as raised:
+        make()
+    assert str(raised.value).startswith(sentence)
+
+
+def test_what_can_be_evaluated_is_what_kinds_say():
+    assert list(TARGETS) == [
+        *("frozen", "ir-fp32", "ir-fp16", "ir-int8", "neuron-ready-float32", "neuron-ready-float16", "tf2")
+    ]
+    assert GROUPS == {"neuron-ready": ("neuron-ready-float32", "neuron-ready-float16")}
+    assert ",".join(USUAL) == "tf1,frozen,ir-fp32,ir-fp16,neuron-ready,tf2"
+
+
+def test_flags_of_upstream_are_of_commands_that_there_are():
+    assert all(upstream_flags(kind.command.name) for kind in KINDS.values())
