@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -159,7 +160,7 @@ class GateJob(Job):
         """What the verdict is made from, by the names of its inputs."""
         return {name: self._steps[step] for name, step in judged_from(self.target).items()}
 
-    @property
+    @cached_property
     def made_by(self) -> list[StageJob]:
         """The jobs of all steps that the target is made from, and that ask it."""
         return [self._steps[step.id] for step in self.plan.needed(*needed_steps(self.plan, self.target))]

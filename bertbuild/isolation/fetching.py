@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import os
-import platform
 import socket
 import subprocess
 import sys
@@ -101,7 +100,7 @@ class Fetcher:
             return ""
         if f"cpython-{version}." in listed.stdout:
             return "uv"
-        return OLDER if version in OLDER_OFFERS and platform.machine() == "x86_64" else ""
+        return OLDER if version in OLDER_OFFERS and os.uname().machine == "x86_64" else ""
 
     def _by_older(self, version: str) -> str:
         mirror = os.environ.get("UV_PYTHON_INSTALL_MIRROR")

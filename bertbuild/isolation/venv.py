@@ -10,9 +10,7 @@ import contextlib
 import hashlib
 import json
 import os
-import platform
 import signal
-import socket
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
@@ -81,7 +79,7 @@ class VenvIsolation:
     def environment(self, backend: str) -> dict[str, str]:
         """Lock file, interpreter, machine type; and origin and bytes of packages that the lock file does not hold."""
         marker = json.loads((self._path(backend) / MARKER).read_text(encoding="utf-8"))
-        facts = {"lock": marker["lock"], "python": marker["python"], "machine": platform.machine()}
+        facts = {"lock": marker["lock"], "python": marker["python"], "machine": os.uname().machine}
         return facts | ({"unlocked": marker["unlocked"]} if "unlocked" in marker else {})
 
     def dependencies(self, backend: str) -> list[dict[str, Any]]:
@@ -306,6 +304,8 @@ def installed(environment: Path) -> list[str]:
 
 def _free_ports(count: int) -> list[int]:
     """Ports of this machine that nobody listens at now."""
+    import socket
+
     with contextlib.ExitStack() as held:
         sockets = [held.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
         return [int(held_one.getsockname()[1]) for held_one in sockets]

@@ -17,7 +17,7 @@ FLEETING = ("progress", "download")
 NOTHING_DONE = ("cached", "up to date")
 """States of which there are hundreds at once; they reach the disk with the next event of another kind."""
 
-_ENCODER = json.JSONEncoder(sort_keys=True)
+_ENCODER = json.JSONEncoder()
 
 
 class Reporter(Protocol):

@@ -18,9 +18,15 @@ def file_input(path: Path, digests: DigestCache) -> File:
 
 def folder_input(folder: Path, names: Iterable[str], digests: DigestCache) -> File:
     """A folder of which a stage reads the named files (paths below it): their names and bytes."""
-    files = tuple(sorted(names))
-    found = {name: digests.of((folder / name).resolve()) for name in files}
-    return File(path=folder.resolve(), digest=keys.digest(found), files=files)
+    real, files = folder.resolve(), tuple(sorted(names))
+    found = {name: digests.of(_real(real, name)) for name in files}
+    return File(path=real, digest=keys.digest(found), files=files)
+
+
+def _real(folder: Path, name: str) -> Path:
+    """A file in a real folder, links followed; `resolve` looks at every part of the path for every file again."""
+    path = folder / name
+    return path.resolve() if "/" in name or path.is_symlink() else path
 
 
 def as_it_is_now(file: File, digests: DigestCache) -> File | None:

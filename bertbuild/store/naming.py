@@ -91,13 +91,18 @@ def described(kind: str, path: Path, root: Path) -> str:
 
     Links in the last part of the path are not followed: a name in out/ is a name, whatever it leads to today.
     """
-    inside = below(path, root)
-    return f"{kind} {place(path) if inside is None else f'{inside} of this store'}"
+    there = place(path)
+    inside = _inside(there, root)
+    return f"{kind} {there if inside is None else f'{inside} of this store'}"
 
 
 def below(path: Path, root: Path) -> Path | None:
     """A path relative to the store in which it lies, or None where it lies elsewhere."""
-    there, real = place(path), root.resolve()
+    return _inside(place(path), root)
+
+
+def _inside(there: Path, root: Path) -> Path | None:
+    real = root.resolve()
     return there.relative_to(real) if there.is_relative_to(real) else None
 
 

@@ -78,10 +78,10 @@ class Store:
 
     def find(self, stage: str, key: str) -> StoredObject | None:
         """The published result, or None: there is none, or it is damaged."""
-        path = self.objects / stage / key
+        path = f"{self.objects}/{stage}/{key}"
         self.use(path)
         _, manifest = self._check(path)
-        return None if manifest is None else StoredObject(stage=stage, key=key, path=path, manifest=manifest)
+        return None if manifest is None else StoredObject(stage=stage, key=key, path=Path(path), manifest=manifest)
 
     def find_or_set_aside(self, stage: str, key: str, *, on_damage: Callable[[str], None]) -> StoredObject | None:
         """As `find`, but a damaged result is reported and set aside. Only for the holder of the key's lock: anyone else
@@ -90,7 +90,7 @@ class Store:
         path = self.objects / stage / key
         if not path.exists():
             return None
-        problem, manifest = self._check(path)
+        problem, manifest = self._check(str(path))
         if manifest is None:
             aside = self._set_aside(path, stage, key)
             on_damage(f"{stage} {key[:12]} in the store is damaged ({problem}); set aside as {aside}, built again")
@@ -221,7 +221,7 @@ class Store:
         Raises:
             StoreError: as `load`.
         """
-        problem, manifest = self._check(path)
+        problem, manifest = self._check(str(path))
         if manifest is None:
             raise StoreError(
                 f"{path} is damaged: {problem}.", next_step="Build it again: the damaged one will be set aside."
@@ -230,15 +230,19 @@ class Store:
 
     def problem(self, path: Path) -> str:
         """What is wrong with the object in a folder of the store, "" if nothing; reads as `peek` does."""
-        return self._check(path)[0]
+        return self._check(str(path))[0]
 
-    def _check(self, path: Path) -> tuple[str, dict[str, Any] | None]:
+    def _check(self, path: str) -> tuple[str, dict[str, Any] | None]:
+        """What is wrong with the object in a folder of the store, "" if nothing; and its manifest.
+
+        The path is text: to put `Path`s together would take longer than to look there.
+        """
         try:
-            with (path / MANIFEST).open("rb") as file:
+            with open(f"{path}/{MANIFEST}", "rb", buffering=0) as file:  # noqa: PTH123
                 stat = os.fstat(file.fileno())
                 manifest: dict[str, Any] = json.loads(file.read())
             files: dict[str, Any] = manifest["files"]
-            present = _files_below(str(path))
+            present = _files_below(path)
             for name, entry in files.items():
                 if name not in present:
                     return f"{Path(name).name} is missing", None
@@ -247,12 +251,13 @@ class Store:
                     or self._digest(path, name, present[name]) != entry["sha256"]
                 ):
                     return f"{name} changed", None
-            if self.digests.known(str(path), stat) != manifest["digest"]:
+            if self.digests.known(path, stat) != manifest["digest"]:
                 # The manifest answers for the files; the key in the folder's name, and the digest, for the manifest.
-                named = (manifest["stage"], manifest["key"], digest(manifest["components"]))
-                if named != (path.parent.name, path.name, path.name) or manifest["digest"] != content_digest(files):
+                named = [manifest["stage"], manifest["key"], digest(manifest["components"])]
+                stage, key = Path(path).parts[-2:]
+                if named != [stage, key, key] or manifest["digest"] != content_digest(files):
                     return f"{MANIFEST} changed", None
-                self.digests.note(str(path), stat, manifest["digest"])
+                self.digests.note(path, stat, manifest["digest"])
         except FileNotFoundError as error:
             return f"{Path(str(error.filename)).name} is missing", None
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
@@ -260,8 +265,8 @@ class Store:
         extra = sorted(present.keys() - files.keys() - {MANIFEST})
         return (f"{extra[0]} does not belong there", None) if extra else ("", manifest)
 
-    def _digest(self, folder: Path, name: str, stat: os.stat_result) -> str:
-        return self.digests.known(f"{folder}/{name}", stat) or self.digests.of(folder / name)
+    def _digest(self, folder: str, name: str, stat: os.stat_result) -> str:
+        return self.digests.known(f"{folder}/{name}", stat) or self.digests.of(Path(folder, name))
 
     def _set_aside(self, path: Path, stage: str, key: str) -> Path:
         for number in range(1, 1000):
