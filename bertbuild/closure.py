@@ -123,9 +123,24 @@ def _taken(text: str) -> tuple[str, ...]:
 
 
 def _imports(code: str) -> Iterator[Import]:
-    for dots, name, taken, names in _STATEMENT.findall(code):
+    for dots, name, taken, names in _statements(code):
         if names:
             yield from ((0, one, ()) for one in _taken(names))
         else:
             yield len(dots), name, _taken(taken)
-    yield from ((0, name, ()) for name in _BY_NAME.findall(code))
+    if "import_module" in code:
+        yield from ((0, name, ()) for name in _BY_NAME.findall(code))
+
+
+def _statements(code: str) -> Iterator[Tuple[str, ...]]:
+    """What `_STATEMENT` finds, looked for only in lines that have the word: most have not."""
+    end = at = 0
+    while True:
+        at = code.find("import", max(at, end))
+        if at < 0:
+            return
+        start = code.rfind("\n", 0, at) + 1
+        found = _STATEMENT.match(code, start) if start >= end else None
+        if found:
+            yield found.groups("")
+        end, at = found.end() if found else end, at + 1
