@@ -22,7 +22,7 @@ COMMON_HELP = {
     "json": "print one JSON object a line instead of text; the last is the result or the error",
 }
 REPLACE_HELP = {
-    "replace": "let a name in out/ that was made from another source be made from this one",
+    "replace": "let a model's names in out/ that were made from another source be made from this one",
 }
 OFFLINE_HELP = {
     "offline": "use no network: what is not here is listed, with the way to get it",

@@ -33,7 +33,7 @@ class Session:
     Attributes:
         settings: of this run.
         report: the listener.
-        replace: whether a name in out/ may pass to another source.
+        replace: whether the names of a model in out/ may pass to another source.
         reference: what targets are judged by, one of `placing.REFERENCES`; "" where the command line says nothing.
         only_looks: whether it asks what would be done, and does nothing.
     """
@@ -118,12 +118,9 @@ class Session:
         """Say what a name in out/ is about to be made from, before anything runs; `of`: `naming.MODEL` or `DATA`.
 
         Raises:
-            UsageError: it was made from another source, and may not pass to this one.
+            UsageError: it, or others of its model, were made from another source, and may not pass to this one.
         """
-        replace = self.replace
-        told = self.store.names.claim(model, target, source=source, digest=digest, replace=replace, of=of)
-        if told:
-            self.report({"event": "warning", "text": told})
+        self.store.names.claim(model, target, source=source, digest=digest, replace=self.replace, of=of)
 
     def claim_targets(self, plan: Plan, source: str, file: File) -> None:
         """The same of all targets of a plan, made from `file`, which the user named as `source` says."""

@@ -88,6 +88,9 @@ def _fact(store: Store, target: TargetOutlook, record: Record | None, took: _Sec
         fact["damage"] = [str(error)]
     named = link.is_symlink() and link.resolve() == path
     fact["state"] = _state(record, stored, path, named=named)
+    replaced = store.names.replaced(target.model, target.name) if named else ""
+    if replaced and fact["state"] in ("built", "not verified"):
+        fact |= {"state": STALE, "because": [replaced]}
     fact["key"] = key
     fact["path"] = shown(link if named and stored else path)
     if published.exists():
@@ -121,7 +124,7 @@ def _as_of_now(fact: Facts, outlook: Outlook, target: TargetOutlook, ended: Mapp
         because.insert(0, f"last run: {ended.get('message') or str(ended.get('because')) + ' failed'}")
     elif changed and state in ("built", "not verified", "unnamed"):
         state = STALE
-    return {**fact, "state": state, "because": [*filter(None, [target.because]), *because]}
+    return {**fact, "state": state, "because": [*fact["because"], *filter(None, [target.because]), *because]}
 
 
 def _row(fact: Facts) -> list[str]:

@@ -1,7 +1,8 @@
 """What each name in out/ was made from, so that no name passes from one source to another unseen.
 
 Beside `out/<model>/<target>` stands `names/<model>/<target>.json`: the source as the user named it, and its digest. A
-command claims its names before it runs anything; a name that was made from another source is refused then.
+command claims its names before it runs anything; a name that was made from another source is refused then, and so is
+one beside names of another source.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import contextlib
 import json
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from bertbuild.errors import UsageError
@@ -17,7 +19,17 @@ from bertbuild.files.disk import read_json, write_atomically
 
 FOLDER = "names"
 MODEL, DATA = "model", "data"
-"""What a name is of: a model's targets should all have one source, and data that are prepared for it have another."""
+"""What a name is of: a model's targets have one source, and data that are prepared for it have another."""
+REPLACED = "replaced"
+"""The key of a name's record that has the source to which its model was given, and this name was not made from."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Claim:
+    """A name that is being made: its record, and the model's names that are then of another source."""
+
+    value: dict[str, str]
+    replaced: tuple[str, ...]
 
 
 class Names:
@@ -25,50 +37,65 @@ class Names:
 
     def __init__(self, root: Path) -> None:
         self._root = root
-        self._claimed: dict[tuple[str, str], dict[str, str]] = {}
+        self._claimed: dict[tuple[str, str], _Claim] = {}
 
-    def claim(self, model: str, target: str, *, source: str, digest: str, replace: bool, of: str = MODEL) -> str:
-        """Say what a name is about to be made from; gives a sentence where others of its folder have another source.
+    def claim(self, model: str, target: str, *, source: str, digest: str, replace: bool, of: str = MODEL) -> None:
+        """Say what a name is about to be made from.
 
         Args:
             model: the name's folder in out/.
             target: the name in there.
             source: what it is made from, as the user named it (`described`).
             digest: of that source; what moved and stayed the same is no other source.
-            replace: whether the name may pass to another source.
+            replace: whether the model's names may pass to another source.
             of: `MODEL`, or `DATA`.
 
         Raises:
-            UsageError: the name in out/ was made from another source.
+            UsageError: this name in out/ was made from another source, or others of the same model were.
         """
         known = self._known(model, target)
-        if known and not replace and known["source"] != source and known["digest"] != digest:
-            raise UsageError(
-                f"out/{model}/{target} was made from {known['source']}, and would now be made from {source}.",
-                next_step="Give the new one a name of its own (--name NAME), or let it take the old one's (--replace).",
-            )
-        claimed = self._claimed[model, target] = {"source": source, "digest": digest, "of": of}
-        return "" if known or of == DATA else self._mixed(model, target, claimed)
+        claimed = {"source": source, "digest": digest, "of": of}
+        if known == claimed:
+            return
+        others: dict[str, str] = {}
+        if of == MODEL and not (known and _is_same(known, claimed) and REPLACED not in known):
+            others = self._of_others(model, target, claimed)
+        if not replace:
+            if known and not _is_same(known, claimed) and known.get(REPLACED) != source:
+                raise _refused(f"out/{model}/{target} was made from {known['source']}, and would now be made", source)
+            for name, first in others.items():
+                raise _refused(f"out/{model}/{name} was made from {first}, and out/{model}/{target} would be", source)
+        self._claimed[model, target] = _Claim(value=claimed, replaced=tuple(others))
 
-    def _mixed(self, model: str, target: str, claimed: Mapping[str, str]) -> str:
-        """The sentence about a folder of out/ that gets a second source; what was trained from a model is its own."""
+    def _of_others(self, model: str, target: str, claimed: Mapping[str, str]) -> dict[str, str]:
+        """The model's names that are of another source → that source; what was trained from a model is its own."""
+        found = {}
         for path in sorted((self._root / FOLDER / model).glob("*.json")):
             other = self._known(model, path.stem)
-            if other is None or other.get("of") == DATA or other["digest"] == claimed["digest"]:
+            if other is None or path.stem == target or other.get("of") == DATA or REPLACED in other:
                 continue
-            sources = (other["source"], claimed["source"])
-            if sources[0] != sources[1] and not any(f" out/{model}/" in source for source in sources):
-                return (
-                    f"out/{model}/ holds targets of two sources: {path.stem} of {sources[0]}, "
-                    f"{target} of {sources[1]}; --name gives one of them a folder of its own"
-                )
-        return ""
+            inside = any(f" out/{model}/" in source for source in (other["source"], claimed["source"]))
+            if not inside and not _is_same(other, claimed):
+                found[path.stem] = other["source"]
+        return found
 
     def remember(self, model: str, target: str) -> None:
-        """A claimed name has been given: write down what it was made from."""
-        claimed = self._claimed.get((model, target))
-        if claimed and claimed != self._known(model, target):
-            write_atomically(self._path(model, target), json.dumps(claimed) + "\n")
+        """A claimed name has been given: write down what it was made from, and which names are another source's now."""
+        claim = self._claimed.pop((model, target), None)
+        if claim is None:
+            return
+        write_atomically(self._path(model, target), json.dumps(claim.value) + "\n")
+        for name in claim.replaced:
+            other = self._known(model, name)
+            if other is not None:
+                write_atomically(self._path(model, name), json.dumps({**other, REPLACED: claim.value["source"]}) + "\n")
+
+    def replaced(self, model: str, target: str) -> str:
+        """The sentence on a name whose model was given to another source with --replace; empty for any other."""
+        known = self._known(model, target)
+        if known is None or REPLACED not in known:
+            return ""
+        return f"it was made from {known['source']}, and out/{model}/ is now made from {known[REPLACED]}"
 
     def forget(self, model: str, target: str) -> None:
         """A name was taken away."""
@@ -84,6 +111,17 @@ class Names:
 
     def _path(self, model: str, target: str) -> Path:
         return self._root / FOLDER / model / f"{target}.json"
+
+
+def _is_same(one: Mapping[str, str], other: Mapping[str, str]) -> bool:
+    return one["source"] == other["source"] or one["digest"] == other["digest"]
+
+
+def _refused(what: str, source: str) -> UsageError:
+    return UsageError(
+        f"{what} from {source}.",
+        next_step="Give the new one a name of its own (--name NAME), or let it take the old one's (--replace).",
+    )
 
 
 def described(kind: str, path: Path, root: Path) -> str:

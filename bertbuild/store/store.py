@@ -190,6 +190,7 @@ class Store:
         destination = os.path.relpath(stored.path, link.parent)
         with translated_os_errors(self.root):
             if _leads_to(link) == destination:
+                self.names.remember(model, target)
                 return link
             link.parent.mkdir(parents=True, exist_ok=True)
             temporary = link.with_name(f".{link.name}.new")

@@ -20,7 +20,7 @@ def training_folder(foreign, tmp_path):
 
 def frozen_from(bertbuild, folder, step):
     """Whether the graph frozen from a folder holds the weights of one of its checkpoints."""
-    frozen = bertbuild.ok("freeze", "--checkpoint", folder, "--replace")  # each test has another folder of one name
+    frozen = bertbuild.ok("freeze", "--checkpoint", folder, "--name", "steps", "--replace")  # of another folder each
     graph = Path(frozen.last["targets"][0]["path"]) / "inference_graph.pb"
     facts = run_script("tf1", "frozen", graph=graph, checkpoint=folder / f"model.ckpt-{step}")
     encoder = {name for name in CheckpointReader(folder / f"model.ckpt-{step}").entries if name.startswith("bert/")}

@@ -160,15 +160,15 @@ def test_variables_frozen_into_constants_change_no_answer(bertbuild, ready, froz
 def test_export_of_the_trained_checkpoint_has_the_signature_and_answers_of_run_classifiers_own(
     bertbuild, trained, exported, tmp_path
 ):
-    built = bertbuild.ok("export", "--checkpoint", trained / "out", "--seq-len", LENGTH, "--name", "mrpc")
+    built = bertbuild.ok("export", "--checkpoint", trained / "out", "--seq-len", LENGTH, "--name", "mrpc-trained")
     target = f"saved-model-s{LENGTH}"
     assert built.verdict(target)["passed"]
-    np.savez(tmp_path / "probe.npz", **padded(bertbuild.gate.probes("mrpc", target)["b4_s16"]))
+    np.savez(tmp_path / "probe.npz", **padded(bertbuild.gate.probes("mrpc-trained", target)["b4_s16"]))
     theirs, ours = (
         run_script("tf1", "saved_model", folder=folder, runs=[{"inputs": tmp_path / "probe.npz", "answers": answers}])
         for folder, answers in (
             (exported, tmp_path / "theirs.npz"),
-            (bertbuild.out("mrpc", target), tmp_path / "ours.npz"),
+            (bertbuild.out("mrpc-trained", target), tmp_path / "ours.npz"),
         )
     )
     assert interface(ours["inputs"]) == interface(theirs["inputs"])

@@ -14,6 +14,8 @@ from bertbuild.kinds.frozen import Frozen
 from bertbuild.source.resolve import Wanted, model_name, vocabulary_name
 from bertbuild.stages import BACKENDS
 
+POOLED, SEQUENCE = Frozen(), Frozen(output="sequence")
+
 
 @pytest.fixture
 def fleet(tmp_path, isolation, monkeypatch):
@@ -27,11 +29,11 @@ def fleet(tmp_path, isolation, monkeypatch):
 def freeze(fleet):
     """freeze --checkpoint; gives model and target."""
 
-    def run(checkpoint, *, name="", replace=False):
+    def run(checkpoint, *, name="", replace=False, request=POOLED):
         session = fleet.session()
         session = Session(settings=session.settings, report=session.report, replace=replace)
         try:
-            target.build(session, Wanted(checkpoint=str(checkpoint), name=name), Frozen())
+            target.build(session, Wanted(checkpoint=str(checkpoint), name=name), request)
         finally:
             session.close()
             session.report.close()
@@ -128,10 +130,11 @@ def test_a_build_file_takes_no_name_of_another_source_unless_told_to(fleet, free
     assert "out/one/frozen was made from checkpoint" in str(said)
     with pytest.raises(BuildFailedError) as failed:
         fleet.build()
-    (told,) = fleet.events.of("failure")
-    assert told["message"].startswith("out/one/frozen was made from checkpoint")
+    told = [failure["message"] for failure in fleet.events.of("failure")]
+    assert len(told) == 3
+    assert all(message.startswith("out/one/frozen was made from checkpoint") for message in told)
     assert failed.value.exit_code == 2
-    assert fleet.status()["one/ir-fp32"]["state"] == "built"
+    assert fleet.status()["one/ir-fp32"]["state"] == "failed"
 
 
 def test_a_name_that_was_taken_away_is_free(fleet, freeze):
@@ -148,14 +151,48 @@ def test_a_damaged_note_of_a_source_is_as_none(fleet, freeze):
     assert freeze("checkpoints/two", name="one") == "one/frozen"
 
 
-def test_a_folder_of_two_sources_is_told(fleet, freeze, tmp_path):
+def test_a_model_has_one_source_whatever_the_target(freeze, isolation, tmp_path):
     freeze("checkpoints/one")
-    fleet.run(target.build, Wanted(checkpoint="checkpoints/two", name="one"), Frozen(output="sequence"))
-    (told,) = fleet.events.texts("warning")
-    assert told == (
-        f"out/one/ holds targets of two sources: frozen of checkpoint {tmp_path}/checkpoints/one, "
-        f"frozen-sequence-auto of checkpoint {tmp_path}/checkpoints/two; --name gives one of them a folder of its own"
+    ran = len(isolation.runs)
+    with pytest.raises(UsageError) as refused:
+        freeze("checkpoints/two", name="one", request=SEQUENCE)
+    assert str(refused.value) == (
+        f"out/one/frozen was made from checkpoint {tmp_path}/checkpoints/one, "
+        f"and out/one/frozen-sequence-auto would be from checkpoint {tmp_path}/checkpoints/two."
     )
+    assert "--name NAME" in refused.value.next_step
+    assert "--replace" in refused.value.next_step
+    assert len(isolation.runs) == ran
+    freeze("checkpoints/two", name="other", request=SEQUENCE)
+    freeze("checkpoints/one", request=SEQUENCE)
+
+
+def test_replace_is_of_all_the_models_names(fleet, freeze, tmp_path):
+    (tmp_path / "bertbuild.toml").unlink()
+    freeze("checkpoints/one")
+    freeze("checkpoints/two", name="one", replace=True, request=SEQUENCE)
+    told = fleet.status()
+    assert told["one/frozen-sequence-auto"]["state"] == "built"
+    assert told["one/frozen"]["state"] == "stale"
+    (why,) = told["one/frozen"]["because"]
+    assert why == (
+        f"it was made from checkpoint {tmp_path}/checkpoints/one, "
+        f"and out/one/ is now made from checkpoint {tmp_path}/checkpoints/two"
+    )
+    with pytest.raises(UsageError, match=r"out/one/frozen-sequence-auto was made from .*two, and out/one/frozen would"):
+        freeze("checkpoints/one")
+    assert freeze("checkpoints/two", name="one") == "one/frozen"
+    assert [fleet.status()[name]["state"] for name in ("one/frozen", "one/frozen-sequence-auto")] == ["built", "built"]
+
+
+def test_a_source_that_takes_its_names_back_has_them(fleet, freeze, tmp_path):
+    (tmp_path / "bertbuild.toml").unlink()
+    freeze("checkpoints/one")
+    freeze("checkpoints/two", name="one", replace=True, request=SEQUENCE)
+    freeze("checkpoints/one", replace=True)  # its result and its link are as they were
+    told = fleet.status()
+    assert (told["one/frozen"]["state"], told["one/frozen-sequence-auto"]["state"]) == ("built", "stale")
+    freeze("checkpoints/one")
 
 
 def test_what_was_trained_from_a_model_may_share_its_folder(fleet, freeze):
