@@ -6,14 +6,16 @@ Invoke answers "No idea what '--modle' is!", takes the next flag for a missing v
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bertbuild.cli.flags import truth
+from bertbuild.cli.scripts import PYTHONS, refusal, script_of
 from bertbuild.cli.task import Flag, Task
-from bertbuild.cli.upstream import Upstream, upstream_flags, upstream_script
+from bertbuild.cli.upstream import Upstream, upstream_flags
 from bertbuild.errors import UsageError
 from bertbuild.names import did_you_mean
 
@@ -22,6 +24,12 @@ if TYPE_CHECKING:
 
 OWN = ("help", "list", "list-format", "version", "complete", "print-completion-script")
 """Flags of Invoke's that do here what they say."""
+
+HELP = "help"
+"""A word in front that means --help, as it does to many programs."""
+
+NEAR = 0.75
+"""How like one of them a flag must be that stands in front: it may be a command's as well."""
 
 LIST_FORMATS = ("flat", "nested", "json")
 
@@ -69,6 +77,8 @@ class _Line:
                 self._read += self._words[self._place :]
                 break
             self._place += 1
+            if word == HELP and self._command is None:
+                return self._help(word)
             if _is_flag(word):
                 if word.partition("=")[0] in ("-h", "--help"):
                     return self._help(word)
@@ -103,11 +113,19 @@ class _Line:
             self._names_wanted = len(self._command.positional)
             self._read.append(name)
         elif self._command is None:
-            meant = upstream_script(word)
-            near = f"; {meant}." if meant else did_you_mean(name, self._commands)
-            raise UsageError(f"There is no command {word!r}{near}", next_step="invoke --list shows all commands.")
+            raise self._no_command(word, name)
         else:
             raise self._stray(word)
+
+    def _no_command(self, word: str, name: str) -> UsageError:
+        rest = self._words[self._place :]
+        if word in PYTHONS and rest and script_of(rest[0]):
+            word, *rest = rest
+        script = script_of(word)
+        if script is not None:
+            return refusal(script, word, rest, lambda line: read(line, {}, self._commands))
+        near = did_you_mean(name, self._commands)
+        return UsageError(f"There is no command {word!r}{near}", next_step="invoke --list shows all commands.")
 
     def _end_command(self) -> None:
         if self._command and self._names_wanted:
@@ -222,12 +240,15 @@ class _Line:
 
     def _unknown(self, typed: str, name: str) -> UsageError:
         if self._command is None:
+            if near := difflib.get_close_matches(name, [f"--{own}" for own in OWN], n=1, cutoff=NEAR):
+                meant = f'There is no flag {typed}; did you mean "{near[0]}"?'
+                return UsageError(meant, next_step="invoke --help shows how to call it.")
             return UsageError(
                 f"{typed} stands in front of any command, where only Invoke's own flags may stand.",
                 next_step="Name the command first, then its flags; invoke --list shows all commands.",
             )
         command = self._command.name
-        known = [*self._command.flags, *upstream_flags(command)]
+        known = [*self._command.flags, *upstream_flags(command), "--help"]
         return UsageError(
             f"{command} has no flag {typed}{did_you_mean(name, known)}",
             next_step=f"invoke {command} --help shows its flags.",

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-import io
 from collections.abc import Iterator
+from shutil import get_terminal_size
 from typing import Any
 
 from invoke import Argument, Collection, Exit, Program
 from invoke.exceptions import ParseError
 
 from bertbuild import __version__
+from bertbuild.cli.help import help_of
 from bertbuild.cli.line import OF_INVOKE, read
 from bertbuild.cli.tasks import TASKS
-from bertbuild.cli.upstream import upstream_flags
 from bertbuild.cli.wording import WRITTEN, rendered, words_of
 from bertbuild.errors import UsageError
 
@@ -72,15 +72,8 @@ class BertbuildProgram(Program):
         self.list_tasks()
 
     def print_task_help(self, name: str) -> None:
-        """Invoke's, in the words of the program that was started, and with the flags of upstream's scripts."""
-        told = io.StringIO()
-        with contextlib.redirect_stdout(told):
-            super().print_task_help(name)
-        text = rendered(told.getvalue()).replace("[--core-opts] ", "").replace(" [other tasks here ...]", "")
-        print(text, end="")  # noqa: T201 - this is what a program prints
-        ours = ", ".join(flag if not to.flag else f"{flag} = {to.flag}" for flag, to in upstream_flags(name).items())
-        if ours:
-            print(f"Of upstream's scripts, with dashes or underscores: {ours}\n")  # noqa: T201
+        """Ours, at the width of the terminal, in the words of the program that was started."""
+        print(help_of(TASKS[name], self.binary, get_terminal_size().columns), end="")  # noqa: T201 - what a program prints
 
     def print_columns(self, tuples: Any) -> None:
         """As Invoke does; rendered before lines are broken."""

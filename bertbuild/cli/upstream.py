@@ -154,27 +154,6 @@ _RECORDS = {
     "--tfds-params": _unused("", why="Data are read from files", instead="Leave it out, or name a folder: --data."),
 }
 
-_TRAINS = "finetune (TensorFlow 1) or train (TensorFlow 2) does its work"
-_CONVERTS = "convert-tf2 does its work"
-_SCRIPTS = {
-    "run-classifier": _TRAINS,
-    "run-squad": _TRAINS,
-    "run-pretraining": "nothing here pre-trains, and prepare-pretraining-data makes its input",
-    "extract-features": "freeze --output all-layers makes the graph that gives what it writes",
-    "create-finetuning-data": "prepare-data does its work",
-    "create-pretraining-data": "prepare-pretraining-data does its work",
-    "download-glue-data": "fetch-data does its work",
-    "tf1-to-keras-checkpoint-converter": _CONVERTS,
-    "tf2-encoder-checkpoint-converter": _CONVERTS,
-    "tf2-bert-encoder-checkpoint-converter": _CONVERTS,
-    "mo": "build-ir does its work",
-    "mo-tf": "build-ir does its work",
-    "bert-model": "neuron-compile does its work",
-    "bert-no-model": "neuron-compile --standard does its work",
-    "import": "a Hugging Face folder is named by --checkpoint, as any other checkpoint",
-}
-"""What stands for upstream's scripts; `import` is a stage."""
-
 _FLAGS: Mapping[str, Mapping[str, Upstream]] = {
     "fetch-data": {
         "--tasks": _same("--task"),
@@ -207,8 +186,3 @@ _FLAGS: Mapping[str, Mapping[str, Upstream]] = {
 def upstream_flags(command: str) -> Mapping[str, Upstream]:
     """Upstream's flags that a command takes, or refuses for their own reason."""
     return _FLAGS.get(command, {})
-
-
-def upstream_script(word: str) -> str:
-    """Half a sentence on what a script of upstream's is here, run_classifier.py say; empty where it is none."""
-    return _SCRIPTS.get(word.rpartition("/")[2].removesuffix(".py").replace("_", "-"), "")

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from prepared_folders import features, write_prepared
 from tf2_models import together
+from tiny_models import weights, write_google
 
 from bertbuild.gate.graph_hash import graph_hash
 
@@ -101,6 +103,26 @@ def test_a_meta_of_2_20_is_converted_as_it_is(bertbuild, tiny):
     words = ("--checkpoint", tiny, "--route", "static", "--name", "static-2.20", "--reference", "2.20")
     outcome = bertbuild.ok("build-ir", *words)
     assert ran_in(bertbuild, outcome, "metagraph") == "2.20.0"
+
+
+def test_the_way_by_a_saved_model_goes_without_1_15(bertbuild, tiny):
+    words = ("--checkpoint", tiny, "--route", "savedmodel", "--name", "savedmodel-2.20", "--reference", "2.20")
+    outcome = bertbuild.ok("build-ir", *words)
+    assert ran_in(bertbuild, outcome, "reference") == "2.20.0"
+    assert outcome.of("verdict")[0]["references"] == [OF["2.20"]]
+
+
+def test_evaluate_goes_without_1_15(bertbuild, session_folder):
+    tuned = write_google(session_folder / "tuned-2.20", weights(seed=4, labels=2))
+    inputs = features(6, length=16, vocab_size=60)
+    labels = np.array([0, 1, 0, 1, 0, 1])
+    prepared = write_prepared(session_folder / "data-2.20", inputs, labels, padding_rows=2, vocab=tuned / "vocab.txt")
+    words = ("--checkpoint", tuned, "--prepared", prepared, "--target", "frozen", "--reference", "2.20")
+    (facts,) = bertbuild.ok("evaluate", *words).of("evaluation")
+    assert facts["reference"] == OF["2.20"]
+    assert [(row["target"], row["agreement"], row["passed"]) for row in facts["targets"]] == [
+        (name, 1.0, True) for name in ("tf1", "frozen")
+    ]
 
 
 def test_to_tensorflow_2_and_back_goes_without_1_15_and_1_15_reads_the_checkpoint(bertbuild, bare):

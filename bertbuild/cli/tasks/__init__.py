@@ -47,7 +47,7 @@ def doctor(json: bool = False, isolation: str = "", offline: bool = False) -> No
 @task(
     help=COMMON_HELP
     | ISOLATION_HELP
-    | {"backend": f"only these, with commas: {', '.join(BACKENDS)} (default: all but neuron)"},
+    | {"backend": f"only these backends, with commas: {', '.join(BACKENDS)} (default: all but neuron)"},
 )
 def images(backend: str = "", json: bool = False, isolation: str = "", offline: bool = False) -> None:
     """Build what stages run in: Docker images, or virtual environments with --isolation venv."""
@@ -75,7 +75,7 @@ def lock(check: bool = False, upgrade: bool = False, offline: bool = False, json
     help=COMMON_HELP
     | OFFLINE_HELP
     | {
-        "model": "which; may be given more than once",
+        "model": "a model of the catalogue to fetch; may be given more than once",
         "list": "show all models and fetch nothing",
         "from": SOURCE_HELP["from"],
         "mirror": SOURCE_HELP["mirror"],
@@ -171,15 +171,15 @@ def freeze(
     | FREEZE_HELP
     | {
         "frozen": "a graph frozen earlier (.pb), also one fed by an input pipeline (IteratorGetNext)",
-        "outputs": "of --frozen: NODE[:name] with commas; default: what the graph tells (an error lists what there is)",
-        "precision": "of the stored weights: fp32 (default), fp16; int8: also of what is computed; several with commas",
+        "outputs": "outputs of --frozen, NODE[:name] with commas; default: as the graph tells (an error lists all)",
+        "precision": "what weights are stored in: fp32 (default), fp16, int8 (which also computes in it); with commas",
         "route": "reshapeable (default): shapes free; static: from the .meta as it is; savedmodel: through TF 2",
         "converter": "ovc (default), or mo: the Model Optimizer with the flags of OpenVINO's page (slow; to match it)",
         "batch": "fix the batch size",
         "seq-len": "fix the sequence length",
         "calibration": "for int8: folder of prepare-data; how large activations get is found on its training examples",
-        "calibration-text": "for int8, in its place: a text file, an example a line, a tab before its second segment",
-        "vocab-reading": f"of --calibration-text: {VOCAB_READING}",
+        "calibration-text": "for int8, without prepared data: a text file, an example a line, tab between its parts",
+        "vocab-reading": f"for --calibration-text: {VOCAB_READING}",
         "calibration-size": "for int8: how many examples to calibrate on (default: 300)",
         "max-drop": "for int8: how far the accuracy on the folder's dev set may fall, e.g. 0.01 (needs a classifier)",
         "int8-for": INT8_FOR_HELP,

@@ -16,11 +16,11 @@ from bertbuild.cli.task import task
     | ISOLATION_HELP
     | {
         "file": "the build file (default: bertbuild.toml)",
-        "verify-reproducible": "then run every stage once more, and compare files, graphs and numbers",
+        "verify-reproducible": "after the build, run every stage once more, and compare files, graphs and numbers",
         "keep-going": "after a failure, build all that does not depend on it",
         "dry-run": "run nothing, show what would run and why",
         "jobs": "how many stages run at once (default: as many as there are cores)",
-        "memory": "how much they may take together, as 16g (default: what is free)",
+        "memory": "how much memory stages that run at once may take together, as 16g (default: what is free)",
         "from": SOURCE_HELP["from"],
         "mirror": SOURCE_HELP["mirror"],
     },

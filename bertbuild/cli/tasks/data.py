@@ -19,7 +19,7 @@ PREPARE_HELP = {
     "data": "folder with the task's files, or a SQuAD file (.json), which is a task; default: what fetch-data brings",
     "model": "a model of the catalogue, whose vocabulary and lower-casing are taken",
     "checkpoint": "a checkpoint of your own, whose vocab.txt is taken",
-    "vocab-file": "a vocab.txt by itself; beside --checkpoint, that one's",
+    "vocab-file": "a vocab.txt by itself, where no model is named; beside --checkpoint, that checkpoint's",
     "config": "the checkpoint's bert_config.json, where it is not in its folder",
     "vocab-reading": VOCAB_READING,
     "name": "what to call the result; default: the model's, the folder's or the vocabulary's name",
@@ -45,7 +45,7 @@ PREPARE_HELP = {
     help=COMMON_HELP
     | OFFLINE_HELP
     | {
-        "task": "which, e.g. MRPC or SQuAD-1.1; GLUE and SQuAD mean all of theirs; several with commas",
+        "task": "a data set to fetch, e.g. MRPC or SQuAD-1.1; GLUE and SQuAD mean all of theirs; several with commas",
         "list": "show all data sets and fetch nothing",
         "from": "folder with downloaded zips or unpacked data sets; nothing is downloaded",
         "mirror": "base URL of a server or folder that has the published files side by side",

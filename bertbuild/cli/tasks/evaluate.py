@@ -28,7 +28,7 @@ ALL = "tf1,frozen,ir-fp32,ir-fp16,neuron-ready,tf2"
     | {
         "task": "CoLA, MNLI, MRPC, QNLI, QQP, RTE, SST-2, STS-B, WNLI; default: what the checkpoint was fine-tuned on",
         "prepared": "folder of prepare-data, whose dev set is taken; default: the task's data are prepared first",
-        "target": f"with commas; default: {ALL}; also ir-int8. Always beside the checkpoint, run by its reference",
+        "target": f"targets, with commas; default: {ALL}; also ir-int8. The checkpoint itself is always asked",
         "max-drop": "how far a target's first metric may be below tf1's (default: 0.01); beyond it, exit code 22",
         "batch-size": "examples at a time (default: 8)",
         "int8-for": INT8_FOR_HELP,

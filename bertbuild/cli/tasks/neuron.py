@@ -16,7 +16,7 @@ EXPORT_HELP = {
 }
 NEURON_HELP = {
     "saved-model": "a SavedModel that run_classifier, an Estimator or `export` wrote, with variables or frozen",
-    "dtype": "of attention and dense layers: float16 (default) or float32",
+    "dtype": "what attention and dense layers compute in: float16 (default) or float32",
     "gelu": "exact: as the source computes it (default); tanh or sigmoid: cheaper, farther from it",
     "batch-size": f"batch to compile for (default {BATCH_SIZE}); the model takes any batch",
 }

@@ -7,7 +7,7 @@ from bertbuild.cli.frame import running
 from bertbuild.cli.task import task
 
 
-@task(help=COMMON_HELP | {"backend": "only these, with commas (default: all)"})
+@task(help=COMMON_HELP | {"backend": "only these backends, with commas (default: all)"})
 def sbom(backend: str = "", json: bool = False) -> None:
     """Write a CycloneDX bill of materials of each backend, from its lock file."""
     from bertbuild.commands import provenance

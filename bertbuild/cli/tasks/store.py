@@ -33,7 +33,7 @@ def verify_store(json: bool = False) -> None:
 
 
 @task(
-    help=COMMON_HELP | {"stage": "only this stage's"},
+    help=COMMON_HELP | {"stage": "show only the log of this stage"},
 )
 def log(names: tuple[str, ...] = (), stage: str = "", json: bool = False) -> None:
     """Show what stages said: those of MODEL/TARGET or of a MODEL's one target, or a STAGE's last."""

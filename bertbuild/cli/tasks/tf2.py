@@ -68,8 +68,8 @@ def convert_tf2(
     | {
         "tf2": "folder of a TensorFlow 2 checkpoint, SavedModel or hub module, of convert-tf2 or the Model Garden",
         "root": "of several encoders in the checkpoint the one below this object, as query",
-        "config": "bert_config.json, where it is not in that folder",
-        "vocab": "vocab.txt, where it is not in that folder",
+        "config": "bert_config.json, where it is not in the model's folder",
+        "vocab": "vocab.txt, where it is not in the model's folder",
         "gelu": "erf or tanh; auto (default): as recorded beside the model, else tanh, the Model Garden's",
         "name": SOURCE_HELP["name"],
         "checkpoint_to_path": "also copy the result to this prefix",

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from bertbuild import __version__
 from bertbuild.cli.call import run as run_line
 from bertbuild.cli.invoke_tasks import collection
 from bertbuild.cli.line import read
@@ -24,9 +25,34 @@ MISTYPED = {
     "a script of upstream's": (
         "./run_classifier.py --do_train",
         "; finetune (TensorFlow 1) or train (TensorFlow 2) does its work.",
-        "--list shows",
+        "finetune --do-train",
     ),
-    "a stage": ("import --huggingface x", "a Hugging Face folder is named by --checkpoint", "--list shows"),
+    "a stage": (
+        "import --huggingface x",
+        "a Hugging Face folder is named by --checkpoint",
+        "build-ir --checkpoint FOLDER",
+    ),
+    "help": ("--hlep", 'There is no flag --hlep; did you mean "--help"?', "--help shows how to call it"),
+    "version": ("--verison", 'There is no flag --verison; did you mean "--version"?', "--help shows how to call it"),
+    "help of a command": ("build-ir --hlep", 'build-ir has no flag --hlep; did you mean "--help"?', "build-ir --help"),
+    "json": ("status --jsn", 'status has no flag --jsn; did you mean "--json"?', "status --help"),
+    "help on nothing": ("help buidl", "There is no command 'buidl'; did you mean \"build\"?", "--list"),
+    "features": (
+        "extract_features.py --layers=-1,-2 --init_checkpoint=m/bert_model.ckpt --bert_config_file m/bert_config.json",
+        "freeze --output all-layers makes the graph that gives what it writes, and runs it on no text.",
+        "freeze --output=all-layers --checkpoint=m/bert_model.ckpt --config=m/bert_config.json",
+    ),
+    "pre-training": (
+        "python run_pretraining.py --input_file=/tmp/x.tfrecord --output_dir=/tmp/out --do_train=True",
+        "'run_pretraining.py'; nothing here pre-trains, and prepare-pretraining-data makes its input",
+        "inspect --checkpoint /tmp/out",
+    ),
+    "a whole line of upstream's": (
+        "python3 official/nlp/bert/run_classifier.py --mode=train_and_eval --init_checkpoint=m/ckpt --task_name=MRPC",
+        "finetune (TensorFlow 1) or train (TensorFlow 2) does its work",
+        "train --mode=train_and_eval --init-checkpoint=m/ckpt --task=MRPC",
+    ),
+    "another program": ("python setup.py", "There is no command 'python'.", "--list shows"),
     "a flag": ("build-ir --modle x", 'build-ir has no flag --modle; did you mean "--model"?', "build-ir --help"),
     "a flag of upstream's": ("finetune --initcheckpoint=x", 'did you mean "--init-checkpoint"?', "finetune --help"),
     "with underscores": (
@@ -152,8 +178,31 @@ def test_what_upstreams_flags_are_here_is_there():
             assert {*filter(None, [meant.flag]), *meant.adds} <= {*command.flags}, flag
 
 
-def test_help_names_upstreams_flags(typed):
-    assert "--init-checkpoint = --checkpoint" in typed("--help", "finetune").out
+def test_help_names_upstreams_flags_and_those_without_effect_apart(typed):
+    text = " ".join(typed("--help", "finetune").out.split())
+    ours, without = text.split("flags of upstream's scripts that have no effect here:")
+    assert "--init-checkpoint is --checkpoint" in ours.split("flags of upstream's scripts:")[1]
+    assert "--iterations-per-loop" in without
+    assert "--iterations-per-loop" not in ours
+
+
+@pytest.mark.parametrize("line", ["", "help", "--help", "-h"])
+def test_how_to_call_it_is_no_error(typed, line):
+    run = typed(*line.split())
+    assert (run.code, run.err) == (0, "")
+    assert "bertbuild --help COMMAND" in run.out
+
+
+@pytest.mark.parametrize("line", ["help build-ir", "build-ir --help", "--help build-ir", "help build_ir"])
+def test_help_is_asked_for_in_every_usual_way(typed, line):
+    run = typed(*line.split())
+    assert (run.code, run.err) == (0, "")
+    assert run.out.startswith("Usage: bertbuild build-ir [--flags]")
+
+
+def test_the_version(typed):
+    run = typed("--version")
+    assert (run.code, run.out) == (0, f"bertbuild {__version__}\n")
 
 
 def test_only_flags_that_do_something_are_in_the_help(typed):

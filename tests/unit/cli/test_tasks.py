@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
+import shlex
 
 import pytest
 
+from bertbuild.cli.help_facts import GROUPS, group_of, value_of
 from bertbuild.cli.invoke_tasks import collection
+from bertbuild.cli.line import read
 from bertbuild.cli.program import BertbuildProgram
 from bertbuild.cli.tasks import TASKS
 
@@ -27,12 +30,63 @@ def flags_of(name):
     return {flag.removeprefix("--") for flag in TASKS[name].flags}
 
 
+WIDTHS = (60, 80, 120)
+
+
+@pytest.mark.parametrize("width", WIDTHS)
 @pytest.mark.parametrize("name", TASKS)
-def test_help_explains_every_flag(told, name):
+def test_help_explains_every_flag_within_the_terminal(told, monkeypatch, name, width):
+    monkeypatch.setenv("COLUMNS", str(width))
     text = told("--help", name)
-    explained = dict(re.findall(r"^  --(?:\[no-\])?([a-z0-9-]+)(?:\[?=\w+\]?)? +(\S.*)$", text, re.MULTILINE))
-    assert set(explained) == flags_of(name)
+    flags, *_ = text.split("flags of upstream's")
+    explained = re.findall(r"^  --([a-z0-9-]+)(?:$|[=\[ ])", flags, re.MULTILINE)
+    assert sorted(explained) == sorted(flags_of(name))
     assert not re.search(r"^  -\w\b", text, re.MULTILINE)  # no short flags that nobody chose
+    assert max(map(len, text.splitlines())) <= width
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_help_says_how_a_command_is_called_with_an_example_that_can_be_typed(told, name):
+    lines = told("--help", name).splitlines()
+    usage = lines[0].removeprefix(f"Usage: bertbuild {name} ").split()
+    task = TASKS[name]
+    assert usage[-1] == "[--flags]"
+    assert len(usage[:-1]) == bool(task.takes_names or task.positional)
+    begin = lines.index("For instance:") + 1
+    example = "\n".join(lines[begin:]).split("\n\n")[0].replace("\\\n", " ")
+    program, *words = shlex.split(example)
+    assert program == "bertbuild"
+    assert read(words, {}, TASKS)[0] == name
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_flags_stand_in_groups_with_their_values(name):
+    for flag in TASKS[name].flags.values():
+        assert group_of(name, flag.name) in GROUPS
+        assert not flag.takes_value or re.fullmatch(r"\S+", value_of(name, flag.name))
+
+
+def test_choices_are_shown(told, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "120")
+    text = told("--help", "build-ir")
+    for shown in (
+        "--precision=fp32|fp16|int8[,…]",
+        "--gelu=auto|erf|tanh",
+        "--isolation=docker|venv|auto",
+        "--batch=COUNT",
+        "--frozen=FILE",
+        "--ema  ",
+    ):
+        assert shown in text
+    assert "--gelu=exact|tanh|sigmoid" in told("--help", "neuron-ready")
+    assert "--do-train[=true|false]" in told("--help", "finetune")
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_each_flag_s_sentence_stands_alone(name):
+    for flag, text in TASKS[name].help.items():
+        assert not re.match(r"\(|the same\b|also,|in its place|its |they |then ", text), flag
+        assert "how much they" not in text, flag
 
 
 @pytest.mark.parametrize("name", TASKS)

@@ -1,0 +1,178 @@
+"""What help knows of flags and commands besides their sentences: groups, what a value is, an example of each command.
+
+Of a flag's name, whichever command has it; where commands differ, of COMMAND FLAG.
+"""
+
+from __future__ import annotations
+
+SOURCES = "sources"
+MADE = "outputs"
+TRAINING = "training"
+RUNS = "how it runs"
+SHOWN = "what is shown"
+GROUPS = (SOURCES, MADE, TRAINING, RUNS, SHOWN)
+"""The headings, in their order."""
+
+_FLAGS = {
+    SOURCES: """
+        model checkpoint frozen outputs saved-model tf2 root init-checkpoint hub-module-url model-dir config vocab
+        vocab-file scope ema task data prepared train-data-path eval-data-path input-meta-data-path squad predict-file
+        squad-data-file predictions null-odds input-file calibration calibration-text calibration-size vocab-reading
+        version-2-with-negative do-lower-case from mirror file path target stage run suite
+        """,
+    MADE: """
+        name precision output int8-for max-drop route converter batch seq-len gelu format standard dtype batch-size
+        neuroncore-pipeline-cores compiler-args min-on-neuron checkpoint-to-path output-dir output-file
+        model-export-path train-data-output-path eval-data-output-path test-data-output-path meta-data-file-path
+        max-seq-length doc-stride max-query-length mnli-type xnli-language fine-tuning-task-type
+        masks random-seed dupe-factor masked-lm-prob short-seq-prob max-predictions-per-seq max-ngram-size
+        do-whole-word-mask gzip-compress use-v2-feature-names n-best-size max-answer-length null-score-diff-threshold
+        """,
+    TRAINING: """
+        mode do-train do-eval do-predict train-batch-size eval-batch-size predict-batch-size learning-rate
+        num-train-epochs warmup-proportion steps-per-loop save-checkpoints-steps seed distribution-strategy num-gpus
+        virtual-cpus workers tpu
+        """,
+    RUNS: """
+        reference isolation offline replace jobs memory keep-going dry-run verify-reproducible timeout min-memory keep
+        backend check upgrade faults
+        """,
+    SHOWN: "list json",
+}
+_GROUP_OF = {flag: group for group, flags in _FLAGS.items() for flag in flags.split()}
+_ELSEWHERE = {
+    "report output": MADE,
+    "graph format": SHOWN,
+    "freeze output": MADE,
+    "evaluate batch-size": RUNS,
+    "why name": SOURCES,
+}
+
+_VALUES = {
+    "FOLDER": "saved-model model-dir prepared calibration output-dir model-export-path from hub-module-url path tf2",
+    "FILE": """
+        frozen config vocab vocab-file calibration-text predict-file squad squad-data-file predictions null-odds file
+        train-data-path eval-data-path input-meta-data-path train-data-output-path eval-data-output-path
+        test-data-output-path meta-data-file-path
+        """,
+    "FILE[,FILE…]": "input-file output-file",
+    "FOLDER|FILE": "data",
+    "PATH": "checkpoint init-checkpoint",
+    "PREFIX": "checkpoint-to-path",
+    "NAME": "model name stage run root",
+    "SCOPE": "scope",
+    "TASK": "task",
+    "LANGUAGE": "xnli-language",
+    "NODE[:NAME][,…]": "outputs",
+    "TARGET": "target",
+    "URL": "mirror",
+    "ADDRESS": "tpu",
+    "ARGUMENTS": "compiler-args",
+    "SIZE": "memory",
+    "AGE|COUNT|targets": "keep",
+    "GB": "min-memory",
+    "SECONDS": "timeout",
+    "SHARE": "min-on-neuron warmup-proportion masked-lm-prob short-seq-prob max-drop",
+    "NUMBER": "learning-rate null-score-diff-threshold",
+    "COUNT": """
+        batch batch-size seq-len calibration-size max-seq-length doc-stride max-query-length max-predictions-per-seq
+        max-ngram-size dupe-factor random-seed seed train-batch-size eval-batch-size predict-batch-size
+        num-train-epochs steps-per-loop save-checkpoints-steps num-gpus virtual-cpus workers jobs n-best-size
+        max-answer-length neuroncore-pipeline-cores
+        """,
+    "true|false": """
+        do-lower-case do-train do-eval do-predict version-2-with-negative do-whole-word-mask gzip-compress
+        use-v2-feature-names
+        """,
+    "lines|bert-tensorflow": "vocab-reading",
+    "classification|regression|squad": "fine-tuning-task-type",
+    "unit|integration|docker|browser|all": "suite",
+    "model-garden|google-research": "masks",
+}
+_VALUE_OF = {flag: value for value, flags in _VALUES.items() for flag in flags.split()}
+_OF_COMMANDS = {
+    "report output": "FILE",
+    "evaluate target": "TARGET[,TARGET…]",
+    "fetch-data task": "TASK[,TASK…]",
+    "finetune num-train-epochs": "NUMBER",
+}
+
+EXAMPLES = {
+    "doctor": "",
+    "build": "'mine/*' --keep-going",
+    "images": "--isolation docker --backend tf1,openvino",
+    "lock": "--check",
+    "fetch": "--model minilm-l6",
+    "inspect": "--checkpoint path/to/uncased_L-12_H-768_A-12",
+    "fetch-data": "--task MRPC",
+    "prepare-data": "--task MRPC --model minilm-l6",
+    "prepare-pretraining-data": "--input-file text.txt --vocab-file vocab.txt",
+    "finetune": "--model minilm-l6 --task MRPC --train-batch-size 16",
+    "train": "--model minilm-l6 --task MRPC",
+    "freeze": "--checkpoint path/to/model --output pooled,sequence",
+    "build-ir": "--model minilm-l6 --precision fp32,fp16",
+    "export": "--checkpoint path/to/finetuned",
+    "neuron-ready": "--checkpoint path/to/finetuned --dtype float32",
+    "neuron-compile": "--checkpoint path/to/finetuned --seq-len 128",
+    "convert-tf2": "--checkpoint path/to/model --format savedmodel",
+    "convert-tf1": "--tf2 path/to/a/tf2/checkpoint",
+    "evaluate": "--checkpoint path/to/finetuned --task MRPC",
+    "verify": "--model minilm-l6 --target ir-fp32",
+    "verify-provenance": "--path copy/of/ir-fp32",
+    "sbom": "--backend openvino",
+    "status": "",
+    "why": "minilm-l6/ir-fp32",
+    "graph": "minilm-l6 --format mermaid",
+    "schema": "",
+    "log": "minilm-l6/ir-fp32 --stage freeze",
+    "gc": "--keep 14d --dry-run",
+    "verify-store": "",
+    "report": "--output report.html",
+    "test": "--suite unit",
+    "lint": "",
+}
+"""What is typed behind each command, for instance."""
+
+POSITIONAL = {"build": "[NAMES…]", "graph": "[NAMES…]", "log": "TARGET|STAGE", "why": "NAME"}
+"""Words that commands take without a flag."""
+
+
+def group_of(command: str, flag: str) -> str:
+    """The heading under which a flag stands."""
+    return _ELSEWHERE.get(f"{command} {flag}") or _GROUP_OF[flag]
+
+
+def value_of(command: str, flag: str) -> str:
+    """What is written behind a flag: what kind of thing, or the words that are allowed."""
+    named = _OF_COMMANDS.get(f"{command} {flag}") or _VALUE_OF.get(flag)
+    return named or _choices(command, flag)
+
+
+def _choices(command: str, flag: str) -> str:
+    """The words of a choice, from where they are declared."""
+    from bertbuild.places import PLACES
+    from bertbuild.plans import data, int8, neuron, plan, tf2, train
+    from bertbuild.plans.placing import REFERENCES
+    from bertbuild.report import graphs
+    from bertbuild.stages import BACKENDS
+
+    device = command in ("neuron-ready", "neuron-compile")
+    several = {
+        "precision": plan.PRECISIONS,
+        "output": neuron.OUTPUTS if device or command == "export" else plan.OUTPUTS,
+        "backend": tuple(BACKENDS),
+    }
+    one = {
+        "gelu": neuron.NEURON_GELU_FORMS if device else plan.GELU_FORMS,
+        "dtype": neuron.DTYPES,
+        "route": plan.ROUTES,
+        "converter": plan.CONVERTERS,
+        "format": graphs.FORMATS if command == "graph" else tf2.FORMATS,
+        "int8-for": int8.INT8_FOR,
+        "mode": train.MODES,
+        "distribution-strategy": train.STRATEGIES,
+        "mnli-type": data.MNLI_TYPES,
+        "reference": REFERENCES,
+        "isolation": (*PLACES, "auto"),
+    }
+    return "|".join(several[flag]) + "[,…]" if flag in several else "|".join(one[flag])
