@@ -150,25 +150,26 @@ def value_of(command: str, flag: str) -> str:
 
 def _choices(command: str, flag: str) -> str:
     """The words of a choice, from where they are declared."""
+    from bertbuild.kinds import frozen, ir_request, neuron_ready, saved_model, tf2
     from bertbuild.places import PLACES
-    from bertbuild.plans import data, int8, neuron, plan, tf2, train
+    from bertbuild.plans import data, plan, train
     from bertbuild.plans.placing import REFERENCES
     from bertbuild.report import graphs
     from bertbuild.stages import BACKENDS
 
     device = command in ("neuron-ready", "neuron-compile")
     several = {
-        "precision": plan.PRECISIONS,
-        "output": neuron.OUTPUTS if device or command == "export" else plan.OUTPUTS,
+        "precision": ir_request.PRECISIONS,
+        "output": saved_model.OUTPUTS if device or command == "export" else frozen.OUTPUTS,
         "backend": tuple(BACKENDS),
     }
     one = {
-        "gelu": neuron.NEURON_GELU_FORMS if device else plan.GELU_FORMS,
-        "dtype": neuron.DTYPES,
-        "route": plan.ROUTES,
-        "converter": plan.CONVERTERS,
+        "gelu": neuron_ready.GELU_FORMS if device else plan.GELU_FORMS,
+        "dtype": neuron_ready.DTYPES,
+        "route": ir_request.ROUTES,
+        "converter": ir_request.CONVERTERS,
         "format": graphs.FORMATS if command == "graph" else tf2.FORMATS,
-        "int8-for": int8.INT8_FOR,
+        "int8-for": ir_request.INT8_FOR,
         "mode": train.MODES,
         "distribution-strategy": train.STRATEGIES,
         "mnli-type": data.MNLI_TYPES,
