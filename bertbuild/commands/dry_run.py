@@ -12,10 +12,8 @@ from bertbuild.commands.session import Session
 from bertbuild.engine.staleness import ENVIRONMENT, UP_TO_DATE
 from bertbuild.plural import number_of
 from bertbuild.report.checks import as_json
+from bertbuild.report.columns import tabbed
 from bertbuild.report.counts import counted, counts
-
-WIDEST = 40
-"""Columns for the names of jobs."""
 
 
 def dry_run(session: Session, build_file: BuildFile) -> None:
@@ -34,8 +32,7 @@ def dry_run(session: Session, build_file: BuildFile) -> None:
         jobs = outlook.jobs(outlook.targets) + [job for model in outlook.models for job in outlook.lineage(model)]
         steps = [check.state for check in outlook.checks(dict.fromkeys(jobs)) if check.kind != ENVIRONMENT]
         targets = [outlook.state(target) for target in outlook.targets]
-    width = min(WIDEST, max((len(row["job"]) for row in rows), default=0))
-    lines = [f"{row['job']:<{width}}  {row['state']:<10}  {row['reason']}" for row in rows]
+    lines = [tabbed([row["job"], row["state"], row["reason"]]) for row in rows]
     of_steps = f"{counted(steps) or 'none known yet'}" if rows else f"nothing would run: {len(steps)} up to date"
     session.result(
         {"plan": rows, "counts": {"steps": counts(steps), "targets": counts(targets)}},

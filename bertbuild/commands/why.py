@@ -14,6 +14,7 @@ from bertbuild.engine.history import changed_files
 from bertbuild.engine.staleness import ENVIRONMENT, UP_TO_DATE, Change, Check
 from bertbuild.plural import number_of
 from bertbuild.report.checks import SHOWN_DIGITS, Files, as_json, in_full
+from bertbuild.report.columns import TAB
 from bertbuild.report.counts import counted
 from bertbuild.stages import STAGES
 
@@ -70,13 +71,12 @@ def _in_all(target: TargetOutlook, checks: Sequence[Check]) -> str:
 def _of_steps(checks: Sequence[Check], told: set[str], files: Files) -> Iterator[str]:
     """A line for each step; what was told already (`told`), of another target, is not explained once more."""
     shown = [check for check in checks if check.kind != ENVIRONMENT or check.state != UP_TO_DATE]
-    width = max((len(_called(check)) for check in shown), default=0)
     for check in shown:
         words = list(in_full(check, files)) if check.job not in told and check.state != UP_TO_DATE else []
         again = ["as above"] if check.job in told and check.state != UP_TO_DATE else []
         first, *more = words or again or [(check.key or check.reason)[:SHOWN_DIGITS] if check.key else check.reason]
-        yield f"  {_called(check):<{width}}  {check.state:<10}  {first}".rstrip()
-        yield from (f"  {'':<{width}}  {'':<10}  {line}" for line in more)
+        yield TAB.join((f"  {_called(check)}", check.state, first))
+        yield from (TAB.join(("", "", line)) for line in more)
         told.add(check.job)
 
 
@@ -89,11 +89,10 @@ def _of_stage(name: str, checks: Sequence[Check], files: Files) -> Iterator[str]
         yield f"nothing would run: {len(checks)} × {name}, all up to date"
         return
     yield f"{name}: {counted(check.state for check in checks)}"
-    width = max(len(check.job) for check in changed)
     for check in changed:
         first, *more = in_full(check, files)
-        yield f"  {check.job:<{width}}  {check.state:<10}  {first}"
-        yield from (f"  {'':<{width}}  {'':<10}  {line}" for line in more)
+        yield TAB.join((f"  {check.job}", check.state, first))
+        yield from (TAB.join(("", "", line)) for line in more)
 
 
 def _called(check: Check) -> str:

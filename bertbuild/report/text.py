@@ -10,17 +10,19 @@ from __future__ import annotations
 import io
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from bertbuild.gate.parity import judges_in_words
 from bertbuild.places import PLACES
 from bertbuild.plural import number_of
+from bertbuild.report.columns import aligned
 from bertbuild.report.live import Live
 from bertbuild.report.verdicts import judged_on, told_of_default
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.table import Table
 
 DONE, KEPT, FAILED, UNKNOWN, SKIPPED = "✓", "=", "✗", "?", "-"
 
@@ -164,9 +166,9 @@ class TextReporter:
             if told_of_default(event):
                 self._print(f"  {told_of_default(event)}")
             return
-        from bertbuild.report.tables import parity_table
+        from bertbuild.report.tables import parity_lines, parity_table
 
-        self._rich().print(parity_table(event))
+        self._show(event, parity_table, parity_lines)
 
     def _on_provenance(self, event: Mapping[str, Any]) -> None:
         self._print(f"{event['name']}:")
@@ -199,13 +201,14 @@ class TextReporter:
             self._print(f"  → {event['next_step']}")
 
     def _on_table(self, event: Mapping[str, Any]) -> None:
-        from bertbuild.report.tables import plain_table
+        from bertbuild.report.tables import plain_lines, plain_table
 
-        self._rich().print(plain_table(event))
+        self._show(event, plain_table, plain_lines)
 
     def _on_result(self, event: Mapping[str, Any]) -> None:
         self._live.close()
-        for line in event.get("lines", ()):
+        lines = event.get("lines", ())
+        for line in aligned(lines) if self._is_terminal else lines:
             sys.stdout.write(f"{line}\n")
         sys.stdout.flush()
 
@@ -218,6 +221,14 @@ class TextReporter:
         if event["next_step"]:
             sys.stderr.write(f"  → {event['next_step']}\n")
 
+    def _show(self, event: Mapping[str, Any], table: Callable[..., Table], lines: Callable[..., Iterator[str]]) -> None:
+        """A table, drawn on a terminal; in a pipe its lines: whole words, with tabs between the columns."""
+        if self._is_terminal:
+            self._rich().print(table(event))
+            return
+        for line in (*lines(event), ""):
+            self._print(line)
+
     def _print(self, line: str) -> None:
         if self._live.shown:
             self._live.print(line)
@@ -229,7 +240,7 @@ class TextReporter:
         if self._console is None:
             from rich.console import Console
 
-            self._console = Console(width=None if self._is_terminal else 120, markup=False, emoji=False)
+            self._console = Console(markup=False, emoji=False)
         return self._console
 
 

@@ -214,3 +214,49 @@ def test_so_does_its_table(shown):
     table = shown(verdict(row(), instructions="AVX512_CORE_BF16", show_table=True, **HALF)).out
     assert "toy ir-fp32 answers like its source, on AVX512_CORE_BF16" in table
     assert TOLD in " ".join(table.split())
+
+
+LONG = "a/path/that/is/longer/than/any/line " * 5
+DOCTOR = {
+    "event": "table",
+    "title": "doctor",
+    "columns": ["", "what", "found"],
+    "rows": [["ok", "disk", LONG], ["--", "Python 3.7", "not here\nand\tnot to be had"]],
+}
+
+
+def test_a_table_in_a_pipe_has_tabs_and_whole_words(shown, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "20")
+    title, *rows, end = shown(DOCTOR).out.splitlines()
+    assert (title, end) == ("doctor", "")
+    assert [row.split("\t") for row in rows] == [
+        ["", "what", "found"],
+        ["ok", "disk", LONG.strip()],
+        ["--", "Python 3.7", "not here and not to be had"],
+    ]
+
+
+def test_a_table_without_headings_has_its_rows_alone(shown):
+    assert shown({**DOCTOR, "title": "", "columns": ["", "", ""]}).out.splitlines()[0].startswith("ok\tdisk\t")
+
+
+def test_the_same_table_is_drawn_on_a_terminal(on_terminal, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "60")
+    terminal = on_terminal()
+    TextReporter()(DOCTOR)
+    assert "───" in terminal.getvalue()
+    assert "\t" not in terminal.getvalue()
+
+
+PLAN = {"event": "result", "lines": ["one/freeze\twould run\tnever run here", "two\tunknown\t", "targets: 1 missing"]}
+
+
+def test_columns_of_a_result_s_lines_are_aligned_on_a_terminal_alone(shown, on_terminal):
+    assert shown(PLAN).out.splitlines() == PLAN["lines"]
+    terminal = on_terminal()
+    TextReporter()(PLAN)
+    assert terminal.getvalue().splitlines() == [
+        "one/freeze  would run  never run here",
+        "two         unknown",
+        "targets: 1 missing",
+    ]
