@@ -41,7 +41,7 @@ def piped(tmp_path, monkeypatch, isolation, capsys):
     ("command", "columns", "words"),
     [
         (lambda session, _: models.list_models(session), 4, "uncased_L-12_H-768_A-12"),
-        (lambda session, _: datasets.list_datasets(session), 5, "SQUAD-1.1"),
+        (lambda session, _: datasets.list_datasets(session), 5, "MRPC"),
         (lambda session, _: status.status(session, "bertbuild.toml"), 10, f"frozen-{NAME}"),
         (lambda session, _: doctor.doctor(session), 3, "Python of bertbuild"),
         (
