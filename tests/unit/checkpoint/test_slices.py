@@ -5,14 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from first_format import cuts, slice_proto
+from partitioned import partition
 
 from bertbuild.checkpoint.bundle import CheckpointReader
-from bertbuild.checkpoint.crc32c import crc32c
 from bertbuild.checkpoint.inspection import inspect_checkpoint
 from bertbuild.checkpoint.slices import fill, read_extents, region, slice_key
-from bertbuild.checkpoint.table import read_table, write_table
-from bertbuild.checkpoint.writer import _entry
-from bertbuild.graph.wire import WireError, encode_bytes
+from bertbuild.graph.wire import WireError
 
 GENUINE = {  # of TensorFlow 1.15.5
     ("bert/x", ((0, 10174), (0, 2))): b"\x00bert/x\x00\x01\x01\x02\x80\xe0'\xbe\x80\x82",
@@ -20,25 +18,6 @@ GENUINE = {  # of TensorFlow 1.15.5
     ("bert/x", ((20348, 10174), (0, 2))): b"\x00bert/x\x00\x01\x01\x02\xe0O|\xe0'\xbe\x80\x82",
     ("big", ((234, 233), (0, 300))): b"\x00big\x00\x01\x01\x02\xc0\xea\xc0\xe9\x80\xc1,",
 }
-
-
-def partition(folder, names, parts=3):
-    """Cut variables of a checkpoint of one data file, as TensorFlow lays out a partitioned variable."""
-    prefix = folder / "bert_model.ckpt"
-    reader = CheckpointReader(prefix)
-    table = dict(read_table((folder / "bert_model.ckpt.index").read_bytes()))
-    data = (folder / "bert_model.ckpt.data-00000-of-00001").read_bytes()
-    for name in names:
-        value, entry = reader.tensor(name), reader.entries[name]
-        whole = _entry(entry.dtype, entry.shape, 0, 0, 0)
-        for extents in cuts(entry.shape, parts):
-            part = np.ascontiguousarray(value[region(entry.shape, extents)])
-            table[slice_key(name, extents)] = _entry(entry.dtype, part.shape, len(data), part.nbytes, crc32c(part))
-            data += part.tobytes()
-            whole += encode_bytes(7, slice_proto(extents))
-        table[name.encode()] = whole
-    (folder / "bert_model.ckpt.data-00000-of-00001").write_bytes(data)
-    (folder / "bert_model.ckpt.index").write_bytes(write_table(sorted(table.items())))
 
 
 @pytest.mark.parametrize("number", [0, 1, 63, 64, 100, 8191, 8192, 30522, 1 << 20, (1 << 40) + 3])

@@ -7,6 +7,7 @@ import random
 
 import pytest
 from huggingface_folders import masked_lm, theirs, tokenizer, write
+from mutations import cleared, mutated, mutated_json, replaced
 
 from bertbuild.errors import CheckpointError
 from bertbuild.huggingface.folder import find_files
@@ -36,34 +37,26 @@ def imported(folder):
     return found, vocabulary(files), lower_case(files)
 
 
-def changed(content, chance):
-    """The bytes with some changed, taken out, put in, or all after a place gone; most changes near the start."""
-    place = int(len(content) * chance.random() ** 4)
-    kind = chance.randrange(5)
-    if kind == 0:
-        return content[:place]
-    if kind == 1:
-        return content[:place] + bytes(chance.randrange(256) for _ in range(3)) + content[place + 3 :]
-    if kind == 2:
-        return content[:place] + content[place + chance.randrange(1, 9) :]
-    if kind == 3:
-        return content[:place] + chance.choice((b"null", b"-1", b"[]", b"1e999", b"\xff", b"9" * 30)) + content[place:]
-    return content[:place] + bytes([content[place] ^ 1 << chance.randrange(8)]) + content[place + 1 :]
-
-
 def test_no_change_of_a_file_ends_in_a_traceback(folder):
     whole, words, lower = imported(folder)
     assert (len(whole.numbers), words.count(b"\n"), lower) == (46, 60, True)
     chance = random.Random(11)  # noqa: S311
     refused = []
-    for path in sorted(folder.iterdir()):
-        content = path.read_bytes()
-        for _ in range(TRIES):
-            path.write_bytes(changed(content, chance))
+    whole = {path: path.read_bytes() for path in sorted(folder.iterdir())}
+    for path, content in whole.items():
+        others = [other for other in whole if other != path]
+        for number in range(TRIES):
+            if number % 10 == 9:
+                replaced(path, others, chance)
+            elif path.suffix == ".json" and number % 2:
+                path.write_bytes(mutated_json(content, chance))
+            else:
+                path.write_bytes(mutated(content, chance))
             try:
                 imported(folder)
             except CheckpointError as error:
                 refused.append(error)
-        path.write_bytes(content)
+            cleared(path)
+            path.write_bytes(content)
     assert len(refused) > TRIES
     assert all(error.next_step and "\n" not in str(error) for error in refused)
