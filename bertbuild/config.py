@@ -14,9 +14,6 @@ from bertbuild.places import AUTO, described, isolation_values
 from bertbuild.toml.document import Document, read_document, shown
 from bertbuild.toml.values import Choice, Size, Text, Truth, Type, Value, Whole, WrongValueError, in_bytes
 
-ROOT = Path(__file__).resolve().parent.parent
-"""The checkout: docker/ and compose.yaml lie here."""
-
 CONFIG_FILE = "bertbuild.toml"
 
 

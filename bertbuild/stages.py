@@ -9,8 +9,8 @@ from functools import cache
 from pathlib import Path
 
 from bertbuild.closure import PACKAGE, closure
-from bertbuild.config import ROOT
 from bertbuild.errors import LockFileError
+from bertbuild.project import PACKAGE_FOLDER, ROOT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -224,7 +224,7 @@ def module_of(command: str) -> str:
 
 def host_code(module: str) -> dict[str, Path]:
     """The files that a module of the host runs, by their names."""
-    return closure((module,), {PACKAGE: ROOT / PACKAGE})
+    return closure((module,), {PACKAGE: PACKAGE_FOLDER})
 
 
 def image_code(backend: str) -> dict[str, Path]:

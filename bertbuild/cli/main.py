@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import importlib
 import signal
 import sys
 
@@ -13,8 +14,12 @@ targets with nothing to do spends a tenth of its time on looking as often as Pyt
 """
 
 
-def main() -> None:
-    """Run `bertbuild TASK --flags…`; `bertbuild --list` and `bertbuild --help TASK` explain themselves."""
+def main(more: str = "") -> None:
+    """Run `bertbuild TASK --flags…`; `bertbuild --list` and `bertbuild --help TASK` explain themselves.
+
+    Args:
+        more: a module that adds commands to `bertbuild.cli.tasks.TASKS`, as a checkout's `tasks.py` has some.
+    """
     gc.set_threshold(OBJECTS)
     # Of a program that is loaded by half nothing can be said: who is told to end meanwhile hears it afterwards.
     before = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
@@ -22,6 +27,9 @@ def main() -> None:
     from bertbuild.cli.frame import PIPE_CLOSED, Ended, silence, stopped
     from bertbuild.cli.wording import started_by_invoke
 
+    _require_own_files()
+    if more:
+        importlib.import_module(more)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
@@ -43,3 +51,19 @@ def main() -> None:
     finally:
         for number in ENDING:  # all is said, and what the interpreter does at its end may not change the exit code
             signal.signal(number, signal.SIG_IGN)
+
+
+def _require_own_files() -> None:
+    """End with a sentence where the program's own files cannot be read."""
+    from bertbuild import project
+
+    if project.whole():
+        return
+    from bertbuild.cli.frame import refused
+    from bertbuild.errors import UsageError
+
+    error = UsageError(
+        f"bertbuild's own files cannot be read: {project.PACKAGE_FOLDER} is inside an archive, or lacks some of them.",
+        next_step="Install the wheel into a folder: pip install WHEEL. Or start it from a checkout.",
+    )
+    sys.exit(refused(error, json="--json" in sys.argv))

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from bertbuild import __version__
 from bertbuild.commands.session import Session
 from bertbuild.errors import CheckFailedError
 from bertbuild.isolation.base import Finding, place
@@ -16,6 +17,7 @@ from bertbuild.isolation.device import neuron_device
 from bertbuild.isolation.unlocked import unlocked
 from bertbuild.places import PLACES
 from bertbuild.plural import number_of
+from bertbuild.project import own_file, runs_from
 from bertbuild.stages import BACKENDS
 
 
@@ -63,6 +65,7 @@ def _none_of(names: list[str]) -> str:
 
 
 def _findings(session: Session) -> Iterator[Finding]:
+    yield Finding(what="bertbuild", ok=True, text=f"{__version__}, {runs_from()}")
     python = platform.python_version()
     yield Finding(what="Python of bertbuild", ok=sys.version_info >= (3, 10), text=python, needed_for="all")
     yield _processor()
@@ -108,7 +111,7 @@ def _unlocked() -> Iterator[Finding]:
     for backend in BACKENDS:
         packages = unlocked(backend)
         if packages is not None:
-            folder = f"docker/{backend}/{packages.wheels_folder.name}"
+            folder = own_file("docker", backend, packages.wheels_folder.name)
             text = f"wheels in {folder}" if packages.wheels else f"from {packages.index} ({packages.variable})"
             yield Finding(what=f"packages of {backend}", ok=True, text=text)
 

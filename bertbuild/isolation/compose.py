@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from bertbuild import keys as key
-from bertbuild.config import ROOT
+from bertbuild import project
 from bertbuild.errors import (
     EngineError,
     ImageBuildError,
@@ -30,6 +30,7 @@ from bertbuild.isolation.mounts import mounts, owner
 from bertbuild.isolation.process import Children, run_logged
 from bertbuild.isolation.unlocked import unlocked
 from bertbuild.isolation.workers import Worker, cluster, run_together, worker_folder, worker_log
+from bertbuild.project import ROOT
 from bertbuild.stages import backend_folder, image_code, lock_file
 
 ENV_FILE = ROOT / ".env"
@@ -144,7 +145,7 @@ class ComposeIsolation:
                 f"The image of backend {backend} could not be built (docker compose build ended with {code}).",
                 next_step=_unlocked_missing(backend, details)
                 or _remedy(details)
-                or f"See the last lines; to repeat by hand: docker compose build {backend}.",
+                or f"See the last lines; to repeat by hand: {project.compose()} build {backend}.",
                 details=details,
             )
 
@@ -158,7 +159,7 @@ class ComposeIsolation:
         if image is None:
             raise EngineError(
                 f"The image {image_name(backend)} is not built.",
-                next_step=f"Build it: docker compose build {backend}.",
+                next_step=f"Build it: {project.compose()} build {backend}.",
             )
         return {"image": image.id}
 
@@ -168,9 +169,12 @@ class ComposeIsolation:
 
     def by_hand(self) -> list[str]:
         """See `Isolation.by_hand`; tells Compose who runs it, which it cannot find out, so that results are theirs."""
-        if not ENV_FILE.exists() and os.getuid() != 0:
+        who = ""
+        if project.IS_INSTALLED:  # where nothing is written beside compose.yaml
+            who = "BERTBUILD_ARTIFACTS=$PWD/artifacts BERTBUILD_UID=$(id -u) BERTBUILD_GID=$(id -g) "
+        elif not ENV_FILE.exists() and os.getuid() != 0:
             ENV_FILE.write_text(f"BERTBUILD_UID={os.getuid()}\nBERTBUILD_GID={os.getgid()}\n", encoding="utf-8")
-        return ["by hand: docker compose run --rm tf1 freeze --checkpoint=artifacts/… --out=artifacts/…"]
+        return [f"by hand: {who}{project.compose()} run --rm tf1 freeze --checkpoint=artifacts/… --out=artifacts/…"]
 
     def run(self, run: StageRun, on_event: OnEvent) -> None:
         """Run a stage in a container of its own, which is gone afterwards, however this ends.
@@ -266,7 +270,7 @@ def _make_network(run: StageRun, name: str, worker: Worker) -> None:
     if made.returncode != 0:
         raise EngineError(
             "The network that joins the workers could not be made.",
-            next_step="See what docker says; docker compose config shows what it was asked for.",
+            next_step=f"See what docker says; {project.compose()} config shows what it was asked for.",
             details=made.stderr,
         )
 
@@ -370,7 +374,8 @@ def _fail(run: StageRun, code: int, end: docker_engine.ContainerEnd | None, log:
     if end is None:
         raise EngineError(
             f"The container of stage {run.stage} could not be started (docker compose run ended with {code}).",
-            next_step=_remedy(details) or "See what docker says; docker compose config shows what it was asked for.",
+            next_step=_remedy(details)
+            or f"See what docker says; {project.compose()} config shows what it was asked for.",
             details=details,
         )
     if end.out_of_memory:

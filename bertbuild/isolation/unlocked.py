@@ -16,6 +16,7 @@ from pathlib import Path
 
 from bertbuild import keys
 from bertbuild.files.digests import sha256_file
+from bertbuild.project import own_file
 from bertbuild.stages import backend_folder
 
 _INDEX = re.compile(r"^ARG (BERTBUILD_\w+_INDEX_URL)=(\S+)$", re.MULTILINE)
@@ -50,7 +51,7 @@ class Unlocked:
     @property
     def sentence(self) -> str:
         """Where the packages come from, for whoever could not get them."""
-        folder = "/".join(self.wheels_folder.parts[-3:])
+        folder = own_file(*self.wheels_folder.parts[-3:])
         return (
             f"{' and '.join(self.names)} come from {self.usual}; name another index that has them in {self.variable}, "
             f"or put their wheels into {folder}."

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from bertbuild.config import ROOT
 from bertbuild.isolation import docker_engine
 from bertbuild.isolation.base import StageRun
 from bertbuild.isolation.compose import ComposeIsolation, image_name
+from bertbuild.project import ROOT
 
 HERE = Path(__file__).parent
 

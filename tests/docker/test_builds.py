@@ -8,7 +8,7 @@ import sys
 import numpy as np
 import pytest
 
-from bertbuild.config import ROOT
+from bertbuild.project import ROOT
 
 pytestmark = pytest.mark.docker
 

@@ -5,9 +5,9 @@ import subprocess
 import pytest
 from conftest import containers
 
-from bertbuild.config import ROOT
 from bertbuild.errors import EngineError, StageError, StageKilledForMemoryError
 from bertbuild.isolation import compose, mounts
+from bertbuild.project import ROOT
 
 pytestmark = pytest.mark.docker
 

@@ -9,11 +9,11 @@ import threading
 
 import pytest
 
-from bertbuild.config import ROOT
 from bertbuild.errors import EngineError, StageError, UsageError
 from bertbuild.isolation import compose, docker_engine, mounts
 from bertbuild.isolation.base import StageRun
 from bertbuild.isolation.compose import ComposeIsolation
+from bertbuild.project import ROOT
 
 
 @pytest.fixture(autouse=True)

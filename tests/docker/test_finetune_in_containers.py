@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bertbuild.config import ROOT
+from bertbuild.project import ROOT
 
 pytestmark = pytest.mark.docker
 

@@ -9,7 +9,7 @@ import sys
 import make_checkpoints
 import pytest
 
-from bertbuild.config import ROOT
+from bertbuild.project import ROOT
 
 pytestmark = pytest.mark.docker
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from bertbuild.config import ROOT
 from bertbuild.errors import ImageBuildError
 from bertbuild.isolation import compose, docker_engine
 from bertbuild.isolation.process import Children
+from bertbuild.project import ROOT
 from bertbuild.stages import lock_file
 
 pytestmark = pytest.mark.docker

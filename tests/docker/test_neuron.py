@@ -17,10 +17,10 @@ import numpy as np
 import pytest
 from conftest import containers
 
-from bertbuild.config import ROOT
 from bertbuild.isolation import compose, docker_engine, mounts
 from bertbuild.isolation.base import StageRun
 from bertbuild.isolation.compose import ComposeIsolation
+from bertbuild.project import ROOT
 from bertbuild.stages import lock_file
 
 sys.path.append(str(ROOT / "tests" / "integration"))

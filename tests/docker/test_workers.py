@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 from conftest import containers
 
-from bertbuild.config import ROOT
 from bertbuild.errors import StageError
 from bertbuild.isolation.base import StageRun
 from bertbuild.isolation.compose import ComposeIsolation
+from bertbuild.project import ROOT
 
 sys.path.append(str(ROOT / "tests" / "integration"))
 from tiny_models import CONFIG, weights, write_google

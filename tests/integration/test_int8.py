@@ -14,8 +14,8 @@ from calibration_data import features, write_prepared
 from program import arrays
 from tiny_models import CONFIG, weights, write_google
 
-from bertbuild.config import ROOT
 from bertbuild.graph.processor import LIMIT, has_vnni, instruction_set
+from bertbuild.project import ROOT
 
 pytestmark = pytest.mark.integration
 

@@ -111,7 +111,7 @@ def test_tests_without_the_developers_packages_are_one_sentence(tmp_path):
         "    return found(name)\n"
         "importlib.metadata.version = missing\n"
         "from bertbuild.cli.main import main\n"
-        "main()\n"
+        "main('bertbuild.development.tasks')\n"
     )
     run = [sys.executable, str(program), "test"]
     done = subprocess.run(run, env=environment(tmp_path), capture_output=True, text=True, check=False, cwd=tmp_path)

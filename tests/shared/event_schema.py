@@ -7,7 +7,7 @@ from functools import cache
 
 import fastjsonschema
 
-from bertbuild.config import ROOT
+from bertbuild.project import ROOT
 
 SCHEMA = json.loads((ROOT / "bertbuild" / "report" / "events.schema.json").read_text(encoding="utf-8"))
 PREFIX = "event_"

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from bertbuild import closure, keys, stages
-from bertbuild.config import ROOT
+from bertbuild.project import ROOT
 from bertbuild.source.checkpoints import MODULES
 from bertbuild.stages import BACKENDS, ENTRY, STAGES, code_of, host_code, image_code, stage_code
 

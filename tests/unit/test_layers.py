@@ -7,7 +7,7 @@ import ast
 import pytest
 from importlinter.cli import EXIT_STATUS_SUCCESS, lint_imports
 
-from bertbuild.config import ROOT
+from bertbuild.project import ROOT
 from bertbuild.toml.document import read_document
 
 HOUSE = ROOT / "bertbuild"

@@ -8,8 +8,8 @@ from itertools import pairwise
 
 import pytest
 
-from bertbuild.config import ROOT
 from bertbuild.plural import are, number_of
+from bertbuild.project import ROOT
 
 HOST = [path for path in sorted((ROOT / "bertbuild").rglob("*.py")) if path.parent.name != "graph"]
 """bertbuild/graph runs inside the images too, and imports nothing of the host's."""

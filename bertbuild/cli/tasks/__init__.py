@@ -58,19 +58,6 @@ def images(backend: str = "", json: bool = False, isolation: str = "", offline: 
 
 
 @task(
-    help=COMMON_HELP
-    | OFFLINE_HELP
-    | {"check": "write nothing; fail where a lock file drifted", "upgrade": "take the newest versions allowed"},
-)
-def lock(check: bool = False, upgrade: bool = False, offline: bool = False, json: bool = False) -> None:
-    """Resolve each docker/*/requirements.in into its lock file, every package with its hashes."""
-    from bertbuild.commands import locks
-
-    with running(json=json, offline=offline) as session:
-        locks.lock(session, check=check, upgrade=upgrade)
-
-
-@task(
     iterable=["model"],
     help=COMMON_HELP
     | OFFLINE_HELP
@@ -270,37 +257,12 @@ def verify(model: str = "", target: str = "", isolation: str = "", offline: bool
         command.verify(session, model, target)
 
 
-@task(
-    help=COMMON_HELP
-    | {
-        "suite": "unit: no network, no engine; integration: unit, and real backends; docker; browser; all (default)",
-        "faults": "the fault tests, whole: kills, full disks, clocks (25 minutes; `all` has a short count of them)",
-    },
-)
-def test(suite: str = "all", faults: bool = False, json: bool = False) -> None:
-    """Run the tests."""
-    from bertbuild.commands import checks
-
-    with running(json=json) as session:
-        checks.test(session, suite, faults=faults)
-
-
-@task(help=COMMON_HELP)
-def lint(json: bool = False) -> None:
-    """Run ruff and mypy."""
-    from bertbuild.commands import checks
-
-    with running(json=json) as session:
-        checks.lint(session)
-
-
 TASKS = {
     command.name: command
     for command in (
         doctor,
         build,
         images,
-        lock,
         fetch,
         inspect,
         fetch_data,
@@ -327,8 +289,6 @@ TASKS = {
         gc,
         verify_store,
         report,
-        test,
-        lint,
     )
 }
-"""All commands, by their names as they are typed."""
+"""All commands, by their names as they are typed; in a checkout `bertbuild.development.tasks` adds some."""

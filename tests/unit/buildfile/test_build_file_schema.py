@@ -14,9 +14,10 @@ from bertbuild.buildfile.requests import make_recipe, make_request
 from bertbuild.buildfile.schema import build_file_schema
 from bertbuild.commands.buildfile import schema
 from bertbuild.commands.session import Session
-from bertbuild.config import ROOT, SETTINGS, Settings
+from bertbuild.config import SETTINGS, Settings
 from bertbuild.kinds import KINDS
 from bertbuild.plans.finetune import FinetuneRequest
+from bertbuild.project import ROOT
 from bertbuild.toml.document import _parsed
 
 SHIPPED = ROOT / "bertbuild" / "buildfile" / "bertbuild.schema.json"

@@ -11,7 +11,7 @@ import pytest
 
 from bertbuild.buildfile.load import load_build_file
 from bertbuild.checkpoint.inspection import inspect_checkpoint
-from bertbuild.config import ROOT
+from bertbuild.project import ROOT
 
 EXAMPLES = ROOT / "examples"
 make_checkpoints = runpy.run_path(str(EXAMPLES / "make_checkpoints.py"))["main"]

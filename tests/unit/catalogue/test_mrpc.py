@@ -16,8 +16,8 @@ from bertbuild.catalogue.datasets import find_dataset
 from bertbuild.catalogue.fetch import fetch
 from bertbuild.catalogue.mrpc import DEV_IDS, TEST, TRAIN, build_mrpc
 from bertbuild.catalogue.sources import Sources
-from bertbuild.config import ROOT
 from bertbuild.errors import IntegrityError
+from bertbuild.project import ROOT
 
 DATA = ROOT.parent / "shared" / "data" / "glue"
 TABLES = ("train.tsv", "dev.tsv", "test.tsv")

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from bertbuild.cli.tasks import TASKS
 from bertbuild.cli.upstream import upstream_flags
-from bertbuild.config import ROOT
+from bertbuild.development.tasks import TASKS
+from bertbuild.project import ROOT
 
 CODE = [*sorted((ROOT / "bertbuild").rglob("*.py")), *sorted((ROOT / "docker").rglob("*.py"))]
 PAGES = [

@@ -19,7 +19,7 @@ from make_checkpoints import config, write_google
 from pipeline import run_github, run_gitlab
 from ruamel.yaml import YAML
 
-from bertbuild.config import ROOT
+from bertbuild.project import ROOT
 from bertbuild.stages import BACKENDS, image_code, lock_file
 
 HERE = Path(__file__).parents[2] / "shared"

@@ -16,8 +16,8 @@ from bertbuild.cli.line import read
 from bertbuild.cli.program import BertbuildProgram
 from bertbuild.cli.tasks import TASKS
 from bertbuild.cli.upstream import upstream_flags
-from bertbuild.config import ROOT
 from bertbuild.errors import UsageError
+from bertbuild.project import ROOT
 
 MISTYPED = {
     "a command": ("buidl-ir", "There is no command 'buidl-ir'; did you mean \"build-ir\"?", "--list shows"),

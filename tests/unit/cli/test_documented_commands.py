@@ -14,7 +14,7 @@ from bertbuild.cli.call import call_of
 from bertbuild.cli.invoke_tasks import collection
 from bertbuild.cli.line import read
 from bertbuild.cli.program import BertbuildProgram
-from bertbuild.cli.tasks import TASKS
+from bertbuild.development.tasks import TASKS
 from bertbuild.errors import UsageError
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]

@@ -12,8 +12,8 @@ from host_doubles import GOLDEN
 from jsonschema import Draft202012Validator
 
 from bertbuild import errors
-from bertbuild.config import ROOT
 from bertbuild.errors import BertbuildError
+from bertbuild.project import ROOT
 
 CLASSES = {
     cls.__name__: cls for cls in vars(errors).values() if isinstance(cls, type) and issubclass(cls, BertbuildError)

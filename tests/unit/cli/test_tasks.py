@@ -11,7 +11,7 @@ from bertbuild.cli.help_facts import GROUPS, group_of, value_of
 from bertbuild.cli.invoke_tasks import collection
 from bertbuild.cli.line import read
 from bertbuild.cli.program import BertbuildProgram
-from bertbuild.cli.tasks import TASKS
+from bertbuild.development.tasks import TASKS
 
 
 @pytest.fixture

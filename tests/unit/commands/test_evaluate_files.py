@@ -11,10 +11,11 @@ from host_doubles import Events
 from bertbuild.commands import evaluate
 from bertbuild.commands.evaluate import Data
 from bertbuild.commands.session import Session
-from bertbuild.config import ROOT, load_settings
+from bertbuild.config import load_settings
 from bertbuild.errors import DataError, UsageError
 from bertbuild.gate.prediction_files import read_dev_labels
 from bertbuild.metrics.glue import TASKS
+from bertbuild.project import ROOT
 from bertbuild.source import fetched
 
 MRPC = (

@@ -16,9 +16,9 @@ from bertbuild.catalogue.fetch import fetch
 from bertbuild.catalogue.models import find_model
 from bertbuild.catalogue.sources import Sources
 from bertbuild.cli.call import run as run_line
-from bertbuild.cli.tasks import TASKS
 from bertbuild.commands.session import Session
 from bertbuild.config import Settings
+from bertbuild.development.tasks import TASKS
 from bertbuild.errors import EnvironmentBuildError, InterpreterMissingError, Lacking, OfflineError
 from bertbuild.isolation import cached, compose, docker, docker_engine, venv
 from bertbuild.isolation.choice import remember

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bertbuild.checkpoint.crc32c import crc32c, masked
-from bertbuild.config import ROOT
+from bertbuild.project import ROOT
 
 
 def _stand_ins():

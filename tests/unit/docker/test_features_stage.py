@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from bertbuild.config import ROOT
+from bertbuild.project import ROOT
 
 COUNT, LENGTH = 11, 6
 ROLES = ("input_ids", "input_mask", "segment_ids")

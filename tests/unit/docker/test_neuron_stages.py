@@ -10,7 +10,7 @@ import time
 import pytest
 from host_doubles import alive, wait_until
 
-from bertbuild.config import ROOT
+from bertbuild.project import ROOT
 
 LARGE = 335 * 10**6
 PREAMBLE = """

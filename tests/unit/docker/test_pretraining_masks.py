@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from bertbuild.config import ROOT
+from bertbuild.project import ROOT
 
 PROGRAM = """
 import random

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from host_doubles import alive, exit_code, in_child, wait_until
 
-from bertbuild.config import ROOT
+from bertbuild.project import ROOT
 
 COMMON = ROOT / "docker" / "common"
 PROGRAM = """

@@ -14,7 +14,7 @@ from bertbuild.checkpoint.config import config_from
 from bertbuild.checkpoint.layouts import layout
 from bertbuild.checkpoint.variables import encoder_variables
 from bertbuild.checkpoint.writer import write_checkpoint
-from bertbuild.config import ROOT
+from bertbuild.project import ROOT
 
 MARKS = "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\n"
 VOCABULARIES = {

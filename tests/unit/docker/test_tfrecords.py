@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bertbuild.checkpoint.crc32c import crc32c, masked
-from bertbuild.config import ROOT
+from bertbuild.project import ROOT
 
 # One example as TensorFlow 2.20's TFRecordWriter wrote it: input_ids 101, 30521, -7; label_ids 3.25; text; none.
 OF_TENSORFLOW = (

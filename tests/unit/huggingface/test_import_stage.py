@@ -10,7 +10,7 @@ import sys
 import pytest
 from huggingface_folders import theirs, tokenizer, write
 
-from bertbuild.config import ROOT
+from bertbuild.project import ROOT
 
 WORDS = [f"w{number}" for number in range(60)]
 

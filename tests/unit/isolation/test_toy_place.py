@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from small_fleet import write_tiny
 
-from bertbuild.config import ROOT
 from bertbuild.isolation.choice import LAST
+from bertbuild.project import ROOT
 
 PROGRAM = Path(__file__).parents[2] / "shared" / "toy_program.py"
 

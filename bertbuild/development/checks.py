@@ -10,9 +10,9 @@ import subprocess
 import sys
 
 from bertbuild.commands.session import Session
-from bertbuild.config import ROOT
 from bertbuild.errors import CheckFailedError, UsageError
 from bertbuild.names import did_you_mean
+from bertbuild.project import ROOT
 
 SUITES = {
     "unit": ["tests/unit"],

@@ -6,9 +6,9 @@ import subprocess
 import pytest
 from host_doubles import Events
 
-from bertbuild.commands import checks
 from bertbuild.commands.session import Session
 from bertbuild.config import Settings
+from bertbuild.development import checks
 from bertbuild.errors import CheckFailedError
 
 

@@ -1,0 +1,48 @@
+"""The developers' commands, beside those of the program where this is loaded, as a checkout's `tasks.py` does."""
+
+from __future__ import annotations
+
+from bertbuild.cli.flags import COMMON_HELP, OFFLINE_HELP
+from bertbuild.cli.frame import running
+from bertbuild.cli.task import task
+from bertbuild.cli.tasks import TASKS
+
+
+@task(
+    help=COMMON_HELP
+    | OFFLINE_HELP
+    | {"check": "write nothing; fail where a lock file drifted", "upgrade": "take the newest versions allowed"},
+)
+def lock(check: bool = False, upgrade: bool = False, offline: bool = False, json: bool = False) -> None:
+    """Resolve each docker/*/requirements.in into its lock file, every package with its hashes."""
+    from bertbuild.development import locks
+
+    with running(json=json, offline=offline) as session:
+        locks.lock(session, check=check, upgrade=upgrade)
+
+
+@task(
+    help=COMMON_HELP
+    | {
+        "suite": "unit: no network, no engine; integration: unit, and real backends; docker; browser; all (default)",
+        "faults": "the fault tests, whole: kills, full disks, clocks (25 minutes; `all` has a short count of them)",
+    },
+)
+def test(suite: str = "all", faults: bool = False, json: bool = False) -> None:
+    """Run the tests."""
+    from bertbuild.development import checks
+
+    with running(json=json) as session:
+        checks.test(session, suite, faults=faults)
+
+
+@task(help=COMMON_HELP)
+def lint(json: bool = False) -> None:
+    """Run ruff and mypy."""
+    from bertbuild.development import checks
+
+    with running(json=json) as session:
+        checks.lint(session)
+
+
+TASKS |= {command.name: command for command in (lock, test, lint)}
