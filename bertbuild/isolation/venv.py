@@ -228,16 +228,16 @@ class VenvIsolation:
             *([f"--unfinished={run.unfinished}"] if run.unfinished else []),
             f"--out={folder / 'out'}",
         ]
-        variables = self._variables(run, temporary) | more
+        variables = self._variables(run, temporary, code) | more
         return Worker(command=command, env=variables, cwd=code, log=worker_log(run, index))
 
-    def _variables(self, run: StageRun, temporary: Path) -> dict[str, str]:
+    def _variables(self, run: StageRun, temporary: Path, code: Path) -> dict[str, str]:
         variables = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
         return variables | {
             "PATH": f"{self._path(run.backend) / 'bin'}:/usr/bin:/bin",
             "HOME": str(temporary),
             "TMPDIR": str(temporary),
-            "PYTHONPATH": str(SITE),
+            "PYTHONPATH": f"{code}:{SITE}",  # programs that a stage starts find its code by it
             "CI": "true",  # OpenVINO sends usage data from every import, unless in CI
             "PYTHONHASHSEED": "0",
             "PYTHONNOUSERSITE": "1",

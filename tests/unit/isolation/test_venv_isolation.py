@@ -365,6 +365,12 @@ def test_a_stage_can_import_the_code_that_its_key_tells_of_and_no_other_of_ours(
         assert f"No module named '{missing}'" in raised.value.details
 
 
+def test_a_program_that_a_stage_starts_elsewhere_finds_the_same_code(stage, tmp_path):
+    (tmp_path / "backend" / "stages" / "_told.py").write_text('print(\'{"event": "seen"}\')')
+    source = "import subprocess, sys\nsubprocess.run([sys.executable, '-m', 'stages._told'], cwd='/', check=True)\n"
+    assert stage(source + "if False:\n    from stages import _told") == [{"event": "seen"}]
+
+
 def test_a_stage_that_fails_is_quoted_and_its_log_named(stage, tmp_path):
     with pytest.raises(StageError, match="The stage openvino-toy failed with exit code 3") as raised:
         stage("import sys; [print('line', number) for number in range(30)]; sys.exit(3)")
