@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bertbuild.checkpoint.user_files import read_regular
 from bertbuild.commands.reference import with_reference
 from bertbuild.commands.session import Session, shown
 from bertbuild.errors import CheckpointError, UsageError
@@ -225,8 +226,8 @@ def _kind(path: Path) -> str:
 def recorded(path: Path, name: str, key: str) -> str:
     """What a JSON file beside a model says of it; empty where there is no such file, or it says nothing."""
     try:
-        value = json.loads((path / name).read_text(encoding="utf-8")).get(key)
-    except (OSError, ValueError, RecursionError, AttributeError):
+        value = json.loads(read_regular(path / name)).get(key)
+    except (CheckpointError, OSError, ValueError, RecursionError, AttributeError):
         return ""
     return str(value or "")
 

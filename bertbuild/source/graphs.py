@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from bertbuild.checkpoint.user_files import read_regular
 from bertbuild.errors import CheckpointError, UsageError
 from bertbuild.files.digests import DigestCache
 from bertbuild.graph.gelu import gelu_form
@@ -77,9 +78,9 @@ def _next_step(error: UnknownOutputsError) -> str:
 def _recorded(signature: Path, graph: Graph) -> str:
     """The outputs on record beside a graph, as they are typed; empty where there is no record of this graph."""
     try:
-        ports = json.loads(signature.read_text(encoding="utf-8"))["outputs"]
+        ports = json.loads(read_regular(signature))["outputs"]
         tensors = {name: str(port["tensor"]) for name, port in ports.items()}
-    except (OSError, ValueError, RecursionError, KeyError, TypeError, AttributeError):
+    except (CheckpointError, OSError, ValueError, RecursionError, KeyError, TypeError, AttributeError):
         return ""
     if not all(tensor.rpartition(":")[0] in graph.nodes for tensor in tensors.values()):
         return ""

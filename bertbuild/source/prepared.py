@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bertbuild.errors import DataError
+from bertbuild.checkpoint.user_files import read_regular
+from bertbuild.errors import CheckpointError, DataError
 from bertbuild.plans.data import Prepared
 from bertbuild.plans.plan import File
 from bertbuild.source.inputs import folder_input
@@ -127,7 +128,9 @@ def check_made_for(prepared: PreparedFolder, checkpoint: Path, model: str) -> No
 
 def _object(path: Path, next_step: str) -> dict[str, Any]:
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
+        value = json.loads(read_regular(path).decode("utf-8-sig"))
+    except CheckpointError as error:
+        raise DataError(str(error), next_step=next_step) from error
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror}.", next_step=next_step) from error
     except (ValueError, RecursionError) as error:

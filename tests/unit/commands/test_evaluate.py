@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -311,6 +312,15 @@ def test_a_folder_that_nothing_is_prepared_in_is_refused(run, prepared, file, co
     if content is not None:
         (folder / file).write_text(content)
     with pytest.raises(DataError, match=sentence):
+        run(data=Data(prepared=str(folder)))
+
+
+def test_a_named_pipe_in_place_of_what_was_prepared_is_refused_unopened(run, prepared):
+    folder = prepared()
+    for name in ("eval.tf_record", "prepared.json"):
+        (folder / name).unlink()
+        os.mkfifo(folder / name)
+    with pytest.raises(DataError, match=r"prepared\.json is a named pipe, not a regular file"):
         run(data=Data(prepared=str(folder)))
 
 
