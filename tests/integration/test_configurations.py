@@ -33,7 +33,7 @@ def told(session_folder, tensors):
 
 def differences(bertbuild, model, target, output, bert):
     """The target's largest difference on a probe to `bert`, and to the same BERT with modeling.py's epsilon."""
-    probe = bertbuild.gate.probes(model, target)["b4_s16"]
+    probe = bertbuild.probes(model, target)["b4_s16"]
     found = bertbuild.answers(model, target)[f"b4_s16/{output}"]
     other = NumpyBert(bert.tensors, heads=bert.heads, activation="tanh")
     return [np.abs(found - one.answer(probe)[output]).max() for one in (bert, other)]

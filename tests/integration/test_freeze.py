@@ -74,7 +74,7 @@ def test_each_output_passes_the_gate_and_is_what_numpy_computes(bertbuild, tiny,
     assert {row["output"] for row in rows} == OUTPUTS[output]
     assert all(row["passed"] for row in rows)
     answers = bertbuild.answers("tiny", target)
-    probes = bertbuild.gate.probes("tiny", target)
+    probes = bertbuild.probes("tiny", target)
     bert = NumpyBert(tiny_weights, heads=CONFIG["num_attention_heads"], activation="erf")
     for probe in ("b1_s16", "b4_s16"):
         wanted = bert.answer(probes[probe])
@@ -124,6 +124,6 @@ def test_another_activation_than_gelu_passes_the_gate(bertbuild, session_folder)
     assert built.verdict("ir-fp32")["passed"]
     assert not any("gelu" in note for note in built.notes)
     bert = NumpyBert(tensors, heads=4, activation="relu")
-    probe = bertbuild.gate.probes("relu", "ir-fp32")["b4_s16"]
+    probe = bertbuild.probes("relu", "ir-fp32")["b4_s16"]
     found = bertbuild.answers("relu", "ir-fp32")["b4_s16/pooled_output"]
     assert np.abs(found - bert.answer(probe)["pooled_output"]).max() < 1e-5

@@ -52,10 +52,10 @@ def test_a_saved_model_of_any_shape_is_read_back_and_answers_like_numpy(bertbuil
     assert all(row["max_abs"] <= 1e-5 for row in verdict["rows"] if row["output"] == "pooled_output")
     form = "relu" if shape == "relu" else "erf"
     bert = NumpyBert(tensors, heads=config["num_attention_heads"], activation=form)
-    wanted = bert.answer(bertbuild.gate.probes(f"back_{shape}", "neuron-ready-float32")["b4_s128"])
+    wanted = bert.answer(bertbuild.probes(f"back_{shape}", "neuron-ready-float32")["b4_s128"])
     answers = bertbuild.answers(f"back_{shape}", "neuron-ready-float32")
     assert np.abs(answers["b4_s128/pooled_output"] - wanted["pooled_output"]).max() < 2e-5
-    real = bertbuild.gate.probes(f"back_{shape}", "neuron-ready-float32")["b4_s128"]["input_mask"].astype(bool)
+    real = bertbuild.probes(f"back_{shape}", "neuron-ready-float32")["b4_s128"]["input_mask"].astype(bool)
     assert np.abs(answers["b4_s128/sequence_output"] - wanted["sequence_output"])[real].max() < 1e-4
 
 

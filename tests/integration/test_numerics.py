@@ -12,7 +12,7 @@ pytestmark = pytest.mark.integration
 
 def farthest(bertbuild, model, target, bert, probes):
     """Largest difference of the TensorFlow 1 reference, and of the target, from float64 numpy."""
-    inputs = bertbuild.gate.probes(model, target)
+    inputs = bertbuild.probes(model, target)
     reference, answers = bertbuild.answers(model, target, "reference"), bertbuild.answers(model, target)
     differences = [0.0]
     for probe in probes:

@@ -163,7 +163,7 @@ def test_export_of_the_trained_checkpoint_has_the_signature_and_answers_of_run_c
     built = bertbuild.ok("export", "--checkpoint", trained / "out", "--seq-len", LENGTH, "--name", "mrpc-trained")
     target = f"saved-model-s{LENGTH}"
     assert built.verdict(target)["passed"]
-    np.savez(tmp_path / "probe.npz", **padded(bertbuild.gate.probes("mrpc-trained", target)["b4_s16"]))
+    np.savez(tmp_path / "probe.npz", **padded(bertbuild.probes("mrpc-trained", target)["b4_s16"]))
     theirs, ours = (
         run_script("tf1", "saved_model", folder=folder, runs=[{"inputs": tmp_path / "probe.npz", "answers": answers}])
         for folder, answers in (
