@@ -7,12 +7,13 @@ import ast
 import pytest
 from importlinter.cli import EXIT_STATUS_SUCCESS, lint_imports
 
+from bertbuild.places import PLACES
 from bertbuild.project import ROOT
 from bertbuild.toml.document import read_document
 
 HOUSE = ROOT / "bertbuild"
 CONTRACTS = read_document(ROOT / "pyproject.toml").values["tool"]["importlinter"]
-PURE = [path for room in ("plans",) for path in sorted((HOUSE / room).glob("*.py"))]
+PURE = [path for room in ("kinds", "plans") for path in sorted((HOUSE / room).glob("*.py"))]
 LOOKS = {"open", "stat", "exists", "is_file", "is_dir", "iterdir", "glob", "rglob", "resolve", "samefile", "run"}
 """Calls that ask a disk or another program; so do those that begin with `read_` or `write_`."""
 
@@ -33,8 +34,22 @@ def test_every_room_has_its_place_in_architecture():
     assert [line.split("  ")[0].split(", ") for line in drawn.splitlines()] == [row.split(" | ") for row in layers]
 
 
-@pytest.mark.parametrize("path", PURE, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", PURE, ids=lambda path: f"{path.parent.name}/{path.stem}")
 def test_planning_reads_nothing(path):
     calls = [node.func for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)]
     names = {func.attr if isinstance(func, ast.Attribute) else getattr(func, "id", "") for func in calls}
     assert not {name for name in names if name in LOOKS or name.startswith(("read_", "write_"))}
+
+
+def test_only_places_to_run_and_what_tasks_py_adds_are_imported_by_a_name_that_is_no_literal():
+    """Such an import is one that the linter does not see."""
+    by_name = [
+        path.relative_to(HOUSE).as_posix()
+        for path in HOUSE.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call)
+        and ast.unparse(node.func).endswith(("import_module", "__import__"))
+        and not isinstance(node.args[0], ast.Constant)
+    ]
+    assert sorted(by_name) == ["cli/main.py", "isolation/base.py"]
+    assert all(row.module.startswith("bertbuild.isolation.") for row in PLACES.values())
