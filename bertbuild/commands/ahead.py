@@ -69,9 +69,17 @@ def refused_ahead(session: Session, wanted: Wanted, request: Request) -> None:
         InterpreterMissingError: a target needs TensorFlow 1.15, which cannot be had here.
     """
     folder = Path(wanted.checkpoint)
-    files = find_files(folder)
-    if not all(session.store.inputs.knows(path.resolve()) for path in files.weights):
+    if not is_imported(session, folder):
         _refuse(session, folder, wanted.name or model_name(folder, session.store), request)
+
+
+def is_imported(session: Session, folder: Path) -> bool:
+    """Whether an earlier run imported a Hugging Face folder: it has hashed the weights.
+
+    Raises:
+        CheckpointError: it is no whole folder.
+    """
+    return all(session.store.inputs.knows(path.resolve()) for path in find_files(folder).weights)
 
 
 def _refuse(session: Session, folder: Path, name: str, request: Request) -> None:

@@ -83,7 +83,8 @@ def prepare_data(session: Session, asked: Asked) -> None:
     if session.settings.offline:
         from bertbuild.commands.offline import require_stages
 
-        require_stages(session, asked.model, ["prepare-data"], "" if asked.data else asked.task)
+        task = "" if asked.data else asked.task
+        require_stages(session, ["prepare-data"], model=asked.model, checkpoint=asked.checkpoint, task=task)
     prepared = make(session, asked)
     copied = [str(path) for path in _copied(prepared.made, asked)]
     result = {"model": prepared.model, "target": prepared.target, "path": str(prepared.link), "copies": copied}

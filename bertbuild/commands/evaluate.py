@@ -66,7 +66,8 @@ def targets(session: Session, wanted: Wanted, data: Data, request: EvaluateReque
         from bertbuild.commands.offline import require_stages
 
         stages = ["prepare-data", "tf1-infer", *(TARGETS[name][0].asked.stage for name in request.names)]
-        require_stages(session, wanted.model, stages, "" if data.folder or data.prepared else data.task)
+        task = "" if data.folder or data.prepared else data.task
+        require_stages(session, stages, model=wanted.model, checkpoint=wanted.checkpoint, task=task)
     _require_reference(session, wanted, request)
     inspected = resolve(wanted, session.settings, session.store, session.engine, session.report)
     source = inspected.source

@@ -56,7 +56,8 @@ def finetune(session: Session, wanted: Wanted, named: Named, request: FinetuneRe
 
         data_stage = ["prepare-data"] if named.task else []
         task = "" if named.data else named.task
-        require_stages(session, wanted.model, [*data_stage, "finetune"], task)
+        stages = [*data_stage, "finetune"]
+        require_stages(session, stages, model=wanted.model, checkpoint=wanted.checkpoint, task=task)
     if wanted.model:
         find_model(wanted.model)
     _require_1(session, wanted.model)

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterable
+from pathlib import Path
 
-from bertbuild.buildfile.entries import BuildFile, CatalogueModel, Recipe
+from bertbuild.buildfile.entries import BuildFile, CatalogueModel, HuggingFaceFolder, Recipe
 from bertbuild.catalogue.datasets import Dataset, find_dataset
 from bertbuild.catalogue.fetch import require_at_hand
 from bertbuild.catalogue.models import Model, find_model
 from bertbuild.catalogue.sources import Sources
-from bertbuild.commands.ahead import backends_of_import, backends_of_request
+from bertbuild.commands.ahead import backends_of_import, backends_of_request, is_imported
 from bertbuild.commands.reference import presumed
 from bertbuild.commands.session import Session
-from bertbuild.errors import Lacking, OfflineError
+from bertbuild.errors import BertbuildError, Lacking, OfflineError
+from bertbuild.huggingface.folder import is_huggingface
 from bertbuild.kinds.kind import Request
 from bertbuild.plans.placing import backend_of
 from bertbuild.plans.plan import Plan, Step
 from bertbuild.source.fetched import fetch_dataset, fetch_model
+from bertbuild.source.resolve import Wanted
 from bertbuild.stages import STAGES
 
 
@@ -43,27 +47,45 @@ def require(
         raise OfflineError(lacking)
 
 
-def require_for(session: Session, model: str, request: Request) -> None:
-    """The same for a request's targets of a catalogue model; nothing where there is none."""
-    if model:
-        backends = (*backends_of_import(model), *backends_of_request(session, request))
-        require(session, models=[model], backends=backends)
+def require_for(session: Session, wanted: Wanted, request: Request) -> None:
+    """The same for a request's targets of a catalogue model, or of a Hugging Face folder that is to be imported.
+
+    Nothing for other sources: their one plan has all that they need, and its environments are asked for together.
+    """
+    imports = _imports(session, wanted.model, wanted.checkpoint)
+    if wanted.model or imports:
+        require(session, models=[wanted.model], backends=(*imports, *backends_of_request(session, request)))
 
 
-def require_stages(session: Session, model: str, stages: Iterable[str], task: str = "") -> None:
-    """The same for stages, a catalogue model that they begin with, and a task whose files are fetched."""
+def require_stages(
+    session: Session, stages: Iterable[str], *, model: str = "", checkpoint: str = "", task: str = ""
+) -> None:
+    """The same for stages, the model or checkpoint that they begin with, and a task whose files are fetched."""
     steps = tuple(Step(id=stage, stage=stage, inputs={}) for stage in dict.fromkeys(stages))
     there = presumed(session, Plan(model=model, steps=steps))
-    backends = [*(backends_of_import(model) if model else ()), *(backend_of(step) for step in there.steps)]
+    backends = [*_imports(session, model, checkpoint), *(backend_of(step) for step in there.steps)]
     require(session, models=[model], datasets=[task], backends=backends)
+
+
+def _imports(session: Session, model: str, checkpoint: str) -> list[str]:
+    """The backend that imports a catalogue model, or a Hugging Face folder that no earlier run has imported."""
+    if model:
+        return backends_of_import(model)
+    folder = Path(checkpoint)
+    with contextlib.suppress(BertbuildError):  # what is wrong with the folder is said by who imports it
+        if checkpoint and is_huggingface(folder) and not is_imported(session, folder):
+            return [STAGES["import"].backend]
+    return []
 
 
 def require_for_file(session: Session, build_file: BuildFile) -> None:
     """The same for a build file."""
     models = [entry.source.model for entry in build_file.models if isinstance(entry.source, CatalogueModel)]
+    folders = [str(entry.source.path) for entry in build_file.models if isinstance(entry.source, HuggingFaceFolder)]
     recipes = [entry.source for entry in build_file.models if isinstance(entry.source, Recipe)]
     backends = [
         *(backend for model in models for backend in backends_of_import(model)),
+        *(backend for folder in folders for backend in _imports(session, "", folder)),
         *(
             backend
             for entry in build_file.models

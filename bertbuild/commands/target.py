@@ -45,7 +45,7 @@ def build(
     if session.settings.offline:
         from bertbuild.commands.offline import require_for
 
-        require_for(session, wanted.model, request)
+        require_for(session, wanted, request)
     others = wanted.checkpoint or wanted.frozen or wanted.saved_model
     if wanted.model and not others and not is_fetched(wanted.model, session.store):
         from bertbuild.commands.ahead import imported_ahead

@@ -43,7 +43,7 @@ def convert_tf2(session: Session, wanted: Wanted, request: Tf2 | Tf2Model, desti
     if session.settings.offline:
         from bertbuild.commands.offline import require_for
 
-        require_for(session, wanted.model, request)
+        require_for(session, wanted, request)
     if wanted.checkpoint and is_huggingface(Path(wanted.checkpoint)):
         from bertbuild.commands.ahead import refused_ahead
 

@@ -72,7 +72,8 @@ def train(session: Session, begin: Begin, wanted: Wanted, data: Data, request: T
         from bertbuild.commands.offline import require_stages
 
         data_stage = ["prepare-data"] if data.task else []
-        require_stages(session, wanted.model, [*data_stage, "tf2-train"], "" if data.folder else data.task)
+        task, stages = "" if data.folder else data.task, [*data_stage, "tf2-train"]
+        require_stages(session, stages, model=wanted.model, checkpoint=wanted.checkpoint, task=task)
     begun, named = _begun(session, begin, wanted)
     data = _prepared(session, begun, begin, wanted, data)
     files, task = _files(session, data)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from small_fleet import write_tiny
+from tiny_models import huggingface_tensors, weights, write_huggingface
 
 from bertbuild.catalogue.datasets import find_dataset
 from bertbuild.catalogue.fetch import fetch
@@ -366,6 +367,16 @@ def test_a_checkpoint_s_build_names_every_environment_that_it_lacks(cut_off, tmp
     code, error = cut_off("build-ir", "--checkpoint", str(tmp_path / "tiny"))
     assert code == 26
     for backend in ("tf1", "openvino"):
+        assert f"packages of {backend}" in error["message"]
+
+
+@pytest.mark.parametrize("command", [["build-ir"], ["convert-tf2"], ["train", "--task", "MRPC"]], ids=" ".join)
+def test_a_hugging_face_folder_s_import_is_named_beside_what_follows(cut_off, tmp_path, command):
+    folder = write_huggingface(tmp_path / "hf", huggingface_tensors(weights()))
+    code, error = cut_off(*command, "--checkpoint", str(folder))
+    assert code == 26
+    follows = {"build-ir": ["tf1", "openvino"], "convert-tf2": ["tf1", "tf2"], "train": ["tf2"]}[command[0]]
+    for backend in ("data", *follows):
         assert f"packages of {backend}" in error["message"]
 
 
