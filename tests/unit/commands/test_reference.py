@@ -280,8 +280,8 @@ def test_without_the_network_what_is_asked_for_beforehand_is_what_the_build_will
     monkeypatch.setattr(session.engine, "require", asked.extend)
     monkeypatch.setattr(offline, "_model", lambda *_: None)
     isolation.lacking = ("tf1",)
-    offline.require_stages(session, "", ["tf1-infer", "examples"])
-    offline.require_for(session, "uncased_L-2_H-128_A-2", Ir())
+    offline.require_stages(session, ["tf1-infer", "examples"])
+    offline.require_for(session, Wanted(model="uncased_L-2_H-128_A-2"), Ir())
     assert set(asked) == {"tf2", "data", "openvino"}
 
 
