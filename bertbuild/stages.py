@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
+from bertbuild.backends import BACKENDS, backend_folder
 from bertbuild.closure import PACKAGE, closure
-from bertbuild.errors import LockFileError
 from bertbuild.project import PACKAGE_FOLDER, ROOT
 
 
@@ -44,8 +42,9 @@ class StageSpec:
 
     Attributes:
         name: what it is called in plans, in the store and on its command line.
-        backend: the environment it runs in: a folder of docker/, a service of compose.yaml. Its code lies there too.
-        also: other backends that can run it; a step says so (`Step.backend`), else its own does.
+        backend: the environment it runs in, a name in `backends.BACKENDS`; its code lies in the backend's folder.
+        also: other backends that can run it, besides other versions of its own; a step says so (`Step.backend`), else
+            its own does.
         memory: what it is expected to need.
         outputs: files that must be there for the stage to have succeeded (besides stage.json).
         device: whether it runs on a Neuron device.
@@ -141,64 +140,13 @@ PROVENANCE, MANIFEST = "provenance.json", "manifest.json"
 UNTRACKED = (FACTS, PROVENANCE)
 """The facts of one run (seconds, memory, when, of what): kept and hashed, but no part of the result's own digest."""
 
-_PINNED = re.compile(r"^([A-Za-z0-9._-]+)==(\S+)", re.MULTILINE)
-
 INSTRUCTIONS = "instructions"
 """What is told of the processor, in an environment and in the facts of a stage that answers on it."""
-
-BACKENDS = tuple(dict.fromkeys(spec.backend for spec in STAGES.values()))
 
 
 def is_by_processor(stages: Iterable[str]) -> bool:
     """Whether one of these stages makes what computes otherwise on another instruction set."""
     return any(name in STAGES and STAGES[name].by_processor for name in stages)
-
-
-def backend_folder(backend: str) -> Path:
-    """The folder that holds all of a backend: Dockerfile, lock file, stage code."""
-    return ROOT / "docker" / backend
-
-
-def lock_file(backend: str) -> Path:
-    """The backend's packages, every one with its version and hashes."""
-    return backend_folder(backend) / "requirements.txt"
-
-
-def excluded_file(backend: str) -> Path | None:
-    """Names of packages that others of the backend ask for and that it does not need, if it has such a list."""
-    path = backend_folder(backend) / "excluded.txt"
-    return path if path.exists() else None
-
-
-def require_locked(backend: str) -> None:
-    """Make sure that the lock file holds every version its requirements.in asks for, without asking any index.
-
-    Raises:
-        LockFileError: it does not, so that nothing should be made from it.
-    """
-    there = _versions(backend)
-    wanted = _PINNED.findall((backend_folder(backend) / "requirements.in").read_text(encoding="utf-8"))
-    drifted = [f"{name}=={version}" for name, version in wanted if there.get(_normal(name)) != version]
-    if drifted:
-        raise LockFileError(
-            f"docker/{backend}/requirements.in asks for {', '.join(drifted)}, which its lock file does not hold.",
-            next_step="Run: invoke lock",
-        )
-
-
-@cache
-def locked(backend: str) -> dict[str, str]:
-    """The version of each package in a backend's lock file."""
-    return _versions(backend)
-
-
-def _versions(backend: str) -> dict[str, str]:
-    return dict(_PINNED.findall(lock_file(backend).read_text(encoding="utf-8")))
-
-
-def _normal(name: str) -> str:
-    """A package's name as lock files write it (PEP 503)."""
-    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 ENTRY = "run_stage"
@@ -231,7 +179,7 @@ def image_code(backend: str) -> dict[str, Path]:
     """The files that the stages of an image can run, by their names in it; another backend's lie below its name."""
     found: dict[str, Path] = {}
     for spec in STAGES.values():
-        if spec.backend == backend:
+        if spec.backend == BACKENDS[backend].folder:
             found |= stage_code(spec)
         elif backend in spec.also:
             for name, path in stage_code(spec).items():

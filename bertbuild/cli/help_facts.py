@@ -150,12 +150,12 @@ def value_of(command: str, flag: str) -> str:
 
 def _choices(command: str, flag: str) -> str:
     """The words of a choice, from where they are declared."""
+    from bertbuild.backends import BACKENDS
     from bertbuild.kinds import frozen, ir_request, neuron_ready, saved_model, tf2
     from bertbuild.places import PLACES
     from bertbuild.plans import data, plan, train
     from bertbuild.plans.placing import REFERENCES
     from bertbuild.report import graphs
-    from bertbuild.stages import BACKENDS
 
     device = command in ("neuron-ready", "neuron-compile")
     several = {

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from bertbuild import __version__
+from bertbuild.backends import BACKENDS
 from bertbuild.commands.session import Session
 from bertbuild.errors import CheckFailedError
 from bertbuild.isolation.base import Finding, place
@@ -18,7 +19,6 @@ from bertbuild.isolation.unlocked import unlocked
 from bertbuild.places import PLACES
 from bertbuild.plural import number_of
 from bertbuild.project import own_file, runs_from
-from bertbuild.stages import BACKENDS
 
 
 def doctor(session: Session) -> None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from bertbuild.backends import BACKENDS
 from bertbuild.commands.session import Session
 from bertbuild.errors import UsageError
 from bertbuild.isolation.unlocked import unlocked
 from bertbuild.names import did_you_mean
 from bertbuild.plans.placing import OF_1, TF1
-from bertbuild.stages import BACKENDS
 
 
 def images(session: Session, backends: tuple[str, ...]) -> None:
@@ -37,4 +37,4 @@ def images(session: Session, backends: tuple[str, ...]) -> None:
 
 def _usual(session: Session) -> list[str]:
     without = () if session.usual_reference == OF_1 else (TF1,)
-    return [name for name in BACKENDS if unlocked(name) is None and name not in without]
+    return [name for name, row in BACKENDS.items() if not row.beside and unlocked(name) is None and name not in without]

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from bertbuild.backends import BACKENDS
 from bertbuild.commands.session import Session, shown
 from bertbuild.errors import ProvenanceError, UsageError
 from bertbuild.names import did_you_mean
 from bertbuild.plural import are, number_of
 from bertbuild.provenance.sbom import FOLDER, materials
 from bertbuild.provenance.verify import Findings, verify
-from bertbuild.stages import BACKENDS
 from bertbuild.store.records import read_records
 from bertbuild.store.store import Store
 

@@ -7,11 +7,10 @@ import subprocess
 import tempfile
 from pathlib import Path
 
+from bertbuild.backends import BACKENDS, excluded_file, lock_file, requirements_file, requirements_name
 from bertbuild.commands.session import Session
 from bertbuild.errors import Lacking, LockFileError, OfflineError
 from bertbuild.isolation.fetching import find_uv
-from bertbuild.isolation.venv import PYTHON
-from bertbuild.stages import BACKENDS, backend_folder, excluded_file, lock_file
 
 
 def lock(session: Session, *, check: bool, upgrade: bool) -> None:
@@ -51,11 +50,11 @@ def _resolve(backend: str, preferences: str) -> str:
         output = Path(folder) / "requirements.txt"
         output.write_text(preferences, encoding="utf-8")  # uv keeps the versions it finds there
         options = ["--generate-hashes", "--no-annotate", "--no-header", "--no-emit-index-url", "--quiet"]
-        options += ["--python-version", PYTHON[backend], "--output-file", str(output)]
+        options += ["--python-version", BACKENDS[backend].python, "--output-file", str(output)]
         excluded = excluded_file(backend)
         options += ["--excludes", str(excluded)] if excluded else []
         result = subprocess.run(
-            [find_uv(), "pip", "compile", *options, str(backend_folder(backend) / "requirements.in")],
+            [find_uv(), "pip", "compile", *options, str(requirements_file(backend))],
             capture_output=True,
             text=True,
             check=False,
@@ -63,7 +62,7 @@ def _resolve(backend: str, preferences: str) -> str:
         )
         if result.returncode != 0:
             raise LockFileError(
-                f"docker/{backend}/requirements.in cannot be resolved.",
+                f"{requirements_name(backend)} cannot be resolved.",
                 next_step="Mend what uv names, or check the network.",
                 details=result.stderr.strip(),
             )

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from bertbuild import keys
+from bertbuild.backends import require_locked
 from bertbuild.engine.memory import Measured
 from bertbuild.errors import NoSpaceError, StageError
 from bertbuild.files.disk import full_disk_told, no_space, raise_if_full
@@ -20,7 +21,7 @@ from bertbuild.graph.processor import instruction_set
 from bertbuild.isolation.base import Isolation, StageRun
 from bertbuild.plans.placing import backend_of
 from bertbuild.plans.plan import File, Step
-from bertbuild.stages import FACTS, INSTRUCTIONS, STAGES, StageSpec, is_by_processor, require_locked, stage_code
+from bertbuild.stages import FACTS, INSTRUCTIONS, STAGES, StageSpec, is_by_processor, stage_code
 from bertbuild.store.other_keys import other_format
 from bertbuild.store.store import Store, StoredObject
 

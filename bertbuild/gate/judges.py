@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from bertbuild.backends import locked
 from bertbuild.plans.placing import backend_of
 from bertbuild.plans.plan import Plan, Step, Target
-from bertbuild.stages import STAGES, locked
+from bertbuild.stages import STAGES
 
 PACKAGES = ("tensorflow", "tensorflow-cpu")
 

@@ -8,9 +8,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+from bertbuild.backends import backend_folder, excluded_file, lock_file
 from bertbuild.isolation.fetching import find_uv
 from bertbuild.isolation.unlocked import Unlocked, unlocked
-from bertbuild.stages import backend_folder, excluded_file, lock_file
 
 LIMIT_SECONDS = 60
 _NOT_THERE = re.compile(r"Because (\S+) was not found in the cache")

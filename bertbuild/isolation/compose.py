@@ -16,6 +16,7 @@ from typing import Any, NoReturn
 
 from bertbuild import keys as key
 from bertbuild import project
+from bertbuild.backends import BACKENDS, backend_folder, lock_file
 from bertbuild.errors import (
     EngineError,
     ImageBuildError,
@@ -31,7 +32,7 @@ from bertbuild.isolation.process import Children, run_logged
 from bertbuild.isolation.unlocked import unlocked
 from bertbuild.isolation.workers import Worker, cluster, run_together, worker_folder, worker_log
 from bertbuild.project import ROOT
-from bertbuild.stages import backend_folder, image_code, lock_file
+from bertbuild.stages import image_code
 
 ENV_FILE = ROOT / ".env"
 """Where Compose looks for variables."""
@@ -137,7 +138,7 @@ class ComposeIsolation:
             tail.append(line)
             on_line(line)
 
-        command = [*_compose(), "build", backend]
+        command = [*_compose(), "build", BACKENDS[backend].service]
         code = _run_lines(command, env=_build_environment(backend), on_line=keep, children=self._children)
         if code != 0:
             details = "\n".join(tail)
@@ -145,7 +146,7 @@ class ComposeIsolation:
                 f"The image of backend {backend} could not be built (docker compose build ended with {code}).",
                 next_step=_unlocked_missing(backend, details)
                 or _remedy(details)
-                or f"See the last lines; to repeat by hand: {project.compose()} build {backend}.",
+                or f"See the last lines; to repeat by hand: {project.compose()} build {BACKENDS[backend].service}.",
                 details=details,
             )
 
@@ -159,7 +160,7 @@ class ComposeIsolation:
         if image is None:
             raise EngineError(
                 f"The image {image_name(backend)} is not built.",
-                next_step=f"Build it: {project.compose()} build {backend}.",
+                next_step=f"Build it: {project.compose()} build {BACKENDS[backend].service}.",
             )
         return {"image": image.id}
 
@@ -231,7 +232,10 @@ def _command(run: StageRun, name: str, containers: list[str], index: int) -> lis
     if run.workers > 1:
         addresses = [f"{container}:{WORKERS_PORT}" for container in containers]
         command += ["--env", f"TF_CONFIG={cluster(addresses, index)}"]
-    command += [_service(run), run.stage if run.code in ("", run.backend) else f"{run.code}/{run.stage}"]
+    command += [
+        _service(run),
+        run.stage if run.code in ("", BACKENDS[run.backend].folder) else f"{run.code}/{run.stage}",
+    ]
     command += [f"--{flag}=/in/{flag}" for flag in run.inputs]
     command += [f"--{flag}={value}" for flag, value in run.params.items()]
     command += ["--unfinished=/unfinished"] if run.unfinished else []
@@ -239,9 +243,10 @@ def _command(run: StageRun, name: str, containers: list[str], index: int) -> lis
 
 
 def _service(run: StageRun) -> str:
+    service = BACKENDS[run.backend].service
     if run.workers > 1:
-        return f"{run.backend}-worker"
-    return f"{run.backend}-device" if run.device else run.backend
+        return f"{service}-worker"
+    return f"{service}-device" if run.device else service
 
 
 def _project(run: StageRun, name: str) -> list[str]:
@@ -285,7 +290,7 @@ def _remove(run: StageRun, name: str, containers: list[str]) -> None:
 
 def image_name(backend: str) -> str:
     """The name compose.yaml gives to a backend's image."""
-    return f"bertbuild/{backend}:{_tag()}"
+    return f"bertbuild/{BACKENDS[backend].service}:{_tag()}"
 
 
 def source_digest(backend: str) -> str:

@@ -15,9 +15,9 @@ from functools import lru_cache
 from pathlib import Path
 
 from bertbuild import keys
+from bertbuild.backends import backend_folder
 from bertbuild.files.digests import sha256_file
 from bertbuild.project import own_file
-from bertbuild.stages import backend_folder
 
 _INDEX = re.compile(r"^ARG (BERTBUILD_\w+_INDEX_URL)=(\S+)$", re.MULTILINE)
 _REQUIREMENT = re.compile(r"^([A-Za-z0-9._-]+)==", re.MULTILINE)

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from bertbuild import keys as key
+from bertbuild.backends import BACKENDS, lock_file
 from bertbuild.errors import (
     EnvironmentBuildError,
     InterpreterMissingError,
@@ -35,10 +36,7 @@ from bertbuild.isolation.interpreters import find_interpreter
 from bertbuild.isolation.process import Children, run_logged
 from bertbuild.isolation.unlocked import Unlocked, installed_digest, package_of, unlocked
 from bertbuild.isolation.workers import Worker, cluster, run_together, worker_folder, worker_log
-from bertbuild.stages import code_of, lock_file, module_of
-
-PYTHON = {"tf1": "3.7", "openvino": "3.11", "mo": "3.11", "neuron": "3.7", "tf2": "3.11", "data": "3.11"}
-"""The Python of each backend; the Dockerfiles' base images have the same."""
+from bertbuild.stages import code_of, module_of
 
 SITE = Path(__file__).parent / "site"
 """Has the sitecustomize.py of all environments."""
@@ -96,7 +94,7 @@ class VenvIsolation:
         """See `Isolation.can_have`: it is the Python of the backend's version that a machine may lack."""
         if self.is_ready(backend):
             return True
-        version = PYTHON[backend]
+        version = BACKENDS[backend].python
         telling = on_line or _nobody
         fetcher = Fetcher(folder=self._folder, offline=self._offline, children=self._children, on_line=telling)
         try:
@@ -116,10 +114,11 @@ class VenvIsolation:
             return ()
         found = []
         try:
-            find_interpreter(PYTHON[backend])
+            find_interpreter(BACKENDS[backend].python)
         except InterpreterMissingError as error:
-            found.append(Lacking(what=f"Python {PYTHON[backend]} (of {backend})", get=error.next_step.rstrip(".")))
-        words = lacking_packages(backend, PYTHON[backend])
+            what = f"Python {BACKENDS[backend].python} (of {backend})"
+            found.append(Lacking(what=what, get=error.next_step.rstrip(".")))
+        words = lacking_packages(backend, BACKENDS[backend].python)
         return (*found, *([_packages(backend, words)] if words else []))
 
     def prepare(self, backend: str, on_line: OnLine) -> None:
@@ -149,7 +148,7 @@ class VenvIsolation:
         if self._offline and (lacking := self.lacks(backend)):
             raise OfflineError(lacking)
         fetcher = Fetcher(folder=self._folder, children=self._children, on_line=on_line)
-        interpreter, version = find_interpreter(PYTHON[backend], None if self._offline else fetcher)
+        interpreter, version = find_interpreter(BACKENDS[backend].python, None if self._offline else fetcher)
         on_line(f"Python {version} at {interpreter}")
         # A virtual environment knows its own path, so it is made in place; the marker, written last, makes it count.
         if path.exists():

@@ -5,15 +5,15 @@ from __future__ import annotations
 import subprocess
 from collections.abc import Iterator
 
+from bertbuild.backends import BACKENDS
 from bertbuild.config import Settings
 from bertbuild.errors import InterpreterMissingError
 from bertbuild.isolation.base import Finding, Isolation
 from bertbuild.isolation.fetching import OLDER, Fetcher, find_uv
 from bertbuild.isolation.interpreters import find_interpreter
-from bertbuild.isolation.venv import MARKER, PYTHON, VenvIsolation
-from bertbuild.stages import BACKENDS
+from bertbuild.isolation.venv import MARKER, VenvIsolation
 
-OPTIONAL = PYTHON["tf1"]
+OPTIONAL = BACKENDS["tf1"].python
 """The version that builds can do without."""
 NOT_OFFERED = "no uv offers it for this machine"
 WITHOUT = (
@@ -37,7 +37,7 @@ def why_not(settings: Settings, *, used_last: bool) -> str:  # noqa: ARG001 - th
     if any(settings.environments.glob(f"*/{MARKER}")):
         return ""
     try:
-        find_interpreter(PYTHON["openvino"])
+        find_interpreter(BACKENDS["openvino"].python)
     except InterpreterMissingError:
         return "no Python for virtual environments is found"
     return ""
@@ -49,8 +49,8 @@ def findings(settings: Settings) -> Iterator[Finding]:
     fetcher = Fetcher(folder=settings.environments, offline=settings.offline)
     made = {backend for backend in BACKENDS if venv.is_ready(backend)}
     lacking = set()
-    for version in dict.fromkeys(PYTHON.values()):
-        users = [backend for backend in BACKENDS if PYTHON[backend] == version]
+    for version in dict.fromkeys(row.python for row in BACKENDS.values()):
+        users = [backend for backend in BACKENDS if BACKENDS[backend].python == version]
         finding = _interpreter(version, fetcher, [backend for backend in users if backend in made])
         yield finding
         lacking |= {version} if finding.barred else set()
@@ -58,12 +58,10 @@ def findings(settings: Settings) -> Iterator[Finding]:
             text = WITHOUT_ANOTHER if "tf1" in made else WITHOUT
             yield Finding(what=f"without {finding.what}", ok=True, text=text)
     yield _uv()
-    for backend in BACKENDS:
-        possible = PYTHON[backend] not in lacking
+    for backend, row in BACKENDS.items():
+        possible = row.python not in lacking
         when = ", of what uv's cache has" if settings.offline else ""
-        text = (
-            f"not made yet; made when needed{when}" if possible else f"cannot be made without Python {PYTHON[backend]}"
-        )
+        text = f"not made yet; made when needed{when}" if possible else f"cannot be made without Python {row.python}"
         ok = backend in made or possible
         yield Finding(what=f"environment {backend}", ok=ok, text="made" if backend in made else text)
 

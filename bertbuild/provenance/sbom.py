@@ -15,11 +15,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bertbuild import keys as key
+from bertbuild.backends import BACKENDS, excluded_file, lock_file, lock_name
 from bertbuild.errors import LockFileError
 from bertbuild.files.disk import write_atomically
 from bertbuild.isolation.unlocked import Unlocked, unlocked
-from bertbuild.isolation.venv import PYTHON
-from bertbuild.stages import excluded_file, lock_file
 from bertbuild.store.store import translated_os_errors
 
 if TYPE_CHECKING:
@@ -90,7 +89,7 @@ def _sbom(backend: str, lock: bytes) -> bytes:
     return sbom(
         backend,
         lock.decode(),
-        python=PYTHON[backend],
+        python=BACKENDS[backend].python,
         excluded=frozenset(_NAME.findall(excluded.read_text(encoding="utf-8"))) if excluded else frozenset(),
         beyond=unlocked(backend),
     )
@@ -123,7 +122,7 @@ def sbom(
         bom_ref=f"bertbuild/{backend}",
         version=digest[:16],
         properties=[
-            Property(name="bertbuild:lock:file", value=f"docker/{backend}/requirements.txt"),
+            Property(name="bertbuild:lock:file", value=lock_name(backend)),
             Property(name="bertbuild:lock:sha256", value=digest),
         ],
     )
@@ -147,7 +146,7 @@ def _packages(backend: str, lock: str) -> list[tuple[str, str, str]]:
         package = _PACKAGE.fullmatch(entry)
         if package is None:
             raise LockFileError(
-                f"docker/{backend}/requirements.txt has a line that is no package with its hashes: {entry!r}.",
+                f"{lock_name(backend)} has a line that is no package with its hashes: {entry!r}.",
                 next_step="Run: invoke lock",
             )
         found.append((package[1], package[2], package[3]))

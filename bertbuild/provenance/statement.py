@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from bertbuild import __version__, keys
+from bertbuild.backends import lock_name
 from bertbuild.files.digests import DigestCache, sha256_file
 from bertbuild.plans.plan import File
 from bertbuild.provenance.sbom import Materials
@@ -189,7 +190,7 @@ def _dependencies(source: Input) -> Iterator[dict[str, Any]]:
 
 def _materials(materials: Materials) -> Iterator[dict[str, Any]]:
     yield {
-        "name": f"docker/{materials.backend}/requirements.txt",
+        "name": lock_name(materials.backend),
         "digest": {"sha256": materials.lock},
         "mediaType": "text/plain",
     }

@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from bertbuild import keys
+from bertbuild.backends import BACKENDS, lock_file, lock_name
 from bertbuild.errors import StoreError
 from bertbuild.files.digests import sha256_file
 from bertbuild.plural import are, number_of
 from bertbuild.provenance.sbom import FOLDER, sbom_name, sbom_of_today
 from bertbuild.provenance.shape import problems
 from bertbuild.provenance.statement import BUILD_TYPE, KEY_DIGEST
-from bertbuild.stages import BACKENDS, FACTS, MANIFEST, PROVENANCE, lock_file
+from bertbuild.stages import FACTS, MANIFEST, PROVENANCE
 from bertbuild.store.store import Store, StoredObject
 
 OWN = (MANIFEST, PROVENANCE)
@@ -173,7 +174,7 @@ def _check_manifest(path: Path, made: Made, findings: Findings) -> None:
 def _check_materials(made: Made, store: Store | None, findings: Findings, label: str = "") -> None:
     """The lock file and the SBOM of the backend that made it."""
     for backend in BACKENDS:
-        name = f"docker/{backend}/requirements.txt"
+        name = lock_name(backend)
         named = made.sha256.get(name)
         if named is None:
             continue

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from bertbuild.backends import lock_file
 from bertbuild.errors import ImageBuildError
 from bertbuild.isolation import compose, docker_engine
 from bertbuild.isolation.process import Children
 from bertbuild.project import ROOT
-from bertbuild.stages import lock_file
 
 pytestmark = pytest.mark.docker
 

@@ -17,11 +17,11 @@ import numpy as np
 import pytest
 from conftest import containers
 
+from bertbuild.backends import lock_file
 from bertbuild.isolation import compose, docker_engine, mounts
 from bertbuild.isolation.base import StageRun
 from bertbuild.isolation.compose import ComposeIsolation
 from bertbuild.project import ROOT
-from bertbuild.stages import lock_file
 
 sys.path.append(str(ROOT / "tests" / "integration"))
 

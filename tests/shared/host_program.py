@@ -13,9 +13,9 @@ from pathlib import Path
 
 from host_doubles import FakeIsolation
 
+from bertbuild.backends import BACKENDS
 from bertbuild.cli.main import main
 from bertbuild.commands.session import Session
-from bertbuild.stages import BACKENDS
 
 ISOLATION = FakeIsolation()
 ISOLATION.prepared.extend(BACKENDS)

@@ -7,7 +7,7 @@ import platform
 
 from host_doubles import FakeIsolation
 
-from bertbuild.stages import lock_file
+from bertbuild.backends import lock_file
 
 
 def environment(_isolation, backend):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from host_doubles import FakeIsolation
 
+from bertbuild.backends import BACKENDS
 from bertbuild.isolation.base import Finding
-from bertbuild.stages import BACKENDS
 
 
 class ToyIsolation(FakeIsolation):

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from bertbuild import closure, keys, stages
+from bertbuild import backends, closure, keys, stages
+from bertbuild.backends import BACKENDS
 from bertbuild.project import ROOT
 from bertbuild.source.checkpoints import MODULES
-from bertbuild.stages import BACKENDS, ENTRY, STAGES, code_of, host_code, image_code, stage_code
+from bertbuild.stages import ENTRY, STAGES, code_of, host_code, image_code, stage_code
 
 OF_STAGES = sorted({path for backend in BACKENDS for path in image_code(backend).values()})
 OF_HOST = sorted(
@@ -147,6 +148,7 @@ def checkout(monkeypatch, tmp_path):
             ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__", "wheels", "*.txt")
         )
     monkeypatch.setattr(stages, "ROOT", tmp_path)
+    monkeypatch.setattr(backends, "ROOT", tmp_path)
 
     def digests():
         return {name: keys.code_digest(stage_code(spec)) for name, spec in STAGES.items()}
@@ -199,7 +201,7 @@ def test_an_image_carries_what_its_stages_can_run_and_no_more():
         run = {
             path
             for spec in STAGES.values()
-            if backend in (spec.backend, *spec.also)
+            if spec.backend == BACKENDS[backend].folder or backend in spec.also
             for path in stage_code(spec).values()
         }
         assert set(image_code(backend).values()) == run

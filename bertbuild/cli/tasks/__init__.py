@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bertbuild.backends import BACKENDS
 from bertbuild.cli.flags import (
     COMMON_HELP,
     FREEZE_HELP,
@@ -32,7 +33,6 @@ from bertbuild.cli.tasks.why import graph, status, why
 from bertbuild.kinds.frozen import Frozen
 from bertbuild.kinds.ir_request import ANY, Ir
 from bertbuild.source.resolve import Wanted
-from bertbuild.stages import BACKENDS
 
 
 @task(help=COMMON_HELP | ISOLATION_HELP)

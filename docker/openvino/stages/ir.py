@@ -117,7 +117,7 @@ def from_metagraph(checkpoint, prefix, metagraph):
 
 def fix_shapes(model, batch, seq_len):
     """Fix the batch size and the sequence length where they are not 0, and fold what becomes constant by that."""
-    from openvino.runtime import passes
+    from stages._folding import fold_constants
 
     shapes = {}
     for port in model.inputs:
@@ -132,9 +132,7 @@ def fix_shapes(model, batch, seq_len):
                 shape[axis] = wanted
         shapes[port.get_any_name()] = shape
     model.reshape(shapes)
-    manager = passes.Manager()
-    manager.register_pass(passes.ConstantFolding())
-    manager.run_passes(model)
+    fold_constants(model)
 
 
 if __name__ == "__main__":

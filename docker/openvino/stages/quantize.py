@@ -149,12 +149,11 @@ def quantize(model, examples, shape, accuracy, args):
     here. It leaves products of two activations (queries and keys) as they are, so these stay float32.
     """
     import nncf
-    from openvino.runtime import passes
+
+    from stages._folding import fold_constants
 
     # The shape of a table is a constant. Left as an operator, it would keep the table in float32 beside its int8 form.
-    manager = passes.Manager()
-    manager.register_pass(passes.ConstantFolding())
-    manager.run_passes(model)
+    fold_constants(model)
     feeds = list(examples.feeds(*shape))
     options = {"model_type": nncf.ModelType.TRANSFORMER, "subset_size": len(feeds)}
     fix = nncf.OverflowFix.DISABLE

@@ -4,6 +4,7 @@ import json
 import sys
 from pathlib import Path
 
+from bertbuild.backends import BACKENDS
 from bertbuild.engine.executor import Maker
 from bertbuild.engine.gate import Judge
 from bertbuild.isolation.compose import source_digest
@@ -11,7 +12,7 @@ from bertbuild.isolation.unlocked import unlocked
 from bertbuild.isolation.venv import VenvIsolation
 from bertbuild.project import IS_INSTALLED
 from bertbuild.source.checkpoints import MODULES, _code
-from bertbuild.stages import BACKENDS, STAGES
+from bertbuild.stages import STAGES
 from bertbuild.store.store import Store
 
 folder = Path(sys.argv[1])

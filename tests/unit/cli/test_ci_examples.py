@@ -19,8 +19,9 @@ from make_checkpoints import config, write_google
 from pipeline import run_github, run_gitlab
 from ruamel.yaml import YAML
 
+from bertbuild.backends import BACKENDS, backend_folder, lock_file
 from bertbuild.project import ROOT
-from bertbuild.stages import BACKENDS, image_code, lock_file
+from bertbuild.stages import image_code
 
 HERE = Path(__file__).parents[2] / "shared"
 PROGRAMS = Path(sys.executable).parent
@@ -89,7 +90,7 @@ def test_the_key_of_the_images_covers_all_that_they_are_built_of():
     hashed = {path for pattern in globs for path in ROOT.glob(pattern)}
     assert all(pattern.startswith(SUBMODULE) for pattern in patterns)
     for backend in BACKENDS:
-        folder = ROOT / "docker" / backend
+        folder = backend_folder(backend)
         built_of = [folder / "Dockerfile", *folder.glob("*.sh"), lock_file(backend)]
         assert {*built_of, *image_code(backend).values()} <= hashed
     assert ROOT / "compose.yaml" in hashed

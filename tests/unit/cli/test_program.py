@@ -16,10 +16,10 @@ from event_schema import check
 from host_doubles import alive, wait_until
 from small_fleet import write_tiny
 
+from bertbuild.backends import BACKENDS
 from bertbuild.cli.call import run as run_line
 from bertbuild.commands.session import Session
 from bertbuild.project import ROOT
-from bertbuild.stages import BACKENDS
 from bertbuild.store.store import Store
 
 HERE = Path(__file__).parents[2] / "shared"
@@ -329,12 +329,10 @@ class Impatient:
             os.kill(os.getpid(), {number})
 
 sys.meta_path.insert(0, Impatient())
-from bertbuild.cli.main import main
 main()
 """
 AT_THE_END = """
 import atexit, os
-from bertbuild.cli.main import main
 atexit.register(lambda: os.kill(os.getpid(), {number}))
 main()
 """

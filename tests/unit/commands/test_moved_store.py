@@ -8,13 +8,13 @@ import shutil
 import pytest
 from small_fleet import TARGETS, Fleet, write_tiny
 
+from bertbuild.backends import BACKENDS
 from bertbuild.commands import target
 from bertbuild.commands import verify as results
 from bertbuild.commands.session import Session
 from bertbuild.config import load_settings
 from bertbuild.kinds.frozen import Frozen
 from bertbuild.source.resolve import Wanted
-from bertbuild.stages import BACKENDS
 from bertbuild.store.records import read_records
 from bertbuild.store.store import Store
 

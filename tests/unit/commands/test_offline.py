@@ -12,6 +12,7 @@ import pytest
 from small_fleet import write_tiny
 from tiny_models import huggingface_tensors, weights, write_huggingface
 
+from bertbuild.backends import BACKENDS
 from bertbuild.catalogue.datasets import find_dataset
 from bertbuild.catalogue.fetch import fetch
 from bertbuild.catalogue.models import find_model
@@ -25,7 +26,6 @@ from bertbuild.isolation import cached, compose, docker, docker_engine, venv
 from bertbuild.isolation.choice import remember
 from bertbuild.isolation.compose import ComposeIsolation
 from bertbuild.isolation.venv import VenvIsolation
-from bertbuild.stages import BACKENDS
 
 SMALL = "uncased_L-2_H-128_A-2"
 FILE = """

@@ -12,13 +12,13 @@ from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 from host_doubles import Events, golden
 
+from bertbuild.backends import BACKENDS, Backend, lock_file
 from bertbuild.commands import provenance as commands
 from bertbuild.commands.session import Session
 from bertbuild.config import Settings
 from bertbuild.errors import LockFileError, UsageError
 from bertbuild.isolation.unlocked import Unlocked
 from bertbuild.provenance import sbom
-from bertbuild.stages import BACKENDS, lock_file
 
 LOCK = """\
 numpy==1.18.5 \\
@@ -64,6 +64,12 @@ def test_the_image_is_what_it_is_about(tmp_path):
     assert (python["version"], python["type"]) == ("3.7", "platform")
     dependencies = {entry["ref"]: entry.get("dependsOn", []) for entry in value["dependencies"]}
     assert len(dependencies["bertbuild/tf1"]) == len(value["components"])
+
+
+@pytest.fixture(autouse=True)
+def toy(monkeypatch):
+    """A backend of the tests' own."""
+    monkeypatch.setitem(BACKENDS, "toy", Backend(folder="toy", package="numpy", version="1.0", python="3.7"))
 
 
 def test_bytes_are_those_on_record():

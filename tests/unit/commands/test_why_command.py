@@ -8,13 +8,13 @@ import shutil
 import pytest
 from small_fleet import MODELS, TARGETS, Fleet, listing, write_tiny
 
+from bertbuild.backends import BACKENDS
 from bertbuild.commands import target as single
 from bertbuild.commands.session import Session
 from bertbuild.engine import executor as making
 from bertbuild.errors import BuildFailedError, EngineError, StageError, UsageError
 from bertbuild.kinds.frozen import Frozen
 from bertbuild.source.resolve import Wanted
-from bertbuild.stages import BACKENDS
 
 META = b"\x12\x0b\x0a\x09\x0a\x01x\x12\x04NoOp"
 """A MetaGraphDef of one node."""

@@ -4,8 +4,8 @@ import re
 
 import pytest
 
+from bertbuild.backends import BACKENDS, backend_folder, lock_file, require_locked
 from bertbuild.errors import LockFileError
-from bertbuild.stages import BACKENDS, backend_folder, lock_file, require_locked
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
@@ -15,11 +15,13 @@ def test_a_lock_file_holds_every_version_its_requirements_ask_for(backend):
 
 def test_a_drifted_requirement_is_named(tmp_path, monkeypatch):
     locked = "one==1.0 \\\n    --hash=sha256:00\ntwo-words==2.0 \\\n    --hash=sha256:00\n"
-    (tmp_path / "requirements.in").write_text("one==1.0\nTwo_Words==2.1  # a reason\nthree==3.0\n")
-    (tmp_path / "requirements.txt").write_text(locked)
-    monkeypatch.setattr("bertbuild.stages.backend_folder", lambda _: tmp_path)
+    folder = tmp_path / "docker" / "tf1"
+    folder.mkdir(parents=True)
+    (folder / "requirements.in").write_text("one==1.0\nTwo_Words==2.1  # a reason\nthree==3.0\n")
+    (folder / "requirements.txt").write_text(locked)
+    monkeypatch.setattr("bertbuild.backends.ROOT", tmp_path)
     with pytest.raises(LockFileError, match=r"asks for Two_Words==2\.1, three==3\.0, which"):
-        require_locked("any")
+        require_locked("tf1")
 
 
 @pytest.mark.parametrize("backend", BACKENDS)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from small_fleet import TINY, Fleet
 
+from bertbuild.backends import BACKENDS
 from bertbuild.checkpoint.config import config_from
 from bertbuild.checkpoint.folder import OBJECT_GRAPH_KEY
 from bertbuild.checkpoint.model_garden import encoder_places
@@ -18,7 +19,6 @@ from bertbuild.commands.tensorflow2 import convert_tf1
 from bertbuild.errors import CheckpointError
 from bertbuild.plans.convert_tf1 import Tf2Source, plan_convert_tf1
 from bertbuild.plans.plan import File
-from bertbuild.stages import BACKENDS
 
 DATA = "ckpt-1.data-00000-of-00001"
 

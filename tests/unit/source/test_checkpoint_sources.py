@@ -11,6 +11,7 @@ import pytest
 from graph_builder import bert_graph
 from small_fleet import TARGETS, TINY, Fleet, write_tiny
 
+from bertbuild.backends import BACKENDS
 from bertbuild.checkpoint.bundle import CheckpointReader
 from bertbuild.checkpoint.config import config_from
 from bertbuild.checkpoint.inspection import inspect_checkpoint
@@ -28,7 +29,6 @@ from bertbuild.kinds.neuron_ready import NeuronReady, plan_neuron_ready
 from bertbuild.kinds.saved_model import SavedModel, plan_export
 from bertbuild.kinds.tf2 import Tf2, plan_convert_tf2
 from bertbuild.source.resolve import Wanted, model_name, resolve
-from bertbuild.stages import BACKENDS
 
 NAMES = encoder_variables(config_from(TINY, name="tiny"))
 

@@ -7,12 +7,12 @@ import shutil
 import pytest
 from small_fleet import TARGETS, Fleet, write_tiny
 
+from bertbuild.backends import BACKENDS
 from bertbuild.commands import target
 from bertbuild.commands.session import Session
 from bertbuild.errors import BuildFailedError, UsageError
 from bertbuild.kinds.frozen import Frozen
 from bertbuild.source.resolve import Wanted, model_name, vocabulary_name
-from bertbuild.stages import BACKENDS
 
 POOLED, SEQUENCE = Frozen(), Frozen(output="sequence")
 
