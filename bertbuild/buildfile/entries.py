@@ -7,7 +7,7 @@ from pathlib import Path
 
 from bertbuild.checkpoint.reading import Choice
 from bertbuild.kinds.kind import Request
-from bertbuild.plans.finetune import FinetuneRequest, Named
+from bertbuild.plans.finetuning import FinetuneRequest, Named
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

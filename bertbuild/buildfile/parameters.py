@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bertbuild.kinds import KINDS
 from bertbuild.parameters import Parameter, by_name, parameters_of
-from bertbuild.plans.finetune import FinetuneRequest, Named
+from bertbuild.plans.finetuning import FinetuneRequest, Named
 from bertbuild.toml.values import Choice, Location, Name, Text, Truth
 
 KIND = Parameter(name="kind", type=Choice(tuple(KINDS)), about="what the target is; must be given")

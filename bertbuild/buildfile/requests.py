@@ -8,7 +8,7 @@ from pathlib import Path
 from bertbuild.buildfile.entries import Recipe
 from bertbuild.kinds.kind import Kind, Request
 from bertbuild.parameters import Parameter, picked
-from bertbuild.plans.finetune import FinetuneRequest, Named
+from bertbuild.plans.finetuning import FinetuneRequest, Named
 from bertbuild.toml.values import Location, Value
 
 Values = Mapping[str, Value]

@@ -153,7 +153,7 @@ def _choices(command: str, flag: str) -> str:
     from bertbuild.backends import BACKENDS
     from bertbuild.kinds import frozen, ir_request, neuron_ready, saved_model, tf2
     from bertbuild.places import PLACES
-    from bertbuild.plans import data, plan, train
+    from bertbuild.plans import plan, prepare_data, tf2_train
     from bertbuild.plans.placing import REFERENCES
     from bertbuild.report import graphs
 
@@ -170,9 +170,9 @@ def _choices(command: str, flag: str) -> str:
         "converter": ir_request.CONVERTERS,
         "format": graphs.FORMATS if command == "graph" else tf2.FORMATS,
         "int8-for": ir_request.INT8_FOR,
-        "mode": train.MODES,
-        "distribution-strategy": train.STRATEGIES,
-        "mnli-type": data.MNLI_TYPES,
+        "mode": tf2_train.MODES,
+        "distribution-strategy": tf2_train.STRATEGIES,
+        "mnli-type": prepare_data.MNLI_TYPES,
         "reference": REFERENCES,
         "isolation": (*PLACES, "auto"),
     }

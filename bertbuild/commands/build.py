@@ -29,7 +29,7 @@ from bertbuild.errors import BertbuildError, BuildFailedError
 from bertbuild.huggingface.folder import is_huggingface
 from bertbuild.kinds.leaving import left_out
 from bertbuild.kinds.planning import longest_probe, named, plan_targets
-from bertbuild.plans.finetune import STEP
+from bertbuild.plans.finetuning import STEP
 from bertbuild.plans.parts import Part
 from bertbuild.plans.plan import File, Plan
 from bertbuild.plural import are, number_of

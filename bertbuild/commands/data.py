@@ -13,8 +13,8 @@ from bertbuild.commands.session import Session, shown
 from bertbuild.errors import CheckpointError, UsageError
 from bertbuild.files.disk import full_disk_told
 from bertbuild.names import did_you_mean
-from bertbuild.plans.data import SQUAD, TASKS, PrepareRequest, plan_prepare_data, target_name
 from bertbuild.plans.plan import File, Plan
+from bertbuild.plans.prepare_data import SQUAD, TASKS, PrepareRequest, plan_prepare_data, target_name
 from bertbuild.source.inputs import file_input, folder_input
 from bertbuild.source.resolve import Wanted, as_named, check_name, checkpoint_folder, vocabulary_name
 from bertbuild.store.naming import DATA, described

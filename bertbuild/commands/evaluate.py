@@ -209,7 +209,7 @@ def _check_task(task: str, folder: str) -> None:
         DataError: it is no classification.
     """
     from bertbuild.commands.data import Asked, task_of
-    from bertbuild.plans.data import SQUAD
+    from bertbuild.plans.prepare_data import SQUAD
 
     check_task(task, {"STS-B": "regression", **dict.fromkeys(("SQUAD", *SQUAD), "squad")}.get(task.upper(), CLASSES))
     task_of(Asked(task=task, data=folder))

@@ -16,7 +16,7 @@ from bertbuild.commands.reference import require_1
 from bertbuild.commands.session import Session, shown
 from bertbuild.errors import CheckpointError, UsageError
 from bertbuild.names import clean_name
-from bertbuild.plans.finetune import STEP, FinetuneRequest, Named, plan_finetune
+from bertbuild.plans.finetuning import STEP, FinetuneRequest, Named, plan_finetune
 from bertbuild.plans.plan import File, Plan, Source, Step
 from bertbuild.source.checkpoints import AS_IT_IS, inspected
 from bertbuild.source.prepared import DEV, FACTS, TEST, TRAIN, files_of, read_facts
@@ -173,7 +173,7 @@ def _data(session: Session, wanted: Wanted, named: Named, request: FinetuneReque
 def _to_prepare(
     session: Session, wanted: Wanted, named: Named, request: FinetuneRequest, questions: File | None
 ) -> Data:
-    from bertbuild.plans.data import target_name
+    from bertbuild.plans.prepare_data import target_name
 
     sizes = {"doc_stride": request.doc_stride, "max_query_length": request.max_query_length}
     if request.max_seq_length is not None:

@@ -17,7 +17,7 @@ from bertbuild.commands.session import Session, shown
 from bertbuild.engine.staleness import BLOCKED, FAILED, MAY_RUN, SHARED, UP_TO_DATE, WOULD_RUN, Check, Checker
 from bertbuild.errors import BertbuildError
 from bertbuild.huggingface.folder import is_huggingface
-from bertbuild.plans.finetune import STEP
+from bertbuild.plans.finetuning import STEP
 from bertbuild.plans.plan import File, Plan, Step
 from bertbuild.source.checkpoints import Inspected, inspected
 from bertbuild.source.inputs import as_it_is_now

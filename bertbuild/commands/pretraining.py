@@ -16,7 +16,7 @@ from bertbuild.commands.session import Session, shown
 from bertbuild.errors import UsageError
 from bertbuild.files.disk import full_disk_told
 from bertbuild.plans.plan import File
-from bertbuild.plans.pretraining import PretrainingRequest, plan_pretraining_data, target_name
+from bertbuild.plans.pretraining_data import PretrainingRequest, plan_pretraining_data, target_name
 from bertbuild.plural import number_of
 from bertbuild.source.resolve import check_name, vocabulary_name
 from bertbuild.store.naming import DATA, described

@@ -16,7 +16,7 @@ from bertbuild.commands.tensorflow2 import check_intact, folder_and_prefix, fold
 from bertbuild.errors import CheckpointError, UsageError
 from bertbuild.names import clean_name
 from bertbuild.plans.plan import File, Source
-from bertbuild.plans.train import STEP, Beginning, TrainRequest, plan_train
+from bertbuild.plans.tf2_train import STEP, Beginning, TrainRequest, plan_train
 from bertbuild.source.prepared import DEV, FACTS, TEST, TRAIN, files_of, fine_tuned, read_facts
 from bertbuild.source.resolve import Wanted, check_name, model_name, resolve
 from bertbuild.store.naming import described

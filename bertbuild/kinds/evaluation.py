@@ -12,8 +12,8 @@ from bertbuild.kinds import KINDS
 from bertbuild.kinds.ir_request import ANY, INT8_FOR, INT8_FOR_ABOUT
 from bertbuild.kinds.kind import Evaluated, Kind
 from bertbuild.parameters import check, check_choice, parameter
-from bertbuild.plans.data import Prepared
 from bertbuild.plans.plan import File, Plan, Source, Step
+from bertbuild.plans.prepare_data import Prepared
 from bertbuild.plural import number_of
 from bertbuild.toml.values import Choice, Whole
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from bertbuild.kinds.kind import Asked, Command, Evaluated, Kind, Request
 from bertbuild.parameters import check, parameter
-from bertbuild.plans.data import Prepared
 from bertbuild.plans.parts import CLASSIFIER, POOLER
 from bertbuild.plans.plan import GELU_FORMS, File, Plan, Source, Step, Target, check_output
+from bertbuild.plans.prepare_data import Prepared
 from bertbuild.plans.tolerance import FLOAT32
 from bertbuild.toml.values import Choice, Choices
 

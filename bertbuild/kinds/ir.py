@@ -18,7 +18,6 @@ from bertbuild.kinds.frozen import (
 from bertbuild.kinds.int8 import Calibration, quantize_step
 from bertbuild.kinds.ir_request import FLOAT, INT8, Ir
 from bertbuild.kinds.kind import FROM_CHECKPOINT, Asked, Command, Evaluated, Kind
-from bertbuild.plans.data import Prepared
 from bertbuild.plans.plan import (
     File,
     Plan,
@@ -29,6 +28,7 @@ from bertbuild.plans.plan import (
     check_output,
     check_seq_len,
 )
+from bertbuild.plans.prepare_data import Prepared
 from bertbuild.plans.tolerance import FLOAT16, FLOAT32, Tolerance
 
 MO_SHAPE = (1, 128)

@@ -9,8 +9,8 @@ from bertbuild.errors import UsageError
 from bertbuild.kinds.frozen import GELU_ABOUT, OUTPUTS
 from bertbuild.kinds.kind import Request
 from bertbuild.parameters import Parameter, check, parameter, parameters_of
-from bertbuild.plans.data import VOCAB_READING_ABOUT
 from bertbuild.plans.plan import GELU_FORMS
+from bertbuild.plans.prepare_data import VOCAB_READING_ABOUT
 from bertbuild.toml.values import Choice, Choices, Location, Number, Whole
 
 INT8 = "int8"

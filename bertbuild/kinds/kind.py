@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bertbuild.parameters import Parameter, by_name, parameters_of
-from bertbuild.plans.data import Prepared
 from bertbuild.plans.placing import REFERENCES
 from bertbuild.plans.plan import File, Plan, Source, Step
+from bertbuild.plans.prepare_data import Prepared
 from bertbuild.plans.tolerance import Tolerances
 from bertbuild.toml.values import Choice
 

@@ -17,8 +17,8 @@ from bertbuild.kinds.saved_model import (
     target_name,
 )
 from bertbuild.parameters import check, parameter
-from bertbuild.plans.data import Prepared
 from bertbuild.plans.plan import File, Plan, Source, Step, Target
+from bertbuild.plans.prepare_data import Prepared
 from bertbuild.plans.tolerance import FLOAT16, FLOAT32, Tolerance, Tolerances
 from bertbuild.toml.values import Choice, Whole
 

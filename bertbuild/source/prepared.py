@@ -11,8 +11,8 @@ from typing import Any
 
 from bertbuild.checkpoint.user_files import read_regular
 from bertbuild.errors import CheckpointError, DataError
-from bertbuild.plans.data import Prepared
 from bertbuild.plans.plan import File
+from bertbuild.plans.prepare_data import Prepared
 from bertbuild.source.inputs import folder_input
 from bertbuild.store.store import Store
 

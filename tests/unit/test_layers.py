@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections import Counter
 
 import pytest
 from importlinter.cli import EXIT_STATUS_SUCCESS, lint_imports
@@ -32,6 +33,11 @@ def test_every_room_has_its_place_in_architecture():
     (layers,) = (contract["layers"] for contract in CONTRACTS["contracts"] if contract["type"] == "layers")
     drawn = text.partition("```layers\n")[2].partition("```")[0]
     assert [line.split("  ")[0].split(", ") for line in drawn.splitlines()] == [row.split(" | ") for row in layers]
+
+
+def test_no_name_of_a_module_is_used_three_times():
+    names = Counter(path.name for path in HOUSE.rglob("*.py") if path.name != "__init__.py")
+    assert [name for name, count in names.items() if count > 2] == []
 
 
 @pytest.mark.parametrize("path", PURE, ids=lambda path: f"{path.parent.name}/{path.stem}")

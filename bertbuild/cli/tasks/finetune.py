@@ -101,7 +101,7 @@ def finetune(
 ) -> None:
     """Fine-tune a checkpoint with google-research/bert's run_classifier or run_squad (TensorFlow 1)."""
     from bertbuild.commands import finetune as commands
-    from bertbuild.plans.finetune import FinetuneRequest, Named
+    from bertbuild.plans.finetuning import FinetuneRequest, Named
     from bertbuild.source.resolve import Wanted
 
     with running(

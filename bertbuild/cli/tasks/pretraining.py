@@ -56,7 +56,7 @@ def prepare_pretraining_data(
 ) -> None:
     """Make TFRecords to pre-train BERT with: masked pieces and next sentences, as the Model Garden's."""
     from bertbuild.commands import pretraining
-    from bertbuild.plans.pretraining import PretrainingRequest
+    from bertbuild.plans.pretraining_data import PretrainingRequest
 
     with running(json=json, replace=replace, isolation=isolation, offline=offline) as session:
         outputs = tuple(filter(None, output_file.split(",")))

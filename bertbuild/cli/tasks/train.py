@@ -98,7 +98,7 @@ def train(
 ) -> None:
     """Fine-tune, predict, export with the Model Garden's run_classifier or run_squad (TensorFlow 2)."""
     from bertbuild.commands import train as command
-    from bertbuild.plans.train import TrainRequest
+    from bertbuild.plans.tf2_train import TrainRequest
     from bertbuild.source.resolve import Wanted
 
     with running(

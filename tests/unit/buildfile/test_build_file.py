@@ -15,7 +15,7 @@ from bertbuild.kinds.neuron_ready import NeuronReady
 from bertbuild.kinds.saved_model import SavedModel
 from bertbuild.kinds.tf2 import Tf2
 from bertbuild.kinds.tf2_savedmodel import Tf2SavedModel
-from bertbuild.plans.finetune import FinetuneRequest, Named
+from bertbuild.plans.finetuning import FinetuneRequest, Named
 
 FULL = """
 kind = "neuron"

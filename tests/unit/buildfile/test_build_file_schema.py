@@ -16,7 +16,7 @@ from bertbuild.commands.buildfile import schema
 from bertbuild.commands.session import Session
 from bertbuild.config import SETTINGS, Settings
 from bertbuild.kinds import KINDS
-from bertbuild.plans.finetune import FinetuneRequest
+from bertbuild.plans.finetuning import FinetuneRequest
 from bertbuild.project import ROOT
 from bertbuild.toml.document import _parsed
 

@@ -27,7 +27,7 @@ from bertbuild.errors import (
     UnknownModelError,
     UsageError,
 )
-from bertbuild.plans.finetune import FinetuneRequest, Named
+from bertbuild.plans.finetuning import FinetuneRequest, Named
 from bertbuild.source import fetched
 from bertbuild.source.resolve import Wanted
 from bertbuild.stages import STAGES

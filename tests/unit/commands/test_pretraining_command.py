@@ -10,7 +10,7 @@ from bertbuild.commands.pretraining import prepare_pretraining_data
 from bertbuild.commands.session import Session
 from bertbuild.config import Settings
 from bertbuild.errors import UsageError
-from bertbuild.plans.pretraining import PretrainingRequest
+from bertbuild.plans.pretraining_data import PretrainingRequest
 
 
 @pytest.fixture

@@ -18,8 +18,7 @@ from bertbuild.kinds.neuron_ready import NeuronReady, plan_neuron_ready
 from bertbuild.kinds.saved_model import SavedModel, plan_export
 from bertbuild.kinds.tf2 import Tf2, plan_convert_tf2
 from bertbuild.plans.convert_tf1 import Tf2Source, plan_convert_tf1
-from bertbuild.plans.data import Prepared
-from bertbuild.plans.finetune import FinetuneRequest, plan_finetune
+from bertbuild.plans.finetuning import FinetuneRequest, plan_finetune
 from bertbuild.plans.placing import (
     BOTH,
     OF_1,
@@ -32,6 +31,7 @@ from bertbuild.plans.placing import (
     reference_of,
 )
 from bertbuild.plans.plan import File, Source, Step
+from bertbuild.plans.prepare_data import Prepared
 from bertbuild.stages import STAGES, image_code
 
 FOLDER = File(path=PurePosixPath("/c"), digest="d-checkpoint")

@@ -8,8 +8,8 @@ import pytest
 from host_doubles import golden
 
 from bertbuild.errors import UsageError
-from bertbuild.plans.data import TASKS, PrepareRequest, plan_prepare_data, target_name
 from bertbuild.plans.plan import File
+from bertbuild.plans.prepare_data import TASKS, PrepareRequest, plan_prepare_data, target_name
 
 DATA = File(path=PurePosixPath("/d"), digest="d-data")
 VOCAB = File(path=PurePosixPath("/vocab.txt"), digest="d-vocab")

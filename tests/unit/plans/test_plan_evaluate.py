@@ -13,8 +13,8 @@ from bertbuild.kinds.frozen import Frozen, plan_freeze
 from bertbuild.kinds.int8 import Calibration
 from bertbuild.kinds.ir import plan_ir
 from bertbuild.kinds.ir_request import Ir
-from bertbuild.plans.data import Prepared
 from bertbuild.plans.plan import File, Source
+from bertbuild.plans.prepare_data import Prepared
 from bertbuild.stages import STAGES
 
 SOURCE = Source(

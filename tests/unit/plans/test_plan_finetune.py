@@ -8,7 +8,7 @@ import pytest
 from host_doubles import golden
 
 from bertbuild.errors import UsageError
-from bertbuild.plans.finetune import FinetuneRequest, plan_finetune
+from bertbuild.plans.finetuning import FinetuneRequest, plan_finetune
 from bertbuild.plans.plan import File, Source, Step
 
 SOURCE = Source(

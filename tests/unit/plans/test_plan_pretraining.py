@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 from host_doubles import golden
 
 from bertbuild.plans.plan import File
-from bertbuild.plans.pretraining import PretrainingRequest, plan_pretraining_data, target_name
+from bertbuild.plans.pretraining_data import PretrainingRequest, plan_pretraining_data, target_name
 
 TEXT = File(path=PurePosixPath("/texts"), digest="d-text")
 VOCAB = File(path=PurePosixPath("/vocab.txt"), digest="d-vocab")

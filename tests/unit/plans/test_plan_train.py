@@ -9,7 +9,7 @@ from host_doubles import golden
 
 from bertbuild.errors import UsageError
 from bertbuild.plans.plan import File, Source
-from bertbuild.plans.train import MODES, Beginning, TrainRequest, plan_train
+from bertbuild.plans.tf2_train import MODES, Beginning, TrainRequest, plan_train
 from bertbuild.stages import STAGES
 
 GOOGLE = Source(

@@ -7,8 +7,8 @@ from dataclasses import asdict, dataclass
 from bertbuild.checkpoint.vocabulary import READINGS
 from bertbuild.errors import UsageError
 from bertbuild.parameters import check, parameter
-from bertbuild.plans.data import TASKS, VOCAB_READING_ABOUT
 from bertbuild.plans.plan import File, Plan, Source, Step
+from bertbuild.plans.prepare_data import TASKS, VOCAB_READING_ABOUT
 from bertbuild.toml.values import Choice, Location, Real, Truth, Whole
 
 STEP = "finetune"
