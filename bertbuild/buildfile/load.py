@@ -25,7 +25,6 @@ from bertbuild.buildfile.targets import (
     make_targets,
     read_targets,
 )
-from bertbuild.catalogue.models import find_model
 from bertbuild.checkpoint.reading import Choice
 from bertbuild.config import CONFIG_FILE, TABLES, file_settings
 from bertbuild.errors import UnknownModelError, UsageError
@@ -161,6 +160,8 @@ def _source(document: Document, place: Place, given: Mapping[str, Given]) -> Mod
         return _recipe(document, (*place, RECIPE))
     value = str(given[found[0]].value)
     if found == ["model"]:
+        from bertbuild.catalogue.models import find_model
+
         try:
             return CatalogueModel(model=find_model(value).name)
         except UnknownModelError as error:

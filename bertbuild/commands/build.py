@@ -17,7 +17,6 @@ from bertbuild.buildfile.entries import (
     TargetEntry,
 )
 from bertbuild.checkpoint.reading import Choice
-from bertbuild.commands.finetune import plan_recipe
 from bertbuild.commands.reference import with_reference
 from bertbuild.commands.session import Session, shown
 from bertbuild.commands.target import calibration_of
@@ -232,6 +231,8 @@ class RecipeJob(Job):
 
     def run(self) -> None:
         """See `schedule.Job`."""
+        from bertbuild.commands.finetune import plan_recipe
+
         recipe = self._entry.source
         assert isinstance(recipe, Recipe)  # noqa: S101 - only such entries are trained
         session = self._fleet.session

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import subprocess
 import sys
 import threading
@@ -199,6 +198,8 @@ def _unreachable(url: str) -> str:
 
     Where a firewall drops packets the older uv would try for minutes: it knows no limit for connecting.
     """
+    import socket
+
     parts = urlsplit(url)
     if not parts.hostname or any(os.environ.get(name) or os.environ.get(name.lower()) for name in PROXIES):
         return ""

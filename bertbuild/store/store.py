@@ -323,7 +323,9 @@ def _files_below(folder: str, prefix: str = "") -> dict[str, os.stat_result]:
     found: dict[str, os.stat_result] = {}
     with os.scandir(folder) as entries:
         for entry in entries:
-            if entry.is_dir(follow_symlinks=False):
+            if entry.is_file(follow_symlinks=False):
+                found[prefix + entry.name] = entry.stat()
+            elif entry.is_dir(follow_symlinks=False):
                 found |= _files_below(entry.path, f"{prefix}{entry.name}/")
             elif not entry.is_dir():
                 found[prefix + entry.name] = entry.stat()

@@ -16,6 +16,7 @@ from event_schema import check
 from host_doubles import alive, wait_until
 from small_fleet import write_tiny
 
+import bertbuild.development.tasks  # noqa: F401 - adds the commands of a checkout
 from bertbuild.backends import BACKENDS
 from bertbuild.cli.call import run as run_line
 from bertbuild.commands.session import Session
@@ -218,6 +219,29 @@ def test_the_commands_load_next_to_nothing(environ):
     )
 
 
+OF_A_BUILD = "cli.tasks", "buildfile.load", "commands.build", "commands.target", "isolation.virtual_environments"
+NOT_OF_A_BUILD = {
+    *("asyncio", "bz2", "concurrent.futures", "docker", "email", "http", "invoke", "jinja2", "logging", "numpy"),
+    *("requests", "rich", "shutil", "socket", "ssl", "tempfile", "unittest"),
+    *(
+        "bertbuild.catalogue.models",
+        "bertbuild.commands.data",
+        "bertbuild.commands.finetune",
+        "bertbuild.graph.graphdef",
+    ),
+    *("bertbuild.plans.evaluate", "bertbuild.plans.pretraining", "bertbuild.plans.train", "bertbuild.provenance"),
+}
+
+
+def test_what_a_build_is_made_of_loads_nothing_that_it_needs_only_to_run_something(environ):
+    source = f"import sys, {', '.join(f'bertbuild.{name}' for name in OF_A_BUILD)}; print(*sys.modules)"
+    run = subprocess.run([sys.executable, "-c", source], env=environ, capture_output=True, text=True, check=True)
+    started = subprocess.run(
+        [sys.executable, "-c", "import sys; print(*sys.modules)"], capture_output=True, text=True, check=True
+    )
+    assert ({*run.stdout.split()} - {*started.stdout.split()}) & NOT_OF_A_BUILD == set()
+
+
 REFUSED = {
     "no source": (("build-ir",), 2, "Name one source"),
     "two sources": (("build-ir", "--model=minilm-l6", "--frozen=x.pb"), 2, "Name one source"),
@@ -329,10 +353,12 @@ class Impatient:
             os.kill(os.getpid(), {number})
 
 sys.meta_path.insert(0, Impatient())
+from bertbuild.cli.main import main
 main()
 """
 AT_THE_END = """
 import atexit, os
+from bertbuild.cli.main import main
 atexit.register(lambda: os.kill(os.getpid(), {number}))
 main()
 """
