@@ -82,11 +82,15 @@ class DownloadError(BertbuildError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lacking:
-    """Something that would have to come over the network: what it is, how to get it, what was said about it."""
+    """Something that would have to come over the network: what it is, how to get it, what was said about it.
+
+    `fetched`: whether it is here once it was fetched; else `get` is what to do in its place.
+    """
 
     what: str
     get: str
     details: str = ""
+    fetched: bool = True
 
 
 class OfflineError(DownloadError):
@@ -96,13 +100,19 @@ class OfflineError(DownloadError):
 
     def __init__(self, lacking: Sequence[Lacking]) -> None:
         things = list(dict.fromkeys(thing.what for thing in lacking))
-        ways = "; ".join(dict.fromkeys(thing.get for thing in lacking))
+        fetched, others = (_ways(lacking, fetched=fetched) for fetched in (True, False))
+        said = [f"Have it with the network once: {fetched}"] if fetched else []
+        said += [others] if others else []
         super().__init__(
             f"The network must not be used (offline), and this is missing: {', '.join(things)}.",
-            next_step=f"Have it with the network once: {ways}. Or allow it: no --offline, no BERTBUILD_OFFLINE.",
+            next_step=f"{'. '.join(said)}. Or allow it: no --offline, no BERTBUILD_OFFLINE.",
             details="\n".join(f"{thing.what}: {thing.details}" for thing in lacking if thing.details),
         )
         self.lacking = tuple(lacking)
+
+
+def _ways(lacking: Sequence[Lacking], *, fetched: bool) -> str:
+    return "; ".join(dict.fromkeys(thing.get for thing in lacking if thing.fetched is fetched))
 
 
 class IntegrityError(BertbuildError):

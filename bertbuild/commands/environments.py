@@ -8,6 +8,7 @@ from bertbuild.errors import UsageError
 from bertbuild.isolation.unlocked import unlocked
 from bertbuild.names import did_you_mean
 from bertbuild.plans.placing import OF_1, TF1
+from bertbuild.report.columns import tabbed
 
 
 def images(session: Session, backends: tuple[str, ...]) -> None:
@@ -28,8 +29,7 @@ def images(session: Session, backends: tuple[str, ...]) -> None:
         session.engine.prepare(backend)
         facts[backend] = session.isolation.environment(backend)
     lines = [
-        f"{backend}: {', '.join(f'{name} {value[:19]}' for name, value in fact.items())}"
-        for backend, fact in facts.items()
+        tabbed([backend, *(f"{name} {value[:19]}" for name, value in fact.items())]) for backend, fact in facts.items()
     ]
     lines += session.isolation.by_hand()
     session.result({"environments": facts, "isolation": session.isolation.name}, *lines)

@@ -158,6 +158,8 @@ class Engine:
         return [thing for backend in backends for thing in self._isolation.lacks(backend)]
 
     def _lacking(self, backend: str) -> tuple[Lacking, ...]:
+        if lacking := self._isolation.lacks(backend):  # nothing is begun that cannot be ended
+            return lacking
         try:
             self.prepare(backend)
         except OfflineError as error:

@@ -78,8 +78,8 @@ def require_local() -> None:
     """
     if on_the_network():
         what = f"a Docker engine on this machine (the one that is named, {endpoint()}, is reached over the network)"
-        get = "name one by its socket (DOCKER_HOST=unix:///var/run/docker.sock), or use --isolation venv"
-        raise OfflineError([Lacking(what=what, get=get)])
+        get = "Name one by its socket (DOCKER_HOST=unix:///var/run/docker.sock), or use --isolation venv"
+        raise OfflineError([Lacking(what=what, get=get, fetched=False)])
 
 
 def engine_answers() -> bool:

@@ -218,7 +218,9 @@ def test_an_engine_on_the_network_is_refused_unasked(never_asked, monkeypatch, h
     with pytest.raises(OfflineError) as raised:
         _ = session.isolation
     assert f"the one that is named, {host}, is reached over the network" in str(raised.value)
-    assert "--isolation venv" in raised.value.next_step
+    assert raised.value.next_step.startswith(
+        "Name one by its socket (DOCKER_HOST=unix:///var/run/docker.sock), or use "
+    )
     assert raised.value.exit_code == 26
 
 
@@ -378,6 +380,13 @@ def test_a_hugging_face_folder_s_import_is_named_beside_what_follows(cut_off, tm
     follows = {"build-ir": ["tf1", "openvino"], "convert-tf2": ["tf1", "tf2"], "train": ["tf2"]}[command[0]]
     for backend in ("data", *follows):
         assert f"packages of {backend}" in error["message"]
+
+
+def test_no_environment_is_begun_that_cannot_be_made(cut_off, isolation, tmp_path):
+    write_tiny(tmp_path / "tiny")
+    isolation.prepare = None
+    code, error = cut_off("build-ir", "--checkpoint", str(tmp_path / "tiny"))
+    assert (code, "packages of tf1, packages of openvino" in error["message"]) == (26, True)
 
 
 def test_every_command_that_may_use_the_network_has_the_flag():
