@@ -35,7 +35,7 @@ _FLAGS = {
         """,
     RUNS: """
         reference isolation offline replace jobs memory keep-going dry-run verify-reproducible timeout min-memory keep
-        backend check upgrade faults
+        backend check upgrade whole
         """,
     SHOWN: "list json",
 }
@@ -86,7 +86,7 @@ _VALUES = {
         """,
     "lines|bert-tensorflow": "vocab-reading",
     "classification|regression|squad": "fine-tuning-task-type",
-    "unit|integration|docker|browser|all": "suite",
+    "unit|integration|docker|faults|browser|host|all": "suite",
     "model-garden|google-research": "masks",
 }
 _VALUE_OF = {flag: value for value, flags in _VALUES.items() for flag in flags.split()}

@@ -18,18 +18,19 @@ SUITES = {
     "unit": ["tests/unit"],
     "integration": ["tests/unit", "tests/integration"],
     "docker": ["tests/docker"],
+    "faults": ["tests/faults"],
     "browser": ["tests/browser"],
     "host": ["tests/unit", "tests/integration", "tests/faults", "tests/browser"],
     "all": ["tests"],
 }
 
 
-FAULTS = "BERTBUILD_TEST_FAULTS"
-"""The variable by which tests/faults knows that all of it is wanted, and not what CI has time for."""
+WHOLE = "BERTBUILD_TEST_WHOLE"
+"""The variable by which tests know that all of them are wanted, and not what CI has time for."""
 
 
-def test(session: Session, suite: str, *, faults: bool) -> None:
-    """Run a suite of tests; `faults`: the fault tests in its place, whole (25 minutes).
+def test(session: Session, suite: str, *, whole: bool) -> None:
+    """Run a suite of tests; `whole`: with those that CI has no time for, and the high counts of faults.
 
     Raises:
         UsageError: there is no such suite.
@@ -39,16 +40,14 @@ def test(session: Session, suite: str, *, faults: bool) -> None:
     if suite not in SUITES:
         near = did_you_mean(suite, SUITES)
         raise UsageError(f"There is no suite {suite}{near}", next_step=f"There are {', '.join(SUITES)}.")
-    wanted = ["tests/faults"] if faults else SUITES[suite]
-    folders = [folder for folder in wanted if (ROOT / folder).is_dir()]
+    folders = [folder for folder in SUITES[suite] if (ROOT / folder).is_dir()]
     # A shell starts what runs in the background with SIGINT ignored, and so would be the Ctrl-C that tests press.
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    environment = os.environ | ({FAULTS: "whole"} if faults else {})
+    environment = os.environ | ({WHOLE: "1"} if whole else {})
     code = subprocess.call([sys.executable, "-m", "pytest", *folders], cwd=ROOT, env=environment)
     if code != 0:
         raise CheckFailedError("Tests failed.", next_step="See the first failure above.")
-    passed = "faults" if faults else suite
-    session.result({"suite": passed}, f"tests passed: {passed}")
+    session.result({"suite": suite, "whole": whole}, f"tests passed: {suite}{', whole' if whole else ''}")
 
 
 def lint(session: Session) -> None:

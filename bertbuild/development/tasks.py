@@ -24,16 +24,17 @@ def lock(check: bool = False, upgrade: bool = False, offline: bool = False, json
 @task(
     help=COMMON_HELP
     | {
-        "suite": "unit: no network, no engine; integration: unit, and real backends; docker; browser; all (default)",
-        "faults": "the fault tests, whole: kills, full disks, clocks (25 minutes; `all` has a short count of them)",
+        "suite": "unit: no network, no engine; integration: unit, and real backends; docker; faults; browser; "
+        "host: all but docker; default: all",
+        "whole": "also what CI has no time for, and the high counts of faults (hours)",
     },
 )
-def test(suite: str = "all", faults: bool = False, json: bool = False) -> None:
+def test(suite: str = "all", whole: bool = False, json: bool = False) -> None:
     """Run the tests."""
     from bertbuild.development import checks
 
     with running(json=json) as session:
-        checks.test(session, suite, faults=faults)
+        checks.test(session, suite, whole=whole)
 
 
 @task(help=COMMON_HELP)

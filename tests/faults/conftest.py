@@ -43,7 +43,7 @@ def pytest_terminal_summary(terminalreporter, config):
 
 @pytest.fixture(scope="session")
 def times():
-    """times(short, whole): how often, in CI and by `invoke test --faults`."""
+    """times(short, whole): how often, in CI and by `invoke test --whole`."""
     return lambda short, whole: whole if WHOLE else short
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 import pytest
-from killing import Watch, events_of, keys_that, kill_tree, whole_only
+from killing import Watch, events_of, keys_that, kill_tree
 from program import events_until
 
 EIGHT = 8
@@ -29,7 +29,7 @@ def check(outcomes, program, build, counts):
     Watch(program=program, wanted=build, counts=counts).check_end(outcomes[0].last)
 
 
-@whole_only
+@pytest.mark.whole
 def test_eight_builds_at_once(real, real_build, counts):
     for _ in range(3):
         program = real()
@@ -42,7 +42,7 @@ def test_eight_builds_at_once_of_quick_stages(light, light_fleet, counts, times)
         check(together(program, light_fleet), program, light_fleet, counts)
 
 
-@whole_only
+@pytest.mark.whole
 def test_eight_builds_that_find_all_built(light, light_build):
     program = light()
     first = program.ok(*light_build.words)
@@ -50,7 +50,7 @@ def test_eight_builds_that_find_all_built(light, light_build):
         assert (outcome.code, outcome.ids("started"), outcome.last) == (0, [], first.last)
 
 
-@pytest.mark.parametrize("step", ["freeze", pytest.param("ir-fp16", marks=whole_only)])
+@pytest.mark.parametrize("step", ["freeze", pytest.param("ir-fp16", marks=pytest.mark.whole)])
 def test_when_the_builder_is_killed_the_seven_that_wait_go_on(light, light_build, step):
     program = light()
     builder = program.start(*light_build.words)

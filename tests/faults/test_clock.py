@@ -8,7 +8,7 @@ import signal
 from pathlib import Path
 
 import pytest
-from killing import WHOLE, Watch, keys_that, whole_only
+from killing import WHOLE, Watch, keys_that
 from program import events_until
 
 HOOKS = Path(__file__).parent / "hooks"
@@ -85,7 +85,7 @@ def test_a_changed_checkpoint_is_noticed_whatever_its_time(light, model, shift):
     build(is_new=False)
 
 
-@whole_only
+@pytest.mark.whole
 @pytest.mark.parametrize("year", [1970, 2100])
 def test_a_checkpoint_from_another_time(light, model, year):
     program = light()

@@ -7,7 +7,7 @@ import shutil
 import subprocess
 
 import pytest
-from killing import WHOLE, Watch, names_in, whole_only
+from killing import WHOLE, Watch, names_in
 from program import Bertbuild
 
 FULL, STORE = 8, 15
@@ -65,7 +65,7 @@ def test_full_disks_of_many_sizes(light, light_build, counts, sizes, small_disk)
     assert counts["of them after a result"]
 
 
-@whole_only
+@pytest.mark.whole
 def test_disks_full_of_files(light, light_build, counts, sizes, small_disk):
     needed = len(light_build.names)
     counts |= {"full": 0, "of them after a result": 0, "fitting": 0}
@@ -74,7 +74,7 @@ def test_disks_full_of_files(light, light_build, counts, sizes, small_disk):
         fill_and_free(light(disk), light_build, counts, disk, "nr_inodes=100000")
 
 
-@whole_only
+@pytest.mark.whole
 def test_full_disks_under_a_build_file(light, light_fleet, counts, sizes, small_disk):
     counts |= {"full": 0, "of them after a result": 0, "fitting": 0}
     for share in sizes:
@@ -82,7 +82,7 @@ def test_full_disks_under_a_build_file(light, light_fleet, counts, sizes, small_
         fill_and_free(light(disk), light_fleet, counts, disk, "size=64m")
 
 
-@whole_only
+@pytest.mark.whole
 def test_full_disks_under_the_real_stages(real, real_build, counts, small_disk):
     needed = real_build.kilobytes
     counts |= {"full": 0, "of them after a result": 0, "fitting": 0}

@@ -6,7 +6,8 @@ import random
 import shutil
 from pathlib import Path
 
-from killing import WHOLE, Watch, events_of, in_a_stage, kill_host, kill_tree, killed_after, whole_only
+import pytest
+from killing import WHOLE, Watch, events_of, in_a_stage, kill_host, kill_tree, killed_after
 
 HOOKS = Path(__file__).parent / "hooks"
 KILLS = (kill_tree, kill_host)
@@ -44,7 +45,7 @@ def test_kill_9_at_random_instants_of_a_build(real, real_build, counts, times):
     kill_often(real, real_build, counts, wanted=times(8, 100), seed=20181011)
 
 
-@whole_only
+@pytest.mark.whole
 def test_kill_9_at_random_instants_of_the_host(light, light_build, counts):
     kill_often(light, light_build, counts, wanted=150, seed=1)
 
@@ -55,7 +56,7 @@ def test_kill_9_at_random_instants_of_a_build_file(request, counts):
     kill_often(make, build, counts, wanted=30 if WHOLE else 6, seed=6)
 
 
-@whole_only
+@pytest.mark.whole
 def test_kill_9_at_random_instants_of_a_build_file_by_the_host(light, light_fleet, counts):
     kill_often(light, light_fleet, counts, wanted=100, seed=7)
 

@@ -9,7 +9,7 @@ import subprocess
 import time
 
 import pytest
-from killing import Watch, events_of, whole_only
+from killing import Watch, events_of
 from processes import left_after
 
 INTERRUPTED = 130
@@ -68,7 +68,7 @@ def _ctrl_c_is_heard():
     signal.signal(signal.SIGINT, before)
 
 
-@whole_only
+@pytest.mark.whole
 def test_signals_at_random_instants_of_a_build(real, real_build, counts):
     interrupt_often(real, real_build, counts, wanted=30, seed=3)
 
@@ -77,6 +77,6 @@ def test_signals_at_random_instants_of_the_host(light, light_build, counts, time
     interrupt_often(light, light_build, counts, wanted=times(4, 60), seed=4)
 
 
-@whole_only
+@pytest.mark.whole
 def test_signals_at_random_instants_of_a_build_file(light, light_fleet, counts):
     interrupt_often(light, light_fleet, counts, wanted=50, seed=5)

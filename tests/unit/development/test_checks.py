@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import importlib.metadata
+import os
 import subprocess
+import sys
 
 import pytest
 from host_doubles import Events
@@ -10,23 +12,47 @@ from bertbuild.commands.session import Session
 from bertbuild.config import Settings
 from bertbuild.development import checks
 from bertbuild.errors import CheckFailedError
+from bertbuild.project import ROOT
 
 
-@pytest.mark.parametrize(
-    ("faults", "folder", "told"), [(False, "tests/unit", None), (True, "tests/faults", "whole")], ids=["unit", "faults"]
-)
-def test_the_fault_tests_are_whole_by_their_flag_alone(monkeypatch, faults, folder, told):
+@pytest.mark.parametrize("suite", checks.SUITES)
+@pytest.mark.parametrize("whole", [False, True])
+def test_a_suite_is_whole_by_the_flag_alone(monkeypatch, suite, whole):
+    monkeypatch.delenv("BERTBUILD_TEST_WHOLE", raising=False)
     called = []
     monkeypatch.setattr(subprocess, "call", lambda words, **options: called.append((words, options)) or 0)
     events = Events()
-    checks.test(Session(settings=Settings(), report=events), "unit", faults=faults)
+    checks.test(Session(settings=Settings(), report=events), suite, whole=whole)
     ((words, options),) = called
-    assert words[-1] == folder
-    assert options["env"].get("BERTBUILD_TEST_FAULTS") == told
-    assert events[-1]["suite"] == folder.removeprefix("tests/")
+    assert words[3:] == checks.SUITES[suite]
+    assert ("BERTBUILD_TEST_WHOLE" in options["env"]) == whole
+    assert (events[-1]["suite"], events[-1]["whole"]) == (suite, whole)
 
 
-@pytest.mark.parametrize("check", [lambda session: checks.test(session, "unit", faults=False), checks.lint])
+MARKED = """
+import pytest
+
+@pytest.mark.whole
+def test_long(): pass
+
+def test_short(): pass
+"""
+
+
+@pytest.mark.parametrize(
+    ("variables", "ran"), [({}, "1 passed, 1 deselected"), ({"BERTBUILD_TEST_WHOLE": "1"}, "2 passed")]
+)
+def test_what_is_marked_whole_runs_when_all_is_wanted(tmp_path, variables, ran):
+    (tmp_path / "conftest.py").write_text((ROOT / "tests" / "conftest.py").read_text())
+    (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers =\n    whole: long\n")
+    (tmp_path / "test_marked.py").write_text(MARKED)
+    kept = {name: value for name, value in os.environ.items() if name != "BERTBUILD_TEST_WHOLE"}
+    words = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(tmp_path)]
+    done = subprocess.run(words, env=kept | variables, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert ran in done.stdout.splitlines()[-1]
+
+
+@pytest.mark.parametrize("check", [lambda session: checks.test(session, "unit", whole=False), checks.lint])
 def test_without_the_developers_packages_it_says_how_to_install_them(monkeypatch, check):
     version = importlib.metadata.version
 
