@@ -33,12 +33,15 @@ def help_of(task: Task, program: str, width: int) -> str:
 
 
 def _usage(task: Task, program: str, width: int) -> Iterator[str]:
-    words = " ".join(filter(None, [program, task.name, POSITIONAL.get(task.name, ""), "[--flags]"]))
-    yield f"Usage: {words}"
+    names = (
+        ["[NAMES…]"] if task.takes_names else [flag.name.upper() for flag in task.positional if flag.kind is not list]
+    )
+    words = [POSITIONAL[task.name]] if task.name in POSITIONAL else names
+    yield " ".join(["Usage:", program, task.name, *words, "[--flags]"])
     for paragraph in cleandoc(task.function.__doc__ or "").split("\n\n"):
         yield ""
         yield from textwrap.wrap(rendered(" ".join(paragraph.split())), width)
-    typed = " ".join(filter(None, [program, task.name, EXAMPLES[task.name]]))
+    typed = " ".join(filter(None, [program, task.name, EXAMPLES.get(task.name, "")]))
     *others, last = textwrap.wrap(typed, width - 6, break_on_hyphens=False, break_long_words=False)
     lines = (*(f"{line} \\" for line in others), last)
     yield from ("", "For instance:", *(f"{'    ' if number else '  '}{line}" for number, line in enumerate(lines)))

@@ -133,13 +133,13 @@ EXAMPLES = {
 }
 """What is typed behind each command, for instance."""
 
-POSITIONAL = {"build": "[NAMES…]", "graph": "[NAMES…]", "log": "TARGET|STAGE", "why": "NAME"}
-"""Words that commands take without a flag."""
+POSITIONAL = {"log": "TARGET|STAGE"}
+"""Words that commands take without a flag, where they are not names of targets."""
 
 
 def group_of(command: str, flag: str) -> str:
-    """The heading under which a flag stands."""
-    return _ELSEWHERE.get(f"{command} {flag}") or _GROUP_OF[flag]
+    """The heading under which a flag stands; one of which nothing is said here is of what is made."""
+    return _ELSEWHERE.get(f"{command} {flag}") or _GROUP_OF.get(flag, MADE)
 
 
 def value_of(command: str, flag: str) -> str:
@@ -176,4 +176,6 @@ def _choices(command: str, flag: str) -> str:
         "reference": REFERENCES,
         "isolation": (*PLACES, "auto"),
     }
-    return "|".join(several[flag]) + "[,…]" if flag in several else "|".join(one[flag])
+    if flag in several:
+        return "|".join(several[flag]) + "[,…]"
+    return "|".join(one[flag]) if flag in one else "VALUE"

@@ -7,10 +7,12 @@ import shlex
 
 import pytest
 
+from bertbuild.cli.help import help_of
 from bertbuild.cli.help_facts import GROUPS, group_of, value_of
 from bertbuild.cli.invoke_tasks import collection
 from bertbuild.cli.line import read
 from bertbuild.cli.program import BertbuildProgram
+from bertbuild.cli.task import task
 from bertbuild.development.tasks import TASKS
 
 
@@ -49,9 +51,9 @@ def test_help_explains_every_flag_within_the_terminal(told, monkeypatch, name, w
 def test_help_says_how_a_command_is_called_with_an_example_that_can_be_typed(told, name):
     lines = told("--help", name).splitlines()
     usage = lines[0].removeprefix(f"Usage: bertbuild {name} ").split()
-    task = TASKS[name]
+    command = TASKS[name]
     assert usage[-1] == "[--flags]"
-    assert len(usage[:-1]) == bool(task.takes_names or task.positional)
+    assert len(usage[:-1]) == bool(command.takes_names or [flag for flag in command.positional if flag.kind is str])
     begin = lines.index("For instance:") + 1
     example = "\n".join(lines[begin:]).split("\n\n")[0].replace("\\\n", " ")
     program, *words = shlex.split(example)
@@ -64,6 +66,14 @@ def test_flags_stand_in_groups_with_their_values(name):
     for flag in TASKS[name].flags.values():
         assert group_of(name, flag.name) in GROUPS
         assert not flag.takes_value or re.fullmatch(r"\S+", value_of(name, flag.name))
+
+
+def test_a_flag_of_which_nothing_else_is_known_is_explained_too():
+    def new(*, colour: str = "") -> None:
+        """Paint it."""
+
+    text = help_of(task(help={"colour": "what it is painted in"})(new), "bertbuild", 80)
+    assert "outputs:\n  --colour=VALUE              what it is painted in\n" in text
 
 
 def test_choices_are_shown(told, monkeypatch):
