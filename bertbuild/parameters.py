@@ -29,6 +29,7 @@ class Parameter:
         default: what holds where it is not given; None where that depends, and `about` says on what.
         unset: the field's value where it is not given, which need be none of its type.
         several: whether its flag takes several values with commas. In bertbuild.toml a matrix stands for these.
+        written: what help writes behind its flag; empty: by its type.
         only_for: another parameter and a value of it: with its other values this one is of no use.
     """
 
@@ -38,6 +39,7 @@ class Parameter:
     default: Value | None = None
     unset: Value | None = None
     several: bool = False
+    written: str = ""
     only_for: tuple[str, str] | None = None
 
     @property
@@ -47,7 +49,13 @@ class Parameter:
 
 
 def parameter(
-    type_: Type, default: Any, about: str, *, several: bool = False, only_for: tuple[str, str] | None = None
+    type_: Type,
+    default: Any,
+    about: str,
+    *,
+    several: bool = False,
+    written: str = "",
+    only_for: tuple[str, str] | None = None,
 ) -> Any:
     """A field of a request that is a parameter.
 
@@ -56,26 +64,22 @@ def parameter(
         default: its value where it is not given. None, or "" where that is no text, leaves it to the plan.
         about: what it means, in a line.
         several: see `Parameter`.
-        only_for: see `Parameter`.
+        written: likewise.
+        only_for: likewise.
     """
-    return field(default=default, metadata={_DECLARED: (type_, about, several, only_for)})
+    depends = default is None or (default == "" and not isinstance(type_, Text))
+    told = {"type": type_, "about": about, "default": None if depends else default, "unset": default}
+    return field(
+        default=default, metadata={_DECLARED: {**told, "several": several, "written": written, "only_for": only_for}}
+    )
 
 
 def parameters_of(request: type) -> Mapping[str, Parameter]:
     """The parameters that a request's dataclass declares, by name, in its order."""
     if request not in _known:
         found = [one for one in fields(request) if _DECLARED in one.metadata]
-        _known[request] = {one.name: _declared(one.name, one.default, one.metadata[_DECLARED]) for one in found}
+        _known[request] = {one.name: Parameter(name=one.name, **one.metadata[_DECLARED]) for one in found}
     return _known[request]
-
-
-def _declared(name: str, default: Any, declared: tuple[Type, str, bool, tuple[str, str] | None]) -> Parameter:
-    type_, about, several, only_for = declared
-    depends = default is None or (default == "" and not isinstance(type_, Text))
-    told = None if depends else default
-    return Parameter(
-        name=name, type=type_, about=about, default=told, unset=default, several=several, only_for=only_for
-    )
 
 
 def by_name(*parameters: Parameter) -> dict[str, Parameter]:

@@ -7,7 +7,14 @@ from bertbuild.parameters import Parameter, by_name, parameters_of
 from bertbuild.plans.finetuning import FinetuneRequest, Named
 from bertbuild.toml.values import Choice, Location, Name, Text, Truth
 
-KIND = Parameter(name="kind", type=Choice(tuple(KINDS)), about="what the target is; must be given")
+KIND = "kind"
+"""The key that says what a target is; it must be given."""
+
+
+def kind_type() -> Choice:
+    """What its value may be."""
+    return Choice(tuple(KINDS))
+
 
 SOURCES = by_name(
     Parameter(name="model", type=Name(), about="a model of the catalogue; `invoke fetch --list` shows all"),

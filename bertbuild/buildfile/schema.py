@@ -57,11 +57,11 @@ def _target(kind: Kind) -> Schema:
     axes = {name: {"type": "array", "minItems": 1, "items": reference} for name, reference in references.items()}
     matrix = _described(_object(axes), "one target for each combination of these values, named after them")
     properties = {
-        KIND.name: _described({"const": kind.name}, f"{kind.about}, as `invoke {kind.typed}` makes it"),
+        KIND: _described({"const": kind.name}, f"{kind.about}, as `invoke {kind.typed}` makes it"),
         "matrix": {**matrix, "minProperties": 1},
         **references,
     }
-    return {"title": kind.about, **_object(properties), "required": [KIND.name]}
+    return {"title": kind.about, **_object(properties), "required": [KIND]}
 
 
 def _model() -> Schema:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from bertbuild.buildfile.entries import TargetEntry
 from bertbuild.buildfile.layers import Defaults, Given, Layer, read_layer, read_value
-from bertbuild.buildfile.parameters import KIND
+from bertbuild.buildfile.parameters import KIND, kind_type
 from bertbuild.buildfile.requests import located, make_request
 from bertbuild.errors import UsageError
 from bertbuild.kinds import KINDS
@@ -160,10 +160,12 @@ def _read_table(document: Document, name: str) -> TargetTable:
     place: Place = ("targets", name)
     check_folder_name(document, place, name)
     table = document.table(place)
-    if KIND.name not in table:
-        raise document.refused(place, f'{table_name(place)} has no "kind".', next_step=f"It must be {KIND.type.words}.")
-    kind = KINDS[str(read_value(document, (*place, KIND.name), KIND.type).value)]
-    own = read_layer(document, place, kind.parameters, KIND.name, "matrix")
+    if KIND not in table:
+        raise document.refused(
+            place, f'{table_name(place)} has no "kind".', next_step=f"It must be {kind_type().words}."
+        )
+    kind = KINDS[str(read_value(document, (*place, KIND), kind_type()).value)]
+    own = read_layer(document, place, kind.parameters, KIND, "matrix")
     matrix = _read_matrix(document, (*place, "matrix"), kind) if "matrix" in table else {}
     return TargetTable(name=name, kind=kind, own=own, matrix=matrix)
 

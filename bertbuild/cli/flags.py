@@ -5,48 +5,60 @@ from __future__ import annotations
 import math
 
 from bertbuild.errors import UsageError
-from bertbuild.places import described
+from bertbuild.kinds.ir_request import INT8_FOR_ABOUT
+from bertbuild.kinds.kind import FROM_CHECKPOINT, REFERENCE
+from bertbuild.parameters import Parameter, parameters_of
+from bertbuild.places import PLACES, described
+from bertbuild.plans.prepare_data import VOCAB_READING_ABOUT
+from bertbuild.source.resolve import Wanted
+from bertbuild.toml.values import Location, Text, Truth
 
-SOURCE_HELP = {
-    "model": "a model of the catalogue, e.g. minilm-l6 or uncased_L-12_H-768_A-12 (invoke fetch --list shows all)",
-    "checkpoint": "a checkpoint of your own: its folder, prefix, zip or tar, or a Hugging Face folder",
-    "config": "the checkpoint's bert_config.json, where it is not in its folder",
-    "vocab": "the checkpoint's vocab.txt, where it is not in its folder",
-    "name": "what to call the results; default: the model's or the folder's name",
-    "scope": "of several encoders in the checkpoint the one of this variable scope, e.g. module/bert; . for none",
-    "ema": "take the variables' moving averages (…/ExponentialMovingAverage)",
-    "from": "folder with downloaded zips or unpacked models; nothing is downloaded",
-    "mirror": "base URL that takes the place of the models' public one",
-}
-COMMON_HELP = {
-    "json": "print one JSON object a line instead of text; the last is the result or the error",
-}
-REPLACE_HELP = {
-    "replace": "let a model's names in out/ that were made from another source be made from this one",
-}
-OFFLINE_HELP = {
-    "offline": "use no network: what is not here is listed, with the way to get it",
-}
-REFERENCE_HELP = {
-    "reference": "TensorFlow that runs the source's graph for the gate: 1.15, 2.20 or both (default: as it was proved "
-    "before, else 1.15 where it can be had, else 2.20)",
-}
-ISOLATION_HELP = {
-    "isolation": described(),
-    **OFFLINE_HELP,
-}
-VOCAB_READING = (
-    "of a vocab.txt with duplicate lines, where the word table's rows do not tell: lines (a word's number is its last "
-    "line's), or bert-tensorflow (as version 1.0.4 of that package: its first, and duplicates are not counted)"
+FROM = Parameter(
+    name="from",
+    type=Location(),
+    written="FOLDER",
+    about="folder with downloaded zips or unpacked models; nothing is downloaded",
 )
-FREEZE_HELP = {
-    "output": "pooled (default), sequence, all-layers, probabilities; several with commas",
-    "gelu": "erf or tanh; auto (default) reads it from the checkpoint's .meta",
-}
+MIRROR = Parameter(
+    name="mirror", type=Text(), written="URL", about="base URL that takes the place of the models' public one"
+)
+JSON = Parameter(
+    name="json",
+    type=Truth(),
+    unset=False,
+    about="print one JSON object a line instead of text; the last is the result or the error",
+)
+REPLACE = Parameter(
+    name="replace",
+    type=Truth(),
+    unset=False,
+    about="let a model's names in out/ that were made from another source be made from this one",
+)
+OFFLINE = Parameter(
+    name="offline",
+    type=Truth(),
+    unset=False,
+    about="use no network: what is not here is listed, with the way to get it",
+)
+ISOLATION = Parameter(name="isolation", type=Text(), written="|".join((*PLACES, "auto")), about=described())
 
-INT8_FOR_HELP = (
-    "for int8: any (default): right on every processor; vnni: all 8 bits, and wrong on processors without VNNI"
-)
+
+def help_of(*parameters: Parameter) -> dict[str, str]:
+    """What help says of flags that are declared."""
+    return {one.flag: one.about for one in parameters}
+
+
+NAMING = ("name", "scope", "ema")
+"""Flags on any source: what results are called, and how a checkpoint is read."""
+
+SOURCE_HELP = help_of(*(parameters_of(Wanted)[name] for name in (*FROM_CHECKPOINT, *NAMING)), FROM, MIRROR)
+COMMON_HELP = help_of(JSON)
+REPLACE_HELP = help_of(REPLACE)
+OFFLINE_HELP = help_of(OFFLINE)
+REFERENCE_HELP = help_of(REFERENCE)
+ISOLATION_HELP = help_of(ISOLATION, OFFLINE)
+VOCAB_READING = VOCAB_READING_ABOUT
+INT8_FOR_HELP = INT8_FOR_ABOUT
 
 
 def whole_number(flag: str, text: str) -> int:

@@ -41,7 +41,7 @@ def _usage(task: Task, program: str, width: int) -> Iterator[str]:
     for paragraph in cleandoc(task.function.__doc__ or "").split("\n\n"):
         yield ""
         yield from textwrap.wrap(rendered(" ".join(paragraph.split())), width)
-    typed = " ".join(filter(None, [program, task.name, EXAMPLES.get(task.name, "")]))
+    typed = " ".join(filter(None, [program, task.name, task.example or EXAMPLES.get(task.name, "")]))
     *others, last = textwrap.wrap(typed, width - 6, break_on_hyphens=False, break_long_words=False)
     lines = (*(f"{line} \\" for line in others), last)
     yield from ("", "For instance:", *(f"{'    ' if number else '  '}{line}" for number, line in enumerate(lines)))
@@ -50,18 +50,18 @@ def _usage(task: Task, program: str, width: int) -> Iterator[str]:
 def _groups(task: Task, width: int) -> Iterator[str]:
     of_group: dict[str, list[Flag]] = {}
     for flag in task.flags.values():
-        of_group.setdefault(group_of(task.name, flag.name), []).append(flag)
+        of_group.setdefault(group_of(task, flag.name), []).append(flag)
     for group in GROUPS:
         if group in of_group:
             yield from ("", f"{group}:")
             for flag in of_group[group]:
-                yield from _flag(_typed(task.name, flag), _text(task, flag), width)
+                yield from _flag(_typed(task, flag), _text(task, flag), width)
 
 
-def _typed(command: str, flag: Flag) -> str:
+def _typed(task: Task, flag: Flag) -> str:
     if not flag.takes_value:
         return f"--{flag.name}"
-    value = value_of(command, flag.name)
+    value = value_of(task, flag.name)
     return f"--{flag.name}[={value}]" if flag.optional else f"--{flag.name}={value}"
 
 

@@ -1,9 +1,14 @@
 """What help knows of flags and commands besides their sentences: groups, what a value is, an example of each command.
 
-Of a flag's name, whichever command has it; where commands differ, of COMMAND FLAG.
+Of a flag's name, whichever command has it; where commands differ, of COMMAND FLAG. What is declared as a parameter
+(`Task.parameters`) tells this itself.
 """
 
 from __future__ import annotations
+
+from bertbuild.cli.task import Task
+from bertbuild.parameters import Parameter
+from bertbuild.toml.values import Choices, Location, Name, Number, Text, Truth, Whole
 
 SOURCES = "sources"
 MADE = "outputs"
@@ -21,8 +26,7 @@ _FLAGS = {
         version-2-with-negative do-lower-case from mirror file path target stage run suite
         """,
     MADE: """
-        name precision output int8-for max-drop route converter batch seq-len gelu format standard dtype batch-size
-        neuroncore-pipeline-cores compiler-args min-on-neuron checkpoint-to-path output-dir output-file
+        name output int8-for max-drop gelu format batch-size checkpoint-to-path output-dir output-file
         model-export-path train-data-output-path eval-data-output-path test-data-output-path meta-data-file-path
         max-seq-length doc-stride max-query-length mnli-type xnli-language fine-tuning-task-type
         masks random-seed dupe-factor masked-lm-prob short-seq-prob max-predictions-per-seq max-ngram-size
@@ -49,9 +53,9 @@ _ELSEWHERE = {
 }
 
 _VALUES = {
-    "FOLDER": "saved-model model-dir prepared calibration output-dir model-export-path from hub-module-url path tf2",
+    "FOLDER": "model-dir prepared output-dir model-export-path from hub-module-url path tf2",
     "FILE": """
-        frozen config vocab vocab-file calibration-text predict-file squad squad-data-file predictions null-odds file
+        config vocab vocab-file predict-file squad squad-data-file predictions null-odds file
         train-data-path eval-data-path input-meta-data-path train-data-output-path eval-data-output-path
         test-data-output-path meta-data-file-path
         """,
@@ -63,22 +67,18 @@ _VALUES = {
     "SCOPE": "scope",
     "TASK": "task",
     "LANGUAGE": "xnli-language",
-    "NODE[:NAME][,…]": "outputs",
     "TARGET": "target",
     "URL": "mirror",
     "ADDRESS": "tpu",
-    "ARGUMENTS": "compiler-args",
     "SIZE": "memory",
     "AGE|COUNT|targets": "keep",
-    "GB": "min-memory",
-    "SECONDS": "timeout",
-    "SHARE": "min-on-neuron warmup-proportion masked-lm-prob short-seq-prob max-drop",
+    "SHARE": "warmup-proportion masked-lm-prob short-seq-prob max-drop",
     "NUMBER": "learning-rate null-score-diff-threshold",
     "COUNT": """
-        batch batch-size seq-len calibration-size max-seq-length doc-stride max-query-length max-predictions-per-seq
+        batch-size max-seq-length doc-stride max-query-length max-predictions-per-seq
         max-ngram-size dupe-factor random-seed seed train-batch-size eval-batch-size predict-batch-size
         num-train-epochs steps-per-loop save-checkpoints-steps num-gpus virtual-cpus workers jobs n-best-size
-        max-answer-length neuroncore-pipeline-cores
+        max-answer-length
         """,
     "true|false": """
         do-lower-case do-train do-eval do-predict version-2-with-negative do-whole-word-mask gzip-compress
@@ -109,12 +109,6 @@ EXAMPLES = {
     "prepare-pretraining-data": "--input-file text.txt --vocab-file vocab.txt",
     "finetune": "--model minilm-l6 --task MRPC --train-batch-size 16",
     "train": "--model minilm-l6 --task MRPC",
-    "freeze": "--checkpoint path/to/model --output pooled,sequence",
-    "build-ir": "--model minilm-l6 --precision fp32,fp16",
-    "export": "--checkpoint path/to/finetuned",
-    "neuron-ready": "--checkpoint path/to/finetuned --dtype float32",
-    "neuron-compile": "--checkpoint path/to/finetuned --seq-len 128",
-    "convert-tf2": "--checkpoint path/to/model --format savedmodel",
     "convert-tf1": "--tf2 path/to/a/tf2/checkpoint",
     "evaluate": "--checkpoint path/to/finetuned --task MRPC",
     "verify": "--model minilm-l6 --target ir-fp32",
@@ -133,49 +127,60 @@ EXAMPLES = {
 }
 """What is typed behind each command, for instance."""
 
+_OF_TYPES = (
+    (Whole, "COUNT"),
+    (Number, "NUMBER"),
+    (Truth, "true|false"),
+    (Location, "PATH"),
+    (Name, "NAME"),
+    (Text, "TEXT"),
+)
+"""What is written behind a flag of a declared type."""
+
 POSITIONAL = {"log": "TARGET|STAGE"}
 """Words that commands take without a flag, where they are not names of targets."""
 
 
-def group_of(command: str, flag: str) -> str:
+def group_of(task: Task, flag: str) -> str:
     """The heading under which a flag stands; one of which nothing is said here is of what is made."""
-    return _ELSEWHERE.get(f"{command} {flag}") or _GROUP_OF.get(flag, MADE)
+    return _ELSEWHERE.get(f"{task.name} {flag}") or _GROUP_OF.get(flag, MADE)
 
 
-def value_of(command: str, flag: str) -> str:
+def value_of(task: Task, flag: str) -> str:
     """What is written behind a flag: what kind of thing, or the words that are allowed."""
-    named = _OF_COMMANDS.get(f"{command} {flag}") or _VALUE_OF.get(flag)
-    return named or _choices(command, flag)
+    if flag in task.parameters:
+        return _written(task.parameters[flag])
+    named = _OF_COMMANDS.get(f"{task.name} {flag}") or _VALUE_OF.get(flag)
+    return named or _choices(flag)
 
 
-def _choices(command: str, flag: str) -> str:
+def _written(parameter: Parameter) -> str:
+    type_ = parameter.type
+    if type_.options:
+        several = parameter.several or isinstance(type_, Choices)
+        return "|".join(type_.options) + ("[,…]" if several else "")
+    return parameter.written or next(word for kind, word in _OF_TYPES if isinstance(type_, kind))
+
+
+def _choices(flag: str) -> str:
     """The words of a choice, from where they are declared."""
     from bertbuild.backends import BACKENDS
-    from bertbuild.kinds import frozen, ir_request, neuron_ready, saved_model, tf2
+    from bertbuild.kinds.ir_request import INT8_FOR
     from bertbuild.places import PLACES
     from bertbuild.plans import plan, prepare_data, tf2_train
     from bertbuild.plans.placing import REFERENCES
     from bertbuild.report import graphs
 
-    device = command in ("neuron-ready", "neuron-compile")
-    several = {
-        "precision": ir_request.PRECISIONS,
-        "output": saved_model.OUTPUTS if device or command == "export" else frozen.OUTPUTS,
-        "backend": tuple(BACKENDS),
-    }
+    if flag == "backend":
+        return "|".join(BACKENDS) + "[,…]"
     one = {
-        "gelu": neuron_ready.GELU_FORMS if device else plan.GELU_FORMS,
-        "dtype": neuron_ready.DTYPES,
-        "route": ir_request.ROUTES,
-        "converter": ir_request.CONVERTERS,
-        "format": graphs.FORMATS if command == "graph" else tf2.FORMATS,
-        "int8-for": ir_request.INT8_FOR,
+        "gelu": plan.GELU_FORMS,
+        "format": graphs.FORMATS,
+        "int8-for": INT8_FOR,
         "mode": tf2_train.MODES,
         "distribution-strategy": tf2_train.STRATEGIES,
         "mnli-type": prepare_data.MNLI_TYPES,
         "reference": REFERENCES,
         "isolation": (*PLACES, "auto"),
     }
-    if flag in several:
-        return "|".join(several[flag]) + "[,…]"
     return "|".join(one[flag]) if flag in one else "VALUE"

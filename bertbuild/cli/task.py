@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from bertbuild.parameters import Parameter
+
 NAMES = "names"
 """The parameter that gets a tuple of all words on the command line that are no flags, nor values of flags."""
 
@@ -61,11 +63,15 @@ class Task:
         help: a sentence on each flag.
         iterable: parameters that may be given more than once.
         optional: parameters whose value may be left out.
+        parameters: the declarations of flags that have one, by their names as they are typed.
+        example: flags to show how it is typed, where `cli.help_facts` has none.
     """
 
     name: str
     function: Callable[..., None]
     help: Mapping[str, str] = field(default_factory=dict)
+    parameters: Mapping[str, Parameter] = field(default_factory=dict)
+    example: str = ""
     iterable: tuple[str, ...] = ()
     optional: tuple[str, ...] = ()
 

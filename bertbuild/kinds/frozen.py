@@ -89,7 +89,11 @@ def _evaluated(source: Source, _prepared: Prepared, probes: File, _int8_for: str
 KIND = Kind(
     name="frozen",
     about="a frozen graph",
-    command=Command(name="freeze", about="Make a frozen TensorFlow graph over free batch and sequence length."),
+    command=Command(
+        name="freeze",
+        about="Make a frozen TensorFlow graph over free batch and sequence length.",
+        example="--checkpoint path/to/model --output pooled,sequence",
+    ),
     request=Frozen,
     plan=plan_freeze,
     stage="freeze",

@@ -227,6 +227,7 @@ KIND = Kind(
         name="build-ir",
         about="Make an OpenVINO IR that is proved to answer like its source.",
         sources=(*FROM_CHECKPOINT, "frozen", "outputs"),
+        example="--model minilm-l6 --precision fp32,fp16",
     ),
     request=Ir,
     plan=plan_ir,

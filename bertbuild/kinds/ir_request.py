@@ -36,7 +36,7 @@ class Ir(Request):
     """What an IR is to be like; several precisions, with commas, are several IRs of one plan."""
 
     precision: str = parameter(
-        Choice(PRECISIONS), FLOAT, "of the stored weights; int8: also of what is computed", several=True
+        Choice(PRECISIONS), FLOAT, "what weights are stored in; int8 also computes in it", several=True
     )
     output: str = parameter(Choices(OUTPUTS), "pooled", "what the model gives")
     gelu: str = parameter(Choice(GELU_FORMS), "auto", GELU_ABOUT)
@@ -52,12 +52,17 @@ class Ir(Request):
     batch: int = parameter(Whole(), 0, "fixed batch size; 0: free")
     seq_len: int = parameter(Whole(), 0, "fixed sequence length; 0: free")
     calibration: str = parameter(
-        Location(), "", "for int8: folder of prepare-data to calibrate on, by its training examples", only_for=ONLY_INT8
+        Location(),
+        "",
+        "for int8: folder of prepare-data, whose training examples it is calibrated on",
+        written="FOLDER",
+        only_for=ONLY_INT8,
     )
     calibration_text: str = parameter(
         Location(),
         "",
-        "for int8, in its place: a text, an example a line, a tab before its second segment",
+        "for int8, without prepared data: a text file, an example a line, tab between its parts",
+        written="FILE",
         only_for=ONLY_INT8,
     )
     calibration_size: int = parameter(Whole(1), SUBSET, "for int8: examples to calibrate on", only_for=ONLY_INT8)
@@ -67,6 +72,7 @@ class Ir(Request):
         "",
         "for int8: how far the accuracy on the folder's dev set may fall, as 0.01 (needs a classifier); "
         "default: not bounded",
+        written="SHARE",
         only_for=ONLY_INT8,
     )
     int8_for: str = parameter(

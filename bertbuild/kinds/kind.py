@@ -41,12 +41,14 @@ class Command:
         name: as it is typed.
         about: what it does, a sentence.
         sources: the flags of `Wanted` that name what it begins with.
+        example: flags to show how it is typed.
         copied: the flag that names where the result is also copied to, None where there is none.
     """
 
     name: str
     about: str
     sources: tuple[str, ...] = FROM_CHECKPOINT
+    example: str = "--checkpoint path/to/model"
     copied: Parameter | None = None
 
 

@@ -32,13 +32,14 @@ class Neuron(NeuronReady):
         "compile the exported SavedModel as it is, encoder and pooler forced on the device; fixed batch",
     )
     neuroncore_pipeline_cores: int = parameter(Whole(1), 1, "NeuronCores that one model is spread over")
-    compiler_args: str = parameter(Text(), "", "more arguments for neuron-cc, in one string")
-    timeout: int = parameter(Whole(1), 36000, "seconds that the compiler may take")
+    compiler_args: str = parameter(Text(), "", "more arguments for neuron-cc, in one string", written="ARGUMENTS")
+    timeout: int = parameter(Whole(1), 36000, "seconds that the compiler may take", written="SECONDS")
     min_on_neuron: str = parameter(Number(least=0, most=1), "0.5", "smallest share of operators on the device, 0 to 1")
     min_memory: str = parameter(
         Number(least=0),
         "",
         "GB that must be free to start; default: by the model's size, 32 for BERT-Large; 0: start anyway",
+        written="GB",
     )
 
     def __post_init__(self) -> None:
@@ -119,7 +120,13 @@ KIND = Kind(
         name="neuron-compile",
         about="Compile a model for Inferentia with AWS Neuron, once it is proved on the CPU.",
         sources=FROM_SAVED_MODEL,
-        copied=Parameter(name="output_dir", type=Location(), about="also copy the compiled SavedModel to this folder"),
+        example="--checkpoint path/to/finetuned --seq-len 128",
+        copied=Parameter(
+            name="output_dir",
+            type=Location(),
+            written="FOLDER",
+            about="also copy the compiled SavedModel to this folder",
+        ),
     ),
     request=Neuron,
     plan=plan_neuron_compile,

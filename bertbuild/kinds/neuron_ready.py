@@ -32,7 +32,7 @@ BATCH_SIZE = 4
 class NeuronReady(SavedModel):
     """What a Neuron-ready SavedModel is to be like."""
 
-    dtype: str = parameter(Choice(DTYPES), "float16", "of attention and dense layers")
+    dtype: str = parameter(Choice(DTYPES), "float16", "what attention and dense layers compute in")
     gelu: str = parameter(
         Choice(GELU_FORMS), EXACT, "exact: as the source computes it; tanh, sigmoid: cheaper, farther from it"
     )
@@ -121,6 +121,7 @@ KIND = Kind(
         name="neuron-ready",
         about="Make the SavedModel that the Neuron compiler takes, proved on the CPU to answer like its source.",
         sources=FROM_SAVED_MODEL,
+        example="--checkpoint path/to/finetuned --dtype float32",
     ),
     request=NeuronReady,
     plan=plan_neuron_ready,

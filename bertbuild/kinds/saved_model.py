@@ -134,7 +134,9 @@ KIND = Kind(
     name="saved-model",
     about="the SavedModel that google-research/bert exports",
     command=Command(
-        name="export", about="Make the SavedModel that run_classifier exports, proved to answer like its source."
+        name="export",
+        about="Make the SavedModel that run_classifier exports, proved to answer like its source.",
+        example="--checkpoint path/to/finetuned",
     ),
     request=SavedModel,
     plan=plan_export,

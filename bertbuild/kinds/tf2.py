@@ -130,10 +130,12 @@ def taken_by_model(_source: Source, request: Tf2Model) -> set[str]:
 ASKED = Asked(stage="tf2-infer", flag="converted")
 CONVERT_TF2 = Command(
     name="convert-tf2",
+    example="--checkpoint path/to/model --format savedmodel",
     about="Convert a checkpoint to TensorFlow 2: restored whole, run, and proved to answer like its source.",
     copied=Parameter(
         name="checkpoint_to_path",
         type=Location(),
+        written="PREFIX",
         about="also copy the result to this prefix; what is printed is what restore takes",
     ),
 )

@@ -17,12 +17,14 @@ from bertbuild.errors import UsageError
 from bertbuild.files.locking import exclusive
 from bertbuild.huggingface.folder import find_files, is_huggingface
 from bertbuild.names import clean_name
+from bertbuild.parameters import parameter
 from bertbuild.plans.plan import Plan, Source, plan_import
 from bertbuild.source.checkpoints import AS_IT_IS, Inspected, inspected
 from bertbuild.source.fetched import fetch_model
 from bertbuild.source.inputs import folder_input
 from bertbuild.store.naming import below, described
 from bertbuild.store.store import Store
+from bertbuild.toml.values import Location, Name, Text, Truth
 
 if TYPE_CHECKING:
     from bertbuild.graph.sizes import EmbeddingSizes
@@ -38,16 +40,44 @@ class Wanted:
     `config` and `vocab` are a checkpoint's bert_config.json and vocab.txt where they are not in its folder.
     """
 
-    model: str = ""
-    checkpoint: str = ""
-    frozen: str = ""
-    saved_model: str = ""
-    name: str = ""
-    outputs: str = ""
-    scope: str = ""
-    ema: bool = False
-    config: str = ""
-    vocab: str = ""
+    model: str = parameter(
+        Name(),
+        "",
+        "a model of the catalogue, e.g. minilm-l6 or uncased_L-12_H-768_A-12 (invoke fetch --list shows all)",
+    )
+    checkpoint: str = parameter(
+        Location(), "", "a checkpoint of your own: its folder, prefix, zip or tar, or a Hugging Face folder"
+    )
+    frozen: str = parameter(
+        Location(),
+        "",
+        "a graph frozen earlier (.pb), also one fed by an input pipeline (IteratorGetNext)",
+        written="FILE",
+    )
+    saved_model: str = parameter(
+        Location(),
+        "",
+        "a SavedModel that run_classifier, an Estimator or `export` wrote, with variables or frozen",
+        written="FOLDER",
+    )
+    name: str = parameter(Name(), "", "what to call the results; default: the model's or the folder's name")
+    outputs: str = parameter(
+        Name(),
+        "",
+        "outputs of --frozen, NODE[:name] with commas; default: as the graph tells (an error lists all)",
+        written="NODE[:NAME][,…]",
+    )
+    scope: str = parameter(
+        Text(),
+        "",
+        "of several encoders in the checkpoint the one of this variable scope, e.g. module/bert; . for none",
+        written="SCOPE",
+    )
+    ema: bool = parameter(Truth(), False, "take the variables' moving averages (…/ExponentialMovingAverage)")
+    config: str = parameter(
+        Location(), "", "the checkpoint's bert_config.json, where it is not in its folder", written="FILE"
+    )
+    vocab: str = parameter(Location(), "", "the checkpoint's vocab.txt, where it is not in its folder", written="FILE")
 
     @property
     def choice(self) -> Choice:

@@ -185,8 +185,13 @@ class Size:
 
 @dataclass(frozen=True, slots=True)
 class Truth:
-    """Yes or no."""
+    """Yes or no.
 
+    Attributes:
+        valued: whether its flag takes true or false though it is false where it is not given; it is then no switch.
+    """
+
+    valued: bool = False
     words: str = "true or false"
     options: tuple[str, ...] = ()
 

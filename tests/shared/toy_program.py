@@ -1,20 +1,11 @@
-"""`python toy_program.py TASK --flags…`: the bertbuild program with one more place to run stages in."""
+"""`python toy_program.py TASK --flags…`: as host_program, with a row more in the table of kinds."""
 
 from __future__ import annotations
 
-from bertbuild.places import PLACES, PlaceRow
+import toy_kind
 
-row = PlaceRow(
-    name="toy",
-    module="toy_place",
-    title="toys",
-    environment="toy box",
-    available="a box of toys is open",
-)
-others = dict(PLACES)
-PLACES.clear()
-PLACES.update({row.name: row, **others})
+from bertbuild.kinds import KINDS
 
-from bertbuild.cli.main import main  # noqa: E402 - flags and settings are made of the table
+KINDS[toy_kind.KIND.name] = toy_kind.KIND
 
-main()
+import host_program  # noqa: E402, F401 - the program runs when it is loaded

@@ -5,59 +5,6 @@ from __future__ import annotations
 from bertbuild.cli.flags import COMMON_HELP, ISOLATION_HELP, REFERENCE_HELP, REPLACE_HELP, SOURCE_HELP
 from bertbuild.cli.frame import running
 from bertbuild.cli.task import task
-from bertbuild.kinds.hub import Hub
-from bertbuild.kinds.tf2 import Tf2
-from bertbuild.kinds.tf2_savedmodel import Tf2SavedModel
-from bertbuild.source.resolve import Wanted
-
-
-@task(
-    help=COMMON_HELP
-    | REPLACE_HELP
-    | REFERENCE_HELP
-    | ISOLATION_HELP
-    | SOURCE_HELP
-    | {
-        "format": "encoder (default), keras-bert, keras-names, pretrainer: checkpoints; savedmodel; hub: a hub module",
-        "gelu": "erf or tanh; auto (default) reads it from the checkpoint's .meta",
-        "checkpoint_to_path": "also copy the result to this prefix; what is printed is what restore takes",
-    },
-)
-def convert_tf2(
-    model: str = "",
-    checkpoint: str = "",
-    config: str = "",
-    vocab: str = "",
-    name: str = "",
-    scope: str = "",
-    ema: bool = False,
-    format: str = "encoder",  # noqa: A002 - the flag's name
-    gelu: str = "auto",
-    checkpoint_to_path: str = "",
-    from_: str = "",
-    mirror: str = "",
-    isolation: str = "",
-    offline: bool = False,
-    replace: bool = False,
-    reference: str = "",
-    json: bool = False,
-) -> None:
-    """Convert a checkpoint to TensorFlow 2: restored whole, run, and proved to answer like its source."""
-    from bertbuild.commands import tensorflow2
-
-    with running(
-        json=json,
-        reference=reference,
-        replace=replace,
-        isolation=isolation,
-        offline=offline,
-        local=from_,
-        mirror=mirror,
-    ) as session:
-        wanted = Wanted(model=model, checkpoint=checkpoint, name=name, scope=scope, ema=ema, config=config, vocab=vocab)
-        models = {"savedmodel": Tf2SavedModel, "hub": Hub}
-        request = models[format](gelu=gelu) if format in models else Tf2(format=format, gelu=gelu)
-        tensorflow2.convert_tf2(session, wanted, request, checkpoint_to_path)
 
 
 @task(

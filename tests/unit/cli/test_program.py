@@ -229,7 +229,12 @@ NOT_OF_A_BUILD = {
         "bertbuild.commands.finetune",
         "bertbuild.graph.graphdef",
     ),
-    *("bertbuild.plans.evaluate", "bertbuild.plans.pretraining", "bertbuild.plans.train", "bertbuild.provenance"),
+    *(
+        "bertbuild.kinds.evaluation",
+        "bertbuild.plans.pretraining_data",
+        "bertbuild.plans.tf2_train",
+        "bertbuild.provenance",
+    ),
 }
 
 

@@ -64,8 +64,8 @@ def test_help_says_how_a_command_is_called_with_an_example_that_can_be_typed(tol
 @pytest.mark.parametrize("name", TASKS)
 def test_flags_stand_in_groups_with_their_values(name):
     for flag in TASKS[name].flags.values():
-        assert group_of(name, flag.name) in GROUPS
-        assert not flag.takes_value or re.fullmatch(r"\S+", value_of(name, flag.name))
+        assert group_of(TASKS[name], flag.name) in GROUPS
+        assert not flag.takes_value or re.fullmatch(r"\S+", value_of(TASKS[name], flag.name))
 
 
 def test_a_flag_of_which_nothing_else_is_known_is_explained_too():

@@ -1,0 +1,78 @@
+"""The commands that make the targets of one source, from the table of kinds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
+from bertbuild.cli.declared import Values, declared
+from bertbuild.cli.flags import FROM, ISOLATION, JSON, MIRROR, NAMING, OFFLINE, REPLACE
+from bertbuild.cli.task import Task
+from bertbuild.commands.session import Session
+from bertbuild.kinds import KINDS
+from bertbuild.kinds.kind import REFERENCE, Command, Kind, Request
+from bertbuild.kinds.tf2 import Tf2, Tf2Model
+from bertbuild.parameters import Parameter, parameters_of, picked
+from bertbuild.source.resolve import Wanted
+from bertbuild.toml.values import Choice
+
+
+def target_tasks() -> list[Task]:
+    """A task for each command that makes a kind of targets, in the order of the kinds."""
+    commands = {kind.command.name: kind.command for kind in KINDS.values()}
+    return [
+        target_task(command, [kind for kind in KINDS.values() if kind.command.name == command.name])
+        for command in commands.values()
+    ]
+
+
+def target_task(command: Command, kinds: list[Kind]) -> Task:
+    """The task of a command.
+
+    Args:
+        command: its declaration.
+        kinds: the kinds that it makes; all but one are chosen by the value of a flag.
+    """
+    frame = [FROM, MIRROR, ISOLATION, OFFLINE, REPLACE]
+    if any(kind.has_reference for kind in kinds):
+        frame.append(REFERENCE)
+
+    def run(session: Session, values: Values) -> None:
+        copied = str(values.get(command.copied.name, "")) if command.copied else ""
+        _run(session, Wanted(**picked(Wanted, values)), _request(kinds, values), copied)
+
+    return declared(command.name, command.about, _flags(command, kinds), [*frame, JSON], run, example=command.example)
+
+
+def _flags(command: Command, kinds: list[Kind]) -> Iterator[Parameter]:
+    sources = parameters_of(Wanted)
+    yield from (sources[name] for name in (*command.sources, *NAMING))
+    if command.copied:
+        yield command.copied
+    found = {one.name: one for kind in kinds for one in parameters_of(kind.request).values()}
+    yield from (_with_choices(one, kinds) for one in found.values())
+
+
+def _with_choices(parameter: Parameter, kinds: Iterable[Kind]) -> Parameter:
+    """The parameter as a flag, which may choose another kind."""
+    others = {kind.chosen[parameter.name]: kind.about for kind in kinds if parameter.name in kind.chosen}
+    about = "; ".join([parameter.about, *(f"{value}: {what}" for value, what in others.items())])
+    options = (*parameter.type.options, *others)
+    return replace(parameter, about=about, type=Choice(options)) if others else parameter
+
+
+def _request(kinds: list[Kind], values: Values) -> Request:
+    chosen = [kind for kind in kinds if kind.chosen and kind.chosen.items() <= values.items()]
+    (kind,) = chosen or [kind for kind in kinds if not kind.chosen]
+    return kind.request(**picked(kind.request, values))
+
+
+def _run(session: Session, wanted: Wanted, request: Request, copied: str) -> None:
+    if isinstance(request, Tf2 | Tf2Model):  # which shows the mapping table too
+        from bertbuild.commands.tensorflow2 import convert_tf2
+
+        convert_tf2(session, wanted, request, copied)
+    else:
+        from bertbuild.commands.target import build
+
+        build(session, wanted, request, output_dir=copied)
