@@ -127,21 +127,28 @@ def _refused(what: str, source: str) -> UsageError:
 def described(kind: str, path: Path, root: Path) -> str:
     """A source on disk in words, as "checkpoint /models/mine"; one in the store by its place there, wherever that is.
 
-    Links in the last part of the path are not followed: a name in out/ is a name, whatever it leads to today.
+    Links in the last part of the path are not followed: a name in out/ is a name, whatever it leads to today; nor are
+    they where they are names in out/ that the path leads through (`out/mine/frozen/inference_graph.pb`).
     """
-    there = place(path)
-    inside = _inside(there, root)
+    there, inside = _located(path, root)
     return f"{kind} {there if inside is None else f'{inside} of this store'}"
 
 
 def below(path: Path, root: Path) -> Path | None:
-    """A path relative to the store in which it lies, or None where it lies elsewhere."""
-    return _inside(place(path), root)
+    """A path relative to the store in which it lies, or None where it lies elsewhere; as in `described`."""
+    return _located(path, root)[1]
 
 
-def _inside(there: Path, root: Path) -> Path | None:
-    real = root.resolve()
-    return there.relative_to(real) if there.is_relative_to(real) else None
+def _located(path: Path, root: Path) -> tuple[Path, Path | None]:
+    """Where a path lies, and the same relative to the store if it is in there."""
+    whole, real = Path(os.path.abspath(path)), root.resolve()  # noqa: PTH100 - as in `place`
+    if "out" in whole.parts:
+        for part in (whole, *whole.parents):
+            there = place(part) / whole.relative_to(part)
+            if there.is_relative_to(real / "out"):
+                return there, there.relative_to(real)
+    there = place(path)
+    return there, there.relative_to(real) if there.is_relative_to(real) else None
 
 
 def place(path: Path) -> Path:

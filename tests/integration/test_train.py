@@ -67,7 +67,7 @@ def trained(bertbuild, toy, converted):
     }
 
     def run(name, *words):
-        return bertbuild.ok("train", "--name", name, *words)
+        return bertbuild.ok("train", "--name", f"toy-{name}", *words)
 
     calls = [(name, *words) for name, words in begun.items()]
     outcomes = dict(zip(begun, tf2_models.together(run, calls), strict=True))

@@ -37,7 +37,7 @@ def place(session_folder):
     return folder
 
 
-def line(place, *more, checkpoint="base/bert_model.ckpt", out="tuned"):
+def line(place, *more, checkpoint="base/bert_model.ckpt", out="trained"):
     return (
         "finetune",
         "--task_name=MRPC",
@@ -59,28 +59,28 @@ def tuned(bertbuild, place):
 
 
 def test_tune_save_trains_and_predicts_and_then_predicts_once_more(bertbuild, place, tuned):
-    assert tuned.last["path"] == str(place / "tuned")
-    assert "eval_accuracy" in (place / "tuned" / "eval_results.txt").read_text()
-    rows = np.loadtxt(place / "tuned" / "test_results.tsv")
+    assert tuned.last["path"] == str(place / "trained")
+    assert "eval_accuracy" in (place / "trained" / "eval_results.txt").read_text()
+    rows = np.loadtxt(place / "trained" / "test_results.tsv")
     assert rows.shape == (EXAMPLES["test"], 2)
-    (place / "tuned" / "test_results.tsv").unlink()
-    index = (place / "tuned" / "bert_model.ckpt.index").read_bytes()
+    (place / "trained" / "test_results.tsv").unlink()
+    index = (place / "trained" / "bert_model.ckpt.index").read_bytes()
 
     again = bertbuild.ok(*line(place, "--do_predict=true"))
-    assert f"the checkpoint in --output-dir {place}/tuned is taken, as run_classifier and run_squad do" in again.notes
-    np.testing.assert_allclose(np.loadtxt(place / "tuned" / "test_results.tsv"), rows, atol=1e-6)
-    assert (place / "tuned" / "bert_model.ckpt.index").read_bytes() == index
+    assert f"the checkpoint in --output-dir {place}/trained is taken, as run_classifier and run_squad do" in again.notes
+    np.testing.assert_allclose(np.loadtxt(place / "trained" / "test_results.tsv"), rows, atol=1e-6)
+    assert (place / "trained" / "bert_model.ckpt.index").read_bytes() == index
 
 
 def test_a_checkpoint_as_run_classifier_leaves_it_predicts_with_files_that_lie_elsewhere(bertbuild, place, tuned):
     assert tuned.code == 0
     (place / "theirs").mkdir()
-    for path in (place / "tuned").glob("bert_model.ckpt.*"):
+    for path in (place / "trained").glob("bert_model.ckpt.*"):
         shutil.copyfile(path, place / "theirs" / path.name.replace("bert_model.ckpt", "model.ckpt-343"))
     words = line(place, "--do_predict=true", checkpoint="theirs/model.ckpt-343", out="predicted")
     predicted = bertbuild.ok(*words, "--name=theirs")
     rows = np.loadtxt(place / "predicted" / "test_results.tsv")
-    np.testing.assert_allclose(rows, np.loadtxt(place / "tuned" / "test_results.tsv"), atol=1e-6)
+    np.testing.assert_allclose(rows, np.loadtxt(place / "trained" / "test_results.tsv"), atol=1e-6)
     assert predicted.last["model"] == "theirs"
 
 

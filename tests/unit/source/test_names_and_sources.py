@@ -13,6 +13,7 @@ from bertbuild.commands.session import Session
 from bertbuild.errors import BuildFailedError, UsageError
 from bertbuild.kinds.frozen import Frozen
 from bertbuild.source.resolve import Wanted, model_name, vocabulary_name
+from bertbuild.store.naming import described
 
 POOLED, SEQUENCE = Frozen(), Frozen(output="sequence")
 
@@ -203,3 +204,26 @@ def test_what_was_trained_from_a_model_may_share_its_folder(fleet, freeze):
     trained.symlink_to(f"../../objects/finetune/{1:064}")
     fleet.run(target.build, Wanted(checkpoint=str(trained)), Frozen(output="sequence"))
     assert fleet.events.texts("warning") == []
+
+
+def test_what_lies_below_a_name_in_out_is_of_that_model(store, tmp_path):
+    link = in_store(store, "mine", "finetuned-mrpc", 1)
+    (tmp_path / "linked").symlink_to(store.root)
+    for root in (store.root, tmp_path / "linked"):
+        for file in ("bert_model.ckpt", "bert_model.ckpt.index", ""):
+            path = root / "out" / "mine" / "finetuned-mrpc" / file
+            place = f"out/mine/finetuned-mrpc{file and '/'}{file}"
+            assert described("checkpoint", path, store.root) == f"checkpoint {place} of this store"
+    assert described("checkpoint", link.resolve(), store.root).startswith("checkpoint objects/finetune/")
+    assert described("checkpoint", tmp_path / "out" / "x", store.root) == f"checkpoint {tmp_path}/out/x"
+
+
+def test_a_graph_that_was_made_of_a_model_may_share_its_folder(store):
+    link = in_store(store, "mine", "frozen", 1)
+    names = store.names
+    names.claim("mine", "frozen", source="checkpoint /models/mine", digest="1", replace=False)
+    names.remember("mine", "frozen")
+    source = described("frozen graph", link / "inference_graph.pb", store.root)
+    names.claim("mine", "ir-fp32", source=source, digest="2", replace=False)
+    with pytest.raises(UsageError, match="out/mine/frozen was made from checkpoint /models/mine, and out/mine/ir-fp32"):
+        names.claim("mine", "ir-fp32", source="checkpoint /elsewhere/mine", digest="3", replace=False)
