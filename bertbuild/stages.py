@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from bertbuild.backends import BACKENDS, backend_folder
@@ -51,6 +51,7 @@ class StageSpec:
         resumable: whether it takes --unfinished: a folder that outlives a killed run, from which the next one goes on.
         distributed: whether it takes --workers: how many processes run it together.
         by_processor: whether what it makes computes otherwise on a processor with another instruction set.
+        may_differ: files that need not be the same in two runs, a pattern each, and what is in them.
     """
 
     name: str
@@ -62,6 +63,7 @@ class StageSpec:
     resumable: bool = False
     distributed: bool = False
     by_processor: bool = False
+    may_differ: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def command(self) -> str:
@@ -76,6 +78,8 @@ FINETUNED = (*CHECKPOINT, "bert_model.ckpt.meta", "task.json")
 FROZEN = ("inference_graph.pb", "signature.json")
 SAVED_MODEL = ("saved_model.pb", "signature.json")
 IR = ("model.xml", "model.bin", "signature.json")
+
+TENSORBOARD = {"events/*": "TensorBoard's names and times"}
 
 ALSO_TF2 = ("tf2",)
 """TensorFlow 2 in v1 mode (docker/tf1/stages/_tensorflow.py)."""
@@ -107,9 +111,22 @@ STAGES = {
         ),
         StageSpec(name="tf2-saved-model", backend="tf2", memory=TF2, outputs=SAVED_MODEL),
         StageSpec(name="tf2-infer", backend="tf2", memory=TF2, outputs=("answers.npz",)),
-        StageSpec(name="finetune", backend="tf1", memory=TRAINING, outputs=FINETUNED, resumable=True),
         StageSpec(
-            name="tf2-train", backend="tf2", memory=TRAINING, outputs=("task.json",), resumable=True, distributed=True
+            name="finetune",
+            backend="tf1",
+            memory=TRAINING,
+            outputs=FINETUNED,
+            resumable=True,
+            may_differ={"history.json": "examples a second, beside the losses", **TENSORBOARD},
+        ),
+        StageSpec(
+            name="tf2-train",
+            backend="tf2",
+            memory=TRAINING,
+            outputs=("task.json",),
+            resumable=True,
+            distributed=True,
+            may_differ=TENSORBOARD,
         ),
         StageSpec(name="prepare-data", backend="data", memory=DATA, outputs=("meta_data.json", "prepared.json")),
         StageSpec(name="pretraining-data", backend="data", memory=DATA, outputs=("prepared.json",)),
@@ -120,6 +137,10 @@ STAGES = {
             backend="neuron",
             memory=Memory(base=2000, factor=22.0),
             outputs=(*SAVED_MODEL, "compile.log"),
+            may_differ={
+                "compile.log": "the compiler's words, times among them",
+                "saved_model.pb": "AWS's compiler promises no same bytes",
+            },
         ),
         StageSpec(
             name="neuron-infer",

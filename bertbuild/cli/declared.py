@@ -10,7 +10,7 @@ from bertbuild.cli.flags import number, truth, whole_number
 from bertbuild.cli.frame import running
 from bertbuild.cli.task import Task
 from bertbuild.commands.session import Session
-from bertbuild.parameters import Parameter, check_value
+from bertbuild.parameters import Parameter
 from bertbuild.toml.values import Real, Truth, Value, Whole
 
 Values = dict[str, Any]
@@ -95,8 +95,6 @@ def _read(parameter: Parameter, given: str | bool) -> Value | None:
         return whole_number(flag, text)
     if isinstance(parameter.type, Real):
         return number(flag, text)
-    if text != parameter.unset:
-        check_value(flag, text, parameter.type, several=parameter.several)
     return text
 
 

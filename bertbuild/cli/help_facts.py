@@ -94,7 +94,6 @@ _OF_COMMANDS = {
     "report output": "FILE",
     "evaluate target": "TARGET[,TARGET…]",
     "fetch-data task": "TASK[,TASK…]",
-    "finetune num-train-epochs": "NUMBER",
 }
 
 EXAMPLES = {
@@ -107,7 +106,6 @@ EXAMPLES = {
     "fetch-data": "--task MRPC",
     "prepare-data": "--task MRPC --model minilm-l6",
     "prepare-pretraining-data": "--input-file text.txt --vocab-file vocab.txt",
-    "finetune": "--model minilm-l6 --task MRPC --train-batch-size 16",
     "train": "--model minilm-l6 --task MRPC",
     "convert-tf1": "--tf2 path/to/a/tf2/checkpoint",
     "evaluate": "--checkpoint path/to/finetuned --task MRPC",
@@ -156,10 +154,12 @@ def value_of(task: Task, flag: str) -> str:
 
 def _written(parameter: Parameter) -> str:
     type_ = parameter.type
+    if parameter.written:
+        return parameter.written
     if type_.options:
         several = parameter.several or isinstance(type_, Choices)
         return "|".join(type_.options) + ("[,…]" if several else "")
-    return parameter.written or next(word for kind, word in _OF_TYPES if isinstance(type_, kind))
+    return next(word for kind, word in _OF_TYPES if isinstance(type_, kind))
 
 
 def _choices(flag: str) -> str:

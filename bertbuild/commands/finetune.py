@@ -161,9 +161,9 @@ def _data(session: Session, wanted: Wanted, named: Named, request: FinetuneReque
         return _to_prepare(session, wanted, named, request, questions)
     folder = Path(named.prepared)
     facts = read_facts(folder)
-    if named.lower_case not in (None, facts.get("do_lower_case")):
+    if named.do_lower_case not in (None, facts.get("do_lower_case")):
         raise UsageError(
-            f"--do-lower-case {str(named.lower_case).lower()} is not how {folder} was prepared.",
+            f"--do-lower-case {str(named.do_lower_case).lower()} is not how {folder} was prepared.",
             next_step="Leave it out, or prepare the data anew: --task in the place of --prepared.",
         )
     source = files_of(folder, (FACTS, TRAIN, DEV, TEST), session.store)
@@ -186,7 +186,7 @@ def _to_prepare(
         config=wanted.config,
         vocab=wanted.vocab,
         name=wanted.name,
-        lower_case=named.lower_case,
+        lower_case=named.do_lower_case,
         negatives=request.version_2_with_negative,
         vocab_reading=named.vocab_reading,
         sizes=sizes,

@@ -13,7 +13,7 @@ from bertbuild.errors import CheckpointError
 from bertbuild.files.digests import sha256_file
 from bertbuild.gate.graph_hash import IR, IR_WEIGHTS, graph_hash, graph_kind, ir_constants
 from bertbuild.plural import are, number_of
-from bertbuild.stages import FACTS, MANIFEST, PROVENANCE, UNTRACKED
+from bertbuild.stages import FACTS, MANIFEST, PROVENANCE, STAGES, UNTRACKED
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -47,11 +47,11 @@ MAY_DIFFER = (
     Free(stages="*", files=FACTS, why="the run's seconds and memory"),
     Free(stages="*", files=PROVENANCE, why="the run's times"),
     Free(stages="*", files=MANIFEST, why="the hashes of the two files about the run"),
-    Free(stages="finetune", files="history.json", why="examples a second, beside the losses"),
-    Free(stages="finetune", files="events/*", why="TensorBoard's names and times"),
-    Free(stages="tf2-train", files="events/*", why="TensorBoard's names and times"),
-    Free(stages="neuron-compile", files="compile.log", why="the compiler's words, times among them"),
-    Free(stages="neuron-compile", files="saved_model.pb", why="AWS's compiler promises no same bytes"),
+    *(
+        Free(stages=spec.name, files=files, why=why)
+        for spec in STAGES.values()
+        for files, why in spec.may_differ.items()
+    ),
 )
 """All other files of all stages must be the same, byte by byte."""
 

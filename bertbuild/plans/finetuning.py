@@ -27,14 +27,27 @@ SQUAD_ONLY = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Named:
-    """What the user named to train on; empty where not given. `lower_case` None: as the model's vocabulary is."""
+    """What the user named to train on; empty where not given."""
 
-    task: str = parameter(Choice(TASKS), "", "what to train on, prepared first; this or `prepared` is given")
-    data: str = parameter(Location(), "", "the task's files, or a SQuAD file; default: what fetch-data brings")
-    prepared: str = parameter(Location(), "", "folder of prepare-data to train on, in the place of `task`")
-    squad: str = parameter(Location(), "", "SQuAD's JSON with the questions to answer after training")
+    task: str = parameter(
+        Choice(TASKS), "", "what to train on, prepared first; this or `prepared` is given", written="TASK"
+    )
+    data: str = parameter(
+        Location(),
+        "",
+        "folder with the task's files, or a SQuAD file (.json), which is a task; default: what fetch-data brings",
+        written="FOLDER|FILE",
+    )
+    prepared: str = parameter(
+        Location(), "", "folder of prepare-data to train on, in the place of `task`", written="FOLDER"
+    )
+    squad: str = parameter(
+        Location(), "", "SQuAD's JSON with the questions to answer after training, as dev-v1.1.json", written="FILE"
+    )
     vocab_reading: str = parameter(Choice(READINGS), "", VOCAB_READING_ABOUT)
-    lower_case: bool | None = None
+    do_lower_case: bool | None = parameter(
+        Truth(), None, "make letters small; default: as the catalogue says of the model, else true"
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,27 +60,35 @@ class FinetuneRequest:
     max_seq_length: int | None = parameter(
         Whole(1), None, "pieces of a sequence; default: 128, or the prepared data's; another than theirs is refused"
     )
-    train_batch_size: int = parameter(Whole(1), 32, "examples of a step")
-    eval_batch_size: int = parameter(Whole(1), 8, "examples at once when it evaluates")
-    predict_batch_size: int = parameter(Whole(1), 8, "examples at once when it predicts")
-    learning_rate: float = parameter(Real(above=0), 5e-5, "at its highest")
-    num_train_epochs: float = parameter(Real(above=0), 3.0, "times that all examples are seen")
-    warmup_proportion: float = parameter(Real(least=0, below=1), 0.1, "of the steps, in which the rate rises")
-    save_checkpoints_steps: int = parameter(
-        Whole(1), 1000, "steps that a kill may lose; it is saved by time in between too"
+    train_batch_size: int = parameter(Whole(1), 32, "examples of a training step")
+    eval_batch_size: int = parameter(Whole(1), 8, "examples at once when the dev set is evaluated")
+    predict_batch_size: int = parameter(Whole(1), 8, "examples at once when the test set or SQuAD is predicted")
+    learning_rate: float = parameter(Real(above=0), 5e-5, "learning rate at its highest")
+    num_train_epochs: float = parameter(Real(above=0), 3.0, "how often the training data are gone through")
+    warmup_proportion: float = parameter(
+        Real(least=0, below=1), 0.1, "share of the steps in which the learning rate rises", written="SHARE"
     )
-    do_train: bool = parameter(Truth(), True, "false: only evaluate and predict")
-    do_eval: bool | None = parameter(Truth(), None, "figures on the dev set; default: where there is one")
-    do_predict: bool | None = parameter(Truth(), None, "predictions for the test set; default: where there is one")
+    save_checkpoints_steps: int = parameter(
+        Whole(1), 1000, "save after so many steps, and by time; a kill costs what came after"
+    )
+    do_train: bool = parameter(Truth(), True, "train; false: only evaluate and predict")
+    do_eval: bool | None = parameter(
+        Truth(), None, "write eval_results.txt from eval.tf_record; default: where there is one"
+    )
+    do_predict: bool | None = parameter(
+        Truth(),
+        None,
+        "write test_results.tsv from test.tf_record; default: where there is one; SQuAD: predictions.json",
+    )
     doc_stride: int = parameter(Whole(1), 128, "SQuAD: words between two windows over a text")
     max_query_length: int = parameter(Whole(1), 64, "SQuAD: words of a question")
-    n_best_size: int = parameter(Whole(1), 20, "SQuAD: answers kept")
-    max_answer_length: int = parameter(Whole(1), 30, "SQuAD: words of an answer")
+    n_best_size: int = parameter(Whole(1), 20, "SQuAD: answers kept of each question")
+    max_answer_length: int = parameter(Whole(1), 30, "SQuAD: pieces of an answer at most")
     null_score_diff_threshold: float = parameter(Real(), 0.0, "SQuAD 2.0: how much better no answer must be")
     version_2_with_negative: bool | None = parameter(
-        Truth(), None, "SQuAD 2.0: questions may have no answer; default: as the data have it"
+        Truth(), None, "SQuAD 2.0: there may be no answer; default: as the data have it"
     )
-    seed: int = parameter(Whole(), 1, "of new weights, dropout and the order of examples")
+    seed: int = parameter(Whole(), 1, "seed of new weights, dropout and the order of examples")
 
     def __post_init__(self) -> None:
         """Refuse what no data could make sense of, before anything is fetched."""

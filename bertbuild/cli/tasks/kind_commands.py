@@ -12,7 +12,7 @@ from bertbuild.commands.session import Session
 from bertbuild.kinds import KINDS
 from bertbuild.kinds.kind import REFERENCE, Command, Kind, Request
 from bertbuild.kinds.tf2 import Tf2, Tf2Model
-from bertbuild.parameters import Parameter, parameters_of, picked
+from bertbuild.parameters import Parameter, check_value, parameters_of, picked
 from bertbuild.source.resolve import Wanted
 from bertbuild.toml.values import Choice
 
@@ -37,11 +37,17 @@ def target_task(command: Command, kinds: list[Kind]) -> Task:
     if any(kind.has_reference for kind in kinds):
         frame.append(REFERENCE)
 
+    chosen = {name for kind in kinds for name in kind.chosen}
+    flags = list(_flags(command, kinds))
+
     def run(session: Session, values: Values) -> None:
+        for one in flags:
+            if one.name in chosen:  # the words of the other kinds are no request's to know
+                check_value(one.flag, values.get(one.name, one.default), one.type)
         copied = str(values.get(command.copied.name, "")) if command.copied else ""
         _run(session, Wanted(**picked(Wanted, values)), _request(kinds, values), copied)
 
-    return declared(command.name, command.about, _flags(command, kinds), [*frame, JSON], run, example=command.example)
+    return declared(command.name, command.about, flags, [*frame, JSON], run, example=command.example)
 
 
 def _flags(command: Command, kinds: list[Kind]) -> Iterator[Parameter]:

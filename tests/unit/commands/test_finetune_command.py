@@ -11,8 +11,10 @@ import small_fleet
 from bertbuild.checkpoint.config import config_from
 from bertbuild.checkpoint.variables import encoder_variables
 from bertbuild.checkpoint.writer import write_checkpoint
+from bertbuild.cli.declared import read_flags
 from bertbuild.cli.flags import number, truth
-from bertbuild.cli.tasks.finetune import modes
+from bertbuild.cli.tasks.finetune import MODES, with_modes
+from bertbuild.cli.tasks.finetune import finetune as task
 from bertbuild.commands import data as data_command
 from bertbuild.commands import finetune as command
 from bertbuild.commands.finetune import finetune
@@ -82,7 +84,7 @@ def train(root, isolation, events, checkpoint, data):
         session.__dict__["isolation"] = isolation
         wanted = Wanted(checkpoint=str(checkpoint))
         folder = str(data) if prepared is None else prepared
-        named = Named(task=task, data=str(data) if task else "", prepared=folder, squad=squad, lower_case=lower_case)
+        named = Named(task=task, data=str(data) if task else "", prepared=folder, squad=squad, do_lower_case=lower_case)
         finetune(session, wanted, named, FinetuneRequest(**flags), output_dir)
         return events
 
@@ -287,14 +289,16 @@ def test_squad_answers_the_dev_set_that_lies_beside_the_training_set(train, isol
 @pytest.mark.parametrize(
     ("flags", "asked"),
     [
-        (("", "", ""), (None, None, None)),
-        (("true", "true", ""), (True, True, False)),
-        ((True, "", ""), (True, False, False)),
-        (("", "", "true"), (False, False, True)),
-        (("false", "", ""), (False, None, None)),
-        (("", "false", ""), (None, False, None)),
-        (("False", "", "True"), (False, False, True)),
+        ((None, None, None), (None, None, None)),
+        (("true", "true", None), (True, True, False)),
+        ((True, None, None), (True, False, False)),
+        ((None, None, "true"), (False, False, True)),
+        (("false", None, None), (False, None, None)),
+        ((None, "false", None), (None, False, None)),
+        (("False", None, "True"), (False, False, True)),
     ],
 )
 def test_one_mode_that_is_asked_for_leaves_the_others_out_as_upstream(flags, asked):
-    assert modes(**dict(zip(("do_train", "do_eval", "do_predict"), flags, strict=True))) == asked
+    typed = dict(zip(MODES, flags, strict=True))
+    values = with_modes(read_flags({one.name: one for one in task.parameters.values()}, typed))
+    assert tuple(values.get(name) for name in MODES) == asked
