@@ -1,10 +1,11 @@
-"""What checking costs, against 443d240: `inspect` of a base-size checkpoint, and 200 targets with nothing to do.
+"""What checking costs: `inspect`, 200 targets with nothing to do (against 443d240), and one (against 4998f5e).
 
     .venv/bin/python bench/checking.py [--runs 11] [--models 40]
 
-The commit is checked out into a temporary folder; both run under this Python and its packages, in pairs, each as a
-whole process. The build's store is made by each side's own bench/fleet_store.py, over environments that must be there
-(`invoke images --isolation venv`). Targets: inspect at most 1.10 times the commit's time, the build at most 1.05 times.
+The commits are checked out into a temporary folder; both sides run under this Python and its packages, byte-compiled,
+in pairs, each as a whole process. A build's store is made by each side's own bench/fleet_store.py, over environments
+that must be there (`invoke images --isolation venv`). Targets: `inspect` of a base-size checkpoint at most 1.10 times
+the commit's time, the build of 200 targets at most 1.05 times, that of one target at most 0.80 times.
 """
 
 from __future__ import annotations
@@ -29,8 +30,10 @@ from common import (
     print_table,
 )
 
-TODAY = "443d240"
-MOST_OF_INSPECT, MOST_OF_BUILD = 1.10, 1.05
+FIRST, SECOND = "443d240", "4998f5e"
+INSPECT, ALL, ONE = "inspect", "build of all, nothing to do", "build of one target, nothing to do"
+MOST = {INSPECT: (FIRST, 1.10), ALL: (FIRST, 1.05), ONE: (SECOND, 0.80)}
+"""What is measured: against which commit, and how many times its time it may take."""
 
 
 def main() -> None:
@@ -41,21 +44,34 @@ def main() -> None:
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        sides = {"today": checked_out(TODAY, folder / "today"), "now": ROOT}
+        code = {"now": ROOT, **{commit: checked_out(commit, folder / commit) for commit in (FIRST, SECOND)}}
+        for side in code.values():
+            measure([sys.executable, "-m", "compileall", "-q", side / "bertbuild"])
         checkpoint = folder / "checkpoint"
         measure([sys.executable, ROOT / "bench" / "random_checkpoint.py", "base", checkpoint])
-        found = {"inspect": paired(args.runs, {name: inspecting(code, checkpoint) for name, code in sides.items()})}
-        builds = {name: building(code, folder / f"fleet-{name}", args.models) for name, code in sides.items()}
-        found["build, nothing to do"] = paired(args.runs, builds)
-    print(f"{machine()}; {args.runs} pairs, medians; {5 * args.models} targets\n")
+        made: dict[str, Callable[[str], Callable[[], Measured]]] = {
+            INSPECT: lambda side: inspecting(code[side], checkpoint),
+            ALL: lambda side: building(code[side], folder / f"all-{side}", args.models),
+            ONE: lambda side: building(code[side], folder / f"one-{side}", 1, "model-00/ir-fp32"),
+        }
+        found = {
+            what: paired(args.runs, {side: made[what](side) for side in ("now", commit)})
+            for what, (commit, _) in MOST.items()
+        }
+    print(f"{machine()}; {args.runs} pairs, medians; all: {5 * args.models} targets\n")
     targets = Targets()
     rows = []
-    for (what, runs), most in zip(found.items(), (MOST_OF_INSPECT, MOST_OF_BUILD), strict=True):
-        seconds = {name: [run.seconds for run in side] for name, side in runs.items()}
-        ratio = paired_ratio(seconds["now"], seconds["today"])
-        shown = [f"{median(seconds[name]):.3f}" for name in ("now", "today")]
-        rows.append([what, *shown, f"{ratio:.3f}", targets.at_most(f"{what}, now / {TODAY}", ratio, most)])
-    print_table(["whole process, seconds", "now", TODAY, "ratio", "target"], rows)
+    for what, runs in found.items():
+        before, most = MOST[what]
+        seconds = {side: [run.seconds for run in measured] for side, measured in runs.items()}
+        work = {side: [run.cpu_seconds for run in measured] for side, measured in runs.items()}
+        ratio = paired_ratio(seconds["now"], seconds[before])
+        shown = [f"{median(values[side]):.3f}" for values in (seconds, work) for side in ("now", before)]
+        at_work = f"{paired_ratio(work['now'], work[before]):.3f}"
+        judged = targets.at_most(f"{what}, now / {before}", ratio, most)
+        rows.append([what, before, *shown, f"{ratio:.3f}", at_work, judged])
+    columns = ["whole process", "before", "s", "s before", "at work, s", "before", "ratio", "at work", "target"]
+    print_table(columns, rows)
     targets.finish()
 
 
@@ -78,12 +94,12 @@ def inspecting(code: Path, checkpoint: Path) -> Callable[[], Measured]:
     return run
 
 
-def building(code: Path, folder: Path, models: int) -> Callable[[], Measured]:
+def building(code: Path, folder: Path, models: int, *names: str) -> Callable[[], Measured]:
     """`build` over a store in which all is made."""
     folder.mkdir()
     environment = surroundings(code, folder / "artifacts")
     measure([sys.executable, code / "bench" / "fleet_store.py", folder, "--models", models], env=environment)
-    return lambda: program(code, ["build"], artifacts=folder / "artifacts", cwd=folder)
+    return lambda: program(code, ["build", *names], artifacts=folder / "artifacts", cwd=folder)
 
 
 def program(code: Path, words: list[object], *, artifacts: Path, cwd: Path | None = None) -> Measured:
