@@ -6,7 +6,6 @@ Invoke answers "No idea what '--modle' is!", takes the next flag for a missing v
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -240,6 +239,8 @@ class _Line:
 
     def _unknown(self, typed: str, name: str) -> UsageError:
         if self._command is None:
+            import difflib
+
             if near := difflib.get_close_matches(name, [f"--{own}" for own in OWN], n=1, cutoff=NEAR):
                 meant = f'There is no flag {typed}; did you mean "{near[0]}"?'
                 return UsageError(meant, next_step="invoke --help shows how to call it.")

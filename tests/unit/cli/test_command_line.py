@@ -9,6 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 
+import bertbuild.development.tasks  # noqa: F401 - adds the commands of a checkout
 from bertbuild import __version__
 from bertbuild.cli.call import run as run_line
 from bertbuild.cli.invoke_tasks import collection
