@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cached_property
 from typing import Any
 
 from bertbuild.cli.flags import number, truth, whole_number
@@ -26,7 +27,7 @@ FROM = "from"
 def declared(
     name: str,
     about: str,
-    parameters: Iterable[Parameter],
+    parameters: Callable[[], Iterable[Parameter]],
     frame: Iterable[Parameter],
     run: Callable[[Session, Values], None],
     *,
@@ -37,29 +38,73 @@ def declared(
     Args:
         name: as it is typed.
         about: what it does, a sentence.
-        parameters: its own flags.
+        parameters: gives its own flags; called when they are first looked at, for what declares them is long to load.
         frame: flags of `cli.flags` that are about how it runs.
         run: what it does with what was given.
         example: flags to show how it is typed.
     """
-    own = {one.name: one for one in parameters}
-    told = [*own.values(), *frame]
-
-    def function(**given: Any) -> None:
-        framed = {one.name: given.pop(_in_python(one)) for one in frame}
-        with running(**_settings(framed)) as session:
-            run(session, read_flags(own, given))
-
-    function.__doc__ = about
-    function.__signature__ = inspect.Signature([_as_python(one) for one in told])  # type: ignore[attr-defined]
+    function = _Function(about, parameters, tuple(frame), run)
     return Task(
         name=name,
         function=function,
-        help={one.flag: help_text(one) for one in told},
-        parameters={one.flag: one for one in told},
+        help=_Late(lambda: {one.flag: help_text(one) for one in function.told}),
+        parameters=_Late(lambda: {one.flag: one for one in function.told}),
+        optional=_Late(lambda: {_in_python(one): one for one in function.told if _is_optional(one)}),
         example=example,
-        optional=tuple(_in_python(one) for one in told if isinstance(one.type, Truth) and not is_switch(one)),
     )
+
+
+class _Function:
+    """What a command calls; its parameters are those that are declared."""
+
+    def __init__(
+        self,
+        about: str,
+        parameters: Callable[[], Iterable[Parameter]],
+        frame: tuple[Parameter, ...],
+        run: Callable[[Session, Values], None],
+    ) -> None:
+        self.__doc__ = about
+        self._parameters, self._frame, self._run = parameters, frame, run
+
+    def __call__(self, **given: Any) -> None:
+        framed = {one.name: given.pop(_in_python(one)) for one in self._frame}
+        with running(**_settings(framed)) as session:
+            self._run(session, read_flags(self.own, given))
+
+    @cached_property
+    def own(self) -> dict[str, Parameter]:
+        """Its own flags."""
+        return {one.name: one for one in self._parameters()}
+
+    @property
+    def told(self) -> list[Parameter]:
+        """All its flags."""
+        return [*self.own.values(), *self._frame]
+
+    @property
+    def __signature__(self) -> inspect.Signature:
+        return inspect.Signature([_as_python(one) for one in self.told])
+
+
+class _Late(Mapping[str, Any]):
+    """A mapping that is made when it is first looked at."""
+
+    def __init__(self, make: Callable[[], Mapping[str, Any]]) -> None:
+        self._make = make
+
+    @cached_property
+    def _made(self) -> Mapping[str, Any]:
+        return self._make()
+
+    def __getitem__(self, name: str) -> Any:
+        return self._made[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._made)
+
+    def __len__(self) -> int:
+        return len(self._made)
 
 
 def read_flags(parameters: Mapping[str, Parameter], given: Mapping[str, Any]) -> Values:
@@ -78,6 +123,11 @@ def read_flags(parameters: Mapping[str, Parameter], given: Mapping[str, Any]) ->
 def is_switch(parameter: Parameter) -> bool:
     """Whether its flag takes no value."""
     return isinstance(parameter.type, Truth) and parameter.unset is False and not parameter.type.valued
+
+
+def _is_optional(parameter: Parameter) -> bool:
+    """Whether its flag may stand without its value, which is then yes."""
+    return isinstance(parameter.type, Truth) and not is_switch(parameter)
 
 
 def help_text(parameter: Parameter) -> str:

@@ -6,7 +6,7 @@ Invoke takes longer to load than a build with nothing to do takes to run, so wha
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -73,7 +73,7 @@ class Task:
     parameters: Mapping[str, Parameter] = field(default_factory=dict)
     example: str = ""
     iterable: tuple[str, ...] = ()
-    optional: tuple[str, ...] = ()
+    optional: Collection[str] = ()
 
     @cached_property
     def signature(self) -> inspect.Signature:

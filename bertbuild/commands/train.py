@@ -8,6 +8,7 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
+from bertbuild.checkpoint.vocabulary import READINGS
 from bertbuild.commands.copying import check_destination, copied
 from bertbuild.commands.data import Asked, task_of
 from bertbuild.commands.memory import memory_told
@@ -15,11 +16,14 @@ from bertbuild.commands.session import Session, shown
 from bertbuild.commands.tensorflow2 import check_intact, folder_and_prefix, folder_file, optional_file, recorded_gelu
 from bertbuild.errors import CheckpointError, UsageError
 from bertbuild.names import clean_name
+from bertbuild.parameters import parameter
 from bertbuild.plans.plan import File, Source
+from bertbuild.plans.prepare_data import VOCAB_READING_ABOUT
 from bertbuild.plans.tf2_train import STEP, Beginning, TrainRequest, plan_train
 from bertbuild.source.prepared import DEV, FACTS, TEST, TRAIN, files_of, fine_tuned, read_facts
 from bertbuild.source.resolve import Wanted, check_name, model_name, resolve
 from bertbuild.store.naming import described
+from bertbuild.toml.values import Choice, Location, Name, Text, Whole
 
 PREPARED = (FACTS, "meta_data.json", TRAIN, DEV, TEST)
 
@@ -31,28 +35,54 @@ class Begin:
     `model_dir` is where to begin, or where a training's result is copied to.
     """
 
-    init_checkpoint: str = ""
-    hub_module_url: str = ""
-    model_dir: str = ""
-    model_export_path: str = ""
-    config: str = ""
-    vocab: str = ""
-    root: str = ""
+    init_checkpoint: str = parameter(
+        Location(), "", "checkpoint to begin with: of TensorFlow 2, or one of TensorFlow 1, which is converted first"
+    )
+    hub_module_url: str = parameter(
+        Location(), "", "hub module to begin with: a folder of convert-tf2 --format hub", written="FOLDER"
+    )
+    model_dir: str = parameter(
+        Location(),
+        "",
+        "folder that train made: what eval, predict and export_only take; when training, a copy's place",
+        written="FOLDER",
+    )
+    model_export_path: str = parameter(
+        Location(), "", "export a SavedModel too, and copy it to this folder", written="FOLDER"
+    )
+    config: str = parameter(
+        Location(), "", "bert_config.json, where it is not in the folder to begin with", written="FILE"
+    )
+    vocab: str = parameter(Location(), "", "vocab.txt, where it is not in the folder to begin with", written="FILE")
+    root: str = parameter(Name(), "", "of several encoders in that checkpoint the one below this object, as query")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Data:
     """The flags that name data: a task (and its files), a folder of prepare-data, or the Model Garden's files."""
 
-    task: str = ""
-    folder: str = ""
-    max_seq_length: int = 128
-    prepared: str = ""
-    vocab_reading: str = ""
-    train_data_path: str = ""
-    eval_data_path: str = ""
-    input_meta_data_path: str = ""
-    predict_file: str = ""
+    task: str = parameter(Text(), "", "MRPC, STS-B, SQUAD-1.1 …: the data are prepared first", written="TASK")
+    data: str = parameter(
+        Location(),
+        "",
+        "folder with the task's files, or a SQuAD file; default: what fetch-data brings",
+        written="FOLDER|FILE",
+    )
+    max_seq_length: int = parameter(Whole(1), 128, "pieces of a sequence that --task prepares")
+    prepared: str = parameter(Location(), "", "folder of prepare-data, in the place of --task", written="FOLDER")
+    vocab_reading: str = parameter(Choice(READINGS), "", VOCAB_READING_ABOUT)
+    train_data_path: str = parameter(
+        Location(), "", "records to train on, where there is no --prepared", written="FILE"
+    )
+    eval_data_path: str = parameter(
+        Location(), "", "records to evaluate on, or to predict; in place of those of --prepared", written="FILE"
+    )
+    input_meta_data_path: str = parameter(
+        Location(), "", "the Model Garden's meta data on them, where there is no --prepared", written="FILE"
+    )
+    predict_file: str = parameter(
+        Location(), "", "SQuAD's JSON with the questions to answer, for instance dev-v1.1.json", written="FILE"
+    )
 
 
 def train(session: Session, begin: Begin, wanted: Wanted, data: Data, request: TrainRequest) -> None:
@@ -65,14 +95,14 @@ def train(session: Session, begin: Begin, wanted: Wanted, data: Data, request: T
         StageKilledForMemoryError: memory ran out.
     """
     if data.task:
-        task_of(Asked(task=data.task, data=data.folder))  # refused before anything is fetched
+        task_of(Asked(task=data.task, data=data.data))  # refused before anything is fetched
     begin, wanted, copy = _places(session, begin, wanted, request)
     session.isolation.require()
     if session.settings.offline:
         from bertbuild.commands.offline import require_stages
 
         data_stage = ["prepare-data"] if data.task else []
-        task, stages = "" if data.folder else data.task, [*data_stage, "tf2-train"]
+        task, stages = "" if data.data else data.task, [*data_stage, "tf2-train"]
         require_stages(session, stages, model=wanted.model, checkpoint=wanted.checkpoint, task=task)
     begun, named = _begun(session, begin, wanted)
     data = _prepared(session, begun, begin, wanted, data)
@@ -211,7 +241,7 @@ def _prepared(session: Session, begun: Beginning | Source, begin: Begin, wanted:
         rows, tuned = read_config(Path(config)).vocab_size, fine_tuned(begun.file.path)
     asked = Asked(
         task=data.task,
-        data=data.folder,
+        data=data.data,
         model=wanted.model,
         checkpoint=wanted.checkpoint,
         config=wanted.config,

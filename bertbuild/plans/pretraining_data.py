@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 
+from bertbuild.checkpoint.vocabulary import READINGS
 from bertbuild.errors import UsageError
-from bertbuild.parameters import check_choice
+from bertbuild.parameters import check, parameter
 from bertbuild.plans.plan import File, Plan, Step
+from bertbuild.plans.prepare_data import VOCAB_READING_ABOUT
+from bertbuild.toml.values import Choice, Real, Truth, Whole
 
 MODEL_GARDEN, GOOGLE_RESEARCH = MASKS = ("model-garden", "google-research")
 
@@ -16,40 +19,33 @@ class PretrainingRequest:
     """What the examples are to be like: the flags of the Model Garden's create_pretraining_data, its defaults.
 
     Attributes:
-        do_lower_case: make letters small, for an uncased vocabulary.
-        do_whole_word_mask: mask whole words and not single pieces.
-        max_ngram_size: mask so many words in a row at most; 0 for no n-grams.
-        gzip_compress: compress the records.
-        use_v2_feature_names: input_word_ids and input_type_ids in place of input_ids and segment_ids.
-        max_seq_length: pieces of an example, [CLS] and [SEP] counted.
-        max_predictions_per_seq: pieces to mask in an example at most.
-        random_seed: what all random numbers come from.
-        dupe_factor: how often the text is gone through, each time with other masks.
-        masked_lm_prob: part of the pieces to mask.
-        short_seq_prob: part of the documents to cut into shorter examples.
         shards: files to write, one example to each in turn.
-        masks: whose examples, one of `MASKS`.
-        vocab_reading: how a vocab.txt with duplicate lines is numbered; empty where there is but one way.
     """
 
-    do_lower_case: bool = True
-    do_whole_word_mask: bool = False
-    max_ngram_size: int = 0
-    gzip_compress: bool = False
-    use_v2_feature_names: bool = False
-    max_seq_length: int = 128
-    max_predictions_per_seq: int = 20
-    random_seed: int = 12345
-    dupe_factor: int = 10
-    masked_lm_prob: float = 0.15
-    short_seq_prob: float = 0.1
+    do_lower_case: bool = parameter(Truth(), True, "make letters small, for uncased vocabularies")
+    do_whole_word_mask: bool = parameter(Truth(valued=True), False, "mask whole words and not single pieces")
+    max_ngram_size: int = parameter(Whole(), 0, "mask so many words in a row at most; needs whole words; 0: no n-grams")
+    gzip_compress: bool = parameter(Truth(valued=True), False, "compress the records")
+    use_v2_feature_names: bool = parameter(
+        Truth(valued=True), False, "input_word_ids and input_type_ids in place of input_ids and segment_ids"
+    )
+    max_seq_length: int = parameter(Whole(1), 128, "pieces of an example, [CLS] and [SEP] counted")
+    max_predictions_per_seq: int = parameter(Whole(1), 20, "pieces to mask in an example at most")
+    random_seed: int = parameter(Whole(), 12345, "what all random numbers come from")
+    dupe_factor: int = parameter(Whole(1), 10, "how often the text is gone through, each time with other masks")
+    masked_lm_prob: float = parameter(Real(least=0, most=1), 0.15, "share of the pieces to mask", written="SHARE")
+    short_seq_prob: float = parameter(
+        Real(least=0, most=1), 0.1, "share of the documents to cut into shorter examples", written="SHARE"
+    )
     shards: int = 1
-    masks: str = MODEL_GARDEN
-    vocab_reading: str = ""
+    masks: str = parameter(
+        Choice(MASKS), MODEL_GARDEN, "whose examples they are like; google-research's script masks other pieces"
+    )
+    vocab_reading: str = parameter(Choice(READINGS), "", VOCAB_READING_ABOUT)
 
     def __post_init__(self) -> None:
         """Refuse what no text could make sense of."""
-        check_choice("masks", (self.masks,), MASKS)
+        check(self)
         if self.masks != MODEL_GARDEN and self.max_ngram_size:
             raise UsageError(
                 "google-research/bert masks no n-grams.",

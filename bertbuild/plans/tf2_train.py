@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
 from bertbuild.errors import UsageError
-from bertbuild.parameters import check_choice
+from bertbuild.parameters import check, parameter
 from bertbuild.plans.plan import GELU_FORMS, File, Plan, Source, Step, check_garden
+from bertbuild.toml.values import Choice, Real, Text, Whole
 
 STEP = "train"
 MODES = ("train_and_eval", "train_and_predict", "train", "eval", "predict", "export_only")
@@ -16,16 +17,6 @@ LIMITS = ("tpu", "save_checkpoints_steps")
 """Flags that decide where it runs and how much a kill loses, and not what the result is."""
 
 OF_TRAINING = ("train_batch_size", "learning_rate", "num_train_epochs", "steps_per_loop", "seed")
-POSITIVE = (
-    "train_batch_size",
-    "eval_batch_size",
-    "predict_batch_size",
-    "num_train_epochs",
-    "steps_per_loop",
-    "virtual_cpus",
-    "workers",
-    "save_checkpoints_steps",
-)
 TARGETS = {"train": "trained", "eval": "evaluated", "predict": "predicted", "export_only": "exported"}
 
 
@@ -33,41 +24,33 @@ TARGETS = {"train": "trained", "eval": "evaluated", "predict": "predicted", "exp
 class TrainRequest:
     """What to do and how: the Model Garden's flags under their own names, its defaults but for the devices.
 
-    Attributes:
-        gelu: the form to compute; "auto" is the one the model was made with.
-        virtual_cpus: devices that `mirrored` makes of the CPU.
-        workers: processes or containers that `multi_worker_mirrored` trains in.
-        seed: of new weights, dropout and the order of examples; upstream has none.
-        save_checkpoints_steps: what a kill costs at most.
+    `seed` and `save_checkpoints_steps` upstream has not.
     """
 
-    mode: str = "train_and_eval"
-    gelu: str = "auto"
-    train_batch_size: int = 32
-    eval_batch_size: int = 32
-    predict_batch_size: int = 8
-    learning_rate: float = 5e-5
-    num_train_epochs: int = 3
-    steps_per_loop: int = 1
-    null_score_diff_threshold: float = 0.0
-    distribution_strategy: str = "one_device"
-    num_gpus: int = 0
-    virtual_cpus: int = 1
-    workers: int = 1
-    tpu: str = ""
-    seed: int = 0
-    save_checkpoints_steps: int = 100
+    mode: str = parameter(
+        Choice(MODES), "train_and_eval", "what to do; train, train_and_predict and eval are of SQuAD alone"
+    )
+    gelu: str = parameter(Choice(GELU_FORMS), "auto", "form of gelu to compute; auto: the one the model was made with")
+    train_batch_size: int = parameter(Whole(1), 32, "examples of a training step, over all devices")
+    eval_batch_size: int = parameter(Whole(1), 32, "examples at once in evaluation and prediction")
+    predict_batch_size: int = parameter(Whole(1), 8, "examples at once when SQuAD is predicted")
+    learning_rate: float = parameter(Real(above=0), 5e-5, "learning rate at its highest, after a tenth of the steps")
+    num_train_epochs: int = parameter(Whole(1), 3, "how often the training data are gone through")
+    steps_per_loop: int = parameter(Whole(1), 1, "steps between two looks at the loss")
+    null_score_diff_threshold: float = parameter(Real(), 0.0, "SQuAD 2.0: how much better no answer must be")
+    distribution_strategy: str = parameter(Choice(STRATEGIES), "one_device", "devices that the steps are spread over")
+    num_gpus: int = parameter(Whole(), 0, "GPUs of this machine to use")
+    virtual_cpus: int = parameter(Whole(1), 1, "devices that mirrored makes of the CPU")
+    workers: int = parameter(Whole(1), 1, "containers or processes of multi_worker_mirrored")
+    tpu: str = parameter(
+        Text(), "", "address of the TPU, grpc://HOST:8470; none is a TPU of this machine", written="ADDRESS"
+    )
+    seed: int = parameter(Whole(), 0, "seed of new weights, dropout and the order of examples")
+    save_checkpoints_steps: int = parameter(Whole(1), 100, "steps that a kill costs at most")
 
     def __post_init__(self) -> None:
         """Refuse what no data could make sense of, before anything is fetched."""
-        check_choice("mode", (self.mode,), MODES)
-        check_choice("distribution_strategy", (self.distribution_strategy,), STRATEGIES)
-        check_choice("gelu", (self.gelu,), GELU_FORMS)
-        for name in POSITIVE:
-            if getattr(self, name) < 1:
-                raise UsageError(f"--{name} {getattr(self, name)} means nothing.", next_step="Give 1 or more.")
-        if self.learning_rate <= 0:
-            raise UsageError("--learning_rate must be above 0.", next_step="5e-5 is upstream's.")
+        check(self)
         several = self.distribution_strategy == "multi_worker_mirrored"
         if several != (self.workers > 1):
             raise UsageError(

@@ -54,7 +54,7 @@ def _flags() -> list[Parameter]:
 finetune = declared(
     "finetune",
     "Fine-tune a checkpoint with google-research/bert's run_classifier or run_squad (TensorFlow 1).",
-    _flags(),
+    _flags,
     (FROM, MIRROR, ISOLATION, OFFLINE, REPLACE, JSON),
     _run,
     example="--model minilm-l6 --task MRPC --train-batch-size 16",

@@ -47,7 +47,7 @@ def target_task(command: Command, kinds: list[Kind]) -> Task:
         copied = str(values.get(command.copied.name, "")) if command.copied else ""
         _run(session, Wanted(**picked(Wanted, values)), _request(kinds, values), copied)
 
-    return declared(command.name, command.about, flags, [*frame, JSON], run, example=command.example)
+    return declared(command.name, command.about, lambda: flags, [*frame, JSON], run, example=command.example)
 
 
 def _flags(command: Command, kinds: list[Kind]) -> Iterator[Parameter]:

@@ -7,8 +7,10 @@ from dataclasses import fields
 
 import pytest
 
+from bertbuild.plans import pretraining_data
 from bertbuild.plans.finetuning import FinetuneRequest
 from bertbuild.plans.prepare_data import PrepareRequest
+from bertbuild.plans.pretraining_data import PretrainingRequest
 from bertbuild.plans.tf2_train import TrainRequest
 from bertbuild.project import ROOT
 
@@ -19,22 +21,28 @@ CASES = {
     "tf1/stages/finetune.py": (FinetuneRequest, OF_THE_PLAN | {"gelu"}, set()),
     # The plan says the form of gelu, and nothing of it where the model has none.
     "tf2/stages/train.py": (TrainRequest, OF_THE_PLAN | {"root", "gelu"}, {"gelu"}),
+    "data/stages/pretraining_data.py": (PretrainingRequest, set(), {"vocab_reading"}),
     "data/stages/prepare_data.py": (PrepareRequest, {"vocab_reading", "task"}, {"vocab_reading", "task"}),
 }
 
 
 def declared(path):
-    """Name → default of a stage's parameters, as they are written in its code."""
+    """Name → default of a stage's parameters, as they are written in its code: one by one, or as rows of a loop."""
     module = ast.parse((ROOT / "docker" / path).read_text(encoding="utf-8"))
     found = {}
     for node in ast.walk(module):
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "param":
+        if isinstance(node, ast.For) and "stage.param(name" in ast.unparse(node):
+            found |= {row[0]: row[1] for row in ast.literal_eval(node.iter)}
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "param":
             options = {keyword.arg: keyword.value for keyword in node.keywords}
-            default = ast.literal_eval(options["default"]) if "default" in options else None
-            found[ast.literal_eval(node.args[0]).replace("-", "_")] = {"true": True, "false": False}.get(
-                default, default
-            )
-    return found
+            if isinstance(node.args[0], ast.Constant):
+                found[node.args[0].value] = literal(options["default"]) if "default" in options else None
+    truths = {"true": True, "false": False}
+    return {name.replace("-", "_"): truths.get(default, default) for name, default in found.items()}
+
+
+def literal(node):
+    return vars(pretraining_data)[node.id] if isinstance(node, ast.Name) else ast.literal_eval(node)
 
 
 @pytest.mark.parametrize("path", CASES)

@@ -66,10 +66,10 @@ def test_a_mode_begins_with_a_model_that_it_can_use(mode):
     ("flags", "said"),
     [
         ({"mode": "eat"}, "mode"),
-        ({"distribution_strategy": "off"}, "distribution_strategy"),
+        ({"distribution_strategy": "off"}, "distribution-strategy"),
         ({"gelu": "quick"}, "gelu"),
-        ({"train_batch_size": 0}, "--train_batch_size 0 means nothing"),
-        ({"learning_rate": -1.0}, "--learning_rate must be above 0"),
+        ({"train_batch_size": 0}, "--train-batch-size must be at least 1"),
+        ({"learning_rate": -1.0}, "--learning-rate must be a number above 0"),
         ({"distribution_strategy": "multi_worker_mirrored"}, "--workers 1 contradicts"),
         ({"workers": 2}, "contradicts --distribution_strategy one_device"),
         ({"virtual_cpus": 2}, "devices of mirrored alone"),

@@ -1,0 +1,109 @@
+"""Commands made of declared parameters: what is typed becomes the request, by the declaration alone."""
+
+from __future__ import annotations
+
+import pytest
+
+from bertbuild.cli.call import call_of
+from bertbuild.cli.tasks import TASKS
+from bertbuild.commands import finetune, pretraining, train
+from bertbuild.plans.finetuning import FinetuneRequest, Named
+from bertbuild.plans.pretraining_data import PretrainingRequest
+from bertbuild.plans.tf2_train import TrainRequest
+from bertbuild.source.resolve import Wanted
+
+RUNS = "isolation offline replace json"
+SOURCE = f"model checkpoint name scope ema config vocab from mirror {RUNS}"
+FLAGS = {
+    "finetune": f"{SOURCE} task data prepared vocab-reading squad output-dir do-lower-case max-seq-length "
+    "train-batch-size eval-batch-size predict-batch-size learning-rate num-train-epochs warmup-proportion "
+    "save-checkpoints-steps do-train do-eval do-predict doc-stride max-query-length n-best-size max-answer-length "
+    "null-score-diff-threshold version-2-with-negative seed",
+    "train": f"{SOURCE} mode init-checkpoint hub-module-url model-dir model-export-path root task data max-seq-length "
+    "prepared vocab-reading train-data-path eval-data-path input-meta-data-path predict-file train-batch-size "
+    "eval-batch-size predict-batch-size learning-rate num-train-epochs steps-per-loop null-score-diff-threshold "
+    "distribution-strategy num-gpus virtual-cpus workers tpu gelu seed save-checkpoints-steps",
+    "prepare-pretraining-data": f"{RUNS} input-file output-file vocab-file vocab-reading name do-lower-case "
+    "do-whole-word-mask max-ngram-size gzip-compress use-v2-feature-names max-seq-length max-predictions-per-seq masks "
+    "random-seed dupe-factor masked-lm-prob short-seq-prob",
+}
+YES_OR_NO = {
+    "finetune": {"do-train", "do-eval", "do-predict", "do-lower-case", "version-2-with-negative"},
+    "train": set(),
+    "prepare-pretraining-data": {"do-lower-case", "do-whole-word-mask", "gzip-compress", "use-v2-feature-names"},
+}
+"""Flags whose value may be left out, which is then yes."""
+
+
+@pytest.fixture
+def asked(monkeypatch, tmp_path):
+    """What a command line hands to its command."""
+    found = []
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("BERTBUILD_ARTIFACTS", str(tmp_path / "artifacts"))
+    for module, name in ((finetune, "finetune"), (train, "train"), (pretraining, "prepare_pretraining_data")):
+        monkeypatch.setattr(module, name, lambda _session, *rest: found.append(rest))
+
+    def run(line):
+        task, given = call_of(line.split(), TASKS)
+        task.function(**given)
+        return found.pop()
+
+    return run
+
+
+@pytest.mark.parametrize("name", FLAGS)
+def test_a_command_has_the_flags_it_always_had(name):
+    flags = {flag.name: flag for flag in TASKS[name].flags.values()}
+    assert sorted(flags) == sorted(FLAGS[name].split())
+    assert {flag.name for flag in flags.values() if flag.optional} == YES_OR_NO[name]
+    assert {flag.name for flag in flags.values() if not flag.takes_value} == {"ema", *RUNS.split()[1:]} & flags.keys()
+
+
+def test_finetune(asked):
+    assert asked("finetune --model m --task RTE") == (Wanted(model="m"), Named(task="RTE"), FinetuneRequest(), "")
+    line = "finetune --checkpoint c --prepared p --do_train --learning_rate=3e-5 --seed 7 --do-lower-case=f"
+    line += " --output-dir d"
+    assert asked(line) == (
+        Wanted(checkpoint="c"),
+        Named(prepared="p", do_lower_case=False),
+        FinetuneRequest(do_train=True, do_eval=False, do_predict=False, learning_rate=3e-5, seed=7),
+        "d",
+    )
+
+
+def test_train(asked):
+    line = "train --model m --task MRPC --config b.json --num_train_epochs 1 --distribution-strategy mirrored"
+    assert asked(line) == (
+        train.Begin(config="b.json"),
+        Wanted(model="m"),
+        train.Data(task="MRPC"),
+        TrainRequest(num_train_epochs=1, distribution_strategy="mirrored"),
+    )
+
+
+def test_prepare_pretraining_data(asked):
+    line = "prepare-pretraining-data --input-file t --vocab-file v --output-file a,b --do-lower-case=false"
+    line += " --gzip-compress"
+    request = PretrainingRequest(do_lower_case=False, gzip_compress=True, shards=2)
+    assert asked(line) == ("t", "v", ("a", "b"), "", request)
+
+
+@pytest.mark.parametrize(
+    ("line", "sentence"),
+    [
+        ("finetune --model m --task RTE --seed x", "--seed 'x' is no whole number."),
+        ("finetune --model m --task RTE --train-batch-size 0", "--train-batch-size must be at least 1 (got 0)."),
+        ("finetune --model m --task RTE --learning-rate nan", "--learning-rate 'nan' is no number."),
+        ("finetune --model m --task RTE --do-eval=maybe", "--do-eval 'maybe' is neither true nor false."),
+        (
+            "train --mode trian",
+            "--mode 'trian' is none of train_and_eval, train_and_predict, train, eval",
+        ),
+        ("prepare-pretraining-data --masked-lm-prob 2", "--masked-lm-prob must be a number from 0 to 1 (got 2.0)."),
+    ],
+)
+def test_what_cannot_be_read_is_refused_by_its_flag(asked, capsys, line, sentence):
+    with pytest.raises(SystemExit, match="2"):
+        asked(line)
+    assert capsys.readouterr().err.startswith(f"error: {sentence}")
