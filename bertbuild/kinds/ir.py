@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+from bertbuild.backends import of_version
 from bertbuild.errors import DataError, UsageError
 from bertbuild.kinds.frozen import (
     OUTPUT_OF_PART,
@@ -16,7 +17,7 @@ from bertbuild.kinds.frozen import (
     tensors,
 )
 from bertbuild.kinds.int8 import Calibration, quantize_step
-from bertbuild.kinds.ir_request import FLOAT, INT8, Ir
+from bertbuild.kinds.ir_request import FLOAT, INT8, OPENVINO, OPENVINOS, Ir
 from bertbuild.kinds.kind import FROM_CHECKPOINT, Asked, Command, Evaluated, Kind
 from bertbuild.plans.plan import (
     File,
@@ -30,6 +31,7 @@ from bertbuild.plans.plan import (
 )
 from bertbuild.plans.prepare_data import Prepared
 from bertbuild.plans.tolerance import FLOAT16, FLOAT32, Tolerance
+from bertbuild.stages import STAGES
 
 MO_SHAPE = (1, 128)
 """Batch and sequence length on the OpenVINO page's command lines."""
@@ -50,7 +52,22 @@ def plan_ir(source: Source, request: Ir, probes: File, calibration: Calibration 
         UsageError: the request contradicts itself or the source.
     """
     if calibration is None:
-        return _plan_floats(source, request, request.precisions, probes)
+        plan = _plan_floats(source, request, request.precisions, probes)
+    else:
+        plan = _plan_int8(source, request, probes, calibration)
+    return _in_version(plan, request.openvino)
+
+
+def _in_version(plan: Plan, version: str) -> Plan:
+    """The plan with all that OpenVINO does done by a version of it."""
+    backend = of_version(OPENVINO, version)
+    if backend == OPENVINO:
+        return plan
+    steps = (replace(step, backend=backend) if STAGES[step.stage].backend == OPENVINO else step for step in plan.steps)
+    return replace(plan, steps=tuple(steps))
+
+
+def _plan_int8(source: Source, request: Ir, probes: File, calibration: Calibration) -> Plan:
     floats = tuple(precision for precision in request.precisions if precision != INT8)
     with_base = tuple(dict.fromkeys((*floats, FLOAT)))
     plan = _plan_floats(source, request, with_base, probes)
@@ -130,6 +147,8 @@ def _target_name(source: Source, request: Ir, route: str, precision: str) -> str
         parts.append("mo")
     if route != "reshapeable":
         parts.append(route)
+    if request.openvino != OPENVINOS[0]:
+        parts.append(f"{OPENVINO}{request.openvino}")
     parts += [f"{letter}{size}" for letter, size in (("b", request.batch), ("s", request.seq_len)) if size]
     if request.output != "pooled":
         parts.append(request.output.replace(",", "+"))
@@ -153,6 +172,11 @@ def _converter_params(source: Source, request: Ir, route: str) -> dict[str, str]
 
 
 def _check(source: Source, request: Ir, route: str) -> None:
+    if request.converter == "mo" and request.openvino != OPENVINOS[0]:
+        raise UsageError(
+            f"--converter mo is the Model Optimizer of OpenVINO {OPENVINOS[0]}; {request.openvino} has none.",
+            next_step="Leave --converter out, or --openvino.",
+        )
     if source.kind == "frozen":
         _check_frozen(source, request, route)
     else:

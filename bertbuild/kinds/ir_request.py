@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from bertbuild.backends import versions
 from bertbuild.checkpoint.vocabulary import READINGS
 from bertbuild.errors import UsageError
 from bertbuild.kinds.frozen import GELU_ABOUT, OUTPUTS
@@ -29,6 +30,10 @@ ONLY_INT8 = ("precision", INT8)
 PRECISIONS = (FLOAT, "fp16", INT8)
 ROUTES = ("reshapeable", "static", "savedmodel")
 CONVERTERS = ("ovc", "mo")
+OPENVINO = "openvino"
+"""The backend that makes IRs, and asks them."""
+
+OPENVINOS = versions(OPENVINO)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +53,9 @@ class Ir(Request):
     )
     converter: str = parameter(
         Choice(CONVERTERS), "ovc", "mo: the Model Optimizer with the flags of OpenVINO's page (slow)"
+    )
+    openvino: str = parameter(
+        Choice(OPENVINOS), OPENVINOS[0], "version of OpenVINO that makes the IR, and runs it for the gate"
     )
     batch: int = parameter(Whole(), 0, "fixed batch size; 0: free")
     seq_len: int = parameter(Whole(), 0, "fixed sequence length; 0: free")

@@ -34,7 +34,7 @@ LENGTH, OUTPUTS, GELU = "seq_len", "output", "gelu"
 READY = {LENGTH, OUTPUTS, GELU, "dtype", "batch_size"}
 TAKEN = {
     "frozen": {OUTPUTS, GELU},
-    "ir": {"precision", OUTPUTS, GELU, "route", "converter", "batch", LENGTH},
+    "ir": {"precision", OUTPUTS, GELU, "route", "converter", "openvino", "batch", LENGTH},
     "saved-model": {LENGTH, OUTPUTS},
     "neuron-ready": READY,
     "neuron": READY | {"timeout", "min_on_neuron", "min_memory", "neuroncore_pipeline_cores"},

@@ -49,6 +49,7 @@ PLANS = {
     "ir_fixed_shape": plan_ir(CHECKPOINT, Ir(batch=1, seq_len=128), PROBES),
     "ir_outputs_tanh": plan_ir(TRAINED, Ir(output="sequence,probabilities", gelu="tanh"), PROBES),
     "ir_frozen": plan_ir(FROZEN, Ir(), PROBES),
+    "ir_openvino_2026": plan_ir(CHECKPOINT, Ir(openvino="2026.4", precision="fp32,fp16", batch=2), PROBES),
     "ir_static_published": plan_ir(CHECKPOINT, Ir(route="static"), PROBES),
     "ir_static_published_other_gelu": plan_ir(CHECKPOINT, Ir(route="static", gelu="tanh"), PROBES),
     "ir_static_trained": plan_ir(TRAINED, Ir(route="static", precision="fp32,fp16"), PROBES),
@@ -228,3 +229,22 @@ def chain(plan, step_id):
     step = next(step for step in plan.steps if step.id == step_id)
     inputs = {name: chain(plan, needed) if isinstance(needed, str) else needed for name, needed in step.inputs.items()}
     return step.stage, step.params, inputs
+
+
+def test_all_that_openvino_does_is_done_by_the_version_that_is_asked_for():
+    for plan in (PLANS["ir_openvino_2026"], plan_ir(TRAINED, Ir(openvino="2026.4", route="savedmodel"), PROBES)):
+        backends = {step.stage: step.backend for step in plan.steps}
+        assert {stage for stage, backend in backends.items() if backend} == {"ir", "openvino-infer"}
+        assert {backend for backend in backends.values() if backend} == {"openvino@2026.4"}
+        assert all("openvino2026.4" in target.name for target in plan.targets)
+
+
+def test_the_usual_version_is_not_named():
+    assert plan_ir(CHECKPOINT, Ir(openvino="2024.6"), PROBES) == PLANS["ir"]
+
+
+def test_a_version_of_openvino_that_is_not_there_is_refused_with_the_nearest():
+    with pytest.raises(UsageError, match=r"--openvino '2026.5' is none of 2024.6, 2026.4; did you mean \"2026.4\"\?"):
+        Ir(openvino="2026.5")
+    with pytest.raises(UsageError, match=r"--converter mo is the Model Optimizer of OpenVINO 2024.6; 2026.4 has none"):
+        plan_ir(CHECKPOINT, Ir(openvino="2026.4", converter="mo"), PROBES)

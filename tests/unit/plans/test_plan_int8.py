@@ -31,6 +31,7 @@ CALIBRATION = Calibration(examples=PREPARED)
 PLANS = {
     "alone": plan_ir(CHECKPOINT, DATA, PROBES, CALIBRATION),
     "all_precisions": plan_ir(CHECKPOINT, replace(DATA, precision="int8,fp32,fp16"), PROBES, CALIBRATION),
+    "openvino_2026": plan_ir(CHECKPOINT, replace(DATA, openvino="2026.4"), PROBES, CALIBRATION),
     "bounded": plan_ir(TRAINED, BOUNDED, PROBES, Calibration(examples=PREPARED, validation=DEV)),
     "vnni": plan_ir(CHECKPOINT, FOR_VNNI, PROBES, CALIBRATION),
     "text": plan_ir(CHECKPOINT, SHORT, PROBES, Calibration(examples=WORDS.id, steps=(WORDS,))),
