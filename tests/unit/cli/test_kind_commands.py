@@ -20,8 +20,8 @@ SOURCE = "model checkpoint config vocab name scope ema from mirror isolation off
 NEURON = f"{SOURCE} saved-model seq-len output dtype gelu batch-size"
 FLAGS = {
     "freeze": f"{SOURCE} reference output gelu",
-    "build-ir": f"{SOURCE} reference frozen outputs precision output gelu route converter openvino batch seq-len calibration "
-    "calibration-text calibration-size vocab-reading max-drop int8-for",
+    "build-ir": f"{SOURCE} reference frozen outputs precision output gelu route converter openvino batch seq-len "
+    "calibration calibration-text calibration-size vocab-reading max-drop int8-for",
     "export": f"{SOURCE} reference seq-len output",
     "neuron-ready": NEURON,
     "neuron-compile": f"{NEURON} output-dir standard neuroncore-pipeline-cores compiler-args timeout min-on-neuron "
