@@ -51,21 +51,28 @@ def test(session: Session, suite: str, *, whole: bool) -> None:
 
 
 def lint(session: Session) -> None:
-    """Run ruff (rules and format) and mypy.
+    """Run ruff (rules and format), mypy and import-linter.
 
     Raises:
         CheckFailedError: one of them found something, or is not installed.
     """
     _require_developers_packages()
     checks = {
-        "ruff check": ["ruff", "check", "."],
-        "ruff format": ["ruff", "format", "--check", "."],
-        "mypy": ["mypy"],
+        "ruff check": [sys.executable, "-m", "ruff", "check", "."],
+        "ruff format": [sys.executable, "-m", "ruff", "format", "--check", "."],
+        "mypy": [sys.executable, "-m", "mypy"],
+        "import-linter": [sys.executable, "-c", _IMPORT_LINTER],
     }
-    failed = [name for name, words in checks.items() if subprocess.call([sys.executable, "-m", *words], cwd=ROOT) != 0]
+    failed = [name for name, words in checks.items() if subprocess.call(words, cwd=ROOT) != 0]
     if failed:
         raise CheckFailedError(f"Not clean: {', '.join(failed)}.", next_step="Mend what is named above.")
     session.result({"checks": list(checks)}, "lint: clean")
+
+
+_IMPORT_LINTER = (
+    "import sys; from importlinter.cli import lint_imports; sys.exit(lint_imports(no_cache=True, no_logo=True))"
+)
+"""It cannot be started by `python -m`."""
 
 
 def _require_developers_packages() -> None:

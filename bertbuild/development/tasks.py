@@ -39,7 +39,7 @@ def test(suite: str = "all", whole: bool = False, json: bool = False) -> None:
 
 @task(help=COMMON_HELP)
 def lint(json: bool = False) -> None:
-    """Run ruff and mypy."""
+    """Run ruff, mypy and import-linter."""
     from bertbuild.development import checks
 
     with running(json=json) as session:

@@ -66,3 +66,11 @@ def test_without_the_developers_packages_it_says_how_to_install_them(monkeypatch
         check(Session(settings=Settings(), report=Events()))
     assert str(raised.value) == "Packages that tests and lint need are not installed: pytest, ruff."
     assert raised.value.next_step == "pip install -e '.[dev]'"
+
+
+def test_lint_holds_rules_types_and_layers(monkeypatch):
+    called = []
+    monkeypatch.setattr(subprocess, "call", lambda words, **_: called.append(words) or "importlinter" in words[-1])
+    with pytest.raises(CheckFailedError, match=r"^Not clean: import-linter\.$"):
+        checks.lint(Session(settings=Settings(), report=Events()))
+    assert [words[2] for words in called[:3]] == ["ruff", "ruff", "mypy"]
