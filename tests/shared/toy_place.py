@@ -1,4 +1,4 @@
-"""A place to run stages in, played: all that a new place is, besides its row in the table (toy_program.py)."""
+"""A place to run stages in, played: all that a new place is, besides its row in the table (toy_kind_program.py)."""
 
 from __future__ import annotations
 

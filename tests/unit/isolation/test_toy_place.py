@@ -14,7 +14,7 @@ from small_fleet import write_tiny
 from bertbuild.isolation.choice import LAST
 from bertbuild.project import ROOT
 
-PROGRAM = Path(__file__).parents[2] / "shared" / "toy_program.py"
+PROGRAM = Path(__file__).parents[2] / "shared" / "toy_place_program.py"
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from small_fleet import write_tiny
 from bertbuild.project import ROOT
 from bertbuild.toml.document import _parsed
 
-PROGRAM = Path(__file__).parents[2] / "shared" / "toy_program.py"
+PROGRAM = Path(__file__).parents[2] / "shared" / "toy_kind_program.py"
 BUILD_FILE = """
 [defaults.toy]
 colour = "green"

@@ -1,4 +1,4 @@
-"""`python toy_program.py TASK --flags…`: as host_program, with a row more in the table of kinds."""
+"""`python toy_kind_program.py TASK --flags…`: as host_program, with a row more in the table of kinds."""
 
 from __future__ import annotations
 
