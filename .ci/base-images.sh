@@ -58,15 +58,15 @@ make_python() {
     rm -rf "$context"
 }
 
-# choose BERTBUILD_BASE_PYTHON37 3.7 tf1: the base in the environment, or the public one, or else a stand-in.
+# choose BERTBUILD_BASE_PYTHON37 3.7: the base in the environment, or the public one, or else a stand-in.
 choose() {
     local variable=$1 version=$2 public
     [[ -z ${!variable:-} ]] || { echo "export $variable=${!variable}"; return; }
-    public=$(sed -n "s/^ARG $variable=//p" "$ROOT/docker/$3/Dockerfile")
+    public=$(sed -n "s/^ARG $variable=//p" "$ROOT/docker/Dockerfile")
     if exists "$public" || timeout 20 docker manifest inspect "$public" >/dev/null 2>&1; then return; fi
     make_python "$version"
     echo "export $variable=bertbuild-stand-in/python:$version-slim-bookworm"
 }
 
-choose BERTBUILD_BASE_PYTHON37 3.7 tf1
-choose BERTBUILD_BASE_PYTHON311 3.11 openvino
+choose BERTBUILD_BASE_PYTHON37 3.7
+choose BERTBUILD_BASE_PYTHON311 3.11

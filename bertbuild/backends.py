@@ -40,8 +40,8 @@ class Backend:
         return f"{self.folder}@{self.version}" if self.beside else self.folder
 
     @property
-    def service(self) -> str:
-        """What compose.yaml calls it, where no name has an @."""
+    def image(self) -> str:
+        """What its image is called, where no name has an @; the service of compose.yaml is called as the folder."""
         return self.name.replace("@", "-")
 
     @property

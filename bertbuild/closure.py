@@ -19,6 +19,12 @@ from typing import NamedTuple, Tuple  # evaluated by Python 3.7
 PACKAGE = "bertbuild"
 """Stages see it without its own `__init__.py`, which is the host's: a namespace package."""
 
+ENTRY = "run_stage"
+"""The module of docker/common that starts a stage in an image."""
+
+CARRIED = "carried.txt"
+"""In a backend's folder: BACKEND/STAGE of others' stages that it runs too."""
+
 _STATEMENT = re.compile(
     r"""^[ \t]*(?:
         from[ \t]+ (\.*) ([\w.]*) [ \t]+import[ \t]* ( \( (?:[^)#]|\#[^\n]*)* \) | [^\n#]+ )
@@ -50,6 +56,9 @@ def closure(modules: Iterable[str], places: Mapping[str, Path]) -> dict[str, Pat
         modules: names, as they are imported.
         places: where our modules are: the file or folder of each that stands outside any package. All other modules
             are not ours.
+
+    Raises:
+        LookupError: a module of ours is imported that is not there.
     """
     found: dict[str, Path] = {}
     listed: dict[str, frozenset[str]] = {}
@@ -68,8 +77,51 @@ def closure(modules: Iterable[str], places: Mapping[str, Path]) -> dict[str, Pat
         name, path = _file(module, str(places[head]), listed)
         if path:
             found[name] = Path(path)
-            waiting += _imported(module if name.endswith("/__init__.py") else package, source(path).imports)
+            for base, members in _imported(module if name.endswith("/__init__.py") else package, source(path).imports):
+                if base.partition(".")[0] in places and not _is_there(base, places, listed):
+                    raise LookupError(f"{path} imports {base}, which is not there")
+                waiting += (base, *members)
     return dict(sorted(found.items()))
+
+
+def module_of(command: str) -> str:
+    """The module of a stage: `python -m stages.NAME`."""
+    return "stages." + command.replace("-", "_")
+
+
+def stage_files(root: str | Path, backend: str, command: str) -> dict[str, Path]:
+    """The files that a stage runs, by their names in an image: its own, the entry's, and all that they import.
+
+    Args:
+        root: has docker/ and bertbuild/.
+        backend: whose stage it is.
+        command: the stage's name there.
+    """
+    docker = Path(root) / "docker"
+    common = {path.stem: path for path in (docker / "common").glob("*.py")}
+    places = {**common, "stages": docker / backend / "stages", PACKAGE: Path(root) / PACKAGE}
+    return closure((ENTRY, module_of(command)), places)
+
+
+def image_files(root: str | Path, backend: str) -> dict[str, Path]:
+    """The files that the stages of an image can run, by their names in it; another backend's lie below its name."""
+    folder = Path(root) / "docker" / backend
+    found: dict[str, Path] = {}
+    for path in sorted((folder / "stages").glob("*.py")):
+        if not path.name.startswith("_"):
+            found.update(stage_files(root, backend, path.stem))
+    for carried in _carried(folder / CARRIED):
+        other, _, command = carried.partition("/")
+        for name, path in stage_files(root, other, command).items():
+            found[f"{other}/{name}" if name.startswith("stages/") else name] = path
+    return dict(sorted(found.items()))
+
+
+def _carried(path: Path) -> list[str]:
+    if not path.exists():
+        return []
+    lines = (line.partition("#")[0].strip() for line in path.read_text(encoding="utf-8").splitlines())
+    return [line for line in lines if line]
 
 
 def source(path: str) -> Source:
@@ -104,15 +156,21 @@ def _names(folder: str, listed: dict[str, frozenset[str]]) -> frozenset[str]:
     return listed[folder]
 
 
-def _imported(package: str, imports: Iterable[Import]) -> Iterator[str]:
-    """The names of the modules that a module of a package may import; not all need be there."""
+def _is_there(module: str, places: Mapping[str, Path], listed: dict[str, frozenset[str]]) -> bool:
+    """Whether a module is a file, or a folder of modules."""
+    place = str(places[module.partition(".")[0]])
+    path = os.path.join(place, *module.split(".")[1:])
+    return bool(_file(module, place, listed)[1] or _names(path, listed))
+
+
+def _imported(package: str, imports: Iterable[Import]) -> Iterator[Tuple[str, Tuple[str, ...]]]:
+    """The modules that a module of a package imports, and of each what may be modules of it."""
     for dots, name, taken in imports:
         base = name
         if dots:
             parts = package.split(".")
             base = ".".join([*parts[: len(parts) - dots + 1], *filter(None, [name])])
-        yield base
-        yield from (base + "." + one for one in taken)
+        yield base, tuple(base + "." + one for one in taken)
 
 
 @lru_cache(maxsize=None)

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bertbuild.backends import BACKENDS, backend_folder
-from bertbuild.closure import PACKAGE, closure
+from bertbuild.backends import BACKENDS
+from bertbuild.closure import PACKAGE, closure, image_files, stage_files
 from bertbuild.project import PACKAGE_FOLDER, ROOT
 
 
@@ -170,10 +170,6 @@ def is_by_processor(stages: Iterable[str]) -> bool:
     return any(name in STAGES and STAGES[name].by_processor for name in stages)
 
 
-ENTRY = "run_stage"
-"""The module of docker/common that starts a stage in an image."""
-
-
 def stage_code(spec: StageSpec) -> dict[str, Path]:
     """The files that a stage runs, by their names in an image: its own, the entry's, and all that they import."""
     return code_of(spec.backend, spec.command)
@@ -181,14 +177,7 @@ def stage_code(spec: StageSpec) -> dict[str, Path]:
 
 def code_of(backend: str, command: str) -> dict[str, Path]:
     """The same for a stage by its name inside the backend that has its code."""
-    common = {path.stem: path for path in (ROOT / "docker" / "common").glob("*.py")}
-    places = {**common, "stages": backend_folder(backend) / "stages", PACKAGE: ROOT / PACKAGE}
-    return closure((ENTRY, module_of(command)), places)
-
-
-def module_of(command: str) -> str:
-    """The module of a stage: `python -m stages.NAME`."""
-    return "stages." + command.replace("-", "_")
+    return stage_files(ROOT, backend, command)
 
 
 def host_code(module: str) -> dict[str, Path]:
@@ -197,12 +186,5 @@ def host_code(module: str) -> dict[str, Path]:
 
 
 def image_code(backend: str) -> dict[str, Path]:
-    """The files that the stages of an image can run, by their names in it; another backend's lie below its name."""
-    found: dict[str, Path] = {}
-    for spec in STAGES.values():
-        if spec.backend == BACKENDS[backend].folder:
-            found |= stage_code(spec)
-        elif backend in spec.also:
-            for name, path in stage_code(spec).items():
-                found[f"{spec.backend}/{name}" if name.startswith("stages/") else name] = path
-    return dict(sorted(found.items()))
+    """The files that the stages of an image can run, by their names in it."""
+    return image_files(ROOT, BACKENDS[backend].folder)

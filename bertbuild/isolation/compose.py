@@ -10,16 +10,13 @@ import contextlib
 import hashlib
 import os
 import subprocess
-from collections import deque
 from pathlib import Path
 from typing import Any, NoReturn
 
-from bertbuild import keys as key
 from bertbuild import project
-from bertbuild.backends import BACKENDS, backend_folder, lock_file
+from bertbuild.backends import BACKENDS
 from bertbuild.errors import (
     EngineError,
-    ImageBuildError,
     Lacking,
     OfflineError,
     StageError,
@@ -27,53 +24,25 @@ from bertbuild.errors import (
 )
 from bertbuild.isolation import docker_engine
 from bertbuild.isolation.base import OnEvent, OnLine, StageRun, log_tail
+from bertbuild.isolation.compose_file import build_by_hand, compose_command, compose_environment
+from bertbuild.isolation.image_builds import build_image, remedy
+from bertbuild.isolation.images import BASE_LABEL, SOURCE_LABEL, facts, image_name, source_digest
 from bertbuild.isolation.mounts import mounts, owner
 from bertbuild.isolation.process import Children, run_logged
-from bertbuild.isolation.unlocked import unlocked
 from bertbuild.isolation.workers import Worker, cluster, run_together, worker_folder, worker_log
 from bertbuild.project import ROOT
-from bertbuild.stages import image_code
 
 ENV_FILE = ROOT / ".env"
 """Where Compose looks for variables."""
 
-SOURCE_LABEL = "org.bertbuild.source"
 KILLED = 137
 """128 + SIGKILL."""
-
-BUILD_TAIL_LINES = 40
 
 WORKERS_NETWORK = "workers"
 """compose.yaml's name for the network that joins the containers of one stage, and nothing else."""
 
 WORKERS_PORT = 2222
 """At which each worker listens, inside that network."""
-
-UNLOCKED_MISSING = "could not be installed. They come from"
-"""What a Dockerfile's script says when it lacks packages that no lock file holds."""
-
-NO_BASE = (
-    "The base image could not be fetched. Name others that this machine has or can fetch (BERTBUILD_BASE_PYTHON37, "
-    "BERTBUILD_BASE_PYTHON311; see docs/docker.md), or build without Docker: --isolation venv."
-)
-
-# What a failed build says, and what helps.
-REMEDIES = (
-    (
-        ("failed to do request", "failed to resolve source metadata", "failed to authorize", "pull access denied"),
-        NO_BASE,
-    ),
-    (
-        ("CERTIFICATE_VERIFY_FAILED", "SSLError"),
-        "The package index shows a certificate the image does not know. Name a bundle that does: BERTBUILD_CA_BUNDLE.",
-    ),
-    (
-        ("Temporary failure in name resolution", "No matching distribution found", "Max retries exceeded"),
-        "The package index could not be reached or lacks a package. Name another: BERTBUILD_INDEX_URL.",
-    ),
-    (("No space left on device",), "The engine's disk is full. Free some of it: docker system prune."),
-    (("is not a docker command",), "Install Docker's Compose plug-in (https://docs.docker.com/compose/install/)."),
-)
 
 
 class ComposeIsolation:
@@ -103,7 +72,8 @@ class ComposeIsolation:
             EngineError: no engine answers.
         """
         image = docker_engine.image(image_name(backend))
-        return image is not None and image.labels.get(SOURCE_LABEL) == source_digest(backend)
+        labels = {} if image is None else image.labels
+        return labels.get(SOURCE_LABEL) == source_digest(backend) and bool(labels.get(BASE_LABEL))
 
     def can_have(self, backend: str, on_line: OnLine | None) -> bool:  # noqa: ARG002 - the protocol's
         """See `Isolation.can_have`: an engine can build every image, if the network may be used."""
@@ -132,41 +102,24 @@ class ComposeIsolation:
         docker_engine.require_engine()
         if self._offline:
             raise OfflineError([_image(backend)])
-        tail: deque[str] = deque(maxlen=BUILD_TAIL_LINES)
-
-        def keep(line: str) -> None:
-            tail.append(line)
-            on_line(line)
-
-        command = [*_compose(), "build", BACKENDS[backend].service]
-        code = _run_lines(command, env=_build_environment(backend), on_line=keep, children=self._children)
-        if code != 0:
-            details = "\n".join(tail)
-            raise ImageBuildError(
-                f"The image of backend {backend} could not be built (docker compose build ended with {code}).",
-                next_step=_unlocked_missing(backend, details)
-                or _remedy(details)
-                or f"See the last lines; to repeat by hand: {project.compose()} build {BACKENDS[backend].service}.",
-                details=details,
-            )
+        build_image(backend, on_line, self._children)
 
     def environment(self, backend: str) -> dict[str, str]:
-        """The id of the backend's image.
+        """What the backend's image is made of, not its id: made again, or on another machine, it counts as the same.
 
         Raises:
             EngineError: no engine answers, or it has no such image.
         """
-        image = docker_engine.image(image_name(backend))
-        if image is None:
-            raise EngineError(
-                f"The image {image_name(backend)} is not built.",
-                next_step=f"Build it: {project.compose()} build {BACKENDS[backend].service}.",
-            )
-        return {"image": image.id}
+        return facts(backend, _built(backend))
 
     def dependencies(self, backend: str) -> list[dict[str, Any]]:
-        """The image, by its id."""
-        return [{"name": "image", "digest": {"sha256": self.environment(backend)["image"].removeprefix("sha256:")}}]
+        """The image by its id, with the names that a registry gave it by; and its base."""
+        image = _built(backend)
+        entry: dict[str, Any] = {"name": "image", "digest": {"sha256": image.id.removeprefix("sha256:")}}
+        if image.names_pulled:
+            entry["annotations"] = {"pulled": list(image.names_pulled)}
+        base = image.labels.get(BASE_LABEL, "").removeprefix("sha256:")
+        return [entry, *([{"name": "base image", "digest": {"sha256": base}}] if base else [])]
 
     def by_hand(self) -> list[str]:
         """See `Isolation.by_hand`; tells Compose who runs it, which it cannot find out, so that results are theirs."""
@@ -191,7 +144,7 @@ class ComposeIsolation:
         _remove(run, name, containers)
         folders = [worker_folder(run, index) for index in range(run.workers)]
         with owner(run.work, run.unfinished) as (uid, gid):
-            variables = {**_environment(), "BERTBUILD_UID": str(uid), "BERTBUILD_GID": str(gid)}
+            variables = {**compose_environment(run.backend), "BERTBUILD_UID": str(uid), "BERTBUILD_GID": str(gid)}
             workers = [
                 Worker(
                     command=_command(run, name, containers, index),
@@ -216,6 +169,21 @@ class ComposeIsolation:
             _fail(run, code, end, workers[decided].log)
 
 
+def _built(backend: str) -> docker_engine.Image:
+    """A backend's image.
+
+    Raises:
+        EngineError: no engine answers, or it has no such image.
+    """
+    image = docker_engine.image(image_name(backend))
+    if image is None:
+        raise EngineError(
+            f"The image {image_name(backend)} is not built.",
+            next_step=f"Build it: {build_by_hand(backend)}.",
+        )
+    return image
+
+
 def _image(backend: str) -> Lacking:
     get = f"invoke images --isolation docker --backend {backend} (or docker load one made of this checkout)"
     return Lacking(what=f"image {image_name(backend)}", get=get)
@@ -223,7 +191,7 @@ def _image(backend: str) -> Lacking:
 
 def _command(run: StageRun, name: str, containers: list[str], index: int) -> list[str]:
     """Compose's command line for one of a stage's containers; most stages have just one, number 0."""
-    command = [*_compose(), *_project(run, name), "run", "-T", "--no-deps", "--name", containers[index]]
+    command = [*compose_command(), *_project(run, name), "run", "-T", "--no-deps", "--name", containers[index]]
     for flag, path in run.inputs.items():
         for source, target in mounts(flag, path):
             command += ["--volume", f"{source}:{target}:ro"]
@@ -243,7 +211,7 @@ def _command(run: StageRun, name: str, containers: list[str], index: int) -> lis
 
 
 def _service(run: StageRun) -> str:
-    service = BACKENDS[run.backend].service
+    service = BACKENDS[run.backend].folder
     if run.workers > 1:
         return f"{service}-worker"
     return f"{service}-device" if run.device else service
@@ -270,7 +238,7 @@ def _make_network(run: StageRun, name: str, worker: Worker) -> None:
     Raises:
         EngineError: it could not be made.
     """
-    command = [*_compose(), *_project(run, name), "create", _service(run)]
+    command = [*compose_command(), *_project(run, name), "create", _service(run)]
     made = subprocess.run(command, env=worker.env, cwd=worker.cwd, capture_output=True, text=True, check=False)
     if made.returncode != 0:
         raise EngineError(
@@ -288,85 +256,6 @@ def _remove(run: StageRun, name: str, containers: list[str]) -> None:
         docker_engine.remove_network(f"{name}_{WORKERS_NETWORK}")
 
 
-def image_name(backend: str) -> str:
-    """The name compose.yaml gives to a backend's image."""
-    return f"bertbuild/{BACKENDS[backend].service}:{_tag()}"
-
-
-def source_digest(backend: str) -> str:
-    """Digest of all that an image is built of.
-
-    That is the Dockerfile, the scripts it runs, the lock file, the code; the base where another one is named; and where
-    packages come from that the lock file does not hold.
-    """
-    folder = backend_folder(backend)
-    dockerfile = folder / "Dockerfile"
-    text = dockerfile.read_text(encoding="utf-8")
-    bases = {
-        name: value
-        for name, value in os.environ.items()
-        if value and name.startswith("BERTBUILD_BASE_") and f"ARG {name}=" in text
-    }
-    recipe = [dockerfile, *folder.glob("*.sh"), lock_file(backend)]
-    files = {f"docker/{backend}/{path.name}": path for path in recipe} | image_code(backend)
-    parts: dict[str, Any] = {"code": key.code_digest(files), "bases": bases}
-    packages = unlocked(backend)
-    if packages is not None:
-        parts["unlocked"] = packages.digest()
-    return key.digest(parts)
-
-
-def _tag() -> str:
-    return os.environ.get("BERTBUILD_IMAGE_TAG") or "local"
-
-
-def _compose() -> list[str]:
-    return ["docker", "compose", "--project-directory", str(ROOT), "--file", str(ROOT / "compose.yaml")]
-
-
-def _environment() -> dict[str, str]:
-    """The caller's environment, with a tag that an .env file cannot change behind the host's back."""
-    return {**os.environ, "DOCKER_HOST": docker_engine.endpoint(), "BERTBUILD_IMAGE_TAG": _tag()}
-
-
-def _build_environment(backend: str) -> dict[str, str]:
-    """What compose.yaml asks for when it builds; certificates and addresses come from where pip and uv take them."""
-    env = _environment()
-    env |= {
-        "DOCKER_BUILDKIT": "1",
-        "BUILDKIT_PROGRESS": "plain",
-        "BERTBUILD_LOCK": hashlib.sha256(lock_file(backend).read_bytes()).hexdigest(),
-        "BERTBUILD_SOURCE": source_digest(backend),
-    }
-    for name, others in {
-        "BERTBUILD_CA_BUNDLE": ("SSL_CERT_FILE",),
-        "BERTBUILD_INDEX_URL": ("UV_DEFAULT_INDEX", "UV_INDEX_URL", "PIP_INDEX_URL"),
-        "BERTBUILD_PIP_CONF": ("PIP_CONFIG_FILE",),
-    }.items():
-        value = next((env[other] for other in (name, *others) if env.get(other)), None)
-        if value is not None:
-            env[name] = value
-    return env
-
-
-def _run_lines(command: list[str], *, env: dict[str, str], on_line: OnLine, children: Children) -> int:
-    """Run a command, passing on each line of its output; returns its exit code."""
-    with children.start(command, env=env, cwd=ROOT, stderr=subprocess.STDOUT) as process:
-        for line in process.stdout or ():
-            on_line(line.decode("utf-8", errors="replace").rstrip())
-        return process.wait()
-
-
-def _remedy(output: str) -> str:
-    return next((remedy for signs, remedy in REMEDIES if any(sign in output for sign in signs)), "")
-
-
-def _unlocked_missing(backend: str, output: str) -> str:
-    """Where packages come from that no lock file holds, if it is them that a failed build lacked."""
-    packages = unlocked(backend)
-    return packages.sentence if packages is not None and UNLOCKED_MISSING in output else ""
-
-
 def _fail(run: StageRun, code: int, end: docker_engine.ContainerEnd | None, log: Path) -> NoReturn:
     """Say in words how a stage went wrong.
 
@@ -379,7 +268,7 @@ def _fail(run: StageRun, code: int, end: docker_engine.ContainerEnd | None, log:
     if end is None:
         raise EngineError(
             f"The container of stage {run.stage} could not be started (docker compose run ended with {code}).",
-            next_step=_remedy(details)
+            next_step=remedy(details)
             or f"See what docker says; {project.compose()} config shows what it was asked for.",
             details=details,
         )

@@ -30,10 +30,21 @@ NOT_FOUND = 404
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Image:
-    """An image the engine has: its id ("sha256:…") and its labels."""
+    """An image the engine has.
+
+    Attributes:
+        id: "sha256:…".
+        labels: by name.
+        platform: "linux/amd64", for example.
+        names_pulled: "registry/name@sha256:…" of each name that a registry gave it by.
+        layers: the digests of their contents, the lowest first.
+    """
 
     id: str
     labels: dict[str, str]
+    platform: str = ""
+    names_pulled: tuple[str, ...] = ()
+    layers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,7 +128,15 @@ def image(name: str) -> Image | None:
         with _sdk() as client:
             found = client.images.list(name=name)
             facts = found[0].attrs if found else None
-    return None if facts is None else Image(id=facts["Id"], labels=facts["Config"].get("Labels") or {})
+    if facts is None:
+        return None
+    return Image(
+        id=facts["Id"],
+        labels=facts["Config"].get("Labels") or {},
+        platform=f"{facts.get('Os', '')}/{facts.get('Architecture', '')}",
+        names_pulled=tuple(facts.get("RepoDigests") or ()),
+        layers=tuple((facts.get("RootFS") or {}).get("Layers") or ()),
+    )
 
 
 def container_end(name: str) -> ContainerEnd | None:

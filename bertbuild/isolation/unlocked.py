@@ -1,6 +1,6 @@
 """Packages that no lock file can hold, since only their maker's index has them.
 
-A backend has such packages when its folder holds a requirements-*.in. They come from the index that its Dockerfile
+A backend has such packages when its folder holds a requirements-*.in. They come from the index that the Dockerfile
 names as a build argument, or from the wheels in its folder, which then take the place of that index. Their hashes are
 nobody's to lock: what is known of where they came from and of what was installed goes into the keys of results.
 """
@@ -69,9 +69,9 @@ def unlocked(backend: str) -> Unlocked | None:
     requirements = next(iter(sorted(folder.glob("requirements-*.in"))), None)
     if requirements is None:
         return None
-    named = _INDEX.search((folder / "Dockerfile").read_text(encoding="utf-8"))
+    named = _INDEX.search((folder.parent / "Dockerfile").read_text(encoding="utf-8"))
     if named is None:
-        raise LookupError(f"docker/{backend}/Dockerfile names no index for {requirements.name}")
+        raise LookupError(f"docker/Dockerfile names no index for {requirements.name}")
     return Unlocked(
         requirements=requirements,
         names=tuple(_REQUIREMENT.findall(requirements.read_text(encoding="utf-8"))),

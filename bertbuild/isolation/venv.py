@@ -18,6 +18,7 @@ from typing import Any
 
 from bertbuild import keys as key
 from bertbuild.backends import BACKENDS, lock_file
+from bertbuild.closure import module_of
 from bertbuild.errors import (
     EnvironmentBuildError,
     InterpreterMissingError,
@@ -36,7 +37,7 @@ from bertbuild.isolation.interpreters import find_interpreter
 from bertbuild.isolation.process import Children, run_logged
 from bertbuild.isolation.unlocked import Unlocked, installed_digest, package_of, unlocked
 from bertbuild.isolation.workers import Worker, cluster, run_together, worker_folder, worker_log
-from bertbuild.stages import code_of, module_of
+from bertbuild.stages import code_of
 
 SITE = Path(__file__).parent / "site"
 """Has the sitecustomize.py of all environments."""

@@ -70,7 +70,7 @@ def test_both_isolations_give_the_same_answers(builds):
 
 def test_the_key_of_a_stage_in_a_container_has_the_image(builds):
     for stage in PUBLISHED:
-        assert builds["docker"].manifest(stage)["components"]["environment"]["image"].startswith("sha256:")
+        assert builds["docker"].manifest(stage)["components"]["environment"]["base"].startswith("sha256:")
         assert "lock" in builds["venv"].manifest(stage)["components"]["environment"]
 
 

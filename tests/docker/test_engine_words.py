@@ -10,7 +10,7 @@ import threading
 import pytest
 
 from bertbuild.errors import EngineError, StageError, UsageError
-from bertbuild.isolation import compose, docker_engine, mounts
+from bertbuild.isolation import compose, docker_engine, image_builds, images, mounts
 from bertbuild.isolation.base import StageRun
 from bertbuild.isolation.compose import ComposeIsolation
 from bertbuild.project import ROOT
@@ -52,13 +52,28 @@ def engine(monkeypatch, tmp_path):
         thread.join()
 
 
-IMAGE = json.dumps({"Id": "sha256:1234", "Config": {"Labels": {"org.bertbuild.source": "abc"}}}).encode()
+LABELS = {"org.bertbuild.source": "abc", "org.bertbuild.base": "sha256:5678"}
+IMAGE = json.dumps(
+    {
+        "Id": "sha256:1234",
+        "Os": "linux",
+        "Architecture": "amd64",
+        "RepoDigests": ["registry.example/tf1@sha256:9abc"],
+        "RootFS": {"Layers": ["sha256:def0"]},
+        "Config": {"Labels": LABELS},
+    }
+).encode()
+BASE = "sha256:base"
 
 
 def test_the_light_questions_are_plain_http(engine):
     assert docker_engine.engine_answers()
     assert docker_engine.image("bertbuild/tf1:local") == docker_engine.Image(
-        id="sha256:1234", labels={"org.bertbuild.source": "abc"}
+        id="sha256:1234",
+        labels=LABELS,
+        platform="linux/amd64",
+        names_pulled=("registry.example/tf1@sha256:9abc",),
+        layers=("sha256:def0",),
     )
     assert docker_engine.image("bertbuild/mo:local") is None
     assert engine == ["/_ping", "/images/bertbuild/tf1%3Alocal/json", "/images/bertbuild/mo%3Alocal/json"]
@@ -69,7 +84,7 @@ def test_readiness_compares_the_label_with_the_sources(monkeypatch):
     monkeypatch.setattr(compose, "source_digest", lambda _backend: "abc")
     assert ComposeIsolation().is_ready("tf1")
     assert not ComposeIsolation().is_ready("mo")
-    assert ComposeIsolation().environment("tf1") == {"image": "sha256:1234"}
+    assert ComposeIsolation().environment("tf1")["base"] == "sha256:5678"
     monkeypatch.setattr(compose, "source_digest", lambda _backend: "edited")
     assert not ComposeIsolation().is_ready("tf1")
 
@@ -145,10 +160,10 @@ def test_over_the_network_it_is_the_sdk_that_asks(monkeypatch):
 
 def test_the_digest_of_the_sources_changes_with_a_base_that_the_image_has(monkeypatch):
     monkeypatch.delenv("BERTBUILD_BASE_PYTHON37", raising=False)
-    before = {backend: compose.source_digest(backend) for backend in ("tf1", "mo")}
+    before = {backend: images.source_digest(backend) for backend in ("tf1", "mo")}
     monkeypatch.setenv("BERTBUILD_BASE_PYTHON37", "elsewhere/python:3.7")
-    assert compose.source_digest("tf1") != before["tf1"]
-    assert compose.source_digest("mo") == before["mo"]
+    assert images.source_digest("tf1") != before["tf1"]
+    assert images.source_digest("mo") == before["mo"]
 
 
 def test_certificates_and_indexes_are_taken_from_where_pip_and_uv_take_them(monkeypatch):
@@ -163,12 +178,12 @@ def test_certificates_and_indexes_are_taken_from_where_pip_and_uv_take_them(monk
     monkeypatch.delenv("PIP_CONFIG_FILE", raising=False)
     monkeypatch.setenv("SSL_CERT_FILE", "/certificates.pem")
     monkeypatch.setenv("PIP_INDEX_URL", "https://mirror.example/simple")
-    env = compose._build_environment("tf1")
+    env = image_builds._build_environment("tf1", BASE)
     assert env["BERTBUILD_CA_BUNDLE"] == "/certificates.pem"
     assert env["BERTBUILD_INDEX_URL"] == "https://mirror.example/simple"
     assert "BERTBUILD_PIP_CONF" not in env
     monkeypatch.setenv("BERTBUILD_CA_BUNDLE", "/mine.pem")
-    assert compose._build_environment("tf1")["BERTBUILD_CA_BUNDLE"] == "/mine.pem"
+    assert image_builds._build_environment("tf1", BASE)["BERTBUILD_CA_BUNDLE"] == "/mine.pem"
 
 
 @pytest.fixture

@@ -8,7 +8,8 @@ import pytest
 
 from bertbuild.backends import lock_file
 from bertbuild.errors import ImageBuildError
-from bertbuild.isolation import compose, docker_engine
+from bertbuild.isolation import docker_engine, image_builds, images
+from bertbuild.isolation.compose_file import compose_command
 from bertbuild.isolation.process import Children
 from bertbuild.project import ROOT
 
@@ -24,17 +25,19 @@ def docker(*arguments, **options):
 
 def inside(backend, *command):
     return docker(
-        "run", "--rm", "--network=none", f"--entrypoint={command[0]}", compose.image_name(backend), *command[1:]
+        "run", "--rm", "--network=none", f"--entrypoint={command[0]}", images.image_name(backend), *command[1:]
     )
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_a_built_image_is_ready_and_says_what_it_is_made_of(isolation, backend):
-    image = docker_engine.image(compose.image_name(backend))
+    image = docker_engine.image(images.image_name(backend))
     assert isolation.is_ready(backend)
-    assert isolation.environment(backend) == {"image": image.id}
-    assert image.labels["org.bertbuild.lock"] == compose.hashlib.sha256(lock_file(backend).read_bytes()).hexdigest()
-    assert image.labels["org.bertbuild.source"] == compose.source_digest(backend)
+    assert isolation.environment(backend) == images.facts(backend, image)
+    base = images.base_name(backend)
+    assert image.labels["org.bertbuild.base"] == images.identity(base, docker_engine.image(base))
+    assert image.labels["org.bertbuild.lock"] == images.lock_digest(backend)
+    assert image.labels["org.bertbuild.source"] == images.source_digest(backend)
 
 
 def test_an_image_of_other_sources_is_stale(isolation, derived, monkeypatch):
@@ -47,7 +50,7 @@ def test_an_image_of_other_sources_is_stale(isolation, derived, monkeypatch):
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.usefixtures("isolation")
 def test_size_is_within_budget(backend):
-    size = int(docker("image", "inspect", "--format={{.Size}}", compose.image_name(backend)))
+    size = int(docker("image", "inspect", "--format={{.Size}}", images.image_name(backend)))
     assert size <= BUDGET[backend] * 10**6
 
 
@@ -78,7 +81,7 @@ def test_no_compiler_no_cache_no_secret_and_all_byte_compiled(backend):
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.usefixtures("isolation")
 def test_an_image_lists_its_stages(backend):
-    command = ["docker", "run", "--rm", "--network=none", compose.image_name(backend)]
+    command = ["docker", "run", "--rm", "--network=none", images.image_name(backend)]
     listing = subprocess.run(command, capture_output=True, text=True, check=False)
     assert listing.returncode == 2
     assert "the stages of this image:" in listing.stderr
@@ -96,14 +99,14 @@ def test_what_builds_it_secretly_is_in_no_layer(tmp_path):
     pip_conf = tmp_path / "pip.conf"
     pip_conf.write_text(f"[global]\nglobal-extra = {marker}\n")
     env = {
-        **compose._build_environment("openvino"),
+        **image_builds._build_environment("openvino", "sha256:base"),
         "BERTBUILD_IMAGE_TAG": "secrets",
         "BERTBUILD_CA_BUNDLE": str(bundle),
         "BERTBUILD_PIP_CONF": str(pip_conf),
     }
     lines = []
-    command = [*compose._compose(), "build", "--no-cache", "openvino"]
-    assert compose._run_lines(command, env=env, on_line=lines.append, children=Children()) == 0
+    command = [*compose_command(), "build", "--no-cache", "openvino"]
+    assert image_builds._run_lines(command, env=env, on_line=lines.append, children=Children()) == 0
     image = "bertbuild/openvino:secrets"
     assert marker not in "\n".join(lines) + docker("history", "--no-trunc", image) + docker("image", "inspect", image)
     with subprocess.Popen(["docker", "save", image], stdout=subprocess.PIPE) as saved:
@@ -137,9 +140,11 @@ def test_compose_yaml_confines_every_service():
         assert service["pids_limit"] > 0
 
 
-@pytest.mark.parametrize(
-    ("version", "backends"), [("311", ("openvino", "mo", "tf2", "data")), ("37", ("tf1", "neuron"))]
-)
-def test_images_on_the_same_python_have_the_same_base(version, backends):
-    pattern = re.compile(rf"^ARG BERTBUILD_BASE_PYTHON{version}=\S+@sha256:[0-9a-f]{{64}}$", re.MULTILINE)
-    assert len({pattern.search((ROOT / "docker" / name / "Dockerfile").read_text())[0] for name in backends}) == 1
+@pytest.mark.parametrize("pair", [("tf1",), ("openvino", "mo"), ("tf2", "data")])
+@pytest.mark.usefixtures("isolation")
+def test_images_share_the_layers_of_what_they_have_in_common(pair):
+    """The base, the standard library's byte-code, and the packages of both lock files."""
+    of_base = len(docker_engine.image(images.base_name(pair[0])).layers)
+    layers = [docker_engine.image(images.image_name(backend)).layers[: of_base + 2] for backend in pair]
+    assert len(layers[0]) == of_base + 2
+    assert set(layers) == {layers[0]}

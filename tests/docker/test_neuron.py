@@ -18,7 +18,7 @@ import pytest
 from conftest import containers
 
 from bertbuild.backends import lock_file
-from bertbuild.isolation import compose, docker_engine, mounts
+from bertbuild.isolation import docker_engine, images, mounts
 from bertbuild.isolation.base import StageRun
 from bertbuild.isolation.compose import ComposeIsolation
 from bertbuild.project import ROOT
@@ -77,7 +77,7 @@ def image(isolation, index):
     assert isolation.is_ready("tf1")
     assert others
     with pytest.MonkeyPatch.context() as patch:
-        docker("tag", compose.image_name("tf1"), f"bertbuild/tf1:{TAG}")
+        docker("tag", images.image_name("tf1"), f"bertbuild/tf1:{TAG}")
         patch.setenv("BERTBUILD_IMAGE_TAG", TAG)
         patch.setenv("BERTBUILD_NEURON_INDEX_URL", index)
         try:
@@ -125,11 +125,11 @@ def nothing_left_behind():
 
 def test_the_image_is_ready_and_says_what_it_is_made_of(image):
     assert ComposeIsolation().is_ready("neuron")
-    assert ComposeIsolation().environment("neuron") == {"image": image.id}
+    assert ComposeIsolation().environment("neuron") == images.facts("neuron", image)
     labels = {name: value for name, value in image.labels.items() if name.startswith("org.bertbuild.")}
     assert labels["org.bertbuild.backend"] == "neuron"
-    assert labels["org.bertbuild.lock"] == compose.hashlib.sha256(lock_file("neuron").read_bytes()).hexdigest()
-    assert labels["org.bertbuild.source"] == compose.source_digest("neuron")
+    assert labels["org.bertbuild.lock"] == images.lock_digest("neuron")
+    assert labels["org.bertbuild.source"] == images.source_digest("neuron")
 
 
 def test_an_image_of_packages_from_elsewhere_is_stale(image, monkeypatch):

@@ -31,7 +31,7 @@ def test_every_stage_has_a_backend_and_every_folder_one_that_is_used_unasked():
 def test_a_version_beside_another_has_its_stages_and_a_lock_file_of_its_own():
     beside = of_version("openvino", "2026.4")
     assert beside == "openvino@2026.4"
-    assert BACKENDS[beside].service == "openvino-2026.4"
+    assert BACKENDS[beside].image == "openvino-2026.4"
     assert backend_folder(beside) == backend_folder("openvino")
     assert image_code(beside) == image_code("openvino")
     assert lock_file(beside) == ROOT / "docker" / "openvino" / "2026.4" / "requirements.txt"

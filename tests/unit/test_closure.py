@@ -12,7 +12,7 @@ from bertbuild import backends, closure, keys, stages
 from bertbuild.backends import BACKENDS
 from bertbuild.project import ROOT
 from bertbuild.source.checkpoints import MODULES
-from bertbuild.stages import ENTRY, STAGES, code_of, host_code, image_code, stage_code
+from bertbuild.stages import STAGES, code_of, host_code, image_code, stage_code
 
 OF_STAGES = sorted({path for backend in BACKENDS for path in image_code(backend).values()})
 OF_HOST = sorted(
@@ -55,14 +55,20 @@ def test_no_code_of_a_stage_is_run_by_a_name_that_its_key_cannot_know(path):
         for call in calls
         if _called(call) in BY_NAME and not (call.args and isinstance(call.args[0], ast.Constant))
     ]
-    entry = path.name == f"{ENTRY}.py"  # runs the stage that it is told to, which is part of each key
+    entry = path.name == f"{closure.ENTRY}.py"  # runs the stage that it is told to, which is part of each key
     assert bool(computed) == entry, computed
 
 
 @pytest.mark.parametrize("path", OF_STAGES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_no_stage_reads_a_file_that_lies_beside_its_code(path):
     names = {getattr(node, "id", getattr(node, "attr", "")) for node in ast.walk(ast.parse(path.read_bytes()))}
-    assert path.name == f"{ENTRY}.py" or not names & {"__file__", "__path__", "pkgutil", "resources", "get_data"}
+    assert path.name == f"{closure.ENTRY}.py" or not names & {
+        "__file__",
+        "__path__",
+        "pkgutil",
+        "resources",
+        "get_data",
+    }
 
 
 @pytest.fixture
@@ -133,6 +139,12 @@ def test_what_a_package_itself_imports_belongs_to_each_of_its_modules(places):
         bertbuild__in__deep__in__leaf="",
     )
     assert found == ["bertbuild/deep/__init__", "bertbuild/deep/beside", "bertbuild/deep/leaf", "stages/begin"]
+
+
+@pytest.mark.parametrize("text", ["import stages.gone", "from stages.gone import x", "from .gone import x"])
+def test_a_module_of_ours_that_is_not_there_is_no_part_that_can_be_left_out(places, text):
+    with pytest.raises(LookupError, match=r"imports stages\.gone, which is not there"):
+        places(stages__in____init__="", stages__in__begin=text)
 
 
 def test_an_import_that_is_added_is_seen_by_the_same_process(places):

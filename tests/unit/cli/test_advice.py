@@ -33,13 +33,15 @@ OTHERS = {
     "uv and pip": "--build-constraints --constraints --dest --disable-pip-version-check --editable "
     "--excludes --find-links --generate-hashes --hash --index --index-strategy --no-annotate --no-deps "
     "--no-emit-index-url --no-header --no-input --only-binary --only-downloads --progress-bar --python "
-    "--python-version --quiet --require-hashes --requirements",
+    "--python-version --quiet --require-hashes --requirements "
+    "--no-binary --no-build-isolation --use-pep517",
     "git, rsync, cp, tar, apt-get": "--dereference --no-install-recommends --recursive --short --yes",
     "cosign": "--bundle --key --statement --type --yes",
     "tensorboard": "--logdir",
     "tensorflow_model_server and mo": "--model_base_path --model_name --port",
     "neuron-cc": "--fp32-cast --framework",
     "the Model Garden's exporter": "--export_type",
+    "docker/unused.py": "--same-as",
     "bench/": "--megabytes --runs --size",
     "a stage, as the host runs it": "--out --unfinished",
     "a pattern of words": "--core-opts --flags --modle",

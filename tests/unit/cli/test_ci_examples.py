@@ -19,7 +19,8 @@ from make_checkpoints import config, write_google
 from pipeline import run_github, run_gitlab
 from ruamel.yaml import YAML
 
-from bertbuild.backends import BACKENDS, backend_folder, lock_file
+from bertbuild.backends import BACKENDS, lock_file
+from bertbuild.isolation.images import recipe
 from bertbuild.project import ROOT
 from bertbuild.stages import image_code
 
@@ -90,9 +91,7 @@ def test_the_key_of_the_images_covers_all_that_they_are_built_of():
     hashed = {path for pattern in globs for path in ROOT.glob(pattern)}
     assert all(pattern.startswith(SUBMODULE) for pattern in patterns)
     for backend in BACKENDS:
-        folder = backend_folder(backend)
-        built_of = [folder / "Dockerfile", *folder.glob("*.sh"), lock_file(backend)]
-        assert {*built_of, *image_code(backend).values()} <= hashed
+        assert {*recipe(backend), lock_file(backend), *image_code(backend).values()} <= hashed
     assert ROOT / "compose.yaml" in hashed
 
 

@@ -22,7 +22,7 @@ from bertbuild.commands.session import Session
 from bertbuild.config import Settings
 from bertbuild.development.tasks import TASKS
 from bertbuild.errors import EnvironmentBuildError, InterpreterMissingError, Lacking, OfflineError
-from bertbuild.isolation import cached, compose, docker, docker_engine, venv
+from bertbuild.isolation import cached, docker, docker_engine, image_builds, venv
 from bertbuild.isolation.choice import remember
 from bertbuild.isolation.compose import ComposeIsolation
 from bertbuild.isolation.venv import VenvIsolation
@@ -248,7 +248,7 @@ def test_doctor_does_not_ask_an_engine_on_the_network(never_asked, monkeypatch):
 
 def test_an_image_is_neither_pulled_nor_built(monkeypatch):
     monkeypatch.setattr(docker_engine, "require_engine", lambda: None)
-    monkeypatch.setattr(compose, "_run_lines", lambda *_args, **_more: pytest.fail("docker was asked"))
+    monkeypatch.setattr(image_builds, "_run_lines", lambda *_args, **_more: pytest.fail("docker was asked"))
     with pytest.raises(OfflineError) as raised:
         ComposeIsolation(offline=True).prepare("tf1", lambda _: None)
     assert lacking(raised.value) == ["image bertbuild/tf1:local"]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from bertbuild.backends import BACKENDS, backend_folder
 from bertbuild.project import ROOT
-from bertbuild.stages import BACKENDS, STAGES, backend_folder, code_of
+from bertbuild.stages import STAGES, code_of
 
 
 def passed():

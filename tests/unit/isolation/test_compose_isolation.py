@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
+from bertbuild import backends
+from bertbuild.backends import backend_folder
 from bertbuild.errors import ImageBuildError, StageError, StageKilledForMemoryError
-from bertbuild.isolation import compose, docker_engine
+from bertbuild.isolation import compose, docker_engine, image_builds, images
 from bertbuild.isolation.base import StageRun
 from bertbuild.isolation.compose import ComposeIsolation
+from bertbuild.project import ROOT
 
 VARIABLE = "BERTBUILD_NEURON_INDEX_URL"
 
@@ -27,7 +31,8 @@ def built(monkeypatch):
             return 17 if env else 0
 
         monkeypatch.setattr(docker_engine, "require_engine", lambda: None)
-        monkeypatch.setattr(compose, "_run_lines", run_lines)
+        monkeypatch.setattr(image_builds, "_base", lambda *_arguments: ("sha256:base", None))
+        monkeypatch.setattr(image_builds, "_run_lines", run_lines)
         with pytest.raises(ImageBuildError) as caught:
             ComposeIsolation().prepare(backend, lambda _line: None)
         return caught.value
@@ -65,10 +70,10 @@ def docker(monkeypatch):
 
 def test_an_image_is_another_when_its_packages_come_from_elsewhere(monkeypatch):
     monkeypatch.delenv(VARIABLE, raising=False)
-    before = {backend: compose.source_digest(backend) for backend in ("neuron", "tf1")}
+    before = {backend: images.source_digest(backend) for backend in ("neuron", "tf1")}
     monkeypatch.setenv(VARIABLE, "http://mirror.example/simple")
-    assert compose.source_digest("neuron") != before["neuron"]
-    assert compose.source_digest("tf1") == before["tf1"]
+    assert images.source_digest("neuron") != before["neuron"]
+    assert images.source_digest("tf1") == before["tf1"]
 
 
 def test_a_build_without_the_packages_says_where_they_come_from(built):
@@ -94,18 +99,115 @@ def test_a_stage_that_needs_the_device_runs_in_the_service_that_has_it(docker, s
     assert docker["command"][docker["command"].index("infer") - 1] == service
 
 
+BASES = {
+    "by its digest": ("registry.example/python:3.7@sha256:" + "a" * 64, None, "sha256:" + "a" * 64),
+    "pulled": (
+        "registry.example/python:3.7",
+        docker_engine.Image(id="sha256:1", labels={}, names_pulled=("registry.example/python@sha256:" + "b" * 64,)),
+        "sha256:" + "b" * 64,
+    ),
+    "of no registry": ("mine/python:3.7", docker_engine.Image(id="sha256:2", labels={}), "sha256:2"),
+}
+
+
+@pytest.mark.parametrize("kind", BASES)
+def test_a_base_counts_by_its_registrys_digest_else_by_its_id(monkeypatch, kind):
+    name, image, expected = BASES[kind]
+    monkeypatch.setenv("BERTBUILD_BASE_PYTHON37", name)
+    monkeypatch.setattr(docker_engine, "image", lambda _name: image)
+    assert image_builds._base("tf1", print, None) == (expected, image)
+
+
+def test_a_base_that_the_engine_lacks_is_pulled_first_so_that_it_is_known(monkeypatch):
+    asked, lines = [], []
+    found = docker_engine.Image(id="sha256:3", labels={})
+    monkeypatch.setenv("BERTBUILD_BASE_PYTHON37", "registry.example/python:3.7")
+    monkeypatch.setattr(docker_engine, "image", lambda _name: found if asked else None)
+    monkeypatch.setattr(image_builds, "_run_lines", lambda command, **_more: asked.append(command) or 0)
+    assert image_builds._base("tf1", lines.append, None) == ("sha256:3", found)
+    assert asked == [["docker", "pull", "registry.example/python:3.7"]]
+
+
+def test_an_image_that_was_built_on_another_base_than_the_engine_has_is_refused(monkeypatch):
+    base = docker_engine.Image(id="sha256:4", labels={}, layers=("sha256:a", "sha256:b"))
+    for layers in (("sha256:a", "sha256:b", "sha256:c"), ("sha256:a", "sha256:c")):
+        built = docker_engine.Image(id="sha256:5", labels={}, layers=layers)
+        monkeypatch.setattr(docker_engine, "image", lambda _name, built=built: built)
+        if layers[:2] == base.layers:
+            image_builds._require_built_on(base, "tf1")
+        else:
+            with pytest.raises(ImageBuildError, match="was built on another image than"):
+                image_builds._require_built_on(base, "tf1")
+
+
+@pytest.fixture
+def images_of(monkeypatch):
+    """An engine with one image for each backend, of an id and a base; gives the facts that keys hold of it."""
+
+    def facts(backend, image_id, base="sha256:base", platform="linux/amd64"):
+        labels = {images.BASE_LABEL: base}
+        image = docker_engine.Image(id=image_id, labels=labels, platform=platform)
+        monkeypatch.setattr(docker_engine, "image", lambda _name: image)
+        return ComposeIsolation().environment(backend)
+
+    return facts
+
+
+def test_the_same_image_built_again_or_elsewhere_has_the_same_facts_whatever_its_id(images_of):
+    before = images_of("tf1", "sha256:1")
+    assert images_of("tf1", "sha256:2") == before
+    assert set(before) == {"base", "lock", "platform", "recipe"}
+    assert "sha256:1" not in before.values()
+    assert images_of("tf1", "sha256:1", base="sha256:other") != before
+    assert images_of("tf1", "sha256:1", platform="linux/arm64") != before
+    assert images_of("neuron", "sha256:1").keys() == {*before, "unlocked"}
+
+
+RECIPES = {
+    "Dockerfile": {"tf1", "openvino", "mo", "tf2", "data", "neuron"},
+    "unused.txt": {"tf1", "openvino", "mo", "tf2", "data", "neuron"},
+    "neuron/install-neuron.sh": {"neuron"},
+    "tf1/requirements.txt": {"tf1"},
+    "tf1/requirements.in": set(),
+    "tf1/stages/freeze.py": set(),
+    "tf2/carried.txt": set(),
+}
+
+
+@pytest.mark.parametrize("edited", RECIPES)
+def test_an_edit_changes_the_facts_of_the_images_that_are_made_of_it(images_of, monkeypatch, tmp_path, edited):
+    shutil.copytree(ROOT / "docker", tmp_path / "docker")
+    for module in (images, backends):
+        monkeypatch.setattr(module, "ROOT", tmp_path)
+    names = sorted(RECIPES["Dockerfile"])
+    before = {name: images_of(name, "sha256:1") for name in names}
+    with (tmp_path / "docker" / edited).open("a") as file:
+        file.write("\n# a comment\n")
+    assert {name for name in names if images_of(name, "sha256:1") != before[name]} == RECIPES[edited]
+
+
+def test_provenance_has_the_images_id_its_names_in_a_registry_and_its_base(monkeypatch):
+    pulled = "registry.example/bertbuild/tf1@sha256:" + "c" * 64
+    image = docker_engine.Image(id="sha256:1234", labels={images.BASE_LABEL: "sha256:abcd"}, names_pulled=(pulled,))
+    monkeypatch.setattr(docker_engine, "image", lambda _name: image)
+    assert ComposeIsolation().dependencies("tf1") == [
+        {"name": "image", "digest": {"sha256": "1234"}, "annotations": {"pulled": [pulled]}},
+        {"name": "base image", "digest": {"sha256": "abcd"}},
+    ]
+
+
 def test_an_image_is_another_when_code_changes_that_it_carries_for_another_backend(monkeypatch):
     def digests():
-        return {backend: compose.source_digest(backend) for backend in ("tf1", "tf2", "data")}
+        return {backend: images.source_digest(backend) for backend in ("tf1", "tf2", "data")}
 
-    before, code_digest = digests(), compose.key.code_digest
-    freeze = compose.backend_folder("tf1") / "stages" / "freeze.py"
+    before, code_digest = digests(), images.keys.code_digest
+    freeze = backend_folder("tf1") / "stages" / "freeze.py"
     changed = {"tf1": True, "tf2": True, "data": False}
 
     def with_another_freeze(files):
         return code_digest({name: Path(__file__) if file == freeze else file for name, file in files.items()})
 
-    monkeypatch.setattr(compose.key, "code_digest", with_another_freeze)
+    monkeypatch.setattr(images.keys, "code_digest", with_another_freeze)
     assert {backend: digest != before[backend] for backend, digest in digests().items()} == changed
 
 

@@ -16,7 +16,7 @@ def folder(monkeypatch, tmp_path):
     """The folder of a backend with such packages."""
     folder = tmp_path / "docker" / "toy"
     (folder / "wheels").mkdir(parents=True)
-    (folder / "Dockerfile").write_text(DOCKERFILE)
+    (folder.parent / "Dockerfile").write_text(DOCKERFILE)
     (folder / "requirements-toy.in").write_text("# why\ntoy-package==1.0\nits-compiler==2.0\n")
     monkeypatch.setattr(unlocked, "backend_folder", lambda _backend: folder)
     monkeypatch.delenv("BERTBUILD_TOY_INDEX_URL", raising=False)
@@ -50,7 +50,7 @@ def test_neuron_has_those_of_aws(monkeypatch):
 
 @pytest.mark.usefixtures("folder")
 def test_an_index_that_the_dockerfile_does_not_name_is_a_bug(folder):
-    (folder / "Dockerfile").write_text("FROM base\n")
+    (folder.parent / "Dockerfile").write_text("FROM base\n")
     with pytest.raises(LookupError, match="names no index"):
         unlocked.unlocked("toy")
 

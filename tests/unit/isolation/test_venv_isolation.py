@@ -232,7 +232,7 @@ def toy_packages(monkeypatch, tmp_path):
     wheels.mkdir(parents=True)
     (folder / "build-constraints.txt").touch()
     (folder / "requirements-toy.in").write_text("toy==2.0\n")
-    (folder / "Dockerfile").write_text("ARG BERTBUILD_TOY_INDEX_URL=https://toys.example/simple\n")
+    (folder.parent / "Dockerfile").write_text("ARG BERTBUILD_TOY_INDEX_URL=https://toys.example/simple\n")
     monkeypatch.setattr(unlocked, "backend_folder", lambda _backend: folder)
     monkeypatch.delenv("BERTBUILD_TOY_INDEX_URL", raising=False)
     return wheels
@@ -289,9 +289,11 @@ def test_missing_unlocked_packages_are_told_with_where_they_come_from(environmen
 def stage(environments, monkeypatch, tmp_path):
     """Runs a stage whose module is a line of Python."""
     environments.prepare("tf1", lambda _: None)
+    (tmp_path / "docker").mkdir()
     backend = tmp_path / "backend"
     (backend / "stages").mkdir(parents=True)
-    monkeypatch.setattr(stages, "backend_folder", lambda _backend: backend)
+    (tmp_path / "docker" / "tf1").symlink_to(backend)
+    monkeypatch.setattr(stages, "ROOT", tmp_path)
 
     def run(source, **more):
         (backend / "stages" / "openvino_toy.py").write_text(source)
@@ -336,8 +338,8 @@ def test_a_stage_gets_its_command_line_and_a_clean_environment(stage, tmp_path, 
     assert environ["PYTHONHASHSEED"] == "0"
 
 
-def test_a_stage_of_another_backend_runs_with_that_ones_code_and_in_its_own_environment(stage, tmp_path, monkeypatch):
-    monkeypatch.setattr(stages, "backend_folder", lambda backend: tmp_path / {"tf2": "backend"}.get(backend, backend))
+def test_a_stage_of_another_backend_runs_with_that_ones_code_and_in_its_own_environment(stage, tmp_path):
+    (tmp_path / "docker" / "tf1").rename(tmp_path / "docker" / "tf2")
     (seen,) = stage("import json, sys; print(json.dumps({'event': 'seen', 'python': sys.executable}))", code="tf2")
     assert Path(seen["python"]).parent.parent.name.startswith("tf1-")
 

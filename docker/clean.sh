@@ -1,0 +1,16 @@
+#!/bin/sh
+# Makes of /opt/venv what an image carries: clean.sh PART EPOCH [SHARED]
+#
+# Without pip, without setuptools where no lock holds it, without files that no stage uses, and where SHARED is a folder,
+# without what that has too; all else compiled, and of the date EPOCH.
+set -eu
+
+part=$1 epoch=$2 shared=${3:-}
+if ! grep -q '^setuptools==' "$part/all.txt"; then /opt/venv/bin/python -m pip uninstall --yes setuptools; fi
+/opt/venv/bin/python -m pip uninstall --yes pip
+python /recipe/unused.py /opt/venv/lib/python3*/site-packages /recipe/unused.txt
+if [ -n "$shared" ]; then python /recipe/unused.py --same-as "$shared" /opt/venv; fi
+if [ -d /opt/venv/lib ]; then
+    python -W ignore -m compileall -q -j 0 --invalidation-mode unchecked-hash /opt/venv/lib
+fi
+find /opt/venv -exec touch --no-dereference --date="@$epoch" {} +
