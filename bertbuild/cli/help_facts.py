@@ -104,7 +104,6 @@ EXAMPLES = {
     "fetch": "--model minilm-l6",
     "inspect": "--checkpoint path/to/uncased_L-12_H-768_A-12",
     "fetch-data": "--task MRPC",
-    "prepare-data": "--task MRPC --model minilm-l6",
     "convert-tf1": "--tf2 path/to/a/tf2/checkpoint",
     "evaluate": "--checkpoint path/to/finetuned --task MRPC",
     "verify": "--model minilm-l6 --target ir-fp32",

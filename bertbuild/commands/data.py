@@ -3,22 +3,32 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bertbuild import keys
-from bertbuild.checkpoint.vocabulary import chosen_reading
+from bertbuild.checkpoint.vocabulary import READINGS, chosen_reading
 from bertbuild.commands.session import Session, shown
 from bertbuild.errors import CheckpointError, UsageError
 from bertbuild.files.disk import full_disk_told
 from bertbuild.names import did_you_mean
+from bertbuild.parameters import parameter, parameters_of
 from bertbuild.plans.plan import File, Plan
-from bertbuild.plans.prepare_data import SQUAD, TASKS, PrepareRequest, plan_prepare_data, target_name
+from bertbuild.plans.prepare_data import (
+    SQUAD,
+    TASKS,
+    VOCAB_READING_ABOUT,
+    PrepareRequest,
+    Records,
+    plan_prepare_data,
+    target_name,
+)
 from bertbuild.source.inputs import file_input, folder_input
 from bertbuild.source.resolve import Wanted, as_named, check_name, checkpoint_folder, vocabulary_name
 from bertbuild.store.naming import DATA, described
 from bertbuild.store.store import StoredObject
+from bertbuild.toml.values import Choice, Location, Name, Truth
 
 META_DATA = "meta_data"
 KINDS = ("classification", "regression", "squad")
@@ -26,27 +36,64 @@ SQUAD_FILES = {"SQUAD-1.1": "train-v1.1.json", "SQUAD-2.0": "train-v2.0.json"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
-    """The command's flags; empty or None where not given. Beside a checkpoint, config and vocab are its own files."""
+class Asked(Records):
+    """The command's flags; empty or None where not given. Beside a checkpoint, config and vocab_file are its own files.
 
-    task: str = ""
-    kind: str = ""
-    data: str = ""
-    model: str = ""
-    checkpoint: str = ""
-    config: str = ""
-    vocab: str = ""
+    Attributes:
+        vocab_rows: of the word table that goes with `vocab_file`, where it is known.
+    """
+
+    task: str = parameter(
+        Choice(TASKS), "", "task to prepare: of GLUE, XNLI or SQuAD; default: SQuAD where the data are", written="TASK"
+    )
+    fine_tuning_task_type: str = parameter(Choice(KINDS), "", "what kind of task it is; the task says it already")
+    data: str = parameter(
+        Location(),
+        "",
+        "folder with the task's files, or a SQuAD file (.json), which is a task; default: what fetch-data brings",
+        written="FOLDER|FILE",
+    )
+    model: str = parameter(Name(), "", "a model of the catalogue, whose vocabulary and lower-casing are taken")
+    checkpoint: str = parameter(Location(), "", "a checkpoint of your own, whose vocab.txt is taken")
+    config: str = parameter(
+        Location(), "", "the checkpoint's bert_config.json, where it is not in its folder", written="FILE"
+    )
+    vocab_file: str = parameter(
+        Location(),
+        "",
+        "a vocab.txt by itself, where no model is named; beside --checkpoint, that checkpoint's",
+        written="FILE",
+    )
     vocab_rows: int | None = None
-    """Of the word table that goes with `vocab`, where it is known."""
-    name: str = ""
-    lower_case: bool | None = None
-    vocab_reading: str = ""
-    negatives: bool | None = None
-    sizes: Mapping[str, int] = field(default_factory=dict)
-    mnli_type: str = "matched"
-    xnli_language: str = "en"
-    copies: Mapping[str, str] = field(default_factory=dict)
-    """Where results are copied to as well: by split, and `META_DATA`."""
+    name: str = parameter(
+        Name(), "", "what to call the result; default: the model's, the folder's or the vocabulary's name"
+    )
+    do_lower_case: bool | None = parameter(
+        Truth(), None, "make letters small; default: as the catalogue says of the model, else true"
+    )
+    vocab_reading: str = parameter(Choice(READINGS), "", VOCAB_READING_ABOUT)
+    version_2_with_negative: bool | None = parameter(
+        Truth(), None, "SQuAD 2.0, whose questions may have no answer: as --task SQUAD-2.0"
+    )
+    train_data_output_path: str = parameter(Location(), "", "copy train.tf_record to this path too", written="FILE")
+    eval_data_output_path: str = parameter(Location(), "", "copy eval.tf_record to this path too", written="FILE")
+    test_data_output_path: str = parameter(
+        Location(),
+        "",
+        "copy test.tf_record to this path too; for XNLI with {} in it, the language's place",
+        written="FILE",
+    )
+    meta_data_file_path: str = parameter(Location(), "", "copy meta_data.json to this path too", written="FILE")
+
+    @property
+    def copies(self) -> dict[str, str]:
+        """Where results are copied to as well: by split, and `META_DATA`."""
+        return {
+            "train": self.train_data_output_path,
+            "eval": self.eval_data_output_path,
+            "test": self.test_data_output_path,
+            META_DATA: self.meta_data_file_path,
+        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,8 +154,8 @@ def claim(session: Session, asked: Asked, plan: Plan, target: str) -> None:
         UsageError: the name was made from others, and may not pass to these.
     """
     root, given = session.store.root, asked.data
-    if asked.vocab and not asked.checkpoint:
-        vocabulary = described("vocabulary", Path(asked.vocab), root)
+    if asked.vocab_file and not asked.checkpoint:
+        vocabulary = described("vocabulary", Path(asked.vocab_file), root)
     else:
         vocabulary = as_named(Wanted(model=asked.model, checkpoint=asked.checkpoint), session.store)
     data = described("the data", Path(given), root) if given else "the fetched data"
@@ -131,7 +178,7 @@ def planned(session: Session, asked: Asked) -> tuple[Plan, PrepareRequest]:
     _check_positions(vocabulary, request.max_seq_length)
     request = replace(
         request,
-        do_lower_case=_lower_case(session, vocabulary, asked.lower_case),
+        do_lower_case=_lower_case(session, vocabulary, asked.do_lower_case),
         vocab_reading=reading_of(session, vocabulary.path, vocabulary.rows, asked.vocab_reading),
     )
     vocab = session.file(vocabulary.path)
@@ -140,8 +187,8 @@ def planned(session: Session, asked: Asked) -> tuple[Plan, PrepareRequest]:
 
 def task_of(asked: Asked) -> str:
     """The task that was named, or that the flags mean."""
-    kinds = {"SQUAD": "SQUAD-2.0" if asked.negatives else "SQUAD-1.1", **{task: task for task in TASKS}}
-    is_squad = asked.kind == "squad" or asked.data.endswith(".json")
+    kinds = {"SQUAD": "SQUAD-2.0" if asked.version_2_with_negative else "SQUAD-1.1", **{task: task for task in TASKS}}
+    is_squad = asked.fine_tuning_task_type == "squad" or asked.data.endswith(".json")
     named = asked.task.upper() or ("SQUAD" if is_squad else "")
     if not named:
         raise UsageError("No task is named.", next_step="For instance --task MRPC; --help lists every one.")
@@ -151,9 +198,10 @@ def task_of(asked: Asked) -> str:
             f"--task {asked.task!r} is none of {', '.join(TASKS)}{near}", next_step="--help explains --task."
         )
     task = kinds[named]
-    if asked.kind and (asked.kind not in KINDS or (asked.kind == "squad") != (task in SQUAD)):
+    kind = asked.fine_tuning_task_type
+    if kind and (kind not in KINDS or (kind == "squad") != (task in SQUAD)):
         raise UsageError(
-            f"--fine-tuning-task-type {asked.kind} does not go with {task}.",
+            f"--fine-tuning-task-type {kind} does not go with {task}.",
             next_step=f"Leave it out: the task says it. Known: {', '.join(KINDS)}.",
         )
     if asked.data.endswith(".json") and task not in SQUAD:
@@ -161,9 +209,9 @@ def task_of(asked: Asked) -> str:
             f"{asked.data} is a SQuAD file, and no data of {task}.",
             next_step="Give the folder with the task's files, or --task SQUAD-1.1.",
         )
-    if asked.negatives is not None and asked.negatives != (task == "SQUAD-2.0"):
+    if asked.version_2_with_negative is not None and asked.version_2_with_negative != (task == "SQUAD-2.0"):
         raise UsageError(
-            f"--version-2-with-negative {str(asked.negatives).lower()} contradicts --task {task}.",
+            f"--version-2-with-negative {str(asked.version_2_with_negative).lower()} contradicts --task {task}.",
             next_step="Leave one of them out.",
         )
     return task
@@ -187,9 +235,7 @@ def _request(asked: Asked, task: str) -> PrepareRequest:
         task=task,
         do_lower_case=True,
         vocab_reading="",
-        mnli_type=asked.mnli_type,
-        xnli_language=asked.xnli_language,
-        **asked.sizes,
+        **{name: getattr(asked, name) for name in parameters_of(Records)},
     )
 
 
@@ -225,15 +271,15 @@ def _data(session: Session, asked: Asked, request: PrepareRequest) -> File:
 
 
 def _vocabulary(session: Session, asked: Asked) -> Vocabulary:
-    if bool(asked.model) == bool(asked.checkpoint or asked.vocab):
+    if bool(asked.model) == bool(asked.checkpoint or asked.vocab_file):
         raise UsageError(
             "Name one vocabulary: a model's, a checkpoint's, or a vocab.txt.",
             next_step="For instance --model minilm-l6, --checkpoint FOLDER or --vocab-file FILE.",
         )
     check_name(asked.name)
-    if not asked.vocab or asked.checkpoint:
+    if not asked.vocab_file or asked.checkpoint:
         return _model_vocabulary(session, asked)
-    path = Path(asked.vocab)
+    path = Path(asked.vocab_file)
     if not path.is_file():
         raise UsageError(f"{path} is no file.", next_step="Give the model's vocab.txt.")
     return Vocabulary(
@@ -249,7 +295,7 @@ def _model_vocabulary(session: Session, asked: Asked) -> Vocabulary:
     from bertbuild.huggingface.vocabulary import recorded_lower_case
 
     wanted = Wanted(
-        model=asked.model, checkpoint=asked.checkpoint, name=asked.name, config=asked.config, vocab=asked.vocab
+        model=asked.model, checkpoint=asked.checkpoint, name=asked.name, config=asked.config, vocab=asked.vocab_file
     )
     folder, name = checkpoint_folder(wanted, session.settings, session.store, session.engine, session.report)
     files = find_checkpoint(folder, require_data=False)

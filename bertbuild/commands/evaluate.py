@@ -250,11 +250,11 @@ def _prepared_for(session: Session, wanted: Wanted, source: Source, data: Data) 
         model=wanted.model,
         checkpoint=wanted.checkpoint,
         config=wanted.config,
-        vocab=wanted.vocab,
+        vocab_file=wanted.vocab,
         name=wanted.name,
-        lower_case=tuned.get("do_lower_case"),
+        do_lower_case=tuned.get("do_lower_case"),
         vocab_reading=data.vocab_reading or tuned.get("vocab_reading", ""),
-        sizes={"max_seq_length": int(tuned.get("max_seq_length") or min(SEQ_LEN, source.max_positions))},
+        max_seq_length=int(tuned.get("max_seq_length") or min(SEQ_LEN, source.max_positions)),
     )
     return read_prepared(make(session, asked).made.path, session.store)
 

@@ -175,22 +175,22 @@ def _to_prepare(
 ) -> Data:
     from bertbuild.plans.prepare_data import target_name
 
-    sizes = {"doc_stride": request.doc_stride, "max_query_length": request.max_query_length}
-    if request.max_seq_length is not None:
-        sizes["max_seq_length"] = request.max_seq_length
     asked = Asked(
         task=named.task,
         data=named.data,
         model=wanted.model,
         checkpoint=wanted.checkpoint,
         config=wanted.config,
-        vocab=wanted.vocab,
+        vocab_file=wanted.vocab,
         name=wanted.name,
-        lower_case=named.do_lower_case,
-        negatives=request.version_2_with_negative,
+        do_lower_case=named.do_lower_case,
+        version_2_with_negative=request.version_2_with_negative,
         vocab_reading=named.vocab_reading,
-        sizes=sizes,
+        doc_stride=request.doc_stride,
+        max_query_length=request.max_query_length,
     )
+    if request.max_seq_length is not None:
+        asked = replace(asked, max_seq_length=request.max_seq_length)
     plan, prepare = planned(session, asked)
     (step,) = plan.steps
     read = step.inputs["data"]

@@ -169,7 +169,7 @@ class Outlook:
             return None
         session, named = self.session, recipe.named
         if named.task and not named.data:
-            asked = Asked(task=named.task, negatives=recipe.request.version_2_with_negative)
+            asked = Asked(task=named.task, version_2_with_negative=recipe.request.version_2_with_negative)
             if not data_at_hand(task_of(asked), session.settings, session.store):
                 model.first, model.after = "trained", f"after the data of {named.task} are fetched"
                 return None

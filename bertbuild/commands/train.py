@@ -245,12 +245,12 @@ def _prepared(session: Session, begun: Beginning | Source, begin: Begin, wanted:
         model=wanted.model,
         checkpoint=wanted.checkpoint,
         config=wanted.config,
-        vocab=wanted.vocab or vocab,
+        vocab_file=wanted.vocab or vocab,
         vocab_rows=rows,
         vocab_reading=data.vocab_reading or tuned.get("vocab_reading", ""),
         name=begun.model,
-        lower_case=tuned.get("do_lower_case"),
-        sizes={"max_seq_length": data.max_seq_length},
+        do_lower_case=tuned.get("do_lower_case"),
+        max_seq_length=data.max_seq_length,
     )
     return replace(data, prepared=str(make(session, asked).made.path))
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bertbuild.errors import UsageError
-from bertbuild.parameters import check_choice
+from bertbuild.parameters import check, check_choice, parameter
 from bertbuild.plans.plan import File, Plan, Step
+from bertbuild.toml.values import Choice, Text, Whole
 
 GLUE = ("AX", "COLA", "MNLI", "MRPC", "QNLI", "QQP", "RTE", "SST-2", "STS-B", "WNLI")
 SQUAD = ("SQUAD-1.1", "SQUAD-2.0")
@@ -44,36 +44,36 @@ class Prepared:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PrepareRequest:
-    """What prepared data are to be like: the flags of the Model Garden's create_finetuning_data, its defaults.
+class Records:
+    """What records are to be like: flags of the Model Garden's create_finetuning_data, its defaults."""
+
+    max_seq_length: int = parameter(Whole(1), 128, "pieces of a sequence, [CLS] and [SEP] counted")
+    mnli_type: str = parameter(Choice(MNLI_TYPES), "matched", "which dev and test set of MNLI")
+    xnli_language: str = parameter(
+        Text(), "en", "language of XNLI's training data; all for every one", written="LANGUAGE"
+    )
+    max_query_length: int = parameter(Whole(1), QUERY_LENGTH, "pieces of a SQuAD question; the rest is cut off")
+    doc_stride: int = parameter(Whole(1), DOC_STRIDE, "pieces between two windows of a SQuAD paragraph")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PrepareRequest(Records):
+    """What prepared data are to be like.
 
     Attributes:
         task: one of `TASKS`.
         do_lower_case: make letters small, for an uncased vocabulary.
-        max_seq_length: pieces of a sequence, marks counted.
-        mnli_type: which dev and test set of MNLI, one of `MNLI_TYPES`.
-        xnli_language: of XNLI's training data: "en", another, or "all".
-        max_query_length: pieces of a SQuAD question.
-        doc_stride: pieces between two windows of a SQuAD paragraph.
         vocab_reading: how a vocab.txt with duplicate lines is numbered; empty where there is but one way.
     """
 
     task: str
     do_lower_case: bool = True
-    max_seq_length: int = 128
-    mnli_type: str = "matched"
-    xnli_language: str = "en"
-    max_query_length: int = QUERY_LENGTH
-    doc_stride: int = DOC_STRIDE
     vocab_reading: str = ""
 
     def __post_init__(self) -> None:
         """Refuse what no data could make sense of, before anything is fetched."""
+        check(self)
         check_choice("task", (self.task,), TASKS)
-        check_choice("mnli-type", (self.mnli_type,), MNLI_TYPES)
-        for flag in ("max_seq_length", "max_query_length", "doc_stride"):
-            if getattr(self, flag) < 1:
-                raise UsageError(f"--{flag.replace('_', '-')} below 1 means nothing.", next_step="Give 1 or more.")
 
     @property
     def squad(self) -> bool:

@@ -6,7 +6,7 @@ import pytest
 
 from bertbuild.cli.call import call_of
 from bertbuild.cli.tasks import TASKS
-from bertbuild.commands import finetune, pretraining, train
+from bertbuild.commands import data, finetune, pretraining, train
 from bertbuild.plans.finetuning import FinetuneRequest, Named
 from bertbuild.plans.pretraining_data import PretrainingRequest
 from bertbuild.plans.tf2_train import TrainRequest
@@ -23,6 +23,9 @@ FLAGS = {
     "prepared vocab-reading train-data-path eval-data-path input-meta-data-path predict-file train-batch-size "
     "eval-batch-size predict-batch-size learning-rate num-train-epochs steps-per-loop null-score-diff-threshold "
     "distribution-strategy num-gpus virtual-cpus workers tpu gelu seed save-checkpoints-steps",
+    "prepare-data": f"{RUNS} from mirror task data model checkpoint vocab-file config vocab-reading name "
+    "max-seq-length do-lower-case mnli-type xnli-language version-2-with-negative doc-stride max-query-length "
+    "fine-tuning-task-type train-data-output-path eval-data-output-path test-data-output-path meta-data-file-path",
     "prepare-pretraining-data": f"{RUNS} input-file output-file vocab-file vocab-reading name do-lower-case "
     "do-whole-word-mask max-ngram-size gzip-compress use-v2-feature-names max-seq-length max-predictions-per-seq masks "
     "random-seed dupe-factor masked-lm-prob short-seq-prob",
@@ -30,6 +33,7 @@ FLAGS = {
 YES_OR_NO = {
     "finetune": {"do-train", "do-eval", "do-predict", "do-lower-case", "version-2-with-negative"},
     "train": set(),
+    "prepare-data": {"do-lower-case", "version-2-with-negative"},
     "prepare-pretraining-data": {"do-lower-case", "do-whole-word-mask", "gzip-compress", "use-v2-feature-names"},
 }
 """Flags whose value may be left out, which is then yes."""
@@ -41,7 +45,13 @@ def asked(monkeypatch, tmp_path):
     found = []
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("BERTBUILD_ARTIFACTS", str(tmp_path / "artifacts"))
-    for module, name in ((finetune, "finetune"), (train, "train"), (pretraining, "prepare_pretraining_data")):
+    commands = (
+        (finetune, "finetune"),
+        (train, "train"),
+        (data, "prepare_data"),
+        (pretraining, "prepare_pretraining_data"),
+    )
+    for module, name in commands:
         monkeypatch.setattr(module, name, lambda _session, *rest: found.append(rest))
 
     def run(line):
@@ -80,6 +90,15 @@ def test_train(asked):
         train.Data(task="MRPC"),
         TrainRequest(num_train_epochs=1, distribution_strategy="mirrored"),
     )
+
+
+def test_prepare_data(asked):
+    line = "prepare-data --task mrpc --checkpoint c --max_seq_length=64 --do-lower-case=0 --train_data_output_path t"
+    (request,) = asked(line)
+    assert request == data.Asked(
+        task="mrpc", checkpoint="c", max_seq_length=64, do_lower_case=False, train_data_output_path="t"
+    )
+    assert request.copies == {"train": "t", "eval": "", "test": "", "meta_data": ""}
 
 
 def test_prepare_pretraining_data(asked):

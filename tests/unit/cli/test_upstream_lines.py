@@ -105,17 +105,19 @@ ASKED = {
     "official create_pretraining_data.py": {**MASKED, "max_seq_length": 512, "max_predictions_per_seq": 76},
     "create_finetuning_data.py": {
         "task": "MRPC",
-        "kind": "classification",
+        "fine_tuning_task_type": "classification",
         "data": "glue/MRPC/",
-        "vocab": "keras_bert/uncased_L-24_H-1024_A-16/vocab.txt",
-        "copies": {
-            "train": "out/MRPC_train.tf_record",
-            "eval": "out/MRPC_eval.tf_record",
-            "test": "",
-            "meta_data": "out/MRPC_meta_data",
-        },
+        "vocab_file": "keras_bert/uncased_L-24_H-1024_A-16/vocab.txt",
+        "train_data_output_path": "out/MRPC_train.tf_record",
+        "eval_data_output_path": "out/MRPC_eval.tf_record",
+        "test_data_output_path": "",
+        "meta_data_file_path": "out/MRPC_meta_data",
     },
-    "create_finetuning_data.py of SQuAD": {"task": "", "kind": "squad", "data": "squad/train-v1.1.json"},
+    "create_finetuning_data.py of SQuAD": {
+        "task": "",
+        "fine_tuning_task_type": "squad",
+        "data": "squad/train-v1.1.json",
+    },
     "official run_classifier.py": {
         **GARDEN,
         **RECORDS,

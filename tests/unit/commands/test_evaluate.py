@@ -264,12 +264,12 @@ def test_data_are_prepared_as_the_checkpoint_was_fine_tuned(run, source, prepare
     assert run(data=Data(folder="glue/MRPC"))["task"] == "MRPC"
     (asked,) = prepare_data
     assert (asked.task, asked.data, asked.checkpoint) == ("MRPC", "glue/MRPC", "toy")
-    assert (asked.lower_case, asked.sizes) == (False, {"max_seq_length": 64})
+    assert (asked.do_lower_case, asked.max_seq_length) == (False, 64)
 
 
 def test_without_a_word_on_that_the_usual_is_taken(run, prepare_data):
     run(data=Data(task="mrpc"))
-    assert (prepare_data[0].lower_case, prepare_data[0].sizes) == (None, {"max_seq_length": 128})
+    assert (prepare_data[0].do_lower_case, prepare_data[0].max_seq_length) == (None, 128)
 
 
 def test_a_checkpoint_of_no_known_task_needs_one(run, prepare_data):
