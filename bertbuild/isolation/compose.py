@@ -127,7 +127,8 @@ class ComposeIsolation:
         if project.IS_INSTALLED:  # where nothing is written beside compose.yaml
             who = "BERTBUILD_ARTIFACTS=$PWD/artifacts BERTBUILD_UID=$(id -u) BERTBUILD_GID=$(id -g) "
         elif not ENV_FILE.exists() and os.getuid() != 0:
-            ENV_FILE.write_text(f"BERTBUILD_UID={os.getuid()}\nBERTBUILD_GID={os.getgid()}\n", encoding="utf-8")
+            uid, gid = _container_user((os.getuid(), os.getgid()))
+            ENV_FILE.write_text(f"BERTBUILD_UID={uid}\nBERTBUILD_GID={gid}\n", encoding="utf-8")
         return [f"by hand: {who}{project.compose()} run --rm tf1 freeze --checkpoint=artifacts/… --out=artifacts/…"]
 
     def run(self, run: StageRun, on_event: OnEvent) -> None:
@@ -143,7 +144,8 @@ class ComposeIsolation:
         containers = [name, *(f"{name}-{index}" for index in range(1, run.workers))]
         _remove(run, name, containers)
         folders = [worker_folder(run, index) for index in range(run.workers)]
-        with owner(run.work, run.unfinished) as (uid, gid):
+        with owner(run.work, run.unfinished) as caller:
+            uid, gid = _container_user(caller)
             variables = {**compose_environment(run.backend), "BERTBUILD_UID": str(uid), "BERTBUILD_GID": str(gid)}
             workers = [
                 Worker(
@@ -187,6 +189,14 @@ def _built(backend: str) -> docker_engine.Image:
 def _image(backend: str) -> Lacking:
     get = f"invoke images --isolation docker --backend {backend} (or docker load one made of this checkout)"
     return Lacking(what=f"image {image_name(backend)}", get=get)
+
+
+def _container_user(caller: tuple[int, int]) -> tuple[int, int]:
+    """Who a stage is inside its container, so that what it writes is the caller's (uid and gid).
+
+    Where the engine runs without root, that is the container's root, who has no more rights than the caller has.
+    """
+    return (0, 0) if os.getuid() != 0 and docker_engine.engine().rootless else caller
 
 
 def _command(run: StageRun, name: str, containers: list[str], index: int) -> list[str]:

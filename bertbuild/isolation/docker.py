@@ -42,6 +42,7 @@ def findings(settings: Settings) -> Iterator[Finding]:
 def _engine() -> Finding:
     try:
         docker_engine.require_engine()
+        engine = docker_engine.engine()
         command = ["docker", "compose", "version", "--short"]
         plugin = subprocess.run(command, capture_output=True, text=True, check=False)
     except BertbuildError as error:
@@ -50,4 +51,9 @@ def _engine() -> Finding:
         return Finding(what="Docker", ok=False, text="an engine, but no docker program", needed_for="docker")
     if plugin.returncode != 0:
         return Finding(what="Docker", ok=False, text="an engine, but no compose plug-in", needed_for="docker")
-    return Finding(what="Docker", ok=True, text=f"engine answers, compose {plugin.stdout.strip()}", needed_for="docker")
+    return Finding(
+        what="Docker",
+        ok=True,
+        text=f"{engine} answers at {docker_engine.endpoint()}, compose {plugin.stdout.strip()}",
+        needed_for="docker",
+    )

@@ -17,13 +17,14 @@ import shutil
 import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, NoReturn
 from urllib.parse import quote
 
 from bertbuild.errors import EngineError, Lacking, OfflineError
+from bertbuild.isolation.sockets import usual_socket
 
-DEFAULT_ENDPOINT = "unix:///var/run/docker.sock"
 TIMEOUT_SECONDS = 10.0
 NOT_FOUND = 404
 
@@ -62,8 +63,28 @@ class ContainerEnd:
     memory_limit: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Engine:
+    """An engine.
+
+    Attributes:
+        name: "Docker" or "Podman".
+        version: its own.
+        rootless: whether it runs as a user who is not root. The root of its containers is that user then, and files
+            that another user of a container writes belong to nobody here.
+    """
+
+    name: str
+    version: str
+    rootless: bool
+
+    def __str__(self) -> str:
+        """For people."""
+        return f"{self.name} {self.version}" + (", rootless" if self.rootless else "")
+
+
 def endpoint() -> str:
-    """Where the engine listens, found as docker itself does: DOCKER_HOST, then the context, then the usual socket."""
+    """Where the engine listens, found as docker itself does: DOCKER_HOST, then the context, then a usual socket."""
     if host := os.environ.get("DOCKER_HOST"):
         return host
     folder = Path(os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker")
@@ -73,7 +94,7 @@ def endpoint() -> str:
         if context != "default":
             meta = folder / "contexts" / "meta" / hashlib.sha256(context.encode()).hexdigest() / "meta.json"
             return str(json.loads(meta.read_bytes())["Endpoints"]["docker"]["Host"])
-    return DEFAULT_ENDPOINT
+    return f"unix://{usual_socket()}"
 
 
 def on_the_network() -> bool:
@@ -113,6 +134,31 @@ def require_engine() -> None:
         return
     with _sdk() as client:
         client.ping()
+
+
+def engine() -> Engine:
+    """Which engine answers.
+
+    Raises:
+        EngineError: none can be asked.
+    """
+    return _engine(endpoint())
+
+
+@cache
+def _engine(_endpoint: str) -> Engine:
+    if _socket_path() is not None:
+        version, info = _asked("/version"), _asked("/info")
+    else:
+        with _sdk() as client:
+            version, info = client.version(), client.info()
+    first: dict[str, Any] = next(iter(version.get("Components") or ()), {})
+    is_podman = str(first.get("Name", "")).startswith("Podman")
+    rootless = any("name=rootless" in option for option in info.get("SecurityOptions") or ())
+    if is_podman and not rootless and _socket_path() is not None:  # Podman 4.3 tells it by its own interface alone
+        rootless = bool(_asked("/v4.0.0/libpod/info").get("host", {}).get("security", {}).get("rootless"))
+    number = str(version.get("Version") or info.get("ServerVersion") or "")
+    return Engine(name="Podman" if is_podman else "Docker", version=number, rootless=rootless)
 
 
 def image(name: str) -> Image | None:
@@ -234,6 +280,12 @@ def _get(path: str) -> bytes | None:
     if response.status != http.client.OK:
         _refuse(RuntimeError(body.decode("utf-8", errors="replace")))
     return body
+
+
+def _asked(path: str) -> dict[str, Any]:
+    """A JSON object that the engine gives over its socket; an empty one for "not found"."""
+    found = json.loads(_get(path) or b"{}")
+    return found if isinstance(found, dict) else {}
 
 
 def _refuse(error: BaseException) -> NoReturn:
