@@ -25,6 +25,11 @@ NO_BASE = (
     "BERTBUILD_BASE_PYTHON311; see docs/docker.md), or build without Docker: --isolation venv."
 )
 
+NO_BUILDKIT = (
+    "This engine has no BuildKit, which builds the images. Build them with Docker, and give them to this engine: "
+    "docker save IMAGE | podman load (docs/docker.md)."
+)
+
 # What a failed build says, and what helps.
 REMEDIES = (
     (
@@ -39,6 +44,7 @@ REMEDIES = (
         ("Temporary failure in name resolution", "No matching distribution found", "Max retries exceeded"),
         "The package index could not be reached or lacks a package. Name another: BERTBUILD_INDEX_URL.",
     ),
+    (("booting buildkit",), NO_BUILDKIT),
     (("No space left on device",), "The engine's disk is full. Free some of it: docker system prune."),
     (("is not a docker command",), "Install Docker's Compose plug-in (https://docs.docker.com/compose/install/)."),
 )
