@@ -92,7 +92,6 @@ _VALUES = {
 _VALUE_OF = {flag: value for value, flags in _VALUES.items() for flag in flags.split()}
 _OF_COMMANDS = {
     "report output": "FILE",
-    "evaluate target": "TARGET[,TARGET…]",
     "fetch-data task": "TASK[,TASK…]",
 }
 
@@ -105,7 +104,6 @@ EXAMPLES = {
     "inspect": "--checkpoint path/to/uncased_L-12_H-768_A-12",
     "fetch-data": "--task MRPC",
     "convert-tf1": "--tf2 path/to/a/tf2/checkpoint",
-    "evaluate": "--checkpoint path/to/finetuned --task MRPC",
     "verify": "--model minilm-l6 --target ir-fp32",
     "verify-provenance": "--path copy/of/ir-fp32",
     "sbom": "--backend openvino",

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bertbuild.checkpoint.vocabulary import READINGS
 from bertbuild.commands.memory import memory_told
 from bertbuild.commands.reference import presumed, require_1, with_reference
 from bertbuild.commands.session import Session, shown
@@ -17,12 +18,15 @@ from bertbuild.gate.judges import tensorflow_of
 from bertbuild.kinds.evaluation import EXAMPLES, REFERENCE, TARGETS, EvaluateRequest, check_task, plan_evaluate
 from bertbuild.kinds.saved_model import SEQ_LEN
 from bertbuild.names import did_you_mean
+from bertbuild.parameters import parameter
 from bertbuild.plans.placing import BOTH
 from bertbuild.plans.plan import Plan, Source, Step
+from bertbuild.plans.prepare_data import VOCAB_READING_ABOUT
 from bertbuild.plural import are, number_of
 from bertbuild.source.prepared import PreparedFolder, check_made_for, fine_tuned, read_prepared
 from bertbuild.source.resolve import Wanted, resolve
 from bertbuild.store.store import StoredObject, translated_os_errors
+from bertbuild.toml.values import Choice, Location, Text
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -35,12 +39,24 @@ CLASSES = "classification"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Data:
-    """What the user named to evaluate on: a task, and the folder of its files (`folder`) or of prepare-data."""
+    """What the user named to evaluate on: a task, and the folder of its files (`data`) or of prepare-data."""
 
-    task: str = ""
-    folder: str = ""
-    prepared: str = ""
-    vocab_reading: str = ""
+    task: str = parameter(
+        Text(),
+        "",
+        "CoLA, MNLI, MRPC, QNLI, QQP, RTE, SST-2, STS-B, WNLI; default: what the checkpoint was fine-tuned on",
+        written="TASK",
+    )
+    data: str = parameter(
+        Location(), "", "folder of the task's files; default: what fetch-data brings", written="FOLDER|FILE"
+    )
+    prepared: str = parameter(
+        Location(),
+        "",
+        "folder of prepare-data, whose dev set is taken; default: the task's data are prepared first",
+        written="FOLDER",
+    )
+    vocab_reading: str = parameter(Choice(READINGS), "", VOCAB_READING_ABOUT)
 
 
 def targets(session: Session, wanted: Wanted, data: Data, request: EvaluateRequest, max_drop: str) -> None:
@@ -59,14 +75,14 @@ def targets(session: Session, wanted: Wanted, data: Data, request: EvaluateReque
             "evaluate compares with one reference.", next_step="Give --reference 1.15 or --reference 2.20."
         )
     if data.task:
-        _check_task(data.task, data.folder)
+        _check_task(data.task, data.data)
     given = _prepared(session, data) if data.prepared else None
     session.isolation.require()
     if session.settings.offline:
         from bertbuild.commands.offline import require_stages
 
         stages = ["prepare-data", "tf1-infer", *(TARGETS[name][0].asked.stage for name in request.names)]
-        task = "" if data.folder or data.prepared else data.task
+        task = "" if data.data or data.prepared else data.task
         require_stages(session, stages, model=wanted.model, checkpoint=wanted.checkpoint, task=task)
     _require_reference(session, wanted, request)
     inspected = resolve(wanted, session.settings, session.store, session.engine, session.report)
@@ -122,7 +138,7 @@ def predictions(session: Session, data: Data, file: str) -> None:
     from bertbuild.metrics.glue import figures
 
     task, scores = _glue_task(data.task), read_scores(Path(file))
-    folder = Path(data.folder) if data.folder else _fetched(session, task.name)
+    folder = Path(data.data) if data.data else _fetched(session, task.name)
     labels = read_dev_labels(task, folder)
     if len(scores) != len(labels):
         raise DataError(
@@ -188,7 +204,7 @@ def squad(session: Session, file: str, data_file: str, odds_file: str, *, with_n
 
 def _prepared(session: Session, data: Data) -> PreparedFolder:
     """The data in the folder that was named."""
-    if data.folder:
+    if data.data:
         raise UsageError(
             "--data and --prepared were both given.", next_step="Give the task's own files, or what is made of them."
         )
@@ -243,10 +259,10 @@ def _prepared_for(session: Session, wanted: Wanted, source: Source, data: Data) 
             f"{source.model} does not tell what it was fine-tuned on.",
             next_step="Name the task, for instance --task MRPC; or give prepared examples: --prepared FOLDER.",
         )
-    _check_task(task, data.folder)
+    _check_task(task, data.data)
     asked = Asked(
         task=task,
-        data=data.folder,
+        data=data.data,
         model=wanted.model,
         checkpoint=wanted.checkpoint,
         config=wanted.config,

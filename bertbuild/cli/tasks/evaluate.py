@@ -1,98 +1,97 @@
-"""evaluate as an Invoke task."""
+"""evaluate."""
 
 from __future__ import annotations
 
-from bertbuild.cli.flags import (
-    COMMON_HELP,
-    INT8_FOR_HELP,
-    ISOLATION_HELP,
-    REFERENCE_HELP,
-    SOURCE_HELP,
-    VOCAB_READING,
-    whole_number,
-)
-from bertbuild.cli.frame import running
-from bertbuild.cli.task import task
+from bertbuild.cli.declared import Values, declared
+from bertbuild.cli.flags import FROM, ISOLATION, JSON, MIRROR, NAMING, OFFLINE
+from bertbuild.commands.session import Session
 from bertbuild.errors import UsageError
-from bertbuild.kinds.ir_request import ANY
+from bertbuild.kinds.kind import FROM_CHECKPOINT, REFERENCE
+from bertbuild.parameters import Parameter, parameters_of, picked
 from bertbuild.source.resolve import Wanted
+from bertbuild.toml.values import Location, Text, Truth
 
-ALL = "tf1,frozen,ir-fp32,ir-fp16,neuron-ready,tf2"
-
-
-@task(
-    help=COMMON_HELP
-    | REFERENCE_HELP
-    | ISOLATION_HELP
-    | SOURCE_HELP
-    | {
-        "task": "CoLA, MNLI, MRPC, QNLI, QQP, RTE, SST-2, STS-B, WNLI; default: what the checkpoint was fine-tuned on",
-        "prepared": "folder of prepare-data, whose dev set is taken; default: the task's data are prepared first",
-        "target": f"targets, with commas; default: {ALL}; also ir-int8. The checkpoint itself is always asked",
-        "max-drop": "how far a target's first metric may be below tf1's (default: 0.01); beyond it, exit code 22",
-        "batch-size": "examples at a time (default: 8)",
-        "int8-for": INT8_FOR_HELP,
-        "predictions": "judge this file instead: test_results.tsv, or predictions.json of SQuAD",
-        "data": "folder of the task's files; default: what fetch-data brings",
-        "vocab-reading": VOCAB_READING,
-        "squad-data-file": "with --predictions: dev-v1.1.json or dev-v2.0.json",
-        "null-odds": "with SQuAD 2.0: null_odds.json, for which the best thresholds are searched",
-        "version-2-with-negative": "the data are SQuAD 2.0's",
-    },
+MAX_DROP = Parameter(
+    name="max_drop",
+    type=Text(),
+    default="0.01",
+    written="SHARE",
+    about="how far a target's first metric may be below tf1's; beyond it, exit code 22",
 )
-def evaluate(
-    task: str = "",
-    model: str = "",
-    checkpoint: str = "",
-    config: str = "",
-    vocab: str = "",
-    name: str = "",
-    scope: str = "",
-    ema: bool = False,
-    target: str = ALL,
-    prepared: str = "",
-    max_drop: str = "0.01",
-    batch_size: str = "8",
-    int8_for: str = ANY,
-    predictions: str = "",
-    data: str = "",
-    vocab_reading: str = "",
-    squad_data_file: str = "",
-    null_odds: str = "",
-    version_2_with_negative: bool = False,
-    from_: str = "",
-    mirror: str = "",
-    isolation: str = "",
-    reference: str = "",
-    offline: bool = False,
-    json: bool = False,
-) -> None:
-    """Measure accuracy, agreement and latency of a model's targets, or judge a file of predictions."""
-    from bertbuild.commands import evaluate as command
-    from bertbuild.kinds.evaluation import EvaluateRequest
+PREDICTIONS = Parameter(
+    name="predictions",
+    type=Location(),
+    written="FILE",
+    about="judge this file instead: test_results.tsv, or predictions.json of SQuAD",
+)
+SQUAD_DATA_FILE = Parameter(
+    name="squad_data_file",
+    type=Location(),
+    written="FILE",
+    about="with --predictions: dev-v1.1.json or dev-v2.0.json",
+)
+NULL_ODDS = Parameter(
+    name="null_odds",
+    type=Location(),
+    written="FILE",
+    about="with SQuAD 2.0: null_odds.json, for which the best thresholds are searched",
+)
+NEGATIVES = Parameter(name="version_2_with_negative", type=Truth(), unset=False, about="the data are SQuAD 2.0's")
 
-    with running(
-        json=json, reference=reference, isolation=isolation, offline=offline, local=from_, mirror=mirror
-    ) as session:
-        wanted = Wanted(model=model, checkpoint=checkpoint, name=name, scope=scope, ema=ema, config=config, vocab=vocab)
-        named = command.Data(task=task, folder=data, prepared=prepared, vocab_reading=vocab_reading)
-        if predictions and (wanted != Wanted() or prepared):
-            raise UsageError(
-                "--predictions judges a file; no model and no prepared data have a part in it.",
-                next_step="Leave --model, --checkpoint, --name and --prepared out, or leave --predictions out.",
-            )
-        if not predictions and (squad_data_file or null_odds or version_2_with_negative):
-            raise UsageError(
-                "SQuAD's flags go with a file of predictions.", next_step="Add --predictions predictions.json."
-            )
-        if squad_data_file:
-            command.squad(session, predictions, squad_data_file, null_odds, with_negative=version_2_with_negative)
-        elif predictions:
-            command.predictions(session, named, predictions)
-        else:
-            request = EvaluateRequest(
-                targets=tuple(filter(None, target.split(","))),
-                batch_size=whole_number("batch-size", batch_size),
-                int8_for=int8_for,
-            )
-            command.targets(session, wanted, named, request, max_drop)
+
+def _flags() -> list[Parameter]:
+    from bertbuild.commands.evaluate import Data
+    from bertbuild.kinds.evaluation import TARGETS, USUAL, EvaluateRequest
+
+    sources = parameters_of(Wanted)
+    others = [name for name, (_, one) in TARGETS.items() if not one.usual]
+    also = f"; also {', '.join(others)}" if others else ""
+    target = Parameter(
+        name="target",
+        type=Text(),
+        written="TARGET[,TARGET…]",
+        about=f"targets, with commas; default: {','.join(USUAL)}{also}. The checkpoint itself is always asked",
+    )
+    return [
+        *(sources[name] for name in (*FROM_CHECKPOINT, *NAMING)),
+        *parameters_of(Data).values(),
+        target,
+        *parameters_of(EvaluateRequest).values(),
+        *(MAX_DROP, PREDICTIONS, SQUAD_DATA_FILE, NULL_ODDS, NEGATIVES),
+    ]
+
+
+def _run(session: Session, values: Values) -> None:
+    from bertbuild.commands import evaluate as command
+    from bertbuild.kinds.evaluation import USUAL, EvaluateRequest
+
+    wanted, named = Wanted(**picked(Wanted, values)), command.Data(**picked(command.Data, values))
+    predictions, questions, odds = (str(values.get(one.name, "")) for one in (PREDICTIONS, SQUAD_DATA_FILE, NULL_ODDS))
+    with_negative = bool(values.get(NEGATIVES.name))
+    if predictions and (wanted != Wanted() or named.prepared):
+        raise UsageError(
+            "--predictions judges a file; no model and no prepared data have a part in it.",
+            next_step="Leave --model, --checkpoint, --name and --prepared out, or leave --predictions out.",
+        )
+    if not predictions and (questions or odds or with_negative):
+        raise UsageError(
+            "SQuAD's flags go with a file of predictions.", next_step="Add --predictions predictions.json."
+        )
+    if questions:
+        command.squad(session, predictions, questions, odds, with_negative=with_negative)
+    elif predictions:
+        command.predictions(session, named, predictions)
+    else:
+        targets = tuple(filter(None, str(values.get("target", ",".join(USUAL))).split(",")))
+        request = EvaluateRequest(targets=targets, **picked(EvaluateRequest, values))
+        command.targets(session, wanted, named, request, str(values.get(MAX_DROP.name, MAX_DROP.default)))
+
+
+evaluate = declared(
+    "evaluate",
+    "Measure accuracy, agreement and latency of a model's targets, or judge a file of predictions.",
+    _flags,
+    (FROM, MIRROR, ISOLATION, REFERENCE, OFFLINE, JSON),
+    _run,
+    example="--checkpoint path/to/finetuned --task MRPC",
+)

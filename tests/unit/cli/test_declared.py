@@ -15,6 +15,9 @@ from bertbuild.source.resolve import Wanted
 RUNS = "isolation offline replace json"
 SOURCE = f"model checkpoint name scope ema config vocab from mirror {RUNS}"
 FLAGS = {
+    "evaluate": "model checkpoint name scope ema config vocab from mirror isolation offline json reference task target "
+    "prepared max-drop batch-size int8-for predictions data vocab-reading squad-data-file null-odds "
+    "version-2-with-negative",
     "finetune": f"{SOURCE} task data prepared vocab-reading squad output-dir do-lower-case max-seq-length "
     "train-batch-size eval-batch-size predict-batch-size learning-rate num-train-epochs warmup-proportion "
     "save-checkpoints-steps do-train do-eval do-predict doc-stride max-query-length n-best-size max-answer-length "
@@ -31,12 +34,15 @@ FLAGS = {
     "random-seed dupe-factor masked-lm-prob short-seq-prob",
 }
 YES_OR_NO = {
+    "evaluate": set(),
     "finetune": {"do-train", "do-eval", "do-predict", "do-lower-case", "version-2-with-negative"},
     "train": set(),
     "prepare-data": {"do-lower-case", "version-2-with-negative"},
     "prepare-pretraining-data": {"do-lower-case", "do-whole-word-mask", "gzip-compress", "use-v2-feature-names"},
 }
 """Flags whose value may be left out, which is then yes."""
+
+OWN_SWITCHES = {"evaluate": {"version-2-with-negative"}}
 
 
 @pytest.fixture
@@ -67,7 +73,11 @@ def test_a_command_has_the_flags_it_always_had(name):
     flags = {flag.name: flag for flag in TASKS[name].flags.values()}
     assert sorted(flags) == sorted(FLAGS[name].split())
     assert {flag.name for flag in flags.values() if flag.optional} == YES_OR_NO[name]
-    assert {flag.name for flag in flags.values() if not flag.takes_value} == {"ema", *RUNS.split()[1:]} & flags.keys()
+    assert {flag.name for flag in flags.values() if not flag.takes_value} == {
+        "ema",
+        *RUNS.split()[1:],
+        *OWN_SWITCHES.get(name, ()),
+    } & flags.keys()
 
 
 def test_finetune(asked):

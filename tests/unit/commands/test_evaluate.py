@@ -261,7 +261,7 @@ def prepare_data(monkeypatch, prepared):
 def test_data_are_prepared_as_the_checkpoint_was_fine_tuned(run, source, prepare_data):
     told = {"task": "MRPC", "labels": ["0", "1"], "max_seq_length": 64, "do_lower_case": False}
     (source.file.path / "task.json").write_text(json.dumps(told))
-    assert run(data=Data(folder="glue/MRPC"))["task"] == "MRPC"
+    assert run(data=Data(data="glue/MRPC"))["task"] == "MRPC"
     (asked,) = prepare_data
     assert (asked.task, asked.data, asked.checkpoint) == ("MRPC", "glue/MRPC", "toy")
     assert (asked.do_lower_case, asked.max_seq_length) == (False, 64)
@@ -287,7 +287,7 @@ def test_a_task_that_is_no_classification_is_refused_before_its_data_are_prepare
 
 def test_files_and_what_is_made_of_them_are_not_both_taken(run, prepared):
     with pytest.raises(UsageError, match="--data and --prepared were both given"):
-        run(data=Data(folder="x", prepared=str(prepared())))
+        run(data=Data(data="x", prepared=str(prepared())))
 
 
 def test_a_folder_of_another_task_than_was_named_is_refused(run, prepared):

@@ -75,7 +75,7 @@ def judged(session, write, tmp_path):
 
     def run(task, dev, results):
         write(TASKS[task].file if task in TASKS else "dev.tsv", dev)
-        evaluate.predictions(session, Data(task=task, folder=str(tmp_path)), write("test_results.tsv", results))
+        evaluate.predictions(session, Data(task=task, data=str(tmp_path)), write("test_results.tsv", results))
         return session.report[-1]
 
     return run
@@ -161,10 +161,10 @@ def test_a_file_that_is_not_utf_8_is_refused(tmp_path, session):
     (tmp_path / "dev.tsv").write_bytes(MRPC.encode("utf-16"))
     (tmp_path / "r.tsv").write_text("1\t0\n")
     with pytest.raises(DataError, match=r"dev\.tsv is UTF-16; save it as UTF-8\.$"):
-        evaluate.predictions(session, Data(task="MRPC", folder=str(tmp_path)), str(tmp_path / "r.tsv"))
+        evaluate.predictions(session, Data(task="MRPC", data=str(tmp_path)), str(tmp_path / "r.tsv"))
     (tmp_path / "dev.tsv").write_bytes(MRPC.encode() + b"1\t1\t2\tcaf\xe9\tb\n")
     with pytest.raises(DataError, match=r"dev\.tsv is not UTF-8 in line \d; save it as UTF-8\.$"):
-        evaluate.predictions(session, Data(task="MRPC", folder=str(tmp_path)), str(tmp_path / "r.tsv"))
+        evaluate.predictions(session, Data(task="MRPC", data=str(tmp_path)), str(tmp_path / "r.tsv"))
 
 
 @pytest.mark.parametrize(("task", "sentence"), [("", "The task is needed"), ("SQUAD", "'SQUAD' is none of CoLA, ")])

@@ -97,3 +97,5 @@ def test_evaluate_knows_it(program):
     run = program("evaluate", "--checkpoint", "tiny", "--target", "toi")
     assert run.returncode == 2
     assert 'did you mean "toy"?' in run.stderr
+    told = "".join(program("--help", "evaluate").stdout.split())
+    assert "neuron-ready,tf2,toy;alsoir-int8." in told
