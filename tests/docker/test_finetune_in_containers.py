@@ -11,7 +11,7 @@ import pytest
 
 from bertbuild.project import ROOT
 
-pytestmark = pytest.mark.docker
+pytestmark = [pytest.mark.docker, pytest.mark.whole]
 
 HEADER = "Quality\t#1 ID\t#2 ID\t#1 String\t#2 String\n"
 TARGETS = ["tf1", "frozen", "ir-fp32", "ir-int8", "neuron-ready-float32", "tf2"]

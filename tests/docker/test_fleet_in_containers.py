@@ -11,7 +11,7 @@ import pytest
 
 from bertbuild.project import ROOT
 
-pytestmark = pytest.mark.docker
+pytestmark = [pytest.mark.docker, pytest.mark.whole]
 
 
 @pytest.fixture(scope="module")

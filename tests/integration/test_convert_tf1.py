@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tf2_models
+from matrix import cells
 from numpy_bert import NumpyBert
 from program import arrays
 from tf2_models import FORTH, WIDE
@@ -28,6 +29,7 @@ KEPT = {
     "savedmodel": ("output_",),
 }
 """Format → how the variables of the heads begin that it keeps; every format keeps the encoder."""
+BACK = cells(FORTH, ("tiny", "keras-bert"), ("wide", "pretrainer"), ("bare", "hub"), ("spans", "keras-bert"))
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +38,7 @@ def back(converted, bertbuild, garden, tmp_path_factory):
     own = Path(garden["folder"])
     config = converted.sources["tiny"] / "bert_config.json"
     names = first_converter(converted, tmp_path_factory.mktemp("names"))
-    calls = {(model, format_): ("--tf2", converted.folder(model, format_)) for model, format_ in FORTH}
+    calls = {(model, format_): ("--tf2", converted.folder(model, format_)) for model, format_ in BACK}
     calls |= {
         "finetuned": ("--tf2", own / "finetuned", "--config", config, "--vocab", own / "vocab.txt"),
         "encoder": ("--tf2", own / "encoder" / "ckpt-1", "--config", config),
@@ -67,7 +69,7 @@ def files_of(prefix):
     return {path.name.removeprefix(prefix.name): path.read_bytes() for path in prefix.parent.glob(f"{prefix.name}.*")}
 
 
-@pytest.mark.parametrize("key", [*FORTH, ("wide", "first converter")], ids="-".join)
+@pytest.mark.parametrize("key", [*BACK, ("wide", "first converter")], ids="-".join)
 def test_the_way_back_ends_with_the_bytes_of_the_source(converted, back, tmp_path, key):
     model, format_ = key
     source = tf2_models.tensors(converted.sources[model] / "bert_model.ckpt")
@@ -139,6 +141,7 @@ def test_an_encoder_that_tensorflow_saved_is_found_by_its_prefix(back, garden):
     assert len(tensors) == 39
 
 
+@pytest.mark.whole
 def test_the_gelu_travels_with_a_checkpoint_that_was_copied_under_another_name(converted, bertbuild, tmp_path):
     forth = ("convert-tf2", "--checkpoint", converted.sources["bare"], "--gelu", "tanh")
     bertbuild.ok(*forth, "--checkpoint_to_path", tmp_path / "there" / "named.ckpt")
@@ -150,6 +153,7 @@ def test_the_gelu_travels_with_a_checkpoint_that_was_copied_under_another_name(c
     assert {name: made[name] for name in files_of(source)} == files_of(source)
 
 
+@pytest.mark.whole
 def test_a_genuine_checkpoint_goes_through_the_pretrainer_and_back(bertbuild, pretraining, tmp_path):
     outcome = bertbuild.ok("convert-tf2", "--checkpoint", pretraining, "--name", "genuine", "--format", "pretrainer")
     folder = Path(outcome.last["path"]).parent

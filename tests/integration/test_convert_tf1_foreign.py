@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 import tf2_models
 from backends import run as run_script
+from matrix import cells
 
 pytestmark = pytest.mark.integration
 
@@ -22,6 +23,7 @@ SOURCES = {
     "sharded": HIDDEN,
 }
 """Folder of foreign_tf2.py → what it answers with."""
+SOURCES = cells(SOURCES, "hub_dict", "compiled", "dense", "classifier_weights")
 
 
 @pytest.fixture(scope="module")

@@ -298,6 +298,7 @@ def test_a_hub_module_without_vocabulary_is_refused(bertbuild, bare, tmp_path):
     assert "a hub module carries its vocabulary" in told["message"]
 
 
+@pytest.mark.whole
 def test_minilm_is_converted_and_served(bertbuild, minilm):
     assert minilm.code == 0
 

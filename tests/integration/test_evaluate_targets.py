@@ -129,6 +129,7 @@ def test_a_target_that_loses_its_accuracy_fails_the_gate(altered, evaluated, tun
     assert program(*words, "--max-drop", "0.7").code == 0
 
 
+@pytest.mark.whole
 def test_other_batch_sizes_answer_the_same(bertbuild, evaluated, tuned, prepared):
     assert evaluated.code == 0
     words = ("--target", "ir-fp32", "--batch-size", "5")

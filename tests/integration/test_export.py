@@ -116,6 +116,7 @@ def test_a_second_export_finds_all_done(bertbuild, tiny, tiny_exported):
     assert again.last == tiny_exported.last
 
 
+@pytest.mark.whole
 def test_two_empty_stores_get_the_same_bytes(bertbuild, tiny, tiny_exported, tmp_path):
     again = Bertbuild(tmp_path / "artifacts").ok("export", "--checkpoint", tiny)
     assert "export" in again.ids("done")

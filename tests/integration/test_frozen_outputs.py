@@ -5,6 +5,7 @@ import json
 import pytest
 import tf2_models
 from backends import run as run_script
+from matrix import cells
 from tiny_models import CONFIG
 
 pytestmark = pytest.mark.integration
@@ -22,6 +23,7 @@ GRAPHS = {
     "half": {**POOLED, "probabilities": "[?,3]"},
 }
 """Graph of make_frozen.py → what its IR gives, with the shape."""
+RUN = cells(GRAPHS, "pooled_softmax", "pooled_span", "tokens", "half")
 
 
 @pytest.fixture(scope="module")
@@ -38,10 +40,10 @@ def built(bertbuild, heads):
     def build(graph):
         return bertbuild.ok("build-ir", "--frozen", heads / f"{graph}.pb", "--name", graph)
 
-    return dict(zip(GRAPHS, tf2_models.together(build, [(graph,) for graph in GRAPHS]), strict=True))
+    return dict(zip(RUN, tf2_models.together(build, [(graph,) for graph in RUN]), strict=True))
 
 
-@pytest.mark.parametrize("graph", GRAPHS)
+@pytest.mark.parametrize("graph", RUN)
 def test_every_output_of_a_frozen_graph_is_kept_and_proved(bertbuild, built, graph):
     verdict = built[graph].verdict("ir-fp32")
     assert verdict["passed"]
@@ -64,6 +66,7 @@ def test_a_graph_of_float16_is_held_to_what_float16_is_held_to(built):
     assert built["half"].verdict("ir-fp32")["precision"] == "float16"
 
 
+@pytest.mark.whole
 def test_ends_of_a_span_follow_a_fixed_length(bertbuild, heads):
     outcome = bertbuild.ok(
         "build-ir", "--frozen", heads / "pooled_span.pb", "--name", "sized", "--seq-len", 32, "--batch", 2
@@ -99,6 +102,7 @@ def test_a_fixed_shape_is_told_and_a_contradiction_is_refused_before_any_stage(b
             assert told in refused.last["message"]
 
 
+@pytest.mark.whole
 def test_the_model_optimizer_takes_a_classifier_at_any_length_its_graph_takes(bertbuild, heads):
     words = ("build-ir", "--frozen", heads / "pooled_softmax.pb", "--name", "pooled_softmax", "--converter", "mo")
     verdict = bertbuild.ok(*words, "--seq-len", 32).verdict("ir-mo-s32-fp32")
@@ -113,6 +117,7 @@ OUTPUTS = {
     "all-layers": {"layer_0_output", "layer_1_output"},
     "pooled,probabilities": {"pooled_output", "probabilities"},
 }
+OUTPUTS = cells(OUTPUTS, "sequence", "all-layers", "pooled,probabilities")
 
 
 @pytest.fixture(scope="module")
@@ -131,6 +136,7 @@ def test_a_checkpoint_is_frozen_for_any_outputs(frozen, output):
     assert {row["output"] for row in verdict["rows"]} == OUTPUTS[output]
 
 
+@pytest.mark.whole
 def test_our_own_frozen_graph_gives_what_its_signature_says(bertbuild, frozen):
     folder = bertbuild.out("several", frozen["all-layers"].last["targets"][0]["target"])
     outcome = bertbuild.ok("build-ir", "--frozen", folder / "inference_graph.pb", "--name", "own-layers")

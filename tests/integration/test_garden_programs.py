@@ -16,6 +16,8 @@ from numpy_bert import NumpyBert
 from program import arrays
 from tiny_models import CONFIG
 
+pytestmark = pytest.mark.whole
+
 ON_CPU = ("--distribution_strategy=one_device", "--num_gpus=0", "--steps_per_loop=1")
 
 

@@ -106,7 +106,7 @@ def test_int8_answers_like_its_source_and_not_just_as_it(bertbuild, built):
     assert 1e-4 < max(differences.values()) < 0.5
 
 
-@pytest.mark.parametrize("limit", ["AVX2", "AVX512_CORE"])
+@pytest.mark.parametrize("limit", ["AVX2", pytest.param("AVX512_CORE", marks=pytest.mark.whole)])
 def test_int8_for_any_processor_answers_the_same_without_vnni(bertbuild, tiny, prepared, built, limit, monkeypatch):
     """OpenVINO has kernels for each instruction set; the variable makes it take those of a smaller processor."""
     assert built.verdict("ir-int8")["passed"]
@@ -128,6 +128,7 @@ def test_verify_asks_on_this_processor_and_the_record_says_so(bertbuild, built):
     assert record["verdict"]["instructions"] == "AVX2"
 
 
+@pytest.mark.whole
 def test_all_8_bits_are_wrong_without_vnni_and_that_is_said(bertbuild, tiny, prepared):
     """The difference is about 1.2 there, and 0.4 with VNNI."""
     data = ("--calibration", prepared, "--calibration-size", 16)
@@ -206,6 +207,7 @@ def fp32_classes(ir, examples, folder):
     return arrays(folder / "told.npz")["classes"]
 
 
+@pytest.mark.whole
 def test_text_calibrates_a_fixed_shape(bertbuild, session_folder):
     words = [*MARKS, *(f"w{number}" for number in range(CONFIG["vocab_size"] - len(MARKS)))]
     folder = write_google(session_folder / "worded", weights(seed=3))
@@ -230,6 +232,7 @@ def test_text_calibrates_a_fixed_shape(bertbuild, session_folder):
     assert f"{sum(length > 32 for length in lengths)} of 38 lines were cut to 32 pieces" in built.notes
 
 
+@pytest.mark.whole
 def test_the_static_route_and_a_frozen_graph(bertbuild, tiny, prepared):
     """Their shapes and their names are others."""
     options = ("--precision", "int8", "--calibration", prepared)

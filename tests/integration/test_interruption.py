@@ -46,6 +46,7 @@ def test_a_second_build_does_no_work(bertbuild, minilm, capsys):
     assert again.seconds < 5
 
 
+@pytest.mark.whole
 def test_killed_at_random_instants_it_ends_with_the_same_artifacts(fresh, bertbuild, tiny, tiny_built):
     chance = random.Random(20181011)  # noqa: S311 - not for secrets
     kills = 0
@@ -96,6 +97,7 @@ def test_ctrl_c_ends_the_stage_and_says_how_to_go_on(fresh, tiny):
     assert list((fresh.artifacts / "work").iterdir()) == []
 
 
+@pytest.mark.whole
 def test_two_builds_at_once_make_each_result_once(fresh, tiny):
     processes = [fresh.start("build-ir", "--checkpoint", tiny) for _ in range(2)]
     outcomes = [fresh.finish(process) for process in processes]

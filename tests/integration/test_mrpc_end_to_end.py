@@ -12,6 +12,8 @@ from tiny_models import write_google
 
 from bertbuild.checkpoint.bundle import CheckpointReader
 
+pytestmark = pytest.mark.whole
+
 MRPC = ROOT.parent / "shared" / "data" / "glue" / "MRPC"
 HEADER = "Quality\t#1 ID\t#2 ID\t#1 String\t#2 String\n"
 WORDS = ("bank", "shares", "fell", "ten", "percent", "monday", "after", "told", "loss", "report", "new", "city")

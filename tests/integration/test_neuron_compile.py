@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from compiled_models import CompiledModel
+from matrix import cells
 from tiny_models import CONFIG, weights, write_google
 
 pytestmark = pytest.mark.integration
@@ -20,8 +21,9 @@ SHAPES = {
         "intermediate_size": 1536,
     },
 }
-FUSED = ("head", "no_head", "saved_model", *SHAPES, "minilm")
-STANDARD = ("standard", "standard_saved_model")
+FUSED = cells(("head", "no_head", "saved_model", *SHAPES, "minilm"), "head", "no_head", "saved_model")
+STANDARD = cells(("standard", "standard_saved_model"), "standard")
+LAYERS = {"head": 2, "no_head": 2, "two_layers_of_128": 2, "three_layers_of_384": 3, "minilm": 6}
 ATTENTIONS_PER_LAYER = 2
 """Products of two activations: scores, and their sums over the values."""
 
@@ -43,7 +45,7 @@ def sources(session_folder, tiny, bare, tiny_exported, bare_exported):
         tensors = {name: value / 4 if name.endswith("kernel") else value for name, value in weights(config).items()}
         folder = write_google(session_folder / f"compiled_{shape}", tensors, config=config)
         found[shape] = ("--checkpoint", folder, "--name", shape)
-    return found
+    return {name: found[name] for name in (*FUSED, *STANDARD)}
 
 
 @pytest.fixture(scope="module")
@@ -97,12 +99,9 @@ def test_what_is_on_the_device_and_what_is_not_is_counted(built, compiled, name)
     assert facts["way"] == ("standard" if name in STANDARD else "fused")
 
 
-@pytest.mark.parametrize(
-    ("name", "layers"),
-    [("head", 2), ("no_head", 2), ("two_layers_of_128", 2), ("three_layers_of_384", 3), ("minilm", 6)],
-)
-def test_every_layer_is_on_the_device_and_the_embeddings_are_not(compiled, name, layers):
-    model = compiled(name)
+@pytest.mark.parametrize("name", cells(LAYERS, "head", "no_head"))
+def test_every_layer_is_on_the_device_and_the_embeddings_are_not(compiled, name):
+    model, layers = compiled(name), LAYERS[name]
     assert model.neuron_op.work["BatchMatMulV2"] == ATTENTIONS_PER_LAYER * layers
     assert model.neuron_op.work["Erf"] == layers
     assert not {"BatchMatMulV2", "Erf", "Tanh"} & set(model.on_cpu)
@@ -159,6 +158,7 @@ def test_what_is_compiled_has_passed_its_own_gate_first(built):
         assert target["verified"] is False
 
 
+@pytest.mark.whole
 def test_other_cores_other_batch_and_other_compiler_arguments_are_other_results(neuron, tiny, built):
     flags = ("--batch-size", "6", "--neuroncore-pipeline-cores", "4", "--compiler-args", "--fp32-cast=all --topdown")
     outcome = neuron.ok("neuron-compile", "--checkpoint", tiny, *flags)

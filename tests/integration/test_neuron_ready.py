@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from matrix import cells
 from numpy_bert import NumpyBert
 from program import Bertbuild
 from saved_models import LoadedSavedModel, answer, question
@@ -25,6 +26,7 @@ SHAPES = {
     "heads_of_12": {"num_hidden_layers": 1, "hidden_size": 36, "num_attention_heads": 3, "type_vocab_size": 3},
     "relu": {"hidden_act": "relu"},
 }
+SHAPES = cells(SHAPES, "heads_of_12")
 
 
 def saved(outcome):
@@ -67,6 +69,7 @@ def test_checkpoint_and_saved_model_give_one_model_bit_for_bit(bertbuild, tiny_r
     assert same_bytes(bertbuild.out("detour", "neuron-ready-float32"), bertbuild.out("tiny", "neuron-ready-float32"))
 
 
+@pytest.mark.whole
 def test_two_empty_stores_get_the_same_bytes(bertbuild, tiny, tiny_ready_half, tmp_path):
     again = Bertbuild(tmp_path / "artifacts").ok("neuron-ready", "--checkpoint", tiny)
     assert "neuron-ready" in again.ids("done")
@@ -146,12 +149,14 @@ def test_a_length_and_an_output_of_ones_own(bertbuild, tiny):
     assert set(found.signature["device"]["outputs"]) == {"sequence_output", "logits"}
 
 
+@pytest.mark.whole
 def test_one_of_the_outputs_of_a_saved_model(bertbuild, bare_exported):
     folder = bare_exported.last["targets"][0]["path"]
     built = bertbuild.ok("neuron-ready", "--saved-model", folder, "--output", "pooled", "--name", "bare-pooled")
     assert {row["output"] for row in built.verdict("neuron-ready-pooled-float16")["rows"]} == {"pooled_output"}
 
 
+@pytest.mark.whole
 def test_a_source_with_the_tanh_gelu_keeps_it(bertbuild, foreign):
     built = bertbuild.ok("neuron-ready", "--checkpoint", foreign / "meta_tanh", "--dtype", "float32")
     assert built.verdict("neuron-ready-float32")["passed"]
@@ -189,6 +194,7 @@ def worst(outcome, target, output="pooled_output"):
     return max(row["max_abs"] for row in outcome.verdict(target)["rows"] if row["output"] == output)
 
 
+@pytest.mark.whole
 def test_minilm_answers_like_its_source_in_both_precisions(minilm_ready):
     assert minilm_ready["exact"].verdict("neuron-ready-float32")["passed"]
     assert worst(minilm_ready["exact"], "neuron-ready-float32") <= 1e-5
@@ -202,12 +208,14 @@ def minilm_saved(minilm_ready):
     return {form: saved(built) for form, built in minilm_ready.items()}
 
 
+@pytest.mark.whole
 def test_minilm_loses_more_than_a_quarter_of_its_operators(minilm_saved):
     for found in minilm_saved.values():
         counts = found.stage_facts["compute_operators"]
         assert counts["device"] < counts["neuron_ready"] <= 0.75 * counts["source"]
 
 
+@pytest.mark.whole
 def test_cheaper_forms_of_gelu_have_tolerances_and_names_of_their_own(bertbuild, minilm_ready):
     exact = bertbuild.answers("minilm-l6", "neuron-ready-float32")
     apart = {}
@@ -223,6 +231,7 @@ def test_cheaper_forms_of_gelu_have_tolerances_and_names_of_their_own(bertbuild,
     assert 1e-5 < apart["tanh"] < apart["sigmoid"]
 
 
+@pytest.mark.whole
 def test_the_form_of_gelu_that_was_asked_for_is_computed(minilm_saved):
     operators = {form: minilm_saved[form].compute_operators for form in GELU}
     assert operators["exact"]["Erf"] == 6

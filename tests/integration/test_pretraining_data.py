@@ -9,6 +9,7 @@ import subprocess
 import pytest
 from backends import python
 from backends import run as run_script
+from matrix import cells
 from program import ROOT
 
 DEFAULTS = {
@@ -62,11 +63,13 @@ CASES = {
     },
     ONE_DOCUMENT: {"max_seq_length": 32, "max_predictions_per_seq": 5},
 }
+CASES = cells(CASES, "whole words, cased", ONE_DOCUMENT)
 GOOGLE_CASES = {
     "google's defaults": {},
     "google's, cased and short": {"do_lower_case": False, "max_seq_length": 24, "max_predictions_per_seq": 5},
     "google's, all masked": {"max_seq_length": 64, "masked_lm_prob": 1.0, "short_seq_prob": 1.0, "random_seed": 7},
 }
+GOOGLE_CASES = cells(GOOGLE_CASES, "google's defaults")
 LINES = "--vocab-reading=lines"  # the corpus's vocabulary has a word twice
 WORDS = """
     the doghouse Doghouse was unaffable rain rained Raining Straße café naïve in'side e-mail, fin. (two) 中文 wow!?

@@ -84,7 +84,7 @@ def farthest(one, two):
     return max(float(np.abs(one[name] - two[name]).max()) for name in one)
 
 
-@pytest.mark.parametrize(("made", "read"), [("1.15", "2.20"), ("2.20", "1.15")])
+@pytest.mark.parametrize(("made", "read"), [("1.15", "2.20"), pytest.param("2.20", "1.15", marks=pytest.mark.whole)])
 def test_each_reads_the_others_frozen_graph(bertbuild, frozen, made, read):
     graph = path(frozen[made]) / "inference_graph.pb"
     outcome = bertbuild.ok("build-ir", "--frozen", graph, "--name", f"of-{made}", "--reference", read)
@@ -92,6 +92,7 @@ def test_each_reads_the_others_frozen_graph(bertbuild, frozen, made, read):
     assert ran_in(bertbuild, outcome, "extract") == {"1.15": "1.15.5", "2.20": "2.20.0"}[read]
 
 
+@pytest.mark.whole
 def test_1_15_and_neuron_ready_read_a_saved_model_of_2_20(bertbuild, exported):
     assert exported.of("verdict")[0]["references"] == [OF["2.20"]]
     words = ("--saved-model", path(exported), "--dtype", "float32", "--name", "ready-of-2.20")
@@ -99,12 +100,14 @@ def test_1_15_and_neuron_ready_read_a_saved_model_of_2_20(bertbuild, exported):
     assert ready.of("verdict")[0]["references"] == [OF["1.15"]]
 
 
+@pytest.mark.whole
 def test_a_meta_of_2_20_is_converted_as_it_is(bertbuild, tiny):
     words = ("--checkpoint", tiny, "--route", "static", "--name", "static-2.20", "--reference", "2.20")
     outcome = bertbuild.ok("build-ir", *words)
     assert ran_in(bertbuild, outcome, "metagraph") == "2.20.0"
 
 
+@pytest.mark.whole
 def test_the_way_by_a_saved_model_goes_without_1_15(bertbuild, tiny):
     words = ("--checkpoint", tiny, "--route", "savedmodel", "--name", "savedmodel-2.20", "--reference", "2.20")
     outcome = bertbuild.ok("build-ir", *words)
@@ -112,6 +115,7 @@ def test_the_way_by_a_saved_model_goes_without_1_15(bertbuild, tiny):
     assert outcome.of("verdict")[0]["references"] == [OF["2.20"]]
 
 
+@pytest.mark.whole
 def test_evaluate_goes_without_1_15(bertbuild, session_folder):
     tuned = write_google(session_folder / "tuned-2.20", weights(seed=4, labels=2))
     inputs = features(6, length=16, vocab_size=60)
@@ -125,6 +129,7 @@ def test_evaluate_goes_without_1_15(bertbuild, session_folder):
     ]
 
 
+@pytest.mark.whole
 def test_to_tensorflow_2_and_back_goes_without_1_15_and_1_15_reads_the_checkpoint(bertbuild, bare):
     there = bertbuild.ok("convert-tf2", "--checkpoint", bare, "--name", "there-2.20", "--reference", "2.20")
     (verdict,) = there.of("verdict")
@@ -138,6 +143,7 @@ def test_to_tensorflow_2_and_back_goes_without_1_15_and_1_15_reads_the_checkpoin
     assert [row for row in rows if row["probe"].endswith("published graph")]  # its .meta, which 2.20 wrote
 
 
+@pytest.mark.whole
 def test_on_a_real_model_both_judge_and_are_no_farther_apart_than_a_millionth(bertbuild, minilm):
     assert minilm.verdict("ir-fp32")["references"] == [OF["1.15"]]
     outcome = bertbuild.ok("build-ir", "--model", "minilm-l6", "--reference", "both")

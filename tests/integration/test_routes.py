@@ -62,6 +62,7 @@ def published(bertbuild, session_folder, theirs):
     return folder
 
 
+@pytest.mark.whole
 def test_all_routes_of_a_published_checkpoint_agree(bertbuild, session_folder, tiny_weights):
     folder = published(bertbuild, session_folder, huggingface_tensors(tiny_weights))
     for target, built in build_all(bertbuild, folder).items():
@@ -70,12 +71,14 @@ def test_all_routes_of_a_published_checkpoint_agree(bertbuild, session_folder, t
     assert agreement(bertbuild, "published", list(ROUTES)) <= 1e-5
 
 
+@pytest.mark.whole
 def test_minilm_straight_from_its_meta_agrees_with_the_reshapeable_route(bertbuild, minilm):
     assert minilm.code == 0
     bertbuild.ok("build-ir", "--model", "minilm-l6", "--route", "static")
     assert agreement(bertbuild, "minilm-l6", ["ir-fp32", "ir-static-fp32"]) <= 1e-5
 
 
+@pytest.mark.whole
 def test_static_ports_have_the_shape_of_the_meta(bertbuild, minilm):
     assert minilm.code == 0
     bertbuild.ok("build-ir", "--model", "minilm-l6", "--route", "static")

@@ -12,7 +12,7 @@ from backends import run as run_script
 from program import arrays
 from tiny_models import CONFIG, weights, write_google
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.whole]
 
 LENGTH = 32
 STEPS = 3

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tf2_models
+from matrix import cells
 from numpy_bert import NumpyBert
 from processes import left_after
 from program import arrays, events_until
@@ -65,6 +66,9 @@ def trained(bertbuild, toy, converted):
         "predicted-scores": ("scores", "--prepared", toy / "scores", "--mode", "predict"),
         "exported": ("spans", "--prepared", toy / "squad", "--mode", "export_only"),
     }
+
+    begun = cells(begun, "alone", "mirrored", "spans")
+    made = cells(made, "predicted", "exported")
 
     def run(name, *words):
         return bertbuild.ok("train", "--name", f"toy-{name}", *words)
@@ -149,6 +153,7 @@ def test_what_is_trained_goes_back_to_tensorflow_1_and_answers_the_same(trained,
     assert np.abs(rows - expected).max() < 1e-5
 
 
+@pytest.mark.whole
 def test_a_regression_predicts_numbers(trained):
     assert results(trained["scores"])["eval_mean_squared_error"] > 0
     rows = np.loadtxt(folder(trained["predicted-scores"]) / "test_results.tsv")
@@ -166,6 +171,7 @@ def test_squad_is_trained_answered_judged_and_exported(trained):
     assert "cls/squad/output_weights" in {found.place.source for found in recover(reader, config_from(CALM, name=""))}
 
 
+@pytest.mark.whole
 def test_a_training_from_a_hub_module_leaves_a_checkpoint_like_any_other(trained, converted):
     learnt = tf2_models.tensors(folder(trained["hub"]) / "bert_model.ckpt")
     source = tf2_models.tensors(converted.sources["bare"] / "bert_model.ckpt")["bert/embeddings/word_embeddings"]
@@ -175,6 +181,7 @@ def test_a_training_from_a_hub_module_leaves_a_checkpoint_like_any_other(trained
     assert read(folder(trained["hub"]) / "signature.json") == {"gelu": "erf"}
 
 
+@pytest.mark.whole
 def test_a_killed_training_is_gone_on_with(trained, fresh, toy):
     """The host and all it started are killed, most likely in mid-epoch; the same command does the steps left."""
     assert trained

@@ -72,6 +72,7 @@ def test_tune_save_trains_and_predicts_and_then_predicts_once_more(bertbuild, pl
     assert (place / "trained" / "bert_model.ckpt.index").read_bytes() == index
 
 
+@pytest.mark.whole
 def test_a_checkpoint_as_run_classifier_leaves_it_predicts_with_files_that_lie_elsewhere(bertbuild, place, tuned):
     assert tuned.code == 0
     (place / "theirs").mkdir()

@@ -117,6 +117,7 @@ def test_what_the_checkout_built_is_up_to_date_for_the_wheel(bertbuild, tiny_bui
     assert "ir-fp32" in again.ids("cached")
 
 
+@pytest.mark.whole
 def test_it_builds_without_writing_beside_its_code(bertbuild, installed, tiny, site_packages):
     """Site-packages may be read-only; byte-code is left out where it cannot be written."""
 
