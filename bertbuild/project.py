@@ -24,7 +24,7 @@ ROOT = _INSTALLED if IS_INSTALLED else PACKAGE_FOLDER.parent
 
 def whole() -> bool:
     """Whether our files can be read, which those in a zip archive on Python's search path cannot."""
-    return (ROOT / "compose.yaml").is_file()
+    return (ROOT / "docker").is_dir()
 
 
 def runs_from() -> str:
