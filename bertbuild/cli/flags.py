@@ -5,11 +5,9 @@ from __future__ import annotations
 import math
 
 from bertbuild.errors import UsageError
-from bertbuild.kinds.ir_request import INT8_FOR_ABOUT
 from bertbuild.kinds.kind import FROM_CHECKPOINT, REFERENCE
 from bertbuild.parameters import Parameter, parameters_of
 from bertbuild.places import PLACES, described
-from bertbuild.plans.prepare_data import VOCAB_READING_ABOUT
 from bertbuild.source.resolve import Wanted
 from bertbuild.toml.values import Location, Text, Truth
 
@@ -57,8 +55,6 @@ REPLACE_HELP = help_of(REPLACE)
 OFFLINE_HELP = help_of(OFFLINE)
 REFERENCE_HELP = help_of(REFERENCE)
 ISOLATION_HELP = help_of(ISOLATION, OFFLINE)
-VOCAB_READING = VOCAB_READING_ABOUT
-INT8_FOR_HELP = INT8_FOR_ABOUT
 
 
 def whole_number(flag: str, text: str) -> int:

@@ -18,19 +18,12 @@ SHOWN = "what is shown"
 GROUPS = (SOURCES, MADE, TRAINING, RUNS, SHOWN)
 """The headings, in their order."""
 
-_FLAGS = {
+_FLAGS = {  # all others are of what is made
     SOURCES: """
         model checkpoint frozen outputs saved-model tf2 root init-checkpoint hub-module-url model-dir config vocab
         vocab-file scope ema task data prepared train-data-path eval-data-path input-meta-data-path squad predict-file
         squad-data-file predictions null-odds input-file calibration calibration-text calibration-size vocab-reading
         version-2-with-negative do-lower-case from mirror file path target stage run suite
-        """,
-    MADE: """
-        name output int8-for max-drop gelu format batch-size checkpoint-to-path output-dir output-file
-        model-export-path train-data-output-path eval-data-output-path test-data-output-path meta-data-file-path
-        max-seq-length doc-stride max-query-length mnli-type xnli-language fine-tuning-task-type
-        masks random-seed dupe-factor masked-lm-prob short-seq-prob max-predictions-per-seq max-ngram-size
-        do-whole-word-mask gzip-compress use-v2-feature-names n-best-size max-answer-length null-score-diff-threshold
         """,
     TRAINING: """
         mode do-train do-eval do-predict train-batch-size eval-batch-size predict-batch-size learning-rate
@@ -47,47 +40,24 @@ _GROUP_OF = {flag: group for group, flags in _FLAGS.items() for flag in flags.sp
 _ELSEWHERE = {
     "report output": MADE,
     "graph format": SHOWN,
-    "freeze output": MADE,
     "evaluate batch-size": RUNS,
     "why name": SOURCES,
 }
 
 _VALUES = {
-    "FOLDER": "model-dir prepared output-dir model-export-path from hub-module-url path tf2",
-    "FILE": """
-        config vocab vocab-file predict-file squad squad-data-file predictions null-odds file
-        train-data-path eval-data-path input-meta-data-path train-data-output-path eval-data-output-path
-        test-data-output-path meta-data-file-path
-        """,
-    "FILE[,FILE…]": "input-file output-file",
-    "FOLDER|FILE": "data",
-    "PATH": "checkpoint init-checkpoint",
+    "FOLDER": "from path tf2",
+    "FILE": "config vocab file",
+    "PATH": "checkpoint",
     "PREFIX": "checkpoint-to-path",
     "NAME": "model name stage run root",
     "SCOPE": "scope",
     "TASK": "task",
-    "LANGUAGE": "xnli-language",
     "TARGET": "target",
     "URL": "mirror",
-    "ADDRESS": "tpu",
     "SIZE": "memory",
     "AGE|COUNT|targets": "keep",
-    "SHARE": "warmup-proportion masked-lm-prob short-seq-prob max-drop",
-    "NUMBER": "learning-rate null-score-diff-threshold",
-    "COUNT": """
-        batch-size max-seq-length doc-stride max-query-length max-predictions-per-seq
-        max-ngram-size dupe-factor random-seed seed train-batch-size eval-batch-size predict-batch-size
-        num-train-epochs steps-per-loop save-checkpoints-steps num-gpus virtual-cpus workers jobs n-best-size
-        max-answer-length
-        """,
-    "true|false": """
-        do-lower-case do-train do-eval do-predict version-2-with-negative do-whole-word-mask gzip-compress
-        use-v2-feature-names
-        """,
-    "lines|bert-tensorflow": "vocab-reading",
-    "classification|regression|squad": "fine-tuning-task-type",
+    "COUNT": "jobs",
     "unit|integration|docker|faults|browser|host|all": "suite",
-    "model-garden|google-research": "masks",
 }
 _VALUE_OF = {flag: value for value, flags in _VALUES.items() for flag in flags.split()}
 _OF_COMMANDS = {
@@ -160,21 +130,16 @@ def _written(parameter: Parameter) -> str:
 def _choices(flag: str) -> str:
     """The words of a choice, from where they are declared."""
     from bertbuild.backends import BACKENDS
-    from bertbuild.kinds.ir_request import INT8_FOR
     from bertbuild.places import PLACES
-    from bertbuild.plans import plan, prepare_data, tf2_train
     from bertbuild.plans.placing import REFERENCES
+    from bertbuild.plans.plan import GELU_FORMS
     from bertbuild.report import graphs
 
     if flag == "backend":
         return "|".join(BACKENDS) + "[,…]"
     one = {
-        "gelu": plan.GELU_FORMS,
+        "gelu": GELU_FORMS,
         "format": graphs.FORMATS,
-        "int8-for": INT8_FOR,
-        "mode": tf2_train.MODES,
-        "distribution-strategy": tf2_train.STRATEGIES,
-        "mnli-type": prepare_data.MNLI_TYPES,
         "reference": REFERENCES,
         "isolation": (*PLACES, "auto"),
     }
