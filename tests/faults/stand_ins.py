@@ -86,6 +86,7 @@ def light_checkout(folder):
     """A copy of the checkout in a new folder; its `build-ir` of a checkpoint takes about two seconds."""
     for name in ("bertbuild", "docker"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copyfile(ROOT / "compose.yaml", folder / "compose.yaml")
     for (backend, stage), work in REPLACED.items():
         path = folder / "docker" / backend / "stages" / f"{stage}.py"
         before, main, after = path.read_text().partition(BEFORE_MAIN)

@@ -44,6 +44,7 @@ def altered(bertbuild, tmp_path):
     def make(backend, stage, code):
         for folder in ("bertbuild", "docker"):
             shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copyfile(ROOT / "compose.yaml", tmp_path / "compose.yaml")
         path = tmp_path / "docker" / backend / "stages" / f"{stage}.py"
         before, main, after = path.read_text().partition('\nif __name__ == "__main__":\n')
         assert main

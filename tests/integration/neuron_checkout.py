@@ -25,6 +25,7 @@ def checkout(folder, *, stand_ins=True):
     """Copy what the program runs of into a new folder."""
     for name in ("bertbuild", "docker"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", "*.whl"))
+    shutil.copyfile(ROOT / "compose.yaml", folder / "compose.yaml")
     if stand_ins:
         build_wheels(folder / "docker" / "neuron" / "wheels")
     return folder

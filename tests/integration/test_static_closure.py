@@ -60,6 +60,7 @@ def recorded(bertbuild, tmp_path):
     loaded.mkdir()
     for folder in ("bertbuild", "docker"):
         shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copyfile(ROOT / "compose.yaml", tmp_path / "compose.yaml")
     site = tmp_path / SITE
     site.write_text(site.read_text() + RECORDER.replace("LOADED", str(loaded)))
     return Bertbuild(tmp_path / "artifacts", root=tmp_path), loaded
@@ -79,7 +80,7 @@ def test_stages_load_no_code_of_ours_that_their_keys_do_not_tell_of(recorded, ti
     for path in loaded.iterdir():
         run = json.loads(path.read_text())
         seen.setdefault(run["stage"], set()).update(run["ours"])
-    names = {STAGES[stage] for stages in COMMANDS.values() for stage in stages}
+    names = [STAGES[stage] for stages in COMMANDS.values() for stage in stages]
     assert {f"docker/{spec.backend}/stages/{spec.command.replace('-', '_')}.py" for spec in names} <= set(seen)
     for stage, files in seen.items():
         assert files - HOST <= told[stage], stage
