@@ -7,18 +7,14 @@ import os
 import signal
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 from types import FrameType
 
 from bertbuild.cli.wording import Worded
+from bertbuild.commands.opening import error_event, interrupted, opened
 from bertbuild.commands.session import Session
-from bertbuild.config import load_settings
-from bertbuild.engine.executor import Report
 from bertbuild.errors import BertbuildError, Interrupted
-from bertbuild.parameters import check_choice
-from bertbuild.plans.placing import REFERENCES
 from bertbuild.report.events import JsonReporter
-from bertbuild.report.run_log import Reporter, RunLog
+from bertbuild.report.run_log import Reporter
 from bertbuild.report.text import TextReporter
 
 PIPE_CLOSED = 128 + signal.SIGPIPE
@@ -55,70 +51,47 @@ def running(
     """
     signal.signal(signal.SIGTERM, _end)
     shown: Reporter = JsonReporter() if json else TextReporter()
-    reporter = Worded(shown)
+    flags |= {"offline": "true"} if offline else {}
     try:
-        check_choice("reference", (reference,), ("", *REFERENCES))
-        flags |= {"offline": "true"} if offline else {}
-        settings = load_settings(flags, file=Path(build_file) if build_file else None)
-        reporter = Worded(RunLog(settings.artifacts / "runs", shown))
-        session = Session(settings=settings, report=reporter, replace=replace, reference=reference)
-        try:
+        with opened(
+            shown, flags, build_file=build_file, replace=replace, reference=reference, worded=Worded
+        ) as session:
             yield session
-        finally:
-            session.close()
     except BertbuildError as error:
-        raise _ended(reporter, error) from error
+        _flush()
+        raise Ended(error.exit_code) from error
     except KeyboardInterrupt as interrupt:
-        raise _ended(reporter, _interrupted()) from interrupt
+        _flush()
+        raise Ended(Interrupted.exit_code) from interrupt
     except BrokenPipeError as broken:
         silence()
         raise Ended(PIPE_CLOSED) from broken
-    finally:
-        with contextlib.suppress(BrokenPipeError):
-            reporter.close()
 
 
 def stopped(*, json: bool) -> int:
     """Report that the program was told to end before its command began; gives the exit code."""
-    return refused(_interrupted(), json=json)
+    return refused(interrupted(), json=json)
 
 
 def refused(error: BertbuildError, *, json: bool) -> int:
     """Report an error of a command that did not begin; gives the exit code."""
-    return _ended(Worded(JsonReporter() if json else TextReporter()), error).code
+    with contextlib.suppress(BrokenPipeError):
+        Worded(JsonReporter() if json else TextReporter())(error_event(error))
+    _flush()
+    return error.exit_code
 
 
-def _interrupted() -> Interrupted:
-    return Interrupted(
-        "Stopped before the end.", next_step="Run the same command again: what is finished will be used."
-    )
-
-
-def _ended(reporter: Report, error: BertbuildError) -> Ended:
-    """Report the error; gives what to raise."""
+def _flush() -> None:
+    """What was told goes out now; whoever reads it may have seen enough."""
     try:
-        _report(reporter, error)
+        sys.stdout.flush()
     except BrokenPipeError:
         silence()
-    return Ended(error.exit_code)
 
 
 def silence() -> None:
     """Whoever read our output has seen enough: what is still in the buffer goes nowhere."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-def _report(reporter: Report, error: BertbuildError) -> None:
-    reporter(
-        {
-            "event": "error",
-            "error": type(error).__name__,
-            "exit_code": error.exit_code,
-            "message": str(error),
-            "next_step": error.next_step,
-            "details": error.details,
-        }
-    )
 
 
 def _end(_signal: int, _frame: FrameType | None) -> None:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from bertbuild.buildfile.entries import (
     BuildFile,
@@ -18,6 +17,7 @@ from bertbuild.buildfile.entries import (
 )
 from bertbuild.checkpoint.reading import Choice
 from bertbuild.commands.reference import with_reference
+from bertbuild.commands.result import Result
 from bertbuild.commands.session import Session, shown
 from bertbuild.commands.target import calibration_of
 from bertbuild.engine.events import Asked
@@ -37,7 +37,39 @@ from bertbuild.source.checkpoints import AS_IT_IS, Inspected, inspected, inspect
 from bertbuild.source.resolve import Wanted, as_named, import_plan, located
 
 
-def build(session: Session, build_file: BuildFile, *, keep_going: bool, verify_reproducible: bool = False) -> None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileTarget:
+    """A target of a build file that is there.
+
+    Attributes:
+        model: what it is made of.
+        target: its name.
+        state: "built", "up to date" or "not verified".
+        left_out: parts of the model that it has not.
+        path: its name in out/, a link to the folder in the store.
+        key: of the result that it is.
+        max_abs: the largest absolute difference from the source's answers, None where not verified.
+        references: the TensorFlows that ran the source.
+    """
+
+    model: str
+    target: str
+    state: str
+    left_out: tuple[Part, ...]
+    path: Path
+    key: str
+    max_abs: float | None
+    references: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileBuilt(Result):
+    """The targets of a build file, in its order."""
+
+    targets: tuple[FileTarget, ...]
+
+
+def build(session: Session, build_file: BuildFile, *, keep_going: bool, verify_reproducible: bool = False) -> FileBuilt:
     """Build every target of a build file, and say how many are built and up to date.
 
     Args:
@@ -63,7 +95,7 @@ def build(session: Session, build_file: BuildFile, *, keep_going: bool, verify_r
         from bertbuild.commands.reproduce import verify_reproducible as verify
 
         verify(session, [job for job in fleet.jobs.ids.values() if isinstance(job, StageJob)], asked)
-    fleet.finish()
+    return fleet.finish()
 
 
 class Fleet:
@@ -123,12 +155,13 @@ class Fleet:
                 next_step="See the failures above; what is built has its name in out/. To see it all: invoke report",
             )
 
-    def finish(self) -> None:
+    def finish(self) -> FileBuilt:
         """Say what is built."""
         rows = [self._fact(model, target) for model, target in self.asked]
-        counts = counted(str(row["state"]) for row in rows) or "none"
+        counts = counted(row.state for row in rows) or "none"
         out = shown(self.session.store.root / "out")
-        self.session.result({"targets": rows}, *self._lines(), f"{number_of(len(rows), 'target')} in {out}: {counts}")
+        line = f"{number_of(len(rows), 'target')} in {out}: {counts}"
+        return self.session.result(FileBuilt(targets=tuple(rows)), *self._lines(), line)
 
     def _lines(self) -> Iterable[str]:
         """What targets leave out of their models; targets that leave out the same are named together."""
@@ -139,16 +172,20 @@ class Fleet:
         for (model, part), targets in by_part.items():
             yield part.line(f"{model}/{', '.join(targets)}")
 
-    def _fact(self, model: str, target: str) -> dict[str, Any]:
-        fact: dict[str, Any] = {"model": model, "target": target, "state": "not built"}
-        fact["left_out"] = [part.as_json() for part in self._left.get((model, target), ())]
-        gate = self.gates.get((model, target))
-        if gate is not None and gate.built is not None:
-            verdict = gate.built.verdict
-            fact |= {"state": gate.state, "path": str(gate.built.path), "key": gate.built.stored.key}
-            fact["max_abs"] = verdict.worst.max_abs if verdict else None
-            fact["references"] = list(verdict.references) if verdict else []
-        return fact
+    def _fact(self, model: str, target: str) -> FileTarget:
+        gate = self.gates[model, target]
+        assert gate.built is not None  # noqa: S101 - else `check` has raised
+        verdict = gate.built.verdict
+        return FileTarget(
+            model=model,
+            target=target,
+            state=gate.state,
+            left_out=tuple(self._left.get((model, target), ())),
+            path=gate.built.path,
+            key=gate.built.stored.key,
+            max_abs=verdict.worst.max_abs if verdict else None,
+            references=tuple(verdict.references) if verdict else (),
+        )
 
 
 class LocateJob(Job):

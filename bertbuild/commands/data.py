@@ -9,6 +9,7 @@ from pathlib import Path
 
 from bertbuild import keys
 from bertbuild.checkpoint.vocabulary import READINGS, chosen_reading
+from bertbuild.commands.result import Result
 from bertbuild.commands.session import Session, shown
 from bertbuild.errors import CheckpointError, UsageError
 from bertbuild.files.disk import full_disk_told
@@ -117,7 +118,17 @@ class Made:
     made: StoredObject
 
 
-def prepare_data(session: Session, asked: Asked) -> None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PreparedData(Result):
+    """Prepared data: their name in out/ (`model`, `target`), the link there (`path`), and copies that were made."""
+
+    model: str
+    target: str
+    path: Path
+    copies: tuple[Path, ...]
+
+
+def prepare_data(session: Session, asked: Asked) -> PreparedData:
     """Make the records, name them in out/, and copy them where that was asked for.
 
     Raises:
@@ -133,9 +144,9 @@ def prepare_data(session: Session, asked: Asked) -> None:
         task = "" if asked.data else asked.task
         require_stages(session, ["prepare-data"], model=asked.model, checkpoint=asked.checkpoint, task=task)
     prepared = make(session, asked)
-    copied = [str(path) for path in _copied(prepared.made, asked)]
-    result = {"model": prepared.model, "target": prepared.target, "path": str(prepared.link), "copies": copied}
-    session.result(result, shown(prepared.link), *(shown(Path(path)) for path in copied))
+    copies = tuple(_copied(prepared.made, asked))
+    result = PreparedData(model=prepared.model, target=prepared.target, path=prepared.link, copies=copies)
+    return session.result(result, shown(prepared.link), *map(shown, copies))
 
 
 def make(session: Session, asked: Asked) -> Made:

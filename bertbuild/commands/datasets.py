@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
-from bertbuild.catalogue.datasets import load_datasets, select
+from bertbuild.catalogue.datasets import Dataset, load_datasets, select
+from bertbuild.commands.result import Result
 from bertbuild.commands.session import Session, shown
 from bertbuild.errors import DownloadError, UsageError
 from bertbuild.plural import number_of
 from bertbuild.source.fetched import fetch_dataset
 
 
-def fetch_data(session: Session, names: tuple[str, ...]) -> None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FetchedData(Result):
+    """The folders of data sets, by their names."""
+
+    folders: Mapping[str, Path]
+
+
+def fetch_data(session: Session, names: tuple[str, ...]) -> FetchedData:
     """Bring data sets of the catalogue to disk; those that cannot be had do not keep the others from coming.
 
     Raises:
@@ -35,7 +45,7 @@ def fetch_data(session: Session, names: tuple[str, ...]) -> None:
         for line in lines:
             session.report({"event": "note", "text": line})
         raise _failed(failures, len(chosen))
-    session.result({"folders": {name: str(folder) for name, folder in folders.items()}}, *lines)
+    return session.result(FetchedData(folders=folders), *lines)
 
 
 def _fetch(session: Session, name: str) -> Path | DownloadError:
@@ -56,9 +66,9 @@ def _failed(failures: dict[str, DownloadError], asked: int) -> DownloadError:
     )
 
 
-def list_datasets(session: Session) -> None:
+def list_datasets(session: Session) -> tuple[Dataset, ...]:
     """Show the catalogue."""
-    datasets = load_datasets().values()
+    datasets = tuple(load_datasets().values())
     session.report(
         {
             "event": "table",
@@ -70,3 +80,4 @@ def list_datasets(session: Session) -> None:
             ],
         }
     )
+    return datasets

@@ -6,11 +6,13 @@ import os
 import platform
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from bertbuild import __version__
 from bertbuild.backends import BACKENDS
+from bertbuild.commands.result import Result
 from bertbuild.commands.session import Session
 from bertbuild.errors import CheckFailedError
 from bertbuild.isolation.base import Finding, place
@@ -21,7 +23,22 @@ from bertbuild.plural import number_of
 from bertbuild.project import own_file, runs_from
 
 
-def doctor(session: Session) -> None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Diagnosis(Result):
+    """What this machine has.
+
+    Attributes:
+        findings: what was looked at.
+        usable: the places where stages can run.
+        isolation: `name` of the one that is used, and `why`.
+    """
+
+    findings: tuple[Finding, ...]
+    usable: tuple[str, ...]
+    isolation: Mapping[str, str]
+
+
+def doctor(session: Session) -> Diagnosis:
     """Look at all that a build needs, and say what is missing and what to do.
 
     Raises:
@@ -39,19 +56,19 @@ def doctor(session: Session) -> None:
     broken = {finding.needed_for for finding in findings if not finding.ok}
     usable = [name for name in PLACES if not broken & {name, "all"}]
     choice = session.choice
-    value = {
-        "findings": [finding.as_json() for finding in findings],
-        "usable": usable,
-        "isolation": {"name": choice.name, "why": choice.why},
-    }
+    value = Diagnosis(
+        findings=tuple(findings), usable=tuple(usable), isolation={"name": choice.name, "why": choice.why}
+    )
     if not usable:
-        session.report({"event": "doctor", **value})
+        session.report({"event": "doctor", **value.facts()})
         raise CheckFailedError(
             f"{_none_of([row.title for row in PLACES.values()])} can be used on this machine as it is.",
             next_step="Mend the lines marked -- of one of them; one is enough.",
         )
     ways = " and ".join(_way(way, findings) for way in usable)
-    session.result(value, f"builds can run with: {ways}", f"stages of this store run in {choice.name}: {choice.why}")
+    return session.result(
+        value, f"builds can run with: {ways}", f"stages of this store run in {choice.name}: {choice.why}"
+    )
 
 
 def _way(way: str, findings: list[Finding]) -> str:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from bertbuild.buildfile.entries import BuildFile
 from bertbuild.commands.forecast import UNKNOWN, ModelOutlook, Outlook, looking
+from bertbuild.commands.result import Result
 from bertbuild.commands.session import Session
 from bertbuild.engine.staleness import ENVIRONMENT, UP_TO_DATE
 from bertbuild.plural import number_of
@@ -16,7 +17,21 @@ from bertbuild.report.columns import tabbed
 from bertbuild.report.counts import counted, counts
 
 
-def dry_run(session: Session, build_file: BuildFile) -> None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DryRun(Result):
+    """What a build would run.
+
+    Attributes:
+        plan: a row for each job that is not up to date, in the order in which a build comes to it: job, state, reason,
+            targets, and what else `build --dry-run --json` tells.
+        counts: of "steps" and of "targets": state → how many.
+    """
+
+    plan: tuple[Mapping[str, Any], ...]
+    counts: Mapping[str, Mapping[str, int]]
+
+
+def dry_run(session: Session, build_file: BuildFile) -> DryRun:
     """Show what a build would run, and why in a few words; nothing is run.
 
     Raises:
@@ -34,8 +49,8 @@ def dry_run(session: Session, build_file: BuildFile) -> None:
         targets = [outlook.state(target) for target in outlook.targets]
     lines = [tabbed([row["job"], row["state"], row["reason"]]) for row in rows]
     of_steps = f"{counted(steps) or 'none known yet'}" if rows else f"nothing would run: {len(steps)} up to date"
-    session.result(
-        {"plan": rows, "counts": {"steps": counts(steps), "targets": counts(targets)}},
+    return session.result(
+        DryRun(plan=tuple(rows), counts={"steps": counts(steps), "targets": counts(targets)}),
         *lines,
         f"steps: {of_steps}",
         f"targets: {counted(targets) or 'none'}",

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+
 from bertbuild.backends import BACKENDS
+from bertbuild.commands.result import Result
 from bertbuild.commands.session import Session
 from bertbuild.errors import UsageError
 from bertbuild.isolation.unlocked import unlocked
@@ -11,7 +15,15 @@ from bertbuild.plans.placing import OF_1, TF1
 from bertbuild.report.columns import tabbed
 
 
-def images(session: Session, backends: tuple[str, ...]) -> None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Environments(Result):
+    """What stages run in: backend → what its environment is made of, and the place where they run."""
+
+    environments: Mapping[str, Mapping[str, str]]
+    isolation: str
+
+
+def images(session: Session, backends: tuple[str, ...]) -> Environments:
     """Make the environments of some backends: images where Docker is used, else virtual environments.
 
     Without any named, those whose packages every index has, and TensorFlow 1's where this machine can have it; the
@@ -32,7 +44,7 @@ def images(session: Session, backends: tuple[str, ...]) -> None:
         tabbed([backend, *(f"{name} {value[:19]}" for name, value in fact.items())]) for backend, fact in facts.items()
     ]
     lines += session.isolation.by_hand()
-    session.result({"environments": facts, "isolation": session.isolation.name}, *lines)
+    return session.result(Environments(environments=facts, isolation=session.isolation.name), *lines)
 
 
 def _usual(session: Session) -> list[str]:

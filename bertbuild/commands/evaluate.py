@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from bertbuild.checkpoint.vocabulary import READINGS
 from bertbuild.commands.memory import memory_told
 from bertbuild.commands.reference import presumed, require_1, with_reference
+from bertbuild.commands.result import Result
 from bertbuild.commands.session import Session, shown
 from bertbuild.errors import AccuracyError, DataError, UsageError
 from bertbuild.files.disk import write_atomically
@@ -59,7 +60,46 @@ class Data:
     vocab_reading: str = parameter(Choice(READINGS), "", VOCAB_READING_ABOUT)
 
 
-def targets(session: Session, wanted: Wanted, data: Data, request: EvaluateRequest, max_drop: str) -> None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evaluation(Result):
+    """What targets are worth on a dev set.
+
+    Attributes:
+        model: its name.
+        task: its name.
+        examples: how many.
+        data: key of the prepared data.
+        metric: the first of the task's.
+        max_drop: how far it may be below the source's.
+        batch_size: examples at a time.
+        passed: always true: else `AccuracyError` is raised.
+        reference: the TensorFlow that ran the source.
+        targets: the figures of each, the source's first.
+        path: where all this is written, as JSON.
+    """
+
+    model: str
+    task: str
+    examples: int
+    data: str
+    metric: str
+    max_drop: float
+    batch_size: int
+    passed: bool
+    reference: str
+    targets: tuple[Judged, ...]
+    path: Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figures(Result):
+    """What a file of predictions is worth: metric → figure (None where there is none), and how many examples."""
+
+    metrics: Mapping[str, float | None]
+    examples: int
+
+
+def targets(session: Session, wanted: Wanted, data: Data, request: EvaluateRequest, max_drop: str) -> Evaluation:
     """Run the dev set through each target, show one table, and hold the targets to the source's accuracy.
 
     Raises:
@@ -104,7 +144,7 @@ def targets(session: Session, wanted: Wanted, data: Data, request: EvaluateReque
         },
         max_drop=allowed,
     )
-    facts = {
+    told: dict[str, Any] = {
         "model": source.model,
         "task": task,
         "examples": len(labels),
@@ -114,8 +154,9 @@ def targets(session: Session, wanted: Wanted, data: Data, request: EvaluateReque
         "batch_size": request.batch_size,
         "passed": all(row.passed for row in judged),
         "reference": tensorflow_of(plan.step(planned.answers[REFERENCE])),
-        "targets": [row.as_json() for row in judged],
+        "targets": tuple(judged),
     }
+    facts = {**told, "targets": [row.as_json() for row in judged]}
     path = session.store.root / "evaluations" / source.model / task / "evaluation.json"
     with translated_os_errors(session.store.root):
         write_atomically(path, json.dumps(facts, indent=1) + "\n")
@@ -125,10 +166,10 @@ def targets(session: Session, wanted: Wanted, data: Data, request: EvaluateReque
         text = f"{source.model} gives every example the same class: it has learnt nothing of {task}"
         session.report({"event": "warning", "text": text})
     _require_passed(facts, judged, path)
-    session.result({**facts, "path": str(path)}, shown(path))
+    return session.result(Evaluation(**told, path=path), shown(path))
 
 
-def predictions(session: Session, data: Data, file: str) -> None:
+def predictions(session: Session, data: Data, file: str) -> Figures:
     """Show what a test_results.tsv of the dev set is worth.
 
     Raises:
@@ -153,10 +194,10 @@ def predictions(session: Session, data: Data, file: str) -> None:
             next_step="Give the predictions of a model that was fine-tuned on this task.",
         )
     answers = scores.argmax(axis=-1) if task.labels else scores[:, 0]
-    _show_figures(session, task.name, len(labels), figures(task.name, labels, answers))
+    return _show_figures(session, task.name, len(labels), figures(task.name, labels, answers))
 
 
-def squad(session: Session, file: str, data_file: str, odds_file: str, *, with_negative: bool) -> None:
+def squad(session: Session, file: str, data_file: str, odds_file: str, *, with_negative: bool) -> Figures:
     """Show exact match and F1 of a predictions.json.
 
     Raises:
@@ -199,7 +240,7 @@ def squad(session: Session, file: str, data_file: str, odds_file: str, *, with_n
         )
         session.report({"event": "warning", "text": text})
     found = evaluate_v2(articles, answers, odds) if with_negative else evaluate_v1(articles, answers)
-    _show_figures(session, "SQuAD 2.0" if with_negative else "SQuAD 1.1", len(asked), found)
+    return _show_figures(session, "SQuAD 2.0" if with_negative else "SQuAD 1.1", len(asked), found)
 
 
 def _prepared(session: Session, data: Data) -> PreparedFolder:
@@ -355,13 +396,13 @@ def _require_passed(facts: Mapping[str, Any], judged: list[Judged], path: Path) 
     )
 
 
-def _show_figures(session: Session, title: str, count: int, found: Mapping[str, float]) -> None:
+def _show_figures(session: Session, title: str, count: int, found: Mapping[str, float]) -> Figures:
     rows = [[name, f"{value:g}" if name.endswith("total") else f"{value:.6f}"] for name, value in found.items()]
     title = f"{title}, {number_of(count, 'example')}"
     session.report({"event": "table", "title": title, "columns": ["metric", "figure"], "rows": rows})
     # JSON knows no NaN: a correlation with constant predictions is null.
     figures = {name: value if value == value else None for name, value in found.items()}  # noqa: PLR0124 - NaN
-    session.result({"metrics": figures, "examples": count})
+    return session.result(Figures(metrics=figures, examples=count))
 
 
 def _share(flag: str, text: str) -> float:

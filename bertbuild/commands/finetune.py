@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from bertbuild.commands.copying import check_destination, copied
 from bertbuild.commands.data import Asked, claim, planned, task_of
 from bertbuild.commands.memory import memory_told
 from bertbuild.commands.reference import require_1
+from bertbuild.commands.result import Result
 from bertbuild.commands.session import Session, shown
 from bertbuild.errors import CheckpointError, UsageError
 from bertbuild.names import clean_name
@@ -38,7 +40,26 @@ class Data:
     asked: Asked | None = None
 
 
-def finetune(session: Session, wanted: Wanted, named: Named, request: FinetuneRequest, output_dir: str = "") -> None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finetuned(Result):
+    """A trained checkpoint.
+
+    Attributes:
+        model: what it was trained from.
+        path: its folder: in out/, or the copy that was asked for.
+        key: of the result.
+        eval: figures on the dev set, None where that was not evaluated.
+    """
+
+    model: str
+    path: Path
+    key: str
+    eval: Mapping[str, Any] | None
+
+
+def finetune(
+    session: Session, wanted: Wanted, named: Named, request: FinetuneRequest, output_dir: str = ""
+) -> Finetuned:
     """Train the model on a task, and name the checkpoint in out/; a run that was ended is gone on from.
 
     Raises:
@@ -81,8 +102,8 @@ def finetune(session: Session, wanted: Wanted, named: Named, request: FinetuneRe
     link = session.store.link(plan.model, f"finetuned-{task}", results[STEP])
     ran = json.loads((link / "stage.json").read_text(encoding="utf-8"))["facts"]
     place = copied(link, Path(output_dir)) if output_dir else link
-    session.result(
-        {"model": plan.model, "path": str(place), "key": results[STEP].key, "eval": ran.get("eval")},
+    return session.result(
+        Finetuned(model=plan.model, path=place, key=results[STEP].key, eval=ran.get("eval")),
         *_lines(place, f"{plan.model}-{task}", ran),
     )
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
+from bertbuild.commands.result import Result
 from bertbuild.commands.session import Session
 from bertbuild.errors import StoreError
 from bertbuild.plural import number_of
-from bertbuild.store.audit import LEFT_OVER, audit
+from bertbuild.store.audit import LEFT_OVER, Problem, audit
 from bertbuild.store.garbage import DEFAULT_KEEP, Keep, Snapshot, Thing, parse_keep, removable
 from bertbuild.store.store import Store
 from bertbuild.store.survey import survey
@@ -35,7 +37,39 @@ _LISTED = ("object", "unfinished", "damaged", "download", "work", "record", "nam
 """Kinds of which a dry run names every thing; the others are small and many."""
 
 
-def gc(session: Session, keep: str, *, dry_run: bool) -> None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Swept(Result):
+    """What went, or would go.
+
+    Attributes:
+        dry_run: whether nothing was removed.
+        keep: what was to stay.
+        freed: bytes.
+        removed: for each thing its category, path, stage, key, time of last use (seconds since 1970) and bytes.
+        skipped: how many more could not be had.
+        categories: for each category how many things went and stayed, and their bytes.
+    """
+
+    dry_run: bool
+    keep: str
+    freed: int
+    removed: tuple[Mapping[str, Any], ...]
+    skipped: int
+    categories: tuple[Mapping[str, Any], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Audited(Result):
+    """What was read again: results, files, bytes, in how many seconds; and what is wrong, which is leftovers alone."""
+
+    objects: int
+    files: int
+    bytes: int
+    seconds: float
+    problems: tuple[Problem, ...]
+
+
+def gc(session: Session, keep: str, *, dry_run: bool) -> Swept:
     """Remove what no named target needs and nobody used lately; or only say what that is.
 
     Raises:
@@ -57,20 +91,20 @@ def gc(session: Session, keep: str, *, dry_run: bool) -> None:
     lines = [_outcome(wanted, there, gone, dry_run=dry_run)]
     if skipped > 0:
         lines.append(f"{skipped} more could not be had: in use by now, or not ours to remove")
-    session.result(
-        {
-            "dry_run": dry_run,
-            "keep": str(keep or DEFAULT_KEEP),
-            "freed": sum(thing.size for thing in gone),
-            "removed": [_fact(thing) for thing in gone],
-            "skipped": max(0, skipped),
-            "categories": _categories(there, gone),
-        },
+    return session.result(
+        Swept(
+            dry_run=dry_run,
+            keep=str(keep or DEFAULT_KEEP),
+            freed=sum(thing.size for thing in gone),
+            removed=tuple(_fact(thing) for thing in gone),
+            skipped=max(0, skipped),
+            categories=tuple(_categories(there, gone)),
+        ),
         *lines,
     )
 
 
-def verify_store(session: Session) -> None:
+def verify_store(session: Session) -> Audited:
     """Hash every byte of every result again, and hold names and records against what is there.
 
     Raises:
@@ -79,15 +113,13 @@ def verify_store(session: Session) -> None:
     store = Store(session.settings.artifacts, tidy=False)
     found = audit(store, _bar(session, "hashing", "verify-store"))
     store.digests.save()
-    facts = {
-        "objects": found.objects,
-        "files": found.files,
-        "bytes": found.size,
-        "seconds": round(found.seconds, 3),
-        "problems": [
-            {"problem": item.problem, "path": item.path, "needed_by": item.needed_by} for item in found.problems
-        ],
-    }
+    result = Audited(
+        objects=found.objects,
+        files=found.files,
+        bytes=found.size,
+        seconds=round(found.seconds, 3),
+        problems=tuple(found.problems),
+    )
     if found.problems:
         rows = [[item.problem, item.path, ", ".join(item.needed_by)] for item in found.problems]
         columns = ["problem", "where", "targets that need it"]
@@ -100,14 +132,14 @@ def verify_store(session: Session) -> None:
     )
     wrong = [item for item in found.problems if item.problem != LEFT_OVER]
     if wrong:
-        session.report({"event": "audit", **facts})
+        session.report({"event": "audit", **result.facts()})
         raise StoreError(
             f"The store has {number_of(len(wrong), 'problem')}; {read}.",
             next_step="Build the targets concerned again: what is damaged is set aside and made anew. "
             "Names and records of what is gone: invoke gc.",
         )
     end = "nothing is wrong" if not found.problems else "nothing is wrong; leftovers go with the next command"
-    session.result(facts, f"{end}: {read}")
+    return session.result(result, f"{end}: {read}")
 
 
 def _removed(session: Session, store: Store, keep: Keep, there: Snapshot, now: float) -> list[Thing]:

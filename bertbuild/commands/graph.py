@@ -3,19 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 from bertbuild.buildfile.load import find_build_file
 from bertbuild.commands.forecast import UNKNOWN, ModelOutlook, Outlook, looking
+from bertbuild.commands.result import Result
 from bertbuild.commands.selection import add_all, add_named
 from bertbuild.commands.session import Session
 from bertbuild.engine.staleness import UP_TO_DATE
 from bertbuild.errors import UsageError
-from bertbuild.fields import fields_of
 from bertbuild.names import did_you_mean
 from bertbuild.report.graphs import FORMATS, MODEL, STAGE, TARGET, Node, draw
 
 
-def graph(session: Session, names: Sequence[str], file: str, format_: str) -> None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drawn(Result):
+    """The jobs behind targets, and the drawing of them in a format."""
+
+    format: str
+    jobs: tuple[Node, ...]
+    text: str
+
+    def facts(self) -> dict[str, Any]:
+        """Without the text, which is the event's lines."""
+        return {name: value for name, value in super(Drawn, self).facts().items() if name != "text"}
+
+
+def graph(session: Session, names: Sequence[str], file: str, format_: str) -> Drawn:
     """Draw what is named, or all; nothing but the drawing is printed.
 
     Raises:
@@ -41,8 +56,8 @@ def graph(session: Session, names: Sequence[str], file: str, format_: str) -> No
             "There is nothing to draw: no build file is here, and nothing is built yet.",
             next_step="Name a build file with --file, or build something first: invoke build-ir --model minilm-l6",
         )
-    jobs = [{**fields_of(node), "needs": list(node.needs)} for node in nodes]
-    session.result({"format": format_, "jobs": jobs}, *draw(nodes, format_))
+    lines = tuple(draw(nodes, format_))
+    return session.result(Drawn(format=format_, jobs=tuple(nodes), text="\n".join(lines)), *lines)
 
 
 def _bases_first(outlook: Outlook) -> list[ModelOutlook]:

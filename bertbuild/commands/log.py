@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
+from bertbuild.commands.result import Result
 from bertbuild.commands.session import Session, shown
 from bertbuild.errors import UsageError
 from bertbuild.plural import number_of
@@ -16,7 +18,24 @@ from bertbuild.store.store import Store, translated_os_errors
 Results = Mapping[str, list[tuple[str, str]]]
 
 
-def log(session: Session, names: Sequence[str], stage: str) -> None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Log:
+    """What a stage said when it made a result; no path and no lines where the log is not here."""
+
+    stage: str
+    key: str
+    path: Path | None
+    lines: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Logs(Result):
+    """The logs of stages, in the order in which they ran."""
+
+    logs: tuple[Log, ...]
+
+
+def log(session: Session, names: Sequence[str], stage: str) -> Logs:
     """Show the logs of a target's stages, or of one; of a stage that was named in the target's place, the last.
 
     Raises:
@@ -32,12 +51,12 @@ def log(session: Session, names: Sequence[str], stage: str) -> None:
     with translated_os_errors(store.root):
         found = _found(store, target, stage)
         texts = [_lines(item.path) for item in found]
-    facts = [
-        {"stage": item.stage, "key": item.key, "path": str(item.path) if item.path else None, "lines": lines}
+    logs = tuple(
+        Log(stage=item.stage, key=item.key, path=item.path, lines=tuple(lines))
         for item, lines in zip(found, texts, strict=True)
-    ]
+    )
     lines = [line for item, text in zip(found, texts, strict=True) for line in (*_header(item, len(text)), *text)]
-    session.result({"logs": facts}, *lines)
+    return session.result(Logs(logs=logs), *lines)
 
 
 def _found(store: Store, target: str, stage: str) -> list[StageLog]:

@@ -2,16 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+from bertbuild.commands.result import Result
 from bertbuild.commands.session import Session, shown
 from bertbuild.errors import CheckpointError, UsageError
 from bertbuild.plural import number_of
 from bertbuild.source.fetched import fetch_model
 from bertbuild.source.resolve import Wanted, checkpoint_folder, is_fetched
 
+if TYPE_CHECKING:
+    from bertbuild.catalogue.models import Model
 
-def fetch(session: Session, models: tuple[str, ...]) -> None:
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fetched(Result):
+    """The folders of models, by the names that were given."""
+
+    folders: Mapping[str, Path]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inspection(Result):
+    """What a sound checkpoint is, as `bertbuild inspect --json` tells it."""
+
+    inspection: Mapping[str, Any]
+
+
+def fetch(session: Session, models: tuple[str, ...]) -> Fetched:
     """Bring models of the catalogue to disk."""
     if not models:
         raise UsageError(
@@ -22,15 +43,15 @@ def fetch(session: Session, models: tuple[str, ...]) -> None:
         from bertbuild.commands.offline import require
 
         require(session, models=models)
-    folders = {name: str(fetch_model(name, session.settings, session.store, session.report)) for name in models}
-    session.result({"folders": folders}, *(f"{name}: {shown(Path(folder))}" for name, folder in folders.items()))
+    folders = {name: fetch_model(name, session.settings, session.store, session.report) for name in models}
+    return session.result(Fetched(folders=folders), *(f"{name}: {shown(folder)}" for name, folder in folders.items()))
 
 
-def list_models(session: Session) -> None:
+def list_models(session: Session) -> tuple[Model, ...]:
     """Show the catalogue."""
     from bertbuild.catalogue.models import load_models
 
-    models = load_models().values()
+    models = tuple(load_models().values())
     session.report(
         {
             "event": "table",
@@ -39,9 +60,10 @@ def list_models(session: Session) -> None:
             "rows": [[model.name, ", ".join(model.aliases), model.title, model.licence] for model in models],
         }
     )
+    return models
 
 
-def inspect(session: Session, wanted: Wanted) -> None:
+def inspect(session: Session, wanted: Wanted) -> Inspection:
     """Show what a checkpoint is, and every problem it has.
 
     Raises:
@@ -74,4 +96,4 @@ def inspect(session: Session, wanted: Wanted) -> None:
             else "Mend what the problem names, or get a sound copy; nothing can be built from this one.",
             details="\n".join(inspection.problems),
         )
-    session.result({"inspection": facts}, "sound: nothing is wrong with it")
+    return session.result(Inspection(inspection=facts), "sound: nothing is wrong with it")

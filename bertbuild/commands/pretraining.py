@@ -6,12 +6,14 @@ import glob
 import json
 import os
 import shutil
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from bertbuild import keys
 from bertbuild.commands.data import reading_of
+from bertbuild.commands.result import Result
 from bertbuild.commands.session import Session, shown
 from bertbuild.errors import UsageError
 from bertbuild.files.disk import full_disk_told
@@ -22,9 +24,23 @@ from bertbuild.source.resolve import check_name, vocabulary_name
 from bertbuild.store.naming import DATA, described
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PretrainingData(Result):
+    """Records to pre-train with: their name in out/ (`name`, `target`), the link there, what prepared.json says."""
+
+    name: str
+    target: str
+    path: Path
+    prepared: Mapping[str, Any]
+
+    def facts(self) -> dict[str, Any]:
+        """What prepared.json says beside the rest."""
+        return {"name": self.name, "target": self.target, "path": str(self.path), **self.prepared}
+
+
 def prepare_pretraining_data(
     session: Session, patterns: str, vocab: str, outputs: Sequence[str], name: str, request: PretrainingRequest
-) -> None:
+) -> PretrainingData:
     """Make the records, name them in out/, and copy them to `outputs`, of which there are as many as shards.
 
     Raises:
@@ -62,8 +78,8 @@ def prepare_pretraining_data(
         for file, output in zip(prepared["files"], outputs, strict=False):
             Path(output).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path / file, output)
-    session.result(
-        {"name": plan.model, "target": target_name(request), "path": str(path), **prepared},
+    return session.result(
+        PretrainingData(name=plan.model, target=target_name(request), path=path, prepared=prepared),
         f"{number_of(prepared['examples'], 'example')} of {number_of(prepared['documents'], 'document')}, "
         f"{number_of(prepared['pieces'], 'piece')}",
         shown(path),

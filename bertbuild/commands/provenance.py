@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from bertbuild.backends import BACKENDS
+from bertbuild.commands.result import Result
 from bertbuild.commands.session import Session, shown
 from bertbuild.errors import ProvenanceError, UsageError
 from bertbuild.names import did_you_mean
@@ -16,7 +19,33 @@ from bertbuild.store.records import read_records
 from bertbuild.store.store import Store
 
 
-def sbom(session: Session, backends: tuple[str, ...]) -> None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sbom:
+    """A CycloneDX file, and the SHA-256 of its bytes."""
+
+    path: Path
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sboms(Result):
+    """The bill of materials of each backend."""
+
+    sboms: Mapping[str, Sbom]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provenance(Result):
+    """What came out of comparing results with their statements: "MODEL TARGET", or a folder → findings."""
+
+    provenance: Mapping[str, Findings]
+
+    def facts(self) -> dict[str, Any]:
+        """A list, each with its name."""
+        return {"provenance": [{"name": name, **found.as_json()} for name, found in self.provenance.items()]}
+
+
+def sbom(session: Session, backends: tuple[str, ...]) -> Sboms:
     """Write the SBOM of each backend.
 
     Raises:
@@ -31,13 +60,13 @@ def sbom(session: Session, backends: tuple[str, ...]) -> None:
         )
     written = {backend: materials(backend, session.store.root) for backend in backends or BACKENDS}
     folder = session.store.root / FOLDER
-    session.result(
-        {"sboms": {name: {"path": str(folder / made.name), "sha256": made.sha256} for name, made in written.items()}},
+    return session.result(
+        Sboms(sboms={name: Sbom(path=folder / made.name, sha256=made.sha256) for name, made in written.items()}),
         *(f"{name}: {shown(folder / made.name)}" for name, made in written.items()),
     )
 
 
-def verify_provenance(session: Session, *, model: str, target: str, path: str) -> None:
+def verify_provenance(session: Session, *, model: str, target: str, path: str) -> Provenance:
     """Compare built targets, or the artifact in a folder, with their statements.
 
     Raises:
@@ -52,8 +81,8 @@ def verify_provenance(session: Session, *, model: str, target: str, path: str) -
         raise _error(wrong)
     told = sum(len(findings.told) for findings in found.values())
     known = f"; {number_of(told, 'thing')} to know, marked ?" if told else ""
-    session.result(
-        {"provenance": [{"name": label, **findings.as_json()} for label, findings in found.items()]},
+    return session.result(
+        Provenance(provenance=found),
         f"verified: {len(found)} of {number_of(len(found), 'result')} {are(len(found))} what "
         f"{are(len(found), 'its statement says', 'their statements say')}{known}",
     )

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
+from bertbuild.commands.result import Result
 from bertbuild.commands.session import Session, shown
 from bertbuild.errors import UsageError
 from bertbuild.files.disk import FULL, no_space, write_atomically
@@ -12,7 +14,15 @@ SHOWN = 3
 """Names of runs that an error lists."""
 
 
-def report(session: Session, run_id: str, output: str) -> None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page(Result):
+    """The page of a run."""
+
+    run: str
+    path: Path
+
+
+def report(session: Session, run_id: str, output: str) -> Page:
     """Write the page of a run (empty: the last one) to a file (empty: artifacts/reports/RUN.html).
 
     Raises:
@@ -28,7 +38,7 @@ def report(session: Session, run_id: str, output: str) -> None:
     run = run_of(log.stem, read_log(log))
     path = Path(output).expanduser() if output else session.store.root / "reports" / f"{log.stem}.html"
     _write(path, page(run, gather(run, session.store)))
-    session.result({"run": log.stem, "path": str(path)}, shown(path.absolute()))
+    return session.result(Page(run=log.stem, path=path), shown(path.absolute()))
 
 
 def _find(folder: Path, run_id: str) -> Path:

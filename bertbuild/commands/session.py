@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
+from bertbuild.commands.result import Result
 from bertbuild.config import Settings
 from bertbuild.engine.engine import Engine
 from bertbuild.engine.executor import Report
@@ -24,6 +24,8 @@ from bertbuild.source.checkpoints import Inspected
 from bertbuild.source.inputs import file_input
 from bertbuild.store.naming import MODEL
 from bertbuild.store.store import Store, translated_os_errors
+
+Ended = TypeVar("Ended", bound=Result)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,9 +129,10 @@ class Session:
         for target in plan.targets:
             self.claim(plan.model, target.name, source, file.digest)
 
-    def result(self, value: Mapping[str, Any], *lines: str) -> None:
-        """Report how the command ended: `value` for programs, lines for people."""
-        self.report({"event": "result", "lines": list(lines), **value})
+    def result(self, value: Ended, *lines: str) -> Ended:
+        """Report how the command ended: `value` for programs, lines for people; gives `value`."""
+        self.report({"event": "result", "lines": list(lines), **value.facts()})
+        return value
 
     def close(self) -> None:
         """Keep what was learnt about files."""

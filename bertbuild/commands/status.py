@@ -5,12 +5,14 @@ from __future__ import annotations
 import contextlib
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from bertbuild.buildfile.load import find_build_file
 from bertbuild.commands.forecast import Outlook, TargetOutlook, looking
+from bertbuild.commands.result import Result
 from bertbuild.commands.selection import add_all
 from bertbuild.commands.session import Session, shown
 from bertbuild.engine.jobs import needed_steps
@@ -31,7 +33,51 @@ Facts = dict[str, Any]
 Outcomes = Mapping[tuple[str, str], Mapping[str, Any]]
 
 
-def status(session: Session, file: str) -> None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TargetStatus:
+    """What is known of a target.
+
+    Attributes:
+        model: what it is made of.
+        target: its name.
+        state: "built", "not verified", "stale", "missing", "failed", "unnamed" or "damaged".
+        built: when, as "2024-05-01 12:30"; empty where it is not.
+        seconds: how long the runs took that made it.
+        bytes: of its files.
+        max_abs: the largest absolute difference from the source's answers, None where there is no figure.
+        allowed: how large it may be.
+        references: the TensorFlows that ran the source.
+        instructions: of the processor that it was compared on.
+        key: of the result, empty where there is none.
+        path: where it is, or its name in out/ would be; as people type it from here.
+        damage: what is wrong with its files.
+        because: why it is not up to date.
+    """
+
+    model: str
+    target: str
+    state: str
+    built: str
+    seconds: float | None
+    bytes: int
+    max_abs: float | None
+    allowed: float | None
+    references: Sequence[str]
+    instructions: str
+    key: str
+    path: str
+    damage: Sequence[str]
+    because: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Status(Result):
+    """Every target that a build file names or that was ever built."""
+
+    targets: tuple[TargetStatus, ...]
+
+
+def status(session: Session, file: str) -> Status:
     """Show every target that a build file names or that was ever built: its state, when, how long, size, figure."""
     build_file = find_build_file(file)
     with looking(session) as outlook:
@@ -47,7 +93,7 @@ def status(session: Session, file: str) -> None:
     if facts:
         title = f"targets in {store.root}"
         session.report({"event": "table", "title": title, "columns": COLUMNS, "rows": [_row(fact) for fact in facts]})
-    session.result({"targets": facts}, *_lines(facts))
+    return session.result(Status(targets=tuple(TargetStatus(**fact) for fact in facts)), *_lines(facts))
 
 
 def _stale_is_known(session: Session, outlook: Outlook) -> bool:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 from bertbuild.commands.reference import with_reference
+from bertbuild.commands.result import Result
 from bertbuild.commands.session import Session, shown
 from bertbuild.engine.gate import NO_DEVICE
 from bertbuild.huggingface.folder import is_huggingface
@@ -14,8 +16,41 @@ from bertbuild.kinds.ir_request import Ir
 from bertbuild.kinds.kind import Request
 from bertbuild.kinds.leaving import left_out
 from bertbuild.kinds.planning import longest_probe, plan_targets
+from bertbuild.plans.parts import Part
 from bertbuild.plans.plan import Source
 from bertbuild.source.resolve import Wanted, check_name, is_fetched, resolve
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuiltTarget:
+    """A target that is made, judged and named.
+
+    Attributes:
+        target: its name.
+        path: its name in out/, a link to the folder in the store.
+        key: of the result that it is.
+        verified: whether it was compared with its source; on a machine without its device it cannot be.
+        max_abs: the largest absolute difference from the source's answers, None where not verified.
+        references: the TensorFlows that ran the source.
+        instructions: of the processor that it was compared on.
+    """
+
+    target: str
+    path: Path
+    key: str
+    verified: bool
+    max_abs: float | None
+    references: tuple[str, ...]
+    instructions: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Built(Result):
+    """What was made of a model, and the parts of it that no target has."""
+
+    model: str
+    targets: tuple[BuiltTarget, ...]
+    left_out: tuple[Part, ...]
 
 
 def build(
@@ -24,7 +59,7 @@ def build(
     request: Request,
     *,
     output_dir: str = "",
-) -> None:
+) -> Built:
     """Make what was asked for, judge it, name it in out/, and say where it is.
 
     Args:
@@ -64,15 +99,15 @@ def build(
     plan = with_reference(session, plan)
     built = session.engine.build(plan, probes)
     targets = [
-        {
-            "target": target.target,
-            "path": str(target.path),
-            "key": target.stored.key,
-            "verified": target.verdict is not None,
-            "max_abs": target.verdict.worst.max_abs if target.verdict else None,
-            "references": list(target.verdict.references) if target.verdict else [],
-            "instructions": target.verdict.instructions if target.verdict else "",
-        }
+        BuiltTarget(
+            target=target.target,
+            path=target.path,
+            key=target.stored.key,
+            verified=target.verdict is not None,
+            max_abs=target.verdict.worst.max_abs if target.verdict else None,
+            references=tuple(target.verdict.references) if target.verdict else (),
+            instructions=target.verdict.instructions if target.verdict else "",
+        )
         for target in built
     ]
     left = left_out(inspected.source, request)
@@ -83,8 +118,7 @@ def build(
     ]
     if output_dir:
         lines.append(shown(copied(built[-1].path, Path(output_dir))))
-    facts = {"model": plan.model, "targets": targets, "left_out": [part.as_json() for part in left]}
-    session.result(facts, *lines)
+    return session.result(Built(model=plan.model, targets=tuple(targets), left_out=tuple(left)), *lines)
 
 
 def calibration_of(session: Session, source: Source, request: Request) -> Calibration | None:

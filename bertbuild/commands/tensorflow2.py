@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import glob
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bertbuild.checkpoint.user_files import read_regular
 from bertbuild.commands.reference import with_reference
+from bertbuild.commands.result import Result
 from bertbuild.commands.session import Session, shown
 from bertbuild.errors import CheckpointError, UsageError
 from bertbuild.huggingface.folder import is_huggingface
@@ -32,7 +34,17 @@ GARDEN_GELU = "tanh"
 """What the Model Garden computes, and so what a model trained with it was trained with."""
 
 
-def convert_tf2(session: Session, wanted: Wanted, request: Tf2 | Tf2Model, destination: str) -> None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Converted(Result):
+    """A converted model: its name (`model`, `target`), its main file or folder, what it leaves out."""
+
+    model: str
+    target: str
+    path: Path
+    left_out: tuple[Part, ...]
+
+
+def convert_tf2(session: Session, wanted: Wanted, request: Tf2 | Tf2Model, destination: str) -> Converted:
     """Make the TensorFlow 2 model, prove it, show the mapping table, and name it in out/.
 
     Raises:
@@ -57,12 +69,12 @@ def convert_tf2(session: Session, wanted: Wanted, request: Tf2 | Tf2Model, desti
     if isinstance(request, Tf2):
         _show_mapping(session, built.path / "mapping.json", ("TensorFlow 1", "TensorFlow 2"))
     path = built.path / kind_of(request).main_file
-    _finish(session, plan.model, built.target, path, destination, left_out(inspected.source, request))
+    return _finish(session, plan.model, built.target, path, destination, left_out(inspected.source, request))
 
 
 def convert_tf1(
     session: Session, folder: str, config: str, vocab: str, gelu: str, name: str, destination: str, *, root: str = ""
-) -> None:
+) -> Converted:
     """Make the Google-format checkpoint, prove it, and name it in out/.
 
     Of several encoders in a TensorFlow 2 checkpoint the one below the object `root` is taken.
@@ -80,7 +92,7 @@ def convert_tf1(
     (built,) = session.engine.build(plan, probes)
     table = built.path / "mapping.json"
     _show_mapping(session, table, ("TensorFlow 2", "TensorFlow 1"))
-    _finish(session, plan.model, built.target, built.path / CHECKPOINT, destination, _left_out(table))
+    return _finish(session, plan.model, built.target, built.path / CHECKPOINT, destination, _left_out(table))
 
 
 def _check_destination(destination: str) -> None:
@@ -90,12 +102,12 @@ def _check_destination(destination: str) -> None:
         )
 
 
-def _finish(session: Session, model: str, target: str, path: Path, destination: str, left: list[Part]) -> None:
+def _finish(session: Session, model: str, target: str, path: Path, destination: str, left: list[Part]) -> Converted:
     """Say where the result is, and what it leaves out; copy it where --checkpoint_to_path says."""
     if destination:
         path = _copied(path, Path(destination))
-    facts = {"model": model, "target": target, "path": str(path), "left_out": [part.as_json() for part in left]}
-    session.result(facts, *(part.line() for part in left), shown(path))
+    result = Converted(model=model, target=target, path=path, left_out=tuple(left))
+    return session.result(result, *(part.line() for part in left), shown(path))
 
 
 def _left_out(mapping: Path) -> list[Part]:

@@ -12,6 +12,7 @@ from bertbuild.checkpoint.vocabulary import READINGS
 from bertbuild.commands.copying import check_destination, copied
 from bertbuild.commands.data import Asked, task_of
 from bertbuild.commands.memory import memory_told
+from bertbuild.commands.result import Result
 from bertbuild.commands.session import Session, shown
 from bertbuild.commands.tensorflow2 import check_intact, folder_and_prefix, folder_file, optional_file, recorded_gelu
 from bertbuild.errors import CheckpointError, UsageError
@@ -85,7 +86,16 @@ class Data:
     )
 
 
-def train(session: Session, begin: Begin, wanted: Wanted, data: Data, request: TrainRequest) -> None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trained(Result):
+    """What a training, an evaluation, a prediction or an export made: its name (`model`, `target`) and its folder."""
+
+    model: str
+    target: str
+    path: Path
+
+
+def train(session: Session, begin: Begin, wanted: Wanted, data: Data, request: TrainRequest) -> Trained:
     """Train, evaluate, predict or export, and name the result in out/; a training that was ended is gone on from.
 
     Raises:
@@ -121,7 +131,7 @@ def train(session: Session, begin: Begin, wanted: Wanted, data: Data, request: T
         _export(session, place, begin, plan.model, files, request)
     if copy:
         place = copied(place, Path(copy))
-    session.result({"model": plan.model, "target": target, "path": str(place)}, *_lines(place))
+    return session.result(Trained(model=plan.model, target=target, path=place), *_lines(place))
 
 
 def _places(session: Session, begin: Begin, wanted: Wanted, request: TrainRequest) -> tuple[Begin, Wanted, str]:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from bertbuild import keys
+from bertbuild.commands.result import Result
 from bertbuild.commands.session import Session
 from bertbuild.engine.events import Asked
 from bertbuild.engine.gate import NO_DEVICE, PARITY, can_answer, made_for, verdict_on, with_processor
@@ -23,7 +25,22 @@ from bertbuild.store.records import Record, read_records, write_record
 _ALL = "See what there is: invoke status"
 
 
-def verify(session: Session, model: str, target: str) -> None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VerifiedTarget:
+    """A target whose files are whole, and which answers like its source."""
+
+    model: str
+    target: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verified(Result):
+    """All targets that were asked for."""
+
+    verified: tuple[VerifiedTarget, ...]
+
+
+def verify(session: Session, model: str, target: str) -> Verified:
     """Hash every byte of what is built, run source and target again, and compare their answers anew.
 
     A verdict that was reached on another instruction set gives way to this one.
@@ -63,8 +80,8 @@ def verify(session: Session, model: str, target: str) -> None:
             f"{NO_DEVICE}.",
             next_step="Run invoke verify on an Inf1 instance, over the same artifacts folder.",
         )
-    session.result(
-        {"verified": [{"model": record.model, "target": record.target.name} for record in records]},
+    return session.result(
+        Verified(verified=tuple(VerifiedTarget(model=it.model, target=it.target.name) for it in records)),
         f"verified: {verified}",
     )
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from bertbuild.buildfile.load import find_build_file
 from bertbuild.commands.forecast import Outlook, TargetOutlook, looking
+from bertbuild.commands.result import Result
 from bertbuild.commands.selection import add_all, add_named, is_known
 from bertbuild.commands.session import Session
 from bertbuild.engine.gate import PARITY
@@ -21,7 +23,20 @@ from bertbuild.stages import STAGES
 STAGE_NAMES = (*STAGES, PARITY)
 
 
-def why(session: Session, name: str, file: str) -> None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Why(Result):
+    """Why steps would run.
+
+    Attributes:
+        steps: of each step its job, state, key, reason and what changed in its key, as `why --json` tells.
+        targets: of each target its model, name, state, and jobs.
+    """
+
+    steps: tuple[Mapping[str, Any], ...]
+    targets: tuple[Mapping[str, Any], ...]
+
+
+def why(session: Session, name: str, file: str) -> Why:
     """Say of each step of a target, of several targets, or of a stage whether it would run, and why.
 
     Raises:
@@ -44,7 +59,8 @@ def why(session: Session, name: str, file: str) -> None:
             checks = outlook.checks(outlook.jobs(outlook.targets))
             lines = list(_of_targets(name, outlook, files))
         targets = [_as_json(outlook, target) for target in outlook.targets]
-    session.result({"steps": [as_json(check, files) for check in checks], "targets": targets}, *lines)
+    steps = tuple(as_json(check, files) for check in checks)
+    return session.result(Why(steps=steps, targets=tuple(targets)), *lines)
 
 
 def _of_targets(name: str, outlook: Outlook, files: Files) -> Iterator[str]:

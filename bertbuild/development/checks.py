@@ -8,7 +8,9 @@ import re
 import signal
 import subprocess
 import sys
+from dataclasses import dataclass
 
+from bertbuild.commands.result import Result
 from bertbuild.commands.session import Session
 from bertbuild.errors import CheckFailedError, UsageError
 from bertbuild.names import did_you_mean
@@ -29,6 +31,21 @@ WHOLE = "BERTBUILD_TEST_WHOLE"
 """The variable by which tests know that all of them are wanted, and not what CI has time for."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tested(Result):
+    """A suite that passed."""
+
+    suite: str
+    whole: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Linted(Result):
+    """Checks that found nothing."""
+
+    checks: tuple[str, ...]
+
+
 def test(session: Session, suite: str, *, whole: bool) -> None:
     """Run a suite of tests; `whole`: with those that CI has no time for, and the high counts of faults.
 
@@ -47,7 +64,7 @@ def test(session: Session, suite: str, *, whole: bool) -> None:
     code = subprocess.call([sys.executable, "-m", "pytest", *folders], cwd=ROOT, env=environment)
     if code != 0:
         raise CheckFailedError("Tests failed.", next_step="See the first failure above.")
-    session.result({"suite": suite, "whole": whole}, f"tests passed: {suite}{', whole' if whole else ''}")
+    session.result(Tested(suite=suite, whole=whole), f"tests passed: {suite}{', whole' if whole else ''}")
 
 
 def lint(session: Session) -> None:
@@ -66,7 +83,7 @@ def lint(session: Session) -> None:
     failed = [name for name, words in checks.items() if subprocess.call(words, cwd=ROOT) != 0]
     if failed:
         raise CheckFailedError(f"Not clean: {', '.join(failed)}.", next_step="Mend what is named above.")
-    session.result({"checks": list(checks)}, "lint: clean")
+    session.result(Linted(checks=tuple(checks)), "lint: clean")
 
 
 _IMPORT_LINTER = (

@@ -5,12 +5,21 @@ from __future__ import annotations
 import os
 import subprocess
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 
 from bertbuild.backends import BACKENDS, excluded_file, lock_file, requirements_file, requirements_name
+from bertbuild.commands.result import Result
 from bertbuild.commands.session import Session
 from bertbuild.errors import Lacking, LockFileError, OfflineError
 from bertbuild.isolation.fetching import find_uv
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Locked(Result):
+    """The backends whose lock file changed."""
+
+    changed: tuple[str, ...]
 
 
 def lock(session: Session, *, check: bool, upgrade: bool) -> None:
@@ -42,7 +51,7 @@ def lock(session: Session, *, check: bool, upgrade: bool) -> None:
             next_step="Run: invoke lock",
         )
     line = f"changed: {', '.join(drifted)}" if drifted else "all lock files are up to date"
-    session.result({"changed": drifted}, line)
+    session.result(Locked(changed=tuple(drifted)), line)
 
 
 def _resolve(backend: str, preferences: str) -> str:

@@ -1,0 +1,83 @@
+"""A session opened and closed: settings read, events written to the run's log, an error told as the last event."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from bertbuild.commands.session import Session
+from bertbuild.config import load_settings
+from bertbuild.errors import BertbuildError, Interrupted
+from bertbuild.parameters import check_choice
+from bertbuild.plans.placing import REFERENCES
+from bertbuild.report.run_log import Reporter, RunLog
+
+
+@contextlib.contextmanager
+def opened(
+    shown: Reporter,
+    flags: Mapping[str, str],
+    *,
+    build_file: str = "",
+    replace: bool = False,
+    reference: str = "",
+    worded: Callable[[Reporter], Reporter] = lambda reporter: reporter,
+) -> Iterator[Session]:
+    """A session for one command.
+
+    Args:
+        shown: who gets its events; closed at the end.
+        flags: settings by name, empty where not given.
+        build_file: the file whose settings hold; empty: bertbuild.toml, where there is one.
+        replace: whether a name in out/ may pass to another source.
+        reference: what targets are judged by, empty where not given.
+        worded: puts a reporter that changes sentences before another; the run's log gets the changed ones.
+
+    Raises:
+        BertbuildError, KeyboardInterrupt: as the command does, after it has been told.
+    """
+    reporter = worded(shown)
+    try:
+        check_choice("reference", (reference,), ("", *REFERENCES))
+        settings = load_settings(flags, file=Path(build_file) if build_file else None)
+        reporter = worded(RunLog(settings.artifacts / "runs", shown))
+        session = Session(settings=settings, report=reporter, replace=replace, reference=reference)
+        try:
+            yield session
+        finally:
+            session.close()
+    except BertbuildError as error:
+        _tell(reporter, error)
+        raise
+    except KeyboardInterrupt:
+        _tell(reporter, interrupted())
+        raise
+    finally:
+        with contextlib.suppress(BrokenPipeError):
+            reporter.close()
+
+
+def interrupted() -> Interrupted:
+    """What is told of a command that Ctrl-C ended."""
+    return Interrupted(
+        "Stopped before the end.", next_step="Run the same command again: what is finished will be used."
+    )
+
+
+def error_event(error: BertbuildError) -> dict[str, Any]:
+    """The event "error"."""
+    return {
+        "event": "error",
+        "error": type(error).__name__,
+        "exit_code": error.exit_code,
+        "message": str(error),
+        "next_step": error.next_step,
+        "details": error.details,
+    }
+
+
+def _tell(reporter: Reporter, error: BertbuildError) -> None:
+    with contextlib.suppress(BrokenPipeError):  # nobody reads it any more; the error is raised all the same
+        reporter(error_event(error))
