@@ -37,7 +37,7 @@ matrix = { precision = ["fp32", "fp16"] }
 
 [targets.neuron-ready]
 kind = "neuron-ready"
-dtype = "float32"
+compute = "float32"
 
 [targets.savedmodel]
 kind = "tf2-savedmodel"

@@ -80,10 +80,17 @@ class ModelEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuildFile:
-    """A build file, or what was selected of it; models are in the order of the file."""
+    """A build file, or what was selected of it.
+
+    Attributes:
+        path: as it was named.
+        models: in the order of the file.
+        warnings: what its reader is told: old words that have new ones.
+    """
 
     path: Path
     models: tuple[ModelEntry, ...]
+    warnings: tuple[str, ...] = ()
 
     def model(self, name: str) -> ModelEntry:
         """A model by its name."""

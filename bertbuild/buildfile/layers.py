@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from bertbuild.errors import UsageError
@@ -24,6 +24,7 @@ class Given:
 
 
 Layer = dict[str, Given]
+NOTHING: Mapping[str, str] = {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,11 +41,23 @@ class Defaults:
             UsageError: a value of [defaults] is one that other kinds take, and this one does not.
         """
         own = self.of_kind.get(kind.name, {})
-        layer = {}
-        for name, given in self.common.items():
-            if name not in kind.parameters or name in own or name in replaced:
+        layer: Layer = {}
+        for typed, given in self.common.items():
+            name = _name_in(kind, typed, given.raw)
+            if not name or name in own or name in replaced:
                 continue
-            layer[name] = _for_kind(document, kind, given)
+            if name == typed and name in kind.renamed.values() and _is_of_others(name):
+                # An old file means those others by it, which alone had this word.
+                old = next(old for old, new in kind.renamed.items() if new == name)
+                if old not in self.common:
+                    told = f'"{name}" is not for {kind.name} here in this release: there it was "{old}"'
+                    document.warn(given.place, f"{told}; [defaults.{kind.name}] is its place")
+                continue
+            if name in layer:
+                raise _both(document, given.place, layer[name].place)
+            if name != typed:
+                document.warn_renamed(given.place, name, of=kind.name)
+            layer[name] = _for_kind(document, kind, name, given)
         return layer | own
 
 
@@ -61,18 +74,52 @@ def read_value(document: Document, place: Place, type_: Type) -> Given:
         raise _wrong(document, place, raw, (type_,)) from error
 
 
-def read_layer(document: Document, table: Place, parameters: Mapping[str, Parameter], *others: str) -> Layer:
-    """The parameters in a table; `others` are keys that it may have too, and that are read elsewhere.
+def read_layer(
+    document: Document,
+    table: Place,
+    parameters: Mapping[str, Parameter],
+    *others: str,
+    renamed: Mapping[str, str] = NOTHING,
+) -> Layer:
+    """The parameters in a table, by their names.
+
+    Args:
+        document: the file.
+        table: where the table stands.
+        parameters: what it may have.
+        others: keys that it may have too, and that are read elsewhere.
+        renamed: old words of the parameters, and the new ones.
 
     Raises:
-        UsageError: it has a key that is none of them, or a value of another type.
+        UsageError: it has a key that is none of them, one under both of its names, or a value of another type.
     """
     found = document.table(table)
     known = [*others, *parameters]
     for name in found:
-        if name not in known:
+        if name not in known and name not in renamed:
             raise document.unknown_key((*table, name), known, hint=_elsewhere(name))
-    return {name: read_value(document, (*table, name), parameters[name].type) for name in found if name in parameters}
+    return {
+        name: read_value(document, (*table, typed), parameters[name].type)
+        for typed, name in new_words(document, table, found, renamed)
+        if name in parameters
+    }
+
+
+def new_words(
+    document: Document, table: Place, typed: Collection[str], renamed: Mapping[str, str]
+) -> Iterator[tuple[str, str]]:
+    """Keys of a table as they are typed, and as they are called now.
+
+    Raises:
+        UsageError: one is there under both of its names.
+    """
+    for key in typed:
+        name = renamed.get(key, key)
+        if name != key:
+            if name in typed:
+                raise _both(document, (*table, key), (*table, name))
+            document.warn_renamed((*table, key), name)
+        yield key, name
 
 
 def read_defaults(document: Document) -> Defaults:
@@ -87,13 +134,42 @@ def read_defaults(document: Document) -> Defaults:
         place = ("defaults", name)
         takers = kinds_with(name)
         if name in KINDS:
-            of_kind[name] = read_layer(document, place, KINDS[name].parameters)
+            of_kind[name] = read_layer(document, place, KINDS[name].parameters, renamed=KINDS[name].renamed)
         elif takers:
-            common[name] = _for_any(document, place, raw, [kind.parameters[name].type for kind in takers])
+            common[name] = _for_any(document, place, raw, [_declared(kind, name).type for kind in takers])
         else:
             every = dict.fromkeys(name for kind in KINDS.values() for name in kind.parameters)
             raise document.unknown_key(place, [*every, *KINDS])
     return Defaults(common=common, of_kind=of_kind)
+
+
+def _declared(kind: Kind, name: str) -> Parameter:
+    """A parameter that a kind is known to have, by its name or by its old one."""
+    return kind.parameters[kind.renamed.get(name, name)]
+
+
+def _both(document: Document, one: Place, other: Place) -> UsageError:
+    """That a table has a parameter under its old and under its new name."""
+    return document.refused(
+        one,
+        f'{table_name(one[:-1])} has both "{one[-1]}" and "{other[-1]}", which are the same.',
+        next_step="Give the new word alone.",
+    )
+
+
+def _name_in(kind: Kind, typed: str, raw: object) -> str:
+    """The parameter of a kind that a key of [defaults] is; "" where it is none of its."""
+    name = kind.renamed.get(typed, typed)
+    if name not in kind.parameters:
+        return ""
+    # A word that other kinds keep may be meant for these alone: `gelu = "erf"` is never Neuron's.
+    skipped = name != typed and _is_of_others(typed) and _read_or_none(kind.parameters[name].type, raw) is None
+    return "" if skipped else name
+
+
+def _is_of_others(name: str) -> bool:
+    """Whether a word was a parameter of some kinds before it became that of others, and still is."""
+    return any(name in kind.parameters and name not in kind.renamed.values() for kind in KINDS.values())
 
 
 def _raw(document: Document, place: Place) -> object:
@@ -118,8 +194,8 @@ def _read_or_none(type_: Type, raw: object) -> Value | None:
         return None
 
 
-def _for_kind(document: Document, kind: Kind, given: Given) -> Given:
-    parameter = kind.parameters[str(given.place[-1])]
+def _for_kind(document: Document, kind: Kind, name: str, given: Given) -> Given:
+    parameter = kind.parameters[name]
     try:
         return Given(parameter.type.read(given.raw), given.raw, given.place)
     except WrongValueError as error:

@@ -60,7 +60,7 @@ def load_build_file(path: Path) -> BuildFile:
         )
     models = tuple(_model(document, name, defaults, targets) for name in names)
     _check_bases(document, {model.name: model.source for model in models})
-    return BuildFile(path=path, models=models)
+    return BuildFile(path=path, models=models, warnings=tuple(dict.fromkeys(document.warnings)))
 
 
 def find_build_file(named: str) -> BuildFile | None:
@@ -97,7 +97,12 @@ def _model(document: Document, name: str, defaults: Defaults, tables: Mapping[st
             document,
             tables[table],
             defaults,
-            read_layer(document, (*override, table), tables[table].kind.parameters),
+            read_layer(
+                document,
+                (*override, table),
+                tables[table].kind.parameters,
+                renamed=tables[table].kind.renamed,
+            ),
             (*override, table),
         )
     ]

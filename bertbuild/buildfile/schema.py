@@ -49,7 +49,8 @@ def _definitions() -> dict[str, Schema]:
 
 
 def _references(kind: Kind) -> dict[str, Schema]:
-    return {name: {"$ref": f"#/$defs/{kind.name}.{name}"} for name in kind.parameters}
+    now = {name: {"$ref": f"#/$defs/{kind.name}.{name}"} for name in kind.parameters}
+    return {**now, **{old: {**now[new], "deprecated": True} for old, new in kind.renamed.items()}}
 
 
 def _target(kind: Kind) -> Schema:
@@ -85,7 +86,7 @@ def _model() -> Schema:
 
 
 def _defaults() -> Schema:
-    shared = {name: _shared(name) for kind in KINDS.values() for name in kind.parameters}
+    shared = {name: _shared(name) for kind in KINDS.values() for name in (*kind.parameters, *kind.renamed)}
     tables = {
         kind.name: {"description": f"for targets of the kind {kind.name}: {kind.about}", "$ref": f"#/$defs/{kind.name}"}
         for kind in KINDS.values()
@@ -97,8 +98,9 @@ def _defaults() -> Schema:
 def _shared(name: str) -> Schema:
     """A parameter of several kinds: what any of them takes."""
     kinds = kinds_with(name)
-    types = dict.fromkeys(kind.parameters[name].type for kind in kinds)
-    abouts = dict.fromkeys(kind.parameters[name].about for kind in kinds)
+    parameters = [kind.parameters[kind.renamed.get(name, name)] for kind in kinds]
+    types = dict.fromkeys(one.type for one in parameters)
+    abouts = dict.fromkeys(one.about for one in parameters)
     schemas = [type_.schema() for type_ in types]
     names = ", ".join(kind.name for kind in kinds)
     return _described(schemas[0] if len(schemas) == 1 else {"anyOf": schemas}, f"{' | '.join(abouts)} (of {names})")

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from bertbuild.buildfile.entries import TargetEntry
-from bertbuild.buildfile.layers import Defaults, Given, Layer, read_layer, read_value
+from bertbuild.buildfile.layers import Defaults, Given, Layer, new_words, read_layer, read_value
 from bertbuild.buildfile.parameters import KIND, kind_type
 from bertbuild.buildfile.requests import located, make_request
 from bertbuild.errors import UsageError
@@ -165,7 +165,7 @@ def _read_table(document: Document, name: str) -> TargetTable:
             place, f'{table_name(place)} has no "kind".', next_step=f"It must be {kind_type().words}."
         )
     kind = KINDS[str(read_value(document, (*place, KIND), kind_type()).value)]
-    own = read_layer(document, place, kind.parameters, KIND, "matrix")
+    own = read_layer(document, place, kind.parameters, KIND, "matrix", renamed=kind.renamed)
     matrix = _read_matrix(document, (*place, "matrix"), kind) if "matrix" in table else {}
     return TargetTable(name=name, kind=kind, own=own, matrix=matrix)
 
@@ -173,18 +173,19 @@ def _read_table(document: Document, name: str) -> TargetTable:
 def _read_matrix(document: Document, place: Place, kind: Kind) -> Axes:
     table = document.table(place)
     axes: Axes = {}
-    for name, values in table.items():
+    for typed, name in new_words(document, place, table, kind.renamed):
+        values = table[typed]
         if name not in kind.parameters:
-            raise document.unknown_key((*place, name), kind.parameters)
+            raise document.unknown_key((*place, typed), kind.parameters)
         if not isinstance(values, list):
             raise document.refused(
-                (*place, name),
-                f'"{name}" of {table_name(place)} must be an array of values, not {shown(values)}.',
+                (*place, typed),
+                f'"{typed}" of {table_name(place)} must be an array of values, not {shown(values)}.',
                 next_step="A parameter of one value stands outside of the matrix.",
             )
-        _check_not_empty(document, (*place, name), values)
+        _check_not_empty(document, (*place, typed), values)
         type_ = kind.parameters[name].type
-        axes[name] = [read_value(document, (*place, name, index), type_) for index in range(len(values))]
+        axes[name] = [read_value(document, (*place, typed, index), type_) for index in range(len(values))]
     _check_not_empty(document, place, table)
     count = math.prod(map(len, axes.values()))
     if count > MOST_COMBINATIONS:

@@ -11,6 +11,7 @@ from typing import Any
 from bertbuild.cli.line import read
 from bertbuild.cli.task import NAMES, Task
 from bertbuild.cli.tasks import TASKS
+from bertbuild.cli.warnings import tell
 from bertbuild.cli.wording import WRITTEN, words_of
 from bertbuild.errors import UsageError
 
@@ -50,7 +51,7 @@ def call_of(typed: Sequence[str], commands: Mapping[str, Task]) -> tuple[Task, d
     if not typed or typed[0].replace("_", "-") not in commands:
         return None
     try:
-        name, *words = read(typed, {}, commands)
+        name, *words = read(typed, {}, commands, tell)
     except UsageError:
         return None
     if name not in commands or "--" in words:

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from types import FrameType
 
+from bertbuild.cli.warnings import told
 from bertbuild.cli.wording import Worded
 from bertbuild.commands.opening import error_event, interrupted, opened
 from bertbuild.commands.session import Session
@@ -56,6 +57,8 @@ def running(
         with opened(
             shown, flags, build_file=build_file, replace=replace, reference=reference, worded=Worded
         ) as session:
+            for text in told():
+                session.report({"event": "warning", "text": text})
             yield session
     except BertbuildError as error:
         _flush()

@@ -38,7 +38,6 @@ _FLAGS = {  # all others are of what is made
 }
 _GROUP_OF = {flag: group for group, flags in _FLAGS.items() for flag in flags.split()}
 _ELSEWHERE = {
-    "report output": MADE,
     "graph format": SHOWN,
     "evaluate batch-size": RUNS,
     "why name": SOURCES,
@@ -46,7 +45,7 @@ _ELSEWHERE = {
 
 _VALUES = {
     "FOLDER": "from path tf2",
-    "FILE": "config vocab file",
+    "FILE": "config vocab file to",
     "PATH": "checkpoint",
     "PREFIX": "checkpoint-to-path",
     "NAME": "model name stage run root",
@@ -61,7 +60,6 @@ _VALUES = {
 }
 _VALUE_OF = {flag: value for value, flags in _VALUES.items() for flag in flags.split()}
 _OF_COMMANDS = {
-    "report output": "FILE",
     "fetch-data task": "TASK[,TASK…]",
 }
 
@@ -84,7 +82,7 @@ EXAMPLES = {
     "log": "minilm-l6/ir-fp32 --stage freeze",
     "gc": "--keep 14d --dry-run",
     "verify-store": "",
-    "report": "--output report.html",
+    "report": "--to report.html",
     "test": "--suite unit",
     "lint": "",
 }

@@ -7,7 +7,7 @@ Invoke answers "No idea what '--modle' is!", takes the next flag for a missing v
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +17,7 @@ from bertbuild.cli.task import Flag, Task
 from bertbuild.cli.upstream import Upstream, upstream_flags
 from bertbuild.errors import UsageError
 from bertbuild.names import did_you_mean
+from bertbuild.renamed import ENDS, renamed_in
 
 if TYPE_CHECKING:
     from invoke import Argument
@@ -44,25 +45,37 @@ _TAKES_ADDRESS = ("mirror", "tpu")
 _BUCKETS = {"gs": "gsutil cp -r", "s3": "aws s3 cp --recursive", "hdfs": "hdfs dfs -get"}
 
 
-def read(words: Sequence[str], core: Mapping[str, Argument], commands: Mapping[str, Task]) -> list[str]:
+def read(
+    words: Sequence[str],
+    core: Mapping[str, Argument],
+    commands: Mapping[str, Task],
+    tell: Callable[[str], None] = lambda _text: None,
+) -> list[str]:
     """The words behind the program's name as Invoke takes them: flags with dashes and `=`, upstream's as ours.
 
     Args:
         words: as they were typed.
         core: Invoke's own flags, as they are typed.
         commands: what there is, by name.
+        tell: is told of flags that have another name now.
 
     Raises:
         UsageError: an unknown command or flag, a stray word, a missing value, a flag that means nothing here.
     """
-    return _Line(words, core, commands).read()
+    return _Line(words, core, commands, tell).read()
 
 
 class _Line:
     """The words, how far they are read, and what they are in Invoke's spelling."""
 
-    def __init__(self, words: Sequence[str], core: Mapping[str, Argument], commands: Mapping[str, Task]) -> None:
-        self._words, self._core, self._commands = list(words), core, commands
+    def __init__(
+        self,
+        words: Sequence[str],
+        core: Mapping[str, Argument],
+        commands: Mapping[str, Task],
+        tell: Callable[[str], None],
+    ) -> None:
+        self._words, self._core, self._commands, self._tell = list(words), core, commands, tell
         self._place = 0
         self._command: Task | None = None
         self._names_wanted = 0
@@ -156,6 +169,9 @@ class _Line:
             self._upstream(typed, meant, value)
         elif self._command and name in self._command.flags:
             self._own(typed, name, self._command.flags[name], value)
+        elif self._command and (new := renamed_flags(self._command.name).get(name)):
+            self._tell(f"{typed} is now {new}; {ENDS}")
+            self._own(typed, new, self._command.flags[new], value)
         elif name in self._core:
             self._of_invoke(typed, name, self._core[name], value)
         else:
@@ -254,6 +270,15 @@ class _Line:
             f"{command} has no flag {typed}{did_you_mean(name, known)}",
             next_step=f"invoke {command} --help shows its flags.",
         )
+
+
+def renamed_flags(command: str) -> dict[str, str]:
+    """The old flags of a command, and the new one of each, as they are typed."""
+    return {_typed(old): _typed(new) for old, new in renamed_in(command).items()}
+
+
+def _typed(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
 
 
 def _is_flag(word: str) -> bool:

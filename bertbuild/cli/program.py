@@ -14,6 +14,7 @@ from bertbuild import __version__
 from bertbuild.cli.help import help_of
 from bertbuild.cli.line import OF_INVOKE, read
 from bertbuild.cli.tasks import TASKS
+from bertbuild.cli.warnings import tell
 from bertbuild.cli.wording import WRITTEN, rendered, words_of
 from bertbuild.errors import UsageError
 
@@ -50,7 +51,7 @@ class BertbuildProgram(Program):
         self.normalize_argv(argv)
         words = self.argv[1:]
         with self._errors_told(words):
-            words = read(words, self.initial_context.flags, TASKS)
+            words = read(words, self.initial_context.flags, TASKS, tell)
             super().parse_core([self.argv[0], *words])
 
     def parse_collection(self) -> None:

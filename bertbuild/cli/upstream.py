@@ -105,23 +105,24 @@ _NEURON = {
     **_CHECKPOINT,
     "--input-saved-model": _same("--saved-model"),
     "--sequence-length": _same("--seq-len"),
-    "--crude-gelu": Upstream(adds={"--gelu": "sigmoid"}, switch=True),
+    "--crude-gelu": Upstream(adds={"--gelu-approximation": "sigmoid"}, switch=True),
     "--aggressive-optimizations": _unused(
         _FALSE,
         why="Layer norms in float16 lose their epsilon, so they stay in float32",
-        instead="Leave it out; --gelu sigmoid is the other half of it.",
+        instead="Leave it out; --gelu-approximation sigmoid is the other half of it.",
         switch=True,
     ),
 }
 _MO = {
     "--input-model": _same("--frozen"),
     "--input-meta-graph": Upstream(flag="--checkpoint", ending=".meta", adds={"--route": "static"}),
+    "--batch": _same("--batch-size"),
     "--output": Upstream(flag="--output", values={"bert/pooler/dense/tanh": "pooled"}),
     "--input": _unused(
         r"Placeholder\{i32\},Placeholder_1\{i32\},Placeholder_2\{i32\}"
         r"|(IteratorGetNext:\d(\{i32\})?(\[[\d ,?-]+\])?,?){3}",
         why="Inputs are found in the graph itself, whatever they are called",
-        instead="Leave it out; --batch and --seq-len fix their shape.",
+        instead="Leave it out; --batch-size and --seq-len fix their shape.",
     ),
     "--disable-nhwc-to-nchw": _unused(switch=True),
     "--data-type": Upstream(

@@ -6,10 +6,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bertbuild.buildfile.load import find_build_file
 from bertbuild.commands.forecast import UNKNOWN, ModelOutlook, Outlook, looking
 from bertbuild.commands.result import Result
-from bertbuild.commands.selection import add_all, add_named
+from bertbuild.commands.selection import add_all, add_named, find
 from bertbuild.commands.session import Session
 from bertbuild.engine.staleness import UP_TO_DATE
 from bertbuild.errors import UsageError
@@ -41,7 +40,7 @@ def graph(session: Session, names: Sequence[str], file: str, format_: str) -> Dr
             f"--format {format_!r} is none of {', '.join(FORMATS)}{did_you_mean(format_, FORMATS)}",
             next_step="--help explains --format.",
         )
-    build_file = find_build_file(file)
+    build_file = find(session, file)
     with looking(session) as outlook:
         if names:
             add_named(session, outlook, build_file, names)

@@ -58,12 +58,12 @@ def _find(folder: Path, run_id: str) -> Path:
 
 def _write(path: Path, text: str) -> None:
     if path.is_dir():
-        raise UsageError(f"{path} is a folder.", next_step=f"Name a file in it: --output {path / 'report.html'}")
+        raise UsageError(f"{path} is a folder.", next_step=f"Name a file in it: --to {path / 'report.html'}")
     try:
         write_atomically(path, text)
     except OSError as error:
         if error.errno in FULL:
             raise no_space(path) from error
         raise UsageError(
-            f"{path} cannot be written: {error.strerror or error}.", next_step="Choose another place with --output."
+            f"{path} cannot be written: {error.strerror or error}.", next_step="Choose another place with --to."
         ) from error

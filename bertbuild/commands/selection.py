@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from fnmatch import fnmatchcase
 
 from bertbuild.buildfile.entries import BuildFile
+from bertbuild.buildfile.load import find_build_file
 from bertbuild.buildfile.select import means_something, names_in, select
 from bertbuild.commands.forecast import Outlook
 from bertbuild.commands.session import Session
@@ -13,6 +14,18 @@ from bertbuild.errors import UsageError
 from bertbuild.names import did_you_mean
 from bertbuild.store.records import Record, read_records
 from bertbuild.toml.document import shown
+
+
+def find(session: Session, file: str) -> BuildFile | None:
+    """The build file that was named, else the folder's, None where there is none; its warnings are told.
+
+    Raises:
+        UsageError, UnknownModelError: as `find_build_file`.
+    """
+    build_file = find_build_file(file)
+    for text in build_file.warnings if build_file is not None else ():
+        session.report({"event": "warning", "text": text})
+    return build_file
 
 
 def add_all(session: Session, outlook: Outlook, build_file: BuildFile | None) -> list[Record]:

@@ -10,10 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bertbuild.buildfile.load import find_build_file
 from bertbuild.commands.forecast import Outlook, TargetOutlook, looking
 from bertbuild.commands.result import Result
-from bertbuild.commands.selection import add_all
+from bertbuild.commands.selection import add_all, find
 from bertbuild.commands.session import Session, shown
 from bertbuild.engine.jobs import needed_steps
 from bertbuild.engine.staleness import UP_TO_DATE
@@ -79,7 +78,7 @@ class Status(Result):
 
 def status(session: Session, file: str) -> Status:
     """Show every target that a build file names or that was ever built: its state, when, how long, size, figure."""
-    build_file = find_build_file(file)
+    build_file = find(session, file)
     with looking(session) as outlook:
         records = {(record.model, record.target.name): record for record in add_all(session, outlook, build_file)}
         store = outlook.session.store

@@ -6,10 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bertbuild.buildfile.load import find_build_file
 from bertbuild.commands.forecast import Outlook, TargetOutlook, looking
 from bertbuild.commands.result import Result
-from bertbuild.commands.selection import add_all, add_named, is_known
+from bertbuild.commands.selection import add_all, add_named, find, is_known
 from bertbuild.commands.session import Session
 from bertbuild.engine.gate import PARITY
 from bertbuild.engine.history import changed_files
@@ -42,7 +41,7 @@ def why(session: Session, name: str, file: str) -> Why:
     Raises:
         UsageError: nothing has this name.
     """
-    build_file = find_build_file(file)
+    build_file = find(session, file)
 
     def files(check: Check, change: Change) -> tuple[str, ...]:
         if check.past is None or change.file is None:

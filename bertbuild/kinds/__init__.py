@@ -18,8 +18,8 @@ def kind_of(request: Request) -> Kind:
 
 
 def kinds_with(name: str) -> list[Kind]:
-    """The kinds that take a parameter."""
-    return [kind for kind in KINDS.values() if name in kind.parameters]
+    """The kinds that take a parameter, by its name or by its old one."""
+    return [kind for kind in KINDS.values() if kind.parameter_called(name)]
 
 
 def limits(row: str) -> Limits:

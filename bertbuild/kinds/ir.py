@@ -149,7 +149,7 @@ def _target_name(source: Source, request: Ir, route: str, precision: str) -> str
         parts.append(route)
     if request.openvino != OPENVINOS[0]:
         parts.append(f"{OPENVINO}{request.openvino}")
-    parts += [f"{letter}{size}" for letter, size in (("b", request.batch), ("s", request.seq_len)) if size]
+    parts += [f"{letter}{size}" for letter, size in (("b", request.batch_size), ("s", request.seq_len)) if size]
     if request.output != "pooled":
         parts.append(request.output.replace(",", "+"))
     if request.gelu != "auto":
@@ -163,7 +163,7 @@ def _converter_params(source: Source, request: Ir, route: str) -> dict[str, str]
     if route == "static":
         return {"prefix": source.prefix}
     output = {"output": request.output} if route == "savedmodel" else {}
-    batch, seq_len = request.batch, request.seq_len
+    batch, seq_len = request.batch_size, request.seq_len
     if request.converter == "mo":  # the page's command fixes both
         batch = batch or source.batch or MO_SHAPE[0]
         seq_len = seq_len or source.seq_len or min(MO_SHAPE[1], source.max_positions)
@@ -181,9 +181,10 @@ def _check(source: Source, request: Ir, route: str) -> None:
         _check_frozen(source, request, route)
     else:
         check_output(source, request.output)
-    if route == "static" and (request.batch or request.seq_len or request.output != "pooled"):
+    if route == "static" and (request.batch_size or request.seq_len or request.output != "pooled"):
         raise UsageError(
-            "The static route keeps the .meta's shape and pooled output; --batch, --seq-len and --output do not apply.",
+            "The static route keeps the .meta's shape and pooled output; --batch-size, --seq-len and --output do not "
+            "apply.",
             next_step="Use the reshapeable route (leave --route out) for other shapes and outputs.",
         )
     if route == "savedmodel":
@@ -203,7 +204,7 @@ def _check_frozen(source: Source, request: Ir, route: str) -> None:
             next_step="Leave them out, name nodes of the graph with --outputs, or build from the checkpoint.",
         )
     for flag, wanted, built_in in (
-        ("batch", request.batch, source.batch),
+        ("batch-size", request.batch_size, source.batch),
         ("seq-len", request.seq_len, source.seq_len),
     ):
         if wanted and built_in is not None and wanted != built_in:

@@ -57,7 +57,7 @@ class Ir(Request):
     openvino: str = parameter(
         Choice(OPENVINOS), OPENVINOS[0], "version of OpenVINO that makes the IR, and runs it for the gate"
     )
-    batch: int = parameter(Whole(), 0, "fixed batch size; 0: free")
+    batch_size: int = parameter(Whole(), 0, "fixed batch size; 0: free")
     seq_len: int = parameter(Whole(), 0, "fixed sequence length; 0: free")
     calibration: str = parameter(
         Location(),

@@ -11,6 +11,7 @@ from bertbuild.plans.placing import REFERENCES
 from bertbuild.plans.plan import File, Plan, Source, Step
 from bertbuild.plans.prepare_data import Prepared
 from bertbuild.plans.tolerance import Tolerances
+from bertbuild.renamed import renamed_in
 from bertbuild.toml.values import Choice
 
 FROM_CHECKPOINT = ("model", "checkpoint", "config", "vocab")
@@ -140,3 +141,12 @@ class Kind:
         """The keys that it takes in bertbuild.toml."""
         declared = parameters_of(self.request)
         return {**declared, **by_name(REFERENCE)} if self.has_reference else dict(declared)
+
+    @property
+    def renamed(self) -> dict[str, str]:
+        """Old words of its parameters, and the new ones."""
+        return {old: new for old, new in renamed_in(self.command.name).items() if new in self.parameters}
+
+    def parameter_called(self, name: str) -> Parameter | None:
+        """A parameter by its name or by its old one; None where it has none of these."""
+        return self.parameters.get(self.renamed.get(name, name))

@@ -45,9 +45,10 @@ class Neuron(NeuronReady):
     def __post_init__(self) -> None:
         """Refuse what no source could make sense of, before anything is fetched."""
         check(self)
-        if self.standard and (self.dtype, self.gelu) != ("float16", EXACT):
+        if self.standard and (self.compute, self.gelu_approximation) != ("float16", EXACT):
             raise UsageError(
-                "--standard compiles the exported SavedModel as it is; --dtype and --gelu do not apply.",
+                "--standard compiles the exported SavedModel as it is; --compute and --gelu-approximation do not "
+                "apply.",
                 next_step="Leave them out, or leave --standard out.",
             )
 
@@ -77,11 +78,16 @@ def plan_neuron_compile(source: Source, request: Neuron, probes: File) -> Plan:
         precision = "float16"
     else:
         # The batch is the compiler's: one Neuron-ready model serves every batch that is tried.
-        ready = NeuronReady(seq_len=request.seq_len, output=request.output, dtype=request.dtype, gelu=request.gelu)
+        ready = NeuronReady(
+            seq_len=request.seq_len,
+            output=request.output,
+            compute=request.compute,
+            gelu_approximation=request.gelu_approximation,
+        )
         base = plan_neuron_ready(source, ready, probes)
         inputs = {"neuron-ready": base.targets[0].step}
         suffix = gelu_suffix(source, request)
-        parts = (*suffix, request.dtype)
+        parts = (*suffix, request.compute)
         precision = "-".join(["float16", *suffix])  # products are cast for the device, whatever the weights are
     limits = {"timeout": str(request.timeout), **({"min-memory": request.min_memory} if request.min_memory else {})}
     compiled = Step(id="neuron-compile", stage="neuron-compile", inputs=inputs, params=params, limits=limits)

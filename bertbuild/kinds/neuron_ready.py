@@ -22,9 +22,9 @@ from bertbuild.plans.prepare_data import Prepared
 from bertbuild.plans.tolerance import FLOAT16, FLOAT32, Tolerance, Tolerances
 from bertbuild.toml.values import Choice, Whole
 
-DTYPES = ("float16", "float32")
+COMPUTES = ("float16", "float32")
 EXACT = "exact"
-GELU_FORMS = (EXACT, "tanh", "sigmoid")
+APPROXIMATIONS = (EXACT, "tanh", "sigmoid")
 BATCH_SIZE = 4
 
 
@@ -32,9 +32,9 @@ BATCH_SIZE = 4
 class NeuronReady(SavedModel):
     """What a Neuron-ready SavedModel is to be like."""
 
-    dtype: str = parameter(Choice(DTYPES), "float16", "what attention and dense layers compute in")
-    gelu: str = parameter(
-        Choice(GELU_FORMS), EXACT, "exact: as the source computes it; tanh, sigmoid: cheaper, farther from it"
+    compute: str = parameter(Choice(COMPUTES), "float16", "what attention and dense layers compute in")
+    gelu_approximation: str = parameter(
+        Choice(APPROXIMATIONS), EXACT, "exact: gelu as the source computes it; tanh, sigmoid: cheaper, farther from it"
     )
     batch_size: int = parameter(Whole(1), BATCH_SIZE, "batch to compile for; the model takes any batch")
 
@@ -54,7 +54,7 @@ def plan_neuron_ready(source: Source, request: NeuronReady, probes: File) -> Pla
     """
     check_source(source, request)
     suffix = gelu_suffix(source, request)
-    params = {"dtype": request.dtype, "gelu": suffix[0] if suffix else EXACT, "batch-size": str(request.batch_size)}
+    params = {"dtype": request.compute, "gelu": suffix[0] if suffix else EXACT, "batch-size": str(request.batch_size)}
     if request.output or not source.pooler:
         params["output"] = outputs(source, request)
     if source.kind == "checkpoint":
@@ -64,23 +64,24 @@ def plan_neuron_ready(source: Source, request: NeuronReady, probes: File) -> Pla
     answers = ASKED.step("neuron-ready-infer", ready.id, probes)
     batch = (f"b{request.batch_size}",) if request.batch_size != BATCH_SIZE else ()
     target = Target(
-        name=target_name("neuron-ready", source, request, *suffix, request.dtype, *batch),
+        name=target_name("neuron-ready", source, request, *suffix, request.compute, *batch),
         step=ready.id,
         reference=reference.id,
         answers=answers.id,
-        precision="-".join([request.dtype, *suffix]),
+        precision="-".join([request.compute, *suffix]),
     )
     return Plan(model=source.model, steps=(ready, reference, answers), targets=(target,))
 
 
 def gelu_suffix(source: Source, request: NeuronReady) -> tuple[str, ...]:
     """The form of gelu where it is not the source's own: it has tolerances, and a name, of its own."""
-    return () if request.gelu in (EXACT, source.gelu) or source.gelu is None else (request.gelu,)
+    wanted = request.gelu_approximation
+    return () if wanted in (EXACT, source.gelu) or source.gelu is None else (wanted,)
 
 
-def _evaluated(dtype: str) -> Callable[[Source, Prepared, File, str], Plan]:
+def _evaluated(compute: str) -> Callable[[Source, Prepared, File, str], Plan]:
     return lambda source, prepared, probes, _int8_for: plan_neuron_ready(
-        source, NeuronReady(seq_len=prepared.max_seq_length, dtype=dtype), probes
+        source, NeuronReady(seq_len=prepared.max_seq_length, compute=compute), probes
     )
 
 
@@ -121,7 +122,7 @@ KIND = Kind(
         name="neuron-ready",
         about="Make the SavedModel that the Neuron compiler takes, proved on the CPU to answer like its source.",
         sources=FROM_SAVED_MODEL,
-        example="--checkpoint path/to/finetuned --dtype float32",
+        example="--checkpoint path/to/finetuned --compute float32",
     ),
     request=NeuronReady,
     plan=plan_neuron_ready,
@@ -134,7 +135,7 @@ KIND = Kind(
     only_1_15="A model for Neuron is proved in TensorFlow 1.15, because AWS runs it in TensorFlow 1.15",
     seq_len=lambda request: request.seq_len,
     evaluated=tuple(
-        Evaluated(name=f"neuron-ready-{dtype}", plan=_evaluated(dtype), params=_PROBABILITIES, group="neuron-ready")
-        for dtype in ("float32", "float16")
+        Evaluated(name=f"neuron-ready-{compute}", plan=_evaluated(compute), params=_PROBABILITIES, group="neuron-ready")
+        for compute in ("float32", "float16")
     ),
 )

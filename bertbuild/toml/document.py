@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from bertbuild.errors import UsageError
 from bertbuild.names import did_you_mean
+from bertbuild.renamed import ENDS
 
 Place = tuple[str | int, ...]
 """Where a value stands: the keys that lead to it, and indices where there are arrays."""
@@ -38,11 +39,21 @@ class Document:
         path: as it was named.
         text: its lines.
         values: what they say; floats are `TypedFloat`.
+        warnings: what those who read it have to tell, which is no error.
     """
 
     path: Path
     text: str
     values: dict[str, Any]
+    warnings: list[str] = field(default_factory=list, compare=False)
+
+    def warn(self, place: Place, text: str) -> None:
+        """Have something to tell about the value at `place`."""
+        self.warnings.append(f"{self.path}, line {self.line(place)}: {text}")
+
+    def warn_renamed(self, place: Place, name: str, *, of: str = "") -> None:
+        """Tell that a key, or one of a kind of targets alone, has another name now."""
+        self.warn(place, f'"{place[-1]}" is now "{name}"{of and f" of {of}"}; {ENDS}')
 
     def line(self, place: Place) -> int:
         """The line, from 1, on which the value at `place` begins; of what is not there, its table's."""

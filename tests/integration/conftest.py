@@ -98,7 +98,7 @@ def bare_exported(bertbuild, bare):
 @pytest.fixture(scope="session")
 def tiny_ready(bertbuild, tiny):
     """The checkpoint with a head made ready for Neuron, float32."""
-    return bertbuild.ok("neuron-ready", "--checkpoint", tiny, "--dtype", "float32")
+    return bertbuild.ok("neuron-ready", "--checkpoint", tiny, "--compute", "float32")
 
 
 @pytest.fixture(scope="session")

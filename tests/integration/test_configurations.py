@@ -48,7 +48,7 @@ def bert(tensors):
     ("command", "output"),
     [
         (["build-ir"], "pooled_output"),
-        (["neuron-ready", "--dtype", "float32"], "probabilities"),
+        (["neuron-ready", "--compute", "float32"], "probabilities"),
         (["convert-tf2"], "pooled_output"),
         (["convert-tf2", "--format", "savedmodel"], "probabilities"),
     ],

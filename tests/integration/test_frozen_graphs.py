@@ -52,7 +52,7 @@ def test_the_order_of_features_changes_no_answer(bertbuild, foreign):
 
 
 def test_batch_is_free_and_the_sequence_length_cannot_be_another(bertbuild, foreign):
-    built = bertbuild.ok("build-ir", "--frozen", foreign / "page.pb", "--name", "page", "--batch", 3)
+    built = bertbuild.ok("build-ir", "--frozen", foreign / "page.pb", "--name", "page", "--batch-size", 3)
     assert built.verdict("ir-b3-fp32")["passed"]
     assert "the graph takes sequences of 128 alone: that is built into its inputs" in built.notes
     facts = run_script("openvino", "ir", ir=bertbuild.out("page", "ir-b3-fp32"))

@@ -69,7 +69,7 @@ def test_a_graph_of_float16_is_held_to_what_float16_is_held_to(built):
 @pytest.mark.whole
 def test_ends_of_a_span_follow_a_fixed_length(bertbuild, heads):
     outcome = bertbuild.ok(
-        "build-ir", "--frozen", heads / "pooled_span.pb", "--name", "sized", "--seq-len", 32, "--batch", 2
+        "build-ir", "--frozen", heads / "pooled_span.pb", "--name", "sized", "--seq-len", 32, "--batch-size", 2
     )
     verdict = outcome.verdict("ir-b2-s32-fp32")
     assert {row["output"] for row in verdict["rows"]} == set(GRAPHS["pooled_span"])
@@ -94,7 +94,7 @@ def test_a_fixed_shape_is_told_and_a_contradiction_is_refused_before_any_stage(b
     outcome = bertbuild.ok("build-ir", "--frozen", heads / "fixed.pb", "--name", "fixed")
     assert "the graph takes sequences of 32 alone: that is built into its inputs" in outcome.notes
     assert "the graph takes batches of 2 alone: that is built into its inputs" in outcome.notes
-    for words, told in ((("--seq-len", 128), "--seq-len 128"), (("--batch", 1), "--batch 1")):
+    for words, told in ((("--seq-len", 128), "--seq-len 128"), (("--batch-size", 1), "--batch-size 1")):
         for converter in ("ovc", "mo"):
             refused = bertbuild("build-ir", "--frozen", heads / "fixed.pb", *words, "--converter", converter)
             assert refused.code == 2

@@ -218,7 +218,7 @@ def test_text_calibrates_a_fixed_shape(bertbuild, session_folder):
     text = session_folder / "lines.txt"
     text.write_text("\n\n".join(lines))
     built = bertbuild.ok(
-        *("build-ir", "--checkpoint", folder, "--batch", 2, "--seq-len", 32),
+        *("build-ir", "--checkpoint", folder, "--batch-size", 2, "--seq-len", 32),
         *("--precision", "int8", "--calibration-text", text),
     )
     assert [target["target"] for target in built.last["targets"]] == ["ir-b2-s32-int8"]

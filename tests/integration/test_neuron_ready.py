@@ -47,7 +47,7 @@ def test_a_saved_model_of_any_shape_is_read_back_and_answers_like_numpy(bertbuil
     }
     folder = write_google(session_folder / f"ready_{shape}", tensors, config=config)
     exported = bertbuild.ok("export", "--checkpoint", folder).last["targets"][0]["path"]
-    built = bertbuild.ok("neuron-ready", "--saved-model", exported, "--name", f"back_{shape}", "--dtype", "float32")
+    built = bertbuild.ok("neuron-ready", "--saved-model", exported, "--name", f"back_{shape}", "--compute", "float32")
     verdict = built.verdict("neuron-ready-float32")
     assert verdict["passed"]
     assert verdict["skipped"] == []
@@ -63,7 +63,7 @@ def test_a_saved_model_of_any_shape_is_read_back_and_answers_like_numpy(bertbuil
 
 def test_checkpoint_and_saved_model_give_one_model_bit_for_bit(bertbuild, tiny_ready, tiny_exported):
     (exported,), (direct,) = tiny_exported.last["targets"], tiny_ready.last["targets"]
-    built = bertbuild.ok("neuron-ready", "--saved-model", exported["path"], "--name", "detour", "--dtype", "float32")
+    built = bertbuild.ok("neuron-ready", "--saved-model", exported["path"], "--name", "detour", "--compute", "float32")
     assert built.verdict("neuron-ready-float32")["passed"]
     assert built.last["targets"][0]["key"] != direct["key"]
     assert same_bytes(bertbuild.out("detour", "neuron-ready-float32"), bertbuild.out("tiny", "neuron-ready-float32"))
@@ -133,7 +133,7 @@ def test_a_pre_trained_checkpoint_gives_pooled_and_sequence_output(bertbuild, ba
 
 def test_a_length_and_an_output_of_ones_own(bertbuild, tiny):
     built = bertbuild.ok(
-        *("neuron-ready", "--checkpoint", tiny, "--dtype", "float32"),
+        *("neuron-ready", "--checkpoint", tiny, "--compute", "float32"),
         *("--seq-len", 40, "--output", "sequence,probabilities", "--batch-size", 2),
     )
     target = "neuron-ready-s40-sequence+probabilities-float32-b2"
@@ -158,7 +158,7 @@ def test_one_of_the_outputs_of_a_saved_model(bertbuild, bare_exported):
 
 @pytest.mark.whole
 def test_a_source_with_the_tanh_gelu_keeps_it(bertbuild, foreign):
-    built = bertbuild.ok("neuron-ready", "--checkpoint", foreign / "meta_tanh", "--dtype", "float32")
+    built = bertbuild.ok("neuron-ready", "--checkpoint", foreign / "meta_tanh", "--compute", "float32")
     assert built.verdict("neuron-ready-float32")["passed"]
     found = saved(built)
     assert found.signature["gelu"] == "tanh"
@@ -170,21 +170,21 @@ def test_an_exact_gelu_is_computed_exactly_and_an_activation_that_is_none_stays(
     assert saved(tiny_ready).compute_operators["Erf"] == CONFIG["num_hidden_layers"]
     config = CONFIG | {"hidden_act": "relu"}
     folder = write_google(session_folder / "rectified", weights(config, seed=3), config=config)
-    built = bertbuild.ok("neuron-ready", "--checkpoint", folder, "--gelu", "sigmoid")
+    built = bertbuild.ok("neuron-ready", "--checkpoint", folder, "--gelu-approximation", "sigmoid")
     assert built.verdict("neuron-ready-float16")["passed"], "its tolerances are those of what is computed"
     operators = saved(built).compute_operators
     assert operators["Relu"] == CONFIG["num_hidden_layers"]
     assert "Sigmoid" not in operators
 
 
-GELU = {"exact": (), "tanh": ("--gelu", "tanh"), "sigmoid": ("--gelu", "sigmoid")}
+GELU = {"exact": (), "tanh": ("--gelu-approximation", "tanh"), "sigmoid": ("--gelu-approximation", "sigmoid")}
 
 
 @pytest.fixture(scope="module")
 def minilm_ready(bertbuild):
     """all-MiniLM-L6-v2 made ready with each form of gelu, float32; and as it is by default."""
     built = {
-        form: bertbuild.ok("neuron-ready", "--model", "minilm-l6", "--dtype", "float32", *flags)
+        form: bertbuild.ok("neuron-ready", "--model", "minilm-l6", "--compute", "float32", *flags)
         for form, flags in GELU.items()
     }
     return {**built, "default": bertbuild.ok("neuron-ready", "--model", "minilm-l6")}

@@ -13,8 +13,8 @@ pytestmark = pytest.mark.integration
 FLAGS = {
     "a length beyond the position table": (("--seq-len", 161), "position table of 160"),
     "a length below zero": (("--seq-len", -4), "below 0"),
-    "an unknown type": (("--dtype", "int8"), "float16, float32"),
-    "an unknown gelu": (("--gelu", "foo"), "exact, tanh, sigmoid"),
+    "an unknown type": (("--compute", "int8"), "float16, float32"),
+    "an unknown gelu": (("--gelu-approximation", "foo"), "exact, tanh, sigmoid"),
     "an unknown output": (("--output", "logits"), "probabilities, pooled, sequence"),
     "no batch": (("--batch-size", 0), "below 1"),
     "two sources": (("--saved-model", "somewhere"), "one source"),
@@ -154,7 +154,7 @@ def open_source(args):
 @pytest.mark.parametrize(("dtype", "change", "limit"), [("float32", 1e-2, 1e-5), ("float16", 1.0, 1e-2)])
 def test_a_model_that_answers_otherwise_gets_no_name(bertbuild, altered, tiny, tiny_exported, dtype, change, limit):
     assert tiny_exported.code == 0
-    build = ("neuron-ready", "--checkpoint", tiny, "--name", f"gated-{dtype}", "--dtype", dtype)
+    build = ("neuron-ready", "--checkpoint", tiny, "--name", f"gated-{dtype}", "--compute", dtype)
     target = f"neuron-ready-{dtype}"
     good = bertbuild.ok(*build)
     link = bertbuild.out(f"gated-{dtype}", target)

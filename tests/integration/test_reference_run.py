@@ -95,7 +95,7 @@ def test_each_reads_the_others_frozen_graph(bertbuild, frozen, made, read):
 @pytest.mark.whole
 def test_1_15_and_neuron_ready_read_a_saved_model_of_2_20(bertbuild, exported):
     assert exported.of("verdict")[0]["references"] == [OF["2.20"]]
-    words = ("--saved-model", path(exported), "--dtype", "float32", "--name", "ready-of-2.20")
+    words = ("--saved-model", path(exported), "--compute", "float32", "--name", "ready-of-2.20")
     ready = bertbuild.ok("neuron-ready", *words)
     assert ready.of("verdict")[0]["references"] == [OF["1.15"]]
 

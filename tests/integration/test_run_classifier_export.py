@@ -82,7 +82,7 @@ def frozen(exported, session_folder):
 @pytest.fixture(scope="module")
 def ready(bertbuild, exported):
     """Made ready for Neuron from the SavedModel, float32."""
-    return bertbuild.ok("neuron-ready", "--saved-model", exported, "--name", "mrpc", "--dtype", "float32")
+    return bertbuild.ok("neuron-ready", "--saved-model", exported, "--name", "mrpc", "--compute", "float32")
 
 
 def stage_facts(outcome):
@@ -136,7 +136,7 @@ def test_of_a_folder_of_exports_the_newest_is_taken_and_named(bertbuild, ready, 
     for name in ("9", "temp-9999999999", "99999999999.old"):  # an older one, one being written, one put aside
         (tmp_path / "exports" / name).mkdir()
         (tmp_path / "exports" / name / "saved_model.pb").touch()
-    again = bertbuild.ok("neuron-ready", "--saved-model", tmp_path / "exports", "--dtype", "float32")
+    again = bertbuild.ok("neuron-ready", "--saved-model", tmp_path / "exports", "--compute", "float32")
     assert any(exported.name in note and "newest" in note for note in again.notes)
     assert again.last["model"] == "exports"
     assert again.last["targets"][0]["key"] == ready.last["targets"][0]["key"]
@@ -146,7 +146,7 @@ def test_of_a_folder_of_exports_the_newest_is_taken_and_named(bertbuild, ready, 
 def test_variables_frozen_into_constants_change_no_answer(bertbuild, ready, frozen):
     assert not list(frozen.glob("variables/*")), "nothing may be left to read but the graph"
     target = ready.last["targets"][0]["target"]
-    built = bertbuild.ok("neuron-ready", "--saved-model", frozen, "--name", "mrpc-frozen", "--dtype", "float32")
+    built = bertbuild.ok("neuron-ready", "--saved-model", frozen, "--name", "mrpc-frozen", "--compute", "float32")
     assert built.verdict(target)["passed"]
     for step in (None, "reference"):
         assert largest_difference(
@@ -193,7 +193,7 @@ def test_what_is_made_ready_of_the_checkpoint_and_of_the_export_is_one_model(ber
     target = ready.last["targets"][0]["target"]
     bertbuild.ok(
         *("neuron-ready", "--checkpoint", trained / "out", "--seq-len", LENGTH),
-        *("--dtype", "float32", "--name", "mrpc-checkpoint"),
+        *("--compute", "float32", "--name", "mrpc-checkpoint"),
     )
     one, other = (bertbuild.out(model, target) for model in ("mrpc", "mrpc-checkpoint"))
     for file in FILES:

@@ -10,9 +10,9 @@ pytestmark = pytest.mark.integration
 @pytest.mark.parametrize(
     ("flags", "target", "shape"),
     [
-        (("--batch", 2), "ir-b2-fp32", "[2,?]"),
+        (("--batch-size", 2), "ir-b2-fp32", "[2,?]"),
         (("--seq-len", 32), "ir-s32-fp32", "[?,32]"),
-        (("--batch", 2, "--seq-len", 160), "ir-b2-s160-fp32", "[2,160]"),
+        (("--batch-size", 2, "--seq-len", 160), "ir-b2-s160-fp32", "[2,160]"),
     ],
 )
 def test_sizes_are_fixed_as_asked_and_the_rest_stays_free(bertbuild, tiny, tiny_built, flags, target, shape):
@@ -33,7 +33,7 @@ def test_probes_longer_than_a_fixed_length_are_named_as_not_compared(bertbuild, 
 
 WRONG = {
     "longer than the position table": (("--seq-len", 161), "160"),
-    "a batch below zero": (("--batch", -1), "below 0"),
+    "a batch below zero": (("--batch-size", -1), "below 0"),
     "an unknown precision": (("--precision", "int4"), "fp32, fp16"),
     "an unknown output": (("--output", "logits"), "probabilities"),
     "an unknown gelu": (("--gelu", "swish"), "tanh"),

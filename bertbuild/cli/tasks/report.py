@@ -11,12 +11,12 @@ from bertbuild.cli.task import task
     help=COMMON_HELP
     | {
         "run": "which run: the name of a log in artifacts/runs/ (default: the last)",
-        "output": "the file to write (default: artifacts/reports/RUN.html)",
+        "to": "the file to write (default: artifacts/reports/RUN.html)",
     },
 )
-def report(run: str = "", output: str = "", json: bool = False) -> None:
+def report(run: str = "", to: str = "", json: bool = False) -> None:
     """Make one HTML page of a run: timeline, graph, parity figures, versions, failures."""
     from bertbuild.commands import report as command
 
     with running(json=json) as session:
-        command.report(session, run, output)
+        command.report(session, run, to)

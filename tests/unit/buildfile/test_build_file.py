@@ -39,15 +39,15 @@ batch_size = 8
         ),
         ('kind = "ir"', Ir()),
         (
-            'kind="ir"\nprecision="fp16"\nroute="static"\nconverter="mo"\nbatch=2\nseq_len=64\noutput="sequence"',
-            Ir(precision="fp16", route="static", converter="mo", batch=2, seq_len=64, output="sequence"),
+            'kind="ir"\nprecision="fp16"\nroute="static"\nconverter="mo"\nbatch_size=2\nseq_len=64\noutput="sequence"',
+            Ir(precision="fp16", route="static", converter="mo", batch_size=2, seq_len=64, output="sequence"),
         ),
         ('kind = "saved-model"', SavedModel()),
         ('kind = "saved-model"\nseq_len = 384\noutput = "pooled"', SavedModel(seq_len=384, output="pooled")),
         ('kind = "neuron-ready"', NeuronReady()),
         (
-            'kind = "neuron-ready"\ndtype = "float32"\ngelu = "sigmoid"\nbatch_size = 1\nseq_len = 64',
-            NeuronReady(seq_len=64, dtype="float32", gelu="sigmoid", batch_size=1),
+            'kind = "neuron-ready"\ncompute = "float32"\ngelu_approximation = "sigmoid"\nbatch_size = 1\nseq_len = 64',
+            NeuronReady(seq_len=64, compute="float32", gelu_approximation="sigmoid", batch_size=1),
         ),
         ('kind = "neuron"', Neuron()),
         (
@@ -188,7 +188,7 @@ def test_the_layer_nearest_to_the_target_wins(tmp_path, given, names, seq_len):
 
 
 def test_a_default_that_a_kind_does_not_take_is_passed_over(tmp_path):
-    text = '[defaults]\nbatch_size = 2\ndtype = "float32"\nprecision = "fp16"\n[targets.hub]\nkind = "hub"'
+    text = '[defaults]\nbatch_size = 2\ncompute = "float32"\nprecision = "fp16"\n[targets.hub]\nkind = "hub"'
     assert only_target(tmp_path, text).request == Hub()
 
 

@@ -18,9 +18,9 @@ CASES = [
     ("[defaults.irr]\n" + IR, 1, '[defaults] knows no key "irr"; did you mean "ir"?'),
     ("[defaults.hub]\nbatch = 1\n" + IR, 2, '[defaults.hub] knows no key "batch".'),
     (
-        IR + "[models.m.override.ir]\nbach = 1\n" + MODEL,
+        IR + "[models.m.override.ir]\nbach_size = 1\n" + MODEL,
         4,
-        '[models.m.override.ir] knows no key "bach"; did you mean "batch"?',
+        '[models.m.override.ir] knows no key "bach_size"; did you mean "batch_size"?',
     ),
     (IR + "[models.m]\ncheckpiont = 'c'", 4, '[models.m] knows no key "checkpiont"; did you mean "checkpoint"?'),
     (IR + "[models.m.finetune]\nform = 'c'", 4, '[models.m.finetune] knows no key "form"; did you mean "from"?'),
@@ -88,12 +88,12 @@ CASES = [
     (
         "[targets.n]\nkind = 'neuron'\nstandard = true\n[models.m.override.n]\ngelu = 'tanh'\n" + MODEL,
         3,
-        "[models.m.override.n]: standard compiles the exported SavedModel as it is; dtype and gelu do not apply.",
+        "[models.m.override.n]: standard compiles the exported SavedModel as it is; compute and gelu_approximation do",
     ),
     (
-        "[defaults]\ngelu = 'erf'\n[targets.n]\nkind = 'neuron'",
+        "[defaults]\ngelu = 'exact'\n[targets.f]\nkind = 'frozen'",
         2,
-        'neuron takes no "erf" as "gelu": it must be one of exact,',
+        'frozen takes no "exact" as "gelu": it must be one of auto,',
     ),
     (
         IR + "[models.b]\nfinetune = { from = 'm', task = 'MRPC', warmup_proportion = 1.5 }",
@@ -176,7 +176,7 @@ def test_the_next_step_lists_what_is_known_and_who_else_knows_the_key(tmp_path):
     with pytest.raises(UsageError) as raised:
         load(tmp_path, "[targets.f]\nkind = 'frozen'\nbatch_size = 3")
     assert raised.value.next_step == (
-        'Known here: kind, matrix, output, gelu, reference. "batch_size" is a key of neuron-ready, neuron.'
+        'Known here: kind, matrix, output, gelu, reference. "batch_size" is a key of ir, neuron-ready, neuron.'
     )
 
 

@@ -31,10 +31,10 @@ LEFT_OUT = {
 """Parameters that go only with others."""
 
 LENGTH, OUTPUTS, GELU = "seq_len", "output", "gelu"
-READY = {LENGTH, OUTPUTS, GELU, "dtype", "batch_size"}
+READY = {LENGTH, OUTPUTS, "gelu_approximation", "compute", "batch_size"}
 TAKEN = {
     "frozen": {OUTPUTS, GELU},
-    "ir": {"precision", OUTPUTS, GELU, "route", "converter", "openvino", "batch", LENGTH},
+    "ir": {"precision", OUTPUTS, GELU, "route", "converter", "openvino", "batch_size", LENGTH},
     "saved-model": {LENGTH, OUTPUTS},
     "neuron-ready": READY,
     "neuron": READY | {"timeout", "min_on_neuron", "min_memory", "neuroncore_pipeline_cores"},
@@ -75,7 +75,7 @@ def build_files(draw):
     kind = KINDS[draw(st.sampled_from(sorted(KINDS)))]
     common = {
         name: draw(value_of(kind.parameters[name].type, name))
-        for name in ("seq_len", "batch_size", "dtype")
+        for name in ("seq_len", "compute", "gelu_approximation")
         if name in kind.parameters and draw(st.booleans())
     }
     own, override = draw(layer(kind)), draw(layer(kind))

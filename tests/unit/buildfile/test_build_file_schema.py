@@ -26,7 +26,7 @@ VALIDATOR = Draft202012Validator(SCHEMA)
 
 ABOUT_MORE_THAN_SHAPE = (
     *("[targets.ir]: ", "[targets.n]: ", "[models.b.finetune]: ", "[models.override", "[models.m.override.n]: "),
-    *("make two targets", 'takes no "erf"', "combinations", "there is no", "has no beginning", "does not list"),
+    *("make two targets", 'takes no "exact"', "combinations", "there is no", "has no beginning", "does not list"),
     *("not nan", "not 128.0", '"ir-a/b" cannot'),
 )
 """What the schema cannot know: how values go together, names of other tables, and that 128.0 is no whole number."""
@@ -80,7 +80,13 @@ def test_a_file_with_every_key_is_accepted_by_both(tmp_path):
     for kind in KINDS.values():
         lines += [f"[targets.{kind.name}]", f'kind = "{kind.name}"']
         lines += [f"{p.name} = {json.dumps(p.default)}" for p in kind.parameters.values() if p.default is not None]
-    lines += ["[models.m]", 'model = "minilm-l6"', 'targets = ["ir", "hub"]', "[models.m.override.ir]", "batch = 1"]
+    lines += [
+        "[models.m]",
+        'model = "minilm-l6"',
+        'targets = ["ir", "hub"]',
+        "[models.m.override.ir]",
+        "batch_size = 1",
+    ]
     lines += ["[models.n.finetune]", 'from = "m"', 'task = "MRPC"']
     lines += [f"{p.name} = {json.dumps(p.default)}" for p in FINETUNE.values() if p.default is not None]
     text = "\n".join(lines)

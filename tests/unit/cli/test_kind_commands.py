@@ -17,10 +17,10 @@ from bertbuild.kinds.tf2_savedmodel import Tf2SavedModel
 from bertbuild.source.resolve import Wanted
 
 SOURCE = "model checkpoint config vocab name scope ema from mirror isolation offline replace json"
-NEURON = f"{SOURCE} saved-model seq-len output dtype gelu batch-size"
+NEURON = f"{SOURCE} saved-model seq-len output compute gelu-approximation batch-size"
 FLAGS = {
     "freeze": f"{SOURCE} reference output gelu",
-    "build-ir": f"{SOURCE} reference frozen outputs precision output gelu route converter openvino batch seq-len "
+    "build-ir": f"{SOURCE} reference frozen outputs precision output gelu route converter openvino batch-size seq-len "
     "calibration calibration-text calibration-size vocab-reading max-drop int8-for",
     "export": f"{SOURCE} reference seq-len output",
     "neuron-ready": NEURON,
@@ -66,8 +66,8 @@ def test_a_command_has_the_flags_it_always_had(name):
     [
         ("build-ir --model m", Ir()),
         (
-            "build-ir --model m --precision fp16,fp32 --batch 2 --seq_len=64",
-            Ir(precision="fp16,fp32", batch=2, seq_len=64),
+            "build-ir --model m --precision fp16,fp32 --batch-size 2 --seq_len=64",
+            Ir(precision="fp16,fp32", batch_size=2, seq_len=64),
         ),
         (
             "build-ir --model m --precision int8 --calibration-text t --calibration-size 7",

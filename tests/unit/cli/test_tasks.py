@@ -83,12 +83,12 @@ def test_choices_are_shown(told, monkeypatch):
         "--precision=fp32|fp16|int8[,…]",
         "--gelu=auto|erf|tanh",
         "--isolation=docker|venv|auto",
-        "--batch=COUNT",
+        "--batch-size=COUNT",
         "--frozen=FILE",
         "--ema  ",
     ):
         assert shown in text
-    assert "--gelu=exact|tanh|sigmoid" in told("--help", "neuron-ready")
+    assert "--gelu-approximation=exact|tanh|sigmoid" in told("--help", "neuron-ready")
     assert "--do-train[=true|false]" in told("--help", "finetune")
 
 

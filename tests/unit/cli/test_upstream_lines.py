@@ -101,7 +101,7 @@ ASKED = {
         "output_dir": "./",
     },
     "mo of the .meta": {"checkpoint": f"{BASE}/bert_model.ckpt", "route": "static", "output": "pooled"},
-    "mo of the frozen graph": {"frozen": "inference_graph.pb", "batch": 0, "seq_len": 0},
+    "mo of the frozen graph": {"frozen": "inference_graph.pb", "batch_size": 0, "seq_len": 0},
     "official create_pretraining_data.py": {**MASKED, "max_seq_length": 512, "max_predictions_per_seq": 76},
     "create_finetuning_data.py": {
         "task": "MRPC",
@@ -152,14 +152,17 @@ ASKED = {
         "output_dir": "./bert-saved-model-neuron",
         "batch_size": 6,
         "seq_len": 128,
-        "gelu": "sigmoid",
+        "gelu_approximation": "sigmoid",
     },
 }
 REFUSED = {
     "run_squad.py on a TPU": ("--output_dir gs://some_bucket/squad_large/ lies on another machine", "gsutil cp"),
     "official run_classifier.py of a module": ("--hub_module_url https://tfhub.dev", "Download and unpack it first"),
     "official run_classifier.py in a bucket": ("--init_checkpoint gs://cloud-tpu-checkpoints", "gsutil cp -r"),
-    "bert_model.py, aggressive": ("--aggressive_optimizations: Layer norms in float16 lose", "--gelu sigmoid"),
+    "bert_model.py, aggressive": (
+        "--aggressive_optimizations: Layer norms in float16 lose",
+        "--gelu-approximation sigmoid",
+    ),
 }
 
 

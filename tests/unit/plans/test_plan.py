@@ -46,10 +46,10 @@ PLANS = {
     "freeze_frozen": plan_freeze(FROZEN, Frozen(), PROBES),
     "ir": plan_ir(CHECKPOINT, Ir(), PROBES),
     "ir_both_precisions": plan_ir(CHECKPOINT, Ir(precision="fp32,fp16"), PROBES),
-    "ir_fixed_shape": plan_ir(CHECKPOINT, Ir(batch=1, seq_len=128), PROBES),
+    "ir_fixed_shape": plan_ir(CHECKPOINT, Ir(batch_size=1, seq_len=128), PROBES),
     "ir_outputs_tanh": plan_ir(TRAINED, Ir(output="sequence,probabilities", gelu="tanh"), PROBES),
     "ir_frozen": plan_ir(FROZEN, Ir(), PROBES),
-    "ir_openvino_2026": plan_ir(CHECKPOINT, Ir(openvino="2026.4", precision="fp32,fp16", batch=2), PROBES),
+    "ir_openvino_2026": plan_ir(CHECKPOINT, Ir(openvino="2026.4", precision="fp32,fp16", batch_size=2), PROBES),
     "ir_static_published": plan_ir(CHECKPOINT, Ir(route="static"), PROBES),
     "ir_static_published_other_gelu": plan_ir(CHECKPOINT, Ir(route="static", gelu="tanh"), PROBES),
     "ir_static_trained": plan_ir(TRAINED, Ir(route="static", precision="fp32,fp16"), PROBES),
@@ -57,7 +57,7 @@ PLANS = {
     "ir_mo_trained": plan_ir(TRAINED, Ir(converter="mo"), PROBES),
     "ir_mo_reshapeable": plan_ir(CHECKPOINT, Ir(converter="mo", route="reshapeable"), PROBES),
     "ir_mo_reshapeable_sized": plan_ir(
-        CHECKPOINT, Ir(converter="mo", route="reshapeable", batch=2, seq_len=64), PROBES
+        CHECKPOINT, Ir(converter="mo", route="reshapeable", batch_size=2, seq_len=64), PROBES
     ),
     "ir_mo_reshapeable_short": plan_ir(
         replace(CHECKPOINT, max_positions=64), Ir(converter="mo", route="reshapeable"), PROBES
@@ -74,7 +74,9 @@ def test_each_route_has_the_plan_on_record(name):
     golden(f"plan_{name}.json", json.dumps(asdict(PLANS[name]), indent=1, default=str) + "\n")
 
 
-STATIC = "The static route keeps the .meta's shape and pooled output; --batch, --seq-len and --output do not apply."
+STATIC = (
+    "The static route keeps the .meta's shape and pooled output; --batch-size, --seq-len and --output do not apply."
+)
 BUILT_IN = "A frozen graph's outputs and gelu are built in; --output and --gelu cannot change them."
 REFUSED = {
     "an unknown precision": (
@@ -115,7 +117,7 @@ REFUSED = {
     ),
     "an output of a frozen graph": (FROZEN, lambda: Ir(output="sequence"), BUILT_IN),
     "the gelu of a frozen graph": (FROZEN, lambda: Ir(gelu="erf"), BUILT_IN),
-    "the static route with a batch": (CHECKPOINT, lambda: Ir(route="static", batch=2), STATIC),
+    "the static route with a batch": (CHECKPOINT, lambda: Ir(route="static", batch_size=2), STATIC),
     "the static route with a length": (CHECKPOINT, lambda: Ir(route="static", seq_len=64), STATIC),
     "the Model Optimizer's usual route with an output": (
         CHECKPOINT,
@@ -134,13 +136,13 @@ REFUSED = {
     ),
     "a batch that a frozen graph does not have": (
         SHORT,
-        lambda: Ir(batch=1),
-        "--batch 1, but the graph is frozen for 8: that is built into its inputs.",
+        lambda: Ir(batch_size=1),
+        "--batch-size 1, but the graph is frozen for 8: that is built into its inputs.",
     ),
     "a batch below 0": (
         CHECKPOINT,
-        lambda: Ir(batch=-1),
-        "--batch must be at least 0 (got -1).",
+        lambda: Ir(batch_size=-1),
+        "--batch-size must be at least 0 (got -1).",
     ),
     "a length below 0": (
         CHECKPOINT,
@@ -180,7 +182,7 @@ REQUESTS = st.builds(
     precision=st.lists(st.sampled_from(PRECISIONS), min_size=1, max_size=3, unique=True).map(",".join),
     route=st.sampled_from(("", *ROUTES)),
     converter=st.sampled_from(CONVERTERS),
-    batch=st.integers(0, 4),
+    batch_size=st.integers(0, 4),
     seq_len=st.sampled_from((0, 64, 512)),
     output=st.lists(st.sampled_from(OUTPUTS), min_size=1, unique=True).map(",".join),
     gelu=st.sampled_from(plans.GELU_FORMS),

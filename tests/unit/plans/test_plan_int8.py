@@ -23,7 +23,7 @@ VOCAB = File(path=PurePosixPath("/c/vocab.txt"), digest="d-vocab")
 DATA = Ir(precision="int8", calibration="/prepared")
 FOR_VNNI = Ir(precision="int8", calibration="/prepared", int8_for="vnni")
 BOUNDED = Ir(precision="int8", output="probabilities", calibration="/prepared", calibration_size=100, max_drop="0.01")
-SHORT = Ir(precision="int8", batch=2, seq_len=64, calibration_text="/t.txt")
+SHORT = Ir(precision="int8", batch_size=2, seq_len=64, calibration_text="/t.txt")
 WORDS = plan_text_examples(TEXT, VOCAB, CHECKPOINT, SHORT)
 
 CALIBRATION = Calibration(examples=PREPARED)

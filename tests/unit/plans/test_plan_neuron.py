@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from bertbuild.errors import UsageError
 from bertbuild.kinds.neuron import Neuron, plan_neuron_compile
-from bertbuild.kinds.neuron_ready import DTYPES, GELU_FORMS, NeuronReady, plan_neuron_ready
+from bertbuild.kinds.neuron_ready import APPROXIMATIONS, COMPUTES, NeuronReady, plan_neuron_ready
 from bertbuild.kinds.saved_model import SavedModel, plan_export
 from bertbuild.plans.plan import File, Source
 from bertbuild.stages import STAGES
@@ -46,16 +46,18 @@ PLANS = {
     "export_short": plan_export(replace(RELU, max_positions=48), SavedModel(), PROBES),
     "neuron_ready": plan_neuron_ready(BARE, NeuronReady(), PROBES),
     "neuron_ready_trained_sigmoid": plan_neuron_ready(
-        TRAINED, NeuronReady(seq_len=64, output="sequence", dtype="float32", gelu="sigmoid", batch_size=8), PROBES
+        TRAINED,
+        NeuronReady(seq_len=64, output="sequence", compute="float32", gelu_approximation="sigmoid", batch_size=8),
+        PROBES,
     ),
-    "neuron_ready_saved_model": plan_neuron_ready(SAVED, NeuronReady(gelu="tanh"), PROBES),
+    "neuron_ready_saved_model": plan_neuron_ready(SAVED, NeuronReady(gelu_approximation="tanh"), PROBES),
     "neuron_ready_saved_model_free": plan_neuron_ready(FREE, NeuronReady(seq_len=96, output="pooled"), PROBES),
     "neuron_compile": plan_neuron_compile(BARE, Neuron(), PROBES),
     "neuron_compile_all_flags": plan_neuron_compile(
         TRAINED,
         Neuron(
-            dtype="float32",
-            gelu="sigmoid",
+            compute="float32",
+            gelu_approximation="sigmoid",
             batch_size=8,
             seq_len=64,
             neuroncore_pipeline_cores=4,
@@ -101,8 +103,12 @@ REFUSED = {
     "an unknown output": (BARE, lambda: NeuronReady(output="logits"), UNKNOWN_OUTPUT),
     "probabilities without a head": (BARE, lambda: NeuronReady(output="probabilities"), NO_HEAD),
     "a frozen graph": (FROZEN, NeuronReady, "A frozen graph cannot be made ready for Neuron."),
-    "an unknown type": (BARE, lambda: NeuronReady(dtype="int8"), "--dtype 'int8' is none of float16, float32."),
-    "an unknown gelu": (BARE, lambda: NeuronReady(gelu="erf"), "--gelu 'erf' is none of exact, tanh, sigmoid."),
+    "an unknown type": (BARE, lambda: NeuronReady(compute="int8"), "--compute 'int8' is none of float16, float32."),
+    "an unknown gelu": (
+        BARE,
+        lambda: NeuronReady(gelu_approximation="erf"),
+        "--gelu-approximation 'erf' is none of exact, tanh, sigmoid.",
+    ),
     "no batch": (BARE, lambda: NeuronReady(batch_size=0), "--batch-size must be at least 1 (got 0)."),
     "another length than the SavedModel's": (
         SAVED,
@@ -118,7 +124,7 @@ REFUSED = {
 SHARE = "--min-on-neuron must be a number from 0 to 1 (got {})."
 MEMORY = "--min-memory must be a number, 0 or more (got {})."
 NO_CORE = "--neuroncore-pipeline-cores must be at least 1 (got 0)."
-STANDARD = "--standard compiles the exported SavedModel as it is; --dtype and --gelu do not apply."
+STANDARD = "--standard compiles the exported SavedModel as it is; --compute and --gelu-approximation do not apply."
 REFUSED_COMPILES = {
     **{
         name: (source, lambda make=make: Neuron(**asdict(make())), told)
@@ -158,10 +164,10 @@ REFUSED_COMPILES = {
     "memory below 0": (BARE, lambda: Neuron(min_memory="-1"), MEMORY.format("-1")),
     "the standard way with a type": (
         BARE,
-        lambda: Neuron(standard=True, dtype="float32"),
+        lambda: Neuron(standard=True, compute="float32"),
         STANDARD,
     ),
-    "the standard way with a gelu": (BARE, lambda: Neuron(standard=True, gelu="tanh"), STANDARD),
+    "the standard way with a gelu": (BARE, lambda: Neuron(standard=True, gelu_approximation="tanh"), STANDARD),
     "the standard way with another length than the SavedModel's": (
         SAVED,
         lambda: Neuron(standard=True, seq_len=64),
@@ -192,7 +198,7 @@ OF_EXPORTS = {
     "seq_len": st.sampled_from((0, 64, 128)),
     "output": st.sampled_from(("", "pooled", "sequence", "pooled,sequence", "probabilities")),
 }
-OF_READY = {**OF_EXPORTS, "dtype": st.sampled_from(DTYPES), "gelu": st.sampled_from(GELU_FORMS)}
+OF_READY = {**OF_EXPORTS, "compute": st.sampled_from(COMPUTES), "gelu_approximation": st.sampled_from(APPROXIMATIONS)}
 BATCHES = {"batch_size": st.integers(1, 8)}
 EXPORTS = st.builds(SavedModel, **OF_EXPORTS)
 READY = st.builds(NeuronReady, **OF_READY, **BATCHES)
@@ -268,8 +274,8 @@ def test_two_targets_of_one_name_are_the_same_target(source, one, other):
 
 
 ALIKE = {
-    "the gelu that the source has": (TRAINED, NeuronReady(), NeuronReady(gelu="tanh")),
-    "a gelu for a model that has none": (RELU, NeuronReady(), NeuronReady(gelu="sigmoid")),
+    "the gelu that the source has": (TRAINED, NeuronReady(), NeuronReady(gelu_approximation="tanh")),
+    "a gelu for a model that has none": (RELU, NeuronReady(), NeuronReady(gelu_approximation="sigmoid")),
     "another batch": (BARE, NeuronReady(), NeuronReady(batch_size=8)),
 }
 
