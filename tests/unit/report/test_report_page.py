@@ -228,7 +228,7 @@ def test_the_last_run_is_reported(two_runs, tmp_path):
 
 
 def test_a_run_and_a_place_of_ones_choice(two_runs, tmp_path):
-    code, out, _ = two_runs("--run", "20251121-140312-7f3a", "--output", "new folder/r.html")
+    code, out, _ = two_runs("--run", "20251121-140312-7f3a", "--to", "new folder/r.html")
     assert (code, out) == (0, "new folder/r.html\n")
     assert "20251121-140312-7f3a" in (tmp_path / "new folder" / "r.html").read_text(encoding="utf-8")
 
@@ -241,8 +241,8 @@ def test_a_run_and_a_place_of_ones_choice(two_runs, tmp_path):
             "error: There is no run 'x'.\n  → The last of 2: 20251121-140312-7f3a, 20251121-150000-bad0.\n",
         ),
         (("--run", "../runs/20251121-140312-7f3a"), "error: There is no run '../runs/20251121-140312-7f3a'."),
-        (("--output", "."), "error: . is a folder.\n  → Name a file in it: --output report.html\n"),
-        (("--output", "/proc/x/r.html"), "error: /proc/x/r.html cannot be written: No such file or directory."),
+        (("--to", "."), "error: . is a folder.\n  → Name a file in it: --to report.html\n"),
+        (("--to", "/proc/x/r.html"), "error: /proc/x/r.html cannot be written: No such file or directory."),
     ],
 )
 def test_flags_that_cannot_be_meant(two_runs, flags, words):
