@@ -212,12 +212,17 @@ class AccuracyError(BertbuildError):
 
 
 class BuildFailedError(BertbuildError):
-    """Targets of a build file failed; its exit code is theirs where they all have the same, or a full disk's."""
+    """Targets of a build file failed; its exit code is theirs where they all have the same, or a full disk's.
+
+    Attributes:
+        failures: why, each the error of one job.
+    """
 
     exit_code = 23
 
     def __init__(self, message: str, *, failures: Sequence[BertbuildError], next_step: str) -> None:
         super().__init__(message, next_step=next_step)
+        self.failures = tuple(failures)
         codes = {failure.exit_code for failure in failures}
         if NoSpaceError.exit_code in codes:  # what else failed may well have failed for that
             self.exit_code = NoSpaceError.exit_code

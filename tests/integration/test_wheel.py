@@ -89,6 +89,7 @@ def test_the_wheel_has_one_package_and_all_its_files(wheel):
     assert names >= {f"bertbuild/_project/{name}" for name in (*below("docker"), "compose.yaml", ".dockerignore")}
     package = below("bertbuild")
     assert package - names == {name for name in package if name.startswith("bertbuild/development/")}
+    assert "bertbuild/py.typed" in names
     assert not [name for name in names if name.endswith(LEFT_OUT)]
 
 

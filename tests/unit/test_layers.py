@@ -48,7 +48,7 @@ def test_planning_reads_nothing(path):
 
 
 def test_only_places_to_run_and_what_tasks_py_adds_are_imported_by_a_name_that_is_no_literal():
-    """Such an import is one that the linter does not see."""
+    """Such an import is one that the linter does not see; it sees those of api/, which are there for types as well."""
     by_name = [
         path.relative_to(HOUSE).as_posix()
         for path in HOUSE.rglob("*.py")
@@ -57,5 +57,5 @@ def test_only_places_to_run_and_what_tasks_py_adds_are_imported_by_a_name_that_i
         and ast.unparse(node.func).endswith(("import_module", "__import__"))
         and not isinstance(node.args[0], ast.Constant)
     ]
-    assert sorted(by_name) == ["cli/main.py", "isolation/base.py"]
+    assert sorted(by_name) == ["api/__init__.py", "cli/main.py", "isolation/base.py"]
     assert all(row.module.startswith("bertbuild.isolation.") for row in PLACES.values())

@@ -1,0 +1,133 @@
+"""Targets made: of one source, or of a build file."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, overload
+
+from bertbuild.api.base import Base
+from bertbuild.api.named import Path, Source
+
+if TYPE_CHECKING:
+    from bertbuild.buildfile.entries import BuildFile
+    from bertbuild.commands.build import FileBuilt
+    from bertbuild.commands.dry_run import DryRun
+    from bertbuild.commands.target import Built
+    from bertbuild.commands.tensorflow2 import Converted
+    from bertbuild.kinds.kind import Request
+    from bertbuild.kinds.tf2 import Tf2, Tf2Model
+
+
+class Builds(Base):
+    """The commands that make targets."""
+
+    @overload  # of two that fit the first counts
+    def build(  # type: ignore[overload-overlap]
+        self,
+        source: Source,
+        request: Tf2 | Tf2Model,
+        *,
+        name: str = "",
+        reference: str = "",
+        replace: bool = False,
+        copy_to: Path = "",
+    ) -> Converted: ...
+    @overload
+    def build(
+        self,
+        source: Source,
+        request: Request,
+        *,
+        name: str = "",
+        reference: str = "",
+        replace: bool = False,
+        copy_to: Path = "",
+    ) -> Built: ...
+    def build(
+        self,
+        source: Source,
+        request: Request,
+        *,
+        name: str = "",
+        reference: str = "",
+        replace: bool = False,
+        copy_to: Path = "",
+    ) -> Built | Converted:
+        """Make the targets of one source that a request asks for, judge them, and name them in out/.
+
+        Args:
+            source: what they are made of.
+            request: `Frozen`, `Ir`, `SavedModel`, `NeuronReady`, `Neuron`, `Tf2`, `Tf2SavedModel` or `Hub`.
+            name: what the results are called; empty: the source's own name.
+            reference: the TensorFlow that runs the source for the gate: "1.15", "2.20" or "both".
+            replace: whether names in out/ may pass to this source from another.
+            copy_to: folder (of `Tf2`: prefix) that the result is copied to as well.
+
+        Raises:
+            ParityError: a target does not answer like its source.
+        """
+        from bertbuild.kinds.tf2 import Tf2, Tf2Model
+
+        with self._session(replace=replace, reference=reference) as session:
+            if isinstance(request, Tf2 | Tf2Model):
+                from bertbuild.commands.tensorflow2 import convert_tf2
+
+                return convert_tf2(session, source.wanted(name), request, str(copy_to))
+            from bertbuild.commands.target import build
+
+            return build(session, source.wanted(name), request, output_dir=str(copy_to))
+
+    def convert_tf1(
+        self,
+        tf2: Path,
+        *,
+        root: str = "",
+        config: Path = "",
+        vocab: Path = "",
+        gelu: str = "auto",
+        name: str = "",
+        reference: str = "",
+        replace: bool = False,
+        copy_to: Path = "",
+    ) -> Converted:
+        """Convert a TensorFlow 2 BERT back to a Google-format checkpoint; arguments as the flags of `convert-tf1`."""
+        from bertbuild.commands.tensorflow2 import convert_tf1
+
+        with self._session(replace=replace, reference=reference) as session:
+            return convert_tf1(session, str(tf2), str(config), str(vocab), gelu, name, str(copy_to), root=root)
+
+    def build_file(
+        self,
+        *names: str,
+        file: Path = "bertbuild.toml",
+        keep_going: bool = False,
+        verify_reproducible: bool = False,
+        reference: str = "",
+        replace: bool = False,
+    ) -> FileBuilt:
+        """Build what a build file says: all, or what is named, as `bertbuild build` does.
+
+        Raises:
+            BuildFailedError: a target is not built; `failures` has each reason.
+            NotReproducibleError: with `verify_reproducible` a stage wrote something else the second time.
+        """
+        from bertbuild.commands.build import build
+
+        with self._session(build_file=file, replace=replace, reference=reference) as session:
+            selected = _selected(file, names)
+            return build(session, selected, keep_going=keep_going, verify_reproducible=verify_reproducible)
+
+    def dry_run(self, *names: str, file: Path = "bertbuild.toml", reference: str = "") -> DryRun:
+        """What `build_file` would run, and why; nothing is run."""
+        from bertbuild.commands.dry_run import dry_run
+
+        with self._session(build_file=file, reference=reference) as session:
+            return dry_run(session, _selected(file, names))
+
+
+def _selected(file: Path, names: tuple[str, ...]) -> BuildFile:
+    from pathlib import Path as FilePath
+
+    from bertbuild.buildfile.load import load_build_file
+    from bertbuild.buildfile.select import select
+
+    return select(load_build_file(FilePath(file)), names)

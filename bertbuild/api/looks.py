@@ -1,0 +1,86 @@
+"""What is looked at: checkpoints, targets, keys, runs, this machine."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bertbuild.api.base import Base
+from bertbuild.api.named import Checkpoint, Model, Path
+
+if TYPE_CHECKING:
+    from bertbuild.commands.buildfile import Schema
+    from bertbuild.commands.doctor import Diagnosis
+    from bertbuild.commands.graph import Drawn
+    from bertbuild.commands.log import Logs
+    from bertbuild.commands.models import Inspection
+    from bertbuild.commands.report import Page
+    from bertbuild.commands.status import Status
+    from bertbuild.commands.why import Why
+
+
+class Looks(Base):
+    """The commands that build nothing."""
+
+    def inspect(self, source: Checkpoint | Model) -> Inspection:
+        """What a checkpoint holds.
+
+        Raises:
+            CheckpointError: something is wrong with it; `details` says what.
+        """
+        from bertbuild.commands.models import inspect
+
+        with self._session() as session:
+            return inspect(session, source.wanted(""))
+
+    def status(self, *, file: Path = "") -> Status:
+        """All targets that a build file names or that were ever built: state, figures, paths."""
+        from bertbuild.commands.status import status
+
+        with self._session(build_file=file) as session:
+            return status(session, str(file))
+
+    def why(self, name: str, *, file: Path = "") -> Why:
+        """What would run for a target, a model, a pattern of these, or a stage, and which part of a key changed."""
+        from bertbuild.commands.why import why
+
+        with self._session(build_file=file) as session:
+            return why(session, name, str(file))
+
+    def graph(self, *names: str, file: Path = "", format: str = "text") -> Drawn:  # noqa: A002 - the flag's name
+        """The jobs behind targets, drawn as "text", "dot" or "mermaid"."""
+        from bertbuild.commands.graph import graph
+
+        with self._session(build_file=file) as session:
+            return graph(session, names, str(file), format)
+
+    def log(self, name: str, *, stage: str = "") -> Logs:
+        """What the stages of MODEL/TARGET said, or one of them."""
+        from bertbuild.commands.log import log
+
+        with self._session() as session:
+            return log(session, (name,), stage)
+
+    def report(self, run: str = "", *, output: Path = "") -> Page:
+        """Write the page of a run, of the last where none is named."""
+        from bertbuild.commands.report import report
+
+        with self._session() as session:
+            return report(session, run, str(output))
+
+    def doctor(self) -> Diagnosis:
+        """What this machine has of all that a build needs.
+
+        Raises:
+            CheckFailedError: stages can run nowhere.
+        """
+        from bertbuild.commands.doctor import doctor
+
+        with self._session() as session:
+            return doctor(session)
+
+    def schema(self) -> Schema:
+        """The JSON Schema of bertbuild.toml."""
+        from bertbuild.commands.buildfile import schema
+
+        with self._session() as session:
+            return schema(session)

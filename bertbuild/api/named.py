@@ -1,0 +1,75 @@
+"""What targets are made of, as it is named in Python."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from os import PathLike
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from bertbuild.source.resolve import Wanted
+
+Path = str | PathLike[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """A checkpoint of your own: folder, prefix, zip or tar, or a Hugging Face folder.
+
+    `config` and `vocab` are its files where they are not in its folder. Of several encoders in it the one of the
+    variable scope `scope` is taken; with `ema` the variables' moving averages.
+    """
+
+    path: Path
+    config: Path = ""
+    vocab: Path = ""
+    scope: str = ""
+    ema: bool = False
+
+    def wanted(self, name: str) -> Wanted:
+        """It as commands take it; `name` is what its results are called, empty for its own."""
+        files = {"checkpoint": str(self.path), "config": str(self.config), "vocab": str(self.vocab)}
+        return _wanted(name=name, scope=self.scope, ema=self.ema, **files)
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A model of the catalogue, fetched where it is not there yet; `Project.models` lists them."""
+
+    name: str
+
+    def wanted(self, name: str) -> Wanted:
+        """See `Checkpoint.wanted`."""
+        return _wanted(model=self.name, name=name)
+
+
+@dataclass(frozen=True, slots=True)
+class FrozenGraph:
+    """A graph frozen earlier (.pb); `outputs` are those that are wanted, "NODE[:name],…", empty for what it tells."""
+
+    path: Path
+    outputs: str = ""
+
+    def wanted(self, name: str) -> Wanted:
+        """See `Checkpoint.wanted`."""
+        return _wanted(frozen=str(self.path), outputs=self.outputs, name=name)
+
+
+@dataclass(frozen=True, slots=True)
+class SavedModelFolder:
+    """A SavedModel of TensorFlow 1, with variables or frozen."""
+
+    path: Path
+
+    def wanted(self, name: str) -> Wanted:
+        """See `Checkpoint.wanted`."""
+        return _wanted(saved_model=str(self.path), name=name)
+
+
+Source = Checkpoint | Model | FrozenGraph | SavedModelFolder
+
+
+def _wanted(**named: Any) -> Wanted:
+    from bertbuild.source.resolve import Wanted
+
+    return Wanted(**named)

@@ -1,0 +1,73 @@
+"""What is built, checked and kept in order; and what stages run in."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bertbuild.api.base import Base
+from bertbuild.api.named import Path
+
+if TYPE_CHECKING:
+    from bertbuild.commands.environments import Environments
+    from bertbuild.commands.gc import Audited, Swept
+    from bertbuild.commands.provenance import Provenance, Sboms
+    from bertbuild.commands.verify import Verified
+
+
+class Upkeep(Base):
+    """The commands on what is there."""
+
+    def verify(self, *, model: str = "", target: str = "") -> Verified:
+        """Hash every byte of what is built, and compare its answers with its source's once more.
+
+        Raises:
+            ParityError: a target does not answer like its source.
+            NotVerifiedError: one cannot be run on this machine.
+        """
+        from bertbuild.commands.verify import verify
+
+        with self._session() as session:
+            return verify(session, model, target)
+
+    def verify_provenance(self, *, model: str = "", target: str = "", path: Path = "") -> Provenance:
+        """Compare what is built, or the artifact in the folder `path`, with the statements of how it was made.
+
+        Raises:
+            ProvenanceError: one is not what its statement says, or has none.
+        """
+        from bertbuild.commands.provenance import verify_provenance
+
+        with self._session() as session:
+            return verify_provenance(session, model=model, target=target, path=str(path))
+
+    def verify_store(self) -> Audited:
+        """Hash every byte of every result in the store.
+
+        Raises:
+            StoreError: something is wrong.
+        """
+        from bertbuild.commands.gc import verify_store
+
+        with self._session() as session:
+            return verify_store(session)
+
+    def gc(self, keep: str = "", *, dry_run: bool = False) -> Swept:
+        """Remove results that no named target needs and that were not used lately; `keep` as the flag `--keep`."""
+        from bertbuild.commands.gc import gc
+
+        with self._session() as session:
+            return gc(session, keep, dry_run=dry_run)
+
+    def sbom(self, *backends: str) -> Sboms:
+        """Write a CycloneDX bill of materials of each backend, or of those that are named."""
+        from bertbuild.commands.provenance import sbom
+
+        with self._session() as session:
+            return sbom(session, backends)
+
+    def images(self, *backends: str) -> Environments:
+        """Make what stages run in: of some backends, or of the usual ones."""
+        from bertbuild.commands.environments import images
+
+        with self._session() as session:
+            return images(session, backends)
