@@ -214,8 +214,7 @@ class AccuracyError(BertbuildError):
 class BuildFailedError(BertbuildError):
     """Targets of a build file failed; its exit code is theirs where they all have the same, or a full disk's.
 
-    Attributes:
-        failures: why, each the error of one job.
+    `failures` are the errors of the jobs that failed.
     """
 
     exit_code = 23

@@ -60,12 +60,12 @@ class Looks(Base):
         with self._session() as session:
             return log(session, (name,), stage)
 
-    def report(self, run: str = "", *, output: Path = "") -> Page:
-        """Write the page of a run, of the last where none is named."""
+    def report(self, run: str = "", *, to: Path = "") -> Page:
+        """Write the page of a run, of the last where none is named, to a file: empty for artifacts/reports/RUN.html."""
         from bertbuild.commands.report import report
 
         with self._session() as session:
-            return report(session, run, str(output))
+            return report(session, run, str(to))
 
     def doctor(self) -> Diagnosis:
         """What this machine has of all that a build needs.
