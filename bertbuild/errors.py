@@ -212,10 +212,7 @@ class AccuracyError(BertbuildError):
 
 
 class BuildFailedError(BertbuildError):
-    """Targets of a build file failed; its exit code is theirs where they all have the same, or a full disk's.
-
-    `failures` are the errors of the jobs that failed.
-    """
+    """Targets of a build file failed, for `failures`; its code is theirs where all have the same, or a full disk's."""
 
     exit_code = 23
 
