@@ -128,7 +128,7 @@ def test_two_empty_stores_get_the_same_bytes(bertbuild, tiny, tiny_exported, tmp
 
 WRONG = {
     "a length beyond the position table": (("--seq-len", 161), "position table of 160"),
-    "a length below zero": (("--seq-len", -1), "below 0"),
+    "a length below zero": (("--seq-len", -1), "must be at least 0"),
     "an unknown output": (("--output", "logits"), "probabilities, pooled, sequence"),
     "an output that only frozen graphs have": (("--output", "all-layers"), "probabilities, pooled, sequence"),
     "two sources": (("--model", "minilm-l6"), "one source"),
