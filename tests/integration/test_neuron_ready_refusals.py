@@ -12,11 +12,11 @@ pytestmark = pytest.mark.integration
 
 FLAGS = {
     "a length beyond the position table": (("--seq-len", 161), "position table of 160"),
-    "a length below zero": (("--seq-len", -4), "below 0"),
+    "a length below zero": (("--seq-len", -4), "must be at least 0"),
     "an unknown type": (("--compute", "int8"), "float16, float32"),
     "an unknown gelu": (("--gelu-approximation", "foo"), "exact, tanh, sigmoid"),
     "an unknown output": (("--output", "logits"), "probabilities, pooled, sequence"),
-    "no batch": (("--batch-size", 0), "below 1"),
+    "no batch": (("--batch-size", 0), "must be at least 1"),
     "two sources": (("--saved-model", "somewhere"), "one source"),
     "a name that is no folder's": (("--name", "../outside"), "--name"),
 }

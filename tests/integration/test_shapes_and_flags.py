@@ -33,7 +33,7 @@ def test_probes_longer_than_a_fixed_length_are_named_as_not_compared(bertbuild, 
 
 WRONG = {
     "longer than the position table": (("--seq-len", 161), "160"),
-    "a batch below zero": (("--batch-size", -1), "below 0"),
+    "a batch below zero": (("--batch-size", -1), "must be at least 0"),
     "an unknown precision": (("--precision", "int4"), "fp32, fp16"),
     "an unknown output": (("--output", "logits"), "probabilities"),
     "an unknown gelu": (("--gelu", "swish"), "tanh"),
