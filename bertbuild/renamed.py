@@ -12,12 +12,15 @@ NAMES = "NAMES"
 """The new word of a flag whose value is typed without a flag now."""
 
 _NEURON = {"dtype": "compute", "gelu": "gelu_approximation"}
+_ONE_TARGET = {"model": NAMES, "target": NAMES}
 
 RENAMED: Mapping[str, Mapping[str, str]] = {
     "build-ir": {"batch": "batch_size"},
     "neuron-ready": _NEURON,
     "neuron-compile": _NEURON,
     "report": {"output": "to"},
+    "verify": _ONE_TARGET,
+    "verify-provenance": _ONE_TARGET,
 }
 """Command → old word → new word, as parameters are named. They hold for the keys of the kinds that it makes, too."""
 

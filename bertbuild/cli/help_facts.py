@@ -72,7 +72,7 @@ EXAMPLES = {
     "inspect": "--checkpoint path/to/uncased_L-12_H-768_A-12",
     "fetch-data": "--task MRPC",
     "convert-tf1": "--tf2 path/to/a/tf2/checkpoint",
-    "verify": "--model minilm-l6 --target ir-fp32",
+    "verify": "minilm-l6/ir-fp32",
     "verify-provenance": "--path copy/of/ir-fp32",
     "sbom": "--backend openvino",
     "status": "",

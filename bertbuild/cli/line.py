@@ -17,7 +17,7 @@ from bertbuild.cli.task import Flag, Task
 from bertbuild.cli.upstream import Upstream, upstream_flags
 from bertbuild.errors import UsageError
 from bertbuild.names import did_you_mean
-from bertbuild.renamed import ENDS, renamed_in
+from bertbuild.renamed import ENDS, NAMES, renamed_in
 
 if TYPE_CHECKING:
     from invoke import Argument
@@ -79,6 +79,7 @@ class _Line:
         self._place = 0
         self._command: Task | None = None
         self._names_wanted = 0
+        self._old_names: dict[str, str] = {}
         self._given: set[str] = set()
         self._read: list[str] = []
 
@@ -140,6 +141,9 @@ class _Line:
         return UsageError(f"There is no command {word!r}{near}", next_step="invoke --list shows all commands.")
 
     def _end_command(self) -> None:
+        if self._old_names:
+            self._read.append("/".join(self._old_names.get(flag, "*") for flag in ("--model", "--target")))
+            self._old_names = {}
         if self._command and self._names_wanted:
             name = self._command.positional[-self._names_wanted].name
             raise UsageError(
@@ -170,12 +174,20 @@ class _Line:
         elif self._command and name in self._command.flags:
             self._own(typed, name, self._command.flags[name], value)
         elif self._command and (new := renamed_flags(self._command.name).get(name)):
-            self._tell(f"{typed} is now {new}; {ENDS}")
-            self._own(typed, new, self._command.flags[new], value)
+            self._renamed(typed, name, new, value)
         elif name in self._core:
             self._of_invoke(typed, name, self._core[name], value)
         else:
             raise self._unknown(typed, name)
+
+    def _renamed(self, typed: str, name: str, new: str, value: str | None) -> None:
+        assert self._command is not None  # noqa: S101 - only commands have flags that were renamed
+        if new == NAMES:
+            self._old_names[name] = self._value(typed, value, optional=False) or ""
+            self._tell(f"{typed} is now a name without a flag ({self._command.name} MODEL/TARGET); {ENDS}")
+        else:
+            self._tell(f"{typed} is now {new}; {ENDS}")
+            self._own(typed, new, self._command.flags[new], value)
 
     def _own(self, typed: str, name: str, flag: Flag, value: str | None) -> None:
         if flag.takes_value and flag.kind is not list:
@@ -274,7 +286,7 @@ class _Line:
 
 def renamed_flags(command: str) -> dict[str, str]:
     """The old flags of a command, and the new one of each, as they are typed."""
-    return {_typed(old): _typed(new) for old, new in renamed_in(command).items()}
+    return {_typed(old): new if new == NAMES else _typed(new) for old, new in renamed_in(command).items()}
 
 
 def _typed(name: str) -> str:

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from bertbuild.backends import BACKENDS
 from bertbuild.commands.result import Result
+from bertbuild.commands.selection import built
 from bertbuild.commands.session import Session, shown
 from bertbuild.errors import ProvenanceError, UsageError
 from bertbuild.names import did_you_mean
 from bertbuild.plural import are, number_of
 from bertbuild.provenance.sbom import FOLDER, materials
 from bertbuild.provenance.verify import Findings, verify
-from bertbuild.store.records import read_records
 from bertbuild.store.store import Store
 
 
@@ -66,14 +66,19 @@ def sbom(session: Session, backends: tuple[str, ...]) -> Sboms:
     )
 
 
-def verify_provenance(session: Session, *, model: str, target: str, path: str) -> Provenance:
+def verify_provenance(session: Session, names: Sequence[str] = (), *, path: str = "") -> Provenance:
     """Compare built targets, or the artifact in a folder, with their statements.
+
+    Args:
+        session: of the command.
+        names: models, targets, model/target, or patterns of these; empty for all.
+        path: the artifact's folder, or a file in it.
 
     Raises:
         ProvenanceError: one is not what its statement says, or has none.
         UsageError: there is nothing of that name.
     """
-    found = {label: verify(folder, _store(session)) for label, folder in _folders(session, model, target, path).items()}
+    found = {label: verify(folder, _store(session)) for label, folder in _folders(session, names, path).items()}
     for label, findings in found.items():
         session.report({"event": "provenance", "name": label, **findings.as_json()})
     wrong = {label: findings for label, findings in found.items() if findings.wrong}
@@ -88,10 +93,12 @@ def verify_provenance(session: Session, *, model: str, target: str, path: str) -
     )
 
 
-def _folders(session: Session, model: str, target: str, path: str) -> dict[str, Path]:
+def _folders(session: Session, names: Sequence[str], path: str) -> dict[str, Path]:
     """What to look at: a name for people, and its folder."""
-    if path and (model or target):
-        raise UsageError("--path names one artifact, --model and --target name others.", next_step="Give one of both.")
+    if path and names:
+        raise UsageError(
+            f"--path names one artifact, and {names[0]} names another.", next_step="Give the one or the other."
+        )
     if path:
         folder = Path(path).parent if Path(path).is_file() else Path(path)
         if not folder.is_dir():
@@ -100,16 +107,14 @@ def _folders(session: Session, model: str, target: str, path: str) -> dict[str, 
             )
         return {str(folder): folder.resolve()}
     store = _store(session)
-    records = list(read_records(store, model, target)) if store else []
-    if store is None or not records:
-        wanted = " ".join(filter(None, (model, target))) or "that has provenance"
+    if store is None:
         raise UsageError(
-            f"Nothing is built {wanted}.",
-            next_step="invoke status shows what is built; --path names an artifact that lies elsewhere.",
+            "Nothing is built here.",
+            next_step="Build something first, or name an artifact that lies elsewhere: --path FOLDER",
         )
     return {
         f"{record.model} {record.target.name}": store.objects.joinpath(*record.results[record.target.step])
-        for record in records
+        for record in built(store, names)
     }
 
 

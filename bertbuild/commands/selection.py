@@ -13,6 +13,7 @@ from bertbuild.commands.session import Session
 from bertbuild.errors import UsageError
 from bertbuild.names import did_you_mean
 from bertbuild.store.records import Record, read_records
+from bertbuild.store.store import Store
 from bertbuild.toml.document import shown
 
 
@@ -69,6 +70,21 @@ def add_named(
         is_new = (record.model, record.target.name) not in there
         if is_new and any(_is_named(record, name) for name in others):
             outlook.add_record(record)
+
+
+def built(store: Store, names: Sequence[str]) -> list[Record]:
+    """The records of what is built, or of what the names mean of it.
+
+    Raises:
+        UsageError: nothing is built, or a name is nothing's.
+    """
+    records = list(read_records(store))
+    if not records:
+        raise UsageError("Nothing is built yet.", next_step="Build it first: invoke build-ir --model minilm-l6")
+    for name in names:
+        if not any(_is_named(record, name) for record in records):
+            raise _unknown(name, _names_of(records), ())
+    return [record for record in records if not names or any(_is_named(record, name) for name in names)]
 
 
 def is_known(session: Session, build_file: BuildFile | None, name: str) -> bool:

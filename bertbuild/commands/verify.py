@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from bertbuild import keys
 from bertbuild.commands.result import Result
+from bertbuild.commands.selection import built
 from bertbuild.commands.session import Session
 from bertbuild.engine.events import Asked
 from bertbuild.engine.gate import NO_DEVICE, PARITY, can_answer, made_for, verdict_on, with_processor
 from bertbuild.engine.jobs import needed_steps
-from bertbuild.errors import CheckpointError, NotVerifiedError, ParityError, UsageError
+from bertbuild.errors import CheckpointError, NotVerifiedError, ParityError
 from bertbuild.gate.parity import Verdict
-from bertbuild.names import did_you_mean
 from bertbuild.plans.placing import backend_of
 from bertbuild.plans.plan import File
 from bertbuild.plural import are, number_of
-from bertbuild.store.records import Record, read_records, write_record
-
-_ALL = "See what there is: invoke status"
+from bertbuild.store.records import Record, write_record
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,19 +38,22 @@ class Verified(Result):
     verified: tuple[VerifiedTarget, ...]
 
 
-def verify(session: Session, model: str, target: str) -> Verified:
+def verify(session: Session, names: Sequence[str]) -> Verified:
     """Hash every byte of what is built, run source and target again, and compare their answers anew.
 
     A verdict that was reached on another instruction set gives way to this one.
 
+    Args:
+        session: of the command.
+        names: models, targets, model/target, or patterns of these; empty for all.
+
     Raises:
+        UsageError: nothing is built, or a name is nothing's.
         StoreError: a result is damaged.
         ParityError: a target does not answer like its source; its name is taken away.
         NotVerifiedError: a target could not be run on this machine; all others answer like their source.
     """
-    records = list(read_records(session.store, model, target))
-    if not records:
-        raise _nothing(session, model, target)
+    records = built(session.store, names)
     session.engine.begin(Asked(models=list(dict.fromkeys(record.model for record in records))))
     session.report({"event": "graph", "jobs": list(_jobs(records))})
     there, elsewhere = _parted(session, records)
@@ -84,18 +85,6 @@ def verify(session: Session, model: str, target: str) -> Verified:
         Verified(verified=tuple(VerifiedTarget(model=it.model, target=it.target.name) for it in records)),
         f"verified: {verified}",
     )
-
-
-def _nothing(session: Session, model: str, target: str) -> UsageError:
-    """That there is no such target, with the nearest that there is."""
-    built = list(read_records(session.store))
-    if not built:
-        return UsageError("Nothing is built yet.", next_step="Build it first: invoke build-ir --model minilm-l6")
-    models, targets = {record.model for record in built}, {record.target.name for record in built}
-    if model and model not in models:
-        return UsageError(f"No model is called {model}{did_you_mean(model, models)}", next_step=_ALL)
-    of = f" of {model}" if model else ""
-    return UsageError(f"No target{of} is called {target}{did_you_mean(target, targets)}", next_step=_ALL)
 
 
 def _jobs(records: Iterable[Record]) -> Iterator[dict[str, Any]]:

@@ -214,7 +214,7 @@ def test_what_was_compiled_in_a_container_runs_in_the_one_with_the_device(contai
     here = contained.having(BERTBUILD_NEURON_DEVICE=os.devnull)
     for outcome in (fused, standard):
         target = outcome.last["targets"][-1]["target"]
-        verdict = here.ok("verify", "--target", target).verdict(target)
+        verdict = here.ok("verify", target).verdict(target)
         assert verdict["passed"]
         assert verdict["skipped"] == []
     assert {fact["state"] for fact in contained.ok("status").last["targets"]} == {"built"}

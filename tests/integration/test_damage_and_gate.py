@@ -54,12 +54,12 @@ def test_a_damaged_ir_is_found_set_aside_and_built_again(bertbuild, tiny, tiny_b
     assert tiny_built.code == 0
     build = ("build-ir", "--checkpoint", tiny, "--name", "damaged")
     key = bertbuild.ok(*build).last["targets"][0]["key"]
-    assert bertbuild.ok("verify", "--model", "damaged").last["verified"] == [{"model": "damaged", "target": "ir-fp32"}]
+    assert bertbuild.ok("verify", "damaged").last["verified"] == [{"model": "damaged", "target": "ir-fp32"}]
     binary = bertbuild.out("damaged", "ir-fp32") / "model.bin"
     whole = binary.read_bytes()
 
     flip_a_byte(binary.resolve())
-    assert "model.bin changed" in bertbuild.refused("verify", "--model", "damaged", code=15)["message"]
+    assert "model.bin changed" in bertbuild.refused("verify", "damaged", code=15)["message"]
     again = bertbuild.ok(*build)
     assert len(again.warnings) == 1
     assert "damaged" in again.warnings[0]
@@ -69,12 +69,12 @@ def test_a_damaged_ir_is_found_set_aside_and_built_again(bertbuild, tiny, tiny_b
     aside = list((bertbuild.artifacts / "damaged").glob(f"ir-{key}*/model.bin"))
     assert len(aside) == 1
     assert aside[0].read_bytes() != whole
-    bertbuild.ok("verify", "--model", "damaged")
+    bertbuild.ok("verify", "damaged")
 
 
 def test_verify_answers_for_minilm_in_half_precision(bertbuild, minilm):
     assert minilm.code == 0
-    outcome = bertbuild.ok("verify", "--model", "minilm-l6", "--target", "ir-fp16")
+    outcome = bertbuild.ok("verify", "minilm-l6/ir-fp16")
     assert outcome.verdict("ir-fp16")["rows"] == minilm.verdict("ir-fp16")["rows"]
 
 

@@ -122,7 +122,7 @@ def test_int8_for_any_processor_answers_the_same_without_vnni(bertbuild, tiny, p
 
 def test_verify_asks_on_this_processor_and_the_record_says_so(bertbuild, built):
     assert built.code == 0
-    told = bertbuild.having(**{LIMIT: "AVX2"}).ok("verify", "--model", "tiny", "--target", "ir-int8").verdict("ir-int8")
+    told = bertbuild.having(**{LIMIT: "AVX2"}).ok("verify", "tiny/ir-int8").verdict("ir-int8")
     assert (told["instructions"], told["default_precision"], told["by_default"]) == ("AVX2", "f32", [])
     record = json.loads((bertbuild.artifacts / "targets" / "tiny" / "ir-int8.json").read_text())
     assert record["verdict"]["instructions"] == "AVX2"

@@ -44,7 +44,7 @@ def test_without_a_device_a_compiled_model_is_never_called_verified(neuron, tiny
 
 def test_verify_without_a_device_says_what_it_did_not_verify(neuron, tiny):
     neuron.ok("neuron-compile", "--checkpoint", tiny, "--name", "elsewhere")
-    outcome = neuron("verify", "--model", "elsewhere")
+    outcome = neuron("verify", "elsewhere")
     assert (outcome.code, outcome.last["error"]) == (21, "NotVerifiedError")
     assert "1 of 2 targets answers like its source" in outcome.last["message"]
     assert f"not verified: elsewhere {TARGET}: {NO_DEVICE}" in outcome.last["message"]
@@ -59,7 +59,7 @@ def test_verify_with_a_device_runs_what_was_compiled_elsewhere(neuron, device, t
     neuron.ok("neuron-compile", "--checkpoint", tiny, *WAYS[target], "--name", f"moved-{target}")
     assert state(neuron, f"moved-{target}", target)["state"] == "not verified"
     here = neuron.having(BERTBUILD_NEURON_DEVICE=device)
-    verdict = here.ok("verify", "--model", f"moved-{target}", "--target", target).verdict(target)
+    verdict = here.ok("verify", f"moved-{target}/{target}").verdict(target)
     assert verdict["passed"]
     assert {row["probe"] for row in verdict["rows"]} >= {"b1_s16", "b1_s128", "b4_s16", "b4_s128", "b4_s128 rows alone"}
     assert verdict["skipped"] == []
@@ -88,7 +88,7 @@ def test_a_compiled_model_that_answers_wrongly_is_found_out_on_the_device(neuron
     assert built.last["targets"][-1]["verified"] is False, "nothing but a device can tell"
     link = wrong.out("wrong", TARGET)
     assert link.is_symlink()
-    outcome = wrong.having(BERTBUILD_NEURON_DEVICE=device)("verify", "--model", "wrong", "--target", TARGET)
+    outcome = wrong.having(BERTBUILD_NEURON_DEVICE=device)("verify", f"wrong/{TARGET}")
     assert (outcome.code, outcome.last["error"]) == (20, "ParityError")
     assert f"{TARGET} of wrong does not answer like its source" in outcome.last["message"]
     assert outcome.verdict(TARGET)["passed"] is False

@@ -243,5 +243,5 @@ def test_the_form_of_gelu_that_was_asked_for_is_computed(minilm_saved):
 def test_verify_asks_source_and_target_again(bertbuild, tiny_ready, tiny_ready_half):
     assert {tiny_ready.code, tiny_ready_half.code} == {0}
     for built, target in ((tiny_ready, "neuron-ready-float32"), (tiny_ready_half, "neuron-ready-float16")):
-        again = bertbuild.ok("verify", "--model", "tiny", "--target", target)
+        again = bertbuild.ok("verify", f"tiny/{target}")
         assert again.verdict(target)["rows"] == built.verdict(target)["rows"]

@@ -50,7 +50,7 @@ def test_both_versions_answer_alike(bertbuild, built):
 def test_what_a_version_made_is_asked_by_it_again(bertbuild, built):
     """The record says the version: status and verify know no more than the name of the target."""
     assert built.code == 0
-    again = bertbuild.ok("verify", "--model", "tiny", "--target", "ir-openvino2026.4-fp32")
+    again = bertbuild.ok("verify", "tiny/ir-openvino2026.4-fp32")
     assert again.code == 0
     steps = {step["id"]: step for step in bertbuild.record("tiny", "ir-openvino2026.4-fp32")["steps"]}
     assert steps["ir-openvino2026.4-fp32-infer"]["backend"] == "openvino@2026.4"

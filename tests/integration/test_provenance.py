@@ -55,7 +55,7 @@ def test_what_is_built_has_a_statement_that_can_be_followed(bertbuild, tiny_buil
     assert tiny_built.code == 0
     made = bertbuild.out("tiny", "ir-fp32").resolve()
     assert problems(statement(made)) == []
-    (found,) = bertbuild.ok("verify-provenance", "--model", "tiny", "--target", "ir-fp32").last["provenance"]
+    (found,) = bertbuild.ok("verify-provenance", "tiny/ir-fp32").last["provenance"]
     assert (found["wrong"], found["told"]) == ([], [])
     assert any(line.endswith("under the statement that is named") for line in found["checked"])
     assert any(line.endswith("checkpoint was given: 4 files by sha256") for line in found["checked"])

@@ -98,15 +98,16 @@ def inspect(
         )
 
 
-@task(
-    help=COMMON_HELP | ISOLATION_HELP | {"model": "only this model", "target": "only this target, e.g. ir-fp32"},
-)
-def verify(model: str = "", target: str = "", isolation: str = "", offline: bool = False, json: bool = False) -> None:
-    """Hash every byte of what is built, and compare its answers with its source's once more."""
+@task(help=COMMON_HELP | ISOLATION_HELP)
+def verify(names: tuple[str, ...] = (), isolation: str = "", offline: bool = False, json: bool = False) -> None:
+    """Hash every byte of what is built, and compare its answers with its source's once more.
+
+    Names are models, targets, MODEL/TARGET, or a shell's patterns of these; default: all.
+    """
     from bertbuild.commands import verify as command
 
     with running(json=json, isolation=isolation, offline=offline) as session:
-        command.verify(session, model, target)
+        command.verify(session, names)
 
 
 TASKS = {

@@ -19,14 +19,15 @@ def sbom(backend: str = "", json: bool = False) -> None:
 @task(
     help=COMMON_HELP
     | {
-        "model": "only this model",
-        "target": "only this target, e.g. ir-fp32",
         "path": "an artifact's folder: in the store, its name in out/, or a copy elsewhere",
     },
 )
-def verify_provenance(model: str = "", target: str = "", path: str = "", json: bool = False) -> None:
-    """Compare what is built with the statements of how it was made."""
+def verify_provenance(names: tuple[str, ...] = (), path: str = "", json: bool = False) -> None:
+    """Compare what is built with the statements of how it was made.
+
+    Names are models, targets, MODEL/TARGET, or a shell's patterns of these; default: all.
+    """
     from bertbuild.commands import provenance
 
     with running(json=json) as session:
-        provenance.verify_provenance(session, model=model, target=target, path=path)
+        provenance.verify_provenance(session, names, path=path)

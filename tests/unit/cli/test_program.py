@@ -169,7 +169,7 @@ def test_verify_without_the_source_says_what_is_missing(command, checkpoint):
 
 
 def test_verify_of_nothing_is_refused(command):
-    run = command("verify", "--model", "toy")
+    run = command("verify", "toy")
     assert run.returncode == 2
     assert run.stderr.startswith("error: Nothing is built yet.\n  → ")
 
@@ -177,13 +177,31 @@ def test_verify_of_nothing_is_refused(command):
 def test_verify_of_a_mistyped_name_says_what_is_nearest(command, checkpoint):
     command("freeze", "--checkpoint", str(checkpoint), "--name", "mine")
     for words, told in (
-        (("--target", "frosen"), 'No target is called frosen; did you mean "frozen"?'),
-        (("--model", "mime"), 'No model is called mime; did you mean "mine"?'),
-        (("--model", "mine", "--target", "frosen"), 'No target of mine is called frosen; did you mean "frozen"?'),
+        (("frosen",), 'Nothing is called "frosen"; did you mean "frozen"?'),
+        (("mime",), 'Nothing is called "mime"; did you mean "mine"?'),
+        (("mine/frosen",), 'Nothing is called "mine/frosen"; did you mean "mine/frozen"?'),
+        (("--model", "mime"), 'Nothing is called "mime/*"'),
     ):
         run = command("verify", *words)
         assert run.returncode == 2
-        assert run.stderr.startswith(f"error: {told}\n  → ")
+        assert run.stderr.splitlines()[-2].startswith(f"error: {told}")
+
+
+def test_verify_takes_names_and_patterns_and_the_old_flags(command, checkpoint):
+    command("freeze", "--checkpoint", str(checkpoint), "--name", "mine")
+    command("freeze", "--checkpoint", str(checkpoint), "--name", "yours")
+    mine = [{"model": "mine", "target": "frozen"}]
+    for words, found in (
+        (("mine",), mine),
+        (("mine/frozen",), mine),
+        (("m*",), mine),
+        (("*/frozen",), [*mine, {"model": "yours", "target": "frozen"}]),
+        (("--model", "mine"), mine),
+        (("--model", "mine", "--target=frozen"), mine),
+    ):
+        run = command("verify", *words, "--json")
+        assert last(run)["verified"] == found
+        assert run.stdout.count('"warning"') == sum(word.startswith("--") for word in words)
 
 
 def test_a_spoilt_record_is_told_by_its_path(command, checkpoint, tmp_path):

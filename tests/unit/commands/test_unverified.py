@@ -167,7 +167,7 @@ def test_verify_without_a_device_judges_the_others_and_says_what_it_did_not(buil
     build()
     events.clear()
     with pytest.raises(NotVerifiedError) as raised:
-        results.verify(session, "", "")
+        results.verify(session, ())
     assert raised.value.exit_code == 21
     assert str(raised.value) == (f"1 of 2 targets answers like its source; not verified: toy {COMPILED}: {NO_DEVICE}.")
     assert raised.value.next_step
@@ -178,7 +178,7 @@ def test_verify_without_a_device_judges_the_others_and_says_what_it_did_not(buil
 
 def test_verify_of_what_needs_no_device_is_not_troubled(build, session, events):
     build()
-    results.verify(session, "toy", READY)
+    results.verify(session, (f"toy/{READY}",))
     assert events.of("result")[-1]["verified"] == [{"model": "toy", "target": READY}]
 
 
@@ -186,7 +186,7 @@ def test_what_fails_on_the_cpu_is_told_before_what_could_not_be_asked(build, ses
     build()
     isolation.behaviour["tf1-infer"] = lambda run: wrong_answers(isolation, run)
     with pytest.raises(ParityError):
-        results.verify(session, "", "")
+        results.verify(session, ())
     assert names(store) == [COMPILED]
 
 
@@ -219,7 +219,7 @@ def test_status_tells_of_what_was_proved_elsewhere_where_there_is_no_device(
 ):
     build()
     device()
-    results.verify(session, "", "")
+    results.verify(session, ())
     monkeypatch.setenv(VARIABLE, str(tmp_path / "none"))
     found = status(session, events)
     assert {name: target["state"] for name, target in found.items()} == {READY: "built", COMPILED: "built"}
@@ -229,7 +229,7 @@ def test_verify_with_a_device_proves_what_was_built_without_one(build, session, 
     """The artifacts folder of a machine without a device, taken to one that has it."""
     build()
     device()
-    results.verify(session, "", "")
+    results.verify(session, ())
     assert {one["target"] for one in events.of("result")[-1]["verified"]} == {READY, COMPILED}
     (record,) = read_records(store, "toy", COMPILED)
     assert record.verdict.passed
@@ -241,7 +241,7 @@ def test_verify_with_a_device_takes_the_name_of_what_answers_otherwise(build, se
     device()
     isolation.offset = 0.5
     with pytest.raises(ParityError, match=COMPILED):
-        results.verify(session, "toy", COMPILED)
+        results.verify(session, (f"toy/{COMPILED}",))
     assert names(store) == [READY]
 
 

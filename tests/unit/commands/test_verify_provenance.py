@@ -271,7 +271,7 @@ def session(root, events):
 @pytest.mark.parametrize("file", ["", "model.xml"])
 def test_the_command_reads_a_name_in_out_and_what_a_build_printed(session, store, made, events, file):
     link = store.link("toy", "ir-fp32", made)
-    commands.verify_provenance(session, model="", target="", path=str(link / file))
+    commands.verify_provenance(session, path=str(link / file))
     (event,) = events.of("provenance")
     assert (event["name"], event["path"]) == (str(link), str(made.path))
     assert events.of("result")[0]["lines"] == ["verified: 1 of 1 result is what its statement says"]
@@ -282,7 +282,7 @@ def test_the_command_fails_with_the_file_and_every_difference(session, made):
     (made.path / "extra").touch()
     rewrite(made.path / "model.bin", str.upper)
     with pytest.raises(ProvenanceError) as raised:
-        commands.verify_provenance(session, model="", target="", path=str(made.path))
+        commands.verify_provenance(session, path=str(made.path))
     assert raised.value.exit_code == 24
     assert "model.bin changed" in str(raised.value)
     assert str(raised.value).endswith("(1 more difference).")
@@ -296,7 +296,7 @@ def test_the_command_makes_no_store_to_look_at_a_copy(made, tmp_path, events):
     folder = copied(made, tmp_path)
     nowhere = tmp_path / "nowhere"
     session = Session(settings=Settings(artifacts=nowhere), report=events)
-    commands.verify_provenance(session, model="", target="", path=str(folder))
+    commands.verify_provenance(session, path=str(folder))
     assert not nowhere.exists()
 
 
@@ -304,14 +304,14 @@ def test_the_command_makes_no_store_to_look_at_a_copy(made, tmp_path, events):
     ("flags", "words"),
     [
         ({"path": "nowhere"}, "nowhere is no folder"),
-        ({"path": ".", "model": "toy"}, "--path names one artifact"),
-        ({"model": "toy"}, "Nothing is built toy."),
-        ({}, "Nothing is built that has provenance."),
+        ({"path": ".", "names": ("toy",)}, "--path names one artifact"),
+        ({"names": ("toy",)}, "Nothing is built here."),
+        ({}, "Nothing is built here."),
     ],
 )
 def test_what_cannot_be_meant_is_refused(session, flags, words):
     with pytest.raises(UsageError, match=words):
-        commands.verify_provenance(session, **{"model": "", "target": "", "path": "", **flags})
+        commands.verify_provenance(session, **flags)
 
 
 def test_the_tasks(root, monkeypatch, capsys):
