@@ -17,8 +17,11 @@ if TYPE_CHECKING:
 class Upkeep(Base):
     """The commands on what is there."""
 
-    def verify(self, *, model: str = "", target: str = "") -> Verified:
+    def verify(self, *names: str) -> Verified:
         """Hash every byte of what is built, and compare its answers with its source's once more.
+
+        Args:
+            names: models, targets, "model/target", or patterns of these; none for all.
 
         Raises:
             ParityError: a target does not answer like its source.
@@ -27,10 +30,14 @@ class Upkeep(Base):
         from bertbuild.commands.verify import verify
 
         with self._session() as session:
-            return verify(session, model, target)
+            return verify(session, names)
 
-    def verify_provenance(self, *, model: str = "", target: str = "", path: Path = "") -> Provenance:
+    def verify_provenance(self, *names: str, path: Path = "") -> Provenance:
         """Compare what is built, or the artifact in the folder `path`, with the statements of how it was made.
+
+        Args:
+            names: as of `verify`.
+            path: the folder of an artifact; then no names.
 
         Raises:
             ProvenanceError: one is not what its statement says, or has none.
@@ -38,7 +45,7 @@ class Upkeep(Base):
         from bertbuild.commands.provenance import verify_provenance
 
         with self._session() as session:
-            return verify_provenance(session, model=model, target=target, path=str(path))
+            return verify_provenance(session, names, path=str(path))
 
     def verify_store(self) -> Audited:
         """Hash every byte of every result in the store.

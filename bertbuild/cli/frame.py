@@ -57,8 +57,7 @@ def running(
         with opened(
             shown, flags, build_file=build_file, replace=replace, reference=reference, worded=Worded
         ) as session:
-            for text in told():
-                session.report({"event": "warning", "text": text})
+            session.warn(told())
             yield session
     except BertbuildError as error:
         _flush()

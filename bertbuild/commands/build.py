@@ -82,6 +82,7 @@ def build(session: Session, build_file: BuildFile, *, keep_going: bool, verify_r
         BuildFailedError: a target failed, or what it is made of; those that passed have their names.
         NotReproducibleError: a stage wrote something else the second time.
     """
+    session.warn(build_file.warnings)
     session.isolation.require()
     if session.settings.offline:
         from bertbuild.commands.offline import require_for_file

@@ -37,6 +37,7 @@ def dry_run(session: Session, build_file: BuildFile) -> DryRun:
     Raises:
         OfflineError: the build would need the network, and must not use it.
     """
+    session.warn(build_file.warnings)
     if session.settings.offline:
         from bertbuild.commands.offline import require_for_file
 

@@ -24,8 +24,8 @@ def find(session: Session, file: str) -> BuildFile | None:
         UsageError, UnknownModelError: as `find_build_file`.
     """
     build_file = find_build_file(file)
-    for text in build_file.warnings if build_file is not None else ():
-        session.report({"event": "warning", "text": text})
+    if build_file is not None:
+        session.warn(build_file.warnings)
     return build_file
 
 

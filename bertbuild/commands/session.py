@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from pathlib import Path
@@ -92,6 +93,11 @@ class Session:
             f"source's graph (--reference {OF_2}; docs/reference-run.md)"
         )
         return OF_2
+
+    def warn(self, texts: Iterable[str]) -> None:
+        """Report sentences to look into."""
+        for text in texts:
+            self.report({"event": "warning", "text": text})
 
     def _note(self, text: str) -> None:
         self.report({"event": "note", "text": text})

@@ -53,8 +53,6 @@ def build(
         json=json, reference=reference, replace=replace, offline=offline, build_file=file, **settings
     ) as session:
         selected = select(load_build_file(Path(file)), names)
-        for text in selected.warnings:
-            session.report({"event": "warning", "text": text})
         if dry_run:
             from bertbuild.commands import dry_run as dry_runs
 
