@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from bertbuild.commands.dry_run import DryRun
     from bertbuild.commands.environments import Environments
     from bertbuild.commands.evaluate import Data as EvaluateData
-    from bertbuild.commands.evaluate import Evaluation, Figures
+    from bertbuild.commands.evaluation import Evaluation, Figures
     from bertbuild.commands.finetune import Finetuned
     from bertbuild.commands.gc import Audited, Swept
     from bertbuild.commands.graph import Drawn
@@ -126,10 +126,10 @@ _PLACES = {
     "Environments": "commands.environments.Environments",
     "EvaluateData": "commands.evaluate.Data",
     "EvaluateRequest": "kinds.evaluation.EvaluateRequest",
-    "Evaluation": "commands.evaluate.Evaluation",
+    "Evaluation": "commands.evaluation.Evaluation",
     "Fetched": "commands.models.Fetched",
     "FetchedData": "commands.datasets.FetchedData",
-    "Figures": "commands.evaluate.Figures",
+    "Figures": "commands.evaluation.Figures",
     "FileBuilt": "commands.build.FileBuilt",
     "FinetuneData": "plans.finetuning.Named",
     "FinetuneRequest": "plans.finetuning.FinetuneRequest",

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from bertbuild.commands.data import PreparedData
     from bertbuild.commands.datasets import FetchedData
     from bertbuild.commands.evaluate import Data as EvaluateData
-    from bertbuild.commands.evaluate import Evaluation, Figures
+    from bertbuild.commands.evaluation import Evaluation, Figures
     from bertbuild.commands.finetune import Finetuned
     from bertbuild.commands.models import Fetched
     from bertbuild.commands.pretraining import PretrainingData

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bertbuild.checkpoint.vocabulary import READINGS
+from bertbuild.commands.evaluation import Evaluation, Figures, require_passed, table
 from bertbuild.commands.memory import memory_told
 from bertbuild.commands.reference import presumed, require_1, with_reference
-from bertbuild.commands.result import Result
 from bertbuild.commands.session import Session, shown
-from bertbuild.errors import AccuracyError, DataError, UsageError
+from bertbuild.errors import DataError, UsageError
 from bertbuild.files.disk import write_atomically
 from bertbuild.gate.judges import tensorflow_of
 from bertbuild.kinds.evaluation import EXAMPLES, REFERENCE, TARGETS, EvaluateRequest, check_task, plan_evaluate
@@ -32,7 +32,6 @@ from bertbuild.toml.values import Choice, Location, Text
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from bertbuild.gate.accuracy import Judged
     from bertbuild.metrics.glue import GlueTask
 
 CLASSES = "classification"
@@ -58,45 +57,6 @@ class Data:
         written="FOLDER",
     )
     vocab_reading: str = parameter(Choice(READINGS), "", VOCAB_READING_ABOUT)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Evaluation(Result):
-    """What targets are worth on a dev set.
-
-    Attributes:
-        model: its name.
-        task: its name.
-        examples: how many.
-        data: key of the prepared data.
-        metric: the first of the task's.
-        max_drop: how far it may be below the source's.
-        batch_size: examples at a time.
-        passed: always true: else `AccuracyError` is raised.
-        reference: the TensorFlow that ran the source.
-        targets: the figures of each, the source's first.
-        path: where all this is written, as JSON.
-    """
-
-    model: str
-    task: str
-    examples: int
-    data: str
-    metric: str
-    max_drop: float
-    batch_size: int
-    passed: bool
-    reference: str
-    targets: tuple[Judged, ...]
-    path: Path
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Figures(Result):
-    """What a file of predictions is worth: metric → figure (None where there is none), and how many examples."""
-
-    metrics: Mapping[str, float | None]
-    examples: int
 
 
 def targets(session: Session, wanted: Wanted, data: Data, request: EvaluateRequest, max_drop: str) -> Evaluation:
@@ -161,11 +121,11 @@ def targets(session: Session, wanted: Wanted, data: Data, request: EvaluateReque
     with translated_os_errors(session.store.root):
         write_atomically(path, json.dumps(facts, indent=1) + "\n")
     session.report({"event": "evaluation", **facts})
-    session.report(_table(facts, judged))
+    session.report(table(facts, judged))
     if judged[0].classes == 1:
         text = f"{source.model} gives every example the same class: it has learnt nothing of {task}"
         session.report({"event": "warning", "text": text})
-    _require_passed(facts, judged, path)
+    require_passed(facts, judged, path)
     return session.result(Evaluation(**told, path=path), shown(path))
 
 
@@ -349,51 +309,6 @@ def _labels(examples: StoredObject) -> NDArray[Any]:
     with np.load(examples.path / "features.npz") as file:
         labels: NDArray[Any] = file["label_ids"]
     return labels
-
-
-def _table(facts: Mapping[str, Any], judged: list[Judged]) -> dict[str, Any]:
-    def milliseconds(seconds: float) -> str:
-        return f"{seconds * 1000:.2f}"
-
-    names = list(judged[0].metrics)
-    rows = [
-        [
-            row.target,
-            *(f"{row.metrics[name]:.4f}" if row.metrics else "–" for name in names),
-            "–" if row.agreement is None else f"{row.agreement:.2%}",
-            "–" if row.max_abs is None else f"{row.max_abs:.1e}",
-            milliseconds(row.latency.batch),
-            milliseconds(row.latency.alone),
-            "–" if row.target == REFERENCE or row.drop is None else f"{row.drop + 0.0:.4f}",
-            "ok" if row.passed else "FAIL",
-        ]
-        for row in judged
-    ]
-    batch = facts["batch_size"]
-    columns = ["target", *names, "same class", "max abs", f"ms, batch {batch}", "ms, batch 1", "drop", ""]
-    title = (
-        f"{facts['model']} on {facts['task']}, {number_of(facts['examples'], 'example')}; milliseconds "
-        f"for one example (median); "
-        f"{facts['metric']} may drop by {facts['max_drop']:g} below the source's, run by {facts['reference']}"
-    )
-    return {"event": "table", "title": title, "columns": columns, "rows": rows}
-
-
-def _require_passed(facts: Mapping[str, Any], judged: list[Judged], path: Path) -> None:
-    failed = [row for row in judged if not row.passed]
-    if not failed:
-        return
-    metric, reference = facts["metric"], judged[0]
-    sentences = [
-        row.reason or f"{metric} {row.metrics[metric]:.4f}, {row.drop:.4f} below the source's" for row in failed
-    ]
-    told = "; ".join(f"{row.target}: {sentence}" for row, sentence in zip(failed, sentences, strict=True))
-    known = f" ({reference.metrics[metric]:.4f})" if reference.metrics else ""
-    raise AccuracyError(
-        f"On {facts['task']}, {facts['model']} does not keep its {metric}{known} in every target: {told}; "
-        f"{facts['max_drop']:g} is allowed.",
-        next_step=f"The figures are in {shown(path)}; --max-drop says how much is allowed.",
-    )
 
 
 def _show_figures(session: Session, title: str, count: int, found: Mapping[str, float]) -> Figures:
