@@ -29,6 +29,7 @@ INVOKES = {"--dry", "--echo", "--list", "--list-format", "--help", "--version"}
 """Invoke's own: shown, or named because they are refused."""
 
 OTHERS = {
+    "systemd": "--user",
     "docker": "--all --env --filter --no-deps --project-directory --project-name --rm --volume",
     "uv and pip": "--build-constraints --constraints --dest --disable-pip-version-check --editable "
     "--excludes --find-links --generate-hashes --hash --index --index-strategy --no-annotate --no-deps "
