@@ -8,6 +8,7 @@ from pathlib import Path
 
 from bertbuild.backends import BACKENDS
 from bertbuild.closure import PACKAGE, closure, image_files, stage_files
+from bertbuild.families.bert import CONFIG_FILE, VOCAB_FILE
 from bertbuild.project import PACKAGE_FOLDER, ROOT
 
 
@@ -71,8 +72,8 @@ class StageSpec:
         return self.name.removeprefix(f"{self.backend}-")
 
 
-CHECKPOINT_FILES = ("bert_config.json", "bert_model.ckpt.index", "bert_model.ckpt.data-00000-of-00001")
-CHECKPOINT = (*CHECKPOINT_FILES, "vocab.txt")
+CHECKPOINT_FILES = (CONFIG_FILE, "bert_model.ckpt.index", "bert_model.ckpt.data-00000-of-00001")
+CHECKPOINT = (*CHECKPOINT_FILES, VOCAB_FILE)
 CONVERTED = (*CHECKPOINT_FILES, "mapping.json")
 FINETUNED = (*CHECKPOINT, "bert_model.ckpt.meta", "task.json")
 FROZEN = ("inference_graph.pb", "signature.json")

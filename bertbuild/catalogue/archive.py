@@ -12,10 +12,11 @@ from bertbuild.catalogue import disk
 from bertbuild.catalogue.containers import DAMAGE, Container, ending_of, open_container
 from bertbuild.catalogue.members import Limits, Member, list_members
 from bertbuild.errors import ArchiveError
+from bertbuild.families.bert import CONFIG_FILE
 
 _CHUNK = 1 << 20
 _LIMITS = Limits()
-_CHECKPOINT_CONFIG = "bert_config.json"
+_CHECKPOINT_CONFIG = CONFIG_FILE
 _HEADS = (  # how files begin that people take for archives
     (b"\x1f\x8b", "a gzip file (a .tar.gz, perhaps cut short or under another name)"),
     (b"BZh", "a bzip2 file (a .tar.bz2, perhaps cut short or under another name)"),

@@ -13,9 +13,8 @@ from bertbuild.checkpoint.state_file import STATE_FILE, last_checkpoint
 from bertbuild.checkpoint.user_files import open_regular, require_regular
 from bertbuild.checkpoint.v1_files import v1_checkpoints
 from bertbuild.errors import CheckpointError
+from bertbuild.families.bert import CONFIG_FILE, VOCAB_FILE
 
-CONFIG_NAME: Final = "bert_config.json"
-VOCAB_NAME: Final = "vocab.txt"
 OBJECT_GRAPH_KEY: Final = "_CHECKPOINTABLE_OBJECT_GRAPH"
 """The key that marks a checkpoint of TensorFlow 2, whose tensors are found by object, not by variable name."""
 
@@ -97,9 +96,9 @@ def find_checkpoint(
             + (", only a git-lfs pointer to it." if pointer else ", the file with the weights."),
             next_step="Run `git lfs pull`." if pointer else "Copy or download the whole checkpoint.",
         )
-    if config is None and CONFIG_NAME not in names:
+    if config is None and CONFIG_FILE not in names:
         raise CheckpointError(
-            f"{folder} holds the checkpoint {prefix} but no {CONFIG_NAME}.",
+            f"{folder} holds the checkpoint {prefix} but no {CONFIG_FILE}.",
             next_step="Copy the one of the model it was trained from into the folder, or name it: --config FILE.",
         )
     return CheckpointFiles(
@@ -108,8 +107,8 @@ def find_checkpoint(
         index=index,
         data=data,
         meta=folder / f"{prefix}.meta" if f"{prefix}.meta" in names else None,
-        config=config or folder / CONFIG_NAME,
-        vocab=vocab or (folder / VOCAB_NAME if VOCAB_NAME in names else None),
+        config=config or folder / CONFIG_FILE,
+        vocab=vocab or (folder / VOCAB_FILE if VOCAB_FILE in names else None),
         v1=bool(v1),
         notes=notes,
     )

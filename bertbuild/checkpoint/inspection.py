@@ -35,6 +35,7 @@ from bertbuild.checkpoint.variables import (
 )
 from bertbuild.checkpoint.vocabulary import Vocabulary
 from bertbuild.errors import CheckpointError
+from bertbuild.families.bert import SCOPE
 
 _NO_CHOICE = Choice()
 _NAME_ONE = "See `bertbuild inspect` for what the checkpoint holds."
@@ -247,7 +248,7 @@ def inspect_checkpoint(
         heads=find_heads(view),
         pooler=has_pooler(view),
         parameters=sum(entries[name].size for name in groups.model),
-        encoder_parameters=sum(entry.size for name, entry in taken.items() if name.startswith("bert/")),
+        encoder_parameters=sum(entry.size for name, entry in taken.items() if name.startswith(SCOPE)),
         optimizer_slots={slot: len(names) for slot, names in groups.slots.items()},
         global_step=groups.global_step,
         graph=graph,

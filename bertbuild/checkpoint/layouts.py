@@ -7,8 +7,6 @@ from dataclasses import dataclass, field, replace
 
 from bertbuild.checkpoint.config import BertConfig
 from bertbuild.checkpoint.model_garden import (
-    MASKED_LM,
-    NEXT_SENTENCE,
     Place,
     classifier_places,
     encoder_aliases,
@@ -21,6 +19,8 @@ from bertbuild.checkpoint.model_garden import (
 from bertbuild.checkpoint.object_graph import Path
 from bertbuild.checkpoint.training import sort_variables
 from bertbuild.checkpoint.variables import Shape, encoder_variables, find_heads
+from bertbuild.families.bert import HEADS_SCOPE, POOLER_SCOPE
+from bertbuild.heads import classifier, masked_lm, next_sentence
 
 FORMATS = ("encoder", "keras-bert", "keras-names", "pretrainer")
 ENCODER = "encoder"
@@ -70,7 +70,7 @@ def left_out(taken: Layout, shapes: Mapping[str, Shape]) -> dict[str, str]:
 
 
 def _is_head(name: str) -> bool:
-    return name.startswith("cls/") or name in ("output_weights", "output_bias")
+    return name.startswith(HEADS_SCOPE) or name in (classifier.WEIGHTS, classifier.BIAS)
 
 
 def _encoder(config: BertConfig, _shapes: Mapping[str, Shape]) -> Layout:
@@ -95,14 +95,14 @@ def _pretrainer(config: BertConfig, shapes: Mapping[str, Shape]) -> Layout:
     """BertPretrainerV2 and its `checkpoint_items`, with the heads that the source has."""
     places = [*encoder_places(config, ENCODER)]
     aliases: dict[Path, Path] = {(MODEL, "encoder_network"): (ENCODER,), **encoder_aliases(config, ENCODER)}
-    if any(name.startswith(MASKED_LM) for name in shapes):
+    if any(name.startswith(masked_lm.SCOPE) for name in shapes):
         places += masked_lm_places(config)
         aliases[MODEL, "masked_lm"] = ("masked_lm",)
         aliases["masked_lm", "embedding_table"] = (ENCODER, "layer_with_weights-0", "embeddings")
-    if any(name.startswith(NEXT_SENTENCE) for name in shapes):
+    if any(name.startswith(next_sentence.SCOPE) for name in shapes):
         head = (MODEL, "classification_heads", "0")
         # The head has a pooler of its own; of two objects under one name TensorFlow would restore but one.
-        poolers = [place for place in places if place.source.startswith("bert/pooler/")]
+        poolers = [place for place in places if place.source.startswith(POOLER_SCOPE)]
         places += (replace(place, path=(*head, "dense", place.path[-1])) for place in poolers)
         places += next_sentence_places(config, (*head, "out_proj"))
         aliases["next_sentence.pooler_dense",] = (*head, "dense")

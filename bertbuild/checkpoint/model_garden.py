@@ -16,9 +16,7 @@ import numpy.typing as npt
 from bertbuild.checkpoint.config import BertConfig
 from bertbuild.checkpoint.object_graph import Path
 from bertbuild.checkpoint.variables import Shape, encoder_variables
-
-MASKED_LM = "cls/predictions/"
-NEXT_SENTENCE = "cls/seq_relationship/"
+from bertbuild.heads import classifier, masked_lm, next_sentence, span
 
 _GARDEN_DENSE = {"query": "_query_dense", "key": "_key_dense", "value": "_value_dense"}
 
@@ -140,30 +138,30 @@ def masked_lm_places(config: BertConfig, root: str = "masked_lm") -> Iterator[Pl
     """The masked-LM head, but for the word embeddings it shares."""
     hidden = config.hidden_size
     rows: tuple[tuple[str, Shape, Path], ...] = (
-        ("transform/dense/kernel", (hidden, hidden), ("dense", "kernel")),
-        ("transform/dense/bias", (hidden,), ("dense", "bias")),
-        ("transform/LayerNorm/beta", (hidden,), ("layer_norm", "beta")),
-        ("transform/LayerNorm/gamma", (hidden,), ("layer_norm", "gamma")),
-        ("output_bias", (config.vocab_size,), ("output_bias/bias",)),
+        (masked_lm.KERNEL, (hidden, hidden), ("dense", "kernel")),
+        (masked_lm.KERNEL_BIAS, (hidden,), ("dense", "bias")),
+        (masked_lm.BETA, (hidden,), ("layer_norm", "beta")),
+        (masked_lm.GAMMA, (hidden,), ("layer_norm", "gamma")),
+        (masked_lm.BIAS, (config.vocab_size,), ("output_bias/bias",)),
     )
     for source, shape, path in rows:
-        name = "cls/predictions/" + "/".join(path)
-        yield Place(source=MASKED_LM + source, source_shape=shape, path=(root, *path), name=name, shape=shape)
+        name = masked_lm.SCOPE + "/".join(path)
+        yield Place(source=source, source_shape=shape, path=(root, *path), name=name, shape=shape)
 
 
 def next_sentence_places(config: BertConfig, root: Path) -> Iterator[Place]:
     """The next-sentence head's projection; its inner layer is the encoder's pooler."""
-    return _projection(config, (NEXT_SENTENCE + "output_weights", NEXT_SENTENCE + "output_bias"), 2, root)
+    return _projection(config, (next_sentence.WEIGHTS, next_sentence.BIAS), 2, root)
 
 
 def classifier_places(config: BertConfig, labels: int, root: Path) -> Iterator[Place]:
     """run_classifier's head below the object at `root`, a Keras dense layer."""
-    return _projection(config, ("output_weights", "output_bias"), labels, root)
+    return _projection(config, (classifier.WEIGHTS, classifier.BIAS), labels, root)
 
 
 def squad_places(config: BertConfig, root: Path) -> Iterator[Place]:
     """run_squad's head below the object at `root`, a Keras dense layer."""
-    return _projection(config, ("cls/squad/output_weights", "cls/squad/output_bias"), 2, root)
+    return _projection(config, (span.WEIGHTS, span.BIAS), 2, root)
 
 
 def _projection(config: BertConfig, sources: tuple[str, str], width: int, root: Path) -> Iterator[Place]:

@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from bertbuild.checkpoint.bundle import CheckpointReader
 from bertbuild.checkpoint.config import LAYER_NORM_EPSILON, read_config
-from bertbuild.checkpoint.folder import CONFIG_NAME, VOCAB_NAME, CheckpointFiles
+from bertbuild.checkpoint.folder import CheckpointFiles
 from bertbuild.checkpoint.graph_facts import graph_facts
 from bertbuild.checkpoint.reading import Choice, read_names
 from bertbuild.checkpoint.tensors import Reader, open_tensors
@@ -25,6 +25,7 @@ from bertbuild.checkpoint.user_files import read_regular
 from bertbuild.checkpoint.variables import FLOAT32
 from bertbuild.checkpoint.writer import write_checkpoint
 from bertbuild.errors import CheckpointError
+from bertbuild.families.bert import CONFIG_FILE, VOCAB_FILE
 
 RECORD: Final = "normalised.json"
 _GELU_BY_TANH: Final = "gelu_new"
@@ -43,9 +44,9 @@ def write_plain(files: CheckpointFiles, choice: Choice, prefix: Path) -> None:
     tensors = _Tensors(reader, reading.names)
     write_checkpoint(prefix, tensors)
     _compare(CheckpointReader(prefix), tensors)
-    _write_config(files, prefix.with_name(CONFIG_NAME))
+    _write_config(files, prefix.with_name(CONFIG_FILE))
     if files.vocab is not None:
-        shutil.copyfile(files.vocab, prefix.with_name(VOCAB_NAME))
+        shutil.copyfile(files.vocab, prefix.with_name(VOCAB_FILE))
     for name in _BESIDE:
         if (files.folder / name).is_file():
             shutil.copyfile(files.folder / name, prefix.with_name(name))

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from bertbuild.checkpoint.training import averaged, sort_variables
+from bertbuild.families.bert import BUFFERS
+from bertbuild.heads.rows import HEADS
 from bertbuild.plural import are, number_of
 
 GOOGLES: Final = "bert"
@@ -22,10 +24,8 @@ TOP: Final = "."
 _WORDS: Final = "embeddings/word_embeddings"
 _LAYER: Final = "encoder/layer_0/"
 _PARTS: Final = ("embeddings/", "encoder/", "pooler/")
-_HEADS: Final = ("cls/predictions/", "cls/seq_relationship/", "cls/squad/", "output_")
+_HEADS: Final = tuple(head.scopes for head in HEADS.values() if head.part and not head.of_encoder)
 """How the names of heads begin, outside the encoder; each is taken whole or not at all."""
-_BUFFERS: Final = ("bert/embeddings/position_ids", "bert/embeddings/token_type_ids")
-"""No weights: what Hugging Face's script on the way to TensorFlow 1 writes of its own buffers."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,11 +169,12 @@ def _taken(available: Mapping[str, str], scope: str, scopes: tuple[str, ...]) ->
             (outer, "") if len(scopes) == 1 else (outer,)
         )  # of several encoders none owns a head that stands outside all
         for place in dict.fromkeys(places):
-            parts = {name[len(place) :]: own for name, own in available.items() if name.startswith(place + head)}
+            starts = tuple(place + scope for scope in head)
+            parts = {name[len(place) :]: own for name, own in available.items() if name.startswith(starts)}
             if parts:
                 taken |= parts
                 break
-    return {name: own for name, own in taken.items() if name not in _BUFFERS}
+    return {name: own for name, own in taken.items() if name not in BUFFERS}
 
 
 def _told(scope: str, scopes: tuple[str, ...], averages: int, averaged_: int, count: int) -> Iterable[str]:

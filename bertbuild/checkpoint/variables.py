@@ -13,19 +13,26 @@ from typing import Final
 
 from bertbuild.checkpoint.config import BertConfig
 from bertbuild.checkpoint.training import sort_variables
+from bertbuild.families.bert import (
+    FAMILY,
+    INTERMEDIATE,
+    LAYER_PATTERN,
+    POOLER,
+    POSITION_EMBEDDINGS,
+    SCOPE,
+    TOKEN_TYPE_EMBEDDINGS,
+    WORD_EMBEDDINGS,
+)
+from bertbuild.heads import classifier, masked_lm, next_sentence, span
 from bertbuild.plural import are, number_of
 
 Shape = tuple[int, ...]
 
-WORD_EMBEDDINGS: Final = "bert/embeddings/word_embeddings"
 FLOAT32: Final = "float32"
 CAST_TO_FLOAT32: Final = ("float16", "bfloat16", "float64")
 """What training in mixed or double precision leaves; such variables are read as float32."""
 
-_TOKEN_TYPE_EMBEDDINGS: Final = "bert/embeddings/token_type_embeddings"  # noqa: S105  (no secret)
-_POSITION_EMBEDDINGS: Final = "bert/embeddings/position_embeddings"
-_INTERMEDIATE: Final = "bert/encoder/layer_0/intermediate/dense/kernel"
-_LAYER: Final = re.compile(r"bert/encoder/layer_(\d{1,4})/")
+_LAYER: Final = re.compile(LAYER_PATTERN)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,35 +61,9 @@ class Heads:
     squad: bool
 
 
-POOLER: Final = ("bert/pooler/dense/kernel", "bert/pooler/dense/bias")
-"""What pooled output and the classifier need; a model trained on words alone has none."""
-
-
 def encoder_variables(config: BertConfig) -> dict[str, Shape]:
     """Name → shape of the 5 + 16·L + 2 variables of the encoder that `config` describes, all float32."""
-    h, i = config.hidden_size, config.intermediate_size
-    shapes: dict[str, Shape] = {
-        WORD_EMBEDDINGS: (config.vocab_size, h),
-        _TOKEN_TYPE_EMBEDDINGS: (config.type_vocab_size, h),
-        _POSITION_EMBEDDINGS: (config.max_position_embeddings, h),
-        **_layer_norm("bert/embeddings", h),
-    }
-    for layer in range(config.num_hidden_layers):
-        scope = f"bert/encoder/layer_{layer}"
-        for part in ("query", "key", "value"):
-            shapes |= _dense(f"{scope}/attention/self/{part}", h, h)
-        shapes |= _dense(f"{scope}/attention/output/dense", h, h) | _layer_norm(f"{scope}/attention/output", h)
-        shapes |= _dense(f"{scope}/intermediate/dense", h, i)
-        shapes |= _dense(f"{scope}/output/dense", i, h) | _layer_norm(f"{scope}/output", h)
-    return shapes | _dense("bert/pooler/dense", h, h)
-
-
-def _dense(scope: str, inputs: int, outputs: int) -> dict[str, Shape]:
-    return {f"{scope}/kernel": (inputs, outputs), f"{scope}/bias": (outputs,)}
-
-
-def _layer_norm(scope: str, hidden: int) -> dict[str, Shape]:
-    return {f"{scope}/LayerNorm/beta": (hidden,), f"{scope}/LayerNorm/gamma": (hidden,)}
+    return FAMILY.variables({key: getattr(config, key) for key in FAMILY.sizes})
 
 
 def encoder_sizes(shapes: Mapping[str, Shape]) -> EncoderSizes:
@@ -91,10 +72,10 @@ def encoder_sizes(shapes: Mapping[str, Shape]) -> EncoderSizes:
     return EncoderSizes(
         layers=max(layers) + 1 if layers else None,
         hidden=_side(shapes, WORD_EMBEDDINGS, 1),
-        intermediate=_side(shapes, _INTERMEDIATE, 1),
+        intermediate=_side(shapes, INTERMEDIATE, 1),
         vocab=_side(shapes, WORD_EMBEDDINGS, 0),
-        positions=_side(shapes, _POSITION_EMBEDDINGS, 0),
-        token_types=_side(shapes, _TOKEN_TYPE_EMBEDDINGS, 0),
+        positions=_side(shapes, POSITION_EMBEDDINGS, 0),
+        token_types=_side(shapes, TOKEN_TYPE_EMBEDDINGS, 0),
     )
 
 
@@ -105,12 +86,12 @@ def _side(shapes: Mapping[str, Shape], name: str, axis: int) -> int | None:
 
 def find_heads(shapes: Mapping[str, Shape]) -> Heads:
     """The heads in a checkpoint with variables of these shapes."""
-    classifier = "output_bias" in shapes and len(shapes.get("output_weights", ())) == 2
+    whole = classifier.BIAS in shapes and len(shapes.get(classifier.WEIGHTS, ())) == 2
     return Heads(
-        masked_lm="cls/predictions/output_bias" in shapes,
-        next_sentence="cls/seq_relationship/output_weights" in shapes,
-        classifier_labels=shapes["output_weights"][0] if classifier else None,
-        squad="cls/squad/output_weights" in shapes,
+        masked_lm=masked_lm.BIAS in shapes,
+        next_sentence=next_sentence.WEIGHTS in shapes,
+        classifier_labels=shapes[classifier.WEIGHTS][0] if whole else None,
+        squad=span.WEIGHTS in shapes,
     )
 
 
@@ -128,7 +109,7 @@ def disagreements(config: BertConfig, shapes: Mapping[str, Shape], dtypes: Mappi
         dtypes: the same names → TensorFlow's name of the dtype.
     """
     expected = encoder_variables(config)
-    if not any(name.startswith("bert/") for name in shapes):
+    if not any(name.startswith(SCOPE) for name in shapes):
         return ["The checkpoint holds no BERT encoder: no variable is named bert/…."]
     problems = []
     optional = () if has_pooler(shapes) else POOLER
@@ -154,7 +135,7 @@ def disagreements(config: BertConfig, shapes: Mapping[str, Shape], dtypes: Mappi
     extra = [
         name
         for name in sort_variables(shapes).model
-        if name.startswith("bert/") and name not in expected and not (beyond and _LAYER.match(name))
+        if name.startswith(SCOPE) and name not in expected and not (beyond and _LAYER.match(name))
     ]
     if extra:
         problems.append(

@@ -12,6 +12,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from bertbuild.errors import UsageError
+from bertbuild.families.bert import POOLER_OUTPUT
+from bertbuild.heads.pooled import OUTPUT as POOLED
 
 ANY = ".*"
 _FALSE = "false|f|0"
@@ -117,7 +119,7 @@ _MO = {
     "--input-model": _same("--frozen"),
     "--input-meta-graph": Upstream(flag="--checkpoint", ending=".meta", adds={"--route": "static"}),
     "--batch": _same("--batch-size"),
-    "--output": Upstream(flag="--output", values={"bert/pooler/dense/tanh": "pooled"}),
+    "--output": Upstream(flag="--output", values={POOLER_OUTPUT.lower(): POOLED}),
     "--input": _unused(
         r"Placeholder\{i32\},Placeholder_1\{i32\},Placeholder_2\{i32\}"
         r"|(IteratorGetNext:\d(\{i32\})?(\[[\d ,?-]+\])?,?){3}",

@@ -8,9 +8,10 @@ from pathlib import Path
 
 from bertbuild.commands.session import shown
 from bertbuild.errors import UsageError
+from bertbuild.families.bert import CONFIG_FILE, VOCAB_FILE
 from bertbuild.files.disk import full_disk_told
 
-MODEL = ("*.ckpt.*", "bert_config.json", "vocab.txt", "saved_model.pb", "variables/*", "assets/*")
+MODEL = ("*.ckpt.*", CONFIG_FILE, VOCAB_FILE, "saved_model.pb", "variables/*", "assets/*")
 """Files that make up a model. What a run says besides, as eval_results.txt, is replaced by what the next run says."""
 
 

@@ -13,6 +13,8 @@ from bertbuild.commands.reference import with_reference
 from bertbuild.commands.result import Result
 from bertbuild.commands.session import Session, shown
 from bertbuild.errors import CheckpointError, UsageError
+from bertbuild.families.bert import CONFIG_FILE, VOCAB_FILE
+from bertbuild.heads.classifier import WEIGHTS as CLASSIFIER
 from bertbuild.huggingface.folder import is_huggingface
 from bertbuild.kinds import kind_of
 from bertbuild.kinds.leaving import left_out
@@ -126,7 +128,7 @@ def _copied(path: Path, destination: Path) -> Path:
     for file in path.parent.iterdir():
         if file.name.startswith(path.name):
             shutil.copyfile(file, destination.with_name(destination.name + file.name.removeprefix(path.name)))
-        elif file.name in ("bert_config.json", "vocab.txt", "mapping.json"):
+        elif file.name in (CONFIG_FILE, VOCAB_FILE, "mapping.json"):
             shutil.copyfile(file, destination.with_name(file.name))
     return destination
 
@@ -160,7 +162,7 @@ def _tf2_source(
             f"{folder} is no folder." if folder else "No TensorFlow 2 model is named.",
             next_step="Give the folder of a TensorFlow 2 checkpoint, SavedModel or hub module: --tf2 FOLDER.",
         )
-    read = read_config(Path(config) if config else path / "bert_config.json")
+    read = read_config(Path(config) if config else path / CONFIG_FILE)
     _check_vocab(session, Path(vocab) if vocab else path / "vocab.txt", read)
     kind = _kind(path)
     if kind == "converted":
@@ -268,4 +270,4 @@ def _labels(prefix: Path, config: BertConfig, root: str) -> int:
 
     reader = CheckpointReader(prefix)
     shapes = {found.place.source: found.place.source_shape for found in recover(reader, config, root)}
-    return shapes["output_weights"][0] if OBJECT_GRAPH_KEY in reader.entries and "output_weights" in shapes else 0
+    return shapes[CLASSIFIER][0] if OBJECT_GRAPH_KEY in reader.entries and CLASSIFIER in shapes else 0

@@ -16,6 +16,7 @@ from bertbuild.commands.result import Result
 from bertbuild.commands.session import Session, shown
 from bertbuild.commands.tensorflow2 import check_intact, folder_and_prefix, folder_file, optional_file, recorded_gelu
 from bertbuild.errors import CheckpointError, UsageError
+from bertbuild.families.bert import CONFIG_FILE
 from bertbuild.names import clean_name
 from bertbuild.parameters import parameter
 from bertbuild.plans.plan import File, Source
@@ -217,7 +218,7 @@ def _beginning(session: Session, begin: Begin, flag: str, name: str, called: str
     for path in filter(None, (begin.config, begin.vocab)):
         if not Path(path).is_file():
             raise UsageError(f"{path} is no file.", next_step="Give the one that came with the model.")
-    config = read_config(Path(begin.config or folder / "bert_config.json"))
+    config = read_config(Path(begin.config or folder / CONFIG_FILE))
     if flag == "init-checkpoint":
         chosen, notes = (prefix, ()) if prefix else choose_checkpoint(folder)
         for text in notes:
@@ -247,7 +248,7 @@ def _prepared(session: Session, begun: Beginning | Source, begin: Begin, wanted:
     vocab, rows, tuned = "", None, {}
     if isinstance(begun, Beginning):
         vocab = begin.vocab or str(begun.file.path / "vocab.txt")
-        config = begin.config or begun.file.path / "bert_config.json"
+        config = begin.config or begun.file.path / CONFIG_FILE
         rows, tuned = read_config(Path(config)).vocab_size, fine_tuned(begun.file.path)
     asked = Asked(
         task=data.task,

@@ -5,18 +5,14 @@ from __future__ import annotations
 from bertbuild.graph.encoder import Encoder
 from bertbuild.graph.graphdef import Graph, Node, TensorRef
 from bertbuild.graph.tracing import FED, SAME_VALUES, is_add, table, unwrapped
+from bertbuild.heads.classifier import HEAD as CLASSIFIER
+from bertbuild.heads.pooled import TENSOR as POOLED
+from bertbuild.heads.sequence import TENSOR as SEQUENCE
 
-POOLED = "pooled_output"
-SEQUENCE = "sequence_output"
 LOGITS = "logits"
 EMBEDDING = "sentence_embedding"
 
-_OF_LOGITS = {
-    "Softmax": "probabilities",
-    "Sigmoid": "probabilities",
-    "LogSoftmax": "log_probabilities",
-    "ArgMax": "classes",
-}
+_OF_LOGITS = CLASSIFIER.operators
 _OF_SPAN = {**_OF_LOGITS, "ArgMax": "position"}
 _SIDES = ("start", "end")
 ANSWERS = frozenset([*_OF_LOGITS, "Tanh", "BiasAdd", "Add", "AddV2"])

@@ -12,8 +12,10 @@ from typing import NamedTuple
 
 from bertbuild.graph.encoder import Encoder
 from bertbuild.graph.graphdef import Graph, GraphFormatError, Node, TensorRef
-from bertbuild.graph.kinds import ANSWERS, LOGITS, POOLED, SEQUENCE, Kinds
+from bertbuild.graph.kinds import ANSWERS, LOGITS, Kinds
 from bertbuild.graph.tracing import FED, unwrapped
+from bertbuild.heads.pooled import TENSOR as POOLED
+from bertbuild.heads.sequence import TENSOR as SEQUENCE
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*$")
 _NO_OUTPUTS = frozenset(["Assert", "NoOp", "Const", "Shape"]) | FED

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from bertbuild.families.bert import POOLER_OUTPUT
 from bertbuild.graph.graphdef import Graph, GraphFormatError, TensorRef, parse_ref
 from bertbuild.graph.roles import input_roles
 from bertbuild.graph.tracing import FED
-
-POOLER_OUTPUT = "bert/pooler/dense/Tanh"
 
 _PLACEHOLDERS = frozenset(["Placeholder", "PlaceholderV2", "PlaceholderWithDefault"])
 _RANDOM = "Random"  # RandomUniform and its kin: dropout was built in, so this is a training graph

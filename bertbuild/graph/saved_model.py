@@ -20,15 +20,16 @@ from bertbuild.graph.graphdef import (
 )
 from bertbuild.graph.roles import INPUT_IDS, INPUT_MASK, SEGMENT_IDS, input_roles
 from bertbuild.graph.wire import LENGTH_DELIMITED, WireError, fields
+from bertbuild.heads.answers import EXPORTED
 
 FILE = "saved_model.pb"
 TAG = "serve"
 SIGNATURE = "serving_default"
 ROLES = (INPUT_IDS, INPUT_MASK, SEGMENT_IDS)
-OUTPUTS = ("probabilities", "pooled_output", "sequence_output")
+OUTPUTS = tuple(answer.tensor for answer in EXPORTED.values())
 """What a BERT can be asked for."""
 
-_GOOGLE_TENSORS = {"loss/Softmax:0": "probabilities", "bert/pooler/dense/Tanh:0": "pooled_output"}
+_GOOGLE_TENSORS = {answer.published: answer.tensor for answer in EXPORTED.values() if answer.published}
 
 
 class Port(NamedTuple):

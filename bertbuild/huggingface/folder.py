@@ -9,8 +9,9 @@ from typing import Final
 from bertbuild.checkpoint.lfs import lfs_pointer
 from bertbuild.checkpoint.user_files import read_object, require_regular
 from bertbuild.errors import CheckpointError
+from bertbuild.families.bert import CONFIG_FILE
 
-CONFIGS: Final = ("config.json", "bert_config.json")
+CONFIGS: Final = ("config.json", CONFIG_FILE)
 """The second is what pytorch-pretrained-bert, which transformers grew from, called it."""
 VOCAB: Final = "vocab.txt"
 TOKENIZER: Final = "tokenizer.json"

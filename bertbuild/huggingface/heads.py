@@ -8,19 +8,21 @@ from typing import Final
 
 import numpy as np
 
-from bertbuild.checkpoint.variables import WORD_EMBEDDINGS, Shape
+from bertbuild.checkpoint.variables import Shape
+from bertbuild.families.bert import WORD_EMBEDDINGS
+from bertbuild.heads import classifier, masked_lm, next_sentence, span
 from bertbuild.huggingface.settings import Settings
 from bertbuild.huggingface.stored import FLOATS, Stored
 
-CLASSIFIER: Final = ("output_weights", "output_bias")
-SQUAD: Final = ("cls/squad/output_weights", "cls/squad/output_bias")
-NEXT_SENTENCE: Final = ("cls/seq_relationship/output_weights", "cls/seq_relationship/output_bias")
+CLASSIFIER: Final = (classifier.WEIGHTS, classifier.BIAS)
+SQUAD: Final = (span.WEIGHTS, span.BIAS)
+NEXT_SENTENCE: Final = (next_sentence.WEIGHTS, next_sentence.BIAS)
 MASKED_LM: Final = (
-    "cls/predictions/output_bias",
-    "cls/predictions/transform/dense/kernel",
-    "cls/predictions/transform/dense/bias",
-    "cls/predictions/transform/LayerNorm/gamma",
-    "cls/predictions/transform/LayerNorm/beta",
+    masked_lm.BIAS,
+    masked_lm.KERNEL,
+    masked_lm.KERNEL_BIAS,
+    masked_lm.GAMMA,
+    masked_lm.BETA,
 )
 _WORDS: Final = {
     CLASSIFIER: "the classifier",

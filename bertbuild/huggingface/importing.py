@@ -11,6 +11,7 @@ import numpy as np
 from bertbuild.checkpoint.config import config_from
 from bertbuild.checkpoint.variables import Shape, encoder_variables
 from bertbuild.errors import CheckpointError
+from bertbuild.families.bert import POOLER
 from bertbuild.huggingface.folder import HuggingFaceFiles, read_index
 from bertbuild.huggingface.heads import choose_heads
 from bertbuild.huggingface.naming import BUFFERS, encoder_prefix, google_name, is_turned
@@ -20,7 +21,6 @@ from bertbuild.huggingface.stored import FLOATS, Floats, Stored
 from bertbuild.huggingface.torch_files import read_torch
 from bertbuild.plural import are, number_of
 
-POOLER = ("bert/pooler/dense/kernel", "bert/pooler/dense/bias")
 _WHOLE = "Download the whole folder of the model, with the config.json that belongs to it."
 _UNKNOWN = "google-research/bert has no such variable"
 _OF_A_HEAD = "of a head that is left out"

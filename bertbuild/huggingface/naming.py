@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from bertbuild.errors import CheckpointError
+from bertbuild.heads import classifier, masked_lm, next_sentence, span
 from bertbuild.huggingface.kin import kin_of_tensors
 
 BUFFERS: Final = re.compile(r"embeddings\.(position_ids|token_type_ids)$")
@@ -14,13 +15,13 @@ BUFFERS: Final = re.compile(r"embeddings\.(position_ids|token_type_ids)$")
 _WORDS: Final = "embeddings.word_embeddings.weight"
 _INNER: Final = re.compile(r"^(embeddings|encoder|pooler)\.")
 _HEADS: Final = {
-    "classifier.weight": "output_weights",
-    "classifier.bias": "output_bias",
-    "qa_outputs.weight": "cls/squad/output_weights",
-    "qa_outputs.bias": "cls/squad/output_bias",
-    "cls.seq_relationship.weight": "cls/seq_relationship/output_weights",
-    "cls.seq_relationship.bias": "cls/seq_relationship/output_bias",
-    "cls.predictions.bias": "cls/predictions/output_bias",
+    "classifier.weight": classifier.WEIGHTS,
+    "classifier.bias": classifier.BIAS,
+    "qa_outputs.weight": span.WEIGHTS,
+    "qa_outputs.bias": span.BIAS,
+    "cls.seq_relationship.weight": next_sentence.WEIGHTS,
+    "cls.seq_relationship.bias": next_sentence.BIAS,
+    "cls.predictions.bias": masked_lm.BIAS,
 }
 _PARTS: Final = (
     (re.compile(r"\.layer\.(\d+)\."), r".layer_\1."),

@@ -4,25 +4,24 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from bertbuild.heads.answers import OUTPUT_OF_PART, OUTPUTS, PARTS_OF_OUTPUT
+from bertbuild.heads.classifier import OUTPUT as PROBABILITIES
+from bertbuild.heads.pooled import OUTPUT as POOLED
 from bertbuild.kinds.kind import Asked, Command, Evaluated, Kind, Request
 from bertbuild.parameters import check, parameter
-from bertbuild.plans.parts import CLASSIFIER, POOLER
 from bertbuild.plans.plan import GELU_FORMS, File, Plan, Source, Step, Target, check_output
 from bertbuild.plans.prepare_data import Prepared
 from bertbuild.plans.tolerance import FLOAT32
 from bertbuild.toml.values import Choice, Choices
 
-OUTPUTS = ("pooled", "sequence", "all-layers", "probabilities")
 GELU_ABOUT = "form of gelu; auto: as the checkpoint's .meta computes"
-PARTS_OF_OUTPUT = {"pooled": {POOLER}, "probabilities": {POOLER, CLASSIFIER}}
-OUTPUT_OF_PART = {POOLER: "--output pooled", CLASSIFIER: "--output probabilities"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Frozen(Request):
     """What a frozen graph is to be like."""
 
-    output: str = parameter(Choices(OUTPUTS), "pooled", "what the model gives")
+    output: str = parameter(Choices(OUTPUTS), POOLED, "what the model gives")
     gelu: str = parameter(Choice(GELU_FORMS), "auto", GELU_ABOUT)
 
     def __post_init__(self) -> None:
@@ -79,11 +78,11 @@ def gelu_form(source: Source, gelu: str) -> str | None:
 
 def parts_of_outputs(outputs: str) -> set[str]:
     """The parts of a source that a target with these outputs has."""
-    return {part for output in outputs.split(",") for part in PARTS_OF_OUTPUT.get(output, set())}
+    return {part for output in outputs.split(",") for part in PARTS_OF_OUTPUT.get(output, ())}
 
 
 def _evaluated(source: Source, _prepared: Prepared, probes: File, _int8_for: str) -> Plan:
-    return plan_freeze(source, Frozen(output="probabilities"), probes)
+    return plan_freeze(source, Frozen(output=PROBABILITIES), probes)
 
 
 KIND = Kind(

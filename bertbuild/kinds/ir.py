@@ -7,8 +7,11 @@ from dataclasses import replace
 
 from bertbuild.backends import of_version
 from bertbuild.errors import DataError, UsageError
+from bertbuild.heads.all_layers import OUTPUT as ALL_LAYERS
+from bertbuild.heads.answers import OUTPUT_OF_PART
+from bertbuild.heads.classifier import OUTPUT as PROBABILITIES
+from bertbuild.heads.pooled import OUTPUT as POOLED
 from bertbuild.kinds.frozen import (
-    OUTPUT_OF_PART,
     frozen_step,
     gelu_form,
     parts_of_outputs,
@@ -128,7 +131,7 @@ def _saved_model(source: Source, request: Ir, add: Callable[[Step], str]) -> str
     """The steps from a checkpoint to a TensorFlow 2 SavedModel; the id of the last."""
     gelu = gelu_form(source, request.gelu)
     computed = {"gelu": gelu} if gelu else {}
-    format_ = "keras-bert" if request.output == "probabilities" else "encoder"
+    format_ = "keras-bert" if request.output == PROBABILITIES else "encoder"
     params = {"format": format_, "prefix": source.prefix, **computed}
     converted = add(Step(id="convert-tf2", stage="convert-tf2", inputs={"checkpoint": source.file}, params=params))
     params = {"kind": "savedmodel", **computed}
@@ -150,7 +153,7 @@ def _target_name(source: Source, request: Ir, route: str, precision: str) -> str
     if request.openvino != OPENVINOS[0]:
         parts.append(f"{OPENVINO}{request.openvino}")
     parts += [f"{letter}{size}" for letter, size in (("b", request.batch_size), ("s", request.seq_len)) if size]
-    if request.output != "pooled":
+    if request.output != POOLED:
         parts.append(request.output.replace(",", "+"))
     if request.gelu != "auto":
         parts.append(request.gelu)
@@ -181,7 +184,7 @@ def _check(source: Source, request: Ir, route: str) -> None:
         _check_frozen(source, request, route)
     else:
         check_output(source, request.output)
-    if route == "static" and (request.batch_size or request.seq_len or request.output != "pooled"):
+    if route == "static" and (request.batch_size or request.seq_len or request.output != POOLED):
         raise UsageError(
             "The static route keeps the .meta's shape and pooled output; --batch-size, --seq-len and --output do not "
             "apply.",
@@ -198,7 +201,7 @@ def _check_frozen(source: Source, request: Ir, route: str) -> None:
             f"The {route} route starts from a checkpoint; a frozen graph is none.",
             next_step="Leave --route out, or give --checkpoint.",
         )
-    if (request.output, request.gelu) != ("pooled", "auto"):
+    if (request.output, request.gelu) != (POOLED, "auto"):
         raise UsageError(
             "A frozen graph's outputs and gelu are built in; --output and --gelu cannot change them.",
             next_step="Leave them out, name nodes of the graph with --outputs, or build from the checkpoint.",
@@ -223,7 +226,7 @@ def _check_saved_model(source: Source, request: Ir) -> None:
             next_step="Leave --converter out, or choose another route.",
         )
     together = set(request.output.split(","))
-    if "all-layers" in together or (len(together) > 1 and "probabilities" in together):
+    if ALL_LAYERS in together or (len(together) > 1 and PROBABILITIES in together):
         raise UsageError(
             "A TensorFlow 2 SavedModel gives pooled and sequence output, or probabilities alone.",
             next_step="Use the reshapeable route (leave --route out) for other outputs.",
@@ -231,7 +234,7 @@ def _check_saved_model(source: Source, request: Ir) -> None:
 
 
 def _evaluated_float(precision: str) -> Callable[[Source, Prepared, File, str], Plan]:
-    request = Ir(precision=precision, output="probabilities")
+    request = Ir(precision=precision, output=PROBABILITIES)
     return lambda source, _prepared, probes, _int8_for: plan_ir(source, request, probes)
 
 
@@ -241,7 +244,7 @@ def _evaluated_int8(source: Source, prepared: Prepared, probes: File, int8_for: 
             f"The {prepared.task} data hold no training examples, which int8 is calibrated on.",
             next_step="Prepare a data set that has them, or leave ir-int8 out.",
         )
-    request = Ir(precision=INT8, output="probabilities", calibration=str(prepared.training.path), int8_for=int8_for)
+    request = Ir(precision=INT8, output=PROBABILITIES, calibration=str(prepared.training.path), int8_for=int8_for)
     return plan_ir(source, request, probes, Calibration(examples=prepared.training))
 
 

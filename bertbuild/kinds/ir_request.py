@@ -7,7 +7,10 @@ from dataclasses import dataclass
 from bertbuild.backends import versions
 from bertbuild.checkpoint.vocabulary import READINGS
 from bertbuild.errors import UsageError
-from bertbuild.kinds.frozen import GELU_ABOUT, OUTPUTS
+from bertbuild.heads.answers import OUTPUTS
+from bertbuild.heads.classifier import OUTPUT as PROBABILITIES
+from bertbuild.heads.pooled import OUTPUT as POOLED
+from bertbuild.kinds.frozen import GELU_ABOUT
 from bertbuild.kinds.kind import Request
 from bertbuild.parameters import Parameter, check, parameter, parameters_of
 from bertbuild.plans.plan import GELU_FORMS
@@ -43,7 +46,7 @@ class Ir(Request):
     precision: str = parameter(
         Choice(PRECISIONS), FLOAT, "what weights are stored in; int8 also computes in it", several=True
     )
-    output: str = parameter(Choices(OUTPUTS), "pooled", "what the model gives")
+    output: str = parameter(Choices(OUTPUTS), POOLED, "what the model gives")
     gelu: str = parameter(Choice(GELU_FORMS), "auto", GELU_ABOUT)
     route: str = parameter(
         Choice(ROUTES),
@@ -136,7 +139,7 @@ def _check_int8(request: Ir) -> None:
             "--max-drop needs labelled examples to measure the accuracy on.",
             next_step="Give a folder of invoke prepare-data: --calibration FOLDER.",
         )
-    if request.max_drop and "probabilities" not in request.output.split(","):
+    if request.max_drop and PROBABILITIES not in request.output.split(","):
         raise UsageError(
             "--max-drop bounds the accuracy of a classifier, and this IR gives no probabilities.",
             next_step="Add --output probabilities, or leave --max-drop out.",

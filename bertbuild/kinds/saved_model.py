@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bertbuild.errors import UsageError
-from bertbuild.kinds.frozen import OUTPUT_OF_PART, parts_of_outputs
+from bertbuild.heads.answers import EXPORTED, OUTPUT_OF_PART, usual
+from bertbuild.kinds.frozen import parts_of_outputs
 from bertbuild.kinds.kind import Asked, Command, Kind, Request
 from bertbuild.parameters import check, parameter
 from bertbuild.plans.plan import File, Plan, Source, Step, Target, check_output, check_seq_len
 from bertbuild.plans.tolerance import FLOAT32
 from bertbuild.toml.values import Choices, Whole
 
-OUTPUTS = ("probabilities", "pooled", "sequence")
 SEQ_LEN = 128
 
 
@@ -22,7 +22,7 @@ class SavedModel(Request):
 
     seq_len: int = parameter(Whole(), 0, "sequence length; 0: 128, or all the model can take, or the SavedModel's own")
     output: str = parameter(
-        Choices(OUTPUTS),
+        Choices(tuple(EXPORTED)),
         "",
         "what the model gives; default: probabilities where there is a head, else pooled and sequence",
     )
@@ -75,8 +75,7 @@ def reference_step(source: Source, request: SavedModel, probes: File) -> Step:
 
 def outputs(source: Source, request: SavedModel) -> str:
     """What the target gives: what was asked for, else what the source is made for."""
-    made_for = "probabilities" if source.labels else "pooled,sequence" if source.pooler else "sequence"
-    return request.output or made_for
+    return request.output or ",".join(usual(source.has))
 
 
 def length(source: Source, request: SavedModel) -> int:
@@ -123,12 +122,11 @@ def check_source(source: Source, request: SavedModel) -> None:
 
 def taken(source: Source, request: SavedModel) -> set[str]:
     """The parts of a source that the target has; of a SavedModel its outputs are parts too."""
-    usual = "probabilities" if source.labels else "pooled,sequence"
-    given = request.output or ",".join(source.outputs) or usual
+    given = request.output or ",".join(source.outputs or usual(source.has))
     return parts_of_outputs(given) | set(given.split(","))
 
 
-TAKEN_BY = {**OUTPUT_OF_PART, **{output: f"--output {output}" for output in OUTPUTS}}
+TAKEN_BY = {**OUTPUT_OF_PART, **{output: f"--output {output}" for output in EXPORTED}}
 
 KIND = Kind(
     name="saved-model",

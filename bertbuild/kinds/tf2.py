@@ -7,10 +7,15 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from bertbuild.errors import UsageError
+from bertbuild.heads.answers import usual
+from bertbuild.heads.classifier import PART as CLASSIFIER
+from bertbuild.heads.masked_lm import PART as MASKED_LM
+from bertbuild.heads.next_sentence import PART as NEXT_SENTENCE
+from bertbuild.heads.pooled import PART as POOLER
+from bertbuild.heads.span import PART as SPAN
 from bertbuild.kinds.frozen import GELU_ABOUT, gelu_form
 from bertbuild.kinds.kind import Asked, Command, Kind, Request
 from bertbuild.parameters import Parameter, check, parameter
-from bertbuild.plans.parts import CLASSIFIER, MASKED_LM, NEXT_SENTENCE, POOLER, SPAN
 from bertbuild.plans.plan import GELU_FORMS, File, Plan, Source, Step, Target, check_garden
 from bertbuild.plans.tolerance import FLOAT32
 from bertbuild.toml.values import Choice, Location
@@ -93,7 +98,7 @@ def plan_convert_tf2(source: Source, request: Tf2 | Tf2Model, probes: File) -> P
         built = {"kind": request.format, **gelu}
         steps.append(Step(id=request.format, stage="tf2-saved-model", inputs={"converted": converted.id}, params=built))
         made, flag, asked = request.format, request.flag, {}
-    output = "probabilities" if with_head else "pooled,sequence"
+    output = ",".join(usual({POOLER, CLASSIFIER} if with_head else {POOLER}))
     reference = Step(
         id="reference",
         stage="tf1-infer",

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from bertbuild.heads.classifier import PART as CLASSIFIER
 from bertbuild.kinds.kind import Asked, Evaluated, Kind
 from bertbuild.kinds.tf2 import CONVERT_TF2, TAKEN_BY, Tf2Model, plan_convert_tf2, taken_by_model
-from bertbuild.plans.parts import CLASSIFIER
 from bertbuild.plans.plan import File, Plan, Source
 from bertbuild.plans.prepare_data import Prepared
 from bertbuild.plans.tolerance import FLOAT32

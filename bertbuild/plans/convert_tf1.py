@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from bertbuild.heads.answers import usual
+from bertbuild.heads.classifier import PART as CLASSIFIER
+from bertbuild.heads.pooled import PART as POOLER
 from bertbuild.plans.plan import File, Plan, Step, Target
 
 
@@ -45,7 +48,7 @@ def plan_convert_tf1(source: Tf2Source, probes: File) -> Plan:
     asked: dict[str, File | str] = {source.kind: source.file, "probes": probes}
     if source.kind != "hub" and source.config is not None:
         asked["config"] = source.config
-    output = "probabilities" if source.labels else "pooled,sequence"
+    output = ",".join(usual({POOLER, CLASSIFIER} if source.labels else {POOLER}))
     params = {"converted": {**gelu, **prefix}, "saved-model": {"output": output}, "hub": {}}[source.kind]
     reference = Step(id="reference", stage="tf2-infer", inputs=asked, params=params)
     answers = Step(

@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-POOLER = "pooler"
-CLASSIFIER = "classifier"
-SPAN = "span"
-MASKED_LM = "masked-lm"
-NEXT_SENTENCE = "next-sentence"
+from bertbuild.families.bert import SCOPE
+from bertbuild.heads.rows import HEADS
+
 SHOWN = 2
 """How many names of a part people are shown; programs get all."""
 
@@ -19,7 +17,7 @@ class Part:
     """Something of a source that a target may leave out.
 
     Attributes:
-        kind: one of those above; another word where nothing takes it; of an output its name.
+        kind: a part of the table of heads; another word where nothing takes it; of an output its name.
         what: the same in words.
         names: of its variables; of an output, its tensor.
         taken_by: the flags by which a target would have it; empty where none does.
@@ -43,17 +41,6 @@ class Part:
         return {"kind": self.kind, "what": self.what, "names": list(self.names), "taken_by": self.taken_by}
 
 
-_HEADS = (
-    (POOLER, "pooler", ("bert/pooler/",)),
-    (CLASSIFIER, "classifier head", ("output_weights", "output_bias")),
-    (SPAN, "span head", ("cls/squad/",)),
-    (MASKED_LM, "masked-LM head", ("cls/predictions/",)),
-    (NEXT_SENTENCE, "next-sentence head", ("cls/seq_relationship/",)),
-)
-"""Kind, words, and how the names of its variables begin."""
-_ENCODER = "bert/"
-
-
 def parts_of(
     model: Mapping[str, str], others: Iterable[str], kept: Iterable[str], *, global_step: bool
 ) -> tuple[Part, ...]:
@@ -66,11 +53,16 @@ def parts_of(
         global_step: whether there is one.
     """
     heads = [
-        Part(kind=kind, what=what, names=tuple(own for name, own in model.items() if name.startswith(beginnings)))
-        for kind, what, beginnings in _HEADS
+        Part(
+            kind=head.part,
+            what=head.what,
+            names=tuple(own for name, own in model.items() if name.startswith(head.scopes)),
+        )
+        for head in HEADS.values()
+        if head.part
     ]
     used = {name for head in heads for name in head.names}
-    unknown = [own for name, own in model.items() if own not in used and not name.startswith(_ENCODER)]
+    unknown = [own for name, own in model.items() if own not in used and not name.startswith(SCOPE)]
     more = (
         Part(kind="other", what="variables that are no BERT's", names=(*unknown, *others)),
         Part(kind="optimizer", what="what the optimizer keeps", names=tuple(sorted(set(kept) - set(model.values())))),

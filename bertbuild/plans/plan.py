@@ -6,6 +6,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bertbuild.errors import UsageError
+from bertbuild.families.bert import POOLER_DENSE
+from bertbuild.heads.answers import ANSWERS, PARTS_OF_OUTPUT
+from bertbuild.heads.classifier import PART as CLASSIFIER
+from bertbuild.heads.pooled import PART as POOLER
+from bertbuild.heads.rows import HEADS
 from bertbuild.plans.parts import Part
 
 GELU_FORMS = ("auto", "erf", "tanh")
@@ -136,6 +141,12 @@ class Source:
     max_positions: int = 512
     parts: tuple[Part, ...] = ()
 
+    @property
+    def has(self) -> frozenset[str]:
+        """The parts that heads need and that it has: of pooler and classifier, `pooler` and `labels` tell."""
+        told = {POOLER: self.pooler, CLASSIFIER: self.labels > 0}
+        return frozenset(part for part in (*(one.kind for one in self.parts), *told) if told.get(part, True))
+
 
 def plan_import(model: str, folder: File) -> Plan:
     """Hugging Face folder → checkpoint."""
@@ -152,23 +163,22 @@ def check_seq_len(source: Source, seq_len: int) -> None:
 
 
 def check_output(source: Source, output: str) -> None:
-    """Refuse probabilities of a model without a head, and what needs a pooler of a model without one."""
-    if not source.pooler and set(output.split(",")) & {"pooled", "probabilities"}:
-        raise UsageError(
-            f"{source.model} has no pooler (bert/pooler/dense), so it gives no pooled output and no probabilities.",
-            next_step="Use --output sequence or --output all-layers.",
-        )
-    if "probabilities" in output.split(",") and not source.labels:
-        raise UsageError(
-            f"{source.model} has no classifier head (output_weights), so it gives no probabilities.",
-            next_step="Use --output pooled, or a fine-tuned checkpoint.",
-        )
+    """Refuse what a model has no variables for: each head of the table says what it needs."""
+    needed = {part for name in filter(None, output.split(",")) for part in PARTS_OF_OUTPUT[name]}
+    for head in HEADS.values():
+        if head.part in needed - source.has:
+            lacking = [ANSWERS[name].words for name, parts in PARTS_OF_OUTPUT.items() if head.part in parts]
+            others = [f"--output {name}" for name, parts in PARTS_OF_OUTPUT.items() if head.part not in parts]
+            raise UsageError(
+                f"{source.model} has no {head.what} ({head.mark}), so it gives no {' and no '.join(lacking)}.",
+                next_step=head.instead or f"Use {' or '.join(others)}.",
+            )
 
 
 def check_garden(source: Source) -> None:
     """Refuse to make the Model Garden's BERT, which always has a pooler, of a model without one."""
     if not source.pooler:
         raise UsageError(
-            f"{source.model} has no pooler (bert/pooler/dense), and every BERT of the Model Garden has one.",
+            f"{source.model} has no pooler ({POOLER_DENSE}), and every BERT of the Model Garden has one.",
             next_step="Build what needs none: freeze or build-ir with --output sequence.",
         )

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from bertbuild.heads.answers import tolerance_of
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tolerance:
@@ -30,8 +32,8 @@ Tolerances = Mapping[str, Tolerance]
 
 
 def allowed(row: Tolerances, output: str) -> Tolerance:
-    """How far one output may be off: pooled_output and probabilities have their own limits, all else is hidden."""
-    return row.get(output, row["hidden"])
+    """How far one output may be off: by what its head says; all that no head gives is hidden."""
+    return row.get(tolerance_of(output), row["hidden"])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,6 +7,7 @@ from pathlib import Path
 from bertbuild.checkpoint.config import read_config
 from bertbuild.checkpoint.vocabulary import chosen_reading, require_words
 from bertbuild.errors import DataError, UsageError
+from bertbuild.families.bert import CONFIG_FILE
 from bertbuild.kinds.int8 import Calibration, plan_text_examples
 from bertbuild.kinds.ir_request import Ir
 from bertbuild.plans.plan import File, Source
@@ -31,7 +32,7 @@ def find_calibration(request: Ir, source: Source, store: Store) -> Calibration:
     vocab = source.file.path / "vocab.txt"
     if request.calibration_text:
         read = _vocab(vocab, source, store)
-        rows = read_config(source.file.path / "bert_config.json").vocab_size
+        rows = read_config(source.file.path / CONFIG_FILE).vocab_size
         require_words(vocab, rows, request.vocab_reading)
         reading, _ = chosen_reading(vocab, rows, request.vocab_reading)
         step = plan_text_examples(_file(Path(request.calibration_text), store), read, source, request, reading=reading)

@@ -12,8 +12,9 @@ import shutil
 from pathlib import Path
 
 from bertbuild import keys
-from bertbuild.checkpoint.folder import CONFIG_NAME, VOCAB_NAME, find_checkpoint
+from bertbuild.checkpoint.folder import find_checkpoint
 from bertbuild.errors import UsageError
+from bertbuild.families.bert import CONFIG_FILE, VOCAB_FILE
 from bertbuild.files.disk import full_disk_told
 from bertbuild.files.locking import exclusive
 from bertbuild.huggingface.folder import is_huggingface
@@ -44,11 +45,11 @@ def completed(checkpoint: Path, config: str, vocab: str, store: Store) -> Path:
             next_step=f"Leave {flag} out; the folder must have the files itself.",
         )
     found = find_checkpoint(checkpoint, config=_path(config), vocab=_path(vocab))
-    named = {CONFIG_NAME: _path(config), VOCAB_NAME: _path(vocab)}
+    named = {CONFIG_FILE: _path(config), VOCAB_FILE: _path(vocab)}
     if all(path is None or _same(path, found.folder / name) for name, path in named.items()):
         return checkpoint
     files = {path.name: path for path in (found.index, *found.data, *filter(None, [found.meta]))}
-    files |= {CONFIG_NAME: found.config} | ({VOCAB_NAME: found.vocab} if found.vocab else {})
+    files |= {CONFIG_FILE: found.config} | ({VOCAB_FILE: found.vocab} if found.vocab else {})
     return _made(files, store)
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from bertbuild.checkpoint.config import config_from
+from bertbuild.families.bert import POOLER
 from bertbuild.huggingface.folder import find_files
 from bertbuild.huggingface.heads import CLASSIFIER
-from bertbuild.huggingface.importing import POOLER, import_tensors, read_weights
+from bertbuild.huggingface.importing import import_tensors, read_weights
 from bertbuild.huggingface.settings import read_settings
 from bertbuild.plans.plan import File, Source
 from bertbuild.source.checkpoints import PLAIN_PREFIX

@@ -36,9 +36,11 @@ def gather_published(checkpoint, wanted, metagraph, folder):
     Raises:
         StageInputError: the .meta is of another form.
     """
+    from bertbuild.families.bert import POOLER_OUTPUT
     from bertbuild.graph.gelu import gelu_form
     from bertbuild.graph.graphdef import read_meta_graph
-    from bertbuild.graph.published import POOLER_OUTPUT, published_form
+    from bertbuild.graph.published import published_form
+    from bertbuild.heads.pooled import TENSOR
 
     meta = gather_checkpoint(checkpoint, wanted, metagraph, folder)
     graph = read_meta_graph(meta)
@@ -48,7 +50,7 @@ def gather_published(checkpoint, wanted, metagraph, folder):
             "the .meta is not of the published form (three int32 placeholders of a fixed shape that alone feed %s); "
             "make one with the stage metagraph of the tf1 image" % POOLER_OUTPUT
         )
-    return meta, dict(form.roles), {"pooled_output": POOLER_OUTPUT + ":0"}, gelu_form(graph)
+    return meta, dict(form.roles), {TENSOR: POOLER_OUTPUT + ":0"}, gelu_form(graph)
 
 
 def gather_checkpoint(checkpoint, wanted, metagraph, folder):

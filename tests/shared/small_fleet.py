@@ -43,13 +43,13 @@ targets = ["frozen"]
 """
 
 
-def write_tiny(folder, seed=0):
-    """A sound checkpoint of some kilobytes."""
+def write_tiny(folder, seed=0, heads=None):
+    """A sound checkpoint of some kilobytes; `heads` are variables besides the encoder's."""
     folder.mkdir(parents=True, exist_ok=True)
     chance = np.random.default_rng(seed)
     shapes = encoder_variables(config_from(TINY, name="tiny"))
     tensors = {name: chance.standard_normal(shape).astype(np.float32) for name, shape in shapes.items()}
-    write_checkpoint(folder / "bert_model.ckpt", tensors)
+    write_checkpoint(folder / "bert_model.ckpt", {**tensors, **(heads or {})})
     (folder / "bert_config.json").write_text(json.dumps(TINY))
     (folder / "vocab.txt").write_text("".join(f"w{i}\n" for i in range(20)))
 

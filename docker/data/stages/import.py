@@ -12,6 +12,8 @@ from pathlib import Path
 from checkpoint_files import CHECKPOINT
 from stage import Stage, StageInputError, step, write_json
 
+from bertbuild.families.bert import CONFIG_FILE
+
 SHOWN = 3  # names of tensors in a note; stage.json has all
 
 STAGE = Stage("import", __doc__.splitlines()[0])
@@ -40,7 +42,7 @@ def run(args, report):
     except BertbuildError as error:
         way_out = error.next_step[:1].lower() + error.next_step[1:]
         raise StageInputError("%s; %s" % (str(error).rstrip("."), way_out.rstrip("."))) from error
-    write_json(args.out, "bert_config.json", dict(settings.bert_config))
+    write_json(args.out, CONFIG_FILE, dict(settings.bert_config))
     (Path(args.out) / "vocab.txt").write_bytes(words)
     if lower_case is not None:
         write_json(args.out, TOKENIZER_CONFIG, {"do_lower_case": lower_case})

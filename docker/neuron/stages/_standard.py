@@ -8,6 +8,7 @@ import re
 import tensorflow as tf
 from stage import StageInputError
 
+from bertbuild.families.bert import SCOPE
 from stages import _saved_model
 
 ON_CPU = ("strided_slice", "ones", "Reshape", "Shape", "Cast")
@@ -29,7 +30,7 @@ def placement(graph_def):
             "the SavedModel has %d encoders under the name bert/encoder, and one is needed: its graph is not of "
             "google-research/bert's modeling.py; make it ready for Neuron and compile that instead" % len(prefixes)
         )
-    start = "".join(prefix + "/" for prefix in prefixes if prefix) + "bert/"
+    start = "".join(prefix + "/" for prefix in prefixes if prefix) + SCOPE
     excluded = tuple("%sencoder/%s" % (start, scope) for scope in ON_CPU)
     forced = [
         name

@@ -4,26 +4,31 @@ Its layer norm is tf.contrib's, which has its epsilon built in; it is replaced f
 TensorFlow 2, which has no tf.contrib.
 """
 
+from bertbuild.heads import all_layers, classifier, pooled, sequence
 from stages import _ports, _source
 from stages._tensorflow import V1_MODE, modeling, tf
 
 
-def build(config, gelu, inputs, outputs, classes=None):
+def build(source, gelu, inputs, outputs):
     """Build modeling.py's own graph in the default graph.
 
     Args:
-        config: a `_source.Config`.
+        source: a `_source.Model`, whose config and heads the graph has.
         gelu: "erf", "tanh", or None where the config's activation is another.
         inputs: int32 tensors [B, S]: input ids, input mask, segment ids.
         outputs: as for `_ports.select`.
-        classes: of the classifier head, where probabilities are wanted.
 
     Returns:
         as `_ports.select` does.
     """
-    model = modeling.BertModel(bert_config(config, gelu), False, *inputs)
-    pooled = model.get_pooled_output()
-    return _ports.select(outputs, pooled, model.get_all_encoder_layers(), lambda: _probabilities(pooled, classes))
+    model = modeling.BertModel(bert_config(source.config, gelu), False, *inputs)
+    given = {
+        pooled.OUTPUT: model.get_pooled_output,
+        sequence.OUTPUT: model.get_sequence_output,
+        all_layers.OUTPUT: model.get_all_encoder_layers,
+        classifier.OUTPUT: lambda: _probabilities(model.get_pooled_output(), source.classes()),
+    }
+    return _ports.select(outputs, given)
 
 
 def bert_config(config, gelu):
@@ -52,10 +57,10 @@ def _layer_norm(epsilon):
     return layer_norm
 
 
-def _probabilities(pooled, classes):
+def _probabilities(hidden, classes):
     # The head of run_classifier.py, under its own node names: loss/MatMul, loss/BiasAdd, loss/Softmax.
-    weights = tf.compat.v1.get_variable("output_weights", [classes, pooled.shape[-1]])
-    bias = tf.compat.v1.get_variable("output_bias", [classes])
+    weights = tf.compat.v1.get_variable(classifier.WEIGHTS, [classes, hidden.shape[-1]])
+    bias = tf.compat.v1.get_variable(classifier.BIAS, [classes])
     with tf.compat.v1.variable_scope("loss"):
-        logits = tf.nn.bias_add(tf.matmul(pooled, weights, transpose_b=True), bias)
+        logits = tf.nn.bias_add(tf.matmul(hidden, weights, transpose_b=True), bias)
         return tf.nn.softmax(logits, axis=-1)

@@ -9,9 +9,14 @@ from checkpoint_files import CHECKPOINT
 from stage import write_json
 from training_plot import write_plot
 
+from bertbuild.families.bert import CONFIG_FILE, VOCAB_FILE
+from bertbuild.heads import classifier, span
+from bertbuild.heads.pooled import OUTPUT as POOLED
 from stages import _bert, _ports
 
-COPIED = ("bert_config.json", "vocab.txt")
+COPIED = (CONFIG_FILE, VOCAB_FILE)
+HEADS = classifier.HEAD.scopes + span.HEAD.scopes
+"""How the names of the variables begin that a training can add."""
 
 
 def write_checkpoint(source, gelu, trained, out):
@@ -32,7 +37,7 @@ def write_checkpoint(source, gelu, trained, out):
     head = {name: shapes[name] for name in sorted(shapes) if _is_head(name)}
     prefix = os.path.join(out, CHECKPOINT)
     with tf.Graph().as_default(), tf.compat.v1.Session() as session:
-        _bert.build(source.config, gelu, _ports.published_placeholders(source.config), ["pooled"])
+        _bert.build(source, gelu, _ports.published_placeholders(source.config), [POOLED])
         for name, shape in head.items():
             tf.compat.v1.get_variable(name, shape)
         saver = tf.compat.v1.train.Saver(tf.compat.v1.global_variables(), save_relative_paths=True)
@@ -76,4 +81,4 @@ def write_task(args, prepared, gelu):
 
 
 def _is_head(name):
-    return name.startswith(("output_", "cls/squad/output_")) and not name.endswith(("/adam_m", "/adam_v"))
+    return name.startswith(HEADS) and not name.endswith(("/adam_m", "/adam_v"))

@@ -9,6 +9,8 @@ the parity gate compares every target with modeling.py's graph.
 
 import math
 
+from bertbuild.families import bert
+from bertbuild.heads import all_layers, classifier, pooled, sequence
 from stages._tensorflow import tf
 
 MASKED_OUT = -10000.0  # modeling.py, attention_layer
@@ -36,12 +38,21 @@ class InferenceGraph(object):
                 self.layers = self._encode(embedded, self._adder(input_mask, batch, length), shapes)
             with tf.name_scope("pooler"):
                 first = tf.squeeze(self.layers[-1][:, 0:1, :], axis=1)
-                self.pooled = self._dense(first, "bert/pooler/dense", config.hidden_size, tf.tanh)
+                self.pooled = self._dense(first, bert.POOLER_DENSE, config.hidden_size, tf.tanh)
+
+    def given(self, source):
+        """What the model gives, as `_ports.select` takes it; `source` is a `_source.Model`, whose heads it has."""
+        return {
+            pooled.OUTPUT: lambda: self.pooled,
+            sequence.OUTPUT: lambda: self.layers[-1],
+            all_layers.OUTPUT: lambda: self.layers,
+            classifier.OUTPUT: lambda: self.probabilities(source.classes()),
+        }
 
     def probabilities(self, classes):
         """The classifier head of run_classifier.py: float32 [B, classes]."""
-        weights = self.weight("output_weights", [classes, self._config.hidden_size])
-        bias = self.weight("output_bias", [classes])
+        weights = self.weight(classifier.WEIGHTS, [classes, self._config.hidden_size])
+        bias = self.weight(classifier.BIAS, [classes])
         with tf.name_scope("loss"):
             logits = tf.nn.bias_add(tf.matmul(self.pooled, weights, transpose_b=True), bias)
             return tf.nn.softmax(logits, axis=-1)
@@ -54,15 +65,15 @@ class InferenceGraph(object):
 
     def _embed(self, input_ids, segment_ids, length):
         config, width = self._config, self._config.hidden_size
-        words = self.weight("bert/embeddings/word_embeddings", [config.vocab_size, width])
-        types = self.weight("bert/embeddings/token_type_embeddings", [config.type_vocab_size, width])
-        positions = self.weight("bert/embeddings/position_embeddings", [config.max_position_embeddings, width])
+        words = self.weight(bert.WORD_EMBEDDINGS, [config.vocab_size, width])
+        types = self.weight(bert.TOKEN_TYPE_EMBEDDINGS, [config.type_vocab_size, width])
+        positions = self.weight(bert.POSITION_EMBEDDINGS, [config.max_position_embeddings, width])
         # An id beyond the token types picks nothing, as in modeling.py; a gather would fail.
         one_hot = tf.one_hot(tf.reshape(segment_ids, [-1]), config.type_vocab_size)
         embedded = tf.gather(words, input_ids)
         embedded += tf.reshape(tf.matmul(one_hot, types), tf.shape(embedded))
         embedded += tf.slice(positions, [0, 0], tf.stack([length, -1]))
-        return self._layer_norm(tf.reshape(embedded, [-1, width]), "bert/embeddings/LayerNorm")
+        return self._layer_norm(tf.reshape(embedded, [-1, width]), bert.EMBEDDINGS + "/LayerNorm")
 
     def _adder(self, input_mask, batch, length):
         mask = tf.cast(tf.reshape(input_mask, tf.stack([batch, 1, 1, length])), tf.float32)
@@ -72,7 +83,7 @@ class InferenceGraph(object):
         config = self._config
         layers = []
         for index in range(config.num_hidden_layers):
-            scope = "bert/encoder/layer_%d" % index
+            scope = bert.LAYER % index
             attended = self._attend(hidden, adder, shapes, scope + "/attention/self")
             attended = self._dense(attended, scope + "/attention/output/dense", config.hidden_size)
             attended = self._add_and_norm(attended, hidden, scope + "/attention/output")

@@ -13,6 +13,9 @@ import math
 import numpy as np
 import tensorflow as tf
 
+from bertbuild.families import bert
+from bertbuild.heads import classifier, pooled, sequence
+
 MASKED_OUT = -10000.0  # modeling.py, attention_layer; a float16 holds it
 WEIGHTS_AT_ONCE = 16  # about those of one layer
 EMBEDDINGS, MASK_BIAS = "embeddings", "mask_bias"
@@ -50,18 +53,18 @@ class NeuronGraph(object):
             EMBEDDINGS: _boundary(EMBEDDINGS, tf.cast(self._embed(input_ids, segment_ids), dtype)),
             MASK_BIAS: _boundary(MASK_BIAS, self._mask_bias(input_mask)),
         }
-        hidden = self._encode(*self.device_inputs.values(), first_only="sequence" not in wanted)
+        hidden = self._encode(*self.device_inputs.values(), first_only=sequence.OUTPUT not in wanted)
         self.device_outputs = {}
         self.outputs = {}
-        if "sequence" in wanted:
-            self._give("sequence_output", tf.reshape(hidden, [-1, seq_len, self._config.hidden_size]))
+        if sequence.OUTPUT in wanted:
+            self._give(sequence.TENSOR, tf.reshape(hidden, [-1, seq_len, self._config.hidden_size]))
             hidden = self._first(hidden)
-        if "pooled" in wanted or "probabilities" in wanted:
-            pooled = self._pool(hidden)
-            if "pooled" in wanted:
-                self._give("pooled_output", pooled)
-            if "probabilities" in wanted:
-                self._classify(pooled)
+        if pooled.OUTPUT in wanted or classifier.OUTPUT in wanted:
+            first = self._pool(hidden)
+            if pooled.OUTPUT in wanted:
+                self._give(pooled.TENSOR, first)
+            if classifier.OUTPUT in wanted:
+                self._classify(first)
 
     def load(self, session):
         """Give the variables their values, a few at a time: what is fed is held twice, and each run costs 20 ms."""
@@ -81,20 +84,20 @@ class NeuronGraph(object):
                 self.outputs[name] = tf.cast(boundary, tf.float32, name)
 
     def _pool(self, first):
-        with tf.name_scope("bert/pooler/"):
-            return tf.tanh(self._dense(first, "bert/pooler/dense"))
+        with tf.name_scope(bert.POOLER_SCOPE):
+            return tf.tanh(self._dense(first, bert.POOLER_DENSE))
 
-    def _classify(self, pooled):
-        kernel = self._weight("output_weights", change=np.transpose, name="output_weights_transposed")
-        bias = self._weight("output_bias")
+    def _classify(self, first):
+        kernel = self._weight(classifier.WEIGHTS, change=np.transpose, name=classifier.WEIGHTS + "_transposed")
+        bias = self._weight(classifier.BIAS)
         with tf.name_scope("loss/"):
-            logits = tf.nn.bias_add(tf.matmul(pooled, kernel), bias)
+            logits = tf.nn.bias_add(tf.matmul(first, kernel), bias)
         self.device_outputs["logits"] = boundary = _boundary("logits", logits)
         with tf.name_scope(None):
-            self.outputs["probabilities"] = tf.nn.softmax(tf.cast(boundary, tf.float32), name="probabilities")
+            self.outputs[classifier.TENSOR] = tf.nn.softmax(tf.cast(boundary, tf.float32), name=classifier.TENSOR)
 
     def _embed(self, input_ids, segment_ids):
-        scope, width = "bert/embeddings", self._config.hidden_size
+        scope, width = bert.EMBEDDINGS, self._config.hidden_size
         words = self._weight(scope + "/word_embeddings", dtype=tf.float32)
         types = self._weight(scope + "/token_type_embeddings", dtype=tf.float32)
         positions = self._weight(
@@ -108,7 +111,7 @@ class NeuronGraph(object):
         return self._layer_norm(embedded, scope + "/LayerNorm")
 
     def _mask_bias(self, input_mask):
-        with tf.name_scope("bert/encoder/"):
+        with tf.name_scope(bert.ENCODER):
             mask = tf.cast(tf.reshape(input_mask, [-1, 1, 1, self._seq_len]), tf.float32)
             return tf.cast((1.0 - mask) * MASKED_OUT, self._dtype)
 
@@ -117,7 +120,7 @@ class NeuronGraph(object):
         config = self._config
         hidden = tf.reshape(embeddings, [-1, config.hidden_size])
         for index in range(config.num_hidden_layers):
-            scope = "bert/encoder/layer_%d" % index
+            scope = bert.LAYER % index
             is_last = index == config.num_hidden_layers - 1
             asked = self._first(hidden) if is_last and first_only else hidden
             attended = self._attend(asked, hidden, mask_bias, scope + "/attention/self")
@@ -132,7 +135,7 @@ class NeuronGraph(object):
     def _first(self, hidden):
         """[B·S, H] → [B, H], the first position of each sequence."""
         width = self._config.hidden_size
-        with tf.name_scope("bert/pooler/"):
+        with tf.name_scope(bert.POOLER_SCOPE):
             shaped = tf.reshape(hidden, [-1, self._seq_len, width])
             return tf.reshape(tf.slice(shaped, [0, 0, 0], [-1, 1, -1]), [-1, width])
 

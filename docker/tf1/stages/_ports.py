@@ -1,11 +1,9 @@
 """The ends of a graph: placeholders in, named outputs out."""
 
+from bertbuild.heads.answers import ANSWERS
 from stages._tensorflow import as_of_1, tf
 
 ROLES = ("input_ids", "input_mask", "segment_ids")
-POOLED = "pooled_output"
-SEQUENCE = "sequence_output"
-PROBABILITIES = "probabilities"
 PUBLISHED_LENGTH = 128
 
 
@@ -20,27 +18,22 @@ def published_placeholders(config):
     return [tf.compat.v1.placeholder(tf.int32, shape) for _ in range(3)]
 
 
-def select(outputs, pooled, layers, probabilities):
+def select(outputs, given):
     """The tensors that were asked for, under their output names.
 
     Args:
-        outputs: some of "pooled", "sequence", "all-layers", "probabilities".
-        pooled: float32 [B, H].
-        layers: list of float32 [B, S, H].
-        probabilities: function without arguments → float32 [B, C].
+        outputs: names of `bertbuild.heads.answers.ANSWERS`.
+        given: each of these names → function without arguments → float32 tensor, or a list of one for each layer.
 
     Returns:
-        dict of output name → float32 tensor: pooled_output, sequence_output, layer_i_output, probabilities.
+        dict of output name → float32 tensor: pooled_output, sequence_output, layer_i_output, probabilities, ….
     """
     tensors = {}
-    if "pooled" in outputs:
-        tensors[POOLED] = pooled
-    if "sequence" in outputs:
-        tensors[SEQUENCE] = layers[-1]
-    if "all-layers" in outputs:
-        tensors.update(("layer_%d_output" % index, layer) for index, layer in enumerate(layers))
-    if "probabilities" in outputs:
-        tensors[PROBABILITIES] = probabilities()
+    for output, answer in ANSWERS.items():
+        if output in outputs:
+            found = given[output]()
+            layers = found if isinstance(found, list) else [found]
+            tensors.update((answer.tensor.format(index), layer) for index, layer in enumerate(layers))
     return ends(tensors)
 
 

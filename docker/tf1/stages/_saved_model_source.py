@@ -6,16 +6,23 @@ import re
 from saved_models import read_for_serving
 from stage import StageInputError
 
+from bertbuild.families.bert import (
+    INTERMEDIATE,
+    LAYER_OUTPUT_PATTERN,
+    POSITION_EMBEDDINGS,
+    TOKEN_TYPE_EMBEDDINGS,
+    WORD_EMBEDDINGS,
+)
 from bertbuild.graph.gelu import gelu_form
 from bertbuild.graph.geometry import head_size, layer_norm_epsilon
 from bertbuild.graph.graphdef import GraphFormatError
 from bertbuild.graph.saved_model import read_saved_model
+from bertbuild.heads.answers import EXPORTED
 from stages import _operators, _source
 from stages._tensorflow import tf
 
-WORD_EMBEDDINGS = "bert/embeddings/word_embeddings"
-LAYER = re.compile(r"bert/encoder/layer_(\d+)/output/dense/kernel$")
-OUTPUTS = {"probabilities": "probabilities", "pooled_output": "pooled", "sequence_output": "sequence"}
+LAYER = re.compile(LAYER_OUTPUT_PATTERN)
+OUTPUTS = {answer.tensor: output for output, answer in EXPORTED.items()}
 
 
 class SavedModelSource(_source.Model):
@@ -80,9 +87,9 @@ class SavedModelSource(_source.Model):
             "hidden_size": hidden_size,
             "num_hidden_layers": len(layers),
             "num_attention_heads": hidden_size // size,
-            "intermediate_size": self.shape("bert/encoder/layer_0/intermediate/dense/kernel")[1],
-            "max_position_embeddings": self.shape("bert/embeddings/position_embeddings")[0],
-            "type_vocab_size": self.shape("bert/embeddings/token_type_embeddings")[0],
+            "intermediate_size": self.shape(INTERMEDIATE)[1],
+            "max_position_embeddings": self.shape(POSITION_EMBEDDINGS)[0],
+            "type_vocab_size": self.shape(TOKEN_TYPE_EMBEDDINGS)[0],
             "hidden_act": self._activation(),
         }
 

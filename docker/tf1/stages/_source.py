@@ -7,6 +7,10 @@ import numpy as np
 from checkpoint_files import find_prefix
 from stage import StageInputError, read_json
 
+from bertbuild.families.bert import CONFIG_FILE, POOLER
+from bertbuild.heads import classifier, pooled
+from bertbuild.heads.answers import EXPORTED, usual
+from bertbuild.heads.rows import HEADS
 from stages._tensorflow import tf
 
 
@@ -28,8 +32,6 @@ NAMED_GELU = {"gelu": None, "gelu_new": "tanh", "gelu_pytorch_tanh": "tanh", "ge
 """The names that a configuration has for gelu, and which form each stands for, if it says so."""
 EPSILON = 1e-12
 """What tf.contrib.layers.layer_norm, and so modeling.py, adds to a variance."""
-POOLER = ("bert/pooler/dense/kernel", "bert/pooler/dense/bias")
-SAVED_MODEL_OUTPUTS = ("probabilities", "pooled", "sequence")
 OTHER_ACTIVATIONS = {"relu": tf.nn.relu, "tanh": tf.tanh, "linear": None}
 
 
@@ -76,28 +78,28 @@ class Model(object):
         """The outputs of a SavedModel, as `_ports.select` takes them: as asked, else what the model is made for.
 
         Args:
-            wanted: some of "probabilities", "pooled", "sequence" with commas, or None.
+            wanted: names of `bertbuild.heads.answers.EXPORTED` with commas, or None.
 
         Raises:
             StageInputError: an output of no such name, or one that the model has no weights for.
         """
         chosen = wanted.split(",") if wanted else self.default_outputs()
-        unknown = sorted(set(chosen) - set(SAVED_MODEL_OUTPUTS))
+        unknown = sorted(set(chosen) - set(EXPORTED))
         if unknown:
-            raise StageInputError("--output=%s is none of %s" % (unknown[0], ", ".join(SAVED_MODEL_OUTPUTS)))
-        if "probabilities" in chosen:
+            raise StageInputError("--output=%s is none of %s" % (unknown[0], ", ".join(EXPORTED)))
+        if classifier.OUTPUT in chosen:
             self.classes()
         return chosen
 
     def default_outputs(self):
         """What the model is made for."""
-        return ["probabilities"] if self.has("output_weights") else ["pooled", "sequence"]
+        return list(usual({pooled.PART} | {head.part for head in HEADS.values() if self.has(head.mark)}))
 
     def classes(self):
         """How many classes the classifier head has; StageInputError when there is none."""
-        if not self.has("output_weights"):
-            raise StageInputError("the model has no classifier head (output_weights), so no probabilities")
-        return self.shape("output_weights")[0]
+        if not self.has(classifier.WEIGHTS):
+            raise StageInputError("the model has no classifier head (%s), so no probabilities" % classifier.WEIGHTS)
+        return self.shape(classifier.WEIGHTS)[0]
 
     def check_seq_len(self, seq_len):
         """Raise StageInputError when a sequence is longer than the position table."""
@@ -116,9 +118,9 @@ class Source(Model):
         self.prefix = find_prefix(folder, prefix)
         self.meta = self.prefix + ".meta" if os.path.exists(self.prefix + ".meta") else None
         self._graph = None if self.meta is None else _graph(self.meta)
-        if not os.path.exists(os.path.join(folder, "bert_config.json")):
-            raise StageInputError("%s has no bert_config.json" % folder)
-        self.config = Config(read_json(folder, "bert_config.json"))
+        if not os.path.exists(os.path.join(folder, CONFIG_FILE)):
+            raise StageInputError("%s has no %s" % (folder, CONFIG_FILE))
+        self.config = Config(read_json(folder, CONFIG_FILE))
         self.config.epsilon = self._epsilon()
         self.reader = tf.train.NewCheckpointReader(self.prefix)
 
@@ -190,8 +192,7 @@ class Source(Model):
         from stages import _bert, _operators, _ports
 
         with tf.Graph().as_default() as graph:
-            classes = self.classes() if "probabilities" in outputs else None
-            tensors = _bert.build(self.config, gelu, _ports.placeholders(None, seq_len), outputs, classes)
+            tensors = _bert.build(self, gelu, _ports.placeholders(None, seq_len), outputs)
             return _operators.compute_operators(graph.as_graph_def(), [tensor.op.name for tensor in tensors.values()])
 
     def restore(self, session):

@@ -13,6 +13,7 @@ from bert import optimization
 from heartbeat import Heartbeat
 from stage import StageInputError, emit, step
 
+from bertbuild.families.bert import SCOPE
 from stages import _bert, _hooks, _prepared, _source
 
 ROWS = 500
@@ -130,11 +131,11 @@ class Trainer(object):
         found, _ = self._upstream.modeling.get_assignment_map_from_checkpoint(variables, self._source.prefix)
         shapes = {variable.op.name: tuple(variable.shape.as_list()) for variable in variables}
         pooler = [] if self._source.has_pooler else [name for name in shapes if name in _source.POOLER]
-        lacking = [name for name in shapes if name.startswith("bert/") and name not in found and name not in pooler]
+        lacking = [name for name in shapes if name.startswith(SCOPE) and name not in found and name not in pooler]
         if lacking:
             raise StageInputError("the checkpoint %s has no %s" % (self._source.prefix, lacking[0]))
         new = [name for name in shapes if name not in found or self._source.shape(name) != shapes[name]]
-        wrong = [name for name in new if name.startswith("bert/") and name not in pooler]
+        wrong = [name for name in new if name.startswith(SCOPE) and name not in pooler]
         if wrong:
             raise StageInputError(
                 "%s has shape %s, bert_config.json wants %s"

@@ -6,6 +6,9 @@ import shutil
 from checkpoint_files import CHECKPOINT
 from stage import Stage, step
 
+from bertbuild.families.bert import CONFIG_FILE, SCOPE, VOCAB_FILE
+from bertbuild.heads.pooled import OUTPUT as POOLED
+
 STAGE = Stage("complete", __doc__.splitlines()[0])
 STAGE.input("checkpoint", "folder with bert_config.json and the checkpoint's files")
 STAGE.param("gelu", "form of gelu of the .meta (default: erf)", choices=("erf", "tanh"), default="erf")
@@ -19,14 +22,14 @@ def run(args, report):
 
     source = _source.Source(args.checkpoint)
     for name in os.listdir(args.checkpoint):
-        if name.startswith(CHECKPOINT) or name in ("bert_config.json", "vocab.txt", "mapping.json"):
+        if name.startswith(CHECKPOINT) or name in (CONFIG_FILE, VOCAB_FILE, "mapping.json"):
             shutil.copyfile(os.path.join(args.checkpoint, name), os.path.join(args.out, name))
 
     step("building the graph")
     gelu = args.gelu if source.config.has_gelu else None
-    _bert.build(source.config, gelu, _ports.published_placeholders(source.config), ["pooled"])
+    _bert.build(source, gelu, _ports.published_placeholders(source.config), [POOLED])
     for name, shape in sorted(source.reader.get_variable_to_shape_map().items()):
-        if not name.startswith("bert/"):
+        if not name.startswith(SCOPE):
             tf.compat.v1.get_variable(name, shape)
     saver = tf.compat.v1.train.Saver(tf.compat.v1.global_variables())
     _ports.write_meta_graph(saver, os.path.join(args.out, CHECKPOINT + ".meta"))

@@ -8,6 +8,8 @@ has the first three.
 
 from stage import Stage, step, write_json
 
+from bertbuild.heads import classifier
+
 UNUSED_INPUTS = ("label_ids", "is_real_example")
 
 STAGE = Stage("export", __doc__.splitlines()[0])
@@ -36,9 +38,8 @@ def run(args, report):
 
     step("building the graph")
     inputs = {tensor.op.name: tensor for tensor in _ports.placeholders(None, args.seq_len)}
-    classes = source.classes() if "probabilities" in wanted else None
-    outputs = _bert.build(source.config, gelu, list(inputs.values()), wanted, classes)
-    if classes:
+    outputs = _bert.build(source, gelu, list(inputs.values()), wanted)
+    if classifier.OUTPUT in wanted:
         for name in UNUSED_INPUTS:
             inputs[name] = tf.compat.v1.placeholder(tf.int32, [None], name=name)
 

@@ -9,11 +9,12 @@ import os
 
 from stage import Stage, StageInputError, step, write_json
 
-OUTPUTS = ("pooled", "sequence", "all-layers", "probabilities")
+from bertbuild.heads.answers import OUTPUTS
+from bertbuild.heads.pooled import OUTPUT as POOLED
 
 STAGE = Stage("freeze", __doc__.splitlines()[0])
 STAGE.input("checkpoint", "folder with bert_config.json and the checkpoint's files")
-STAGE.param("output", "one or more of %s, with commas (default: pooled)" % ", ".join(OUTPUTS), default="pooled")
+STAGE.param("output", "one or more of %s, with commas (default: %s)" % (", ".join(OUTPUTS), POOLED), default=POOLED)
 STAGE.param("prefix", "the checkpoint's name in its folder, where there are several")
 STAGE.param(
     "gelu",
@@ -40,7 +41,7 @@ def run(args, report):
     step("building the graph")
     inputs = _ports.placeholders(None, None)
     graph = _inference_graph.InferenceGraph(source.config, source.config.activation(gelu), *inputs)
-    tensors = _ports.select(outputs, graph.pooled, graph.layers, lambda: graph.probabilities(source.classes()))
+    tensors = _ports.select(outputs, graph.given(source))
     names = [tensor.op.name for tensor in tensors.values()] + [tensor.op.name for tensor in inputs]
     graph_def = tf.compat.v1.graph_util.extract_sub_graph(tf.compat.v1.get_default_graph().as_graph_def(), names)
 

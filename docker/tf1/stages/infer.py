@@ -8,6 +8,8 @@ answers too ("published/<probe>/pooled_output").
 import questions
 from stage import Stage, StageInputError, step
 
+from bertbuild.heads import pooled
+
 STAGE = Stage("infer", __doc__.splitlines()[0])
 STAGE.input("checkpoint", "folder with bert_config.json and the checkpoint's files", required=False)
 STAGE.input("frozen", "a frozen graph (.pb), or the folder of the stage freeze", required=False)
@@ -36,9 +38,9 @@ def run(args, report):
     else:
         source = _source.Source(args.checkpoint, args.prefix)
         gelu = source.gelu(args.gelu, report)
-        wanted = (args.output or "pooled").split(",")
+        wanted = (args.output or pooled.OUTPUT).split(",")
         found = from_checkpoint(source, gelu, wanted, asked)
-        if "pooled" in wanted and args.probes:  # all that the published graphs compute
+        if pooled.OUTPUT in wanted and args.probes:  # all that the published graphs compute
             found.update(from_published_graph(source, gelu, asked))
         report.facts["gelu"] = gelu
     answers.write_answers(args.out, found)
@@ -54,8 +56,7 @@ def from_checkpoint(source, gelu, outputs, asked):
 
     with tf.Graph().as_default():
         inputs = _ports.placeholders(None, None)
-        classes = source.classes() if "probabilities" in outputs else None
-        tensors = _bert.build(source.config, gelu, inputs, outputs, classes)
+        tensors = _bert.build(source, gelu, inputs, outputs)
         with tf.compat.v1.Session() as session:
             source.restore(session)
             return asked.answer(runner(session, dict(zip(answers.ROLES, inputs)), tensors))
@@ -68,10 +69,10 @@ def from_published_graph(source, gelu, probes):
     """
     import answers
 
+    from bertbuild.families.bert import POOLER_OUTPUT
     from bertbuild.graph.gelu import gelu_form
     from bertbuild.graph.graphdef import read_meta_graph
     from bertbuild.graph.published import published_form
-    from stages import _ports
     from stages._tensorflow import importing, tf
 
     if source.meta is None:
@@ -85,7 +86,7 @@ def from_published_graph(source, gelu, probes):
             saver = tf.compat.v1.train.import_meta_graph(source.meta, clear_devices=True)
         saver.restore(session, source.prefix)
         feeds = {role: default.get_tensor_by_name(form.roles[role]) for role in answers.ROLES}
-        tensors = {_ports.POOLED: default.get_tensor_by_name("bert/pooler/dense/Tanh:0")}
+        tensors = {pooled.TENSOR: default.get_tensor_by_name(POOLER_OUTPUT + ":0")}
         return probes.answer(
             runner(session, feeds, tensors), batch=form.batch, seq_len=form.seq_len, prefix="published/"
         )

@@ -9,6 +9,8 @@ import os
 
 from stage import Stage, step
 
+from bertbuild.heads.pooled import OUTPUT as POOLED
+
 STAGE = Stage("metagraph", __doc__.splitlines()[0])
 STAGE.input("checkpoint", "folder with bert_config.json and the checkpoint's files")
 STAGE.param("prefix", "the checkpoint's name in its folder, where there are several")
@@ -27,7 +29,7 @@ def run(args, report):
 
     step("building the graph")
     inputs = _ports.published_placeholders(source.config)
-    tensors = _bert.build(source.config, gelu, inputs, ["pooled"])
+    tensors = _bert.build(source, gelu, inputs, [POOLED])
 
     step("writing bert_model.ckpt.meta")
     saver = tf.compat.v1.train.Saver(tf.compat.v1.global_variables())

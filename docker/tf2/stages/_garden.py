@@ -22,6 +22,11 @@ from bertbuild.checkpoint.folder import OBJECT_GRAPH_KEY
 from bertbuild.checkpoint.model_garden import encoder_places
 from bertbuild.checkpoint.recovery import recover
 from bertbuild.errors import BertbuildError
+from bertbuild.families.bert import CONFIG_FILE, WORD_EMBEDDINGS
+from bertbuild.heads import classifier, masked_lm, next_sentence, span
+from bertbuild.heads.classifier import TENSOR as PROBABILITIES
+from bertbuild.heads.pooled import TENSOR as POOLED
+from bertbuild.heads.sequence import TENSOR as SEQUENCE
 
 
 def gelu_erf(x):
@@ -81,14 +86,14 @@ def answering(folder, table, gelu, prefix=None):
     Raises:
         StageInputError: a variable of the checkpoint or of the model was left.
     """
-    config, path = bert_config(os.path.join(folder, "bert_config.json"), gelu), find_prefix(folder, prefix)
+    config, path = bert_config(os.path.join(folder, CONFIG_FILE), gelu), find_prefix(folder, prefix)
     sources = {row["source"]: row for row in table["variables"]}
     try:
         if table["format"] == "pretrainer":
             return _pretrainer(config, path, sources)
-        if table["format"] == "keras-bert" and "output_weights" in sources:
-            return _classifier(config, path, sources["output_weights"]["source_shape"][0])
-        if table["format"] == "keras-bert" and "cls/squad/output_weights" in sources:
+        if table["format"] == "keras-bert" and classifier.WEIGHTS in sources:
+            return _classifier(config, path, sources[classifier.WEIGHTS]["source_shape"][0])
+        if table["format"] == "keras-bert" and span.WEIGHTS in sources:
             return _span_labeler(config, path)
         if table["format"] == "keras-names":
             return _by_name(config, path, table)
@@ -122,8 +127,8 @@ def found(prefix, config_path, gelu, root=""):
     if OBJECT_GRAPH_KEY not in reader.entries:
         rows = [{"source": source, "target": item.key} for source, item in places.items()]
         return _by_name(config, prefix, {"variables": rows})
-    if "output_weights" in places:
-        item = places["output_weights"]
+    if classifier.WEIGHTS in places:
+        item = places[classifier.WEIGHTS]
         path, classes = item.place.path, item.place.source_shape[0]
         if path[-2] == "out_proj":  # …/layer_with_weights-1/out_proj/kernel
             model, root = bert_models.classifier_model(config, classes)[0], path[:-3]
@@ -132,7 +137,7 @@ def found(prefix, config_path, gelu, root=""):
         _restore(model, root, prefix)
         return probabilities(with_epsilon(model, config))
     encoder = encoder_of(config)
-    _restore(encoder, places["bert/embeddings/word_embeddings"].place.path[:-2], prefix)
+    _restore(encoder, places[WORD_EMBEDDINGS].place.path[:-2], prefix)
     return hidden_outputs(encoder)
 
 
@@ -166,7 +171,7 @@ def hidden_outputs(encoder):
 
     def run(*inputs):
         sequence, pooled = encoder(list(inputs))
-        return {"pooled_output": pooled, "sequence_output": sequence}
+        return {POOLED: pooled, SEQUENCE: sequence}
 
     return Answering(encoder, run)
 
@@ -175,7 +180,7 @@ def probabilities(classifier):
     """What a classifier answers: the softmax of its logits."""
 
     def run(*inputs):
-        return {"probabilities": tf.nn.softmax(classifier(list(inputs)), axis=-1)}
+        return {PROBABILITIES: tf.nn.softmax(classifier(list(inputs)), axis=-1)}
 
     return Answering(classifier, run)
 
@@ -223,12 +228,12 @@ def _span_labeler(config, path):
 def _pretrainer(config, path, sources):
     encoder = encoder_of(config)
     heads = []
-    if "cls/seq_relationship/output_weights" in sources:
+    if next_sentence.WEIGHTS in sources:
         heads = [layers.ClassificationHead(config.hidden_size, 2, name="next_sentence")]
     model = models.BertPretrainerV2(encoder, mlm_activation=config.hidden_act, classification_heads=heads)
     model(model.inputs)
     items = dict(model.checkpoint_items)
-    if "cls/predictions/output_bias" in sources:
+    if masked_lm.BIAS in sources:
         tf.train.Checkpoint(model=model, **items).restore(path).assert_consumed()
     else:  # the model makes the head; nothing in the checkpoint is for it
         del items["masked_lm"]
@@ -243,7 +248,7 @@ def _by_name(config, path, table):
     variables = {variable.name.split(":")[0]: variable for variable in encoder.variables}
     targets = {row["source"]: row["target"] for row in table["variables"]}
     values = {**config.to_dict(), "hidden_act": "gelu"}  # it may be a function by now
-    for place in encoder_places(config_from(values, name="bert_config.json"), "encoder"):
+    for place in encoder_places(config_from(values, name=CONFIG_FILE), "encoder"):
         variables.pop(place.name).assign(place.forth(reader.get_tensor(targets[place.source])))
     if variables:
         raise ValueError("%s is in the model and not in the checkpoint" % min(variables))

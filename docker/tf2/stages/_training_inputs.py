@@ -17,6 +17,8 @@ from bertbuild.checkpoint.config import LAYER_NORM_EPSILON, BertConfig, read_con
 from bertbuild.checkpoint.folder import OBJECT_GRAPH_KEY
 from bertbuild.checkpoint.recovery import Found, recover
 from bertbuild.errors import BertbuildError
+from bertbuild.families.bert import CONFIG_FILE
+from bertbuild.heads import classifier, span
 
 TASK_TYPES = {"bert_classification": "classification", "bert_regression": "regression", "bert_squad": "squad"}
 SQUAD_MODES = ("train_and_predict", "train", "eval")
@@ -120,7 +122,7 @@ def write_facts(job):
     """What is written beside whatever was made: task.json, and the files of the model."""
     write_json(job.args.out, "task.json", dict(job.task, gelu=job.args.gelu))
     write_json(job.args.out, "signature.json", {"gelu": job.args.gelu})
-    shutil.copyfile(job.config_path, os.path.join(job.args.out, "bert_config.json"))
+    shutil.copyfile(job.config_path, os.path.join(job.args.out, CONFIG_FILE))
     if job.vocab_path:
         shutil.copyfile(job.vocab_path, os.path.join(job.args.out, "vocab.txt"))
 
@@ -156,7 +158,7 @@ def _source(args):
         flags = " or ".join("--" + kind.replace("_", "-") for kind in wanted)
         raise StageInputError("%s takes %s, and just one of them" % (args.mode, flags))
     kind, folder = named[0], given[named[0]]
-    config_path = args.config or os.path.join(folder, "bert_config.json")
+    config_path = args.config or os.path.join(folder, CONFIG_FILE)
     vocab_path = args.vocab or os.path.join(folder, "vocab.txt")
     try:
         config = read_config(Path(config_path))
@@ -274,9 +276,9 @@ def _check_data(args, meta, prepared, config, vocab_path):
 
 def _check_head(source, task_type, labels):
     """The trained model must have the head that the data's task asks for."""
-    head = source.places.get("output_weights")
+    head = source.places.get(classifier.WEIGHTS)
     if task_type == "squad":
-        if "cls/squad/output_weights" not in source.places:
+        if span.WEIGHTS not in source.places:
             raise StageInputError("%s was not trained on SQuAD" % source.folder)
     elif head is None:
         raise StageInputError("%s has no classifier's head: it was not trained on such a task" % source.folder)

@@ -12,6 +12,8 @@ from stage import StageInputError
 from bertbuild.checkpoint.layouts import layout
 from bertbuild.checkpoint.model_garden import encoder_places
 from bertbuild.checkpoint.writer import write_checkpoint
+from bertbuild.families.bert import WORD_EMBEDDINGS
+from bertbuild.heads import classifier, masked_lm, span
 from stages import _garden
 from stages._training_folders import name_latest
 from stages.convert_tf2 import STATE, tensors
@@ -43,8 +45,8 @@ def init_checkpoint(job):
     if job.source.kind != "init_checkpoint":
         return None
     places = job.source.places
-    root = places["bert/embeddings/word_embeddings"].place.path[:-2]
-    bare = {"output_weights", "cls/squad/output_weights", "cls/predictions/output_bias"}.isdisjoint(places)
+    root = places[WORD_EMBEDDINGS].place.path[:-2]
+    bare = {classifier.WEIGHTS, span.WEIGHTS, masked_lm.BIAS}.isdisjoint(places)
     if bare and root in (("encoder",), ("model",)):
         return job.source.prefix
     prefix = os.path.join(job.model_dir, "init", CHECKPOINT)

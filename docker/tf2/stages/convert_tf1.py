@@ -11,6 +11,8 @@ from pathlib import Path
 from checkpoint_files import CHECKPOINT, find_prefix
 from stage import Stage, StageInputError, step, write_json
 
+from bertbuild.families.bert import CONFIG_FILE
+
 COUNTERS = ("save_counter", "global_step")
 
 STAGE = Stage("convert-tf1", __doc__.splitlines()[0])
@@ -33,7 +35,7 @@ def run(args, report):
     from bertbuild.errors import BertbuildError
     from stages._tables import Converted
 
-    config_path = Path(args.config or os.path.join(args.tf2, "bert_config.json"))
+    config_path = Path(args.config or os.path.join(args.tf2, CONFIG_FILE))
     vocab = args.vocab or os.path.join(args.tf2, "vocab.txt")
     try:
         config = read_config(config_path)
@@ -51,7 +53,7 @@ def run(args, report):
     except BertbuildError as error:
         raise StageInputError(str(error).rstrip(".")) from error
 
-    shutil.copyfile(config_path, os.path.join(args.out, "bert_config.json"))
+    shutil.copyfile(config_path, os.path.join(args.out, CONFIG_FILE))
     if os.path.exists(vocab):
         shutil.copyfile(vocab, os.path.join(args.out, "vocab.txt"))
     used = {item.key for item in found}

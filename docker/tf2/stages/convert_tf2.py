@@ -14,6 +14,8 @@ from pathlib import Path
 from checkpoint_files import CHECKPOINT, find_prefix
 from stage import Stage, StageInputError, step, write_json
 
+from bertbuild.families.bert import CONFIG_FILE
+
 FORMATS = ("encoder", "keras-bert", "keras-names", "pretrainer")
 STATE = 'model_checkpoint_path: "%s"\nall_model_checkpoint_paths: "%s"\n' % (CHECKPOINT, CHECKPOINT)
 
@@ -35,7 +37,7 @@ def run(args, report):
 
     folder = Path(args.checkpoint)
     try:
-        config = read_config(folder / "bert_config.json")
+        config = read_config(folder / CONFIG_FILE)
         prefix = find_prefix(args.checkpoint, args.prefix)
         reader = CheckpointReader(prefix)
         shapes = {name: entry.shape for name, entry in reader.entries.items()}
@@ -51,7 +53,7 @@ def run(args, report):
         raise StageInputError(str(error).rstrip(".")) from error
 
     Path(args.out, "checkpoint").write_text(STATE, encoding="utf-8")
-    write_config(folder / "bert_config.json", config, prefix, args.out)
+    write_config(folder / CONFIG_FILE, config, prefix, args.out)
     if (folder / "vocab.txt").exists():
         shutil.copyfile(folder / "vocab.txt", os.path.join(args.out, "vocab.txt"))
     order = {place.source: number for number, place in reversed(list(enumerate(taken.places)))}

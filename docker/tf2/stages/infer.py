@@ -9,6 +9,8 @@ import questions
 from checkpoint_files import find_prefix
 from stage import Stage, StageInputError, read_json, step
 
+from bertbuild.families.bert import CONFIG_FILE
+
 STAGE = Stage("infer", __doc__.splitlines()[0])
 STAGE.input("converted", "folder of the stage convert-tf2, or of another TensorFlow 2 checkpoint", required=False)
 STAGE.input("config", "bert_config.json, where it is not in that folder", required=False)
@@ -61,7 +63,7 @@ def saved(args, report):
     """
     from stages import _garden, _saved
 
-    config = args.config or os.path.join(args.saved_model, "bert_config.json")
+    config = args.config or os.path.join(args.saved_model, CONFIG_FILE)
     model = _saved.SavedModel(args.saved_model, _garden.bert_config(config, None).hidden_size, report)
 
     def run_model(*inputs):
@@ -83,7 +85,7 @@ def restored(args):
 
     if os.path.exists(os.path.join(args.converted, "mapping.json")):
         return _garden.answering(args.converted, read_json(args.converted, "mapping.json"), args.gelu, args.prefix)
-    config = args.config or os.path.join(args.converted, "bert_config.json")
+    config = args.config or os.path.join(args.converted, CONFIG_FILE)
     return _garden.found(find_prefix(args.converted, args.prefix), config, args.gelu, args.root or "")
 
 

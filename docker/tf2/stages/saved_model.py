@@ -12,6 +12,8 @@ import shutil
 from checkpoint_files import CHECKPOINT
 from stage import Stage, StageInputError, read_json, step, write_json
 
+from bertbuild.families.bert import CONFIG_FILE, VOCAB_FILE
+
 STAGE = Stage("saved-model", __doc__.splitlines()[0])
 STAGE.input("converted", "folder of the stage convert-tf2")
 STAGE.param("kind", "savedmodel (default) or hub", choices=("savedmodel", "hub"), default="savedmodel")
@@ -28,7 +30,7 @@ def run(args, report):
 
     step("restoring the checkpoint")
     if args.kind == "hub":
-        config = _garden.bert_config(os.path.join(args.converted, "bert_config.json"), args.gelu)
+        config = _garden.bert_config(os.path.join(args.converted, CONFIG_FILE), args.gelu)
         model, encoder = _garden.hub_model(config)
         path = os.path.join(args.converted, CHECKPOINT)
         tf.train.Checkpoint(model=encoder, encoder=encoder).restore(path).assert_consumed()
@@ -44,7 +46,7 @@ def run(args, report):
         step("writing the SavedModel")
         tf.saved_model.save(module, args.out, signatures={"serving_default": module.serve})
     _fingerprint.settle(args.out)
-    for name in ("bert_config.json", "vocab.txt"):
+    for name in (CONFIG_FILE, VOCAB_FILE):
         if os.path.exists(os.path.join(args.converted, name)):
             shutil.copyfile(os.path.join(args.converted, name), os.path.join(args.out, name))
     report.packages = _versions.packages()

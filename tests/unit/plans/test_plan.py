@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bertbuild.errors import UsageError
-from bertbuild.kinds.frozen import OUTPUTS, Frozen, plan_freeze
+from bertbuild.heads.answers import OUTPUTS
+from bertbuild.kinds.frozen import Frozen, plan_freeze
 from bertbuild.kinds.int8 import Calibration
 from bertbuild.kinds.ir import plan_ir
 from bertbuild.kinds.ir_request import CONVERTERS, INT8, PRECISIONS, ROUTES, Ir

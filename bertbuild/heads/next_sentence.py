@@ -1,0 +1,23 @@
+"""The next-sentence head of run_pretraining.py. Recognised; no output takes it."""
+
+from __future__ import annotations
+
+from bertbuild.heads import head, pooled
+
+PART = "next-sentence"
+SCOPE = "cls/seq_relationship/"
+WEIGHTS = "cls/seq_relationship/output_weights"
+"""[2, H]"""
+BIAS = "cls/seq_relationship/output_bias"
+"""[2]"""
+
+HEAD = head.Head(
+    name="next-sentence",
+    reads=head.POOLED,
+    part=PART,
+    what="next-sentence head",
+    scopes=(SCOPE,),
+    mark=WEIGHTS,
+    variables=lambda hidden, _vocab, _labels: {WEIGHTS: (2, hidden), BIAS: (2,)},
+    needs=(pooled.PART,),
+)
