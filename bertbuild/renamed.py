@@ -21,6 +21,7 @@ RENAMED: Mapping[str, Mapping[str, str]] = {
     "report": {"output": "to"},
     "verify": _ONE_TARGET,
     "verify-provenance": _ONE_TARGET,
+    "why": {"name": NAMES},
 }
 """Command → old word → new word, as parameters are named. They hold for the keys of the kinds that it makes, too."""
 

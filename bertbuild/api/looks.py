@@ -39,12 +39,12 @@ class Looks(Base):
         with self._session(build_file=file) as session:
             return status(session, str(file))
 
-    def why(self, name: str, *, file: Path = "") -> Why:
-        """What would run for a target, a model, a pattern of these, or a stage, and which part of a key changed."""
+    def why(self, *names: str, file: Path = "") -> Why:
+        """What would run for models, targets, patterns of these, or for stages, and which part of a key changed."""
         from bertbuild.commands.why import why
 
         with self._session(build_file=file) as session:
-            return why(session, name, str(file))
+            return why(session, names, str(file))
 
     def graph(self, *names: str, file: Path = "", format: str = "text") -> Drawn:  # noqa: A002 - the flag's name
         """The jobs behind targets, drawn as "text", "dot" or "mermaid"."""

@@ -75,7 +75,4 @@ def _values(task: Task, words: Iterable[str]) -> dict[str, Any] | None:
             given[flag.parameter] = text if equals else True
     if task.takes_names:
         return {NAMES: tuple(names), **given}
-    wanted = [flag for flag in task.positional if given[flag.parameter] is flag.default]
-    if len(names) != len(wanted):
-        return None
-    return given | {flag.parameter: name for flag, name in zip(wanted, names, strict=True)}
+    return None if names else given

@@ -33,9 +33,7 @@ def help_of(task: Task, program: str, width: int) -> str:
 
 
 def _usage(task: Task, program: str, width: int) -> Iterator[str]:
-    names = (
-        ["[NAMES…]"] if task.takes_names else [flag.name.upper() for flag in task.positional if flag.kind is not list]
-    )
+    names = ["[NAMES…]"] if task.takes_names else []
     words = [POSITIONAL[task.name]] if task.name in POSITIONAL else names
     yield " ".join(["Usage:", program, task.name, *words, "[--flags]"])
     for paragraph in cleandoc(task.function.__doc__ or "").split("\n\n"):

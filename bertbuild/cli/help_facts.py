@@ -40,7 +40,6 @@ _GROUP_OF = {flag: group for group, flags in _FLAGS.items() for flag in flags.sp
 _ELSEWHERE = {
     "graph format": SHOWN,
     "evaluate batch-size": RUNS,
-    "why name": SOURCES,
 }
 
 _VALUES = {

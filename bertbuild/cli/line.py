@@ -78,7 +78,6 @@ class _Line:
         self._words, self._core, self._commands, self._tell = list(words), core, commands, tell
         self._place = 0
         self._command: Task | None = None
-        self._names_wanted = 0
         self._old_names: dict[str, str] = {}
         self._given: set[str] = set()
         self._read: list[str] = []
@@ -115,15 +114,9 @@ class _Line:
         name = word.replace("_", "-")
         if self._command and self._command.takes_names:
             self._read.append(word)
-        elif self._names_wanted:
-            if self._command:
-                self._given.add(f"--{self._command.positional[-self._names_wanted].name}")
-            self._names_wanted -= 1
-            self._read.append(word)
         elif name in self._commands:
             self._end_command()
             self._command, self._given = self._commands[name], set()
-            self._names_wanted = len(self._command.positional)
             self._read.append(name)
         elif self._command is None:
             raise self._no_command(word, name)
@@ -142,14 +135,9 @@ class _Line:
 
     def _end_command(self) -> None:
         if self._old_names:
-            self._read.append("/".join(self._old_names.get(flag, "*") for flag in ("--model", "--target")))
+            both = "/".join(self._old_names.get(flag, "*") for flag in ("--model", "--target"))
+            self._read.append(self._old_names.get("--name", both))
             self._old_names = {}
-        if self._command and self._names_wanted:
-            name = self._command.positional[-self._names_wanted].name
-            raise UsageError(
-                f"{self._command.name} needs a {name}, and none is given.",
-                next_step=f"invoke {self._command.name} --help explains what may be named.",
-            )
 
     def _stray(self, word: str) -> UsageError:
         command = self._command
@@ -197,8 +185,6 @@ class _Line:
                     next_step="Give it once; several values, where it takes them, go with commas.",
                 )
             self._given.add(name)
-        if flag.positional and self._names_wanted:
-            self._names_wanted -= 1
         if not flag.takes_value:
             if value is None or truth(name.lstrip("-"), value):
                 self._read.append(name)

@@ -16,8 +16,6 @@ from bertbuild.parameters import Parameter
 NAMES = "names"
 """The parameter that gets a tuple of all words on the command line that are no flags, nor values of flags."""
 
-NO_DEFAULT = inspect.Parameter.empty
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Flag:
@@ -28,14 +26,12 @@ class Flag:
         kind: `str`, `bool` (takes no value) or `list` (may be given more than once).
         default: its value where it is not given.
         optional: whether its value may be left out, which is then True.
-        positional: whether a word that is no flag may be its value.
     """
 
     parameter: str
     kind: type
     default: Any
     optional: bool
-    positional: bool
 
     @property
     def name(self) -> str:
@@ -91,17 +87,11 @@ class Task:
         found = [self._flag(parameter) for name, parameter in self.signature.parameters.items() if name != NAMES]
         return {f"--{flag.name}": flag for flag in found}
 
-    @property
-    def positional(self) -> list[Flag]:
-        """The flags whose value must be given, and may stand without them; a list may be empty."""
-        return [flag for flag in self.flags.values() if flag.positional]
-
     def _flag(self, parameter: inspect.Parameter) -> Flag:
         name, default = parameter.name, parameter.default
         optional = name in self.optional
         kind = list if name in self.iterable else bool if isinstance(default, bool) else str
-        positional = default is NO_DEFAULT and kind is not list
-        return Flag(parameter=name, kind=kind, default=default, optional=optional, positional=positional)
+        return Flag(parameter=name, kind=kind, default=default, optional=optional)
 
 
 def task(

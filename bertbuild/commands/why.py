@@ -13,6 +13,7 @@ from bertbuild.commands.session import Session
 from bertbuild.engine.gate import PARITY
 from bertbuild.engine.history import changed_files
 from bertbuild.engine.staleness import ENVIRONMENT, UP_TO_DATE, Change, Check
+from bertbuild.errors import UsageError
 from bertbuild.plural import number_of
 from bertbuild.report.checks import SHOWN_DIGITS, Files, as_json, in_full
 from bertbuild.report.columns import TAB
@@ -35,11 +36,16 @@ class Why(Result):
     targets: tuple[Mapping[str, Any], ...]
 
 
-def why(session: Session, name: str, file: str) -> Why:
-    """Say of each step of a target, of several targets, or of a stage whether it would run, and why.
+def why(session: Session, names: Sequence[str], file: str) -> Why:
+    """Say of each step of targets, or of stages, whether it would run, and why.
+
+    Args:
+        session: of the command.
+        names: models, targets, model/target, or patterns of these, or stages alone; empty for all targets.
+        file: the build file; empty for the folder's.
 
     Raises:
-        UsageError: nothing has this name.
+        UsageError: nothing has such a name; stages and targets are named together; there is nothing.
     """
     build_file = find(session, file)
 
@@ -49,24 +55,43 @@ def why(session: Session, name: str, file: str) -> Why:
         return changed_files(check.past, change.name, change.file, session.store.digests)
 
     with looking(session) as outlook:
-        if name in STAGE_NAMES and not is_known(session, build_file, name):
+        stages = [name for name in names if name in STAGE_NAMES and not is_known(session, build_file, name)]
+        _check(names, stages)
+        if stages or not names:
             add_all(session, outlook, build_file)
-            checks = [check for check in outlook.checks(outlook.jobs(outlook.targets)) if check.stage == name]
-            lines = list(_of_stage(name, checks, files))
         else:
-            add_named(session, outlook, build_file, (name,), STAGE_NAMES)
-            checks = outlook.checks(outlook.jobs(outlook.targets))
-            lines = list(_of_targets(name, outlook, files))
+            add_named(session, outlook, build_file, names, STAGE_NAMES)
+        checks = outlook.checks(outlook.jobs(outlook.targets))
+        if stages:
+            checks = [check for check in checks if check.stage in stages]
+            of_each = {name: [check for check in checks if check.stage == name] for name in stages}
+            lines = [line for name in stages for line in _of_stage(name, of_each[name], files)]
+        else:
+            lines = list(_of_targets(" ".join(names), outlook, files))
         targets = [_as_json(outlook, target) for target in outlook.targets]
     steps = tuple(as_json(check, files) for check in checks)
     return session.result(Why(steps=steps, targets=tuple(targets)), *lines)
 
 
-def _of_targets(name: str, outlook: Outlook, files: Files) -> Iterator[str]:
+def _check(names: Sequence[str], stages: Sequence[str]) -> None:
+    if stages and len(stages) < len(names):
+        other = next(name for name in names if name not in stages)
+        raise UsageError(
+            f"{stages[0]} is a stage, and {other} is none.",
+            next_step="Ask of stages and of targets one after the other.",
+        )
+
+
+def _of_targets(names: str, outlook: Outlook, files: Files) -> Iterator[str]:
     targets = outlook.targets
+    if not targets:
+        raise UsageError(
+            "There are no targets: no build file is here, and nothing is built yet.",
+            next_step="Name a build file with --file, or build something first: invoke build-ir --model minilm-l6",
+        )
     if all(outlook.state(target) == UP_TO_DATE for target in targets):
         one = f"{targets[0].model}/{targets[0].name}"
-        few = f"{one} is" if len(targets) == 1 else f"{number_of(len(targets), 'target')} of {name} are"
+        few = f"{one} is" if len(targets) == 1 else f"{number_of(len(targets), 'target')}{names and f' of {names}'} are"
         yield f"nothing would run: {few} up to date"
         return
     told: set[str] = set()

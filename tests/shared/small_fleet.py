@@ -100,9 +100,9 @@ class Fleet:
         """build --dry-run."""
         return self.run(dry_run.dry_run, select(load_build_file(self.folder / "bertbuild.toml"), names))
 
-    def why(self, name):
+    def why(self, *names):
         """why."""
-        return self.run(why.why, name, "")
+        return self.run(why.why, names, "")
 
     def status(self):
         """status: the facts of each target by model/target."""

@@ -9,18 +9,18 @@ from bertbuild.cli.task import task
 FILE_HELP = {"file": "the build file (default: bertbuild.toml, where there is one)"}
 
 
-@task(
-    help=COMMON_HELP
-    | ISOLATION_HELP
-    | FILE_HELP
-    | {"name": "a target, a model (all of its targets), MODEL/TARGET, a pattern of these; or a stage"},
-)
-def why(name: str, file: str = "", isolation: str = "", offline: bool = False, json: bool = False) -> None:
-    """Say what would run for a target, and which part of each key changed: old and new value."""
+@task(help=COMMON_HELP | ISOLATION_HELP | FILE_HELP)
+def why(
+    names: tuple[str, ...] = (), file: str = "", isolation: str = "", offline: bool = False, json: bool = False
+) -> None:
+    """Say what would run for targets, and which part of each key changed: old and new value.
+
+    Names are models, targets, MODEL/TARGET, or a shell's patterns of these; or stages alone; default: all targets.
+    """
     from bertbuild.commands import why as whys
 
     with running(json=json, build_file=file, isolation=isolation, offline=offline) as session:
-        whys.why(session, name, file)
+        whys.why(session, names, file)
 
 
 @task(help=COMMON_HELP | ISOLATION_HELP | FILE_HELP)
@@ -45,7 +45,7 @@ def graph(
 ) -> None:
     """Draw the jobs behind targets, and which of them would run.
 
-    Names are as of why: a target, a model, MODEL/TARGET, a pattern of these; default: all.
+    Names are models, targets, MODEL/TARGET, or a shell's patterns of these; default: all.
     """
     from bertbuild.commands import graph as graphs
 

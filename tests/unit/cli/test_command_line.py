@@ -80,8 +80,6 @@ MISTYPED = {
         "",
     ),
     "a switch with a word": ("status --json=maybe", "--json 'maybe' is neither true nor false.", "--help"),
-    "a missing name": ("why", "why needs a name, and none is given.", "why --help"),
-    "a name twice": ("why tiny --name large", "--name is given twice", "Give it once"),
     "a list of what": ("--list buidl", "--list shows all commands, and 'buidl' follows.", "Leave it out"),
     "a list of one": ("--list=build", "--list shows all commands, and 'build' follows.", "--help build explains"),
     "a list of no form": ("--list --list-format=falt", 'did you mean "flat"?', "Leave it out"),
@@ -167,10 +165,10 @@ def test_help_is_in_those_words_too(started):
 
 
 @pytest.mark.parametrize("line", ["why --help", "--help why", "why -h --json"])
-def test_help_on_a_command_that_needs_a_name(typed, line):
+def test_help_on_a_command_that_takes_names(typed, line):
     run = typed(*line.split())
     assert (run.code, run.err) == (0, "")
-    assert "Say what would run for a target" in run.out
+    assert "Say what would run for targets" in run.out
 
 
 def test_what_upstreams_flags_are_here_is_there():
@@ -225,7 +223,6 @@ READ = {
     "status --json=false": "status",
     "fetch --model a --model b": "fetch --model=a --model=b",
     "status doctor --json": "status doctor --json",
-    "why --name tiny": "why --name=tiny",
     "--list": "--list",
 }
 

@@ -18,6 +18,7 @@ OLD = {
     "neuron-compile --dtype float32 --gelu sigmoid": "neuron-compile --compute=float32 --gelu-approximation=sigmoid",
     "report --output page.html": "report --to=page.html",
     "verify --model toy": "verify toy/*",
+    "why --name toy/ir-fp32": "why toy/ir-fp32",
     "verify --target=ir-fp32 --json": "verify --json */ir-fp32",
     "verify --model toy --target ir-fp32": "verify toy/ir-fp32",
     "verify-provenance --model toy --target ir-fp32": "verify-provenance toy/ir-fp32",

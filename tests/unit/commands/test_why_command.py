@@ -118,10 +118,22 @@ def test_an_unknown_name_ends_with_the_nearest(fleet, name, near):
         fleet.why(name)
 
 
+def test_why_takes_several_names_and_none_for_all(fleet):
+    fleet.build()
+    both = told(fleet.why("one/ir-fp16", "two"))
+    assert both == "nothing would run: 2 targets of one/ir-fp16 two are up to date"
+    assert told(fleet.why()) == "nothing would run: 4 targets are up to date"
+    assert told(fleet.why("freeze", "ir")).count("nothing would run:") == 2
+    with pytest.raises(UsageError, match="freeze is a stage, and one is none"):
+        fleet.why("freeze", "one")
+
+
 def test_where_there_is_nothing_it_is_said(fleet):
     (fleet.folder / "bertbuild.toml").unlink()
     with pytest.raises(UsageError, match="nothing is built yet"):
         fleet.why("one")
+    with pytest.raises(UsageError, match="nothing is built yet"):
+        fleet.why()
     with pytest.raises(UsageError, match="nothing to draw"):
         fleet.graph()
     assert fleet.status() == {}
