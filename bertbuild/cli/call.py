@@ -11,7 +11,7 @@ from typing import Any
 from bertbuild.cli.line import read
 from bertbuild.cli.task import NAMES, Task
 from bertbuild.cli.tasks import TASKS
-from bertbuild.cli.warnings import tell
+from bertbuild.cli.warnings import tell, told
 from bertbuild.cli.wording import WRITTEN, words_of
 from bertbuild.errors import UsageError
 
@@ -26,6 +26,7 @@ def run(argv: Sequence[str], *, by_invoke: bool = False) -> None:
     Raises:
         SystemExit: it ended otherwise than by itself.
     """
+    told()  # what was told about another line of this process
     call = call_of(argv[1:], TASKS)
     if call is None:
         from bertbuild.cli.invoke_tasks import collection
