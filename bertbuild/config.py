@@ -111,7 +111,7 @@ SETTINGS = (
 )
 VARIABLES = {setting.name: setting.variable for setting in SETTINGS}
 TABLES = ("defaults", "targets", "models")
-"""The tables of `bertbuild.toml` that are no settings but say what is built: `buildfile.load` reads them."""
+"""The tables of `bertbuild.toml` that are not settings but say what is built: `buildfile.load` reads them."""
 
 _PATHS = {"artifacts", "environments", "models_lock", "local"}
 _FLAGS = {"local": "from"}

@@ -51,7 +51,7 @@ class BertbuildError(Exception):
 
 
 class UsageError(BertbuildError):
-    """Flags or configuration that cannot be meant: contradicting, unknown or out of range."""
+    """Invalid flags or configuration: contradicting, unknown or out of range."""
 
     exit_code = 2
 
@@ -69,7 +69,7 @@ class UnknownDatasetError(UnknownModelError):
 
 
 class CheckpointError(BertbuildError):
-    """A folder or file that is no usable checkpoint: unreadable, foreign, damaged, or not fitting its config."""
+    """A folder or file that is not a usable checkpoint: unreadable, foreign, damaged, or not fitting its config."""
 
     exit_code = 4
 

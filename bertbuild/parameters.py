@@ -61,7 +61,7 @@ def parameter(
 
     Args:
         type_: what its value may be.
-        default: its value where it is not given. None, or "" where that is no text, leaves it to the plan.
+        default: its value where it is not given. None, or "" where that is not text, leaves it to the plan.
         about: what it means, in a line.
         several: see `Parameter`.
         written: likewise.
@@ -126,7 +126,7 @@ def check_choice(flag: str, values: Iterable[str], allowed: tuple[str, ...]) -> 
         if value not in allowed:
             known = ", ".join(filter(None, allowed))
             raise UsageError(
-                f"--{flag} {value!r} is none of {known}{did_you_mean(value, allowed)}",
+                f"--{flag} must be one of {known} (got {value!r}){did_you_mean(value, allowed)}",
                 next_step=f"--help explains --{flag}.",
             )
 

@@ -107,7 +107,7 @@ class Trainings(Base):
         replace: bool = False,
         copy_to: Path = "",
     ) -> Finetuned:
-        """Train with google-research/bert under TensorFlow 1; a training that was ended is gone on from.
+        """Train with google-research/bert under TensorFlow 1; a training that was ended is resumed.
 
         Args:
             source: what to begin with.

@@ -41,7 +41,7 @@ def load_build_file(path: Path) -> BuildFile:
     """The build file at `path`.
 
     Raises:
-        UsageError: it is not there, or something in it cannot be meant; the message names file, line and key.
+        UsageError: it is not there, or something in it is invalid; the message names file, line and key.
         UnknownModelError: the catalogue has no such model; likewise.
     """
     document = read_document(path)

@@ -56,7 +56,7 @@ def read_targets(document: Document) -> dict[str, TargetTable]:
     """All of [targets.*] by name.
 
     Raises:
-        UsageError: one cannot be meant, or two of them make targets of the same name.
+        UsageError: one is invalid, or two of them make targets of the same name.
     """
     tables = {name: _read_table(document, name) for name in document.table(("targets",))}
     made = ((name, table.place) for table in tables.values() for name, _ in table.combinations(table.matrix))

@@ -91,7 +91,7 @@ def unpack_checkpoint(
         shown = ", ".join(sorted(names)[:8]) or "nothing"
         more = f" and {len(names) - 8} more" if len(names) > 8 else ""
         raise ArchiveError(
-            f"{archive.name} is no BERT checkpoint: it holds {shown}{more}.",
+            f"{archive.name} is not a BERT checkpoint: it holds {shown}{more}.",
             next_step=f"A checkpoint's archive has {_CHECKPOINT_CONFIG}, vocab.txt and bert_model.ckpt.* side by side.",
         )
 

@@ -99,12 +99,12 @@ def _questions(path: Path, title: str) -> int:
         return sum(len(paragraph["qas"]) for article in articles for paragraph in article["paragraphs"])
     except json.JSONDecodeError as error:
         raise IntegrityError(
-            f"{title} is no complete JSON: it breaks off or goes wrong at line {error.lineno}, column {error.colno}.",
+            f"{title} is not complete JSON: it breaks off or goes wrong at line {error.lineno}, column {error.colno}.",
             next_step=_GET_IT,
             details=str(error),
         ) from error
     except (ValueError, RecursionError) as error:
-        raise IntegrityError(f"{title} is no JSON that can be read.", next_step=_GET_IT, details=str(error)) from error
+        raise IntegrityError(f"{title} is not readable JSON.", next_step=_GET_IT, details=str(error)) from error
     except (KeyError, TypeError) as error:
         raise IntegrityError(
             f"{title} is JSON, but not SQuAD's: it lacks data, paragraphs or qas.",

@@ -43,7 +43,7 @@ class ZipOnDisk:
 def on_disk(dataset: Dataset, local: Path) -> FilesOnDisk | PartsOnDisk | ZipOnDisk:
     """Find `dataset` in the folder `local`. Raises DownloadError, saying what was looked for."""
     if not local.is_dir():
-        raise DownloadError(f"{local} is no folder.", next_step="Give --from the folder that has the zips or files.")
+        raise DownloadError(f"{local} is not a folder.", next_step="Give --from the folder that has the zips or files.")
     required = [file.name for file in dataset.files if not file.optional]
     folders = list(_candidates(dataset, local))
     for folder in folders:

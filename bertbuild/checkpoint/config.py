@@ -61,7 +61,7 @@ _READ: Final = tuple(item for item in fields(BertConfig) if item.name not in ("g
 def read_config(path: Path) -> BertConfig:
     """Read and validate a bert_config.json.
 
-    Raises `CheckpointError`, naming the key where there is one, for a file that cannot be read or is no JSON object,
+    Raises `CheckpointError`, naming the key where there is one, for a file that cannot be read or is not a JSON object,
     for a missing vocab_size, a value of the wrong type or out of range, heads that do not divide the hidden size, and a
     key of which it is not known that it is harmless.
     """

@@ -63,7 +63,7 @@ def find_checkpoint(
     `config` and `vocab` stand in for files that lie elsewhere, as those of a fine-tuned model do. Of several
     checkpoints in a folder the one that the file `checkpoint` names is taken, else the one of the highest step where
     all are steps of one training (`model.ckpt-100`, `model.ckpt-200`).
-    Raises `CheckpointError` for anything that is no name-based TensorFlow V2 checkpoint with a bert_config.json, and
+    Raises `CheckpointError` for anything that is not a name-based TensorFlow V2 checkpoint with a bert_config.json, and
     (unless `require_data` is false) for one whose data files are all missing.
     """
     path = Path(path)
@@ -217,7 +217,9 @@ def _hugging_face(folder: Path, weights: list[str], details: str) -> CheckpointE
     """The error for a Hugging Face folder that is named where a checkpoint is looked for, or whose weights are none."""
     if not any((folder / name).is_file() for name in weights):
         return CheckpointError(
-            f"{folder / weights[0]} is no file.", next_step="Download the whole folder of the model.", details=details
+            f"{folder / weights[0]} is not a file.",
+            next_step="Download the whole folder of the model.",
+            details=details,
         )
     foreign = weights[0] if weights[0] in _NOT_PYTORCHS else None
     save = "Save it with PyTorch's weights (from_pretrained with from_tf or from_flax, save_pretrained); "

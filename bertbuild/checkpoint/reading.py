@@ -115,7 +115,7 @@ def shown(scope: str) -> str:
 def _scopes(names: Iterable[str]) -> tuple[str, ...]:
     """The scopes of all encoders: what stands before their table of words and their layers.
 
-    A table of words without layers is no encoder; where there is nothing else, it is one that lacks its layers.
+    A table of words without layers is not an encoder; where there is nothing else, it is one that lacks its layers.
     """
     tables = [name[: -len(_WORDS)].rstrip("/") for name in names if f"/{name}".endswith(f"/{_WORDS}")]
     if len(tables) > 1:

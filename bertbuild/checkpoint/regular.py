@@ -15,7 +15,7 @@ _KINDS = (
 
 
 def irregular(path: Path) -> str | None:
-    """The clause on what is no regular file ("is a named pipe, not a regular file"); None for one, and for nothing.
+    """The clause on what is not a regular file ("is a named pipe, not a regular file"); None for one, and for nothing.
 
     Links are followed. Nothing is opened.
     """

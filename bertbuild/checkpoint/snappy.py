@@ -11,7 +11,7 @@ from bertbuild.plural import number_of
 
 
 class SnappyError(ValueError):
-    """The bytes are no snappy block, or a damaged one."""
+    """The bytes are not a snappy block, or a damaged one."""
 
 
 def decompress(block: bytes, *, limit: int) -> bytes:

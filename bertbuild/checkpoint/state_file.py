@@ -22,7 +22,7 @@ def last_checkpoint(folder: Path) -> tuple[str, ...]:
     """The names that the state file of a folder may mean, best first; empty where there is none or it names none.
 
     Only the last part of the path counts, whichever slash stands before it: folders are moved. A path that a person
-    wrote with single backslashes is no text format, but it is clear what it means.
+    wrote with single backslashes is not a text format, but it is clear what it means.
     Raises `CheckpointError` for a named pipe or device.
     """
     if (folder / STATE_FILE).is_dir():

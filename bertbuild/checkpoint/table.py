@@ -32,7 +32,7 @@ _LARGEST_BLOCK: Final = 1 << 28  # a decompressed block beyond this is an attack
 
 
 class TableFormatError(ValueError):
-    """The bytes are no table, or a damaged one. `str()` is a clause that says why."""
+    """The bytes are not a table, or a damaged one. `str()` is a clause that says why."""
 
 
 def read_table(data: bytes) -> list[tuple[bytes, bytes]]:

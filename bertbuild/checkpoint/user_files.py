@@ -1,4 +1,4 @@
-"""A user's files, read: what is no regular file is refused unopened, what is not UTF-8 by its encoding."""
+"""A user's files, read: what is not a regular file is refused unopened, what is not UTF-8 by its encoding."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def require_regular(path: Path) -> None:
 
 
 def open_regular(path: Path) -> BinaryIO:
-    """Open a file to be read. Raises `CheckpointError` for what is no regular file, and OSError."""
+    """Open a file to be read. Raises `CheckpointError` for what is not a regular file, and OSError."""
     require_regular(path)
     return path.open("rb")
 
@@ -43,13 +43,13 @@ def open_unbuffered(path: Path) -> FileIO:
 
 
 def read_regular(path: Path) -> bytes:
-    """The bytes of a file. Raises `CheckpointError` for what is no regular file, and OSError."""
+    """The bytes of a file. Raises `CheckpointError` for what is not a regular file, and OSError."""
     require_regular(path)
     return path.read_bytes()
 
 
 def foreign_encoding(content: bytes) -> str | None:
-    """The clause on what is no text of bytes ("is UTF-16; save it as UTF-8", "is no text"); None for what may be UTF-8.
+    """The clause on what is not text ("is UTF-16; save it as UTF-8", "is not text"); None for what may be UTF-8.
 
     Of text in UTF-16 every other byte is 0, as far as it is of Latin letters; no text in UTF-8 has such bytes.
     """
@@ -58,14 +58,14 @@ def foreign_encoding(content: bytes) -> str | None:
     if marked is None and b"\0" in content:
         halves = start[::2].count(0), start[1::2].count(0)
         if 0 not in halves or sum(halves) * 4 < len(start):
-            return "is no text"
+            return "is not text"
         marked = "UTF-16LE" if halves[0] == 0 else "UTF-16BE"
     if marked is None:
         return None
     try:
         content.decode(marked)
     except UnicodeDecodeError:
-        return "is no text"
+        return "is not text"
     return f"is {marked[:6]}; save it as UTF-8"
 
 

@@ -1,4 +1,4 @@
-"""Which files are checkpoints of the first format (V1): tables that are no V2 index. numpy is not needed."""
+"""Which files are checkpoints of the first format (V1): tables that are not a V2 index. numpy is not needed."""
 
 from __future__ import annotations
 

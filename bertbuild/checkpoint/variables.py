@@ -150,7 +150,7 @@ def of_another_build(model: str) -> str:
 
 
 def _dtype_problems(dtypes: Mapping[str, str]) -> Iterator[str]:
-    """A sentence per dtype that is no BERT's, and cannot be cast to one's."""
+    """A sentence per dtype that is not one of BERT's, and cannot be cast to one's."""
     others: dict[str, list[str]] = {}
     for name, dtype in dtypes.items():
         if dtype != FLOAT32 and dtype not in CAST_TO_FLOAT32:

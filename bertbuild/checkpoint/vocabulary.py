@@ -30,7 +30,7 @@ class Vocabulary:
 
     @cached_property
     def duplicates(self) -> dict[str, tuple[int, ...]]:
-        """Each word that is there more than once → the numbers of its lines, from 1; an empty line is no word."""
+        """Each word that is there more than once → the numbers of its lines, from 1; an empty line is not a word."""
         places: dict[str, list[int]] = {}
         if len(set(self.words)) < len(self.words):
             for number, word in enumerate(self.words, 1):
@@ -96,7 +96,9 @@ def chosen_reading(path: Path, rows: int | None, asked: str) -> tuple[str, str]:
         UsageError: `asked` is neither; or nothing is asked, and the rows do not tell.
     """
     if asked and asked not in READINGS:
-        raise UsageError(f"--vocab-reading {asked!r} is none of {', '.join(READINGS)}.", next_step="Give one of them.")
+        raise UsageError(
+            f"--vocab-reading must be one of {', '.join(READINGS)} (got {asked!r}).", next_step="Give one of them."
+        )
     try:
         vocabulary = _read(path)
     except OSError as error:

@@ -66,7 +66,7 @@ def whole_number(flag: str, text: str) -> int:
     try:
         return int(text)
     except ValueError:
-        raise UsageError(f"--{flag} {text!r} is no whole number.", next_step=f"--help explains --{flag}.") from None
+        raise UsageError(f"--{flag} {text!r} is not a whole number.", next_step=f"--help explains --{flag}.") from None
 
 
 def number(flag: str, text: str) -> float:
@@ -80,7 +80,7 @@ def number(flag: str, text: str) -> float:
     except ValueError:
         value = math.nan
     if not math.isfinite(value):
-        raise UsageError(f"--{flag} {text!r} is no number.", next_step=f"--help explains --{flag}.")
+        raise UsageError(f"--{flag} {text!r} is not a number.", next_step=f"--help explains --{flag}.")
     return value
 
 

@@ -17,7 +17,7 @@ _NUMBERED = "name_"
 
 
 class TaskOfNames(InvokeTask[Any]):
-    """Its parameter `names` gets a tuple of all words on the command line that are no flags, nor values of flags."""
+    """Its parameter `names` gets a tuple of all words on the command line that are not flags, nor values of flags."""
 
     def get_arguments(self, ignore_unknown_help: bool | None = None) -> list[Argument]:
         """The task's flags, and one positional argument for each word that was typed."""

@@ -1,4 +1,4 @@
-"""A command line read before Invoke reads it: what cannot be meant is refused, with what was probably meant.
+"""A command line read before Invoke reads it: what is invalid is refused, with what was probably meant.
 
 Invoke answers "No idea what '--modle' is!", takes the next flag for a missing value, and knows no underscores. What
 `read` gives is the same command line in the spelling that Invoke cannot misread.
@@ -60,7 +60,7 @@ def read(
         tell: is told of flags that have another name now.
 
     Raises:
-        UsageError: an unknown command or flag, a stray word, a missing value, a flag that means nothing here.
+        UsageError: an unknown command or flag, a stray word, a missing value, a flag that has no effect here.
     """
     return _Line(words, core, commands, tell).read()
 
@@ -221,7 +221,7 @@ class _Line:
         allowed = (*OWN, *OF_INVOKE)
         if flag.names[0] not in allowed:
             raise UsageError(
-                f"{typed} is a flag of Invoke's own, and means nothing here.", next_step=self._instead(flag.names[0])
+                f"{typed} is a flag of Invoke's own and has no effect here.", next_step=self._instead(flag.names[0])
             )
         if flag.names[0] == "list":
             self._list(typed, value)
@@ -229,7 +229,8 @@ class _Line:
         if flag.takes_value and (text := self._value(typed, value, optional=flag.optional)) is not None:
             if name in ("--list-format", "-F") and text not in LIST_FORMATS:
                 raise UsageError(
-                    f"{typed} {text!r} is none of {', '.join(LIST_FORMATS)}{did_you_mean(text, LIST_FORMATS)}",
+                    f"{typed} must be one of {', '.join(LIST_FORMATS)} (got {text!r})"
+                    f"{did_you_mean(text, LIST_FORMATS)}",
                     next_step="Leave it out: flat is what people read.",
                 )
             self._read.append(text)

@@ -36,7 +36,7 @@ class BertbuildProgram(Program):
         """Read the command line, and run what it says.
 
         Raises:
-            SystemExit: it ended otherwise than by itself; a command line that cannot be meant with 2.
+            SystemExit: it ended otherwise than by itself; a command line that is invalid with 2.
         """
         with words_of(self.binary, TASKS):
             super().run(argv, exit)

@@ -77,7 +77,7 @@ def script_of(word: str) -> Script | None:
 
 
 def refusal(script: Script, typed: str, words: Sequence[str], read: Callable[[list[str]], list[str]]) -> UsageError:
-    """That a script is no command, with the line that does its work.
+    """That a script is not a command, with the line that does its work.
 
     Args:
         script: what stands for it.

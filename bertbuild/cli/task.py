@@ -14,7 +14,7 @@ from typing import Any
 from bertbuild.parameters import Parameter
 
 NAMES = "names"
-"""The parameter that gets a tuple of all words on the command line that are no flags, nor values of flags."""
+"""The parameter that gets a tuple of all words on the command line that are not flags, nor values of flags."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +78,7 @@ class Task:
 
     @property
     def takes_names(self) -> bool:
-        """Whether words that are no flags are names, as many as are typed."""
+        """Whether words that are not flags are names, as many as are typed."""
         return NAMES in self.signature.parameters
 
     @cached_property

@@ -77,7 +77,7 @@ def is_imported(session: Session, folder: Path) -> bool:
     """Whether an earlier run imported a Hugging Face folder: it has hashed the weights.
 
     Raises:
-        CheckpointError: it is no whole folder.
+        CheckpointError: it is not a whole folder.
     """
     return all(session.store.inputs.knows(path.resolve()) for path in find_files(folder).weights)
 

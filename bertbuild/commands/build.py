@@ -317,7 +317,7 @@ def _of_job(report: Report, job: str) -> Report:
 
 
 def wanted(entry: ModelEntry) -> Wanted:
-    """What an entry names as its source, which is no recipe."""
+    """What an entry names as its source, which is not a recipe."""
     match entry.source:
         case CatalogueModel(model=model):
             return Wanted(model=model, name=entry.name)

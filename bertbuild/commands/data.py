@@ -206,7 +206,7 @@ def task_of(asked: Asked) -> str:
     if named not in kinds:
         near = did_you_mean(asked.task, TASKS)
         raise UsageError(
-            f"--task {asked.task!r} is none of {', '.join(TASKS)}{near}", next_step="--help explains --task."
+            f"--task must be one of {', '.join(TASKS)} (got {asked.task!r}){near}", next_step="--help explains --task."
         )
     task = kinds[named]
     kind = asked.fine_tuning_task_type
@@ -270,12 +270,12 @@ def _data(session: Session, asked: Asked, request: PrepareRequest) -> File:
             )
         return file_input(path, session.store.inputs)
     if not path.is_dir():
-        raise UsageError(f"{path} is no folder.", next_step=f"Give the folder with the files of {request.task}.")
+        raise UsageError(f"{path} is not a folder.", next_step=f"Give the folder with the files of {request.task}.")
     found = [*path.glob("*.tsv"), *path.glob("multinli/*.tsv")]
     for file in found:
         if not file.is_file():  # left out, it would pass for a split that the task's data do not have
             raise UsageError(
-                f"{file} is {'a folder' if file.is_dir() else 'no file'}.",
+                f"{file} is {'a folder' if file.is_dir() else 'not a file'}.",
                 next_step="Put the task's file in its place, or move it elsewhere.",
             )
     return folder_input(path, (str(file.relative_to(path)) for file in found), session.store.inputs)
@@ -292,7 +292,7 @@ def _vocabulary(session: Session, asked: Asked) -> Vocabulary:
         return _model_vocabulary(session, asked)
     path = Path(asked.vocab_file)
     if not path.is_file():
-        raise UsageError(f"{path} is no file.", next_step="Give the model's vocab.txt.")
+        raise UsageError(f"{path} is not a file.", next_step="Give the model's vocab.txt.")
     return Vocabulary(
         path=path.resolve(), name=asked.name or vocabulary_name(path, session.store), rows=asked.vocab_rows
     )
@@ -349,7 +349,7 @@ def _lower_case(session: Session, vocabulary: Vocabulary, asked: bool | None) ->
 
 
 def _has_capitals(vocab: Path) -> bool:
-    """Whether a vocabulary has a word with a capital; marks ([CLS], <S>) are no words."""
+    """Whether a vocabulary has a word with a capital; marks ([CLS], <S>) are not words."""
     words = vocab.read_text(encoding="utf-8", errors="replace").split("\n")
     return any(word != word.lower() for word in words if not word.startswith(("[", "<")))
 

@@ -98,7 +98,7 @@ def _findings(session: Session) -> Iterator[Finding]:
     yield Finding(
         what="end of life",
         ok=True,
-        text="TensorFlow 1.15.5 (2021), Python 3.7 (2023), Model Optimizer (2024.6.0): pinned here, mended by nobody",
+        text="TensorFlow 1.15.5 (2021), Python 3.7 (2023), Model Optimizer (2024.6.0): pinned here, no security fixes",
     )
 
 

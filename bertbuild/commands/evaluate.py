@@ -219,11 +219,11 @@ def _prepared(session: Session, data: Data) -> PreparedFolder:
 
 
 def _check_task(task: str, folder: str) -> None:
-    """Refuse what is no task, or none that these targets can be evaluated on.
+    """Refuse what is not a task, or none that these targets can be evaluated on.
 
     Raises:
         UsageError: there is no such task.
-        DataError: it is no classification.
+        DataError: it is not a classification.
     """
     from bertbuild.commands.data import Asked, task_of
     from bertbuild.plans.prepare_data import SQUAD
@@ -281,7 +281,7 @@ def _glue_task(name: str) -> GlueTask:
 
     if name.upper() not in TASKS:
         known = ", ".join(task.name for task in TASKS.values())
-        unknown = f"--task {name!r} is none of {known}{did_you_mean(name, TASKS)}"
+        unknown = f"--task must be one of {known} (got {name!r}){did_you_mean(name, TASKS)}"
         raise UsageError(
             unknown if name else "The task is needed to judge predictions.",
             next_step="Give --task and --data; for SQuAD give --squad-data-file.",
@@ -326,5 +326,5 @@ def _share(flag: str, text: str) -> float:
     except ValueError:
         value = -1.0
     if not 0 <= value <= 1:
-        raise UsageError(f"--{flag} {text!r} means nothing.", next_step="Give a number from 0 to 1.")
+        raise UsageError(f"--{flag} must be in [0, 1] (got {text!r}).", next_step=f"--help explains --{flag}.")
     return value

@@ -60,7 +60,7 @@ class Finetuned(Result):
 def finetune(
     session: Session, wanted: Wanted, named: Named, request: FinetuneRequest, output_dir: str = ""
 ) -> Finetuned:
-    """Train the model on a task, and name the checkpoint in out/; a run that was ended is gone on from.
+    """Train the model on a task, and name the checkpoint in out/; a run that was ended is resumed.
 
     Raises:
         UsageError: what to train on is named twice, or not at all; or `output_dir` holds another model.
@@ -233,7 +233,7 @@ def _questions(session: Session, path: str) -> File | None:
     if not path:
         return None
     if not Path(path).is_file():
-        raise UsageError(f"--squad {path} is no file.", next_step="Give SQuAD's JSON, for instance dev-v1.1.json.")
+        raise UsageError(f"--squad {path} is not a file.", next_step="Give SQuAD's JSON, for instance dev-v1.1.json.")
     return session.file(Path(path))
 
 

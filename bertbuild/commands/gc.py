@@ -73,7 +73,7 @@ def gc(session: Session, keep: str, *, dry_run: bool) -> Swept:
     """Remove what no named target needs and nobody used lately; or only say what that is.
 
     Raises:
-        UsageError: `keep` means nothing.
+        UsageError: `keep` is invalid.
         StoreError: the store cannot be read, or a record in it cannot be.
     """
     wanted = parse_keep(keep or DEFAULT_KEEP)

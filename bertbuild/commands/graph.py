@@ -37,7 +37,7 @@ def graph(session: Session, names: Sequence[str], file: str, format_: str) -> Dr
     """
     if format_ not in FORMATS:
         raise UsageError(
-            f"--format {format_!r} is none of {', '.join(FORMATS)}{did_you_mean(format_, FORMATS)}",
+            f"--format must be one of {', '.join(FORMATS)} (got {format_!r}){did_you_mean(format_, FORMATS)}",
             next_step="--help explains --format.",
         )
     build_file = find(session, file)

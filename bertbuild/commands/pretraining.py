@@ -51,7 +51,7 @@ def prepare_pretraining_data(
     texts = _matching(patterns)
     if not Path(vocab).is_file():
         raise UsageError(
-            f"{vocab} is no file." if vocab else "No vocabulary is named.",
+            f"{vocab} is not a file." if vocab else "No vocabulary is named.",
             next_step="Give the model's: --vocab-file vocab.txt.",
         )
     for output in outputs:

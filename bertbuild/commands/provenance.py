@@ -103,7 +103,8 @@ def _folders(session: Session, names: Sequence[str], path: str) -> dict[str, Pat
         folder = Path(path).parent if Path(path).is_file() else Path(path)
         if not folder.is_dir():
             raise UsageError(
-                f"{path} is no folder.", next_step="Give the folder of an artifact: out/MODEL/TARGET, or a copy of it."
+                f"{path} is not a folder.",
+                next_step="Give the folder of an artifact: out/MODEL/TARGET, or a copy of it.",
             )
         return {str(folder): folder.resolve()}
     store = _store(session)

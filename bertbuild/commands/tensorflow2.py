@@ -159,7 +159,7 @@ def _tf2_source(
         refuse_keras_files(path)
     if not folder or not path.is_dir():
         raise CheckpointError(
-            f"{folder} is no folder." if folder else "No TensorFlow 2 model is named.",
+            f"{folder} is not a folder." if folder else "No TensorFlow 2 model is named.",
             next_step="Give the folder of a TensorFlow 2 checkpoint, SavedModel or hub module: --tf2 FOLDER.",
         )
     read = read_config(Path(config) if config else path / CONFIG_FILE)

@@ -97,7 +97,7 @@ class Trained(Result):
 
 
 def train(session: Session, begin: Begin, wanted: Wanted, data: Data, request: TrainRequest) -> Trained:
-    """Train, evaluate, predict or export, and name the result in out/; a training that was ended is gone on from.
+    """Train, evaluate, predict or export, and name the result in out/; a training that was ended is resumed.
 
     Raises:
         UsageError: the flags contradict each other, or name nothing.
@@ -214,10 +214,10 @@ def _beginning(session: Session, begin: Begin, flag: str, name: str, called: str
     folder, prefix = folder_and_prefix(Path(name))
     if not folder.is_dir():
         where = "; modules are not downloaded, it must be a folder here" if "://" in name else ""
-        raise UsageError(f"{name} is no folder{where}.", next_step="Make one: invoke convert-tf2.")
+        raise UsageError(f"{name} is not a folder{where}.", next_step="Make one: invoke convert-tf2.")
     for path in filter(None, (begin.config, begin.vocab)):
         if not Path(path).is_file():
-            raise UsageError(f"{path} is no file.", next_step="Give the one that came with the model.")
+            raise UsageError(f"{path} is not a file.", next_step="Give the one that came with the model.")
     config = read_config(Path(begin.config or folder / CONFIG_FILE))
     if flag == "init-checkpoint":
         chosen, notes = (prefix, ()) if prefix else choose_checkpoint(folder)
@@ -279,7 +279,7 @@ def _files(session: Session, data: Data) -> tuple[dict[str, File], str]:
         path = getattr(data, field.name)
         if field.name in flags and path:
             if not Path(path).is_file():
-                raise UsageError(f"--{field.name} {path} is no file.", next_step="Give a file that is there.")
+                raise UsageError(f"--{field.name} {path} is not a file.", next_step="Give a file that is there.")
             files[flags[field.name]] = session.file(Path(path))
     if bool(data.prepared) == bool(data.input_meta_data_path):
         raise UsageError(

@@ -285,6 +285,6 @@ class Jobs:
 
 
 def _is_made_of(step: Step, target: Target) -> bool:
-    """Whether a step makes something of a target, and so waits until that is proved; asking it is no making."""
+    """Whether a step makes something of a target, and so waits until that is proved; asking it is not a making."""
     asks = {*target.asked, *target.told.values()}
     return step.id not in asks and target.step in step.inputs.values()

@@ -77,7 +77,7 @@ class Check:
         stage: its stage; empty for environments.
         state: one of the constants above.
         key: its result's; None where it is not known before `awaits` are made.
-        reason: in words, where it is no change of a component.
+        reason: in words, where it is not a change of a component.
         changes: the components that differ from those of `past`.
         awaits: (name of the input or `ENVIRONMENT`, job), of what is made anew first.
         past: the last result, which it is compared with; None where there is none.

@@ -70,7 +70,7 @@ class DigestCache:
     def of(self, path: Path) -> str:
         """Digest of the file, in hex; read only when `stat` says that it changed.
 
-        Raises UsageError for what is no regular file, and OSError.
+        Raises UsageError for what is not a regular file, and OSError.
         """
         stat = path.stat()
         known = self.known(str(path), stat)

@@ -128,7 +128,7 @@ def _message(buffer: memoryview, start: int, end: int, kind: str) -> bytes:
 def _ir_hash(path: Path) -> str:
     """Of an IR: its layers and edges, each constant by its bytes and not by where they lie.
 
-    What is written about the conversion (rt_info of the model: versions, paths, the key) is no part of the graph.
+    What is written about the conversion (rt_info of the model: versions, paths, the key) is not part of the graph.
     """
     root = ET.parse(path).getroot()  # noqa: S314 - written by a stage of ours
     for info in root.findall("rt_info"):

@@ -29,7 +29,7 @@ class Row:
     Attributes:
         probe: which input, e.g. "b4_s128"; "… rows alone" compares a batch with its rows run one by one.
         output: which output.
-        max_abs: largest absolute difference over all positions that are no padding.
+        max_abs: largest absolute difference over all positions that are not padding.
         cosine: smallest cosine over those positions.
         argmax: share of positions with the same largest element.
         limit: the allowed max_abs; `cosine_limit` and `argmax_limit` likewise.
@@ -226,7 +226,7 @@ def _row(
     if not np.isfinite(expected).all() or not np.isfinite(answered).all():
         whose = "the source's answer" if not np.isfinite(expected).all() else "the answer"
         return _failed(probe, output, row, f"{whose} is not finite (NaN or infinity)")
-    # [B, …, N] → one vector per row, or per position that is no padding.
+    # [B, …, N] → one vector per row, or per position that is not a padding.
     a = expected[mask] if expected.ndim == 3 else expected
     b = answered[mask] if answered.ndim == 3 else answered
     a, b = a.astype(np.float64), b.astype(np.float64)

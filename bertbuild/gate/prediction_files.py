@@ -54,7 +54,7 @@ def _number(path: Path, line: int, text: str) -> float:
         value = math.nan
     if not math.isfinite(value):
         raise DataError(
-            f"{path}: line {line} has {text!r}, which is no number.",
+            f"{path}: line {line} has {text!r}, which is not a number.",
             next_step=AS_WRITTEN,
         )
     return value
@@ -89,7 +89,7 @@ def _label(task: GlueTask, path: Path, number: int, row: list[str], width: int |
         return _number(path, number, text)
     if text not in task.labels:
         raise DataError(
-            f"{path}: line {number} has the label {text[:40]!r}, which is none of {task.name}'s "
+            f"{path}: line {number} has the label {text[:40]!r}, which is not one of {task.name}'s "
             f"({', '.join(task.labels)}).",
             next_step=next_step,
         )
@@ -104,7 +104,7 @@ def read_squad(path: Path) -> list[dict[str, Any]]:
         articles: list[dict[str, Any]] = _held(value, "data", list, "the file")
         times = Counter(_question_ids(articles))
     except _FormError as error:
-        raise DataError(f"{path} is no SQuAD data set: {error}.", next_step=next_step) from error
+        raise DataError(f"{path} is not a SQuAD data set: {error}.", next_step=next_step) from error
     if not times:
         raise DataError(f"{path} has no question.", next_step=next_step)
     repeated = [name for name, count in times.items() if count > 1]
@@ -164,10 +164,10 @@ def _json(path: Path) -> Any:
         return json.loads(_text(path), parse_int=_whole_number)
     except RecursionError as error:
         raise DataError(
-            f"{path} is no JSON that can be read: its lists lie too deep in one another.", next_step=_AS_IT_WAS
+            f"{path} is not readable JSON: its lists lie too deep in one another.", next_step=_AS_IT_WAS
         ) from error
     except ValueError as error:
-        raise DataError(f"{path} is no JSON: {error}.", next_step=_AS_IT_WAS) from error
+        raise DataError(f"{path} is not JSON: {error}.", next_step=_AS_IT_WAS) from error
 
 
 def _whole_number(digits: str) -> int | str:

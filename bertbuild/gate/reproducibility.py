@@ -25,7 +25,7 @@ ONLY_FIRST, ONLY_SECOND = "only in the first", "only in the second"
 
 
 OF_THE_RUN = (MANIFEST, *UNTRACKED)
-"""Files whose difference is no news to people."""
+"""Files whose difference is not news to people."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,7 +117,7 @@ class Comparison:
             for file in self.files
             if file.state != SAME
             and file.free
-            and file.name not in {MANIFEST, *UNTRACKED}  # whose difference is no news
+            and file.name not in {MANIFEST, *UNTRACKED}  # whose difference is not news
         ]
         lines += [
             f"  {graph.name}: {'the same graph' if graph.first == graph.second else 'another graph'}, "

@@ -16,7 +16,7 @@ _POLYNOMIAL_OPS = SAME_VALUES | {"Mul", "Add", "AddV2", "Pow", "Square"}
 
 
 def gelu_form(graph: Graph) -> str | None:
-    """`"erf"`, `"tanh"`, or None when the activation between two dense layers is no gelu.
+    """`"erf"`, `"tanh"`, or None when the activation between two dense layers is not a gelu.
 
     An activation counts when its result enters a matrix product with a weight: the intermediate layers do; the pooler's
     tanh does not, for no polynomial is inside, nor does the masked-LM transform, which a layer norm follows.

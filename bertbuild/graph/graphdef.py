@@ -29,7 +29,7 @@ _SMALL_ATTRIBUTE = 8192  # bytes; every constant that steers a BERT graph (shape
 
 
 class GraphFormatError(ValueError):
-    """The file is no graph, or not one in which the asked thing can be found. `str()` is one sentence."""
+    """The file is not a graph, or not one in which the asked thing can be found. `str()` is one sentence."""
 
 
 class TensorRef(NamedTuple):
@@ -186,7 +186,7 @@ class Graph:
 def read_graph(path: str | os.PathLike[str]) -> Graph:
     """Read a binary GraphDef (a frozen graph's `.pb`).
 
-    Raises `GraphFormatError` for a file that is no GraphDef or is cut off, OSError for one that cannot be read.
+    Raises `GraphFormatError` for a file that is not a GraphDef or is cut off, OSError for one that cannot be read.
     """
     return _read(path, meta=False)
 
@@ -194,7 +194,7 @@ def read_graph(path: str | os.PathLike[str]) -> Graph:
 def read_meta_graph(path: str | os.PathLike[str]) -> Graph:
     """Read a checkpoint's `.meta` (a binary MetaGraphDef): its graph, saver names and TensorFlow version.
 
-    Raises `GraphFormatError` for a file that is no MetaGraphDef or is cut off, OSError for one that cannot be read.
+    Raises `GraphFormatError` for a file that is not a MetaGraphDef or is cut off, OSError for one that cannot be read.
     """
     return _read(path, meta=True)
 

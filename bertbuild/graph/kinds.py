@@ -114,7 +114,7 @@ class Kinds:
         return None if weight is None else node.data_inputs[0]
 
     def _side(self, ref: TensorRef) -> str | None:
-        """Which end ("start", "end") a tensor has the logits of, two for each position; None where it is no such."""
+        """Which end ("start", "end") a tensor has the logits of, two for each position; None where it is neither."""
         node = self._graph.nodes[ref.node]
         if node.op == "Unpack" and node.number("num") == 2:
             column, of = ref.port, node.data_inputs[0]

@@ -144,7 +144,7 @@ class _Finder:
         if output.lacks:
             needs = ", ".join(output.lacks)
             raise UnknownOutputsError(
-                f"{node} of --outputs is computed from {needs} too, which is no input.", candidates
+                f"{node} of --outputs is computed from {needs} too, which is not an input.", candidates
             )
         return output._replace(name=name or output.name or re.sub(r"[^A-Za-z0-9_.-]+", "_", node))
 

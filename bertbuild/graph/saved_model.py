@@ -93,7 +93,7 @@ def read_saved_model(folder: str | os.PathLike[str]) -> SavedModel:
     """
     path = os.path.join(os.fspath(folder), FILE)  # noqa: PTH118  (`folder` may be a plain string)
     if not os.path.isfile(path):  # noqa: PTH113
-        raise GraphFormatError(f"{os.fspath(folder)} is no SavedModel: it has no {FILE}.")
+        raise GraphFormatError(f"{os.fspath(folder)} is not a SavedModel: it has no {FILE}.")
     with open(path, "rb") as file:  # noqa: PTH123
         if os.fstat(file.fileno()).st_size == 0:
             raise GraphFormatError(f"{path} is empty.")

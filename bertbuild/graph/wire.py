@@ -18,7 +18,7 @@ _MAX_VARINT_BYTES = 10  # 64 bits in groups of 7
 
 
 class WireError(ValueError):
-    """The bytes are no protobuf message, or one that ends too early."""
+    """The bytes are not a protobuf message, or one that ends too early."""
 
 
 class Field(NamedTuple):

@@ -4,7 +4,7 @@ Nothing is imported here, so that programs which only look at a folder start wit
 
     folder      which files make up a Hugging Face folder
     settings    config.json → bert_config.json, every key of it accounted for (harmless: those that mean nothing)
-    kin         models that are no BERT, by name
+    kin         models that are not BERT, by name
     stored      a tensor that lies in a file, read when it is asked for
     safetensors the tensors of a .safetensors file
     naming      Hugging Face's names and layouts → google-research/bert's

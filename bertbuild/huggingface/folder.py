@@ -110,7 +110,7 @@ def read_index(path: Path) -> dict[str, str]:
     outside = next((name for name in table.values() if name in ("", ".", "..") or Path(name).name != name), None)
     if outside is not None:
         raise CheckpointError(
-            f"{path} names {outside!r}, which is no file of its folder.", next_step="Download the folder again."
+            f"{path} names {outside!r}, which is not a file of its folder.", next_step="Download the folder again."
         )
     return table
 

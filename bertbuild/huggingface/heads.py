@@ -91,7 +91,7 @@ def choose_heads(settings: Settings, tensors: Mapping[str, Stored], named: Mappi
 
 
 def _no_classifier(settings: Settings, classes: Shape) -> str:
-    """Why `classifier.*` is no classifier of google-research/bert, which is a softmax over the pooled output; or ""."""
+    """Why `classifier.*` is not google-research/bert's classifier, a softmax over the pooled output; or ""."""
     if settings.architecture not in ("", _SEQUENCE_CLASSIFIER) and settings.architecture.startswith("Bert"):
         return f"{settings.architecture} has another one than google-research/bert"
     kind = settings.theirs.get("problem_type")

@@ -60,7 +60,7 @@ _SIGNS: Final = (
 
 
 def kin_of(settings: Mapping[str, Any]) -> str | None:
-    """The model a config.json is of, by its model_type or else its architecture, where that is no BERT."""
+    """The model a config.json is of, by its model_type or else its architecture, where that is not a BERT."""
     kind, classes = settings.get("model_type"), settings.get("architectures")
     if kind is not None:
         return None if kind == BERT else _KIN.get(str(kind), _printable(str(kind)))
@@ -76,7 +76,7 @@ def _printable(name: str) -> str:
 
 
 def kin_of_tensors(names: Iterable[str]) -> str | None:
-    """The model that tensors of these names are of, where that is no BERT."""
+    """The model that tensors of these names are of, where that is not a BERT."""
     for name in names:
         parts = name.split(".")
         found = next((_KIN[part] for part in parts[:2] if part in _KIN), None)

@@ -18,7 +18,7 @@ MOST_OPERATIONS: Final = 1_000_000
 
 
 class PickleError(ValueError):
-    """A pickle that is broken, or holds what is no part of a state dict; the message says what."""
+    """A pickle that is broken, or holds what is not part of a state dict; the message says what."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +177,7 @@ class _Machine:
         """Attributes of a state dict (the versions of its modules), which hold no weights."""
         self.pop()
         if not isinstance(self.stack[-1], dict):
-            raise PickleError("it sets attributes of something that is no dict")
+            raise PickleError("it sets attributes of something that is not a dict")
 
 
 def _tensor(storage: Any, offset: Any, shape: Any, strides: Any, *_rest: Any) -> Tensor:

@@ -40,7 +40,7 @@ def read_safetensors(path: Path) -> dict[str, Stored]:
     """The tensors of a file by name, none of them read yet.
 
     Raises:
-        CheckpointError: the file is cut short, has bytes that are no tensor's, or is no safetensors file.
+        CheckpointError: the file is cut short, has bytes that are not a tensor's, or is not a safetensors file.
     """
     size = path.stat().st_size
     with open_regular(path) as file:
@@ -90,7 +90,7 @@ def _place(path: Path, name: str, entry: Any) -> _Place:
 
 
 def _require_end_to_end(path: Path, places: Mapping[str, _Place], size: int) -> None:
-    """Raise where bytes behind the header are no tensor's, or two tensors', as the library safetensors does."""
+    """Raise where bytes behind the header are not a tensor's, or two tensors', as the library safetensors does."""
     filled = 0
     for name, place in sorted(places.items(), key=lambda item: (item[1].begin, item[1].end)):
         if place.end > size:

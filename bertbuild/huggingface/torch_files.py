@@ -107,7 +107,7 @@ def _older(path: Path) -> dict[str, Stored]:
     size = path.stat().st_size
     with open_regular(path) as file:
         if file.read(1) != b"\x80":
-            raise PickleError("it is no file of torch.save")
+            raise PickleError("it is not a file of torch.save")
         file.seek(0)
         if read_pickle(file) != _MAGIC:
             raise PickleError("it is a pickle, but no state dict of torch.save")
@@ -160,7 +160,7 @@ def _state_dict(value: Any) -> dict[str, Tensor]:
         raise PickleError("it holds no state dict")
     for name, tensor in value.items():
         if not isinstance(name, str) or not name.isprintable() or not isinstance(tensor, Tensor):
-            raise PickleError(f"its {str(name)[:80]!r} is no tensor")
+            raise PickleError(f"its {str(name)[:80]!r} is not a tensor")
     return value
 
 

@@ -32,7 +32,7 @@ def lower_case(files: HuggingFaceFiles) -> bool | None:
     """Whether text is lower-cased before words are looked up; None where the folder does not say.
 
     Raises:
-        CheckpointError: what it says is no truth value.
+        CheckpointError: what it says is not a truth value.
     """
     found = recorded_lower_case(files.folder)
     if found is not None or files.vocabulary.name != TOKENIZER:
@@ -45,7 +45,7 @@ def recorded_lower_case(folder: Path) -> bool | None:
     """What the tokenizer_config.json beside a model or checkpoint says of it, if there is one and it does.
 
     Raises:
-        CheckpointError: what it says is no truth value.
+        CheckpointError: what it says is not a truth value.
     """
     path = folder / TOKENIZER_CONFIG
     return _truth(path, LOWER_CASE, read_object(path)) if path.is_file() else None
@@ -98,7 +98,7 @@ def _added(path: Path, added: Any) -> list[tuple[str, int]]:
 def _check(path: Path, word: Any, number: Any) -> None:
     lone = isinstance(word, str) and any("\ud800" <= letter <= "\udfff" for letter in word)
     if not isinstance(word, str) or "\n" in word or lone or type(number) is not int:
-        raise _odd(path, f"{word!r} is no word with an id")
+        raise _odd(path, f"{word!r} is not a word with an id")
 
 
 def _odd(path: Path, why: str) -> CheckpointError:

@@ -31,7 +31,7 @@ class StageRun:
         inputs: flag name → file or folder on the host, read-only for the stage.
         params: flag name → value.
         work: the stage's private folder on the host; outputs go to `work/out`, which exists and is empty.
-        log: file that receives all the stage writes that is no event.
+        log: file that receives all the stage writes that is not an event.
         code: the backend whose folder has the stage's code; empty where it is the same.
         device: whether the stage needs the machine's Neuron device.
         unfinished: the folder that a resumable stage keeps what it would go on from, or None.

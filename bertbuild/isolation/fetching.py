@@ -194,7 +194,7 @@ def _settings() -> str:
 
 
 def _unreachable(url: str) -> str:
-    """Why the server of a URL cannot be reached, or ""; a proxy, and what is no server, is left to uv.
+    """Why the server of a URL cannot be reached, or ""; a proxy, and what is not a server, is left to uv.
 
     Where a firewall drops packets the older uv would try for minutes: it knows no limit for connecting.
     """

@@ -18,7 +18,7 @@ from bertbuild.isolation.process import Children, end_groups, event_of
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Worker:
-    """One of them: how to start it, and the file that gets all it writes that is no event."""
+    """One of them: how to start it, and the file that gets all it writes that is not an event."""
 
     command: Sequence[str]
     env: Mapping[str, str]

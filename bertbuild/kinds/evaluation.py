@@ -86,8 +86,8 @@ def plan_evaluate(source: Source, prepared: Prepared, request: EvaluateRequest, 
     Nothing is compared on the probes here; they are in the plans that make the targets.
 
     Raises:
-        UsageError: the source is no checkpoint with a classifier's head.
-        DataError: the data do not fit it, or are no classification.
+        UsageError: the source is not a checkpoint with a classifier's head.
+        DataError: the data do not fit it, or are not classification.
     """
     _check(source, prepared)
     steps = {EXAMPLES: Step(id=EXAMPLES, stage="examples", inputs={"prepared": prepared.source})}
@@ -132,7 +132,7 @@ def _added(steps: dict[str, Step], more: tuple[Step, ...], target: str) -> str:
 
 
 def check_task(task: str, task_type: str) -> None:
-    """Refuse a task that is no classification.
+    """Refuse a task that is not a classification.
 
     Raises:
         DataError: it is none.
@@ -144,7 +144,7 @@ def check_task(task: str, task_type: str) -> None:
         )
     if task_type != "classification":
         raise DataError(
-            f"{task} is no classification, and only classifiers go through these targets.",
+            f"{task} is not a classification, and only classifiers go through these targets.",
             next_step="Evaluate a file of predictions: --predictions predictions.json --squad-data-file FILE.",
         )
 

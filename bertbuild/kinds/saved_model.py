@@ -39,7 +39,7 @@ def plan_export(source: Source, request: SavedModel, probes: File) -> Plan:
     """Checkpoint → SavedModel of modeling.py's own graph, which answers like the checkpoint.
 
     Raises:
-        UsageError: the request contradicts the source, or the source is no checkpoint.
+        UsageError: the request contradicts the source, or the source is not a checkpoint.
     """
     check_source(source, request)
     if source.kind != "checkpoint":

@@ -77,7 +77,7 @@ def plan_convert_tf2(source: Source, request: Tf2 | Tf2Model, probes: File) -> P
     """Checkpoint → TensorFlow 2 checkpoint, SavedModel or hub module, restored whole and answering like its source.
 
     Raises:
-        UsageError: the source is no checkpoint.
+        UsageError: the source is not a checkpoint.
     """
     if source.kind != "checkpoint":
         raise UsageError("Only a checkpoint can be converted.", next_step="Give --model or --checkpoint.")

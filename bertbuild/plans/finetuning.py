@@ -121,7 +121,7 @@ def plan_finetune(
         before: steps that make the data.
 
     Raises:
-        UsageError: the source is no checkpoint.
+        UsageError: the source is not a checkpoint.
     """
     if source.kind != "checkpoint":
         raise UsageError("Only a checkpoint can be fine-tuned.", next_step="Give --model or --checkpoint.")

@@ -64,7 +64,7 @@ def parts_of(
     used = {name for head in heads for name in head.names}
     unknown = [own for name, own in model.items() if own not in used and not name.startswith(SCOPE)]
     more = (
-        Part(kind="other", what="variables that are no BERT's", names=(*unknown, *others)),
+        Part(kind="other", what="variables that are not BERT's", names=(*unknown, *others)),
         Part(kind="optimizer", what="what the optimizer keeps", names=tuple(sorted(set(kept) - set(model.values())))),
         Part(kind="global-step", what="counter of the training", names=("global_step",) if global_step else ()),
     )

@@ -108,7 +108,7 @@ def sbom(
         beyond: packages that are installed and that the lock file does not hold.
 
     Raises:
-        LockFileError: a line of it is no package with its hashes.
+        LockFileError: a line of it is not a package with its hashes.
     """
     from cyclonedx.model import Property
     from cyclonedx.model.bom import Bom
@@ -146,7 +146,7 @@ def _packages(backend: str, lock: str) -> list[tuple[str, str, str]]:
         package = _PACKAGE.fullmatch(entry)
         if package is None:
             raise LockFileError(
-                f"{lock_name(backend)} has a line that is no package with its hashes: {entry!r}.",
+                f"{lock_name(backend)} has a line that is not a package with its hashes: {entry!r}.",
                 next_step="Run: invoke lock",
             )
         found.append((package[1], package[2], package[3]))

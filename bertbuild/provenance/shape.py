@@ -104,14 +104,14 @@ def _digests(value: Any, where: str) -> Iterator[str]:
     for name, text in value.items() if isinstance(value, dict) else ():
         wrong_length = name == "sha256" and len(str(text)) != _SHA256_LENGTH
         if isinstance(text, str) and (wrong_length or not _HEX.fullmatch(text)):
-            yield f"{where}.{name}: {text!r} is no lower-case hexadecimal digest"
+            yield f"{where}.{name}: {text!r} is not a lower-case hexadecimal digest"
 
 
 def _object(
     value: Any, where: str, *, required: dict[str, Check] | None = None, optional: dict[str, Check] | None = None
 ) -> Iterator[str]:
     if not isinstance(value, dict):
-        yield f"{where}: is no object"
+        yield f"{where}: is not an object"
         return
     for name, check in (required or {}).items():
         if value.get(name) is None:
@@ -126,7 +126,7 @@ def _object(
 def _each(check: Check) -> Check:
     def checked(value: Any, where: str) -> Iterator[str]:
         if not isinstance(value, list):
-            yield f"{where}: is no array"
+            yield f"{where}: is not an array"
             return
         for index, entry in enumerate(value):
             yield from check(entry, f"{where}[{index}]")
@@ -144,19 +144,19 @@ def _exactly(expected: str) -> Check:
 
 def _string(value: Any, where: str) -> Iterator[str]:
     if not isinstance(value, str):
-        yield f"{where}: is no string"
+        yield f"{where}: is not a string"
 
 
 def _strings(value: Any, where: str) -> Iterator[str]:
     if not isinstance(value, dict) or not all(isinstance(entry, str) for entry in value.values()):
-        yield f"{where}: is no map of strings"
+        yield f"{where}: is not a map of strings"
 
 
 def _uri(value: Any, where: str) -> Iterator[str]:
     if not isinstance(value, str) or not _URI.fullmatch(value) or _HOST.match(value):
-        yield f"{where}: {value!r} is no URI with scheme and host in lower case"
+        yield f"{where}: {value!r} is not a URI with scheme and host in lower case"
 
 
 def _time(value: Any, where: str) -> Iterator[str]:
     if not isinstance(value, str) or not _TIME.fullmatch(value):
-        yield f"{where}: {value!r} is no time of RFC 3339 in UTC"
+        yield f"{where}: {value!r} is not a time of RFC 3339 in UTC"

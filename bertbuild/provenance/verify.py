@@ -31,7 +31,7 @@ class Findings:
     Attributes:
         path: its folder.
         checked: what was found as it should be.
-        told: what could not be looked at, or is no failure and good to know.
+        told: what could not be looked at, or is not a failure and good to know.
         wrong: what differs: the file, and how.
     """
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class Live:
-    """Spinners and bars below the lines that stay; nothing at all where stdout is no terminal."""
+    """Spinners and bars below the lines that stay; nothing at all where stdout is not a terminal."""
 
     def __init__(self, console: Callable[[], Console], *, is_terminal: bool) -> None:
         self._console = console

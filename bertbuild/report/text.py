@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 DONE, KEPT, FAILED, UNKNOWN, SKIPPED = "✓", "=", "✗", "?", "-"
 
 QUIET_SECONDS = 60.0
-"""Between two lines about one training run where stdout is no terminal."""
+"""Between two lines about one training run where stdout is not a terminal."""
 
 
 class TextReporter:

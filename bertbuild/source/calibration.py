@@ -44,7 +44,7 @@ def find_calibration(request: Ir, source: Source, store: Store) -> Calibration:
         return Calibration(examples=_records(folder, TRAIN, store))
     if facts.get("task_type") != "classification":
         raise DataError(
-            f"{folder} holds {facts.get('task')}, which is no classification, so --max-drop has no accuracy to bound.",
+            f"{folder} holds {facts.get('task')}, which is not a classification: --max-drop needs an accuracy.",
             next_step="Leave --max-drop out, or give the data of a classification.",
         )
     validation = _records(folder, DEV, store)

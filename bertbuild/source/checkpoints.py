@@ -60,7 +60,7 @@ def inspected(
     """A checkpoint (its folder, or its prefix) as a source; says what is read otherwise than it lies in the file.
 
     Raises:
-        CheckpointError: it is no checkpoint, or not a sound one.
+        CheckpointError: it is not a checkpoint, or not a sound one.
     """
     from concurrent.futures import ThreadPoolExecutor
 
@@ -109,7 +109,7 @@ def inspected_before(
     """As `inspected`, in a millisecond, where an earlier run has read the checkpoint; else None.
 
     Raises:
-        CheckpointError: it is no checkpoint.
+        CheckpointError: it is not a checkpoint.
     """
     files = find_checkpoint(path)
     file = _known_input(files, store)

@@ -37,7 +37,7 @@ def completed(checkpoint: Path, config: str, vocab: str, store: Store) -> Path:
     given = {"--config": config, "--vocab": vocab}
     for flag, path in given.items():
         if path and not Path(path).is_file():
-            raise UsageError(f"{flag} {path} is no file.", next_step="Give the one that came with the model.")
+            raise UsageError(f"{flag} {path} is not a file.", next_step="Give the one that came with the model.")
     if is_huggingface(checkpoint):
         flag = next(flag for flag, path in given.items() if path)
         raise UsageError(

@@ -33,7 +33,7 @@ def frozen_source(path: Path, name: str, wanted: str, digests: DigestCache) -> t
         digests: of files.
 
     Raises:
-        CheckpointError: it is no frozen BERT graph.
+        CheckpointError: it is not a frozen BERT graph.
         UsageError: it does not tell its outputs, or what was named is none of its nodes.
     """
     if not path.is_file():

@@ -134,7 +134,7 @@ def _object(path: Path, next_step: str) -> dict[str, Any]:
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror}.", next_step=next_step) from error
     except (ValueError, RecursionError) as error:
-        raise DataError(f"{path} is no JSON: {error}.", next_step=next_step) from error
+        raise DataError(f"{path} is not JSON: {error}.", next_step=next_step) from error
     if not isinstance(value, dict):
         raise DataError(f"{path} holds no JSON object.", next_step=next_step)
     return value

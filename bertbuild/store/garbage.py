@@ -142,7 +142,7 @@ def parse_keep(text: str) -> Keep:
     found = re.fullmatch(r"([1-9][0-9]{0,5})([hdw]?)", text.strip())
     if found is None:
         raise UsageError(
-            f"--keep {text!r} means nothing.",
+            f"--keep {text!r} is invalid.",
             next_step=f"Give a time (12h, 30d, 4w), a number of runs (3), or {TARGETS} for named targets alone.",
         )
     count, unit = int(found[1]), found[2]
@@ -214,7 +214,7 @@ def _kept_objects(store: Snapshot, recent: Callable[[Thing], bool]) -> set[str]:
     names = {name.path for name in named}
     for record in store.records:
         if record.name in names or record.busy:
-            # A model that was imported or trained is no step of the plan over it, but what that plan reads.
+            # A model that was imported or trained is not a step of the plan over it, but what that plan reads.
             roots |= (record.results | record.sources) & there.keys()
     kept = _with_origins(store, roots)
     known = {there[path].digest for path in kept}.union(*(there[path].inputs for path in kept))

@@ -46,7 +46,7 @@ class Names:
             model: the name's folder in out/.
             target: the name in there.
             source: what it is made from, as the user named it (`described`).
-            digest: of that source; what moved and stayed the same is no other source.
+            digest: of that source; what moved and stayed the same is not another source.
             replace: whether the model's names may pass to another source.
             of: `MODEL`, or `DATA`.
 

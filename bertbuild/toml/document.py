@@ -39,7 +39,7 @@ class Document:
         path: as it was named.
         text: its lines.
         values: what they say; floats are `TypedFloat`.
-        warnings: what those who read it have to tell, which is no error.
+        warnings: what those who read it have to tell, which is not an error.
     """
 
     path: Path
@@ -62,7 +62,7 @@ class Document:
         return _first_line(self.text.split("\n"), place) if place else 1
 
     def refused(self, place: Place, message: str, *, next_step: str = "") -> UsageError:
-        """The error of a value that cannot be meant; the message follows file and line."""
+        """The error of a value that is invalid; the message follows file and line."""
         return UsageError(f"{self.path}, line {self.line(place)}: {message}", next_step=next_step)
 
     def unknown_key(self, place: Place, known: Iterable[str], *, hint: str = "") -> UsageError:

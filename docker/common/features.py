@@ -22,7 +22,7 @@ class Examples(object):
 
     def __init__(self, path, batch_size, report):
         if batch_size < 1:
-            raise StageInputError("--batch-size=%d is less than 1" % batch_size)
+            raise StageInputError("--batch-size must be at least 1 (got %d)" % batch_size)
         self._columns = read_features(path)
         self._batch_size = batch_size
         self._report = report

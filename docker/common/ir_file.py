@@ -62,7 +62,7 @@ def _find(ports, tensor):
     for port in ports:
         if port.get_names() & {tensor, tensor.split(":")[0]}:
             return port
-    raise KeyError("%s is none of %s" % (tensor, [sorted(port.get_names()) for port in ports]))
+    raise KeyError("%s is not one of %s" % (tensor, [sorted(port.get_names()) for port in ports]))
 
 
 def write_ir(model, args, report, route, gelu, per_position=(), **more):

@@ -1,4 +1,4 @@
-"""Operators, counted: constants, variables and mere names of tensors are no work."""
+"""Operators, counted: constants, variables and mere names of tensors are not work."""
 
 import collections
 

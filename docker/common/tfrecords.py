@@ -12,7 +12,7 @@ from stage import StageInputError
 _HEADER = struct.Struct("<QI")
 _FOOTER = struct.Struct("<I")
 _BLOCK = 256  # records whose checksums are taken at once
-_LONGEST = 1 << 20  # bytes; an example for BERT has some thousand, so that a length beyond this is no length
+_LONGEST = 1 << 20  # bytes; an example for BERT has some thousand, so that a length beyond this is not a length
 _POLYNOMIAL = 0x82F63B78  # CRC-32C (RFC 3720, appendix B.4), lowest bit first
 _MASK_DELTA = 0xA282EAD8  # tensorflow/core/lib/hash/crc32c.h
 _ONES_LEFT = np.array([0xFFFFFFFF, 0xFFFFFF, 0xFFFF, 0xFF, 0], np.uint32)  # of a first state of ones, after n bytes
@@ -51,14 +51,14 @@ def read_examples(path):
     """Every tf.train.Example of a file: a dict of feature name → array [values] of int64, float32 or object (bytes).
 
     Raises:
-        StageInputError: the file is damaged, or a record is no Example.
+        StageInputError: the file is damaged, or a record is not an Example.
     """
     number = -1
     try:
         for number, data in enumerate(read_records(path)):  # noqa: B007 - told below
             yield parse_example(data)
     except (ValueError, IndexError) as error:
-        raise _error(path, number, "is no tf.train.Example") from error
+        raise _error(path, number, "is not a tf.train.Example") from error
 
 
 def read_records(path):
@@ -96,7 +96,7 @@ def _read_record(file, path, number):
     if len(header) == _HEADER.size:
         length, checksum = _HEADER.unpack(header)
         if length > _LONGEST:
-            raise _error(path, number, "is said to be %d bytes long; this is no TFRecord file" % length)
+            raise _error(path, number, "is said to be %d bytes long; this is not a TFRecord file" % length)
         data, footer = file.read(length), file.read(_FOOTER.size)
         if len(data) == length and len(footer) == _FOOTER.size:
             return header[:8], checksum, data, _FOOTER.unpack(footer)[0]

@@ -18,7 +18,7 @@ def write_plot(folder, title, steps, losses, rates, resumed=()):
         steps: numbers of training steps, rising; at least one.
         losses: the loss at each.
         rates: the learning rate at each.
-        resumed: steps after which a killed run was gone on from; each is a dashed line.
+        resumed: steps after which a killed run was resumed; each is a dashed line.
     """
     across = _Axis(steps[-1], LEFT, WIDTH - RIGHT, tight=True)
     left = _Axis(max(losses), HEIGHT - BOTTOM, TOP)

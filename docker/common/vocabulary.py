@@ -22,7 +22,7 @@ def load_vocab(path, reading=None):
     Of two equal lines the last one counts in google-research/bert and the Model Garden (`reading` "lines"); in the
     package bert-tensorflow 1.0.4 the first, and the other has no id ("bert-tensorflow").
 
-    Raises `StageInputError` where the file is no vocabulary of BERT, or can be read in two ways and none is given.
+    Raises `StageInputError` where the file is not a vocabulary of BERT, or can be read in two ways and none is given.
     """
     with open(path, "rb") as file:
         content = file.read()

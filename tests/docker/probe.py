@@ -81,7 +81,7 @@ def run(args, _report):
     """Do what --act says."""
     emit("probe", act=args.act)
     sys.stderr.write("a line on stderr\n")
-    sys.stdout.write("a line on stdout that is no event\n")
+    sys.stdout.write("a line on stdout that is not an event\n")
     if args.act == "look":
         Path(args.out, "look.json").write_text(json.dumps(look(args)))
     elif args.act == "dial":

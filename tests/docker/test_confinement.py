@@ -39,7 +39,7 @@ def test_a_stage_has_no_network_no_rights_and_nothing_to_write_but_its_own(probe
     assert events == [{"event": "probe", "act": "look"}]
     log = (tmp_path / "log").read_text()
     assert "a line on stderr" in log
-    assert "a line on stdout that is no event" in log
+    assert "a line on stdout that is not an event" in log
 
 
 def test_what_a_stage_writes_is_the_callers(probe):

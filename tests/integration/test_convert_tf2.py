@@ -288,7 +288,7 @@ def test_a_checkpoint_that_is_of_tensorflow_2_already_is_told_so(converted, fres
 
 def test_an_unknown_format_is_refused(bare, fresh):
     told = fresh.refused("convert-tf2", "--checkpoint", bare, "--format", "h5", code=2)
-    assert told["message"].startswith("--format 'h5' is none of encoder, keras-bert")
+    assert told["message"].startswith("--format must be one of encoder, keras-bert")
 
 
 def test_a_hub_module_without_vocabulary_is_refused(bertbuild, bare, tmp_path):

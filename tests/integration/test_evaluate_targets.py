@@ -166,4 +166,4 @@ def test_damaged_records_are_refused(bertbuild, tuned, prepared, tmp_path):
 def test_labels_outside_the_task_are_refused(bertbuild, tuned, dev_set, tmp_path):
     folder = write_prepared(tmp_path / "data", dev_set[0], [*dev_set[2][:-1], 2])
     error = bertbuild.refused("evaluate", "--checkpoint", tuned[0], "--prepared", folder, code=13)
-    assert "1 labels are none of the task's 2, the first is 2" in error["message"]
+    assert "1 labels are not among the task's 2, the first is 2" in error["message"]

@@ -18,7 +18,7 @@ FLAGS = {
     "an unknown output": (("--output", "logits"), "probabilities, pooled, sequence"),
     "no batch": (("--batch-size", 0), "must be at least 1"),
     "two sources": (("--saved-model", "somewhere"), "one source"),
-    "a name that is no folder's": (("--name", "../outside"), "--name"),
+    "a name that is not a folder's": (("--name", "../outside"), "--name"),
 }
 OF_A_SAVED_MODEL = {
     "another length than its own": (("--seq-len", 64), "exported for 128"),

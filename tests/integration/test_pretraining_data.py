@@ -234,7 +234,7 @@ def test_the_same_again_is_the_same_bytes_and_leaves_nothing_else(bertbuild, cor
         (b"\n \n\t\n", {}, "there is no sentence in text.txt"),
         (b"fine\n" * 9 + b"caf\xe9\n", {}, "text.txt is not UTF-8: byte 48 is 0xe9"),
         ("dog\n".encode("utf-16"), {}, "text.txt is UTF-16; save it as UTF-8"),
-        (b"dog\n", {"max_seq_length": 4, "max_predictions_per_seq": 1}, "--max_seq_length=4 has no room"),
+        (b"dog\n", {"max_seq_length": 4, "max_predictions_per_seq": 1}, "--max_seq_length must be at least 5"),
         (b"dog\n", {"max_predictions_per_seq": 0}, "--max_predictions_per_seq=0 is not between 1 and the 125"),
         (b"dog\n", {"max_predictions_per_seq": 126}, "--max_predictions_per_seq=126 is not between 1 and the 125"),
         (b"dog\n", {"masked_lm_prob": 0}, "--masked_lm_prob=0.0"),

@@ -43,7 +43,7 @@ WRONG = {
     "a static route with another output": (("--route", "static", "--output", "sequence"), "static"),
     "two sources": (("--model", "minilm-l6"), "one source"),
     "a checkpoint and a frozen graph": (("--frozen", "x.pb"), "one source"),
-    "a name that is no folder's": (("--name", "../outside"), "--name"),
+    "a name that is not a folder's": (("--name", "../outside"), "--name"),
 }
 
 

@@ -38,7 +38,7 @@ class Events(list):
     def __call__(self, event):
         from event_schema import check  # found by pytest alone, and a host_program has no use for it
 
-        check(json.loads(json.dumps(event)))  # what cannot be printed as JSON is no event
+        check(json.loads(json.dumps(event)))  # what cannot be printed as JSON is not an event
         self.append(dict(event))
 
     def of(self, kind):

@@ -1,4 +1,4 @@
-"""A head that is no part of bertbuild, declared as one would be: a toy, for tests alone."""
+"""A head that is not part of bertbuild, declared as one would be: a toy, for tests alone."""
 
 from __future__ import annotations
 

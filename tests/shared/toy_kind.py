@@ -1,4 +1,4 @@
-"""A kind of target that is no part of bertbuild, declared as one would be: a toy, for tests alone.
+"""A kind of target that is not part of bertbuild, declared as one would be: a toy, for tests alone.
 
 It is frozen graphs by another name, so that it needs no stage of its own.
 """

@@ -42,7 +42,7 @@ def target_task(command: Command, kinds: list[Kind]) -> Task:
 
     def run(session: Session, values: Values) -> None:
         for one in flags:
-            if one.name in chosen:  # the words of the other kinds are no request's to know
+            if one.name in chosen:  # the words of the other kinds are unknown to this request
                 check_value(one.flag, values.get(one.name, one.default), one.type)
         copied = str(values.get(command.copied.name, "")) if command.copied else ""
         _run(session, Wanted(**picked(Wanted, values)), _request(kinds, values), copied)

@@ -17,7 +17,7 @@ class Log:
 
     Attributes:
         events: those that can be read; each has "event" (str) and "time" (float, seconds, never falling).
-        unreadable: how many lines are no event. A killed run leaves at most one, its last.
+        unreadable: how many lines are not events. A killed run leaves at most one, its last.
         set_back: seconds by which the clock went back while the run went on.
     """
 

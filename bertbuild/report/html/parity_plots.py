@@ -42,7 +42,7 @@ def ratio(row: Row) -> float:
 
 
 def layer_of(row: Row) -> int | None:
-    """Which layer's output a row compares, None where it is no layer's."""
+    """Which layer's output a row compares, None where it is not a layer's."""
     found = LAYER.fullmatch(row.output)
     return int(found[1]) if found else None
 

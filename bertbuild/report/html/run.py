@@ -105,7 +105,7 @@ class Run:
         error: the log's last event where it did not, else None; both are None where the log just stops.
         training: per job its events "training", in order.
         remarks: notes and warnings, as the run said them.
-        unreadable: lines of the log that are no event.
+        unreadable: lines of the log that are not events.
         set_back: seconds by which the clock went back meanwhile.
     """
 

@@ -9,7 +9,7 @@ from graphlib import TopologicalSorter
 from bertbuild.report.html.run import Job, Run, number
 
 WAIT = 0.1
-"""Seconds from ready to begun that are no wait, but the engine's own work."""
+"""Seconds from ready to begun that are not waiting time, but the engine's own work."""
 SLACK = 0.02
 """Seconds by which two jobs of one slot may seem to overlap: their events are written one after the other."""
 

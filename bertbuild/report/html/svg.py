@@ -13,7 +13,7 @@ Value = str | float | None
 
 
 def tag(name: str, *children: str, **attributes: Value) -> Markup:
-    """An element. Children that are no Markup are escaped, as are attributes; one that is None is left out.
+    """An element. Children that are not Markup are escaped, as are attributes; one that is None is left out.
 
     `class_` is the attribute class, `stroke_width` is stroke-width; numbers are written with one decimal at most.
     """

@@ -88,7 +88,7 @@ class File:
         for number, line in enumerate(self._text(first, block).replace("\r", "").split("\n"), first):
             cells = line.split("\t")
             if self.width is not None and len(cells) > self.width:
-                cells = self._mended(cells, number)
+                cells = self._text_with_tabs(cells, number)
                 if not cells:
                     rows.wide.append(number)
                     continue
@@ -98,17 +98,17 @@ class File:
                 elif table.skips:
                     rows.short += 1
                 else:
-                    message = "%s line %d has %d columns where %s has at least %d; mend the line or take it out"
+                    message = "%s line %d has %d columns where %s has at least %d; fix the line or remove it"
                     raise StageInputError(message % (self.path, number, len(cells), self.name, table.columns))
                 continue
             label = 0 if table.label is None else self._label(cells[table.label], labels, number)
             language = None if table.language is None else self._language(cells[table.language], number)
             rows.found.append(([cells[column] for column in table.texts], label, language))
         if block.endswith(b"\n"):
-            rows.blank -= 1  # what follows the last line's end is no line
+            rows.blank -= 1  # what follows the last line's end is not a line
         return rows
 
-    def _mended(self, cells, number):
+    def _text_with_tabs(self, cells, number):
         """The cells of a row in whose text there are tabs, [] where it is one text of two and nobody knows which."""
         texts = self.table.texts
         if len(texts) == 1:
@@ -153,7 +153,7 @@ class File:
 
     def _language(self, text, number):
         if text not in _glue.LANGUAGES:
-            message = "%s line %d is of the language %r, which XNLI does not have; mend the line or take it out"
+            message = "%s line %d is of the language %r, which XNLI does not have; fix the line or remove it"
             raise StageInputError(message % (self.path, number, text[:50]))
         return text
 

@@ -86,7 +86,7 @@ class Features:
     def _value(self, holder, key, kind, whose):
         """What a JSON object has under a key; raises `StageInputError` where that is nothing, or of another kind."""
         if not isinstance(holder, dict) or key not in holder:
-            message = "%s: %s has no %s, as SQuAD's form has it; mend it or take it out"
+            message = "%s: %s has no %s, as SQuAD's form has it; fix it or remove it"
             raise StageInputError(message % (self._path, whose, key))
         value = holder[key]
         if not isinstance(value, kind) or isinstance(value, bool):
@@ -96,7 +96,7 @@ class Features:
 
     def _question(self, text, question, made, article):
         if not isinstance(question, dict) or "id" not in question:
-            raise StageInputError("%s: a question of %s has no id; give it one or take it out" % (self._path, article))
+            raise StageInputError("%s: a question of %s has no id; give it one or remove it" % (self._path, article))
         name = self._name(question["id"])
         answer = self._answer(question, name)
         found = None
@@ -149,7 +149,7 @@ class Features:
             hint = (
                 "this is SQuAD 2.0, to be prepared as --task SQUAD-2.0"
                 if question.get("is_impossible")
-                else "mend the file or take it out"
+                else "fix the file or remove it"
             )
             raise StageInputError(message + hint)
         return question["answers"][0]
@@ -201,14 +201,14 @@ def read(path):
         line = content.count(b"\n", 0, error.start) + 1
         raise StageInputError("%s line %d is not UTF-8; convert the file" % (path, line)) from error
     except RecursionError as error:
-        message = "%s is no JSON that can be read: its lists lie too deep in one another; get the whole file"
+        message = "%s is not readable JSON: its lists lie too deep in one another; get the whole file"
         raise StageInputError(message % path) from error
     except ValueError as error:
-        raise StageInputError("%s is no JSON (%s); get the whole file" % (path, error)) from error
+        raise StageInputError("%s is not JSON (%s); get the whole file" % (path, error)) from error
     except (KeyError, TypeError) as error:
         raise StageInputError("%s is JSON, but not a SQuAD file: it has no list of data" % path) from error
     if not isinstance(articles, list):
-        raise StageInputError("%s is JSON, but not a SQuAD file: its data are no list" % path)
+        raise StageInputError("%s is JSON, but not a SQuAD file: its data are not a list" % path)
     if not articles:
         raise StageInputError("%s has no articles; get the whole file" % path)
     return articles

@@ -144,7 +144,7 @@ def _set_apart(char, text):
 
 
 def _is_punctuation(char):
-    """Upstream's: all of ASCII that is no letter, digit, space or control character, and Unicode's own."""
+    """Upstream's: all of ASCII that is not a letter, digit, space or control character, and Unicode's own."""
     return char in _ASCII_PUNCTUATION or unicodedata.category(char)[0] == "P"
 
 

@@ -55,7 +55,7 @@ def check_classes(labels, classes, path):
     wrong = labels[(labels < 0) | (labels >= classes)]
     if len(wrong):
         raise StageInputError(
-            "%s: %d labels are none of the task's %d, the first is %d" % (path, len(wrong), classes, wrong[0])
+            "%s: %d labels are not among the task's %d, the first is %d" % (path, len(wrong), classes, wrong[0])
         )
 
 

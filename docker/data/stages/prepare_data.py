@@ -121,7 +121,7 @@ def write_rows(out, split, languages, blocks, report):
 def prepare_squad(args, tokenizer, report):
     """Of a SQuAD file, as training data: upstream's meta data, and facts."""
     if args.doc_stride < 1 or args.max_query_length < 1:
-        raise StageInputError("--doc-stride and --max-query-length must be 1 or more")
+        raise StageInputError("--doc-stride and --max-query-length must be at least 1")
     negatives = args.task == "SQUAD-2.0"
     articles = _squad.read(args.data)
     sizes = _squad.Sizes(args.max_seq_length, args.max_query_length, args.doc_stride)

@@ -67,15 +67,17 @@ def check(args, report):
     """Refuse settings of which no examples can be made, and say which are odd. Raises `StageInputError`."""
     most = args.max_seq_length - SPECIAL
     if most < 2:
-        raise StageInputError("--max_seq_length=%d has no room for two segments; give 5 or more" % args.max_seq_length)
+        raise StageInputError(
+            "--max_seq_length must be at least 5, to hold two segments (got %d)" % args.max_seq_length
+        )
     if not 1 <= args.max_predictions_per_seq <= most:
         message = "--max_predictions_per_seq=%d is not between 1 and the %d pieces of an example of %d"
         raise StageInputError(message % (args.max_predictions_per_seq, most, args.max_seq_length))
     if not 0 < args.masked_lm_prob <= 1 or not 0 <= args.short_seq_prob <= 1:
-        message = "--masked_lm_prob=%s and --short_seq_prob=%s are parts of the whole: give numbers from 0 to 1"
+        message = "--masked_lm_prob and --short_seq_prob must be in [0, 1] (got %s and %s)"
         raise StageInputError(message % (args.masked_lm_prob, args.short_seq_prob))
     if args.dupe_factor < 1 or args.shards < 1 or args.max_ngram_size < 0:
-        raise StageInputError("--dupe_factor and --shards are 1 at least, --max_ngram_size is 0 at least")
+        raise StageInputError("--dupe_factor and --shards must be at least 1, --max_ngram_size at least 0")
     if args.max_ngram_size and not args.do_whole_word_mask:
         raise StageInputError("n-grams are of whole words: --max_ngram_size needs --do_whole_word_mask")
     if args.max_ngram_size and args.masks == GOOGLE:

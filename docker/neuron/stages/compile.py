@@ -63,16 +63,14 @@ def run(args, report):
 
 
 def check(args):
-    """Refuse parameters that cannot be meant."""
+    """Refuse invalid parameters."""
     if (args.neuron_ready is None) == (args.saved_model is None):
         raise StageInputError("give either --neuron-ready or --saved-model")
     for name in ("batch_size", "neuroncore_pipeline_cores", "timeout"):
         if getattr(args, name) < 1:
-            raise StageInputError(
-                "--%s=%d means nothing; give 1 or more" % (name.replace("_", "-"), getattr(args, name))
-            )
+            raise StageInputError("--%s must be at least 1 (got %d)" % (name.replace("_", "-"), getattr(args, name)))
     if not 0 <= args.min_on_neuron <= 1:
-        raise StageInputError("--min-on-neuron=%s is no share; give a number from 0 to 1" % args.min_on_neuron)
+        raise StageInputError("--min-on-neuron must be in [0, 1] (got %s)" % args.min_on_neuron)
     try:
         shlex.split(args.compiler_args)
     except ValueError as error:

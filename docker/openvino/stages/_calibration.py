@@ -68,7 +68,7 @@ def read_validation(path):
     labels = columns[LABELS].reshape(-1)
     if labels.dtype.kind not in "iu":
         raise StageInputError(
-            "the labels of %s are no classes but numbers of a regression, so there is no accuracy to bound" % path
+            "the labels of %s are not classes but numbers of a regression, so there is no accuracy to bound" % path
         )
     return Examples(path, _features(path, columns), labels)
 

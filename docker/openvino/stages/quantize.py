@@ -70,13 +70,13 @@ def run(args, report):
 
 
 def check_flags(args):
-    """Refuse what cannot be meant."""
+    """Refuse invalid values."""
     if args.examples_used < 1:
-        raise StageInputError("--examples-used=%d is less than 1" % args.examples_used)
+        raise StageInputError("--examples-used must be at least 1 (got %d)" % args.examples_used)
     if (args.max_drop is None) != (args.validation is None):
         raise StageInputError("--max-drop and --validation belong together: a bound, and what it is measured on")
     if args.max_drop is not None and not 0 <= args.max_drop < 1:
-        raise StageInputError("--max-drop=%g is no share between 0 and 1" % args.max_drop)
+        raise StageInputError("--max-drop must be in [0, 1) (got %g)" % args.max_drop)
 
 
 def fixed_shape(model):
@@ -112,7 +112,7 @@ def read_accuracy(args, model, shape):
 
 
 def check_runs(model, examples, shape):
-    """Raise StageInputError where a model cannot run the longest of the examples, or its answer is no number."""
+    """Raise StageInputError where a model cannot run the longest of the examples, or its answer is not a number."""
     import numpy as np
     import openvino
 

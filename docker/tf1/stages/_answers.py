@@ -75,7 +75,7 @@ def _read(path, run_squad):
     try:
         examples = run_squad.read_squad_examples(path, is_training=False)
     except (ValueError, KeyError, TypeError, UnicodeDecodeError, RecursionError) as error:
-        raise StageInputError("%s is no SQuAD file: %s: %s" % (path, type(error).__name__, error)) from error
+        raise StageInputError("%s is not a SQuAD file: %s: %s" % (path, type(error).__name__, error)) from error
     if not examples:
         raise StageInputError("%s holds no question" % path)
     return examples

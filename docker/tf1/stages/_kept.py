@@ -1,8 +1,8 @@
-"""What a training run keeps so that a killed one is gone on from: checkpoints, and the history of its steps.
+"""What a training run keeps so that a killed one is resumed: checkpoints, and the history of its steps.
 
 | found in the folder                        | means                         | what happens             |
 | ------------------------------------------ | ----------------------------- | ------------------------ |
-| model.ckpt-N whole, every checksum right   | saved after step N            | the newest is gone on from |
+| model.ckpt-N whole, every checksum right   | saved after step N            | the newest is resumed |
 | model.ckpt-N that cannot be read           | damaged                       | removed, with a note     |
 | model.ckpt-N without .index, …_temp_…      | killed while saving           | removed                  |
 | a line of history.jsonl after step N       | a step whose result is lost   | dropped; done again      |
@@ -28,7 +28,7 @@ class Kept(object):
         step: how many steps the run has behind it.
         prefix: of the checkpoint saved after that step, None where there is none.
         rows: the history up to that step.
-        resumed: the steps after which earlier runs were gone on from, and this one if it is.
+        resumed: the steps after which earlier runs were resumed, and this one if it is.
     """
 
     def __init__(self, folder, report):

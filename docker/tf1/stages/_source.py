@@ -86,7 +86,7 @@ class Model(object):
         chosen = wanted.split(",") if wanted else self.default_outputs()
         unknown = sorted(set(chosen) - set(EXPORTED))
         if unknown:
-            raise StageInputError("--output=%s is none of %s" % (unknown[0], ", ".join(EXPORTED)))
+            raise StageInputError("--output must be one of %s (got %s)" % (", ".join(EXPORTED), unknown[0]))
         if classifier.OUTPUT in chosen:
             self.classes()
         return chosen

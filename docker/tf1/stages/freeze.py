@@ -29,7 +29,7 @@ def run(args, report):
     outputs = args.output.split(",")
     unknown = sorted(set(outputs) - set(OUTPUTS))
     if unknown:
-        raise StageInputError("--output=%s is none of %s" % (unknown[0], ", ".join(OUTPUTS)))
+        raise StageInputError("--output must be one of %s (got %s)" % (", ".join(OUTPUTS), unknown[0]))
 
     step("loading TensorFlow")
     from stages import _graph_file, _inference_graph, _ports, _source

@@ -29,7 +29,7 @@ def run(args, report):
     if (args.checkpoint is None) == (args.saved_model is None):
         raise StageInputError("give either --checkpoint or --saved-model")
     if args.batch_size < 1:
-        raise StageInputError("--batch-size=%d is less than 1" % args.batch_size)
+        raise StageInputError("--batch-size must be at least 1 (got %d)" % args.batch_size)
     step("loading TensorFlow")
     import tensorflow as tf
 

@@ -106,7 +106,7 @@ class SavedModel:
         return named[0] if named else shaped[0] if len(shaped) == 1 else None
 
     def _classes(self, given):
-        """The probabilities of a classifier's classes: the only output of two dimensions that is no hidden state."""
+        """The probabilities of a classifier's classes: the only output of two dimensions that is not a hidden state."""
         if PROBABILITIES in given:
             return given[PROBABILITIES]
         rows = {

@@ -27,7 +27,7 @@ class Course(tf_keras.callbacks.Callback):
 
     Attributes:
         history: what history.json holds: steps, losses (of the step, or the mean of a loop's), learning rates, epochs,
-            and the steps at which a killed run was gone on from.
+            and the steps at which a killed run was resumed.
     """
 
     def __init__(self, job, report, steps_per_epoch):

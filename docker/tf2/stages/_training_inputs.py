@@ -239,7 +239,7 @@ def _check_mode(args, task_type, records, vocab_path):
 def _check_batches(sizes, devices):
     for name, size in sizes.items():
         if size < 1:
-            raise StageInputError("a --%s-batch-size of %d means nothing" % (name, size))
+            raise StageInputError("--%s-batch-size must be at least 1 (got %d)" % (name, size))
         if size % devices:
             message = "a --%s-batch-size of %d cannot be divided between %d devices"
             raise StageInputError(message % (name, size, devices))

@@ -13,7 +13,7 @@ def readable(path, folder):
     """The path of a SQuAD file that the Model Garden can read: of a copy in `folder` where it begins with a mark.
 
     Raises:
-        StageInputError: it is no SQuAD file.
+        StageInputError: it is not a SQuAD file.
     """
     try:
         with open(path, "rb") as file:
@@ -32,10 +32,10 @@ def readable(path, folder):
         line = content.count(b"\n", 0, error.start) + 1
         raise StageInputError("%s line %d is not UTF-8; save it as UTF-8" % (path, line)) from error
     except RecursionError as error:
-        message = "%s is no JSON that can be read: its lists lie too deep in one another; get the whole file"
+        message = "%s is not readable JSON: its lists lie too deep in one another; get the whole file"
         raise StageInputError(message % path) from error
     except ValueError as error:
-        raise StageInputError("%s is no JSON (%s); get the whole file" % (path, error)) from error
+        raise StageInputError("%s is not JSON (%s); get the whole file" % (path, error)) from error
     except (KeyError, TypeError) as error:
         raise StageInputError("%s is JSON, but not a SQuAD file: %s" % (path, _said(error))) from error
     if not content.startswith(_MARK):
@@ -46,7 +46,7 @@ def readable(path, folder):
 
 def _require_text(holder, key):
     if not isinstance(holder[key], str):
-        raise TypeError("a %s is no text" % key)
+        raise TypeError("a %s is not text" % key)
 
 
 def _said(error):

@@ -73,7 +73,7 @@ def _export(job):
 
 
 def same(logits):
-    """In the place of tf.identity, which names the outputs: that function holds on to objects that are no JSON."""
+    """In the place of tf.identity, which names the outputs: that function holds on to objects that are not JSON."""
     return logits
 
 
@@ -91,7 +91,7 @@ def _answer(job, strategy, checkpoint):
         else:
             run_squad.run_squad_helper.predict_squad(*known, init_checkpoint=checkpoint)
     except KeyError as error:  # of answers, which predicting does without
-        raise StageInputError("%s is no SQuAD file: %r" % (job.args.predict_file, error)) from error
+        raise StageInputError("%s is not a SQuAD file: %r" % (job.args.predict_file, error)) from error
     for name in ANSWERS:
         if os.path.exists(os.path.join(flags.FLAGS.model_dir, name)):
             shutil.copyfile(os.path.join(flags.FLAGS.model_dir, name), os.path.join(job.args.out, name))

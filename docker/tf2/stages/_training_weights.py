@@ -68,7 +68,7 @@ def check_hub_module(job):
         pooled, sequence = hub.KerasLayer(job.source.folder)([tf.ones([1, 2], tf.int32)] * 3)
         ranks = (len(pooled.shape), len(sequence.shape))
     except (ValueError, TypeError, AttributeError) as error:
-        message = "%s is no hub module that the Model Garden's programs can call: %s"
+        message = "%s is not a hub module that the Model Garden's programs can call: %s"
         raise StageInputError(message % (job.source.folder, str(error).strip().split("\n")[0])) from error
     if ranks != (2, 3):
         raise StageInputError("%s does not give its pooled output first, as version 1 modules do" % job.source.folder)

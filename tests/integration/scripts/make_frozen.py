@@ -8,7 +8,7 @@ Request: {"out": folder, "config": {…}, "seed": …}. Writes below `out`, each
     sigmoid.pb          probabilities of labels that do not exclude each other
     logits.pb           loss/BiasAdd
     squeeze.pb          one number for each row, its last axis squeezed away
-    mean.pb             the mean of the hidden states that are no padding
+    mean.pb             the mean of the hidden states that are not padding
     tokens.pb           probabilities of a class for each position, and the class
     two_heads.pb        two classifiers, `first/Softmax` and `second/Softmax`
     fixed.pb            run_classifier's head over placeholders [2, 32]
@@ -33,7 +33,7 @@ POOLED = "bert/pooler/dense/Tanh"
 
 
 def bert(shape=(None, None)):
-    """modeling.py's model over placeholders that are no help."""
+    """modeling.py's model over placeholders that do not help."""
     feeds = [tf.compat.v1.placeholder(tf.int32, shape) for _ in range(3)]
     return modeling.BertModel(modeling.BertConfig.from_dict(request["config"]), False, *feeds), feeds
 

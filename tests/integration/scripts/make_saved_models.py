@@ -4,7 +4,7 @@ Request: {"out": folder, "freeze": SavedModel or null}. Writes below `out`:
 
     frozen/     `freeze` with its variables turned into constants; only where one is given
     functions/  written the TensorFlow 2 way: a traced function
-    regression/ a TensorFlow 1 model that is no BERT
+    regression/ a TensorFlow 1 model that is not a BERT
 """
 
 import json

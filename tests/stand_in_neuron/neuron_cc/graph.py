@@ -21,7 +21,7 @@ FIXED32 = 5
 
 
 class BadGraphError(ValueError):
-    """The file is no GraphDef."""
+    """The file is not a GraphDef."""
 
 
 def read_nodes(path):

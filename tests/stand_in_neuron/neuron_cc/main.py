@@ -99,7 +99,7 @@ def _io_config(text):
 def _neff(args, other, operators):
     """What stands in for a NEFF: what was asked for."""
     return {
-        "stand-in": "neuron-cc %s: this is no NEFF and runs on no device" % __version__,
+        "stand-in": "neuron-cc %s: this is not a NEFF and runs on no device" % __version__,
         "fp32_cast": args.fp32_cast,
         "neuroncore_pipeline_cores": args.neuroncore_pipeline_cores or 1,
         "io_config": json.loads(args.io_config) if not os.path.isfile(args.io_config) else args.io_config,

@@ -29,7 +29,7 @@ ABOUT_MORE_THAN_SHAPE = (
     *("make two targets", 'takes no "exact"', "combinations", "there is no", "has no beginning", "does not list"),
     *("not nan", "not 128.0", '"ir-a/b" cannot'),
 )
-"""What the schema cannot know: how values go together, names of other tables, and that 128.0 is no whole number."""
+"""What the schema cannot know: how values go together, names of other tables, and that 128.0 is not a whole number."""
 
 
 def test_the_shipped_schema_is_the_one_that_is_made():

@@ -187,7 +187,7 @@ def test_what_is_no_zip_is_named(zipped, out, content, words):
 
 def test_a_zip_of_something_else_says_what_it_holds(zipped, out):
     path = zipped(zip_of({"photos/cat.jpg": b"", "photos/dog.jpg": b""}))
-    with pytest.raises(ArchiveError, match=r"no BERT checkpoint: it holds cat\.jpg, dog\.jpg"):
+    with pytest.raises(ArchiveError, match=r"not a BERT checkpoint: it holds cat\.jpg, dog\.jpg"):
         unpack_checkpoint(path, out)
     assert not out.exists()
 

@@ -193,7 +193,7 @@ def test_a_folder_without_the_data_set_says_what_was_looked_for(get, mine):
         get(local=mine)
     assert "train.tsv, dev.tsv, or Toy.zip, in" in caught.value.details
     assert str(mine / "Toy") in caught.value.details
-    with pytest.raises(DownloadError, match="is no folder"):
+    with pytest.raises(DownloadError, match="is not a folder"):
         get(local=mine / "nothing")
 
 
@@ -213,7 +213,7 @@ def test_the_lock_file_knows_a_copy_from_another(get, mine, tmp_path):
         get(local=mine / "two")
 
 
-# --- what is no data set
+# --- what is not a data set
 
 
 @pytest.mark.parametrize(
@@ -306,12 +306,12 @@ def test_a_file_on_disk_may_have_another_name(get, squad, server, mine):
     [
         (b"", "is empty"),
         (HTML, "is a web page"),
-        (b'{"data": [{"para', "no complete JSON: it breaks off or goes wrong at line 1, column 12"),
+        (b'{"data": [{"para', "not complete JSON: it breaks off or goes wrong at line 1, column 12"),
         (b'{"data": [{"title": "x"}]}', "JSON, but not SQuAD's"),
         (b"[]", "JSON, but not SQuAD's"),
         (b'{"data": []}', "has 0 rows; 3 were published"),
         (b'\xef\xbb\xbf{"data": []}', "has 0 rows; 3 were published"),
-        pytest.param(b"[" * 200_000, "is no JSON that can be read", id="nested without end"),
+        pytest.param(b"[" * 200_000, "is not readable JSON", id="nested without end"),
         (b'{"data": "\xff"}', "is not UTF-8 text"),
     ],
 )

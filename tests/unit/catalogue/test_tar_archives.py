@@ -173,5 +173,5 @@ def test_what_is_no_tar_is_named(packed, out, content, words):
 
 
 def test_an_archive_of_something_else_says_what_it_holds(packed, out):
-    with pytest.raises(ArchiveError, match=r"no BERT checkpoint: it holds cat\.jpg"):
+    with pytest.raises(ArchiveError, match=r"not a BERT checkpoint: it holds cat\.jpg"):
         unpack_checkpoint(packed(tar_of({"photos/cat.jpg": b""})), out)

@@ -220,6 +220,6 @@ def test_no_state_file_raises(tmp_path):
 def test_a_folder_in_the_place_of_weights_is_told(tmp_path):
     (tmp_path / "config.json").write_text("{}")
     (tmp_path / "model.safetensors").mkdir()
-    with pytest.raises(CheckpointError, match=r"model\.safetensors is no file\.$") as refused:
+    with pytest.raises(CheckpointError, match=r"model\.safetensors is not a file\.$") as refused:
         find_checkpoint(tmp_path)
     assert refused.value.next_step == "Download the whole folder of the model."

@@ -1,4 +1,4 @@
-"""Weights that are no numbers are told by name, in every dtype and format that is read."""
+"""Weights that are not numbers are told by name, in every dtype and format that is read."""
 
 from __future__ import annotations
 

@@ -106,7 +106,7 @@ def test_every_truncation_of_a_graph_is_noticed(reading):
         encode_bytes(1, encode_bytes(1, encode_number(1, -1) + encode_bytes(2, b"before"))),
         encode_bytes(1, encode_bytes(1, encode_number(1, 0) + encode_bytes(2, b"\xff"))),
     ],
-    ids=["no node", "a child that is not there", "a child below 0", "a name that is no text"],
+    ids=["no node", "a child that is not there", "a child below 0", "a name that is not text"],
 )
 def test_graphs_that_cannot_be_are_refused(reading, message):
     with pytest.raises(CheckpointError, match="is damaged"):

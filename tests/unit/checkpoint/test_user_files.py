@@ -114,7 +114,7 @@ def test_text_in_another_encoding_is_named(tiny, name, case):
 def test_what_is_no_text_is_told(tiny, name, content):
     (tiny / name).write_bytes(content)
     (problem,) = inspect_checkpoint(tiny).problems
-    assert problem.endswith(f"{name} is no text.")
+    assert problem.endswith(f"{name} is not text.")
 
 
 @pytest.mark.parametrize("name", ["vocab.txt", "bert_config.json"])

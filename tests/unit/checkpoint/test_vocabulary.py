@@ -71,7 +71,7 @@ def test_the_flag_wins_over_the_rows_and_that_is_said(path):
 
 
 def test_another_word_is_refused(path):
-    with pytest.raises(UsageError, match="none of lines, bert-tensorflow"):
+    with pytest.raises(UsageError, match="must be one of lines, bert-tensorflow"):
         chosen_reading(path, 4, "words")
 
 

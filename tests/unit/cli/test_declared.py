@@ -121,13 +121,13 @@ def test_prepare_pretraining_data(asked):
 @pytest.mark.parametrize(
     ("line", "sentence"),
     [
-        ("finetune --model m --task RTE --seed x", "--seed 'x' is no whole number."),
+        ("finetune --model m --task RTE --seed x", "--seed 'x' is not a whole number."),
         ("finetune --model m --task RTE --train-batch-size 0", "--train-batch-size must be at least 1 (got 0)."),
-        ("finetune --model m --task RTE --learning-rate nan", "--learning-rate 'nan' is no number."),
+        ("finetune --model m --task RTE --learning-rate nan", "--learning-rate 'nan' is not a number."),
         ("finetune --model m --task RTE --do-eval=maybe", "--do-eval 'maybe' is neither true nor false."),
         (
             "train --mode trian",
-            "--mode 'trian' is none of train_and_eval, train_and_predict, train, eval",
+            "--mode must be one of train_and_eval, train_and_predict, train, eval",
         ),
         ("prepare-pretraining-data --masked-lm-prob 2", "--masked-lm-prob must be a number from 0 to 1 (got 2.0)."),
     ],

@@ -98,4 +98,4 @@ def test_the_formats_of_other_kinds_are_told_with_the_rest(asked, capsys):
         asked("convert-tf2", "--model", "m", "--format", "hubb")
     told = capsys.readouterr().err
     known = "encoder, keras-bert, keras-names, pretrainer, savedmodel, hub"
-    assert f"--format 'hubb' is none of {known}; did you mean \"hub\"?" in told
+    assert f"--format must be one of {known} (got 'hubb'); did you mean \"hub\"?" in told

@@ -271,7 +271,7 @@ REFUSED = {
     "an unknown model": (("build-ir", "--model=minilm-l7"), 3, "Did you mean minilm-l6"),
     "no such folder": (("build-ir", "--checkpoint=nowhere"), 4, "nowhere"),
     "no such frozen graph": (("build-ir", "--frozen=nowhere.pb"), 4, "nowhere.pb is not a file"),
-    "an unknown precision": (("build-ir", "--model=minilm-l6", "--precision=int4"), 2, "--precision 'int4'"),
+    "an unknown precision": (("build-ir", "--model=minilm-l6", "--precision=int4"), 2, "--precision must be one of"),
     "int8 and nothing to calibrate it on": (
         ("build-ir", "--model=minilm-l6", "--precision=int8"),
         2,
@@ -295,7 +295,7 @@ REFUSED = {
     "no data set": (("fetch-data",), 2, "Name what to fetch"),
     "an unknown data set": (("fetch-data", "--task=RTE", "--task=MRCP"), 3, "Did you mean MRPC"),
     "a folder without the data set": (("fetch-data", "--task=RTE", "--from=."), 5, "has no RTE"),
-    "a mirror that is no address": (("fetch-data", "--task=RTE", "--mirror=/data"), 2, "is not an http"),
+    "a mirror that is not an address": (("fetch-data", "--task=RTE", "--mirror=/data"), 2, "is not an http"),
     "nothing to inspect": (("inspect",), 2, "Name what to inspect"),
     "an unknown backend": (("images", "--backend=tf9"), 2, "There is no backend tf9"),
     "an unknown suite": (("test", "--suite=slow"), 2, "There is no suite slow"),

@@ -95,7 +95,7 @@ def run(session, play, prepared):
 @pytest.mark.parametrize(
     ("task", "said", "targets", "error", "words"),
     [
-        ("MRCP", "", ("tf2",), UsageError, "--task 'MRCP' is none of"),
+        ("MRCP", "", ("tf2",), UsageError, "--task must be one of"),
         ("STS-B", "", ("tf2",), DataError, "STS-B asks for a score"),
         ("MRPC", "1.15", ("tf2",), InterpreterMissingError, "toy is to be judged by TensorFlow 1.15; "),
         ("MRPC", "", ("neuron-ready",), InterpreterMissingError, "A model for Neuron is proved in TensorFlow 1.15, "),
@@ -299,8 +299,8 @@ def test_a_folder_of_another_task_than_was_named_is_refused(run, prepared):
     ("file", "content", "sentence"),
     [
         ("prepared.json", None, r"prepared\.json cannot be read: No such file"),
-        ("prepared.json", "{", r"prepared\.json is no JSON"),
-        pytest.param("prepared.json", "[" * 200_000, r"prepared\.json is no JSON", id="nested without end"),
+        ("prepared.json", "{", r"prepared\.json is not JSON"),
+        pytest.param("prepared.json", "[" * 200_000, r"prepared\.json is not JSON", id="nested without end"),
         ("prepared.json", "[]", r"prepared\.json holds no JSON object"),
         ("prepared.json", "{}", r"prepared\.json names no task"),
         ("eval.tf_record", None, r"has no eval\.tf_record"),

@@ -138,13 +138,13 @@ REFUSED = {
     "columns of another task": ("MRPC", MRPC, "1\t2\t3\n" * 3, "has 3 columns, and MRPC needs 2"),
     "scores for classes": ("MRPC", MRPC, "1\n" * 3, "has 1 column, and MRPC needs 2"),
     "rows of two lengths": ("MRPC", MRPC, "1\t2\n1\n1\t2\n", "line 2 has 1 column, the first 2"),
-    "words": ("MRPC", MRPC, "index\tprediction\n0\t1\n", "line 1 has 'index', which is no number"),
-    "no number": ("MRPC", MRPC, "nan\t1\n" * 3, "line 1 has 'nan', which is no number"),
+    "words": ("MRPC", MRPC, "index\tprediction\n0\t1\n", "line 1 has 'index', which is not a number"),
+    "no number": ("MRPC", MRPC, "nan\t1\n" * 3, "line 1 has 'nan', which is not a number"),
     "nothing": ("MRPC", MRPC, "", "test_results.tsv is empty"),
     "an empty dev set": ("MRPC", "Quality\t#1 ID\n", "1\t0\n", "dev.tsv has no example"),
     "a label outside the task": ("MRPC", MRPC.replace("0\t3", "2\t3"), "1\t0\n" * 3, "line 3 has the label '2'"),
     "missing columns": ("COLA", "gj04\n", "1\t0\n", "line 1 has 1 column; the label is in column 2"),
-    "another task's file": ("RTE", MRPC, "1\t0\n" * 3, "none of RTE's (entailment, not_entailment)"),
+    "another task's file": ("RTE", MRPC, "1\t0\n" * 3, "not one of RTE's (entailment, not_entailment)"),
 }
 
 
@@ -167,7 +167,7 @@ def test_a_file_that_is_not_utf_8_is_refused(tmp_path, session):
         evaluate.predictions(session, Data(task="MRPC", data=str(tmp_path)), str(tmp_path / "r.tsv"))
 
 
-@pytest.mark.parametrize(("task", "sentence"), [("", "The task is needed"), ("SQUAD", "'SQUAD' is none of CoLA, ")])
+@pytest.mark.parametrize(("task", "sentence"), [("", "The task is needed"), ("SQUAD", "--task must be one of CoLA, ")])
 def test_a_task_that_has_no_dev_labels_is_refused(judged, task, sentence):
     with pytest.raises(UsageError, match=sentence):
         judged(task, MRPC, "1\t0\n")
@@ -189,7 +189,7 @@ def test_ids_that_are_numbers_are_those_of_the_answers(squad):
 
 @pytest.mark.parametrize("name", ["null", "1.5", "true"])
 def test_an_id_that_is_neither_text_nor_number_is_refused(squad, name):
-    with pytest.raises(DataError, match="is no SQuAD data set"):
+    with pytest.raises(DataError, match="is not a SQuAD data set"):
         squad(json.loads(json.dumps(SQUAD).replace('"id": "a"', f'"id": {name}')), {"a": "cat"})
 
 
@@ -234,9 +234,9 @@ SQUAD_REFUSED = {
     "odds of others": ((SQUAD, {"a": "c"}, {"b": 1}), {"negative": True}, DataError, "has no figure for question a"),
     "odds in words": ((SQUAD, {"a": "c"}, {"a": "1"}), {"negative": True}, DataError, "question ids to numbers"),
     "n-best lists": ((SQUAD, {"a": [{"text": "c"}]}), {}, DataError, "question ids to answers"),
-    "no JSON": ((SQUAD, "{"), {}, DataError, "predictions.json is no JSON"),
-    "no SQuAD": (({"version": "1.1"}, {"a": "c"}), {}, DataError, "is no SQuAD data set: the file has no data"),
-    "a list": (([], {"a": "c"}), {}, DataError, "is no SQuAD data set: the file has no data"),
+    "no JSON": ((SQUAD, "{"), {}, DataError, "predictions.json is not JSON"),
+    "no SQuAD": (({"version": "1.1"}, {"a": "c"}), {}, DataError, "is not a SQuAD data set: the file has no data"),
+    "a list": (([], {"a": "c"}), {}, DataError, "is not a SQuAD data set: the file has no data"),
     "answers in words": (
         (changed('[{"text": "cat", "answer_start": 0}]', '"cat"'), {"a": "c"}),
         {},
@@ -261,8 +261,8 @@ SQUAD_REFUSED = {
         DataError,
         "2 questions with the id 1, which predictions",
     ),
-    "nested without end": (("[" * 200_000, {"a": "c"}), {}, DataError, "dev.json is no JSON that can be read"),
-    "nested predictions": ((SQUAD, "[" * 200_000), {}, DataError, "predictions.json is no JSON that can be read"),
+    "nested without end": (("[" * 200_000, {"a": "c"}), {}, DataError, "dev.json is not readable JSON"),
+    "nested predictions": ((SQUAD, "[" * 200_000), {}, DataError, "predictions.json is not readable JSON"),
     "no questions": (({"data": []}, {"a": "c"}), {}, DataError, "has no question"),
 }
 

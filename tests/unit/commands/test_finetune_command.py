@@ -190,7 +190,7 @@ def test_another_failure_stays_what_it_was(train, isolation):
         ({"task": "XNLI", "prepared": ""}, "trains XNLI on Chinese, the Model Garden on English"),
         ({"lower_case": False}, "--do-lower-case false is not how"),
         ({"prepared": "nowhere"}, r"nowhere/prepared\.json cannot be read: No such file"),
-        ({"squad": "nowhere.json"}, r"--squad nowhere\.json is no file"),
+        ({"squad": "nowhere.json"}, r"--squad nowhere\.json is not a file"),
     ],
 )
 def test_what_is_not_there_is_told_before_anything_runs(train, isolation, flags, sentence):
@@ -245,7 +245,7 @@ def test_yes_and_no_are_read_as_absl_reads_them(text, value):
 
 @pytest.mark.parametrize("text", ["x", "nan", "inf", ""])
 def test_what_is_no_number_is_refused(text):
-    with pytest.raises(UsageError, match="is no number"):
+    with pytest.raises(UsageError, match="is not a number"):
         number("learning_rate", text)
 
 

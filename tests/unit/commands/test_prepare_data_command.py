@@ -149,7 +149,7 @@ def test_a_checkpoint_gives_its_vocabulary_and_bounds_the_length(prepare, folder
 
 REFUSED = {
     "no task": ({"data": "MRPC"}, "No task is named."),
-    "an unknown task": ({"task": "IMDB"}, "--task 'IMDB' is none of"),
+    "an unknown task": ({"task": "IMDB"}, "--task must be one of"),
     "a contradicting kind": (
         {"task": "MRPC", "fine_tuning_task_type": "squad"},
         "--fine-tuning-task-type squad does not go with MRPC",
@@ -164,11 +164,11 @@ REFUSED = {
         "--version-2-with-negative false contradicts",
     ),
     "two vocabularies": ({"vocab_file": "uncased/vocab.txt", "model": "minilm-l6"}, "Name one vocabulary"),
-    "no such vocabulary": ({"vocab_file": "nowhere"}, "nowhere is no file."),
+    "no such vocabulary": ({"vocab_file": "nowhere"}, "nowhere is not a file."),
     "no such data": ({"data": "nowhere"}, "nowhere does not exist."),
-    "a file for a folder": ({"data": "MRPC/train.tsv"}, "is no folder."),
+    "a file for a folder": ({"data": "MRPC/train.tsv"}, "is not a folder."),
     "a folder for a file": ({"task": "COLA", "data": "folders"}, "folders/train.tsv is a folder."),
-    "a link to nothing": ({"task": "MNLI", "data": "links"}, "links/multinli/train.tsv is no file."),
+    "a link to nothing": ({"task": "MNLI", "data": "links"}, "links/multinli/train.tsv is not a file."),
     "no SQuAD file": ({"task": "SQUAD-1.1", "data": "squad"}, "holds no train-v1.1.json."),
     "a name with a slash": ({"name": "a/b"}, "--name 'a/b' cannot be a folder's name."),
     "a copy that is there": ({"train_data_output_path": "MRPC/train.tsv"}, "There is a file MRPC/train.tsv already."),

@@ -96,7 +96,7 @@ def test_whose_masks_are_drawn_is_a_parameter_and_part_of_the_name(prepare, even
 @pytest.mark.parametrize(
     ("flags", "sentence"),
     [
-        ({"masks": "albert"}, "--masks 'albert' is none of|albert"),
+        ({"masks": "albert"}, "--masks must be one of|albert"),
         ({"masks": "google-research", "max_ngram_size": 2, "do_whole_word_mask": True}, "masks no n-grams"),
     ],
 )
@@ -118,9 +118,9 @@ REFUSED = {
     "a pattern that matches nothing": ({"patterns": "a.txt,*.text"}, "No file matches '*.text'."),
     "a folder": ({"patterns": "uncased"}, "No file matches 'uncased'."),
     "no vocabulary": ({"patterns": "a.txt", "vocab": ""}, "No vocabulary is named."),
-    "a vocabulary that is not there": ({"patterns": "a.txt", "vocab": "gone.txt"}, "gone.txt is no file."),
+    "a vocabulary that is not there": ({"patterns": "a.txt", "vocab": "gone.txt"}, "gone.txt is not a file."),
     "an output that is there": ({"patterns": "a.txt", "outputs": ["b.txt"]}, "There is a file b.txt already."),
-    "a name that is no folder's": ({"patterns": "a.txt", "name": "a/b"}, "--name 'a/b' cannot be a folder's name."),
+    "a name that is not a folder's": ({"patterns": "a.txt", "name": "a/b"}, "--name 'a/b' cannot be a folder's name."),
 }
 
 

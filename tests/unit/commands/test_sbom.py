@@ -108,7 +108,7 @@ def test_another_version_beyond_the_lock_file_is_another_sbom(tmp_path, monkeypa
 
 @pytest.mark.parametrize("line", ["numpy==1.0\n", "numpy>=1.0\n", "numpy @ https://example.org/numpy.whl\n"])
 def test_a_line_without_hashes_is_refused(line):
-    with pytest.raises(LockFileError, match="no package with its hashes"):
+    with pytest.raises(LockFileError, match="not a package with its hashes"):
         sbom.sbom("toy", LOCK + line, python="3.7")
 
 

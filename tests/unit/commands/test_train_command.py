@@ -56,7 +56,7 @@ def test_a_damaged_checkpoint_is_refused_before_anything_runs(session, encoder, 
 
 def test_a_task_that_is_mistyped_is_refused_before_anything_is_fetched(session, monkeypatch):
     monkeypatch.setattr(command, "resolve", lambda *_: pytest.fail("it is fetched"))
-    with pytest.raises(UsageError, match="--task 'MRCP' is none of"):
+    with pytest.raises(UsageError, match="--task must be one of"):
         train(session, Begin(), Wanted(model="minilm-l6"), Data(task="MRCP"), TrainRequest())
 
 
@@ -163,14 +163,14 @@ def test_a_tensorflow_1_checkpoint_is_converted_first(session, prepared, tmp_pat
         ({"init_checkpoint": "E", "hub_module_url": "E"}, {}, {}, "2 models are named"),
         ({"init_checkpoint": "E"}, {"model": "minilm-l6"}, {}, "2 models are named"),
         ({"hub_module_url": "https://tfhub.dev/x/1"}, {}, {}, "modules are not downloaded"),
-        ({"init_checkpoint": "E", "vocab": "/nowhere"}, {}, {}, "/nowhere is no file"),
+        ({"init_checkpoint": "E", "vocab": "/nowhere"}, {}, {}, "/nowhere is not a file"),
         ({"init_checkpoint": "E"}, {"name": "a b"}, {}, "cannot be a folder's name"),
         ({"init_checkpoint": "E"}, {}, {"prepared": ""}, "Name the data once"),
         ({"init_checkpoint": "E"}, {}, {"input_meta_data_path": "E/mapping.json"}, "Name the data once"),
-        ({"init_checkpoint": "E"}, {}, {"predict_file": "/nowhere"}, "--predict_file /nowhere is no file"),
+        ({"init_checkpoint": "E"}, {}, {"predict_file": "/nowhere"}, "--predict_file /nowhere is not a file"),
         ({"init_checkpoint": "E"}, {}, {"prepared": "E"}, r"prepared\.json cannot be read"),
         ({"init_checkpoint": "E"}, {}, {"task": "MRPC"}, "The data are named"),
-        ({"init_checkpoint": "E"}, {}, {"task": "MRPQ", "prepared": ""}, "is none of AX"),
+        ({"init_checkpoint": "E"}, {}, {"task": "MRPQ", "prepared": ""}, "must be one of AX"),
         ({"model_dir": "E"}, {}, {}, "--mode train_and_eval begins with"),
     ],
 )

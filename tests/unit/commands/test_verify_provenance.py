@@ -104,7 +104,7 @@ DAMAGE = {
     ),
     "another shape": (
         lambda path: rewrite(path / "provenance.json", edited("subject", new={})),
-        "provenance.json: statement.subject: is no array",
+        "provenance.json: statement.subject: is not an array",
     ),
     "somebody else's": (
         lambda path: rewrite(path / "provenance.json", edited(*STATEMENT, "buildType", new="https://acme.com/x")),
@@ -303,7 +303,7 @@ def test_the_command_makes_no_store_to_look_at_a_copy(made, tmp_path, events):
 @pytest.mark.parametrize(
     ("flags", "words"),
     [
-        ({"path": "nowhere"}, "nowhere is no folder"),
+        ({"path": "nowhere"}, "nowhere is not a folder"),
         ({"path": ".", "names": ("toy",)}, "--path names one artifact"),
         ({"names": ("toy",)}, "Nothing is built here."),
         ({}, "Nothing is built here."),

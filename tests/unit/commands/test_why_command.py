@@ -195,7 +195,7 @@ def test_status_tells_each_state(fleet):
     assert facts["two/frozen"]["because"][0] == "freeze: input checkpoint"
 
 
-def test_a_target_whose_last_run_failed_is_told_until_it_is_mended(fleet, isolation):
+def test_a_target_whose_last_run_failed_is_reported_until_it_is_fixed(fleet, isolation):
     def fail(_run):
         raise StageError("The stage freeze is out of sorts.")
 

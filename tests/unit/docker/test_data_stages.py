@@ -365,7 +365,10 @@ SQUAD_FORM = {
         "the answer of question q has the text 3; make it a text",
     ),
     "a start in words": (squad_article("ab", "a", "0"), "q has the answer_start '0'; make it a whole number"),
-    "a start that is no whole number": (squad_article("ab", "a", 0.0), "q has the answer_start 0.0; make it a whole"),
+    "a start that is not a whole number": (
+        squad_article("ab", "a", 0.0),
+        "q has the answer_start 0.0; make it a whole",
+    ),
     "a start that is true": (squad_article("ab", "a", True), "q has the answer_start True; make it a whole"),
     "no start": (squad_article("ab", "a", 0, answers=[{"text": "a"}]), "the answer of question q has no answer_start"),
 }
@@ -389,9 +392,9 @@ def test_a_squad_file_may_begin_with_a_byte_order_mark(load, tmp_path):
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        pytest.param("[" * 200_000, "is no JSON that can be read", id="nested without end"),
-        ('{"data": {"a": 1}}', "is JSON, but not a SQuAD file: its data are no list"),
-        ("{", r"is no JSON \(Expecting property name"),
+        pytest.param("[" * 200_000, "is not readable JSON", id="nested without end"),
+        ('{"data": {"a": 1}}', "is JSON, but not a SQuAD file: its data are not a list"),
+        ("{", r"is not JSON \(Expecting property name"),
     ],
 )
 def test_a_file_that_is_not_squads_is_refused(load, tmp_path, content, words):

@@ -129,5 +129,5 @@ def test_an_infer_stage_is_asked_one_kind_of_question(modules, probes, examples)
 
 
 def test_a_batch_of_none_is_refused(modules, path):
-    with pytest.raises(modules.stage.StageInputError, match="--batch-size=0 is less than 1"):
+    with pytest.raises(modules.stage.StageInputError, match=r"--batch-size must be at least 1 \(got 0\)"):
         modules.features.Examples(str(path), 0, None)

@@ -241,9 +241,9 @@ print(compile.compiler_args(argparse.Namespace(neuroncore_pipeline_cores=1, {fla
     [
         ((), "give either --neuron-ready or --saved-model"),
         (("--neuron-ready=.", "--saved-model=."), "give either --neuron-ready or --saved-model"),
-        (("--neuron-ready=.", "--batch-size=0"), "--batch-size=0 means nothing"),
-        (("--neuron-ready=.", "--timeout=-1"), "--timeout=-1 means nothing"),
-        (("--neuron-ready=.", "--min-on-neuron=50"), "--min-on-neuron=50.0 is no share"),
+        (("--neuron-ready=.", "--batch-size=0"), "--batch-size must be at least 1 (got 0)"),
+        (("--neuron-ready=.", "--timeout=-1"), "--timeout must be at least 1 (got -1)"),
+        (("--neuron-ready=.", "--min-on-neuron=50"), "--min-on-neuron must be in [0, 1] (got 50.0)"),
         (("--neuron-ready=.", "--compiler-args='"), "No closing quotation"),
         (("--neuron-ready=nowhere",), "--neuron-ready=nowhere does not exist"),
         (("--neuron-ready=.",), "tensorflow-neuron and neuron-cc come from AWS's package index"),

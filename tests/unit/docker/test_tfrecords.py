@@ -132,7 +132,7 @@ def test_a_file_that_is_cut_off_is_refused_with_the_record(tfrecords, refused, t
 def test_a_file_of_another_kind_is_refused(tfrecords, refused, tmp_path):
     path = tmp_path / "a.tf_record"
     path.write_text("sentence1\tsentence2\tlabel\n")
-    with pytest.raises(refused, match="this is no TFRecord file"):
+    with pytest.raises(refused, match="this is not a TFRecord file"):
         list(tfrecords.read_records(path))
 
 
@@ -142,7 +142,7 @@ def test_a_file_of_another_kind_is_refused(tfrecords, refused, tmp_path):
 def test_a_record_of_something_else_is_refused(tfrecords, refused, tmp_path, data):
     path = tmp_path / "a.tf_record"
     path.write_bytes(framed(data))
-    with pytest.raises(refused, match=r"record 0 is no tf\.train\.Example"):
+    with pytest.raises(refused, match=r"record 0 is not a tf\.train\.Example"):
         list(tfrecords.read_examples(path))
 
 

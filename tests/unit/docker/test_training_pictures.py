@@ -17,7 +17,7 @@ SVG = "{http://www.w3.org/2000/svg}"
 
 
 def common(name):
-    """A module of docker/common, which is no package."""
+    """A module of docker/common, which is not a package."""
     spec = importlib.util.spec_from_file_location(name, COMMON / f"{name}.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)

@@ -83,7 +83,7 @@ def test_an_mtime_in_the_future_is_never_trusted(tmp_path, file, reads):
 @pytest.mark.parametrize(
     "content", ["", "{", "[]", "7", '{"FILE": 5}', '{"FILE": []}', '{"FILE": "x"}', '{"FILE": [1]}', "\udcff"]
 )
-def test_a_corrupted_cache_is_ignored_and_mended(tmp_path, file, content):
+def test_a_corrupted_cache_is_ignored_and_replaced(tmp_path, file, content):
     path = tmp_path / "digests.json"
     path.write_text(content.replace("FILE", str(file)), errors="surrogateescape")
     cache = DigestCache(path)

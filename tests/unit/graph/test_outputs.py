@@ -119,7 +119,7 @@ HEADS = {
     "logits": (logits, EITHER | {"loss/BiasAdd:0": "logits"}),
     "squeeze": (squeeze, EITHER | {"score:0": "logits"}),
     "mean": (mean, EITHER | {"mean:0": "sentence_embedding"}),
-    "mean of what is no padding": (masked_mean, EITHER | {"mean:0": "sentence_embedding"}),
+    "mean of what is not padding": (masked_mean, EITHER | {"mean:0": "sentence_embedding"}),
     "a class for each position": (tokens, EITHER | {"softmax:0": "probabilities", "class:0": "classes"}),
     "an identity behind": (renamed_identity, EITHER | {"probabilities:0": "probabilities"}),
     "a loss that needs labels": (with_labels, EITHER | {"loss/Softmax:0": "probabilities"}),

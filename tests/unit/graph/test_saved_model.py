@@ -177,7 +177,7 @@ def test_functions_of_tensorflow_2_are_refused(read, op):
 
 def test_a_folder_without_one_is_refused(tmp_path):
     for folder in (tmp_path, tmp_path / "absent"):
-        with pytest.raises(GraphFormatError, match=r"is no SavedModel: it has no saved_model\.pb"):
+        with pytest.raises(GraphFormatError, match=r"is not a SavedModel: it has no saved_model\.pb"):
             read_saved_model(str(folder))
 
 

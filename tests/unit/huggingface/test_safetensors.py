@@ -60,7 +60,7 @@ SCALAR = {"dtype": "F32", "shape": [], "data_offsets": [0, 4]}
 DAMAGED = {
     "empty": b"",
     "its length alone": b"\x02",
-    "text": b"hello, this is no model at all",
+    "text": b"hello, this is not a model at all",
     "a header beyond the file": file_of(header(), length=10**6),
     "a header beyond all files": file_of(header(), length=2**64 - 1),
     "a header that is not JSON": file_of(b"{" * 40),
@@ -69,7 +69,7 @@ DAMAGED = {
     "numbers cut off": file_of(header(), bytes(15)),
     "offsets the wrong way round": file_of(header(data_offsets=[16, 0])),
     "negative offsets": file_of(header(data_offsets=[-16, 0])),
-    "offsets that are no numbers": file_of(header(data_offsets=["0", "16"])),
+    "offsets that are not numbers": file_of(header(data_offsets=["0", "16"])),
     "three offsets": file_of(header(data_offsets=[0, 8, 16])),
     "no offsets": file_of(json.dumps({"x": {"dtype": "F32", "shape": [4]}}).encode()),
     "no dtype": file_of(json.dumps({"x": {"shape": [4], "data_offsets": [0, 16]}}).encode()),

@@ -160,7 +160,7 @@ def test_what_is_no_state_dict_is_refused(path, value):
         (b"P1\n.", "PERSID"),
         (b"ios\nsystem\n.", "objects of classes"),
         (b"\x82\x01.", "EXT1"),
-        (b"K\x01}b.", "no dict"),
+        (b"K\x01}b.", "not a dict"),
         (b"X\xff\xff\xff\x7fabc.", "damaged"),
     ],
 )
@@ -225,8 +225,8 @@ def test_big_endian_and_compressed_files_are_refused(path):
 
 
 def test_other_files_are_told_from_those_of_torch(path):
-    path.write_bytes(b"hello, this is no model at all")
-    assert "no file of torch.save" in refusal(path)
+    path.write_bytes(b"hello, this is not a model at all")
+    assert "not a file of torch.save" in refusal(path)
     path.write_bytes(pickle.dumps({"x": 1}))
     assert "no state dict of torch.save" in refusal(path)
     made.write_older(path, pickle.dumps({}), {}, magic=5)

@@ -127,9 +127,12 @@ def test_values_that_are_none_are_refused_by_their_flag(kind):
         (lambda: Neuron(timeout=-1), "--timeout must be at least 1 (got -1)."),
         (lambda: NeuronReady(batch_size=LARGEST + 1), f"--batch-size must be at most {LARGEST} (got {LARGEST + 1})."),
         (lambda: Neuron(min_on_neuron="inf"), "--min-on-neuron must be a number from 0 to 1 (got inf)."),
-        (lambda: Hub(gelu="ref"), "--gelu 'ref' is none of auto, erf, tanh; did you mean \"erf\"?"),
-        (lambda: SavedModel(output="sequence,poled"), "--output 'poled' is none of probabilities, pooled, sequence"),
-        (lambda: Ir(precision="fp61"), "--precision 'fp61' is none of fp32, fp16, int8; did you mean \"fp16\"?"),
+        (lambda: Hub(gelu="ref"), "--gelu must be one of auto, erf, tanh (got 'ref'); did you mean \"erf\"?"),
+        (lambda: SavedModel(output="sequence,poled"), "--output must be one of probabilities, pooled, sequence"),
+        (
+            lambda: Ir(precision="fp61"),
+            "--precision must be one of fp32, fp16, int8 (got 'fp61'); did you mean \"fp16\"?",
+        ),
     ],
 )
 def test_what_is_refused_is_told_with_the_value_and_what_is_nearest(make, sentence):

@@ -65,8 +65,8 @@ def test_it_is_made_judged_by_its_own_tolerances_and_its_main_file_is_told(progr
     ("words", "sentence"),
     [
         (("--wheels", "0"), "--wheels must be at least 1 (got 0)."),
-        (("--wheels", "many"), "--wheels 'many' is no whole number."),
-        (("--colour", "grean"), "--colour 'grean' is none of red, green; did you mean \"green\"?"),
+        (("--wheels", "many"), "--wheels 'many' is not a whole number."),
+        (("--colour", "grean"), "--colour must be one of red, green (got 'grean'); did you mean \"green\"?"),
         (("--wheel", "3"), 'make-toy has no flag --wheel; did you mean "--wheels"?'),
     ],
 )

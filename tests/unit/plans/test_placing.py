@@ -112,7 +112,7 @@ def test_fine_tuning_as_upstream_runs_it_needs_1_15():
 
 
 def test_a_reference_of_another_name_is_refused():
-    with pytest.raises(UsageError, match=r"--reference '2\.15' is none of 1\.15, 2\.20, both"):
+    with pytest.raises(UsageError, match=r"--reference must be one of 1\.15, 2\.20, both \(got '2\.15'\)"):
         placed(PLANS["ir"], "2.15")
 
 

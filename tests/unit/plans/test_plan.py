@@ -83,28 +83,32 @@ REFUSED = {
     "an unknown precision": (
         CHECKPOINT,
         lambda: Ir(precision="fp32,int4"),
-        "--precision 'int4' is none of fp32, fp16, int8; did you mean \"int8\"?",
+        "--precision must be one of fp32, fp16, int8 (got 'int4'); did you mean \"int8\"?",
     ),
     "an empty precision": (
         CHECKPOINT,
         lambda: Ir(precision=""),
-        "--precision '' is none of fp32, fp16, int8.",
+        "--precision must be one of fp32, fp16, int8 (got '').",
     ),
     "an unknown route": (
         CHECKPOINT,
         lambda: Ir(route="short"),
-        "--route 'short' is none of reshapeable, static, savedmodel.",
+        "--route must be one of reshapeable, static, savedmodel (got 'short').",
     ),
-    "an unknown converter": (CHECKPOINT, lambda: Ir(converter="onnx"), "--converter 'onnx' is none of ovc, mo."),
+    "an unknown converter": (
+        CHECKPOINT,
+        lambda: Ir(converter="onnx"),
+        "--converter must be one of ovc, mo (got 'onnx').",
+    ),
     "an unknown gelu": (
         CHECKPOINT,
         lambda: Ir(gelu="quick"),
-        "--gelu 'quick' is none of auto, erf, tanh.",
+        "--gelu must be one of auto, erf, tanh (got 'quick').",
     ),
     "an unknown output": (
         CHECKPOINT,
         lambda: Ir(output="pooled,logits"),
-        "--output 'logits' is none of pooled, sequence, all-layers, probabilities.",
+        "--output must be one of pooled, sequence, all-layers, probabilities (got 'logits').",
     ),
     "probabilities without a head": (
         CHECKPOINT,
@@ -247,7 +251,9 @@ def test_the_usual_version_is_not_named():
 
 
 def test_a_version_of_openvino_that_is_not_there_is_refused_with_the_nearest():
-    with pytest.raises(UsageError, match=r"--openvino '2026.5' is none of 2024.6, 2026.4; did you mean \"2026.4\"\?"):
+    with pytest.raises(
+        UsageError, match=r"--openvino must be one of 2024.6, 2026.4 \(got '2026.5'\); did you mean \"2026.4\"\?"
+    ):
         Ir(openvino="2026.5")
     with pytest.raises(UsageError, match=r"--converter mo is the Model Optimizer of OpenVINO 2024.6; 2026.4 has none"):
         plan_ir(CHECKPOINT, Ir(openvino="2026.4", converter="mo"), PROBES)

@@ -28,8 +28,11 @@ def test_plans_of_all_tasks_are_those_on_record():
 
 
 REFUSED = {
-    "an unknown task": ({"task": "IMDB"}, f"--task 'IMDB' is none of {', '.join(TASKS)}."),
-    "an unknown set": ({"task": "MNLI", "mnli_type": "both"}, "--mnli-type 'both' is none of matched, mismatched."),
+    "an unknown task": ({"task": "IMDB"}, f"--task must be one of {', '.join(TASKS)} (got 'IMDB')."),
+    "an unknown set": (
+        {"task": "MNLI", "mnli_type": "both"},
+        "--mnli-type must be one of matched, mismatched (got 'both').",
+    ),
     "no room": ({"task": "MRPC", "max_seq_length": 0}, "--max-seq-length must be at least 1 (got 0)."),
     "no stride": ({"task": "SQUAD-1.1", "doc_stride": -1}, "--doc-stride must be at least 1 (got -1)."),
 }

@@ -135,7 +135,7 @@ def test_what_does_not_fit_is_refused_before_anything_runs(name):
 @pytest.mark.parametrize(
     ("values", "sentence"),
     [
-        ({"targets": ("ir",)}, "--target 'ir' is none of tf1, frozen, "),
+        ({"targets": ("ir",)}, "--target must be one of tf1, frozen, "),
         ({"batch_size": 0}, "--batch-size must be at least 1"),
     ],
 )

@@ -61,7 +61,7 @@ REFUSED = {
     ),
     "processors that are none": (
         lambda: Ir(precision="int8", int8_for="avx2"),
-        "--int8-for 'avx2' is none of any, vnni",
+        "--int8-for must be one of any, vnni",
     ),
     "a bound on pooled output": (lambda: replace(BOUNDED, output="pooled"), "this IR gives no probabilities"),
     "two kinds of data": (lambda: Ir(precision="int8", calibration="a", calibration_text="b"), "were both given"),
@@ -70,11 +70,11 @@ REFUSED = {
         r"--calibration-size must be at least 1 \(got 0\)\.",
     ),
     "a bound on text": (lambda: Ir(precision="int8", calibration_text="a", max_drop="0.1"), "needs labelled examples"),
-    "a bound that is no share": (
+    "a bound out of range": (
         lambda: Ir(precision="int8", calibration="a", max_drop="1"),
         "--max-drop must be a number, 0 or more and below 1",
     ),
-    "a bound that is no number": (
+    "a bound that is not a number": (
         lambda: Ir(precision="int8", calibration="a", max_drop="1%"),
         "--max-drop must be a number, 0 or more and below 1",
     ),
@@ -155,7 +155,7 @@ def test_text_is_read_as_the_word_tables_rows_or_the_flag_say(find, tmp_path, ro
 
 WRONG = {
     "another vocabulary": ({"vocab_sha256": "0" * 64}, "was prepared with another vocab.txt"),
-    "a regression": ({"task": "STS-B", "task_type": "regression"}, "holds STS-B, which is no classification"),
+    "a regression": ({"task": "STS-B", "task_type": "regression"}, "holds STS-B, which is not a classification"),
 }
 
 

@@ -80,7 +80,7 @@ def test_each_way_to_neuron_has_the_plan_on_record(name):
 
 
 NO_HEAD = "bert has no classifier head (output_weights), so it gives no probabilities."
-UNKNOWN_OUTPUT = "--output 'logits' is none of probabilities, pooled, sequence."
+UNKNOWN_OUTPUT = "--output must be one of probabilities, pooled, sequence (got 'logits')."
 TOO_LONG = "--seq-len 513 is longer than the model's position table of 512."
 BELOW_0 = "--seq-len must be at least 0 (got -1)."
 REFUSED_EXPORTS = {
@@ -90,7 +90,7 @@ REFUSED_EXPORTS = {
     "an output of frozen graphs alone": (
         BARE,
         lambda: SavedModel(output="all-layers"),
-        "--output 'all-layers' is none of probabilities, pooled, sequence.",
+        "--output must be one of probabilities, pooled, sequence (got 'all-layers').",
     ),
     "probabilities without a head": (BARE, lambda: SavedModel(output="probabilities"), NO_HEAD),
     "a SavedModel": (SAVED, SavedModel, "Only a checkpoint can be exported."),
@@ -103,11 +103,15 @@ REFUSED = {
     "an unknown output": (BARE, lambda: NeuronReady(output="logits"), UNKNOWN_OUTPUT),
     "probabilities without a head": (BARE, lambda: NeuronReady(output="probabilities"), NO_HEAD),
     "a frozen graph": (FROZEN, NeuronReady, "A frozen graph cannot be made ready for Neuron."),
-    "an unknown type": (BARE, lambda: NeuronReady(compute="int8"), "--compute 'int8' is none of float16, float32."),
+    "an unknown type": (
+        BARE,
+        lambda: NeuronReady(compute="int8"),
+        "--compute must be one of float16, float32 (got 'int8').",
+    ),
     "an unknown gelu": (
         BARE,
         lambda: NeuronReady(gelu_approximation="erf"),
-        "--gelu-approximation 'erf' is none of exact, tanh, sigmoid.",
+        "--gelu-approximation must be one of exact, tanh, sigmoid (got 'erf').",
     ),
     "no batch": (BARE, lambda: NeuronReady(batch_size=0), "--batch-size must be at least 1 (got 0)."),
     "another length than the SavedModel's": (
@@ -146,7 +150,7 @@ REFUSED_COMPILES = {
         lambda: Neuron(min_on_neuron="-0.1"),
         SHARE.format("-0.1"),
     ),
-    "a share that is no number": (
+    "a share that is not a number": (
         BARE,
         lambda: Neuron(min_on_neuron="half"),
         SHARE.format("half"),
@@ -156,7 +160,7 @@ REFUSED_COMPILES = {
         lambda: Neuron(min_on_neuron="nan"),
         SHARE.format("nan"),
     ),
-    "memory that is no number": (
+    "memory that is not a number": (
         BARE,
         lambda: Neuron(min_memory="32GB"),
         MEMORY.format("32GB"),

@@ -62,13 +62,13 @@ def test_each_way_to_tensorflow_2_and_back_has_the_plan_on_record(name):
 REFUSED = {
     "an unknown format": (
         {"format": "h5"},
-        "--format 'h5' is none of encoder, keras-bert, keras-names, pretrainer.",
+        "--format must be one of encoder, keras-bert, keras-names, pretrainer (got 'h5').",
     ),
     "no format": (
         {"format": ""},
-        "--format '' is none of encoder, keras-bert, keras-names, pretrainer.",
+        "--format must be one of encoder, keras-bert, keras-names, pretrainer (got '').",
     ),
-    "an unknown gelu": ({"gelu": "sigmoid"}, "--gelu 'sigmoid' is none of auto, erf, tanh."),
+    "an unknown gelu": ({"gelu": "sigmoid"}, "--gelu must be one of auto, erf, tanh (got 'sigmoid')."),
 }
 
 

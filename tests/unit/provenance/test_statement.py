@@ -178,4 +178,4 @@ def test_null_and_unknown_fields_are_allowed(store, tmp_path):
     value["predicate"]["buildDefinition"]["internalParameters"] = None
     value["predicate"]["runDetails"]["acme_reviewed"] = True
     assert problems(value) == []
-    assert problems([]) == ["statement: is no object"]
+    assert problems([]) == ["statement: is not an object"]

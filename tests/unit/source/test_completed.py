@@ -107,7 +107,7 @@ def test_the_same_files_in_and_beside_the_folder_are_the_same_input(trained, bas
 
 
 REFUSED = {
-    "no such file": ({"config": "/nowhere"}, UsageError, "--config /nowhere is no file"),
+    "no such file": ({"config": "/nowhere"}, UsageError, "--config /nowhere is not a file"),
     "of a model": ({"checkpoint": "", "model": "minilm-l6"}, UsageError, "--config goes with a checkpoint"),
     "of a frozen graph": ({"checkpoint": "", "frozen": "x.pb"}, UsageError, "--config goes with a checkpoint"),
     "of nothing": ({"checkpoint": "/nowhere"}, CheckpointError, "/nowhere"),
