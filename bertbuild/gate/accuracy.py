@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bertbuild.kinds.evaluation import OUTPUT, REFERENCE
+from bertbuild.heads.classifier import OUTPUT
+from bertbuild.kinds.evaluation import REFERENCE
 from bertbuild.metrics.glue import figures, metrics_of
 from bertbuild.stages import FACTS
 

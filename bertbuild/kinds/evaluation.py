@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from bertbuild.errors import DataError, UsageError
+from bertbuild.heads.classifier import OUTPUT
 from bertbuild.kinds import KINDS
 from bertbuild.kinds.ir_request import ANY, INT8_FOR, INT8_FOR_ABOUT
 from bertbuild.kinds.kind import Evaluated, Kind
@@ -17,7 +18,6 @@ from bertbuild.plans.prepare_data import Prepared
 from bertbuild.plural import number_of
 from bertbuild.toml.values import Choice, Whole
 
-OUTPUT = "probabilities"
 REFERENCE = "tf1"
 BATCH_SIZE = 8
 EXAMPLES = "examples"

@@ -14,12 +14,15 @@ from bertbuild.graph.outputs import Output, Outputs, UnknownOutputsError, find_o
 from bertbuild.graph.roles import input_roles
 from bertbuild.graph.saved_model import read_saved_model
 from bertbuild.graph.sizes import EmbeddingSizes, computes_in_half, embedding_sizes, input_sizes
+from bertbuild.heads.answers import EXPORTED
+from bertbuild.heads.classifier import TENSOR as PROBABILITIES
 from bertbuild.plans.parts import Part
 from bertbuild.plans.plan import Source
 from bertbuild.source.inputs import file_input, folder_input
 
 SIGNATURE = "signature.json"
-SHORT = "_output"
+_TYPED = {answer.tensor: output for output, answer in EXPORTED.items()}
+"""What --output calls the outputs of a SavedModel."""
 
 
 def frozen_source(path: Path, name: str, wanted: str, digests: DigestCache) -> tuple[Source, EmbeddingSizes]:
@@ -126,8 +129,8 @@ def saved_model_source(folder: Path, name: str, digests: DigestCache) -> tuple[S
             str(error), next_step="Give the folder that holds saved_model.pb, or build from the checkpoint."
         ) from error
     variables = [f"variables/{path.name}" for path in (folder / "variables").glob("variables.*")]
-    probabilities = outputs.get("probabilities")
-    known = {port.tensor: output.removesuffix(SHORT) for output, port in outputs.items()}
+    probabilities = outputs.get(PROBABILITIES)
+    known = {port.tensor: _TYPED[output] for output, port in outputs.items()}
     source = Source(
         model=name,
         kind="saved-model",
@@ -135,7 +138,7 @@ def saved_model_source(folder: Path, name: str, digests: DigestCache) -> tuple[S
         gelu=gelu,
         labels=probabilities.shape[-1] if probabilities is not None and probabilities.shape else 0,
         seq_len=seq_len,
-        outputs=tuple(output.removesuffix(SHORT) for output in outputs),
+        outputs=tuple(_TYPED[output] for output in outputs),
         max_positions=sizes.positions,
         parts=tuple(
             Part(kind=known.get(port.tensor, port.tensor), what=f"output {output}", names=(port.tensor,))

@@ -5,7 +5,8 @@ import dataclasses
 import numpy as np
 from stage import StageInputError
 
-OUTPUT = "probabilities"
+from bertbuild.heads.classifier import TENSOR as OUTPUT
+
 ROUNDING = 1e-9  # of a difference of two shares: 1 - 0.99 is more than 0.01
 LENGTHS = 32  # sequences are padded to multiples of it: for each length that is new, OpenVINO makes kernels anew
 

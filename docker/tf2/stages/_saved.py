@@ -5,17 +5,17 @@ import tensorflow as tf
 from answers import ROLES
 from stage import StageInputError
 
+from bertbuild.heads.answers import EXPORTED
+from bertbuild.heads.classifier import TENSOR as PROBABILITIES
+from bertbuild.heads.pooled import TENSOR as POOLED
+from bertbuild.heads.sequence import TENSOR as SEQUENCE
+
 NAMES = {
     "input_ids": ("input_ids", "input_word_ids", "word_ids"),
     "input_mask": ("input_mask", "attention_mask"),
     "segment_ids": ("segment_ids", "input_type_ids", "token_type_ids"),
 }
-POOLED, SEQUENCE, PROBABILITIES = "pooled_output", "sequence_output", "probabilities"
-KNOWN = {
-    POOLED: (POOLED, "pooled", "pooler_output"),
-    SEQUENCE: (SEQUENCE, "sequence", "last_hidden_state"),
-    PROBABILITIES: (PROBABILITIES,),
-}
+KNOWN = {answer.tensor: (answer.tensor, *answer.also) for answer in EXPORTED.values()}
 SIGNATURE = "serving_default"
 ROUNDING = 1e-4  # of the sum of a row of probabilities in float32
 

@@ -10,6 +10,8 @@ from checkpoint_files import find_prefix
 from stage import Stage, StageInputError, read_json, step
 
 from bertbuild.families.bert import CONFIG_FILE
+from bertbuild.heads.pooled import TENSOR as POOLED
+from bertbuild.heads.sequence import TENSOR as SEQUENCE
 
 STAGE = Stage("infer", __doc__.splitlines()[0])
 STAGE.input("converted", "folder of the stage convert-tf2, or of another TensorFlow 2 checkpoint", required=False)
@@ -45,7 +47,7 @@ def run(args, report):
 
         def run_model(*inputs):
             pooled, sequence = layer(list(inputs))
-            return {"pooled_output": pooled, "sequence_output": sequence}
+            return {POOLED: pooled, SEQUENCE: sequence}
 
     def run_session(values):
         given = run_model(*(tf.constant(values[role]) for role in answers.ROLES))
