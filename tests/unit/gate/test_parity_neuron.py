@@ -10,7 +10,7 @@ import pytest
 
 from bertbuild.gate.parity import Row, Verdict, compare
 from bertbuild.kinds import limits, tolerances
-from bertbuild.kinds.neuron_ready import DTYPES, GELU_FORMS, KIND
+from bertbuild.kinds.neuron_ready import APPROXIMATIONS, COMPUTES, KIND
 
 PROBES = [{"name": "b3_s2", "input_mask": [[1, 1], [1, 1], [1, 0]]}]
 POOLED = np.array([[0.125, -0.75, 0.25], [0.5, 0.25, 0.75], [-0.25, 0.5, 0.125]], np.float32)
@@ -47,7 +47,7 @@ def row(verdict, output, probe="b3_s2"):
 def test_every_request_has_a_tolerance_of_its_own():
     asked = {
         "-".join((dtype, *(() if gelu == "exact" else (gelu,))))
-        for dtype, gelu in itertools.product(DTYPES, GELU_FORMS)
+        for dtype, gelu in itertools.product(COMPUTES, APPROXIMATIONS)
     }
     assert asked == set(PRECISIONS) == set(KIND.tolerances)
 
