@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
+
 import pytest
 
 from bertbuild.cli import line
@@ -10,6 +13,7 @@ from bertbuild.cli.line import read, renamed_flags
 from bertbuild.cli.tasks import TASKS
 from bertbuild.cli.warnings import tell, told
 from bertbuild.kinds import KINDS
+from bertbuild.project import ROOT
 from bertbuild.renamed import NAMES, RENAMED
 
 OLD = {
@@ -75,3 +79,27 @@ def test_what_was_told_waits_for_the_listener_once():
     tell("b")
     assert told() == ["a", "b"]
     assert told() == []
+
+
+def rows(heading, page=ROOT / "docs" / "reference.md"):
+    """The words in backticks of each cell of the tables below a heading."""
+    section = page.read_text(encoding="utf-8").split(f"\n## {heading}\n")[1].split("\n## ")[0]
+    lines = [one for one in section.splitlines() if one.startswith("| `")]
+    return [[re.findall(r"`([^`]+)`", cell) for cell in one.strip("|").split(" | ")] for one in lines]
+
+
+def test_the_reference_has_each_word_of_several_commands_once():
+    told = [word for first, *_ in rows("Words of flags") for word in first if word.startswith("--")]
+    having = Counter(flag for command in TASKS.values() for flag in command.flags)
+    assert sorted(told) == sorted(flag for flag, commands in having.items() if commands > 1)
+
+
+def test_the_reference_has_each_old_word():
+    told = {
+        (command, old, new)
+        for commands, olds, (new,) in (row for row in rows("Words of flags") if len(row) == 3)
+        for command in commands
+        for old in olds
+        if command in RENAMED and old in RENAMED[command]
+    }
+    assert told == {(command, old, new) for command, words in RENAMED.items() for old, new in words.items()}
