@@ -125,7 +125,8 @@ class ComposeIsolation:
         """See `Isolation.by_hand`; tells Compose who runs it, which it cannot find out, so that results are theirs."""
         who = ""
         if project.IS_INSTALLED:  # where nothing is written beside compose.yaml
-            who = "BERTBUILD_ARTIFACTS=$PWD/artifacts BERTBUILD_UID=$(id -u) BERTBUILD_GID=$(id -g) "
+            uid, gid = ("0", "0") if _is_mapped() else ("$(id -u)", "$(id -g)")
+            who = f"BERTBUILD_ARTIFACTS=$PWD/artifacts BERTBUILD_UID={uid} BERTBUILD_GID={gid} "
         elif not ENV_FILE.exists() and os.getuid() != 0:
             uid, gid = _container_user((os.getuid(), os.getgid()))
             ENV_FILE.write_text(f"BERTBUILD_UID={uid}\nBERTBUILD_GID={gid}\n", encoding="utf-8")
@@ -196,7 +197,12 @@ def _container_user(caller: tuple[int, int]) -> tuple[int, int]:
 
     Where the engine runs without root, that is the container's root, who has no more rights than the caller has.
     """
-    return (0, 0) if os.getuid() != 0 and docker_engine.engine().rootless else caller
+    return (0, 0) if _is_mapped() else caller
+
+
+def _is_mapped() -> bool:
+    """Whether the root of a container is the caller outside it."""
+    return os.getuid() != 0 and docker_engine.engine().rootless
 
 
 def _command(run: StageRun, name: str, containers: list[str], index: int) -> list[str]:

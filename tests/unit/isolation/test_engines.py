@@ -11,6 +11,7 @@ from threading import Thread
 
 import pytest
 
+from bertbuild import project
 from bertbuild.isolation import compose, docker, docker_engine, sockets
 from bertbuild.isolation.docker_engine import Engine
 
@@ -97,6 +98,22 @@ def test_what_a_stage_writes_is_the_callers(monkeypatch, uid, rootless, who):
     monkeypatch.setattr(os, "getuid", lambda: uid)
     monkeypatch.setattr(docker_engine, "engine", lambda: Engine(name="Podman", version="4", rootless=rootless))
     assert compose._container_user((uid, 7) if uid else (65534, 65534)) == who
+
+
+@pytest.mark.parametrize(
+    ("uid", "rootless", "who"),
+    [
+        (1000, True, "BERTBUILD_UID=0 BERTBUILD_GID=0 "),
+        (1000, False, "BERTBUILD_UID=$(id -u) BERTBUILD_GID=$(id -g) "),
+        (0, True, "BERTBUILD_UID=$(id -u) BERTBUILD_GID=$(id -g) "),
+    ],
+)
+def test_by_hand_an_installed_program_is_told_who_to_be(monkeypatch, uid, rootless, who):
+    monkeypatch.setattr(project, "IS_INSTALLED", True)
+    monkeypatch.setattr(os, "getuid", lambda: uid)
+    monkeypatch.setattr(docker_engine, "engine", lambda: Engine(name="Docker", version="28", rootless=rootless))
+    (line,) = compose.ComposeIsolation().by_hand()
+    assert line.startswith(f"by hand: BERTBUILD_ARTIFACTS=$PWD/artifacts {who}")
 
 
 @pytest.fixture
