@@ -271,7 +271,9 @@ def _reject_object_based(index: Path) -> None:
 
 def object_based(index: Path) -> CheckpointError:
     """The error for a checkpoint whose tensors are found by object, not by variable name."""
+    several = len(list(index.parent.glob("*.index"))) > 1
+    named = index.with_suffix("") if several else index.parent
     return CheckpointError(
         f"{index} belongs to an object-based TensorFlow 2 checkpoint, not to a TensorFlow 1 checkpoint.",
-        next_step=f"Convert it: invoke convert-tf1 --tf2 {index.parent}; or name the checkpoint it was made from.",
+        next_step=f"Convert it: invoke convert-tf1 --tf2 {named}; or name the checkpoint it was made from.",
     )

@@ -224,6 +224,7 @@ def _beginning(session: Session, begin: Begin, flag: str, name: str, called: str
         for text in notes:
             session.report({"event": "note", "text": text})
         check_intact(session, folder / chosen)
+        prefix = prefix or (chosen if len(list(folder.glob("*.index"))) > 1 else "")  # alone, it needs no name
     return Beginning(
         model=called or model_name(folder, session.store),
         flag=flag,

@@ -189,8 +189,17 @@ def test_a_file_in_place_of_a_folder(model, name, step):
 
 def test_an_object_based_checkpoint_is_refused(model):
     (model / "bert_model.ckpt.index").write_bytes(b"\0\0\x06header\0\x1b\x0a_CHECKPOINTABLE_OBJECT_GRAPH...")
-    with pytest.raises(CheckpointError, match="object-based TensorFlow 2"):
+    with pytest.raises(CheckpointError, match="object-based TensorFlow 2") as raised:
         find_checkpoint(model)
+    assert f"invoke convert-tf1 --tf2 {model};" in raised.value.next_step
+
+
+def test_of_several_object_based_checkpoints_the_advice_names_the_one_that_was_meant(model):
+    (model / "bert_model.ckpt.index").rename(model / "ckpt-5.index")
+    (model / "ckpt-10.index").write_bytes(b"\0\0\x06header\0\x1b\x0a_CHECKPOINTABLE_OBJECT_GRAPH...")
+    with pytest.raises(CheckpointError, match="object-based TensorFlow 2") as raised:
+        find_checkpoint(model / "ckpt-10")
+    assert f"invoke convert-tf1 --tf2 {model / 'ckpt-10'};" in raised.value.next_step
 
 
 @pytest.mark.parametrize(("code", "why"), [(errno.EACCES, "may not be read"), (errno.EIO, "cannot be read")])

@@ -54,6 +54,29 @@ def test_a_damaged_checkpoint_is_refused_before_anything_runs(session, encoder, 
         train(session, Begin(init_checkpoint=str(encoder)), Wanted(), Data(prepared=prepared), TrainRequest())
 
 
+def test_of_several_checkpoints_the_one_that_is_taken_is_named_to_the_stage(session, encoder, prepared):
+    (encoder / "bert_model.ckpt.index").rename(encoder / "model.ckpt-5.index")
+    (encoder / "bert_model.ckpt.data-00000-of-00001").rename(encoder / "model.ckpt-5.data-00000-of-00001")
+    write_checkpoint(encoder / "model.ckpt-10", {"save_counter": np.zeros(1, np.int64)})
+    seen = []
+    session.isolation.behaviour["tf2-train"] = lambda run: (
+        seen.append(run.params.get("prefix")),
+        [(run.work / "out" / name).write_text("{}") for name in ("task.json", "stage.json")],
+    )
+    for path in (encoder, encoder / "model.ckpt-5"):
+        train(session, Begin(init_checkpoint=str(path)), Wanted(), Data(prepared=prepared), TrainRequest())
+    assert seen == ["model.ckpt-10", "model.ckpt-5"]
+    assert "model.ckpt-10, of the highest step, is taken" in session.report.of("note")[0]["text"]
+
+
+def test_several_checkpoints_that_nothing_tells_apart_are_refused_with_a_prefix_to_name(session, encoder, prepared):
+    write_checkpoint(encoder / "other", {"save_counter": np.zeros(1, np.int64)})
+    with pytest.raises(CheckpointError, match=r"holds 2 checkpoints: bert_model\.ckpt, other") as raised:
+        train(session, Begin(init_checkpoint=str(encoder)), Wanted(), Data(prepared=prepared), TrainRequest())
+    assert f"Name one by its prefix, for example {encoder / 'bert_model.ckpt'}." == raised.value.next_step
+    assert session.isolation.runs == []
+
+
 def test_a_task_that_is_mistyped_is_refused_before_anything_is_fetched(session, monkeypatch):
     monkeypatch.setattr(command, "resolve", lambda *_: pytest.fail("it is fetched"))
     with pytest.raises(UsageError, match="--task must be one of"):
