@@ -37,6 +37,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 
 class BertbuildError(Exception):
@@ -84,13 +85,19 @@ class DownloadError(BertbuildError):
 class Lacking:
     """Something that would have to come over the network: what it is, how to get it, what was said about it.
 
-    `fetched`: whether it is here once it was fetched; else `get` is what to do in its place.
+    `fetched`: whether it is here once it was fetched; else `get` is what to do in its place. `parts`: of packages,
+    each that is missing, as `name==version`.
     """
 
     what: str
     get: str
     details: str = ""
     fetched: bool = True
+    parts: tuple[str, ...] = ()
+
+    def as_json(self) -> dict[str, Any]:
+        """For programs."""
+        return {"what": self.what, "get": self.get, "parts": list(self.parts)}
 
 
 class OfflineError(DownloadError):
@@ -101,7 +108,7 @@ class OfflineError(DownloadError):
     def __init__(self, lacking: Sequence[Lacking]) -> None:
         things = list(dict.fromkeys(thing.what for thing in lacking))
         fetched, others = (_ways(lacking, fetched=fetched) for fetched in (True, False))
-        said = [f"Have it with the network once: {fetched}"] if fetched else []
+        said = [f"Run this once with network access: {fetched}"] if fetched else []
         said += [others] if others else []
         super().__init__(
             f"The network must not be used (offline), and this is missing: {', '.join(things)}.",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,6 +11,7 @@ from bertbuild.commands.forecast import UNKNOWN, ModelOutlook, Outlook, looking
 from bertbuild.commands.result import Result
 from bertbuild.commands.session import Session
 from bertbuild.engine.staleness import ENVIRONMENT, UP_TO_DATE
+from bertbuild.errors import OfflineError
 from bertbuild.plural import number_of
 from bertbuild.report.checks import as_json
 from bertbuild.report.columns import tabbed
@@ -35,20 +36,18 @@ def dry_run(session: Session, build_file: BuildFile) -> DryRun:
     """Show what a build would run, and why in a few words; nothing is run.
 
     Raises:
-        OfflineError: the build would need the network, and must not use it.
+        OfflineError: the build would need the network, and must not use it; what it would run is shown before.
     """
     session.warn(build_file.warnings)
-    if session.settings.offline:
-        from bertbuild.commands.offline import require_for_file
-
-        require_for_file(replace(session, only_looks=True), build_file)
     with looking(session) as outlook:
         outlook.add_build_file(build_file)
         rows = list(_plan(outlook))
         jobs = outlook.jobs(outlook.targets) + [job for model in outlook.models for job in outlook.lineage(model)]
         steps = [check.state for check in outlook.checks(dict.fromkeys(jobs)) if check.kind != ENVIRONMENT]
         targets = [outlook.state(target) for target in outlook.targets]
-    lines = [tabbed([row["job"], row["state"], row["reason"]]) for row in rows]
+    shown = [[row["job"], row["state"], row["reason"]] for row in rows]
+    _require_at_hand(session, build_file, shown)
+    lines = [tabbed(row) for row in shown]
     of_steps = f"{counted(steps) or 'none known yet'}" if rows else f"nothing would run: {len(steps)} up to date"
     return session.result(
         DryRun(plan=tuple(rows), counts={"steps": counts(steps), "targets": counts(targets)}),
@@ -56,6 +55,23 @@ def dry_run(session: Session, build_file: BuildFile) -> DryRun:
         f"steps: {of_steps}",
         f"targets: {counted(targets) or 'none'}",
     )
+
+
+def _require_at_hand(session: Session, build_file: BuildFile, rows: Sequence[Sequence[str]]) -> None:
+    """Refuse a build that would need the network and must not use it, the plan having been shown.
+
+    Raises:
+        OfflineError: something is missing; all of it is named.
+    """
+    if not session.settings.offline:
+        return
+    from bertbuild.commands.offline import require_for_file
+
+    try:
+        require_for_file(replace(session, only_looks=True), build_file)
+    except OfflineError:
+        session.report({"event": "table", "title": "plan", "columns": ["job", "state", "reason"], "rows": rows})
+        raise
 
 
 def _plan(outlook: Outlook) -> Iterator[dict[str, Any]]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from bertbuild.commands.session import Session
 from bertbuild.config import load_settings
-from bertbuild.errors import BertbuildError, Interrupted
+from bertbuild.errors import BertbuildError, Interrupted, OfflineError
 from bertbuild.parameters import check_choice
 from bertbuild.plans.placing import REFERENCES
 from bertbuild.report.run_log import Reporter, RunLog
@@ -67,8 +67,10 @@ def interrupted() -> Interrupted:
 
 
 def error_event(error: BertbuildError) -> dict[str, Any]:
-    """The event "error"."""
+    """The event "error"; one of the network that must not be used lists what is `missing`."""
+    missing = {"missing": [thing.as_json() for thing in error.lacking]} if isinstance(error, OfflineError) else {}
     return {
+        **missing,
         "event": "error",
         "error": type(error).__name__,
         "exit_code": error.exit_code,

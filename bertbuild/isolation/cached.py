@@ -6,13 +6,24 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from bertbuild.backends import backend_folder, excluded_file, lock_file
 from bertbuild.isolation.fetching import find_uv
 from bertbuild.isolation.unlocked import Unlocked, unlocked
+from bertbuild.plural import number_of
 
 LIMIT_SECONDS = 60
+SHOWN = 3
+"""How many packages are named to people."""
+
+_BLOCK = re.compile(r"^[A-Za-z0-9][^\n]*(?:\n[ \t][^\n]*)*\n?", re.MULTILINE)
+"""A package in a lock file, with the lines of its hashes."""
+
 _NOT_THERE = re.compile(r"Because (\S+) was not found in the cache")
 _NO_FILE = re.compile(r"Failed to (?:download|fetch|build)[^`]*`([^`]+)`")
 _TO_DOWNLOAD = re.compile(r"Would download (\d+) package")
@@ -22,15 +33,13 @@ _NO_NETWORK = ("network was disabled", "Network connectivity is disabled", "not 
 
 def locked_packages(backend: str) -> list[str]:
     """Arguments of `uv pip install` for what a backend's lock file holds."""
-    excluded = excluded_file(backend)
-    return [
-        "--require-hashes",
-        "--build-constraints",
-        str(backend_folder(backend) / "build-constraints.txt"),
-        *(["--excludes", str(excluded)] if excluded else []),
-        "--requirements",
-        str(lock_file(backend)),
-    ]
+    return [*_restricted(backend), "--requirements", str(lock_file(backend))]
+
+
+def _restricted(backend: str) -> list[str]:
+    constraints, excluded = backend_folder(backend) / "build-constraints.txt", excluded_file(backend)
+    excludes = ["--excludes", str(excluded)] if excluded else []
+    return ["--require-hashes", "--build-constraints", str(constraints), *excludes]
 
 
 def unlocked_packages(packages: Unlocked) -> list[str]:
@@ -41,19 +50,51 @@ def unlocked_packages(packages: Unlocked) -> list[str]:
     return ["--only-binary", ":all:", *place, "--requirements", str(packages.requirements)]
 
 
-def lacking_packages(backend: str, version: str) -> str:
-    """What uv's cache lacks to make a backend's environment for a Python of `version`, in words; "" for nothing.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Uncached:
+    """What uv's cache lacks: in words, and each package of a lock file as `name==version`, where that is known."""
+
+    words: str
+    packages: tuple[str, ...] = ()
+
+
+def lacking_packages(backend: str, version: str) -> Uncached | None:
+    """What uv's cache lacks to make a backend's environment for a Python of `version`.
 
     The Python need not be there. What cannot be told counts as nothing: making the environment then shows it.
     """
-    packages = unlocked(backend)
-    asked = [locked_packages(backend), *([unlocked_packages(packages)] if packages else [])]
-    return next(filter(None, (_lacking(words, version) for words in asked)), "")
+    if words := _lacking(locked_packages(backend), version):
+        packages = _each_lacking(backend, version)
+        return Uncached(words=_listed(packages) or words, packages=packages)
+    packages_elsewhere = unlocked(backend)
+    words = _lacking(unlocked_packages(packages_elsewhere), version) if packages_elsewhere else ""
+    return Uncached(words=words) if words else None
+
+
+def _each_lacking(backend: str, version: str) -> tuple[str, ...]:
+    """Each package of the lock file that uv's cache lacks. uv is asked for one at a time: it names but the first."""
+    blocks = _BLOCK.findall(lock_file(backend).read_text(encoding="utf-8"))
+
+    def lacks(block: str) -> bool:
+        with TemporaryDirectory() as folder:
+            one = Path(folder) / "requirements.txt"
+            one.write_text(block, encoding="utf-8")
+            return bool(_lacking([*_restricted(backend), "--no-deps", "--requirements", str(one)], version))
+
+    with ThreadPoolExecutor() as threads:
+        return tuple(block.split()[0] for block, is_lacking in zip(blocks, threads.map(lacks, blocks)) if is_lacking)
+
+
+def _listed(packages: Sequence[str]) -> str:
+    """The number of packages and the first of them; "" where there are none."""
+    if not packages:
+        return ""
+    names = ", ".join(name.replace("==", " ") for name in packages[:SHOWN])
+    more = f" and {len(packages) - SHOWN} more" if len(packages) > SHOWN else ""
+    return f"uv's cache lacks {number_of(len(packages), 'package')}: {names}{more}"
 
 
 def _lacking(packages: list[str], version: str) -> str:
-    from tempfile import TemporaryDirectory
-
     with TemporaryDirectory() as nowhere:
         command = [find_uv(), "pip", "install", "--dry-run", "--python", sys.executable, "--python-version", version]
         command += ["--target", str(Path(nowhere) / "none"), *packages]

@@ -31,7 +31,7 @@ from bertbuild.files.disk import full_disk_told, raise_if_full
 from bertbuild.files.locking import exclusive
 from bertbuild.graph.processor import LIMIT
 from bertbuild.isolation.base import OnEvent, OnLine, StageRun, log_tail
-from bertbuild.isolation.cached import in_words, lacking_packages, locked_packages, unlocked_packages
+from bertbuild.isolation.cached import Uncached, in_words, lacking_packages, locked_packages, unlocked_packages
 from bertbuild.isolation.fetching import CERTIFICATES, Fetcher, find_uv
 from bertbuild.isolation.interpreters import find_interpreter
 from bertbuild.isolation.process import Children, run_logged
@@ -119,8 +119,8 @@ class VenvIsolation:
         except InterpreterMissingError as error:
             what = f"Python {BACKENDS[backend].python} (of {backend})"
             found.append(Lacking(what=what, get=error.next_step.rstrip(".")))
-        words = lacking_packages(backend, BACKENDS[backend].python)
-        return (*found, *([_packages(backend, words)] if words else []))
+        uncached = lacking_packages(backend, BACKENDS[backend].python)
+        return (*found, *([_packages(backend, uncached)] if uncached else []))
 
     def prepare(self, backend: str, on_line: OnLine) -> None:
         """Make the environment; one that was broken off is made anew, one that another process is making is waited for.
@@ -275,13 +275,16 @@ class VenvIsolation:
             )
             raise_if_full(failure, self._folder)
             if self._offline and (words := in_words(failure.details)):
-                raise OfflineError([_packages(backend, words)]) from failure
+                raise OfflineError([_packages(backend, Uncached(words=words))]) from failure
             raise failure
 
 
-def _packages(backend: str, words: str) -> Lacking:
+def _packages(backend: str, uncached: Uncached) -> Lacking:
     return Lacking(
-        what=f"packages of {backend}", get=f"invoke images --isolation venv --backend {backend}", details=words
+        what=f"packages of {backend}",
+        get=f"invoke images --isolation venv --backend {backend}",
+        details=uncached.words,
+        parts=uncached.packages,
     )
 
 

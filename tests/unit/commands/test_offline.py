@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import signal
 import urllib.request
 from pathlib import Path
@@ -12,12 +11,13 @@ import pytest
 from small_fleet import write_tiny
 from tiny_models import huggingface_tensors, weights, write_huggingface
 
-from bertbuild.backends import BACKENDS
+from bertbuild.backends import BACKENDS, locked
 from bertbuild.catalogue.datasets import find_dataset
 from bertbuild.catalogue.fetch import fetch
 from bertbuild.catalogue.models import find_model
 from bertbuild.catalogue.sources import Sources
 from bertbuild.cli.call import run as run_line
+from bertbuild.commands.opening import error_event
 from bertbuild.commands.session import Session
 from bertbuild.config import Settings
 from bertbuild.development.tasks import TASKS
@@ -70,7 +70,7 @@ def test_the_error_names_all_things_and_ways_once():
     assert str(error) == (
         "The network must not be used (offline), and this is missing: model a, packages of tf1, packages of data."
     )
-    assert error.next_step.startswith("Have it with the network once: invoke fetch --model a; invoke images. Or ")
+    assert error.next_step.startswith("Run this once with network access: invoke fetch --model a; invoke images. Or ")
     assert error.details == "packages of tf1: hint: not in the cache"
     assert error.exit_code == 26
 
@@ -139,12 +139,15 @@ NO_FILE = """error: Failed to download \\`idna==3.10\\`
   cause: Network connectivity is disabled, but the requested data was not found in the cache: https://x/idna.whl"""
 
 
+ALL_OF_TF1 = "uv's cache lacks 26 packages: absl-py 2.1.0, astor 0.8.1, bert-tensorflow 1.0.4 and 23 more"
+
+
 @pytest.mark.parametrize(
     ("says", "looked", "words"),
     [
-        (NOT_CACHED, 1, "uv's cache lacks absl-py, and maybe others"),
-        (NO_FILE, 1, "uv's cache lacks idna 3.10, and maybe others"),
-        ("Resolved 9 packages\nWould download 3 packages", 0, "uv's cache lacks 3 of them"),
+        (NOT_CACHED, 1, ALL_OF_TF1),
+        (NO_FILE, 1, ALL_OF_TF1),
+        ("Resolved 9 packages\nWould download 1 package", 0, ALL_OF_TF1),
     ],
     ids=["no such package", "no file", "some files"],
 )
@@ -154,7 +157,11 @@ def test_what_uv_s_cache_lacks_is_told_in_our_words_and_nothing_is_made(uv, tmp_
     assert lacking(raised.value) == ["packages of tf1"]
     assert raised.value.details == f"packages of tf1: {words}"
     assert "invoke images --isolation venv --backend tf1" in raised.value.next_step
-    assert (tmp_path / "asked").read_text() == "1\n"
+    missing = error_event(raised.value)["missing"]
+    assert [thing["what"] for thing in missing] == ["packages of tf1"]
+    assert len(missing[0]["parts"]) == 26
+    assert "tensorflow==1.15.5" in missing[0]["parts"]
+    assert set((tmp_path / "asked").read_text().split()) == {"1"}
     assert not list((tmp_path / "environments").glob("tf1-*"))
 
 
@@ -186,7 +193,24 @@ def test_packages_are_named_beside_a_python_that_is_missing(uv):
 
 def test_real_uv_tells_without_the_network_that_its_cache_is_empty(monkeypatch, tmp_path):
     monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "cache"))
-    assert re.fullmatch(r"uv's cache lacks \S+, and maybe others", cached.lacking_packages("tf1", "3.7"))
+    uncached = cached.lacking_packages("data", "3.11")
+    assert uncached.packages == tuple(f"{name}=={version}" for name, version in locked("data").items())
+    assert uncached.words == "uv's cache lacks 3 packages: " + ", ".join(uncached.packages).replace("==", " ")
+
+
+def test_of_packages_only_those_are_listed_that_uv_lacks(uv, tmp_path, monkeypatch):
+    uv(0)
+    script = tmp_path / "uv"
+    script.write_text(
+        "#!/bin/sh\n"
+        'for last; do :; done; if grep -qE "^(astor|six)==" "$last"; then echo "Would download 1 package"; fi\n'
+    )
+    assert cached.lacking_packages("tf1", "3.7").packages == (
+        f"astor=={locked('tf1')['astor']}",
+        f"six=={locked('tf1')['six']}",
+    )
+    monkeypatch.setattr(cached, "_lacking", lambda *_: "")
+    assert cached.lacking_packages("tf1", "3.7") is None
 
 
 REMOTE = ["tcp://build-host:2376", "ssh://me@build-host", "tcp://127.0.0.1:2375"]
@@ -276,7 +300,8 @@ def cut_off(monkeypatch, capsys, isolation, tmp_path):
             run_line(["bertbuild", *words, "--offline", "--json"])
         except SystemExit as ended:
             code = ended.code
-        return code, json.loads(capsys.readouterr().out.splitlines()[-1])
+        run.events = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+        return code, run.events[-1]
 
     yield run
     signal.signal(signal.SIGTERM, handler)
@@ -347,6 +372,11 @@ def test_a_dry_run_tells_the_same_and_makes_nothing(cut_off, isolation, tmp_path
     isolation.prepare = None
     code, error = cut_off("build", "--dry-run")
     assert (code, error) == (26, real)
+    (plan,) = (event for event in cut_off.events if event["event"] == "table")
+    assert plan["columns"] == ["job", "state", "reason"]
+    assert {row[0] for row in plan["rows"]} >= {"minilm", "base", "mrpc"}
+    missing = [thing["what"] for thing in error["missing"]]
+    assert missing[:2] == ["model minilm-l6", "model uncased_L-12_H-768_A-12"]
     assert sorted(path for path in (tmp_path / "artifacts").rglob("*") if path.is_file()) == left
 
 
