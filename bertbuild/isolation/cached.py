@@ -9,6 +9,7 @@ import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import compress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -82,7 +83,7 @@ def _each_lacking(backend: str, version: str) -> tuple[str, ...]:
             return bool(_lacking([*_restricted(backend), "--no-deps", "--requirements", str(one)], version))
 
     with ThreadPoolExecutor() as threads:
-        return tuple(block.split()[0] for block, is_lacking in zip(blocks, threads.map(lacks, blocks)) if is_lacking)
+        return tuple(block.split()[0] for block in compress(blocks, threads.map(lacks, blocks)))
 
 
 def _listed(packages: Sequence[str]) -> str:

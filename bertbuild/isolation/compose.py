@@ -125,8 +125,8 @@ class ComposeIsolation:
         """See `Isolation.by_hand`; tells Compose who runs it, which it cannot find out, so that results are theirs."""
         who = ""
         if project.IS_INSTALLED:  # where nothing is written beside compose.yaml
-            uid, gid = ("0", "0") if _is_mapped() else ("$(id -u)", "$(id -g)")
-            who = f"BERTBUILD_ARTIFACTS=$PWD/artifacts BERTBUILD_UID={uid} BERTBUILD_GID={gid} "
+            ids = "BERTBUILD_UID=0 BERTBUILD_GID=0" if _is_mapped() else "BERTBUILD_UID=$(id -u) BERTBUILD_GID=$(id -g)"
+            who = f"BERTBUILD_ARTIFACTS=$PWD/artifacts {ids} "
         elif not ENV_FILE.exists() and os.getuid() != 0:
             uid, gid = _container_user((os.getuid(), os.getgid()))
             ENV_FILE.write_text(f"BERTBUILD_UID={uid}\nBERTBUILD_GID={gid}\n", encoding="utf-8")
