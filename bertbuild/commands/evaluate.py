@@ -83,7 +83,9 @@ def targets(session: Session, wanted: Wanted, data: Data, request: EvaluateReque
 
         stages = ["prepare-data", "tf1-infer", *(TARGETS[name][0].asked.stage for name in request.names)]
         task = "" if data.data or data.prepared else data.task
-        require_stages(session, stages, model=wanted.model, checkpoint=wanted.checkpoint, task=task)
+        require_stages(
+            session, stages, model=wanted.model, checkpoint=wanted.checkpoint, task=task, openvino=request.openvino
+        )
     _require_reference(session, wanted, request)
     inspected = resolve(wanted, session.settings, session.store, session.engine, session.report)
     source = inspected.source

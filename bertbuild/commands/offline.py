@@ -16,6 +16,8 @@ from bertbuild.commands.reference import presumed
 from bertbuild.commands.session import Session
 from bertbuild.errors import BertbuildError, Lacking, OfflineError
 from bertbuild.huggingface.folder import is_huggingface
+from bertbuild.kinds.ir import in_version
+from bertbuild.kinds.ir_request import OPENVINOS
 from bertbuild.kinds.kind import Request
 from bertbuild.plans.placing import backend_of
 from bertbuild.plans.plan import Plan, Step
@@ -58,11 +60,20 @@ def require_for(session: Session, wanted: Wanted, request: Request) -> None:
 
 
 def require_stages(
-    session: Session, stages: Iterable[str], *, model: str = "", checkpoint: str = "", task: str = ""
+    session: Session,
+    stages: Iterable[str],
+    *,
+    model: str = "",
+    checkpoint: str = "",
+    task: str = "",
+    openvino: str = OPENVINOS[0],
 ) -> None:
-    """The same for stages, the model or checkpoint that they begin with, and a task whose files are fetched."""
+    """The same for stages, the model or checkpoint that they begin with, and a task whose files are fetched.
+
+    `openvino`: the version that OpenVINO's stages run in.
+    """
     steps = tuple(Step(id=stage, stage=stage, inputs={}) for stage in dict.fromkeys(stages))
-    there = presumed(session, Plan(model=model, steps=steps))
+    there = presumed(session, in_version(Plan(model=model, steps=steps), openvino))
     backends = [*_imports(session, model, checkpoint), *(backend_of(step) for step in there.steps)]
     require(session, models=[model], datasets=[task], backends=backends)
 

@@ -10,12 +10,14 @@ from dataclasses import dataclass, replace
 from bertbuild.errors import DataError, UsageError
 from bertbuild.heads.classifier import OUTPUT
 from bertbuild.kinds import KINDS
-from bertbuild.kinds.ir_request import ANY, INT8_FOR, INT8_FOR_ABOUT
+from bertbuild.kinds.ir import in_version
+from bertbuild.kinds.ir_request import ANY, INT8_FOR, INT8_FOR_ABOUT, OPENVINO, OPENVINOS
 from bertbuild.kinds.kind import Evaluated, Kind
 from bertbuild.parameters import check, check_choice, parameter
 from bertbuild.plans.plan import File, Plan, Source, Step
 from bertbuild.plans.prepare_data import Prepared
 from bertbuild.plural import number_of
+from bertbuild.stages import STAGES
 from bertbuild.toml.values import Choice, Whole
 
 REFERENCE = "tf1"
@@ -44,6 +46,7 @@ class EvaluateRequest:
         targets: some of `TARGETS`, `GROUPS`; the reference is always evaluated.
         batch_size: examples at a time.
         int8_for: the processors that ir-int8 is for: one of `INT8_FOR`.
+        openvino: the version of OpenVINO that makes the IRs and answers with them: one of `OPENVINOS`.
     """
 
     targets: tuple[str, ...] = (REFERENCE,)
@@ -52,6 +55,9 @@ class EvaluateRequest:
         Choice(INT8_FOR),
         ANY,
         INT8_FOR_ABOUT,
+    )
+    openvino: str = parameter(
+        Choice(OPENVINOS), OPENVINOS[0], "version of OpenVINO that makes the IRs, and answers with them"
     )
 
     def __post_init__(self) -> None:
@@ -63,12 +69,21 @@ class EvaluateRequest:
                 f"--int8-for is for the target {INT8_TARGET} alone.",
                 next_step=f"Add it (--target {INT8_TARGET}), or leave --int8-for out.",
             )
+        if self.openvino != OPENVINOS[0] and not any(_is_ir(name) for name in self.names):
+            irs = ", ".join(name for name in TARGETS if _is_ir(name))
+            raise UsageError(
+                f"--openvino is for the targets {irs} alone.", next_step="Add one of them, or leave --openvino out."
+            )
 
     @property
     def names(self) -> tuple[str, ...]:
         """The targets besides the reference, each once, groups resolved."""
         named = [target for name in self.targets for target in GROUPS.get(name, (name,))]
         return tuple(dict.fromkeys(name for name in named if name != REFERENCE))
+
+
+def _is_ir(target: str) -> bool:
+    return STAGES[TARGETS[target][0].asked.stage].backend == OPENVINO
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,7 +127,8 @@ def plan_evaluate(source: Source, prepared: Prepared, request: EvaluateRequest, 
             inputs={kind.asked.flag: model, "examples": EXAMPLES},
             params={**target.params, **asked},
         )
-    return EvaluationPlan(plan=Plan(model=source.model, steps=tuple(steps.values())), made=made, answers=answers)
+    plan = in_version(Plan(model=source.model, steps=tuple(steps.values())), request.openvino)
+    return EvaluationPlan(plan=plan, made=made, answers=answers)
 
 
 def _added(steps: dict[str, Step], more: tuple[Step, ...], target: str) -> str:

@@ -58,11 +58,15 @@ def plan_ir(source: Source, request: Ir, probes: File, calibration: Calibration 
         plan = _plan_floats(source, request, request.precisions, probes)
     else:
         plan = _plan_int8(source, request, probes, calibration)
-    return _in_version(plan, request.openvino)
+    return in_version(plan, request.openvino)
 
 
-def _in_version(plan: Plan, version: str) -> Plan:
-    """The plan with all that OpenVINO does done by a version of it."""
+def in_version(plan: Plan, version: str) -> Plan:
+    """The plan with all that OpenVINO does done by a version of it.
+
+    Raises:
+        UsageError: there is no such version.
+    """
     backend = of_version(OPENVINO, version)
     if backend == OPENVINO:
         return plan

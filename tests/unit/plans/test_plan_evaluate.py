@@ -7,12 +7,14 @@ from pathlib import PurePosixPath
 import pytest
 from host_doubles import golden
 
+from bertbuild.backends import of_version
 from bertbuild.errors import DataError, UsageError
 from bertbuild.kinds.evaluation import GROUPS, TARGETS, EvaluateRequest, plan_evaluate
 from bertbuild.kinds.frozen import Frozen, plan_freeze
 from bertbuild.kinds.int8 import Calibration
 from bertbuild.kinds.ir import plan_ir
-from bertbuild.kinds.ir_request import Ir
+from bertbuild.kinds.ir_request import OPENVINOS, Ir
+from bertbuild.plans.placing import backend_of
 from bertbuild.plans.plan import File, Source
 from bertbuild.plans.prepare_data import Prepared
 from bertbuild.stages import STAGES
@@ -92,6 +94,26 @@ def test_int8_is_for_any_processor_unless_it_is_asked_for_vnni():
     with pytest.raises(UsageError, match="--int8-for is for the target ir-int8 alone") as caught:
         EvaluateRequest(targets=("ir-fp32",), int8_for="vnni")
     assert "--target ir-int8" in caught.value.next_step
+
+
+def test_irs_are_made_and_asked_by_the_openvino_that_is_named():
+    newer = OPENVINOS[1]
+    request = EvaluateRequest(targets=("frozen", "ir-fp32", "ir-int8"), openvino=newer)
+    planned = plan_evaluate(SOURCE, DATA, request, PROBES)
+    by = {step.id: backend_of(step) for step in planned.plan.steps}
+    for name in ("ir-fp32", "ir-int8"):
+        assert by[planned.made[name]] == by[planned.answers[name]] == of_version("openvino", newer)
+    assert by[planned.made["frozen"]] == by[planned.answers["frozen"]] == by[planned.answers["tf1"]] == "tf1"
+    own = plan_ir(SOURCE, Ir(output="probabilities", openvino=newer), PROBES)
+    theirs, ours = own.step(own.targets[0].step), planned.plan.step(planned.made["ir-fp32"])
+    assert (ours.stage, ours.params, ours.backend) == (theirs.stage, theirs.params, theirs.backend)
+
+
+def test_an_openvino_that_is_not_there_or_has_nothing_to_do_is_refused():
+    with pytest.raises(UsageError, match="--openvino"):
+        EvaluateRequest(targets=("ir-fp32",), openvino="1.0")
+    with pytest.raises(UsageError, match="--openvino is for the targets ir-fp32, ir-fp16, ir-int8 alone"):
+        EvaluateRequest(targets=("frozen",), openvino=OPENVINOS[1])
 
 
 def test_int8_without_training_examples_is_refused():
