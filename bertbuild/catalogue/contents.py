@@ -59,7 +59,7 @@ def hash_files(folder: Path, entry: Entry) -> tuple[FileRecord, ...]:
             records.append(FileRecord(name=expected.name, bytes=path.stat().st_size, sha256=sha256_file(path)))
         elif not expected.optional:
             raise ArchiveError(
-                f"What was got for {entry.name} lacks {expected.name}.",
+                f"What was downloaded for {entry.name} does not contain {expected.name}.",
                 next_step="Check that it is what this name stands for, complete and with its original file names.",
                 details="It has: " + (", ".join(sorted(path.name for path in folder.iterdir())) or "nothing"),
             )

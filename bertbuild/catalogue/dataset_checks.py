@@ -107,7 +107,7 @@ def _questions(path: Path, title: str) -> int:
         raise IntegrityError(f"{title} is not readable JSON.", next_step=_GET_IT, details=str(error)) from error
     except (KeyError, TypeError) as error:
         raise IntegrityError(
-            f"{title} is JSON, but not SQuAD's: it lacks data, paragraphs or qas.",
+            f"{title} is JSON, but not SQuAD's: it has no data, paragraphs or qas.",
             next_step=_GET_IT,
             details=repr(error),
         ) from error

@@ -239,7 +239,7 @@ def _read_index(path: Path) -> list[tuple[bytes, bytes]]:
     except TableFormatError as error:
         raise _damaged(path, str(error)) from error
     if not table or table[0][0] != b"":
-        raise _damaged(path, "it lacks the header of a checkpoint")
+        raise _damaged(path, "it does not have the header of a checkpoint")
     return table
 
 

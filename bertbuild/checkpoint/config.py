@@ -78,7 +78,7 @@ def config_from(values: Mapping[str, Any], *, name: str) -> BertConfig:
         elif item.name in values:
             known[item.name] = _checked(item.name, values[item.name], name)
         elif item.default is MISSING:
-            raise CheckpointError(f"{name} lacks the key {item.name}.", next_step=_NEXT_STEP)
+            raise CheckpointError(f"{name} has no key {item.name}.", next_step=_NEXT_STEP)
     read = {item.name for item in _READ}
     config = BertConfig(**known, extra={key: value for key, value in values.items() if key not in read})
     if config.hidden_size % config.num_attention_heads:

@@ -40,7 +40,7 @@ def running(
     """Give a command its session.
 
     Args:
-        json: whether events are told as JSON.
+        json: whether events are printed as JSON.
         build_file: the file whose settings hold; empty: bertbuild.toml, where there is one.
         replace: whether a name in out/ may pass to another source.
         reference: what targets are judged by, empty where not given.

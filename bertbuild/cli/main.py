@@ -63,7 +63,7 @@ def _require_own_files() -> None:
     from bertbuild.errors import UsageError
 
     error = UsageError(
-        f"bertbuild's own files cannot be read: {project.PACKAGE_FOLDER} is inside an archive, or lacks some of them.",
+        f"bertbuild's own files cannot be read: {project.PACKAGE_FOLDER} is inside an archive, or incomplete.",
         next_step="Install the wheel into a folder: pip install WHEEL. Or start it from a checkout.",
     )
     sys.exit(refused(error, json="--json" in sys.argv))

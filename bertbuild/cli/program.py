@@ -62,7 +62,7 @@ class BertbuildProgram(Program):
             self.collection = Collection(*(self.collection[word] for word in {*words} & TASKS.keys()))
 
     def parse_tasks(self) -> None:
-        """As Invoke does; what it will not have is told as all errors are."""
+        """As Invoke does; what it refuses is reported as all errors are."""
         with self._errors_told(self.argv):
             super().parse_tasks()
 

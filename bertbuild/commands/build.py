@@ -114,7 +114,7 @@ class Fleet:
         return [LocateJob(self, entry) for entry in self._entries if not isinstance(entry.source, Recipe)]
 
     def promised(self, entry: ModelEntry) -> list[tuple[str, str]]:
-        """The targets that come to nothing where a model does."""
+        """The targets that cannot be built when their model cannot."""
         own = [(entry.name, target.name) for target in entry.targets]
         return own + [promise for trained in self.trained_from(entry) for promise in self.promised(trained)]
 

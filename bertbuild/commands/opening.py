@@ -1,4 +1,4 @@
-"""A session opened and closed: settings read, events written to the run's log, an error told as the last event."""
+"""A session opened and closed: settings read, events written to the run's log, an error reported as the last event."""
 
 from __future__ import annotations
 

@@ -101,7 +101,7 @@ def _stale_is_known(session: Session, outlook: Outlook) -> bool:
         for target in outlook.targets:
             outlook.state(target)
     except BertbuildError as error:
-        session.report({"event": "warning", "text": f"what is stale cannot be told: {error}"})
+        session.report({"event": "warning", "text": f"what is stale cannot be determined: {error}"})
         return False
     return True
 

@@ -1,4 +1,4 @@
-"""What becomes of jobs, told as events."""
+"""Emits job lifecycle events."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ from bertbuild.isolation.process import Children, end_groups
 
 OLDER = "uv 0.6.17"
 OLDER_OFFERS = ("3.7",)
-"""The versions for which the older uv is asked; the uv at hand offers all others."""
+"""The versions for which the older uv is asked; the installed uv offers all others."""
 OLDER_LOCK = Path(__file__).with_name("uv-older.txt")
 OLDER_LIST = Path(__file__).with_name("python-downloads.json")
 
@@ -63,7 +63,7 @@ class Fetcher:
         if words:
             return words
         if self.offered_by(version) == OLDER:
-            self.on_line(f"the uv at hand offers no Python {version}; {OLDER} fetches it")
+            self.on_line(f"the installed uv offers no Python {version}; {OLDER} fetches it")
             words = self._by_older(version)
         else:
             words = self._install(find_uv(), version)

@@ -42,7 +42,7 @@ REMEDIES = (
     ),
     (
         ("Temporary failure in name resolution", "No matching distribution found", "Max retries exceeded"),
-        "The package index could not be reached or lacks a package. Name another: BERTBUILD_INDEX_URL.",
+        "The package index could not be reached or does not have a package. Name another: BERTBUILD_INDEX_URL.",
     ),
     (("booting buildkit",), NO_BUILDKIT),
     (("No space left on device",), "The engine's disk is full. Free some of it: docker system prune."),

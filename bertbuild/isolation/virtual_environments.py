@@ -18,11 +18,11 @@ OPTIONAL = BACKENDS["tf1"].python
 NOT_OFFERED = "no uv offers it for this machine"
 WITHOUT = (
     "works: all else, and the reference runs in TensorFlow 2.20 in v1 mode; does not: neuron-ready's proof, "
-    "neuron-compile, finetune. The way out: a Python 3.7 as said above, or Docker"
+    "neuron-compile, finetune. Use a Python 3.7 as described above, or Docker"
 )
 WITHOUT_ANOTHER = (
     "works: all else, and the reference runs in TensorFlow 1.15, whose environment is made; does not: neuron-compile. "
-    "The way out: a Python 3.7 as said above, or Docker"
+    "Use a Python 3.7 as described above, or Docker"
 )
 """The same where the environment of TensorFlow 1.15 is made, and that of Neuron's compiler is not."""
 

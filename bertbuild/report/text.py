@@ -34,7 +34,7 @@ class TextReporter:
     """Turns events into lines; spinners or bars show what is going on where stdout is a terminal.
 
     Of a build file's targets, which may be hundreds, those are not told that are up to date; the result counts them.
-    What a command has made itself, and asks for once more, is not told as up to date either.
+    What a command has made itself, and asks for once more, is not reported as up to date either.
     """
 
     def __init__(self) -> None:

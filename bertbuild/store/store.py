@@ -171,7 +171,7 @@ class Store:
         return StoredObject(stage=stage, key=key, path=target, manifest=manifest)
 
     def unfinished(self, stage: str, key: str) -> Path:
-        """The folder of what a stage's next run under the same key goes on from, however this one ends."""
+        """The folder of from which a stage's next run under the same key resumes, however this one ends."""
         folder = self.root / "unfinished" / stage / key
         self.use(folder)
         with translated_os_errors(self.root):
@@ -288,7 +288,7 @@ class Store:
                     remove_tree(folder)
 
     def _remove_outlived(self) -> None:
-        """What a stage would have gone on from, where its result is there: killed between publishing and tidying up."""
+        """What a stage would have resumed from, where its result is there: killed between publishing and tidying up."""
         for folder in (self.root / "unfinished").glob("*/*"):
             if (self.objects / folder.parent.name / folder.name).exists():
                 with contextlib.suppress(OSError):

@@ -149,6 +149,6 @@ def test_inside_an_archive_it_is_one_sentence(python, wheel, tmp_path):
     done = subprocess.run(words, env=variables, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert done.stderr.splitlines() == [
-        f"error: bertbuild's own files cannot be read: {wheel}/bertbuild is inside an archive, or lacks some of them.",
+        f"error: bertbuild's own files cannot be read: {wheel}/bertbuild is inside an archive, or incomplete.",
         "  → Install the wheel into a folder: pip install WHEEL. Or start it from a checkout.",
     ]

@@ -30,7 +30,7 @@ NEWER_ATTRIBUTES = ("grad_a", "grad_b", "grad_x", "grad_y", "_has_manual_control
 
 @contextlib.contextmanager
 def importing(path):
-    """Where TensorFlow takes a graph from a file: what it refuses is told as bad input, by the file's path."""
+    """Where TensorFlow takes a graph from a file: what it refuses is reported as bad input, by the file's path."""
     try:
         yield
     except (ValueError, TypeError, KeyError, tf.errors.OpError) as error:

@@ -1,4 +1,4 @@
-"""The course of a training: its figures as they come, and what the next run goes on from after a kill."""
+"""The course of a training: its figures as they come, and what the next run resumes from after a kill."""
 
 import json
 import os

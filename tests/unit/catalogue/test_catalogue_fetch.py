@@ -196,7 +196,7 @@ def test_a_catalogue_that_asks_for_other_files_is_obeyed(get, model):
 
 def test_a_file_the_zip_lacks_is_named(get, server):
     server.content = zip_of({name: data for name, data in CHECKPOINT.items() if name != "vocab.txt"})
-    with pytest.raises(ArchiveError, match=r"lacks vocab\.txt"):
+    with pytest.raises(ArchiveError, match=r"does not contain vocab\.txt"):
         get()
 
 

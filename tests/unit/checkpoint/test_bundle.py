@@ -127,7 +127,7 @@ def test_headers_that_cannot_be_are_refused(tmp_path, header, why):
 
 def test_an_index_without_header_or_with_a_foreign_name_is_refused(tmp_path):
     (tmp_path / "m.index").write_bytes(write_table([(b"x", entry())]))
-    with pytest.raises(CheckpointError, match="lacks the header"):
+    with pytest.raises(CheckpointError, match="does not have the header"):
         CheckpointReader(tmp_path / "m")
     with pytest.raises(CheckpointError, match="is damaged"):
         CheckpointReader(index(tmp_path, [(b"\xff\xfe", entry())]))

@@ -108,7 +108,7 @@ def test_what_is_not_made_cannot_be_though_another_is_made_of_the_same_python(ma
     assert (neuron["ok"], neuron["text"]) == (False, "cannot be made without Python 3.7")
     without = findings["without Python 3.7"]["text"]
     assert "the reference runs in TensorFlow 1.15" in without
-    assert "does not: neuron-compile. The way out" in without
+    assert "does not: neuron-compile. Use a Python 3.7" in without
     assert usable == ["venv"]
 
 

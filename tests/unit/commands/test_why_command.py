@@ -233,7 +233,7 @@ def test_status_works_where_no_engine_can_be_asked(fleet, isolation, monkeypatch
 
     monkeypatch.setattr(isolation, "is_ready", refuse)
     assert {fact["state"] for fact in fleet.status().values()} == {"built"}
-    assert fleet.events.texts("warning") == ["what is stale cannot be told: No Docker engine runs here."]
+    assert fleet.events.texts("warning") == ["what is stale cannot be determined: No Docker engine runs here."]
 
 
 def test_a_target_that_left_the_build_file_is_still_told(fleet):

@@ -115,7 +115,7 @@ def test_the_older_uv_is_installed_once_by_hash_and_fetches_by_a_list_with_hashe
     uv(MAKES_OLDER, older=[INSTALLS])
     lines = []
     assert fetch(tmp_path, on_line=lines.append)[1] == "3.97.2"
-    assert lines == [f"the uv at hand offers no Python 3.97; {OLDER} fetches it"]
+    assert lines == [f"the installed uv offers no Python 3.97; {OLDER} fetches it"]
     installs = asked(tmp_path)[1][0]
     assert "--require-hashes --only-binary :all:" in installs
     assert installs.endswith(f"--requirements {OLDER_LOCK}")
