@@ -46,8 +46,8 @@ def row(verdict, output, probe="b3_s2"):
 
 def test_every_request_has_a_tolerance_of_its_own():
     asked = {
-        "-".join((dtype, *(() if gelu == "exact" else (gelu,))))
-        for dtype, gelu in itertools.product(COMPUTES, APPROXIMATIONS)
+        "-".join((compute, *(() if gelu == "exact" else (gelu,))))
+        for compute, gelu in itertools.product(COMPUTES, APPROXIMATIONS)
     }
     assert asked == set(PRECISIONS) == set(KIND.tolerances)
 
