@@ -18,7 +18,7 @@ from bertbuild.project import ROOT
 
 SUITES = {
     "unit": ["tests/unit"],
-    "integration": ["tests/unit", "tests/integration"],
+    "integration": ["tests/integration"],
     "docker": ["tests/docker"],
     "faults": ["tests/faults"],
     "browser": ["tests/browser"],

@@ -24,7 +24,7 @@ def lock(check: bool = False, upgrade: bool = False, offline: bool = False, json
 @task(
     help=COMMON_HELP
     | {
-        "suite": "unit: no network, no engine; integration: unit, and real backends; docker; faults; browser; "
+        "suite": "unit: no network, no engine; integration: real backends; docker; faults; browser; "
         "host: all but docker; default: all",
         "whole": "also what CI has no time for, and the high counts of faults (hours)",
     },

@@ -11,7 +11,7 @@ from program import ROOT, Bertbuild
 
 TARGETS = ("frozen", "ir-fp32", "ir-fp16", "neuron-ready", "savedmodel")
 MODELS = ("two-layers", "four-layers", "three-heads", "classifier", "zipped", "huggingface")
-MODELS = cells(MODELS, "three-heads", "classifier", "zipped")
+MODELS = cells(MODELS, "three-heads", "zipped")
 ALL = {(model, target) for model in MODELS for target in TARGETS}
 
 
@@ -113,7 +113,7 @@ def test_the_store_can_be_moved_and_is_whole(built, fleet, build):
     fleet.artifacts.rename(moved)
     try:
         elsewhere = Bertbuild(moved)
-        assert elsewhere.ok(*build, "classifier/*").ids("started") == []
+        assert elsewhere.ok(*build, "three-heads/*").ids("started") == []
         elsewhere.ok("verify-store")
     finally:
         moved.rename(fleet.artifacts)
