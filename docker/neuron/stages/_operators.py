@@ -47,6 +47,6 @@ def require_known(operators, known):
             "neuron-cc cannot compile %s%s"
             % (
                 ", ".join(unknown),
-                "; make the model with the other form of gelu: --gelu tanh" if "Erf" in unknown else "",
+                "; make the model with the other form of gelu: --gelu-approximation tanh" if "Erf" in unknown else "",
             )
         )

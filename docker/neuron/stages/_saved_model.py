@@ -132,7 +132,7 @@ def require_small(size):
     if size > LARGEST:
         raise StageInputError(
             "the compiled model would be %.1f GiB, and a SavedModel's graph can hold 2 at most; compile it in half the "
-            "bytes: --dtype float16 when making it ready for Neuron" % (size / 2.0**30)
+            "bytes: --compute float16 when making it ready for Neuron" % (size / 2.0**30)
         )
 
 
