@@ -5,10 +5,11 @@ from __future__ import annotations
 import contextlib
 from pathlib import Path
 
+from bertbuild.buildfile.entries import ModelEntry, TargetEntry
 from bertbuild.catalogue.models import find_model
 from bertbuild.commands.reference import presumed, require_1
 from bertbuild.commands.session import Session
-from bertbuild.errors import UsageError
+from bertbuild.errors import BertbuildError, InterpreterMissingError, UsageError
 from bertbuild.huggingface.folder import find_files, is_huggingface
 from bertbuild.kinds.int8 import Calibration, plan_text_examples
 from bertbuild.kinds.ir_request import Ir
@@ -71,6 +72,29 @@ def refused_ahead(session: Session, wanted: Wanted, request: Request) -> None:
     folder = Path(wanted.checkpoint)
     if not is_imported(session, folder):
         _refuse(session, folder, wanted.name or model_name(folder, session.store), request)
+
+
+def refusals(session: Session, entry: ModelEntry, folder: Path) -> dict[str, BertbuildError]:
+    """Why targets of a build file's model cannot be made of a Hugging Face folder, by their names; as `refused_ahead`.
+
+    Raises:
+        CheckpointError: the folder cannot be imported.
+    """
+    from bertbuild.source.expected import expected_source
+
+    if is_imported(session, folder):
+        return {}
+    source = expected_source(folder, entry.name)
+    found = {target.name: _refusal(session, source, target) for target in entry.targets}
+    return {name: error for name, error in found.items() if error is not None}
+
+
+def _refusal(session: Session, source: Source, target: TargetEntry) -> BertbuildError | None:
+    try:
+        require_1(session, _planned(session, source, target.request, target.reference))
+    except (UsageError, InterpreterMissingError) as error:
+        return error
+    return None
 
 
 def is_imported(session: Session, folder: Path) -> bool:

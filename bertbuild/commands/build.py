@@ -88,7 +88,7 @@ def build(session: Session, build_file: BuildFile, *, keep_going: bool, verify_r
         from bertbuild.commands.offline import require_for_file
 
         require_for_file(session, build_file)
-    fleet = Fleet(session, build_file)
+    fleet = Fleet(session, build_file, keep_going=keep_going)
     asked = Asked(models=[entry.name for entry in build_file.models], build_file=str(build_file.path))
     failures = session.engine.execute(fleet.roots(), asked, keep_going=keep_going)
     fleet.check(failures)
@@ -102,8 +102,8 @@ def build(session: Session, build_file: BuildFile, *, keep_going: bool, verify_r
 class Fleet:
     """The jobs of a build file: a model first, then its targets, and the models that are trained from it."""
 
-    def __init__(self, session: Session, build_file: BuildFile) -> None:
-        self.session = session
+    def __init__(self, session: Session, build_file: BuildFile, *, keep_going: bool) -> None:
+        self.session, self.keep_going = session, keep_going
         self.jobs: Jobs = session.engine.jobs()
         self.gates: dict[tuple[str, str], GateJob] = {}
         self._left: dict[tuple[str, str], list[Part]] = {}
@@ -197,6 +197,7 @@ class LocateJob(Job):
         self.promised = fleet.promised(entry)
         self._fleet, self._entry = fleet, entry
         self._folder = Path()
+        self._refused: dict[str, BertbuildError] = {}
 
     def settle(self) -> bool:
         """See `schedule.Job`."""
@@ -211,14 +212,23 @@ class LocateJob(Job):
         session = self._fleet.session
         report = _of_job(session.report, self.id)
         self._folder, _ = located(wanted(self._entry), session.settings, session.store, report)
+        if is_huggingface(self._folder):
+            from bertbuild.commands.ahead import refusals
+
+            self._refused = refusals(session, self._entry, self._folder)
 
     def follow(self) -> Iterable[Job]:
-        """The import, where one is needed, and the model itself."""
+        """What is refused, the import, where one is needed, and the model itself."""
         if not is_huggingface(self._folder):
             return [ModelJob(self._fleet, self._entry, self._folder)]
+        refused = [RefusedJob(self._entry.name, name, error) for name, error in self._refused.items()]
+        targets = tuple(target for target in self._entry.targets if target.name not in self._refused)
+        goes_on = self._fleet.keep_going and (targets or self._fleet.trained_from(self._entry))
+        if refused and not goes_on:  # nor is the import planned: that hashes the weights, which counts as imported
+            return refused
         plan = import_plan(self._folder, self._entry.name, self._fleet.session.store)
         new, steps = self._fleet.jobs.of_steps(plan)
-        return [*new, ModelJob(self._fleet, self._entry, steps["import"])]
+        return [*refused, *new, ModelJob(self._fleet, replace(self._entry, targets=targets), steps["import"])]
 
 
 class ModelJob(Job):

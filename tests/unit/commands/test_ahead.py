@@ -10,10 +10,18 @@ import pytest
 from tiny_models import CONFIG as TINY
 from tiny_models import huggingface_tensors, weights, write_safetensors, write_vocab
 
-from bertbuild.commands import ahead, target, tensorflow2
+from bertbuild.buildfile.load import load_build_file
+from bertbuild.commands import ahead, build, target, tensorflow2
 from bertbuild.commands.session import Session
 from bertbuild.config import Settings
-from bertbuild.errors import CheckpointError, DownloadError, InterpreterMissingError, StageError, UsageError
+from bertbuild.errors import (
+    BuildFailedError,
+    CheckpointError,
+    DownloadError,
+    InterpreterMissingError,
+    StageError,
+    UsageError,
+)
 from bertbuild.kinds.frozen import Frozen
 from bertbuild.kinds.ir_request import Ir
 from bertbuild.kinds.neuron_ready import NeuronReady
@@ -163,3 +171,28 @@ def test_a_folder_that_was_imported_before_is_not_looked_into_again(of_folder, i
 
 def fail():
     raise DownloadError("Here the import begins.")
+
+
+@pytest.mark.parametrize("keep_going", [True, False])
+def test_a_build_file_s_target_is_refused_before_the_import(of_folder, isolation, folder, keep_going):
+    path = folder.parent / "bertbuild.toml"
+    targets = '[targets.bad]\nkind = "ir"\noutput = ["probabilities"]\n'
+    path.write_text(f'{targets}[models.hf]\nhuggingface = "hf"\n')
+    with pytest.raises(BuildFailedError) as raised:
+        build.build(of_folder, load_build_file(path), keep_going=keep_going)
+    assert (isolation.runs, isolation.prepared) == ([], [])
+    assert ["classifier" in str(failure) for failure in raised.value.failures] == [True]
+
+
+def test_what_else_a_build_file_asks_of_that_folder_is_made_with_keep_going(of_folder, isolation, folder):
+    path = folder.parent / "bertbuild.toml"
+    targets = '[targets.bad]\nkind = "ir"\noutput = ["probabilities"]\n[targets.frozen]\nkind = "frozen"\n'
+    path.write_text(f'{targets}[models.hf]\nhuggingface = "hf"\n')
+    isolation.behaviour["import"] = lambda _run: fail()
+    with pytest.raises(BuildFailedError) as raised:
+        build.build(of_folder, load_build_file(path), keep_going=False)
+    assert isolation.runs == []
+    with pytest.raises(BuildFailedError, match="2 of 2 targets are not built") as raised:
+        build.build(of_folder, load_build_file(path), keep_going=True)
+    assert isolation.runs == ["import"]
+    assert [type(failure) for failure in raised.value.failures] == [UsageError, DownloadError]
