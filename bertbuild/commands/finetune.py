@@ -23,6 +23,7 @@ from bertbuild.plans.plan import File, Plan, Source, Step
 from bertbuild.source.checkpoints import AS_IT_IS, inspected
 from bertbuild.source.prepared import DEV, FACTS, TEST, TRAIN, files_of, read_facts
 from bertbuild.source.resolve import Wanted, resolve
+from bertbuild.stages import FACTS as RUN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,7 +101,7 @@ def finetune(
     for step in data.before:
         session.store.link(plan.model, data.target, results[step.id])
     link = session.store.link(plan.model, f"finetuned-{task}", results[STEP])
-    ran = json.loads((link / "stage.json").read_text(encoding="utf-8"))["facts"]
+    ran = json.loads((link / RUN).read_text(encoding="utf-8"))["facts"]
     place = copied(link, Path(output_dir)) if output_dir else link
     return session.result(
         Finetuned(model=plan.model, path=place, key=results[STEP].key, eval=ran.get("eval")),

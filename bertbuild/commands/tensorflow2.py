@@ -25,13 +25,14 @@ from bertbuild.plans.plan import File, Source
 from bertbuild.source.checkpoints import Inspected
 from bertbuild.source.inputs import folder_input
 from bertbuild.source.resolve import Wanted, check_name, model_name, resolve
+from bertbuild.stages import MANIFEST, UNTRACKED
 from bertbuild.store.naming import described
 
 if TYPE_CHECKING:
     from bertbuild.checkpoint.config import BertConfig
 
 CHECKPOINT = "bert_model.ckpt"
-OURS = ("manifest.json", "stage.json", "provenance.json")
+OURS = (MANIFEST, *UNTRACKED)
 GARDEN_GELU = "tanh"
 """What the Model Garden computes, and so what a model trained with it was trained with."""
 

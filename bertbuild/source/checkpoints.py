@@ -21,7 +21,7 @@ from bertbuild.engine.executor import Order, Report
 from bertbuild.plans.parts import Part, parts_of
 from bertbuild.plans.plan import File, Source
 from bertbuild.source.inputs import file_input, folder_input
-from bertbuild.stages import host_code
+from bertbuild.stages import PROVENANCE, host_code
 from bertbuild.store.store import Store, StoredObject
 
 INSPECT = "inspect"
@@ -34,7 +34,7 @@ PUBLISHED_GELU = "erf"
 AS_IT_IS = Choice()
 NOTHING: Mapping[str, File] = {}
 TASK = "task.json"
-RECORDS = ("normalised.json", "provenance.json")
+RECORDS = ("normalised.json", PROVENANCE)
 """What lies beside a checkpoint that was written anew and is not part of it."""
 PLAIN_PREFIX = "bert_model.ckpt"
 """What a checkpoint that was written anew is called in its folder."""
