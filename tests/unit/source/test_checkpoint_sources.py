@@ -271,7 +271,7 @@ def test_what_was_written_anew_stays_with_the_target_and_is_followed_back(small)
     assert {path.name for path in (small.folder / "artifacts" / "objects" / "normalise").iterdir()} == kept
     small.run(upkeep.verify_store)
     written = small.folder / "artifacts" / "objects" / "normalise" / kept.pop()
-    small.run(provenance.verify_provenance, model="", target="", path=str(written))
+    small.run(provenance.verify_provenance, path=str(written))
     assert small.run(status.status, "bertbuild.toml")["targets"][0]["state"] == "built"
     assert small.build() == []
     write_checkpoint(folder / "bert_model.ckpt", tensors(6, "module/"))
