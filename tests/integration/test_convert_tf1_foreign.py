@@ -23,7 +23,7 @@ SOURCES = {
     "sharded": HIDDEN,
 }
 """Folder of foreign_tf2.py → what it answers with."""
-SOURCES = cells(SOURCES, "hub_dict", "compiled", "dense", "classifier_weights")
+SOURCES = cells(SOURCES, "compiled", "dense", "encoder_weights")
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +31,8 @@ def sources(session_folder, bertbuild, tiny):
     assert bertbuild.artifacts.is_dir()
     folder = session_folder / "foreign_tf2"
     folder.mkdir()
-    run_script("tf2", "foreign_tf2", out=folder, config=tiny / "bert_config.json", vocab=tiny / "vocab.txt")
+    files = {"config": tiny / "bert_config.json", "vocab": tiny / "vocab.txt"}
+    run_script("tf2", "foreign_tf2", out=folder, names=[*SOURCES, "strange"], **files)
     return folder
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tf2_models
-from matrix import cells
+from matrix import WHOLE, cells
 from numpy_bert import NumpyBert
 from processes import left_after
 from program import arrays, events_until
@@ -23,7 +23,10 @@ CALM = {**CONFIG, "hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.
 """Without chance but in the order of examples, so that losses can be compared."""
 MARKS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 FAST = ("--train_batch_size", 8, "--eval_batch_size", 6, "--learning_rate", "3e-3")
-TWELVE = (*FAST, "--num_train_epochs", 12)
+EPOCHS = 12 if WHOLE else 2
+STEPS = 4 * EPOCHS
+"""Few are enough to see that the loss falls; the whole suite trains until the task is learnt."""
+FEW = (*FAST, "--num_train_epochs", EPOCHS)
 SQUAD = ("--train_batch_size", 4, "--predict_batch_size", 4, "--num_train_epochs", 1)
 
 
@@ -55,8 +58,8 @@ def trained(bertbuild, toy, converted):
     small, task = ("--checkpoint", toy / "small"), ("--prepared", toy / "task")
     spans = ("--prepared", toy / "squad", "--predict_file", toy / "squad" / "spans.json", *SQUAD)
     begun = {
-        "alone": (*small, *task, *TWELVE),
-        "mirrored": (*small, *task, *TWELVE, "--distribution_strategy", "mirrored", "--virtual_cpus", 2),
+        "alone": (*small, *task, *FEW),
+        "mirrored": (*small, *task, *FEW, "--distribution_strategy", "mirrored", "--virtual_cpus", 2),
         "scores": (*small, "--prepared", toy / "scores", *FAST, "--num_train_epochs", 1),
         "spans": (*small, *spans, "--mode", "train_and_eval"),
         "hub": ("--hub_module_url", converted.path("bare", "hub"), *_files(toy), *FAST, "--num_train_epochs", 1),
@@ -111,14 +114,14 @@ def results(outcome):
 
 def test_a_training_learns_and_tells_how_it_went(trained):
     told = history(trained["alone"])
-    assert told["step"] == list(range(1, 49))
+    assert told["step"] == list(range(1, STEPS + 1))
     assert told["loss"][0] > 0.6
-    assert told["loss"][-1] < 0.3
+    assert told["loss"][-1] < (0.3 if WHOLE else told["loss"][0])
     assert 2.5e-3 < max(told["learning_rate"]) <= 3.001e-3
-    assert results(trained["alone"])["eval_accuracy"] == 1
-    assert results(trained["alone"])["global_step"] == 48
+    assert results(trained["alone"])["eval_accuracy"] == 1 or not WHOLE
+    assert results(trained["alone"])["global_step"] == STEPS
     events = trained["alone"].of("training")
-    assert events[-1]["step"] == events[-1]["steps"] == 48
+    assert events[-1]["step"] == events[-1]["steps"] == STEPS
     assert "all 39 variables of the encoder are the source's" in trained["alone"].notes
     made = {path.name for path in folder(trained["alone"]).iterdir()}
     assert made >= {
@@ -139,7 +142,7 @@ def test_two_devices_learn_what_one_learns_with_the_same_batches(trained):
     assert np.allclose(both["loss"][:8], alone["loss"][:8], rtol=1e-5)
     for epoch in ("1", "2"):
         assert both["epochs"][epoch] == pytest.approx(alone["epochs"][epoch], rel=1e-5)
-    assert both["loss"][-1] < 0.3
+    assert both["loss"][-1] < (0.3 if WHOLE else both["loss"][0])
 
 
 def test_what_is_trained_goes_back_to_tensorflow_1_and_answers_the_same(trained, bertbuild, toy):

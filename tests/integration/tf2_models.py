@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 from backends import run as run_script
+from matrix import cells
 from program import Outcome
 from tiny_models import CONFIG, weights, write_google
 
@@ -30,6 +31,7 @@ FORTH = (
     ("wide", "keras-names"),
 )
 """Model and format; those that share a step are not neighbours."""
+FORTH = cells(FORTH, *(pair for pair in FORTH if pair not in {("wide", "encoder"), ("bare", "savedmodel")}))
 CHECKPOINT = "bert_model.ckpt"
 
 

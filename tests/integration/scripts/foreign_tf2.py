@@ -1,6 +1,7 @@
 """In the tf2 environment: TensorFlow 2 models as others keep them, of random weights.
 
-Request: {"out": folder, "config": path of bert_config.json, "vocab": path}. Writes below `out`:
+Request: {"out": folder, "config": path of bert_config.json, "vocab": path, "names": folders that are wanted}. Writes
+below `out` h5/ and of the others those that are wanted:
 
     hub_dict/          a hub module as the Model Garden's exporter writes it today: dict in, dict out
     compiled/          BertClassifier, which gives logits, trained for a step, saved whole with its optimizer
@@ -106,21 +107,45 @@ def module(names):
     return made
 
 
-hub("hub_dict")
-for name, make in (("compiled", compiled), ("dense", dense)):
+def whole(name, make):
     make().save(str(out / name), save_format="tf")
-    folder(name)
-for name, names in (("renamed", NAMES), ("strange", "abc")):
+
+
+def served(name, names):
     made = module(names)
     tf.saved_model.save(made, str(out / name), signatures={"serving_default": made.serve})
-    folder(name)
+
+
+def weights(name, make):
+    make().save_weights(str(folder(name) / "weights"), save_format="tf")
+
+
+def written(name):
+    tf.train.Checkpoint(model=classifier()).write(str(folder(name) / "ckpt"))
+
+
+def sharded(name):
+    shards = tf.train.CheckpointOptions(experimental_sharding_callback=tf.train.experimental.MaxShardSizePolicy(60_000))
+    tf.train.Checkpoint(encoder=encoder).save(str(folder(name) / "ckpt"), options=shards)
+
+
 encoder = shaken(bert_models.get_transformer_encoder(config))
-encoder.save_weights(str(folder("encoder_weights") / "weights"), save_format="tf")
-classifier().save_weights(str(folder("classifier_weights") / "weights"), save_format="tf")
-dense().save_weights(str(folder("dense_weights") / "weights"), save_format="tf")
-tf.train.Checkpoint(model=classifier()).write(str(folder("written") / "ckpt"))
-shards = tf.train.CheckpointOptions(experimental_sharding_callback=tf.train.experimental.MaxShardSizePolicy(60_000))
-tf.train.Checkpoint(encoder=encoder).save(str(folder("sharded") / "ckpt"), options=shards)
+MAKE = {
+    "hub_dict": (hub,),
+    "compiled": (whole, compiled),
+    "dense": (whole, dense),
+    "renamed": (served, NAMES),
+    "strange": (served, "abc"),
+    "encoder_weights": (weights, lambda: encoder),
+    "classifier_weights": (weights, classifier),
+    "dense_weights": (weights, dense),
+    "written": (written,),
+    "sharded": (sharded,),
+}
+for name in request["names"]:
+    make, *arguments = MAKE[name]
+    make(name, *arguments)
+    folder(name)
 h5 = folder("h5")
 encoder.save_weights(str(h5 / "tf_model.h5"))
 encoder.save_weights(str(h5 / "model.weights.h5"))
