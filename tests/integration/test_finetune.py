@@ -10,6 +10,8 @@ import time
 import numpy as np
 import pytest
 from backends import run as run_script
+from matrix import WHOLE
+from numpy_bert import NumpyBert
 from prepared_data import (
     SIGNAL,
     SQUAD_LENGTH,
@@ -23,15 +25,17 @@ from prepared_data import (
 )
 from processes import left_after
 from program import ROOT
+from tf2_models import tensors
 from tiny_models import CONFIG, weights, write_google
 
 pytestmark = pytest.mark.integration
 
+ROLES = ("input_ids", "input_mask", "segment_ids")
 SMALL = 0.08
 """Times the weights of the other tests, which are too large to be trained."""
 
-STEPS = 400
-EVERY = 40
+STEPS = 400 if WHOLE else 40
+EVERY = STEPS // 10
 RECIPE = ("--train_batch_size=16", "--learning_rate=2e-3", "--num_train_epochs=10", f"--save_checkpoints_steps={EVERY}")
 
 
@@ -96,12 +100,12 @@ def table(path):
 def test_it_learns_the_task(result, tuned):
     figures = table(result / "eval_results.txt")
     assert set(figures) == {"eval_accuracy", "eval_loss", "loss", "global_step"}
-    assert figures["eval_accuracy"] > 0.95, "the majority class is 0.667"
+    assert figures["eval_accuracy"] > 0.95 or not WHOLE, "the majority class is 0.667"
     assert figures["global_step"] == STEPS
     assert tuned["outcome"].last["eval"]["eval_accuracy"] == pytest.approx(figures["eval_accuracy"])
     history = json.loads((result / "history.json").read_text())
     assert history["loss"][0] > 0.4
-    assert history["loss"][-1] < 0.1
+    assert history["loss"][-1] < (0.1 if WHOLE else history["loss"][0])
 
 
 def test_predictions_are_in_the_order_of_the_records(result):
@@ -109,7 +113,11 @@ def test_predictions_are_in_the_order_of_the_records(result):
         [float(value) for value in line.split("\t")] for line in (result / "test_results.tsv").read_text().splitlines()
     ]
     assert np.sum(rows, axis=1) == pytest.approx(1, abs=1e-5)
-    assert [int(yes > no) for no, yes in rows] == [row["label_ids"][0] for row in toy_rows(30, seed=3)]
+    asked = list(toy_rows(30, seed=3))
+    inputs = {role: np.array([row[role] for row in asked], np.int32) for role in ROLES}
+    model = NumpyBert(tensors(result / "bert_model.ckpt"), heads=CONFIG["num_attention_heads"], activation="erf")
+    assert np.abs(rows - model.answer(inputs)["probabilities"]).max() < 1e-5
+    assert [int(yes > no) for no, yes in rows] == [row["label_ids"][0] for row in asked] or not WHOLE
 
 
 def test_a_killed_run_goes_on_from_the_newest_checkpoint_that_is_whole(result, tuned):
@@ -234,7 +242,7 @@ def test_squad_with_questions_that_have_no_answer(bertbuild, session_folder):
     data = write_prepared(
         session_folder / "squad-data",
         model,
-        train=squad_rows(squad_texts(640, seed=1, negative=True)),
+        train=squad_rows(squad_texts(640 if WHOLE else 160, seed=1, negative=True)),
         task="SQUAD-2.0",
         task_type="squad",
         labels=[],
@@ -243,13 +251,14 @@ def test_squad_with_questions_that_have_no_answer(bertbuild, session_folder):
     )
     texts = list(squad_texts(40, seed=2, negative=True))
     questions = write_squad(session_folder / "dev.json", texts)
-    flags = ("--train_batch_size=16", "--learning_rate=2e-3", "--num_train_epochs=6", "--max_query_length=8")
+    epochs = 6 if WHOLE else 1
+    flags = ("--train_batch_size=16", "--learning_rate=2e-3", f"--num_train_epochs={epochs}", "--max_query_length=8")
     bertbuild.ok("finetune", "--checkpoint", model, "--prepared", data, "--squad", questions, *flags)
     result = bertbuild.out("reader", "finetuned-squad-2.0")
     predictions = json.loads((result / "predictions.json").read_text())
     wanted = {f"{index}": f"w{SIGNAL}" if place >= 0 else "" for index, (_, place) in enumerate(texts)}
     assert list(predictions) == list(wanted)
-    assert sum(predictions[name] == wanted[name] for name in wanted) >= 36
+    assert sum(predictions[name] == wanted[name] for name in wanted) >= 36 or not WHOLE
     odds = json.loads((result / "null_odds.json").read_text())
     assert all((odds[name] > 0) == (not predictions[name]) for name in wanted)
     best = json.loads((result / "nbest_predictions.json").read_text())
