@@ -54,7 +54,7 @@ def test_a_store_behind_a_link_or_dots_is_the_same_store(fleet, tmp_path, monkey
     monkeypatch.setattr(fleet, "session", lambda: _session(fleet, spelled))
     assert {state for state, _ in states(fleet).values()} == {"built"}
     assert fleet.build() == []
-    assert len(fleet.run(results.verify, "", "")["verified"]) == 3
+    assert len(fleet.run(results.verify, ())["verified"]) == 3
 
 
 def _session(fleet, artifacts):
@@ -78,7 +78,7 @@ def test_a_moved_store_is_whole(fleet, tmp_path):
     shutil.move(tmp_path / "artifacts", tmp_path / "new" / "store")
     (tmp_path / "artifacts").symlink_to("new/store")
     assert states(fleet)["base/frozen"] == ("built", [])
-    assert fleet.run(results.verify, "", "")["verified"] == [{"model": "base", "target": "frozen"}]
+    assert fleet.run(results.verify, ())["verified"] == [{"model": "base", "target": "frozen"}]
     fleet.run(target.build, Wanted(checkpoint=f"artifacts/{SOURCE}"), Frozen())
     assert not [event for event in fleet.events.of("stage") if event["state"] == "done"]
 

@@ -133,7 +133,7 @@ def test_verify_on_another_one_asks_all_again_and_its_verdicts_take_the_place(bu
     build(VNNI, plan())
     isolation.processor = AVX2
     isolation.runs.clear()
-    results.verify(session, "", "")
+    results.verify(session, ())
     assert isolation.runs.count("openvino-infer") == 2
     assert recorded(store) == {"ir-fp32": AVX2, "ir-int8": AVX2}
 
@@ -149,7 +149,7 @@ def test_what_is_for_vnni_alone_and_wrong_without_it_says_so(build, plan, sessio
         if ask == "build":
             Engine(store, isolation, Events()).build(wanted, probes)
         else:
-            results.verify(session, "", "ir-vnni-int8")
+            results.verify(session, ("ir-vnni-int8",))
 
     with pytest.raises(ParityError, match="ir-vnni-int8 of toy does not answer like its source") as raised:
         again()
