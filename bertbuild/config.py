@@ -167,7 +167,7 @@ def file_settings(document: Document) -> dict[str, Value]:
         try:
             value = known[name].type.read(raw)
         except WrongValueError as error:
-            raise document.refused((name,), _must_be(known[name], f'"{name}"', raw), next_step="Mend it.") from error
+            raise document.refused((name,), _must_be(known[name], f'"{name}"', raw), next_step="Fix it.") from error
         if value != "":
             values[name] = value
     return values
@@ -181,7 +181,7 @@ def _from_text(setting: Setting, text: str, origin: str) -> Value:
     try:
         return setting.type.read(raw)
     except WrongValueError as error:
-        raise UsageError(_must_be(setting, origin, text), next_step="Mend it, or leave it out.") from error
+        raise UsageError(_must_be(setting, origin, text), next_step="Fix it, or leave it out.") from error
 
 
 def _must_be(setting: Setting, called: str, raw: object) -> str:

@@ -111,7 +111,11 @@ def check_value(flag: str, value: Any, type_: Type, *, several: bool = False) ->
         UsageError: it is wrong.
     """
     if isinstance(type_, Choices) or (isinstance(type_, Choice) and several):
-        check_choice(flag, str(value).split(","), type_.options)
+        if not isinstance(value, str):
+            raise UsageError(
+                f"--{flag} must be text (got {value!r}).", next_step="Join several with commas, for instance 'a,b'."
+            )
+        check_choice(flag, value.split(","), type_.options)
     elif isinstance(type_, Choice):
         check_choice(flag, (value,), type_.options)
     elif isinstance(type_, Whole):
@@ -126,12 +130,14 @@ def check_choice(flag: str, values: Iterable[str], allowed: tuple[str, ...]) -> 
         if value not in allowed:
             known = ", ".join(filter(None, allowed))
             raise UsageError(
-                f"--{flag} must be one of {known} (got {value!r}){did_you_mean(value, allowed)}",
+                f"--{flag} must be one of {known} (got {value!r}){did_you_mean(str(value), allowed)}",
                 next_step=f"--help explains --{flag}.",
             )
 
 
-def _check_whole(flag: str, value: int, type_: Whole) -> None:
+def _check_whole(flag: str, value: Any, type_: Whole) -> None:
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise UsageError(f"--{flag} must be {type_.words} (got {value!r}).", next_step=f"--help explains --{flag}.")
     if value < type_.least:
         raise UsageError(
             f"--{flag} must be at least {type_.least} (got {value}).", next_step=f"--help explains --{flag}."
@@ -143,7 +149,7 @@ def _check_whole(flag: str, value: int, type_: Whole) -> None:
 def _check_number(flag: str, value: str | float, type_: Number) -> None:
     try:
         number = float(value)
-    except ValueError:
+    except (TypeError, ValueError):
         number = math.nan
     if not type_.holds(number):
         raise UsageError(f"--{flag} must be {type_.words} (got {value}).", next_step=f"--help explains --{flag}.")

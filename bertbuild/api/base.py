@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from bertbuild.api.named import Path
+from bertbuild.api.named import Path, check_path
+from bertbuild.errors import UsageError
 
 if TYPE_CHECKING:
     from bertbuild.commands.session import Session
@@ -30,6 +32,10 @@ class Base:
         local: Path | None = None,
         listener: Listener | None = None,
     ) -> None:
+        if listener is not None and not callable(listener):
+            raise UsageError("listener must be a function of one event.", next_step="For instance listener=print.")
+        # Where they are now, wherever the program goes later.
+        artifacts, local = _absolute("artifacts", artifacts), _absolute("local", local)
         told = {"artifacts": artifacts, "isolation": isolation, "jobs": jobs, "memory": memory}
         told |= {"mirror": mirror, "local": local, "offline": offline if offline is None else str(offline).lower()}
         self._flags = {name: str(value) for name, value in told.items() if value is not None}
@@ -42,6 +48,10 @@ class Base:
         shown = _Shown(self._listener)
         with opened(shown, self._flags, build_file=str(build_file), replace=replace, reference=reference) as session:
             yield session
+
+
+def _absolute(argument: str, path: Path | None) -> str | None:
+    return None if path is None else os.path.abspath(check_path(argument, path))  # noqa: PTH100 - keeps links
 
 
 class _Shown:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, overload
 
 from bertbuild.api.base import Base
-from bertbuild.api.named import Path, Source
+from bertbuild.api.named import Path, Source, check_names, check_path, wanted
 
 if TYPE_CHECKING:
     from bertbuild.buildfile.entries import BuildFile
@@ -65,16 +65,18 @@ class Builds(Base):
         Raises:
             ParityError: a target does not answer like its source.
         """
+        from bertbuild.kinds import kind_of
         from bertbuild.kinds.tf2 import Tf2, Tf2Model
 
+        kind_of(request)
         with self._session(replace=replace, reference=reference) as session:
             if isinstance(request, Tf2 | Tf2Model):
                 from bertbuild.commands.tensorflow2 import convert_tf2
 
-                return convert_tf2(session, source.wanted(name), request, str(copy_to))
+                return convert_tf2(session, wanted(source, name), request, str(copy_to))
             from bertbuild.commands.target import build
 
-            return build(session, source.wanted(name), request, output_dir=str(copy_to))
+            return build(session, wanted(source, name), request, output_dir=str(copy_to))
 
     def convert_tf1(
         self,
@@ -130,4 +132,5 @@ def _selected(file: Path, names: tuple[str, ...]) -> BuildFile:
     from bertbuild.buildfile.load import load_build_file
     from bertbuild.buildfile.select import select
 
-    return select(load_build_file(FilePath(file)), names)
+    check_names(names)
+    return select(load_build_file(FilePath(check_path("file", file))), names)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bertbuild.api.base import Base
-from bertbuild.api.named import Checkpoint, Model, Path
+from bertbuild.api.named import Checkpoint, Model, Path, check_names, wanted
 
 if TYPE_CHECKING:
     from bertbuild.commands.buildfile import Schema
@@ -30,7 +30,7 @@ class Looks(Base):
         from bertbuild.commands.models import inspect
 
         with self._session() as session:
-            return inspect(session, source.wanted(""))
+            return inspect(session, wanted(source, ""))
 
     def status(self, *, file: Path = "") -> Status:
         """All targets that a build file names or that were ever built: state, figures, paths."""
@@ -44,6 +44,7 @@ class Looks(Base):
         from bertbuild.commands.why import why
 
         with self._session(build_file=file) as session:
+            check_names(names)
             return why(session, names, str(file))
 
     def graph(self, *names: str, file: Path = "", format: str = "text") -> Drawn:  # noqa: A002 - the flag's name
@@ -51,6 +52,7 @@ class Looks(Base):
         from bertbuild.commands.graph import graph
 
         with self._session(build_file=file) as session:
+            check_names(names)
             return graph(session, names, str(file), format)
 
     def log(self, name: str, *, stage: str = "") -> Logs:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
+from bertbuild.errors import UsageError
+
 if TYPE_CHECKING:
     from bertbuild.source.resolve import Wanted
 
@@ -69,7 +71,56 @@ class SavedModelFolder:
 Source = Checkpoint | Model | FrozenGraph | SavedModelFolder
 
 
+def wanted(source: object, name: str) -> Wanted:
+    """A source as commands take it; `name` is what its results are called, empty for its own.
+
+    Raises:
+        UsageError: it is not a source.
+    """
+    if not isinstance(source, Source):
+        raise UsageError(
+            f"{source!r} is not a source.",
+            next_step="Give a Checkpoint, Model, FrozenGraph or SavedModelFolder, for instance Checkpoint('path').",
+        )
+    return source.wanted(check_text("name", name))
+
+
+def check_text(argument: str, value: object) -> str:
+    """An argument that must be text.
+
+    Raises:
+        UsageError: it is not.
+    """
+    if not isinstance(value, str):
+        raise UsageError(f"{argument} must be text (got {value!r}).", next_step="Give a str.")
+    return value
+
+
+def check_path(argument: str, value: object) -> Path:
+    """An argument that must be a path.
+
+    Raises:
+        UsageError: it is not.
+    """
+    if not isinstance(value, str | PathLike):
+        raise UsageError(f"{argument} must be a path (got {value!r}).", next_step="Give a str or a pathlib.Path.")
+    return value
+
+
+def check_names(names: tuple[object, ...]) -> None:
+    """Refuse names that are not text.
+
+    Raises:
+        UsageError: one is not.
+    """
+    for name in names:
+        check_text("a name", name)
+
+
 def _wanted(**named: Any) -> Wanted:
     from bertbuild.source.resolve import Wanted
 
+    for argument, value in named.items():
+        if argument != "ema":
+            check_text(argument, value)
     return Wanted(**named)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from bertbuild.api.base import Base
-from bertbuild.api.named import Checkpoint, Model, Path
+from bertbuild.api.named import Checkpoint, Model, Path, wanted
 
 if TYPE_CHECKING:
     from bertbuild.catalogue.datasets import Dataset
@@ -94,8 +94,8 @@ class Trainings(Base):
 
         copies = tuple(map(str, outputs))
         with self._session(replace=replace) as session:
-            wanted = changed(request or PretrainingRequest(), shards=len(copies) or 1)
-            return prepare_pretraining_data(session, text, str(vocab), copies, name, wanted)
+            asked = changed(request or PretrainingRequest(), shards=len(copies) or 1)
+            return prepare_pretraining_data(session, text, str(vocab), copies, name, asked)
 
     def finetune(
         self,
@@ -121,7 +121,7 @@ class Trainings(Base):
         from bertbuild.plans.finetuning import FinetuneRequest
 
         with self._session(replace=replace) as session:
-            return finetune(session, source.wanted(name), data, request or FinetuneRequest(), str(copy_to))
+            return finetune(session, wanted(source, name), data, request or FinetuneRequest(), str(copy_to))
 
     def train(
         self,
@@ -147,8 +147,8 @@ class Trainings(Base):
 
         with self._session(replace=replace) as session:
             begin = source if isinstance(source, Begin) else Begin()
-            wanted = Wanted(name=name) if isinstance(source, Begin) else source.wanted(name)
-            return train(session, begin, wanted, data, request or TrainRequest())
+            named = Wanted(name=name) if isinstance(source, Begin) else wanted(source, name)
+            return train(session, begin, named, data, request or TrainRequest())
 
     def evaluate(
         self,
@@ -178,7 +178,7 @@ class Trainings(Base):
 
         with self._session(reference=reference) as session:
             asked = request or EvaluateRequest(targets=USUAL)
-            return targets(session, source.wanted(name), data or Data(), asked, str(max_drop))
+            return targets(session, wanted(source, name), data or Data(), asked, str(max_drop))
 
     def evaluate_predictions(self, file: Path, task: str, *, data: Path = "") -> Figures:
         """Judge a test_results.tsv of a GLUE task's dev set, whose files are in the folder `data`, or are fetched."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bertbuild.api.base import Base
-from bertbuild.api.named import Path
+from bertbuild.api.named import Path, check_names
 
 if TYPE_CHECKING:
     from bertbuild.commands.environments import Environments
@@ -30,6 +30,7 @@ class Upkeep(Base):
         from bertbuild.commands.verify import verify
 
         with self._session() as session:
+            check_names(names)
             return verify(session, names)
 
     def verify_provenance(self, *names: str, path: Path = "") -> Provenance:
@@ -45,6 +46,7 @@ class Upkeep(Base):
         from bertbuild.commands.provenance import verify_provenance
 
         with self._session() as session:
+            check_names(names)
             return verify_provenance(session, names, path=str(path))
 
     def verify_store(self) -> Audited:

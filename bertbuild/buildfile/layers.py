@@ -46,6 +46,8 @@ class Defaults:
             name = _name_in(kind, typed, given.raw)
             if not name or name in own or name in replaced:
                 continue
+            if name != typed and name in self.common and _is_of_others(typed):
+                continue  # each of both words is there for the kinds that have it now
             if name == typed and name in kind.renamed.values() and _is_of_others(name):
                 # An old file means those others by it, which alone had this word.
                 old = next(old for old, new in kind.renamed.items() if new == name)
@@ -218,7 +220,7 @@ def _wrong(document: Document, place: Place, raw: object, types: tuple[Type, ...
         f'"{name}" of {table} must be {words}, not {shown(raw)}{hint}',
         next_step=f"For a target with each of several values: matrix = {{ {name} = […] }} in [targets.NAME]."
         if isinstance(raw, list) and "matrix" not in place
-        else "Mend the value.",
+        else "Fix the value.",
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import signal
 import sys
@@ -13,12 +14,14 @@ from bertbuild.cli.warnings import told
 from bertbuild.cli.wording import Worded
 from bertbuild.commands.opening import error_event, interrupted, opened
 from bertbuild.commands.session import Session
-from bertbuild.errors import BertbuildError, Interrupted
+from bertbuild.errors import BertbuildError, Interrupted, NoSpaceError
 from bertbuild.report.events import JsonReporter
 from bertbuild.report.run_log import Reporter
 from bertbuild.report.text import TextReporter
 
 PIPE_CLOSED = 128 + signal.SIGPIPE
+UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""Of an output: its disk or file takes no more."""
 
 
 class Ended(SystemExit):
@@ -89,6 +92,15 @@ def _flush() -> None:
         sys.stdout.flush()
     except BrokenPipeError:
         silence()
+
+
+def unwritable(error: OSError) -> int:
+    """Report, on stderr, that the disk which stdout is on takes no more; gives the exit code."""
+    silence()
+    text = f"What is printed cannot be written: {error.strerror}."
+    with contextlib.suppress(OSError):
+        print(f"error: {text}\n  → Free space where the output goes, and run it again.", file=sys.stderr)  # noqa: T201
+    return NoSpaceError.exit_code
 
 
 def silence() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import importlib
+import os
 import signal
 import sys
 
@@ -24,9 +25,10 @@ def main(more: str = "") -> None:
     # Of a program that is loaded by half nothing can be said: who is told to end meanwhile hears it afterwards.
     before = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
     from bertbuild.cli.call import run
-    from bertbuild.cli.frame import PIPE_CLOSED, Ended, silence, stopped
+    from bertbuild.cli.frame import PIPE_CLOSED, UNWRITABLE, Ended, silence, stopped, unwritable
     from bertbuild.cli.wording import started_by_invoke
 
+    _open_outputs()
     _require_own_files()
     if more:
         importlib.import_module(more)
@@ -40,6 +42,10 @@ def main(more: str = "") -> None:
     except BrokenPipeError:  # of --help and --list; `running` sees to those of commands
         silence()
         sys.exit(PIPE_CLOSED)
+    except OSError as error:
+        if error.filename is not None or error.errno not in UNWRITABLE:
+            raise
+        sys.exit(unwritable(error))
     except KeyboardInterrupt:  # `running` sees to all that commands do
         sys.exit(stopped(json="--json" in sys.argv))
     except Ended:
@@ -51,6 +57,14 @@ def main(more: str = "") -> None:
     finally:
         for number in ENDING:  # all is said, and what the interpreter does at its end may not change the exit code
             signal.signal(number, signal.SIG_IGN)
+
+
+def _open_outputs() -> None:
+    """Where the program was started without outputs, as by some daemons, what it prints goes nowhere."""
+    if sys.stdout is None:
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123 - open until the end
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123 - the same
 
 
 def _require_own_files() -> None:

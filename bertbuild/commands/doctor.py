@@ -63,7 +63,7 @@ def doctor(session: Session) -> Diagnosis:
         session.report({"event": "doctor", **value.facts()})
         raise CheckFailedError(
             f"{_none_of([row.title for row in PLACES.values()])} can be used on this machine as it is.",
-            next_step="Mend the lines marked -- of one of them; one is enough.",
+            next_step="Fix the lines marked -- of one of them; one is enough.",
         )
     ways = " and ".join(_way(way, findings) for way in usable)
     return session.result(

@@ -93,7 +93,7 @@ def inspect(session: Session, wanted: Wanted) -> Inspection:
             f"The checkpoint {inspection.files.prefix} has {number_of(len(inspection.problems), 'problem')}.",
             next_step="Say which variables are meant, as the problem tells."
             if inspection.reading.problems
-            else "Mend what the problem names, or get a sound copy; nothing can be built from this one.",
+            else "Fix what the problem names, or get a sound copy; nothing can be built from this one.",
             details="\n".join(inspection.problems),
         )
     return session.result(Inspection(inspection=facts), "sound: nothing is wrong with it")

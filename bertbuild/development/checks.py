@@ -82,7 +82,7 @@ def lint(session: Session) -> None:
     }
     failed = [name for name, words in checks.items() if subprocess.call(words, cwd=ROOT) != 0]
     if failed:
-        raise CheckFailedError(f"Not clean: {', '.join(failed)}.", next_step="Mend what is named above.")
+        raise CheckFailedError(f"Not clean: {', '.join(failed)}.", next_step="Fix what is named above.")
     session.result(Linted(checks=tuple(checks)), "lint: clean")
 
 

@@ -72,7 +72,7 @@ def _resolve(backend: str, preferences: str) -> str:
         if result.returncode != 0:
             raise LockFileError(
                 f"{requirements_name(backend)} cannot be resolved.",
-                next_step="Mend what uv names, or check the network.",
+                next_step="Fix what uv names, or check the network.",
                 details=result.stderr.strip(),
             )
         return output.read_text(encoding="utf-8")

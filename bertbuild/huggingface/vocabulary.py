@@ -54,7 +54,7 @@ def recorded_lower_case(folder: Path) -> bool | None:
 def _truth(path: Path, key: str, values: Mapping[str, Any]) -> bool | None:
     found = values.get(key)
     if found is not None and not isinstance(found, bool):
-        raise CheckpointError(f"{path} has {key} {found!r}, not true or false.", next_step=f"Mend {key} in that file.")
+        raise CheckpointError(f"{path} has {key} {found!r}, not true or false.", next_step=f"Fix {key} in that file.")
     return found
 
 

@@ -142,7 +142,7 @@ class VenvIsolation:
         except PermissionError as error:
             raise EnvironmentBuildError(
                 f"{error.filename} cannot be written: {error.strerror}.",
-                next_step="Mend its permissions, or keep virtual environments elsewhere with BERTBUILD_ENVIRONMENTS.",
+                next_step="Fix its permissions, or keep virtual environments elsewhere with BERTBUILD_ENVIRONMENTS.",
             ) from error
 
     def _make(self, path: Path, backend: str, on_line: OnLine) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bertbuild.errors import UsageError
 from bertbuild.kinds import frozen, hub, ir, neuron, neuron_ready, saved_model, tf2, tf2_savedmodel
 from bertbuild.kinds.kind import Kind, Request
 from bertbuild.plans.tolerance import Limits, Tolerances
@@ -13,8 +14,16 @@ KINDS: dict[str, Kind] = {
 
 
 def kind_of(request: Request) -> Kind:
-    """The kind that a request is of."""
-    return next(kind for kind in KINDS.values() if kind.request is type(request))
+    """The kind that a request is of.
+
+    Raises:
+        UsageError: it is not a request.
+    """
+    for kind in KINDS.values():
+        if kind.request is type(request):
+            return kind
+    known = ", ".join(kind.request.__name__ for kind in KINDS.values())
+    raise UsageError(f"{request!r} is not a request.", next_step=f"Give one of {known}, for instance Ir().")
 
 
 def kinds_with(name: str) -> list[Kind]:

@@ -95,7 +95,7 @@ def check_vocabulary(what: str, known: str, vocab: Path, model: str) -> None:
 
 def fine_tuned(checkpoint: Path) -> dict[str, Any]:
     """What a checkpoint's task.json says it was fine-tuned for; nothing where there is none."""
-    return _object(checkpoint / TASK, "Mend it or remove it.") if (checkpoint / TASK).is_file() else {}
+    return _object(checkpoint / TASK, "Fix it or remove it.") if (checkpoint / TASK).is_file() else {}
 
 
 def check_made_for(prepared: PreparedFolder, checkpoint: Path, model: str) -> None:

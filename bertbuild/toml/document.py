@@ -102,7 +102,9 @@ def read_document(path: Path) -> Document | None:
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise UsageError(f"{path} cannot be read: {error.strerror}.", next_step="Mend its permissions.") from error
+        raise UsageError(
+            f"{path} cannot be read: {error.strerror}.", next_step="Give a file that you may read."
+        ) from error
     except UnicodeDecodeError as error:
         raise UsageError(f"{path} is not UTF-8 text: {error}.", next_step="Save it as UTF-8.") from error
     try:
@@ -113,7 +115,7 @@ def read_document(path: Path) -> Document | None:
         ) from error
     except ValueError as error:  # TOMLDecodeError, or a number with more digits than Python reads
         what, line = _without_line(str(error), text)
-        raise UsageError(f"{path}, line {line}: not valid TOML: {what}.", next_step="Mend that line.") from error
+        raise UsageError(f"{path}, line {line}: not valid TOML: {what}.", next_step="Fix that line.") from error
 
 
 def table_name(place: Place) -> str:

@@ -98,3 +98,12 @@ def test_both_words_for_one_thing_are_refused(tmp_path):
 def test_an_error_names_the_word_that_was_typed(tmp_path):
     with pytest.raises(UsageError, match=r'line 3: "dtype" of \[targets.n\] must be one of float16, float32'):
         load(tmp_path, f'{READY}dtype = "int8"\n{MODEL}')
+
+
+def test_both_words_of_today_stand_for_the_kinds_that_have_them(tmp_path):
+    defaults = '[defaults]\ngelu = "tanh"\ngelu_approximation = "sigmoid"\n'
+    build_file = load(tmp_path, f'{defaults}[targets.f]\nkind = "frozen"\n{READY}{MODEL}')
+    (model,) = build_file.models
+    requests = {target.name: target.request for target in model.targets}
+    assert requests == {"f": Frozen(gelu="tanh"), "n": NeuronReady(gelu_approximation="sigmoid")}
+    assert build_file.warnings == ()

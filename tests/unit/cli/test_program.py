@@ -20,6 +20,7 @@ import bertbuild.development.tasks  # noqa: F401 - adds the commands of a checko
 from bertbuild.backends import BACKENDS
 from bertbuild.cli.call import run as run_line
 from bertbuild.commands.session import Session
+from bertbuild.errors import NoSpaceError
 from bertbuild.project import ROOT
 from bertbuild.store.store import Store
 
@@ -495,3 +496,23 @@ def test_the_page_of_a_run_speaks_of_the_program_that_the_run_was_started_with(c
     other = {"invoke": "bertbuild", "bertbuild": "invoke"}[started]
     assert f"{started} build-ir --checkpoint" in page
     assert f"{other} build-ir" not in page
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no device that is always full")
+@pytest.mark.parametrize(
+    "words", [("status",), ("status", "--json"), ("--list",), ("build", "--help"), ("build-ir", "--json")]
+)
+def test_an_output_that_takes_no_more_is_told_on_the_other(environ, tmp_path, words):
+    line = [sys.executable, str(HERE / "host_program.py"), *words]
+    with Path("/dev/full").open("w") as full:
+        run = subprocess.run(
+            line, env=environ, stdout=full, stderr=subprocess.PIPE, text=True, check=False, cwd=tmp_path
+        )
+    assert run.returncode == NoSpaceError.exit_code
+    assert "What is printed cannot be written: No space left on device." in run.stderr
+    assert "Traceback" not in run.stderr
+
+
+def test_without_outputs_a_command_works(environ, tmp_path):
+    line = f'"{sys.executable}" "{HERE / "host_program.py"}" status >&- 2>&-'
+    assert subprocess.run(["/bin/sh", "-c", line], env=environ, check=False, cwd=tmp_path).returncode == 0
