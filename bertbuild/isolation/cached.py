@@ -7,11 +7,9 @@ import re
 import subprocess
 import sys
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import compress
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from bertbuild.backends import backend_folder, excluded_file, lock_file
 from bertbuild.isolation.fetching import find_uv
@@ -74,6 +72,9 @@ def lacking_packages(backend: str, version: str) -> Uncached | None:
 
 def _each_lacking(backend: str, version: str) -> tuple[str, ...]:
     """Each package of the lock file that uv's cache lacks. uv is asked for one at a time: it names but the first."""
+    from concurrent.futures import ThreadPoolExecutor
+    from tempfile import TemporaryDirectory
+
     blocks = _BLOCK.findall(lock_file(backend).read_text(encoding="utf-8"))
 
     def lacks(block: str) -> bool:
@@ -96,6 +97,8 @@ def _listed(packages: Sequence[str]) -> str:
 
 
 def _lacking(packages: list[str], version: str) -> str:
+    from tempfile import TemporaryDirectory
+
     with TemporaryDirectory() as nowhere:
         command = [find_uv(), "pip", "install", "--dry-run", "--python", sys.executable, "--python-version", version]
         command += ["--target", str(Path(nowhere) / "none"), *packages]
