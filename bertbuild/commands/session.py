@@ -88,9 +88,10 @@ class Session:
         """What judges targets that were never built: TensorFlow 1.15; where that cannot be had, 2.20, which is said."""
         if self.has_tensorflow_1:
             return OF_1
+        why = self.isolation.why_not(TF1).partition("\n")[0]
         self._note(
-            "TensorFlow 1.15 needs Python 3.7 or Docker, and has neither here: TensorFlow 2.20 in v1 mode runs the "
-            f"source's graph (--reference {OF_2}; docs/reference-run.md)"
+            f"TensorFlow 1.15 needs Python 3.7 or Docker, and has neither here{f' ({why})' if why else ''}: "
+            f"TensorFlow 2.20 in v1 mode runs the source's graph (--reference {OF_2}; docs/reference-run.md)"
         )
         return OF_2
 

@@ -69,7 +69,7 @@ class Isolation(Protocol):
         """Whether `prepare` has nothing to do."""
 
     def can_have(self, backend: str, on_line: OnLine | None) -> bool:
-        """Whether the backend's environment is there or could be made here.
+        """Whether the backend's environment is there or could be made here, given what `lacks` names.
 
         What it lacks is fetched now, and `on_line` told; without a listener nothing is fetched, and it is judged by
         what could be.

@@ -76,8 +76,8 @@ class ComposeIsolation:
         return labels.get(SOURCE_LABEL) == source_digest(backend) and bool(labels.get(BASE_LABEL))
 
     def can_have(self, backend: str, on_line: OnLine | None) -> bool:  # noqa: ARG002 - the protocol's
-        """See `Isolation.can_have`: an engine can build every image, if the network may be used."""
-        return not self._offline or self.is_ready(backend)
+        """See `Isolation.can_have`: an engine can build every image; offline, `lacks` names the one that is missing."""
+        return True
 
     def why_not(self, backend: str) -> str:  # noqa: ARG002 - the protocol's
         """See `Isolation.why_not`: nothing was tried."""

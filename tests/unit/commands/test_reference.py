@@ -13,7 +13,7 @@ from bertbuild.commands.session import Session
 from bertbuild.commands.target import build
 from bertbuild.errors import BuildFailedError, InterpreterMissingError, ParityError, UsageError
 from bertbuild.gate.judges import judges
-from bertbuild.isolation import venv
+from bertbuild.isolation import docker_engine, venv
 from bertbuild.isolation.compose import ComposeIsolation
 from bertbuild.isolation.venv import VenvIsolation
 from bertbuild.kinds.frozen import Frozen
@@ -67,7 +67,7 @@ def test_where_it_cannot_2_20_judges_and_one_note_says_so(make, fleet, isolation
     assert isolation.prepared == ["tf2", "openvino"]
     (note,) = [text for text in fleet.events.texts("note") if "Python 3.7" in text]
     assert note.startswith(
-        "TensorFlow 1.15 needs Python 3.7 or Docker, and has neither here: TensorFlow 2.20 in v1 mode"
+        "TensorFlow 1.15 needs Python 3.7 or Docker, and has neither here (no tf1): TensorFlow 2.20 in v1 mode"
     )
 
 
@@ -272,6 +272,13 @@ def test_what_is_there_is_not_looked_for(without_python_3_7, monkeypatch):
 
 def test_docker_can_have_every_backend():
     assert ComposeIsolation().can_have("tf1", None)
+
+
+def test_offline_a_missing_image_moves_no_reference_and_is_named_itself(monkeypatch):
+    monkeypatch.setattr(docker_engine, "image", lambda _name: None)
+    docker = ComposeIsolation(offline=True)
+    assert docker.can_have("tf1", None)
+    assert [thing.what for thing in docker.lacks("tf1")] == ["image bertbuild/tf1:local"]
 
 
 def test_without_the_network_what_is_asked_for_beforehand_is_what_the_build_will_run_in(fleet, isolation, monkeypatch):
