@@ -252,7 +252,7 @@ def inspect_checkpoint(
         optimizer_slots={slot: len(names) for slot, names in groups.slots.items()},
         global_step=groups.global_step,
         graph=graph,
-        imported=import_facts(files.folder) is not None,
+        imported=import_facts(files) is not None,
         vocabulary=vocabulary,
         vocab_reading=None if vocabulary is None else vocabulary.reading(rows),
         intact=checked.intact if checked else None,

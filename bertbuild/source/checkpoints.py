@@ -87,7 +87,7 @@ def inspected(
 
         report({"event": "warning", "text": f"{name}: {not_finite(facts['not_finite'])}"})
     told = facts["graph"]["gelu"] or facts["config"]["gelu"]
-    if made and source.source.gelu and not told and import_facts(files.folder) is None:  # Hugging Face's gelu is erf
+    if made and source.source.gelu and not told and import_facts(files) is None:  # Hugging Face's gelu is erf
         gelu, why = source.source.gelu, facts["graph"]["notes"][0]
         report({"event": "note", "text": f"gelu taken as {gelu}, the published graphs' form: {why}"})
     if facts["reading"]["plain"]:
@@ -146,7 +146,7 @@ def _of_facts(files: CheckpointFiles, file: File, name: str, facts: dict[str, An
             labels=facts["heads"]["classifier_labels"] or 0,
             pooler=facts["encoder"]["pooler"],
             max_positions=config["max_position_embeddings"],
-            parts=_parts(facts, files.folder, choice),
+            parts=_parts(facts, files, choice),
         ),
         vocab_size=config["vocab_size"],
         type_vocab_size=config["type_vocab_size"],
@@ -154,10 +154,10 @@ def _of_facts(files: CheckpointFiles, file: File, name: str, facts: dict[str, An
     )
 
 
-def _parts(facts: dict[str, Any], folder: Path, choice: Choice) -> tuple[Part, ...]:
+def _parts(facts: dict[str, Any], files: CheckpointFiles, choice: Choice) -> tuple[Part, ...]:
     """What a checkpoint has besides its encoder, and what an import left out of the folder it was made from."""
     parts = _parts_by_names(tuple(tensor["name"] for tensor in facts["tensors"]), choice)
-    left = tuple((import_facts(folder) or {}).get("left_out", ()))
+    left = tuple((import_facts(files) or {}).get("left_out", ()))
     return (*parts, Part(kind="import", what="tensors that the import left out", names=left)) if left else parts
 
 

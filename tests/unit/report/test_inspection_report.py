@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 
 import pytest
@@ -28,6 +29,34 @@ def test_of_a_checkpoint_alone_it_is_not_known(tmp_path):
 def test_of_a_hugging_face_folder_it_is_known_wherever_the_import_lies(tmp_path):
     write_tiny(tmp_path)
     record(tmp_path, "import", {"gelu": "erf", "left_out": {}})
+    assert gelu(tmp_path) == "erf, as Hugging Face's gelu is"
+
+
+def test_the_record_of_an_import_tells_of_no_other_checkpoint_in_its_folder(tmp_path):
+    write_tiny(tmp_path)
+    record(tmp_path, "import", {"gelu": "erf", "left_out": {}})
+    for ending in ("index", "data-00000-of-00001"):
+        other = tmp_path / f"model.ckpt-100.{ending}"
+        other.write_bytes((tmp_path / f"bert_model.ckpt.{ending}").read_bytes())
+    assert gelu(tmp_path / "bert_model.ckpt") == "erf, as Hugging Face's gelu is"
+    assert gelu(tmp_path / "model.ckpt-100") == "not known; taken as erf, the published graphs' form"
+
+
+@pytest.mark.parametrize("same", [True, False])
+def test_the_record_of_an_import_tells_of_the_index_in_its_manifest_alone(tmp_path, same):
+    write_tiny(tmp_path)
+    record(tmp_path, "import", {"gelu": "erf", "left_out": {}})
+    index = (tmp_path / "bert_model.ckpt.index").read_bytes() if same else b"of another checkpoint"
+    listed = {"bert_model.ckpt.index": {"bytes": len(index), "sha256": hashlib.sha256(index).hexdigest()}}
+    (tmp_path / "manifest.json").write_text(json.dumps({"files": listed}))
+    assert gelu(tmp_path).startswith("erf, as Hugging Face's" if same else "not known")
+
+
+@pytest.mark.parametrize("text", ["[", "[]", "{}", '{"files": []}', '{"files": {"bert_model.ckpt.index": 1}}'])
+def test_what_is_no_manifest_takes_nothing_from_the_record(tmp_path, text):
+    write_tiny(tmp_path)
+    record(tmp_path, "import", {"gelu": "erf", "left_out": {}})
+    (tmp_path / "manifest.json").write_text(text)
     assert gelu(tmp_path) == "erf, as Hugging Face's gelu is"
 
 

@@ -288,6 +288,19 @@ def test_the_gelu_of_an_imported_folder_is_known(small, stage, told):
     assert any("gelu taken as erf" in text for text in small.events.texts("note")) == told
 
 
+@pytest.mark.parametrize(("prefix", "imported"), [("bert_model.ckpt", True), ("model.ckpt-100", False)])
+def test_an_import_tells_nothing_of_another_checkpoint_in_its_folder(small, prefix, imported):
+    folder = small.folder / "checkpoints" / "hf"
+    write_tiny(folder)
+    facts = {"gelu": "erf", "left_out": {"lm_head.decoder.bias": "not of a BERT"}}
+    (folder / "stage.json").write_text(json.dumps({"stage": "import", "facts": facts}))
+    for ending in ("index", "data-00000-of-00001"):
+        shutil.copyfile(folder / f"bert_model.ckpt.{ending}", folder / f"model.ckpt-100.{ending}")
+    source = resolved(small, checkpoint=str(folder / prefix), name="mine").source
+    assert ("import" in {part.kind for part in source.parts}) == imported
+    assert any("gelu taken as erf" in text for text in small.events.texts("note")) != imported
+
+
 def test_weights_that_are_no_numbers_are_told_by_the_build_that_reads_them_first(small):
     folder = small.folder / "checkpoints" / "one"
     spoilt = tensors(3)
