@@ -183,12 +183,13 @@ def _in_folder(folder: Path) -> tuple[Path, str, tuple[str, ...]]:
 def _choose(folder: Path, names: list[str]) -> tuple[str, tuple[str, ...]]:
     """The prefix to take, and what is to be said of that."""
     prefixes = sorted(name.removesuffix(".index") for name in names if name.endswith(".index"))
-    if len(prefixes) == 1:
-        return prefixes[0], ()
     named = last_checkpoint(folder) if STATE_FILE in names else ()
     known = [name for name in named if name in prefixes]
     if known:
         return known[0], ()
+    if len(prefixes) == 1:
+        only = prefixes[0]
+        return only, (f"{_not_here(named)}: {only}, the only one, is taken.",) if named else ()
     steps = [found for prefix in prefixes if (found := _STEP.fullmatch(prefix))]
     if len(steps) == len(prefixes) and len({found["base"] for found in steps}) == 1:
         prefixes = [found[0] for found in sorted(steps, key=lambda found: int(found["step"]))]
@@ -202,10 +203,14 @@ def _choose(folder: Path, names: list[str]) -> tuple[str, tuple[str, ...]]:
 def _why_the_last(prefixes: list[str], named: tuple[str, ...], *, told: bool) -> str:
     """The sentence on the last step of one training being taken; `told`: there is a file that might have said which."""
     *others, taken = prefixes
-    why = f"The file {STATE_FILE} names {named[0]}, which is not here" if named else "No file says which is meant"
+    why = _not_here(named) if named else "No file says which is meant"
     if told and not named:
         why = f"The file {STATE_FILE} names no checkpoint"
     return f"{why}: {taken}, of the highest step, is taken, and not {_shown(others)}."
+
+
+def _not_here(named: tuple[str, ...]) -> str:
+    return f"The file {STATE_FILE} names {named[0]}, which is not here"
 
 
 def _shown(names: list[str]) -> str:

@@ -102,6 +102,29 @@ def test_of_several_the_state_file_decides_else_the_highest_step(tmp_path, state
     assert files.notes == ((f"{told[state]}: {taken}",) if state in told else ())
 
 
+@pytest.mark.parametrize(
+    ("state", "notes"),
+    [
+        (None, ()),
+        ("gibberish", ()),
+        ('model_checkpoint_path: "/out/model.ckpt-100"\n', ()),
+        (
+            'model_checkpoint_path: "/out/model.ckpt-200"\n',
+            ("The file checkpoint names model.ckpt-200, which is not here: model.ckpt-100, the only one, is taken.",),
+        ),
+    ],
+)
+@pytest.mark.parametrize("around", [False, True])
+def test_that_the_only_one_is_not_what_the_state_file_names_is_told(tmp_path, state, notes, around):
+    folder = touch(tmp_path / "m", *one("model.ckpt-100"), "bert_config.json")
+    if state is not None:
+        (folder / "checkpoint").write_text(state)
+    files = find_checkpoint(tmp_path if around else folder)
+    assert (files.prefix, files.notes) == (folder / "model.ckpt-100", notes)
+    assert choose_checkpoint(folder) == ("model.ckpt-100", notes)
+    assert find_checkpoint(folder / "model.ckpt-100").notes == ()
+
+
 def test_each_of_several_is_named_by_its_prefix(tmp_path):
     folder = touch(tmp_path / "m", *one("a.ckpt"), *one("b.ckpt"), "b.ckpt.meta", "bert_config.json")
     files = find_checkpoint(folder / "b.ckpt")
