@@ -7,7 +7,6 @@ from dataclasses import replace
 
 from bertbuild.backends import of_version
 from bertbuild.errors import DataError, UsageError
-from bertbuild.heads.all_layers import OUTPUT as ALL_LAYERS
 from bertbuild.heads.answers import OUTPUT_OF_PART
 from bertbuild.heads.classifier import OUTPUT as PROBABILITIES
 from bertbuild.heads.pooled import OUTPUT as POOLED
@@ -20,7 +19,7 @@ from bertbuild.kinds.frozen import (
     tensors,
 )
 from bertbuild.kinds.int8 import Calibration, quantize_step
-from bertbuild.kinds.ir_request import FLOAT, INT8, OPENVINO, OPENVINOS, Ir
+from bertbuild.kinds.ir_request import FLOAT, INT8, OPENVINO, OPENVINOS, Ir, check_route
 from bertbuild.kinds.kind import FROM_CHECKPOINT, Asked, Command, Evaluated, Kind
 from bertbuild.plans.plan import (
     File,
@@ -179,23 +178,13 @@ def _converter_params(source: Source, request: Ir, route: str) -> dict[str, str]
 
 
 def _check(source: Source, request: Ir, route: str) -> None:
-    if request.converter == "mo" and request.openvino != OPENVINOS[0]:
-        raise UsageError(
-            f"--converter mo is the Model Optimizer of OpenVINO {OPENVINOS[0]}; {request.openvino} has none.",
-            next_step="Leave --converter out, or --openvino.",
-        )
     if source.kind == "frozen":
         _check_frozen(source, request, route)
     else:
         check_output(source, request.output)
-    if route == "static" and (request.batch_size or request.seq_len or request.output != POOLED):
-        raise UsageError(
-            "The static route keeps the .meta's shape and pooled output; --batch-size, --seq-len and --output do not "
-            "apply.",
-            next_step="Use the reshapeable route (leave --route out) for other shapes and outputs.",
-        )
     if route == "savedmodel":
-        _check_saved_model(source, request)
+        check_garden(source)
+    check_route(request, route)
     check_seq_len(source, request.seq_len)
 
 
@@ -220,21 +209,6 @@ def _check_frozen(source: Source, request: Ir, route: str) -> None:
                 next_step=f"Leave --{flag} out, or freeze it again from the checkpoint (--checkpoint), which fixes "
                 "none.",
             )
-
-
-def _check_saved_model(source: Source, request: Ir) -> None:
-    check_garden(source)
-    if request.converter == "mo":
-        raise UsageError(
-            "The Model Optimizer's command lines know no TensorFlow 2 SavedModel.",
-            next_step="Leave --converter out, or choose another route.",
-        )
-    together = set(request.output.split(","))
-    if ALL_LAYERS in together or (len(together) > 1 and PROBABILITIES in together):
-        raise UsageError(
-            "A TensorFlow 2 SavedModel gives pooled and sequence output, or probabilities alone.",
-            next_step="Use the reshapeable route (leave --route out) for other outputs.",
-        )
 
 
 def _evaluated_float(precision: str) -> Callable[[Source, Prepared, File, str], Plan]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from bertbuild.backends import versions
 from bertbuild.checkpoint.vocabulary import READINGS
 from bertbuild.errors import UsageError
+from bertbuild.heads.all_layers import OUTPUT as ALL_LAYERS
 from bertbuild.heads.answers import OUTPUTS
 from bertbuild.heads.classifier import OUTPUT as PROBABILITIES
 from bertbuild.heads.pooled import OUTPUT as POOLED
@@ -97,6 +98,7 @@ class Ir(Request):
         """Refuse what no source could make sense of, before anything is fetched."""
         check(self)
         _check_int8(self)
+        check_route(self, self.route)
 
     @property
     def precisions(self) -> tuple[str, ...]:
@@ -107,6 +109,38 @@ class Ir(Request):
     def is_calibrated(self) -> bool:
         """Whether it is, or has beside it, an int8 IR, which a `Calibration` is needed for."""
         return INT8 in self.precisions
+
+
+def check_route(request: Ir, route: str) -> None:
+    """Refuse what a route cannot make; `route` is the one that is taken, "" where the source decides.
+
+    Raises:
+        UsageError: they do not go together.
+    """
+    if request.converter == "mo" and request.openvino != OPENVINOS[0]:
+        raise UsageError(
+            f"--converter mo is the Model Optimizer of OpenVINO {OPENVINOS[0]}; {request.openvino} has none.",
+            next_step="Leave --converter out, or --openvino.",
+        )
+    if route == "static" and (request.batch_size or request.seq_len or request.output != POOLED):
+        raise UsageError(
+            "The static route keeps the .meta's shape and pooled output; --batch-size, --seq-len and --output do not "
+            "apply.",
+            next_step="Use the reshapeable route (leave --route out) for other shapes and outputs.",
+        )
+    if route != "savedmodel":
+        return
+    if request.converter == "mo":
+        raise UsageError(
+            "The Model Optimizer's command lines know no TensorFlow 2 SavedModel.",
+            next_step="Leave --converter out, or choose another route.",
+        )
+    together = set(request.output.split(","))
+    if ALL_LAYERS in together or (len(together) > 1 and PROBABILITIES in together):
+        raise UsageError(
+            "A TensorFlow 2 SavedModel gives pooled and sequence output, or probabilities alone.",
+            next_step="Use the reshapeable route (leave --route out) for other outputs.",
+        )
 
 
 def _check_int8(request: Ir) -> None:

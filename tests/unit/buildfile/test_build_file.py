@@ -39,8 +39,8 @@ batch_size = 8
         ),
         ('kind = "ir"', Ir()),
         (
-            'kind="ir"\nprecision="fp16"\nroute="static"\nconverter="mo"\nbatch_size=2\nseq_len=64\noutput="sequence"',
-            Ir(precision="fp16", route="static", converter="mo", batch_size=2, seq_len=64, output="sequence"),
+            'kind="ir"\nprecision="fp16"\nroute="reshapeable"\nconverter="mo"\nbatch_size=2\nseq_len=64\noutput="sequence"',
+            Ir(precision="fp16", route="reshapeable", converter="mo", batch_size=2, seq_len=64, output="sequence"),
         ),
         ('kind = "saved-model"', SavedModel()),
         ('kind = "saved-model"\nseq_len = 384\noutput = "pooled"', SavedModel(seq_len=384, output="pooled")),

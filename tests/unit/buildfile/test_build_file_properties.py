@@ -24,6 +24,9 @@ LEFT_OUT = {
     "calibration_size",
     "max_drop",
     "int8_for",
+    "route",  # these three go together with some values of others alone
+    "converter",
+    "openvino",
     "vocab_reading",
     "standard",
     "compiler_args",
@@ -34,7 +37,7 @@ LENGTH, OUTPUTS, GELU = "seq_len", "output", "gelu"
 READY = {LENGTH, OUTPUTS, "gelu_approximation", "compute", "batch_size"}
 TAKEN = {
     "frozen": {OUTPUTS, GELU},
-    "ir": {"precision", OUTPUTS, GELU, "route", "converter", "openvino", "batch_size", LENGTH},
+    "ir": {"precision", OUTPUTS, GELU, "batch_size", LENGTH},
     "saved-model": {LENGTH, OUTPUTS},
     "neuron-ready": READY,
     "neuron": READY | {"timeout", "min_on_neuron", "min_memory", "neuroncore_pipeline_cores"},

@@ -151,3 +151,12 @@ def test_what_can_be_evaluated_is_what_kinds_say():
 
 def test_flags_of_upstream_are_of_commands_that_there_are():
     assert all(upstream_flags(kind.command.name) for kind in KINDS.values())
+
+
+def test_what_no_source_could_have_made_is_refused_with_the_request():
+    with pytest.raises(UsageError, match=r"--converter mo is the Model Optimizer of OpenVINO 2024\.6"):
+        Ir(converter="mo", openvino="2026.4")
+    with pytest.raises(UsageError, match=r"The static route keeps the \.meta's shape"):
+        Ir(route="static", seq_len=64)
+    with pytest.raises(UsageError, match="know no TensorFlow 2 SavedModel"):
+        Ir(route="savedmodel", converter="mo")
