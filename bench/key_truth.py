@@ -28,7 +28,7 @@ print(json.dumps({name: keys.code_digest(stage_code(spec)) for name, spec in STA
 THEN = """
 import json
 from bertbuild import key
-from bertbuild.project import ROOT
+from bertbuild.config import ROOT
 from bertbuild.stages import STAGES, stage_code
 print(json.dumps({name: key.code_digest(stage_code(spec), ROOT) for name, spec in STAGES.items()}))
 """

@@ -29,7 +29,6 @@ STALE, FAILED, MISSING = "stale", "failed", "missing"
 COLUMNS = ["model", "target", "state", "built", "took", "size", "max abs", "judged by", "judged on", "path"]
 
 Facts = dict[str, Any]
-Outcomes = Mapping[tuple[str, str], Mapping[str, Any]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

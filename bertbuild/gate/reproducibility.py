@@ -24,10 +24,6 @@ SAME, DIFFERENT = "same", "different"
 ONLY_FIRST, ONLY_SECOND = "only in the first", "only in the second"
 
 
-OF_THE_RUN = (MANIFEST, *UNTRACKED)
-"""Files whose difference is not news to people."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Free:
     """Files that may differ from run to run.

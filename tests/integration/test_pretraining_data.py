@@ -237,8 +237,8 @@ def test_the_same_again_is_the_same_bytes_and_leaves_nothing_else(bertbuild, cor
         (b"dog\n", {"max_seq_length": 4, "max_predictions_per_seq": 1}, "--max_seq_length must be at least 5"),
         (b"dog\n", {"max_predictions_per_seq": 0}, "--max_predictions_per_seq=0 is not between 1 and the 125"),
         (b"dog\n", {"max_predictions_per_seq": 126}, "--max_predictions_per_seq=126 is not between 1 and the 125"),
-        (b"dog\n", {"masked_lm_prob": 0}, "--masked_lm_prob=0.0"),
-        (b"dog\n", {"short_seq_prob": 1.5}, "--short_seq_prob=1.5"),
+        (b"dog\n", {"masked_lm_prob": 0}, "--masked_lm_prob must be above 0 and at most 1 (got 0.0)"),
+        (b"dog\n", {"short_seq_prob": 1.5}, "--short_seq_prob must be in [0, 1] (got 1.5)"),
         (b"dog\n", {"dupe_factor": 0}, "--dupe_factor"),
         (b"dog\n", {"max_ngram_size": 2}, "--max_ngram_size needs --do_whole_word_mask"),
         (

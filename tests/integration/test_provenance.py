@@ -21,9 +21,9 @@ PB = "saved_model.pb"
 class OtherSurroundings(VenvIsolation):
     """Another order of hashes, one thread, another time zone."""
 
-    def _variables(self, run, temporary):
+    def _variables(self, run, temporary, code):
         changed = {"PYTHONHASHSEED": "4242", "OMP_NUM_THREADS": "1", "TZ": "Asia/Tokyo"}
-        return super()._variables(run, temporary) | changed
+        return super()._variables(run, temporary, code) | changed
 
 
 def statement(folder):

@@ -73,9 +73,10 @@ def check(args, report):
     if not 1 <= args.max_predictions_per_seq <= most:
         message = "--max_predictions_per_seq=%d is not between 1 and the %d pieces of an example of %d"
         raise StageInputError(message % (args.max_predictions_per_seq, most, args.max_seq_length))
-    if not 0 < args.masked_lm_prob <= 1 or not 0 <= args.short_seq_prob <= 1:
-        message = "--masked_lm_prob and --short_seq_prob must be in [0, 1] (got %s and %s)"
-        raise StageInputError(message % (args.masked_lm_prob, args.short_seq_prob))
+    if not 0 < args.masked_lm_prob <= 1:
+        raise StageInputError("--masked_lm_prob must be above 0 and at most 1 (got %s)" % args.masked_lm_prob)
+    if not 0 <= args.short_seq_prob <= 1:
+        raise StageInputError("--short_seq_prob must be in [0, 1] (got %s)" % args.short_seq_prob)
     if args.dupe_factor < 1 or args.shards < 1 or args.max_ngram_size < 0:
         raise StageInputError("--dupe_factor and --shards must be at least 1, --max_ngram_size at least 0")
     if args.max_ngram_size and not args.do_whole_word_mask:

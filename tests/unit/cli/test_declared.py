@@ -16,7 +16,7 @@ RUNS = "isolation offline replace json"
 SOURCE = f"model checkpoint name scope ema config vocab from mirror {RUNS}"
 FLAGS = {
     "evaluate": "model checkpoint name scope ema config vocab from mirror isolation offline json reference task target "
-    "prepared max-drop batch-size int8-for predictions data vocab-reading squad-data-file null-odds "
+    "prepared max-drop batch-size int8-for openvino predictions data vocab-reading squad-data-file null-odds "
     "version-2-with-negative",
     "finetune": f"{SOURCE} task data prepared vocab-reading squad output-dir do-lower-case max-seq-length "
     "train-batch-size eval-batch-size predict-batch-size learning-rate num-train-epochs warmup-proportion "
