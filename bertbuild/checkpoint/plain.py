@@ -20,6 +20,7 @@ from bertbuild.checkpoint.config import LAYER_NORM_EPSILON, read_config
 from bertbuild.checkpoint.folder import CheckpointFiles
 from bertbuild.checkpoint.graph_facts import graph_facts
 from bertbuild.checkpoint.reading import Choice, read_names
+from bertbuild.checkpoint.task_file import task_file
 from bertbuild.checkpoint.tensors import Reader, open_tensors
 from bertbuild.checkpoint.user_files import read_regular
 from bertbuild.checkpoint.variables import FLOAT32
@@ -29,8 +30,6 @@ from bertbuild.families.bert import CONFIG_FILE, VOCAB_FILE
 
 RECORD: Final = "normalised.json"
 _GELU_BY_TANH: Final = "gelu_new"
-_BESIDE: Final = ("task.json",)
-"""What fine-tuning leaves beside a checkpoint, and goes with the weights."""
 
 
 def write_plain(files: CheckpointFiles, choice: Choice, prefix: Path) -> None:
@@ -47,9 +46,9 @@ def write_plain(files: CheckpointFiles, choice: Choice, prefix: Path) -> None:
     _write_config(files, prefix.with_name(CONFIG_FILE))
     if files.vocab is not None:
         shutil.copyfile(files.vocab, prefix.with_name(VOCAB_FILE))
-    for name in _BESIDE:
-        if (files.folder / name).is_file():
-            shutil.copyfile(files.folder / name, prefix.with_name(name))
+    task = task_file(files.folder, files.prefix.name)
+    if task is not None:
+        shutil.copyfile(task, prefix.with_name(task.name))
     entries = reader.entries
     record = {
         "told": list(reading.told),

@@ -91,7 +91,7 @@ def targets(session: Session, wanted: Wanted, data: Data, request: EvaluateReque
     source = inspected.source
     prepared = given or _prepared_for(session, wanted, source, data)
     task = prepared.data.task
-    check_made_for(prepared, source.file.path, source.model)
+    check_made_for(prepared, source.file.path, source.prefix, source.model)
     planned = plan_evaluate(source, prepared.data, request, session.probes(inspected))
     plan = with_reference(session, planned.plan)
     results = _run(session, plan, request.batch_size)
@@ -255,7 +255,7 @@ def _prepared_for(session: Session, wanted: Wanted, source: Source, data: Data) 
     """The task's data, prepared as the checkpoint was fine-tuned: its task.json tells how, if there is one."""
     from bertbuild.commands.data import Asked, make
 
-    tuned = fine_tuned(source.file.path)
+    tuned = fine_tuned(source.file.path, source.prefix)
     task = data.task or str(tuned.get("task", ""))
     if not task:
         raise UsageError(

@@ -250,7 +250,7 @@ def _prepared(session: Session, begun: Beginning | Source, begin: Begin, wanted:
     if isinstance(begun, Beginning):
         vocab = begin.vocab or str(begun.file.path / "vocab.txt")
         config = begin.config or begun.file.path / CONFIG_FILE
-        rows, tuned = read_config(Path(config)).vocab_size, fine_tuned(begun.file.path)
+        rows, tuned = read_config(Path(config)).vocab_size, fine_tuned(begun.file.path, begun.prefix)
     asked = Asked(
         task=data.task,
         data=data.data,

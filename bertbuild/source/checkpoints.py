@@ -15,6 +15,7 @@ from bertbuild import keys
 from bertbuild.checkpoint.folder import CheckpointFiles, find_checkpoint
 from bertbuild.checkpoint.imported import import_facts
 from bertbuild.checkpoint.reading import Choice, read_names
+from bertbuild.checkpoint.task_file import task_file
 from bertbuild.checkpoint.training import sort_variables
 from bertbuild.engine.engine import Engine
 from bertbuild.engine.executor import Order, Report
@@ -33,7 +34,6 @@ PUBLISHED_GELU = "erf"
 """What Google's graphs of 2018 compute; google-research/bert's code of 2019 and later computes tanh."""
 AS_IT_IS = Choice()
 NOTHING: Mapping[str, File] = {}
-TASK = "task.json"
 RECORDS = ("normalised.json", PROVENANCE)
 """What lies beside a checkpoint that was written anew and is not part of it."""
 PLAIN_PREFIX = "bert_model.ckpt"
@@ -185,8 +185,8 @@ def _inspect(files: CheckpointFiles, choice: Choice) -> dict[str, Any]:
 
 def _task(files: CheckpointFiles, store: Store) -> dict[str, File]:
     """What the checkpoint was fine-tuned for, where that lies beside it: it goes with the weights."""
-    path = files.folder / TASK
-    return {"task": file_input(path, store.inputs)} if path.is_file() else {}
+    path = task_file(files.folder, files.prefix.name)
+    return {} if path is None else {"task": file_input(path, store.inputs)}
 
 
 def _order(

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bertbuild.checkpoint.task_file import task_file
 from bertbuild.checkpoint.user_files import read_regular
 from bertbuild.errors import CheckpointError, DataError
 from bertbuild.plans.plan import File
@@ -18,7 +19,6 @@ from bertbuild.store.store import Store
 
 FACTS = "prepared.json"
 TRAIN, DEV, TEST = "train.tf_record", "eval.tf_record", "test.tf_record"
-TASK = "task.json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,17 +93,19 @@ def check_vocabulary(what: str, known: str, vocab: Path, model: str) -> None:
         )
 
 
-def fine_tuned(checkpoint: Path) -> dict[str, Any]:
-    """What a checkpoint's task.json says it was fine-tuned for; nothing where there is none."""
-    return _object(checkpoint / TASK, "Fix it or remove it.") if (checkpoint / TASK).is_file() else {}
+def fine_tuned(folder: Path, prefix: str) -> dict[str, Any]:
+    """What the task.json of the checkpoint `prefix` says it was fine-tuned for; nothing where it has none."""
+    path = task_file(folder, prefix)
+    return {} if path is None else _object(path, "Fix it or remove it.")
 
 
-def check_made_for(prepared: PreparedFolder, checkpoint: Path, model: str) -> None:
+def check_made_for(prepared: PreparedFolder, checkpoint: Path, prefix: str, model: str) -> None:
     """Refuse data that are of another task, or made with another vocabulary, than the checkpoint's.
 
     Args:
         prepared: the data.
-        checkpoint: its folder; a task.json in it tells what it was fine-tuned on.
+        checkpoint: its folder; a task.json in it may tell what it was fine-tuned on.
+        prefix: its name there.
         model: its name.
 
     Raises:
@@ -111,7 +113,7 @@ def check_made_for(prepared: PreparedFolder, checkpoint: Path, model: str) -> No
     """
     data = prepared.data
     check_vocabulary(f"The {data.task} examples were", prepared.vocab_sha256, checkpoint / "vocab.txt", model)
-    tuned = fine_tuned(checkpoint)
+    tuned = fine_tuned(checkpoint, prefix)
     if str(tuned.get("task", data.task)).upper() != data.task.upper():
         raise DataError(
             f"{model} was fine-tuned on {tuned['task']}, and the data are {data.task}'s.",

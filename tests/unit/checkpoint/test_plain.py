@@ -49,6 +49,21 @@ def test_another_scope(make, tmp_path):
         assert (tmp_path / "out" / name).read_bytes() == (folder / name).read_bytes()
 
 
+@pytest.mark.parametrize(
+    ("prefix", "beside", "taken"),
+    [("bert_model.ckpt", True, True), ("model.ckpt-9", True, False), ("model.ckpt-9", False, True)],
+)
+def test_the_task_of_a_checkpoint_goes_with_no_other_of_its_folder(make, tmp_path, prefix, beside, taken):
+    folder = make({f"module/{name}": value for name, value in ENCODER.items()})
+    for path in list(folder.glob("bert_model.ckpt.*")):
+        path.with_name(path.name.replace("bert_model.ckpt", "model.ckpt-9")).write_bytes(path.read_bytes())
+        if not beside:
+            path.unlink()
+    (folder / "task.json").write_text('{"task": "MRPC"}')
+    plain(folder / prefix, tmp_path / "out")
+    assert (tmp_path / "out" / "task.json").exists() == taken
+
+
 def test_moving_averages(make, tmp_path):
     averages = {f"{name}/ExponentialMovingAverage": value * 2 for name, value in ENCODER.items()}
     folder = make(ENCODER | averages | HEAD)

@@ -27,6 +27,7 @@ from bertbuild.errors import (
 )
 from bertbuild.kinds.evaluation import EvaluateRequest
 from bertbuild.source.checkpoints import Inspected
+from bertbuild.source.prepared import fine_tuned
 from bertbuild.source.resolve import Wanted
 
 LABELS = np.array([0, 1, 1, 0, 1, 0, 0, 1, 1, 1], np.int32)
@@ -265,6 +266,13 @@ def test_data_are_prepared_as_the_checkpoint_was_fine_tuned(run, source, prepare
     (asked,) = prepare_data
     assert (asked.task, asked.data, asked.checkpoint) == ("MRPC", "glue/MRPC", "toy")
     assert (asked.do_lower_case, asked.max_seq_length) == (False, 64)
+
+
+def test_what_another_checkpoint_of_the_folder_was_fine_tuned_for_is_not_asked(source):
+    (source.file.path / "task.json").write_text('{"task": "MRPC"}')
+    (source.file.path / "bert_model.ckpt.index").touch()
+    assert fine_tuned(source.file.path, "bert_model.ckpt") == {"task": "MRPC"}
+    assert fine_tuned(source.file.path, "model.ckpt-9") == {}
 
 
 def test_without_a_word_on_that_the_usual_is_taken(run, prepare_data):
