@@ -102,6 +102,21 @@ _GARDEN = {
     "--hub-module-trainable": _unused("true|t|1", why="A module is trained with its head", switch=True),
     "--n-best-size": _unused("20", why="20 answers to a question are kept"),
     "--max-answer-length": _unused("30", why="Answers are of 30 pieces at most"),
+    "--do-lower-case": _unused(
+        "",
+        why="Whether text is lower-cased is told by the prepared data, else by the vocabulary",
+        instead="Leave it out; invoke prepare-data has --do-lower-case, and train takes its folder: --prepared.",
+        switch=True,
+    ),
+    "--loss-scale": _unused(),  # of float16 alone, as the next
+    "--fp16-implementation": _unused(),
+    "--explicit-allreduce": _unused(_FALSE, why="The optimizer adds up what the devices give", switch=True),
+    "--allreduce-bytes-per-pack": _unused(),
+    "--all-reduce-alg": _unused(),
+    "--tf-gpu-thread-mode": _unused(),
+    "--sub-model-export-name": _unused("", why="The encoder is not saved beside the whole model"),
+    "--gin-file": _unused("", why="Settings are flags", instead="Leave it out, and give its settings as flags."),
+    "--gin-param": _unused("", why="Settings are flags", instead="Leave it out, and give its settings as flags."),
 }
 _NEURON = {
     **_CHECKPOINT,

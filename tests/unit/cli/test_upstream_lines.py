@@ -247,3 +247,41 @@ HARMLESS = ("--use_tpu=False", "--num_tpu_cores=8", "--iterations_per_loop 1000"
 def test_what_only_matters_on_a_tpu_changes_nothing(typed, monkeypatch, flag):
     monkeypatch.setitem(LINES, "tpu", ("finetune", f"--task_name=MRPC {flag}"))
     assert typed("tpu", by_invoke=False)[1]["task"] == "MRPC"
+
+
+NOT_OF_TRAIN = {
+    "--do_lower_case=False": ("told by the prepared data", "prepare-data has --do-lower-case"),
+    "--do_lower_case": ("told by the prepared data", "--prepared"),
+    "--explicit_allreduce": ("The optimizer adds up", "Leave it out"),
+    "--sub_model_export_name=x": ("is not saved beside", "Leave it out"),
+    "--gin_file=x.gin": ("Settings are flags", "give its settings as flags"),
+    "--gin_param=a.b=1": ("Settings are flags", "give its settings as flags"),
+}
+
+
+@pytest.mark.parametrize("flag", NOT_OF_TRAIN)
+def test_what_train_cannot_do_is_refused_for_its_own_reason(typed, monkeypatch, flag):
+    monkeypatch.setitem(LINES, "train", ("train", f"--task_name=MRPC {flag}"))
+    code, error = typed("train", by_invoke=False)
+    sentence, step = NOT_OF_TRAIN[flag]
+    assert (code, error["error"]) == (2, "UsageError")
+    assert error["message"].startswith(f"{flag}: ")
+    assert sentence in error["message"]
+    assert step in error["next_step"]
+
+
+IDLE_IN_TRAIN = (
+    "--loss_scale=dynamic",
+    "--fp16_implementation=keras",
+    "--explicit_allreduce=False",
+    "--allreduce_bytes_per_pack=0",
+    "--all_reduce_alg nccl",
+    "--tf_gpu_thread_mode=gpu_private",
+    "--sub_model_export_name=",
+)
+
+
+@pytest.mark.parametrize("flag", IDLE_IN_TRAIN)
+def test_what_train_computes_anyway_changes_nothing(typed, monkeypatch, flag):
+    monkeypatch.setitem(LINES, "train", ("train", f"--task_name=MRPC {flag}"))
+    assert typed("train", by_invoke=False)[1]["task"] == "MRPC"
