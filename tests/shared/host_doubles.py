@@ -6,7 +6,9 @@ import hashlib
 import json
 import os
 import time
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from bertbuild.engine.executor import Order
 from bertbuild.kinds.frozen import Frozen, plan_freeze
@@ -30,6 +32,15 @@ def golden(name: str, text: str) -> None:
     if os.environ.get("BERTBUILD_UPDATE_GOLDEN") == "1":
         path.write_text(text, encoding="utf-8")
     assert text == path.read_text(encoding="utf-8"), f"not what {path} holds; BERTBUILD_UPDATE_GOLDEN=1 rewrites it"
+
+
+def golden_plan(name: str, plan: Any) -> None:
+    """Compare a plan, or what holds one, with a file of tests/golden: a line for the rest, one a step, one a target."""
+    facts = asdict(plan)
+    held = facts.get("plan", facts)
+    steps, targets = held.pop("steps"), held.pop("targets")
+    lines = [facts, *({"step": step} for step in steps), *({"target": target} for target in targets)]
+    golden(f"{name}.jsonl", "".join(json.dumps(line, default=str) + "\n" for line in lines))
 
 
 class Events(list):

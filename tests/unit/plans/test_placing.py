@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict
 from pathlib import PurePosixPath
 
 import pytest
-from host_doubles import golden
+from host_doubles import golden_plan
 
 from bertbuild.errors import UsageError
 from bertbuild.kinds.evaluation import EvaluateRequest, plan_evaluate
@@ -58,7 +56,7 @@ READY = plan_neuron_ready(CHECKPOINT, NeuronReady(), PROBES)
 @pytest.mark.parametrize("name", ["ir", "convert_tf1"])
 def test_placed_plans_are_those_on_record(name, reference):
     there = placed(PLANS[name], reference)
-    golden(f"placed_{reference}_{name}.json", json.dumps(asdict(there), indent=1, default=str) + "\n")
+    golden_plan(f"placed_{reference}_{name}", there)
 
 
 @pytest.mark.parametrize("name", PLANS)

@@ -1,11 +1,10 @@
 from __future__ import annotations
 
-import json
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import PurePosixPath
 
 import pytest
-from host_doubles import golden
+from host_doubles import golden_plan
 from hypothesis import given, reject
 from hypothesis import strategies as st
 
@@ -72,7 +71,7 @@ PLANS = {
 
 @pytest.mark.parametrize("name", PLANS)
 def test_each_route_has_the_plan_on_record(name):
-    golden(f"plan_{name}.json", json.dumps(asdict(PLANS[name]), indent=1, default=str) + "\n")
+    golden_plan(f"plan_{name}", PLANS[name])
 
 
 STATIC = (

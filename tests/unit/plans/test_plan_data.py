@@ -24,7 +24,8 @@ def test_plans_of_all_tasks_are_those_on_record():
     ]
     plans = {target_name(request): asdict(plan_prepare_data("bert", DATA, VOCAB, request)) for request in requests}
     assert len(plans) == len(requests)  # results that differ have names that differ
-    golden("plans_prepare_data.json", json.dumps(plans, indent=1, default=str) + "\n")
+    lines = (json.dumps({name: plan}, default=str) + "\n" for name, plan in plans.items())
+    golden("plans_prepare_data.jsonl", "".join(lines))
 
 
 REFUSED = {

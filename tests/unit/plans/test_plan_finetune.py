@@ -1,11 +1,10 @@
 from __future__ import annotations
 
-import json
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import PurePosixPath
 
 import pytest
-from host_doubles import golden
+from host_doubles import golden_plan
 
 from bertbuild.errors import UsageError
 from bertbuild.plans.finetuning import FinetuneRequest, plan_finetune
@@ -34,7 +33,7 @@ PLANS = {
 
 @pytest.mark.parametrize("name", PLANS)
 def test_plans_are_as_they_were(name):
-    golden(f"plan_{name}.json", json.dumps(asdict(PLANS[name]), indent=1, default=str) + "\n")
+    golden_plan(f"plan_{name}", PLANS[name])
 
 
 def test_how_often_is_saved_is_no_part_of_the_key():

@@ -1,11 +1,11 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 import pytest
-from host_doubles import golden
+from host_doubles import golden_plan
 from test_plan import CHECKPOINT, FROZEN, PROBES, TRAINED
 
 from bertbuild.errors import DataError, UsageError
@@ -41,7 +41,7 @@ PLANS = {
 
 @pytest.mark.parametrize("name", PLANS)
 def test_int8_is_made_of_fp32_and_of_examples(name):
-    golden(f"plan_int8_{name}.json", json.dumps(asdict(PLANS[name]), indent=1, default=str) + "\n")
+    golden_plan(f"plan_int8_{name}", PLANS[name])
 
 
 TEXT_OF_7 = Ir(precision="int8", calibration_text="/t.txt", calibration_size=7)

@@ -1,11 +1,10 @@
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, replace
 from pathlib import PurePosixPath
 
 import pytest
-from host_doubles import golden
+from host_doubles import golden_plan
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -76,7 +75,7 @@ PLANS = {
 
 @pytest.mark.parametrize("name", PLANS)
 def test_each_way_to_neuron_has_the_plan_on_record(name):
-    golden(f"plan_{name}.json", json.dumps(asdict(PLANS[name]), indent=1, default=str) + "\n")
+    golden_plan(f"plan_{name}", PLANS[name])
 
 
 NO_HEAD = "bert has no classifier head (output_weights), so it gives no probabilities."

@@ -1,10 +1,8 @@
 from __future__ import annotations
 
-import json
-from dataclasses import asdict
 from pathlib import PurePosixPath
 
-from host_doubles import golden
+from host_doubles import golden_plan
 
 from bertbuild.plans.plan import File
 from bertbuild.plans.pretraining_data import PretrainingRequest, plan_pretraining_data, target_name
@@ -16,5 +14,5 @@ VOCAB = File(path=PurePosixPath("/vocab.txt"), digest="d-vocab")
 def test_pretraining_data_has_the_plan_on_record():
     request = PretrainingRequest(do_whole_word_mask=True, max_seq_length=512, masked_lm_prob=0.2)
     plan = plan_pretraining_data("uncased", TEXT, VOCAB, request)
-    golden("plan_pretraining_data.json", json.dumps(asdict(plan), indent=1, default=str) + "\n")
+    golden_plan("plan_pretraining_data", plan)
     assert target_name(request) == "pretraining-512"

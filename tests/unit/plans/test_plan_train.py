@@ -1,11 +1,10 @@
 from __future__ import annotations
 
-import json
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import PurePosixPath
 
 import pytest
-from host_doubles import golden
+from host_doubles import golden_plan
 
 from bertbuild.errors import UsageError
 from bertbuild.plans.plan import File, Source
@@ -40,7 +39,7 @@ PLANS = {
 
 @pytest.mark.parametrize("name", PLANS)
 def test_a_plan_is_what_it_was(name):
-    golden(f"plan_{name}.json", json.dumps(asdict(PLANS[name]), indent=1, default=str) + "\n")
+    golden_plan(f"plan_{name}", PLANS[name])
 
 
 def test_where_it_runs_and_what_a_kill_costs_are_no_part_of_the_key():
