@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bertbuild.cli.flags import truth
-from bertbuild.cli.scripts import PYTHONS, refusal, script_of
+from bertbuild.cli.scripts import program, refusal, script_of
 from bertbuild.cli.task import Flag, Task
 from bertbuild.cli.upstream import Upstream, upstream_flags
 from bertbuild.errors import UsageError
@@ -124,12 +124,9 @@ class _Line:
             raise self._stray(word)
 
     def _no_command(self, word: str, name: str) -> UsageError:
-        rest = self._words[self._place :]
-        if word in PYTHONS and rest and script_of(rest[0]):
-            word, *rest = rest
-        script = script_of(word)
-        if script is not None:
-            return refusal(script, word, rest, lambda line: read(line, {}, self._commands))
+        script, *rest = program([word, *self._words[self._place :]]) or [word]
+        if meant := script_of(script):
+            return refusal(meant, script, rest, lambda line: read(line, {}, self._commands))
         near = did_you_mean(name, self._commands)
         return UsageError(f"There is no command {word!r}{near}", next_step="invoke --list shows all commands.")
 

@@ -20,20 +20,30 @@ class Script:
         why: half a sentence.
         commands: those that may do its work, likeliest first.
         always: flags that they then need.
+        words: flags for what the script takes without a flag, in its order.
         only: of the script's flags those that the command is given; empty for all.
+        without: of the script's flags those that the command is not given.
         instead: the next step where no command does its work.
     """
 
     why: str
     commands: tuple[str, ...] = ()
     always: tuple[str, ...] = ()
+    words: tuple[str, ...] = ()
     only: tuple[str, ...] = ()
+    without: tuple[str, ...] = ()
     instead: str = ""
 
 
 _TRAINS = Script(why="finetune (TensorFlow 1) or train (TensorFlow 2) does its work", commands=("finetune", "train"))
 _CONVERTS = Script(why="convert-tf2 does its work", commands=("convert-tf2",))
-_IR = Script(why="build-ir does its work", commands=("build-ir",))
+_IR = Script(
+    why="build-ir does its work, and puts the IR into the store",
+    commands=("build-ir",),
+    words=("--input-model",),
+    without=("--output-dir", "--output-model"),
+)
+_JUDGES = ("--squad-data-file", "--predictions")
 _SCRIPTS = {
     "run-classifier": _TRAINS,
     "run-squad": _TRAINS,
@@ -59,6 +69,19 @@ _SCRIPTS = {
     "tf2-bert-encoder-checkpoint-converter": _CONVERTS,
     "mo": _IR,
     "mo-tf": _IR,
+    "ovc": _IR,
+    "evaluate-v1.1": Script(why="evaluate does its work", commands=("evaluate",), words=_JUDGES),
+    "evaluate-v2.0": Script(
+        why="evaluate --version-2-with-negative does its work",
+        commands=("evaluate",),
+        always=("--version-2-with-negative",),
+        words=_JUDGES,
+        without=("--out-file", "--out-image-dir"),
+    ),
+    "export-tfhub": Script(
+        why="convert-tf2 --format hub makes such a module, of a checkpoint of TensorFlow 1",
+        instead="For instance: invoke convert-tf2 --checkpoint FOLDER --format hub",
+    ),
     "bert-model": Script(why="neuron-compile does its work", commands=("neuron-compile",)),
     "bert-no-model": Script(
         why="neuron-compile --standard does its work", commands=("neuron-compile",), always=("--standard",)
@@ -71,9 +94,17 @@ _SCRIPTS = {
 """By their names without .py, with dashes; `import` is a stage of ours."""
 
 
+def program(words: Sequence[str]) -> list[str]:
+    """A pasted line without the Python in front: of `python -m official.nlp.bert.run_squad` the script and the rest."""
+    if len(words) < 2 or words[0] not in PYTHONS:
+        return list(words)
+    return list(words[2:] if words[1] == "-m" else words[1:])
+
+
 def script_of(word: str) -> Script | None:
-    """What stands for a script, ./run_classifier.py say; None where it is none of upstream's."""
-    return _SCRIPTS.get(word.rpartition("/")[2].removesuffix(".py").replace("_", "-"))
+    """What stands for a script (./run_squad.py, or as a module bert.run_squad); None where it is not upstream's."""
+    name = word.rpartition("/")[2].removesuffix(".py").replace("_", "-")
+    return _SCRIPTS.get(name) or _SCRIPTS.get(name.rpartition(".")[2])
 
 
 def refusal(script: Script, typed: str, words: Sequence[str], read: Callable[[list[str]], list[str]]) -> UsageError:
@@ -91,7 +122,7 @@ def refusal(script: Script, typed: str, words: Sequence[str], read: Callable[[li
 def _next_step(script: Script, words: Sequence[str], read: Callable[[list[str]], list[str]]) -> str:
     if not script.commands:
         return _named(script.instead, words)
-    given = [word for word in _joined(words) if not script.only or _name(word) in script.only]
+    given = [word for word in _flagged(script, words) if _is_given(script, _name(word))]
     for command in script.commands:
         try:
             line = read([command, *script.always, *given])
@@ -101,11 +132,21 @@ def _next_step(script: Script, words: Sequence[str], read: Callable[[list[str]],
     return f"invoke {script.commands[0]} --help shows its flags."
 
 
+def _flagged(script: Script, words: Sequence[str]) -> list[str]:
+    """The words joined, those in front without a flag behind the flags that stand for them."""
+    joined, flags = _joined(words), iter(script.words)
+    return [word if word.startswith("-") else f"{next(flags, '')}={word}".lstrip("=") for word in joined]
+
+
+def _is_given(script: Script, name: str) -> bool:
+    return name not in script.without and (not script.only or name in script.only)
+
+
 def _joined(words: Sequence[str]) -> list[str]:
     """The words with each flag and its value as one: `--init_checkpoint=x`."""
     joined: list[str] = []
     for word in words:
-        if word.startswith("-") or not joined or "=" in joined[-1]:
+        if word.startswith("-") or not joined or "=" in joined[-1] or not joined[-1].startswith("-"):
             joined.append(word)
         else:
             joined[-1] += f"={word}"

@@ -130,8 +130,23 @@ _NEURON = {
         switch=True,
     ),
 }
+_IN_THE_STORE = _unused("", why="An IR goes into the store, and its name in out/ is told at the end")
 _MO = {
     "--input-model": _same("--frozen"),
+    "--input-checkpoint": _same("--checkpoint"),
+    "--saved-model-dir": _unused(
+        "",
+        why="An IR is made of a checkpoint or a frozen graph",
+        instead="Name what it was exported from: --checkpoint FOLDER or --frozen GRAPH.pb.",
+    ),
+    "--model-name": _same("--name"),
+    "--output-dir": _IN_THE_STORE,
+    "--output-model": _IN_THE_STORE,
+    "--input-shape": _unused(
+        "",
+        why="--batch-size and --seq-len fix the shape of all inputs",
+        instead="For [1,128],[1,128],[1,128] type: --batch-size 1 --seq-len 128",
+    ),
     "--input-meta-graph": Upstream(flag="--checkpoint", ending=".meta", adds={"--route": "static"}),
     "--batch": _same("--batch-size"),
     "--output": Upstream(flag="--output", values={POOLER_OUTPUT.lower(): POOLED}),

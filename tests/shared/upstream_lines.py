@@ -94,6 +94,13 @@ LINES = {
         ),
     ),
     "mo of the frozen graph": ("build-ir", f"--input_model inference_graph.pb {CUT} --disable_nhwc_to_nchw"),
+    # what else mo and ovc take
+    "mo of a name": ("build-ir", "--input_model graph.pb --model_name mine"),
+    "mo of a checkpoint": ("build-ir", "--input_checkpoint $BERT_BASE_DIR/bert_model.ckpt"),
+    "mo of a SavedModel": ("build-ir", "--saved_model_dir exported"),
+    "mo of a folder": ("build-ir", "--input_model graph.pb --output_dir irs"),
+    "mo of a shape": ("build-ir", "--input_model graph.pb --input_shape [1,128]"),
+    "ovc of a file": ("build-ir", "--input_model graph.pb --output_model x.xml"),
     # the Model Garden's page on BERT, and its converters
     "official create_pretraining_data.py": (
         "prepare-pretraining-data",

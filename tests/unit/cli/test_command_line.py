@@ -53,6 +53,38 @@ MISTYPED = {
         "finetune (TensorFlow 1) or train (TensorFlow 2) does its work",
         "train --mode=train_and_eval --init-checkpoint=m/ckpt --task=MRPC",
     ),
+    "a module": (
+        "python -m official.nlp.bert.run_classifier --mode=train_and_eval --init_checkpoint=m/ckpt",
+        "'official.nlp.bert.run_classifier'; finetune (TensorFlow 1) or train (TensorFlow 2) does its work",
+        "train --mode=train_and_eval --init-checkpoint=m/ckpt",
+    ),
+    "SQuAD's judge": (
+        "python evaluate-v1.1.py dev.json pred.json",
+        "'evaluate-v1.1.py'; evaluate does its work",
+        "evaluate --squad-data-file=dev.json --predictions=pred.json",
+    ),
+    "SQuAD 2.0's judge": (
+        "evaluate-v2.0.py dev.json pred.json --na-prob-file odds.json --out-file eval.json",
+        "evaluate --version-2-with-negative does its work",
+        "evaluate --version-2-with-negative --squad-data-file=dev.json --predictions=pred.json --null-odds=odds.json",
+    ),
+    "a hub module": (
+        "python export_tfhub.py --bert_config_file=c.json --export_path=hub",
+        "convert-tf2 --format hub makes such a module, of a checkpoint of TensorFlow 1.",
+        "convert-tf2 --checkpoint FOLDER --format hub",
+    ),
+    "mo": (
+        "mo --input_model graph.pb --output_dir irs --model_name mine",
+        "There is no command 'mo'; build-ir does its work, and puts the IR into the store.",
+        "build-ir --frozen=graph.pb --name=mine",
+    ),
+    "ovc": (
+        "ovc graph.pb --output_model x.xml --compress_to_fp16=True",
+        "There is no command 'ovc'; build-ir does its work",
+        "build-ir --frozen=graph.pb --precision=fp16",
+    ),
+    "a module that is none of them": ("python -m pip install x", "There is no command 'python'.", "--list shows"),
+    "no module": ("python -m", "There is no command 'python'.", "--list shows"),
     "another program": ("python setup.py", "There is no command 'python'.", "--list shows"),
     "a flag": ("build-ir --modle x", 'build-ir has no flag --modle; did you mean "--model"?', "build-ir --help"),
     "a flag of upstream's": ("finetune --initcheckpoint=x", 'did you mean "--init-checkpoint"?', "finetune --help"),

@@ -102,6 +102,8 @@ ASKED = {
     },
     "mo of the .meta": {"checkpoint": f"{BASE}/bert_model.ckpt", "route": "static", "output": "pooled"},
     "mo of the frozen graph": {"frozen": "inference_graph.pb", "batch_size": 0, "seq_len": 0},
+    "mo of a name": {"frozen": "graph.pb", "name": "mine"},
+    "mo of a checkpoint": {"checkpoint": f"{BASE}/bert_model.ckpt"},
     "official create_pretraining_data.py": {**MASKED, "max_seq_length": 512, "max_predictions_per_seq": 76},
     "create_finetuning_data.py": {
         "task": "MRPC",
@@ -156,6 +158,10 @@ ASKED = {
     },
 }
 REFUSED = {
+    "mo of a SavedModel": ("--saved_model_dir=exported: An IR is made of a checkpoint or", "--checkpoint FOLDER"),
+    "mo of a folder": ("--output_dir=irs: An IR goes into the store", "Leave it out"),
+    "mo of a shape": ("--input_shape=[1,128]: --batch-size and --seq-len fix", "--batch-size 1 --seq-len 128"),
+    "ovc of a file": ("--output_model=x.xml: An IR goes into the store", "Leave it out"),
     "run_squad.py on a TPU": ("--output_dir gs://some_bucket/squad_large/ lies on another machine", "gsutil cp"),
     "official run_classifier.py of a module": ("--hub_module_url https://tfhub.dev", "Download and unpack it first"),
     "official run_classifier.py in a bucket": ("--init_checkpoint gs://cloud-tpu-checkpoints", "gsutil cp -r"),
