@@ -18,6 +18,7 @@ from bertbuild.checkpoint.judging import (
     judge_config,
     judge_data,
     judge_graph,
+    judge_heads,
     judge_variables,
     judge_vocabulary,
     opened,
@@ -229,6 +230,7 @@ def inspect_checkpoint(
     warnings += told
     if reading.names and not has_pooler(view):
         warnings.append("The encoder has no pooler, so it gives sequence output and all layers, but no pooled output.")
+    warnings += judge_heads(view)
     encoder = encoder_sizes(view)
     rows = encoder.vocab or (read.vocab_size if read else None)
     vocabulary = judge_vocabulary(files, rows, problems, warnings)

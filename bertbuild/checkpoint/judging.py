@@ -21,6 +21,7 @@ from bertbuild.checkpoint.v1 import V1Reader
 from bertbuild.checkpoint.variables import FLOAT32, disagreements, listed, of_another_build
 from bertbuild.checkpoint.vocabulary import BERT_TENSORFLOW, Vocabulary, read_vocabulary, vocabulary_warning
 from bertbuild.errors import CheckpointError
+from bertbuild.heads.rows import HEADS
 from bertbuild.plural import are, number_of
 
 
@@ -69,6 +70,24 @@ def judge_variables(
     taken = {name: entries[own] for name, own in reading.names.items()}
     dtypes = {name: entry.dtype for name, entry in taken.items()}
     return reading, disagreements(config, {name: entry.shape for name, entry in taken.items()}, dtypes)
+
+
+def judge_heads(shapes: Mapping[str, tuple[int, ...]]) -> Iterator[str]:
+    """Sentences on heads of which a part is not there, or has not as many axes as the head's has: they are not taken.
+
+    Args:
+        shapes: google-research/bert's name → shape of the variables of the encoder and heads.
+    """
+    for head in HEADS.values():
+        expected = {} if head.of_encoder else head.variables(0, 0, 0)
+        there = [name for name in expected if name in shapes]
+        missing = [name for name in expected if name not in shapes]
+        if there and missing:
+            yield f"The {head.what} is not whole: there is {listed(there)}, but no {listed(missing)}."
+        for name in there:
+            if len(shapes[name]) != len(expected[name]):
+                axes = number_of(len(expected[name]), "axis", "axes")
+                yield f"{name} of the {head.what} has shape {list(shapes[name])}; it should have {axes}."
 
 
 def other_forms(files: CheckpointFiles, casts: Mapping[str, int], joined: int) -> Iterator[str]:

@@ -9,6 +9,7 @@ from bertbuild.errors import UsageError
 from bertbuild.families.bert import POOLER_DENSE
 from bertbuild.heads.answers import ANSWERS, PARTS_OF_OUTPUT
 from bertbuild.heads.classifier import PART as CLASSIFIER
+from bertbuild.heads.head import Head
 from bertbuild.heads.pooled import PART as POOLER
 from bertbuild.heads.rows import HEADS
 from bertbuild.plans.parts import Part
@@ -170,9 +171,20 @@ def check_output(source: Source, output: str) -> None:
             lacking = [ANSWERS[name].words for name, parts in PARTS_OF_OUTPUT.items() if head.part in parts]
             others = [f"--output {name}" for name, parts in PARTS_OF_OUTPUT.items() if head.part not in parts]
             raise UsageError(
-                f"{source.model} has no {head.what} ({head.mark}), so it gives no {' and no '.join(lacking)}.",
+                f"{source.model} has {_lacking(source, head)}, so it gives no {' and no '.join(lacking)}.",
                 next_step=head.instead or f"Use {' or '.join(others)}.",
             )
+
+
+def _lacking(source: Source, head: Head) -> str:
+    """What there is in the place of a head: nothing, a part of it, or variables that are not of its form."""
+    there = next((part.names for part in source.parts if part.kind == head.part), ())
+    if not there or head.of_encoder:
+        return f"no {head.what} ({head.mark})"
+    missing = [name for name in head.variables(0, 0, 0) if not any(f"/{name}/" in f"/{own}/" for own in there)]
+    if missing:
+        return f"no whole {head.what}: there is {', '.join(there)}, but no {', '.join(missing)}"
+    return f"no {head.what} of the usual form: {', '.join(there)} have other shapes"
 
 
 def check_garden(source: Source) -> None:

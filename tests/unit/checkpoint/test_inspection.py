@@ -72,6 +72,42 @@ def test_heads_and_optimizer_slots_are_told(make, tensors):
     assert inspection.parameters == inspection.encoder_parameters + sum(value.size for value in heads.values())
 
 
+HALF_HEADS = {
+    "no bias": (
+        {"output_weights": zeros(3, 8)},
+        "The classifier head is not whole: there is output_weights, but no output_bias.",
+    ),
+    "no weights": (
+        {"output_bias": zeros(3)},
+        "The classifier head is not whole: there is output_bias, but no output_weights.",
+    ),
+    "another form": (
+        {"output_weights": zeros(8), "output_bias": zeros(1)},
+        "output_weights of the classifier head has shape [8]; it should have 2 axes.",
+    ),
+    "half a span head": (
+        {"cls/squad/output_bias": zeros(2)},
+        "The span head is not whole: there is cls/squad/output_bias, but no cls/squad/output_weights.",
+    ),
+    "next sentence": (
+        {"cls/seq_relationship/output_weights": zeros(2, 8)},
+        (
+            "The next-sentence head is not whole: there is cls/seq_relationship/output_weights, "
+            "but no cls/seq_relationship/output_bias."
+        ),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", HALF_HEADS)
+def test_half_a_head_is_told(make, tensors, name):
+    head, sentence = HALF_HEADS[name]
+    inspection = inspect_checkpoint(make(tensors | head))
+    assert inspection.sound
+    assert inspection.heads.classifier_labels is None
+    assert inspection.warnings == (sentence,)
+
+
 def test_json_is_stable(tiny):
     found = json.loads(json.dumps(inspect_checkpoint(tiny).to_json()))
     assert list(found) == [

@@ -15,6 +15,7 @@ from bertbuild.kinds.int8 import Calibration
 from bertbuild.kinds.ir import plan_ir
 from bertbuild.kinds.ir_request import CONVERTERS, INT8, PRECISIONS, ROUTES, Ir
 from bertbuild.plans import plan as plans
+from bertbuild.plans.parts import Part
 from bertbuild.plans.plan import File, Source, plan_import
 from bertbuild.stages import STAGES
 
@@ -35,6 +36,13 @@ FROZEN = Source(
 )
 SHORT = replace(FROZEN, batch=8, seq_len=32)
 CHOSEN = replace(FROZEN, tensors="loss/Softmax:0:scores,unstack:1:end", chosen="scores+end")
+
+
+def headed(*names):
+    """The checkpoint with these variables of a classifier head, which give no classes."""
+    return replace(CHECKPOINT, parts=(Part(kind="classifier", what="classifier head", names=names),))
+
+
 PROBES = File(path=PurePosixPath("/probes.json"), digest="d-probes")
 CALIBRATION = Calibration(examples=File(path=PurePosixPath("/prepared"), digest="d-prepared"))
 
@@ -113,6 +121,27 @@ REFUSED = {
         CHECKPOINT,
         lambda: Ir(output="probabilities"),
         "bert has no classifier head (output_weights), so it gives no probabilities.",
+    ),
+    "probabilities of half a head": (
+        headed("output_weights"),
+        lambda: Ir(output="probabilities"),
+        "bert has no whole classifier head: there is output_weights, but no output_bias, so it gives no probabilities.",
+    ),
+    "probabilities of the other half": (
+        headed("output_bias/ExponentialMovingAverage"),
+        lambda: Ir(output="probabilities"),
+        (
+            "bert has no whole classifier head: there is output_bias/ExponentialMovingAverage, but no output_weights, "
+            "so it gives no probabilities."
+        ),
+    ),
+    "probabilities of a head of another form": (
+        headed("output_weights", "output_bias"),
+        lambda: Ir(output="probabilities"),
+        (
+            "bert has no classifier head of the usual form: output_weights, output_bias have other shapes, "
+            "so it gives no probabilities."
+        ),
     ),
     "the static route from a frozen graph": (
         FROZEN,
