@@ -7,13 +7,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bertbuild.checkpoint.folder import ARCHIVES
+from bertbuild.checkpoint.folder import ARCHIVES, choose_checkpoint
 from bertbuild.checkpoint.reading import Choice
 from bertbuild.checkpoint.v1_files import is_v1
 from bertbuild.config import Settings
 from bertbuild.engine.engine import Engine
 from bertbuild.engine.executor import Report
-from bertbuild.errors import UsageError
+from bertbuild.errors import CheckpointError, UsageError
 from bertbuild.files.locking import exclusive
 from bertbuild.huggingface.folder import find_files, is_huggingface
 from bertbuild.names import clean_name
@@ -211,7 +211,23 @@ def _unpacked(path: Path, store: Store) -> Path:
     with exclusive(folder.with_name(folder.name + ".lock")):
         if not folder.exists():
             unpack_checkpoint(path, folder)
+    _check_only(path, folder)
     return folder
+
+
+def _check_only(archive: Path, folder: Path) -> None:
+    """Refuse an archive of several checkpoints: a prefix in the store is no name of the user's for one of them."""
+    try:
+        choose_checkpoint(folder)
+    except CheckpointError as error:
+        prefixes = sorted(path.stem for path in folder.glob("*.index"))
+        if len(prefixes) < 2:
+            raise
+        raise CheckpointError(
+            str(error).replace(str(folder), str(archive)),
+            next_step=f"Unpack it into a folder of yours and name one by its prefix: --checkpoint FOLDER/{prefixes[0]}",
+            details=error.details,
+        ) from error
 
 
 def _frozen(path: Path, name: str, wanted: Wanted, store: Store, report: Report) -> Inspected:

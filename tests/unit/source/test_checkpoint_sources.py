@@ -121,6 +121,14 @@ def test_an_archive_is_taken_like_its_folder(small, ending):
     assert found.source.file.digest == plain.source.file.digest
 
 
+def test_an_archive_of_two_checkpoints_is_to_be_unpacked_by_its_owner(small, both):
+    archive = shutil.make_archive(str(small.folder / "two"), "gztar", both)
+    with pytest.raises(CheckpointError) as raised:
+        resolved(small, checkpoint=archive)
+    assert str(raised.value) == f"{archive} holds 2 checkpoints: bert_model.ckpt, other.ckpt."
+    assert raised.value.next_step.endswith("by its prefix: --checkpoint FOLDER/bert_model.ckpt")
+
+
 def test_a_checkpoint_of_the_first_format_is_called_as_its_folder(small):
     folder = small.folder / "checkpoints" / "old"
     write_tiny(folder)
