@@ -17,7 +17,13 @@ from bertbuild.checkpoint.user_files import read_object
 from bertbuild.errors import CheckpointError
 
 HIDDEN_ACTS: Final = ("linear", "relu", "gelu", "tanh")
-GELU_NAMES: Final = {"gelu_new": "tanh", "gelu_pytorch_tanh": "tanh", "gelu_python": "erf"}
+GELU_NAMES: Final = {
+    "gelu_new": "tanh",
+    "gelu_pytorch_tanh": "tanh",
+    "gelu_fast": "tanh",  # the same terms in another order, its constant √(2/π) to ten digits
+    "gelu_accurate": "tanh",
+    "gelu_python": "erf",
+}
 """Hugging Face's names for one form of gelu → which; `gelu` alone leaves open which."""
 LAYER_NORM_EPSILON: Final = 1e-12
 """What tf.contrib.layers.layer_norm, and so modeling.py, adds to each variance."""

@@ -7,6 +7,7 @@ neither table may change the arithmetic, so `unread` names it.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -70,12 +71,12 @@ HARMLESS: Final = frozenset(
 """Whatever their value, a BERT answers the same."""
 
 ONE_VALUE: Final[Mapping[str, tuple[Any, ...]]] = {
-    "add_cross_attention": (False,),
+    "add_cross_attention": (False, None),
     "cell": ({},),
     "cross_attention_hidden_size": (None,),
     "directionality": ("bidi",),
-    "is_decoder": (False,),
-    "is_encoder_decoder": (False,),
+    "is_decoder": (False, None),
+    "is_encoder_decoder": (False, None),
     "model_type": ("bert",),
     "pooler_type": ("first_token_transform",),
     "position_embedding_type": ("absolute",),
@@ -101,9 +102,11 @@ def unread(values: Mapping[str, Any], hidden_size: int) -> str | None:
             continue
         if key in EMBEDDING_SIZES:
             if value is not None and (isinstance(value, bool) or value != hidden_size):
-                return f"has {key} {value!r} where hidden_size is {hidden_size}; a BERT's word table has that width"
+                width = json.dumps(value)
+                return f"has {key} {width} where hidden_size is {hidden_size}; a BERT's word table has that width"
         elif key not in ONE_VALUE:
             return f"has the key {key}, and what it changes in the arithmetic is not known here"
-        elif not any(type(value) is type(good) and value == good for good in ONE_VALUE[key]):
-            return f"has {key} {value!r}, and a BERT as google-research/bert computes it has {ONE_VALUE[key][0]!r}"
+        elif not any(type(value) is type(one) and value == one for one in ONE_VALUE[key]):
+            good = json.dumps(ONE_VALUE[key][0])
+            return f"has {key} {json.dumps(value)}, and a BERT as google-research/bert computes it has {good}"
     return None

@@ -12,19 +12,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from bertbuild.checkpoint.config import LAYER_NORM_EPSILON, config_from
+from bertbuild.checkpoint.config import GELU_NAMES, LAYER_NORM_EPSILON, config_from
 from bertbuild.checkpoint.user_files import read_object
 from bertbuild.errors import CheckpointError
 from bertbuild.huggingface.harmless import HARMLESS
 from bertbuild.huggingface.kin import BERT, kin_of
 
+_GELU: Final = {"erf": "gelu", "tanh": "gelu_new"}
 ACTIVATIONS: Final = {
     "gelu": "gelu",
-    "gelu_python": "gelu",
-    "gelu_new": "gelu_new",
-    "gelu_pytorch_tanh": "gelu_new",
-    "gelu_fast": "gelu_new",  # the same terms in another order, its constant √(2/π) to ten digits
-    "gelu_accurate": "gelu_new",
+    **{name: _GELU[form] for name, form in GELU_NAMES.items()},
     "relu": "relu",
     "tanh": "tanh",
     "linear": "linear",

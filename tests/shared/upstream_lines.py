@@ -101,6 +101,9 @@ LINES = {
     "mo of a folder": ("build-ir", "--input_model graph.pb --output_dir irs"),
     "mo of a shape": ("build-ir", "--input_model graph.pb --input_shape [1,128]"),
     "ovc of a file": ("build-ir", "--input_model graph.pb --output_model x.xml"),
+    # SQuAD's own judge
+    "evaluate-v2.0.py to a file": ("evaluate", "--predictions p.json --out-file eval.json"),
+    "evaluate-v2.0.py with a curve": ("evaluate", "--predictions p.json --out-image-dir images"),
     # the Model Garden's page on BERT, and its converters
     "official create_pretraining_data.py": (
         "prepare-pretraining-data",

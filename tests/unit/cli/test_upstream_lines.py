@@ -11,7 +11,7 @@ import pytest
 from upstream_lines import LINES, PLACES
 
 from bertbuild.cli.call import run as run_line
-from bertbuild.commands import data, datasets, finetune, pretraining, target, tensorflow2, train
+from bertbuild.commands import data, datasets, evaluate, finetune, pretraining, target, tensorflow2, train
 
 COMMANDS = {
     "finetune": (finetune, "finetune"),
@@ -22,6 +22,7 @@ COMMANDS = {
     "build-ir": (target, "build"),
     "neuron-compile": (target, "build"),
     "convert-tf2": (tensorflow2, "convert_tf2"),
+    "evaluate": (evaluate, "predictions"),
 }
 BASE = PLACES["BERT_BASE_DIR"]
 OWN = {"checkpoint": f"{BASE}/bert_model.ckpt", "config": f"{BASE}/bert_config.json", "vocab": f"{BASE}/vocab.txt"}
@@ -161,6 +162,8 @@ REFUSED = {
     "mo of a SavedModel": ("--saved_model_dir=exported: An IR is made of a checkpoint or", "--checkpoint FOLDER"),
     "mo of a folder": ("--output_dir=irs: An IR goes into the store", "Leave it out"),
     "mo of a shape": ("--input_shape=[1,128]: --batch-size and --seq-len fix", "--batch-size 1 --seq-len 128"),
+    "evaluate-v2.0.py to a file": ("--out-file=eval.json: Figures are printed.", "--json prints them"),
+    "evaluate-v2.0.py with a curve": ("--out-image-dir=images: No curve is drawn.", "Leave it out"),
     "ovc of a file": ("--output_model=x.xml: An IR goes into the store", "Leave it out"),
     "run_squad.py on a TPU": ("--output_dir gs://some_bucket/squad_large/ lies on another machine", "gsutil cp"),
     "official run_classifier.py of a module": ("--hub_module_url https://tfhub.dev", "Download and unpack it first"),

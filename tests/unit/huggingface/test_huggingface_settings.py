@@ -64,6 +64,7 @@ def test_what_is_written_are_the_sizes_and_the_activation():
         ("gelu_new", "gelu_new", "tanh"),
         ("gelu_pytorch_tanh", "gelu_new", "tanh"),
         ("gelu_fast", "gelu_new", "tanh"),
+        ("gelu_accurate", "gelu_new", "tanh"),
         ("relu", "relu", None),
         ("tanh", "tanh", None),
     ],
@@ -104,6 +105,7 @@ def test_a_key_that_changes_the_arithmetic_is_refused_by_name(key, value):
     ("key", "value"),
     [
         ("is_decoder", False),
+        ("is_decoder", None),
         ("embedding_size", 8),
         ("pruned_heads", {}),
         ("chunk_size_feed_forward", 64),
