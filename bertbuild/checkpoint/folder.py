@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from bertbuild.checkpoint.keras_files import refuse_keras_files
 from bertbuild.checkpoint.lfs import POINTER_SUFFIX
 from bertbuild.checkpoint.state_file import STATE_FILE, last_checkpoint
 from bertbuild.checkpoint.user_files import open_regular, require_regular
 from bertbuild.checkpoint.v1_files import v1_checkpoints
+from bertbuild.checkpoint.weight_files import refuse_weight_file
 from bertbuild.errors import CheckpointError
 from bertbuild.families.bert import CONFIG_FILE, VOCAB_FILE
 
@@ -145,6 +147,7 @@ def _locate(path: Path) -> tuple[Path, str, tuple[str, ...]]:
                 f"{path} is one file of a checkpoint.",
                 next_step=f"Name its folder {path.parent} or its prefix {path.with_name(prefix)}.",
             )
+        refuse_weight_file(path)
         unpack = path.name.endswith(ARCHIVES)
         raise CheckpointError(
             f"{path} is a file, not the folder of a checkpoint.",
@@ -236,7 +239,7 @@ def _hugging_face(folder: Path, weights: list[str], details: str) -> CheckpointE
 
 
 def _no_checkpoint(folder: Path, names: list[str]) -> CheckpointError:
-    """The error for a folder without any `*.index`, saying what it is instead."""
+    """The error for a folder without any `*.index`, saying what it is instead; of Keras's files it is raised."""
     shown = names[:SHOWN_NAMES]
     more = f"… and {len(names) - SHOWN_NAMES} more" if len(names) > SHOWN_NAMES else ""
     details = "\n".join(filter(None, ["It holds:", *shown, more]))
@@ -262,6 +265,7 @@ def _no_checkpoint(folder: Path, names: list[str]) -> CheckpointError:
             next_step="Copy or download the whole checkpoint.",
             details=details,
         )
+    refuse_keras_files(folder)
     return CheckpointError(
         f"{folder} holds no checkpoint: there is no *.index in it.", next_step=_NOT_A_CHECKPOINT, details=details
     )

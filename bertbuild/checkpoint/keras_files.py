@@ -39,5 +39,6 @@ def _refuse(path: Path) -> None:
         raise CheckpointError(
             f"{path} holds {kind}, which is not read here.",
             next_step="Load it in the program that made the model, and write TensorFlow's own format: "
-            "tf.train.Checkpoint(model=model).write('FOLDER/ckpt'); then --tf2 FOLDER, with bert_config.json in it.",
+            "tf.train.Checkpoint(model=model).write('FOLDER/ckpt'); then, with bert_config.json in it, "
+            "invoke convert-tf1 --tf2 FOLDER.",
         )

@@ -25,6 +25,7 @@ from bertbuild.checkpoint.variables import encoder_variables
 from bertbuild.errors import CheckpointError
 from bertbuild.plural import number_of
 
+_WORDS_OF_TENSORFLOW_1 = "embeddings/word_embeddings"  # below any scope
 _INSIDE = "encoder"  # a name for the root of paths that begin at the encoder itself
 _OWN_CONFIG = "Use the bert_config.json that came with the checkpoint."
 _WHOLE = "Give a TensorFlow 2 checkpoint of a whole BERT in float32."
@@ -83,6 +84,11 @@ def encoder_roots(reader: CheckpointReader, config: BertConfig) -> tuple[str, ..
 def _by_name(reader: CheckpointReader, config: BertConfig) -> list[Found]:
     names = {keras_name(source): source for source in encoder_variables(config)}
     missing = sorted(names.keys() - reader.entries.keys())
+    if missing and any(name.endswith(_WORDS_OF_TENSORFLOW_1) for name in reader.entries):
+        raise CheckpointError(
+            f"{reader.prefix} is a TensorFlow 1 checkpoint already: its variables have google-research/bert's names.",
+            next_step=f"Use it as it is: --checkpoint {reader.prefix}.",
+        )
     if missing:
         raise CheckpointError(
             f"The checkpoint {reader.prefix} has no {missing[0]}, and {len(missing) - 1} more are missing.",

@@ -125,6 +125,35 @@ def test_that_the_only_one_is_not_what_the_state_file_names_is_told(tmp_path, st
     assert find_checkpoint(folder / "model.ckpt-100").notes == ()
 
 
+WEIGHT_FILES = {
+    "m.h5": ("holds Keras weights in HDF5", "invoke convert-tf1 --tf2 FOLDER"),
+    "m.weights.h5": ("holds Keras weights in HDF5", "invoke convert-tf1 --tf2 FOLDER"),
+    "m.keras": ("holds a model in Keras 3's format", "invoke convert-tf1 --tf2 FOLDER"),
+    "tf_model.h5": ("Hugging Face's weights for TensorFlow in HDF5", "save_pretrained"),
+    "model.safetensors": ("its weights in safetensors", "in it: --checkpoint {folder}."),
+    "model-00001-of-00002.safetensors": ("its weights in safetensors", "in it: --checkpoint {folder}."),
+    "model.safetensors.index.json": ("its weights in safetensors", "in it: --checkpoint {folder}."),
+    "pytorch_model.bin": ("its weights in PyTorch's format", "in it: --checkpoint {folder}."),
+    "flax_model.msgpack": ("holds weights of Flax", "save_pretrained"),
+}
+
+
+@pytest.mark.parametrize("name", WEIGHT_FILES)
+def test_a_file_of_weights_is_named_by_its_format(tmp_path, name):
+    what, step = WEIGHT_FILES[name]
+    folder = touch(tmp_path / "m", name)
+    with pytest.raises(CheckpointError, match=re.escape(what)) as told:
+        find_checkpoint(folder / name)
+    assert str(folder / name) in str(told.value)
+    assert step.format(folder=folder) in told.value.next_step
+
+
+@pytest.mark.parametrize("name", ["m.h5", "m.keras"])
+def test_a_folder_of_keras_files_is_told(tmp_path, name):
+    with pytest.raises(CheckpointError, match="which is not read here"):
+        find_checkpoint(touch(tmp_path / "m", name, "bert_config.json"))
+
+
 def test_each_of_several_is_named_by_its_prefix(tmp_path):
     folder = touch(tmp_path / "m", *one("a.ckpt"), *one("b.ckpt"), "b.ckpt.meta", "bert_config.json")
     files = find_checkpoint(folder / "b.ckpt")

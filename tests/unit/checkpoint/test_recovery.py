@@ -240,8 +240,16 @@ def test_numbers_of_half_precision_are_refused(written, format_):
 
 
 def test_a_checkpoint_of_tensorflow_1_is_none_of_tensorflow_2(tiny):
-    with pytest.raises(CheckpointError, match="has no bert_model/"):
-        recover(CheckpointReader(tiny / "bert_model.ckpt"), CONFIG)
+    prefix = tiny / "bert_model.ckpt"
+    with pytest.raises(CheckpointError, match=r"bert_model\.ckpt is a TensorFlow 1 checkpoint already") as raised:
+        recover(CheckpointReader(prefix), CONFIG)
+    assert raised.value.next_step == f"Use it as it is: --checkpoint {prefix}."
+
+
+def test_one_of_tensorflow_1_below_a_scope_is_told_too(tmp_path):
+    write_checkpoint(tmp_path / "m", {f"module/{name}": value for name, value in tiny_tensors().items()})
+    with pytest.raises(CheckpointError, match="m is a TensorFlow 1 checkpoint already"):
+        recover(CheckpointReader(tmp_path / "m"), CONFIG)
 
 
 @pytest.mark.parametrize("more", [False, True])
