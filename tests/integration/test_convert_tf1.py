@@ -199,7 +199,7 @@ def test_a_config_that_does_not_fit_is_refused_before_anything_is_made(converted
 
 def test_what_is_no_model_of_tensorflow_2_is_refused(converted, fresh, tmp_path):
     tiny = converted.sources["tiny"]
-    assert "has no bert_model/" in fresh.refused("convert-tf1", "--tf2", tiny, code=4)["message"]
+    assert "is a TensorFlow 1 checkpoint already" in fresh.refused("convert-tf1", "--tf2", tiny, code=4)["message"]
     assert "is not a folder" in fresh.refused("convert-tf1", "--tf2", tmp_path / "gone", code=4)["message"]
     (tmp_path / "empty").mkdir()
     shutil.copyfile(tiny / "bert_config.json", tmp_path / "empty" / "bert_config.json")

@@ -121,3 +121,12 @@ def test_where_it_can_be_fetched_the_others_are_made_when_needed(machine):
     findings, _, _, _ = machine(here=("3.11",), offered={"3.7": OLDER}, made=("tf1",))
     assert findings["Python 3.7"]["text"] == "not found, but environments are made of one: tf1"
     assert findings["environment neuron"]["text"] == "not made yet; made when needed"
+
+
+@pytest.mark.parametrize(("free", "ok", "can"), [(9, True, True), (4, False, True), (0.5, False, False)])
+def test_little_space_is_advice_and_none_is_an_end(machine, monkeypatch, free, ok, can):
+    usage = diagnosis.shutil.disk_usage("/")._replace(free=int(free * 1e9))
+    monkeypatch.setattr(diagnosis.shutil, "disk_usage", lambda _place: usage)
+    findings, usable, failed, _ = machine(here=("3.7", "3.11"))
+    assert findings["disk"]["ok"] is ok
+    assert (usable, bool(failed)) == ((["venv"], False) if can else ([], True))
