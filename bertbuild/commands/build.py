@@ -88,18 +88,18 @@ def build(session: Session, build_file: BuildFile, *, keep_going: bool, verify_r
         from bertbuild.commands.offline import require_for_file
 
         require_for_file(session, build_file)
-    fleet = Fleet(session, build_file, keep_going=keep_going)
+    file_jobs = FileJobs(session, build_file, keep_going=keep_going)
     asked = Asked(models=[entry.name for entry in build_file.models], build_file=str(build_file.path))
-    failures = session.engine.execute(fleet.roots(), asked, keep_going=keep_going)
-    fleet.check(failures)
+    failures = session.engine.execute(file_jobs.roots(), asked, keep_going=keep_going)
+    file_jobs.check(failures)
     if verify_reproducible:
         from bertbuild.commands.reproduce import verify_reproducible as verify
 
-        verify(session, [job for job in fleet.jobs.ids.values() if isinstance(job, StageJob)], asked)
-    return fleet.finish()
+        verify(session, [job for job in file_jobs.jobs.ids.values() if isinstance(job, StageJob)], asked)
+    return file_jobs.finish()
 
 
-class Fleet:
+class FileJobs:
     """The jobs of a build file: a model first, then its targets, and the models that are trained from it."""
 
     def __init__(self, session: Session, build_file: BuildFile, *, keep_going: bool) -> None:
@@ -192,10 +192,10 @@ class Fleet:
 class LocateJob(Job):
     """A model brought to disk: fetched or unpacked if need be; a Hugging Face folder is then imported."""
 
-    def __init__(self, fleet: Fleet, entry: ModelEntry) -> None:
+    def __init__(self, file_jobs: FileJobs, entry: ModelEntry) -> None:
         super().__init__(f"{entry.name} source")
-        self.promised = fleet.promised(entry)
-        self._fleet, self._entry = fleet, entry
+        self.promised = file_jobs.promised(entry)
+        self._file_jobs, self._entry = file_jobs, entry
         self._folder = Path()
         self._refused: dict[str, BertbuildError] = {}
 
@@ -209,7 +209,7 @@ class LocateJob(Job):
 
     def run(self) -> None:
         """See `schedule.Job`."""
-        session = self._fleet.session
+        session = self._file_jobs.session
         report = _of_job(session.report, self.id)
         self._folder, _ = located(wanted(self._entry), session.settings, session.store, report)
         if is_huggingface(self._folder):
@@ -220,24 +220,24 @@ class LocateJob(Job):
     def follow(self) -> Iterable[Job]:
         """What is refused, the import, where one is needed, and the model itself."""
         if not is_huggingface(self._folder):
-            return [ModelJob(self._fleet, self._entry, self._folder)]
+            return [ModelJob(self._file_jobs, self._entry, self._folder)]
         refused = [RefusedJob(self._entry.name, name, error) for name, error in self._refused.items()]
         targets = tuple(target for target in self._entry.targets if target.name not in self._refused)
-        goes_on = self._fleet.keep_going and (targets or self._fleet.trained_from(self._entry))
+        goes_on = self._file_jobs.keep_going and (targets or self._file_jobs.trained_from(self._entry))
         if refused and not goes_on:  # nor is the import planned: that hashes the weights, which counts as imported
             return refused
-        plan = import_plan(self._folder, self._entry.name, self._fleet.session.store)
-        new, steps = self._fleet.jobs.of_steps(plan)
-        return [*refused, *new, ModelJob(self._fleet, replace(self._entry, targets=targets), steps["import"])]
+        plan = import_plan(self._folder, self._entry.name, self._file_jobs.session.store)
+        new, steps = self._file_jobs.jobs.of_steps(plan)
+        return [*refused, *new, ModelJob(self._file_jobs, replace(self._entry, targets=targets), steps["import"])]
 
 
 class ModelJob(Job):
     """A model inspected; what is made of it follows."""
 
-    def __init__(self, fleet: Fleet, entry: ModelEntry, folder: Path | StageJob) -> None:
+    def __init__(self, file_jobs: FileJobs, entry: ModelEntry, folder: Path | StageJob) -> None:
         super().__init__(entry.name, (folder.id,) if isinstance(folder, StageJob) else ())
-        self.promised = fleet.promised(entry)
-        self._fleet, self._entry, self._place = fleet, entry, folder
+        self.promised = file_jobs.promised(entry)
+        self._file_jobs, self._entry, self._place = file_jobs, entry, folder
         self._found: Inspected | None = None
 
     @property
@@ -246,7 +246,7 @@ class ModelJob(Job):
 
     def settle(self) -> bool:
         """See `schedule.Job`."""
-        session = self._fleet.session
+        session = self._file_jobs.session
         choice = choice_of(self._entry)
         found = inspected_before(self._folder, self._entry.name, session.store, session.engine, choice)
         self._found = found and replace(found, named=source_of(self._entry, session))
@@ -254,7 +254,7 @@ class ModelJob(Job):
 
     def run(self) -> None:
         """See `schedule.Job`."""
-        session = self._fleet.session
+        session = self._file_jobs.session
         report = _of_job(session.report, self.id)
         choice = choice_of(self._entry)
         found = inspected(self._folder, self._entry.name, session.store, session.engine, report, choice)
@@ -264,17 +264,17 @@ class ModelJob(Job):
         """Its targets, and the models that are trained from it."""
         assert self._found is not None  # noqa: S101 - it has run
         base = (self._folder, choice_of(self._entry))
-        trained = [RecipeJob(self._fleet, entry, *base) for entry in self._fleet.trained_from(self._entry)]
-        return [*self._fleet.of_targets(self._entry, self._found), *trained]
+        trained = [RecipeJob(self._file_jobs, entry, *base) for entry in self._file_jobs.trained_from(self._entry)]
+        return [*self._file_jobs.of_targets(self._entry, self._found), *trained]
 
 
 class RecipeJob(Job):
     """How a model is trained from another one's folder: the data found, the steps planned; they follow."""
 
-    def __init__(self, fleet: Fleet, entry: ModelEntry, base: Path, choice: Choice) -> None:
+    def __init__(self, file_jobs: FileJobs, entry: ModelEntry, base: Path, choice: Choice) -> None:
         super().__init__(f"{entry.name} recipe")
-        self.promised = fleet.promised(entry)
-        self._fleet, self._entry, self._base, self._choice = fleet, entry, base, choice
+        self.promised = file_jobs.promised(entry)
+        self._file_jobs, self._entry, self._base, self._choice = file_jobs, entry, base, choice
         self._plan: Plan | None = None
 
     def run(self) -> None:
@@ -283,7 +283,7 @@ class RecipeJob(Job):
 
         recipe = self._entry.source
         assert isinstance(recipe, Recipe)  # noqa: S101 - only such entries are trained
-        session = self._fleet.session
+        session = self._file_jobs.session
         self._plan = plan_recipe(
             session, self._base, self._entry.name, recipe.named, recipe.request, choice=self._choice
         )
@@ -291,8 +291,8 @@ class RecipeJob(Job):
     def follow(self) -> Iterable[Job]:
         """The training, and the trained model."""
         assert self._plan is not None  # noqa: S101 - it has run
-        new, steps = self._fleet.jobs.of_steps(self._plan)
-        return [*new, ModelJob(self._fleet, self._entry, steps[STEP])]
+        new, steps = self._file_jobs.jobs.of_steps(self._plan)
+        return [*new, ModelJob(self._file_jobs, self._entry, steps[STEP])]
 
 
 class RefusedJob(Job):

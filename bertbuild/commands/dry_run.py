@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from bertbuild.buildfile.entries import BuildFile
-from bertbuild.commands.forecast import UNKNOWN, ModelOutlook, Outlook, looking
+from bertbuild.commands.forecast import UNKNOWN, Forecast, ModelForecast, looking
 from bertbuild.commands.result import Result
 from bertbuild.commands.session import Session
 from bertbuild.engine.staleness import ENVIRONMENT, UP_TO_DATE
@@ -39,12 +39,12 @@ def dry_run(session: Session, build_file: BuildFile) -> DryRun:
         OfflineError: the build would need the network, and must not use it; what it would run is shown before.
     """
     session.warn(build_file.warnings)
-    with looking(session) as outlook:
-        outlook.add_build_file(build_file)
-        rows = list(_plan(outlook))
-        jobs = outlook.jobs(outlook.targets) + [job for model in outlook.models for job in outlook.lineage(model)]
-        steps = [check.state for check in outlook.checks(dict.fromkeys(jobs)) if check.kind != ENVIRONMENT]
-        targets = [outlook.state(target) for target in outlook.targets]
+    with looking(session) as forecast:
+        forecast.add_build_file(build_file)
+        rows = list(_plan(forecast))
+        jobs = forecast.jobs(forecast.targets) + [job for model in forecast.models for job in forecast.lineage(model)]
+        steps = [check.state for check in forecast.checks(dict.fromkeys(jobs)) if check.kind != ENVIRONMENT]
+        targets = [forecast.state(target) for target in forecast.targets]
     shown = [[row["job"], row["state"], row["reason"]] for row in rows]
     _require_at_hand(session, build_file, shown)
     lines = [tabbed(row) for row in shown]
@@ -74,22 +74,22 @@ def _require_at_hand(session: Session, build_file: BuildFile, rows: Sequence[Seq
         raise
 
 
-def _plan(outlook: Outlook) -> Iterator[dict[str, Any]]:
+def _plan(forecast: Forecast) -> Iterator[dict[str, Any]]:
     """What is not up to date, in the order in which a build comes to it."""
     serves: dict[str, list[str]] = {}
-    for target in outlook.targets:
-        for job in outlook.jobs([target]):
+    for target in forecast.targets:
+        for job in forecast.jobs([target]):
             serves.setdefault(job, []).append(f"{target.model}/{target.name}")
     told: set[str] = set()
-    for model in outlook.models.values():
-        for check in outlook.checks([*outlook.lineage(model.name), *outlook.jobs(model.targets)]):
+    for model in forecast.models.values():
+        for check in forecast.checks([*forecast.lineage(model.name), *forecast.jobs(model.targets)]):
             if check.state != UP_TO_DATE and check.job not in told:
                 told.add(check.job)
                 yield {**as_json(check), "targets": serves.get(check.job, [])}
         yield from _unknown(model)
 
 
-def _unknown(model: ModelOutlook) -> Iterator[dict[str, Any]]:
+def _unknown(model: ModelForecast) -> Iterator[dict[str, Any]]:
     """A model whose targets are not known yet, or targets of it that cannot be planned."""
     row = {"kind": "model", "model": model.name, "state": UNKNOWN}
     unknown = {f"{target.model}/{target.name}": target.because for target in model.targets if not target.jobs}

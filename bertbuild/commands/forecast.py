@@ -32,7 +32,7 @@ _WORST = (FAILED, BLOCKED, WOULD_RUN, MAY_RUN, SHARED, UP_TO_DATE)
 
 
 @dataclass(kw_only=True)
-class TargetOutlook:
+class TargetForecast:
     """A target that was asked for.
 
     Attributes:
@@ -49,7 +49,7 @@ class TargetOutlook:
 
 
 @dataclass(kw_only=True)
-class ModelOutlook:
+class ModelForecast:
     """A model that targets are made of.
 
     Attributes:
@@ -68,16 +68,16 @@ class ModelOutlook:
     first: str = ""
     after: str = ""
     because: str = ""
-    targets: list[TargetOutlook] = field(default_factory=list)
+    targets: list[TargetForecast] = field(default_factory=list)
 
 
-class Outlook:
+class Forecast:
     """What a build would do. Writes what is learnt of files, nothing else: digests, probes, inspections, readings."""
 
     def __init__(self, session: Session) -> None:
         self.session = session
         self.checker = Checker(session.engine.jobs(), session.store, session.isolation.name)
-        self.models: dict[str, ModelOutlook] = {}
+        self.models: dict[str, ModelForecast] = {}
         self._folders: dict[str, Path] = {}
         self._choices: dict[str, Choice] = {}
 
@@ -90,8 +90,8 @@ class Outlook:
 
     def add_record(self, record: Record) -> None:
         """A target as it was last built, with its sources as they are now."""
-        model = self.models.setdefault(record.model, ModelOutlook(name=record.model))
-        target = TargetOutlook(model=record.model, name=record.target.name)
+        model = self.models.setdefault(record.model, ModelForecast(name=record.model))
+        target = TargetForecast(model=record.model, name=record.target.name)
         model.targets.append(target)
         target.jobs = self.checker.needed(target.model, target.name)
         if target.jobs:
@@ -105,7 +105,7 @@ class Outlook:
             target.because = f"its source {error.filename} is gone"
 
     @property
-    def targets(self) -> list[TargetOutlook]:
+    def targets(self) -> list[TargetForecast]:
         """All targets, by model."""
         return [target for model in self.models.values() for target in model.targets]
 
@@ -114,7 +114,7 @@ class Outlook:
         found = self.models[model]
         return [*(self.lineage(found.base) if found.base else ()), *found.jobs]
 
-    def jobs(self, targets: Iterable[TargetOutlook]) -> list[str]:
+    def jobs(self, targets: Iterable[TargetForecast]) -> list[str]:
         """All jobs that targets need, each once, after what it needs."""
         return list(dict.fromkeys(job for target in targets for job in (*self.lineage(target.model), *target.jobs)))
 
@@ -122,7 +122,7 @@ class Outlook:
         """What would become of jobs, in their order."""
         return [self.checker.check(job) for job in jobs]
 
-    def state(self, target: TargetOutlook) -> str:
+    def state(self, target: TargetForecast) -> str:
         """What would become of a target: the gravest state of its jobs; `UNKNOWN` where these are not known."""
         states = {check.state for check in self.checks(target.jobs)}
         return next((state for state in _WORST if state in states), UNKNOWN)
@@ -133,8 +133,8 @@ class Outlook:
         base = entry.source.base if isinstance(entry.source, Recipe) else ""
         if base:
             self._add(entries[base], entries)
-        model = self.models[entry.name] = ModelOutlook(name=entry.name, base=base)
-        model.targets = [TargetOutlook(model=entry.name, name=target.name) for target in entry.targets]
+        model = self.models[entry.name] = ModelForecast(name=entry.name, base=base)
+        model.targets = [TargetForecast(model=entry.name, name=target.name) for target in entry.targets]
         try:
             folder = self._trained(entry, entry.source, model) if isinstance(entry.source, Recipe) else None
             folder = folder or (None if base else self._found(entry, model))
@@ -149,7 +149,7 @@ class Outlook:
                 first = f"not known before {model.name} is {model.first}" if model.first else ""
                 target.because = target.because or model.because or first
 
-    def _found(self, entry: ModelEntry, model: ModelOutlook) -> Path | None:
+    def _found(self, entry: ModelEntry, model: ModelForecast) -> Path | None:
         """The folder of a model that is on disk."""
         session = self.session
         folder = model_at_hand(wanted(entry), session.settings, session.store)
@@ -160,7 +160,7 @@ class Outlook:
             return folder
         return self._made(import_plan(folder, entry.name, session.store), "import", model, "imported")
 
-    def _trained(self, entry: ModelEntry, recipe: Recipe, model: ModelOutlook) -> Path | None:
+    def _trained(self, entry: ModelEntry, recipe: Recipe, model: ModelForecast) -> Path | None:
         """The folder of a model that was trained, as its recipe now says."""
         base = self.models[recipe.base]
         if recipe.base not in self._folders:
@@ -178,7 +178,7 @@ class Outlook:
         )
         return self._made(plan, STEP, model, "trained")
 
-    def _made(self, plan: Plan, step: str, model: ModelOutlook, first: str) -> Path | None:
+    def _made(self, plan: Plan, step: str, model: ModelForecast, first: str) -> Path | None:
         """The result of a plan's step, if it is there; else `first` is what is to be done."""
         jobs = self.checker.add_steps(plan)
         model.jobs = list(
@@ -189,26 +189,26 @@ class Outlook:
             model.first = first
         return None if result is None else result.path
 
-    def _plan(self, entry: ModelEntry, folder: Path, model: ModelOutlook) -> None:
+    def _plan(self, entry: ModelEntry, folder: Path, model: ModelForecast) -> None:
         session = self.session
         found = inspected(folder, entry.name, session.store, session.engine, session.report, choice_of(entry))
         found = replace(found, named=source_of(entry, session))
-        for target, outlook in zip(entry.targets, model.targets, strict=True):
-            self._plan_target(target, outlook, found)
+        for target, forecast in zip(entry.targets, model.targets, strict=True):
+            self._plan_target(target, forecast, found)
 
-    def _plan_target(self, target: TargetEntry, outlook: TargetOutlook, found: Inspected) -> None:
+    def _plan_target(self, target: TargetEntry, forecast: TargetForecast, found: Inspected) -> None:
         try:
-            outlook.jobs = self.checker.add_targets(*planned(self.session, target, found))
+            forecast.jobs = self.checker.add_targets(*planned(self.session, target, found))
         except BertbuildError as error:
-            outlook.because = str(error)
+            forecast.because = str(error)
 
 
 @contextlib.contextmanager
-def looking(session: Session) -> Iterator[Outlook]:
-    """An outlook that tells nobody what it looks at."""
+def looking(session: Session) -> Iterator[Forecast]:
+    """An forecast that tells nobody what it looks at."""
     silent = replace(session, report=_nobody, only_looks=True)
     try:
-        yield Outlook(silent)
+        yield Forecast(silent)
     finally:
         silent.close()
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bertbuild.commands.forecast import UNKNOWN, ModelOutlook, Outlook, looking
+from bertbuild.commands.forecast import UNKNOWN, Forecast, ModelForecast, looking
 from bertbuild.commands.result import Result
 from bertbuild.commands.selection import add_all, add_named, find
 from bertbuild.commands.session import Session
@@ -41,13 +41,13 @@ def graph(session: Session, names: Sequence[str], file: str, format_: str) -> Dr
             next_step="--help explains --format.",
         )
     build_file = find(session, file)
-    with looking(session) as outlook:
+    with looking(session) as forecast:
         if names:
-            add_named(session, outlook, build_file, names)
+            add_named(session, forecast, build_file, names)
         else:
-            add_all(session, outlook, build_file)
+            add_all(session, forecast, build_file)
         found: dict[str, Node] = {}
-        for node in (node for model in _bases_first(outlook) for node in _nodes(outlook, model)):
+        for node in (node for model in _bases_first(forecast) for node in _nodes(forecast, model)):
             found.setdefault(node.job, node)  # models of one checkpoint share jobs
         nodes = list(found.values())
     if not nodes:
@@ -59,29 +59,29 @@ def graph(session: Session, names: Sequence[str], file: str, format_: str) -> Dr
     return session.result(Drawn(format=format_, jobs=tuple(nodes), text="\n".join(lines)), *lines)
 
 
-def _bases_first(outlook: Outlook) -> list[ModelOutlook]:
+def _bases_first(forecast: Forecast) -> list[ModelForecast]:
     """The models, each after the one that it is trained from."""
-    found: dict[str, ModelOutlook] = {}
+    found: dict[str, ModelForecast] = {}
 
-    def add(model: ModelOutlook) -> None:
+    def add(model: ModelForecast) -> None:
         if model.base:
-            add(outlook.models[model.base])
+            add(forecast.models[model.base])
         found.setdefault(model.name, model)
 
-    for model in outlook.models.values():
+    for model in forecast.models.values():
         add(model)
     return list(found.values())
 
 
-def _nodes(outlook: Outlook, model: ModelOutlook) -> Iterator[Node]:
+def _nodes(forecast: Forecast, model: ModelForecast) -> Iterator[Node]:
     """What makes a model, the model, and what is made of it, each after what it needs."""
-    made_by = list(_steps(outlook, model.jobs, (model.base,) if model.base else ()))
+    made_by = list(_steps(forecast, model.jobs, (model.base,) if model.base else ()))
     state = model.because or (f"{model.first} first" if model.first else UP_TO_DATE)
     needs = (made_by[-1].job,) if made_by else (model.base,) if model.base else ()
     yield from made_by
     yield Node(job=model.name, kind=MODEL, model=model.name, name=model.name, state=state, needs=needs)
     jobs = list(dict.fromkeys(job for target in model.targets for job in target.jobs))
-    yield from _steps(outlook, jobs, (model.name,))
+    yield from _steps(forecast, jobs, (model.name,))
     for target in model.targets:
         name = f"{model.name}/{target.name}"
         if not target.jobs:
@@ -95,12 +95,12 @@ def _nodes(outlook: Outlook, model: ModelOutlook) -> Iterator[Node]:
             )
 
 
-def _steps(outlook: Outlook, jobs: Sequence[str], begin: tuple[str, ...]) -> Iterator[Node]:
+def _steps(forecast: Forecast, jobs: Sequence[str], begin: tuple[str, ...]) -> Iterator[Node]:
     """Nodes of jobs; those that need no other need `begin`. Environments, which all need, are left out."""
-    drawn = {check.job for check in outlook.checks(jobs) if check.model}
-    for check in outlook.checks(jobs):
+    drawn = {check.job for check in forecast.checks(jobs) if check.model}
+    for check in forecast.checks(jobs):
         if check.model:
-            needs = tuple(need for need in outlook.checker.needs(check.job) if need in drawn) or begin
+            needs = tuple(need for need in forecast.checker.needs(check.job) if need in drawn) or begin
             name = check.job.removeprefix(f"{check.model}/")
             is_target = check.kind == "gate"
             name = f"target {name.removesuffix(check.stage).rstrip()}" if is_target else name

@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 from bertbuild.buildfile.entries import BuildFile
 from bertbuild.buildfile.load import find_build_file
 from bertbuild.buildfile.select import means_something, names_in, select
-from bertbuild.commands.forecast import Outlook
+from bertbuild.commands.forecast import Forecast
 from bertbuild.commands.session import Session
 from bertbuild.errors import UsageError
 from bertbuild.names import did_you_mean
@@ -29,26 +29,26 @@ def find(session: Session, file: str) -> BuildFile | None:
     return build_file
 
 
-def add_all(session: Session, outlook: Outlook, build_file: BuildFile | None) -> list[Record]:
+def add_all(session: Session, forecast: Forecast, build_file: BuildFile | None) -> list[Record]:
     """Add all targets of a build file, and those on record that it does not have; gives the records of all targets."""
     records = list(read_records(session.store))
     if build_file is not None:
-        outlook.add_build_file(build_file)
-    listed = {(target.model, target.name) for target in outlook.targets}
+        forecast.add_build_file(build_file)
+    listed = {(target.model, target.name) for target in forecast.targets}
     for record in records:
         if (record.model, record.target.name) not in listed:
-            outlook.add_record(record)
+            forecast.add_record(record)
     return records
 
 
 def add_named(
-    session: Session, outlook: Outlook, build_file: BuildFile | None, names: Sequence[str], also: Iterable[str] = ()
+    session: Session, forecast: Forecast, build_file: BuildFile | None, names: Sequence[str], also: Iterable[str] = ()
 ) -> None:
     """Add what the names mean: each a model, a target, model/target, or a shell's pattern of these.
 
     Args:
         session: of the command.
-        outlook: what they are added to.
+        forecast: what they are added to.
         build_file: where they are looked for first.
         names: what was typed.
         also: other names that the command knows, for the error.
@@ -58,18 +58,18 @@ def add_named(
     """
     listed = [name for name in names if build_file is not None and means_something(build_file, name)]
     if build_file is not None and listed:
-        outlook.add_build_file(select(build_file, listed))
+        forecast.add_build_file(select(build_file, listed))
     others = [name for name in names if name not in listed]
     records = list(read_records(session.store)) if others else []
     for name in others:
         if not any(_is_named(record, name) for record in records):
             known = names_in(build_file) if build_file is not None else []
             raise _unknown(name, [*known, *_names_of(records)], also)
-    there = {(target.model, target.name) for target in outlook.targets}
+    there = {(target.model, target.name) for target in forecast.targets}
     for record in records:
         is_new = (record.model, record.target.name) not in there
         if is_new and any(_is_named(record, name) for name in others):
-            outlook.add_record(record)
+            forecast.add_record(record)
 
 
 def built(store: Store, names: Sequence[str]) -> list[Record]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bertbuild.commands.forecast import Outlook, TargetOutlook, looking
+from bertbuild.commands.forecast import Forecast, TargetForecast, looking
 from bertbuild.commands.result import Result
 from bertbuild.commands.selection import add_all, find
 from bertbuild.commands.session import Session, shown
@@ -78,34 +78,34 @@ class Status(Result):
 def status(session: Session, file: str) -> Status:
     """Show every target that a build file names or that was ever built: its state, when, how long, size, figure."""
     build_file = find(session, file)
-    with looking(session) as outlook:
-        records = {(record.model, record.target.name): record for record in add_all(session, outlook, build_file)}
-        store = outlook.session.store
+    with looking(session) as forecast:
+        records = {(record.model, record.target.name): record for record in add_all(session, forecast, build_file)}
+        store = forecast.session.store
         ended, took = outcomes(store.root / "runs"), _Seconds(store)
-        known = _stale_is_known(session, outlook)
+        known = _stale_is_known(session, forecast)
         facts = []
-        for target in outlook.targets:
+        for target in forecast.targets:
             name = target.model, target.name
             fact = _fact(store, target, records.get(name), took)
-            facts.append(_as_of_now(fact, outlook, target, ended.get(name, {})) if known else fact)
+            facts.append(_as_of_now(fact, forecast, target, ended.get(name, {})) if known else fact)
     if facts:
         title = f"targets in {store.root}"
         session.report({"event": "table", "title": title, "columns": COLUMNS, "rows": [_row(fact) for fact in facts]})
     return session.result(Status(targets=tuple(TargetStatus(**fact) for fact in facts)), *_lines(facts))
 
 
-def _stale_is_known(session: Session, outlook: Outlook) -> bool:
+def _stale_is_known(session: Session, forecast: Forecast) -> bool:
     """Whether it can be told what would run: the engine that images are asked of may not answer."""
     try:
-        for target in outlook.targets:
-            outlook.state(target)
+        for target in forecast.targets:
+            forecast.state(target)
     except BertbuildError as error:
         session.report({"event": "warning", "text": f"what is stale cannot be determined: {error}"})
         return False
     return True
 
 
-def _fact(store: Store, target: TargetOutlook, record: Record | None, took: _Seconds) -> Facts:
+def _fact(store: Store, target: TargetForecast, record: Record | None, took: _Seconds) -> Facts:
     """What the store and the record say."""
     link = store.root / "out" / target.model / target.name
     fact: Facts = {"model": target.model, "target": target.name, "state": MISSING, "built": "", "seconds": None}
@@ -158,9 +158,9 @@ def _state(record: Record, stored: StoredObject | None, path: Path, *, named: bo
     return "built" if record.verdict else "not verified"
 
 
-def _as_of_now(fact: Facts, outlook: Outlook, target: TargetOutlook, ended: Mapping[str, Any]) -> Facts:
+def _as_of_now(fact: Facts, forecast: Forecast, target: TargetForecast, ended: Mapping[str, Any]) -> Facts:
     """The same with what would run now, and with a last run that failed."""
-    changed = [check for check in outlook.checks(outlook.jobs([target])) if check.state != UP_TO_DATE]
+    changed = [check for check in forecast.checks(forecast.jobs([target])) if check.state != UP_TO_DATE]
     because = [f"{check.name}: {in_short(check)}" for check in changed]
     state = fact["state"]
     if (changed or target.because) and ended.get("state") in (FAILED, "skipped"):

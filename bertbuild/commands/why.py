@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bertbuild.commands.forecast import Outlook, TargetOutlook, looking
+from bertbuild.commands.forecast import Forecast, TargetForecast, looking
 from bertbuild.commands.result import Result
 from bertbuild.commands.selection import add_all, add_named, find, is_known
 from bertbuild.commands.session import Session
@@ -54,21 +54,21 @@ def why(session: Session, names: Sequence[str], file: str) -> Why:
             return ()
         return changed_files(check.past, change.name, change.file, session.store.digests)
 
-    with looking(session) as outlook:
+    with looking(session) as forecast:
         stages = [name for name in names if name in STAGE_NAMES and not is_known(session, build_file, name)]
         _check(names, stages)
         if stages or not names:
-            add_all(session, outlook, build_file)
+            add_all(session, forecast, build_file)
         else:
-            add_named(session, outlook, build_file, names, STAGE_NAMES)
-        checks = outlook.checks(outlook.jobs(outlook.targets))
+            add_named(session, forecast, build_file, names, STAGE_NAMES)
+        checks = forecast.checks(forecast.jobs(forecast.targets))
         if stages:
             checks = [check for check in checks if check.stage in stages]
             of_each = {name: [check for check in checks if check.stage == name] for name in stages}
             lines = [line for name in stages for line in _of_stage(name, of_each[name], files)]
         else:
-            lines = list(_of_targets(" ".join(names), outlook, files))
-        targets = [_as_json(outlook, target) for target in outlook.targets]
+            lines = list(_of_targets(" ".join(names), forecast, files))
+        targets = [_as_json(forecast, target) for target in forecast.targets]
     steps = tuple(as_json(check, files) for check in checks)
     return session.result(Why(steps=steps, targets=tuple(targets)), *lines)
 
@@ -82,27 +82,27 @@ def _check(names: Sequence[str], stages: Sequence[str]) -> None:
         )
 
 
-def _of_targets(names: str, outlook: Outlook, files: Files) -> Iterator[str]:
-    targets = outlook.targets
+def _of_targets(names: str, forecast: Forecast, files: Files) -> Iterator[str]:
+    targets = forecast.targets
     if not targets:
         raise UsageError(
             "There are no targets: no build file is here, and nothing is built yet.",
             next_step="Name a build file with --file, or build something first: invoke build-ir --model minilm-l6",
         )
-    if all(outlook.state(target) == UP_TO_DATE for target in targets):
+    if all(forecast.state(target) == UP_TO_DATE for target in targets):
         one = f"{targets[0].model}/{targets[0].name}"
         few = f"{one} is" if len(targets) == 1 else f"{number_of(len(targets), 'target')}{names and f' of {names}'} are"
         yield f"nothing would run: {few} up to date"
         return
     told: set[str] = set()
     for target in targets:
-        checks = outlook.checks(outlook.jobs([target]))
+        checks = forecast.checks(forecast.jobs([target]))
         yield f"{target.model}/{target.name}: {_in_all(target, checks)}"
-        if outlook.state(target) != UP_TO_DATE:
+        if forecast.state(target) != UP_TO_DATE:
             yield from _of_steps(checks, told, files)
 
 
-def _in_all(target: TargetOutlook, checks: Sequence[Check]) -> str:
+def _in_all(target: TargetForecast, checks: Sequence[Check]) -> str:
     if target.because:
         return target.because
     return counted(check.state for check in checks if check.kind != ENVIRONMENT)
@@ -139,11 +139,11 @@ def _called(check: Check) -> str:
     return check.job if check.kind == ENVIRONMENT else check.name
 
 
-def _as_json(outlook: Outlook, target: TargetOutlook) -> dict[str, Any]:
+def _as_json(forecast: Forecast, target: TargetForecast) -> dict[str, Any]:
     return {
         "model": target.model,
         "target": target.name,
-        "state": outlook.state(target),
+        "state": forecast.state(target),
         "because": target.because or None,
-        "jobs": outlook.jobs([target]),
+        "jobs": forecast.jobs([target]),
     }

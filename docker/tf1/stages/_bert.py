@@ -5,7 +5,7 @@ TensorFlow 2, which has no tf.contrib.
 """
 
 from bertbuild.heads import all_layers, classifier, pooled, sequence
-from stages import _ports, _source
+from stages import _signature, _source
 from stages._tensorflow import V1_MODE, modeling, tf
 
 
@@ -16,10 +16,10 @@ def build(source, gelu, inputs, outputs):
         source: a `_source.Model`, whose config and heads the graph has.
         gelu: "erf", "tanh", or None where the config's activation is another.
         inputs: int32 tensors [B, S]: input ids, input mask, segment ids.
-        outputs: as for `_ports.select`.
+        outputs: as for `_signature.select`.
 
     Returns:
-        as `_ports.select` does.
+        as `_signature.select` does.
     """
     model = modeling.BertModel(bert_config(source.config, gelu), False, *inputs)
     given = {
@@ -28,7 +28,7 @@ def build(source, gelu, inputs, outputs):
         all_layers.OUTPUT: model.get_all_encoder_layers,
         classifier.OUTPUT: lambda: _probabilities(model.get_pooled_output(), source.classes()),
     }
-    return _ports.select(outputs, given)
+    return _signature.select(outputs, given)
 
 
 def bert_config(config, gelu):

@@ -5,7 +5,7 @@ import time
 
 import tensorflow as tf
 
-from stages import _kept
+from stages import _resuming
 
 LEAST_SECONDS = 30.0
 """Between two checkpoints, unless steps ask for one sooner."""
@@ -23,7 +23,7 @@ class Save(tf.estimator.SessionRunHook):
 
     def __init__(self, folder, every_steps):
         self._folder = folder
-        self._path = os.path.join(folder, _kept.NAME)
+        self._path = os.path.join(folder, _resuming.NAME)
         self._every = every_steps
         self._seconds = LEAST_SECONDS
 
@@ -66,7 +66,7 @@ class Watch(tf.estimator.SessionRunHook):
         total: how many steps there will be.
         batch_size: of training.
         every: steps a row.
-        kept: a `_kept.Kept`.
+        kept: a `_resuming.Kept`.
         show: function of a dict with step, loss, learning_rate and seconds_per_step, called after each step.
     """
 

@@ -41,7 +41,7 @@ class InferenceGraph(object):
                 self.pooled = self._dense(first, bert.POOLER_DENSE, config.hidden_size, tf.tanh)
 
     def given(self, source):
-        """What the model gives, as `_ports.select` takes it; `source` is a `_source.Model`, whose heads it has."""
+        """What the model gives, as `_signature.select` takes it; `source` is a `_source.Model`, whose heads it has."""
         return {
             pooled.OUTPUT: lambda: self.pooled,
             sequence.OUTPUT: lambda: self.layers[-1],

@@ -75,7 +75,7 @@ class Model(object):
     seq_len = None  # the only sequence length it takes
 
     def outputs(self, wanted):
-        """The outputs of a SavedModel, as `_ports.select` takes them: as asked, else what the model is made for.
+        """The outputs of a SavedModel, as `_signature.select` takes them: as asked, else what the model is made for.
 
         Args:
             wanted: names of `bertbuild.heads.answers.EXPORTED` with commas, or None.
@@ -189,10 +189,10 @@ class Source(Model):
 
     def compute_operators(self, gelu, outputs, seq_len):
         """Operators, by type, of the graph that modeling.py builds for these outputs and this length."""
-        from stages import _bert, _operators, _ports
+        from stages import _bert, _operators, _signature
 
         with tf.Graph().as_default() as graph:
-            tensors = _bert.build(self, gelu, _ports.placeholders(None, seq_len), outputs)
+            tensors = _bert.build(self, gelu, _signature.placeholders(None, seq_len), outputs)
             return _operators.compute_operators(graph.as_graph_def(), [tensor.op.name for tensor in tensors.values()])
 
     def restore(self, session):

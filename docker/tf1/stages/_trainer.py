@@ -28,7 +28,7 @@ class Trainer(object):
         source: a `_source.Source`.
         gelu: its form, or None.
         prepared: a `_prepared.Prepared`.
-        kept: a `_kept.Kept`.
+        kept: a `_resuming.Kept`.
         report: of the stage.
     """
 

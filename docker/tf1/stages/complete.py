@@ -17,7 +17,7 @@ STAGE.param("gelu", "form of gelu of the .meta (default: erf)", choices=("erf", 
 def run(args, report):
     """Copy the files, write the .meta beside them."""
     step("loading TensorFlow")
-    from stages import _bert, _ports, _source
+    from stages import _bert, _signature, _source
     from stages._tensorflow import tf
 
     source = _source.Source(args.checkpoint)
@@ -27,13 +27,13 @@ def run(args, report):
 
     step("building the graph")
     gelu = args.gelu if source.config.has_gelu else None
-    _bert.build(source, gelu, _ports.published_placeholders(source.config), [POOLED])
+    _bert.build(source, gelu, _signature.published_placeholders(source.config), [POOLED])
     for name, shape in sorted(source.reader.get_variable_to_shape_map().items()):
         if not name.startswith(SCOPE):
             tf.compat.v1.get_variable(name, shape)
     saver = tf.compat.v1.train.Saver(tf.compat.v1.global_variables())
-    _ports.write_meta_graph(saver, os.path.join(args.out, CHECKPOINT + ".meta"))
-    report.packages = _ports.packages()
+    _signature.write_meta_graph(saver, os.path.join(args.out, CHECKPOINT + ".meta"))
+    report.packages = _signature.packages()
     report.facts = {"gelu": gelu}
 
 

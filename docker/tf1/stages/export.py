@@ -28,7 +28,7 @@ STAGE.param(
 def run(args, report):
     """Build modeling.py's graph, restore the checkpoint, save."""
     step("loading TensorFlow")
-    from stages import _bert, _operators, _ports, _saved_model, _source
+    from stages import _bert, _operators, _saved_model, _signature, _source
     from stages._tensorflow import tf
 
     source = _source.Source(args.checkpoint, args.prefix)
@@ -37,7 +37,7 @@ def run(args, report):
     wanted = source.outputs(args.output)
 
     step("building the graph")
-    inputs = {tensor.op.name: tensor for tensor in _ports.placeholders(None, args.seq_len)}
+    inputs = {tensor.op.name: tensor for tensor in _signature.placeholders(None, args.seq_len)}
     outputs = _bert.build(source, gelu, list(inputs.values()), wanted)
     if classifier.OUTPUT in wanted:
         for name in UNUSED_INPUTS:
@@ -49,11 +49,11 @@ def run(args, report):
         step("writing the SavedModel")
         _saved_model.write(args.out, session, inputs, outputs)
 
-    report.inputs = _ports.describe(inputs)
-    report.outputs = _ports.describe(outputs)
+    report.inputs = _signature.describe(inputs)
+    report.outputs = _signature.describe(outputs)
     names = [tensor.op.name for tensor in outputs.values()]
     report.operators = dict(_operators.compute_operators(tf.compat.v1.get_default_graph().as_graph_def(), names))
-    report.packages = _ports.packages()
+    report.packages = _signature.packages()
     report.facts = {"gelu": gelu, "seq_len": args.seq_len}
     write_json(args.out, "signature.json", {"inputs": report.inputs, "outputs": report.outputs, "gelu": gelu})
 

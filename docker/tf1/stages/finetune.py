@@ -65,7 +65,7 @@ def run(args, report):
     step("loading TensorFlow")
     import tensorflow as tf
 
-    from stages import _finished, _kept, _ports, _prepared, _source, _trainer
+    from stages import _prepared, _resuming, _signature, _source, _trainer, _tuned_folder
 
     source = _source.Source(args.checkpoint, args.prefix)
     prepared = _prepared.Prepared(args.data, args.max_seq_length, source)
@@ -77,7 +77,7 @@ def run(args, report):
         prepared.require(_prepared.EVAL, "do_eval")
         prepared.count(_prepared.EVAL)
     gelu = source.gelu(args.gelu, report)
-    kept = _kept.Kept(args.unfinished or tempfile.mkdtemp(), report)
+    kept = _resuming.Kept(args.unfinished or tempfile.mkdtemp(), report)
     trainer = _trainer.Trainer(args, source, gelu, prepared, kept, report)
     try:
         if args.do_train:
@@ -87,11 +87,11 @@ def run(args, report):
         raise StageInputError(out_of_memory(args, prepared)) from error
     step("writing the checkpoint")
     trained = tf.train.latest_checkpoint(kept.folder) if args.do_train else source.prefix
-    facts["head"] = _finished.write_checkpoint(source, gelu, trained, args.out)
-    _finished.write_task(args, prepared, gelu)
+    facts["head"] = _tuned_folder.write_checkpoint(source, gelu, trained, args.out)
+    _tuned_folder.write_task(args, prepared, gelu)
     if args.do_train:
-        _finished.write_history(args, prepared, trainer, kept, examples)
-    report.packages = _ports.packages()
+        _tuned_folder.write_history(args, prepared, trainer, kept, examples)
+    report.packages = _signature.packages()
     report.facts = dict(facts, gelu=gelu, steps=trainer.steps, examples=examples)
 
 

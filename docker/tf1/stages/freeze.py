@@ -32,16 +32,16 @@ def run(args, report):
         raise StageInputError("--output must be one of %s (got %s)" % (", ".join(OUTPUTS), unknown[0]))
 
     step("loading TensorFlow")
-    from stages import _graph_file, _inference_graph, _ports, _source
+    from stages import _graph_file, _inference_graph, _signature, _source
     from stages._tensorflow import tf
 
     source = _source.Source(args.checkpoint, args.prefix)
     gelu = source.gelu(args.gelu, report)
 
     step("building the graph")
-    inputs = _ports.placeholders(None, None)
+    inputs = _signature.placeholders(None, None)
     graph = _inference_graph.InferenceGraph(source.config, source.config.activation(gelu), *inputs)
-    tensors = _ports.select(outputs, graph.given(source))
+    tensors = _signature.select(outputs, graph.given(source))
     names = [tensor.op.name for tensor in tensors.values()] + [tensor.op.name for tensor in inputs]
     graph_def = tf.compat.v1.graph_util.extract_sub_graph(tf.compat.v1.get_default_graph().as_graph_def(), names)
 
@@ -49,10 +49,10 @@ def run(args, report):
     path = os.path.join(args.out, "inference_graph.pb")
     operators, size = _graph_file.write_frozen_graph(path, graph_def, graph.weights, source.reader.get_tensor)
 
-    report.inputs = _ports.describe({tensor.op.name: tensor for tensor in inputs})
-    report.outputs = _ports.describe(tensors)
+    report.inputs = _signature.describe({tensor.op.name: tensor for tensor in inputs})
+    report.outputs = _signature.describe(tensors)
     report.operators = dict(operators)
-    report.packages = _ports.packages()
+    report.packages = _signature.packages()
     report.facts = {"gelu": gelu, "graph_bytes": size}
     write_json(args.out, "signature.json", {"inputs": report.inputs, "outputs": report.outputs, "gelu": gelu})
 

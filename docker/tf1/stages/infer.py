@@ -28,7 +28,7 @@ def run(args, report):
     step("loading TensorFlow")
     import answers
 
-    from stages import _ports, _source
+    from stages import _signature, _source
 
     asked = questions.read(args, report)
     if args.frozen:
@@ -44,18 +44,18 @@ def run(args, report):
             found.update(from_published_graph(source, gelu, asked))
         report.facts["gelu"] = gelu
     answers.write_answers(args.out, found)
-    report.packages = _ports.packages()
+    report.packages = _signature.packages()
 
 
 def from_checkpoint(source, gelu, outputs, asked):
     """Answers of google-research/bert's graph with the checkpoint restored into its variables."""
     import answers
 
-    from stages import _bert, _ports
+    from stages import _bert, _signature
     from stages._tensorflow import tf
 
     with tf.Graph().as_default():
-        inputs = _ports.placeholders(None, None)
+        inputs = _signature.placeholders(None, None)
         tensors = _bert.build(source, gelu, inputs, outputs)
         with tf.compat.v1.Session() as session:
             source.restore(session)
@@ -97,10 +97,10 @@ def from_frozen(path, wanted, asked):
     import answers
     import numpy as np
 
-    from stages import _foreign, _half_products
+    from stages import _given_graph, _half_products
     from stages._tensorflow import importing, tf
 
-    foreign = _foreign.read(path, wanted)
+    foreign = _given_graph.read(path, wanted)
     _half_products.accumulate_in_float32(foreign.graph_def)
     with tf.Graph().as_default() as graph, tf.compat.v1.Session() as session:
         with importing(path):

@@ -20,7 +20,7 @@ STAGE.param("gelu", "as in freeze (default: auto)", choices=("auto", "erf", "tan
 def run(args, report):
     """Build over the published placeholders, export."""
     step("loading TensorFlow")
-    from stages import _bert, _ports, _source
+    from stages import _bert, _signature, _source
     from stages._tensorflow import tf
 
     source = _source.Source(args.checkpoint, args.prefix)
@@ -28,15 +28,15 @@ def run(args, report):
     gelu = source.gelu(args.gelu, report)
 
     step("building the graph")
-    inputs = _ports.published_placeholders(source.config)
+    inputs = _signature.published_placeholders(source.config)
     tensors = _bert.build(source, gelu, inputs, [POOLED])
 
     step("writing bert_model.ckpt.meta")
     saver = tf.compat.v1.train.Saver(tf.compat.v1.global_variables())
-    _ports.write_meta_graph(saver, os.path.join(args.out, "bert_model.ckpt.meta"))
-    report.inputs = _ports.describe({tensor.op.name: tensor for tensor in inputs})
-    report.outputs = _ports.describe(tensors)
-    report.packages = _ports.packages()
+    _signature.write_meta_graph(saver, os.path.join(args.out, "bert_model.ckpt.meta"))
+    report.inputs = _signature.describe({tensor.op.name: tensor for tensor in inputs})
+    report.outputs = _signature.describe(tensors)
+    report.packages = _signature.packages()
     report.facts = {"gelu": gelu}
 
 

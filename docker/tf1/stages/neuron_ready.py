@@ -33,7 +33,7 @@ def run(args, report):
     step("loading TensorFlow")
     import tensorflow as tf
 
-    from stages import _device_part, _neuron_activation, _neuron_graph, _operators, _ports, _saved_model
+    from stages import _device_part, _neuron_activation, _neuron_graph, _operators, _saved_model, _signature
 
     source = open_source(args)
     seq_len = source_seq_len(source, args.seq_len)
@@ -45,7 +45,7 @@ def run(args, report):
     before = source.compute_operators(own_gelu, wanted, seq_len)
 
     step("building the graph")
-    inputs = {tensor.op.name: tensor for tensor in _ports.placeholders(None, seq_len)}
+    inputs = {tensor.op.name: tensor for tensor in _signature.placeholders(None, seq_len)}
     graph = _neuron_graph.NeuronGraph(
         source,
         _neuron_activation.activation(source.config, gelu),
@@ -64,10 +64,10 @@ def run(args, report):
         step("writing the SavedModel")
         _saved_model.write(args.out, session, inputs, graph.outputs)
 
-    report.inputs = _ports.describe(inputs)
-    report.outputs = _ports.describe(graph.outputs)
+    report.inputs = _signature.describe(inputs)
+    report.outputs = _signature.describe(graph.outputs)
     report.operators = dict(after)
-    report.packages = _ports.packages()
+    report.packages = _signature.packages()
     report.facts = {
         "gelu": gelu,
         "dtype": args.dtype,
@@ -91,8 +91,8 @@ def run(args, report):
         "dtype": args.dtype,
         "seq_len": seq_len,
         "device": {
-            "inputs": _ports.describe(graph.device_inputs),
-            "outputs": _ports.describe(graph.device_outputs),
+            "inputs": _signature.describe(graph.device_inputs),
+            "outputs": _signature.describe(graph.device_outputs),
             "batch_size": args.batch_size,
         },
     }
