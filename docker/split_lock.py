@@ -9,7 +9,7 @@ import re
 import sys
 
 ENTRY = re.compile(r"^([A-Za-z0-9._-]+==[^\s\\]+).*(?:\n[ \t]+.*)*", re.MULTILINE)
-BUILD_TOOLS = ("setuptools", "wheel")
+BUILD_TOOLS = ("packaging", "setuptools", "setuptools-scm", "wheel")
 
 
 def main(lock, other, from_source, folder):
