@@ -10,6 +10,7 @@ from bertbuild.catalogue.models import find_model
 from bertbuild.commands.reference import presumed, require_1
 from bertbuild.commands.session import Session
 from bertbuild.errors import BertbuildError, InterpreterMissingError, UsageError
+from bertbuild.heads.classifier import found
 from bertbuild.huggingface.folder import find_files, is_huggingface
 from bertbuild.kinds.int8 import Calibration, plan_text_examples
 from bertbuild.kinds.ir_request import Ir
@@ -119,7 +120,7 @@ def _plan(
     model: str = "model",
 ) -> Plan:
     nobody = File(path=Path(), digest="")
-    source = Source(model=model, kind="checkpoint", file=nobody, gelu=None, published=True, labels=2)
+    source = Source(model=model, kind="checkpoint", file=nobody, gelu=None, published=True, heads=(found(2),))
     with contextlib.suppress(UsageError):  # the command will say so itself
         return _planned(session, source, request, reference)
     return Plan(model=model, steps=())

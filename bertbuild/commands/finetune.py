@@ -119,7 +119,7 @@ def _as_upstream(session: Session, wanted: Wanted, request: FinetuneRequest, out
 
 
 def _require_head(source: Source, data: Data) -> None:
-    if not source.labels and data.questions is None:
+    if source.head is None and data.questions is None:
         raise CheckpointError(
             f"{source.model} has no classifier head to evaluate or predict {data.task} with.",
             next_step="Train it first (--do-train); invoke freeze makes the graph that OpenVINO's page has this write.",

@@ -14,7 +14,8 @@ from bertbuild.commands.result import Result
 from bertbuild.commands.session import Session, shown
 from bertbuild.errors import CheckpointError, UsageError
 from bertbuild.families.bert import CONFIG_FILE, VOCAB_FILE
-from bertbuild.heads.classifier import WEIGHTS as CLASSIFIER
+from bertbuild.heads import classifier
+from bertbuild.heads.found import FoundHead
 from bertbuild.huggingface.folder import is_huggingface
 from bertbuild.kinds import kind_of
 from bertbuild.kinds.leaving import left_out
@@ -180,7 +181,7 @@ def _tf2_source(
         vocab=optional_file(session, vocab),
         prefix=prefix,
         root=root,
-        labels=_labels(path / prefix if kind == "converted" else path / "variables" / "variables", read, root),
+        heads=_heads(path / prefix if kind == "converted" else path / "variables" / "variables", read, root),
     )
     inspected = Inspected(
         source=Source(model=source.model, kind=source.kind, file=source.file),
@@ -260,8 +261,8 @@ def recorded_gelu(path: Path, wanted: str, config: BertConfig) -> str | None:
     return beside or config.gelu or GARDEN_GELU
 
 
-def _labels(prefix: Path, config: BertConfig, root: str) -> int:
-    """Classes of the classifier's head that the model answers with, 0 where it has none.
+def _heads(prefix: Path, config: BertConfig, root: str) -> tuple[FoundHead, ...]:
+    """The classifier that the model answers with, where it has one.
 
     Raises `CheckpointError` where there is no BERT of this config.
     """
@@ -271,4 +272,5 @@ def _labels(prefix: Path, config: BertConfig, root: str) -> int:
 
     reader = CheckpointReader(prefix)
     shapes = {found.place.source: found.place.source_shape for found in recover(reader, config, root)}
-    return shapes[CLASSIFIER][0] if OBJECT_GRAPH_KEY in reader.entries and CLASSIFIER in shapes else 0
+    has_one = OBJECT_GRAPH_KEY in reader.entries and classifier.WEIGHTS in shapes
+    return (classifier.found(shapes[classifier.WEIGHTS][0]),) if has_one else ()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from bertbuild.heads.found import FoundHead
 from bertbuild.heads.head import Answer
 from bertbuild.heads.rows import HEADS
 
@@ -25,6 +26,12 @@ OUTPUT_OF_PART = {
     head.part: f"--output {head.answers[0].output}" for head in HEADS.values() if head.part and head.answers
 }
 """The flag that takes a part of a source."""
+
+
+def task_head(found: Iterable[FoundHead]) -> FoundHead | None:
+    """Of the heads of a model the one for its task; None where it has none."""
+    kinds = {head.name for head in _OF_TASKS}
+    return next((head for head in found if head.kind in kinds), None)
 
 
 def usual(has: Iterable[str]) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bertbuild.heads import head, pooled
+from bertbuild.heads.found import FoundHead
 
 PART = "classifier"
 OUTPUT = "probabilities"
@@ -19,6 +20,7 @@ HEAD = head.Head(
     what="classifier head",
     scopes=(WEIGHTS, BIAS),
     mark=WEIGHTS,
+    last=(WEIGHTS, BIAS),
     variables=lambda hidden, _vocab, labels: {WEIGHTS: (labels, hidden), BIAS: (labels,)},
     needs=(pooled.PART,),
     instead=f"Use --output {pooled.OUTPUT}, or a fine-tuned checkpoint.",
@@ -41,3 +43,8 @@ HEAD = head.Head(
         ),
     ),
 )
+
+
+def found(labels: int, why: str = "", *, assumed: bool = False) -> FoundHead:
+    """The classifier with so many classes, under run_classifier.py's names."""
+    return FoundHead(kind=HEAD.name, weights=WEIGHTS, bias=BIAS, labels=labels, why=why, assumed=assumed)

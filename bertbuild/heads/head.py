@@ -58,6 +58,8 @@ class Head(NamedTuple):
     """How the names of its variables begin."""
     mark: str = ""
     """The variable, or scope, that messages name."""
+    last: tuple[str, str] = ("", "")
+    """The weights and the bias of its last layer, among its variables or the encoder's."""
     variables: Callable[[int, int, int], dict[str, Shape]] = lambda _hidden, _vocab, _labels: {}
     """Hidden size, vocabulary size and labels → name → shape of its variables."""
     needs: tuple[str, ...] = ()

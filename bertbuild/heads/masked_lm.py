@@ -6,6 +6,8 @@ from bertbuild.heads import head
 
 PART = "masked-lm"
 SCOPE = "cls/predictions/"
+TIED_WEIGHTS = "bert/embeddings/word_embeddings"
+"""[V, H]: the encoder's own."""
 BIAS = "cls/predictions/output_bias"
 """[V]"""
 KERNEL = "cls/predictions/transform/dense/kernel"
@@ -31,5 +33,6 @@ HEAD = head.Head(
     what="masked-LM head",
     scopes=(SCOPE,),
     mark=BIAS,
+    last=(TIED_WEIGHTS, BIAS),
     variables=_variables,
 )

@@ -18,6 +18,7 @@ HEAD = head.Head(
     what="next-sentence head",
     scopes=(SCOPE,),
     mark=WEIGHTS,
+    last=(WEIGHTS, BIAS),
     variables=lambda hidden, _vocab, _labels: {WEIGHTS: (2, hidden), BIAS: (2,)},
     needs=(pooled.PART,),
 )

@@ -18,5 +18,6 @@ HEAD = head.Head(
     what="span head",
     scopes=(SCOPE,),
     mark=WEIGHTS,
+    last=(WEIGHTS, BIAS),
     variables=lambda hidden, _vocab, _labels: {WEIGHTS: (2, hidden), BIAS: (2,)},
 )

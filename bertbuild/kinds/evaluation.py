@@ -169,14 +169,14 @@ def _check(source: Source, prepared: Prepared) -> None:
     if source.kind != "checkpoint":
         raise UsageError("Only a checkpoint can be evaluated.", next_step="Give --model or --checkpoint.")
     check_task(prepared.task, prepared.task_type)
-    if not source.labels:
+    if source.head is None:
         raise UsageError(
             f"{source.model} has no classifier head (output_weights), so it has no accuracy.",
             next_step="Give a checkpoint that was fine-tuned on the task.",
         )
-    if source.labels != len(prepared.labels):
+    if source.head.labels != len(prepared.labels):
         raise DataError(
-            f"The head of {source.model} has {number_of(source.labels, 'class', 'classes')}, and "
+            f"The head of {source.model} has {number_of(source.head.labels, 'class', 'classes')}, and "
             f"{prepared.task} has {len(prepared.labels)} "
             f"({', '.join(prepared.labels)}).",
             next_step="Give data of the task that the checkpoint was fine-tuned on.",

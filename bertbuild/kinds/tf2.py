@@ -85,7 +85,7 @@ def plan_convert_tf2(source: Source, request: Tf2 | Tf2Model, probes: File) -> P
     is_checkpoint = isinstance(request, Tf2)
     chosen = gelu_form(source, request.gelu)
     gelu = {"gelu": chosen} if chosen else {}
-    with_head = bool(source.labels) and _can_have_head(request)
+    with_head = source.head is not None and _can_have_head(request)
     converted = Step(
         id="convert-tf2",
         stage="convert-tf2",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bertbuild.heads.answers import usual
-from bertbuild.heads.classifier import PART as CLASSIFIER
+from bertbuild.heads.found import FoundHead
 from bertbuild.heads.pooled import PART as POOLER
 from bertbuild.plans.plan import File, Plan, Step, Target
 
@@ -23,7 +23,7 @@ class Tf2Source:
         vocab: vocab.txt likewise.
         prefix: the checkpoint's name where there are several.
         root: of several encoders in it the one below this object.
-        labels: classes of its classifier head, 0 where it has none.
+        heads: the heads that it answers with.
     """
 
     model: str
@@ -34,7 +34,7 @@ class Tf2Source:
     vocab: File | None = None
     prefix: str = ""
     root: str = ""
-    labels: int = 0
+    heads: tuple[FoundHead, ...] = ()
 
 
 def plan_convert_tf1(source: Tf2Source, probes: File) -> Plan:
@@ -48,7 +48,7 @@ def plan_convert_tf1(source: Tf2Source, probes: File) -> Plan:
     asked: dict[str, File | str] = {source.kind: source.file, "probes": probes}
     if source.kind != "hub" and source.config is not None:
         asked["config"] = source.config
-    output = ",".join(usual({POOLER, CLASSIFIER} if source.labels else {POOLER}))
+    output = ",".join(usual({POOLER, *(head.kind for head in source.heads)}))
     params = {"converted": {**gelu, **prefix}, "saved-model": {"output": output}, "hub": {}}[source.kind]
     reference = Step(id="reference", stage="tf2-infer", inputs=asked, params=params)
     answers = Step(

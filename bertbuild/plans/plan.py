@@ -7,8 +7,8 @@ from pathlib import Path
 
 from bertbuild.errors import UsageError
 from bertbuild.families.bert import POOLER_DENSE
-from bertbuild.heads.answers import ANSWERS, PARTS_OF_OUTPUT
-from bertbuild.heads.classifier import PART as CLASSIFIER
+from bertbuild.heads.answers import ANSWERS, PARTS_OF_OUTPUT, task_head
+from bertbuild.heads.found import FoundHead
 from bertbuild.heads.head import Head
 from bertbuild.heads.pooled import PART as POOLER
 from bertbuild.heads.rows import HEADS
@@ -113,7 +113,7 @@ class Source:
         gelu: the form its own graph computes, None where the model has no gelu.
         published: whether its .meta is of the published form, so that it can be converted as it is.
         prefix: the checkpoint's name in its folder.
-        labels: classes of its classifier head, 0 where it has none.
+        heads: the heads it was found to have, besides what its encoder gives.
         pooler: whether it has a pooler, which pooled output and the classifier need.
         batch: the only batch size that a frozen graph takes, or None.
         seq_len: the only sequence length that a SavedModel or a frozen graph takes, or None.
@@ -131,7 +131,7 @@ class Source:
     gelu: str | None = None
     published: bool = False
     prefix: str = "bert_model.ckpt"
-    labels: int = 0
+    heads: tuple[FoundHead, ...] = ()
     pooler: bool = True
     batch: int | None = None
     seq_len: int | None = None
@@ -143,10 +143,14 @@ class Source:
     parts: tuple[Part, ...] = ()
 
     @property
+    def head(self) -> FoundHead | None:
+        """The head for the task that it was trained on; None where it has none."""
+        return task_head(self.heads)
+
+    @property
     def has(self) -> frozenset[str]:
-        """The parts that heads need and that it has: of pooler and classifier, `pooler` and `labels` tell."""
-        told = {POOLER: self.pooler, CLASSIFIER: self.labels > 0}
-        return frozenset(part for part in (*(one.kind for one in self.parts), *told) if told.get(part, True))
+        """The parts that heads need and that it has."""
+        return frozenset([*(head.kind for head in self.heads), *([POOLER] if self.pooler else [])])
 
 
 def plan_import(model: str, folder: File) -> Plan:

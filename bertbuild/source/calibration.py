@@ -24,7 +24,7 @@ def find_calibration(request: Ir, source: Source, store: Store) -> Calibration:
         UsageError: the source has no vocabulary to read text with, or one that can be read in two ways, or no head
             whose accuracy could be bounded.
     """
-    if request.max_drop and source.kind == "checkpoint" and not source.labels:
+    if request.max_drop and source.kind == "checkpoint" and source.head is None:
         raise UsageError(
             f"{source.model} has no classifier head (output_weights), so --max-drop has no accuracy to bound.",
             next_step="Leave --max-drop out, or give a fine-tuned checkpoint.",

@@ -19,6 +19,8 @@ from bertbuild.checkpoint.task_file import task_file
 from bertbuild.checkpoint.training import sort_variables
 from bertbuild.engine.engine import Engine
 from bertbuild.engine.executor import Order, Report
+from bertbuild.heads.found import FoundHead
+from bertbuild.heads.named import heads_named
 from bertbuild.plans.parts import Part, parts_of
 from bertbuild.plans.plan import File, Source
 from bertbuild.source.inputs import file_input, folder_input
@@ -143,7 +145,7 @@ def _of_facts(files: CheckpointFiles, file: File, name: str, facts: dict[str, An
             gelu=(graph["gelu"] or config["gelu"] or PUBLISHED_GELU) if config["hidden_act"] == "gelu" else None,
             published=graph["published_form"] is not None,
             prefix=files.prefix.name,
-            labels=facts["heads"]["classifier_labels"] or 0,
+            heads=_heads(facts, choice),
             pooler=facts["encoder"]["pooler"],
             max_positions=config["max_position_embeddings"],
             parts=_parts(facts, files, choice),
@@ -152,6 +154,13 @@ def _of_facts(files: CheckpointFiles, file: File, name: str, facts: dict[str, An
         type_vocab_size=config["type_vocab_size"],
         max_positions=config["max_position_embeddings"],
     )
+
+
+def _heads(facts: dict[str, Any], choice: Choice) -> tuple[FoundHead, ...]:
+    """The heads of a checkpoint, by the names of its variables."""
+    shapes = {tensor["name"]: tuple(tensor["shape"]) for tensor in facts["tensors"]}
+    names = read_names(dict.fromkeys(shapes), choice).names
+    return heads_named({name: shapes[own] for name, own in names.items()})
 
 
 def _parts(facts: dict[str, Any], files: CheckpointFiles, choice: Choice) -> tuple[Part, ...]:

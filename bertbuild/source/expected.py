@@ -6,6 +6,7 @@ from pathlib import Path
 
 from bertbuild.checkpoint.config import config_from
 from bertbuild.families.bert import POOLER
+from bertbuild.heads.classifier import found
 from bertbuild.huggingface.folder import find_files
 from bertbuild.huggingface.heads import CLASSIFIER
 from bertbuild.huggingface.importing import import_tensors, read_weights
@@ -30,7 +31,7 @@ def expected_source(folder: Path, name: str) -> Source:
         file=File(path=Path(), digest=""),
         gelu=settings.gelu,
         prefix=PLAIN_PREFIX,
-        labels=numbers.shape(weights)[0] if weights in numbers else 0,
+        heads=(found(numbers.shape(weights)[0]),) if weights in numbers else (),
         pooler=all(part in numbers for part in POOLER),
         max_positions=config_from(settings.bert_config, name=str(files.config)).max_position_embeddings,
     )

@@ -16,6 +16,7 @@ from bertbuild.graph.saved_model import read_saved_model
 from bertbuild.graph.sizes import EmbeddingSizes, computes_in_half, embedding_sizes, input_sizes
 from bertbuild.heads.answers import EXPORTED
 from bertbuild.heads.classifier import TENSOR as PROBABILITIES
+from bertbuild.heads.classifier import found as classifier_of
 from bertbuild.plans.parts import Part
 from bertbuild.plans.plan import Source
 from bertbuild.source.inputs import file_input, folder_input
@@ -136,7 +137,7 @@ def saved_model_source(folder: Path, name: str, digests: DigestCache) -> tuple[S
         kind="saved-model",
         file=folder_input(folder, ["saved_model.pb", *variables], digests),
         gelu=gelu,
-        labels=probabilities.shape[-1] if probabilities is not None and probabilities.shape else 0,
+        heads=(classifier_of(probabilities.shape[-1]),) if probabilities is not None and probabilities.shape else (),
         seq_len=seq_len,
         outputs=tuple(_TYPED[output] for output in outputs),
         max_positions=sizes.positions,

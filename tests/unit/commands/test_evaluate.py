@@ -25,6 +25,7 @@ from bertbuild.errors import (
     StageKilledForMemoryError,
     UsageError,
 )
+from bertbuild.heads.classifier import found as classifier_of
 from bertbuild.kinds.evaluation import EvaluateRequest
 from bertbuild.source.checkpoints import Inspected
 from bertbuild.source.prepared import fine_tuned
@@ -42,7 +43,9 @@ def session(root, tmp_path, monkeypatch, isolation, source):
     """A session whose model is `source`, with a head of two classes, and whose stages are played."""
     monkeypatch.setenv("BERTBUILD_ARTIFACTS", str(root))
     monkeypatch.setattr(Session, "isolation", isolation)
-    head = Inspected(source=replace(source, labels=2), vocab_size=9, type_vocab_size=2, max_positions=512)
+    head = Inspected(
+        source=replace(source, heads=(classifier_of(2),)), vocab_size=9, type_vocab_size=2, max_positions=512
+    )
     monkeypatch.setattr(evaluate, "resolve", lambda *_: head)
     return Session(settings=load_settings({}, folder=tmp_path), report=Events())
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from bertbuild.cli.upstream import upstream_flags
 from bertbuild.errors import UsageError
+from bertbuild.heads.classifier import found as classifier_of
 from bertbuild.kinds import KINDS, kind_of, limits, tolerances
 from bertbuild.kinds.evaluation import GROUPS, TARGETS, USUAL
 from bertbuild.kinds.hub import Hub
@@ -29,9 +30,16 @@ FOLDER = File(path=PurePosixPath("/c"), digest="d-checkpoint")
 PROBES = File(path=PurePosixPath("/probes.json"), digest="d-probes")
 BARE = Source(model="bert", kind="checkpoint", file=FOLDER, gelu="erf", published=True)
 FROZEN = Source(model="frozen", kind="frozen", file=FOLDER, tensors="bert/pooler/dense/Tanh:0:pooled_output")
-SAVED = replace(BARE, kind="saved-model", labels=2, seq_len=128, outputs=("probabilities",))
+SAVED = replace(BARE, kind="saved-model", heads=(classifier_of(2),), seq_len=128, outputs=("probabilities",))
 SOURCES = st.sampled_from(
-    (BARE, replace(BARE, labels=3, gelu="tanh"), replace(BARE, gelu=None), FROZEN, replace(FROZEN, half=True), SAVED)
+    (
+        BARE,
+        replace(BARE, heads=(classifier_of(3),), gelu="tanh"),
+        replace(BARE, gelu=None),
+        FROZEN,
+        replace(FROZEN, half=True),
+        SAVED,
+    )
 )
 
 

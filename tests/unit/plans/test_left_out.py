@@ -7,6 +7,7 @@ import pytest
 
 from bertbuild.checkpoint.reading import Choice, read_names
 from bertbuild.checkpoint.training import sort_variables
+from bertbuild.heads.classifier import found as classifier_of
 from bertbuild.kinds.frozen import Frozen
 from bertbuild.kinds.hub import Hub
 from bertbuild.kinds.ir_request import Ir
@@ -46,7 +47,7 @@ SOURCE = Source(
     model="bert",
     kind="checkpoint",
     file=File(path=PurePosixPath("/c"), digest="d"),
-    labels=3,
+    heads=(classifier_of(3),),
     parts=parts(*NAMES),
 )
 ALL = {"pooler", "classifier", "span", "masked-lm", "next-sentence", "other", "optimizer", "global-step"}
@@ -96,7 +97,7 @@ def test_every_format_is_known():
 
 
 def test_a_source_without_a_head_leaves_out_nothing():
-    bare = replace(SOURCE, labels=0, parts=parts(NAMES[0], *NAMES[2:5]))
+    bare = replace(SOURCE, heads=(), parts=parts(NAMES[0], *NAMES[2:5]))
     for request in (Frozen(), Ir(), SavedModel(), NeuronReady(), Tf2()):
         assert left_out(bare, request) == []
 
@@ -127,12 +128,12 @@ def test_of_many_names_people_are_shown_a_few_and_programs_all():
 
 def test_outputs_of_a_graph_that_are_not_taken_are_left_out_whatever_is_asked():
     output = Part(kind="logits", what="logits", names=("loss/BiasAdd:0",), taken_by="--outputs loss/BiasAdd")
-    frozen = replace(SOURCE, kind="frozen", labels=0, parts=(output,))
+    frozen = replace(SOURCE, kind="frozen", heads=(), parts=(output,))
     assert left_out(frozen, Ir()) == [output]
 
 
 def test_outputs_of_a_saved_model_are_left_out_where_others_are_asked_for():
     outputs = tuple(Part(kind=kind, what=f"output {kind}", names=(f"{kind}:0",)) for kind in ("pooled", "x:0"))
-    model = replace(SOURCE, kind="saved-model", labels=0, outputs=("pooled", "sequence"), parts=outputs)
+    model = replace(SOURCE, kind="saved-model", heads=(), outputs=("pooled", "sequence"), parts=outputs)
     assert kinds(model, NeuronReady()) == {"x:0"}
     assert kinds(model, NeuronReady(output="sequence")) == {"pooled", "x:0"}

@@ -8,6 +8,7 @@ import pytest
 from host_doubles import golden_plan
 
 from bertbuild.errors import UsageError
+from bertbuild.heads.classifier import found as classifier_of
 from bertbuild.kinds.evaluation import EvaluateRequest, plan_evaluate
 from bertbuild.kinds.frozen import Frozen, plan_freeze
 from bertbuild.kinds.ir import plan_ir
@@ -34,7 +35,7 @@ from bertbuild.stages import STAGES, image_code
 
 FOLDER = File(path=PurePosixPath("/c"), digest="d-checkpoint")
 CHECKPOINT = Source(model="bert", kind="checkpoint", file=FOLDER, gelu="erf")
-TRAINED = Source(model="trained", kind="checkpoint", file=FOLDER, gelu="erf", labels=2)
+TRAINED = Source(model="trained", kind="checkpoint", file=FOLDER, gelu="erf", heads=(classifier_of(2),))
 FROZEN = Source(model="frozen", kind="frozen", file=File(path=PurePosixPath("/f.pb"), digest="d-frozen"))
 PROBES = File(path=PurePosixPath("/probes.json"), digest="d-probes")
 TWO = Tf2Source(model="tf2", kind="converted", file=FOLDER, gelu="tanh")

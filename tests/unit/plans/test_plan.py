@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from bertbuild.errors import UsageError
 from bertbuild.heads.answers import OUTPUTS
+from bertbuild.heads.classifier import found as classifier_of
 from bertbuild.kinds.frozen import Frozen, plan_freeze
 from bertbuild.kinds.int8 import Calibration
 from bertbuild.kinds.ir import plan_ir
@@ -26,7 +27,9 @@ CHECKPOINT = Source(
     gelu="erf",
     published=True,
 )
-TRAINED = replace(CHECKPOINT, model="trained", published=False, prefix="model.ckpt-20", labels=3, gelu="tanh")
+TRAINED = replace(
+    CHECKPOINT, model="trained", published=False, prefix="model.ckpt-20", heads=(classifier_of(3),), gelu="tanh"
+)
 RELU = replace(CHECKPOINT, model="relu", gelu=None, published=False)
 FROZEN = Source(
     model="frozen",

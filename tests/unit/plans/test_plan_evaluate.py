@@ -8,6 +8,7 @@ from host_doubles import golden_plan
 
 from bertbuild.backends import of_version
 from bertbuild.errors import DataError, UsageError
+from bertbuild.heads.classifier import found as classifier_of
 from bertbuild.kinds.evaluation import GROUPS, TARGETS, EvaluateRequest, plan_evaluate
 from bertbuild.kinds.frozen import Frozen, plan_freeze
 from bertbuild.kinds.int8 import Calibration
@@ -23,7 +24,7 @@ SOURCE = Source(
     kind="checkpoint",
     file=File(path=PurePosixPath("/c"), digest="d-checkpoint"),
     gelu="tanh",
-    labels=2,
+    heads=(classifier_of(2),),
     prefix="model.ckpt-343",
 )
 DATA = Prepared(
@@ -138,8 +139,8 @@ def test_a_group_is_its_members():
 REFUSED = {
     "a score": (SOURCE, replace(DATA, task="STS-B", task_type="regression"), DataError, "--predictions test_results"),
     "spans": (SOURCE, replace(DATA, task="SQUAD-1.1", task_type="squad"), DataError, "--squad-data-file"),
-    "no head": (replace(SOURCE, labels=0), DATA, UsageError, "fine-tuned on the task"),
-    "a head of another size": (replace(SOURCE, labels=3), DATA, DataError, "task that the checkpoint"),
+    "no head": (replace(SOURCE, heads=()), DATA, UsageError, "fine-tuned on the task"),
+    "a head of another size": (replace(SOURCE, heads=(classifier_of(3),)), DATA, DataError, "task that the checkpoint"),
     "too long": (replace(SOURCE, max_positions=64), DATA, DataError, "--max-seq-length 64 or less"),
     "no checkpoint": (replace(SOURCE, kind="frozen"), DATA, UsageError, "--checkpoint"),
 }

@@ -184,7 +184,7 @@ def test_data_that_are_not_there_are_refused(find, prepared, tmp_path):
 
 def test_a_source_without_head_or_vocabulary_is_refused_where_it_needs_one(find, prepared, tmp_path):
     with pytest.raises(UsageError, match="no classifier head"):
-        find(replace(find.trained, labels=0), calibration=str(prepared()), max_drop="0.01")
+        find(replace(find.trained, heads=()), calibration=str(prepared()), max_drop="0.01")
     (tmp_path / "t.txt").write_text("words")
     with pytest.raises(UsageError, match="frozen comes without one"):
         find(FROZEN, calibration_text=str(tmp_path / "t.txt"))

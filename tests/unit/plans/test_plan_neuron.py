@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bertbuild.errors import UsageError
+from bertbuild.heads.classifier import found as classifier_of
 from bertbuild.kinds.neuron import Neuron, plan_neuron_compile
 from bertbuild.kinds.neuron_ready import APPROXIMATIONS, COMPUTES, NeuronReady, plan_neuron_ready
 from bertbuild.kinds.saved_model import SavedModel, plan_export
@@ -22,18 +23,20 @@ BARE = Source(
     gelu="erf",
     published=True,
 )
-TRAINED = replace(BARE, model="trained", published=False, prefix="model.ckpt-20", labels=3, gelu="tanh")
+TRAINED = replace(
+    BARE, model="trained", published=False, prefix="model.ckpt-20", heads=(classifier_of(3),), gelu="tanh"
+)
 RELU = replace(BARE, model="relu", gelu=None)
 SAVED = Source(
     model="saved",
     kind="saved-model",
     file=File(path=PurePosixPath("/s"), digest="d-saved"),
     gelu="erf",
-    labels=2,
+    heads=(classifier_of(2),),
     seq_len=128,
     outputs=("probabilities",),
 )
-FREE = replace(SAVED, model="free", seq_len=None, labels=0, outputs=("pooled", "sequence"))
+FREE = replace(SAVED, model="free", seq_len=None, heads=(), outputs=("pooled", "sequence"))
 FROZEN = Source(model="frozen", kind="frozen", file=File(path=PurePosixPath("/f.pb"), digest="d-frozen"))
 PROBES = File(path=PurePosixPath("/probes.json"), digest="d-probes")
 

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bertbuild.errors import UsageError
+from bertbuild.heads.classifier import found as classifier_of
 from bertbuild.kinds.hub import Hub
 from bertbuild.kinds.tf2 import FORMATS, Tf2, plan_convert_tf2
 from bertbuild.kinds.tf2_savedmodel import Tf2SavedModel
@@ -23,7 +24,9 @@ BARE = Source(
     gelu="erf",
     published=True,
 )
-TRAINED = replace(BARE, model="trained", published=False, prefix="model.ckpt-20", labels=3, gelu="tanh")
+TRAINED = replace(
+    BARE, model="trained", published=False, prefix="model.ckpt-20", heads=(classifier_of(3),), gelu="tanh"
+)
 RELU = replace(BARE, model="relu", gelu=None)
 PROBES = File(path=PurePosixPath("/probes.json"), digest="d-probes")
 CONVERTED = Tf2Source(
@@ -31,11 +34,11 @@ CONVERTED = Tf2Source(
 )
 ELSEWHERE = replace(
     CONVERTED,
-    labels=3,
+    heads=(classifier_of(3),),
     config=File(path=PurePosixPath("/bert_config.json"), digest="d-config"),
     vocab=File(path=PurePosixPath("/vocab.txt"), digest="d-vocab"),
 )
-SAVED = replace(CONVERTED, kind="saved-model", prefix="", labels=2)
+SAVED = replace(CONVERTED, kind="saved-model", prefix="", heads=(classifier_of(2),))
 HUB = replace(CONVERTED, kind="hub", prefix="", gelu=None)
 
 PLANS = {
@@ -130,7 +133,7 @@ def test_both_sides_of_the_gate_answer_with_one_form_of_gelu(source, request_):
 @given(SOURCES, REQUESTS)
 def test_a_classifier_is_judged_by_its_probabilities_where_the_format_has_its_head(source, request_):
     plan = plan_convert_tf2(source, request_, PROBES)
-    with_head = source.labels and request_.format in ("keras-bert", "savedmodel")
+    with_head = source.heads and request_.format in ("keras-bert", "savedmodel")
     assert part(plan, "tf1-infer").params["output"] == ("probabilities" if with_head else "pooled,sequence")
 
 

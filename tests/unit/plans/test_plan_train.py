@@ -7,12 +7,17 @@ import pytest
 from host_doubles import golden_plan
 
 from bertbuild.errors import UsageError
+from bertbuild.heads.classifier import found as classifier_of
 from bertbuild.plans.plan import File, Source
 from bertbuild.plans.tf2_train import MODES, Beginning, TrainRequest, plan_train
 from bertbuild.stages import STAGES
 
 GOOGLE = Source(
-    model="bert", kind="checkpoint", file=File(path=PurePosixPath("/c"), digest="d-checkpoint"), gelu="erf", labels=3
+    model="bert",
+    kind="checkpoint",
+    file=File(path=PurePosixPath("/c"), digest="d-checkpoint"),
+    gelu="erf",
+    heads=(classifier_of(3),),
 )
 ENCODER = Beginning(
     model="bert", flag="init-checkpoint", file=File(path=PurePosixPath("/e"), digest="d-encoder"), gelu="erf"

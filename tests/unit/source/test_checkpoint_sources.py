@@ -72,8 +72,8 @@ def both(small):
 def test_a_prefix_is_inspected_as_that_checkpoint(small, both):
     first = resolved(small, checkpoint=str(both / "bert_model.ckpt"), name="first").source
     other = resolved(small, checkpoint=str(both / "other.ckpt"), name="other").source
-    assert (first.prefix, first.gelu, first.labels) == ("bert_model.ckpt", "erf", 0)
-    assert (other.prefix, other.gelu, other.labels) == ("other.ckpt", "tanh", 3)
+    assert (first.prefix, first.gelu, first.head) == ("bert_model.ckpt", "erf", None)
+    assert (other.prefix, other.gelu, other.head.labels) == ("other.ckpt", "tanh", 3)
     with pytest.raises(CheckpointError, match="holds 2 checkpoints"):
         resolved(small, checkpoint=str(both))
 
