@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from bertbuild.errors import UsageError
 
 if TYPE_CHECKING:
-    from bertbuild.source.resolve import Wanted
+    from bertbuild.plans.wanted import Wanted
 
 Path = str | PathLike[str]
 
@@ -118,7 +118,7 @@ def check_names(names: tuple[object, ...]) -> None:
 
 
 def _wanted(**named: Any) -> Wanted:
-    from bertbuild.source.resolve import Wanted
+    from bertbuild.plans.wanted import Wanted
 
     for argument, value in named.items():
         if argument != "ema":

@@ -143,7 +143,7 @@ class Trainings(Base):
         """
         from bertbuild.commands.train import Begin, train
         from bertbuild.plans.tf2_train import TrainRequest
-        from bertbuild.source.resolve import Wanted
+        from bertbuild.plans.wanted import Wanted
 
         with self._session(replace=replace) as session:
             begin = source if isinstance(source, Begin) else Begin()

@@ -2,34 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
-from bertbuild.checkpoint.reading import Choice
 from bertbuild.kinds.kind import Request
 from bertbuild.plans.finetuning import FinetuneRequest, Named
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CatalogueModel:
-    """A model of the catalogue, by name or alias."""
-
-    model: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CheckpointFolder:
-    """A checkpoint: its folder, prefix or archive, and how it is read. The path is absolute."""
-
-    path: Path
-    choice: Choice = field(default_factory=Choice)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HuggingFaceFolder:
-    """A Hugging Face folder with weights of PyTorch. The path is absolute."""
-
-    path: Path
+from bertbuild.plans.wanted import Wanted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +25,8 @@ class Recipe:
     request: FinetuneRequest
 
 
-ModelSource = CatalogueModel | CheckpointFolder | HuggingFaceFolder | Recipe
+ModelSource = Wanted | Recipe
+"""What a model is: named, its paths being absolute; or trained from another one of the file."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 from bertbuild.buildfile.entries import (
     BuildFile,
-    CatalogueModel,
-    CheckpointFolder,
-    HuggingFaceFolder,
     ModelEntry,
     ModelSource,
     Recipe,
@@ -25,11 +23,11 @@ from bertbuild.buildfile.targets import (
     make_targets,
     read_targets,
 )
-from bertbuild.checkpoint.reading import Choice
 from bertbuild.config import CONFIG_FILE, TABLES, file_settings
 from bertbuild.errors import UnknownModelError, UsageError
 from bertbuild.names import did_you_mean
 from bertbuild.parameters import Parameter
+from bertbuild.plans.wanted import Wanted
 from bertbuild.toml.document import Document, Place, read_document, shown, table_name
 
 RECIPE = "finetune"
@@ -154,7 +152,7 @@ def _source(document: Document, place: Place, given: Mapping[str, Given]) -> Mod
             f"{table_name(place)} {says}.",
             next_step=f"Give just one of {', '.join(_SOURCE_KEYS)}.",
         )
-    reading = [name for name in given if name in READING]
+    reading = [one for one in given if one in READING]
     if reading and found != ["checkpoint"]:
         raise document.refused(
             (*place, reading[0]),
@@ -163,20 +161,18 @@ def _source(document: Document, place: Place, given: Mapping[str, Given]) -> Mod
         )
     if found == [RECIPE]:
         return _recipe(document, (*place, RECIPE))
-    value = str(given[found[0]].value)
+    value, name = str(given[found[0]].value), str(place[-1])
     if found == ["model"]:
         from bertbuild.catalogue.models import find_model
 
         try:
-            return CatalogueModel(model=find_model(value).name)
+            return Wanted(model=find_model(value).name, name=name)
         except UnknownModelError as error:
             at = f"{document.path}, line {document.line((*place, 'model'))}"
             raise UnknownModelError(f"{at}: {table_name(place)}: {error}", next_step=error.next_step) from error
-    path = absolute(value, document.path.absolute().parent)
-    if found == ["checkpoint"]:
-        scope, ema = (given[name].value if name in given else READING[name].default for name in ("scope", "ema"))
-        return CheckpointFolder(path=path, choice=Choice(scope=str(scope), ema=bool(ema)))
-    return HuggingFaceFolder(path=path)
+    path = str(absolute(value, document.path.absolute().parent))
+    how: dict[str, Any] = {one: given[one].value for one in reading}
+    return Wanted(checkpoint=path, name=name, **how)
 
 
 def _recipe(document: Document, place: Place) -> Recipe:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from bertbuild.kinds import KINDS
 from bertbuild.parameters import Parameter, by_name, parameters_of
 from bertbuild.plans.finetuning import FinetuneRequest, Named
-from bertbuild.toml.values import Choice, Location, Name, Text, Truth
+from bertbuild.plans.wanted import READ_BY, Wanted
+from bertbuild.toml.values import Choice, Location, Name
 
 KIND = "kind"
 """The key that says what a target is; it must be given."""
@@ -25,10 +26,7 @@ SOURCES = by_name(
 )
 """Where a model may come from, besides a recipe; a model has just one."""
 
-READING = by_name(
-    Parameter(name="scope", type=Text(), default="", about="of several encoders the one of this scope, as module/bert"),
-    Parameter(name="ema", type=Truth(), default=False, about="take the variables' moving averages"),
-)
+READING = {name: parameters_of(Wanted)[name] for name in READ_BY}
 """How a `checkpoint` is read where it can be read in several ways."""
 
 FROM = Parameter(name="from", type=Name(), about="another model of this file, to begin with; must be given")

@@ -8,7 +8,7 @@ from bertbuild.errors import UsageError
 from bertbuild.kinds.kind import FROM_CHECKPOINT, REFERENCE
 from bertbuild.parameters import Parameter, parameters_of
 from bertbuild.places import PLACES, described
-from bertbuild.source.resolve import Wanted
+from bertbuild.plans.wanted import NAMING, Wanted
 from bertbuild.toml.values import Location, Text, Truth
 
 FROM = Parameter(
@@ -45,9 +45,6 @@ def help_of(*parameters: Parameter) -> dict[str, str]:
     """What help says of flags that are declared."""
     return {one.flag: one.about for one in parameters}
 
-
-NAMING = ("name", "scope", "ema")
-"""Flags on any source: what results are called, and how a checkpoint is read."""
 
 SOURCE_HELP = help_of(*(parameters_of(Wanted)[name] for name in (*FROM_CHECKPOINT, *NAMING)), FROM, MIRROR)
 COMMON_HELP = help_of(JSON)

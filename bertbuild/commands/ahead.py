@@ -18,8 +18,9 @@ from bertbuild.kinds.kind import Request
 from bertbuild.kinds.planning import plan_targets
 from bertbuild.plans.placing import backend_of
 from bertbuild.plans.plan import File, Plan, Source
+from bertbuild.plans.wanted import Wanted
 from bertbuild.source.fetched import fetch_model
-from bertbuild.source.resolve import Wanted, import_plan, model_name
+from bertbuild.source.resolve import import_plan, model_name
 from bertbuild.stages import STAGES
 
 

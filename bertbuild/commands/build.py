@@ -8,9 +8,6 @@ from pathlib import Path
 
 from bertbuild.buildfile.entries import (
     BuildFile,
-    CatalogueModel,
-    CheckpointFolder,
-    HuggingFaceFolder,
     ModelEntry,
     Recipe,
     TargetEntry,
@@ -31,10 +28,11 @@ from bertbuild.kinds.planning import longest_probe, named, plan_targets
 from bertbuild.plans.finetuning import STEP
 from bertbuild.plans.parts import Part
 from bertbuild.plans.plan import File, Plan
+from bertbuild.plans.wanted import Wanted
 from bertbuild.plural import are, number_of
 from bertbuild.report.counts import counted
 from bertbuild.source.checkpoints import AS_IT_IS, Inspected, inspected, inspected_before
-from bertbuild.source.resolve import Wanted, as_named, import_plan, located
+from bertbuild.source.resolve import as_named, import_plan, located
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -202,7 +200,8 @@ class LocateJob(Job):
     def settle(self) -> bool:
         """See `schedule.Job`."""
         source = self._entry.source
-        if not isinstance(source, CheckpointFolder | HuggingFaceFolder) or not source.path.is_dir():
+        assert isinstance(source, Wanted)  # noqa: S101 - a recipe has a job of its own
+        if not source.checkpoint or not Path(source.checkpoint).is_dir():
             return False  # to be fetched, or unpacked
         self.run()
         return True
@@ -211,7 +210,8 @@ class LocateJob(Job):
         """See `schedule.Job`."""
         session = self._file_jobs.session
         report = _of_job(session.report, self.id)
-        self._folder, _ = located(wanted(self._entry), session.settings, session.store, report)
+        assert isinstance(self._entry.source, Wanted)  # noqa: S101 - a recipe has a job of its own
+        self._folder, _ = located(self._entry.source, session.settings, session.store, report)
         if is_huggingface(self._folder):
             from bertbuild.commands.ahead import refusals
 
@@ -326,26 +326,13 @@ def _of_job(report: Report, job: str) -> Report:
     return lambda event: report({**event, "job": job})
 
 
-def wanted(entry: ModelEntry) -> Wanted:
-    """What an entry names as its source, which is not a recipe."""
-    match entry.source:
-        case CatalogueModel(model=model):
-            return Wanted(model=model, name=entry.name)
-        case CheckpointFolder(path=path, choice=choice):
-            return Wanted(checkpoint=str(path), name=entry.name, scope=choice.scope, ema=choice.ema)
-        case HuggingFaceFolder(path=path):
-            return Wanted(checkpoint=str(path), name=entry.name)
-        case Recipe():
-            raise AssertionError(entry.name)  # it is trained
-
-
 def choice_of(entry: ModelEntry) -> Choice:
     """How an entry's checkpoint is read."""
-    return entry.source.choice if isinstance(entry.source, CheckpointFolder) else AS_IT_IS
+    return AS_IT_IS if isinstance(entry.source, Recipe) else entry.source.choice
 
 
 def source_of(entry: ModelEntry, session: Session) -> str:
     """An entry's source in words, as names in out/ remember it."""
     if isinstance(entry.source, Recipe):
         return f"a training on {entry.source.named.task or entry.source.named.prepared} from {entry.source.base}"
-    return as_named(wanted(entry), session.store)
+    return as_named(entry.source, session.store)

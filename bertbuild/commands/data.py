@@ -25,8 +25,9 @@ from bertbuild.plans.prepare_data import (
     plan_prepare_data,
     target_name,
 )
+from bertbuild.plans.wanted import Wanted
 from bertbuild.source.inputs import file_input, folder_input
-from bertbuild.source.resolve import Wanted, as_named, check_name, checkpoint_folder, vocabulary_name
+from bertbuild.source.resolve import as_named, check_name, checkpoint_folder, vocabulary_name
 from bertbuild.store.naming import DATA, described
 from bertbuild.store.store import StoredObject
 from bertbuild.toml.values import Choice, Location, Name, Truth

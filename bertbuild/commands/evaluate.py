@@ -23,9 +23,10 @@ from bertbuild.parameters import parameter
 from bertbuild.plans.placing import BOTH
 from bertbuild.plans.plan import Plan, Source, Step
 from bertbuild.plans.prepare_data import VOCAB_READING_ABOUT
+from bertbuild.plans.wanted import Wanted
 from bertbuild.plural import are, number_of
 from bertbuild.source.prepared import PreparedFolder, check_made_for, fine_tuned, read_prepared
-from bertbuild.source.resolve import Wanted, resolve
+from bertbuild.source.resolve import resolve
 from bertbuild.store.store import StoredObject, translated_os_errors
 from bertbuild.toml.values import Choice, Location, Text
 

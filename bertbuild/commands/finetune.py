@@ -20,9 +20,10 @@ from bertbuild.errors import CheckpointError, UsageError
 from bertbuild.names import clean_name
 from bertbuild.plans.finetuning import STEP, FinetuneRequest, Named, plan_finetune
 from bertbuild.plans.plan import File, Plan, Source, Step
+from bertbuild.plans.wanted import Wanted
 from bertbuild.source.checkpoints import AS_IT_IS, inspected
 from bertbuild.source.prepared import DEV, FACTS, TEST, TRAIN, files_of, read_facts
-from bertbuild.source.resolve import Wanted, resolve
+from bertbuild.source.resolve import resolve
 from bertbuild.stages import FACTS as RUN
 
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from bertbuild.buildfile.entries import BuildFile, CatalogueModel, ModelEntry, Recipe, TargetEntry
+from bertbuild.buildfile.entries import BuildFile, ModelEntry, Recipe, TargetEntry
 from bertbuild.checkpoint.reading import Choice
-from bertbuild.commands.build import choice_of, planned, source_of, wanted
+from bertbuild.commands.build import choice_of, planned, source_of
 from bertbuild.commands.data import Asked, task_of
 from bertbuild.commands.finetune import plan_recipe
 from bertbuild.commands.session import Session, shown
@@ -19,6 +19,7 @@ from bertbuild.errors import BertbuildError
 from bertbuild.huggingface.folder import is_huggingface
 from bertbuild.plans.finetuning import STEP
 from bertbuild.plans.plan import File, Plan, Step
+from bertbuild.plans.wanted import Wanted
 from bertbuild.source.checkpoints import Inspected, inspected
 from bertbuild.source.inputs import as_it_is_now
 from bertbuild.source.on_disk import data_at_hand, model_at_hand
@@ -136,8 +137,10 @@ class Forecast:
         model = self.models[entry.name] = ModelForecast(name=entry.name, base=base)
         model.targets = [TargetForecast(model=entry.name, name=target.name) for target in entry.targets]
         try:
-            folder = self._trained(entry, entry.source, model) if isinstance(entry.source, Recipe) else None
-            folder = folder or (None if base else self._found(entry, model))
+            if isinstance(entry.source, Recipe):
+                folder = self._trained(entry, entry.source, model)
+            else:
+                folder = self._found(entry.source, model)
             if folder is not None:
                 self._folders[entry.name] = folder
                 self._choices[entry.name] = choice_of(entry)
@@ -149,16 +152,16 @@ class Forecast:
                 first = f"not known before {model.name} is {model.first}" if model.first else ""
                 target.because = target.because or model.because or first
 
-    def _found(self, entry: ModelEntry, model: ModelForecast) -> Path | None:
+    def _found(self, wanted: Wanted, model: ModelForecast) -> Path | None:
         """The folder of a model that is on disk."""
         session = self.session
-        folder = model_at_hand(wanted(entry), session.settings, session.store)
+        folder = model_at_hand(wanted, session.settings, session.store)
         if folder is None:
-            model.first = "fetched" if isinstance(entry.source, CatalogueModel) else "unpacked"
+            model.first = "fetched" if wanted.model else "unpacked"
             return None
         if not is_huggingface(folder):
             return folder
-        return self._made(import_plan(folder, entry.name, session.store), "import", model, "imported")
+        return self._made(import_plan(folder, model.name, session.store), "import", model, "imported")
 
     def _trained(self, entry: ModelEntry, recipe: Recipe, model: ModelForecast) -> Path | None:
         """The folder of a model that was trained, as its recipe now says."""

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 from bertbuild.commands.result import Result
 from bertbuild.commands.session import Session, shown
 from bertbuild.errors import CheckpointError, UsageError
+from bertbuild.plans.wanted import Wanted
 from bertbuild.plural import number_of
 from bertbuild.source.fetched import fetch_model
-from bertbuild.source.resolve import Wanted, checkpoint_folder, is_fetched
+from bertbuild.source.resolve import checkpoint_folder, is_fetched
 
 if TYPE_CHECKING:
     from bertbuild.catalogue.models import Model

@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from bertbuild.buildfile.entries import BuildFile, CatalogueModel, HuggingFaceFolder, Recipe
+from bertbuild.buildfile.entries import BuildFile, Recipe
 from bertbuild.catalogue.datasets import Dataset, find_dataset
 from bertbuild.catalogue.fetch import require_at_hand
 from bertbuild.catalogue.models import Model, find_model
@@ -21,8 +21,8 @@ from bertbuild.kinds.ir_request import OPENVINOS
 from bertbuild.kinds.kind import Request
 from bertbuild.plans.placing import backend_of
 from bertbuild.plans.plan import Plan, Step
+from bertbuild.plans.wanted import Wanted
 from bertbuild.source.fetched import fetch_dataset, fetch_model
-from bertbuild.source.resolve import Wanted
 from bertbuild.stages import STAGES
 
 
@@ -91,12 +91,10 @@ def _imports(session: Session, model: str, checkpoint: str) -> list[str]:
 
 def require_for_file(session: Session, build_file: BuildFile) -> None:
     """The same for a build file."""
-    models = [entry.source.model for entry in build_file.models if isinstance(entry.source, CatalogueModel)]
-    folders = [str(entry.source.path) for entry in build_file.models if isinstance(entry.source, HuggingFaceFolder)]
+    sources = [entry.source for entry in build_file.models if isinstance(entry.source, Wanted)]
     recipes = [entry.source for entry in build_file.models if isinstance(entry.source, Recipe)]
     backends = [
-        *(backend for model in models for backend in backends_of_import(model)),
-        *(backend for folder in folders for backend in _imports(session, "", folder)),
+        *(backend for source in sources for backend in _imports(session, source.model, source.checkpoint)),
         *(
             backend
             for entry in build_file.models
@@ -106,7 +104,7 @@ def require_for_file(session: Session, build_file: BuildFile) -> None:
         *(STAGES[stage].backend for _ in recipes[:1] for stage in ("prepare-data", "finetune")),
     ]
     datasets = [recipe.named.task for recipe in recipes if not recipe.named.data]
-    require(session, models=models, datasets=datasets, backends=backends)
+    require(session, models=[source.model for source in sources], datasets=datasets, backends=backends)
 
 
 def _lacking(look: Callable[..., None], *of: object) -> tuple[Lacking, ...]:

@@ -18,7 +18,8 @@ from bertbuild.kinds.leaving import left_out
 from bertbuild.kinds.planning import longest_probe, plan_targets
 from bertbuild.plans.parts import Part
 from bertbuild.plans.plan import Source
-from bertbuild.source.resolve import Wanted, check_name, is_fetched, resolve
+from bertbuild.plans.wanted import Wanted
+from bertbuild.source.resolve import check_name, is_fetched, resolve
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,9 +23,10 @@ from bertbuild.kinds.tf2 import Tf2, Tf2Model, plan_convert_tf2
 from bertbuild.plans.convert_tf1 import Tf2Source, plan_convert_tf1
 from bertbuild.plans.parts import Part
 from bertbuild.plans.plan import File, Source
+from bertbuild.plans.wanted import Wanted
 from bertbuild.source.checkpoints import Inspected
 from bertbuild.source.inputs import folder_input
-from bertbuild.source.resolve import Wanted, check_name, model_name, resolve
+from bertbuild.source.resolve import check_name, model_name, resolve
 from bertbuild.stages import MANIFEST, UNTRACKED
 from bertbuild.store.naming import described
 

@@ -22,8 +22,9 @@ from bertbuild.parameters import parameter
 from bertbuild.plans.plan import File, Source
 from bertbuild.plans.prepare_data import VOCAB_READING_ABOUT
 from bertbuild.plans.tf2_train import STEP, Beginning, TrainRequest, plan_train
+from bertbuild.plans.wanted import Wanted
 from bertbuild.source.prepared import DEV, FACTS, TEST, TRAIN, files_of, fine_tuned, read_facts
-from bertbuild.source.resolve import Wanted, check_name, model_name, resolve
+from bertbuild.source.resolve import check_name, model_name, resolve
 from bertbuild.store.naming import described
 from bertbuild.toml.values import Choice, Location, Name, Text, Whole
 

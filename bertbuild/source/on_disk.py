@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from bertbuild.config import Settings
-from bertbuild.source.resolve import Wanted, is_archive, unpacked_place
+from bertbuild.plans.wanted import Wanted
+from bertbuild.source.resolve import is_archive, unpacked_place
 from bertbuild.store.store import Store
 
 

@@ -19,7 +19,7 @@ from bertbuild.cli.tasks.store import gc, log, verify_store
 from bertbuild.cli.tasks.tf2 import convert_tf1
 from bertbuild.cli.tasks.train import train
 from bertbuild.cli.tasks.why import graph, status, why
-from bertbuild.source.resolve import Wanted
+from bertbuild.plans.wanted import Wanted
 
 
 @task(help=COMMON_HELP | ISOLATION_HELP)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from bertbuild.cli.declared import Values, declared
-from bertbuild.cli.flags import FROM, ISOLATION, JSON, MIRROR, NAMING, OFFLINE
+from bertbuild.cli.flags import FROM, ISOLATION, JSON, MIRROR, OFFLINE
 from bertbuild.commands.session import Session
 from bertbuild.errors import UsageError
 from bertbuild.kinds.kind import FROM_CHECKPOINT, REFERENCE
 from bertbuild.parameters import Parameter, parameters_of, picked
-from bertbuild.source.resolve import Wanted
+from bertbuild.plans.wanted import NAMING, Wanted
 from bertbuild.toml.values import Location, Text, Truth
 
 MAX_DROP = Parameter(

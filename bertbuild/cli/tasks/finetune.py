@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 from bertbuild.cli.declared import Values, declared
-from bertbuild.cli.flags import FROM, ISOLATION, JSON, MIRROR, NAMING, OFFLINE, REPLACE
+from bertbuild.cli.flags import FROM, ISOLATION, JSON, MIRROR, OFFLINE, REPLACE
 from bertbuild.commands.session import Session
 from bertbuild.kinds.kind import FROM_CHECKPOINT
 from bertbuild.parameters import Parameter, parameters_of, picked
 from bertbuild.plans.finetuning import FinetuneRequest, Named
-from bertbuild.source.resolve import Wanted
+from bertbuild.plans.wanted import NAMING, Wanted
 from bertbuild.toml.values import Location
 
 MODES = ("do_train", "do_eval", "do_predict")

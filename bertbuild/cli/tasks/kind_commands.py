@@ -6,14 +6,14 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from bertbuild.cli.declared import Values, declared
-from bertbuild.cli.flags import FROM, ISOLATION, JSON, MIRROR, NAMING, OFFLINE, REPLACE
+from bertbuild.cli.flags import FROM, ISOLATION, JSON, MIRROR, OFFLINE, REPLACE
 from bertbuild.cli.task import Task
 from bertbuild.commands.session import Session
 from bertbuild.kinds import KINDS
 from bertbuild.kinds.kind import REFERENCE, Command, Kind, Request
 from bertbuild.kinds.tf2 import Tf2, Tf2Model
 from bertbuild.parameters import Parameter, check_value, parameters_of, picked
-from bertbuild.source.resolve import Wanted
+from bertbuild.plans.wanted import NAMING, Wanted
 from bertbuild.toml.values import Choice
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from bertbuild.cli.declared import Values, declared
-from bertbuild.cli.flags import FROM, ISOLATION, JSON, MIRROR, NAMING, OFFLINE, REPLACE
+from bertbuild.cli.flags import FROM, ISOLATION, JSON, MIRROR, OFFLINE, REPLACE
 from bertbuild.commands.session import Session
 from bertbuild.parameters import Parameter, parameters_of, picked
-from bertbuild.source.resolve import Wanted
+from bertbuild.plans.wanted import NAMING, Wanted
 
 OF_WANTED = ("model", "checkpoint", *NAMING)
 """Of the flags that name a source: a catalogue model, or a checkpoint of TensorFlow 1."""

@@ -21,7 +21,7 @@ from bertbuild.backends import BACKENDS
 from bertbuild.cli.call import run as run_line
 from bertbuild.commands.session import Session
 from bertbuild.errors import BuildFailedError, CheckpointError, ParityError, UsageError
-from bertbuild.source.resolve import Wanted
+from bertbuild.plans.wanted import Wanted
 
 OF_A_RUN = ("run", "program", "seconds", "memory")
 

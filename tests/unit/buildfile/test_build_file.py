@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from build_files import load, only_target
 
-from bertbuild.buildfile.entries import CatalogueModel, CheckpointFolder, HuggingFaceFolder, Recipe
+from bertbuild.buildfile.entries import Recipe
 from bertbuild.errors import UsageError
 from bertbuild.kinds.frozen import Frozen
 from bertbuild.kinds.hub import Hub
@@ -16,6 +16,7 @@ from bertbuild.kinds.saved_model import SavedModel
 from bertbuild.kinds.tf2 import Tf2
 from bertbuild.kinds.tf2_savedmodel import Tf2SavedModel
 from bertbuild.plans.finetuning import FinetuneRequest, Named
+from bertbuild.plans.wanted import Wanted
 
 FULL = """
 kind = "neuron"
@@ -225,9 +226,9 @@ def test_a_model_comes_from_one_of_four_places(tmp_path, monkeypatch):
         '[models.e.finetune]\nfrom = "d"\nprepared = "data"\nsquad = "/dev.json"\nlearning_rate = "2e-5"\n',
     ).models
     assert [model.source for model in models] == [
-        CatalogueModel(model="uncased_L-12_H-768_A-12"),
-        CheckpointFolder(path=tmp_path / "../mine.zip"),
-        HuggingFaceFolder(path=Path("/home/me/hf")),
+        Wanted(model="uncased_L-12_H-768_A-12", name="a"),
+        Wanted(checkpoint=str(tmp_path / "../mine.zip"), name="b"),
+        Wanted(checkpoint="/home/me/hf", name="c"),
         Recipe(
             base="c",
             named=Named(task="MRPC"),
@@ -245,7 +246,7 @@ def test_paths_are_absolute_though_the_file_was_named_by_a_relative_path(tmp_pat
     monkeypatch.chdir(tmp_path)
     (tmp_path / "sub").mkdir()
     (model,) = load(Path("sub"), '[targets.hub]\nkind = "hub"\n[models.a]\ncheckpoint = "c"').models
-    assert model.source.path == tmp_path / "sub" / "c"
+    assert model.source.checkpoint == str(tmp_path / "sub" / "c")
 
 
 def test_settings_may_stand_in_the_same_file(tmp_path):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import runpy
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -40,8 +41,10 @@ def test_the_fleet_is_six_models_of_five_targets(checkpoints):
             "neuron-ready",
             "savedmodel",
         ]
-        assert (checkpoints / model.source.path.name).exists()
-    assert {path.name for path in checkpoints.iterdir()} == {model.source.path.name for model in fleet.models}
+        assert (checkpoints / Path(model.source.checkpoint).name).exists()
+    assert {path.name for path in checkpoints.iterdir()} == {
+        Path(model.source.checkpoint).name for model in fleet.models
+    }
 
 
 def test_checkpoints_are_small_sound_and_the_same_every_time(checkpoints):

@@ -10,7 +10,7 @@ from bertbuild.commands import data, finetune, pretraining, train
 from bertbuild.plans.finetuning import FinetuneRequest, Named
 from bertbuild.plans.pretraining_data import PretrainingRequest
 from bertbuild.plans.tf2_train import TrainRequest
-from bertbuild.source.resolve import Wanted
+from bertbuild.plans.wanted import Wanted
 
 RUNS = "isolation offline replace json"
 SOURCE = f"model checkpoint name scope ema config vocab from mirror {RUNS}"

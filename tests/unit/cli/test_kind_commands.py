@@ -14,7 +14,7 @@ from bertbuild.kinds.neuron import Neuron
 from bertbuild.kinds.saved_model import SavedModel
 from bertbuild.kinds.tf2 import Tf2
 from bertbuild.kinds.tf2_savedmodel import Tf2SavedModel
-from bertbuild.source.resolve import Wanted
+from bertbuild.plans.wanted import Wanted
 
 SOURCE = "model checkpoint config vocab name scope ema from mirror isolation offline replace json"
 NEURON = f"{SOURCE} saved-model seq-len output compute gelu-approximation batch-size"

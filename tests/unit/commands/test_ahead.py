@@ -28,8 +28,8 @@ from bertbuild.kinds.neuron_ready import NeuronReady
 from bertbuild.kinds.saved_model import SavedModel
 from bertbuild.kinds.tf2 import Tf2
 from bertbuild.plans.plan import File, Plan, Source, Step
+from bertbuild.plans.wanted import Wanted
 from bertbuild.source import expected
-from bertbuild.source.resolve import Wanted
 from bertbuild.stages import STAGES
 
 MODEL = "minilm-l6"

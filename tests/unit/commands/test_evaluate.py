@@ -27,9 +27,9 @@ from bertbuild.errors import (
 )
 from bertbuild.heads.classifier import found as classifier_of
 from bertbuild.kinds.evaluation import EvaluateRequest
+from bertbuild.plans.wanted import Wanted
 from bertbuild.source.checkpoints import Inspected
 from bertbuild.source.prepared import fine_tuned
-from bertbuild.source.resolve import Wanted
 
 LABELS = np.array([0, 1, 1, 0, 1, 0, 0, 1, 1, 1], np.int32)
 RIGHT = np.eye(2, dtype=np.float32)[LABELS] * 0.5 + 0.25

@@ -30,8 +30,8 @@ from bertbuild.errors import (
     UsageError,
 )
 from bertbuild.plans.finetuning import FinetuneRequest, Named
+from bertbuild.plans.wanted import Wanted
 from bertbuild.source import fetched
-from bertbuild.source.resolve import Wanted
 from bertbuild.stages import STAGES
 
 TINY = {**small_fleet.TINY, "hidden_act": "relu"}

@@ -14,7 +14,7 @@ from bertbuild.commands import verify as results
 from bertbuild.commands.session import Session
 from bertbuild.config import load_settings
 from bertbuild.kinds.frozen import Frozen
-from bertbuild.source.resolve import Wanted
+from bertbuild.plans.wanted import Wanted
 from bertbuild.store.records import read_records
 from bertbuild.store.store import Store
 

@@ -21,7 +21,7 @@ from bertbuild.kinds.ir_request import Ir
 from bertbuild.kinds.neuron_ready import NeuronReady
 from bertbuild.plans.placing import reference_of
 from bertbuild.plans.plan import Plan, Step
-from bertbuild.source.resolve import Wanted
+from bertbuild.plans.wanted import Wanted
 from bertbuild.store.records import read_judged, read_records
 
 IN_1, IN_2 = "TensorFlow 1.15.5", "TensorFlow 2.20.0 in v1 mode"

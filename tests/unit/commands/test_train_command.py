@@ -18,7 +18,7 @@ from bertbuild.config import Settings
 from bertbuild.engine.engine import Engine
 from bertbuild.errors import CheckpointError, DataError, StageError, StageKilledForMemoryError, UsageError
 from bertbuild.plans.tf2_train import TrainRequest
-from bertbuild.source.resolve import Wanted
+from bertbuild.plans.wanted import Wanted
 from bertbuild.stages import STAGES
 from bertbuild.store.store import Store
 

@@ -14,7 +14,7 @@ from bertbuild.commands.session import Session
 from bertbuild.engine import executor as making
 from bertbuild.errors import BuildFailedError, EngineError, StageError, UsageError
 from bertbuild.kinds.frozen import Frozen
-from bertbuild.source.resolve import Wanted
+from bertbuild.plans.wanted import Wanted
 
 META = b"\x12\x0b\x0a\x09\x0a\x01x\x12\x04NoOp"
 """A MetaGraphDef of one node."""

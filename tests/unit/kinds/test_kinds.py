@@ -21,7 +21,7 @@ from bertbuild.kinds.neuron_ready import NeuronReady
 from bertbuild.kinds.saved_model import SavedModel
 from bertbuild.parameters import parameters_of
 from bertbuild.plans.plan import File, Source
-from bertbuild.source.resolve import Wanted
+from bertbuild.plans.wanted import Wanted
 from bertbuild.stages import STAGES, host_code
 from bertbuild.toml.values import LARGEST, Choice, Choices, Number, Text, Truth, Whole
 

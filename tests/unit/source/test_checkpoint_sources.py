@@ -28,7 +28,8 @@ from bertbuild.kinds.ir_request import Ir
 from bertbuild.kinds.neuron_ready import NeuronReady, plan_neuron_ready
 from bertbuild.kinds.saved_model import SavedModel, plan_export
 from bertbuild.kinds.tf2 import Tf2, plan_convert_tf2
-from bertbuild.source.resolve import Wanted, model_name, resolve
+from bertbuild.plans.wanted import Wanted
+from bertbuild.source.resolve import model_name, resolve
 
 NAMES = encoder_variables(config_from(TINY, name="tiny"))
 

@@ -9,8 +9,9 @@ from small_fleet import write_tiny
 
 from bertbuild.config import Settings
 from bertbuild.errors import CheckpointError, UsageError
+from bertbuild.plans.wanted import Wanted
 from bertbuild.source.completed import completed
-from bertbuild.source.resolve import Wanted, resolve
+from bertbuild.source.resolve import resolve
 from bertbuild.store.store import Store
 
 FILES = ("bert_config.json", "vocab.txt")

@@ -12,7 +12,8 @@ from bertbuild.commands import target
 from bertbuild.commands.session import Session
 from bertbuild.errors import BuildFailedError, UsageError
 from bertbuild.kinds.frozen import Frozen
-from bertbuild.source.resolve import Wanted, model_name, vocabulary_name
+from bertbuild.plans.wanted import Wanted
+from bertbuild.source.resolve import model_name, vocabulary_name
 from bertbuild.store.naming import described
 
 POOLED, SEQUENCE = Frozen(), Frozen(output="sequence")

@@ -1,0 +1,70 @@
+"""What the user names as a source: one declaration for the flags of commands, build files and Python."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bertbuild.checkpoint.reading import Choice
+from bertbuild.parameters import parameter
+from bertbuild.toml.values import Location, Name, Text, Truth
+
+READ_BY = ("scope", "ema")
+"""The fields of `Wanted` that say how a checkpoint is read where it can be read in several ways."""
+
+NAMING = ("name", *READ_BY)
+"""Its fields that go with any source: what results are called, and how it is read."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What the user named: a model, a checkpoint, a frozen graph, or a SavedModel; just one of the four.
+
+    A checkpoint is named by its folder, its prefix or its archive, or is a Hugging Face folder. `name` is what the
+    results are called; left empty, the model's or the folder's own name. `outputs` are the frozen graph's that are
+    wanted, "NODE[:name],…"; left empty, those that it tells. `scope` and `ema` are as in `Choice`.
+    `config` and `vocab` are a checkpoint's bert_config.json and vocab.txt where they are not in its folder.
+    """
+
+    model: str = parameter(
+        Name(),
+        "",
+        "a model of the catalogue, e.g. minilm-l6 or uncased_L-12_H-768_A-12 (invoke fetch --list shows all)",
+    )
+    checkpoint: str = parameter(
+        Location(), "", "a checkpoint of your own: its folder, prefix, zip or tar, or a Hugging Face folder"
+    )
+    frozen: str = parameter(
+        Location(),
+        "",
+        "a graph frozen earlier (.pb), also one fed by an input pipeline (IteratorGetNext)",
+        written="FILE",
+    )
+    saved_model: str = parameter(
+        Location(),
+        "",
+        "a SavedModel that run_classifier, an Estimator or `export` wrote, with variables or frozen",
+        written="FOLDER",
+    )
+    name: str = parameter(Name(), "", "what to call the results; default: the model's or the folder's name")
+    outputs: str = parameter(
+        Name(),
+        "",
+        "outputs of --frozen, NODE[:name] with commas; default: as the graph tells (an error lists all)",
+        written="NODE[:NAME][,…]",
+    )
+    scope: str = parameter(
+        Text(),
+        "",
+        "of several encoders in the checkpoint the one of this variable scope, e.g. module/bert; . for none",
+        written="SCOPE",
+    )
+    ema: bool = parameter(Truth(), False, "take the variables' moving averages (…/ExponentialMovingAverage)")
+    config: str = parameter(
+        Location(), "", "the checkpoint's bert_config.json, where it is not in its folder", written="FILE"
+    )
+    vocab: str = parameter(Location(), "", "the checkpoint's vocab.txt, where it is not in its folder", written="FILE")
+
+    @property
+    def choice(self) -> Choice:
+        """What was said of a checkpoint that can be read in several ways."""
+        return Choice(scope=self.scope, ema=self.ema)
