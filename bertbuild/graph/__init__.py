@@ -11,6 +11,8 @@ graph takes which input.
     roles      which fed tensor is input_ids, input_mask, segment_ids
     encoder    where the encoder ends
     outputs    which tensors of a frozen graph are its outputs, and what they are
+    operators  which operators of a stranger's graph may run
+    cutting    what some outputs need, cut out of a graph: its operators checked, placeholders for its inputs
     gelu       exact (erf) or approximate (tanh) gelu
     published  the form of graph that Google's 2018 archives carry
     processor  no graph: the name of this machine's instruction set, which stages and the host must agree on

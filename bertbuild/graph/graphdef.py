@@ -11,7 +11,7 @@ from __future__ import annotations
 import mmap
 import os
 import struct
-from typing import NamedTuple
+from typing import Iterable, Iterator, NamedTuple  # noqa: UP035  (Python 3.7)
 
 from bertbuild.graph.constants import numbers, packed
 from bertbuild.graph.dtypes import dtype_name
@@ -68,6 +68,21 @@ class Node:
     def data_inputs(self) -> tuple[TensorRef, ...]:
         """The tensors this node reads, in order, without control inputs."""
         return tuple(parse_ref(text) for text in self.inputs if not text.startswith("^"))
+
+    def reading(self, inputs: Iterable[str]) -> Node:
+        """The same node with other inputs."""
+        return Node(self.name, self.op, tuple(inputs), self._attributes)
+
+    def called(self) -> set[str]:
+        """The names of the functions that its attributes hold: what a While, an If, a PartitionedCall runs."""
+        found: set[str] = set()
+        for attribute in self._attributes.values():
+            for number, _, payload in parsed_fields(attribute):
+                if number == 10:  # func
+                    found.add(_text(payload, 1))
+                elif number == 1:  # list, whose functions are its field 9
+                    found.update(_text(item, 1) for place, _, item in parsed_fields(payload) if place == 9)
+        return found
 
     def dtype(self, attribute: str = "dtype") -> str | None:
         """The name of the type in `attribute` (`"int32"`), or None when the node has no such attribute."""
@@ -148,18 +163,27 @@ class Node:
 
 
 class Graph:
-    """The nodes of a graph by name, in file order.
+    """The nodes of a graph by name, in file order, and the nodes of its functions by theirs.
 
     `tensorflow_version` is empty and the saver's names are None where the file does not tell (a frozen graph).
     """
 
     def __init__(self, nodes: dict[str, Node]) -> None:
         self.nodes = nodes
+        self.functions: dict[str, tuple[Node, ...]] = {}
         self.tensorflow_version = ""
         self.producer = 0
         self.saver_filename_tensor: str | None = None
         self.saver_restore_op: str | None = None
         self._consumers: dict[TensorRef, list[Node]] | None = None
+
+    def with_nodes(self, nodes: dict[str, Node]) -> Graph:
+        """The graph with other nodes."""
+        made = Graph(nodes)
+        made.functions = self.functions
+        made.tensorflow_version, made.producer = self.tensorflow_version, self.producer
+        made.saver_filename_tensor, made.saver_restore_op = self.saver_filename_tensor, self.saver_restore_op
+        return made
 
     def consumers(self, tensor: TensorRef) -> list[Node]:
         """The nodes that read `tensor`, in file order."""
@@ -257,11 +281,26 @@ def _graph(buffer: bytes, start: int, end: int) -> Graph:
             if node.name in graph.nodes:
                 raise WireError(f"the node {node.name} occurs twice")
             graph.nodes[node.name] = node
+        elif field.number == 2:
+            graph.functions.update(_functions(buffer, field.start, field.end))
         elif field.number == 4:  # versions
             for number, value, _ in parsed_fields(buffer[field.start : field.end]):
                 if number == 1:
                     graph.producer = value
     return graph
+
+
+def _functions(buffer: bytes, start: int, end: int) -> Iterator[tuple[str, tuple[Node, ...]]]:
+    """Name and nodes of each function of the FunctionDefLibrary `buffer[start:end]`."""
+    for function in fields(buffer, start, end):
+        if function.number == 1 and function.wire_type == LENGTH_DELIMITED:
+            name, nodes = "", []
+            for part in fields(buffer, function.start, function.end):
+                if part.number == 1 and part.wire_type == LENGTH_DELIMITED:  # signature
+                    name = _text(buffer[part.start : part.end], 1)
+                elif part.number == 3 and part.wire_type == LENGTH_DELIMITED:
+                    nodes.append(_node(buffer, part.start, part.end))
+            yield name, tuple(nodes)
 
 
 def _node(buffer: bytes, start: int, end: int) -> Node:
@@ -291,12 +330,14 @@ def _node(buffer: bytes, start: int, end: int) -> Node:
 
 
 def _slim(buffer: bytes, start: int, end: int) -> bytes:
-    """The AttrValue in `buffer[start:end]`; of a large one only a tensor's dtype and shape."""
+    """The AttrValue in `buffer[start:end]`; of a large tensor only its dtype and shape."""
     if end - start <= _SMALL_ATTRIBUTE:
         return buffer[start:end]
     kept = b""
     for field in fields(buffer, start, end):
-        if field.number == 8 and field.wire_type == LENGTH_DELIMITED:
+        if field.number in (1, 10) and field.wire_type == LENGTH_DELIMITED:  # list, func: what the node runs
+            kept += encode_bytes(field.number, buffer[field.start : field.end])
+        elif field.number == 8 and field.wire_type == LENGTH_DELIMITED:
             tensor = b""
             for part in fields(buffer, field.start, field.end):
                 if part.number == 1 and part.wire_type == VARINT:

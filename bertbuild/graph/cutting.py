@@ -1,0 +1,229 @@
+"""What some outputs of a graph need, cut out of it: over placeholders in the place of its inputs, and nothing else.
+
+A training graph holds its input pipeline, its loss and its optimizer; a stranger's may hold anything. What is cut out
+holds what the outputs are computed from. An edge that only orders (a control input) is kept where it comes from a
+branch or loop, which decide whether an operator runs at all; what else it leads to has no part in any value.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+from io import BytesIO
+from typing import Iterable, Mapping, NamedTuple, Sequence  # noqa: UP035  (Python 3.7)
+
+from bertbuild.graph.dtypes import DTYPE_NUMBERS
+from bertbuild.graph.graphdef import Graph, GraphFormatError, Node, TensorRef, parse_ref
+from bertbuild.graph.operators import refused
+from bertbuild.graph.tracing import FED
+from bertbuild.graph.wire import LENGTH_DELIMITED, encode_bytes, encode_number, fields
+
+SCOPE = "bertbuild/"
+"""Where the placeholders are that take the place of the inputs."""
+VARIABLES = frozenset(["Variable", "VariableV2", "VarHandleOp"])
+
+_BRANCHES = frozenset(["Switch", "RefSwitch", "Merge", "RefMerge"])
+_DEFAULTED = "PlaceholderWithDefault"
+_COLOCATION = b"_class"
+_SHOWN = 3
+_NOTHING: Mapping[TensorRef, TensorRef] = {}
+
+
+class Input(NamedTuple):
+    """An input of what is cut out: the fed tensor whose place it takes, its dtype and shape (None: of any rank)."""
+
+    tensor: TensorRef
+    dtype: str
+    shape: tuple[int, ...] | None
+
+
+class OperatorsRefusedError(GraphFormatError):
+    """What is asked for is computed by operators that may not run; `operators` has each with the reason."""
+
+    def __init__(self, operators: dict[str, str], where: str) -> None:
+        self.operators = operators
+        shown = [f"{op}, which {why}" for op, why in list(operators.items())[:_SHOWN]]
+        more = len(operators) - len(shown)
+        super().__init__(
+            f"{where} is computed by {' and by '.join(shown)}" + (f" (and {more} more)" if more else "") + "."
+        )
+
+
+class Cut(NamedTuple):
+    """What is to be cut out of a graph."""
+
+    nodes: dict[str, tuple[str, ...]]
+    """The name of each node that is kept → its inputs."""
+    inputs: dict[str, Input]
+    """By role."""
+    functions: frozenset[str]
+    """The names of those that are kept."""
+    variables: tuple[str, ...]
+    """The names of the nodes that hold variables."""
+
+
+def cut(
+    graph: Graph,
+    roles: dict[str, str],
+    outputs: Sequence[TensorRef],
+    instead: Mapping[TensorRef, TensorRef] = _NOTHING,
+) -> Cut:
+    """Find what the outputs are computed from, and whether it may run.
+
+    Args:
+        graph: as it is read.
+        roles: of `input_roles`: role → tensor name.
+        outputs: tensors of the graph.
+        instead: tensors that are not read → what is read in their place, as the input of a dropout for its result.
+
+    Raises:
+        OperatorsRefusedError: an operator, in a function too, that may not run.
+        GraphFormatError: an output needs another fed tensor, or an input's dtype is not told.
+    """
+    inputs = {role: _input(graph, parse_ref(tensor)) for role, tensor in roles.items()}
+    fed = {item.tensor: f"{SCOPE}{role}" for role, item in inputs.items()}
+    nodes: dict[str, tuple[str, ...]] = {}
+    pending = [ref.node for ref in outputs]
+    while pending:
+        name = pending.pop()
+        if name in nodes:
+            continue
+        node = graph.nodes[name]
+        read = [_read_instead(ref, instead) for ref in node.data_inputs]
+        branches = [text for text in node.inputs if text.startswith("^") and _decides(graph, text[1:])]
+        nodes[name] = (*(fed.get(ref, str(ref)) for ref in read), *branches)
+        pending.extend(ref.node for ref in read if ref not in fed)
+        pending.extend(text[1:] for text in branches)
+    where = ", ".join(map(str, outputs))
+    others = sorted(name for name in nodes if graph.nodes[name].op in FED and graph.nodes[name].op != _DEFAULTED)
+    if others:
+        raise GraphFormatError(f"{where} needs {', '.join(others[:_SHOWN])} too, which is none of the three inputs.")
+    in_order = [node for name, node in graph.nodes.items() if name in nodes]
+    check_operators(graph, in_order, where)
+    return Cut(
+        nodes={node.name: nodes[node.name] for node in in_order},
+        inputs=inputs,
+        functions=needed_functions(graph, in_order),
+        variables=tuple(node.name for node in in_order if node.op in VARIABLES),
+    )
+
+
+def check_operators(graph: Graph, nodes: Iterable[Node], where: str, also: Iterable[str] = ()) -> None:
+    """Do nothing where all that these nodes run, in functions too, may run; `also` are more operators that may.
+
+    Raises:
+        OperatorsRefusedError: one may not; `where` begins the message.
+    """
+    kept = list(nodes)
+    reached = [node for name in needed_functions(graph, kept) for node in graph.functions[name]]
+    operators = {node.op for node in (*kept, *reached) if node.op not in graph.functions}
+    bad = refused(operators, also)
+    if bad:
+        raise OperatorsRefusedError(bad, where)
+
+
+def needed_functions(graph: Graph, nodes: Iterable[Node]) -> frozenset[str]:
+    """The functions of a graph that these nodes call, and those that these call."""
+    found: set[str] = set()
+    pending = list(nodes)
+    while pending:
+        node = pending.pop()
+        for name in (node.called() | {node.op}) & graph.functions.keys() - found:
+            found.add(name)
+            pending.extend(graph.functions[name])
+    return frozenset(found)
+
+
+def written(path: str | os.PathLike[str], cut: Cut, *, meta: bool = False) -> bytes:
+    """The GraphDef that is cut out of a file, a GraphDef or (`meta`) a MetaGraphDef, which `cut` was made of.
+
+    Devices and colocations are left out: they name what may not be there.
+    """
+    with open(path, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as buffer:  # noqa: PTH123
+        start, end = 0, len(buffer)
+        made = BytesIO()  # whose value is not copied
+        for role, item in cut.inputs.items():
+            made.write(encode_bytes(1, _placeholder(f"{SCOPE}{role}", item)))
+        graphs = [field for field in fields(buffer) if field.number == 2] if meta else []  # type: ignore[arg-type]
+        for part in graphs:
+            start, end = part.start, part.end
+        for field in fields(buffer, start, end):  # type: ignore[arg-type]
+            if field.number == 1:
+                node = _rewritten(buffer, field.start, field.end, cut.nodes)  # type: ignore[arg-type]
+                made.write(encode_bytes(1, node) if node else b"")
+            elif field.number == 2:
+                library = _library(buffer, field.start, field.end, cut.functions)  # type: ignore[arg-type]
+                made.write(encode_bytes(2, library))
+            elif field.number == 4:
+                made.write(encode_bytes(4, buffer[field.start : field.end]))
+        return made.getvalue()
+
+
+def _read_instead(ref: TensorRef, instead: Mapping[TensorRef, TensorRef]) -> TensorRef:
+    """What is read in the place of a tensor, which may be replaced itself."""
+    passed = set()
+    while ref in instead and ref not in passed:
+        passed.add(ref)
+        ref = instead[ref]
+    return ref
+
+
+def _decides(graph: Graph, name: str) -> bool:
+    """Whether a node that another waits for decides if that one runs: a branch, or a name for one."""
+    node = graph.nodes[name]
+    if node.op == "Identity" and node.data_inputs:
+        node = graph.nodes[node.data_inputs[0].node]
+    return node.op in _BRANCHES
+
+
+def _input(graph: Graph, tensor: TensorRef) -> Input:
+    node = graph.nodes[tensor.node]
+    types, shapes = node.output_types(), node.output_shapes()
+    dtype = types[tensor.port] if tensor.port < len(types) else node.dtype()
+    if dtype not in DTYPE_NUMBERS:
+        raise GraphFormatError(f"The graph does not tell the type of its input {tensor}.")
+    return Input(tensor, dtype, shapes[tensor.port] if tensor.port < len(shapes) else node.shape())
+
+
+def _placeholder(name: str, item: Input) -> bytes:
+    shape = encode_number(3, 1)  # unknown_rank
+    if item.shape is not None:
+        shape = b"".join(encode_bytes(2, encode_number(1, size)) for size in item.shape)
+    attributes = {b"dtype": encode_number(6, DTYPE_NUMBERS[item.dtype]), b"shape": encode_bytes(7, shape)}
+    return (
+        encode_bytes(1, name.encode())
+        + encode_bytes(2, b"Placeholder")
+        + b"".join(encode_bytes(5, encode_bytes(1, key) + encode_bytes(2, value)) for key, value in attributes.items())
+    )
+
+
+def _rewritten(buffer: bytes, start: int, end: int, kept: dict[str, tuple[str, ...]]) -> bytes:
+    """The NodeDef in `buffer[start:end]` with its inputs as they are kept; empty where it is not kept."""
+    parts = list(fields(buffer, start, end))
+    name = next(buffer[part.start : part.end].decode() for part in parts if part.number == 1)
+    if name not in kept:
+        return b""
+    made = [
+        encode_bytes(part.number, buffer[part.start : part.end])
+        for part in parts
+        if part.number in (1, 2) or (part.number == 5 and not _is_colocation(buffer, part.start, part.end))
+    ]
+    return b"".join((*made, *(encode_bytes(3, text.encode()) for text in kept[name])))
+
+
+def _is_colocation(buffer: bytes, start: int, end: int) -> bool:
+    return any(part.number == 1 and buffer[part.start : part.end] == _COLOCATION for part in fields(buffer, start, end))
+
+
+def _library(buffer: bytes, start: int, end: int, kept: frozenset[str]) -> bytes:
+    """The FunctionDefLibrary in `buffer[start:end]` with the functions that are kept; their gradients go."""
+    made = []
+    for function in fields(buffer, start, end):
+        if function.number != 1 or function.wire_type != LENGTH_DELIMITED:
+            continue
+        for part in fields(buffer, function.start, function.end):
+            if part.number == 1:
+                names = [name for name in fields(buffer, part.start, part.end) if name.number == 1]
+                if names and buffer[names[0].start : names[0].end].decode() in kept:
+                    made.append(encode_bytes(1, buffer[function.start : function.end]))
+    return b"".join(made)
