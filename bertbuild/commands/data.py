@@ -17,6 +17,7 @@ from bertbuild.names import did_you_mean
 from bertbuild.parameters import parameter, parameters_of
 from bertbuild.plans.plan import File, Plan
 from bertbuild.plans.prepare_data import (
+    OWN,
     SQUAD,
     TASKS,
     VOCAB_READING_ABOUT,
@@ -27,6 +28,7 @@ from bertbuild.plans.prepare_data import (
 )
 from bertbuild.plans.wanted import Wanted
 from bertbuild.source.inputs import file_input, folder_input
+from bertbuild.source.own_data import own_data, own_name
 from bertbuild.source.resolve import as_named, check_name, checkpoint_folder, vocabulary_name
 from bertbuild.store.naming import DATA, described
 from bertbuild.store.store import StoredObject
@@ -46,13 +48,16 @@ class Asked(Records):
     """
 
     task: str = parameter(
-        Choice(TASKS), "", "task to prepare: of GLUE, XNLI or SQuAD; default: SQuAD where the data are", written="TASK"
+        Choice((*TASKS, OWN)),
+        "",
+        "task to prepare: of GLUE, XNLI or SQuAD, or own, your own files; default: SQuAD where the data are",
+        written="TASK",
     )
     fine_tuning_task_type: str = parameter(Choice(KINDS), "", "what kind of task it is; the task says it already")
     data: str = parameter(
         Location(),
         "",
-        "folder with the task's files, or a SQuAD file (.json), which is a task; default: what fetch-data brings",
+        "folder with the task's files, a SQuAD file (.json), or a file of your own; default: what fetch-data brings",
         written="FOLDER|FILE",
     )
     model: str = parameter(Name(), "", "a model of the catalogue, whose vocabulary and lower-casing are taken")
@@ -199,15 +204,19 @@ def planned(session: Session, asked: Asked) -> tuple[Plan, PrepareRequest]:
 
 def task_of(asked: Asked) -> str:
     """The task that was named, or that the flags mean."""
-    kinds = {"SQUAD": "SQUAD-2.0" if asked.version_2_with_negative else "SQUAD-1.1", **{task: task for task in TASKS}}
+    kinds = {
+        "SQUAD": "SQUAD-2.0" if asked.version_2_with_negative else "SQUAD-1.1",
+        **{task: task for task in (*TASKS, OWN)},
+    }
     is_squad = asked.fine_tuning_task_type == "squad" or asked.data.endswith(".json")
     named = asked.task.upper() or ("SQUAD" if is_squad else "")
     if not named:
         raise UsageError("No task is named.", next_step="For instance --task MRPC; --help lists every one.")
     if named not in kinds:
-        near = did_you_mean(asked.task, TASKS)
+        tasks = (*TASKS, OWN)
+        near = did_you_mean(asked.task, tasks)
         raise UsageError(
-            f"--task must be one of {', '.join(TASKS)} (got {asked.task!r}){near}", next_step="--help explains --task."
+            f"--task must be one of {', '.join(tasks)} (got {asked.task!r}){near}", next_step="--help explains --task."
         )
     task = kinds[named]
     kind = asked.fine_tuning_task_type
@@ -216,6 +225,8 @@ def task_of(asked: Asked) -> str:
             f"--fine-tuning-task-type {kind} does not go with {task}.",
             next_step=f"Leave it out: the task says it. Known: {', '.join(KINDS)}.",
         )
+    if task == OWN and not asked.data:
+        raise UsageError("--task own has no files to fetch.", next_step="Name yours: --data FOLDER or --data FILE.")
     if asked.data.endswith(".json") and task not in SQUAD:
         raise UsageError(
             f"{asked.data} is a SQuAD file, and no data of {task}.",
@@ -227,6 +238,21 @@ def task_of(asked: Asked) -> str:
             next_step="Leave one of them out.",
         )
     return task
+
+
+def prepared_task(task: str, data: str) -> str:
+    """The task that a training prepares by itself.
+
+    Raises:
+        UsageError: there is no such task, or it is of the user's own data, whose columns only prepare-data is told.
+    """
+    found = task_of(Asked(task=task, data=data))
+    if found == OWN:
+        raise UsageError(
+            "Your own data are to be prepared first.",
+            next_step=f"invoke prepare-data --task own --data {data}; then give its folder as --prepared.",
+        )
+    return found
 
 
 def reading_of(session: Session, vocab: Path, rows: int | None, asked: str) -> str:
@@ -245,6 +271,7 @@ def _request(asked: Asked, task: str) -> PrepareRequest:
     """What is asked for, but for what only the vocabulary tells: its case, and how it is numbered."""
     return PrepareRequest(
         task=task,
+        own_name=own_name(Path(asked.data)) if task == OWN else "",
         do_lower_case=True,
         vocab_reading="",
         **{name: getattr(asked, name) for name in parameters_of(Records)},
@@ -270,6 +297,8 @@ def _data(session: Session, asked: Asked, request: PrepareRequest) -> File:
                 next_step="Give the file itself: --data FILE.",
             )
         return file_input(path, session.store.inputs)
+    if request.task == OWN:
+        return own_data(path, session.store.inputs)
     if not path.is_dir():
         raise UsageError(f"{path} is not a folder.", next_step=f"Give the folder with the files of {request.task}.")
     found = [*path.glob("*.tsv"), *path.glob("multinli/*.tsv")]

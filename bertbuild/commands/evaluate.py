@@ -228,11 +228,11 @@ def _check_task(task: str, folder: str) -> None:
         UsageError: there is no such task.
         DataError: it is not a classification.
     """
-    from bertbuild.commands.data import Asked, task_of
+    from bertbuild.commands.data import prepared_task
     from bertbuild.plans.prepare_data import SQUAD
 
     check_task(task, {"STS-B": "regression", **dict.fromkeys(("SQUAD", *SQUAD), "squad")}.get(task.upper(), CLASSES))
-    task_of(Asked(task=task, data=folder))
+    prepared_task(task, folder)
 
 
 def _require_reference(session: Session, wanted: Wanted, request: EvaluateRequest) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 from bertbuild.catalogue.models import find_model
 from bertbuild.checkpoint.reading import Choice
 from bertbuild.commands.copying import check_destination, copied
-from bertbuild.commands.data import Asked, claim, planned, task_of
+from bertbuild.commands.data import Asked, claim, planned, prepared_task
 from bertbuild.commands.memory import memory_told
 from bertbuild.commands.reference import require_1
 from bertbuild.commands.result import Result
@@ -170,7 +170,7 @@ def _check_named(named: Named) -> None:
             next_step="Say it: invoke prepare-data --task XNLI --xnli-language zh; then give its folder as --prepared.",
         )
     if not named.prepared:
-        task_of(Asked(task=named.task, data=named.data))
+        prepared_task(named.task, named.data)
 
 
 def _data(session: Session, wanted: Wanted, named: Named, request: FinetuneRequest) -> Data:

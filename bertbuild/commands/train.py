@@ -10,7 +10,7 @@ from typing import Any
 
 from bertbuild.checkpoint.vocabulary import READINGS
 from bertbuild.commands.copying import check_destination, copied
-from bertbuild.commands.data import Asked, task_of
+from bertbuild.commands.data import Asked, prepared_task
 from bertbuild.commands.memory import memory_told
 from bertbuild.commands.result import Result
 from bertbuild.commands.session import Session, shown
@@ -107,7 +107,7 @@ def train(session: Session, begin: Begin, wanted: Wanted, data: Data, request: T
         StageKilledForMemoryError: memory ran out.
     """
     if data.task:
-        task_of(Asked(task=data.task, data=data.data))  # refused before anything is fetched
+        prepared_task(data.task, data.data)  # refused before anything is fetched
     begin, wanted, copy = _places(session, begin, wanted, request)
     session.isolation.require()
     if session.settings.offline:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bertbuild.parameters import check, check_choice, parameter
+from bertbuild.errors import UsageError
+from bertbuild.parameters import check, check_choice, parameter, parameters_of
 from bertbuild.plans.plan import File, Plan, Step
-from bertbuild.toml.values import Choice, Text, Whole
+from bertbuild.toml.values import Choice, Text, Truth, Whole
 
 GLUE = ("AX", "COLA", "MNLI", "MRPC", "QNLI", "QQP", "RTE", "SST-2", "STS-B", "WNLI")
 SQUAD = ("SQUAD-1.1", "SQUAD-2.0")
 TASKS = (*GLUE, "XNLI", *SQUAD)
+OWN = "OWN"
+"""Data of the user's own: tables with named columns, or CoNLL files."""
 MNLI_TYPES = ("matched", "mismatched")
 QUERY_LENGTH, DOC_STRIDE = 64, 128
 """The Model Garden's, where they are not said."""
@@ -28,7 +31,7 @@ class Prepared:
 
     Attributes:
         task: its name, e.g. "MRPC".
-        task_type: "classification", "regression" or "squad".
+        task_type: "classification", "multi-label", "regression", "tagging" or "squad".
         labels: the classes' names, in the order of the head's rows.
         max_seq_length: tokens of each example.
         source: the folder, as far as its dev set goes.
@@ -54,6 +57,38 @@ class Records:
     )
     max_query_length: int = parameter(Whole(1), QUERY_LENGTH, "pieces of a SQuAD question; the rest is cut off")
     doc_stride: int = parameter(Whole(1), DOC_STRIDE, "pieces between two windows of a SQuAD paragraph")
+    text_column: str = parameter(Text(), "", "own tables: the column of texts", written="NAME")
+    text_pair_column: str = parameter(
+        Text(), "", "own tables: the column of second texts, where there are pairs", written="NAME"
+    )
+    label_column: str = parameter(
+        Text(), "", "own tables: the column of labels; of --multi-label several, with commas", written="NAME"
+    )
+    label_separator: str = parameter(
+        Text(), ",", "own tables, --multi-label: what stands between the labels of a row", written="TEXT"
+    )
+    labels: str = parameter(
+        Text(),
+        "",
+        "own data: the labels in the order of their numbers, with commas; default: the training set's, sorted",
+        written="NAMES",
+    )
+    regression: str = parameter(
+        Text(), "", "own tables: labels are scores in this range, as they are: 0,5", written="LOW,HIGH"
+    )
+    multi_label: bool = parameter(Truth(), False, "own tables: a row has any of the labels, not one")
+
+
+OF_OWN = (
+    "text_column",
+    "text_pair_column",
+    "label_column",
+    "label_separator",
+    "labels",
+    "regression",
+    "multi_label",
+)
+"""Flags of `OWN` alone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,19 +96,28 @@ class PrepareRequest(Records):
     """What prepared data are to be like.
 
     Attributes:
-        task: one of `TASKS`.
+        task: one of `TASKS`, or `OWN`.
+        own_name: what own data are called; empty of other tasks.
         do_lower_case: make letters small, for an uncased vocabulary.
         vocab_reading: how a vocab.txt with duplicate lines is numbered; empty where there is but one way.
     """
 
     task: str
+    own_name: str = ""
     do_lower_case: bool = True
     vocab_reading: str = ""
 
     def __post_init__(self) -> None:
         """Refuse what no data could make sense of, before anything is fetched."""
         check(self)
-        check_choice("task", (self.task,), TASKS)
+        check_choice("task", (self.task,), (*TASKS, OWN))
+        given = _given_of_own(self)
+        if given and self.task != OWN:
+            flag = given[0].replace("_", "-")
+            raise UsageError(
+                f"--{flag} is for your own data, and {self.task} says it already.",
+                next_step="Leave it out, or give --task own.",
+            )
 
     @property
     def squad(self) -> bool:
@@ -102,6 +146,9 @@ def plan_prepare_data(name: str, data: File, vocab: File, request: PrepareReques
     if request.squad:
         params["max-query-length"] = str(request.max_query_length)
         params["doc-stride"] = str(request.doc_stride)
+    if request.task == OWN:
+        params |= {"task": "own", "own-name": request.own_name}
+        params |= {name.replace("_", "-"): _text(getattr(request, name)) for name in _given_of_own(request)}
     if request.vocab_reading:
         params["vocab-reading"] = request.vocab_reading
     step = Step(id="prepare-data", stage="prepare-data", inputs={"data": data, "vocab": vocab}, params=params)
@@ -110,7 +157,7 @@ def plan_prepare_data(name: str, data: File, vocab: File, request: PrepareReques
 
 def target_name(request: PrepareRequest) -> str:
     """The result's name in out/: data-MRPC-128, and what of the request is not usual."""
-    parts = ["data", request.task]
+    parts = ["data", request.own_name or request.task]
     if request.task == "MNLI" and request.mnli_type != "matched":
         parts.append(request.mnli_type)
     if request.task == "XNLI":
@@ -121,3 +168,11 @@ def target_name(request: PrepareRequest) -> str:
     if request.squad and request.doc_stride != DOC_STRIDE:
         parts.append(f"d{request.doc_stride}")
     return "-".join(parts)
+
+
+def _given_of_own(request: PrepareRequest) -> list[str]:
+    return [name for name in OF_OWN if getattr(request, name) != parameters_of(Records)[name].unset]
+
+
+def _text(value: str | bool) -> str:
+    return str(value).lower() if isinstance(value, bool) else value

@@ -25,8 +25,8 @@ class Features:
         self._packed_label = packed_floats if scores else packed
         self._real = Feature("is_real_example")(packed([1]))
 
-    def __call__(self, texts, label):
-        """The record's parts but for example_id, as bytes."""
+    def __call__(self, texts, labels):
+        """The record's parts but for example_id, as bytes; `labels` are numbers, one but for a task of several."""
         first = self._ids_of(texts[0])
         second = self._ids_of(texts[1]) if len(texts) > 1 else []
         if second:
@@ -43,7 +43,7 @@ class Features:
                 self._input_ids(self._padded(packed(ids), self._length - len(ids))),
                 self._masks[len(ids)],
                 self._segment_ids(self._padded(segments)),
-                self._label(self._packed_label([label])),
+                self._label(self._packed_label(labels)),
                 self._real,
             )
         )

@@ -11,7 +11,7 @@ from text_encoding import refuse_utf16
 from stages import _glue
 
 _BLOCK = 1 << 18  # bytes of a file that are worked on at a time
-_MOST_SCORE = 5.0  # of STS-B
+MOST_SCORE = 5.0  # of STS-B
 
 
 @dataclass
@@ -141,9 +141,9 @@ class File:
                 score = float(text)
             except ValueError:
                 score = math.nan
-            if 0 <= score <= _MOST_SCORE:
+            if 0 <= score <= MOST_SCORE:
                 return score
-            known = "a number from 0 to %g" % _MOST_SCORE
+            known = "a number from 0 to %g" % MOST_SCORE
         elif text in labels:
             return labels[text]
         else:
@@ -181,7 +181,7 @@ class Made:
 def made_of(make, block):
     """The `Made` of a block; `make` gives the parts of a row's record from its texts and label."""
     rows = block.file.rows(block.first, block.lines)
-    records = [(language, make(texts, label)) for texts, label, language in rows.found]
+    records = [(language, make(texts, [label])) for texts, label, language in rows.found]
     return Made(records, rows.blank, rows.short, rows.wide, len(block.lines))
 
 

@@ -13,16 +13,22 @@ import tokenizers
 from stage import Stage, StageInputError, progress, step, write_json
 from vocabulary import LINES, declare_reading, load_vocab
 
-from stages import _classification, _glue, _rows, _squad
+from stages import _classification, _glue, _own, _rows, _squad
 from stages._tfrecord import Feature, packed, record
 from stages._wordpiece import WordPiece
 
 SQUAD = ("SQUAD-1.1", "SQUAD-2.0")
+OWN = "own"
 
 STAGE = Stage("prepare-data", description=__doc__)
-STAGE.input("data", help="folder with the task's .tsv files, or a SQuAD file (.json)")
+STAGE.input("data", help="folder with the task's files, a SQuAD file (.json), or a file of own data")
 STAGE.input("vocab", help="the model's vocab.txt")
-STAGE.param("task", required=True, choices=(*_glue.NAMES, *SQUAD), help="the task, as the Model Garden spells it")
+STAGE.param(
+    "task",
+    required=True,
+    choices=(*_glue.NAMES, *SQUAD, OWN),
+    help="the task, as the Model Garden spells it; own: your own files",
+)
 STAGE.param("max-seq-length", type=int, default=128, help="pieces of a sequence, marks counted (default: 128)")
 STAGE.param("do-lower-case", default="true", choices=("true", "false"), help="make letters small (default: true)")
 STAGE.param("mnli-type", default="matched", choices=("matched", "mismatched"), help="which dev and test set of MNLI")
@@ -30,6 +36,20 @@ STAGE.param("xnli-language", default="en", choices=(*_glue.LANGUAGES, "all"), he
 declare_reading(STAGE)
 STAGE.param("max-query-length", type=int, default=64, help="pieces of a SQuAD question (default: 64)")
 STAGE.param("doc-stride", type=int, default=128, help="pieces between two windows of a paragraph (default: 128)")
+STAGE.param("own-name", default="own", help="what own data are called (default: own)")
+STAGE.param("text-column", default="", help="of own tables: the column of texts")
+STAGE.param("text-pair-column", default="", help="of own tables: the column of second texts, where there are pairs")
+STAGE.param(
+    "label-column", default="", help="of own tables: the column of labels; of --multi-label several, with commas"
+)
+STAGE.param(
+    "label-separator", default=",", help="of --multi-label: what stands between the labels of a row (default: ,)"
+)
+STAGE.param("labels", default="", help="of own data: the labels in the order of their numbers, with commas")
+STAGE.param("regression", default="", help="of own tables: labels are scores in this range: LOW,HIGH")
+STAGE.param(
+    "multi-label", default="false", choices=("true", "false"), help="of own tables: a row has any of the labels"
+)
 
 SPLITS = ("train", "eval", "test")
 EXAMPLE_ID, UNIQUE_ID = Feature("example_id"), Feature("unique_ids")
@@ -43,7 +63,8 @@ def run(args, report):
     if args.max_seq_length < _squad.MARKS:
         raise StageInputError("--max-seq-length %d leaves no room for a word" % args.max_seq_length)
     tokenizer = WordPiece(load_vocab(args.vocab, args.vocab_reading), lower_case=args.do_lower_case == "true")
-    prepare = prepare_squad if args.task in SQUAD else prepare_rows
+    of_others = prepare_squad if args.task in SQUAD else prepare_rows
+    prepare = _own.prepare if args.task == OWN else of_others
     meta, facts = prepare(args, tokenizer, report)
     with open(os.path.join(args.out, "meta_data.json"), "w") as file:
         file.write(json.dumps(meta, indent=4) + "\n")  # in upstream's form and order
@@ -85,8 +106,10 @@ def prepare_rows(args, tokenizer, report):
     return _glue.meta_data(task, args.max_seq_length, counts), {
         "task": args.task,
         "task_type": "regression" if task.labels is None else "classification",
+        "head": "regression" if task.labels is None else "classifier",
         "labels": list(task.labels or ()),
         "examples": counts,
+        **({"score_range": [0.0, _rows.MOST_SCORE]} if task.labels is None else {}),
     }
 
 
@@ -163,6 +186,7 @@ def prepare_squad(args, tokenizer, report):
     return _squad.meta_data(sizes, count, negatives=negatives), {
         "task": args.task,
         "task_type": "squad",
+        "head": "span",
         "labels": [],
         "max_query_length": sizes.query,
         "doc_stride": sizes.stride,

@@ -239,3 +239,50 @@ def test_the_reading_is_no_parameter_where_there_is_but_one(prepare):
     assert "vocab-reading" not in prepare(
         task="MRPC", data="MRPC", max_seq_length=64, checkpoint="model", vocab_reading="lines"
     )
+
+
+@pytest.fixture
+def own(folder):
+    """Own data: two sets, and a file that is none of them."""
+    (folder / "ner").mkdir()
+    for name in ("train.txt", "dev.conll", "README.md"):
+        (folder / "ner" / name).write_text("john B-PER\n")
+    return folder / "ner"
+
+
+def test_own_data_are_named_after_their_folder_or_file(prepare, own, events):
+    ran = prepare(task="own", data="ner")
+    assert (ran["task"], ran["own-name"]) == ("own", "own-ner")
+    assert events.of("result")[-1]["target"] == "data-own-ner-128"
+    (own / "README.md").write_text("other words")
+    prepare(task="own", data="ner")
+    assert events.stages()[-1] == ("prepare-data", "cached")
+    own.with_name("stars.tsv").write_text("t\tl\n")
+    ran = prepare(task="own", data="stars.tsv", text_column="t", label_column="l", regression="1,5")
+    assert {name: ran[name] for name in ("own-name", "text-column", "label-column", "regression")} == {
+        "own-name": "own-stars",
+        "text-column": "t",
+        "label-column": "l",
+        "regression": "1,5",
+    }
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        ({"task": "own"}, "--task own has no files to fetch."),
+        ({"task": "own", "data": "MRPC/nothing"}, "nothing does not exist"),
+        ({"task": "own", "data": "folders"}, "holds no own data"),
+        ({"task": "MRPC", "data": "MRPC", "labels": "a,b"}, "--labels is for your own data"),
+    ],
+)
+def test_own_data_that_are_not_there_are_told(prepare, own, words, sentence):
+    assert own.is_dir()
+    with pytest.raises(UsageError, match=sentence):
+        prepare(**words)
+
+
+def test_a_training_is_given_own_data_once_they_are_prepared():
+    with pytest.raises(UsageError, match="are to be prepared first") as raised:
+        data.prepared_task("own", "ner")
+    assert "invoke prepare-data --task own --data ner" in raised.value.next_step

@@ -17,12 +17,15 @@ from bertbuild.project import ROOT
 OF_THE_PLAN = {"prefix", "unfinished"}
 """Flags that every training stage gets from its plan, and no request says."""
 
+OF_DATA = {"vocab_reading", "task", "own_name"}
+"""Flags of prepare-data whose defaults the plan works out."""
+
 CASES = {
     "tf1/stages/finetune.py": (FinetuneRequest, OF_THE_PLAN | {"gelu"}, set()),
     # The plan says the form of gelu, and nothing of it where the model has none.
     "tf2/stages/train.py": (TrainRequest, OF_THE_PLAN | {"root", "gelu"}, {"gelu"}),
     "data/stages/pretraining_data.py": (PretrainingRequest, set(), {"vocab_reading"}),
-    "data/stages/prepare_data.py": (PrepareRequest, {"vocab_reading", "task"}, {"vocab_reading", "task"}),
+    "data/stages/prepare_data.py": (PrepareRequest, OF_DATA, OF_DATA),
 }
 
 

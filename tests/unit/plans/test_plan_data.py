@@ -9,7 +9,7 @@ from host_doubles import golden
 
 from bertbuild.errors import UsageError
 from bertbuild.plans.plan import File
-from bertbuild.plans.prepare_data import TASKS, PrepareRequest, plan_prepare_data, target_name
+from bertbuild.plans.prepare_data import OWN, TASKS, PrepareRequest, plan_prepare_data, target_name
 
 DATA = File(path=PurePosixPath("/d"), digest="d-data")
 VOCAB = File(path=PurePosixPath("/vocab.txt"), digest="d-vocab")
@@ -21,6 +21,8 @@ def test_plans_of_all_tasks_are_those_on_record():
         PrepareRequest(task="MNLI", mnli_type="mismatched", do_lower_case=False, max_seq_length=64),
         PrepareRequest(task="XNLI", xnli_language="all"),
         PrepareRequest(task="SQUAD-2.0", max_seq_length=384, max_query_length=32, doc_stride=100),
+        PrepareRequest(task=OWN, own_name="own-ner"),
+        PrepareRequest(task=OWN, own_name="own-tags", text_column="t", label_column="a,b", multi_label=True),
     ]
     plans = {target_name(request): asdict(plan_prepare_data("bert", DATA, VOCAB, request)) for request in requests}
     assert len(plans) == len(requests)  # results that differ have names that differ
@@ -29,7 +31,15 @@ def test_plans_of_all_tasks_are_those_on_record():
 
 
 REFUSED = {
-    "an unknown task": ({"task": "IMDB"}, f"--task must be one of {', '.join(TASKS)} (got 'IMDB')."),
+    "an unknown task": ({"task": "IMDB"}, f"--task must be one of {', '.join((*TASKS, OWN))} (got 'IMDB')."),
+    "a column of a task that has its own": (
+        {"task": "MRPC", "text_column": "text"},
+        "--text-column is for your own data, and MRPC says it already.",
+    ),
+    "several labels of a task that has one": (
+        {"task": "STS-B", "multi_label": True},
+        "--multi-label is for your own data, and STS-B says it already.",
+    ),
     "an unknown set": (
         {"task": "MNLI", "mnli_type": "both"},
         "--mnli-type must be one of matched, mismatched (got 'both').",
