@@ -105,6 +105,10 @@ class Node:
                 return signed(value)
         return 0
 
+    def truth(self, attribute: str) -> bool:
+        """The truth value in `attribute`; false, protobuf's default, when the node has no such attribute."""
+        return any(number == 5 and value for number, value, _ in parsed_fields(self._attributes.get(attribute, b"")))
+
     def output_types(self) -> tuple[str, ...]:
         """The names in the attribute `output_types` (of an IteratorGetNext: one per port)."""
         names: list[str] = []
