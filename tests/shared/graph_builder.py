@@ -28,6 +28,10 @@ def number_attr(value):
     return encode_number(3, value)
 
 
+def truth_attr(*, value):
+    return encode_number(5, int(value))
+
+
 def tensor_attr(dtype, shape, content=b""):
     tensor = encode_number(1, DTYPE_NUMBERS[dtype]) + encode_bytes(2, shape_message(shape))
     return encode_bytes(8, tensor + (encode_bytes(4, content) if content else b""))
