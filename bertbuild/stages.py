@@ -133,6 +133,9 @@ STAGES = {
         StageSpec(name="pretraining-data", backend="data", memory=DATA, outputs=("prepared.json",)),
         StageSpec(name="examples", backend="data", memory=DATA, outputs=("features.npz",)),
         StageSpec(name="text-examples", backend="data", memory=DATA, outputs=("features.npz",)),
+        StageSpec(name="squad-examples", backend="data", memory=DATA, outputs=("features.npz", "questions.json")),
+        StageSpec(name="masked-examples", backend="data", memory=DATA, outputs=("features.npz",)),
+        StageSpec(name="score", backend="data", memory=DATA, outputs=("scores.json",)),
         StageSpec(
             name="neuron-compile",
             backend="neuron",

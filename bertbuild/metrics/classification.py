@@ -35,3 +35,8 @@ def matthews(labels: Classes, predictions: Classes) -> float:
     covariance = right * total - sum(a * b for a, b in zip(true, told, strict=True))
     spread = (total**2 - sum(count**2 for count in true)) * (total**2 - sum(count**2 for count in told))
     return covariance / math.sqrt(spread) if spread else 0.0
+
+
+def micro_f1(labels: Classes, given: Classes) -> float:
+    """F1 over all labels of all examples, arrays [N, C] of 0 and 1; 0 where it is 0/0, as scikit-learn has it."""
+    return f1(labels.reshape(-1), given.reshape(-1))

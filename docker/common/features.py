@@ -1,6 +1,8 @@
 """The examples of a data set as arrays, run through a model batch by batch, with the time that takes.
 
-features.npz holds int32 arrays [N, S]: input_ids, input_mask, segment_ids; and label_ids [N], int32 or float32.
+features.npz holds int32 arrays [N, S]: input_ids, input_mask, segment_ids; and label_ids, int32 or float32. Where it
+has position [N] too, one piece of each example is masked, label_ids [N] is what it was, and of outputs [N, S, V] that
+are kept at this place: log_probabilities [N] of the label, and best [N], the word that is the likeliest.
 """
 
 import os
@@ -24,6 +26,7 @@ class Examples(object):
         if batch_size < 1:
             raise StageInputError("--batch-size must be at least 1 (got %d)" % batch_size)
         self._columns = read_features(path)
+        self._masked = read_masked(path)
         self._batch_size = batch_size
         self._report = report
 
@@ -51,7 +54,8 @@ class Examples(object):
             group = {role: values[start : start + rows] for role, values in self._columns.items()}
             began = time.perf_counter()
             found = run_shaped(group, run, batch, seq_len, per_position)
-            return found, time.perf_counter() - began
+            took = time.perf_counter() - began
+            return self._kept(found, start), took
 
         try:
             timed(0, size)  # the first run of a shape allocates, compiles, fills caches
@@ -77,6 +81,21 @@ class Examples(object):
             "alone": _summary(alone, 1),
         }
         return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+    def _kept(self, found, start):
+        """What is kept of the answers to the examples from `start` on: all, but of masked ones a row of words each."""
+        if self._masked is None:
+            return found
+        kept = {}
+        for values in (one for one in found.values() if one.ndim == 3):
+            rows = np.arange(len(values))
+            positions, labels = (column[start : start + len(values)] for column in self._masked)
+            words = np.asarray(values[rows, positions], np.float64)
+            highest = words.max(axis=-1)
+            total = np.log(np.exp(words - highest[:, None]).sum(axis=-1)) + highest
+            kept["log_probabilities"] = (words[rows, labels] - total).astype(np.float32)
+            kept["best"] = words.argmax(axis=-1).astype(np.int32)
+        return kept
 
 
 def _summary(seconds, rows):
@@ -109,3 +128,11 @@ def read_features(path):
     if len(shapes) != 1 or len(columns["input_ids"].shape) != 2 or not columns["input_ids"].size:
         raise StageInputError("%s holds arrays of the shapes %s, not of one [N, S]" % (path, sorted(shapes)))
     return columns
+
+
+def read_masked(path):
+    """Of examples with a masked piece its place and what it was, int32 arrays [N]; None of others."""
+    if os.path.isdir(path):
+        path = os.path.join(path, FILE)
+    with np.load(path) as file:
+        return (file["position"], file["label_ids"]) if "position" in file.files else None

@@ -77,7 +77,7 @@ class Features:
         title = article.get("title", "?") if isinstance(article, dict) else article
         whose = "the article %s" % reprlib.repr(title)
         for paragraph in self._value(article, "paragraphs", list, whose):
-            text = _Paragraph(self._value(paragraph, "context", str, "a paragraph of " + whose), self._tokenizer)
+            text = Paragraph(self._value(paragraph, "context", str, "a paragraph of " + whose), self._tokenizer)
             for question in self._value(paragraph, "qas", list, "a paragraph of " + whose):
                 made.questions += 1
                 self._question(text, question, made, whose)
@@ -85,14 +85,7 @@ class Features:
 
     def _value(self, holder, key, kind, whose):
         """What a JSON object has under a key; raises `StageInputError` where that is nothing, or of another kind."""
-        if not isinstance(holder, dict) or key not in holder:
-            message = "%s: %s has no %s, as SQuAD's form has it; fix it or remove it"
-            raise StageInputError(message % (self._path, whose, key))
-        value = holder[key]
-        if not isinstance(value, kind) or isinstance(value, bool):
-            message = "%s: %s has the %s %s; make it %s"
-            raise StageInputError(message % (self._path, whose, key, reprlib.repr(value), _KINDS[kind]))
-        return value
+        return value_of(self._path, holder, key, kind, whose)
 
     def _question(self, text, question, made, article):
         if not isinstance(question, dict) or "id" not in question:
@@ -121,7 +114,7 @@ class Features:
         if room < 1:
             message = "%s: question %s has %d pieces, which leaves no room for its paragraph in --max-seq-length %d"
             raise StageInputError(message % (self._path, name, len(query), self._sizes.length))
-        for start in _starts(len(text.ids), room, self._sizes.stride):
+        for start in starts_of(len(text.ids), room, self._sizes.stride):
             made.records.append(self._record(query, text.ids[start : start + room], start, found))
 
     def _name(self, number_or_text):
@@ -178,6 +171,18 @@ class Features:
 
     def _padded(self, values):
         return values + self._zeros[: self._sizes.length - len(values)]
+
+
+def value_of(path, holder, key, kind, whose):
+    """What a JSON object has under a key; raises `StageInputError` where that is nothing, or of another kind."""
+    if not isinstance(holder, dict) or key not in holder:
+        message = "%s: %s has no %s, as SQuAD's form has it; fix it or remove it"
+        raise StageInputError(message % (path, whose, key))
+    value = holder[key]
+    if not isinstance(value, kind) or isinstance(value, bool):
+        message = "%s: %s has the %s %s; make it %s"
+        raise StageInputError(message % (path, whose, key, reprlib.repr(value), _KINDS[kind]))
+    return value
 
 
 def made_of(make, article):
@@ -250,7 +255,7 @@ def questions(article):
         return 0
 
 
-class _Paragraph:
+class Paragraph:
     """A paragraph's words and pieces, found once for all its questions."""
 
     def __init__(self, context, tokenizer):
@@ -258,24 +263,29 @@ class _Paragraph:
         self._ids_of = tokenizer.ids
         self._context = context
         self._size = len(context)
-        self._words = [word[0] for word in words]
+        self.words = [word[0] for word in words]
         self._begins = [word.start() for word in words]
         self.ids = []
         self._pieces = []  # for each word, its first piece
-        for ids in tokenizer.ids_of_each(self._words):
+        for ids in tokenizer.ids_of_each(self.words):
             self._pieces.append(len(self.ids))
             self.ids += ids
+
+    def word_of_piece(self):
+        """For each piece, the number of its word."""
+        ends = [*self._pieces[1:], len(self.ids)] if self._pieces else []
+        return [number for number, (low, high) in enumerate(zip(self._pieces, ends)) for _ in range(low, high)]
 
     def span(self, start, answer):
         """First and last piece of an answer that begins at a character; None where it is not to be found there."""
         size, after = self._size, start + len(answer) - 1
-        if not self._words or not (-size <= start < size and -size <= after < size):
+        if not self.words or not (-size <= start < size and -size <= after < size):
             return None
         first, last = self._word_at(start), self._word_at(after)
-        if " ".join(answer.split()) not in " ".join(self._words[first : last + 1]):
+        if " ".join(answer.split()) not in " ".join(self.words[first : last + 1]):
             return None
         begin = self._pieces[first]
-        end = self._pieces[last + 1] - 1 if last < len(self._words) - 1 else len(self.ids) - 1
+        end = self._pieces[last + 1] - 1 if last < len(self.words) - 1 else len(self.ids) - 1
         return self._narrowed(begin, end, self._ids_of(answer), self._context[self._begins[first] : start % size])
 
     def has(self, start, answer):
@@ -303,7 +313,7 @@ class _Paragraph:
         return places[0], places[0] + count - 1
 
 
-def _starts(count, room, stride):
+def starts_of(count, room, stride):
     """Where the windows of `count` pieces begin."""
     start = 0
     while start < count:

@@ -77,7 +77,7 @@ def test_windows_begin_where_upstreams_do(load, count, room, stride):
         if start + length == count:
             break
         start += min(length, stride)
-    assert list(load("stages._squad")._starts(count, room, stride)) == theirs
+    assert list(load("stages._squad").starts_of(count, room, stride)) == theirs
 
 
 WORDS = {
@@ -285,7 +285,7 @@ def squad(load):
     ],
 )
 def test_an_answer_that_is_there_several_times_is_labelled_where_it_begins(load, context, start, answer, span):
-    assert load("stages._squad")._Paragraph(context, Characters()).span(start, answer) == span
+    assert load("stages._squad").Paragraph(context, Characters()).span(start, answer) == span
 
 
 @pytest.mark.parametrize("answer", ["", "  ", "\u200d"])

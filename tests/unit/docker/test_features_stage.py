@@ -131,3 +131,19 @@ def test_an_infer_stage_is_asked_one_kind_of_question(modules, probes, examples)
 def test_a_batch_of_none_is_refused(modules, path):
     with pytest.raises(modules.stage.StageInputError, match=r"--batch-size must be at least 1 \(got 0\)"):
         modules.features.Examples(str(path), 0, None)
+
+
+def test_of_masked_examples_the_masked_words_are_kept(modules, path, columns):
+    positions, labels = np.arange(COUNT) % LENGTH, np.arange(COUNT) % 3
+    np.savez(path, **columns, position=positions, label_ids=labels)
+
+    def model(feeds):
+        words = feeds["input_ids"][..., None] * np.array([0.0, 0.1, 0.3], np.float32)
+        return {"masked_lm_logits": words.astype(np.float32)}
+
+    found, _ = answered(modules, path, 4, model)
+    rows = model(columns)["masked_lm_logits"][np.arange(COUNT), positions].astype(np.float64)
+    expected = rows[np.arange(COUNT), labels] - np.log(np.exp(rows).sum(axis=-1))
+    assert set(found) == {"log_probabilities", "best"}
+    np.testing.assert_allclose(found["log_probabilities"], expected, rtol=1e-6)
+    assert found["best"].tolist() == rows.argmax(axis=-1).tolist()
