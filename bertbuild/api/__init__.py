@@ -43,7 +43,6 @@ if TYPE_CHECKING:
     from bertbuild.commands.report import Page
     from bertbuild.commands.status import Status
     from bertbuild.commands.target import Built
-    from bertbuild.commands.tensorflow2 import Converted
     from bertbuild.commands.train import Begin as TrainBegin
     from bertbuild.commands.train import Data as TrainData
     from bertbuild.commands.train import Trained
@@ -68,7 +67,6 @@ __all__ = [
     "BertbuildError",
     "Built",
     "Checkpoint",
-    "Converted",
     "Diagnosis",
     "Drawn",
     "DryRun",
@@ -119,7 +117,6 @@ __all__ = [
 _PLACES = {
     "Audited": "commands.gc.Audited",
     "Built": "commands.target.Built",
-    "Converted": "commands.tensorflow2.Converted",
     "Diagnosis": "commands.doctor.Diagnosis",
     "Drawn": "commands.graph.Drawn",
     "DryRun": "commands.dry_run.DryRun",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, overload
+from typing import TYPE_CHECKING
 
 from bertbuild.api.base import Base
 from bertbuild.api.named import Path, Source, check_names, check_path, wanted
@@ -12,26 +12,12 @@ if TYPE_CHECKING:
     from bertbuild.commands.build import FileBuilt
     from bertbuild.commands.dry_run import DryRun
     from bertbuild.commands.target import Built
-    from bertbuild.commands.tensorflow2 import Converted
     from bertbuild.kinds.kind import Request
-    from bertbuild.kinds.tf2 import Tf2, Tf2Model
 
 
 class Builds(Base):
     """The commands that make targets."""
 
-    @overload  # of two that fit the first counts
-    def build(  # type: ignore[overload-overlap]
-        self,
-        source: Source,
-        request: Tf2 | Tf2Model,
-        *,
-        name: str = "",
-        reference: str = "",
-        replace: bool = False,
-        copy_to: Path = "",
-    ) -> Converted: ...
-    @overload
     def build(
         self,
         source: Source,
@@ -41,17 +27,7 @@ class Builds(Base):
         reference: str = "",
         replace: bool = False,
         copy_to: Path = "",
-    ) -> Built: ...
-    def build(
-        self,
-        source: Source,
-        request: Request,
-        *,
-        name: str = "",
-        reference: str = "",
-        replace: bool = False,
-        copy_to: Path = "",
-    ) -> Built | Converted:
+    ) -> Built:
         """Make the targets of one source that a request asks for, judge them, and name them in out/.
 
         Args:
@@ -65,18 +41,12 @@ class Builds(Base):
         Raises:
             ParityError: a target does not answer like its source.
         """
+        from bertbuild.commands.target import build
         from bertbuild.kinds import kind_of
-        from bertbuild.kinds.tf2 import Tf2, Tf2Model
 
         kind_of(request)
         with self._session(replace=replace, reference=reference) as session:
-            if isinstance(request, Tf2 | Tf2Model):
-                from bertbuild.commands.tensorflow2 import convert_tf2
-
-                return convert_tf2(session, wanted(source, name), request, str(copy_to))
-            from bertbuild.commands.target import build
-
-            return build(session, wanted(source, name), request, output_dir=str(copy_to))
+            return build(session, wanted(source, name), request, copy_to=str(copy_to))
 
     def convert_tf1(
         self,
@@ -90,7 +60,7 @@ class Builds(Base):
         reference: str = "",
         replace: bool = False,
         copy_to: Path = "",
-    ) -> Converted:
+    ) -> Built:
         """Convert a TensorFlow 2 BERT back to a Google-format checkpoint; arguments as the flags of `convert-tf1`."""
         from bertbuild.commands.tensorflow2 import convert_tf1
 

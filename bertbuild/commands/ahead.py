@@ -1,4 +1,4 @@
-"""What a catalogue model's targets will need, before anybody has seen the model: so that it is made meanwhile."""
+"""What targets will need, and which are refused, before their model is here: fetched, or imported."""
 
 from __future__ import annotations
 
@@ -11,44 +11,15 @@ from bertbuild.commands.reference import presumed, require_1
 from bertbuild.commands.session import Session
 from bertbuild.errors import BertbuildError, InterpreterMissingError, UsageError
 from bertbuild.heads.classifier import found
-from bertbuild.huggingface.folder import find_files, is_huggingface
+from bertbuild.huggingface.folder import find_files
 from bertbuild.kinds.int8 import Calibration, plan_text_examples
 from bertbuild.kinds.ir_request import Ir
 from bertbuild.kinds.kind import Request
 from bertbuild.kinds.planning import plan_targets
 from bertbuild.plans.placing import backend_of
 from bertbuild.plans.plan import File, Plan, Source
-from bertbuild.plans.wanted import Wanted
-from bertbuild.source.fetched import fetch_model
-from bertbuild.source.resolve import import_plan, model_name
+from bertbuild.source.resolve import is_fetched
 from bertbuild.stages import STAGES
-
-
-def imported_ahead(session: Session, model: str, name: str, request: Request) -> None:
-    """Fetch a model that is not here; one that is a Hugging Face folder is imported while environments are made.
-
-    It is fetched first, by this thread, which Ctrl-C ends at once.
-
-    Args:
-        session: of the command.
-        model: of the catalogue.
-        name: what its results are called; empty: as the model.
-        request: its targets.
-
-    Raises:
-        BertbuildError: the model cannot be had, or an environment cannot be made.
-        UsageError: the request contradicts the model, which is not imported.
-        InterpreterMissingError: a target needs TensorFlow 1.15, which cannot be had here; nothing is fetched.
-    """
-    name = name or find_model(model).name
-    plan = _plan(session, request, model=name)
-    require_1(session, plan)
-    folder = fetch_model(model, session.settings, session.store, session.report)
-    if is_huggingface(folder):
-        _refuse(session, folder, name, request)
-        jobs = session.engine.jobs()
-        new, _ = jobs.of_steps(import_plan(folder, name, session.store))
-        session.engine.run_jobs([*new, *jobs.of_environments(map(backend_of, plan.steps))], name)
 
 
 def backends_of_import(model: str) -> list[str]:
@@ -56,36 +27,28 @@ def backends_of_import(model: str) -> list[str]:
     return [STAGES["import"].backend] if find_model(model).kind == "huggingface" else []
 
 
-def backends_of_request(session: Session, request: Request, reference: str = "") -> list[str]:
-    """The backends that a request's plan takes; `reference` is what a build file says."""
-    return [backend_of(step) for step in _plan(session, request, reference).steps]
+def backends_of_targets(session: Session, entry: ModelEntry) -> list[str]:
+    """The backends that the plans of an entry's targets take."""
+    plans = [_presumed(session, entry.name, target) for target in entry.targets]
+    return [backend_of(step) for plan in plans for step in plan.steps]
 
 
-def refused_ahead(session: Session, wanted: Wanted, request: Request) -> None:
-    """Refuse what cannot be made of a Hugging Face folder, the checkpoint that is wanted, before it is imported.
-
-    A folder whose weights were hashed in an earlier run was imported by that run, and is not looked into again.
-
-    Raises:
-        UsageError: the request contradicts the model, or the reference that was asked for.
-        CheckpointError: the folder cannot be imported.
-        InterpreterMissingError: a target needs TensorFlow 1.15, which cannot be had here.
-    """
-    folder = Path(wanted.checkpoint)
-    if not is_imported(session, folder):
-        _refuse(session, folder, wanted.name or model_name(folder, session.store), request)
+def refused_unfetched(session: Session, entry: ModelEntry, model: str) -> dict[str, BertbuildError]:
+    """Why targets of a catalogue model cannot be made on this machine, by their names; nothing once it is fetched."""
+    if is_fetched(model, session.store):
+        return {}
+    found = {target.name: _lacks_1(session, _presumed(session, entry.name, target)) for target in entry.targets}
+    return {name: error for name, error in found.items() if error is not None}
 
 
 def refusals(session: Session, entry: ModelEntry, folder: Path) -> dict[str, BertbuildError]:
-    """Why targets of a build file's model cannot be made of a Hugging Face folder, by their names; as `refused_ahead`.
+    """Why targets cannot be made of a Hugging Face folder that is not imported yet, by their names.
 
     Raises:
         CheckpointError: the folder cannot be imported.
     """
-    from bertbuild.source.expected import expected_source
+    from bertbuild.source.expected import expected_source  # takes numpy, which a start of the program can do without
 
-    if is_imported(session, folder):
-        return {}
     source = expected_source(folder, entry.name)
     found = {target.name: _refusal(session, source, target) for target in entry.targets}
     return {name: error for name, error in found.items() if error is not None}
@@ -93,8 +56,15 @@ def refusals(session: Session, entry: ModelEntry, folder: Path) -> dict[str, Ber
 
 def _refusal(session: Session, source: Source, target: TargetEntry) -> BertbuildError | None:
     try:
-        require_1(session, _planned(session, source, target.request, target.reference))
-    except (UsageError, InterpreterMissingError) as error:
+        return _lacks_1(session, _planned(session, source, target.request, target.reference))
+    except UsageError as error:
+        return error
+
+
+def _lacks_1(session: Session, plan: Plan) -> BertbuildError | None:
+    try:
+        require_1(session, plan)
+    except InterpreterMissingError as error:
         return error
     return None
 
@@ -108,22 +78,12 @@ def is_imported(session: Session, folder: Path) -> bool:
     return all(session.store.inputs.knows(path.resolve()) for path in find_files(folder).weights)
 
 
-def _refuse(session: Session, folder: Path, name: str, request: Request) -> None:
-    from bertbuild.source.expected import expected_source  # takes numpy, which a start of the program can do without
-
-    require_1(session, _planned(session, expected_source(folder, name), request))
-
-
-def _plan(
-    session: Session,
-    request: Request,
-    reference: str = "",
-    model: str = "model",
-) -> Plan:
+def _presumed(session: Session, model: str, target: TargetEntry) -> Plan:
+    """The plan of a target of a model that nobody has seen: of a checkpoint that has all that can be asked for."""
     nobody = File(path=Path(), digest="")
     source = Source(model=model, kind="checkpoint", file=nobody, gelu=None, published=True, heads=(found(2),))
     with contextlib.suppress(UsageError):  # the command will say so itself
-        return _planned(session, source, request, reference)
+        return _planned(session, source, target.request, target.reference)
     return Plan(model=model, steps=())
 
 

@@ -10,6 +10,8 @@ from bertbuild.commands.session import shown
 from bertbuild.errors import UsageError
 from bertbuild.families.bert import CONFIG_FILE, VOCAB_FILE
 from bertbuild.files.disk import full_disk_told
+from bertbuild.kinds.kind import Kind
+from bertbuild.report.mapping import MAPPING
 
 MODEL = ("*.ckpt.*", CONFIG_FILE, VOCAB_FILE, "saved_model.pb", "variables/*", "assets/*")
 """Files that make up a model. What a run says besides, as eval_results.txt, is replaced by what the next run says."""
@@ -46,6 +48,37 @@ def copied(result: Path, folder: Path) -> Path:
             (folder / name).unlink(missing_ok=True)
             shutil.copyfile(result / name, folder / name)
     return folder
+
+
+def check_copy(kind: Kind, destination: str) -> None:
+    """Refuse where a target of a kind cannot be copied to, before anything runs.
+
+    Raises:
+        UsageError: a file of its name is there.
+    """
+    if not kind.is_prefix:
+        check_destination(kind.command.copied.flag if kind.command.copied else "copy-to", destination)
+    elif Path(destination + ".index").exists():
+        raise UsageError(
+            f"There is a checkpoint {destination} already.", next_step="Name another, or remove that one first."
+        )
+
+
+def copied_as(kind: Kind, target: Path, destination: Path) -> Path:
+    """A target of a kind, its folder being `target`, copied to where its command says: a folder, or a prefix."""
+    return _under_prefix(target / kind.main_file, destination) if kind.is_prefix else copied(target, destination)
+
+
+def _under_prefix(path: Path, destination: Path) -> Path:
+    """A checkpoint under the prefix that was asked for, with what lies beside it."""
+    with full_disk_told(destination.parent):
+        destination.parent.mkdir(parents=True, exist_ok=True)
+        for file in path.parent.iterdir():
+            if file.name.startswith(path.name):
+                shutil.copyfile(file, destination.with_name(destination.name + file.name.removeprefix(path.name)))
+            elif file.name in (CONFIG_FILE, VOCAB_FILE, MAPPING):
+                shutil.copyfile(file, destination.with_name(file.name))
+    return destination
 
 
 def _holds(path: Path, wanted: Path) -> bool:

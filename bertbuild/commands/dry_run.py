@@ -65,10 +65,10 @@ def _require_at_hand(session: Session, build_file: BuildFile, rows: Sequence[Seq
     """
     if not session.settings.offline:
         return
-    from bertbuild.commands.offline import require_for_file
+    from bertbuild.commands.offline import require_for
 
     try:
-        require_for_file(replace(session, only_looks=True), build_file)
+        require_for(replace(session, only_looks=True), build_file.models)
     except OfflineError:
         session.report({"event": "table", "title": "plan", "columns": ["job", "state", "reason"], "rows": rows})
         raise

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bertbuild.checkpoint.vocabulary import READINGS
+from bertbuild.commands.entry_jobs import find
 from bertbuild.commands.evaluation import Evaluation, Figures, require_passed, table
 from bertbuild.commands.memory import memory_told
 from bertbuild.commands.reference import presumed, require_1, with_reference
@@ -26,7 +27,6 @@ from bertbuild.plans.prepare_data import VOCAB_READING_ABOUT
 from bertbuild.plans.wanted import Wanted
 from bertbuild.plural import are, number_of
 from bertbuild.source.prepared import PreparedFolder, check_made_for, fine_tuned, read_prepared
-from bertbuild.source.resolve import resolve
 from bertbuild.store.store import StoredObject, translated_os_errors
 from bertbuild.toml.values import Choice, Location, Text
 
@@ -88,7 +88,7 @@ def targets(session: Session, wanted: Wanted, data: Data, request: EvaluateReque
             session, stages, model=wanted.model, checkpoint=wanted.checkpoint, task=task, openvino=request.openvino
         )
     _require_reference(session, wanted, request)
-    inspected = resolve(wanted, session.settings, session.store, session.engine, session.report)
+    inspected = find(session, wanted)
     source = inspected.source
     prepared = given or _prepared_for(session, wanted, source, data)
     task = prepared.data.task

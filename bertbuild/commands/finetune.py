@@ -12,6 +12,7 @@ from bertbuild.catalogue.models import find_model
 from bertbuild.checkpoint.reading import Choice
 from bertbuild.commands.copying import check_destination, copied
 from bertbuild.commands.data import Asked, claim, planned, prepared_task
+from bertbuild.commands.entry_jobs import find
 from bertbuild.commands.memory import memory_told
 from bertbuild.commands.reference import require_1
 from bertbuild.commands.result import Result
@@ -23,7 +24,6 @@ from bertbuild.plans.plan import File, Plan, Source, Step
 from bertbuild.plans.wanted import Wanted
 from bertbuild.source.checkpoints import AS_IT_IS, inspected
 from bertbuild.source.prepared import DEV, FACTS, TEST, TRAIN, files_of, read_facts
-from bertbuild.source.resolve import resolve
 from bertbuild.stages import FACTS as RUN
 
 
@@ -85,7 +85,7 @@ def finetune(
         find_model(wanted.model)
     _require_1(session, wanted.model)
     data = _data(session, wanted, named, request)
-    inspected = resolve(wanted, session.settings, session.store, session.engine, session.report)
+    inspected = find(session, wanted)
     if not request.do_train:
         _require_head(inspected.source, data)
     plan = plan_finetune(inspected.source, data.source, data.questions, request, before=data.before)

@@ -10,8 +10,8 @@ from typing import Any
 
 from bertbuild.buildfile.entries import BuildFile, ModelEntry, Recipe, TargetEntry
 from bertbuild.checkpoint.reading import Choice
-from bertbuild.commands.build import choice_of, planned, source_of
 from bertbuild.commands.data import Asked, task_of
+from bertbuild.commands.entry_jobs import how_read, planned, source_of
 from bertbuild.commands.finetune import plan_recipe
 from bertbuild.commands.session import Session, shown
 from bertbuild.engine.staleness import BLOCKED, FAILED, MAY_RUN, SHARED, UP_TO_DATE, WOULD_RUN, Check, Checker
@@ -143,7 +143,7 @@ class Forecast:
                 folder = self._found(entry.source, model)
             if folder is not None:
                 self._folders[entry.name] = folder
-                self._choices[entry.name] = choice_of(entry)
+                self._choices[entry.name] = how_read(entry).choice
                 self._plan(entry, folder, model)
         except BertbuildError as error:
             model.because = str(error)
@@ -194,7 +194,7 @@ class Forecast:
 
     def _plan(self, entry: ModelEntry, folder: Path, model: ModelForecast) -> None:
         session = self.session
-        found = inspected(folder, entry.name, session.store, session.engine, session.report, choice_of(entry))
+        found = inspected(folder, entry.name, session.store, session.engine, session.report, how_read(entry).choice)
         found = replace(found, named=source_of(entry, session))
         for target, forecast in zip(entry.targets, model.targets, strict=True):
             self._plan_target(target, forecast, found)

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-from bertbuild.buildfile.entries import BuildFile, Recipe
+from bertbuild.buildfile.entries import ModelEntry, Recipe
 from bertbuild.catalogue.datasets import Dataset, find_dataset
 from bertbuild.catalogue.fetch import require_at_hand
 from bertbuild.catalogue.models import Model, find_model
 from bertbuild.catalogue.sources import Sources
-from bertbuild.commands.ahead import backends_of_import, backends_of_request, is_imported
+from bertbuild.commands.ahead import backends_of_import, backends_of_targets, is_imported
 from bertbuild.commands.reference import presumed
 from bertbuild.commands.session import Session
 from bertbuild.errors import BertbuildError, Lacking, OfflineError
 from bertbuild.huggingface.folder import is_huggingface
 from bertbuild.kinds.ir import in_version
 from bertbuild.kinds.ir_request import OPENVINOS
-from bertbuild.kinds.kind import Request
 from bertbuild.plans.placing import backend_of
 from bertbuild.plans.plan import Plan, Step
 from bertbuild.plans.wanted import Wanted
@@ -47,16 +46,6 @@ def require(
     ]
     if lacking:
         raise OfflineError(lacking)
-
-
-def require_for(session: Session, wanted: Wanted, request: Request) -> None:
-    """The same for a request's targets of a catalogue model, or of a Hugging Face folder that is to be imported.
-
-    Nothing for other sources: their one plan has all that they need, and its environments are asked for together.
-    """
-    imports = _imports(session, wanted.model, wanted.checkpoint)
-    if wanted.model or imports:
-        require(session, models=[wanted.model], backends=(*imports, *backends_of_request(session, request)))
 
 
 def require_stages(
@@ -89,18 +78,13 @@ def _imports(session: Session, model: str, checkpoint: str) -> list[str]:
     return []
 
 
-def require_for_file(session: Session, build_file: BuildFile) -> None:
-    """The same for a build file."""
-    sources = [entry.source for entry in build_file.models if isinstance(entry.source, Wanted)]
-    recipes = [entry.source for entry in build_file.models if isinstance(entry.source, Recipe)]
+def require_for(session: Session, entries: Sequence[ModelEntry]) -> None:
+    """The same for models and their targets."""
+    sources = [entry.source for entry in entries if isinstance(entry.source, Wanted)]
+    recipes = [entry.source for entry in entries if isinstance(entry.source, Recipe)]
     backends = [
         *(backend for source in sources for backend in _imports(session, source.model, source.checkpoint)),
-        *(
-            backend
-            for entry in build_file.models
-            for target in entry.targets
-            for backend in backends_of_request(session, target.request, target.reference)
-        ),
+        *(backend for entry in entries for backend in backends_of_targets(session, entry)),
         *(STAGES[stage].backend for _ in recipes[:1] for stage in ("prepare-data", "finetune")),
     ]
     datasets = [recipe.named.task for recipe in recipes if not recipe.named.data]

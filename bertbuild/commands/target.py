@@ -1,25 +1,20 @@
-"""freeze, build-ir, export, neuron-ready, neuron-compile: the targets of one source."""
+"""The commands that make the targets of one source: a build file of one entry."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bertbuild.commands.reference import with_reference
+from bertbuild.commands.entry_jobs import EntryJobs, asked_alone, entry_of, require_places
 from bertbuild.commands.result import Result
 from bertbuild.commands.session import Session, shown
 from bertbuild.engine.gate import NO_DEVICE
-from bertbuild.huggingface.folder import is_huggingface
+from bertbuild.engine.gate import Built as Made
 from bertbuild.kinds import kind_of
-from bertbuild.kinds.int8 import Calibration
-from bertbuild.kinds.ir_request import Ir
-from bertbuild.kinds.kind import Request
-from bertbuild.kinds.leaving import left_out
-from bertbuild.kinds.planning import longest_probe, plan_targets
+from bertbuild.kinds.kind import Kind, Request
 from bertbuild.plans.parts import Part
-from bertbuild.plans.plan import Source
 from bertbuild.plans.wanted import Wanted
-from bertbuild.source.resolve import check_name, is_fetched, resolve
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,89 +42,84 @@ class BuiltTarget:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Built(Result):
-    """What was made of a model, and the parts of it that no target has."""
+    """What was made of a model.
+
+    Attributes:
+        model: its name.
+        targets: what was made, in this order.
+        left_out: parts of the model that no target has.
+        target: the name of the last one, which was asked for.
+        path: what people open of it: its main file or folder, or the copy that was asked for.
+    """
 
     model: str
     targets: tuple[BuiltTarget, ...]
     left_out: tuple[Part, ...]
+    target: str
+    path: Path
 
 
-def build(
-    session: Session,
-    wanted: Wanted,
-    request: Request,
-    *,
-    output_dir: str = "",
-) -> Built:
-    """Make what was asked for, judge it, name it in out/, and say where it is.
+def build(session: Session, wanted: Wanted, request: Request, *, copy_to: str = "") -> Built:
+    """Make the targets of one source, judge each, and say where it is.
 
     Args:
         session: of the command.
         wanted: the source.
         request: the targets.
-        output_dir: where the last target is copied to as well.
+        copy_to: where the last target is copied to as well: a folder, or the prefix of a checkpoint.
 
     Raises:
         ParityError: a target does not answer like its source.
-        UsageError: `output_dir` holds another model.
+        UsageError: `copy_to` holds another model.
     """
-    if output_dir:
-        from bertbuild.commands.copying import check_destination, copied
+    kind = kind_of(request)
+    if copy_to:
+        from bertbuild.commands.copying import check_copy
 
-        check_destination("output-dir", output_dir)
-    session.isolation.require()
-    if session.settings.offline:
-        from bertbuild.commands.offline import require_for
+        check_copy(kind, copy_to)
+    entry = entry_of(session, wanted, asked_alone(request))
+    require_places(session, [entry])
+    jobs = EntryJobs(session, [entry])
+    session.engine.run_jobs(jobs.roots(), entry.name)
+    gates, left = jobs.gates[entry.name, ""], jobs.left[entry.name, ""]
+    return told(session, kind, entry.name, [gate.built for gate in gates if gate.built is not None], left, copy_to)
 
-        require_for(session, wanted, request)
-    others = wanted.checkpoint or wanted.frozen or wanted.saved_model
-    if wanted.model and not others and not is_fetched(wanted.model, session.store):
-        from bertbuild.commands.ahead import imported_ahead
 
-        check_name(wanted.name)
-        imported_ahead(session, wanted.model, wanted.name, request)
-    if wanted.checkpoint and is_huggingface(Path(wanted.checkpoint)):
-        from bertbuild.commands.ahead import refused_ahead
+def told(session: Session, kind: Kind, model: str, built: Sequence[Made], left: Sequence[Part], copy_to: str) -> Built:
+    """Say what was made of a model, where it is, and what it leaves out; copied where that was asked for."""
+    last = built[-1].path
+    if kind.mapping:
+        from bertbuild.report.mapping import mapping_table
 
-        refused_ahead(session, wanted, request)
-    inspected = resolve(wanted, session.settings, session.store, session.engine, session.report)
-    probes = session.probes(inspected, longest_probe(request))
-    calibration = calibration_of(session, inspected.source, request)
-    plan = plan_targets(inspected.source, request, probes, calibration)
-    session.claim_targets(plan, inspected.named, inspected.source.file)
-    plan = with_reference(session, plan)
-    built = session.engine.build(plan, probes)
-    targets = [
-        BuiltTarget(
-            target=target.target,
-            path=target.path,
-            key=target.stored.key,
-            verified=target.verdict is not None,
-            max_abs=target.verdict.worst.max_abs if target.verdict else None,
-            references=tuple(target.verdict.references) if target.verdict else (),
-            instructions=target.verdict.instructions if target.verdict else "",
-        )
-        for target in built
-    ]
-    left = left_out(inspected.source, request)
-    main_file = kind_of(request).main_file
+        session.report(mapping_table(last, kind.mapping))
     lines = [part.line() for part in left] + [
-        f"{shown(target.path / main_file)}" + ("" if target.verdict else f"   NOT VERIFIED: {NO_DEVICE}")
+        f"{shown(target.path / kind.main_file)}" + ("" if target.verdict else f"   NOT VERIFIED: {NO_DEVICE}")
         for target in built
     ]
-    if output_dir:
-        lines.append(shown(copied(built[-1].path, Path(output_dir))))
-    return session.result(Built(model=plan.model, targets=tuple(targets), left_out=tuple(left)), *lines)
+    path = last / kind.main_file
+    if copy_to:
+        from bertbuild.commands.copying import copied_as
+
+        path = copied_as(kind, last, Path(copy_to))
+        lines.append(shown(path))
+    result = Built(
+        model=model,
+        targets=tuple(map(_fact, built)),
+        left_out=tuple(left),
+        target=built[-1].target,
+        path=path,
+    )
+    return session.result(result, *lines)
 
 
-def calibration_of(session: Session, source: Source, request: Request) -> Calibration | None:
-    """What a request's int8 IR is calibrated on, found and checked; None where no such IR is asked for.
-
-    Raises:
-        DataError, UsageError: as `find_calibration`.
-    """
-    if not isinstance(request, Ir) or not request.is_calibrated:
-        return None
-    from bertbuild.source.calibration import find_calibration
-
-    return find_calibration(request, source, session.store)
+def _fact(built: Made) -> BuiltTarget:
+    verdict = built.verdict
+    return BuiltTarget(
+        target=built.target,
+        path=built.path,
+        key=built.stored.key,
+        verified=verdict is not None,
+        max_abs=verdict.worst.max_abs if verdict else None,
+        references=tuple(verdict.references) if verdict else (),
+        instructions=verdict.instructions if verdict else "",
+    )

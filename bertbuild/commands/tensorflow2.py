@@ -1,85 +1,43 @@
-"""convert-tf2 and convert-tf1."""
+"""convert-tf1, and what it and train find out of a TensorFlow 2 model."""
 
 from __future__ import annotations
 
 import glob
 import json
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bertbuild.checkpoint.user_files import read_regular
+from bertbuild.commands.copying import check_copy
 from bertbuild.commands.reference import with_reference
-from bertbuild.commands.result import Result
-from bertbuild.commands.session import Session, shown
-from bertbuild.errors import CheckpointError, UsageError
-from bertbuild.families.bert import CONFIG_FILE, VOCAB_FILE
+from bertbuild.commands.session import Session
+from bertbuild.commands.target import Built, told
+from bertbuild.errors import CheckpointError
+from bertbuild.families.bert import CONFIG_FILE
 from bertbuild.heads import classifier
 from bertbuild.heads.found import FoundHead
-from bertbuild.huggingface.folder import is_huggingface
-from bertbuild.kinds import kind_of
-from bertbuild.kinds.leaving import left_out
-from bertbuild.kinds.tf2 import Tf2, Tf2Model, plan_convert_tf2
+from bertbuild.kinds.tf1_checkpoint import KIND
 from bertbuild.plans.convert_tf1 import Tf2Source, plan_convert_tf1
 from bertbuild.plans.parts import Part
 from bertbuild.plans.plan import File, Source
-from bertbuild.plans.wanted import Wanted
+from bertbuild.report.mapping import MAPPING
 from bertbuild.source.checkpoints import Inspected
 from bertbuild.source.inputs import folder_input
-from bertbuild.source.resolve import check_name, model_name, resolve
+from bertbuild.source.resolve import check_name, model_name
 from bertbuild.stages import MANIFEST, UNTRACKED
 from bertbuild.store.naming import described
 
 if TYPE_CHECKING:
     from bertbuild.checkpoint.config import BertConfig
 
-CHECKPOINT = "bert_model.ckpt"
 OURS = (MANIFEST, *UNTRACKED)
 GARDEN_GELU = "tanh"
 """What the Model Garden computes, and so what a model trained with it was trained with."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Converted(Result):
-    """A converted model: its name (`model`, `target`), its main file or folder, what it leaves out."""
-
-    model: str
-    target: str
-    path: Path
-    left_out: tuple[Part, ...]
-
-
-def convert_tf2(session: Session, wanted: Wanted, request: Tf2 | Tf2Model, destination: str) -> Converted:
-    """Make the TensorFlow 2 model, prove it, show the mapping table, and name it in out/.
-
-    Raises:
-        ParityError: it does not answer like its source.
-    """
-    _check_destination(destination)
-    session.isolation.require()
-    if session.settings.offline:
-        from bertbuild.commands.offline import require_for
-
-        require_for(session, wanted, request)
-    if wanted.checkpoint and is_huggingface(Path(wanted.checkpoint)):
-        from bertbuild.commands.ahead import refused_ahead
-
-        refused_ahead(session, wanted, request)
-    inspected = resolve(wanted, session.settings, session.store, session.engine, session.report)
-    probes = session.probes(inspected)
-    plan = plan_convert_tf2(inspected.source, request, probes)
-    session.claim_targets(plan, inspected.named, inspected.source.file)
-    plan = with_reference(session, plan)
-    (built,) = session.engine.build(plan, probes)
-    if isinstance(request, Tf2):
-        _show_mapping(session, built.path / "mapping.json", ("TensorFlow 1", "TensorFlow 2"))
-    path = built.path / kind_of(request).main_file
-    return _finish(session, plan.model, built.target, path, destination, left_out(inspected.source, request))
-
-
 def convert_tf1(
     session: Session, folder: str, config: str, vocab: str, gelu: str, name: str, destination: str, *, root: str = ""
-) -> Converted:
+) -> Built:
     """Make the Google-format checkpoint, prove it, and name it in out/.
 
     Of several encoders in a TensorFlow 2 checkpoint the one below the object `root` is taken.
@@ -88,31 +46,15 @@ def convert_tf1(
         CheckpointError: there is no TensorFlow 2 model in the folder.
         ParityError: it does not answer like its source.
     """
-    _check_destination(destination)
+    if destination:
+        check_copy(KIND, destination)
     source, inspected = _tf2_source(session, folder, config, vocab, gelu, name, root)
     probes = session.probes(inspected)
     plan = plan_convert_tf1(source, probes)
     session.claim_targets(plan, inspected.named, source.file)
     plan = with_reference(session, plan)
-    (built,) = session.engine.build(plan, probes)
-    table = built.path / "mapping.json"
-    _show_mapping(session, table, ("TensorFlow 2", "TensorFlow 1"))
-    return _finish(session, plan.model, built.target, built.path / CHECKPOINT, destination, _left_out(table))
-
-
-def _check_destination(destination: str) -> None:
-    if destination and Path(destination + ".index").exists():
-        raise UsageError(
-            f"There is a checkpoint {destination} already.", next_step="Name another, or remove that one first."
-        )
-
-
-def _finish(session: Session, model: str, target: str, path: Path, destination: str, left: list[Part]) -> Converted:
-    """Say where the result is, and what it leaves out; copy it where --checkpoint_to_path says."""
-    if destination:
-        path = _copied(path, Path(destination))
-    result = Converted(model=model, target=target, path=path, left_out=tuple(left))
-    return session.result(result, *(part.line() for part in left), shown(path))
+    built = session.engine.build(plan, probes)
+    return told(session, KIND, plan.model, built, _left_out(built[-1].path / MAPPING), destination)
 
 
 def _left_out(mapping: Path) -> list[Part]:
@@ -121,32 +63,6 @@ def _left_out(mapping: Path) -> list[Part]:
     for row in json.loads(mapping.read_text(encoding="utf-8"))["left_out"]:
         names.setdefault(row["reason"], []).append(row["source"])
     return [Part(kind=reason, what=reason, names=tuple(found)) for reason, found in names.items()]
-
-
-def _copied(path: Path, destination: Path) -> Path:
-    """The checkpoint under the prefix that was asked for, with what lies beside it."""
-    import shutil
-
-    destination.parent.mkdir(parents=True, exist_ok=True)
-    for file in path.parent.iterdir():
-        if file.name.startswith(path.name):
-            shutil.copyfile(file, destination.with_name(destination.name + file.name.removeprefix(path.name)))
-        elif file.name in (CONFIG_FILE, VOCAB_FILE, "mapping.json"):
-            shutil.copyfile(file, destination.with_name(file.name))
-    return destination
-
-
-def _show_mapping(session: Session, path: Path, sides: tuple[str, str]) -> None:
-    from bertbuild.checkpoint.object_graph import without_suffix
-
-    table = json.loads(path.read_text(encoding="utf-8"))
-    rows = [
-        [without_suffix(row["source"]), without_suffix(row["target"]), str(row["shape"]), row["change"]]
-        for row in table["variables"]
-    ]
-    rows += [[row["source"], "left out", "", row["reason"]] for row in table["left_out"]]
-    columns = [*sides, "shape", "change"]
-    session.report({"event": "table", "title": "mapping", "columns": columns, "rows": rows})
 
 
 def _tf2_source(

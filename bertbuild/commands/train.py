@@ -11,6 +11,7 @@ from typing import Any
 from bertbuild.checkpoint.vocabulary import READINGS
 from bertbuild.commands.copying import check_destination, copied
 from bertbuild.commands.data import Asked, prepared_task
+from bertbuild.commands.entry_jobs import find
 from bertbuild.commands.memory import memory_told
 from bertbuild.commands.result import Result
 from bertbuild.commands.session import Session, shown
@@ -24,7 +25,7 @@ from bertbuild.plans.prepare_data import VOCAB_READING_ABOUT
 from bertbuild.plans.tf2_train import STEP, Beginning, TrainRequest, plan_train
 from bertbuild.plans.wanted import Wanted
 from bertbuild.source.prepared import DEV, FACTS, TEST, TRAIN, files_of, fine_tuned, read_facts
-from bertbuild.source.resolve import check_name, model_name, resolve
+from bertbuild.source.resolve import check_name, model_name
 from bertbuild.store.naming import described
 from bertbuild.toml.values import Choice, Location, Name, Text, Whole
 
@@ -200,7 +201,7 @@ def _begun(session: Session, begin: Begin, wanted: Wanted) -> tuple[Beginning | 
             next_step="Give just one of --init-checkpoint, --hub-module-url, --model, --checkpoint; or --model-dir.",
         )
     if wanted.model or wanted.checkpoint:
-        found = resolve(wanted, session.settings, session.store, session.engine, session.report)
+        found = find(session, wanted)
         return found.source, found.named
     (flag,) = given
     beginning = _beginning(session, begin, flag, named[flag], wanted.name)

@@ -108,6 +108,8 @@ class Kind:
         taken: the parts of a source (`plans/parts.py`) that a target of it has.
         taken_by: part → the flag by which a target of this command would have it.
         main_file: what people open in its folder; empty where that is the folder itself.
+        is_prefix: whether that is the prefix of a checkpoint's files.
+        mapping: what its mapping.json leads from and to, which its command shows as a table; empty where it has none.
         has_reference: whether it may be judged by either TensorFlow.
         only_1_15: a sentence on why nothing but TensorFlow 1.15 judges it; empty where that is not so.
         seq_len: the only sequence length that a target takes, 0 where it takes several.
@@ -126,6 +128,8 @@ class Kind:
     taken_by: Mapping[str, str] = field(default_factory=dict)
     chosen: Mapping[str, str] = field(default_factory=dict)
     main_file: str = ""
+    is_prefix: bool = False
+    mapping: tuple[str, ...] = ()
     has_reference: bool = True
     only_1_15: str = ""
     seq_len: Callable[[Any], int] = lambda _request: 0

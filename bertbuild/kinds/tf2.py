@@ -157,4 +157,6 @@ KIND = Kind(
     taken=lambda _source, request: PARTS_OF_FORMAT[request.format],
     taken_by=TAKEN_BY,
     main_file="bert_model.ckpt",
+    is_prefix=True,
+    mapping=("TensorFlow 1", "TensorFlow 2"),
 )

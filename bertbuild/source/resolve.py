@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +17,7 @@ from bertbuild.huggingface.folder import find_files, is_huggingface
 from bertbuild.names import clean_name
 from bertbuild.plans.plan import Plan, Source, plan_import
 from bertbuild.plans.wanted import Wanted
-from bertbuild.source.checkpoints import AS_IT_IS, Inspected, inspected
+from bertbuild.source.checkpoints import AS_IT_IS, Inspected, inspected, inspected_before
 from bertbuild.source.fetched import fetch_model
 from bertbuild.source.inputs import folder_input
 from bertbuild.store.naming import below, described
@@ -35,13 +34,11 @@ def is_fetched(name: str, store: Store) -> bool:
     return (store.root / "downloads" / find_model(name).name).is_dir()
 
 
-def resolve(wanted: Wanted, settings: Settings, store: Store, engine: Engine, report: Report) -> Inspected:
-    """The source that was named, inspected.
+def check_wanted(wanted: Wanted) -> None:
+    """Refuse what does not name just one source, or says of it what goes with another kind of source.
 
     Raises:
-        UsageError: not just one source was named.
-        CheckpointError: it did not pass; nothing was started.
-        UnknownModelError, DownloadError, IntegrityError, ArchiveError, NoSpaceError: it could not be had.
+        UsageError: it does not.
     """
     if sum(map(bool, (wanted.model, wanted.checkpoint, wanted.frozen, wanted.saved_model))) != 1:
         raise UsageError(
@@ -55,23 +52,26 @@ def resolve(wanted: Wanted, settings: Settings, store: Store, engine: Engine, re
             next_step="Leave them out, or build from the checkpoint with --checkpoint.",
         )
     _check_own_files(wanted)
-    return replace(_resolved(wanted, settings, store, engine, report), named=as_named(wanted, store))
-
-
-def _resolved(wanted: Wanted, settings: Settings, store: Store, engine: Engine, report: Report) -> Inspected:
-    if wanted.frozen:
-        path = Path(wanted.frozen)
-        return _frozen(path, wanted.name or _frozen_name(path, store), wanted, store, report)
-    if wanted.outputs:
+    if wanted.outputs and not wanted.frozen:
         raise UsageError(
             "--outputs names nodes of a frozen graph, and none is given.",
             next_step="Give --frozen GRAPH.pb, or choose with --output what a checkpoint's target gives.",
         )
-    if wanted.saved_model:
-        folder = newest_saved_model(Path(wanted.saved_model), report)
-        return _saved_model(folder, wanted.name or model_name(Path(wanted.saved_model), store), store)
-    folder, name = checkpoint_folder(wanted, settings, store, engine, report)
-    return inspected(folder, name, store, engine, report, wanted.choice)
+
+
+def called(wanted: Wanted, store: Store) -> str:
+    """What results of a source are called: its --name, else after the source.
+
+    Raises:
+        UnknownModelError: the catalogue has no such model.
+    """
+    if wanted.model:
+        from bertbuild.catalogue.models import find_model
+
+        return wanted.name or find_model(wanted.model).name
+    if wanted.frozen:
+        return wanted.name or _frozen_name(Path(wanted.frozen), store)
+    return wanted.name or model_name(Path(wanted.checkpoint or wanted.saved_model), store)
 
 
 def as_named(wanted: Wanted, store: Store) -> str:
@@ -89,28 +89,52 @@ def checkpoint_folder(
     wanted: Wanted, settings: Settings, store: Store, engine: Engine, report: Report
 ) -> tuple[Path, str]:
     """The folder of the checkpoint that was named, and what to call it: fetched, unpacked, imported if need be."""
-    folder, name = located(wanted, settings, store, report)
-    if is_huggingface(folder):
+    _check_own_files(wanted)
+    folder, name = located(wanted, settings, store, report), called(wanted, store)
+    if to_import(wanted, folder):
         folder = engine.run(import_plan(folder, name, store))["import"].path
     return folder, name
 
 
-def located(wanted: Wanted, settings: Settings, store: Store, report: Report) -> tuple[Path, str]:
-    """The folder of what was named, and what to call it: fetched and unpacked, but not imported yet."""
-    _check_own_files(wanted)
+def located(wanted: Wanted, settings: Settings, store: Store, report: Report) -> Path:
+    """The file or folder of what was named: fetched and unpacked, but not imported yet."""
     if wanted.model:
-        from bertbuild.catalogue.models import find_model
+        return fetch_model(wanted.model, settings, store, report)
+    if wanted.frozen:
+        return Path(wanted.frozen)
+    if wanted.saved_model:
+        return newest_saved_model(Path(wanted.saved_model), report)
+    folder = _unpacked(Path(wanted.checkpoint), store)
+    if wanted.config or wanted.vocab:
+        from bertbuild.source.completed import completed
 
-        name = find_model(wanted.model).name
-        folder = fetch_model(wanted.model, settings, store, report)
-    else:
-        folder = _unpacked(Path(wanted.checkpoint), store)
-        if wanted.config or wanted.vocab:
-            from bertbuild.source.completed import completed
+        folder = completed(folder, wanted.config, wanted.vocab, store)
+    return folder
 
-            folder = completed(folder, wanted.config, wanted.vocab, store)
-        name = model_name(Path(wanted.checkpoint), store)
-    return folder, wanted.name or name
+
+def to_import(wanted: Wanted, folder: Path) -> bool:
+    """Whether what was located has to be imported: a Hugging Face folder."""
+    return bool(wanted.model or wanted.checkpoint) and is_huggingface(folder)
+
+
+def look(wanted: Wanted, place: Path, name: str, store: Store, engine: Engine, report: Report) -> Inspected:
+    """What lies at a place, inspected as the source that was named; a checkpoint is imported by now.
+
+    Raises:
+        CheckpointError: it did not pass.
+    """
+    if wanted.frozen:
+        return _frozen(place, name, wanted, store, report)
+    if wanted.saved_model:
+        return _saved_model(place, name, store)
+    return inspected(place, name, store, engine, report, wanted.choice)
+
+
+def looked_before(wanted: Wanted, place: Path, name: str, store: Store, engine: Engine) -> Inspected | None:
+    """The same in a millisecond where an earlier run has read a checkpoint; else None."""
+    if wanted.frozen or wanted.saved_model:
+        return None
+    return inspected_before(place, name, store, engine, wanted.choice)
 
 
 def _check_own_files(wanted: Wanted) -> None:

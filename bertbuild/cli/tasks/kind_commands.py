@@ -11,7 +11,6 @@ from bertbuild.cli.task import Task
 from bertbuild.commands.session import Session
 from bertbuild.kinds import KINDS
 from bertbuild.kinds.kind import REFERENCE, Command, Kind, Request
-from bertbuild.kinds.tf2 import Tf2, Tf2Model
 from bertbuild.parameters import Parameter, check_value, parameters_of, picked
 from bertbuild.plans.wanted import NAMING, Wanted
 from bertbuild.toml.values import Choice
@@ -45,7 +44,9 @@ def target_task(command: Command, kinds: list[Kind]) -> Task:
             if one.name in chosen:  # the words of the other kinds are unknown to this request
                 check_value(one.flag, values.get(one.name, one.default), one.type)
         copied = str(values.get(command.copied.name, "")) if command.copied else ""
-        _run(session, Wanted(**picked(Wanted, values)), _request(kinds, values), copied)
+        from bertbuild.commands.target import build
+
+        build(session, Wanted(**picked(Wanted, values)), _request(kinds, values), copy_to=copied)
 
     return declared(command.name, command.about, lambda: flags, [*frame, JSON], run, example=command.example)
 
@@ -71,14 +72,3 @@ def _request(kinds: list[Kind], values: Values) -> Request:
     chosen = [kind for kind in kinds if kind.chosen and kind.chosen.items() <= values.items()]
     (kind,) = chosen or [kind for kind in kinds if not kind.chosen]
     return kind.request(**picked(kind.request, values))
-
-
-def _run(session: Session, wanted: Wanted, request: Request, copied: str) -> None:
-    if isinstance(request, Tf2 | Tf2Model):  # which shows the mapping table too
-        from bertbuild.commands.tensorflow2 import convert_tf2
-
-        convert_tf2(session, wanted, request, copied)
-    else:
-        from bertbuild.commands.target import build
-
-        build(session, wanted, request, output_dir=copied)

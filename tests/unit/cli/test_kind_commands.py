@@ -6,7 +6,7 @@ import pytest
 
 from bertbuild.cli.call import call_of
 from bertbuild.cli.tasks import TASKS
-from bertbuild.commands import target, tensorflow2
+from bertbuild.commands import target
 from bertbuild.kinds import KINDS
 from bertbuild.kinds.hub import Hub
 from bertbuild.kinds.ir_request import Ir
@@ -38,9 +38,8 @@ def asked(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("BERTBUILD_ARTIFACTS", str(tmp_path / "artifacts"))
     monkeypatch.setattr(
-        target, "build", lambda _session, wanted, request, output_dir: found.append((wanted, request, output_dir))
+        target, "build", lambda _session, wanted, request, copy_to: found.append((wanted, request, copy_to))
     )
-    monkeypatch.setattr(tensorflow2, "convert_tf2", lambda _session, *rest: found.append(rest))
 
     def run(*words):
         task, given = call_of(words, TASKS)

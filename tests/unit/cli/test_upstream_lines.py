@@ -11,7 +11,7 @@ import pytest
 from upstream_lines import LINES, PLACES
 
 from bertbuild.cli.call import run as run_line
-from bertbuild.commands import data, datasets, evaluate, finetune, pretraining, target, tensorflow2, train
+from bertbuild.commands import data, datasets, evaluate, finetune, pretraining, target, train
 
 COMMANDS = {
     "finetune": (finetune, "finetune"),
@@ -21,7 +21,7 @@ COMMANDS = {
     "fetch-data": (datasets, "fetch_data"),
     "build-ir": (target, "build"),
     "neuron-compile": (target, "build"),
-    "convert-tf2": (tensorflow2, "convert_tf2"),
+    "convert-tf2": (target, "build"),
     "evaluate": (evaluate, "predictions"),
 }
 BASE = PLACES["BERT_BASE_DIR"]
@@ -140,19 +140,19 @@ ASKED = {
     "tf1_to_keras_checkpoint_converter.py": {
         "checkpoint": f"{BASE}/bert_model.ckpt",
         "format": "encoder",
-        "": ["work/tf2_model/bert_model.ckpt"],
+        "copy_to": "work/tf2_model/bert_model.ckpt",
     },
     "tf2_encoder_checkpoint_converter.py": {
         "checkpoint": f"{BASE}/bert_model.ckpt",
         "config": f"{BASE}/bert_config.json",
         "format": "pretrainer",
-        "": ["work/tf2_model/bert_model.ckpt"],
+        "copy_to": "work/tf2_model/bert_model.ckpt",
     },
     "tune_save.sh": {**MRPC, **TUNED, "do_predict": True, "output_dir": "./bert-saved-model"},
     "tune_save.sh, again": {**MRPC, "do_train": False, "do_predict": True, "output_dir": "./bert-saved-model"},
     "bert_model.py": {
         "saved_model": "work/saved",
-        "output_dir": "./bert-saved-model-neuron",
+        "copy_to": "./bert-saved-model-neuron",
         "batch_size": 6,
         "seq_len": 128,
         "gelu_approximation": "sigmoid",

@@ -11,7 +11,7 @@ from tiny_models import CONFIG as TINY
 from tiny_models import huggingface_tensors, weights, write_safetensors, write_vocab
 
 from bertbuild.buildfile.load import load_build_file
-from bertbuild.commands import ahead, build, target, tensorflow2
+from bertbuild.commands import ahead, build, entry_jobs, target
 from bertbuild.commands.session import Session
 from bertbuild.config import Settings
 from bertbuild.errors import (
@@ -49,11 +49,12 @@ def session(monkeypatch, isolation, events, tmp_path):
         model=MODEL, steps=(Step(id="import", stage="import", inputs={"huggingface": File(path=tmp_path, digest="0")}),)
     )
     monkeypatch.setattr(Session, "isolation", isolation)
-    monkeypatch.setattr(ahead, "import_plan", lambda *_: plan)
-    monkeypatch.setattr(ahead, "fetch_model", lambda *_: tmp_path)
-    monkeypatch.setattr(ahead, "is_huggingface", lambda _folder: True)
+    monkeypatch.setattr(entry_jobs, "import_plan", lambda *_: plan)
+    monkeypatch.setattr(entry_jobs, "located", lambda *_: tmp_path)
+    monkeypatch.setattr(entry_jobs, "to_import", lambda *_: True)
+    monkeypatch.setattr(ahead, "is_imported", lambda *_: False)
     monkeypatch.setattr(expected, "expected_source", lambda *_: SOURCE)
-    monkeypatch.setattr(target, "resolve", stop)
+    monkeypatch.setattr(entry_jobs, "looked_before", stop)
     return Session(settings=Settings(artifacts=tmp_path / "artifacts", jobs=2), report=events)
 
 
@@ -87,14 +88,15 @@ def test_each_environment_is_made_once(session, isolation):
     assert sorted(isolation.prepared) == sorted({STAGES["import"].backend, "tf1", "openvino"})
 
 
-def test_a_model_that_is_here_is_not_looked_at_ahead(session, monkeypatch):
-    monkeypatch.setattr(target, "is_fetched", lambda *_: True)
-    monkeypatch.setattr(ahead, "imported_ahead", lambda *_: pytest.fail("it is here"))
+def test_a_model_that_was_imported_is_not_looked_at_ahead(session, monkeypatch, isolation):
+    monkeypatch.setattr(ahead, "is_fetched", lambda *_: True)
+    monkeypatch.setattr(ahead, "is_imported", lambda *_: True)
     built(session)
+    assert isolation.prepared == [STAGES["import"].backend]
 
 
 def test_a_checkpoint_needs_no_import(session, monkeypatch, isolation):
-    monkeypatch.setattr(ahead, "is_huggingface", lambda _folder: False)
+    monkeypatch.setattr(entry_jobs, "to_import", lambda *_: False)
     built(session)
     assert isolation.prepared == []
 
@@ -103,7 +105,7 @@ def test_a_model_that_cannot_be_had_is_the_error(session, monkeypatch):
     def fail(*_):
         raise DownloadError("No.", next_step="Yes.")
 
-    monkeypatch.setattr(ahead, "fetch_model", fail)
+    monkeypatch.setattr(entry_jobs, "located", fail)
     with pytest.raises(DownloadError, match="No"):
         target.build(session, Wanted(model=MODEL), Ir())
 
@@ -157,7 +159,7 @@ def test_a_folder_that_cannot_be_imported_is_refused_without_an_environment(of_f
     with pytest.raises(CheckpointError, match="cannot be read: it ends before"):
         target.build(of_folder, Wanted(checkpoint=str(folder)), Ir())
     with pytest.raises(CheckpointError, match="cannot be read: it ends before"):
-        tensorflow2.convert_tf2(of_folder, Wanted(checkpoint=str(folder)), Tf2(), "")
+        target.build(of_folder, Wanted(checkpoint=str(folder)), Tf2())
     assert (isolation.runs, isolation.prepared) == ([], [])
 
 

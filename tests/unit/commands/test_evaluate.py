@@ -46,7 +46,7 @@ def session(root, tmp_path, monkeypatch, isolation, source):
     head = Inspected(
         source=replace(source, heads=(classifier_of(2),)), vocab_size=9, type_vocab_size=2, max_positions=512
     )
-    monkeypatch.setattr(evaluate, "resolve", lambda *_: head)
+    monkeypatch.setattr(evaluate, "find", lambda *_: head)
     return Session(settings=load_settings({}, folder=tmp_path), report=Events())
 
 
@@ -110,7 +110,7 @@ def test_it_is_refused_before_data_or_model_are_fetched(
     session, monkeypatch, isolation, task, said, targets, error, words
 ):
     isolation.lacking = ("tf1",)
-    monkeypatch.setattr(evaluate, "resolve", lambda *_: pytest.fail("it is fetched"))
+    monkeypatch.setattr(evaluate, "find", lambda *_: pytest.fail("it is fetched"))
     session = replace(session, reference=said)
     with pytest.raises(error) as raised:
         evaluate.targets(session, WANTED, Data(task=task), EvaluateRequest(targets=targets), "0.01")

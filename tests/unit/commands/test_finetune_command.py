@@ -209,7 +209,7 @@ def test_what_is_not_there_is_told_before_anything_runs(train, isolation, flags,
     ],
 )
 def test_it_is_refused_before_data_or_model_are_fetched(root, isolation, events, monkeypatch, task, model, error):
-    for place, name in ((fetched, "fetch_dataset"), (data_command, "checkpoint_folder"), (command, "resolve")):
+    for place, name in ((fetched, "fetch_dataset"), (data_command, "checkpoint_folder"), (command, "find")):
         monkeypatch.setattr(place, name, lambda *_: pytest.fail("it is fetched"))
     isolation.lacking = ("tf1",)
     session = Session(settings=Settings(artifacts=root), report=events)

@@ -9,6 +9,7 @@ import pytest
 from small_fleet import MODELS, TARGETS, Fleet
 
 from bertbuild.commands import environments, offline, reference
+from bertbuild.commands.entry_jobs import asked_alone, entry_of
 from bertbuild.commands.session import Session
 from bertbuild.commands.target import build
 from bertbuild.errors import BuildFailedError, InterpreterMissingError, ParityError, UsageError
@@ -288,7 +289,8 @@ def test_without_the_network_what_is_asked_for_beforehand_is_what_the_build_will
     monkeypatch.setattr(offline, "_model", lambda *_: None)
     isolation.lacking = ("tf1",)
     offline.require_stages(session, ["tf1-infer", "examples"])
-    offline.require_for(session, Wanted(model="uncased_L-2_H-128_A-2"), Ir())
+    entry = entry_of(session, Wanted(model="uncased_L-2_H-128_A-2"), asked_alone(Ir()))
+    offline.require_for(session, [entry])
     assert set(asked) == {"tf2", "data", "openvino"}
 
 

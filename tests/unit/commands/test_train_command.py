@@ -78,7 +78,7 @@ def test_several_checkpoints_that_nothing_tells_apart_are_refused_with_a_prefix_
 
 
 def test_a_task_that_is_mistyped_is_refused_before_anything_is_fetched(session, monkeypatch):
-    monkeypatch.setattr(command, "resolve", lambda *_: pytest.fail("it is fetched"))
+    monkeypatch.setattr(command, "find", lambda *_: pytest.fail("it is fetched"))
     with pytest.raises(UsageError, match="--task must be one of"):
         train(session, Begin(), Wanted(model="minilm-l6"), Data(task="MRCP"), TrainRequest())
 

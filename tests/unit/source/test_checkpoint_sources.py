@@ -20,6 +20,7 @@ from bertbuild.checkpoint.variables import encoder_variables
 from bertbuild.checkpoint.writer import write_checkpoint
 from bertbuild.commands import gc as upkeep
 from bertbuild.commands import models, provenance, status
+from bertbuild.commands.entry_jobs import find
 from bertbuild.commands.session import Session
 from bertbuild.errors import BertbuildError, CheckpointError, UsageError
 from bertbuild.kinds.frozen import Frozen, plan_freeze
@@ -29,7 +30,7 @@ from bertbuild.kinds.neuron_ready import NeuronReady, plan_neuron_ready
 from bertbuild.kinds.saved_model import SavedModel, plan_export
 from bertbuild.kinds.tf2 import Tf2, plan_convert_tf2
 from bertbuild.plans.wanted import Wanted
-from bertbuild.source.resolve import model_name, resolve
+from bertbuild.source.resolve import model_name
 
 NAMES = encoder_variables(config_from(TINY, name="tiny"))
 
@@ -52,7 +53,7 @@ def resolved(fleet, **named):
     """The source that is named."""
     session = fleet.session()
     try:
-        return resolve(Wanted(**named), session.settings, session.store, session.engine, session.report)
+        return find(session, Wanted(**named))
     finally:
         session.close()
         session.report.close()

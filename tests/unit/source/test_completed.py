@@ -7,11 +7,12 @@ import shutil
 import pytest
 from small_fleet import write_tiny
 
+from bertbuild.commands.entry_jobs import find
+from bertbuild.commands.session import Session
 from bertbuild.config import Settings
 from bertbuild.errors import CheckpointError, UsageError
 from bertbuild.plans.wanted import Wanted
 from bertbuild.source.completed import completed
-from bertbuild.source.resolve import resolve
 from bertbuild.store.store import Store
 
 FILES = ("bert_config.json", "vocab.txt")
@@ -88,22 +89,28 @@ def test_where_no_link_can_be_made_the_files_are_copied(trained, base, store, mo
     assert (made / "model.ckpt-343.index").read_bytes() == (trained / "model.ckpt-343.index").read_bytes()
 
 
-def test_a_checkpoint_completed_is_a_source_like_any_other(trained, base, store, engine, events):
+@pytest.fixture
+def session(root, isolation, events, monkeypatch):
+    monkeypatch.setattr(Session, "isolation", isolation)
+    return Session(settings=Settings(artifacts=root), report=events)
+
+
+def test_a_checkpoint_completed_is_a_source_like_any_other(trained, base, session):
     config, vocab = named(base)
-    found = resolve(Wanted(checkpoint=str(trained), config=config, vocab=vocab), Settings(), store, engine, events)
+    found = find(session, Wanted(checkpoint=str(trained), config=config, vocab=vocab))
     assert (found.source.model, found.source.prefix) == ("mrpc_output", "model.ckpt-343")
     assert found.vocab_size == 20
     with pytest.raises(CheckpointError, match=r"no bert_config\.json") as raised:
-        resolve(Wanted(checkpoint=str(trained)), Settings(), store, engine, events)
+        find(session, Wanted(checkpoint=str(trained)))
     assert "--config" in raised.value.next_step
 
 
-def test_the_same_files_in_and_beside_the_folder_are_the_same_input(trained, base, store, engine, events):
+def test_the_same_files_in_and_beside_the_folder_are_the_same_input(trained, base, session):
     config, vocab = named(base)
-    beside = resolve(Wanted(checkpoint=str(trained), config=config, vocab=vocab), Settings(), store, engine, events)
+    beside = find(session, Wanted(checkpoint=str(trained), config=config, vocab=vocab))
     for name in FILES:
         shutil.copyfile(base / name, trained / name)
-    inside = resolve(Wanted(checkpoint=str(trained)), Settings(), store, engine, events)
+    inside = find(session, Wanted(checkpoint=str(trained)))
     assert beside.source.file.digest == inside.source.file.digest
 
 
@@ -116,11 +123,11 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_what_cannot_be_completed_is_refused(trained, base, store, engine, events, name):
+def test_what_cannot_be_completed_is_refused(trained, base, session, name):
     flags, error, sentence = REFUSED[name]
     wanted = {"checkpoint": str(trained), "config": str(base / "bert_config.json")} | flags
     with pytest.raises(error, match=sentence) as raised:
-        resolve(Wanted(**wanted), Settings(), store, engine, events)
+        find(session, Wanted(**wanted))
     assert raised.value.next_step
 
 

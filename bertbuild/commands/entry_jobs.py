@@ -1,0 +1,287 @@
+"""The jobs of models and their targets, of a build file or of one command: a model is found, inspected, its targets are
+planned, made, judged, named.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from bertbuild.buildfile.entries import ModelEntry, Recipe, TargetEntry
+from bertbuild.commands.reference import with_reference
+from bertbuild.commands.session import Session
+from bertbuild.engine.executor import Report
+from bertbuild.engine.jobs import GateJob, Jobs, StageJob
+from bertbuild.engine.schedule import Job
+from bertbuild.errors import BertbuildError
+from bertbuild.kinds import kind_of
+from bertbuild.kinds.int8 import Calibration
+from bertbuild.kinds.ir_request import Ir
+from bertbuild.kinds.kind import Request
+from bertbuild.kinds.leaving import left_out
+from bertbuild.kinds.planning import longest_probe, named, plan_targets
+from bertbuild.plans.parts import Part
+from bertbuild.plans.plan import File, Plan, Source
+from bertbuild.plans.wanted import Wanted
+from bertbuild.source.checkpoints import Inspected
+from bertbuild.source.resolve import (
+    as_named,
+    called,
+    check_wanted,
+    import_plan,
+    located,
+    look,
+    looked_before,
+    to_import,
+)
+
+
+class EntryJobs:
+    """The jobs of entries: a model first, then its targets, and the models that are trained from it.
+
+    Attributes:
+        gates: model and target as an entry names them → its gates, the one of what was asked for last.
+        left: likewise the parts of the model that it leaves out.
+        found: the models that are inspected, by name.
+    """
+
+    def __init__(self, session: Session, entries: Sequence[ModelEntry], *, keep_going: bool = False) -> None:
+        self.session, self.entries, self.keep_going = session, entries, keep_going
+        self.jobs: Jobs = session.engine.jobs()
+        self.gates: dict[tuple[str, str], list[GateJob]] = {}
+        self.left: dict[tuple[str, str], list[Part]] = {}
+        self.found: dict[str, Inspected] = {}
+
+    def roots(self) -> list[Job]:
+        """The jobs that find the models which are made of no other."""
+        return [LocateJob(self, entry, entry.source) for entry in self.entries if isinstance(entry.source, Wanted)]
+
+    def promised(self, entry: ModelEntry) -> list[tuple[str, str]]:
+        """The targets that cannot be built when their model cannot; a command's have no names yet."""
+        own = [(entry.name, target.name) for target in entry.targets if target.name]
+        return own + [promise for trained in self.trained_from(entry) for promise in self.promised(trained)]
+
+    def trained_from(self, entry: ModelEntry) -> list[ModelEntry]:
+        """The models whose recipe begins with this one."""
+        return [other for other in self.entries if isinstance(other.source, Recipe) and other.source.base == entry.name]
+
+    def of_targets(self, entry: ModelEntry, found: Inspected) -> list[Job]:
+        """The jobs of a model's targets."""
+        self.found[entry.name] = found
+        return [job for target in entry.targets for job in self._of_target(entry.name, target, found)]
+
+    def of_trained(self, _entry: ModelEntry, _folder: Path) -> list[Job]:
+        """The jobs that train others from a model in a folder: a build file's, and none of a command's one entry."""
+        return []
+
+    def _of_target(self, model: str, target: TargetEntry, found: Inspected) -> list[Job]:
+        try:
+            new, gates = self.jobs.of_targets(*planned(self.session, target, found))
+        except BertbuildError as error:
+            return [RefusedJob(model, target.name, error)]
+        self.gates[model, target.name] = gates
+        self.left[model, target.name] = left_out(found.source, target.request)
+        return new
+
+
+class LocateJob(Job):
+    """A model brought to disk: fetched or unpacked if need be; a Hugging Face folder is then imported."""
+
+    def __init__(self, entry_jobs: EntryJobs, entry: ModelEntry, wanted: Wanted) -> None:
+        super().__init__(f"{entry.name} source")
+        self.promised = entry_jobs.promised(entry)
+        self._entry_jobs, self._entry, self._wanted = entry_jobs, entry, wanted
+        self._folder: Path | None = None
+        self._imported = True
+        self._refused: dict[str, BertbuildError] = {}
+
+    def settle(self) -> bool:
+        """See `schedule.Job`."""
+        session, wanted = self._entry_jobs.session, self._wanted
+        if wanted.model:
+            from bertbuild.commands.ahead import refused_unfetched
+
+            self._refused = refused_unfetched(session, self._entry, wanted.model)
+            if not self._goes_on:
+                return True
+        if len(self._entry_jobs.entries) > 1 and not (wanted.checkpoint and Path(wanted.checkpoint).is_dir()):
+            return False  # to be fetched, or unpacked
+        self.run()  # alone, it is done by this thread, which Ctrl-C ends at once
+        return True
+
+    def run(self) -> None:
+        """See `schedule.Job`."""
+        session = self._entry_jobs.session
+        self._folder = located(self._wanted, session.settings, session.store, _of_job(session.report, self.id))
+        if to_import(self._wanted, self._folder):
+            from bertbuild.commands.ahead import is_imported, refusals
+
+            self._imported = is_imported(session, self._folder)
+            if not self._imported:
+                self._refused |= refusals(session, self._entry, self._folder)
+
+    @property
+    def _targets(self) -> tuple[TargetEntry, ...]:
+        return tuple(target for target in self._entry.targets if target.name not in self._refused)
+
+    @property
+    def _goes_on(self) -> bool:
+        """Whether anything is left to do with the model, and may be done."""
+        others = self._targets or self._entry_jobs.trained_from(self._entry)
+        return not self._refused or bool(self._entry_jobs.keep_going and others)
+
+    def follow(self) -> Iterable[Job]:
+        """What is refused, the import, where one is needed, and the model itself."""
+        refused = [RefusedJob(self._entry.name, name, error) for name, error in self._refused.items()]
+        if self._folder is None or not self._goes_on:
+            return refused  # nor is the import planned: that hashes the weights, which counts as imported
+        entry = replace(self._entry, targets=self._targets)
+        if not to_import(self._wanted, self._folder):
+            return [*refused, ModelJob(self._entry_jobs, entry, self._folder)]
+        plan = import_plan(self._folder, entry.name, self._entry_jobs.session.store)
+        new, steps = self._entry_jobs.jobs.of_steps(plan)
+        return [*refused, *new, ModelJob(self._entry_jobs, entry, steps["import"]), *self._meanwhile(entry)]
+
+    def _meanwhile(self, entry: ModelEntry) -> list[Job]:
+        """The environments that the model's targets will need, made while it is imported."""
+        if self._imported:
+            return []
+        from bertbuild.commands.ahead import backends_of_targets
+
+        return self._entry_jobs.jobs.of_environments(backends_of_targets(self._entry_jobs.session, entry))
+
+
+class ModelJob(Job):
+    """A model inspected; what is made of it follows."""
+
+    def __init__(self, entry_jobs: EntryJobs, entry: ModelEntry, place: Path | StageJob) -> None:
+        super().__init__(entry.name, (place.id,) if isinstance(place, StageJob) else ())
+        self.promised = entry_jobs.promised(entry)
+        self._entry_jobs, self._entry, self._place = entry_jobs, entry, place
+        self._found: Inspected | None = None
+
+    @property
+    def _folder(self) -> Path:
+        return self._place if isinstance(self._place, Path) else self._place.made.path
+
+    def settle(self) -> bool:
+        """See `schedule.Job`."""
+        session, entry = self._entry_jobs.session, self._entry
+        found = looked_before(how_read(entry), self._folder, entry.name, session.store, session.engine)
+        self._found = found and replace(found, named=source_of(entry, session))
+        return self._found is not None
+
+    def run(self) -> None:
+        """See `schedule.Job`."""
+        session, entry = self._entry_jobs.session, self._entry
+        report = _of_job(session.report, self.id)
+        found = look(how_read(entry), self._folder, entry.name, session.store, session.engine, report)
+        self._found = replace(found, named=source_of(entry, session))
+
+    def follow(self) -> Iterable[Job]:
+        """Its targets, and the models that are trained from it."""
+        assert self._found is not None  # noqa: S101 - it has run
+        trained = self._entry_jobs.of_trained(self._entry, self._folder)
+        return [*self._entry_jobs.of_targets(self._entry, self._found), *trained]
+
+
+class RefusedJob(Job):
+    """A target that cannot be planned."""
+
+    def __init__(self, model: str, target: str, error: BertbuildError) -> None:
+        super().__init__(f"{model}/{target}" if target else f"{model} target")
+        self.promised = [(model, target)] if target else []
+        self._error = error
+
+    def settle(self) -> bool:
+        """See `schedule.Job`."""
+        raise self._error
+
+
+def require_places(session: Session, entries: Sequence[ModelEntry]) -> None:
+    """Have a place where stages run; without the network, all that the entries need of it.
+
+    Raises:
+        EnvironmentMissingError: there is no such place.
+        OfflineError: something is missing; all of it is named.
+    """
+    session.isolation.require()
+    if session.settings.offline:
+        from bertbuild.commands.offline import require_for
+
+        require_for(session, entries)
+
+
+def find(session: Session, wanted: Wanted) -> Inspected:
+    """The source that was named, fetched, unpacked and imported if need be, and inspected.
+
+    Raises:
+        UsageError: not just one source was named.
+        CheckpointError: it did not pass; nothing was started.
+        UnknownModelError, DownloadError, IntegrityError, ArchiveError, NoSpaceError: it could not be had.
+    """
+    entry = entry_of(session, wanted)
+    jobs = EntryJobs(session, (entry,))
+    session.engine.run_jobs(jobs.roots(), entry.name)
+    return jobs.found[entry.name]
+
+
+def entry_of(session: Session, wanted: Wanted, *targets: TargetEntry) -> ModelEntry:
+    """What a command names as its source, as a build file has it.
+
+    Raises:
+        UsageError: not just one source was named, or flags that do not go with it.
+        UnknownModelError: the catalogue has no such model.
+    """
+    check_wanted(wanted)
+    return ModelEntry(name=called(wanted, session.store), source=wanted, targets=targets)
+
+
+def asked_alone(request: Request) -> TargetEntry:
+    """A request as a command makes it: its targets have the names that its plan gives them."""
+    return TargetEntry(name="", kind=kind_of(request).name, request=request, table="")
+
+
+def planned(session: Session, target: TargetEntry, found: Inspected) -> tuple[Plan, File]:
+    """A target's plan, and its probes.
+
+    Raises:
+        UsageError: the target and the model do not go together, or its name is another source's.
+        InterpreterMissingError: TensorFlow 1.15 is meant and cannot be had here.
+    """
+    probes = session.probes(found, longest_probe(target.request))
+    calibration = _calibration(session, found.source, target.request)
+    plan = plan_targets(found.source, target.request, probes, calibration)
+    plan = named(plan, target.name) if target.name else plan
+    session.claim_targets(plan, found.named, found.source.file)
+    return with_reference(session, plan, target.reference), probes
+
+
+def _calibration(session: Session, source: Source, request: Request) -> Calibration | None:
+    """What a request's int8 IR is calibrated on, found and checked; None where no such IR is asked for.
+
+    Raises:
+        DataError, UsageError: as `find_calibration`.
+    """
+    if not isinstance(request, Ir) or not request.is_calibrated:
+        return None
+    from bertbuild.source.calibration import find_calibration
+
+    return find_calibration(request, source, session.store)
+
+
+def _of_job(report: Report, job: str) -> Report:
+    return lambda event: report({**event, "job": job})
+
+
+def how_read(entry: ModelEntry) -> Wanted:
+    """How an entry's model is read once it is on disk; one that was trained is a checkpoint like any other."""
+    return Wanted() if isinstance(entry.source, Recipe) else entry.source
+
+
+def source_of(entry: ModelEntry, session: Session) -> str:
+    """An entry's source in words, as names in out/ remember it."""
+    if isinstance(entry.source, Recipe):
+        return f"a training on {entry.source.named.task or entry.source.named.prepared} from {entry.source.base}"
+    return as_named(entry.source, session.store)
