@@ -34,6 +34,8 @@ class Dense(NamedTuple):
     """The name of its bias; empty where it has none."""
     output: TensorRef
     """The product, with the bias added where there is one."""
+    by_rows: bool
+    """Whether the kernel's numbers of one result are a row of it ([C, H]), else a column ([H, C])."""
 
 
 class Way(NamedTuple):
@@ -131,15 +133,16 @@ class DenseLayers:
         known = _kernel(self._graph, kernel)
         if data.node not in self._behind or known is None:
             return None
-        name, shape = known
-        columns = shape[0] if node.truth("transpose_b") or node.truth("adj_y") else shape[1]
+        name, shape, turned = known
+        by_rows = node.truth("transpose_b") or node.truth("adj_y")
+        columns = shape[0] if by_rows else shape[1]
         product = TensorRef(node.name, 0)
         for reader in self._readers(product):
             for term in reader.data_inputs if is_add(reader.op) else ():
                 found = table(self._graph, unwrapped(self._graph, term))
                 if found is not None and found[1] == (columns,):
-                    return Dense(node.name, data, name, columns, found[0], TensorRef(reader.name, 0))
-        return Dense(node.name, data, name, columns, "", product)
+                    return Dense(node.name, data, name, columns, found[0], TensorRef(reader.name, 0), by_rows != turned)
+        return Dense(node.name, data, name, columns, "", product, by_rows != turned)
 
     def _way(self, layer: Dense) -> Way:
         layers: list[Dense] = []
@@ -196,16 +199,33 @@ def _values(node: Node) -> tuple[TensorRef, ...]:
 
 
 def _constant(graph: Graph, node: Node, position: int) -> tuple[float, ...]:
-    """The numbers of a constant input; none where it is computed or not there."""
+    """The numbers of a constant input; none where it is computed or not there.
+
+    tf.tensordot joins the axes of its transpose from two constants.
+    """
     inputs = node.data_inputs
-    found = graph.nodes[inputs[position].node] if len(inputs) > position else None
-    values = () if found is None or found.op != "Const" else found.values() or ()
-    shape = () if found is None else found.tensor_shape() or ()
+    if len(inputs) <= position:
+        return ()
+    found = graph.nodes[inputs[position].node]
+    if found.op != "ConcatV2":
+        return _numbers(found)
+    parts = [_numbers(graph.nodes[ref.node]) for ref in found.data_inputs[:-1]]
+    return tuple(number for part in parts for number in part) if all(parts) else ()
+
+
+def _numbers(node: Node) -> tuple[float, ...]:
+    """The numbers of a small constant; none of another node."""
+    if node.op != "Const":
+        return ()
+    values, shape = node.values() or (), node.tensor_shape() or ()
     return values * shape[0] if len(values) == 1 and len(shape) == 1 and shape[0] < 10 else values
 
 
-def _kernel(graph: Graph, ref: TensorRef) -> tuple[str, tuple[int, int]] | None:
-    """Name and shape of the table of two dimensions that a tensor is, as a product takes it; else None."""
+def _kernel(graph: Graph, ref: TensorRef) -> tuple[str, tuple[int, int], bool] | None:
+    """Name and shape of the table of two dimensions that a tensor is, as a product takes it; else None.
+
+    And whether it lies the other way round.
+    """
     found = unwrapped(graph, ref)
     node = graph.nodes[found.node]
     turned = False
@@ -216,7 +236,7 @@ def _kernel(graph: Graph, ref: TensorRef) -> tuple[str, tuple[int, int]] | None:
     if known is None or len(known[1]) != 2:
         return None
     name, (rows, columns) = known
-    return name, ((columns, rows) if turned else (rows, columns))
+    return name, ((columns, rows) if turned else (rows, columns)), turned
 
 
 def _downstream(graph: Graph, end: str) -> set[str]:

@@ -48,13 +48,20 @@ class TracedHead(NamedTuple):
     shape the graph has it: rows of all positions may lie in one axis, a score may have an axis of one."""
     positions: TensorRef | None
     """The fed tensor that says at which positions a masked-LM head answers; None where it answers at each."""
+    by_rows: bool
+    """Whether the weights of one column are a row of the kernel ([C, H]), else a column ([H, C])."""
+
+    @property
+    def does(self) -> str:
+        """What the graph does, in words."""
+        reads = {POOLED: "the pooled output", SEQUENCE: "each hidden state"}.get(self.reads, "something else")
+        then = "with nothing behind" if self.behind == "nothing" else f"then {self.behind}"
+        return f"multiplies {reads} with {self.weights}, {then}"
 
     @property
     def why(self) -> str:
-        """What the graph does, as a reason."""
-        reads = {POOLED: "the pooled output", SEQUENCE: "each hidden state"}.get(self.reads, "something else")
-        then = "with nothing behind" if self.behind == "nothing" else f"then {self.behind}"
-        return f"the .meta multiplies {reads} with {self.weights}, {then}"
+        """The same as a reason."""
+        return f"the .meta {self.does}"
 
 
 class TracedGraph(NamedTuple):
@@ -114,7 +121,9 @@ class _Tracer:
         tensors.update(behind.ends)
         positions = self._positions(layer) if kinds == (masked_lm.PART,) else None
         words = " and ".join(behind.words) or "nothing"
-        return TracedHead(layer.table, layer.bias, layer.columns, reads, kinds, unknown, words, tensors, positions)
+        return TracedHead(
+            layer.table, layer.bias, layer.columns, reads, kinds, unknown, words, tensors, positions, layer.by_rows
+        )
 
     def _reads(self, layer: Dense) -> tuple[str, str]:
         """What a head reads, `masked_lm.PART` for the transformed hidden states; or why that is not known."""

@@ -29,6 +29,13 @@ def softmax(x):
     return powers / powers.sum(axis=-1, keepdims=True)
 
 
+def sigmoid(x):
+    return 1.0 / (1.0 + np.exp(-x))
+
+
+PROBABILITIES = {"classifier": softmax, "tokens": softmax, "multi-label": sigmoid}
+
+
 class NumpyBert:
     """A BERT over a dict of variables under Google's names; computes with float64 throughout."""
 
@@ -81,3 +88,28 @@ class NumpyBert:
         if "output_weights" in self.tensors:
             found["probabilities"] = softmax(pooled @ self.tensors["output_weights"].T + self.tensors["output_bias"])
         return found
+
+    def answer_of_heads(self, probe, kind="classifier"):
+        """What the heads answer, under the names artifacts give them; `kind` is what output_weights are of."""
+        states = self.layers(**probe)[-1]
+        pooled = np.tanh(self.dense(states[:, 0], "bert/pooler/dense"))
+        found = {}
+        if "output_weights" in self.tensors:
+            logits = self.last_layer(states if kind == "tokens" else pooled, "")
+            found |= {"score": logits[:, 0]} if kind == "regression" else {"logits": logits}
+            if kind in PROBABILITIES:
+                found["probabilities"] = PROBABILITIES[kind](logits)
+        if "cls/squad/output_weights" in self.tensors:
+            columns = self.last_layer(states, "cls/squad/")
+            found |= {"start_logits": columns[..., 0], "end_logits": columns[..., 1]}
+        if "cls/predictions/output_bias" in self.tensors:
+            made = self.activation(self.dense(states, "cls/predictions/transform/dense"))
+            table = self.tensors["bert/embeddings/word_embeddings"]
+            made = self.norm(made, "cls/predictions/transform") @ table.T
+            found["masked_lm_logits"] = made + self.tensors["cls/predictions/output_bias"]
+        if "cls/seq_relationship/output_weights" in self.tensors:
+            found["next_sentence_logits"] = self.last_layer(pooled, "cls/seq_relationship/")
+        return found
+
+    def last_layer(self, x, scope):
+        return x @ self.tensors[f"{scope}output_weights"].T + self.tensors[f"{scope}output_bias"]

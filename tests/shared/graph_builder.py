@@ -86,8 +86,9 @@ class GraphBuilder:
         return self.add(name, "StridedSlice", x, *corners, **{key: number_attr(value) for key, value in masks.items()})
 
     def dense(self, scope, x, shape=(3, 4)):
-        """A head's dense layer; gives the sum with its bias."""
-        product = self.add(f"{scope}/MatMul", "MatMul", x, self.table(f"{scope}/weights", shape, frozen=True))
+        """A head's dense layer, its weights [C, H]; gives the sum with its bias."""
+        weights = self.table(f"{scope}/weights", shape, frozen=True)
+        product = self.add(f"{scope}/MatMul", "MatMul", x, weights, transpose_b=truth_attr(value=True))
         bias = self.add(f"{scope}/bias", "Const", value=tensor_attr("float32", shape[:1], bytes(4 * shape[0])))
         return self.add(f"{scope}/BiasAdd", "BiasAdd", product, bias)
 
