@@ -37,6 +37,23 @@ def matthews(labels: Classes, predictions: Classes) -> float:
     return covariance / math.sqrt(spread) if spread else 0.0
 
 
-def micro_f1(labels: Classes, given: Classes) -> float:
-    """F1 over all labels of all examples, arrays [N, C] of 0 and 1; 0 where it is 0/0, as scikit-learn has it."""
-    return f1(labels.reshape(-1), given.reshape(-1))
+def macro_average_precision(labels: Classes, scores: NDArray[np.floating[Any]]) -> float:
+    """The mean over labels of average precision: sum of (R_n - R_n-1)·P_n over the distinct scores, the highest first.
+
+    A label that no example has counts 0; scikit-learn's average_precision_score(average="macro") is the same.
+
+    Args:
+        labels: [N, C] of 0 and 1.
+        scores: [N, C].
+    """
+    return float(np.mean([_average_precision(*column) for column in zip(labels.T, scores.T, strict=True)]))
+
+
+def _average_precision(labels: Classes, scores: NDArray[np.floating[Any]]) -> float:
+    order = np.argsort(-scores, kind="stable")
+    right, sorted_scores = np.cumsum(labels[order] == 1), scores[order]
+    if not len(right) or right[-1] == 0:
+        return 0.0
+    last = np.append(np.flatnonzero(np.diff(sorted_scores)), len(right) - 1)
+    precision, recall = right[last] / (last + 1), right[last] / right[-1]
+    return float(np.sum(np.diff(recall, prepend=0.0) * precision))

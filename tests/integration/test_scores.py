@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from program import DATA
 
-from bertbuild.metrics.classification import micro_f1
+from bertbuild.metrics.classification import macro_average_precision
 from bertbuild.metrics.tags import entity_f1
 from bertbuild.project import ROOT
 
@@ -154,7 +154,7 @@ def test_several_labels_are_judged_as_scikit_learn_judges_them(bertbuild, tmp_pa
     inputs = written(tmp_path, {**roles, "label_ids": labels}, {"probabilities": told}, labels=["a", "b", "c"])
     found = scores(stage("score", tmp_path / "out", head="multi-label", **inputs))
     # a: 2 right, 1 wrong; b: 1 right, 1 wrong, 1 missed (precision 1 at the first, 2/3 at the second); c: nothing
-    figures = {"micro_f1": 6 / 9, "macro_f1": (4 / 5 + 2 / 4 + 0) / 3, "mean_average_precision": (1 + 5 / 6 + 0) / 3}
+    figures = {"micro_f1": 6 / 9, "macro_f1": (4 / 5 + 2 / 4 + 0) / 3, "macro_average_precision": (1 + 5 / 6 + 0) / 3}
     assert found["metrics"] == pytest.approx(figures)
     assert found["given"] == [[1, 1, 0], [1, 1, 0], [1, 0, 0], [0, 0, 0]]
     np.savez(tmp_path / "answers" / "answers.npz", probabilities=told * np.nan)
@@ -199,15 +199,14 @@ def test_the_figures_that_int8_is_bounded_by_are_the_libraries_own(bertbuild):
     ]
     sentences = [[chance.choice(marks, int(chance.integers(1, 12))).tolist() for _ in range(20)] for _ in range(40)]
     tags = [
-        [right, [chance.choice([a, "O", "I-PER"], p=(0.7, 0.2, 0.1)) for a in one]]
+        [[right], [[str(chance.choice([tag, "O", "I-PER"], p=(0.7, 0.2, 0.1))) for tag in right]]]
         for some in sentences
-        for one in some
-        for right in [one]
+        for right in some
     ]
-    tags = [[[right], [[str(tag) for tag in given]]] for right, given in tags]
-    labels = [[chance.integers(0, 2, (9, 3)).tolist(), chance.integers(0, 2, (9, 3)).tolist()] for _ in range(20)]
-    labels.append([[[0, 0]], [[0, 0]]])
+    shape = (9, 3)
+    labels = [[chance.integers(0, 2, shape).tolist(), chance.random(shape).round(1).tolist()] for _ in range(20)]
+    labels.append([[[0, 1], [0, 1]], [[0.5, 0.5], [0.5, 0.5]]])
     theirs = backends.run("data", "task_metrics", tags=tags, labels=labels)
     np.testing.assert_allclose([entity_f1(*one) for one in tags], theirs["tags"], rtol=0, atol=1e-12)
-    ours = [micro_f1(np.array(one), np.array(other)) for one, other in labels]
+    ours = [macro_average_precision(np.array(one), np.array(other)) for one, other in labels]
     np.testing.assert_allclose(ours, theirs["labels"], rtol=0, atol=1e-12)

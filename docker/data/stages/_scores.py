@@ -6,7 +6,7 @@ from stage import StageInputError
 
 
 def label_metrics(labels, probabilities):
-    """micro_f1, macro_f1 and mean_average_precision, by scikit-learn.
+    """micro_f1, macro_f1 and macro_average_precision, by scikit-learn.
 
     A label that is never right and never given counts 0 in both means, as there.
 
@@ -23,7 +23,7 @@ def label_metrics(labels, probabilities):
     return {
         "micro_f1": float(f1_score(labels, given, average="micro", zero_division=0)),
         "macro_f1": float(f1_score(labels, given, average="macro", zero_division=0)),
-        "mean_average_precision": float(precision),
+        "macro_average_precision": float(precision),
     }
 
 

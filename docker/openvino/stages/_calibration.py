@@ -5,20 +5,26 @@ import zipfile
 
 import numpy as np
 from answers import ROLES
-from stage import StageInputError
+from stage import StageInputError, read_json
 
 FEATURES, TRAIN, DEV = "features.npz", "train.tf_record", "eval.tf_record"
-LABELS = "label_ids"
+LABELS, PREPARED = "label_ids", "prepared.json"
+WINDOWS = ("question", "first", "begin", "count")  # of answer_spans
 _ZIP = b"PK"  # how an .npz begins
 
 
 class Examples:
-    """Some examples: `features`, a dict role → int32 array [N, S]; `labels`, an array [N], or None."""
+    """Some examples.
 
-    def __init__(self, path, features, labels=None):
+    `features`: role → int32 array [N, S]; `labels`: an array [N, …], or None; `more`: other arrays [N, …] by name;
+    `told`: what prepared.json says of them.
+    """
+
+    def __init__(self, path, features, labels=None, more=None, told=None):
         self.path = path
         self.features = features
         self.labels = labels
+        self.more, self.told = more or {}, told or {}
         self.lengths = features["input_mask"].sum(axis=1)
         self.width = features["input_mask"].shape[1]
 
@@ -56,21 +62,28 @@ def read_calibration(path, most):
     return Examples(path, _features(path, columns))
 
 
-def read_validation(path):
-    """All examples of a data set with their classes: like `read_calibration`, with label_ids ([1] or [N]).
+def read_validation(path, head):
+    """All examples of a data set with what their answers are judged by: like `read_calibration`, with label_ids.
 
-    Of a folder, eval.tf_record is read.
+    Of a folder, eval.tf_record is read; of the stage squad-examples, features.npz and questions.json.
+
+    Args:
+        path: of the data set.
+        head: the kind of head that answers.
 
     Raises:
-        StageInputError: as there, or the labels are those of a regression.
+        StageInputError: as there.
     """
-    columns = _read(path, DEV, (*ROLES, LABELS), None)
-    labels = columns[LABELS].reshape(-1)
-    if labels.dtype.kind not in "iu":
-        raise StageInputError(
-            "the labels of %s are not classes but numbers of a regression, so there is no accuracy to bound" % path
-        )
-    return Examples(path, _features(path, columns), labels)
+    more = {"tokens": ("sentence_id",), "span": WINDOWS}.get(head, ())
+    labels = () if head == "span" else (LABELS,)
+    if more and not os.path.isdir(path):
+        raise StageInputError("%s is a file; examples of this head are a folder, with what tells of them" % path)
+    told = read_json(path, PREPARED) if head == "tokens" else {}
+    columns = _read(path, DEV, (*ROLES, *labels, *more), None)
+    found = columns.get(LABELS)
+    if found is not None and found.ndim == 2 and found.shape[1] == 1:
+        found = found.reshape(-1)
+    return Examples(path, _features(path, columns), found, {name: columns[name] for name in more}, told)
 
 
 def _read(path, records, names, most):

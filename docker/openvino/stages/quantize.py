@@ -1,8 +1,9 @@
 """quantize: an fp32 IR → an int8 IR, by post-training quantization calibrated on examples (NNCF).
 
 Weights and activations of matrix products become int8; how large activations get is found by running --examples. With
---max-drop the accuracy on --validation is kept: operators that cost most are put back into float32 until it falls by no
-more. Writes model.xml, model.bin and signature.json. The shapes stay as they are in --ir.
+--max-drop the metric of the model's head (a classifier's accuracy) is kept on --validation: operators that cost most
+are put back into float32 until it falls by no more. Writes model.xml, model.bin and signature.json. The shapes stay as
+they are in --ir.
 """
 
 import contextlib
@@ -13,13 +14,21 @@ import tempfile
 from stage import Stage, StageInputError, read_json, step
 
 SUBSET = 300  # NNCF's own default
+HEADS = ("classifier", "multi-label", "regression", "tokens", "span")
+IN_FLOAT = {"tokens": ("logits", "probabilities"), "span": ("start_logits", "end_logits")}
+"""Heads whose last layer stays float32: its answers, which it computes for each position."""
 ANY, VNNI = "any", "vnni"  # processors that the IR is for
 
 STAGE = Stage("quantize", __doc__.splitlines()[0])
 STAGE.input("ir", "folder with model.xml, model.bin and signature.json, fp32")
 STAGE.input("examples", "to calibrate on: train.tf_record of prepare-data, features.npz, or the folder of one")
-STAGE.input("validation", "for --max-drop: eval.tf_record, its folder, or an .npz with label_ids", required=False)
-STAGE.param("max-drop", "how far the accuracy may fall, e.g. 0.01 from 0.85 to 0.84", type=float)
+STAGE.input(
+    "validation",
+    "for --max-drop: eval.tf_record, its folder, or an .npz with label_ids; of questions a folder of squad-examples",
+    required=False,
+)
+STAGE.param("max-drop", "how far the metric may fall, e.g. 0.01 from 0.85 to 0.84", type=float)
+STAGE.param("head", "what answers (default: classifier)", choices=HEADS, default=HEADS[0])
 STAGE.param("examples-used", "how many to calibrate on (default: %d)" % SUBSET, type=int, default=SUBSET)
 STAGE.param(
     "int8-for",
@@ -100,15 +109,15 @@ def vocab_size(model):
 
 
 def read_accuracy(args, model, shape):
-    """What measures the accuracy, or None where no bound was given."""
+    """What measures the metric, or None where no bound was given."""
     if args.validation is None:
         return None
     from stages._accuracy import Accuracy
     from stages._calibration import check_fit, read_validation
 
-    examples = read_validation(args.validation)
+    examples = read_validation(args.validation, args.head)
     check_fit(examples, vocab_size(model), shape[1])
-    return Accuracy(model, examples, shape)
+    return Accuracy(args.head, model, examples, shape)
 
 
 def check_runs(model, examples, shape):
@@ -157,9 +166,12 @@ def quantize(model, examples, shape, accuracy, args):
     feeds = list(examples.feeds(*shape))
     options = {"model_type": nncf.ModelType.TRANSFORMER, "subset_size": len(feeds)}
     fix = nncf.OverflowFix.DISABLE
+    left = last_products(model, IN_FLOAT.get(args.head, ()))
     if args.int8_for == ANY:
         fix = nncf.OverflowFix.ENABLE
-        options["ignored_scope"] = nncf.IgnoredScope(names=products_of_activations(model))
+        left += products_of_activations(model)
+    if left:
+        options["ignored_scope"] = nncf.IgnoredScope(names=left)
     advanced = nncf.AdvancedQuantizationParameters(overflow_fix=fix)
     if accuracy is None:
         return nncf.quantize(model, nncf.Dataset(feeds), advanced_parameters=advanced, **options)
@@ -193,6 +205,19 @@ def products_of_activations(model):
     return [node.get_friendly_name() for node in products if weight_of(node) is None]
 
 
+def last_products(model, names):
+    """The names of the matrix products, with weights, that are the last before some outputs."""
+    found = {}
+    nodes = [port.get_node() for port in model.outputs if port.get_names() & set(names)]
+    while nodes:
+        node = nodes.pop()
+        if node.get_type_name() == "MatMul" and weight_of(node) is not None:
+            found[node.get_friendly_name()] = node
+        else:
+            nodes += [port.get_source_output().get_node() for port in node.inputs()]
+    return sorted(found)
+
+
 def weight_of(node):
     """The constant matrix that an operator reads, through what scales it; None where it reads none."""
     for port in node.inputs()[:2]:
@@ -205,28 +230,29 @@ def weight_of(node):
 
 
 def judge_accuracy(max_drop, accuracy, model, quantized, report):
-    """Say what the accuracy was and is, and what was put back for it.
+    """Say what the metric was and is, and what was put back for it.
 
     Raises:
         StageInputError: it falls by more than `max_drop`, or nothing stayed int8.
     """
     from stages._accuracy import ROUNDING
 
-    step("comparing the accuracy")
+    step("comparing the %s" % accuracy.metric)
     before, after = accuracy.of(model), accuracy.of(quantized)
     put_back = report.facts["left_in_float32"]
     report.facts["accuracy"] = {
+        "metric": accuracy.metric,
         "fp32": round(before, 6),
         "int8": round(after, 6),
         "max_drop": max_drop,
         "examples": len(accuracy.examples),
     }
-    words = "accuracy on %d examples: %.4f in fp32, %.4f in int8" % (len(accuracy.examples), before, after)
+    words = "%s on %d examples: %.4f in fp32, %.4f in int8" % (accuracy.metric, len(accuracy.examples), before, after)
     report.note("%s; put back into float32: %s" % (words, ", ".join(put_back) or "nothing"))
     if before - after > max_drop + ROUNDING:
         raise StageInputError("%s; it falls by more than %g, with all that NNCF put back" % (words, max_drop))
     if not report.facts["quantized"]:
-        raise StageInputError("nothing stays int8 if the accuracy may fall by no more than %g" % max_drop)
+        raise StageInputError("nothing stays int8 if the %s may fall by no more than %g" % (accuracy.metric, max_drop))
 
 
 if __name__ == "__main__":

@@ -1,11 +1,11 @@
-"""F1 of entities, worked out by hand; the integration tests compare it with seqeval's own."""
+"""F1 of entities and average precision, by hand; the integration tests compare them with the libraries' own."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from bertbuild.metrics.classification import micro_f1
+from bertbuild.metrics.classification import macro_average_precision
 from bertbuild.metrics.tags import entities, entity_f1
 
 SENTENCES = {
@@ -31,7 +31,8 @@ def test_an_entity_is_right_where_type_and_words_are():
     assert entity_f1([["O"]], [["O"]]) == 0.0
 
 
-def test_f1_of_several_labels_counts_all_of_them_together():
-    labels, given = np.array([[1, 0], [1, 1]]), np.array([[1, 1], [0, 1]])
-    assert micro_f1(labels, given) == pytest.approx(2 * 2 / (3 + 3))
-    assert micro_f1(labels * 0, given * 0) == 0.0
+def test_average_precision_is_the_mean_over_labels():
+    labels = np.array([[1, 0, 0], [0, 0, 0], [1, 1, 0], [0, 0, 0]])
+    scores = np.array([[0.9, 0.5, 0.1], [0.8, 0.5, 0.2], [0.7, 0.5, 0.3], [0.1, 0.5, 0.4]])
+    # right at the first and the third of four; one of four that are alike; none
+    assert macro_average_precision(labels, scores) == pytest.approx(((1 + 2 / 3) / 2 + 1 / 4 + 0) / 3)
