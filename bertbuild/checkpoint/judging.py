@@ -78,7 +78,8 @@ def judge_heads(shapes: Mapping[str, tuple[int, ...]]) -> Iterator[str]:
     Args:
         shapes: google-research/bert's name → shape of the variables of the encoder and heads.
     """
-    for head in HEADS.values():
+    rows = {head.scopes: head for head in reversed(HEADS.values())}  # of kinds with the same variables the first
+    for head in reversed(rows.values()):
         expected = {} if head.of_encoder else head.variables(0, 0, 0)
         there = [name for name in expected if name in shapes]
         missing = [name for name in expected if name not in shapes]

@@ -24,7 +24,7 @@ TOP: Final = "."
 _WORDS: Final = "embeddings/word_embeddings"
 _LAYER: Final = "encoder/layer_0/"
 _PARTS: Final = ("embeddings/", "encoder/", "pooler/")
-_HEADS: Final = tuple(head.scopes for head in HEADS.values() if head.part and not head.of_encoder)
+_HEADS: Final = tuple(dict.fromkeys(head.scopes for head in HEADS.values() if head.part and not head.of_encoder))
 """How the names of heads begin, outside the encoder; each is taken whole or not at all."""
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from dataclasses import replace
 from pathlib import Path
 
 from bertbuild.buildfile.entries import ModelEntry, TargetEntry
@@ -10,7 +11,8 @@ from bertbuild.catalogue.models import find_model
 from bertbuild.commands.reference import presumed, require_1
 from bertbuild.commands.session import Session
 from bertbuild.errors import BertbuildError, InterpreterMissingError, UsageError
-from bertbuild.heads.classifier import found
+from bertbuild.heads.found import FoundHead
+from bertbuild.heads.rows import HEADS
 from bertbuild.huggingface.folder import find_files
 from bertbuild.kinds.int8 import Calibration, plan_text_examples
 from bertbuild.kinds.ir_request import Ir
@@ -20,6 +22,13 @@ from bertbuild.plans.placing import backend_of
 from bertbuild.plans.plan import File, Plan, Source
 from bertbuild.source.resolve import is_fetched
 from bertbuild.stages import STAGES
+
+EVERY_HEAD = tuple(
+    FoundHead(kind=head.name, weights=head.last[0], bias=head.last[1], labels=2)
+    for head in HEADS.values()
+    if not head.of_encoder
+)
+"""The heads of a model that nobody has seen, where an output that was asked for needs one."""
 
 
 def backends_of_import(model: str) -> list[str]:
@@ -81,9 +90,16 @@ def is_imported(session: Session, folder: Path) -> bool:
 def _presumed(session: Session, model: str, target: TargetEntry) -> Plan:
     """The plan of a target of a model that nobody has seen: of a checkpoint that has all that can be asked for."""
     nobody = File(path=Path(), digest="")
+<<<<<<< HEAD
     source = Source(model=model, kind="checkpoint", file=nobody, gelu=None, published=True, heads=(found(2),))
     with contextlib.suppress(UsageError):  # the command will say so itself
         return _planned(session, source, target.request, target.reference)
+=======
+    source = Source(model=model, kind="checkpoint", file=nobody, gelu=None, published=True)
+    for heads in ((), EVERY_HEAD):
+        with contextlib.suppress(UsageError):  # the command will say so itself
+            return _planned(session, replace(source, heads=heads), request, reference)
+>>>>>>> cca31dc (Seven heads are rows: their outputs are frozen and built as IRs, several of one checkpoint together; a model gives its head's answer where nothing else is asked for; stages are told of heads by --heads and have no copy of the table)
     return Plan(model=model, steps=())
 
 

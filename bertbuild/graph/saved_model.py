@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import mmap
 import os
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from bertbuild.graph.dtypes import dtype_name
@@ -20,16 +21,11 @@ from bertbuild.graph.graphdef import (
 )
 from bertbuild.graph.roles import INPUT_IDS, INPUT_MASK, SEGMENT_IDS, input_roles
 from bertbuild.graph.wire import LENGTH_DELIMITED, WireError, fields
-from bertbuild.heads.answers import EXPORTED
 
 FILE = "saved_model.pb"
 TAG = "serve"
 SIGNATURE = "serving_default"
 ROLES = (INPUT_IDS, INPUT_MASK, SEGMENT_IDS)
-OUTPUTS = tuple(answer.tensor for answer in EXPORTED.values())
-"""What a BERT can be asked for."""
-
-_GOOGLE_TENSORS = {answer.published: answer.tensor for answer in EXPORTED.values() if answer.published}
 
 
 class Port(NamedTuple):
@@ -56,22 +52,30 @@ class SavedModel(NamedTuple):
             return {role: self.inputs[role].tensor for role in ROLES}
         return input_roles(self.graph)
 
-    def known_outputs(self) -> dict[str, Port]:
-        """The outputs that are probabilities, pooled_output or sequence_output, under these names.
+    def known_outputs(self, names: Iterable[str], tensors: Mapping[str, str]) -> dict[str, Port]:
+        """The outputs that are called by one of these names, or are one of these tensors (tensor → name), by the names.
 
         Raises `GraphFormatError` when there is none.
         """
+        known = tuple(names)
         found = {}
         for name, port in self.outputs.items():
-            known = name if name in OUTPUTS else _GOOGLE_TENSORS.get(port.tensor)
-            if known is not None:
-                found[known] = port
+            ours = name if name in known else tensors.get(port.tensor)
+            if ours is not None:
+                found[ours] = port
         if not found:
             raise GraphFormatError(
                 f"None of the SavedModel's outputs ({', '.join(sorted(self.outputs)) or 'none'}) is one of "
-                f"{', '.join(OUTPUTS)}."
+                f"{', '.join(known)}."
             )
         return found
+
+    def given(self, named: str = "") -> dict[str, str]:
+        """Name → tensor of its outputs: as `named` says ("TENSOR:name" with commas), else all by their own names."""
+        if not named:
+            return {name: port.tensor for name, port in self.outputs.items()}
+        pairs = (part.rpartition(":") for part in named.split(","))
+        return {name: tensor for tensor, _, name in pairs}
 
     def fixed_size(self, axis: int) -> int | None:
         """The one size that the inputs take along an axis (0 batch, 1 sequence), or None where it is free."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bertbuild.heads import head, pooled
+from bertbuild.heads import head
 from bertbuild.heads.found import FoundHead
 
 PART = "classifier"
@@ -12,18 +12,42 @@ WEIGHTS = "output_weights"
 """[C, H]"""
 BIAS = "output_bias"
 """[C]"""
+SCOPES = (WEIGHTS, BIAS)
+LOGITS = head.Answer(
+    output="logits",
+    tensor="logits",
+    words="logits",
+    shape="[B, C]",
+    activation="",
+    tolerance="logits",
+)
+PROBABILITIES = head.Answer(
+    output=OUTPUT,
+    tensor=TENSOR,
+    words="probabilities",
+    shape="[B, C]",
+    activation="Softmax",
+    tolerance=TENSOR,
+    usual=True,
+    published="loss/Softmax:0",
+)
+
+
+def variables(hidden: int, _vocab: int, labels: int) -> dict[str, head.Shape]:
+    """Those of run_classifier.py, which multi-label, regression and tokens have too."""
+    return {WEIGHTS: (labels, hidden), BIAS: (labels,)}
+
 
 HEAD = head.Head(
     name="classifier",
     reads=head.POOLED,
     part=PART,
     what="classifier head",
-    scopes=(WEIGHTS, BIAS),
+    scopes=SCOPES,
     mark=WEIGHTS,
     last=(WEIGHTS, BIAS),
-    variables=lambda hidden, _vocab, labels: {WEIGHTS: (labels, hidden), BIAS: (labels,)},
-    needs=(pooled.PART,),
-    instead=f"Use --output {pooled.OUTPUT}, or a fine-tuned checkpoint.",
+    variables=variables,
+    instead="Use --output pooled, or a fine-tuned checkpoint.",
     operators={
         "Softmax": TENSOR,
         "Sigmoid": TENSOR,
@@ -31,17 +55,7 @@ HEAD = head.Head(
         "ArgMax": "classes",
     },
     metric="accuracy",
-    answers=(
-        head.Answer(
-            output=OUTPUT,
-            tensor=TENSOR,
-            words="probabilities",
-            shape="[B, C]",
-            activation="Softmax",
-            tolerance=TENSOR,
-            published="loss/Softmax:0",
-        ),
-    ),
+    answers=(LOGITS, PROBABILITIES),
 )
 
 

@@ -12,6 +12,9 @@ SEQUENCE = "sequence"
 LAYERS = "layers"
 """What of the encoder a head reads: the pooled output [B, H], the last hidden states [B, S, H], those of each layer."""
 
+POOLER = "pooler"
+"""What the pooler is called among the parts of a source: what reads the pooled output needs it."""
+
 
 class Answer(NamedTuple):
     """What a model gives for each input."""
@@ -29,6 +32,8 @@ class Answer(NamedTuple):
     """The operator that makes it: "Tanh"; empty where it is taken as it is."""
     tolerance: str
     """The column of the kinds' tolerances that it is held to; "hidden" is that of all hidden states."""
+    usual: bool = False
+    """Whether a model with this head gives it where nothing else is asked for."""
     exported: bool = True
     """Whether a SavedModel can give it."""
     published: str = ""
@@ -46,8 +51,7 @@ class Head(NamedTuple):
     name: str
     reads: str
     """What of the encoder: one of those above."""
-    answers: tuple[Answer, ...] = ()
-    """None of a head that is recognised and that no output takes."""
+    answers: tuple[Answer, ...]
     of_encoder: bool = False
     """Whether it is the encoder's own, which no task has to be learnt for."""
     part: str = ""
@@ -62,8 +66,6 @@ class Head(NamedTuple):
     """The weights and the bias of its last layer, among its variables or the encoder's."""
     variables: Callable[[int, int, int], dict[str, Shape]] = lambda _hidden, _vocab, _labels: {}
     """Hidden size, vocabulary size and labels → name → shape of its variables."""
-    needs: tuple[str, ...] = ()
-    """The parts of other heads that it reads too."""
     instead: str = ""
     """What to do where a model lacks it; empty: to use an output that needs none of it."""
     operators: Mapping[str, str] = {}
@@ -74,4 +76,9 @@ class Head(NamedTuple):
     @property
     def parts(self) -> frozenset[str]:
         """The parts of a source that its answers are made of, besides the encoder."""
-        return frozenset(filter(None, (self.part, *self.needs)))
+        return frozenset(filter(None, (self.part, POOLER if self.reads == POOLED else "")))
+
+    @property
+    def of_task(self) -> bool:
+        """Whether it is what a model was trained for: its answers are what such a model gives."""
+        return not self.of_encoder and any(answer.usual for answer in self.answers)

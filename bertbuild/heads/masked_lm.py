@@ -1,4 +1,4 @@
-"""The masked language model of run_pretraining.py. Recognised; no output takes it."""
+"""The masked language model of run_pretraining.py, at every position. No model gives it unless it is asked for."""
 
 from __future__ import annotations
 
@@ -10,10 +10,12 @@ TIED_WEIGHTS = "bert/embeddings/word_embeddings"
 """[V, H]: the encoder's own."""
 BIAS = "cls/predictions/output_bias"
 """[V]"""
-KERNEL = "cls/predictions/transform/dense/kernel"
-KERNEL_BIAS = "cls/predictions/transform/dense/bias"
-GAMMA = "cls/predictions/transform/LayerNorm/gamma"
-BETA = "cls/predictions/transform/LayerNorm/beta"
+DENSE = "cls/predictions/transform/dense"
+LAYER_NORM = "cls/predictions/transform/LayerNorm"
+KERNEL = DENSE + "/kernel"
+KERNEL_BIAS = DENSE + "/bias"
+GAMMA = LAYER_NORM + "/gamma"
+BETA = LAYER_NORM + "/beta"
 
 
 def _variables(hidden: int, vocab: int, _labels: int) -> dict[str, head.Shape]:
@@ -35,4 +37,15 @@ HEAD = head.Head(
     mark=BIAS,
     last=(TIED_WEIGHTS, BIAS),
     variables=_variables,
+    metric="pseudo_perplexity",
+    answers=(
+        head.Answer(
+            output="masked-lm-logits",
+            tensor="masked_lm_logits",
+            words="masked-LM logits",
+            shape="[B, S, V]",
+            activation="",
+            tolerance="logits",
+        ),
+    ),
 )

@@ -1,8 +1,8 @@
-"""The next-sentence head of run_pretraining.py. Recognised; no output takes it."""
+"""The next-sentence head of run_pretraining.py. No model gives it unless it is asked for."""
 
 from __future__ import annotations
 
-from bertbuild.heads import head, pooled
+from bertbuild.heads import head
 
 PART = "next-sentence"
 SCOPE = "cls/seq_relationship/"
@@ -20,5 +20,15 @@ HEAD = head.Head(
     mark=WEIGHTS,
     last=(WEIGHTS, BIAS),
     variables=lambda hidden, _vocab, _labels: {WEIGHTS: (2, hidden), BIAS: (2,)},
-    needs=(pooled.PART,),
+    metric="accuracy",
+    answers=(
+        head.Answer(
+            output="next-sentence-logits",
+            tensor="next_sentence_logits",
+            words="next-sentence logits",
+            shape="[B, 2]",
+            activation="",
+            tolerance="logits",
+        ),
+    ),
 )

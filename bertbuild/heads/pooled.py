@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from bertbuild.families.bert import POOLER, POOLER_DENSE, POOLER_OUTPUT, POOLER_SCOPE
 from bertbuild.heads import head
 
-PART = "pooler"
+PART = head.POOLER
 OUTPUT = "pooled"
 TENSOR = "pooled_output"
+DENSE = "bert/pooler/dense"
+KERNEL, BIAS = DENSE + "/kernel", DENSE + "/bias"
 
 HEAD = head.Head(
     name="pooled",
@@ -15,9 +16,9 @@ HEAD = head.Head(
     of_encoder=True,
     part=PART,
     what="pooler",
-    scopes=(POOLER_SCOPE,),
-    mark=POOLER_DENSE,
-    variables=lambda hidden, _vocab, _labels: dict(zip(POOLER, ((hidden, hidden), (hidden,)))),  # noqa: B905  (3.7)
+    scopes=("bert/pooler/",),
+    mark=DENSE,
+    variables=lambda hidden, _vocab, _labels: {KERNEL: (hidden, hidden), BIAS: (hidden,)},
     answers=(
         head.Answer(
             output=OUTPUT,
@@ -26,7 +27,8 @@ HEAD = head.Head(
             shape="[B, H]",
             activation="Tanh",
             tolerance=TENSOR,
-            published=POOLER_OUTPUT + ":0",
+            usual=True,
+            published="bert/pooler/dense/Tanh:0",
             also=("pooled", "pooler_output"),
         ),
     ),

@@ -6,14 +6,28 @@ from bertbuild.heads import (
     all_layers,
     classifier,
     masked_lm,
+    multi_label,
     next_sentence,
     pooled,
+    regression,
     sequence,
     span,
+    tokens,
 )
 from bertbuild.heads.head import Head
 
 HEADS: dict[str, Head] = {
     module.HEAD.name: module.HEAD
-    for module in (pooled, sequence, all_layers, classifier, span, masked_lm, next_sentence)
+    for module in (
+        pooled,
+        sequence,
+        all_layers,
+        classifier,
+        multi_label,
+        regression,
+        tokens,
+        span,
+        masked_lm,
+        next_sentence,
+    )
 }

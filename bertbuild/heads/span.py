@@ -1,4 +1,4 @@
-"""The head of run_squad.py: a dense layer over each hidden state. Recognised; no output takes it."""
+"""The head of run_squad.py: a dense layer over each hidden state, whose two columns are start and end of an answer."""
 
 from __future__ import annotations
 
@@ -10,6 +10,18 @@ WEIGHTS = "cls/squad/output_weights"
 """[2, H]: start and end."""
 BIAS = "cls/squad/output_bias"
 """[2]"""
+START, END = (
+    head.Answer(
+        output=f"{side}_logits",
+        tensor=f"{side}_logits",
+        words=f"{side} logits",
+        shape="[B, S]",
+        activation="",
+        tolerance="logits",
+        usual=True,
+    )
+    for side in ("start", "end")
+)
 
 HEAD = head.Head(
     name="span",
@@ -20,4 +32,7 @@ HEAD = head.Head(
     mark=WEIGHTS,
     last=(WEIGHTS, BIAS),
     variables=lambda hidden, _vocab, _labels: {WEIGHTS: (2, hidden), BIAS: (2,)},
+    instead="Use --output pooled, or a checkpoint that was fine-tuned on SQuAD.",
+    metric="f1",
+    answers=(START, END),
 )

@@ -14,6 +14,7 @@ from bertbuild.kinds.ir import in_version
 from bertbuild.kinds.ir_request import ANY, INT8_FOR, INT8_FOR_ABOUT, OPENVINO, OPENVINOS
 from bertbuild.kinds.kind import Evaluated, Kind
 from bertbuild.parameters import check, check_choice, parameter
+from bertbuild.plans.outputs import output_params
 from bertbuild.plans.plan import File, Plan, Source, Step
 from bertbuild.plans.prepare_data import Prepared
 from bertbuild.plural import number_of
@@ -114,7 +115,7 @@ def plan_evaluate(source: Source, prepared: Prepared, request: EvaluateRequest, 
         id=answers[REFERENCE],
         stage="tf1-infer",
         inputs={"checkpoint": source.file, "examples": EXAMPLES},
-        params={"output": OUTPUT, "prefix": source.prefix, **gelu, **asked},
+        params={**output_params(source, (OUTPUT,)), "prefix": source.prefix, **gelu, **asked},
     )
     for name in request.names:
         kind, target = TARGETS[name]

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bertbuild.heads.answers import OUTPUT_OF_PART, OUTPUTS, PARTS_OF_OUTPUT
+from bertbuild.heads.answers import OUTPUT_OF_PART, OUTPUTS
 from bertbuild.heads.classifier import OUTPUT as PROBABILITIES
-from bertbuild.heads.pooled import OUTPUT as POOLED
 from bertbuild.kinds.kind import Asked, Command, Evaluated, Kind, Request
 from bertbuild.parameters import check, parameter
-from bertbuild.plans.plan import GELU_FORMS, File, Plan, Source, Step, Target, check_output
+from bertbuild.plans.outputs import output_params, output_word, outputs_of, taken_parts
+from bertbuild.plans.plan import GELU_FORMS, File, Plan, Source, Step, Target
 from bertbuild.plans.prepare_data import Prepared
 from bertbuild.plans.tolerance import FLOAT32
 from bertbuild.toml.values import Choice, Choices
 
+OUTPUT_ABOUT = "what the model gives; default: what its head answers, else pooled"
 GELU_ABOUT = "form of gelu; auto: as the checkpoint's .meta computes"
 
 
@@ -21,7 +22,7 @@ GELU_ABOUT = "form of gelu; auto: as the checkpoint's .meta computes"
 class Frozen(Request):
     """What a frozen graph is to be like."""
 
-    output: str = parameter(Choices(OUTPUTS), POOLED, "what the model gives")
+    output: str = parameter(Choices(OUTPUTS), "", OUTPUT_ABOUT)
     gelu: str = parameter(Choice(GELU_FORMS), "auto", GELU_ABOUT)
 
     def __post_init__(self) -> None:
@@ -37,17 +38,24 @@ def plan_freeze(source: Source, request: Frozen, probes: File) -> Plan:
     frozen = frozen_step(source, request.output, request.gelu)
     reference = reference_step(source, request.output, request.gelu, probes)
     answers = ASKED.step("frozen-infer", frozen.id, probes)
-    name = "frozen" if request == Frozen() else f"frozen-{request.output.replace(',', '+')}-{request.gelu}"
-    target = Target(name=name, step=frozen.id, reference=reference.id, answers=answers.id, precision="fp32")
+    target = Target(
+        name=_target_name(source, request), step=frozen.id, reference=reference.id, answers=answers.id, precision="fp32"
+    )
     return Plan(model=source.model, steps=(frozen, reference, answers), targets=(target,))
+
+
+def _target_name(source: Source, request: Frozen) -> str:
+    word = output_word(source, request.output)
+    if source.kind != "checkpoint" or (not word and request.gelu == "auto"):
+        return "frozen"
+    return f"frozen-{word or '+'.join(outputs_of(source, request.output))}-{request.gelu}"
 
 
 def frozen_step(source: Source, output: str, gelu: str) -> Step:
     """The step that makes a frozen graph over our placeholders."""
     if source.kind == "frozen":
         return Step(id="extract", stage="extract", inputs={"frozen": source.file}, params=tensors(source))
-    check_output(source, output)
-    params = {"output": output, **source_params(source, gelu)}
+    params = {**output_params(source, outputs_of(source, output)), **source_params(source, gelu)}
     return Step(id="freeze", stage="freeze", inputs={"checkpoint": source.file}, params=params)
 
 
@@ -56,7 +64,7 @@ def reference_step(source: Source, output: str, gelu: str, probes: File) -> Step
     if source.kind == "frozen":
         asked: dict[str, File | str] = {"frozen": source.file, "probes": probes}
         return Step(id="reference", stage="tf1-infer", inputs=asked, params=tensors(source))
-    params = {"output": output, **source_params(source, gelu)}
+    params = {**output_params(source, outputs_of(source, output)), **source_params(source, gelu)}
     return Step(id="reference", stage="tf1-infer", inputs={"checkpoint": source.file, "probes": probes}, params=params)
 
 
@@ -76,11 +84,6 @@ def gelu_form(source: Source, gelu: str) -> str | None:
     return source.gelu if gelu == "auto" or source.gelu is None else gelu
 
 
-def parts_of_outputs(outputs: str) -> set[str]:
-    """The parts of a source that a target with these outputs has."""
-    return {part for output in outputs.split(",") for part in PARTS_OF_OUTPUT.get(output, ())}
-
-
 def _evaluated(source: Source, _prepared: Prepared, probes: File, _int8_for: str) -> Plan:
     return plan_freeze(source, Frozen(output=PROBABILITIES), probes)
 
@@ -98,7 +101,7 @@ KIND = Kind(
     stage="freeze",
     asked=ASKED,
     tolerances={"fp32": FLOAT32},
-    taken=lambda _source, request: parts_of_outputs(request.output),
+    taken=lambda source, request: taken_parts(source, request.output),
     taken_by=OUTPUT_OF_PART,
     main_file="inference_graph.pb",
     evaluated=(Evaluated(name="frozen", plan=_evaluated),),

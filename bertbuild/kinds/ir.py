@@ -9,18 +9,19 @@ from bertbuild.backends import of_version
 from bertbuild.errors import DataError, UsageError
 from bertbuild.heads.answers import OUTPUT_OF_PART
 from bertbuild.heads.classifier import OUTPUT as PROBABILITIES
+from bertbuild.heads.classifier import PART as CLASSIFIER
 from bertbuild.heads.pooled import OUTPUT as POOLED
 from bertbuild.kinds.frozen import (
     frozen_step,
     gelu_form,
-    parts_of_outputs,
     reference_step,
     source_params,
     tensors,
 )
 from bertbuild.kinds.int8 import Calibration, quantize_step
-from bertbuild.kinds.ir_request import FLOAT, INT8, OPENVINO, OPENVINOS, Ir, check_route
+from bertbuild.kinds.ir_request import FLOAT, INT8, OPENVINO, OPENVINOS, Ir, check_route, check_saved
 from bertbuild.kinds.kind import FROM_CHECKPOINT, Asked, Command, Evaluated, Kind
+from bertbuild.plans.outputs import output_params, output_word, outputs_of, taken_parts
 from bertbuild.plans.plan import (
     File,
     Plan,
@@ -28,7 +29,6 @@ from bertbuild.plans.plan import (
     Step,
     Target,
     check_garden,
-    check_output,
     check_seq_len,
 )
 from bertbuild.plans.prepare_data import Prepared
@@ -118,13 +118,15 @@ def _base(source: Source, request: Ir, route: str, add: Callable[[Step], str]) -
             return {"graph": source.file}
         return {"frozen": add(frozen_step(source, request.output, request.gelu))}
     inputs: dict[str, File | str] = {"checkpoint": source.file}
-    if not source.published or gelu_form(source, request.gelu) != source.gelu:
+    outputs = outputs_of(source, request.output)
+    if outputs != (POOLED,) or not source.published or gelu_form(source, request.gelu) != source.gelu:
+        told = output_params(source, outputs) if outputs != (POOLED,) else {}
         inputs["metagraph"] = add(
             Step(
                 id="metagraph",
                 stage="metagraph",
                 inputs={"checkpoint": source.file},
-                params=source_params(source, request.gelu),
+                params={**told, **source_params(source, request.gelu)},
             )
         )
     return inputs
@@ -134,7 +136,7 @@ def _saved_model(source: Source, request: Ir, add: Callable[[Step], str]) -> str
     """The steps from a checkpoint to a TensorFlow 2 SavedModel; the id of the last."""
     gelu = gelu_form(source, request.gelu)
     computed = {"gelu": gelu} if gelu else {}
-    format_ = "keras-bert" if request.output == PROBABILITIES else "encoder"
+    format_ = "keras-bert" if outputs_of(source, request.output) == (PROBABILITIES,) else "encoder"
     params = {"format": format_, "prefix": source.prefix, **computed}
     converted = add(Step(id="convert-tf2", stage="convert-tf2", inputs={"checkpoint": source.file}, params=params))
     params = {"kind": "savedmodel", **computed}
@@ -156,8 +158,8 @@ def _target_name(source: Source, request: Ir, route: str, precision: str) -> str
     if request.openvino != OPENVINOS[0]:
         parts.append(f"{OPENVINO}{request.openvino}")
     parts += [f"{letter}{size}" for letter, size in (("b", request.batch_size), ("s", request.seq_len)) if size]
-    if request.output != POOLED:
-        parts.append(request.output.replace(",", "+"))
+    if source.kind == "checkpoint" and output_word(source, request.output):
+        parts.append(output_word(source, request.output))
     if request.gelu != "auto":
         parts.append(request.gelu)
     if source.chosen:
@@ -168,7 +170,7 @@ def _target_name(source: Source, request: Ir, route: str, precision: str) -> str
 def _converter_params(source: Source, request: Ir, route: str) -> dict[str, str]:
     if route == "static":
         return {"prefix": source.prefix}
-    output = {"output": request.output} if route == "savedmodel" else {}
+    output = {"output": ",".join(outputs_of(source, request.output))} if route == "savedmodel" else {}
     batch, seq_len = request.batch_size, request.seq_len
     if request.converter == "mo":  # the page's command fixes both
         batch = batch or source.batch or MO_SHAPE[0]
@@ -181,11 +183,36 @@ def _check(source: Source, request: Ir, route: str) -> None:
     if source.kind == "frozen":
         _check_frozen(source, request, route)
     else:
-        check_output(source, request.output)
+        _check_made(source, outputs_of(source, request.output), request, route)
     if route == "savedmodel":
         check_garden(source)
     check_route(request, route)
     check_seq_len(source, request.seq_len)
+
+
+def _check_made(source: Source, outputs: tuple[str, ...], request: Ir, route: str) -> None:
+    """Refuse outputs that a route cannot make of a checkpoint.
+
+    Raises:
+        UsageError: it names the route that can.
+    """
+    if route == "static" and request.converter == "mo" and outputs != (POOLED,):
+        raise UsageError(
+            f"The Model Optimizer's command line cuts the .meta at the pooler; it gives no {' and no '.join(outputs)}.",
+            next_step="Use the reshapeable route (--route reshapeable, or without --converter), or --output pooled.",
+        )
+    if route == "static" and not source.pooler:
+        raise UsageError(
+            f"The static route builds modeling.py's graph, which has a pooler, and {source.model} has none.",
+            next_step="Use the reshapeable route (leave --route out).",
+        )
+    if route == "savedmodel":
+        check_saved(outputs)
+        if outputs == (PROBABILITIES,) and (source.head is None or source.head.kind != CLASSIFIER):
+            raise UsageError(
+                f"A TensorFlow 2 SavedModel gives a classifier's probabilities, and {source.model} has another head.",
+                next_step="Use the reshapeable route (leave --route out), or --output pooled.",
+            )
 
 
 def _check_frozen(source: Source, request: Ir, route: str) -> None:
@@ -194,7 +221,7 @@ def _check_frozen(source: Source, request: Ir, route: str) -> None:
             f"The {route} route starts from a checkpoint; a frozen graph is none.",
             next_step="Leave --route out, or give --checkpoint.",
         )
-    if (request.output, request.gelu) != (POOLED, "auto"):
+    if (request.output, request.gelu) != ("", "auto"):
         raise UsageError(
             "A frozen graph's outputs and gelu are built in; --output and --gelu cannot change them.",
             next_step="Leave them out, name nodes of the graph with --outputs, or build from the checkpoint.",
@@ -245,6 +272,8 @@ KIND = Kind(
         "fp16": {
             "pooled_output": Tolerance(max_abs=5e-3, cosine=0.9999),
             "probabilities": Tolerance(max_abs=5e-3, cosine=0.9999),
+            "score": Tolerance(max_abs=2e-2),
+            "logits": Tolerance(max_abs=5e-2, cosine=0.999),
             "hidden": Tolerance(max_abs=5e-2, cosine=0.9999),
         },
         # Weights and activations rounded to 8 bits. The probes are harder than text: their ids are random, and
@@ -257,11 +286,13 @@ KIND = Kind(
         INT8: {
             "pooled_output": Tolerance(max_abs=5e-1, cosine=0.9),
             "probabilities": Tolerance(max_abs=2e-1),
+            "score": Tolerance(max_abs=1.0),
+            "logits": Tolerance(max_abs=3.0, cosine=0.5),
             "hidden": Tolerance(max_abs=3.0, cosine=0.5),
         },
         "float16": FLOAT16,  # of a frozen graph that computes so itself
     },
-    taken=lambda _source, request: parts_of_outputs(request.output),
+    taken=lambda source, request: taken_parts(source, request.output),
     taken_by=OUTPUT_OF_PART,
     main_file="model.xml",
     evaluated=(

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from bertbuild.backends import versions
 from bertbuild.checkpoint.vocabulary import READINGS
 from bertbuild.errors import UsageError
-from bertbuild.heads.all_layers import OUTPUT as ALL_LAYERS
 from bertbuild.heads.answers import OUTPUTS
 from bertbuild.heads.classifier import OUTPUT as PROBABILITIES
 from bertbuild.heads.pooled import OUTPUT as POOLED
-from bertbuild.kinds.frozen import GELU_ABOUT
+from bertbuild.heads.sequence import OUTPUT as SEQUENCE
+from bertbuild.kinds.frozen import GELU_ABOUT, OUTPUT_ABOUT
 from bertbuild.kinds.kind import Request
 from bertbuild.parameters import Parameter, check, parameter, parameters_of
 from bertbuild.plans.plan import GELU_FORMS
@@ -47,7 +47,7 @@ class Ir(Request):
     precision: str = parameter(
         Choice(PRECISIONS), FLOAT, "what weights are stored in; int8 also computes in it", several=True
     )
-    output: str = parameter(Choices(OUTPUTS), POOLED, "what the model gives")
+    output: str = parameter(Choices(OUTPUTS), "", OUTPUT_ABOUT)
     gelu: str = parameter(Choice(GELU_FORMS), "auto", GELU_ABOUT)
     route: str = parameter(
         Choice(ROUTES),
@@ -122,24 +122,31 @@ def check_route(request: Ir, route: str) -> None:
             f"--converter mo is the Model Optimizer of OpenVINO {OPENVINOS[0]}; {request.openvino} has none.",
             next_step="Leave --converter out, or --openvino.",
         )
-    if route == "static" and (request.batch_size or request.seq_len or request.output != POOLED):
+    if route == "static" and (request.batch_size or request.seq_len):
         raise UsageError(
-            "The static route keeps the .meta's shape and pooled output; --batch-size, --seq-len and --output do not "
-            "apply.",
-            next_step="Use the reshapeable route (leave --route out) for other shapes and outputs.",
+            "The static route keeps the .meta's shape; --batch-size and --seq-len do not apply.",
+            next_step="Use the reshapeable route (leave --route out) for other shapes.",
         )
-    if route != "savedmodel":
-        return
-    if request.converter == "mo":
+    if route == "savedmodel" and request.converter == "mo":
         raise UsageError(
             "The Model Optimizer's command lines know no TensorFlow 2 SavedModel.",
             next_step="Leave --converter out, or choose another route.",
         )
-    together = set(request.output.split(","))
-    if ALL_LAYERS in together or (len(together) > 1 and PROBABILITIES in together):
+    if route == "savedmodel" and request.output:
+        check_saved(tuple(request.output.split(",")))
+
+
+def check_saved(outputs: tuple[str, ...]) -> None:
+    """Refuse outputs that no TensorFlow 2 SavedModel on the way to an IR gives.
+
+    Raises:
+        UsageError: it gives others.
+    """
+    if outputs != (PROBABILITIES,) and not set(outputs) <= {POOLED, SEQUENCE}:
         raise UsageError(
-            "A TensorFlow 2 SavedModel gives pooled and sequence output, or probabilities alone.",
-            next_step="Use the reshapeable route (leave --route out) for other outputs.",
+            "A TensorFlow 2 SavedModel gives pooled and sequence output, or probabilities alone; "
+            f"this is {', '.join(outputs)}.",
+            next_step="Use the reshapeable route (leave --route out), or --output pooled.",
         )
 
 
@@ -173,7 +180,7 @@ def _check_int8(request: Ir) -> None:
             "--max-drop needs labelled examples to measure the accuracy on.",
             next_step="Give a folder of invoke prepare-data: --calibration FOLDER.",
         )
-    if request.max_drop and PROBABILITIES not in request.output.split(","):
+    if request.max_drop and PROBABILITIES not in (request.output or PROBABILITIES).split(","):
         raise UsageError(
             "--max-drop bounds the accuracy of a classifier, and this IR gives no probabilities.",
             next_step="Add --output probabilities, or leave --max-drop out.",

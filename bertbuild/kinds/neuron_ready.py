@@ -11,10 +11,10 @@ from bertbuild.kinds.saved_model import (
     SavedModel,
     check_source,
     length,
-    outputs,
     reference_step,
     taken,
     target_name,
+    told_outputs,
 )
 from bertbuild.parameters import check, parameter
 from bertbuild.plans.plan import File, Plan, Source, Step, Target
@@ -55,8 +55,7 @@ def plan_neuron_ready(source: Source, request: NeuronReady, probes: File) -> Pla
     check_source(source, request)
     suffix = gelu_suffix(source, request)
     params = {"dtype": request.compute, "gelu": suffix[0] if suffix else EXACT, "batch-size": str(request.batch_size)}
-    if request.output or not source.pooler:
-        params["output"] = outputs(source, request)
+    params |= told_outputs(source, request)
     if source.kind == "checkpoint":
         params |= {"seq-len": str(length(source, request)), "prefix": source.prefix}
     ready = Step(id="neuron-ready", stage="neuron-ready", inputs={source.kind: source.file}, params=params)
@@ -90,6 +89,8 @@ def _evaluated(compute: str) -> Callable[[Source, Prepared, File, str], Plan]:
 _SIGMOID: Tolerances = {
     "pooled_output": Tolerance(max_abs=1e-1, cosine=0.99),
     "probabilities": Tolerance(max_abs=1e-1, argmax=1.0),
+    "score": Tolerance(max_abs=5e-1),
+    "logits": Tolerance(max_abs=1.0, cosine=0.95),
     "hidden": Tolerance(max_abs=1.0, cosine=0.95),
 }
 OF_FLOAT16: dict[str, Tolerances] = {
@@ -97,6 +98,8 @@ OF_FLOAT16: dict[str, Tolerances] = {
     "float16-tanh": {
         "pooled_output": Tolerance(max_abs=2e-2),
         "probabilities": Tolerance(max_abs=2e-2, argmax=1.0),
+        "score": Tolerance(max_abs=1e-1),
+        "logits": Tolerance(max_abs=1.5e-1, cosine=0.999),
         "hidden": Tolerance(max_abs=1.5e-1, cosine=0.999),
     },
     "float16-sigmoid": _SIGMOID,
@@ -109,6 +112,8 @@ _OF_FLOAT32: dict[str, Tolerances] = {
     "float32-tanh": {
         "pooled_output": Tolerance(max_abs=1e-2),
         "probabilities": Tolerance(max_abs=1e-2, argmax=1.0),
+        "score": Tolerance(max_abs=5e-2),
+        "logits": Tolerance(max_abs=5e-2, cosine=0.999),
         "hidden": Tolerance(max_abs=5e-2, cosine=0.999),
     },
     "float32-sigmoid": _SIGMOID,

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bertbuild.errors import UsageError
-from bertbuild.heads.answers import EXPORTED, OUTPUT_OF_PART, usual
-from bertbuild.kinds.frozen import parts_of_outputs
+from bertbuild.heads.answers import EXPORTED, OUTPUT_OF_PART
+from bertbuild.kinds.frozen import OUTPUT_ABOUT
 from bertbuild.kinds.kind import Asked, Command, Kind, Request
 from bertbuild.parameters import check, parameter
-from bertbuild.plans.plan import File, Plan, Source, Step, Target, check_output, check_seq_len
+from bertbuild.plans.outputs import output_params, output_word, outputs_of, taken_parts
+from bertbuild.plans.plan import File, Plan, Source, Step, Target, check_seq_len
 from bertbuild.plans.tolerance import FLOAT32
 from bertbuild.toml.values import Choices, Whole
 
@@ -24,7 +25,7 @@ class SavedModel(Request):
     output: str = parameter(
         Choices(tuple(EXPORTED)),
         "",
-        "what the model gives; default: probabilities where there is a head, else pooled and sequence",
+        OUTPUT_ABOUT,
     )
 
     def __post_init__(self) -> None:
@@ -57,7 +58,7 @@ def plan_export(source: Source, request: SavedModel, probes: File) -> Plan:
 
 
 def _export_step(source: Source, request: SavedModel) -> Step:
-    params = {"seq-len": str(length(source, request)), "prefix": source.prefix, "output": outputs(source, request)}
+    params = {"seq-len": str(length(source, request)), "prefix": source.prefix, **told_outputs(source, request)}
     if source.gelu:
         params["gelu"] = source.gelu
     return Step(id="export", stage="export", inputs={"checkpoint": source.file}, params=params)
@@ -65,17 +66,20 @@ def _export_step(source: Source, request: SavedModel) -> Step:
 
 def reference_step(source: Source, request: SavedModel, probes: File) -> Step:
     """The step that answers for a checkpoint or a SavedModel."""
-    params = {"output": request.output} if request.output else {}
+    params = told_outputs(source, request)
     if source.kind == "checkpoint":
-        params = {"prefix": source.prefix, "output": outputs(source, request)}
+        params["prefix"] = source.prefix
         if source.gelu:
             params["gelu"] = source.gelu
     return Step(id="reference", stage="tf1-infer", inputs={source.kind: source.file, "probes": probes}, params=params)
 
 
-def outputs(source: Source, request: SavedModel) -> str:
-    """What the target gives: what was asked for, else what the source is made for."""
-    return request.output or ",".join(usual(source.has))
+def told_outputs(source: Source, request: SavedModel) -> dict[str, str]:
+    """The parameters that tell a stage what to give: what was asked for, else what the source is made for."""
+    if source.kind == "checkpoint":
+        return output_params(source, outputs_of(source, request.output))
+    own = {"outputs": source.tensors} if source.tensors else {}
+    return {"output": request.output or ",".join(source.outputs), **own}
 
 
 def length(source: Source, request: SavedModel) -> int:
@@ -88,8 +92,8 @@ def target_name(kind: str, source: Source, request: SavedModel, *parts: str) -> 
     names = [kind]
     if length(source, request) != SEQ_LEN:
         names.append(f"s{length(source, request)}")
-    if request.output:
-        names.append(request.output.replace(",", "+"))
+    if output_word(source, request.output):
+        names.append(output_word(source, request.output))
     return "-".join([*names, *parts])
 
 
@@ -104,7 +108,8 @@ def check_source(source: Source, request: SavedModel) -> None:
             "A frozen graph cannot be made ready for Neuron.",
             next_step="Give its checkpoint (--checkpoint) or a SavedModel (--saved-model).",
         )
-    check_output(source, outputs(source, request) if source.kind == "checkpoint" else request.output)
+    if source.kind == "checkpoint":
+        outputs_of(source, request.output)
     check_seq_len(source, request.seq_len)
     if source.kind == "saved-model":
         if request.seq_len and source.seq_len and request.seq_len != source.seq_len:
@@ -122,8 +127,9 @@ def check_source(source: Source, request: SavedModel) -> None:
 
 def taken(source: Source, request: SavedModel) -> set[str]:
     """The parts of a source that the target has; of a SavedModel its outputs are parts too."""
-    given = request.output or ",".join(source.outputs or usual(source.has))
-    return parts_of_outputs(given) | set(given.split(","))
+    if source.kind == "checkpoint":
+        return taken_parts(source, request.output)
+    return set(request.output.split(",") if request.output else source.outputs)
 
 
 TAKEN_BY = {**OUTPUT_OF_PART, **{output: f"--output {output}" for output in EXPORTED}}

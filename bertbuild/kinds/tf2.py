@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from bertbuild.errors import UsageError
-from bertbuild.heads.answers import usual
+from bertbuild.heads.answers import ENCODER
+from bertbuild.heads.classifier import OUTPUT as PROBABILITIES
 from bertbuild.heads.classifier import PART as CLASSIFIER
 from bertbuild.heads.masked_lm import PART as MASKED_LM
 from bertbuild.heads.next_sentence import PART as NEXT_SENTENCE
@@ -16,6 +17,7 @@ from bertbuild.heads.span import PART as SPAN
 from bertbuild.kinds.frozen import GELU_ABOUT, gelu_form
 from bertbuild.kinds.kind import Asked, Command, Kind, Request
 from bertbuild.parameters import Parameter, check, parameter
+from bertbuild.plans.outputs import output_params
 from bertbuild.plans.plan import GELU_FORMS, File, Plan, Source, Step, Target, check_garden
 from bertbuild.plans.tolerance import FLOAT32
 from bertbuild.toml.values import Choice, Location
@@ -85,7 +87,7 @@ def plan_convert_tf2(source: Source, request: Tf2 | Tf2Model, probes: File) -> P
     is_checkpoint = isinstance(request, Tf2)
     chosen = gelu_form(source, request.gelu)
     gelu = {"gelu": chosen} if chosen else {}
-    with_head = source.head is not None and _can_have_head(request)
+    with_head = source.head is not None and source.head.kind == CLASSIFIER and _can_have_head(request)
     converted = Step(
         id="convert-tf2",
         stage="convert-tf2",
@@ -98,12 +100,11 @@ def plan_convert_tf2(source: Source, request: Tf2 | Tf2Model, probes: File) -> P
         built = {"kind": request.format, **gelu}
         steps.append(Step(id=request.format, stage="tf2-saved-model", inputs={"converted": converted.id}, params=built))
         made, flag, asked = request.format, request.flag, {}
-    output = ",".join(usual({POOLER, CLASSIFIER} if with_head else {POOLER}))
     reference = Step(
         id="reference",
         stage="tf1-infer",
         inputs={"checkpoint": source.file, "probes": probes},
-        params={"output": output, "prefix": source.prefix, **gelu},
+        params={**output_params(source, (PROBABILITIES,) if with_head else ENCODER), "prefix": source.prefix, **gelu},
     )
     answers = Asked(stage=ASKED.stage, flag=flag).step("tf2-infer", made, probes, asked)
     told = {}

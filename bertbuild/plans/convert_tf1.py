@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bertbuild.heads.answers import usual
-from bertbuild.heads.found import FoundHead
-from bertbuild.heads.pooled import PART as POOLER
+from bertbuild.heads.answers import ENCODER, usual
+from bertbuild.heads.found import FoundHead, as_parameter
 from bertbuild.plans.plan import File, Plan, Step, Target
 
 
@@ -48,14 +47,15 @@ def plan_convert_tf1(source: Tf2Source, probes: File) -> Plan:
     asked: dict[str, File | str] = {source.kind: source.file, "probes": probes}
     if source.kind != "hub" and source.config is not None:
         asked["config"] = source.config
-    output = ",".join(usual({POOLER, *(head.kind for head in source.heads)}))
+    output = ",".join(usual(source.heads, pooler=True) if source.heads else ENCODER)
+    heads = {"heads": as_parameter(source.heads)} if source.heads else {}
     params = {"converted": {**gelu, **prefix}, "saved-model": {"output": output}, "hub": {}}[source.kind]
     reference = Step(id="reference", stage="tf2-infer", inputs=asked, params=params)
     answers = Step(
         id="tf1-infer",
         stage="tf1-infer",
         inputs={"checkpoint": complete.id, "probes": probes},
-        params={"output": output, **gelu},
+        params={"output": output, **heads, **gelu},
     )
     target = Target(
         name="tf1-checkpoint", step=complete.id, reference=reference.id, answers=answers.id, precision="fp32"

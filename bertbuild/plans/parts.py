@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from bertbuild.families.bert import SCOPE
+from bertbuild.heads.found import FoundHead
+from bertbuild.heads.head import Head
 from bertbuild.heads.rows import HEADS
 
 SHOWN = 2
@@ -42,7 +44,12 @@ class Part:
 
 
 def parts_of(
-    model: Mapping[str, str], others: Iterable[str], kept: Iterable[str], *, global_step: bool
+    model: Mapping[str, str],
+    others: Iterable[str],
+    kept: Iterable[str],
+    *,
+    global_step: bool,
+    found: Iterable[FoundHead] = (),
 ) -> tuple[Part, ...]:
     """The parts of a checkpoint besides its encoder.
 
@@ -51,15 +58,20 @@ def parts_of(
         others: variables of a model that are not among them.
         kept: the optimizer's.
         global_step: whether there is one.
+        found: the heads, of a known kind. Several kinds have the same variables.
     """
+    kinds = {head.kind for head in found}
+    rows: dict[tuple[str, ...], Head] = {}
+    for row in HEADS.values():
+        if row.part and (row.scopes not in rows or row.name in kinds):
+            rows[row.scopes] = row
     heads = [
         Part(
             kind=head.part,
             what=head.what,
             names=tuple(own for name, own in model.items() if name.startswith(head.scopes)),
         )
-        for head in HEADS.values()
-        if head.part
+        for head in rows.values()
     ]
     used = {name for head in heads for name in head.names}
     unknown = [own for name, own in model.items() if own not in used and not name.startswith(SCOPE)]

@@ -6,12 +6,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bertbuild.errors import UsageError
-from bertbuild.families.bert import POOLER_DENSE
-from bertbuild.heads.answers import ANSWERS, PARTS_OF_OUTPUT, task_head
+from bertbuild.heads.answers import task_head
 from bertbuild.heads.found import FoundHead
-from bertbuild.heads.head import Head
-from bertbuild.heads.pooled import PART as POOLER
-from bertbuild.heads.rows import HEADS
+from bertbuild.heads.pooled import DENSE as POOLER_DENSE
 from bertbuild.plans.parts import Part
 
 GELU_FORMS = ("auto", "erf", "tanh")
@@ -117,8 +114,8 @@ class Source:
         pooler: whether it has a pooler, which pooled output and the classifier need.
         batch: the only batch size that a frozen graph takes, or None.
         seq_len: the only sequence length that a SavedModel or a frozen graph takes, or None.
-        outputs: what a SavedModel gives: some of "probabilities", "pooled", "sequence".
-        tensors: of a frozen graph, the outputs that are taken, as the stages take them: "NODE:port:name,…".
+        outputs: what a SavedModel gives, as --output calls it.
+        tensors: of a frozen graph or a SavedModel, the outputs that are taken, as stages take them: "NODE:port:name,…".
         chosen: their names joined by "+" where they were chosen by --outputs, so that targets are called by them.
         half: whether a frozen graph computes in float16, so that its own answers are no nearer than that.
         max_positions: the longest sequence.
@@ -147,11 +144,6 @@ class Source:
         """The head for the task that it was trained on; None where it has none."""
         return task_head(self.heads)
 
-    @property
-    def has(self) -> frozenset[str]:
-        """The parts that heads need and that it has."""
-        return frozenset([*(head.kind for head in self.heads), *([POOLER] if self.pooler else [])])
-
 
 def plan_import(model: str, folder: File) -> Plan:
     """Hugging Face folder → checkpoint."""
@@ -165,30 +157,6 @@ def check_seq_len(source: Source, seq_len: int) -> None:
             f"--seq-len {seq_len} is longer than the model's position table of {source.max_positions}.",
             next_step=f"Give {source.max_positions} or less.",
         )
-
-
-def check_output(source: Source, output: str) -> None:
-    """Refuse what a model has no variables for: each head of the table says what it needs."""
-    needed = {part for name in filter(None, output.split(",")) for part in PARTS_OF_OUTPUT[name]}
-    for head in HEADS.values():
-        if head.part in needed - source.has:
-            lacking = [ANSWERS[name].words for name, parts in PARTS_OF_OUTPUT.items() if head.part in parts]
-            others = [f"--output {name}" for name, parts in PARTS_OF_OUTPUT.items() if head.part not in parts]
-            raise UsageError(
-                f"{source.model} has {_lacking(source, head)}, so it gives no {' and no '.join(lacking)}.",
-                next_step=head.instead or f"Use {' or '.join(others)}.",
-            )
-
-
-def _lacking(source: Source, head: Head) -> str:
-    """What there is in the place of a head: nothing, a part of it, or variables that are not of its form."""
-    there = next((part.names for part in source.parts if part.kind == head.part), ())
-    if not there or head.of_encoder:
-        return f"no {head.what} ({head.mark})"
-    missing = [name for name in head.variables(0, 0, 0) if not any(f"/{name}/" in f"/{own}/" for own in there)]
-    if missing:
-        return f"no whole {head.what}: there is {', '.join(there)}, but no {', '.join(missing)}"
-    return f"no {head.what} of the usual form: {', '.join(there)} have other shapes"
 
 
 def check_garden(source: Source) -> None:

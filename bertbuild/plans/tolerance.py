@@ -62,6 +62,8 @@ class Limits:
 FLOAT32: Tolerances = {
     "pooled_output": Tolerance(max_abs=1e-5),
     "probabilities": Tolerance(max_abs=1e-5),
+    "score": Tolerance(max_abs=1e-5),
+    "logits": Tolerance(max_abs=1e-4),
     "hidden": Tolerance(max_abs=1e-4),
 }
 
@@ -70,5 +72,7 @@ FLOAT32: Tolerances = {
 FLOAT16: Tolerances = {
     "pooled_output": Tolerance(max_abs=1e-2),
     "probabilities": Tolerance(max_abs=1e-2, argmax=1.0),
+    "score": Tolerance(max_abs=5e-2),
+    "logits": Tolerance(max_abs=1e-1, cosine=0.999),
     "hidden": Tolerance(max_abs=1e-1, cosine=0.999),
 }

@@ -137,6 +137,7 @@ def _input(files: CheckpointFiles, store: Store) -> File:
 
 def _of_facts(files: CheckpointFiles, file: File, name: str, facts: dict[str, Any], choice: Choice) -> Inspected:
     config, graph = facts["config"], facts["graph"]
+    heads = _heads(facts, choice)
     return Inspected(
         source=Source(
             model=name,
@@ -145,10 +146,10 @@ def _of_facts(files: CheckpointFiles, file: File, name: str, facts: dict[str, An
             gelu=(graph["gelu"] or config["gelu"] or PUBLISHED_GELU) if config["hidden_act"] == "gelu" else None,
             published=graph["published_form"] is not None,
             prefix=files.prefix.name,
-            heads=_heads(facts, choice),
+            heads=heads,
             pooler=facts["encoder"]["pooler"],
             max_positions=config["max_position_embeddings"],
-            parts=_parts(facts, files, choice),
+            parts=_parts(facts, files, choice, heads),
         ),
         vocab_size=config["vocab_size"],
         type_vocab_size=config["type_vocab_size"],
@@ -163,20 +164,22 @@ def _heads(facts: dict[str, Any], choice: Choice) -> tuple[FoundHead, ...]:
     return heads_named({name: shapes[own] for name, own in names.items()})
 
 
-def _parts(facts: dict[str, Any], files: CheckpointFiles, choice: Choice) -> tuple[Part, ...]:
+def _parts(
+    facts: dict[str, Any], files: CheckpointFiles, choice: Choice, heads: tuple[FoundHead, ...]
+) -> tuple[Part, ...]:
     """What a checkpoint has besides its encoder, and what an import left out of the folder it was made from."""
-    parts = _parts_by_names(tuple(tensor["name"] for tensor in facts["tensors"]), choice)
+    parts = _parts_by_names(tuple(tensor["name"] for tensor in facts["tensors"]), choice, heads)
     left = tuple((import_facts(files) or {}).get("left_out", ()))
     return (*parts, Part(kind="import", what="tensors that the import left out", names=left)) if left else parts
 
 
 @cache
-def _parts_by_names(tensors: tuple[str, ...], choice: Choice) -> tuple[Part, ...]:
+def _parts_by_names(tensors: tuple[str, ...], choice: Choice, heads: tuple[FoundHead, ...]) -> tuple[Part, ...]:
     """What the names of a checkpoint's tensors tell of its parts; most models of a build file have the same."""
     names = dict.fromkeys(tensors)
     reading, purposes = read_names(names, choice), sort_variables(names)
     kept = [name for found in purposes.slots.values() for name in found]
-    return parts_of(reading.names, reading.left_out, kept, global_step=purposes.global_step)
+    return parts_of(reading.names, reading.left_out, kept, global_step=purposes.global_step, found=heads)
 
 
 def _plain(found: Inspected, stored: StoredObject, store: Store) -> Inspected:

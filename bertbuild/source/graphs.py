@@ -14,7 +14,7 @@ from bertbuild.graph.outputs import Output, Outputs, UnknownOutputsError, find_o
 from bertbuild.graph.roles import input_roles
 from bertbuild.graph.saved_model import read_saved_model
 from bertbuild.graph.sizes import EmbeddingSizes, computes_in_half, embedding_sizes, input_sizes
-from bertbuild.heads.answers import EXPORTED
+from bertbuild.heads.answers import EXPORTED, EXPORTED_TENSORS, PUBLISHED_TENSORS
 from bertbuild.heads.classifier import TENSOR as PROBABILITIES
 from bertbuild.heads.classifier import found as classifier_of
 from bertbuild.plans.parts import Part
@@ -120,7 +120,7 @@ def saved_model_source(folder: Path, name: str, digests: DigestCache) -> tuple[S
     try:
         model = read_saved_model(folder)
         outputs, sizes, gelu, seq_len = (
-            model.known_outputs(),
+            model.known_outputs(EXPORTED_TENSORS, PUBLISHED_TENSORS),
             embedding_sizes(model.graph),
             gelu_form(model.graph),
             model.fixed_size(1),
@@ -140,6 +140,7 @@ def saved_model_source(folder: Path, name: str, digests: DigestCache) -> tuple[S
         heads=(classifier_of(probabilities.shape[-1]),) if probabilities is not None and probabilities.shape else (),
         seq_len=seq_len,
         outputs=tuple(_TYPED[output] for output in outputs),
+        tensors=",".join(f"{port.tensor}:{output}" for output, port in outputs.items()),
         max_positions=sizes.positions,
         parts=tuple(
             Part(kind=known.get(port.tensor, port.tensor), what=f"output {output}", names=(port.tensor,))

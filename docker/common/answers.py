@@ -11,6 +11,8 @@ import numpy as np
 from stage import StageInputError, read_json, step
 
 ROLES = ("input_ids", "input_mask", "segment_ids")
+PER_POSITION = ("start_logits", "end_logits")
+"""Outputs [B, S] that hold something for each position, wherever they come from."""
 
 
 class Probes(object):
@@ -65,7 +67,8 @@ class Probes(object):
 def run_shaped(feeds, run, batch, seq_len, per_position=()):
     """Run feeds of any shape through a model of a fixed one: pad sequences, run groups of rows, cut back.
 
-    `per_position` names the outputs [B, S], which lose the padding as [B, S, N] do; [B, N] has none.
+    `per_position` names outputs [B, S], besides those of `PER_POSITION`; they lose the padding as [B, S, N] do. [B, N]
+    has none.
     """
     rows, length = feeds["input_ids"].shape
     width = length if seq_len is None else seq_len
@@ -82,7 +85,7 @@ def run_shaped(feeds, run, batch, seq_len, per_position=()):
             group[role] = block
         parts.append(run(group))
     joined = {name: np.concatenate([part[name] for part in parts])[:rows] for name in parts[0]}
-    padded = [name for name, value in joined.items() if value.ndim == 3 or name in per_position]
+    padded = [name for name, value in joined.items() if value.ndim == 3 or name in PER_POSITION or name in per_position]
     return {name: value[:, :length] if name in padded else value for name, value in joined.items()}
 
 

@@ -3,7 +3,7 @@
 import os
 import shutil
 
-from stage import StageInputError
+from stage import StageInputError, read_json
 
 CHECKPOINT = "bert_model.ckpt"
 """The name of every checkpoint that a stage writes."""
@@ -31,7 +31,8 @@ def gather_published(checkpoint, wanted, metagraph, folder):
     """`gather_checkpoint` for a .meta of the published form, and what that form is.
 
     Returns:
-        the path of the .meta, role → tensor name (found by tracing the graph), output name → tensor name, form of gelu.
+        the path of the .meta, role → tensor name (found by tracing the graph), output name → tensor name (as the stage
+        metagraph says, else that of the pooler), form of gelu.
 
     Raises:
         StageInputError: the .meta is of another form.
@@ -40,7 +41,6 @@ def gather_published(checkpoint, wanted, metagraph, folder):
     from bertbuild.graph.gelu import gelu_form
     from bertbuild.graph.graphdef import read_meta_graph
     from bertbuild.graph.published import published_form
-    from bertbuild.heads.pooled import TENSOR
 
     meta = gather_checkpoint(checkpoint, wanted, metagraph, folder)
     graph = read_meta_graph(meta)
@@ -50,7 +50,11 @@ def gather_published(checkpoint, wanted, metagraph, folder):
             "the .meta is not of the published form (three int32 placeholders of a fixed shape that alone feed %s); "
             "make one with the stage metagraph of the tf1 image" % POOLER_OUTPUT
         )
-    return meta, dict(form.roles), {TENSOR: POOLER_OUTPUT + ":0"}, gelu_form(graph)
+    outputs = {"pooled_output": POOLER_OUTPUT + ":0"}
+    if metagraph is not None and os.path.exists(os.path.join(metagraph, "signature.json")):
+        ports = read_json(metagraph, "signature.json")["outputs"]
+        outputs = {name: port["tensor"] for name, port in ports.items()}
+    return meta, dict(form.roles), outputs, gelu_form(graph)
 
 
 def gather_checkpoint(checkpoint, wanted, metagraph, folder):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bertbuild.heads import head, pooled
+from bertbuild.heads import head
 
 WEIGHTS = "cls/toy/output_weights"
 
@@ -14,7 +14,6 @@ HEAD = head.Head(
     scopes=("cls/toy/",),
     mark=WEIGHTS,
     variables=lambda hidden, _vocab, _labels: {WEIGHTS: (2, hidden)},
-    needs=(pooled.PART,),
     metric="laughs",
     answers=(
         head.Answer(
@@ -24,6 +23,7 @@ HEAD = head.Head(
             shape="[B, 2]",
             activation="Sigmoid",
             tolerance="probabilities",
+            usual=True,
         ),
     ),
 )

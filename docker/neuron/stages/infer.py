@@ -19,7 +19,7 @@ def run(args, report):
     signature = read_json(args.compiled, "signature.json")
     try:
         saved_model = read_saved_model(args.compiled)
-        roles, outputs = saved_model.roles(), saved_model.known_outputs()
+        roles, outputs = saved_model.roles(), saved_model.given()
     except GraphFormatError as error:
         raise StageInputError("%s" % error) from error
 
@@ -35,7 +35,7 @@ def run(args, report):
         tf.compat.v1.saved_model.load(session, [_saved_model.TAG], args.compiled)
         feeds = {role: graph.get_tensor_by_name(tensor) for role, tensor in roles.items()}
         unused = [graph.get_tensor_by_name(port.tensor) for port in others]
-        wanted = {name: graph.get_tensor_by_name(port.tensor) for name, port in outputs.items()}
+        wanted = {name: graph.get_tensor_by_name(tensor) for name, tensor in outputs.items()}
         found = questions.read(args, report).answer(
             runner(session, feeds, unused, wanted),
             batch=None if signature["dynamic_batch"] else signature["batch_size"],

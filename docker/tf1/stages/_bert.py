@@ -4,8 +4,7 @@ Its layer norm is tf.contrib's, which has its epsilon built in; it is replaced f
 TensorFlow 2, which has no tf.contrib.
 """
 
-from bertbuild.heads import all_layers, classifier, pooled, sequence
-from stages import _signature, _source
+from stages import _outputs, _signature, _source, _upstream_heads
 from stages._tensorflow import V1_MODE, modeling, tf
 
 
@@ -16,19 +15,23 @@ def build(source, gelu, inputs, outputs):
         source: a `_source.Model`, whose config and heads the graph has.
         gelu: "erf", "tanh", or None where the config's activation is another.
         inputs: int32 tensors [B, S]: input ids, input mask, segment ids.
-        outputs: as for `_signature.select`.
+        outputs: what --output calls them.
 
     Returns:
-        as `_signature.select` does.
+        tensor name → float32 tensor.
+
+    Raises:
+        StageInputError: the model does not give one of the outputs.
     """
-    model = modeling.BertModel(bert_config(source.config, gelu), False, *inputs)
+    config = bert_config(source.config, gelu)
+    model = modeling.BertModel(config, False, *inputs)
     given = {
-        pooled.OUTPUT: model.get_pooled_output,
-        sequence.OUTPUT: model.get_sequence_output,
-        all_layers.OUTPUT: model.get_all_encoder_layers,
-        classifier.OUTPUT: lambda: _probabilities(model.get_pooled_output(), source.classes()),
+        _outputs.POOLED: model.get_pooled_output,
+        _outputs.SEQUENCE: model.get_sequence_output,
+        _outputs.ALL_LAYERS: model.get_all_encoder_layers,
     }
-    return _signature.select(outputs, given)
+    given.update(_upstream_heads.given(model, config, source))
+    return _signature.ends(_outputs.select(outputs, given))
 
 
 def bert_config(config, gelu):
@@ -55,12 +58,3 @@ def _layer_norm(epsilon):
             return tf.nn.batch_normalization(input_tensor, mean, variance, beta, gamma, epsilon)
 
     return layer_norm
-
-
-def _probabilities(hidden, classes):
-    # The head of run_classifier.py, under its own node names: loss/MatMul, loss/BiasAdd, loss/Softmax.
-    weights = tf.compat.v1.get_variable(classifier.WEIGHTS, [classes, hidden.shape[-1]])
-    bias = tf.compat.v1.get_variable(classifier.BIAS, [classes])
-    with tf.compat.v1.variable_scope("loss"):
-        logits = tf.nn.bias_add(tf.matmul(hidden, weights, transpose_b=True), bias)
-        return tf.nn.softmax(logits, axis=-1)

@@ -10,7 +10,7 @@ the parity gate compares every target with modeling.py's graph.
 import math
 
 from bertbuild.families import bert
-from bertbuild.heads import all_layers, classifier, pooled, sequence
+from stages import _inference_heads, _outputs
 from stages._tensorflow import tf
 
 MASKED_OUT = -10000.0  # modeling.py, attention_layer
@@ -22,46 +22,47 @@ class InferenceGraph(object):
     Attributes:
         weights: variable name → placeholder of its shape, to be replaced by its value.
         layers: the encoder's layers, float32 [B, S, H] each.
+        hidden: the last of them, [B·S, H].
         pooled: float32 [B, H].
+        activation: the activation function of the intermediate layers, None for none.
+        width: H.
     """
 
     def __init__(self, config, activation, input_ids, input_mask, segment_ids):
         self.weights = {}
         self._config = config
-        self._activation = activation
+        self.activation = activation
+        self.width = config.hidden_size
         with tf.name_scope("bert"):
             with tf.name_scope("embeddings"):
                 batch, length = tf.unstack(tf.shape(input_ids), num=2)
                 embedded = self._embed(input_ids, segment_ids, length)
             with tf.name_scope("encoder"):
-                shapes = Shapes(config, batch, length)
-                self.layers = self._encode(embedded, self._adder(input_mask, batch, length), shapes)
+                self._shapes = Shapes(config, batch, length)
+                self.layers = self._encode(embedded, self._adder(input_mask, batch, length), self._shapes)
             with tf.name_scope("pooler"):
                 first = tf.squeeze(self.layers[-1][:, 0:1, :], axis=1)
-                self.pooled = self._dense(first, bert.POOLER_DENSE, config.hidden_size, tf.tanh)
+                self.pooled = self.dense(first, bert.POOLER_DENSE, config.hidden_size, tf.tanh)
 
     def given(self, source):
-        """What the model gives, as `_signature.select` takes it; `source` is a `_source.Model`, whose heads it has."""
-        return {
-            pooled.OUTPUT: lambda: self.pooled,
-            sequence.OUTPUT: lambda: self.layers[-1],
-            all_layers.OUTPUT: lambda: self.layers,
-            classifier.OUTPUT: lambda: self.probabilities(source.classes()),
+        """What the model gives, as `_outputs.select` takes it; `source` is a `_source.Model`, whose heads it has."""
+        own = {
+            _outputs.POOLED: lambda: self.pooled,
+            _outputs.SEQUENCE: lambda: self.layers[-1],
+            _outputs.ALL_LAYERS: lambda: self.layers,
         }
-
-    def probabilities(self, classes):
-        """The classifier head of run_classifier.py: float32 [B, classes]."""
-        weights = self.weight(classifier.WEIGHTS, [classes, self._config.hidden_size])
-        bias = self.weight(classifier.BIAS, [classes])
-        with tf.name_scope("loss"):
-            logits = tf.nn.bias_add(tf.matmul(self.pooled, weights, transpose_b=True), bias)
-            return tf.nn.softmax(logits, axis=-1)
+        return dict(own, **_inference_heads.given(self, source))
 
     def weight(self, name, shape):
-        """Stand-in for a variable of the checkpoint."""
-        with tf.name_scope(None):
-            self.weights[name] = tf.compat.v1.placeholder(tf.float32, shape, name=name)
+        """Stand-in for a variable of the checkpoint: of each there is one."""
+        if name not in self.weights:
+            with tf.name_scope(None):
+                self.weights[name] = tf.compat.v1.placeholder(tf.float32, shape, name=name)
         return self.weights[name]
+
+    def by_position(self, values):
+        """[B·S, N] → [B, S, N]."""
+        return tf.reshape(values, self._shapes.by_position(values.shape[-1]))
 
     def _embed(self, input_ids, segment_ids, length):
         config, width = self._config, self._config.hidden_size
@@ -73,7 +74,7 @@ class InferenceGraph(object):
         embedded = tf.gather(words, input_ids)
         embedded += tf.reshape(tf.matmul(one_hot, types), tf.shape(embedded))
         embedded += tf.slice(positions, [0, 0], tf.stack([length, -1]))
-        return self._layer_norm(tf.reshape(embedded, [-1, width]), bert.EMBEDDINGS + "/LayerNorm")
+        return self.layer_norm(tf.reshape(embedded, [-1, width]), bert.EMBEDDINGS + "/LayerNorm")
 
     def _adder(self, input_mask, batch, length):
         mask = tf.cast(tf.reshape(input_mask, tf.stack([batch, 1, 1, length])), tf.float32)
@@ -85,12 +86,13 @@ class InferenceGraph(object):
         for index in range(config.num_hidden_layers):
             scope = bert.LAYER % index
             attended = self._attend(hidden, adder, shapes, scope + "/attention/self")
-            attended = self._dense(attended, scope + "/attention/output/dense", config.hidden_size)
+            attended = self.dense(attended, scope + "/attention/output/dense", config.hidden_size)
             attended = self._add_and_norm(attended, hidden, scope + "/attention/output")
-            grown = self._dense(attended, scope + "/intermediate/dense", config.intermediate_size, self._activation)
-            hidden = self._dense(grown, scope + "/output/dense", config.hidden_size)
+            grown = self.dense(attended, scope + "/intermediate/dense", config.intermediate_size, self.activation)
+            hidden = self.dense(grown, scope + "/output/dense", config.hidden_size)
             hidden = self._add_and_norm(hidden, attended, scope + "/output")
             layers.append(tf.reshape(hidden, shapes.sequence))
+        self.hidden = hidden
         return layers
 
     def _attend(self, hidden, adder, shapes, scope):
@@ -98,7 +100,7 @@ class InferenceGraph(object):
         config = self._config
         query, key, value = [
             tf.transpose(
-                tf.reshape(self._dense(hidden, "%s/%s" % (scope, name), config.hidden_size), shapes.heads), [0, 2, 1, 3]
+                tf.reshape(self.dense(hidden, "%s/%s" % (scope, name), config.hidden_size), shapes.heads), [0, 2, 1, 3]
             )
             for name in ("query", "key", "value")
         ]
@@ -108,7 +110,8 @@ class InferenceGraph(object):
             context = tf.matmul(tf.nn.softmax(scores + adder), value)
             return tf.reshape(tf.transpose(context, [0, 2, 1, 3]), [-1, config.hidden_size])
 
-    def _dense(self, inputs, scope, width, activation=None):
+    def dense(self, inputs, scope, width, activation=None):
+        """A dense layer under the checkpoint's names: [N, …] → [N, width]."""
         kernel = self.weight(scope + "/kernel", [inputs.shape[-1], width])
         bias = self.weight(scope + "/bias", [width])
         with tf.name_scope(scope + "/"):
@@ -118,9 +121,10 @@ class InferenceGraph(object):
     def _add_and_norm(self, left, right, scope):
         with tf.name_scope(scope + "/"):
             total = left + right
-        return self._layer_norm(total, scope + "/LayerNorm")
+        return self.layer_norm(total, scope + "/LayerNorm")
 
-    def _layer_norm(self, inputs, scope):
+    def layer_norm(self, inputs, scope):
+        """A layer norm under the checkpoint's names, over the last axis: [N, H] → [N, H]."""
         beta = self.weight(scope + "/beta", [self._config.hidden_size])
         gamma = self.weight(scope + "/gamma", [self._config.hidden_size])
         with tf.name_scope(scope + "/"):
@@ -133,5 +137,10 @@ class Shapes(object):
 
     def __init__(self, config, batch, length):
         size = config.hidden_size // config.num_attention_heads
+        self._batch, self._length = batch, length
         self.heads = tf.stack([batch, length, config.num_attention_heads, size])
-        self.sequence = tf.stack([batch, length, config.hidden_size])
+        self.sequence = self.by_position(config.hidden_size)
+
+    def by_position(self, width):
+        """[B, S, width]."""
+        return tf.stack([self._batch, self._length, width])

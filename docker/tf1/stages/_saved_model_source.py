@@ -17,12 +17,10 @@ from bertbuild.graph.gelu import gelu_form
 from bertbuild.graph.geometry import head_size, layer_norm_epsilon
 from bertbuild.graph.graphdef import GraphFormatError
 from bertbuild.graph.saved_model import read_saved_model
-from bertbuild.heads.answers import EXPORTED
-from stages import _operators, _source
+from stages import _operators, _outputs, _source
 from stages._tensorflow import tf
 
 LAYER = re.compile(LAYER_OUTPUT_PATTERN)
-OUTPUTS = {answer.tensor: output for output, answer in EXPORTED.items()}
 
 
 class SavedModelSource(_source.Model):
@@ -32,7 +30,7 @@ class SavedModelSource(_source.Model):
         StageInputError: no such SavedModel; the sentence says what was not found.
     """
 
-    def __init__(self, folder):
+    def __init__(self, folder, named=""):
         self.folder = folder
         try:
             self.saved_model = read_saved_model(folder)
@@ -41,7 +39,7 @@ class SavedModelSource(_source.Model):
             self.config = _source.Config(self._config())
             self.config.epsilon = layer_norm_epsilon(self._graph)
             self.seq_len = self.saved_model.fixed_size(1)
-            self._outputs = self.saved_model.known_outputs()
+            self._outputs = self.saved_model.given(named or "")
         except GraphFormatError as error:
             raise StageInputError(str(error)) from error
 
@@ -67,11 +65,13 @@ class SavedModelSource(_source.Model):
 
     def default_outputs(self):
         """What the signature gives."""
-        return [OUTPUTS[name] for name in self._outputs]
+        encoders = {tensor: output for output, tensor in _outputs.OF_ENCODER.items()}
+        return [encoders.get(name, name) for name in self._outputs]
 
     def compute_operators(self, gelu, outputs, seq_len):  # noqa: ARG002 - as a checkpoint's, which builds a graph
         """Operators, by type, of the SavedModel's own graph; its form and length are what they are."""
-        names = [port.tensor.split(":")[0] for name, port in self._outputs.items() if OUTPUTS[name] in outputs]
+        wanted = [_outputs.tensor_name(output) for output in outputs]
+        names = [tensor.split(":")[0] for name, tensor in self._outputs.items() if name in wanted]
         return _operators.compute_operators(read_for_serving(self.folder).graph_def, names)
 
     def _config(self):

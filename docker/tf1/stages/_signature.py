@@ -1,6 +1,5 @@
 """The ends of a graph: placeholders in, named outputs out."""
 
-from bertbuild.heads.answers import ANSWERS
 from stages._tensorflow import as_of_1, tf
 
 ROLES = ("input_ids", "input_mask", "segment_ids")
@@ -16,25 +15,6 @@ def published_placeholders(config):
     """The inputs of the published form: three int32 placeholders [1, 128] under TensorFlow's default names."""
     shape = [1, min(PUBLISHED_LENGTH, config.max_position_embeddings)]
     return [tf.compat.v1.placeholder(tf.int32, shape) for _ in range(3)]
-
-
-def select(outputs, given):
-    """The tensors that were asked for, under their output names.
-
-    Args:
-        outputs: names of `bertbuild.heads.answers.ANSWERS`.
-        given: each of these names → function without arguments → float32 tensor, or a list of one for each layer.
-
-    Returns:
-        dict of output name → float32 tensor: pooled_output, sequence_output, layer_i_output, probabilities, ….
-    """
-    tensors = {}
-    for output, answer in ANSWERS.items():
-        if output in outputs:
-            found = given[output]()
-            layers = found if isinstance(found, list) else [found]
-            tensors.update((answer.tensor.format(index), layer) for index, layer in enumerate(layers))
-    return ends(tensors)
 
 
 def ends(tensors):

@@ -8,9 +8,6 @@ from checkpoint_files import find_prefix
 from stage import StageInputError, read_json
 
 from bertbuild.families.bert import CONFIG_FILE, POOLER
-from bertbuild.heads import classifier, pooled
-from bertbuild.heads.answers import EXPORTED, usual
-from bertbuild.heads.rows import HEADS
 from stages._tensorflow import tf
 
 
@@ -70,36 +67,15 @@ class Config(object):
 
 
 class Model(object):
-    """What a model is built from: its `config` and weights; subclasses say where they lie."""
+    """What a model is built from: its `config` and weights; subclasses say where they lie.
 
-    seq_len = None  # the only sequence length it takes
+    Attributes:
+        heads: the heads that it is built with, as `bertbuild.heads.found` has them.
+        seq_len: the only sequence length that it takes, or None.
+    """
 
-    def outputs(self, wanted):
-        """The outputs of a SavedModel, as `_signature.select` takes them: as asked, else what the model is made for.
-
-        Args:
-            wanted: names of `bertbuild.heads.answers.EXPORTED` with commas, or None.
-
-        Raises:
-            StageInputError: an output of no such name, or one that the model has no weights for.
-        """
-        chosen = wanted.split(",") if wanted else self.default_outputs()
-        unknown = sorted(set(chosen) - set(EXPORTED))
-        if unknown:
-            raise StageInputError("--output must be one of %s (got %s)" % (", ".join(EXPORTED), unknown[0]))
-        if classifier.OUTPUT in chosen:
-            self.classes()
-        return chosen
-
-    def default_outputs(self):
-        """What the model is made for."""
-        return list(usual({pooled.PART} | {head.part for head in HEADS.values() if self.has(head.mark)}))
-
-    def classes(self):
-        """How many classes the classifier head has; StageInputError when there is none."""
-        if not self.has(classifier.WEIGHTS):
-            raise StageInputError("the model has no classifier head (%s), so no probabilities" % classifier.WEIGHTS)
-        return self.shape(classifier.WEIGHTS)[0]
+    heads = ()
+    seq_len = None
 
     def check_seq_len(self, seq_len):
         """Raise StageInputError when a sequence is longer than the position table."""
@@ -113,8 +89,9 @@ class Model(object):
 class Source(Model):
     """A checkpoint folder: bert_config.json, a checkpoint and perhaps its .meta."""
 
-    def __init__(self, folder, prefix=None):
+    def __init__(self, folder, prefix=None, heads=()):
         self.folder = folder
+        self.heads = heads
         self.prefix = find_prefix(folder, prefix)
         self.meta = self.prefix + ".meta" if os.path.exists(self.prefix + ".meta") else None
         self._graph = None if self.meta is None else _graph(self.meta)
@@ -186,6 +163,10 @@ class Source(Model):
     def tensor(self, name):
         """The value of a variable as a NumPy array."""
         return self.reader.get_tensor(name)
+
+    def default_outputs(self):
+        """What it gives where nothing else is asked for."""
+        return ["pooled"]
 
     def compute_operators(self, gelu, outputs, seq_len):
         """Operators, by type, of the graph that modeling.py builds for these outputs and this length."""

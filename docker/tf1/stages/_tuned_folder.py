@@ -11,8 +11,7 @@ from training_plot import write_plot
 
 from bertbuild.families.bert import CONFIG_FILE, VOCAB_FILE
 from bertbuild.heads import classifier, span
-from bertbuild.heads.pooled import OUTPUT as POOLED
-from stages import _bert, _signature
+from stages import _bert, _outputs, _signature
 
 COPIED = (CONFIG_FILE, VOCAB_FILE)
 HEADS = classifier.HEAD.scopes + span.HEAD.scopes
@@ -37,7 +36,7 @@ def write_checkpoint(source, gelu, trained, out):
     head = {name: shapes[name] for name in sorted(shapes) if _is_head(name)}
     prefix = os.path.join(out, CHECKPOINT)
     with tf.Graph().as_default(), tf.compat.v1.Session() as session:
-        _bert.build(source, gelu, _signature.published_placeholders(source.config), [POOLED])
+        _bert.build(source, gelu, _signature.published_placeholders(source.config), [_outputs.POOLED])
         for name, shape in head.items():
             tf.compat.v1.get_variable(name, shape)
         saver = tf.compat.v1.train.Saver(tf.compat.v1.global_variables(), save_relative_paths=True)

@@ -7,7 +7,7 @@ from checkpoint_files import CHECKPOINT
 from stage import Stage, step
 
 from bertbuild.families.bert import CONFIG_FILE, SCOPE, VOCAB_FILE
-from bertbuild.heads.pooled import OUTPUT as POOLED
+from stages import _outputs
 
 STAGE = Stage("complete", __doc__.splitlines()[0])
 STAGE.input("checkpoint", "folder with bert_config.json and the checkpoint's files")
@@ -27,7 +27,7 @@ def run(args, report):
 
     step("building the graph")
     gelu = args.gelu if source.config.has_gelu else None
-    _bert.build(source, gelu, _signature.published_placeholders(source.config), [POOLED])
+    _bert.build(source, gelu, _signature.published_placeholders(source.config), [_outputs.POOLED])
     for name, shape in sorted(source.reader.get_variable_to_shape_map().items()):
         if not name.startswith(SCOPE):
             tf.compat.v1.get_variable(name, shape)

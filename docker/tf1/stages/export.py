@@ -1,21 +1,20 @@
 """export: a TensorFlow 1 BERT checkpoint → a SavedModel as google-research/bert's run_classifier exports it.
 
 The graph is modeling.py's own, its variables restored by TensorFlow's Saver; signature serving_default. With a
-classifier head it gives probabilities and has the five inputs of AWS's BERT demo, input_ids, input_mask and segment_ids
-int32 [None, S], label_ids and is_real_example int32 [None]; without one it gives pooled_output and sequence_output, and
-has the first three.
+classifier's answers it has the five inputs of AWS's BERT demo, input_ids, input_mask and segment_ids int32 [None, S],
+label_ids and is_real_example int32 [None]; else it has the first three.
 """
 
 from stage import Stage, step, write_json
 
-from bertbuild.heads import classifier
+from stages import _outputs
 
 UNUSED_INPUTS = ("label_ids", "is_real_example")
 
 STAGE = Stage("export", __doc__.splitlines()[0])
 STAGE.input("checkpoint", "folder with bert_config.json and the checkpoint's files")
 STAGE.param("seq-len", "sequence length (default: 128)", type=int, default=128)
-STAGE.param("output", "probabilities, pooled, sequence; several with commas (default: by the head)")
+_outputs.declare(STAGE)
 STAGE.param("prefix", "the checkpoint's name in its folder, where there are several")
 STAGE.param(
     "gelu",
@@ -27,19 +26,19 @@ STAGE.param(
 
 def run(args, report):
     """Build modeling.py's graph, restore the checkpoint, save."""
+    wanted, heads = _outputs.asked(args)
     step("loading TensorFlow")
     from stages import _bert, _operators, _saved_model, _signature, _source
     from stages._tensorflow import tf
 
-    source = _source.Source(args.checkpoint, args.prefix)
+    source = _source.Source(args.checkpoint, args.prefix, heads)
     source.check_seq_len(args.seq_len)
     gelu = source.gelu(args.gelu, report)
-    wanted = source.outputs(args.output)
 
     step("building the graph")
     inputs = {tensor.op.name: tensor for tensor in _signature.placeholders(None, args.seq_len)}
     outputs = _bert.build(source, gelu, list(inputs.values()), wanted)
-    if classifier.OUTPUT in wanted:
+    if any(head.kind == "classifier" for head in heads):
         for name in UNUSED_INPUTS:
             inputs[name] = tf.compat.v1.placeholder(tf.int32, [None], name=name)
 

@@ -7,14 +7,13 @@ that neither a dataset nor an edited upstream file is needed.
 
 import os
 
-from stage import Stage, StageInputError, step, write_json
+from stage import Stage, step, write_json
 
-from bertbuild.heads.answers import OUTPUTS
-from bertbuild.heads.pooled import OUTPUT as POOLED
+from stages import _outputs
 
 STAGE = Stage("freeze", __doc__.splitlines()[0])
 STAGE.input("checkpoint", "folder with bert_config.json and the checkpoint's files")
-STAGE.param("output", "one or more of %s, with commas (default: %s)" % (", ".join(OUTPUTS), POOLED), default=POOLED)
+_outputs.declare(STAGE)
 STAGE.param("prefix", "the checkpoint's name in its folder, where there are several")
 STAGE.param(
     "gelu",
@@ -26,22 +25,19 @@ STAGE.param(
 
 def run(args, report):
     """Build the graph, keep what the outputs need, write it with the checkpoint's values."""
-    outputs = args.output.split(",")
-    unknown = sorted(set(outputs) - set(OUTPUTS))
-    if unknown:
-        raise StageInputError("--output must be one of %s (got %s)" % (", ".join(OUTPUTS), unknown[0]))
+    outputs, heads = _outputs.asked(args)
 
     step("loading TensorFlow")
     from stages import _graph_file, _inference_graph, _signature, _source
     from stages._tensorflow import tf
 
-    source = _source.Source(args.checkpoint, args.prefix)
+    source = _source.Source(args.checkpoint, args.prefix, heads)
     gelu = source.gelu(args.gelu, report)
 
     step("building the graph")
     inputs = _signature.placeholders(None, None)
     graph = _inference_graph.InferenceGraph(source.config, source.config.activation(gelu), *inputs)
-    tensors = _signature.select(outputs, graph.given(source))
+    tensors = _signature.ends(_outputs.select(outputs, graph.given(source)))
     names = [tensor.op.name for tensor in tensors.values()] + [tensor.op.name for tensor in inputs]
     graph_def = tf.compat.v1.graph_util.extract_sub_graph(tf.compat.v1.get_default_graph().as_graph_def(), names)
 

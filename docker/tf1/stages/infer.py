@@ -8,15 +8,15 @@ answers too ("published/<probe>/pooled_output").
 import questions
 from stage import Stage, StageInputError, step
 
-from bertbuild.heads import pooled
+from stages import _outputs
 
 STAGE = Stage("infer", __doc__.splitlines()[0])
 STAGE.input("checkpoint", "folder with bert_config.json and the checkpoint's files", required=False)
 STAGE.input("frozen", "a frozen graph (.pb), or the folder of the stage freeze", required=False)
 STAGE.input("saved-model", "a SavedModel, of export, of neuron-ready or of run_classifier", required=False)
 questions.declare(STAGE)
-STAGE.param("outputs", "of a frozen graph that is not freeze's or extract's: as in extract")
-STAGE.param("output", "as in freeze (default: of a checkpoint pooled, of a SavedModel all it gives)")
+STAGE.param("outputs", "of a frozen graph that is not freeze's or extract's, and of a SavedModel: as in extract")
+_outputs.declare(STAGE, "of a checkpoint pooled, of a SavedModel all it gives")
 STAGE.param("prefix", "the checkpoint's name in its folder, where there are several")
 STAGE.param("gelu", "as in freeze (default: auto)", choices=("auto", "erf", "tanh"), default="auto")
 
@@ -34,13 +34,13 @@ def run(args, report):
     if args.frozen:
         found = from_frozen(args.frozen, args.outputs, asked)
     elif args.saved_model:
-        found = from_saved_model(args.saved_model, args.output, asked)
+        found = from_saved_model(args.saved_model, args.outputs, args.output, asked)
     else:
-        source = _source.Source(args.checkpoint, args.prefix)
+        wanted, heads = _outputs.asked(args)
+        source = _source.Source(args.checkpoint, args.prefix, heads)
         gelu = source.gelu(args.gelu, report)
-        wanted = (args.output or pooled.OUTPUT).split(",")
         found = from_checkpoint(source, gelu, wanted, asked)
-        if pooled.OUTPUT in wanted and args.probes:  # all that the published graphs compute
+        if _outputs.POOLED in wanted and args.probes:  # all that the published graphs compute
             found.update(from_published_graph(source, gelu, asked))
         report.facts["gelu"] = gelu
     answers.write_answers(args.out, found)
@@ -86,7 +86,7 @@ def from_published_graph(source, gelu, probes):
             saver = tf.compat.v1.train.import_meta_graph(source.meta, clear_devices=True)
         saver.restore(session, source.prefix)
         feeds = {role: default.get_tensor_by_name(form.roles[role]) for role in answers.ROLES}
-        tensors = {pooled.TENSOR: default.get_tensor_by_name(POOLER_OUTPUT + ":0")}
+        tensors = {_outputs.tensor_name(_outputs.POOLED): default.get_tensor_by_name(POOLER_OUTPUT + ":0")}
         return probes.answer(
             runner(session, feeds, tensors), batch=form.batch, seq_len=form.seq_len, prefix="published/"
         )
@@ -122,10 +122,11 @@ def whole(dtype):
     return dtype if dtype.kind in "iu" else None
 
 
-def from_saved_model(folder, wanted, asked):
+def from_saved_model(folder, named, wanted, asked):
     """Answers of a SavedModel: all it gives, or of that what is `wanted` ("pooled,sequence").
 
-    What else its signature asks for is fed nothing.
+    What else its signature asks for is fed nothing. `named` says which tensors it gives under which names, where those
+    of its signature are other ones than ours.
     """
     import answers
 
@@ -136,17 +137,14 @@ def from_saved_model(folder, wanted, asked):
 
     try:
         model = read_saved_model(folder)
-        roles, outputs, sizes = model.roles(), model.known_outputs(), (model.fixed_size(0), model.fixed_size(1))
+        roles, outputs, sizes = model.roles(), model.given(named or ""), (model.fixed_size(0), model.fixed_size(1))
     except GraphFormatError as error:
         raise StageInputError(str(error)) from error
     with tf.Graph().as_default() as graph, tf.compat.v1.Session() as session:
         _saved_model.load(folder, session)
         feeds = {role: graph.get_tensor_by_name(roles[role]) for role in answers.ROLES}
-        tensors = {
-            name: graph.get_tensor_by_name(port.tensor)
-            for name, port in outputs.items()
-            if not wanted or name.replace("_output", "") in wanted.split(",")
-        }
+        names = [_outputs.tensor_name(output) for output in wanted.split(",")] if wanted else outputs
+        tensors = {name: graph.get_tensor_by_name(tensor) for name, tensor in outputs.items() if name in names}
         return asked.answer(runner(session, feeds, tensors), batch=sizes[0], seq_len=sizes[1])
 
 

@@ -6,6 +6,8 @@ device/embeddings, device/mask_bias and the other device/… tensors is the devi
 
 from stage import Stage, StageInputError, step, write_json
 
+from stages import _outputs
+
 EXACT = "exact"
 
 STAGE = Stage("neuron-ready", __doc__.splitlines()[0])
@@ -19,7 +21,8 @@ STAGE.param(
     choices=(EXACT, "tanh", "sigmoid"),
     default=EXACT,
 )
-STAGE.param("output", "probabilities, pooled, sequence; several with commas (default: the source's)")
+_outputs.declare(STAGE, "of a SavedModel all it gives, else pooled")
+STAGE.param("outputs", "of a SavedModel: its outputs, as TENSOR:name with commas (default: all, by their names)")
 STAGE.param("batch-size", "batch the device part is going to be compiled for (default: 4)", type=int, default=4)
 STAGE.param("prefix", "the checkpoint's name in its folder, where there are several")
 
@@ -37,7 +40,7 @@ def run(args, report):
 
     source = open_source(args)
     seq_len = source_seq_len(source, args.seq_len)
-    wanted = source.outputs(args.output)
+    wanted = args.output.split(",") if args.output else source.default_outputs()
     own_gelu = source.gelu("auto", report)
     gelu = own_gelu if args.gelu == EXACT or own_gelu is None else args.gelu
 
@@ -104,8 +107,8 @@ def open_source(args):
     from stages import _saved_model_source, _source
 
     if args.saved_model is None:
-        return _source.Source(args.checkpoint, args.prefix)
-    return _saved_model_source.SavedModelSource(args.saved_model)
+        return _source.Source(args.checkpoint, args.prefix, _outputs.asked(args)[1])
+    return _saved_model_source.SavedModelSource(args.saved_model, args.outputs)
 
 
 def source_seq_len(source, wanted):

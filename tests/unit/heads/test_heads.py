@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import ast
 import re
 
 import pytest
@@ -13,48 +14,115 @@ from bertbuild.checkpoint.model_garden import (
 )
 from bertbuild.families.rows import FAMILIES
 from bertbuild.heads import classifier, head, pooled
-from bertbuild.heads.answers import ANSWERS, EXPORTED, OUTPUT_OF_PART, OUTPUTS, PARTS_OF_OUTPUT, tolerance_of, usual
+from bertbuild.heads.answers import (
+    ANSWERS,
+    EXPORTED,
+    GIVEN_BY,
+    OUTPUT_OF_PART,
+    OUTPUTS,
+    chosen,
+    given,
+    parts_for,
+    tolerance_of,
+    usual,
+)
+from bertbuild.heads.found import FoundHead
 from bertbuild.heads.rows import HEADS
 from bertbuild.kinds import KINDS
 from bertbuild.project import ROOT
 
 TINY = {"vocab_size": 7, "hidden_size": 4, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 8}
+OF_PRETRAINING = ("masked-lm-logits", "next-sentence-logits")
 STAGES = ROOT / "docker" / "tf1" / "stages"
 
 
 def test_outputs_are_those_that_people_type():
-    assert OUTPUTS == ("pooled", "sequence", "all-layers", "probabilities")
-    assert tuple(EXPORTED) == ("probabilities", "pooled", "sequence")
+    of_heads = ("logits", "probabilities", "score", "start_logits", "end_logits", *OF_PRETRAINING)
+    assert ("pooled", "sequence", "all-layers", *of_heads) == OUTPUTS
+    assert tuple(EXPORTED) == (*of_heads, "pooled", "sequence")
+
+
+def found(kind):
+    return FoundHead(kind, *HEADS[kind].last, labels=2)
 
 
 def test_what_outputs_need_and_which_flag_takes_a_part():
-    assert {
-        "pooled": {"pooler"},
-        "sequence": set(),
-        "all-layers": set(),
-        "probabilities": {"pooler", "classifier"},
-    } == PARTS_OF_OUTPUT
-    assert OUTPUT_OF_PART == {"pooler": "--output pooled", "classifier": "--output probabilities"}
+    heads = tuple(map(found, ("classifier", "span", "masked-lm")))
+    assert parts_for(["pooled"], heads) == {"pooler"}
+    assert parts_for(["sequence", "all-layers"], heads) == set()
+    assert parts_for(["probabilities"], heads) == {"pooler", "classifier"}
+    assert parts_for(["start_logits", "masked-lm-logits"], heads) == {"span", "masked-lm"}
+    assert parts_for(["probabilities"], [found("tokens")]) == {"tokens"}
+    assert OUTPUT_OF_PART == {
+        "pooler": "--output pooled",
+        "classifier": "--output probabilities",
+        "multi-label": "--output probabilities",
+        "regression": "--output score",
+        "tokens": "--output probabilities",
+        "span": "--output start_logits,end_logits",
+        "masked-lm": "--output masked-lm-logits",
+        "next-sentence": "--output next-sentence-logits",
+    }
 
 
-def test_a_model_is_made_for_its_heads_answers_else_for_its_encoders():
-    assert usual({"pooler", "classifier"}) == ("probabilities",)
-    assert usual({"pooler", "span"}) == ("pooled", "sequence")
-    assert usual(()) == ("sequence",)
+USUAL = {
+    "classifier": ("probabilities",),
+    "multi-label": ("probabilities",),
+    "regression": ("score",),
+    "tokens": ("probabilities",),
+    "span": ("start_logits", "end_logits"),
+    "masked-lm": ("pooled",),
+    "next-sentence": ("pooled",),
+}
+
+
+@pytest.mark.parametrize("kind", USUAL)
+def test_a_model_is_made_for_its_heads_answer_and_no_pretraining_head_is_one(kind):
+    pretraining = tuple(map(found, ("masked-lm", "next-sentence")))
+    assert usual([found(kind)], pooler=True) == USUAL[kind]
+    assert usual([*pretraining, found(kind)], pooler=True) == USUAL[kind]
+    assert set(USUAL[kind]) <= set(given([found(kind)], pooler=True))
+
+
+def test_a_model_without_a_head_gives_what_its_encoder_has():
+    assert usual((), pooler=True) == ("pooled",)
+    assert usual((), pooler=False) == ("sequence",)
+    assert given((), pooler=False) == ("sequence", "all-layers")
+
+
+def test_what_reads_the_pooled_output_is_not_given_without_a_pooler():
+    for kind in USUAL:
+        of_head = set(given([found(kind)], pooler=False)) - {"sequence", "all-layers"}
+        assert bool(of_head) == (kind in {"tokens", "span", "masked-lm"})
+
+
+def test_logits_are_those_of_a_pretraining_head_that_is_the_only_head():
+    assert chosen("logits", [found("masked-lm")], pooler=True) == ("masked-lm-logits",)
+    assert chosen("logits,pooled", [found("next-sentence")], pooler=True) == ("next-sentence-logits", "pooled")
+    both = [found("masked-lm"), found("next-sentence")]
+    assert chosen("logits", both, pooler=True) == ("logits",), "which of both is not said: it is refused"
+    assert chosen("logits", [found("span")], pooler=True) == ("logits",)
+    assert chosen("logits", [found("classifier"), found("masked-lm")], pooler=True) == ("logits",)
 
 
 def test_rows_are_sound():
     assert all(name == row.name for name, row in HEADS.items())
     parts = [row.part for row in HEADS.values() if row.part]
     assert len(parts) == len(set(parts))
+    assert all(row.part in ("", row.name) for row in HEADS.values() if not row.of_encoder)
     for row in HEADS.values():
         assert row.reads in (head.POOLED, head.SEQUENCE, head.LAYERS)
-        assert set(row.needs) <= set(parts)
         assert bool(row.part) == bool(row.what) == bool(row.scopes) == bool(row.mark)
         assert all(name.startswith(row.scopes) for name in row.variables(4, 7, 3))
-        assert not row.of_encoder or row.answers
+        assert row.answers
     tensors = [answer.tensor for answer in ANSWERS.values()]
     assert len(tensors) == len(set(tensors))
+
+
+@pytest.mark.parametrize("output", OUTPUTS)
+def test_heads_that_give_the_same_output_call_and_judge_it_alike(output):
+    answers = [answer for row in GIVEN_BY[output] for answer in row.answers if answer.output == output]
+    assert len({(answer.tensor, answer.words, answer.tolerance, answer.exported) for answer in answers}) == 1
 
 
 def test_variables_are_those_that_the_model_garden_is_given():
@@ -86,29 +154,66 @@ def test_every_column_that_a_head_is_judged_by_is_in_a_row_of_tolerances():
 
 
 def test_what_a_foreign_graph_calls_a_classifiers_answer():
-    (answer,) = classifier.HEAD.answers
-    assert classifier.HEAD.operators[answer.activation] == answer.tensor
+    assert classifier.HEAD.operators[classifier.PROBABILITIES.activation] == classifier.TENSOR
 
 
-@pytest.mark.parametrize("builder", ["_inference_graph.py", "_bert.py", "_neuron_graph.py"])
-def test_every_answer_is_computed_by_each_stage_that_has_it_for_a_choice(builder):
-    code = (STAGES / builder).read_text(encoding="utf-8")
-    choices = EXPORTED if builder == "_neuron_graph.py" else ANSWERS
-    for name, row in HEADS.items():
-        if any(answer.output in choices for answer in row.answers):
-            assert f"{name.replace('-', '_')}.OUTPUT" in code
+def stage_values(name, *wanted):
+    """Values of a stage module's constants: strings and dictionaries of them, whose names may be others."""
+    values = {}
+    for node in ast.parse((STAGES / name).read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.Assign):
+            names = node.targets[0].elts if isinstance(node.targets[0], ast.Tuple) else node.targets
+            parts = node.value.elts if isinstance(node.targets[0], ast.Tuple) else [node.value]
+            for target, part in zip(names, parts, strict=True):
+                values[target.id] = part
+
+    def value(node):
+        if isinstance(node, ast.Dict):
+            return {value(key): value(found) for key, found in zip(node.keys, node.values, strict=True)}
+        if isinstance(node, ast.Name):
+            return value(values[node.id]) if node.id in values else node.id
+        return ast.literal_eval(node)
+
+    return [value(values[one]) for one in wanted]
+
+
+def test_stages_know_the_encoders_outputs_and_name_the_others_by_the_rule():
+    (of_encoder,) = stage_values("_outputs.py", "OF_ENCODER")
+    for output, answer in ANSWERS.items():
+        tensor = of_encoder.get(output, output.replace("-", "_"))
+        assert tensor.replace("%d", "{}") == answer.tensor
+    assert list(of_encoder) == [answer.output for row in HEADS.values() if row.of_encoder for answer in row.answers]
+
+
+@pytest.mark.parametrize("name", ["_inference_heads.py", "_upstream_heads.py"])
+def test_every_kind_of_head_is_computed_by_target_and_reference(name):
+    (builders,) = stage_values(name, "BUILDERS")
+    assert list(builders) == [row.name for row in HEADS.values() if not row.of_encoder]
+    functions = {node.name: node for node in ast.parse((STAGES / name).read_text()).body if hasattr(node, "name")}
+    for kind, function in builders.items():
+        strings = {node.value for node in ast.walk(functions[function]) if isinstance(node, ast.Constant)}
+        assert {answer.output for answer in HEADS[kind].answers} <= strings
+
+
+def test_outputs_for_each_position_lose_their_padding():
+    text = (ROOT / "docker" / "common" / "answers.py").read_text(encoding="utf-8")
+    (named,) = re.findall(r"^PER_POSITION = (.*)$", text, re.MULTILINE)
+    flat = {answer.tensor for row in HEADS.values() for answer in row.answers if answer.shape == "[B, S]"}
+    assert set(ast.literal_eval(named)) == flat
 
 
 def test_the_docs_have_the_table():
     text = (ROOT / "docs" / "reference.md").read_text(encoding="utf-8")
-    told = [re.split(r" \| ", line.strip("| \n")) for line in text.split("| `--output` | is |")[1].splitlines()[2:]]
+    told = [re.split(r" \| ", line.strip("| \n")) for line in text.split("| `--output` | of |")[1].splitlines()[2:]]
     told = told[: next(index for index, cells in enumerate(told) if len(cells) < 2)]
     rows = [
         [
             f"`{answer.output}`",
+            f"`{row.name}`",
             answer.words,
             f"`{answer.tensor}`".format("i"),
             answer.shape,
+            "yes" if answer.usual else "",
             ", ".join(one.what for one in HEADS.values() if one.part in row.parts) or "nothing",
         ]
         for row in HEADS.values()

@@ -58,12 +58,12 @@ def test_a_model_without_it_is_refused(program):
     assert run.returncode == 2
     assert run.stderr == (
         "error: without has no toy head (cls/toy/output_weights), so it gives no smiles.\n"
-        "  → Use --output pooled or --output sequence or --output all-layers or --output probabilities.\n"
+        "  → Use --output pooled or --output sequence or --output all-layers.\n"
     )
 
 
 def test_it_is_left_out_by_name_and_the_flag_that_takes_it_is_told(program):
-    left = last(program("freeze", "--checkpoint", "with", "--json"))["left_out"]
+    left = last(program("freeze", "--checkpoint", "with", "--output", "pooled", "--json"))["left_out"]
     assert left == [
         {"kind": "toy", "what": "toy head", "names": [toy_head.WEIGHTS], "taken_by": "--output smiles"},
     ]

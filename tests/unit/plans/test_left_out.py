@@ -68,12 +68,14 @@ def test_every_variable_is_of_the_encoder_or_of_just_one_part():
 @pytest.mark.parametrize(
     ("request_", "left"),
     [
-        (Frozen(), {"classifier"} | HEADS),
+        (Frozen(), HEADS),
+        (Frozen(output="pooled"), {"classifier"} | HEADS),
         (Frozen(output="sequence"), {"pooler", "classifier"} | HEADS),
         (Frozen(output="all-layers,pooled"), {"classifier"} | HEADS),
         (Frozen(output="probabilities"), HEADS),
-        (Ir(), {"classifier"} | HEADS),
-        (Ir(route="static"), {"classifier"} | HEADS),
+        (Ir(), HEADS),
+        (Ir(output="pooled"), {"classifier"} | HEADS),
+        (Ir(route="static"), HEADS),
         (Ir(output="probabilities,sequence"), HEADS),
         (SavedModel(), HEADS),
         (SavedModel(output="pooled"), {"classifier"} | HEADS),
@@ -110,7 +112,7 @@ def test_a_foreign_scope_is_a_berts_and_a_second_encoder_is_left_out():
 
 
 def test_the_flags_that_take_a_part_are_told_with_it():
-    told = {part.kind: part.line() for part in left_out(SOURCE, Ir())}
+    told = {part.kind: part.line() for part in left_out(SOURCE, Ir(output="pooled"))}
     assert told["classifier"] == (
         "left out: classifier head (output_bias, output_weights); --output probabilities takes it"
     )

@@ -46,13 +46,14 @@ def headed(*names):
     return replace(CHECKPOINT, parts=(Part(kind="classifier", what="classifier head", names=names),))
 
 
+OF_CLASSIFIER = "pooled,sequence,all-layers,logits,probabilities"
 PROBES = File(path=PurePosixPath("/probes.json"), digest="d-probes")
 CALIBRATION = Calibration(examples=File(path=PurePosixPath("/prepared"), digest="d-prepared"))
 
 PLANS = {
     "import": plan_import("minilm", File(path=PurePosixPath("/hf"), digest="d-hf")),
     "freeze": plan_freeze(CHECKPOINT, Frozen(), PROBES),
-    "freeze_all_outputs_tanh": plan_freeze(TRAINED, Frozen(output=",".join(OUTPUTS), gelu="tanh"), PROBES),
+    "freeze_all_outputs_tanh": plan_freeze(TRAINED, Frozen(output=OF_CLASSIFIER, gelu="tanh"), PROBES),
     "freeze_relu": plan_freeze(RELU, Frozen(gelu="erf"), PROBES),
     "freeze_frozen": plan_freeze(FROZEN, Frozen(), PROBES),
     "ir": plan_ir(CHECKPOINT, Ir(), PROBES),
@@ -65,7 +66,7 @@ PLANS = {
     "ir_static_published_other_gelu": plan_ir(CHECKPOINT, Ir(route="static", gelu="tanh"), PROBES),
     "ir_static_trained": plan_ir(TRAINED, Ir(route="static", precision="fp32,fp16"), PROBES),
     "ir_mo": plan_ir(CHECKPOINT, Ir(converter="mo"), PROBES),
-    "ir_mo_trained": plan_ir(TRAINED, Ir(converter="mo"), PROBES),
+    "ir_mo_trained": plan_ir(TRAINED, Ir(converter="mo", output="pooled"), PROBES),
     "ir_mo_reshapeable": plan_ir(CHECKPOINT, Ir(converter="mo", route="reshapeable"), PROBES),
     "ir_mo_reshapeable_sized": plan_ir(
         CHECKPOINT, Ir(converter="mo", route="reshapeable", batch_size=2, seq_len=64), PROBES
@@ -85,9 +86,7 @@ def test_each_route_has_the_plan_on_record(name):
     golden_plan(f"plan_{name}", PLANS[name])
 
 
-STATIC = (
-    "The static route keeps the .meta's shape and pooled output; --batch-size, --seq-len and --output do not apply."
-)
+STATIC = "The static route keeps the .meta's shape; --batch-size and --seq-len do not apply."
 BUILT_IN = "A frozen graph's outputs and gelu are built in; --output and --gelu cannot change them."
 REFUSED = {
     "an unknown precision": (
@@ -117,8 +116,8 @@ REFUSED = {
     ),
     "an unknown output": (
         CHECKPOINT,
-        lambda: Ir(output="pooled,logits"),
-        "--output must be one of pooled, sequence, all-layers, probabilities (got 'logits').",
+        lambda: Ir(output="pooled,logit"),
+        f"--output must be one of {', '.join(OUTPUTS)} (got 'logit'); did you mean \"logits\"?",
     ),
     "probabilities without a head": (
         CHECKPOINT,
@@ -158,7 +157,7 @@ REFUSED = {
     "the Model Optimizer's usual route with an output": (
         CHECKPOINT,
         lambda: Ir(converter="mo", output="sequence"),
-        STATIC,
+        "The Model Optimizer's command line cuts the .meta at the pooler; it gives no sequence.",
     ),
     "a length that a frozen graph does not have": (
         SHORT,
@@ -223,7 +222,7 @@ REQUESTS = st.builds(
     converter=st.sampled_from(CONVERTERS),
     batch_size=st.integers(0, 4),
     seq_len=st.sampled_from((0, 64, 512)),
-    output=st.lists(st.sampled_from(OUTPUTS), min_size=1, unique=True).map(",".join),
+    output=st.lists(st.sampled_from(OF_CLASSIFIER.split(",")), unique=True).map(",".join),
     gelu=st.sampled_from(plans.GELU_FORMS),
 )
 SOURCES = st.sampled_from((CHECKPOINT, TRAINED, RELU, FROZEN))

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bertbuild.errors import UsageError
+from bertbuild.heads.answers import EXPORTED
 from bertbuild.heads.classifier import found as classifier_of
 from bertbuild.kinds.neuron import Neuron, plan_neuron_compile
 from bertbuild.kinds.neuron_ready import APPROXIMATIONS, COMPUTES, NeuronReady, plan_neuron_ready
@@ -35,8 +36,9 @@ SAVED = Source(
     heads=(classifier_of(2),),
     seq_len=128,
     outputs=("probabilities",),
+    tensors="loss/Softmax:0:probabilities",
 )
-FREE = replace(SAVED, model="free", seq_len=None, heads=(), outputs=("pooled", "sequence"))
+FREE = replace(SAVED, model="free", seq_len=None, heads=(), outputs=("pooled", "sequence"), tensors="")
 FROZEN = Source(model="frozen", kind="frozen", file=File(path=PurePosixPath("/f.pb"), digest="d-frozen"))
 PROBES = File(path=PurePosixPath("/probes.json"), digest="d-probes")
 
@@ -82,17 +84,17 @@ def test_each_way_to_neuron_has_the_plan_on_record(name):
 
 
 NO_HEAD = "bert has no classifier head (output_weights), so it gives no probabilities."
-UNKNOWN_OUTPUT = "--output must be one of probabilities, pooled, sequence (got 'logits')."
+UNKNOWN_OUTPUT = f"--output must be one of {', '.join(EXPORTED)} (got 'scores'); did you mean \"score\"?"
 TOO_LONG = "--seq-len 513 is longer than the model's position table of 512."
 BELOW_0 = "--seq-len must be at least 0 (got -1)."
 REFUSED_EXPORTS = {
     "a length below 0": (BARE, lambda: SavedModel(seq_len=-1), BELOW_0),
     "a length beyond the model's": (BARE, lambda: SavedModel(seq_len=513), TOO_LONG),
-    "an unknown output": (BARE, lambda: SavedModel(output="pooled,logits"), UNKNOWN_OUTPUT),
+    "an unknown output": (BARE, lambda: SavedModel(output="pooled,scores"), UNKNOWN_OUTPUT),
     "an output of frozen graphs alone": (
         BARE,
         lambda: SavedModel(output="all-layers"),
-        "--output must be one of probabilities, pooled, sequence (got 'all-layers').",
+        f"--output must be one of {', '.join(EXPORTED)} (got 'all-layers').",
     ),
     "probabilities without a head": (BARE, lambda: SavedModel(output="probabilities"), NO_HEAD),
     "a SavedModel": (SAVED, SavedModel, "Only a checkpoint can be exported."),
@@ -102,7 +104,7 @@ REFUSED = {
     "a length below 0": (BARE, lambda: NeuronReady(seq_len=-1), BELOW_0),
     "a length beyond the model's": (BARE, lambda: NeuronReady(seq_len=513), TOO_LONG),
     "a length beyond the SavedModel's": (FREE, lambda: NeuronReady(seq_len=513), TOO_LONG),
-    "an unknown output": (BARE, lambda: NeuronReady(output="logits"), UNKNOWN_OUTPUT),
+    "an unknown output": (BARE, lambda: NeuronReady(output="scores"), UNKNOWN_OUTPUT),
     "probabilities without a head": (BARE, lambda: NeuronReady(output="probabilities"), NO_HEAD),
     "a frozen graph": (FROZEN, NeuronReady, "A frozen graph cannot be made ready for Neuron."),
     "an unknown type": (

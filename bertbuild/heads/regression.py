@@ -1,0 +1,28 @@
+"""A score: a dense layer of the pooled output with one column, and no activation."""
+
+from __future__ import annotations
+
+from bertbuild.heads import classifier, head
+
+HEAD = head.Head(
+    name="regression",
+    reads=head.POOLED,
+    part="regression",
+    what="regression head",
+    scopes=classifier.SCOPES,
+    mark=classifier.WEIGHTS,
+    last=(classifier.WEIGHTS, classifier.BIAS),
+    variables=classifier.variables,
+    metric="pearson",
+    answers=(
+        head.Answer(
+            output="score",
+            tensor="score",
+            words="score",
+            shape="[B]",
+            activation="",
+            tolerance="score",
+            usual=True,
+        ),
+    ),
+)
