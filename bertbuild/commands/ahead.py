@@ -90,16 +90,10 @@ def is_imported(session: Session, folder: Path) -> bool:
 def _presumed(session: Session, model: str, target: TargetEntry) -> Plan:
     """The plan of a target of a model that nobody has seen: of a checkpoint that has all that can be asked for."""
     nobody = File(path=Path(), digest="")
-<<<<<<< HEAD
-    source = Source(model=model, kind="checkpoint", file=nobody, gelu=None, published=True, heads=(found(2),))
-    with contextlib.suppress(UsageError):  # the command will say so itself
-        return _planned(session, source, target.request, target.reference)
-=======
     source = Source(model=model, kind="checkpoint", file=nobody, gelu=None, published=True)
     for heads in ((), EVERY_HEAD):
         with contextlib.suppress(UsageError):  # the command will say so itself
-            return _planned(session, replace(source, heads=heads), request, reference)
->>>>>>> cca31dc (Seven heads are rows: their outputs are frozen and built as IRs, several of one checkpoint together; a model gives its head's answer where nothing else is asked for; stages are told of heads by --heads and have no copy of the table)
+            return _planned(session, replace(source, heads=heads), target.request, target.reference)
     return Plan(model=model, steps=())
 
 

@@ -46,6 +46,6 @@ def from_parameter(text: str) -> Tuple[FoundHead, ...]:  # noqa: UP006
     for part in filter(None, (text or "").split(",")):
         words = part.split(":")
         if len(words) != 3 or not all(words):
-            raise ValueError(f"--heads must be KIND:WEIGHTS:BIAS, several with commas (got {part})")
+            raise ValueError(f"must be KIND:WEIGHTS:BIAS, several with commas (got {part})")
         found.append(FoundHead(kind=words[0], weights=words[1], bias=words[2], labels=0))
     return tuple(found)

@@ -35,7 +35,7 @@ def asked(args, usual=POOLED):
     try:
         return (args.output or usual).split(","), from_parameter(args.heads)
     except ValueError as error:
-        raise StageInputError(str(error)) from error
+        raise StageInputError("--heads %s" % error) from error
 
 
 def tensor_name(output):

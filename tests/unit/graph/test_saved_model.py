@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from bertbuild.graph.graphdef import GraphFormatError
 from bertbuild.graph.saved_model import ROLES, Port, read_saved_model
 from bertbuild.graph.wire import encode_bytes, encode_number
+from bertbuild.heads.answers import EXPORTED_TENSORS, PUBLISHED_TENSORS
 
 INPUTS = {role: (f"{role}:0", "int32", (-1, 128)) for role in ROLES}
 UNUSED = {name: (f"{name}:0", "int32", (-1,)) for name in ("label_ids", "is_real_example")}
@@ -128,7 +129,9 @@ def test_roles_that_are_nowhere_are_refused(read):
 )
 def test_outputs_are_known_by_their_name_or_by_googles_tensor(read, outputs, known):
     entries = {name: (tensor, "float32", (-1, 2)) for name, tensor in outputs.items()}
-    found = read(saved_model(meta_graph(None, signature(outputs=entries)))).known_outputs()
+    found = read(saved_model(meta_graph(None, signature(outputs=entries)))).known_outputs(
+        EXPORTED_TENSORS, PUBLISHED_TENSORS
+    )
     assert {name: port.tensor for name, port in found.items()} == known
 
 
@@ -136,8 +139,8 @@ def test_outputs_are_known_by_their_name_or_by_googles_tensor(read, outputs, kno
 def test_outputs_of_which_none_is_known_are_refused_by_name(read, outputs, told):
     entries = dict.fromkeys(outputs, ("y:0", "float32", ()))
     model = read(saved_model(meta_graph(None, signature(outputs=entries))))
-    with pytest.raises(GraphFormatError, match=rf"None of the SavedModel's outputs \({told}\) is one of probabilities"):
-        model.known_outputs()
+    with pytest.raises(GraphFormatError, match=rf"None of the SavedModel's outputs \({told}\) is one of logits, prob"):
+        model.known_outputs(EXPORTED_TENSORS, PUBLISHED_TENSORS)
 
 
 def shaped(*shapes):
@@ -218,7 +221,7 @@ def test_a_spoilt_one_is_read_or_refused_and_nothing_else(read, data):
         content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
     try:
         model = read(bytes(content))
-        model.known_outputs()
+        model.known_outputs(EXPORTED_TENSORS, PUBLISHED_TENSORS)
         model.roles()
         model.fixed_size(1)
     except GraphFormatError as error:

@@ -215,10 +215,10 @@ def test_inspect_reads_as_it_is_told(small):
 
 
 REQUESTS = {
-    "pooled": (plan_freeze, Frozen()),
+    "pooled": (plan_freeze, Frozen(output="pooled")),
     "pooled and sequence": (plan_freeze, Frozen(output="sequence,pooled")),
-    "ir": (plan_ir, Ir()),
-    "static": (plan_ir, Ir(route="static")),
+    "ir": (plan_ir, Ir(output="pooled")),
+    "static": (plan_ir, Ir(route="static", output="pooled")),
     "savedmodel": (plan_ir, Ir(route="savedmodel", output="sequence")),
     "export": (plan_export, SavedModel(output="pooled")),
     "tf2": (plan_convert_tf2, Tf2()),
