@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from bertbuild.api.base import Listener
 from bertbuild.api.builds import Builds
 from bertbuild.api.looks import Looks
-from bertbuild.api.named import Checkpoint, FrozenGraph, Model, SavedModelFolder
+from bertbuild.api.named import Checkpoint, FrozenGraph, Model, SavedModelFolder, TrainBegin
 from bertbuild.api.trainings import Trainings
 from bertbuild.api.upkeep import Upkeep
 from bertbuild.errors import BertbuildError
@@ -43,7 +43,6 @@ if TYPE_CHECKING:
     from bertbuild.commands.report import Page
     from bertbuild.commands.status import Status
     from bertbuild.commands.target import Built
-    from bertbuild.commands.train import Begin as TrainBegin
     from bertbuild.commands.train import Data as TrainData
     from bertbuild.commands.train import Trained
     from bertbuild.commands.verify import Verified
@@ -151,7 +150,6 @@ _PLACES = {
     "Swept": "commands.gc.Swept",
     "Tf2": "kinds.tf2.Tf2",
     "Tf2SavedModel": "kinds.tf2_savedmodel.Tf2SavedModel",
-    "TrainBegin": "commands.train.Begin",
     "TrainData": "commands.train.Data",
     "TrainRequest": "plans.tf2_train.TrainRequest",
     "Trained": "commands.train.Trained",

@@ -62,10 +62,13 @@ class Builds(Base):
         copy_to: Path = "",
     ) -> Built:
         """Convert a TensorFlow 2 BERT back to a Google-format checkpoint; arguments as the flags of `convert-tf1`."""
-        from bertbuild.commands.tensorflow2 import convert_tf1
+        from bertbuild.commands.target import build
+        from bertbuild.kinds.tf1_checkpoint import Tf1Checkpoint
+        from bertbuild.plans.wanted import Wanted
 
         with self._session(replace=replace, reference=reference) as session:
-            return convert_tf1(session, str(tf2), str(config), str(vocab), gelu, name, str(copy_to), root=root)
+            named = Wanted(tf2=str(tf2), root=root, config=str(config), vocab=str(vocab), name=name)
+            return build(session, named, Tf1Checkpoint(gelu=gelu), copy_to=str(copy_to))
 
     def build_file(
         self,

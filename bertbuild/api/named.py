@@ -68,6 +68,27 @@ class SavedModelFolder:
         return _wanted(saved_model=str(self.path), name=name)
 
 
+@dataclass(frozen=True, slots=True)
+class TrainBegin:
+    """A model of TensorFlow 2 that `train` begins with: one of the three, as its flags say.
+
+    `config` and `vocab` are its files where they are not in its folder; of several encoders in it the one below the
+    object `root` is taken.
+    """
+
+    init_checkpoint: Path = ""
+    hub_module_url: Path = ""
+    model_dir: Path = ""
+    config: Path = ""
+    vocab: Path = ""
+    root: str = ""
+
+    def wanted(self, name: str) -> Wanted:
+        """See `Checkpoint.wanted`."""
+        paths = {one: str(getattr(self, one)) for one in ("init_checkpoint", "hub_module_url", "model_dir")}
+        return _wanted(name=name, config=str(self.config), vocab=str(self.vocab), root=self.root, **paths)
+
+
 Source = Checkpoint | Model | FrozenGraph | SavedModelFolder
 
 
@@ -77,7 +98,7 @@ def wanted(source: object, name: str) -> Wanted:
     Raises:
         UsageError: it is not a source.
     """
-    if not isinstance(source, Source):
+    if not isinstance(source, Source | TrainBegin):
         raise UsageError(
             f"{source!r} is not a source.",
             next_step="Give a Checkpoint, Model, FrozenGraph or SavedModelFolder, for instance Checkpoint('path').",

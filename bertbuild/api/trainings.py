@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from bertbuild.api.base import Base
-from bertbuild.api.named import Checkpoint, Model, Path, wanted
+from bertbuild.api.named import Checkpoint, Model, Path, TrainBegin, wanted
 
 if TYPE_CHECKING:
     from bertbuild.catalogue.datasets import Dataset
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from bertbuild.commands.finetune import Finetuned
     from bertbuild.commands.models import Fetched
     from bertbuild.commands.pretraining import PretrainingData
-    from bertbuild.commands.train import Begin as TrainBegin
     from bertbuild.commands.train import Data as TrainData
     from bertbuild.commands.train import Trained
     from bertbuild.kinds.evaluation import EvaluateRequest
@@ -129,6 +128,7 @@ class Trainings(Base):
         data: TrainData,
         request: TrainRequest | None = None,
         *,
+        model_export_path: Path = "",
         name: str = "",
         replace: bool = False,
     ) -> Trained:
@@ -138,17 +138,16 @@ class Trainings(Base):
             source: what to begin with: `TrainBegin` names models of TensorFlow 2.
             data: what to train on.
             request: how; its defaults where it is left out.
+            model_export_path: folder that a SavedModel is exported to as well.
             name: what the results are called; empty: the source's own name.
             replace: whether a name in out/ may pass to this source from another.
         """
-        from bertbuild.commands.train import Begin, train
+        from bertbuild.commands.train import train
         from bertbuild.plans.tf2_train import TrainRequest
-        from bertbuild.plans.wanted import Wanted
 
         with self._session(replace=replace) as session:
-            begin = source if isinstance(source, Begin) else Begin()
-            named = Wanted(name=name) if isinstance(source, Begin) else wanted(source, name)
-            return train(session, begin, named, data, request or TrainRequest())
+            export_to = str(model_export_path)
+            return train(session, wanted(source, name), data, request or TrainRequest(), model_export_path=export_to)
 
     def evaluate(
         self,

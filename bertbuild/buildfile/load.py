@@ -172,7 +172,7 @@ def _source(document: Document, place: Place, given: Mapping[str, Given]) -> Mod
             raise UnknownModelError(f"{at}: {table_name(place)}: {error}", next_step=error.next_step) from error
     path = str(absolute(value, document.path.absolute().parent))
     how: dict[str, Any] = {one: given[one].value for one in reading}
-    return Wanted(checkpoint=path, name=name, **how)
+    return Wanted(tf2=path, name=name) if found == ["tf2"] else Wanted(checkpoint=path, name=name, **how)
 
 
 def _recipe(document: Document, place: Place) -> Recipe:

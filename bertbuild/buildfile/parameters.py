@@ -23,6 +23,7 @@ SOURCES = by_name(
     Parameter(
         name="huggingface", type=Location(), about="a Hugging Face folder: config.json, a vocabulary, PyTorch's weights"
     ),
+    parameters_of(Wanted)["tf2"],
 )
 """Where a model may come from, besides a recipe; a model has just one."""
 

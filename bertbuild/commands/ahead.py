@@ -14,12 +14,13 @@ from bertbuild.errors import BertbuildError, InterpreterMissingError, UsageError
 from bertbuild.heads.found import FoundHead
 from bertbuild.heads.rows import HEADS
 from bertbuild.huggingface.folder import find_files
+from bertbuild.kinds import kind_of
 from bertbuild.kinds.int8 import Calibration, plan_text_examples
 from bertbuild.kinds.ir_request import Ir
 from bertbuild.kinds.kind import Request
 from bertbuild.kinds.planning import plan_targets
 from bertbuild.plans.placing import backend_of
-from bertbuild.plans.plan import File, Plan, Source
+from bertbuild.plans.plan import TF2_CHECKPOINT, File, Plan, Source
 from bertbuild.source.resolve import is_fetched
 from bertbuild.stages import STAGES
 
@@ -90,7 +91,8 @@ def is_imported(session: Session, folder: Path) -> bool:
 def _presumed(session: Session, model: str, target: TargetEntry) -> Plan:
     """The plan of a target of a model that nobody has seen: of a checkpoint that has all that can be asked for."""
     nobody = File(path=Path(), digest="")
-    source = Source(model=model, kind="checkpoint", file=nobody, gelu=None, published=True)
+    kind = TF2_CHECKPOINT if kind_of(target.request).command.sources[0] == "tf2" else "checkpoint"
+    source = Source(model=model, kind=kind, file=nobody, gelu=None, published=True)
     for heads in ((), EVERY_HEAD):
         with contextlib.suppress(UsageError):  # the command will say so itself
             return _planned(session, replace(source, heads=heads), target.request, target.reference)

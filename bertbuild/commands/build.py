@@ -139,10 +139,11 @@ def _check(jobs: EntryJobs, failures: Sequence[BertbuildError]) -> None:
 
 def _finish(session: Session, jobs: EntryJobs) -> FileBuilt:
     """Say what is built."""
-    rows = [_fact(name, jobs.gates[name][-1], jobs.left[name]) for name in _targets(jobs)]
+    rows = [_fact(name, jobs.gates[name][-1], jobs.left(*name)) for name in _targets(jobs)]
     counts = counted(row.state for row in rows) or "none"
     line = f"{number_of(len(rows), 'target')} in {shown(session.store.root / 'out')}: {counts}"
-    return session.result(FileBuilt(targets=tuple(rows)), *_left_out(jobs.left), line)
+    left = _left_out({name: jobs.left(*name) for name in _targets(jobs)})
+    return session.result(FileBuilt(targets=tuple(rows)), *left, line)
 
 
 def _left_out(left: Mapping[tuple[str, str], Sequence[Part]]) -> Iterable[str]:

@@ -22,10 +22,11 @@ from bertbuild.kinds.kind import Request
 from bertbuild.kinds.leaving import left_out
 from bertbuild.kinds.planning import longest_probe, named, plan_targets
 from bertbuild.plans.parts import Part
-from bertbuild.plans.plan import File, Plan, Source
+from bertbuild.plans.plan import TF2, File, Plan, Source
 from bertbuild.plans.wanted import Wanted
 from bertbuild.source.checkpoints import Inspected
 from bertbuild.source.resolve import (
+    USUAL,
     as_named,
     called,
     check_wanted,
@@ -42,7 +43,6 @@ class EntryJobs:
 
     Attributes:
         gates: model and target as an entry names them → its gates, the one of what was asked for last.
-        left: likewise the parts of the model that it leaves out.
         found: the models that are inspected, by name.
     """
 
@@ -50,7 +50,7 @@ class EntryJobs:
         self.session, self.entries, self.keep_going = session, entries, keep_going
         self.jobs: Jobs = session.engine.jobs()
         self.gates: dict[tuple[str, str], list[GateJob]] = {}
-        self.left: dict[tuple[str, str], list[Part]] = {}
+        self._left: dict[tuple[str, str], list[Part]] = {}
         self.found: dict[str, Inspected] = {}
 
     def roots(self) -> list[Job]:
@@ -81,8 +81,17 @@ class EntryJobs:
         except BertbuildError as error:
             return [RefusedJob(model, target.name, error)]
         self.gates[model, target.name] = gates
-        self.left[model, target.name] = left_out(found.source, target.request)
+        self._left[model, target.name] = left_out(found.source, target.request)
         return new
+
+    def left(self, model: str, target: str) -> list[Part]:
+        """The parts of a model that a target which is built leaves out."""
+        built = self.gates[model, target][-1].built
+        if built is not None and self.found[model].source.kind in TF2:  # known only of what was made
+            from bertbuild.report.mapping import parts_left_out
+
+            return parts_left_out(built.path)
+        return self._left[model, target]
 
 
 class LocateJob(Job):
@@ -227,14 +236,14 @@ def find(session: Session, wanted: Wanted) -> Inspected:
     return jobs.found[entry.name]
 
 
-def entry_of(session: Session, wanted: Wanted, *targets: TargetEntry) -> ModelEntry:
-    """What a command names as its source, as a build file has it.
+def entry_of(session: Session, wanted: Wanted, *targets: TargetEntry, flags: Sequence[str] = USUAL) -> ModelEntry:
+    """What a command that takes its source by `flags` names as such, as a build file has it.
 
     Raises:
         UsageError: not just one source was named, or flags that do not go with it.
         UnknownModelError: the catalogue has no such model.
     """
-    check_wanted(wanted)
+    check_wanted(wanted, flags)
     return ModelEntry(name=called(wanted, session.store), source=wanted, targets=targets)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +11,7 @@ from bertbuild.commands.session import Session, shown
 from bertbuild.engine.gate import NO_DEVICE
 from bertbuild.engine.gate import Built as Made
 from bertbuild.kinds import kind_of
-from bertbuild.kinds.kind import Kind, Request
+from bertbuild.kinds.kind import Request
 from bertbuild.plans.parts import Part
 from bertbuild.plans.wanted import Wanted
 
@@ -77,38 +76,28 @@ def build(session: Session, wanted: Wanted, request: Request, *, copy_to: str = 
         from bertbuild.commands.copying import check_copy
 
         check_copy(kind, copy_to)
-    entry = entry_of(session, wanted, asked_alone(request))
+    entry = entry_of(session, wanted, asked_alone(request), flags=kind.command.sources)
     require_places(session, [entry])
     jobs = EntryJobs(session, [entry])
     session.engine.run_jobs(jobs.roots(), entry.name)
-    gates, left = jobs.gates[entry.name, ""], jobs.left[entry.name, ""]
-    return told(session, kind, entry.name, [gate.built for gate in gates if gate.built is not None], left, copy_to)
-
-
-def told(session: Session, kind: Kind, model: str, built: Sequence[Made], left: Sequence[Part], copy_to: str) -> Built:
-    """Say what was made of a model, where it is, and what it leaves out; copied where that was asked for."""
-    last = built[-1].path
+    built = [gate.built for gate in jobs.gates[entry.name, ""] if gate.built is not None]
+    folder, left = built[-1].path, jobs.left(entry.name, "")
     if kind.mapping:
         from bertbuild.report.mapping import mapping_table
 
-        session.report(mapping_table(last, kind.mapping))
+        session.report(mapping_table(folder, kind.mapping))
     lines = [part.line() for part in left] + [
         f"{shown(target.path / kind.main_file)}" + ("" if target.verdict else f"   NOT VERIFIED: {NO_DEVICE}")
         for target in built
     ]
-    path = last / kind.main_file
+    path = folder / kind.main_file
     if copy_to:
         from bertbuild.commands.copying import copied_as
 
-        path = copied_as(kind, last, Path(copy_to))
+        path = copied_as(kind, folder, Path(copy_to))
         lines.append(shown(path))
-    result = Built(
-        model=model,
-        targets=tuple(map(_fact, built)),
-        left_out=tuple(left),
-        target=built[-1].target,
-        path=path,
-    )
+    targets = tuple(map(_fact, built))
+    result = Built(model=entry.name, targets=targets, left_out=tuple(left), target=targets[-1].target, path=path)
     return session.result(result, *lines)
 
 

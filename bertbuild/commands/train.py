@@ -15,50 +15,22 @@ from bertbuild.commands.entry_jobs import find
 from bertbuild.commands.memory import memory_told
 from bertbuild.commands.result import Result
 from bertbuild.commands.session import Session, shown
-from bertbuild.commands.tensorflow2 import check_intact, folder_and_prefix, folder_file, optional_file, recorded_gelu
 from bertbuild.errors import CheckpointError, UsageError
-from bertbuild.families.bert import CONFIG_FILE
+from bertbuild.families.bert import CONFIG_FILE, VOCAB_FILE
 from bertbuild.names import clean_name
 from bertbuild.parameters import parameter
-from bertbuild.plans.plan import File, Source
+from bertbuild.plans.plan import TF2, File, Source
 from bertbuild.plans.prepare_data import VOCAB_READING_ABOUT
-from bertbuild.plans.tf2_train import STEP, Beginning, TrainRequest, plan_train
+from bertbuild.plans.tf2_train import STEP, TrainRequest, plan_train
 from bertbuild.plans.wanted import Wanted
 from bertbuild.source.prepared import DEV, FACTS, TEST, TRAIN, files_of, fine_tuned, read_facts
-from bertbuild.source.resolve import check_name, model_name
-from bertbuild.store.naming import described
-from bertbuild.toml.values import Choice, Location, Name, Text, Whole
+from bertbuild.source.tensorflow2 import folder_and_prefix, tensorflow_2
+from bertbuild.toml.values import Choice, Location, Text, Whole
+
+BEGINNINGS = ("model", "checkpoint", "init_checkpoint", "hub_module_url", "model_dir")
+"""The flags that name what to begin with."""
 
 PREPARED = (FACTS, "meta_data.json", TRAIN, DEV, TEST)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Begin:
-    """The flags that name a model to begin with, files of it that lie elsewhere, and where the results are copied to.
-
-    `model_dir` is where to begin, or where a training's result is copied to.
-    """
-
-    init_checkpoint: str = parameter(
-        Location(), "", "checkpoint to begin with: of TensorFlow 2, or one of TensorFlow 1, which is converted first"
-    )
-    hub_module_url: str = parameter(
-        Location(), "", "hub module to begin with: a folder of convert-tf2 --format hub", written="FOLDER"
-    )
-    model_dir: str = parameter(
-        Location(),
-        "",
-        "folder that train made: what eval, predict and export_only take; when training, a copy's place",
-        written="FOLDER",
-    )
-    model_export_path: str = parameter(
-        Location(), "", "export a SavedModel too, and copy it to this folder", written="FOLDER"
-    )
-    config: str = parameter(
-        Location(), "", "bert_config.json, where it is not in the folder to begin with", written="FILE"
-    )
-    vocab: str = parameter(Location(), "", "vocab.txt, where it is not in the folder to begin with", written="FILE")
-    root: str = parameter(Name(), "", "of several encoders in that checkpoint the one below this object, as query")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,8 +70,12 @@ class Trained(Result):
     path: Path
 
 
-def train(session: Session, begin: Begin, wanted: Wanted, data: Data, request: TrainRequest) -> Trained:
+def train(
+    session: Session, wanted: Wanted, data: Data, request: TrainRequest, *, model_export_path: str = ""
+) -> Trained:
     """Train, evaluate, predict or export, and name the result in out/; a training that was ended is resumed.
+
+    A SavedModel is exported too, and copied to `model_export_path`, where that is given.
 
     Raises:
         UsageError: the flags contradict each other, or name nothing.
@@ -109,7 +85,7 @@ def train(session: Session, begin: Begin, wanted: Wanted, data: Data, request: T
     """
     if data.task:
         prepared_task(data.task, data.data)  # refused before anything is fetched
-    begin, wanted, copy = _places(session, begin, wanted, request)
+    wanted, copy = _places(session, wanted, request, model_export_path)
     session.isolation.require()
     if session.settings.offline:
         from bertbuild.commands.offline import require_stages
@@ -117,12 +93,13 @@ def train(session: Session, begin: Begin, wanted: Wanted, data: Data, request: T
         data_stage = ["prepare-data"] if data.task else []
         task, stages = "" if data.data else data.task, [*data_stage, "tf2-train"]
         require_stages(session, stages, model=wanted.model, checkpoint=wanted.checkpoint, task=task)
-    begun, named = _begun(session, begin, wanted)
-    data = _prepared(session, begun, begin, wanted, data)
+    found = find(session, wanted)
+    begun = found.source
+    data = _prepared(session, begun, wanted, data)
     files, task = _files(session, data)
     plan = plan_train(begun, files, request)
     target = f"{request.target}-{clean_name(task.lower())}"
-    session.claim(plan.model, target, named, begun.file.digest)
+    session.claim(plan.model, target, found.named, begun.file.digest)
     flag, tried = ("train", request.train_batch_size) if request.training else ("eval", request.eval_batch_size)
     with memory_told(
         f"Tried was a batch of {tried}.",
@@ -130,38 +107,41 @@ def train(session: Session, begin: Begin, wanted: Wanted, data: Data, request: T
     ):
         stored = session.engine.run(plan)[STEP]
     place = session.store.link(plan.model, target, stored)
-    if begin.model_export_path:
-        _export(session, place, begin, plan.model, files, request)
+    if model_export_path:
+        _export(session, place, wanted, plan.model, files, request, Path(model_export_path))
     if copy:
         place = copied(place, Path(copy))
     return session.result(Trained(model=plan.model, target=target, path=place), *_lines(place))
 
 
-def _places(session: Session, begin: Begin, wanted: Wanted, request: TrainRequest) -> tuple[Begin, Wanted, str]:
+def _places(session: Session, wanted: Wanted, request: TrainRequest, model_export_path: str) -> tuple[Wanted, str]:
     """What to begin with, a TensorFlow 1 --init-checkpoint being a --checkpoint; and where a copy of the result goes.
 
     As upstream, --model-dir beside another model is the copy's place in a training, and the model otherwise.
     """
-    others = (begin.init_checkpoint, begin.hub_module_url, wanted.model, wanted.checkpoint)
     copy = ""
-    check_destination("model-export-path", begin.model_export_path)
-    if begin.model_export_path and not (request.training or request.mode == "export_only"):
+    check_destination("model-export-path", model_export_path)
+    if model_export_path and not (request.training or request.mode == "export_only"):
         raise UsageError(
             f"--mode {request.mode} exports nothing.", next_step="Leave --model-export-path out, or --mode export_only."
         )
-    if begin.model_dir and any(others) and request.training:
-        check_destination("model-dir", begin.model_dir)
-        begin, copy = replace(begin, model_dir=""), begin.model_dir
-    elif begin.model_dir and begin.init_checkpoint:
+    others = (wanted.init_checkpoint, wanted.hub_module_url, wanted.model, wanted.checkpoint)
+    if wanted.model_dir and any(others) and request.training:
+        check_destination("model-dir", wanted.model_dir)
+        wanted, copy = replace(wanted, model_dir=""), wanted.model_dir
+    elif wanted.model_dir and wanted.init_checkpoint:
         text = f"--mode {request.mode} takes the model in --model-dir; --init-checkpoint is not used"
         session.report({"event": "note", "text": text})
-        begin = replace(begin, init_checkpoint="")
-    if begin.init_checkpoint and not wanted.checkpoint and _of_tensorflow_1(Path(begin.init_checkpoint)):
-        wanted = replace(wanted, checkpoint=begin.init_checkpoint)
-        begin = replace(begin, init_checkpoint="")
-    if wanted.checkpoint:
-        wanted = replace(wanted, config=begin.config, vocab=begin.vocab)
-    return begin, wanted, copy
+        wanted = replace(wanted, init_checkpoint="")
+    if wanted.init_checkpoint and not wanted.checkpoint and _of_tensorflow_1(Path(wanted.init_checkpoint)):
+        wanted = replace(wanted, checkpoint=wanted.init_checkpoint, init_checkpoint="")
+    given = [flag for flag in BEGINNINGS if getattr(wanted, flag)]
+    if len(given) != 1:
+        raise UsageError(
+            "Name one model to begin with." if not given else f"{len(given)} models are named to begin with, not one.",
+            next_step="Give just one of --init-checkpoint, --hub-module-url, --model, --checkpoint; or --model-dir.",
+        )
+    return wanted, copy
 
 
 def _of_tensorflow_1(path: Path) -> bool:
@@ -180,66 +160,24 @@ def _of_tensorflow_1(path: Path) -> bool:
 
 
 def _export(
-    session: Session, trained: Path, begin: Begin, model: str, files: Mapping[str, File], request: TrainRequest
+    session: Session,
+    trained: Path,
+    wanted: Wanted,
+    model: str,
+    files: Mapping[str, File],
+    request: TrainRequest,
+    destination: Path,
 ) -> None:
-    """Export what was trained, or is exported already, and copy it to --model-export-path."""
+    """Export what was trained, or is exported already, and copy it."""
     if request.training:
-        given = Begin(config=begin.config, vocab=begin.vocab)
-        begun = _beginning(session, given, "model-dir", str(trained), model)
+        named = Wanted(model_dir=str(trained), config=wanted.config, vocab=wanted.vocab)
+        begun = tensorflow_2(named, trained, model, session.store, session.report).source
         stored = session.engine.run(plan_train(begun, files, replace(request, mode="export_only")))[STEP]
         trained = stored.path
-    session.report({"event": "note", "text": f"SavedModel: {shown(copied(trained, Path(begin.model_export_path)))}"})
+    session.report({"event": "note", "text": f"SavedModel: {shown(copied(trained, destination))}"})
 
 
-def _begun(session: Session, begin: Begin, wanted: Wanted) -> tuple[Beginning | Source, str]:
-    """The model to begin with, and how the user named it."""
-    named = {"init-checkpoint": begin.init_checkpoint, "hub-module": begin.hub_module_url, "model-dir": begin.model_dir}
-    given = [*(flag for flag, path in named.items() if path), *filter(None, (wanted.model, wanted.checkpoint))]
-    if len(given) != 1:
-        raise UsageError(
-            "Name one model to begin with." if not given else f"{len(given)} models are named to begin with, not one.",
-            next_step="Give just one of --init-checkpoint, --hub-module-url, --model, --checkpoint; or --model-dir.",
-        )
-    if wanted.model or wanted.checkpoint:
-        found = find(session, wanted)
-        return found.source, found.named
-    (flag,) = given
-    beginning = _beginning(session, begin, flag, named[flag], wanted.name)
-    return beginning, described("TensorFlow 2 model", Path(named[flag]), session.store.root)
-
-
-def _beginning(session: Session, begin: Begin, flag: str, name: str, called: str) -> Beginning:
-    from bertbuild.checkpoint.config import read_config
-    from bertbuild.checkpoint.folder import choose_checkpoint
-
-    check_name(called)
-    folder, prefix = folder_and_prefix(Path(name))
-    if not folder.is_dir():
-        where = "; modules are not downloaded, it must be a folder here" if "://" in name else ""
-        raise UsageError(f"{name} is not a folder{where}.", next_step="Make one: invoke convert-tf2.")
-    for path in filter(None, (begin.config, begin.vocab)):
-        if not Path(path).is_file():
-            raise UsageError(f"{path} is not a file.", next_step="Give the one that came with the model.")
-    config = read_config(Path(begin.config or folder / CONFIG_FILE))
-    if flag == "init-checkpoint":
-        chosen, notes = (prefix, ()) if prefix else choose_checkpoint(folder)
-        for text in notes:
-            session.report({"event": "note", "text": text})
-        check_intact(session, folder / chosen)
-        prefix = prefix or (chosen if len(list(folder.glob("*.index"))) > 1 else "")  # alone, it needs no name
-    return Beginning(
-        model=called or model_name(folder, session.store),
-        flag=flag,
-        file=folder_file(session, folder),
-        gelu=recorded_gelu(folder, "auto", config),
-        config=optional_file(session, begin.config),
-        vocab=optional_file(session, begin.vocab),
-        prefix=prefix,
-        root=begin.root,
-    )
-
-
-def _prepared(session: Session, begun: Beginning | Source, begin: Begin, wanted: Wanted, data: Data) -> Data:
+def _prepared(session: Session, begun: Source, wanted: Wanted, data: Data) -> Data:
     """The data themselves; those of a task are prepared with the model's vocabulary."""
     if not data.task:
         return data
@@ -249,17 +187,17 @@ def _prepared(session: Session, begun: Beginning | Source, begin: Begin, wanted:
     if data.prepared or data.input_meta_data_path:
         raise UsageError("The data are named, so --task is not asked.", next_step="Leave --task out, or the data.")
     vocab, rows, tuned = "", None, {}
-    if isinstance(begun, Beginning):
-        vocab = begin.vocab or str(begun.file.path / "vocab.txt")
-        config = begin.config or begun.file.path / CONFIG_FILE
+    if begun.kind in TF2:
+        vocab = wanted.vocab or str(begun.file.path / VOCAB_FILE)
+        config = wanted.config or begun.file.path / CONFIG_FILE
         rows, tuned = read_config(Path(config)).vocab_size, fine_tuned(begun.file.path, begun.prefix)
     asked = Asked(
         task=data.task,
         data=data.data,
         model=wanted.model,
         checkpoint=wanted.checkpoint,
-        config=wanted.config,
-        vocab_file=wanted.vocab or vocab,
+        config=wanted.config if wanted.checkpoint else "",
+        vocab_file=vocab or wanted.vocab,
         vocab_rows=rows,
         vocab_reading=data.vocab_reading or tuned.get("vocab_reading", ""),
         name=begun.model,

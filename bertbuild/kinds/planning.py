@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from bertbuild.errors import UsageError
 from bertbuild.kinds import kind_of
 from bertbuild.kinds.int8 import Calibration
 from bertbuild.kinds.kind import Request
-from bertbuild.plans.plan import File, Plan, Source
+from bertbuild.plans.plan import TF2, File, Plan, Source
 
 
 def longest_probe(request: Request) -> int:
@@ -21,7 +22,13 @@ def plan_targets(source: Source, request: Request, probes: File, calibration: Ca
     Raises:
         UsageError: the request contradicts the source.
     """
-    plan = kind_of(request).plan
+    kind = kind_of(request)
+    if source.kind in TF2 and "tf2" not in kind.command.sources:
+        raise UsageError(
+            f"{source.model} is a TensorFlow 2 model, of which {kind.command.name} makes nothing.",
+            next_step="Make a checkpoint of TensorFlow 1 of it first: invoke convert-tf1 --tf2 FOLDER.",
+        )
+    plan = kind.plan
     return plan(source, request, probes) if calibration is None else plan(source, request, probes, calibration)
 
 

@@ -2,41 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from bertbuild.heads.answers import ENCODER, usual
-from bertbuild.heads.found import FoundHead, as_parameter
-from bertbuild.plans.plan import File, Plan, Step, Target
+from bertbuild.heads.found import as_parameter
+from bertbuild.plans.plan import TF2_CHECKPOINT, TF2_HUB, TF2_SAVED_MODEL, File, Plan, Source, Step, Target
+
+FLAGS = {TF2_CHECKPOINT: "converted", TF2_SAVED_MODEL: "saved-model", TF2_HUB: "hub"}
+"""What a source of TensorFlow 2 is given to infer by."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tf2Source:
-    """A TensorFlow 2 model to build from.
-
-    Attributes:
-        model: its name, which the results get.
-        kind: "converted" (a checkpoint), "saved-model" or "hub" (one of ours): the flag it is given to infer by.
-        file: the folder.
-        gelu: the form it computes, None where it has no gelu.
-        config: bert_config.json where it is not in the folder.
-        vocab: vocab.txt likewise.
-        prefix: the checkpoint's name where there are several.
-        root: of several encoders in it the one below this object.
-        heads: the heads that it answers with.
-    """
-
-    model: str
-    kind: str
-    file: File
-    gelu: str | None
-    config: File | None = None
-    vocab: File | None = None
-    prefix: str = ""
-    root: str = ""
-    heads: tuple[FoundHead, ...] = ()
-
-
-def plan_convert_tf1(source: Tf2Source, probes: File) -> Plan:
+def plan_convert_tf1(source: Source, probes: File) -> Plan:
     """TensorFlow 2 model → Google-format checkpoint with .meta, which answers like its source."""
     inputs: dict[str, File | str] = {"tf2": source.file}
     inputs |= {name: file for name, file in (("config", source.config), ("vocab", source.vocab)) if file is not None}
@@ -44,12 +18,12 @@ def plan_convert_tf1(source: Tf2Source, probes: File) -> Plan:
     gelu = {"gelu": source.gelu} if source.gelu else {}
     converted = Step(id="convert-tf1", stage="convert-tf1", inputs=inputs, params=prefix)
     complete = Step(id="complete", stage="complete", inputs={"checkpoint": converted.id}, params=gelu)
-    asked: dict[str, File | str] = {source.kind: source.file, "probes": probes}
-    if source.kind != "hub" and source.config is not None:
+    asked: dict[str, File | str] = {FLAGS[source.kind]: source.file, "probes": probes}
+    if source.kind != TF2_HUB and source.config is not None:
         asked["config"] = source.config
     output = ",".join(usual(source.heads, pooler=True) if source.heads else ENCODER)
     heads = {"heads": as_parameter(source.heads)} if source.heads else {}
-    params = {"converted": {**gelu, **prefix}, "saved-model": {"output": output}, "hub": {}}[source.kind]
+    params = {TF2_CHECKPOINT: {**gelu, **prefix}, TF2_SAVED_MODEL: {"output": output}, TF2_HUB: {}}[source.kind]
     reference = Step(id="reference", stage="tf2-infer", inputs=asked, params=params)
     answers = Step(
         id="tf1-infer",

@@ -99,13 +99,19 @@ class Plan:
         return tuple(step for step in self.steps if step.id in wanted)
 
 
+TF2_CHECKPOINT, TF2_SAVED_MODEL, TF2_HUB, TF2_TRAINED = "tf2-checkpoint", "tf2-saved-model", "tf2-hub", "tf2-trained"
+TF2 = (TF2_CHECKPOINT, TF2_SAVED_MODEL, TF2_HUB, TF2_TRAINED)
+"""Kinds of sources of TensorFlow 2: a checkpoint, a SavedModel, a hub module, what `train` made."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
     """A model to build from, as far as planning needs to know it.
 
     Attributes:
         model: its name, which the results get.
-        kind: "checkpoint" (a folder), "frozen" (a .pb) or "saved-model" (a folder): the flag it is given to stages by.
+        kind: "checkpoint" (a folder), "frozen" (a .pb) or "saved-model" (a folder): the flag it is given to stages by;
+            or one of `TF2`, of TensorFlow 2.
         file: where it lies.
         gelu: the form its own graph computes, None where the model has no gelu.
         published: whether its .meta is of the published form, so that it can be converted as it is.
@@ -120,6 +126,8 @@ class Source:
         half: whether a frozen graph computes in float16, so that its own answers are no nearer than that.
         max_positions: the longest sequence.
         parts: what it has besides its encoder.
+        config, vocab: of TensorFlow 2, bert_config.json and vocab.txt where they are not in its folder.
+        root: of several encoders in a checkpoint of TensorFlow 2 the one below this object.
     """
 
     model: str
@@ -138,6 +146,9 @@ class Source:
     half: bool = False
     max_positions: int = 512
     parts: tuple[Part, ...] = ()
+    config: File | None = None
+    vocab: File | None = None
+    root: str = ""
 
     @property
     def head(self) -> FoundHead | None:

@@ -7,7 +7,17 @@ from dataclasses import asdict, dataclass
 
 from bertbuild.errors import UsageError
 from bertbuild.parameters import check, parameter
-from bertbuild.plans.plan import GELU_FORMS, File, Plan, Source, Step, check_garden
+from bertbuild.plans.plan import (
+    GELU_FORMS,
+    TF2_CHECKPOINT,
+    TF2_HUB,
+    TF2_TRAINED,
+    File,
+    Plan,
+    Source,
+    Step,
+    check_garden,
+)
 from bertbuild.toml.values import Choice, Real, Text, Whole
 
 STEP = "train"
@@ -79,31 +89,11 @@ class TrainRequest:
         return "tf2-" + TARGETS["train" if self.training else self.mode]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Beginning:
-    """The model to begin with.
-
-    Attributes:
-        model: its name, which the result gets.
-        flag: how the stage is given it: "init-checkpoint", "hub-module" or "model-dir".
-        file: its folder.
-        gelu: the form that was recorded with it, None where it has no gelu.
-        config, vocab: bert_config.json and vocab.txt where they are not in that folder.
-        prefix: the checkpoint's name where there are several.
-        root: of several encoders in it the one below this object.
-    """
-
-    model: str
-    flag: str
-    file: File
-    gelu: str | None
-    config: File | None = None
-    vocab: File | None = None
-    prefix: str = ""
-    root: str = ""
+FLAGS = {TF2_CHECKPOINT: "init-checkpoint", TF2_HUB: "hub-module", TF2_TRAINED: "model-dir"}
+"""How the stage is given a source of TensorFlow 2."""
 
 
-def plan_train(begun: Beginning | Source, data: Mapping[str, File], request: TrainRequest) -> Plan:
+def plan_train(begun: Source, data: Mapping[str, File], request: TrainRequest) -> Plan:
     """Model and prepared data → what the Model Garden's program makes of them.
 
     Args:
@@ -114,15 +104,15 @@ def plan_train(begun: Beginning | Source, data: Mapping[str, File], request: Tra
     Raises:
         UsageError: there is nothing to train from, or nothing trained to predict with.
     """
-    if isinstance(begun, Source):
+    if begun.kind not in FLAGS:
         return _converted_first(begun, data, request)
-    if request.training == (begun.flag == "model-dir"):
+    if request.training == (begun.kind == TF2_TRAINED):
         needed = "--init-checkpoint, --hub-module-url, --model or --checkpoint" if request.training else "--model-dir"
         raise UsageError(
             f"--mode {request.mode} begins with {needed}.",
             next_step="invoke train --help explains the modes; so does docs/train.md.",
         )
-    inputs: dict[str, File | str] = {begun.flag: begun.file}
+    inputs: dict[str, File | str] = {FLAGS[begun.kind]: begun.file}
     inputs |= {name: file for name, file in (("config", begun.config), ("vocab", begun.vocab)) if file is not None}
     chosen = {name: value for name, value in (("prefix", begun.prefix), ("root", begun.root)) if value}
     step = _step({**inputs, **data}, request, begun.gelu, chosen)

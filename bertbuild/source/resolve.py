@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,7 @@ from bertbuild.files.locking import exclusive
 from bertbuild.huggingface.folder import find_files, is_huggingface
 from bertbuild.names import clean_name
 from bertbuild.plans.plan import Plan, Source, plan_import
-from bertbuild.plans.wanted import Wanted
+from bertbuild.plans.wanted import SOURCES, Wanted
 from bertbuild.source.checkpoints import AS_IT_IS, Inspected, inspected, inspected_before
 from bertbuild.source.fetched import fetch_model
 from bertbuild.source.inputs import folder_input
@@ -34,18 +35,33 @@ def is_fetched(name: str, store: Store) -> bool:
     return (store.root / "downloads" / find_model(name).name).is_dir()
 
 
-def check_wanted(wanted: Wanted) -> None:
+USUAL = ("model", "checkpoint", "frozen", "saved_model")
+"""The flags that most commands name a source by."""
+
+
+def check_wanted(wanted: Wanted, flags: Sequence[str] = USUAL) -> None:
     """Refuse what does not name just one source, or says of it what goes with another kind of source.
+
+    Args:
+        wanted: what was named.
+        flags: those by which the command takes a source, for the error.
 
     Raises:
         UsageError: it does not.
     """
-    if sum(map(bool, (wanted.model, wanted.checkpoint, wanted.frozen, wanted.saved_model))) != 1:
+    words = [SOURCES[flag] for flag in flags if flag in SOURCES]
+    example = "--tf2 FOLDER" if "model" not in flags else "--model minilm-l6 or --checkpoint FOLDER-or-ZIP"
+    if sum(bool(getattr(wanted, source)) for source in SOURCES) != 1:
         raise UsageError(
-            "Name one source: a model, a checkpoint, a frozen graph or a SavedModel, where the command takes it.",
-            next_step="For instance --model minilm-l6 or --checkpoint FOLDER-or-ZIP; --help lists what there is.",
+            f"Name one source: {', '.join(words[:-1])} or {words[-1]}." if len(words) > 1 else f"Name {words[0]}.",
+            next_step=f"For instance {example}; --help lists what there is.",
         )
     check_name(wanted.name)
+    if wanted.root and not wanted.of_tf2:
+        raise UsageError(
+            "--root says which encoder of a TensorFlow 2 checkpoint is meant; none is named.",
+            next_step="Leave it out, or choose a scope of a TensorFlow 1 checkpoint: --scope SCOPE.",
+        )
     if wanted.choice != AS_IT_IS and not (wanted.model or wanted.checkpoint):
         raise UsageError(
             "--scope and --ema say which variables of a checkpoint are meant; no checkpoint is named.",
@@ -71,7 +87,7 @@ def called(wanted: Wanted, store: Store) -> str:
         return wanted.name or find_model(wanted.model).name
     if wanted.frozen:
         return wanted.name or _frozen_name(Path(wanted.frozen), store)
-    return wanted.name or model_name(Path(wanted.checkpoint or wanted.saved_model), store)
+    return wanted.name or model_name(Path(wanted.checkpoint or wanted.saved_model or wanted.of_tf2), store)
 
 
 def as_named(wanted: Wanted, store: Store) -> str:
@@ -81,8 +97,10 @@ def as_named(wanted: Wanted, store: Store) -> str:
 
         return f"model {find_model(wanted.model).name}"
     kinds = {"checkpoint": wanted.checkpoint, "frozen graph": wanted.frozen, "SavedModel": wanted.saved_model}
+    kinds["TensorFlow 2 model"] = wanted.of_tf2
     ((kind, path),) = ((kind, path) for kind, path in kinds.items() if path)
-    return " ".join([described(kind, Path(path), store.root), *wanted.choice.as_flags()])
+    root = [f"--root {wanted.root}"] if wanted.root else []
+    return " ".join([described(kind, Path(path), store.root), *root, *wanted.choice.as_flags()])
 
 
 def checkpoint_folder(
@@ -104,6 +122,8 @@ def located(wanted: Wanted, settings: Settings, store: Store, report: Report) ->
         return Path(wanted.frozen)
     if wanted.saved_model:
         return newest_saved_model(Path(wanted.saved_model), report)
+    if wanted.of_tf2:
+        return Path(wanted.of_tf2)
     folder = _unpacked(Path(wanted.checkpoint), store)
     if wanted.config or wanted.vocab:
         from bertbuild.source.completed import completed
@@ -127,18 +147,22 @@ def look(wanted: Wanted, place: Path, name: str, store: Store, engine: Engine, r
         return _frozen(place, name, wanted, store, report)
     if wanted.saved_model:
         return _saved_model(place, name, store)
+    if wanted.of_tf2:
+        from bertbuild.source.tensorflow2 import tensorflow_2
+
+        return tensorflow_2(wanted, place, name, store, report)
     return inspected(place, name, store, engine, report, wanted.choice)
 
 
 def looked_before(wanted: Wanted, place: Path, name: str, store: Store, engine: Engine) -> Inspected | None:
     """The same in a millisecond where an earlier run has read a checkpoint; else None."""
-    if wanted.frozen or wanted.saved_model:
+    if wanted.frozen or wanted.saved_model or wanted.of_tf2:
         return None
     return inspected_before(place, name, store, engine, wanted.choice)
 
 
 def _check_own_files(wanted: Wanted) -> None:
-    if (wanted.config or wanted.vocab) and not wanted.checkpoint:
+    if (wanted.config or wanted.vocab) and not (wanted.checkpoint or wanted.of_tf2):
         raise UsageError(
             f"{'--config' if wanted.config else '--vocab'} goes with a checkpoint, and none is named.",
             next_step="Leave it out, or name the checkpoint: --checkpoint FOLDER.",

@@ -16,7 +16,6 @@ from bertbuild.cli.tasks.pretraining import prepare_pretraining_data
 from bertbuild.cli.tasks.provenance import sbom, verify_provenance
 from bertbuild.cli.tasks.report import report
 from bertbuild.cli.tasks.store import gc, log, verify_store
-from bertbuild.cli.tasks.tf2 import convert_tf1
 from bertbuild.cli.tasks.train import train
 from bertbuild.cli.tasks.why import graph, status, why
 from bertbuild.plans.wanted import Wanted
@@ -124,7 +123,6 @@ TASKS = {
         finetune,
         train,
         *target_tasks(),
-        convert_tf1,
         evaluate,
         verify,
         verify_provenance,

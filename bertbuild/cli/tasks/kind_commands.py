@@ -32,7 +32,8 @@ def target_task(command: Command, kinds: list[Kind]) -> Task:
         command: its declaration.
         kinds: the kinds that it makes; all but one are chosen by the value of a flag.
     """
-    frame = [FROM, MIRROR, ISOLATION, OFFLINE, REPLACE]
+    fetches = "model" in command.sources
+    frame = [*((FROM, MIRROR) if fetches else ()), ISOLATION, OFFLINE, REPLACE]
     if any(kind.has_reference for kind in kinds):
         frame.append(REFERENCE)
 
@@ -53,7 +54,8 @@ def target_task(command: Command, kinds: list[Kind]) -> Task:
 
 def _flags(command: Command, kinds: list[Kind]) -> Iterator[Parameter]:
     sources = parameters_of(Wanted)
-    yield from (sources[name] for name in (*command.sources, *NAMING))
+    naming = NAMING if "checkpoint" in command.sources else ("name",)
+    yield from (sources[name] for name in (*command.sources, *naming))
     if command.copied:
         yield command.copied
     found = {one.name: one for kind in kinds for one in parameters_of(kind.request).values()}

@@ -7,18 +7,30 @@ from bertbuild.cli.flags import FROM, ISOLATION, JSON, MIRROR, OFFLINE, REPLACE
 from bertbuild.commands.session import Session
 from bertbuild.parameters import Parameter, parameters_of, picked
 from bertbuild.plans.wanted import NAMING, Wanted
+from bertbuild.toml.values import Location
 
-OF_WANTED = ("model", "checkpoint", *NAMING)
-"""Of the flags that name a source: a catalogue model, or a checkpoint of TensorFlow 1."""
+BEGINS_WITH = ("model", "checkpoint", *NAMING, "init_checkpoint", "hub_module_url", "model_dir")
+OWN_FILES = ("config", "vocab", "root")
+MODEL_EXPORT_PATH = Parameter(
+    name="model_export_path",
+    type=Location(),
+    written="FOLDER",
+    about="export a SavedModel too, and copy it to this folder",
+)
 
 
 def _flags() -> list[Parameter]:
-    from bertbuild.commands.train import Begin, Data
+    from bertbuild.commands.train import Data
     from bertbuild.plans.tf2_train import TrainRequest
 
     sources = parameters_of(Wanted)
-    own = [one for request in (Begin, Data, TrainRequest) for one in parameters_of(request).values()]
-    return [*(sources[name] for name in OF_WANTED), *own]
+    return [
+        *(sources[name] for name in BEGINS_WITH),
+        MODEL_EXPORT_PATH,
+        *(sources[name] for name in OWN_FILES),
+        *parameters_of(Data).values(),
+        *parameters_of(TrainRequest).values(),
+    ]
 
 
 def _run(session: Session, values: Values) -> None:
@@ -27,10 +39,10 @@ def _run(session: Session, values: Values) -> None:
 
     command.train(
         session,
-        command.Begin(**picked(command.Begin, values)),
-        Wanted(**{name: values[name] for name in OF_WANTED if name in values}),
+        Wanted(**picked(Wanted, values)),
         command.Data(**picked(command.Data, values)),
         TrainRequest(**picked(TrainRequest, values)),
+        model_export_path=str(values.get(MODEL_EXPORT_PATH.name, "")),
     )
 
 

@@ -44,6 +44,7 @@ TAKEN = {
     "tf2": {"format", GELU},
     "tf2-savedmodel": {GELU},
     "hub": {GELU},
+    "tf1-checkpoint": {GELU},
 }
 """The parameters of each kind, which a build file's keys are; written by hand, as a second opinion."""
 

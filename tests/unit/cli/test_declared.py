@@ -58,8 +58,12 @@ def asked(monkeypatch, tmp_path):
         (data, "prepare_data"),
         (pretraining, "prepare_pretraining_data"),
     )
+
+    def record(_session, *rest, **named):
+        found.append((*rest, named) if named else rest)
+
     for module, name in commands:
-        monkeypatch.setattr(module, name, lambda _session, *rest: found.append(rest))
+        monkeypatch.setattr(module, name, record)
 
     def run(line):
         task, given = call_of(line.split(), TASKS)
@@ -94,12 +98,12 @@ def test_finetune(asked):
 
 
 def test_train(asked):
-    line = "train --model m --task MRPC --config b.json --num_train_epochs 1 --distribution-strategy mirrored"
-    assert asked(line) == (
-        train.Begin(config="b.json"),
-        Wanted(model="m"),
+    line = "train --checkpoint c --task MRPC --config b.json --num_train_epochs 1 --distribution-strategy mirrored"
+    assert asked(f"{line} --model-export-path m") == (
+        Wanted(checkpoint="c", config="b.json"),
         train.Data(task="MRPC"),
         TrainRequest(num_train_epochs=1, distribution_strategy="mirrored"),
+        {"model_export_path": "m"},
     )
 
 

@@ -279,7 +279,7 @@ REFUSED = {
         "int8 needs examples",
     ),
     "a name that leads elsewhere": (("build-ir", "--checkpoint=x", "--name=../x"), 2, "cannot be a folder's name"),
-    "no TensorFlow 2 model": (("convert-tf1",), 4, "No TensorFlow 2 model is named"),
+    "no TensorFlow 2 model": (("convert-tf1",), 2, "Name a TensorFlow 2 model"),
     "a name of a way back that leads elsewhere": (("convert-tf1", "--tf2=x", "--name=../x"), 2, "cannot be a folder's"),
     "a hidden name": (("freeze", "--checkpoint=x", "--name=.x"), 2, "cannot be a folder's name"),
     "an unknown isolation": (

@@ -12,13 +12,13 @@ from small_fleet import write_tiny
 from bertbuild.checkpoint.writer import write_checkpoint
 from bertbuild.commands import train as command
 from bertbuild.commands.session import Session
-from bertbuild.commands.tensorflow2 import recorded
-from bertbuild.commands.train import Begin, Data, train
+from bertbuild.commands.train import Data, train
 from bertbuild.config import Settings
 from bertbuild.engine.engine import Engine
 from bertbuild.errors import CheckpointError, DataError, StageError, StageKilledForMemoryError, UsageError
 from bertbuild.plans.tf2_train import TrainRequest
 from bertbuild.plans.wanted import Wanted
+from bertbuild.source.tensorflow2 import recorded
 from bertbuild.stages import STAGES
 from bertbuild.store.store import Store
 
@@ -48,10 +48,10 @@ def test_a_damaged_checkpoint_is_refused_before_anything_runs(session, encoder, 
     data = encoder / "bert_model.ckpt.data-00000-of-00001"
     data.write_bytes(b"\xff" * 8)
     with pytest.raises(CheckpointError, match=r"cannot be used: bert_model\.ckpt\.data\S+ is damaged"):
-        train(session, Begin(init_checkpoint=str(encoder)), Wanted(), Data(prepared=prepared), TrainRequest())
+        train(session, Wanted(init_checkpoint=str(encoder)), Data(prepared=prepared), TrainRequest())
     data.unlink()
     with pytest.raises(CheckpointError, match="is missing"):
-        train(session, Begin(init_checkpoint=str(encoder)), Wanted(), Data(prepared=prepared), TrainRequest())
+        train(session, Wanted(init_checkpoint=str(encoder)), Data(prepared=prepared), TrainRequest())
 
 
 def test_of_several_checkpoints_the_one_that_is_taken_is_named_to_the_stage(session, encoder, prepared):
@@ -64,7 +64,7 @@ def test_of_several_checkpoints_the_one_that_is_taken_is_named_to_the_stage(sess
         [(run.work / "out" / name).write_text("{}") for name in ("task.json", "stage.json")],
     )
     for path in (encoder, encoder / "model.ckpt-5"):
-        train(session, Begin(init_checkpoint=str(path)), Wanted(), Data(prepared=prepared), TrainRequest())
+        train(session, Wanted(init_checkpoint=str(path)), Data(prepared=prepared), TrainRequest())
     assert seen == ["model.ckpt-10", "model.ckpt-5"]
     assert "model.ckpt-10, of the highest step, is taken" in session.report.of("note")[0]["text"]
 
@@ -72,7 +72,7 @@ def test_of_several_checkpoints_the_one_that_is_taken_is_named_to_the_stage(sess
 def test_several_checkpoints_that_nothing_tells_apart_are_refused_with_a_prefix_to_name(session, encoder, prepared):
     write_checkpoint(encoder / "other", {"save_counter": np.zeros(1, np.int64)})
     with pytest.raises(CheckpointError, match=r"holds 2 checkpoints: bert_model\.ckpt, other") as raised:
-        train(session, Begin(init_checkpoint=str(encoder)), Wanted(), Data(prepared=prepared), TrainRequest())
+        train(session, Wanted(init_checkpoint=str(encoder)), Data(prepared=prepared), TrainRequest())
     assert f"Name one by its prefix, for example {encoder / 'bert_model.ckpt'}." == raised.value.next_step
     assert session.isolation.runs == []
 
@@ -80,7 +80,7 @@ def test_several_checkpoints_that_nothing_tells_apart_are_refused_with_a_prefix_
 def test_a_task_that_is_mistyped_is_refused_before_anything_is_fetched(session, monkeypatch):
     monkeypatch.setattr(command, "find", lambda *_: pytest.fail("it is fetched"))
     with pytest.raises(UsageError, match="--task must be one of"):
-        train(session, Begin(), Wanted(model="minilm-l6"), Data(task="MRCP"), TrainRequest())
+        train(session, Wanted(model="minilm-l6"), Data(task="MRCP"), TrainRequest())
 
 
 @pytest.fixture
@@ -103,7 +103,7 @@ def test_a_checkpoint_is_given_by_its_folder_or_its_prefix_and_names_the_result(
     session.isolation.behaviour["tf2-train"] = played
     request = TrainRequest(distribution_strategy="multi_worker_mirrored", workers=2)
     for path in (encoder, encoder / "bert_model.ckpt"):
-        train(session, Begin(init_checkpoint=str(path)), Wanted(), Data(prepared=prepared), request)
+        train(session, Wanted(init_checkpoint=str(path)), Data(prepared=prepared), request)
     assert [params.get("prefix") for params, _workers in seen] == [None, "bert_model.ckpt"]
     assert {(params["gelu"], workers) for params, workers in seen} == {("erf", 2)}
     assert session.report.of("result")[-1]["target"] == "tf2-trained-sts-b"
@@ -131,32 +131,37 @@ def played(session):
 
 
 def test_the_result_goes_to_model_dir_beside_what_it_begins_with(session, encoder, prepared, played, tmp_path):
-    begin = Begin(init_checkpoint=str(encoder), model_dir=str(tmp_path / "out"))
-    train(session, begin, Wanted(), Data(prepared=prepared), TrainRequest())
+    begin = Wanted(init_checkpoint=str(encoder), model_dir=str(tmp_path / "out"))
+    train(session, begin, Data(prepared=prepared), TrainRequest())
     assert (tmp_path / "out" / "task.json").exists()
     assert session.report.of("result")[-1]["path"] == str(tmp_path / "out")
     assert "init-checkpoint" in played[0].inputs
 
 
 def test_the_model_in_model_dir_predicts_whatever_is_said_of_where_it_began(session, encoder, prepared, played):
-    begin = Begin(init_checkpoint="/nowhere", model_dir=str(encoder))
-    train(session, begin, Wanted(), Data(prepared=prepared), TrainRequest(mode="predict"))
+    begin = Wanted(init_checkpoint="/nowhere", model_dir=str(encoder))
+    train(session, begin, Data(prepared=prepared), TrainRequest(mode="predict"))
     assert "model-dir" in played[0].inputs
     assert "--init-checkpoint is not used" in session.report.of("note")[-1]["text"]
 
 
 def test_a_saved_model_is_exported_after_training(session, encoder, prepared, played, tmp_path):
-    begin = Begin(init_checkpoint=str(encoder), model_export_path=str(tmp_path / "exported"))
-    train(session, begin, Wanted(), Data(prepared=prepared), TrainRequest())
+    begin = Wanted(init_checkpoint=str(encoder))
+    train(session, begin, Data(prepared=prepared), TrainRequest(), model_export_path=str(tmp_path / "exported"))
     assert [run.params["mode"] for run in played] == ["train_and_eval", "export_only"]
     assert (tmp_path / "exported" / "saved_model.pb").exists()
     assert session.report.of("result")[-1]["target"] == "tf2-trained-sts-b"
 
 
 def test_what_exports_nothing_has_no_place_for_it(session, encoder, prepared, played, tmp_path):
-    begin = Begin(model_dir=str(encoder), model_export_path=str(tmp_path / "exported"))
     with pytest.raises(UsageError, match="--mode predict exports nothing"):
-        train(session, begin, Wanted(), Data(prepared=prepared), TrainRequest(mode="predict"))
+        train(
+            session,
+            Wanted(model_dir=str(encoder)),
+            Data(prepared=prepared),
+            TrainRequest(mode="predict"),
+            model_export_path=str(tmp_path / "exported"),
+        )
     assert played == []
 
 
@@ -169,12 +174,12 @@ def test_a_tensorflow_1_checkpoint_is_converted_first(session, prepared, tmp_pat
     files = {"config": "bert_config.json", "vocab": "vocab.txt"} if elsewhere else {}
     for name in files.values():
         (folder / name).rename(tmp_path / "own" / name)
-    begin = Begin(
+    begin = Wanted(
         init_checkpoint=str(folder / "bert_model.ckpt"),
         model_dir=str(tmp_path / "out"),
         **{flag: str(tmp_path / "own" / name) for flag, name in files.items()},
     )
-    train(session, begin, Wanted(), Data(prepared=prepared), TrainRequest())
+    train(session, begin, Data(prepared=prepared), TrainRequest())
     assert session.isolation.runs == ["convert-tf2", "tf2-train"]
     assert (tmp_path / "out" / "task.json").exists()
 
@@ -206,8 +211,7 @@ def test_what_is_named_wrongly_is_told(session, encoder, prepared, begin, wanted
     with pytest.raises((UsageError, DataError), match=said) as raised:
         train(
             session,
-            Begin(**real(begin)),
-            Wanted(**wanted),
+            Wanted(**real(begin), **wanted),
             Data(**{"prepared": prepared, **real(data)}),
             TrainRequest(),
         )
@@ -220,7 +224,7 @@ def test_meta_data_nested_without_end_are_refused(session, encoder, tmp_path):
     records.touch()
     data = Data(input_meta_data_path=str(meta), train_data_path=str(records), eval_data_path=str(records))
     with pytest.raises(UsageError, match=r"meta\.json cannot be read as the Model Garden's meta data"):
-        train(session, Begin(init_checkpoint=str(encoder)), Wanted(), data, TrainRequest())
+        train(session, Wanted(init_checkpoint=str(encoder)), data, TrainRequest())
 
 
 def test_a_signature_nested_without_end_tells_nothing(tmp_path):
@@ -230,7 +234,7 @@ def test_a_signature_nested_without_end_tells_nothing(tmp_path):
 
 def test_a_folder_without_a_config_is_no_model(session, tmp_path, prepared):
     with pytest.raises(CheckpointError, match=r"bert_config\.json"):
-        train(session, Begin(init_checkpoint=str(tmp_path)), Wanted(), Data(prepared=prepared), TrainRequest())
+        train(session, Wanted(init_checkpoint=str(tmp_path)), Data(prepared=prepared), TrainRequest())
 
 
 @pytest.mark.parametrize(
@@ -249,8 +253,7 @@ def test_memory_that_ran_out_is_told_with_the_batch_that_was_tried(session, enco
     with pytest.raises(StageKilledForMemoryError, match="a batch of 48") as raised:
         train(
             session,
-            Begin(init_checkpoint=str(encoder)),
-            Wanted(),
+            Wanted(init_checkpoint=str(encoder)),
             Data(prepared=prepared),
             TrainRequest(train_batch_size=48),
         )

@@ -11,14 +11,14 @@ from bertbuild.kinds.frozen import Frozen, plan_freeze
 from bertbuild.kinds.ir import plan_ir
 from bertbuild.kinds.ir_request import Ir
 from bertbuild.kinds.tf2 import Tf2, plan_convert_tf2
-from bertbuild.plans.convert_tf1 import Tf2Source, plan_convert_tf1
+from bertbuild.plans.convert_tf1 import plan_convert_tf1
 from bertbuild.plans.placing import BOTH, OF_1, OF_2, placed
 from bertbuild.plans.plan import File, Source, Step
 
 FOLDER = File(path=PurePosixPath("/c"), digest="d-checkpoint")
 PROBES = File(path=PurePosixPath("/probes.json"), digest="d-probes")
 CHECKPOINT = Source(model="bert", kind="checkpoint", file=FOLDER, gelu="erf")
-TWO = Tf2Source(model="tf2", kind="converted", file=FOLDER, gelu="tanh")
+TWO = Source(model="tf2", kind="tf2-checkpoint", prefix="", file=FOLDER, gelu="tanh")
 PLANS = {
     "freeze": plan_freeze(CHECKPOINT, Frozen(), PROBES),
     "ir": plan_ir(CHECKPOINT, Ir(precision="fp32,fp16"), PROBES),

@@ -16,7 +16,7 @@ from bertbuild.kinds.ir_request import ROUTES, Ir
 from bertbuild.kinds.neuron_ready import NeuronReady, plan_neuron_ready
 from bertbuild.kinds.saved_model import SavedModel, plan_export
 from bertbuild.kinds.tf2 import Tf2, plan_convert_tf2
-from bertbuild.plans.convert_tf1 import Tf2Source, plan_convert_tf1
+from bertbuild.plans.convert_tf1 import plan_convert_tf1
 from bertbuild.plans.finetuning import FinetuneRequest, plan_finetune
 from bertbuild.plans.placing import (
     BOTH,
@@ -38,7 +38,7 @@ CHECKPOINT = Source(model="bert", kind="checkpoint", file=FOLDER, gelu="erf")
 TRAINED = Source(model="trained", kind="checkpoint", file=FOLDER, gelu="erf", heads=(classifier_of(2),))
 FROZEN = Source(model="frozen", kind="frozen", file=File(path=PurePosixPath("/f.pb"), digest="d-frozen"))
 PROBES = File(path=PurePosixPath("/probes.json"), digest="d-probes")
-TWO = Tf2Source(model="tf2", kind="converted", file=FOLDER, gelu="tanh")
+TWO = Source(model="tf2", kind="tf2-checkpoint", prefix="", file=FOLDER, gelu="tanh")
 
 PLANS = {
     "freeze": plan_freeze(CHECKPOINT, Frozen(), PROBES),

@@ -13,7 +13,7 @@ from bertbuild.heads.classifier import found as classifier_of
 from bertbuild.kinds.hub import Hub
 from bertbuild.kinds.tf2 import FORMATS, Tf2, plan_convert_tf2
 from bertbuild.kinds.tf2_savedmodel import Tf2SavedModel
-from bertbuild.plans.convert_tf1 import Tf2Source, plan_convert_tf1
+from bertbuild.plans.convert_tf1 import plan_convert_tf1
 from bertbuild.plans.plan import File, Source
 from bertbuild.stages import STAGES
 
@@ -29,8 +29,8 @@ TRAINED = replace(
 )
 RELU = replace(BARE, model="relu", gelu=None)
 PROBES = File(path=PurePosixPath("/probes.json"), digest="d-probes")
-CONVERTED = Tf2Source(
-    model="tf2", kind="converted", file=File(path=PurePosixPath("/t"), digest="d-tf2"), gelu="erf", prefix="ckpt-2"
+CONVERTED = Source(
+    model="tf2", kind="tf2-checkpoint", file=File(path=PurePosixPath("/t"), digest="d-tf2"), gelu="erf", prefix="ckpt-2"
 )
 ELSEWHERE = replace(
     CONVERTED,
@@ -38,8 +38,8 @@ ELSEWHERE = replace(
     config=File(path=PurePosixPath("/bert_config.json"), digest="d-config"),
     vocab=File(path=PurePosixPath("/vocab.txt"), digest="d-vocab"),
 )
-SAVED = replace(CONVERTED, kind="saved-model", prefix="", heads=(classifier_of(2),))
-HUB = replace(CONVERTED, kind="hub", prefix="", gelu=None)
+SAVED = replace(CONVERTED, kind="tf2-saved-model", prefix="", heads=(classifier_of(2),))
+HUB = replace(CONVERTED, kind="tf2-hub", prefix="", gelu=None)
 
 PLANS = {
     "convert_tf2": plan_convert_tf2(BARE, Tf2(), PROBES),

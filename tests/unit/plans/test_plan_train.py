@@ -9,7 +9,7 @@ from host_doubles import golden_plan
 from bertbuild.errors import UsageError
 from bertbuild.heads.classifier import found as classifier_of
 from bertbuild.plans.plan import File, Source
-from bertbuild.plans.tf2_train import MODES, Beginning, TrainRequest, plan_train
+from bertbuild.plans.tf2_train import MODES, TrainRequest, plan_train
 from bertbuild.stages import STAGES
 
 GOOGLE = Source(
@@ -19,10 +19,10 @@ GOOGLE = Source(
     gelu="erf",
     heads=(classifier_of(3),),
 )
-ENCODER = Beginning(
-    model="bert", flag="init-checkpoint", file=File(path=PurePosixPath("/e"), digest="d-encoder"), gelu="erf"
+ENCODER = Source(
+    model="bert", kind="tf2-checkpoint", prefix="", file=File(path=PurePosixPath("/e"), digest="d-encoder"), gelu="erf"
 )
-TRAINED = replace(ENCODER, flag="model-dir", gelu="tanh", prefix="ckpt-8")
+TRAINED = replace(ENCODER, kind="tf2-trained", gelu="tanh", prefix="ckpt-8")
 RELU = replace(
     ENCODER,
     gelu=None,

@@ -15,10 +15,12 @@ from bertbuild.checkpoint.model_garden import encoder_places
 from bertbuild.checkpoint.object_graph import SAVE_COUNTER, encode_object_graph, value_key
 from bertbuild.checkpoint.writer import write_checkpoint
 from bertbuild.commands.session import Session
-from bertbuild.commands.tensorflow2 import convert_tf1
+from bertbuild.commands.target import build
 from bertbuild.errors import CheckpointError
-from bertbuild.plans.convert_tf1 import Tf2Source, plan_convert_tf1
-from bertbuild.plans.plan import File
+from bertbuild.kinds.tf1_checkpoint import Tf1Checkpoint
+from bertbuild.plans.convert_tf1 import plan_convert_tf1
+from bertbuild.plans.plan import File, Source
+from bertbuild.plans.wanted import Wanted
 
 DATA = "ckpt-1.data-00000-of-00001"
 
@@ -43,7 +45,7 @@ def both(tmp_path, isolation, monkeypatch):
 
 def converted(both, root=""):
     fleet, folder = both
-    return fleet.run(convert_tf1, str(folder), "", "", "auto", "", "", root=root)
+    return fleet.run(build, Wanted(tf2=str(folder), root=root), Tf1Checkpoint())
 
 
 def test_of_two_encoders_one_must_be_chosen(both):
@@ -56,7 +58,7 @@ def test_of_two_encoders_one_must_be_chosen(both):
 
 def test_the_root_goes_to_every_stage_that_reads_the_checkpoint(both):
     file = File(path=both[1], digest="d")
-    source = Tf2Source(model="m", kind="converted", file=file, gelu="erf", prefix="ckpt-1", root="query")
+    source = Source(model="m", kind="tf2-checkpoint", file=file, gelu="erf", prefix="ckpt-1", root="query")
     plan = plan_convert_tf1(source, file)
     roots = [plan.step(name).params.get("root") for name in ("convert-tf1", "reference", "tf1-infer")]
     assert roots == ["query", "query", None]
