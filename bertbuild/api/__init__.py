@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from bertbuild.commands.doctor import Diagnosis
     from bertbuild.commands.dry_run import DryRun
     from bertbuild.commands.environments import Environments
-    from bertbuild.commands.evaluate import Data as EvaluateData
     from bertbuild.commands.evaluation import Evaluation, Figures
+    from bertbuild.commands.evaluation_data import Data as EvaluateData
     from bertbuild.commands.finetune import Finetuned
     from bertbuild.commands.gc import Audited, Swept
     from bertbuild.commands.graph import Drawn
@@ -120,7 +120,7 @@ _PLACES = {
     "Drawn": "commands.graph.Drawn",
     "DryRun": "commands.dry_run.DryRun",
     "Environments": "commands.environments.Environments",
-    "EvaluateData": "commands.evaluate.Data",
+    "EvaluateData": "commands.evaluation_data.Data",
     "EvaluateRequest": "kinds.evaluation.EvaluateRequest",
     "Evaluation": "commands.evaluation.Evaluation",
     "Fetched": "commands.models.Fetched",

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from bertbuild.commands.data import Asked as PrepareData
     from bertbuild.commands.data import PreparedData
     from bertbuild.commands.datasets import FetchedData
-    from bertbuild.commands.evaluate import Data as EvaluateData
     from bertbuild.commands.evaluation import Evaluation, Figures
+    from bertbuild.commands.evaluation_data import Data as EvaluateData
     from bertbuild.commands.finetune import Finetuned
     from bertbuild.commands.models import Fetched
     from bertbuild.commands.pretraining import PretrainingData
@@ -172,7 +172,8 @@ class Trainings(Base):
         Raises:
             AccuracyError: a target is further below.
         """
-        from bertbuild.commands.evaluate import Data, targets
+        from bertbuild.commands.evaluate import targets
+        from bertbuild.commands.evaluation_data import Data
         from bertbuild.kinds.evaluation import USUAL, EvaluateRequest
 
         with self._session(reference=reference) as session:
@@ -181,7 +182,8 @@ class Trainings(Base):
 
     def evaluate_predictions(self, file: Path, task: str, *, data: Path = "") -> Figures:
         """Judge a test_results.tsv of a GLUE task's dev set, whose files are in the folder `data`, or are fetched."""
-        from bertbuild.commands.evaluate import Data, predictions
+        from bertbuild.commands.evaluate_files import predictions
+        from bertbuild.commands.evaluation_data import Data
 
         with self._session() as session:
             return predictions(session, Data(task=task, data=str(data)), str(file))
@@ -190,7 +192,7 @@ class Trainings(Base):
         self, file: Path, data_file: Path, *, null_odds: Path = "", version_2_with_negative: bool = False
     ) -> Figures:
         """Judge a predictions.json against SQuAD's dev-v1.1.json or dev-v2.0.json."""
-        from bertbuild.commands.evaluate import squad
+        from bertbuild.commands.evaluate_files import squad
 
         with self._session() as session:
             files = str(file), str(data_file), str(null_odds)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from bertbuild.commands.result import Result
 from bertbuild.commands.session import shown
 from bertbuild.errors import AccuracyError
+from bertbuild.heads.classifier import HEAD as CLASSIFIER
 from bertbuild.kinds.evaluation import REFERENCE
 from bertbuild.plural import number_of
 
@@ -26,6 +27,7 @@ class Evaluation(Result):
         task: its name.
         examples: how many.
         data: key of the prepared data.
+        head: the kind of head that answered.
         metric: the first of the task's.
         max_drop: how far it may be below the source's.
         batch_size: examples at a time.
@@ -39,6 +41,7 @@ class Evaluation(Result):
     task: str
     examples: int
     data: str
+    head: str
     metric: str
     max_drop: float
     batch_size: int
@@ -66,7 +69,7 @@ def table(facts: Mapping[str, Any], judged: list[Judged]) -> dict[str, Any]:
     rows = [
         [
             row.target,
-            *(f"{row.metrics[name]:.4f}" if row.metrics else "–" for name in names),
+            *(f"{row.metrics[name]:.4f}" if name in row.metrics else "–" for name in names),
             "–" if row.agreement is None else f"{row.agreement:.2%}",
             "–" if row.max_abs is None else f"{row.max_abs:.1e}",
             milliseconds(row.latency.batch),
@@ -77,7 +80,8 @@ def table(facts: Mapping[str, Any], judged: list[Judged]) -> dict[str, Any]:
         for row in judged
     ]
     batch = facts["batch_size"]
-    columns = ["target", *names, "same class", "max abs", f"ms, batch {batch}", "ms, batch 1", "drop", ""]
+    same = "same class" if facts["head"] == CLASSIFIER.name else "same answer"
+    columns = ["target", *names, same, "max abs", f"ms, batch {batch}", "ms, batch 1", "drop", ""]
     title = (
         f"{facts['model']} on {facts['task']}, {number_of(facts['examples'], 'example')}; milliseconds "
         f"for one example (median); "

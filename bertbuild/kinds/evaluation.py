@@ -8,22 +8,21 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from bertbuild.errors import DataError, UsageError
-from bertbuild.heads.classifier import OUTPUT
+from bertbuild.heads.rows import HEADS
 from bertbuild.kinds import KINDS
 from bertbuild.kinds.ir import in_version
 from bertbuild.kinds.ir_request import ANY, INT8_FOR, INT8_FOR_ABOUT, OPENVINO, OPENVINOS
 from bertbuild.kinds.kind import Evaluated, Kind
+from bertbuild.kinds.measured import EXAMPLES, Measured
 from bertbuild.parameters import check, check_choice, parameter
 from bertbuild.plans.outputs import output_params
 from bertbuild.plans.plan import File, Plan, Source, Step
-from bertbuild.plans.prepare_data import Prepared
 from bertbuild.plural import number_of
 from bertbuild.stages import STAGES
 from bertbuild.toml.values import Choice, Whole
 
 REFERENCE = "tf1"
 BATCH_SIZE = 8
-EXAMPLES = "examples"
 INT8_TARGET = "ir-int8"
 
 TARGETS: dict[str, tuple[Kind, Evaluated]] = {
@@ -89,24 +88,27 @@ def _is_ir(target: str) -> bool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EvaluationPlan:
-    """The steps; of each target, the reference first, the step that makes it (None: the source) and its answers'."""
+    """The steps; of each target, the reference first, the step that makes it (None: the source), its answers', and the
+    one that judges these (none where the host does).
+    """
 
     plan: Plan
     made: dict[str, str | None]
     answers: dict[str, str]
+    scores: dict[str, str]
 
 
-def plan_evaluate(source: Source, prepared: Prepared, request: EvaluateRequest, probes: File) -> EvaluationPlan:
-    """Checkpoint and prepared data → the classes' probabilities of each dev example, by each target.
+def plan_evaluate(source: Source, data: Measured, request: EvaluateRequest, probes: File) -> EvaluationPlan:
+    """Checkpoint and examples → what the head answers to each of them, by each target.
 
     Nothing is compared on the probes here; they are in the plans that make the targets.
 
     Raises:
-        UsageError: the source is not a checkpoint with a classifier's head.
-        DataError: the data do not fit it, or are not classification.
+        UsageError: the source is not a checkpoint with such a head.
+        DataError: the data do not fit it.
     """
-    _check(source, prepared)
-    steps = {EXAMPLES: Step(id=EXAMPLES, stage="examples", inputs={"prepared": prepared.source})}
+    _check(source, data)
+    steps = {step.id: step for step in data.steps}
     asked = {"batch-size": str(request.batch_size)}
     gelu = {"gelu": source.gelu} if source.gelu else {}
     made: dict[str, str | None] = {REFERENCE: None}
@@ -115,21 +117,26 @@ def plan_evaluate(source: Source, prepared: Prepared, request: EvaluateRequest, 
         id=answers[REFERENCE],
         stage="tf1-infer",
         inputs={"checkpoint": source.file, "examples": EXAMPLES},
-        params={**output_params(source, (OUTPUT,)), "prefix": source.prefix, **gelu, **asked},
+        params={**output_params(source, data.output.split(",")), "prefix": source.prefix, **gelu, **asked},
     )
     for name in request.names:
         kind, target = TARGETS[name]
-        plan = target.plan(source, prepared, probes, request.int8_for)
+        plan = target.plan(source, data, probes, request.int8_for)
         made[name] = model = _added(steps, plan.needed(plan.targets[0].step), name)
         answers[name] = f"{name}-answers"
+        told = {"output": data.output} if target.is_told else {}
         steps[answers[name]] = Step(
             id=answers[name],
             stage=kind.asked.stage,
             inputs={kind.asked.flag: model, "examples": EXAMPLES},
-            params={**target.params, **asked},
+            params={**told, **asked},
         )
+    scores = {name: f"{name}-score" for name in answers} if data.is_scored else {}
+    for name, step in scores.items():
+        inputs: dict[str, File | str] = {"examples": EXAMPLES, "answers": answers[name]}
+        steps[step] = Step(id=step, stage="score", inputs=inputs, params={"head": data.head, **data.params})
     plan = in_version(Plan(model=source.model, steps=tuple(steps.values())), request.openvino)
-    return EvaluationPlan(plan=plan, made=made, answers=answers)
+    return EvaluationPlan(plan=plan, made=made, answers=answers, scores=scores)
 
 
 def _added(steps: dict[str, Step], more: tuple[Step, ...], target: str) -> str:
@@ -148,43 +155,29 @@ def _added(steps: dict[str, Step], more: tuple[Step, ...], target: str) -> str:
     return ids[more[-1].id]
 
 
-def check_task(task: str, task_type: str) -> None:
-    """Refuse a task that is not a classification.
-
-    Raises:
-        DataError: it is none.
-    """
-    if task_type == "regression":
-        raise DataError(
-            f"{task} asks for a score, and no head for scores goes through these targets.",
-            next_step="Evaluate a file of predictions: --predictions test_results.tsv.",
-        )
-    if task_type != "classification":
-        raise DataError(
-            f"{task} is not a classification, and only classifiers go through these targets.",
-            next_step="Evaluate a file of predictions: --predictions predictions.json --squad-data-file FILE.",
-        )
-
-
-def _check(source: Source, prepared: Prepared) -> None:
+def _check(source: Source, data: Measured) -> None:
     if source.kind != "checkpoint":
         raise UsageError("Only a checkpoint can be evaluated.", next_step="Give --model or --checkpoint.")
-    check_task(prepared.task, prepared.task_type)
-    if source.head is None:
+    row = HEADS[data.head]
+    head = next((one for one in source.heads if one.kind == data.head), None)
+    if head is None:
+        others = ", ".join(one.kind for one in source.heads)
         raise UsageError(
-            f"{source.model} has no classifier head (output_weights), so it has no accuracy.",
-            next_step="Give a checkpoint that was fine-tuned on the task.",
+            f"{source.model} has no {row.what} ({row.mark}), so it has no {row.metric.replace('_', ' ')}"
+            + (f"; its heads: {others}." if others else "."),
+            next_step="Give a checkpoint that was fine-tuned on the task"
+            + (", or data of the task that this one was fine-tuned on." if others else "."),
         )
-    if source.head.labels != len(prepared.labels):
+    if data.labels and head.labels != len(data.labels):
         raise DataError(
-            f"The head of {source.model} has {number_of(source.head.labels, 'class', 'classes')}, and "
-            f"{prepared.task} has {len(prepared.labels)} "
-            f"({', '.join(prepared.labels)}).",
+            f"The head of {source.model} has {number_of(head.labels, 'class', 'classes')}, and "
+            f"{data.task} has {len(data.labels)} "
+            f"({', '.join(data.labels)}).",
             next_step="Give data of the task that the checkpoint was fine-tuned on.",
         )
-    if prepared.max_seq_length > source.max_positions:
+    if data.max_seq_length > source.max_positions:
         raise DataError(
-            f"The examples are {prepared.max_seq_length} tokens long, longer than the position table of "
+            f"The examples are {data.max_seq_length} tokens long, longer than the position table of "
             f"{source.model} ({source.max_positions}).",
             next_step=f"Prepare the data with --max-seq-length {source.max_positions} or less.",
         )

@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bertbuild.heads.answers import OUTPUT_OF_PART, OUTPUTS
-from bertbuild.heads.classifier import OUTPUT as PROBABILITIES
 from bertbuild.kinds.kind import Asked, Command, Evaluated, Kind, Request
+from bertbuild.kinds.measured import Measured
 from bertbuild.parameters import check, parameter
 from bertbuild.plans.outputs import output_params, output_word, outputs_of, taken_parts
 from bertbuild.plans.plan import GELU_FORMS, File, Plan, Source, Step, Target
-from bertbuild.plans.prepare_data import Prepared
 from bertbuild.plans.tolerance import FLOAT32
 from bertbuild.toml.values import Choice, Choices
 
@@ -84,8 +83,8 @@ def gelu_form(source: Source, gelu: str) -> str | None:
     return source.gelu if gelu == "auto" or source.gelu is None else gelu
 
 
-def _evaluated(source: Source, _prepared: Prepared, probes: File, _int8_for: str) -> Plan:
-    return plan_freeze(source, Frozen(output=PROBABILITIES), probes)
+def _evaluated(source: Source, data: Measured, probes: File, _int8_for: str) -> Plan:
+    return plan_freeze(source, Frozen(output=data.output), probes)
 
 
 KIND = Kind(

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from bertbuild.heads.answers import heads_for
+from bertbuild.heads.classifier import PART as CLASSIFIER
 from bertbuild.kinds.ir_request import FLOAT, INT8, VNNI, Ir
+from bertbuild.plans.outputs import outputs_of
 from bertbuild.plans.plan import File, Source, Step, Target
 
 TEXT_LENGTH = 128
@@ -35,6 +38,14 @@ def plan_text_examples(text: File, vocab: File, source: Source, request: Ir, *, 
     return Step(id=TEXT_EXAMPLES, stage=TEXT_EXAMPLES, inputs={"text": text, "vocab": vocab}, params=params)
 
 
+def head_judged(source: Source, request: Ir) -> str:
+    """The kind of the head by which an IR's loss is bounded: the task's, where the IR gives its answers; else empty."""
+    if source.kind != "checkpoint" or source.head is None:
+        return ""
+    outputs = outputs_of(source, request.output)
+    return source.head.kind if source.head in heads_for(outputs, source.heads) else ""
+
+
 def quantize_step(target: Target, source: Source, request: Ir, calibration: Calibration) -> Step:
     """The step that makes the int8 form of an fp32 target."""
     drop = f"drop{request.max_drop}-" if request.max_drop else ""
@@ -42,6 +53,9 @@ def quantize_step(target: Target, source: Source, request: Ir, calibration: Cali
     name = target.name.removesuffix(FLOAT) + drop + processors + INT8
     inputs: dict[str, File | str] = {"ir": target.step, "examples": calibration.examples}
     params = {"examples-used": str(request.calibration_size), "model": source.model, "int8-for": request.int8_for}
+    head = head_judged(source, request)
+    if head and head != CLASSIFIER:
+        params["head"] = head
     if calibration.validation is not None:
         inputs["validation"] = calibration.validation
         params["max-drop"] = request.max_drop

@@ -21,6 +21,7 @@ from bertbuild.kinds.frozen import (
 from bertbuild.kinds.int8 import Calibration, quantize_step
 from bertbuild.kinds.ir_request import FLOAT, INT8, OPENVINO, OPENVINOS, Ir, check_route, check_saved
 from bertbuild.kinds.kind import FROM_CHECKPOINT, Asked, Command, Evaluated, Kind
+from bertbuild.kinds.measured import Measured
 from bertbuild.plans.outputs import output_params, output_word, outputs_of, taken_parts
 from bertbuild.plans.plan import (
     File,
@@ -31,7 +32,6 @@ from bertbuild.plans.plan import (
     check_garden,
     check_seq_len,
 )
-from bertbuild.plans.prepare_data import Prepared
 from bertbuild.plans.tolerance import FLOAT16, FLOAT32, Tolerance
 from bertbuild.stages import STAGES
 
@@ -238,19 +238,18 @@ def _check_frozen(source: Source, request: Ir, route: str) -> None:
             )
 
 
-def _evaluated_float(precision: str) -> Callable[[Source, Prepared, File, str], Plan]:
-    request = Ir(precision=precision, output=PROBABILITIES)
-    return lambda source, _prepared, probes, _int8_for: plan_ir(source, request, probes)
+def _evaluated_float(precision: str) -> Callable[[Source, Measured, File, str], Plan]:
+    return lambda source, data, probes, _int8_for: plan_ir(source, Ir(precision=precision, output=data.output), probes)
 
 
-def _evaluated_int8(source: Source, prepared: Prepared, probes: File, int8_for: str) -> Plan:
-    if prepared.training is None:
+def _evaluated_int8(source: Source, data: Measured, probes: File, int8_for: str) -> Plan:
+    if data.training is None:
         raise DataError(
-            f"The {prepared.task} data hold no training examples, which int8 is calibrated on.",
-            next_step="Prepare a data set that has them, or leave ir-int8 out.",
+            f"The {data.task} data hold no training examples, which int8 is calibrated on.",
+            next_step="Give a prepared data set that has them (--prepared FOLDER), or leave ir-int8 out.",
         )
-    request = Ir(precision=INT8, output=PROBABILITIES, calibration=str(prepared.training.path), int8_for=int8_for)
-    return plan_ir(source, request, probes, Calibration(examples=prepared.training))
+    request = Ir(precision=INT8, output=data.output, calibration=str(data.training.path), int8_for=int8_for)
+    return plan_ir(source, request, probes, Calibration(examples=data.training))
 
 
 KIND = Kind(

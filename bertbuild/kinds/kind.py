@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from bertbuild.kinds.measured import Measured
 from bertbuild.parameters import Parameter, by_name, parameters_of
 from bertbuild.plans.placing import REFERENCES
 from bertbuild.plans.plan import File, Plan, Source, Step
-from bertbuild.plans.prepare_data import Prepared
 from bertbuild.plans.tolerance import Tolerances
 from bertbuild.renamed import renamed_in
 from bertbuild.toml.values import Choice
@@ -78,14 +78,14 @@ class Evaluated:
     Attributes:
         name: what `evaluate --target` calls it.
         plan: from source, data, probes, and the processors that int8 is for, to a plan that makes it.
-        params: of the stage that answers for it.
+        is_told: whether the stage that answers for it is told what to give, as it may give more.
         group: a word that stands for this one and others; empty where there is none.
         usual: whether it is measured where no target is named.
     """
 
     name: str
-    plan: Callable[[Source, Prepared, File, str], Plan]
-    params: Mapping[str, str] = field(default_factory=dict)
+    plan: Callable[[Source, Measured, File, str], Plan]
+    is_told: bool = False
     group: str = ""
     usual: bool = True
 

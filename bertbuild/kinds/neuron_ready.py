@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from bertbuild.kinds.kind import FROM_SAVED_MODEL, Asked, Command, Evaluated, Kind
+from bertbuild.kinds.measured import Measured
 from bertbuild.kinds.saved_model import (
     TAKEN_BY,
     SavedModel,
@@ -18,7 +19,6 @@ from bertbuild.kinds.saved_model import (
 )
 from bertbuild.parameters import check, parameter
 from bertbuild.plans.plan import File, Plan, Source, Step, Target
-from bertbuild.plans.prepare_data import Prepared
 from bertbuild.plans.tolerance import FLOAT16, FLOAT32, Tolerance, Tolerances
 from bertbuild.toml.values import Choice, Whole
 
@@ -78,9 +78,9 @@ def gelu_suffix(source: Source, request: NeuronReady) -> tuple[str, ...]:
     return () if wanted in (EXACT, source.gelu) or source.gelu is None else (wanted,)
 
 
-def _evaluated(compute: str) -> Callable[[Source, Prepared, File, str], Plan]:
-    return lambda source, prepared, probes, _int8_for: plan_neuron_ready(
-        source, NeuronReady(seq_len=prepared.max_seq_length, compute=compute), probes
+def _evaluated(compute: str) -> Callable[[Source, Measured, File, str], Plan]:
+    return lambda source, data, probes, _int8_for: plan_neuron_ready(
+        source, NeuronReady(seq_len=data.max_seq_length, compute=compute, output=data.output), probes
     )
 
 
@@ -118,8 +118,6 @@ _OF_FLOAT32: dict[str, Tolerances] = {
     },
     "float32-sigmoid": _SIGMOID,
 }
-_PROBABILITIES = {"output": "probabilities"}
-
 KIND = Kind(
     name="neuron-ready",
     about="the SavedModel that the Neuron compiler takes",
@@ -140,7 +138,7 @@ KIND = Kind(
     only_1_15="A model for Neuron is proved in TensorFlow 1.15, because AWS runs it in TensorFlow 1.15",
     seq_len=lambda request: request.seq_len,
     evaluated=tuple(
-        Evaluated(name=f"neuron-ready-{compute}", plan=_evaluated(compute), params=_PROBABILITIES, group="neuron-ready")
+        Evaluated(name=f"neuron-ready-{compute}", plan=_evaluated(compute), is_told=True, group="neuron-ready")
         for compute in ("float32", "float16")
     ),
 )

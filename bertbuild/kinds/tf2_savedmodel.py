@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from bertbuild.heads.classifier import PART as CLASSIFIER
 from bertbuild.kinds.kind import Asked, Evaluated, Kind
+from bertbuild.kinds.measured import Measured
 from bertbuild.kinds.tf2 import CONVERT_TF2, TAKEN_BY, Tf2Model, plan_convert_tf2, taken_by_model
 from bertbuild.plans.plan import File, Plan, Source
-from bertbuild.plans.prepare_data import Prepared
 from bertbuild.plans.tolerance import FLOAT32
 
 
@@ -21,7 +21,7 @@ class Tf2SavedModel(Tf2Model):
     heads = frozenset({CLASSIFIER})
 
 
-def _evaluated(source: Source, _prepared: Prepared, probes: File, _int8_for: str) -> Plan:
+def _evaluated(source: Source, _data: Measured, probes: File, _int8_for: str) -> Plan:
     return plan_convert_tf2(source, Tf2SavedModel(), probes)
 
 

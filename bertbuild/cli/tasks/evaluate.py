@@ -24,12 +24,6 @@ PREDICTIONS = Parameter(
     written="FILE",
     about="judge this file instead: test_results.tsv, or predictions.json of SQuAD",
 )
-SQUAD_DATA_FILE = Parameter(
-    name="squad_data_file",
-    type=Location(),
-    written="FILE",
-    about="with --predictions: dev-v1.1.json or dev-v2.0.json",
-)
 NULL_ODDS = Parameter(
     name="null_odds",
     type=Location(),
@@ -40,7 +34,7 @@ NEGATIVES = Parameter(name="version_2_with_negative", type=Truth(), unset=False,
 
 
 def _flags() -> list[Parameter]:
-    from bertbuild.commands.evaluate import Data
+    from bertbuild.commands.evaluation_data import Data
     from bertbuild.kinds.evaluation import TARGETS, USUAL, EvaluateRequest
 
     sources = parameters_of(Wanted)
@@ -57,34 +51,37 @@ def _flags() -> list[Parameter]:
         *parameters_of(Data).values(),
         target,
         *parameters_of(EvaluateRequest).values(),
-        *(MAX_DROP, PREDICTIONS, SQUAD_DATA_FILE, NULL_ODDS, NEGATIVES),
+        *(MAX_DROP, PREDICTIONS, NULL_ODDS, NEGATIVES),
     ]
 
 
 def _run(session: Session, values: Values) -> None:
     from bertbuild.commands import evaluate as command
+    from bertbuild.commands import evaluate_files as files
+    from bertbuild.commands.evaluation_data import Data
     from bertbuild.kinds.evaluation import USUAL, EvaluateRequest
 
-    wanted, named = Wanted(**picked(Wanted, values)), command.Data(**picked(command.Data, values))
-    predictions, questions, odds = (str(values.get(one.name, "")) for one in (PREDICTIONS, SQUAD_DATA_FILE, NULL_ODDS))
+    wanted, data = Wanted(**picked(Wanted, values)), Data(**picked(Data, values))
+    predictions, odds = (str(values.get(one.name, "")) for one in (PREDICTIONS, NULL_ODDS))
     with_negative = bool(values.get(NEGATIVES.name))
-    if predictions and (wanted != Wanted() or named.prepared):
+    if predictions and (wanted != Wanted() or data.prepared or data.text):
         raise UsageError(
             "--predictions judges a file; no model and no prepared data have a part in it.",
-            next_step="Leave --model, --checkpoint, --name and --prepared out, or leave --predictions out.",
+            next_step="Leave --model, --checkpoint, --name, --prepared and --text out, or leave --predictions out.",
         )
-    if not predictions and (questions or odds or with_negative):
+    if not predictions and (odds or with_negative):
         raise UsageError(
-            "SQuAD's flags go with a file of predictions.", next_step="Add --predictions predictions.json."
+            "--null-odds and --version-2-with-negative go with a file of predictions; targets are asked for both.",
+            next_step="Add --predictions predictions.json, or leave them out.",
         )
-    if questions:
-        command.squad(session, predictions, questions, odds, with_negative=with_negative)
+    if predictions and data.squad_data_file:
+        files.squad(session, predictions, data.squad_data_file, odds, with_negative=with_negative)
     elif predictions:
-        command.predictions(session, named, predictions)
+        files.predictions(session, data, predictions)
     else:
         targets = tuple(filter(None, str(values.get("target", ",".join(USUAL))).split(",")))
         request = EvaluateRequest(targets=targets, **picked(EvaluateRequest, values))
-        command.targets(session, wanted, named, request, str(values.get(MAX_DROP.name, MAX_DROP.default)))
+        command.targets(session, wanted, data, request, str(values.get(MAX_DROP.name, MAX_DROP.default)))
 
 
 evaluate = declared(

@@ -122,13 +122,12 @@ def score_spans(args, examples, answers):
 
 
 def score_masked(_args, examples, answers):
-    """Text: the mean log-probability of each piece, masked, and the pseudo-perplexity that this is."""
+    """Text: the pseudo-perplexity, e to the mean of what each piece, masked, is worth: less its log-probability."""
     import math
 
     count = (len(examples["input_ids"]),)
     mean = float(_answer(answers, "log_probabilities", count).mean(dtype="float64"))
-    metrics = {"log_likelihood": mean, "pseudo_perplexity": math.exp(-mean)}
-    return metrics, _answer(answers, "best", count).astype(int).tolist()
+    return {"pseudo_perplexity": math.exp(-mean)}, _answer(answers, "best", count).astype(int).tolist()
 
 
 def _write(folder, name, value):

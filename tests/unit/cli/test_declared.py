@@ -17,7 +17,8 @@ SOURCE = f"model checkpoint name scope ema config vocab from mirror {RUNS}"
 FLAGS = {
     "evaluate": "model checkpoint name scope ema config vocab from mirror isolation offline json reference task target "
     "prepared max-drop batch-size int8-for openvino predictions data vocab-reading squad-data-file null-odds "
-    "version-2-with-negative",
+    "version-2-with-negative text max-seq-length max-query-length doc-stride do-lower-case n-best-size "
+    "max-answer-length null-score-diff-threshold tag-scheme",
     "finetune": f"{SOURCE} task data prepared vocab-reading squad output-dir do-lower-case max-seq-length "
     "train-batch-size eval-batch-size predict-batch-size learning-rate num-train-epochs warmup-proportion "
     "save-checkpoints-steps do-train do-eval do-predict doc-stride max-query-length n-best-size max-answer-length "
@@ -35,7 +36,7 @@ FLAGS = {
     "random-seed dupe-factor masked-lm-prob short-seq-prob",
 }
 YES_OR_NO = {
-    "evaluate": set(),
+    "evaluate": {"do-lower-case"},
     "finetune": {"do-train", "do-eval", "do-predict", "do-lower-case", "version-2-with-negative"},
     "train": set(),
     "prepare-data": {"do-lower-case", "version-2-with-negative"},

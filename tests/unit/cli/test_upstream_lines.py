@@ -11,7 +11,7 @@ import pytest
 from upstream_lines import LINES, PLACES
 
 from bertbuild.cli.call import run as run_line
-from bertbuild.commands import data, datasets, evaluate, finetune, pretraining, target, train
+from bertbuild.commands import data, datasets, evaluate_files, finetune, pretraining, target, train
 
 COMMANDS = {
     "finetune": (finetune, "finetune"),
@@ -22,7 +22,7 @@ COMMANDS = {
     "build-ir": (target, "build"),
     "neuron-compile": (target, "build"),
     "convert-tf2": (target, "build"),
-    "evaluate": (evaluate, "predictions"),
+    "evaluate": (evaluate_files, "predictions"),
 }
 BASE = PLACES["BERT_BASE_DIR"]
 OWN = {"checkpoint": f"{BASE}/bert_model.ckpt", "config": f"{BASE}/bert_config.json", "vocab": f"{BASE}/vocab.txt"}

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from host_doubles import Events
 
-from bertbuild.commands import evaluate
-from bertbuild.commands.evaluate import Data
+from bertbuild.commands import evaluate_files
+from bertbuild.commands.evaluation_data import Data
 from bertbuild.commands.session import Session
 from bertbuild.config import load_settings
 from bertbuild.errors import DataError, UsageError
@@ -75,7 +75,7 @@ def judged(session, write, tmp_path):
 
     def run(task, dev, results):
         write(TASKS[task].file if task in TASKS else "dev.tsv", dev)
-        evaluate.predictions(session, Data(task=task, data=str(tmp_path)), write("test_results.tsv", results))
+        evaluate_files.predictions(session, Data(task=task, data=str(tmp_path)), write("test_results.tsv", results))
         return session.report[-1]
 
     return run
@@ -88,7 +88,7 @@ def squad(session, write):
     def run(data, answers, odds=None, *, negative=False):
         odds = write("null_odds.json", odds) if odds is not None else ""
         files = (write("predictions.json", answers), write("dev.json", data), odds)
-        evaluate.squad(session, *files, with_negative=negative)
+        evaluate_files.squad(session, *files, with_negative=negative)
         return session.report[-1]
 
     return run
@@ -161,10 +161,10 @@ def test_a_file_that_is_not_utf_8_is_refused(tmp_path, session):
     (tmp_path / "dev.tsv").write_bytes(MRPC.encode("utf-16"))
     (tmp_path / "r.tsv").write_text("1\t0\n")
     with pytest.raises(DataError, match=r"dev\.tsv is UTF-16; save it as UTF-8\.$"):
-        evaluate.predictions(session, Data(task="MRPC", data=str(tmp_path)), str(tmp_path / "r.tsv"))
+        evaluate_files.predictions(session, Data(task="MRPC", data=str(tmp_path)), str(tmp_path / "r.tsv"))
     (tmp_path / "dev.tsv").write_bytes(MRPC.encode() + b"1\t1\t2\tcaf\xe9\tb\n")
     with pytest.raises(DataError, match=r"dev\.tsv is not UTF-8 in line \d; save it as UTF-8\.$"):
-        evaluate.predictions(session, Data(task="MRPC", data=str(tmp_path)), str(tmp_path / "r.tsv"))
+        evaluate_files.predictions(session, Data(task="MRPC", data=str(tmp_path)), str(tmp_path / "r.tsv"))
 
 
 @pytest.mark.parametrize(("task", "sentence"), [("", "The task is needed"), ("SQUAD", "--task must be one of CoLA, ")])
@@ -278,10 +278,10 @@ def test_what_is_wrong_with_files_of_squad_is_said(squad, name):
 def test_without_a_folder_the_dev_set_is_what_fetch_data_brings(session, write, tmp_path, monkeypatch):
     write("dev.tsv", MRPC)
     monkeypatch.setattr(fetched, "fetch_dataset", lambda name, *_: tmp_path if name == "MRPC" else None)
-    evaluate.predictions(session, Data(task="mrpc"), write("r.tsv", "0\t1\n1\t0\n0\t1\n"))
+    evaluate_files.predictions(session, Data(task="mrpc"), write("r.tsv", "0\t1\n1\t0\n0\t1\n"))
     assert session.report[-1]["metrics"]["accuracy"] == 1.0
 
 
 def test_a_file_that_is_not_there_is_named(session):
     with pytest.raises(DataError, match=r"nowhere\.json cannot be read: No such file"):
-        evaluate.squad(session, "nowhere.json", "nowhere.json", "", with_negative=False)
+        evaluate_files.squad(session, "nowhere.json", "nowhere.json", "", with_negative=False)

@@ -13,6 +13,7 @@ from bertbuild.kinds.evaluation import EvaluateRequest, plan_evaluate
 from bertbuild.kinds.frozen import Frozen, plan_freeze
 from bertbuild.kinds.ir import plan_ir
 from bertbuild.kinds.ir_request import ROUTES, Ir
+from bertbuild.kinds.measured import Judging, of_prepared
 from bertbuild.kinds.neuron_ready import NeuronReady, plan_neuron_ready
 from bertbuild.kinds.saved_model import SavedModel, plan_export
 from bertbuild.kinds.tf2 import Tf2, plan_convert_tf2
@@ -120,7 +121,7 @@ def test_an_evaluation_of_2_20_needs_no_tensorflow_1():
         task="MRPC", task_type="classification", labels=("0", "1"), max_seq_length=64, source=FOLDER, training=None
     )
     request = EvaluateRequest(targets=("frozen", "ir-fp32", "tf2"))
-    there = placed(plan_evaluate(TRAINED, prepared, request, PROBES).plan, OF_2)
+    there = placed(plan_evaluate(TRAINED, of_prepared(prepared, Judging()), request, PROBES).plan, OF_2)
     assert "tf1" not in {backend_of(step) for step in there.steps}
 
 

@@ -9,11 +9,13 @@ from host_doubles import golden_plan
 from bertbuild.backends import of_version
 from bertbuild.errors import DataError, UsageError
 from bertbuild.heads.classifier import found as classifier_of
+from bertbuild.heads.found import FoundHead
 from bertbuild.kinds.evaluation import GROUPS, TARGETS, EvaluateRequest, plan_evaluate
 from bertbuild.kinds.frozen import Frozen, plan_freeze
 from bertbuild.kinds.int8 import Calibration
 from bertbuild.kinds.ir import plan_ir
 from bertbuild.kinds.ir_request import OPENVINOS, Ir
+from bertbuild.kinds.measured import Judging, Reading, of_prepared, of_questions, of_text
 from bertbuild.plans.placing import backend_of
 from bertbuild.plans.plan import File, Source
 from bertbuild.plans.prepare_data import Prepared
@@ -27,7 +29,7 @@ SOURCE = Source(
     heads=(classifier_of(2),),
     prefix="model.ckpt-343",
 )
-DATA = Prepared(
+PREPARED = Prepared(
     task="MRPC",
     task_type="classification",
     labels=("0", "1"),
@@ -35,6 +37,7 @@ DATA = Prepared(
     source=File(path=PurePosixPath("/data-MRPC-128"), digest="d-data"),
     training=File(path=PurePosixPath("/data-MRPC-128"), digest="d-training"),
 )
+DATA = of_prepared(PREPARED, Judging())
 PROBES = File(path=PurePosixPath("/probes.json"), digest="d-probes")
 ALL = EvaluateRequest(targets=("tf1", *TARGETS))
 
@@ -136,9 +139,68 @@ def test_a_group_is_its_members():
     assert EvaluateRequest(targets=("neuron-ready", "frozen")).names == (*GROUPS["neuron-ready"], "frozen")
 
 
+VOCAB = File(path=PurePosixPath("/c/vocab.txt"), digest="d-vocab")
+READING = Reading(vocab=VOCAB, lower_case=False, vocab_reading="lines", max_seq_length=128, doc_stride=64)
+SQUAD = File(path=PurePosixPath("/dev-v1.1.json"), digest="d-squad")
+
+
+def head_of(kind, labels=2):
+    return FoundHead(kind=kind, weights="output_weights", bias="output_bias", labels=labels)
+
+
+def data_of(task_type, labels=("0", "1")):
+    return of_prepared(replace(PREPARED, task="OWN", task_type=task_type, labels=labels), Judging(tag_scheme="IOB2"))
+
+
+HEADS_ASKED = {
+    "regression": (head_of("regression", 1), data_of("regression", ()), "score", {}),
+    "multi-label": (head_of("multi-label"), data_of("multi-label"), "probabilities", {"head": "multi-label"}),
+    "tokens": (head_of("tokens"), data_of("tagging"), "probabilities", {"head": "tokens", "tag-scheme": "IOB2"}),
+    "span": (
+        head_of("span"),
+        of_questions("SQUAD-1.1", SQUAD, READING, Judging(n_best_size=5), PREPARED.training),
+        "start_logits,end_logits",
+        {"head": "span", "n-best-size": "5", "max-answer-length": "30", "null-score-diff-threshold": "0.0"},
+    ),
+    "masked-lm": (head_of("masked-lm"), of_text(SQUAD, READING), "masked-lm-logits", {"head": "masked-lm"}),
+}
+
+
+@pytest.mark.parametrize("name", HEADS_ASKED)
+def test_each_head_is_asked_for_its_own_answer_and_judged_by_its_own_metric(name):
+    head, data, output, params = HEADS_ASKED[name]
+    targets = ("frozen", "ir-fp32", *(["ir-int8"] if data.training else []))
+    planned = plan_evaluate(replace(SOURCE, heads=(head,)), data, EvaluateRequest(targets=targets), PROBES)
+    step = planned.plan.step
+    assert data.head == name
+    assert step(planned.answers["tf1"]).params["output"] == output
+    assert step(planned.made["frozen"]).params["output"] == output
+    assert {one: step(id_).params for one, id_ in planned.scores.items()} == (
+        dict.fromkeys(("tf1", *targets), params) if params else {}
+    )
+    for one, id_ in planned.scores.items():
+        assert step(id_).inputs == {"examples": "examples", "answers": planned.answers[one]}
+    if data.training:
+        assert step(planned.made["ir-int8"]).params["head"] == name
+
+
+def test_questions_and_text_are_read_as_the_model_reads_text():
+    questions = HEADS_ASKED["span"][1].steps
+    assert [(step.id, step.stage) for step in questions] == [("examples", "squad-examples")]
+    sizes = {"max-seq-length": "128", "max-query-length": "64", "doc-stride": "64"}
+    assert questions[0].params == {**sizes, "do-lower-case": "false", "vocab-reading": "lines"}
+    read, masked = HEADS_ASKED["masked-lm"][1].steps
+    assert (read.stage, masked.stage, masked.inputs) == (
+        "text-examples",
+        "masked-examples",
+        {"examples": read.id, "vocab": VOCAB},
+    )
+
+
+OTHER = replace(SOURCE, heads=(head_of("tokens"),))
 REFUSED = {
-    "a score": (SOURCE, replace(DATA, task="STS-B", task_type="regression"), DataError, "--predictions test_results"),
-    "spans": (SOURCE, replace(DATA, task="SQUAD-1.1", task_type="squad"), DataError, "--squad-data-file"),
+    "scores of a classifier": (SOURCE, data_of("regression", ()), UsageError, "fine-tuned on"),
+    "another head": (OTHER, DATA, UsageError, "data of the task that this one was fine-tuned on"),
     "no head": (replace(SOURCE, heads=()), DATA, UsageError, "fine-tuned on the task"),
     "a head of another size": (replace(SOURCE, heads=(classifier_of(3),)), DATA, DataError, "task that the checkpoint"),
     "too long": (replace(SOURCE, max_positions=64), DATA, DataError, "--max-seq-length 64 or less"),
