@@ -8,6 +8,8 @@ from pathlib import Path
 
 from bertbuild.buildfile.entries import BuildFile, ModelEntry, Recipe
 from bertbuild.checkpoint.reading import Choice
+from bertbuild.commands.data import Asked as DataAsked
+from bertbuild.commands.data import task_of
 from bertbuild.commands.entry_jobs import EntryJobs, ModelJob, how_read, require_places
 from bertbuild.commands.result import Result
 from bertbuild.commands.session import Session, shown
@@ -20,6 +22,7 @@ from bertbuild.plans.parts import Part
 from bertbuild.plans.plan import Plan
 from bertbuild.plural import are, number_of
 from bertbuild.report.counts import counted
+from bertbuild.source.on_disk import data_at_hand
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +101,8 @@ class RecipeJob(Job):
     def __init__(self, entry_jobs: EntryJobs, entry: ModelEntry, recipe: Recipe, base: Path, choice: Choice) -> None:
         super().__init__(f"{entry.name} recipe")
         self.promised = entry_jobs.promised(entry)
-        self._entry_jobs, self._entry, self._recipe, self._base, self._choice = entry_jobs, entry, recipe, base, choice
+        self.entry = entry
+        self._entry_jobs, self._recipe, self._base, self._choice = entry_jobs, recipe, base, choice
         self._plan: Plan | None = None
 
     def run(self) -> None:
@@ -106,14 +110,30 @@ class RecipeJob(Job):
         from bertbuild.commands.finetune import plan_recipe
 
         session, recipe = self._entry_jobs.session, self._recipe
-        name, choice = self._entry.name, self._choice
+        name, choice = self.entry.name, self._choice
         self._plan = plan_recipe(session, self._base, name, recipe.named, recipe.request, choice=choice)
+
+    @property
+    def task(self) -> str:
+        """What it is trained on, as it was named."""
+        return self._recipe.named.task
+
+    def look(self) -> bool:
+        """The same without fetching data, by who asks what would be done; gives whether none are to be fetched."""
+        session, named = self._entry_jobs.session, self._recipe.named
+        if named.task and not named.data:
+            with_negative = self._recipe.request.version_2_with_negative
+            task = task_of(DataAsked(task=named.task, version_2_with_negative=with_negative))
+            if not data_at_hand(task, session.settings, session.store):
+                return False
+        self.run()
+        return True
 
     def follow(self) -> Iterable[Job]:
         """The training, and the trained model."""
         assert self._plan is not None  # noqa: S101 - it has run
         new, steps = self._entry_jobs.jobs.of_steps(self._plan)
-        return [*new, ModelJob(self._entry_jobs, self._entry, steps[STEP])]
+        return [*new, ModelJob(self._entry_jobs, self.entry, steps[STEP])]
 
 
 def _targets(jobs: EntryJobs) -> list[tuple[str, str]]:

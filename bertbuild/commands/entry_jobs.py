@@ -25,6 +25,7 @@ from bertbuild.plans.parts import Part
 from bertbuild.plans.plan import TF2, File, Plan, Source
 from bertbuild.plans.wanted import Wanted
 from bertbuild.source.checkpoints import Inspected
+from bertbuild.source.on_disk import model_at_hand
 from bertbuild.source.resolve import (
     USUAL,
     as_named,
@@ -46,9 +47,11 @@ class EntryJobs:
         found: the models that are inspected, by name.
     """
 
-    def __init__(self, session: Session, entries: Sequence[ModelEntry], *, keep_going: bool = False) -> None:
+    def __init__(
+        self, session: Session, entries: Sequence[ModelEntry], *, keep_going: bool = False, jobs: Jobs | None = None
+    ) -> None:
         self.session, self.entries, self.keep_going = session, entries, keep_going
-        self.jobs: Jobs = session.engine.jobs()
+        self.jobs: Jobs = session.engine.jobs() if jobs is None else jobs
         self.gates: dict[tuple[str, str], list[GateJob]] = {}
         self._left: dict[tuple[str, str], list[Part]] = {}
         self.found: dict[str, Inspected] = {}
@@ -100,18 +103,19 @@ class LocateJob(Job):
     def __init__(self, entry_jobs: EntryJobs, entry: ModelEntry, wanted: Wanted) -> None:
         super().__init__(f"{entry.name} source")
         self.promised = entry_jobs.promised(entry)
-        self._entry_jobs, self._entry, self._wanted = entry_jobs, entry, wanted
+        self.entry, self.wanted = entry, wanted
+        self._entry_jobs = entry_jobs
         self._folder: Path | None = None
         self._imported = True
         self._refused: dict[str, BertbuildError] = {}
 
     def settle(self) -> bool:
         """See `schedule.Job`."""
-        session, wanted = self._entry_jobs.session, self._wanted
+        session, wanted = self._entry_jobs.session, self.wanted
         if wanted.model:
             from bertbuild.commands.ahead import refused_unfetched
 
-            self._refused = refused_unfetched(session, self._entry, wanted.model)
+            self._refused = refused_unfetched(session, self.entry, wanted.model)
             if not self._goes_on:
                 return True
         if len(self._entry_jobs.entries) > 1 and not (wanted.checkpoint and Path(wanted.checkpoint).is_dir()):
@@ -122,31 +126,42 @@ class LocateJob(Job):
     def run(self) -> None:
         """See `schedule.Job`."""
         session = self._entry_jobs.session
-        self._folder = located(self._wanted, session.settings, session.store, _of_job(session.report, self.id))
-        if to_import(self._wanted, self._folder):
+        self._is_at(located(self.wanted, session.settings, session.store, _of_job(session.report, self.id)))
+
+    def look(self) -> bool:
+        """The same without fetching or unpacking, by who asks what would be done; gives whether none is needed."""
+        session = self._entry_jobs.session
+        folder = model_at_hand(self.wanted, session.settings, session.store)
+        if folder is not None:
+            self._is_at(folder)
+        return folder is not None
+
+    def _is_at(self, folder: Path) -> None:
+        self._folder, session = folder, self._entry_jobs.session
+        if to_import(self.wanted, folder):
             from bertbuild.commands.ahead import is_imported, refusals
 
-            self._imported = is_imported(session, self._folder)
+            self._imported = is_imported(session, folder)
             if not self._imported:
-                self._refused |= refusals(session, self._entry, self._folder)
+                self._refused |= refusals(session, self.entry, folder)
 
     @property
     def _targets(self) -> tuple[TargetEntry, ...]:
-        return tuple(target for target in self._entry.targets if target.name not in self._refused)
+        return tuple(target for target in self.entry.targets if target.name not in self._refused)
 
     @property
     def _goes_on(self) -> bool:
         """Whether anything is left to do with the model, and may be done."""
-        others = self._targets or self._entry_jobs.trained_from(self._entry)
+        others = self._targets or self._entry_jobs.trained_from(self.entry)
         return not self._refused or bool(self._entry_jobs.keep_going and others)
 
     def follow(self) -> Iterable[Job]:
         """What is refused, the import, where one is needed, and the model itself."""
-        refused = [RefusedJob(self._entry.name, name, error) for name, error in self._refused.items()]
+        refused = [RefusedJob(self.entry.name, name, error) for name, error in self._refused.items()]
         if self._folder is None or not self._goes_on:
             return refused  # nor is the import planned: that hashes the weights, which counts as imported
-        entry = replace(self._entry, targets=self._targets)
-        if not to_import(self._wanted, self._folder):
+        entry = replace(self.entry, targets=self._targets)
+        if not to_import(self.wanted, self._folder):
             return [*refused, ModelJob(self._entry_jobs, entry, self._folder)]
         plan = import_plan(self._folder, entry.name, self._entry_jobs.session.store)
         new, steps = self._entry_jobs.jobs.of_steps(plan)
@@ -167,23 +182,24 @@ class ModelJob(Job):
     def __init__(self, entry_jobs: EntryJobs, entry: ModelEntry, place: Path | StageJob) -> None:
         super().__init__(entry.name, (place.id,) if isinstance(place, StageJob) else ())
         self.promised = entry_jobs.promised(entry)
-        self._entry_jobs, self._entry, self._place = entry_jobs, entry, place
+        self.entry, self.place = entry, place
+        self._entry_jobs = entry_jobs
         self._found: Inspected | None = None
 
     @property
     def _folder(self) -> Path:
-        return self._place if isinstance(self._place, Path) else self._place.made.path
+        return self.place if isinstance(self.place, Path) else self.place.made.path
 
     def settle(self) -> bool:
         """See `schedule.Job`."""
-        session, entry = self._entry_jobs.session, self._entry
+        session, entry = self._entry_jobs.session, self.entry
         found = looked_before(how_read(entry), self._folder, entry.name, session.store, session.engine)
         self._found = found and replace(found, named=source_of(entry, session))
         return self._found is not None
 
     def run(self) -> None:
         """See `schedule.Job`."""
-        session, entry = self._entry_jobs.session, self._entry
+        session, entry = self._entry_jobs.session, self.entry
         report = _of_job(session.report, self.id)
         found = look(how_read(entry), self._folder, entry.name, session.store, session.engine, report)
         self._found = replace(found, named=source_of(entry, session))
@@ -191,8 +207,8 @@ class ModelJob(Job):
     def follow(self) -> Iterable[Job]:
         """Its targets, and the models that are trained from it."""
         assert self._found is not None  # noqa: S101 - it has run
-        trained = self._entry_jobs.of_trained(self._entry, self._folder)
-        return [*self._entry_jobs.of_targets(self._entry, self._found), *trained]
+        trained = self._entry_jobs.of_trained(self.entry, self._folder)
+        return [*self._entry_jobs.of_targets(self.entry, self._found), *trained]
 
 
 class RefusedJob(Job):
@@ -201,11 +217,11 @@ class RefusedJob(Job):
     def __init__(self, model: str, target: str, error: BertbuildError) -> None:
         super().__init__(f"{model}/{target}" if target else f"{model} target")
         self.promised = [(model, target)] if target else []
-        self._error = error
+        self.model, self.target, self.error = model, target, error
 
     def settle(self) -> bool:
         """See `schedule.Job`."""
-        raise self._error
+        raise self.error
 
 
 def require_places(session: Session, entries: Sequence[ModelEntry]) -> None:

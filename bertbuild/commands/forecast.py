@@ -3,27 +3,21 @@
 from __future__ import annotations
 
 import contextlib
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
-from bertbuild.buildfile.entries import BuildFile, ModelEntry, Recipe, TargetEntry
-from bertbuild.checkpoint.reading import Choice
-from bertbuild.commands.data import Asked, task_of
-from bertbuild.commands.entry_jobs import how_read, planned, source_of
-from bertbuild.commands.finetune import plan_recipe
+from bertbuild.buildfile.entries import BuildFile, Recipe
+from bertbuild.commands.build import FileJobs, RecipeJob
+from bertbuild.commands.entry_jobs import LocateJob, ModelJob, RefusedJob
 from bertbuild.commands.session import Session, shown
+from bertbuild.engine.jobs import StageJob
+from bertbuild.engine.schedule import Job
 from bertbuild.engine.staleness import BLOCKED, FAILED, MAY_RUN, SHARED, UP_TO_DATE, WOULD_RUN, Check, Checker
 from bertbuild.errors import BertbuildError
-from bertbuild.huggingface.folder import is_huggingface
-from bertbuild.plans.finetuning import STEP
 from bertbuild.plans.plan import File, Plan, Step
-from bertbuild.plans.wanted import Wanted
-from bertbuild.source.checkpoints import Inspected, inspected
 from bertbuild.source.inputs import as_it_is_now
-from bertbuild.source.on_disk import data_at_hand, model_at_hand
-from bertbuild.source.resolve import import_plan
 from bertbuild.store.records import Record
 
 UNKNOWN = "unknown"
@@ -77,17 +71,22 @@ class Forecast:
 
     def __init__(self, session: Session) -> None:
         self.session = session
-        self.checker = Checker(session.engine.jobs(), session.store, session.isolation.name)
+        self._jobs = session.engine.jobs()
+        self.checker = Checker(self._jobs, session.store, session.isolation.name)
         self.models: dict[str, ModelForecast] = {}
-        self._folders: dict[str, Path] = {}
-        self._choices: dict[str, Choice] = {}
 
     def add_build_file(self, build_file: BuildFile) -> None:
         """All models and targets of a build file, or of what was selected of it."""
-        entries = {entry.name: entry for entry in build_file.models}
         for entry in build_file.models:
-            self._add(entry, entries)
-        self.models = {name: self.models[name] for name in entries} | self.models
+            base = entry.source.base if isinstance(entry.source, Recipe) else ""
+            targets = [TargetForecast(model=entry.name, name=target.name) for target in entry.targets]
+            self.models[entry.name] = ModelForecast(name=entry.name, base=base, targets=targets)
+        file_jobs = FileJobs(self.session, build_file.models, keep_going=True, jobs=self._jobs)
+        jobs = deque(file_jobs.roots())
+        while jobs:
+            jobs.extend(self._followed(jobs.popleft(), file_jobs))
+        for entry in build_file.models:
+            self._explain(self.models[entry.name])
 
     def add_record(self, record: Record) -> None:
         """A target as it was last built, with its sources as they are now."""
@@ -128,82 +127,69 @@ class Forecast:
         states = {check.state for check in self.checks(target.jobs)}
         return next((state for state in _WORST if state in states), UNKNOWN)
 
-    def _add(self, entry: ModelEntry, entries: Mapping[str, ModelEntry]) -> None:
-        if entry.name in self.models:
-            return
-        base = entry.source.base if isinstance(entry.source, Recipe) else ""
-        if base:
-            self._add(entries[base], entries)
-        model = self.models[entry.name] = ModelForecast(name=entry.name, base=base)
-        model.targets = [TargetForecast(model=entry.name, name=target.name) for target in entry.targets]
+    def _followed(self, job: Job, file_jobs: FileJobs) -> Iterable[Job]:
+        """What follows from a job of a model, as far as looking tells: nothing is fetched, unpacked or run."""
+        if isinstance(job, RefusedJob):
+            self._target(job.model, job.target).because = str(job.error)
+        if not isinstance(job, LocateJob | ModelJob | RecipeJob):
+            return ()  # what it would do the checker tells
+        model = self.models[job.entry.name]
         try:
-            if isinstance(entry.source, Recipe):
-                folder = self._trained(entry, entry.source, model)
-            else:
-                folder = self._found(entry.source, model)
-            if folder is not None:
-                self._folders[entry.name] = folder
-                self._choices[entry.name] = how_read(entry).choice
-                self._plan(entry, folder, model)
+            if not self._done(job, model):
+                return ()
+            follow = job.follow()
         except BertbuildError as error:
             model.because = str(error)
+            return ()
+        if isinstance(job, ModelJob):
+            for target in job.entry.targets:
+                gates = file_jobs.gates.get((model.name, target.name), ())
+                self._target(model.name, target.name).jobs = self.checker.add_gates(gates)
+        return follow
+
+    def _done(self, job: LocateJob | ModelJob | RecipeJob, model: ModelForecast) -> bool:
+        """Whether a job of a model could be done by looking; else what is to be done first is kept."""
+        match job:
+            case LocateJob():
+                if not job.look():
+                    model.first = "fetched" if job.wanted.model else "unpacked"
+            case RecipeJob():
+                if not job.look():
+                    model.first, model.after = "trained", f"after the data of {job.task} are fetched"
+            case ModelJob():
+                if isinstance(job.place, StageJob):
+                    model.jobs = list(dict.fromkeys(_made_by(job.place)))
+                    if self.checker.result(job.place) is None:
+                        model.first = "trained" if model.base else "imported"
+                if not model.first and not job.settle():
+                    job.run()
+        return not model.first
+
+    def _target(self, model: str, name: str) -> TargetForecast:
+        return next(target for target in self.models[model].targets if target.name == name)
+
+    def _explain(self, model: ModelForecast) -> None:
+        """Say why targets are not known, of a model that waits for the one it is trained from too."""
+        if model.base and not (model.first or model.because or model.jobs):
+            base = self.models[model.base]
+            self._explain(base)
+            if base.because:
+                model.because = base.because
+            elif base.first:
+                model.first, model.after = "trained", f"after {base.name} is {base.first}"
         for target in model.targets:
             if not target.jobs:
                 first = f"not known before {model.name} is {model.first}" if model.first else ""
                 target.because = target.because or model.because or first
 
-    def _found(self, wanted: Wanted, model: ModelForecast) -> Path | None:
-        """The folder of a model that is on disk."""
-        session = self.session
-        folder = model_at_hand(wanted, session.settings, session.store)
-        if folder is None:
-            model.first = "fetched" if wanted.model else "unpacked"
-            return None
-        if not is_huggingface(folder):
-            return folder
-        return self._made(import_plan(folder, model.name, session.store), "import", model, "imported")
 
-    def _trained(self, entry: ModelEntry, recipe: Recipe, model: ModelForecast) -> Path | None:
-        """The folder of a model that was trained, as its recipe now says."""
-        base = self.models[recipe.base]
-        if recipe.base not in self._folders:
-            model.because = base.because
-            model.first, model.after = ("", "") if base.because else ("trained", f"after {base.name} is {base.first}")
-            return None
-        session, named = self.session, recipe.named
-        if named.task and not named.data:
-            asked = Asked(task=named.task, version_2_with_negative=recipe.request.version_2_with_negative)
-            if not data_at_hand(task_of(asked), session.settings, session.store):
-                model.first, model.after = "trained", f"after the data of {named.task} are fetched"
-                return None
-        plan = plan_recipe(
-            session, self._folders[recipe.base], entry.name, named, recipe.request, choice=self._choices[recipe.base]
-        )
-        return self._made(plan, STEP, model, "trained")
-
-    def _made(self, plan: Plan, step: str, model: ModelForecast, first: str) -> Path | None:
-        """The result of a plan's step, if it is there; else `first` is what is to be done."""
-        jobs = self.checker.add_steps(plan)
-        model.jobs = list(
-            dict.fromkeys(need for job in jobs.values() for need in (f"environment {job.backend}", job.id))
-        )
-        result = self.checker.result(jobs[step])
-        if result is None:
-            model.first = first
-        return None if result is None else result.path
-
-    def _plan(self, entry: ModelEntry, folder: Path, model: ModelForecast) -> None:
-        session = self.session
-        found = inspected(folder, entry.name, session.store, session.engine, session.report, how_read(entry).choice)
-        found = replace(found, named=source_of(entry, session))
-        for target, forecast in zip(entry.targets, model.targets, strict=True):
-            self._plan_target(target, forecast, found)
-
-    def _plan_target(self, target: TargetEntry, forecast: TargetForecast, found: Inspected) -> None:
-        try:
-            forecast.jobs = self.checker.add_targets(*planned(self.session, target, found))
-        except BertbuildError as error:
-            forecast.because = str(error)
+def _made_by(job: StageJob) -> Iterator[str]:
+    """The jobs that make a step's result, each after what it needs."""
+    for source in job.sources.values():
+        if isinstance(source, StageJob):
+            yield from _made_by(source)
+    yield f"environment {job.backend}"
+    yield job.id
 
 
 @contextlib.contextmanager

@@ -112,18 +112,18 @@ class Checker:
         self._needed: dict[str, list[str]] = {}
         self._serves: dict[str, list[tuple[str, Target, Step]]] = {}
 
-    def add_steps(self, plan: Plan) -> dict[str, StageJob]:
-        """The jobs of all steps of a plan, by step id."""
-        return self._jobs.of_steps(plan)[1]
-
     def add_targets(self, plan: Plan, probes: File) -> list[str]:
         """The jobs that a plan's targets need, and their gates: ids, each after what it needs.
 
         Raises:
             UsageError: another target has the name of one of them already.
         """
+        return self.add_gates(self._jobs.of_targets(plan, probes)[1])
+
+    def add_gates(self, gates: Iterable[GateJob]) -> list[str]:
+        """The same of targets whose jobs are among the checker's already, each being made of those before it."""
         found: list[str] = []
-        for gate in self._jobs.of_targets(plan, probes)[1]:
+        for gate in gates:
             steps = gate.plan.needed(*needed_steps(gate.plan, gate.target))
             for job, step in zip(gate.made_by, steps, strict=True):
                 self._serves.setdefault(job.id, []).append((gate.model, gate.target, step))

@@ -11,9 +11,9 @@ from bertbuild.store.store import Store
 
 
 def model_at_hand(wanted: Wanted, settings: Settings, store: Store) -> Path | None:
-    """The folder of a model as `sources.located` finds it, or None where it would be fetched or unpacked first."""
+    """Where a source is as `resolve.located` finds it, or None where it would be fetched or unpacked first."""
     if not wanted.model:
-        path = Path(wanted.checkpoint)
+        path = Path(wanted.checkpoint or wanted.of_tf2)
         folder = unpacked_place(path, store) if is_archive(path) else path
         return None if is_archive(path) and not folder.exists() else folder
     from bertbuild.catalogue.contents import look

@@ -7,6 +7,7 @@ import shutil
 
 import pytest
 from small_fleet import MODELS, TARGETS, Fleet, listing, write_tiny
+from tiny_models import CONFIG, huggingface_tensors, weights, write_safetensors, write_vocab
 
 from bertbuild.backends import BACKENDS
 from bertbuild.commands import target as single
@@ -144,21 +145,28 @@ def test_a_file_of_settings_alone_is_no_build_file(fleet):
     assert fleet.status() == {}
 
 
+def write_huggingface(folder):
+    folder.mkdir()
+    (folder / "config.json").write_text(json.dumps({**CONFIG, "model_type": "bert", "layer_norm_eps": 1e-12}))
+    write_vocab(folder)
+    write_safetensors(folder / "model.safetensors", huggingface_tensors(weights()))
+
+
 def test_a_model_that_is_not_here_yet_is_told_with_what_comes_first(fleet):
-    huggingface = fleet.folder / "hf"
-    huggingface.mkdir()
-    for name in ("config.json", "vocab.txt", "model.safetensors"):
-        (huggingface / name).write_text("{}")
+    write_huggingface(fleet.folder / "hf")
+    write_huggingface(fleet.folder / "broken")
+    (fleet.folder / "broken" / "model.safetensors").write_text("{}")
     shutil.make_archive(str(fleet.folder / "zipped"), "zip", fleet.folder / "checkpoints" / "one")
     fleet.write(
         TARGETS
         + '[models.fetched]\nmodel = "minilm-l6"\n[models.hf]\nhuggingface = "hf"\n[models.zipped]\n'
         + 'checkpoint = "zipped.zip"\n[models.gone]\ncheckpoint = "nowhere"\n'
-        + '[models.tuned]\nfinetune = { from = "hf", prepared = "data" }\n'
+        + '[models.tuned]\nfinetune = { from = "hf", prepared = "data" }\n[models.broken]\nhuggingface = "broken"\n'
     )
     rows = {row["job"]: row for row in fleet.dry_run()["plan"]}
     reasons = {name: row["reason"] for name, row in rows.items() if row["kind"] == "model"}
     assert reasons.pop("gone") == f"There is no folder or checkpoint {fleet.folder / 'nowhere'}."
+    assert "model.safetensors cannot be read" in reasons.pop("broken")  # as the build would say before its import
     assert reasons == {
         "fetched": "fetched first; its 3 targets are known only then",
         "hf": "imported first; its 3 targets are known only then",

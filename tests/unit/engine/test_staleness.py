@@ -283,9 +283,10 @@ def test_what_waits_for_a_gate_that_failed_would_not_run(store, engine, source, 
     plan = ir(source, probes)
     with pytest.raises(ParityError):
         engine.build(plan, probes)
-    checker = Checker(engine.jobs(), store, isolation.name)
+    jobs = engine.jobs()
+    checker = Checker(jobs, store, isolation.name)
     checker.add_targets(plan, probes)
-    made = checker.add_steps(plan_freeze(source, Frozen(output="sequence"), probes))
+    _, made = jobs.of_steps(plan_freeze(source, Frozen(output="sequence"), probes))
     made["frozen-infer"].needs += ("toy/ir-fp32 parity",)
     check = checker.check(made["frozen-infer"].id)
     assert (check.state, check.reason) == (BLOCKED, "after toy/ir-fp32 parity, which has failed")

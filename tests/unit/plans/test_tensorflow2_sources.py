@@ -6,7 +6,7 @@ import json
 
 import numpy as np
 import pytest
-from small_fleet import TINY, Fleet
+from small_fleet import TINY, Fleet, write_tiny
 
 from bertbuild.backends import BACKENDS
 from bertbuild.checkpoint.config import config_from
@@ -25,22 +25,26 @@ from bertbuild.plans.wanted import Wanted
 DATA = "ckpt-1.data-00000-of-00001"
 
 
+def written(folder, *roots):
+    """A folder with a checkpoint of encoders below objects of these names."""
+    made, names = {value_key(SAVE_COUNTER): np.array(1, np.int64)}, {SAVE_COUNTER: "save_counter"}
+    for root in roots:
+        for place in encoder_places(config_from(TINY, name="tiny"), root):
+            made[value_key(place.path)] = np.ones(place.shape, np.float32)
+            names[place.path] = place.name
+    made[OBJECT_GRAPH_KEY] = encode_object_graph(names)
+    folder.mkdir()
+    write_checkpoint(folder / "ckpt-1", made)
+    (folder / "bert_config.json").write_text(json.dumps(TINY))
+    return folder
+
+
 @pytest.fixture
 def both(tmp_path, isolation, monkeypatch):
     """The commands in a folder, and the folder of tf.train.Checkpoint(query=…, doc=…)."""
     monkeypatch.setattr(Session, "isolation", isolation)
     isolation.prepared.extend(BACKENDS)
-    made, names = {value_key(SAVE_COUNTER): np.array(1, np.int64)}, {SAVE_COUNTER: "save_counter"}
-    for root in ("query", "doc"):
-        for place in encoder_places(config_from(TINY, name="tiny"), root):
-            made[value_key(place.path)] = np.ones(place.shape, np.float32)
-            names[place.path] = place.name
-    made[OBJECT_GRAPH_KEY] = encode_object_graph(names)
-    folder = tmp_path / "both"
-    folder.mkdir()
-    write_checkpoint(folder / "ckpt-1", made)
-    (folder / "bert_config.json").write_text(json.dumps(TINY))
-    return Fleet(tmp_path), folder
+    return Fleet(tmp_path), written(tmp_path / "both", "query", "doc")
 
 
 def converted(both, root=""):
@@ -77,3 +81,24 @@ def test_a_damaged_checkpoint_is_refused_before_anything_runs(both, damage, why)
         converted(both, "query")
     assert raised.value.next_step
     assert not fleet.events.of("stage")
+
+
+def test_a_build_file_names_it_as_the_command_does(both):
+    fleet, _ = both
+    written(fleet.folder / "garden", "encoder")
+    fleet.write(
+        '[targets.back]\nkind = "tf1-checkpoint"\n[targets.frozen]\nkind = "frozen"\n[models.m]\ntf2 = "garden"\n'
+    )
+    rows = {row["job"]: row for row in fleet.dry_run()["plan"]}
+    assert [job for job in rows if job.startswith("m/")] == [
+        *("m/convert-tf1", "m/complete", "m/reference", "m/tf1-infer", "m/back parity", "m/frozen"),
+    ]
+    assert "is a TensorFlow 2 model, of which freeze makes nothing" in rows["m/frozen"]["reason"]
+
+
+def test_only_a_model_of_tensorflow_2_is_converted_back(both):
+    fleet, _ = both
+    fleet.write('[targets.back]\nkind = "tf1-checkpoint"\n[models.one]\ncheckpoint = "checkpoints/one"\n')
+    write_tiny(fleet.folder / "checkpoints" / "one")
+    (row,) = fleet.dry_run()["plan"]
+    assert "no TensorFlow 2 model" in row["reason"]
