@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import mmap
 import os
-from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from bertbuild.graph.dtypes import dtype_name
@@ -51,24 +50,6 @@ class SavedModel(NamedTuple):
         if all(role in self.inputs for role in ROLES):
             return {role: self.inputs[role].tensor for role in ROLES}
         return input_roles(self.graph)
-
-    def known_outputs(self, names: Iterable[str], tensors: Mapping[str, str]) -> dict[str, Port]:
-        """The outputs that are called by one of these names, or are one of these tensors (tensor → name), by the names.
-
-        Raises `GraphFormatError` when there is none.
-        """
-        known = tuple(names)
-        found = {}
-        for name, port in self.outputs.items():
-            ours = name if name in known else tensors.get(port.tensor)
-            if ours is not None:
-                found[ours] = port
-        if not found:
-            raise GraphFormatError(
-                f"None of the SavedModel's outputs ({', '.join(sorted(self.outputs)) or 'none'}) is one of "
-                f"{', '.join(known)}."
-            )
-        return found
 
     def given(self, named: str = "") -> dict[str, str]:
         """Name → tensor of its outputs: as `named` says ("TENSOR:name" with commas), else all by their own names."""

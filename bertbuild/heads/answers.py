@@ -35,15 +35,7 @@ EXPORTED: dict[str, Answer] = {
     for answer in head.answers
     if answer.exported
 }
-"""The answers that a SavedModel can give, by what --output calls them; those of the encoder come last."""
-EXPORTED_TENSORS = tuple(answer.tensor for answer in EXPORTED.values())
-PUBLISHED_TENSORS = {
-    answer.published: answer.tensor
-    for head in HEADS.values()
-    for answer in head.answers
-    if answer.published and answer.exported
-}
-"""The tensor that gives an answer in the graphs that people export → what it is called here."""
+"""The answers that a SavedModel of TensorFlow 2 can give, by what --output calls them; the encoder's come last."""
 
 OUTPUT_OF_PART = {
     head.part: "--output "

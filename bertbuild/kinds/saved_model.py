@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bertbuild.errors import UsageError
-from bertbuild.heads.answers import EXPORTED, OUTPUT_OF_PART
+from bertbuild.heads.answers import OUTPUT_OF_PART, OUTPUTS, chosen
 from bertbuild.kinds.frozen import OUTPUT_ABOUT
 from bertbuild.kinds.kind import Asked, Command, Kind, Request
 from bertbuild.parameters import check, parameter
@@ -22,11 +22,7 @@ class SavedModel(Request):
     """What an exported SavedModel is to be like."""
 
     seq_len: int = parameter(Whole(), 0, "sequence length; 0: 128, or all the model can take, or the SavedModel's own")
-    output: str = parameter(
-        Choices(tuple(EXPORTED)),
-        "",
-        OUTPUT_ABOUT,
-    )
+    output: str = parameter(Choices(OUTPUTS), "", OUTPUT_ABOUT)
 
     def __post_init__(self) -> None:
         """Refuse what no source could make sense of, before anything is fetched."""
@@ -67,7 +63,9 @@ def _export_step(source: Source, request: SavedModel) -> Step:
 def reference_step(source: Source, request: SavedModel, probes: File) -> Step:
     """The step that answers for a checkpoint or a SavedModel."""
     params = told_outputs(source, request)
-    if source.kind == "checkpoint":
+    if source.kind == "saved-model":
+        params["outputs"] = source.tensors
+    else:
         params["prefix"] = source.prefix
         if source.gelu:
             params["gelu"] = source.gelu
@@ -75,11 +73,18 @@ def reference_step(source: Source, request: SavedModel, probes: File) -> Step:
 
 
 def told_outputs(source: Source, request: SavedModel) -> dict[str, str]:
-    """The parameters that tell a stage what to give: what was asked for, else what the source is made for."""
+    """The parameters that tell a stage what to give: what was asked for, else what the source is made for.
+
+    The heads of a SavedModel are the stage's to find: its own graph tells them.
+    """
     if source.kind == "checkpoint":
         return output_params(source, outputs_of(source, request.output))
-    own = {"outputs": source.tensors} if source.tensors else {}
-    return {"output": request.output or ",".join(source.outputs), **own}
+    return {"output": ",".join(_outputs_of_saved_model(source, request))}
+
+
+def _outputs_of_saved_model(source: Source, request: SavedModel) -> tuple[str, ...]:
+    """What was asked for of a SavedModel, else all that it gives and that is known."""
+    return chosen(request.output, source.heads, pooler=source.pooler) if request.output else source.outputs
 
 
 def length(source: Source, request: SavedModel) -> int:
@@ -92,9 +97,8 @@ def target_name(kind: str, source: Source, request: SavedModel, *parts: str) -> 
     names = [kind]
     if length(source, request) != SEQ_LEN:
         names.append(f"s{length(source, request)}")
-    if output_word(source, request.output):
-        names.append(output_word(source, request.output))
-    return "-".join([*names, *parts])
+    word = output_word(source, request.output) if source.kind == "checkpoint" else request.output.replace(",", "+")
+    return "-".join([*names, *([word] if word else []), *parts])
 
 
 def check_source(source: Source, request: SavedModel) -> None:
@@ -117,7 +121,7 @@ def check_source(source: Source, request: SavedModel) -> None:
                 f"--seq-len {request.seq_len}, but the SavedModel is exported for {source.seq_len}.",
                 next_step="Leave --seq-len out, or export it again with the other length.",
             )
-        missing = sorted(set(filter(None, request.output.split(","))) - set(source.outputs))
+        missing = sorted(set(_outputs_of_saved_model(source, request)) - set(source.outputs))
         if missing:
             raise UsageError(
                 f"The SavedModel gives {', '.join(source.outputs)}, so {missing[0]} cannot be compared with it.",
@@ -129,10 +133,10 @@ def taken(source: Source, request: SavedModel) -> set[str]:
     """The parts of a source that the target has; of a SavedModel its outputs are parts too."""
     if source.kind == "checkpoint":
         return taken_parts(source, request.output)
-    return set(request.output.split(",") if request.output else source.outputs)
+    return set(_outputs_of_saved_model(source, request))
 
 
-TAKEN_BY = {**OUTPUT_OF_PART, **{output: f"--output {output}" for output in EXPORTED}}
+TAKEN_BY = {**OUTPUT_OF_PART, **{output: f"--output {output}" for output in OUTPUTS}}
 
 KIND = Kind(
     name="saved-model",

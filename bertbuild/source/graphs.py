@@ -13,17 +13,15 @@ from bertbuild.graph.graphdef import Graph, GraphFormatError, read_graph
 from bertbuild.graph.outputs import Output, Outputs, UnknownOutputsError, find_outputs, written
 from bertbuild.graph.roles import input_roles
 from bertbuild.graph.saved_model import read_saved_model
+from bertbuild.graph.served import Known, known_outputs
 from bertbuild.graph.sizes import EmbeddingSizes, computes_in_half, embedding_sizes, input_sizes
-from bertbuild.heads.answers import EXPORTED, EXPORTED_TENSORS, PUBLISHED_TENSORS
-from bertbuild.heads.classifier import TENSOR as PROBABILITIES
-from bertbuild.heads.classifier import found as classifier_of
+from bertbuild.heads.answers import ANSWERS
+from bertbuild.heads.found import FoundHead
 from bertbuild.plans.parts import Part
 from bertbuild.plans.plan import Source
 from bertbuild.source.inputs import file_input, folder_input
 
 SIGNATURE = "signature.json"
-_TYPED = {answer.tensor: output for output, answer in EXPORTED.items()}
-"""What --output calls the outputs of a SavedModel."""
 
 
 def frozen_source(path: Path, name: str, wanted: str, digests: DigestCache) -> tuple[Source, EmbeddingSizes]:
@@ -119,9 +117,9 @@ def saved_model_source(folder: Path, name: str, digests: DigestCache) -> tuple[S
     """
     try:
         model = read_saved_model(folder)
-        outputs, sizes, gelu, seq_len = (
-            model.known_outputs(EXPORTED_TENSORS, PUBLISHED_TENSORS),
+        sizes, known, gelu, seq_len = (
             embedding_sizes(model.graph),
+            known_outputs(model),
             gelu_form(model.graph),
             model.fixed_size(1),
         )
@@ -130,21 +128,37 @@ def saved_model_source(folder: Path, name: str, digests: DigestCache) -> tuple[S
             str(error), next_step="Give the folder that holds saved_model.pb, or build from the checkpoint."
         ) from error
     variables = [f"variables/{path.name}" for path in (folder / "variables").glob("variables.*")]
-    probabilities = outputs.get(PROBABILITIES)
-    known = {port.tensor: _TYPED[output] for output, port in outputs.items()}
     source = Source(
         model=name,
         kind="saved-model",
         file=folder_input(folder, ["saved_model.pb", *variables], digests),
         gelu=gelu,
-        heads=(classifier_of(probabilities.shape[-1]),) if probabilities is not None and probabilities.shape else (),
+        heads=_heads(known),
         seq_len=seq_len,
-        outputs=tuple(_TYPED[output] for output in outputs),
-        tensors=",".join(f"{port.tensor}:{output}" for output, port in outputs.items()),
+        outputs=tuple(known.taken),
+        tensors=",".join(f"{output.tensor}:{ANSWERS[name].tensor}" for name, output in known.taken.items()),
         max_positions=sizes.positions,
-        parts=tuple(
-            Part(kind=known.get(port.tensor, port.tensor), what=f"output {output}", names=(port.tensor,))
-            for output, port in model.outputs.items()
+        parts=(
+            *(
+                Part(kind=name, what=f"output {output.name}", names=(output.tensor,))
+                for name, output in known.taken.items()
+            ),
+            *(
+                Part(kind=model.outputs[name].tensor, what=f"output {name}, {why}", names=(model.outputs[name].tensor,))
+                for name, why in known.left.items()
+            ),
         ),
     )
     return source, sizes
+
+
+def _heads(known: Known) -> tuple[FoundHead, ...]:
+    """The heads that the outputs of a SavedModel are of, each once; the names of their tables are the graph's."""
+    found: dict[str, FoundHead] = {}
+    for output in known.taken.values():
+        head, kind = output.answer.head, output.answer.kind
+        if head is not None:
+            found[kind] = FoundHead(
+                kind=kind, weights=head.weights, bias=head.bias, labels=head.columns, why=output.answer.why
+            )
+    return tuple(found.values())

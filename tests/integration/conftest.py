@@ -92,7 +92,7 @@ def bare(session_folder):
 @pytest.fixture(scope="session")
 def bare_exported(bertbuild, bare):
     """Its SavedModel: three inputs, pooled and sequence output."""
-    return bertbuild.ok("export", "--checkpoint", bare)
+    return bertbuild.ok("export", "--checkpoint", bare, "--output", "pooled,sequence")
 
 
 @pytest.fixture(scope="session")
@@ -110,7 +110,7 @@ def tiny_ready_half(bertbuild, tiny):
 @pytest.fixture(scope="session")
 def bare_ready_half(bertbuild, bare):
     """The checkpoint without a head, float16: pooled and sequence output."""
-    return bertbuild.ok("neuron-ready", "--checkpoint", bare)
+    return bertbuild.ok("neuron-ready", "--checkpoint", bare, "--output", "pooled,sequence")
 
 
 @pytest.fixture(scope="session")

@@ -72,11 +72,11 @@ def test_it_lies_in_a_folder_named_by_its_key(bertbuild, tiny_exported):
 
 
 def test_the_gate_compares_it_with_the_checkpoint_on_every_probe(tiny_exported, bare_exported):
-    for built, outputs in (
-        (tiny_exported, {"probabilities"}),
-        (bare_exported, {"pooled_output", "sequence_output"}),
+    for built, target, outputs in (
+        (tiny_exported, "saved-model", {"probabilities"}),
+        (bare_exported, "saved-model-pooled+sequence", {"pooled_output", "sequence_output"}),
     ):
-        verdict = built.verdict("saved-model")
+        verdict = built.verdict(target)
         assert verdict["passed"]
         assert verdict["skipped"] == []
         assert {row["output"] for row in verdict["rows"]} == outputs
@@ -129,8 +129,8 @@ def test_two_empty_stores_get_the_same_bytes(bertbuild, tiny, tiny_exported, tmp
 WRONG = {
     "a length beyond the position table": (("--seq-len", 161), "position table of 160"),
     "a length below zero": (("--seq-len", -1), "must be at least 0"),
-    "an unknown output": (("--output", "logits"), "probabilities, pooled, sequence"),
-    "an output that only frozen graphs have": (("--output", "all-layers"), "probabilities, pooled, sequence"),
+    "an unknown output": (("--output", "labels"), "pooled, sequence, all-layers, logits, probabilities"),
+    "an output of another head": (("--output", "start_logits"), "no span head"),
     "two sources": (("--model", "minilm-l6"), "one source"),
 }
 

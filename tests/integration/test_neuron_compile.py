@@ -35,7 +35,7 @@ def sources(session_folder, tiny, bare, tiny_exported, bare_exported):
     found = {
         "minilm": ("--model", "minilm-l6"),
         "head": ("--checkpoint", tiny),
-        "no_head": ("--checkpoint", bare),
+        "no_head": ("--checkpoint", bare, "--output", "pooled,sequence"),
         "saved_model": ("--saved-model", no_head["path"], "--name", "saved_model"),
         "standard": ("--checkpoint", tiny, "--standard"),
         "standard_saved_model": ("--saved-model", head["path"], "--name", "standard_saved_model", "--standard"),

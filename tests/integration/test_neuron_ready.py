@@ -46,7 +46,8 @@ def test_a_saved_model_of_any_shape_is_read_back_and_answers_like_numpy(bertbuil
         for name, value in weights(config, seed=8).items()
     }
     folder = write_google(session_folder / f"ready_{shape}", tensors, config=config)
-    exported = bertbuild.ok("export", "--checkpoint", folder).last["targets"][0]["path"]
+    words = ("export", "--checkpoint", folder, "--output", "pooled,sequence")
+    exported = bertbuild.ok(*words).last["targets"][0]["path"]
     built = bertbuild.ok("neuron-ready", "--saved-model", exported, "--name", f"back_{shape}", "--compute", "float32")
     verdict = built.verdict("neuron-ready-float32")
     assert verdict["passed"]
@@ -123,11 +124,12 @@ def test_half_precision_is_held_to_a_hundredth_and_to_the_same_class(tiny_ready_
 
 
 def test_a_pre_trained_checkpoint_gives_pooled_and_sequence_output(bertbuild, bare_ready_half):
-    verdict = bare_ready_half.verdict("neuron-ready-float16")
+    target = "neuron-ready-pooled+sequence-float16"
+    verdict = bare_ready_half.verdict(target)
     assert verdict["passed"]
     assert {row["output"] for row in verdict["rows"]} == {"pooled_output", "sequence_output"}
     assert all(row["max_abs"] <= 1e-2 for row in verdict["rows"] if row["output"] == "pooled_output")
-    answers = bertbuild.answers("bare", "neuron-ready-float16")
+    answers = bertbuild.answers("bare", target)
     assert {value.dtype for value in answers.values()} == {np.dtype(np.float32)}
 
 

@@ -15,7 +15,7 @@ FLAGS = {
     "a length below zero": (("--seq-len", -4), "must be at least 0"),
     "an unknown type": (("--compute", "int8"), "float16, float32"),
     "an unknown gelu": (("--gelu-approximation", "foo"), "exact, tanh, sigmoid"),
-    "an unknown output": (("--output", "logits"), "probabilities, pooled, sequence"),
+    "an unknown output": (("--output", "labels"), "pooled, sequence, all-layers, logits, probabilities"),
     "no batch": (("--batch-size", 0), "must be at least 1"),
     "two sources": (("--saved-model", "somewhere"), "one source"),
     "a name that is not a folder's": (("--name", "../outside"), "--name"),

@@ -9,6 +9,7 @@ from stage import StageInputError
 from bertbuild.families.bert import (
     INTERMEDIATE,
     LAYER_OUTPUT_PATTERN,
+    POOLER,
     POSITION_EMBEDDINGS,
     TOKEN_TYPE_EMBEDDINGS,
     WORD_EMBEDDINGS,
@@ -17,7 +18,9 @@ from bertbuild.graph.gelu import gelu_form
 from bertbuild.graph.geometry import head_size, layer_norm_epsilon
 from bertbuild.graph.graphdef import GraphFormatError
 from bertbuild.graph.saved_model import read_saved_model
-from stages import _operators, _outputs, _source
+from bertbuild.graph.served import known_outputs
+from bertbuild.heads.found import FoundHead
+from stages import _operators, _source
 from stages._tensorflow import tf
 
 LAYER = re.compile(LAYER_OUTPUT_PATTERN)
@@ -26,12 +29,21 @@ LAYER = re.compile(LAYER_OUTPUT_PATTERN)
 class SavedModelSource(_source.Model):
     """A SavedModel of google-research/bert's variables, or with them frozen into constants.
 
+    Attributes:
+        outputs: what is wanted of it, as --output calls it.
+        heads: a `FoundHead` for each head that these need, under google-research/bert's names.
+
+    Args:
+        folder: of it.
+        outputs: what is wanted; None: all that its signature gives and that is known.
+
     Raises:
         StageInputError: no such SavedModel; the sentence says what was not found.
     """
 
-    def __init__(self, folder, named=""):
+    def __init__(self, folder, outputs=None):
         self.folder = folder
+        self._columns = set()  # heads' weights that lie as [H, C]
         try:
             self.saved_model = read_saved_model(folder)
             self._graph = self.saved_model.graph
@@ -39,23 +51,43 @@ class SavedModelSource(_source.Model):
             self.config = _source.Config(self._config())
             self.config.epsilon = layer_norm_epsilon(self._graph)
             self.seq_len = self.saved_model.fixed_size(1)
-            self._outputs = self.saved_model.given(named or "")
+            self._known = known_outputs(self.saved_model).taken
         except GraphFormatError as error:
             raise StageInputError(str(error)) from error
+        self.outputs = list(self._known) if outputs is None else outputs
+        self.heads = self._heads()
+
+    def _heads(self):
+        found = {}
+        for output in (self._known[name] for name in self.outputs if name in self._known):
+            kind, head = output.answer.kind, output.answer.head
+            if head is not None and kind not in found:
+                weights, bias = self._weights.google_name(head.weights), self._weights.google_name(head.bias)
+                if not head.by_rows:
+                    self._columns.add(weights)
+                found[kind] = FoundHead(kind=kind, weights=weights, bias=bias, labels=head.columns)
+        return tuple(found.values())
 
     def has(self, name):
         """Whether there is a variable of that name."""
         return name in self._weights.shapes
 
+    @property
+    def has_pooler(self):
+        """Whether there is a pooler."""
+        return all(map(self.has, POOLER))
+
     def shape(self, name):
-        """The shape of a variable; StageInputError when there is none of that name."""
+        """The shape of a variable, of a head's weights [C, H]; StageInputError when there is none of that name."""
         if not self.has(name):
             raise StageInputError("the SavedModel in %s has no %s" % (self.folder, name))
-        return self._weights.shapes[name]
+        shape = self._weights.shapes[name]
+        return shape[::-1] if name in self._columns else shape
 
     def tensor(self, name):
-        """The value of a variable as a NumPy array."""
-        return self._weights.tensor(name)
+        """The value of a variable as a NumPy array, of a head's weights [C, H]."""
+        value = self._weights.tensor(name)
+        return value.T if name in self._columns else value
 
     def gelu(self, wanted, report):  # noqa: ARG002 - as a checkpoint's, which has something to report
         """The form of gelu to build with: as asked, or `auto`, the one the graph computes."""
@@ -63,15 +95,9 @@ class SavedModelSource(_source.Model):
             return None
         return gelu_form(self._graph) if wanted == "auto" else wanted
 
-    def default_outputs(self):
-        """What the signature gives."""
-        encoders = {tensor: output for output, tensor in _outputs.OF_ENCODER.items()}
-        return [encoders.get(name, name) for name in self._outputs]
-
     def compute_operators(self, gelu, outputs, seq_len):  # noqa: ARG002 - as a checkpoint's, which builds a graph
         """Operators, by type, of the SavedModel's own graph; its form and length are what they are."""
-        wanted = [_outputs.tensor_name(output) for output in outputs]
-        names = [tensor.split(":")[0] for name, tensor in self._outputs.items() if name in wanted]
+        names = [output.tensor.split(":")[0] for name, output in self._known.items() if name in outputs]
         return _operators.compute_operators(read_for_serving(self.folder).graph_def, names)
 
     def _config(self):
@@ -118,6 +144,10 @@ class _Variables(object):
         self.shapes = {_unscoped(name, self._scope): tuple(shape) for name, shape in shapes.items()}
         self._names = {_unscoped(name, self._scope): name for name in shapes}
 
+    def google_name(self, node):
+        """What a variable of the graph is called here."""
+        return _unscoped(node, self._scope)
+
     def tensor(self, name):
         """The value as a NumPy array."""
         try:
@@ -131,12 +161,16 @@ class _Constants(object):
 
     def __init__(self, folder):
         nodes = {node.name: node for node in read_for_serving(folder).graph_def.node if node.op == "Const"}
-        scope = _scope(nodes)
-        self._nodes = {_unscoped(name, scope): node for name, node in nodes.items()}
+        self._scope = _scope(nodes)
+        self._nodes = {_unscoped(name, self._scope): node for name, node in nodes.items()}
         self.shapes = {
             name: tuple(dim.size for dim in node.attr["value"].tensor.tensor_shape.dim)
             for name, node in self._nodes.items()
         }
+
+    def google_name(self, node):
+        """What a constant of the graph is called here."""
+        return _unscoped(node, self._scope)
 
     def tensor(self, name):
         """The value as a NumPy array."""

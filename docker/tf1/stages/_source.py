@@ -164,10 +164,6 @@ class Source(Model):
         """The value of a variable as a NumPy array."""
         return self.reader.get_tensor(name)
 
-    def default_outputs(self):
-        """What it gives where nothing else is asked for."""
-        return ["pooled"]
-
     def compute_operators(self, gelu, outputs, seq_len):
         """Operators, by type, of the graph that modeling.py builds for these outputs and this length."""
         from stages import _bert, _operators, _signature

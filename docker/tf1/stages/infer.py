@@ -10,6 +10,8 @@ from stage import Stage, StageInputError, step
 
 from stages import _outputs
 
+SCORE = "score"
+
 STAGE = Stage("infer", __doc__.splitlines()[0])
 STAGE.input("checkpoint", "folder with bert_config.json and the checkpoint's files", required=False)
 STAGE.input("frozen", "a frozen graph (.pb), or the folder of the stage freeze", required=False)
@@ -145,6 +147,8 @@ def from_saved_model(folder, named, wanted, asked):
         feeds = {role: graph.get_tensor_by_name(roles[role]) for role in answers.ROLES}
         names = [_outputs.tensor_name(output) for output in wanted.split(",")] if wanted else outputs
         tensors = {name: graph.get_tensor_by_name(tensor) for name, tensor in outputs.items() if name in names}
+        if SCORE in tensors and tensors[SCORE].shape.rank == 2:
+            tensors[SCORE] = tf.squeeze(tensors[SCORE], [-1])  # as some export it: [B, 1]
         return asked.answer(runner(session, feeds, tensors), batch=sizes[0], seq_len=sizes[1])
 
 

@@ -21,8 +21,7 @@ STAGE.param(
     choices=(EXACT, "tanh", "sigmoid"),
     default=EXACT,
 )
-_outputs.declare(STAGE, "of a SavedModel all it gives, else pooled")
-STAGE.param("outputs", "of a SavedModel: its outputs, as TENSOR:name with commas (default: all, by their names)")
+_outputs.declare(STAGE, "of a checkpoint pooled, of a SavedModel all it gives that is known")
 STAGE.param("batch-size", "batch the device part is going to be compiled for (default: 4)", type=int, default=4)
 STAGE.param("prefix", "the checkpoint's name in its folder, where there are several")
 
@@ -38,9 +37,8 @@ def run(args, report):
 
     from stages import _device_part, _neuron_activation, _neuron_graph, _operators, _saved_model, _signature
 
-    source = open_source(args)
+    source, wanted = open_source(args)
     seq_len = source_seq_len(source, args.seq_len)
-    wanted = args.output.split(",") if args.output else source.default_outputs()
     own_gelu = source.gelu("auto", report)
     gelu = own_gelu if args.gelu == EXACT or own_gelu is None else args.gelu
 
@@ -103,12 +101,14 @@ def run(args, report):
 
 
 def open_source(args):
-    """The model to read from."""
+    """The model to read from, and what is wanted of it, as --output calls it."""
     from stages import _saved_model_source, _source
 
     if args.saved_model is None:
-        return _source.Source(args.checkpoint, args.prefix, _outputs.asked(args)[1])
-    return _saved_model_source.SavedModelSource(args.saved_model, args.outputs)
+        outputs, heads = _outputs.asked(args)
+        return _source.Source(args.checkpoint, args.prefix, heads), outputs
+    source = _saved_model_source.SavedModelSource(args.saved_model, args.output.split(",") if args.output else None)
+    return source, source.outputs
 
 
 def source_seq_len(source, wanted):

@@ -1,42 +1,14 @@
 from __future__ import annotations
 
 import pytest
-from graph_builder import DTYPE_NUMBERS, GraphBuilder, bert_graph, shape_message
+from graph_builder import GraphBuilder, bert_graph
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from saved_model_bytes import INPUTS, UNUSED, meta_graph, saved_model, signature
 
 from bertbuild.graph.graphdef import GraphFormatError
 from bertbuild.graph.saved_model import ROLES, Port, read_saved_model
-from bertbuild.graph.wire import encode_bytes, encode_number
-from bertbuild.heads.answers import EXPORTED_TENSORS, PUBLISHED_TENSORS
-
-INPUTS = {role: (f"{role}:0", "int32", (-1, 128)) for role in ROLES}
-UNUSED = {name: (f"{name}:0", "int32", (-1,)) for name in ("label_ids", "is_real_example")}
-PROBABILITIES = {"probabilities": ("loss/Softmax:0", "float32", (-1, 2))}
-
-
-def ports(number, entries):
-    message = b""
-    for name, (tensor, dtype, shape) in entries.items():
-        info = encode_bytes(1, tensor.encode()) + encode_number(2, DTYPE_NUMBERS[dtype])
-        info += encode_bytes(3, shape_message(shape))
-        message += encode_bytes(number, encode_bytes(1, name.encode()) + encode_bytes(2, info))
-    return message
-
-
-def signature(inputs=None, outputs=None, name="serving_default"):
-    value = ports(1, INPUTS if inputs is None else inputs) + ports(2, PROBABILITIES if outputs is None else outputs)
-    return encode_bytes(5, encode_bytes(1, name.encode()) + encode_bytes(2, value))
-
-
-def meta_graph(builder=None, *signatures, tag="serve"):
-    builder = bert_graph()[0] if builder is None else builder
-    info = encode_bytes(4, tag.encode()) + encode_bytes(5, b"1.15.5")
-    return encode_bytes(1, info) + encode_bytes(2, builder.graph_def()) + b"".join(signatures or [signature()])
-
-
-def saved_model(*graphs):
-    return encode_number(1, 1) + b"".join(encode_bytes(2, graph) for graph in graphs)
+from bertbuild.graph.wire import encode_bytes
 
 
 @pytest.fixture
@@ -118,31 +90,6 @@ def test_roles_that_are_nowhere_are_refused(read):
         read(saved_model(meta_graph(builder, signature({"x": ("x:0", "float32", (-1,))})))).roles()
 
 
-@pytest.mark.parametrize(
-    ("outputs", "known"),
-    [
-        ({"probabilities": "p:0"}, {"probabilities": "p:0"}),
-        ({"output": "loss/Softmax:0"}, {"probabilities": "loss/Softmax:0"}),
-        ({"output": "bert/pooler/dense/Tanh:0"}, {"pooled_output": "bert/pooler/dense/Tanh:0"}),
-        ({"sequence_output": "s:0", "loss": "l:0"}, {"sequence_output": "s:0"}),
-    ],
-)
-def test_outputs_are_known_by_their_name_or_by_googles_tensor(read, outputs, known):
-    entries = {name: (tensor, "float32", (-1, 2)) for name, tensor in outputs.items()}
-    found = read(saved_model(meta_graph(None, signature(outputs=entries)))).known_outputs(
-        EXPORTED_TENSORS, PUBLISHED_TENSORS
-    )
-    assert {name: port.tensor for name, port in found.items()} == known
-
-
-@pytest.mark.parametrize(("outputs", "told"), [({}, "none"), ({"b": 0, "a": 0}, "a, b")])
-def test_outputs_of_which_none_is_known_are_refused_by_name(read, outputs, told):
-    entries = dict.fromkeys(outputs, ("y:0", "float32", ()))
-    model = read(saved_model(meta_graph(None, signature(outputs=entries))))
-    with pytest.raises(GraphFormatError, match=rf"None of the SavedModel's outputs \({told}\) is one of logits, prob"):
-        model.known_outputs(EXPORTED_TENSORS, PUBLISHED_TENSORS)
-
-
 def shaped(*shapes):
     return {role: (f"{role}:0", "int32", shape) for role, shape in zip(ROLES, shapes, strict=True)}
 
@@ -221,8 +168,13 @@ def test_a_spoilt_one_is_read_or_refused_and_nothing_else(read, data):
         content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
     try:
         model = read(bytes(content))
-        model.known_outputs(EXPORTED_TENSORS, PUBLISHED_TENSORS)
         model.roles()
         model.fixed_size(1)
     except GraphFormatError as error:
         assert str(error)  # noqa: PT017 - either end is right
+
+
+def test_outputs_are_those_of_the_signature_or_those_that_are_named(read):
+    model = read(saved_model(meta_graph()))
+    assert model.given() == {"probabilities": "loss/Softmax:0"}
+    assert model.given("a:0:start_logits,b/c:1:end_logits") == {"start_logits": "a:0", "end_logits": "b/c:1"}

@@ -136,7 +136,7 @@ def test_values_that_are_none_are_refused_by_their_flag(kind):
         (lambda: NeuronReady(batch_size=LARGEST + 1), f"--batch-size must be at most {LARGEST} (got {LARGEST + 1})."),
         (lambda: Neuron(min_on_neuron="inf"), "--min-on-neuron must be a number from 0 to 1 (got inf)."),
         (lambda: Hub(gelu="ref"), "--gelu must be one of auto, erf, tanh (got 'ref'); did you mean \"erf\"?"),
-        (lambda: SavedModel(output="sequence,poled"), "--output must be one of logits, probabilities, score"),
+        (lambda: SavedModel(output="sequence,poled"), "--output must be one of pooled, sequence, all-layers"),
         (
             lambda: Ir(precision="fp61"),
             "--precision must be one of fp32, fp16, int8 (got 'fp61'); did you mean \"fp16\"?",

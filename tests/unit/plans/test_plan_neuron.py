@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bertbuild.errors import UsageError
-from bertbuild.heads.answers import EXPORTED
+from bertbuild.heads.answers import OUTPUTS
 from bertbuild.heads.classifier import found as classifier_of
+from bertbuild.heads.found import FoundHead
 from bertbuild.kinds.neuron import Neuron, plan_neuron_compile
 from bertbuild.kinds.neuron_ready import APPROXIMATIONS, COMPUTES, NeuronReady, plan_neuron_ready
 from bertbuild.kinds.saved_model import SavedModel, plan_export
@@ -38,7 +39,29 @@ SAVED = Source(
     outputs=("probabilities",),
     tensors="loss/Softmax:0:probabilities",
 )
-FREE = replace(SAVED, model="free", seq_len=None, heads=(), outputs=("pooled", "sequence"), tensors="")
+FREE = replace(
+    SAVED,
+    model="free",
+    seq_len=None,
+    heads=(),
+    outputs=("pooled", "sequence"),
+    tensors="bert/pooler/dense/Tanh:0:pooled_output,bert/encoder/Reshape_3:0:sequence_output",
+)
+SPAN = FoundHead(kind="span", weights="cls/squad/output_weights", bias="cls/squad/output_bias", labels=2)
+WORDS = FoundHead(
+    kind="masked-lm", weights="bert/embeddings/word_embeddings", bias="cls/predictions/output_bias", labels=30522
+)
+SQUAD = replace(TRAINED, model="squad", heads=(SPAN, WORDS))
+TAGGER = replace(
+    SAVED,
+    model="tagger",
+    heads=(FoundHead(kind="tokens", weights="hidden2tag/kernel", bias="hidden2tag/bias", labels=9),),
+    outputs=("logits", "probabilities"),
+    tensors="hidden2tag/BiasAdd:0:logits,Softmax:0:probabilities",
+)
+SAVED_WORDS = replace(
+    SAVED, model="words", heads=(WORDS,), outputs=("masked-lm-logits",), tensors="x:0:masked_lm_logits"
+)
 FROZEN = Source(model="frozen", kind="frozen", file=File(path=PurePosixPath("/f.pb"), digest="d-frozen"))
 PROBES = File(path=PurePosixPath("/probes.json"), digest="d-probes")
 
@@ -48,7 +71,14 @@ PLANS = {
     "export_trained": plan_export(TRAINED, SavedModel(), PROBES),
     "export_sized_outputs": plan_export(TRAINED, SavedModel(seq_len=64, output="pooled,sequence"), PROBES),
     "export_short": plan_export(replace(RELU, max_positions=48), SavedModel(), PROBES),
+    "export_span": plan_export(SQUAD, SavedModel(), PROBES),
+    "export_heads": plan_export(
+        SQUAD, SavedModel(output="start_logits,end_logits,masked-lm-logits,pooled,all-layers"), PROBES
+    ),
     "neuron_ready": plan_neuron_ready(BARE, NeuronReady(), PROBES),
+    "neuron_ready_span": plan_neuron_ready(SQUAD, NeuronReady(), PROBES),
+    "neuron_ready_saved_model_tokens": plan_neuron_ready(TAGGER, NeuronReady(), PROBES),
+    "neuron_ready_saved_model_words": plan_neuron_ready(SAVED_WORDS, NeuronReady(output="logits"), PROBES),
     "neuron_ready_trained_sigmoid": plan_neuron_ready(
         TRAINED,
         NeuronReady(seq_len=64, output="sequence", compute="float32", gelu_approximation="sigmoid", batch_size=8),
@@ -57,6 +87,7 @@ PLANS = {
     "neuron_ready_saved_model": plan_neuron_ready(SAVED, NeuronReady(gelu_approximation="tanh"), PROBES),
     "neuron_ready_saved_model_free": plan_neuron_ready(FREE, NeuronReady(seq_len=96, output="pooled"), PROBES),
     "neuron_compile": plan_neuron_compile(BARE, Neuron(), PROBES),
+    "neuron_compile_span": plan_neuron_compile(SQUAD, Neuron(), PROBES),
     "neuron_compile_all_flags": plan_neuron_compile(
         TRAINED,
         Neuron(
@@ -84,18 +115,13 @@ def test_each_way_to_neuron_has_the_plan_on_record(name):
 
 
 NO_HEAD = "bert has no classifier head (output_weights), so it gives no probabilities."
-UNKNOWN_OUTPUT = f"--output must be one of {', '.join(EXPORTED)} (got 'scores'); did you mean \"score\"?"
+UNKNOWN_OUTPUT = f"--output must be one of {', '.join(OUTPUTS)} (got 'scores'); did you mean \"score\"?"
 TOO_LONG = "--seq-len 513 is longer than the model's position table of 512."
 BELOW_0 = "--seq-len must be at least 0 (got -1)."
 REFUSED_EXPORTS = {
     "a length below 0": (BARE, lambda: SavedModel(seq_len=-1), BELOW_0),
     "a length beyond the model's": (BARE, lambda: SavedModel(seq_len=513), TOO_LONG),
     "an unknown output": (BARE, lambda: SavedModel(output="pooled,scores"), UNKNOWN_OUTPUT),
-    "an output of frozen graphs alone": (
-        BARE,
-        lambda: SavedModel(output="all-layers"),
-        f"--output must be one of {', '.join(EXPORTED)} (got 'all-layers').",
-    ),
     "probabilities without a head": (BARE, lambda: SavedModel(output="probabilities"), NO_HEAD),
     "a SavedModel": (SAVED, SavedModel, "Only a checkpoint can be exported."),
     "a frozen graph": (FROZEN, SavedModel, "A frozen graph cannot be made ready for Neuron."),
@@ -204,7 +230,7 @@ def test_what_cannot_be_meant_is_refused_with_a_sentence_and_a_next_step(make_pl
 
 OF_EXPORTS = {
     "seq_len": st.sampled_from((0, 64, 128)),
-    "output": st.sampled_from(("", "pooled", "sequence", "pooled,sequence", "probabilities")),
+    "output": st.sampled_from(("", "pooled", "sequence", "pooled,sequence", "probabilities", "logits", "start_logits")),
 }
 OF_READY = {**OF_EXPORTS, "compute": st.sampled_from(COMPUTES), "gelu_approximation": st.sampled_from(APPROXIMATIONS)}
 BATCHES = {"batch_size": st.integers(1, 8)}
@@ -214,7 +240,7 @@ COMPILES = st.builds(
     Neuron, **OF_READY, **BATCHES, neuroncore_pipeline_cores=st.integers(1, 4), timeout=st.integers(1, 9)
 )
 STANDARDS = st.builds(Neuron, **OF_EXPORTS, standard=st.just(value=True), neuroncore_pipeline_cores=st.integers(1, 2))
-SOURCES = st.sampled_from((BARE, TRAINED, RELU, SAVED, FREE))
+SOURCES = st.sampled_from((BARE, TRAINED, RELU, SQUAD, SAVED, FREE, TAGGER, SAVED_WORDS))
 ASKED = st.one_of(
     st.tuples(st.just(plan_export), EXPORTS),
     st.tuples(st.just(plan_neuron_ready), READY),

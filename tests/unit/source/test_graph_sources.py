@@ -4,10 +4,11 @@ import json
 
 import pytest
 from graph_builder import bert_graph, dtype_attr
+from saved_model_bytes import meta_graph, saved_model, signature
 
 from bertbuild.errors import CheckpointError, UsageError
 from bertbuild.files.digests import DigestCache
-from bertbuild.source.graphs import frozen_source
+from bertbuild.source.graphs import frozen_source, saved_model_source
 
 POOLED = "bert/pooler/dense/Tanh"
 
@@ -108,3 +109,47 @@ def test_what_is_no_graph_is_refused(tmp_path):
     (tmp_path / "photo.pb").write_bytes(b"\x89PNG" + bytes(20))
     with pytest.raises(CheckpointError, match=r"photo\.pb"):
         frozen_source(tmp_path / "photo.pb", "m", "", digests)
+
+
+@pytest.fixture
+def saved_source(tmp_path):
+    """A function that writes a SavedModel with some heads and reads it as a source."""
+
+    def read(heads, outputs):
+        g, fed = bert_graph(norms=True, shape=(-1, 8), gelu="erf")
+        heads(g)
+        inputs = {role: (f"{tensor}:0", "int32", (-1, 8)) for role, tensor in fed.items()}
+        ports = {name: (tensor, "float32", None) for name, tensor in outputs.items()}
+        (tmp_path / "saved_model.pb").write_bytes(saved_model(meta_graph(g, signature(inputs, ports))))
+        return saved_model_source(tmp_path, "m", DigestCache(tmp_path / "digests.json"))[0]
+
+    return read
+
+
+def tags_and_score(g):
+    g.add("loss/Softmax", "Softmax", g.dense("loss", "sequence", (9, 4)))
+    g.add("tags", "ArgMax", "loss/Softmax", g.numbers("axis", -1))
+    g.add("score", "Squeeze", g.dense("sts", POOLED, (1, 4)))
+
+
+def test_a_saved_model_has_the_heads_that_its_graph_tells_under_whatever_names(saved_source):
+    source = saved_source(tags_and_score, {"probabilities": "loss/Softmax:0", "out": "score:0", "tags": "tags:0"})
+    assert {(head.kind, head.weights, head.bias, head.labels) for head in source.heads} == {
+        ("tokens", "loss/weights", "loss/bias", 9),
+        ("regression", "sts/weights", "sts/bias", 1),
+    }
+    assert not any(head.assumed for head in source.heads)
+    assert set(source.outputs) == {"probabilities", "score"}
+    assert set(source.tensors.split(",")) == {"loss/Softmax:0:probabilities", "score:0:score"}
+    assert source.seq_len == 8
+    assert {part.kind: part.what for part in source.parts} == {
+        "probabilities": "output probabilities",
+        "score": "output out",
+        "tags:0": "output tags, made by ArgMax, which is no head's answer",
+    }
+
+
+def test_a_saved_model_of_no_known_answer_is_refused_with_what_its_outputs_are(saved_source):
+    with pytest.raises(CheckpointError, match="is of a known kind: tags is made by ArgMax") as told:
+        saved_source(tags_and_score, {"tags": "tags:0"})
+    assert told.value.next_step
