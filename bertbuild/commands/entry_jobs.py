@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from bertbuild.buildfile.entries import ModelEntry, Recipe, TargetEntry
+from bertbuild.commands.changed_default import changed_default
 from bertbuild.commands.reference import with_reference
 from bertbuild.commands.session import Session
 from bertbuild.engine.executor import Report
@@ -80,11 +81,15 @@ class EntryJobs:
 
     def _of_target(self, model: str, target: TargetEntry, found: Inspected) -> list[Job]:
         try:
-            new, gates = self.jobs.of_targets(*planned(self.session, target, found))
+            plan, probes = planned(self.session, target, found)
+            new, gates = self.jobs.of_targets(plan, probes)
         except BertbuildError as error:
             return [RefusedJob(model, target.name, error)]
         self.gates[model, target.name] = gates
         self._left[model, target.name] = left_out(found.source, target.request)
+        of_file = bool(target.name)
+        for text in changed_default(self.session.store, found.source, target.request, plan, of_file=of_file):
+            self.session.report({"event": "note", "text": text})
         return new
 
     def left(self, model: str, target: str) -> list[Part]:
