@@ -38,6 +38,13 @@ EDITS = {
     "a comment in a helper of the Neuron compiler": ("docker/neuron/stages/_memory.py", COMMENT, {"neuron-compile"}),
     "a comment in a helper of TensorFlow 1": ("docker/tf1/stages/_neuron_graph.py", COMMENT, {"neuron-ready"}),
     "a comment in the drawing helper": ("docker/common/training_plot.py", COMMENT, {"finetune", "tf2-train"}),
+    "a comment in the table of heads": ("bertbuild/heads/rows.py", COMMENT, set()),
+    "a comment in a head": ("bertbuild/heads/tokens.py", COMMENT, set()),
+    "a comment in what computes the heads of frozen graphs": (
+        "docker/tf1/stages/_inference_heads.py",
+        COMMENT,
+        {"freeze"},
+    ),
     "another version": ("bertbuild/__init__.py", '\n__version__ = "0.2.0"\n', set()),
 }
 

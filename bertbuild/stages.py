@@ -8,7 +8,7 @@ from pathlib import Path
 
 from bertbuild.backends import BACKENDS
 from bertbuild.closure import PACKAGE, closure, image_files, stage_files
-from bertbuild.families.bert import CONFIG_FILE, VOCAB_FILE
+from bertbuild.families.bert_names import CONFIG_FILE, VOCAB_FILE
 from bertbuild.project import PACKAGE_FOLDER, ROOT
 
 

@@ -12,7 +12,7 @@ from bertbuild.catalogue import disk
 from bertbuild.catalogue.containers import DAMAGE, Container, ending_of, open_container
 from bertbuild.catalogue.members import Limits, Member, list_members
 from bertbuild.errors import ArchiveError
-from bertbuild.families.bert import CONFIG_FILE
+from bertbuild.families.bert_names import CONFIG_FILE
 
 _CHUNK = 1 << 20
 _LIMITS = Limits()

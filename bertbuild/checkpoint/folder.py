@@ -15,7 +15,7 @@ from bertbuild.checkpoint.user_files import open_regular, require_regular
 from bertbuild.checkpoint.v1_files import v1_checkpoints
 from bertbuild.checkpoint.weight_files import refuse_weight_file
 from bertbuild.errors import CheckpointError
-from bertbuild.families.bert import CONFIG_FILE, VOCAB_FILE
+from bertbuild.families.bert_names import CONFIG_FILE, VOCAB_FILE
 
 OBJECT_GRAPH_KEY: Final = "_CHECKPOINTABLE_OBJECT_GRAPH"
 """The key that marks a checkpoint of TensorFlow 2, whose tensors are found by object, not by variable name."""

@@ -36,7 +36,7 @@ from bertbuild.checkpoint.variables import (
 )
 from bertbuild.checkpoint.vocabulary import Vocabulary
 from bertbuild.errors import CheckpointError
-from bertbuild.families.bert import SCOPE
+from bertbuild.families.bert_names import SCOPE
 
 _NO_CHOICE = Choice()
 _NAME_ONE = "See `bertbuild inspect` for what the checkpoint holds."

@@ -26,7 +26,7 @@ from bertbuild.checkpoint.user_files import read_regular
 from bertbuild.checkpoint.variables import FLOAT32
 from bertbuild.checkpoint.writer import write_checkpoint
 from bertbuild.errors import CheckpointError
-from bertbuild.families.bert import CONFIG_FILE, VOCAB_FILE
+from bertbuild.families.bert_names import CONFIG_FILE, VOCAB_FILE
 
 RECORD: Final = "normalised.json"
 _GELU_BY_TANH: Final = "gelu_new"

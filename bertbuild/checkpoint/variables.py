@@ -13,16 +13,15 @@ from typing import Final
 
 from bertbuild.checkpoint.config import BertConfig
 from bertbuild.checkpoint.training import sort_variables
+from bertbuild.families import bert
 from bertbuild.families.bert import (
-    FAMILY,
     INTERMEDIATE,
     LAYER_PATTERN,
-    POOLER,
     POSITION_EMBEDDINGS,
-    SCOPE,
     TOKEN_TYPE_EMBEDDINGS,
     WORD_EMBEDDINGS,
 )
+from bertbuild.families.bert_names import POOLER, SCOPE
 from bertbuild.heads import classifier, masked_lm, next_sentence, span
 from bertbuild.plural import are, number_of
 
@@ -63,7 +62,7 @@ class Heads:
 
 def encoder_variables(config: BertConfig) -> dict[str, Shape]:
     """Name → shape of the 5 + 16·L + 2 variables of the encoder that `config` describes, all float32."""
-    return FAMILY.variables({key: getattr(config, key) for key in FAMILY.sizes})
+    return bert.encoder_variables({key: getattr(config, key) for key in bert.SIZES})
 
 
 def encoder_sizes(shapes: Mapping[str, Shape]) -> EncoderSizes:

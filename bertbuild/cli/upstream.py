@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from bertbuild.errors import UsageError
-from bertbuild.families.bert import POOLER_OUTPUT
+from bertbuild.families.bert_names import POOLER_OUTPUT
 from bertbuild.heads.pooled import OUTPUT as POOLED
 
 ANY = ".*"

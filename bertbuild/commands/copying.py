@@ -8,7 +8,7 @@ from pathlib import Path
 
 from bertbuild.commands.session import shown
 from bertbuild.errors import UsageError
-from bertbuild.families.bert import CONFIG_FILE, VOCAB_FILE
+from bertbuild.families.bert_names import CONFIG_FILE, VOCAB_FILE
 from bertbuild.files.disk import full_disk_told
 from bertbuild.kinds.kind import Kind
 from bertbuild.report.mapping import MAPPING

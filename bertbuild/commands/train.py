@@ -16,7 +16,7 @@ from bertbuild.commands.memory import memory_told
 from bertbuild.commands.result import Result
 from bertbuild.commands.session import Session, shown
 from bertbuild.errors import CheckpointError, UsageError
-from bertbuild.families.bert import CONFIG_FILE, VOCAB_FILE
+from bertbuild.families.bert_names import CONFIG_FILE, VOCAB_FILE
 from bertbuild.names import clean_name
 from bertbuild.parameters import parameter
 from bertbuild.plans.plan import TF2, File, Source

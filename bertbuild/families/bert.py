@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Tuple  # noqa: UP035  (evaluated by Python 3.7)
 
-from bertbuild.families.family import Family, Shape
+Shape = Tuple[int, ...]  # noqa: UP006
 
-CONFIG_FILE = "bert_config.json"
-VOCAB_FILE = "vocab.txt"
-SCOPE = "bert/"
 EMBEDDINGS = "bert/embeddings"
 WORD_EMBEDDINGS = "bert/embeddings/word_embeddings"
 TOKEN_TYPE_EMBEDDINGS = "bert/embeddings/token_type_embeddings"  # noqa: S105  (no secret)
@@ -23,20 +21,27 @@ INTERMEDIATE = "bert/encoder/layer_0/intermediate/dense/kernel"
 LAYER_OUTPUT_PATTERN = r"bert/encoder/layer_(\d+)/output/dense/kernel$"
 POOLER_SCOPE = "bert/pooler/"
 POOLER_DENSE = "bert/pooler/dense"
-POOLER = ("bert/pooler/dense/kernel", "bert/pooler/dense/bias")
-"""What pooled output and the classifier need; a model trained on words alone has none."""
-POOLER_OUTPUT = "bert/pooler/dense/Tanh"
-"""The node of modeling.py's graph that gives the pooled output."""
 
 HEADS_SCOPE = "cls/"
 """How the names of most heads begin; the classifier's have no scope."""
+
+
+SIZES = (
+    "vocab_size",
+    "hidden_size",
+    "num_hidden_layers",
+    "intermediate_size",
+    "max_position_embeddings",
+    "type_vocab_size",
+)
+"""The keys of the configuration that shape variables."""
 
 
 def encoder_variables(sizes: Mapping[str, int]) -> dict[str, Shape]:
     """Name → shape of the 5 + 16·L + 2 variables of the encoder with these sizes, all float32.
 
     Args:
-        sizes: the keys of the configuration that `FAMILY.sizes` lists.
+        sizes: by the keys of `SIZES`.
     """
     hidden, intermediate = sizes["hidden_size"], sizes["intermediate_size"]
     shapes: dict[str, Shape] = {
@@ -64,22 +69,3 @@ def _dense(scope: str, inputs: int, outputs: int) -> dict[str, Shape]:
 
 def _layer_norm(scope: str, hidden: int) -> dict[str, Shape]:
     return {f"{scope}/LayerNorm/beta": (hidden,), f"{scope}/LayerNorm/gamma": (hidden,)}
-
-
-FAMILY = Family(
-    name="bert",
-    config_file=CONFIG_FILE,
-    vocab_file=VOCAB_FILE,
-    tokenizer="WordPiece",
-    scope=SCOPE,
-    sizes=(
-        "vocab_size",
-        "hidden_size",
-        "num_hidden_layers",
-        "intermediate_size",
-        "max_position_embeddings",
-        "type_vocab_size",
-    ),
-    variables=encoder_variables,
-    optional=POOLER,
-)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from bertbuild.families.bert import POOLER_OUTPUT
+from bertbuild.families.bert_names import POOLER_OUTPUT
 from bertbuild.graph.graphdef import Graph, GraphFormatError, TensorRef, parse_ref
 from bertbuild.graph.roles import input_roles
 from bertbuild.graph.tracing import FED

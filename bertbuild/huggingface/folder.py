@@ -9,7 +9,7 @@ from typing import Final
 from bertbuild.checkpoint.lfs import lfs_pointer
 from bertbuild.checkpoint.user_files import read_object, require_regular
 from bertbuild.errors import CheckpointError
-from bertbuild.families.bert import CONFIG_FILE
+from bertbuild.families.bert_names import CONFIG_FILE
 
 CONFIGS: Final = ("config.json", CONFIG_FILE)
 """The second is what pytorch-pretrained-bert, which transformers grew from, called it."""

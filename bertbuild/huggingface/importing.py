@@ -11,7 +11,7 @@ import numpy as np
 from bertbuild.checkpoint.config import config_from
 from bertbuild.checkpoint.variables import Shape, encoder_variables
 from bertbuild.errors import CheckpointError
-from bertbuild.families.bert import POOLER
+from bertbuild.families.bert_names import POOLER
 from bertbuild.huggingface.folder import HuggingFaceFiles, read_index
 from bertbuild.huggingface.heads import choose_heads
 from bertbuild.huggingface.naming import BUFFERS, encoder_prefix, google_name, is_turned

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from bertbuild.families.bert import SCOPE
+from bertbuild.families.bert_names import SCOPE
 from bertbuild.heads.found import FoundHead
 from bertbuild.heads.head import Head
 from bertbuild.heads.rows import HEADS

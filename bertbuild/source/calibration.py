@@ -7,7 +7,7 @@ from pathlib import Path
 from bertbuild.checkpoint.config import read_config
 from bertbuild.checkpoint.vocabulary import chosen_reading, require_words
 from bertbuild.errors import DataError, UsageError
-from bertbuild.families.bert import CONFIG_FILE
+from bertbuild.families.bert_names import CONFIG_FILE
 from bertbuild.kinds.int8 import Calibration, plan_text_examples
 from bertbuild.kinds.ir_request import Ir
 from bertbuild.plans.plan import File, Source

@@ -14,7 +14,7 @@ from pathlib import Path
 from bertbuild import keys
 from bertbuild.checkpoint.folder import find_checkpoint
 from bertbuild.errors import UsageError
-from bertbuild.families.bert import CONFIG_FILE, VOCAB_FILE
+from bertbuild.families.bert_names import CONFIG_FILE, VOCAB_FILE
 from bertbuild.files.disk import full_disk_told
 from bertbuild.files.locking import exclusive
 from bertbuild.huggingface.folder import is_huggingface

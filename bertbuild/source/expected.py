@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from bertbuild.checkpoint.config import config_from
-from bertbuild.families.bert import POOLER
+from bertbuild.families.bert_names import POOLER
 from bertbuild.heads.classifier import found
 from bertbuild.huggingface.folder import find_files
 from bertbuild.huggingface.heads import CLASSIFIER

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from bertbuild.checkpoint.user_files import read_regular
 from bertbuild.engine.executor import Report
 from bertbuild.errors import CheckpointError, UsageError
-from bertbuild.families.bert import CONFIG_FILE, VOCAB_FILE
+from bertbuild.families.bert_names import CONFIG_FILE, VOCAB_FILE
 from bertbuild.heads import classifier
 from bertbuild.heads.found import FoundHead
 from bertbuild.plans.plan import TF2_CHECKPOINT, TF2_HUB, TF2_SAVED_MODEL, TF2_TRAINED, File, Source

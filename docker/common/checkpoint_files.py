@@ -37,7 +37,7 @@ def gather_published(checkpoint, wanted, metagraph, folder):
     Raises:
         StageInputError: the .meta is of another form.
     """
-    from bertbuild.families.bert import POOLER_OUTPUT
+    from bertbuild.families.bert_names import POOLER_OUTPUT
     from bertbuild.graph.gelu import gelu_form
     from bertbuild.graph.graphdef import read_meta_graph
     from bertbuild.graph.published import published_form

@@ -12,7 +12,7 @@ from pathlib import Path
 from checkpoint_files import CHECKPOINT
 from stage import Stage, StageInputError, step, write_json
 
-from bertbuild.families.bert import CONFIG_FILE
+from bertbuild.families.bert_names import CONFIG_FILE
 
 SHOWN = 3  # names of tensors in a note; stage.json has all
 

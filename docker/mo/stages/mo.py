@@ -70,7 +70,7 @@ def command_line(args, folder):
     from checkpoint_files import gather_published
     from ir_file import read_signature
 
-    from bertbuild.families.bert import POOLER_OUTPUT
+    from bertbuild.families.bert_names import POOLER_OUTPUT
 
     if args.checkpoint:
         meta, roles, outputs, gelu = gather_published(args.checkpoint, args.prefix, args.metagraph, folder)

@@ -8,7 +8,7 @@ import re
 import tensorflow as tf
 from stage import StageInputError
 
-from bertbuild.families.bert import SCOPE
+from bertbuild.families.bert_names import SCOPE
 from stages import _saved_model
 
 ON_CPU = ("strided_slice", "ones", "Reshape", "Shape", "Cast")

@@ -7,7 +7,7 @@ import numpy as np
 from checkpoint_files import find_prefix
 from stage import StageInputError, read_json
 
-from bertbuild.families.bert import CONFIG_FILE, POOLER
+from bertbuild.families.bert_names import CONFIG_FILE, POOLER
 from stages._tensorflow import tf
 
 

@@ -13,7 +13,7 @@ from bert import optimization
 from heartbeat import Heartbeat
 from stage import StageInputError, emit, step
 
-from bertbuild.families.bert import SCOPE
+from bertbuild.families.bert_names import SCOPE
 from stages import _bert, _hooks, _prepared, _source
 
 ROWS = 500

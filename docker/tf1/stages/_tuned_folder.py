@@ -9,7 +9,7 @@ from checkpoint_files import CHECKPOINT
 from stage import write_json
 from training_plot import write_plot
 
-from bertbuild.families.bert import CONFIG_FILE, VOCAB_FILE
+from bertbuild.families.bert_names import CONFIG_FILE, VOCAB_FILE
 from bertbuild.heads import classifier, span
 from stages import _bert, _outputs, _signature
 

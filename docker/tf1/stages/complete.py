@@ -6,7 +6,7 @@ import shutil
 from checkpoint_files import CHECKPOINT
 from stage import Stage, step
 
-from bertbuild.families.bert import CONFIG_FILE, SCOPE, VOCAB_FILE
+from bertbuild.families.bert_names import CONFIG_FILE, SCOPE, VOCAB_FILE
 from stages import _outputs
 
 STAGE = Stage("complete", __doc__.splitlines()[0])

@@ -71,7 +71,7 @@ def from_published_graph(source, gelu, probes):
     """
     import answers
 
-    from bertbuild.families.bert import POOLER_OUTPUT
+    from bertbuild.families.bert_names import POOLER_OUTPUT
     from bertbuild.graph.gelu import gelu_form
     from bertbuild.graph.graphdef import read_meta_graph
     from bertbuild.graph.published import published_form

@@ -22,7 +22,8 @@ from bertbuild.checkpoint.folder import OBJECT_GRAPH_KEY
 from bertbuild.checkpoint.model_garden import encoder_places
 from bertbuild.checkpoint.recovery import recover
 from bertbuild.errors import BertbuildError
-from bertbuild.families.bert import CONFIG_FILE, WORD_EMBEDDINGS
+from bertbuild.families.bert import WORD_EMBEDDINGS
+from bertbuild.families.bert_names import CONFIG_FILE
 from bertbuild.heads import classifier, masked_lm, next_sentence, span
 from bertbuild.heads.classifier import TENSOR as PROBABILITIES
 from bertbuild.heads.pooled import TENSOR as POOLED

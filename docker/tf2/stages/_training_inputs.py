@@ -17,7 +17,7 @@ from bertbuild.checkpoint.config import LAYER_NORM_EPSILON, BertConfig, read_con
 from bertbuild.checkpoint.folder import OBJECT_GRAPH_KEY
 from bertbuild.checkpoint.recovery import Found, recover
 from bertbuild.errors import BertbuildError
-from bertbuild.families.bert import CONFIG_FILE
+from bertbuild.families.bert_names import CONFIG_FILE
 from bertbuild.heads import classifier, span
 
 TASK_TYPES = {"bert_classification": "classification", "bert_regression": "regression", "bert_squad": "squad"}

@@ -11,7 +11,7 @@ from pathlib import Path
 from checkpoint_files import CHECKPOINT, find_prefix
 from stage import Stage, StageInputError, step, write_json
 
-from bertbuild.families.bert import CONFIG_FILE
+from bertbuild.families.bert_names import CONFIG_FILE
 
 COUNTERS = ("save_counter", "global_step")
 

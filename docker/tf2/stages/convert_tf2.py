@@ -14,7 +14,7 @@ from pathlib import Path
 from checkpoint_files import CHECKPOINT, find_prefix
 from stage import Stage, StageInputError, step, write_json
 
-from bertbuild.families.bert import CONFIG_FILE
+from bertbuild.families.bert_names import CONFIG_FILE
 
 FORMATS = ("encoder", "keras-bert", "keras-names", "pretrainer")
 STATE = 'model_checkpoint_path: "%s"\nall_model_checkpoint_paths: "%s"\n' % (CHECKPOINT, CHECKPOINT)

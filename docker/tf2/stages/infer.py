@@ -9,7 +9,7 @@ import questions
 from checkpoint_files import find_prefix
 from stage import Stage, StageInputError, read_json, step
 
-from bertbuild.families.bert import CONFIG_FILE
+from bertbuild.families.bert_names import CONFIG_FILE
 from bertbuild.heads.pooled import TENSOR as POOLED
 from bertbuild.heads.sequence import TENSOR as SEQUENCE
 

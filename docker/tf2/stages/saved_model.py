@@ -12,7 +12,7 @@ import shutil
 from checkpoint_files import CHECKPOINT
 from stage import Stage, StageInputError, read_json, step, write_json
 
-from bertbuild.families.bert import CONFIG_FILE, VOCAB_FILE
+from bertbuild.families.bert_names import CONFIG_FILE, VOCAB_FILE
 
 STAGE = Stage("saved-model", __doc__.splitlines()[0])
 STAGE.input("converted", "folder of the stage convert-tf2")

@@ -7,8 +7,9 @@ from dataclasses import fields
 import pytest
 
 from bertbuild.checkpoint.config import BertConfig
-from bertbuild.families.bert import ENCODER, LAYER, LAYER_OUTPUT_PATTERN, LAYER_PATTERN, POOLER_OUTPUT, SCOPE
-from bertbuild.families.rows import FAMILIES
+from bertbuild.families import bert
+from bertbuild.families.bert import ENCODER, LAYER, LAYER_OUTPUT_PATTERN, LAYER_PATTERN
+from bertbuild.families.bert_names import POOLER, POOLER_OUTPUT, SCOPE
 from bertbuild.project import ROOT
 
 TABLES = (ROOT / "bertbuild" / "families", ROOT / "bertbuild" / "heads")
@@ -54,7 +55,7 @@ def test_the_tables_are_where_the_names_are():
 
 
 def test_bert_base_has_199_variables_of_109_million_elements():
-    shapes = FAMILIES["bert"].variables(SIZES)
+    shapes = bert.encoder_variables(SIZES)
     assert len(shapes) == 5 + 16 * 12 + 2
     elements = 0
     for shape in shapes.values():
@@ -65,14 +66,11 @@ def test_bert_base_has_199_variables_of_109_million_elements():
     assert elements == 109_482_240
 
 
-def test_rows_are_sound():
-    keys = {field.name for field in fields(BertConfig)}
-    for name, family in FAMILIES.items():
-        assert name == family.name
-        assert set(family.sizes) <= keys
-        shapes = family.variables(dict.fromkeys(family.sizes, 2))
-        assert all(variable.startswith(family.scope) for variable in shapes)
-        assert set(family.optional) <= set(shapes)
+def test_the_sizes_are_keys_of_the_configuration_and_shape_variables_of_the_encoder():
+    assert set(bert.SIZES) <= {field.name for field in fields(BertConfig)}
+    shapes = bert.encoder_variables(dict.fromkeys(bert.SIZES, 2))
+    assert all(variable.startswith(SCOPE) for variable in shapes)
+    assert set(POOLER) <= set(shapes)
 
 
 def test_patterns_find_the_layers_by_their_numbers():

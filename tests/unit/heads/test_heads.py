@@ -12,7 +12,7 @@ from bertbuild.checkpoint.model_garden import (
     next_sentence_places,
     squad_places,
 )
-from bertbuild.families.rows import FAMILIES
+from bertbuild.families import bert, bert_names
 from bertbuild.heads import classifier, head, pooled
 from bertbuild.heads.answers import (
     ANSWERS,
@@ -138,11 +138,11 @@ def test_variables_are_those_that_the_model_garden_is_given():
 
 
 def test_the_poolers_variables_are_the_familys():
-    (family,) = FAMILIES.values()
-    of_encoder = family.variables({"max_position_embeddings": 5, "type_vocab_size": 2, **TINY})
+    of_encoder = bert.encoder_variables({"max_position_embeddings": 5, "type_vocab_size": 2, **TINY})
     own = pooled.HEAD.variables(4, 7, 3)
     assert own.items() <= of_encoder.items()
-    assert tuple(own) == family.optional
+    assert tuple(own) == bert_names.POOLER
+    assert pooled.HEAD.answers[0].published == bert_names.POOLER_OUTPUT + ":0"
 
 
 def test_every_column_that_a_head_is_judged_by_is_in_a_row_of_tolerances():
