@@ -19,7 +19,8 @@ class Checkpoint:
     """A checkpoint of your own: folder, prefix, zip or tar, or a Hugging Face folder.
 
     `config` and `vocab` are its files where they are not in its folder. Of several encoders in it the one of the
-    variable scope `scope` is taken; with `ema` the variables' moving averages.
+    variable scope `scope` is taken; with `ema` the variables' moving averages. `head` says of what kind its head is
+    where its files do not tell ("classifier", "tokens", …).
     """
 
     path: Path
@@ -27,11 +28,12 @@ class Checkpoint:
     vocab: Path = ""
     scope: str = ""
     ema: bool = False
+    head: str = ""
 
     def wanted(self, name: str) -> Wanted:
         """It as commands take it; `name` is what its results are called, empty for its own."""
         files = {"checkpoint": str(self.path), "config": str(self.config), "vocab": str(self.vocab)}
-        return _wanted(name=name, scope=self.scope, ema=self.ema, **files)
+        return _wanted(name=name, scope=self.scope, ema=self.ema, head=_kind(self.head), **files)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +138,17 @@ def check_names(names: tuple[object, ...]) -> None:
     """
     for name in names:
         check_text("a name", name)
+
+
+def _kind(head: object) -> str:
+    """A kind of head; empty: as the files tell."""
+    from bertbuild.parameters import check_value, parameters_of
+    from bertbuild.plans.wanted import Wanted
+
+    text = check_text("head", head)
+    if text:
+        check_value("head", text, parameters_of(Wanted)["head"].type)
+    return text
 
 
 def _wanted(**named: Any) -> Wanted:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from bertbuild.checkpoint.lfs import lfs_pointer
 from bertbuild.checkpoint.regular import irregular
 from bertbuild.graph.gelu import gelu_form
 from bertbuild.graph.geometry import layer_norm_epsilon
 from bertbuild.graph.graphdef import Graph, GraphFormatError, read_meta_graph
+from bertbuild.graph.head_tracing import TracedHead, trace_heads
 from bertbuild.graph.published import published_form
 from bertbuild.graph.roles import input_roles
+from bertbuild.graph.tracing import VARIABLES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +33,10 @@ class GraphFacts:
     """input_ids, input_mask and segment_ids → tensor name, or None where they cannot be traced."""
     published: tuple[int, int] | None = None
     """Batch size and sequence length of a graph in the form of Google's 2018 archives; None for any other graph."""
+    heads: tuple[TracedHead, ...] = ()
+    """The heads that it computes; none where they cannot be traced."""
+    variables: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    """The name of each of its variables → its shape."""
     notes: tuple[str, ...] = ()
     """Sentences that say why something above is not known."""
     problem: str | None = None
@@ -59,6 +67,7 @@ def _traced(graph: Graph) -> GraphFacts:
     epsilon: float | None = None
     inputs: Mapping[str, str] | None = None
     published: tuple[int, int] | None = None
+    heads: tuple[TracedHead, ...] = ()
     try:
         gelu = gelu_form(graph)
         if gelu is None:
@@ -75,11 +84,25 @@ def _traced(graph: Graph) -> GraphFacts:
         epsilon = layer_norm_epsilon(graph)
     except GraphFormatError as error:
         notes.append(str(error))
+    with suppress(GraphFormatError):  # a graph without one encoder was told of above, by its inputs
+        heads = trace_heads(graph).heads
     return GraphFacts(
         tensorflow_version=graph.tensorflow_version,
         gelu=gelu,
         epsilon=epsilon,
         inputs=inputs,
         published=published,
+        heads=heads,
+        variables={
+            node.name: shape
+            for node in graph.nodes.values()
+            if node.op in VARIABLES and (shape := node.shape()) is not None
+        },
         notes=tuple(notes),
     )
+
+
+def traced_as_json(heads: Iterable[TracedHead]) -> list[dict[str, Any]]:
+    """Traced heads for programs: what is known of each, without its tensors."""
+    names = ("weights", "bias", "columns", "reads", "unknown", "behind", "why")
+    return [{**{name: getattr(head, name) for name in names}, "kinds": list(head.kinds)} for head in heads]

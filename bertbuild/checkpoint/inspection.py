@@ -12,24 +12,30 @@ from bertbuild.checkpoint.bundle import TensorEntry
 from bertbuild.checkpoint.checksums import Progress
 from bertbuild.checkpoint.config import BertConfig
 from bertbuild.checkpoint.folder import OBJECT_GRAPH_KEY, CheckpointFiles, find_checkpoint, object_based
-from bertbuild.checkpoint.graph_facts import GraphFacts, graph_facts
+from bertbuild.checkpoint.graph_facts import GraphFacts, graph_facts, traced_as_json
+from bertbuild.checkpoint.head_evidence import Known
+from bertbuild.checkpoint.head_judging import JudgedHeads, judge_kinds
 from bertbuild.checkpoint.imported import import_facts
 from bertbuild.checkpoint.judging import (
     judge_config,
     judge_data,
     judge_graph,
     judge_heads,
+    judge_meta,
     judge_variables,
     judge_vocabulary,
     opened,
     other_forms,
 )
 from bertbuild.checkpoint.reading import Choice, Reading
+from bertbuild.checkpoint.task_file import task_file
 from bertbuild.checkpoint.training import sort_variables
+from bertbuild.checkpoint.user_files import read_object
 from bertbuild.checkpoint.variables import (
     CAST_TO_FLOAT32,
     EncoderSizes,
     Heads,
+    Shape,
     encoder_sizes,
     find_heads,
     has_pooler,
@@ -67,6 +73,8 @@ class Inspection:
     """Sentences on what is read otherwise than google-research/bert saves it; they are among the warnings too."""
     encoder: EncoderSizes
     heads: Heads
+    judged_heads: JudgedHeads
+    """The heads and of what kind each is."""
     pooler: bool
     parameters: int
     """Elements of all variables but optimizer slots and the global step."""
@@ -117,10 +125,13 @@ class Inspection:
           google-research/bert saves it
         - `encoder` {layers?, hidden?, intermediate?, vocab?, positions?, token_types?, attention_heads?, pooler}; the
           heads are those of the configuration, the other sizes are those of the variables
-        - `heads` {masked_lm, next_sentence, classifier_labels?, squad}
+        - `heads` {masked_lm, next_sentence, classifier_labels?, squad,
+          found [{kind, weights, bias, labels, why, assumed}], refused [{weights, kinds, why, next_step, default}],
+          warnings [sentence]}: the heads of a known kind with what tells it, those whose outputs cannot be had, and
+          what people should know of both
         - `parameters`, `encoder_parameters`, `optimizer_slots` {slot: variables}, `global_step` (whether there is one)
         - `graph` {tensorflow_version, gelu?, layer_norm_epsilon?, inputs? {role: tensor},
-          published_form? {batch, seq_len}, notes}
+          published_form? {batch, seq_len}, heads [{weights, bias, columns, reads, kinds, unknown, behind, why}], notes}
         - `imported` (of a Hugging Face folder, whose `gelu` is the form by erf)
         - `vocab_lines`?, `vocab_words`? (different ones), `vocab_duplicates` {word: [line, from 1]}, `vocab_reading`?
           ("lines" or "bert-tensorflow"; null where duplicates can be counted in two ways and nothing tells)
@@ -154,7 +165,7 @@ class Inspection:
                 "attention_heads": self.config.num_attention_heads if self.config else None,
                 "pooler": self.pooler,
             },
-            "heads": asdict(self.heads),
+            "heads": {**asdict(self.heads), **self.judged_heads.to_json()},
             "parameters": self.parameters,
             "encoder_parameters": self.encoder_parameters,
             "optimizer_slots": dict(self.optimizer_slots),
@@ -165,6 +176,7 @@ class Inspection:
                 "layer_norm_epsilon": self.graph.epsilon,
                 "inputs": dict(self.graph.inputs) if self.graph.inputs is not None else None,
                 "published_form": {"batch": published[0], "seq_len": published[1]} if published else None,
+                "heads": traced_as_json(self.graph.heads),
                 "notes": list(self.graph.notes),
             },
             "imported": self.imported,
@@ -204,8 +216,9 @@ def inspect_checkpoint(
     `vocab`), or that of these files.
 
     With `checksums` every byte of the data files is read; `progress` is then called with the bytes done and to do.
-    Raises `CheckpointError` only when there is no TensorFlow 1 checkpoint at `path`; whatever is wrong with one that is
-    there is told in `Inspection.problems`.
+    Raises `CheckpointError` only when there is no TensorFlow 1 checkpoint at `path`, or the task.json beside it is no
+    JSON object; whatever is wrong with a checkpoint that is there is told in `Inspection.problems`. Raises `UsageError`
+    where its heads contradict the kind in `choice`.
     """
     if isinstance(path, CheckpointFiles):
         files = path
@@ -236,6 +249,10 @@ def inspect_checkpoint(
     vocabulary = judge_vocabulary(files, rows, problems, warnings)
     graph = graph_facts(files.meta)
     judge_graph(graph, read, problems, warnings)
+    problems += judge_meta(graph, shapes)
+    judged_heads = judge_kinds(_known_of_heads(files, reading, view, graph, choice))
+    problems += judged_heads.problems
+    warnings += judged_heads.warnings
     groups = sort_variables(shapes)
     return Inspection(
         files=files,
@@ -248,6 +265,7 @@ def inspect_checkpoint(
         told=told,
         encoder=encoder,
         heads=find_heads(view),
+        judged_heads=judged_heads,
         pooler=has_pooler(view),
         parameters=sum(entries[name].size for name in groups.model),
         encoder_parameters=sum(entry.size for name, entry in taken.items() if name.startswith(SCOPE)),
@@ -284,6 +302,22 @@ def require_sound(
             details="\n".join(inspection.problems),
         )
     return inspection
+
+
+def _known_of_heads(
+    files: CheckpointFiles, reading: Reading, view: Mapping[str, Shape], graph: GraphFacts, choice: Choice
+) -> Known:
+    """All that tells of the heads. Raises `CheckpointError` for a task.json that cannot be read."""
+    task = task_file(files.folder, files.prefix.name)
+    return Known(
+        shapes=view,
+        own=reading.names,
+        hidden=encoder_sizes(view).hidden,
+        traced=traced_as_json(graph.heads),
+        task={} if task is None else read_object(task),
+        imported=(import_facts(files) or {}).get("head") or {},
+        told=choice.head,
+    )
 
 
 def _file_sizes(files: CheckpointFiles) -> dict[str, int]:

@@ -165,6 +165,23 @@ def judge_vocabulary(
     return found
 
 
+def judge_meta(graph: GraphFacts, shapes: Mapping[str, tuple[int, ...]]) -> Iterator[str]:
+    """A sentence on a .meta whose variables have other shapes than the checkpoint's of the same names.
+
+    Args:
+        graph: what is known of the .meta.
+        shapes: the checkpoint's own name → shape.
+    """
+    others = [name for name, shape in graph.variables.items() if shapes.get(name, shape) != shape]
+    if others:
+        name = others[0]
+        more = f", and {len(others) - 1} more differ" if len(others) > 1 else ""
+        yield (
+            f"The .meta is of another model: its {name} has shape {list(graph.variables[name])}, the checkpoint's "
+            f"{list(shapes[name])}{more}; put the checkpoint's own .meta in its place, or remove it."
+        )
+
+
 def judge_graph(graph: GraphFacts, config: BertConfig | None, problems: list[str], warnings: list[str]) -> None:
     """Hold what the .meta computes against bert_config.json."""
     if graph.problem is not None:

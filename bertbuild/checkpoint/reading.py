@@ -35,18 +35,21 @@ class Choice:
     Attributes:
         scope: of the encoder, as `module/bert`, or its beginning; "." is none at all; empty: the only one.
         ema: take the moving averages of the variables.
+        head: of what kind its head for a task is, by its name in the table of heads; empty: as the files tell.
     """
 
     scope: str = ""
     ema: bool = False
+    head: str = ""
 
     def as_flags(self) -> list[str]:
         """What of it is said, as it is typed."""
-        return [f"--{name} {value}" if name == "scope" else f"--{name}" for name, value in self.as_params().items()]
+        return [f"--{name} {value}" if name != "ema" else f"--{name}" for name, value in self.as_params().items()]
 
     def as_params(self) -> dict[str, str]:
         """What of it is said, as parts of a key; nothing where nothing is."""
-        return ({"scope": self.scope} if self.scope else {}) | ({"ema": "true"} if self.ema else {})
+        said = {"scope": self.scope, "ema": "true" if self.ema else "", "head": self.head}
+        return {name: value for name, value in said.items() if value}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,7 +20,7 @@ GROUPS = (SOURCES, MADE, TRAINING, RUNS, SHOWN)
 
 _FLAGS = {  # all others are of what is made
     SOURCES: """
-        model checkpoint frozen outputs saved-model tf2 root init-checkpoint hub-module-url model-dir config vocab
+        model checkpoint head frozen outputs saved-model tf2 root init-checkpoint hub-module-url model-dir config vocab
         vocab-file scope ema task data prepared train-data-path eval-data-path input-meta-data-path squad predict-file
         squad-data-file predictions null-odds input-file calibration calibration-text calibration-size vocab-reading
         version-2-with-negative do-lower-case from mirror file path target stage run suite

@@ -38,6 +38,7 @@ class FileTarget:
         key: of the result that it is.
         max_abs: the largest absolute difference from the source's answers, None where not verified.
         references: the TensorFlows that ran the source.
+        head_assumed: whether it gives the answers of a head whose kind nothing tells.
     """
 
     model: str
@@ -48,6 +49,7 @@ class FileTarget:
     key: str
     max_abs: float | None
     references: tuple[str, ...]
+    head_assumed: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,7 +165,8 @@ def _finish(session: Session, jobs: EntryJobs) -> FileBuilt:
     counts = counted(row.state for row in rows) or "none"
     line = f"{number_of(len(rows), 'target')} in {shown(session.store.root / 'out')}: {counts}"
     left = _left_out({name: jobs.left(*name) for name in _targets(jobs)})
-    return session.result(FileBuilt(targets=tuple(rows)), *left, line)
+    assumed = [told for name in _targets(jobs) if (built := jobs.gates[name][-1].built) for told in built.told]
+    return session.result(FileBuilt(targets=tuple(rows)), *left, line, *assumed)
 
 
 def _left_out(left: Mapping[tuple[str, str], Sequence[Part]]) -> Iterable[str]:
@@ -188,4 +191,5 @@ def _fact(name: tuple[str, str], gate: GateJob, left: Sequence[Part]) -> FileTar
         key=gate.built.stored.key,
         max_abs=verdict.worst.max_abs if verdict else None,
         references=tuple(verdict.references) if verdict else (),
+        head_assumed=bool(gate.built.assumed),
     )

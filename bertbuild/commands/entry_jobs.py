@@ -198,7 +198,8 @@ class ModelJob(Job):
     def settle(self) -> bool:
         """See `schedule.Job`."""
         session, entry = self._entry_jobs.session, self.entry
-        found = looked_before(how_read(entry), self._folder, entry.name, session.store, session.engine)
+        report = _of_job(session.report, self.id)
+        found = looked_before(how_read(entry), self._folder, entry.name, session.store, session.engine, report)
         self._found = found and replace(found, named=source_of(entry, session))
         return self._found is not None
 

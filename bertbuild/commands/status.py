@@ -50,6 +50,7 @@ class TargetStatus:
         path: where it is, or its name in out/ would be; as people type it from here.
         damage: what is wrong with its files.
         because: why it is not up to date.
+        head_assumed: whether it gives the answers of a head whose kind nothing tells.
     """
 
     model: str
@@ -66,6 +67,7 @@ class TargetStatus:
     path: str
     damage: Sequence[str]
     because: Sequence[str]
+    head_assumed: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,6 +121,7 @@ def _fact(store: Store, target: TargetForecast, record: Record | None, took: _Se
         "path": shown(link),
         "damage": [],
         "because": [],
+        "head_assumed": record is not None and bool(record.target.assumed),
     }
     if record is None:
         return fact
@@ -192,6 +195,9 @@ def _lines(facts: list[Facts]) -> list[str]:
         return ["nothing is built yet: invoke build-ir --model minilm-l6"]
     told = next((fact for fact in facts if fact["state"] in (STALE, FAILED) and fact["because"]), None)
     lines = [f"{number_of(len(facts), 'target')}: {counted(fact['state'] for fact in facts)}"]
+    assumed = [f"{fact['model']}/{fact['target']}" for fact in facts if fact["head_assumed"]]
+    if assumed:
+        lines.append(f"nothing tells of what kind the head is, which --head KIND says, of: {', '.join(assumed)}")
     return lines + ([f"for instance: invoke why {told['model']}/{told['target']}"] if told else [])
 
 

@@ -28,6 +28,7 @@ class BuiltTarget:
         max_abs: the largest absolute difference from the source's answers, None where not verified.
         references: the TensorFlows that ran the source.
         instructions: of the processor that it was compared on.
+        head_assumed: whether it gives the answers of a head whose kind nothing tells.
     """
 
     target: str
@@ -37,6 +38,7 @@ class BuiltTarget:
     max_abs: float | None
     references: tuple[str, ...]
     instructions: str
+    head_assumed: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +88,7 @@ def build(session: Session, wanted: Wanted, request: Request, *, copy_to: str = 
         from bertbuild.report.mapping import mapping_table
 
         session.report(mapping_table(folder, kind.mapping))
-    lines = [part.line() for part in left] + [
+    lines = [*(part.line() for part in left), *built[-1].told] + [
         f"{shown(target.path / kind.main_file)}" + ("" if target.verdict else f"   NOT VERIFIED: {NO_DEVICE}")
         for target in built
     ]
@@ -111,4 +113,5 @@ def _fact(built: Made) -> BuiltTarget:
         max_abs=verdict.worst.max_abs if verdict else None,
         references=tuple(verdict.references) if verdict else (),
         instructions=verdict.instructions if verdict else "",
+        head_assumed=bool(built.assumed),
     )

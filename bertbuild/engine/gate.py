@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -32,13 +32,28 @@ Results = Mapping[str, StoredObject]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Built:
-    """A target that passed its gate; its verdict is None where it could not be run here, so that nothing is proved."""
+    """A target that passed its gate; its verdict is None where it could not be run here, so that nothing is proved.
+
+    `assumed` is that of its plan's target.
+    """
 
     model: str
     target: str
     path: Path
     stored: StoredObject
     verdict: Verdict | None
+    assumed: str = ""
+
+    @property
+    def told(self) -> Iterator[str]:
+        """A line on a head whose kind is assumed."""
+        if self.assumed:
+            yield assumed_line(f"{self.model}/{self.target}", self.assumed)
+
+
+def assumed_line(name: str, kind: str) -> str:
+    """The line on a target with a head whose kind nothing tells."""
+    return f"{name}: nothing tells of what kind the head is; it is taken for that of {kind} (--head KIND says which)"
 
 
 class Judge:
@@ -98,7 +113,9 @@ class Judge:
         write_record(store, plan, target, results, None)
         link = store.link(plan.model, target.name, stored)
         self._maker.report({"event": "unverified", "model": plan.model, "target": target.name, "reason": NO_DEVICE})
-        return Built(model=plan.model, target=target.name, path=link, stored=stored, verdict=None)
+        return Built(
+            model=plan.model, target=target.name, path=link, stored=stored, verdict=None, assumed=target.assumed
+        )
 
     def tell(self, target: Target, results: Results, probes: File, told: Mapping[str, str]) -> None:
         """Say how far the answers are that are compared for people to know."""
@@ -124,7 +141,7 @@ class Judge:
                 + f"The result is kept for study, without a name in out/: {stored.path}",
             )
         link = store.link(model, target.name, stored)
-        return Built(model=model, target=target.name, path=link, stored=stored, verdict=verdict)
+        return Built(model=model, target=target.name, path=link, stored=stored, verdict=verdict, assumed=target.assumed)
 
 
 def judged_from(target: Target) -> dict[str, str]:

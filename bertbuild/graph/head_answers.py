@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from bertbuild.graph.dense import Dense
 from bertbuild.graph.graphdef import Graph, Node, TensorRef
-from bertbuild.graph.tracing import SAME_VALUES, unwrapped
+from bertbuild.graph.tracing import SAME_VALUES, VARIABLES, unwrapped
 
 _SOFTMAX = {
     "Softmax": "Softmax",
@@ -26,7 +26,6 @@ _NO_ANSWER = frozenset(
 """Operators that measure the logits, or belong to a loss whose other operators are looked for."""
 _READS = frozenset(["Identity", "ReadVariableOp"])
 _LOOKS_UP = frozenset(["ExpandDims", "Reshape", "Gather", "GatherV2", "Enter"])
-_VARIABLES = frozenset(["Variable", "VariableV2", "VarHandleOp"])
 _MOST_STEPS = 2000
 
 
@@ -189,7 +188,7 @@ class _Walk:
         tables = [
             node.name
             for node in self._graph.nodes.values()
-            if node.op in _VARIABLES and node.shape() == shape and self._is_looked_up(node)
+            if node.op in VARIABLES and node.shape() == shape and self._is_looked_up(node)
         ]
         return f"a CRF behind it ({tables[0]})" if len(tables) == 1 else ""
 

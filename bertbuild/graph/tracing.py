@@ -15,7 +15,9 @@ SAME_VALUES = frozenset(
 """Operators whose first input holds the same numbers in the same order, in another shape or type."""
 
 _READS = frozenset(["Identity", "ReadVariableOp", "Cast", "StopGradient", "Enter"])
-_TABLES = frozenset(["Const", "Variable", "VariableV2", "VarHandleOp"])
+VARIABLES = frozenset(["Variable", "VariableV2", "VarHandleOp"])
+"""Operators that are variables."""
+_TABLES = VARIABLES | {"Const"}
 _SPREADS = frozenset(["BroadcastTo", "Tile", "Transpose"])
 _ADDS = frozenset(["Add", "AddV2", "BiasAdd"])
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 from bertbuild.errors import UsageError
+from bertbuild.heads.found import from_parameter
 from bertbuild.kinds import kind_of
 from bertbuild.kinds.int8 import Calibration
 from bertbuild.kinds.kind import Request
-from bertbuild.plans.plan import TF2, File, Plan, Source
+from bertbuild.plans.plan import TF2, File, Plan, Source, Target
 
 
 def longest_probe(request: Request) -> int:
@@ -28,8 +29,21 @@ def plan_targets(source: Source, request: Request, probes: File, calibration: Ca
             f"{source.model} is a TensorFlow 2 model, of which {kind.command.name} makes nothing.",
             next_step="Make a checkpoint of TensorFlow 1 of it first: invoke convert-tf1 --tf2 FOLDER.",
         )
-    plan = kind.plan
-    return plan(source, request, probes) if calibration is None else plan(source, request, probes, calibration)
+    given = () if calibration is None else (calibration,)
+    return _marked(kind.plan(source, request, probes, *given), source)
+
+
+def _marked(plan: Plan, source: Source) -> Plan:
+    """The plan with each target marked that has a head of a kind that nothing tells."""
+    assumed = {head.weights: head.kind for head in source.heads if head.assumed}
+
+    def kind(target: Target) -> str:
+        steps = plan.needed(target.step, target.reference)
+        heads = [head for step in steps for head in from_parameter(step.params.get("heads", ""))]
+        return next((assumed[head.weights] for head in heads if head.weights in assumed), "")
+
+    targets = plan.targets
+    return replace(plan, targets=tuple(replace(one, assumed=kind(one)) for one in targets)) if assumed else plan
 
 
 def named(plan: Plan, name: str) -> Plan:

@@ -16,8 +16,14 @@ def outputs_of(source: Source, output: str) -> tuple[str, ...]:
     """The outputs of a target: those that --output names, else what is usual of the source.
 
     Raises:
-        UsageError: the source has no variables for one of them.
+        UsageError: the source has no variables for one of them, or nothing tells what is usual of it.
     """
+    undecided = next((head for head in source.refused if head.default), None)
+    if undecided is not None and not output:
+        raise UsageError(
+            f"{source.model}: {undecided.why}",
+            next_step=f"{undecided.next_step} Or use --output pooled, without a head.",
+        )
     outputs = chosen(output, source.heads, pooler=source.pooler)
     check_outputs(source, outputs)
     return outputs
@@ -54,6 +60,9 @@ def check_outputs(source: Source, outputs: Iterable[str]) -> None:
         return
     kinds = {found.kind for found in source.heads}
     heads = GIVEN_BY[lacking[0]]
+    refused = next((one for one in source.refused if {head.name for head in heads} & set(one.kinds)), None)
+    if refused is not None:
+        raise UsageError(f"{source.model}: {refused.why}", next_step=refused.next_step)
     head = next((head for head in heads if head.name in kinds), heads[0])
     words = " and no ".join(dict.fromkeys(ANSWERS[name].words for name in lacking if head in GIVEN_BY[name]))
     others = " or ".join(f"--output {name}" for name in can)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from bertbuild.checkpoint.head_judging import RefusedHead
 from bertbuild.errors import UsageError
 from bertbuild.heads.answers import task_head
 from bertbuild.heads.found import FoundHead
@@ -61,6 +62,7 @@ class Target:
         answers: the step with its own.
         precision: the row of the table of tolerances.
         told: answers that are compared too, for people to know and not for the gate: words → step.
+        assumed: the kind of the head whose answers it gives, where nothing tells that it is of that kind; else empty.
         second: a second comparison that must pass too: "reference" and "answers" → step. Empty where there is none.
     """
 
@@ -71,6 +73,7 @@ class Target:
     precision: str
     told: dict[str, str] = field(default_factory=dict)
     second: dict[str, str] = field(default_factory=dict)
+    assumed: str = ""
 
     @property
     def asked(self) -> tuple[str, ...]:
@@ -117,6 +120,7 @@ class Source:
         published: whether its .meta is of the published form, so that it can be converted as it is.
         prefix: the checkpoint's name in its folder.
         heads: the heads it was found to have, besides what its encoder gives.
+        refused: its heads whose outputs cannot be had.
         pooler: whether it has a pooler, which pooled output and the classifier need.
         batch: the only batch size that a frozen graph takes, or None.
         seq_len: the only sequence length that a SavedModel or a frozen graph takes, or None.
@@ -137,6 +141,7 @@ class Source:
     published: bool = False
     prefix: str = "bert_model.ckpt"
     heads: tuple[FoundHead, ...] = ()
+    refused: tuple[RefusedHead, ...] = ()
     pooler: bool = True
     batch: int | None = None
     seq_len: int | None = None

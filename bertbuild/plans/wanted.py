@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bertbuild.checkpoint.reading import Choice
+from bertbuild.checkpoint import reading
+from bertbuild.checkpoint.head_evidence import KINDS
 from bertbuild.parameters import parameter
-from bertbuild.toml.values import Location, Name, Text, Truth
+from bertbuild.toml.values import Choice, Location, Name, Text, Truth
 
-READ_BY = ("scope", "ema")
+READ_BY = ("scope", "ema", "head")
 """The fields of `Wanted` that say how a checkpoint is read where it can be read in several ways."""
 
 SOURCES = {
@@ -33,7 +34,7 @@ class Wanted:
 
     A checkpoint is named by its folder, its prefix or its archive, or is a Hugging Face folder. `name` is what the
     results are called; left empty, the model's or the folder's own name. `outputs` are the frozen graph's that are
-    wanted, "NODE[:name],…"; left empty, those that it tells. `scope` and `ema` are as in `Choice`.
+    wanted, "NODE[:name],…"; left empty, those that it tells. `scope`, `ema` and `head` are as in `Choice`.
     `config` and `vocab` are a checkpoint's bert_config.json and vocab.txt where they are not in its folder.
     `tf2` is a model of TensorFlow 2; what `train` begins with it calls `init_checkpoint`, `hub_module_url` or
     `model_dir`. Of several encoders in such a checkpoint the one below the object `root` is meant.
@@ -93,6 +94,7 @@ class Wanted:
         written="SCOPE",
     )
     ema: bool = parameter(Truth(), False, "take the variables' moving averages (…/ExponentialMovingAverage)")
+    head: str = parameter(Choice(KINDS), "", "of what kind the checkpoint's head is, where its files do not tell")
     config: str = parameter(
         Location(), "", "the checkpoint's bert_config.json, where it is not in its folder", written="FILE"
     )
@@ -104,6 +106,6 @@ class Wanted:
         return self.tf2 or self.init_checkpoint or self.hub_module_url or self.model_dir
 
     @property
-    def choice(self) -> Choice:
+    def choice(self) -> reading.Choice:
         """What was said of a checkpoint that can be read in several ways."""
-        return Choice(scope=self.scope, ema=self.ema)
+        return reading.Choice(scope=self.scope, ema=self.ema, head=self.head)

@@ -13,6 +13,7 @@ from typing import Any
 
 from bertbuild import keys
 from bertbuild.checkpoint.folder import CheckpointFiles, find_checkpoint
+from bertbuild.checkpoint.head_judging import RefusedHead
 from bertbuild.checkpoint.imported import import_facts
 from bertbuild.checkpoint.reading import Choice, read_names
 from bertbuild.checkpoint.task_file import task_file
@@ -20,7 +21,6 @@ from bertbuild.checkpoint.training import sort_variables
 from bertbuild.engine.engine import Engine
 from bertbuild.engine.executor import Order, Report
 from bertbuild.heads.found import FoundHead
-from bertbuild.heads.named import heads_named
 from bertbuild.plans.parts import Part, parts_of
 from bertbuild.plans.plan import File, Source
 from bertbuild.source.inputs import file_input, folder_input
@@ -35,7 +35,6 @@ MODULES = {INSPECT: "bertbuild.checkpoint.inspection", NORMALISE: "bertbuild.che
 PUBLISHED_GELU = "erf"
 """What Google's graphs of 2018 compute; google-research/bert's code of 2019 and later computes tanh."""
 AS_IT_IS = Choice()
-NOTHING: Mapping[str, File] = {}
 RECORDS = ("normalised.json", PROVENANCE)
 """What lies beside a checkpoint that was written anew and is not part of it."""
 PLAIN_PREFIX = "bert_model.ckpt"
@@ -80,14 +79,9 @@ def inspected(
         made.append(True)
         (work / "out" / "inspection.json").write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
 
-    facts = _facts(engine.stored(_order(INSPECT, files, file, name, choice), make))
+    facts = _facts(engine.stored(_inspecting(files, file, name, choice, store), make))
     source = _of_facts(files, file, name, facts, choice)
-    for text in (*files.notes, *facts["reading"]["told"]):
-        report({"event": "note", "text": f"{name}: {text}"})
-    if facts["not_finite"]:
-        from bertbuild.checkpoint.judging import not_finite
-
-        report({"event": "warning", "text": f"{name}: {not_finite(facts['not_finite'])}"})
+    _tell(files, name, facts, report)
     told = facts["graph"]["gelu"] or facts["config"]["gelu"]
     if made and source.source.gelu and not told and import_facts(files) is None:  # Hugging Face's gelu is erf
         gelu, why = source.source.gelu, facts["graph"]["notes"][0]
@@ -100,13 +94,11 @@ def inspected(
 
         write_plain(files, choice, work / "out" / PLAIN_PREFIX)
 
-    return _plain(
-        source, engine.stored(_order(NORMALISE, files, file, name, choice, _task(files, store)), write), store
-    )
+    return _plain(source, engine.stored(_normalising(files, file, name, choice, store), write), store)
 
 
 def inspected_before(
-    path: Path, name: str, store: Store, engine: Engine, choice: Choice = AS_IT_IS
+    path: Path, name: str, store: Store, engine: Engine, report: Report, choice: Choice = AS_IT_IS
 ) -> Inspected | None:
     """As `inspected`, in a millisecond, where an earlier run has read the checkpoint; else None.
 
@@ -115,15 +107,31 @@ def inspected_before(
     """
     files = find_checkpoint(path)
     file = _known_input(files, store)
-    stored = None if file is None else engine.found(_order(INSPECT, files, file, name, choice))
+    stored = None if file is None else engine.found(_inspecting(files, file, name, choice, store))
     if file is None or stored is None:
         return None
     facts = _facts(stored)
     source = _of_facts(files, file, name, facts, choice)
-    if facts["reading"]["plain"]:
-        return source
-    plain = engine.found(_order(NORMALISE, files, file, name, choice, _task(files, store)))
-    return None if plain is None else _plain(source, plain, store)
+    if not facts["reading"]["plain"]:
+        plain = engine.found(_normalising(files, file, name, choice, store))
+        if plain is None:
+            return None
+        source = _plain(source, plain, store)
+    _tell(files, name, facts, report)
+    return source
+
+
+def _tell(files: CheckpointFiles, name: str, facts: dict[str, Any], report: Report) -> None:
+    """Say what is read otherwise than it lies in the file, and what people should look into."""
+    for text in (*files.notes, *facts["reading"]["told"]):
+        report({"event": "note", "text": f"{name}: {text}"})
+    warnings = list(facts["heads"]["warnings"])
+    if facts["not_finite"]:
+        from bertbuild.checkpoint.judging import not_finite
+
+        warnings.append(not_finite(facts["not_finite"]))
+    for text in warnings:
+        report({"event": "warning", "text": f"{name}: {text}"})
 
 
 def _known_input(files: CheckpointFiles, store: Store) -> File | None:
@@ -137,7 +145,7 @@ def _input(files: CheckpointFiles, store: Store) -> File:
 
 def _of_facts(files: CheckpointFiles, file: File, name: str, facts: dict[str, Any], choice: Choice) -> Inspected:
     config, graph = facts["config"], facts["graph"]
-    heads = _heads(facts, choice)
+    heads = tuple(FoundHead(**head) for head in facts["heads"]["found"])
     return Inspected(
         source=Source(
             model=name,
@@ -147,6 +155,7 @@ def _of_facts(files: CheckpointFiles, file: File, name: str, facts: dict[str, An
             published=graph["published_form"] is not None,
             prefix=files.prefix.name,
             heads=heads,
+            refused=tuple(RefusedHead(**head) for head in facts["heads"]["refused"]),
             pooler=facts["encoder"]["pooler"],
             max_positions=config["max_position_embeddings"],
             parts=_parts(facts, files, choice, heads),
@@ -155,13 +164,6 @@ def _of_facts(files: CheckpointFiles, file: File, name: str, facts: dict[str, An
         type_vocab_size=config["type_vocab_size"],
         max_positions=config["max_position_embeddings"],
     )
-
-
-def _heads(facts: dict[str, Any], choice: Choice) -> tuple[FoundHead, ...]:
-    """The heads of a checkpoint, by the names of its variables."""
-    shapes = {tensor["name"]: tuple(tensor["shape"]) for tensor in facts["tensors"]}
-    names = read_names(dict.fromkeys(shapes), choice).names
-    return heads_named({name: shapes[own] for name, own in names.items()})
 
 
 def _parts(
@@ -201,20 +203,32 @@ def _task(files: CheckpointFiles, store: Store) -> dict[str, File]:
     return {} if path is None else {"task": file_input(path, store.inputs)}
 
 
+def _inspecting(files: CheckpointFiles, file: File, name: str, choice: Choice, store: Store) -> Order:
+    """What `inspect` says of a checkpoint: of that, and of what tells of its heads beside it."""
+    kind = ((import_facts(files) or {}).get("head") or {}).get("kind", "")
+    params = choice.as_params() | ({"imported": kind} if kind else {})
+    return _order(INSPECT, files, {"checkpoint": file, **_task(files, store)}, name, params)
+
+
+def _normalising(files: CheckpointFiles, file: File, name: str, choice: Choice, store: Store) -> Order:
+    """A checkpoint written anew: the same whatever its heads are of."""
+    params = replace(choice, head="").as_params()
+    return _order(NORMALISE, files, {"checkpoint": file, **_task(files, store)}, name, params)
+
+
 def _order(
-    stage: str, files: CheckpointFiles, file: File, name: str, choice: Choice, beside: Mapping[str, File] = NOTHING
+    stage: str, files: CheckpointFiles, sources: Mapping[str, File], name: str, params: Mapping[str, str]
 ) -> Order:
-    """What `inspect` says of a checkpoint, or the same written anew, kept: one that passed once is not read again."""
-    sources = {"checkpoint": file, **beside}
+    """A stage of the host's over a checkpoint, kept: one that passed once is not read again."""
     parts = keys.components(
         stage=stage,
         code=_code(stage),
         environment={},
-        params={"prefix": files.prefix.name, **choice.as_params()},
+        params={"prefix": files.prefix.name, **params},
         inputs={name: source.digest for name, source in sources.items()},
     )
     told = {"id": stage, "job": f"{name}/{stage}", "model": name}
-    return Order(stage=stage, parts=parts, sources=sources, told=told)
+    return Order(stage=stage, parts=parts, sources=dict(sources), told=told)
 
 
 @cache

@@ -64,7 +64,7 @@ def check_wanted(wanted: Wanted, flags: Sequence[str] = USUAL) -> None:
         )
     if wanted.choice != AS_IT_IS and not (wanted.model or wanted.checkpoint):
         raise UsageError(
-            "--scope and --ema say which variables of a checkpoint are meant; no checkpoint is named.",
+            f"--{next(iter(wanted.choice.as_params()))} says how a checkpoint is read, and no checkpoint is named.",
             next_step="Leave them out, or build from the checkpoint with --checkpoint.",
         )
     _check_own_files(wanted)
@@ -154,11 +154,13 @@ def look(wanted: Wanted, place: Path, name: str, store: Store, engine: Engine, r
     return inspected(place, name, store, engine, report, wanted.choice)
 
 
-def looked_before(wanted: Wanted, place: Path, name: str, store: Store, engine: Engine) -> Inspected | None:
+def looked_before(
+    wanted: Wanted, place: Path, name: str, store: Store, engine: Engine, report: Report
+) -> Inspected | None:
     """The same in a millisecond where an earlier run has read a checkpoint; else None."""
     if wanted.frozen or wanted.saved_model or wanted.of_tf2:
         return None
-    return inspected_before(place, name, store, engine, wanted.choice)
+    return inspected_before(place, name, store, engine, report, wanted.choice)
 
 
 def _check_own_files(wanted: Wanted) -> None:

@@ -3,7 +3,18 @@
 from __future__ import annotations
 
 from bertbuild.backends import BACKENDS
-from bertbuild.cli.flags import COMMON_HELP, ISOLATION_HELP, OFFLINE_HELP, SOURCE_HELP
+from bertbuild.cli.declared import Values, declared
+from bertbuild.cli.flags import (
+    COMMON_HELP,
+    FROM,
+    ISOLATION,
+    ISOLATION_HELP,
+    JSON,
+    MIRROR,
+    OFFLINE,
+    OFFLINE_HELP,
+    SOURCE_HELP,
+)
 from bertbuild.cli.frame import running
 from bertbuild.cli.task import task
 from bertbuild.cli.tasks.build import build
@@ -18,7 +29,10 @@ from bertbuild.cli.tasks.report import report
 from bertbuild.cli.tasks.store import gc, log, verify_store
 from bertbuild.cli.tasks.train import train
 from bertbuild.cli.tasks.why import graph, status, why
-from bertbuild.plans.wanted import Wanted
+from bertbuild.commands.session import Session
+from bertbuild.kinds.kind import FROM_CHECKPOINT
+from bertbuild.parameters import Parameter, parameters_of
+from bertbuild.plans.wanted import READ_BY, Wanted
 
 
 @task(help=COMMON_HELP | ISOLATION_HELP)
@@ -72,29 +86,23 @@ def fetch(
             models.fetch(session, tuple(model))
 
 
-@task(
-    help=COMMON_HELP | ISOLATION_HELP | {name: text for name, text in SOURCE_HELP.items() if name != "name"},
-)
-def inspect(
-    checkpoint: str = "",
-    config: str = "",
-    vocab: str = "",
-    model: str = "",
-    scope: str = "",
-    ema: bool = False,
-    from_: str = "",
-    mirror: str = "",
-    isolation: str = "",
-    offline: bool = False,
-    json: bool = False,
-) -> None:
-    """Say what a checkpoint holds and what is wrong with it, without TensorFlow."""
+def _inspect_flags() -> list[Parameter]:
+    return [parameters_of(Wanted)[name] for name in (*FROM_CHECKPOINT, *READ_BY)]
+
+
+def _inspect(session: Session, values: Values) -> None:
     from bertbuild.commands import models
 
-    with running(json=json, isolation=isolation, offline=offline, local=from_, mirror=mirror) as session:
-        models.inspect(
-            session, Wanted(model=model, checkpoint=checkpoint, scope=scope, ema=ema, config=config, vocab=vocab)
-        )
+    models.inspect(session, Wanted(**values))
+
+
+inspect = declared(
+    "inspect",
+    "Say what a checkpoint holds and what is wrong with it, without TensorFlow.",
+    _inspect_flags,
+    (FROM, MIRROR, ISOLATION, OFFLINE, JSON),
+    _inspect,
+)
 
 
 @task(help=COMMON_HELP | ISOLATION_HELP)

@@ -42,7 +42,7 @@ def test_the_only_scope_is_taken_and_said(make, scope):
     assert inspection.sound
     assert inspection.reading.scope == scope
     assert not inspection.plain
-    assert "taken for bert/" in only(inspection.warnings)
+    assert "taken for bert/" in only(inspection.told)
     assert inspection.encoder.layers == 2
     assert inspection.heads.classifier_labels == 3
     assert inspection.encoder_parameters == sum(value.size for value in ENCODER.values())
@@ -100,16 +100,16 @@ def test_averages_alone_need_the_flag(make):
     inspection = require_sound(folder, choice=Choice(ema=True))
     assert inspection.reading.averaged == 39
     assert inspection.parameters == sum(value.size for value in ENCODER.values())
-    assert only(inspection.warnings) == "39 variables are taken from their moving averages."
+    assert only(inspection.told) == "39 variables are taken from their moving averages."
 
 
 def test_averages_beside_the_variables_are_said_and_taken_when_asked(make):
     folder = make(ENCODER | averages() | HEAD)
     plain = require_sound(folder)
     assert plain.plain
-    assert only(plain.warnings) == "39 variables have a moving average too, which is not taken; --ema takes it."
+    assert only(plain.told) == "39 variables have a moving average too, which is not taken; --ema takes it."
     taken = require_sound(folder, choice=Choice(ema=True))
-    assert only(taken.warnings).endswith("moving averages; 2 have none and are taken unchanged.")
+    assert only(taken.told).endswith("moving averages; 2 have none and are taken unchanged.")
     assert taken.reading.names["bert/pooler/dense/bias"] == f"bert/pooler/dense/bias{EMA}"
     assert taken.reading.names["output_bias"] == "output_bias"
     assert taken.parameters == plain.parameters

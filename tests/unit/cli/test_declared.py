@@ -13,10 +13,10 @@ from bertbuild.plans.tf2_train import TrainRequest
 from bertbuild.plans.wanted import Wanted
 
 RUNS = "isolation offline replace json"
-SOURCE = f"model checkpoint name scope ema config vocab from mirror {RUNS}"
+SOURCE = f"model checkpoint name scope ema head config vocab from mirror {RUNS}"
 FLAGS = {
-    "evaluate": "model checkpoint name scope ema config vocab from mirror isolation offline json reference task target "
-    "prepared max-drop batch-size int8-for openvino predictions data vocab-reading squad-data-file null-odds "
+    "evaluate": "model checkpoint name scope ema head config vocab from mirror isolation offline json reference task "
+    "target prepared max-drop batch-size int8-for openvino predictions data vocab-reading squad-data-file null-odds "
     "version-2-with-negative text max-seq-length max-query-length doc-stride do-lower-case n-best-size "
     "max-answer-length null-score-diff-threshold tag-scheme",
     "finetune": f"{SOURCE} task data prepared vocab-reading squad output-dir do-lower-case max-seq-length "
