@@ -82,9 +82,16 @@ class Ir(Request):
     max_drop: str = parameter(
         Number(least=0, below=1),
         "",
-        "for int8: how far the accuracy on the folder's dev set may fall, as 0.01 (needs a classifier); "
-        "default: not bounded",
+        "for int8: how far the metric of the model's head (a classifier's accuracy) may fall on the folder's dev set, "
+        "as 0.01; default: not bounded",
         written="SHARE",
+        only_for=ONLY_INT8,
+    )
+    validation: str = parameter(
+        Location(),
+        "",
+        "for int8 of SQuAD: dev-v1.1.json or dev-v2.0.json, the questions that --max-drop is measured on",
+        written="FILE",
         only_for=ONLY_INT8,
     )
     int8_for: str = parameter(
@@ -160,7 +167,7 @@ def _check_int8(request: Ir) -> None:
         if any(one.only_for == ONLY_INT8 and _is_given(request, one) for one in parameters_of(type(request)).values()):
             raise UsageError(
                 "Only int8 is calibrated; --calibration, --calibration-text, --calibration-size, --vocab-reading, "
-                "--max-drop and --int8-for are for it alone.",
+                "--max-drop, --validation and --int8-for are for it alone.",
                 next_step="Add --precision int8, or leave them out.",
             )
         return
@@ -180,10 +187,10 @@ def _check_int8(request: Ir) -> None:
             "--max-drop needs labelled examples to measure the accuracy on.",
             next_step="Give a folder of invoke prepare-data: --calibration FOLDER.",
         )
-    if request.max_drop and PROBABILITIES not in (request.output or PROBABILITIES).split(","):
+    if request.validation and not request.max_drop:
         raise UsageError(
-            "--max-drop bounds the accuracy of a classifier, and this IR gives no probabilities.",
-            next_step="Add --output probabilities, or leave --max-drop out.",
+            "--validation is what --max-drop is measured on, and no --max-drop was given.",
+            next_step="Add --max-drop, for instance 0.01, or leave --validation out.",
         )
 
 

@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from bertbuild.checkpoint.config import read_config
 from bertbuild.checkpoint.vocabulary import chosen_reading, require_words
 from bertbuild.errors import DataError, UsageError
 from bertbuild.families.bert_names import CONFIG_FILE
-from bertbuild.kinds.int8 import Calibration, plan_text_examples
+from bertbuild.heads.classifier import PART as CLASSIFIER
+from bertbuild.heads.rows import HEADS
+from bertbuild.heads.span import PART as SPAN
+from bertbuild.heads.tokens import HEAD as TOKENS_HEAD
+from bertbuild.kinds.int8 import Calibration, head_judged, plan_text_examples
 from bertbuild.kinds.ir_request import Ir
-from bertbuild.plans.plan import File, Source
+from bertbuild.kinds.measured import HEAD_OF, Judging, Reading, of_questions
+from bertbuild.plans.plan import File, Source, Step
+from bertbuild.plans.prepare_data import DOC_STRIDE, QUERY_LENGTH
 from bertbuild.source.inputs import file_input
-from bertbuild.source.prepared import DEV, TRAIN, check_vocabulary, files_of, read_facts
+from bertbuild.source.prepared import DEV, FACTS, TRAIN, check_vocabulary, files_of, read_facts
 from bertbuild.store.store import Store
+
+TOKENS = TOKENS_HEAD.name
+JUDGED = frozenset(HEAD_OF.values())
+"""The heads whose metric a loss can be bounded by."""
 
 
 def find_calibration(request: Ir, source: Source, store: Store) -> Calibration:
@@ -24,10 +36,10 @@ def find_calibration(request: Ir, source: Source, store: Store) -> Calibration:
         UsageError: the source has no vocabulary to read text with, or one that can be read in two ways, or no head
             whose accuracy could be bounded.
     """
-    if request.max_drop and source.kind == "checkpoint" and source.head is None:
+    if request.max_drop and source.kind == "checkpoint" and head_judged(source, request) not in JUDGED:
         raise UsageError(
-            f"{source.model} has no classifier head (output_weights), so --max-drop has no accuracy to bound.",
-            next_step="Leave --max-drop out, or give a fine-tuned checkpoint.",
+            f"This IR of {source.model} gives no answer of a head for a task, so --max-drop has no metric to bound.",
+            next_step="Leave --max-drop out; or give a fine-tuned checkpoint, and leave --output out.",
         )
     vocab = source.file.path / "vocab.txt"
     if request.calibration_text:
@@ -42,20 +54,49 @@ def find_calibration(request: Ir, source: Source, store: Store) -> Calibration:
     check_vocabulary(f"{folder} was", facts.get("vocab_sha256") or "", vocab, source.model)
     if not request.max_drop:
         return Calibration(examples=_records(folder, TRAIN, store))
-    if facts.get("task_type") != "classification":
+    head = head_judged(source, request) or CLASSIFIER
+    if HEAD_OF.get(str(facts.get("task_type"))) != head:
         raise DataError(
-            f"{folder} holds {facts.get('task')}, which is not a classification: --max-drop needs an accuracy.",
-            next_step="Leave --max-drop out, or give the data of a classification.",
+            f"{folder} holds {facts.get('task')}, prepared for {facts.get('task_type')}: it does not tell the "
+            f"{HEADS[head].metric.replace('_', ' ')} of a {HEADS[head].what}, which --max-drop bounds.",
+            next_step="Leave --max-drop out, or give data of the task that the model was fine-tuned on.",
         )
-    validation = _records(folder, DEV, store)
-    return Calibration(examples=_records(folder, TRAIN, store), validation=validation)
+    training = _records(folder, TRAIN, store)
+    if head == SPAN:
+        step = _questions(request, source, facts, store)
+        return Calibration(examples=training, validation=step.id, steps=(step,))
+    if request.validation:
+        raise UsageError(
+            f"--validation is for SQuAD; {facts.get('task')} has a dev set in {folder}.", next_step="Leave it out."
+        )
+    return Calibration(examples=training, validation=_records(folder, DEV, store, *([FACTS] if head == TOKENS else [])))
 
 
-def _records(folder: Path, name: str, store: Store) -> File:
-    """A folder of which a stage reads one file."""
+def _questions(request: Ir, source: Source, facts: dict[str, Any], store: Store) -> Step:
+    """The step that reads the questions as the training data were prepared."""
+    if not request.validation:
+        raise UsageError(
+            "SQuAD's prepared data have no questions to measure --max-drop on.",
+            next_step="Give them: --validation dev-v1.1.json.",
+        )
+    reading = Reading(
+        vocab=_vocab(source.file.path / "vocab.txt", source, store),
+        lower_case=bool(facts.get("do_lower_case", True)),
+        vocab_reading=request.vocab_reading,
+        max_seq_length=int(facts["max_seq_length"]),
+        max_query_length=int(facts.get("max_query_length") or QUERY_LENGTH),
+        doc_stride=int(facts.get("doc_stride") or DOC_STRIDE),
+    )
+    data = _file(Path(request.validation), store, "SQuAD's dev-v1.1.json or dev-v2.0.json")
+    (step,) = of_questions(str(facts["task"]), data, reading, Judging(), None).steps
+    return replace(step, id="validation")
+
+
+def _records(folder: Path, name: str, store: Store, *also: str) -> File:
+    """A folder of which a stage reads one file, and others that tell of it."""
     if not (folder / name).is_file():
         raise DataError(f"{folder} has no {name}.", next_step="Prepare a data set that has one.")
-    return files_of(folder, (name,), store)
+    return files_of(folder, (name, *also), store)
 
 
 def _vocab(path: Path, source: Source, store: Store) -> File:
@@ -67,7 +108,7 @@ def _vocab(path: Path, source: Source, store: Store) -> File:
     return _file(path, store)
 
 
-def _file(path: Path, store: Store) -> File:
+def _file(path: Path, store: Store, what: str = "a text file with an example on each line") -> File:
     if not path.is_file():
-        raise DataError(f"{path} is not a file.", next_step="Give a text file with an example on each line.")
+        raise DataError(f"{path} is not a file.", next_step=f"Give {what}.")
     return file_input(path, store.inputs)

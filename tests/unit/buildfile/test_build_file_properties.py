@@ -23,6 +23,7 @@ LEFT_OUT = {
     "calibration_text",
     "calibration_size",
     "max_drop",
+    "validation",
     "int8_for",
     "route",  # these three go together with some values of others alone
     "converter",

@@ -21,7 +21,7 @@ NEURON = f"{SOURCE} saved-model seq-len output compute gelu-approximation batch-
 FLAGS = {
     "freeze": f"{SOURCE} reference output gelu",
     "build-ir": f"{SOURCE} reference frozen outputs precision output gelu route converter openvino batch-size seq-len "
-    "calibration calibration-text calibration-size vocab-reading max-drop int8-for",
+    "calibration calibration-text calibration-size vocab-reading max-drop validation int8-for",
     "export": f"{SOURCE} reference seq-len output",
     "neuron-ready": NEURON,
     "neuron-compile": f"{NEURON} output-dir standard neuroncore-pipeline-cores compiler-args timeout min-on-neuron "

@@ -9,10 +9,11 @@ from host_doubles import golden_plan
 from test_plan import CHECKPOINT, FROZEN, PROBES, TRAINED
 
 from bertbuild.errors import DataError, UsageError
-from bertbuild.kinds.int8 import Calibration, plan_text_examples
+from bertbuild.heads.found import FoundHead
+from bertbuild.kinds.int8 import Calibration, plan_text_examples, quantize_step
 from bertbuild.kinds.ir import plan_ir
 from bertbuild.kinds.ir_request import Ir
-from bertbuild.plans.plan import File
+from bertbuild.plans.plan import File, Target
 from bertbuild.source.calibration import find_calibration
 from bertbuild.store.store import Store
 
@@ -63,7 +64,10 @@ REFUSED = {
         lambda: Ir(precision="int8", int8_for="avx2"),
         "--int8-for must be one of any, vnni",
     ),
-    "a bound on pooled output": (lambda: replace(BOUNDED, output="pooled"), "this IR gives no probabilities"),
+    "questions without a bound": (
+        lambda: Ir(precision="int8", calibration="a", validation="dev.json"),
+        "--validation is what --max-drop is measured on",
+    ),
     "two kinds of data": (lambda: Ir(precision="int8", calibration="a", calibration_text="b"), "were both given"),
     "no examples": (
         lambda: Ir(precision="int8", calibration="a", calibration_size=0),
@@ -113,7 +117,8 @@ def find(tmp_path_factory):
     trained = replace(TRAINED, file=File(path=checkpoint, digest="d"))
 
     def run(source=trained, **request):
-        return find_calibration(Ir(precision="int8", output="probabilities", **request), source, store)
+        asked = {"precision": "int8", "output": "probabilities", **request}
+        return find_calibration(Ir(**asked), source, store)
 
     run.trained = trained
     run.checkpoint = checkpoint
@@ -129,6 +134,43 @@ def test_a_folder_gives_its_training_examples_and_with_a_bound_its_dev_set(find,
     assert bounded.validation.digest != bounded.examples.digest
     (folder / "eval.tf_record").write_bytes(b"other")
     assert find(calibration=str(folder)).examples == found.examples
+
+
+def test_each_head_is_bounded_on_data_of_its_own_task(find, prepared, tmp_path):
+    facts = {"task": "SQUAD-1.1", "task_type": "squad", "max_seq_length": 32, "doc_stride": 16}
+    folder, questions = prepared(**facts), tmp_path / "dev.json"
+    asked = {"calibration": str(folder), "max_drop": "0.01", "output": ""}
+    questions.write_text("{}")
+    reader = replace(find.trained, heads=(FoundHead(kind="span", weights="w", bias="b", labels=2),))
+    found = find(reader, **asked, validation=str(questions))
+    (step,) = found.steps
+    assert (found.validation, step.id, step.stage) == ("validation", "validation", "squad-examples")
+    assert {name: step.params[name] for name in ("max-seq-length", "doc-stride")} == {
+        "max-seq-length": "32",
+        "doc-stride": "16",
+    }
+    with pytest.raises(UsageError, match="have no questions to measure --max-drop on"):
+        find(reader, **asked)
+    tagger = replace(find.trained, heads=(FoundHead(kind="tokens", weights="w", bias="b", labels=3),))
+    with pytest.raises(DataError, match="prepared for squad: it does not tell the entity f1 of a token head"):
+        find(tagger, **asked)
+    prepared(task="NER", task_type="tagging")
+    assert set(find(tagger, **asked).validation.files) == {"eval.tf_record", "prepared.json"}
+    with pytest.raises(UsageError, match="--validation is for SQuAD"):
+        find(tagger, **asked, validation=str(questions))
+
+
+def test_quantizing_is_told_of_which_head_the_ir_answers(find):
+    quantized = {
+        kind: quantize_step(
+            Target(name="ir-fp32", step="ir", reference="r", answers="a", precision="fp32"),
+            replace(find.trained, heads=(FoundHead(kind=kind, weights="w", bias="b", labels=2),)),
+            Ir(precision="int8", calibration="/c", output=output),
+            Calibration(examples=TEXT),
+        ).params.get("head")
+        for kind, output in (("classifier", ""), ("tokens", ""), ("span", "pooled"))
+    }
+    assert quantized == {"classifier": None, "tokens": "tokens", "span": None}
 
 
 def test_text_is_read_with_the_checkpoints_vocabulary(find, tmp_path):
@@ -155,7 +197,10 @@ def test_text_is_read_as_the_word_tables_rows_or_the_flag_say(find, tmp_path, ro
 
 WRONG = {
     "another vocabulary": ({"vocab_sha256": "0" * 64}, "was prepared with another vocab.txt"),
-    "a regression": ({"task": "STS-B", "task_type": "regression"}, "holds STS-B, which is not a classification"),
+    "a regression": (
+        {"task": "STS-B", "task_type": "regression"},
+        "holds STS-B, prepared for regression: it does not tell the accuracy of a classifier head",
+    ),
 }
 
 
@@ -183,8 +228,9 @@ def test_data_that_are_not_there_are_refused(find, prepared, tmp_path):
 
 
 def test_a_source_without_head_or_vocabulary_is_refused_where_it_needs_one(find, prepared, tmp_path):
-    with pytest.raises(UsageError, match="no classifier head"):
-        find(replace(find.trained, heads=()), calibration=str(prepared()), max_drop="0.01")
+    for source, output in ((replace(find.trained, heads=()), ""), (find.trained, "pooled")):
+        with pytest.raises(UsageError, match="gives no answer of a head for a task, so --max-drop has no metric"):
+            find(source, calibration=str(prepared()), max_drop="0.01", output=output)
     (tmp_path / "t.txt").write_text("words")
     with pytest.raises(UsageError, match="frozen comes without one"):
         find(FROZEN, calibration_text=str(tmp_path / "t.txt"))
