@@ -8,8 +8,6 @@ from pathlib import Path
 
 from bertbuild.buildfile.entries import BuildFile, ModelEntry, Recipe
 from bertbuild.checkpoint.reading import Choice
-from bertbuild.commands.data import Asked as DataAsked
-from bertbuild.commands.data import task_of
 from bertbuild.commands.entry_jobs import EntryJobs, ModelJob, how_read, require_places
 from bertbuild.commands.result import Result
 from bertbuild.commands.session import Session, shown
@@ -122,10 +120,12 @@ class RecipeJob(Job):
 
     def look(self) -> bool:
         """The same without fetching data, by who asks what would be done; gives whether none are to be fetched."""
+        from bertbuild.commands import data
+
         session, named = self._entry_jobs.session, self._recipe.named
         if named.task and not named.data:
             with_negative = self._recipe.request.version_2_with_negative
-            task = task_of(DataAsked(task=named.task, version_2_with_negative=with_negative))
+            task = data.task_of(data.Asked(task=named.task, version_2_with_negative=with_negative))
             if not data_at_hand(task, session.settings, session.store):
                 return False
         self.run()

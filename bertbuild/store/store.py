@@ -48,31 +48,39 @@ class StoredObject:
 
 
 class Store:
-    """The artifacts folder. Creating one cleans up what crashed runs left behind."""
+    """The artifacts folder, made when something is first written. Opening one cleans up what crashed runs left."""
 
     def __init__(self, root: Path, *, tidy: bool = True) -> None:
         self.root = root
         self.objects = root / "objects"
         self.work = root / "work"
         self.logs = root / "logs"
-        with translated_os_errors(root):
-            for folder in (self.objects, self.work, self.logs, root / "locks"):
-                folder.mkdir(parents=True, exist_ok=True)
-            (root / ".gitignore").write_text("*\n") if not (root / ".gitignore").exists() else None
+        self._is_there = False
+        if root.exists():
+            self._make_folders()
         self.digests = DigestCache(root / "cache" / "digests.json")
         self.inputs = TreeDigestCache(root / "cache" / "inputs.json")
         self.uses = Uses(root / "locks" / IN_USE)
         self.names = Names(root)
         self.recalled: dict[str, tuple[tuple[int, int, int], Any]] = {}  # records as they were read; see records.py
-        if tidy:
+        if tidy and self._is_there:
             self._remove_abandoned_work()
             self._remove_outlived()
             self._remove_unwritten()
+
+    def _make_folders(self) -> None:
+        with translated_os_errors(self.root):
+            for folder in (self.objects, self.work, self.logs, self.root / "locks"):
+                folder.mkdir(parents=True, exist_ok=True)
+            (self.root / ".gitignore").write_text("*\n") if not (self.root / ".gitignore").exists() else None
+        self._is_there = True
 
     def use(self, path: Path | str) -> None:
         """Say that this process works with something in the store, so that `gc` leaves it alone until we end; and note
         that it was used today.
         """
+        if not self._is_there:
+            self._make_folders()
         self.uses.add(str(path).removeprefix(f"{self.root}/"))
         mark_used(path)
 
@@ -102,6 +110,8 @@ class Store:
         """Hold the right to build one result; gives the (empty) work folder, which is gone afterwards."""
         name = f"{stage}-{key}"
         folder = self.work / name
+        if not self._is_there:
+            self._make_folders()
         with contextlib.ExitStack() as held:
             with translated_os_errors(self.root):
                 waiting = f"another process is building {stage} {key[:12]}; waiting for it"

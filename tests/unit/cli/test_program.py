@@ -93,6 +93,26 @@ def last(run):
     return json.loads(run.stdout.splitlines()[-1])
 
 
+LOOKS = (
+    "status",
+    "why",
+    "graph",
+    "log x",
+    "verify",
+    "verify-provenance",
+    "verify-store",
+    "gc",
+    "gc --dry-run",
+    "report",
+)
+
+
+@pytest.mark.parametrize("line", LOOKS)
+def test_what_only_looks_makes_no_store(command, tmp_path, line):
+    command(*line.split())
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_build_build_again_status_verify_and_damage(command, checkpoint, tmp_path):
     build = ("build-ir", "--checkpoint", str(checkpoint))
     first = command(*build)

@@ -231,8 +231,13 @@ def test_a_store_where_a_file_is_says_so(tmp_path):
 
 
 def test_the_store_keeps_itself_out_of_git(root):
-    Store(root)
+    Store(root).use(root / "downloads" / "x")
     assert (root / ".gitignore").read_text() == "*\n"
+
+
+def test_a_store_that_is_only_opened_is_not_made(root):
+    Store(root)
+    assert not root.exists()
 
 
 def test_small_files_are_replaced_whole(tmp_path):

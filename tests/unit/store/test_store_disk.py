@@ -144,7 +144,7 @@ def test_a_disk_with_no_room_for_a_store_at_all(small_disk):
     with pytest.raises(OSError, match="No space left"):
         (folder / "filler").write_bytes(bytes(64_000))
     with pytest.raises(NoSpaceError):
-        Store(folder / "artifacts")
+        Store(folder / "artifacts").use("downloads/x")
 
 
 def test_a_read_only_store_can_be_used_but_not_built_in(small_disk, events):
@@ -166,4 +166,4 @@ def test_a_read_only_store_can_be_used_but_not_built_in(small_disk, events):
 def test_a_store_that_cannot_be_made_on_a_read_only_disk(small_disk):
     folder = small_disk("size=1m,ro")
     with pytest.raises(StoreError, match="Read-only file system"):
-        Store(folder / "artifacts")
+        Store(folder / "artifacts").use("downloads/x")
