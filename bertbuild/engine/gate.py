@@ -13,6 +13,7 @@ from bertbuild import keys
 from bertbuild.engine.executor import Maker, Order
 from bertbuild.errors import ParityError
 from bertbuild.files.disk import read_json
+from bertbuild.gate.answered import answered_in
 from bertbuild.gate.judges import is_one_tensorflow, judges, tensorflow_of
 from bertbuild.gate.parity import Verdict, compare
 from bertbuild.graph.processor import has_vnni
@@ -170,7 +171,13 @@ def verdict_on(plan: Plan, target: Target, answers: Mapping[str, Path], probes: 
         second = compare(reference, asked, shown, target.precision, held_to)
         verdict = verdict.and_also(second, tensorflow_of(plan.step(step)))
     names = tuple(filter(None, judges(plan, target)))
-    return replace(verdict, references=names, one_tensorflow=is_one_tensorflow(plan, target))
+    sources = dict.fromkeys((target.reference, target.second.get("reference", target.reference)))
+    return replace(
+        verdict,
+        references=names,
+        one_tensorflow=is_one_tensorflow(plan, target),
+        answered_by=answered_in(answers[step].parent for step in sources),
+    )
 
 
 def _read(probes: File) -> list[dict[str, Any]]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bertbuild.gate.answered import Answered, in_words
 from bertbuild.plans.tolerance import Limits, Tolerance, Tolerances, allowed
 
 if TYPE_CHECKING:
@@ -93,6 +94,7 @@ class Verdict:
         instructions: the instruction set of the processor that the target was asked on; "" where that was not told.
         default_precision: what that processor computes in unless told otherwise; "" likewise.
         by_default: comparisons of answers given so, where that is not float32: told, and not gated.
+        answered_by: what of the source answered: its own graph, or who in its place.
     """
 
     precision: str
@@ -103,6 +105,7 @@ class Verdict:
     instructions: str = ""
     default_precision: str = ""
     by_default: tuple[Row, ...] = ()
+    answered_by: tuple[Answered, ...] = ()
 
     @property
     def passed(self) -> bool:
@@ -126,6 +129,7 @@ class Verdict:
             "instructions": self.instructions,
             "default_precision": self.default_precision,
             "by_default": [row.as_json() for row in self.by_default],
+            "answered_by": [one.as_json() for one in self.answered_by],
         }
 
     @classmethod
@@ -140,12 +144,8 @@ class Verdict:
             instructions=value.get("instructions", ""),
             default_precision=value.get("default_precision", ""),
             by_default=tuple(map(Row.from_json, value.get("by_default", ()))),
+            answered_by=tuple(map(Answered.from_json, value.get("answered_by", ()))),
         )
-
-    @property
-    def judges(self) -> str:
-        """Who answered for the source, in words; "" where that is not known."""
-        return judges_in_words(self.references, one_tensorflow=self.one_tensorflow)
 
     def and_also(self, second: Verdict, name: str) -> Verdict:
         """The verdict with the comparisons of a second one, in which `name` answered where another did in this."""
@@ -154,17 +154,21 @@ class Verdict:
         return replace(self, rows=(*self.rows, *more))
 
 
-def judges_in_words(references: Iterable[str], *, one_tensorflow: bool) -> str:
-    """Who answered for a source, as "TensorFlow 1.15.5", and whether the target ran on that one too."""
-    names = " and ".join(references)
-    return f"{names}; both sides ran on one TensorFlow" if names and one_tensorflow else names
+def reference_in_words(verdict: Mapping[str, Any]) -> str:
+    """Who answered for a source, by a verdict as JSON; "" where that is not known.
+
+    "the checkpoint's own graph (bert_model.ckpt.meta), TensorFlow 1.15.5; both sides ran on one TensorFlow".
+    """
+    what = in_words([Answered.from_json(one) for one in verdict.get("answered_by", ())])
+    names = " and ".join(verdict["references"])
+    told = ", ".join(filter(None, (what, names)))
+    return f"{told}; both sides ran on one TensorFlow" if names and verdict["one_tensorflow"] else told
 
 
 def compare(reference: Path, target: Path, probes: list[dict[str, Any]], precision: str, limits: Limits) -> Verdict:
     """Compare two answers.npz files: arrays named "<probe>/<output>", and "<probe>/alone/<output>" for rows run alone.
 
-    Three questions: does the target answer like the source; does every row of a batch get the answer it gets alone;
-    and, where the source has a published graph of its own ("published/<probe>/<output>"), does it agree with that.
+    Two questions: does the target answer like the source; does every row of a batch get the answer it gets alone.
 
     Probes that the target answered nothing of are skipped: they are longer than it takes. An output it left out of a
     probe that it did answer is a failure, and so is a target that answered no probe at all.
@@ -188,10 +192,7 @@ def compare(reference: Path, target: Path, probes: list[dict[str, Any]], precisi
     with np.load(reference) as expected, np.load(target) as answered:
         for name in expected.files:
             *prefix, probe, output = name.split("/")
-            if prefix == ["published"]:
-                ours = expected[f"{probe}/{output}"]
-                rows.append(_row(f"{probe} published graph", output, expected[name], ours, masks[probe], limits.source))
-            elif not prefix:
+            if not prefix:
                 if name in answered.files:
                     rows.append(_row(probe, output, expected[name], answered[name], masks[probe], limits.target))
                 elif any(answer.startswith(f"{probe}/") for answer in answered.files):

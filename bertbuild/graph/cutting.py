@@ -10,16 +10,18 @@ from __future__ import annotations
 import mmap
 import os
 from io import BytesIO
-from typing import Iterable, Mapping, NamedTuple, Sequence  # noqa: UP035  (Python 3.7)
+from typing import Iterable, Iterator, Mapping, NamedTuple, Sequence  # noqa: UP035  (Python 3.7)
 
 from bertbuild.graph.dtypes import DTYPE_NUMBERS
-from bertbuild.graph.graphdef import Graph, GraphFormatError, Node, TensorRef, parse_ref
+from bertbuild.graph.graphdef import Graph, GraphFormatError, Node, TensorRef, function_name, parse_ref
 from bertbuild.graph.operators import refused
 from bertbuild.graph.tracing import FED
-from bertbuild.graph.wire import LENGTH_DELIMITED, encode_bytes, encode_number, fields
+from bertbuild.graph.wire import LENGTH_DELIMITED, Field, encode_bytes, encode_number, fields
 
 SCOPE = "bertbuild/"
 """Where the placeholders are that take the place of the inputs."""
+FED_AS = "int32"
+"""Their type; an input of another type is cast."""
 VARIABLES = frozenset(["Variable", "VariableV2", "VarHandleOp"])
 
 _BRANCHES = frozenset(["Switch", "RefSwitch", "Merge", "RefMerge"])
@@ -81,7 +83,7 @@ def cut(
         GraphFormatError: an output needs another fed tensor, or an input's dtype is not told.
     """
     inputs = {role: _input(graph, parse_ref(tensor)) for role, tensor in roles.items()}
-    fed = {item.tensor: f"{SCOPE}{role}" for role, item in inputs.items()}
+    fed = {item.tensor: _name(role) if item.dtype == FED_AS else f"{_name(role)}/Cast" for role, item in inputs.items()}
     nodes: dict[str, tuple[str, ...]] = {}
     pending = [ref.node for ref in outputs]
     while pending:
@@ -106,6 +108,12 @@ def cut(
         functions=needed_functions(graph, in_order),
         variables=tuple(node.name for node in in_order if node.op in VARIABLES),
     )
+
+
+def sized(cut: Cut, batch: int | None, seq_len: int | None) -> Cut:
+    """The same with all three inputs of shape [batch, seq_len], None where that is free."""
+    shape = tuple(-1 if size is None else size for size in (batch, seq_len))
+    return cut._replace(inputs={role: item._replace(shape=shape) for role, item in cut.inputs.items()})
 
 
 def check_operators(graph: Graph, nodes: Iterable[Node], where: str, also: Iterable[str] = ()) -> None:
@@ -134,29 +142,39 @@ def needed_functions(graph: Graph, nodes: Iterable[Node]) -> frozenset[str]:
     return frozenset(found)
 
 
-def written(path: str | os.PathLike[str], cut: Cut, *, meta: bool = False) -> bytes:
-    """The GraphDef that is cut out of a file, a GraphDef or (`meta`) a MetaGraphDef, which `cut` was made of.
+def written(
+    path: str | os.PathLike[str], cut: Cut, *, meta: bool = False, span: tuple[int, int] | None = None
+) -> bytes:
+    """The GraphDef that is cut out of a file, which `cut` was made of. Devices and colocations are left out.
 
-    Devices and colocations are left out: they name what may not be there.
+    Args:
+        path: of the file.
+        cut: what of it.
+        meta: whether it holds a MetaGraphDef, not a GraphDef.
+        span: where in the file that is; None: it is all of it.
     """
-    with open(path, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as buffer:  # noqa: PTH123
-        start, end = 0, len(buffer)
+    with open(path, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:  # noqa: PTH123
+        buffer: bytes = mapped  # type: ignore[assignment]
+        start, end = span or (0, len(mapped))
+        if meta:
+            start, end = [(part.start, part.end) for part in _messages(buffer, start, end) if part.number == 2][-1]
         made = BytesIO()  # whose value is not copied
         for role, item in cut.inputs.items():
-            made.write(encode_bytes(1, _placeholder(f"{SCOPE}{role}", item)))
-        graphs = [field for field in fields(buffer) if field.number == 2] if meta else []  # type: ignore[arg-type]
-        for part in graphs:
-            start, end = part.start, part.end
-        for field in fields(buffer, start, end):  # type: ignore[arg-type]
+            made.write(b"".join(encode_bytes(1, node) for node in _placeholder(_name(role), item)))
+        for field in _messages(buffer, start, end):
             if field.number == 1:
-                node = _rewritten(buffer, field.start, field.end, cut.nodes)  # type: ignore[arg-type]
+                node = _rewritten(buffer, field.start, field.end, cut.nodes)
                 made.write(encode_bytes(1, node) if node else b"")
             elif field.number == 2:
-                library = _library(buffer, field.start, field.end, cut.functions)  # type: ignore[arg-type]
-                made.write(encode_bytes(2, library))
+                made.write(encode_bytes(2, _library(buffer, field.start, field.end, cut.functions)))
             elif field.number == 4:
                 made.write(encode_bytes(4, buffer[field.start : field.end]))
         return made.getvalue()
+
+
+def _messages(buffer: bytes, start: int, end: int) -> Iterator[Field]:
+    """The fields that hold messages or text."""
+    return (field for field in fields(buffer, start, end) if field.wire_type == LENGTH_DELIMITED)
 
 
 def _read_instead(ref: TensorRef, instead: Mapping[TensorRef, TensorRef]) -> TensorRef:
@@ -179,51 +197,66 @@ def _decides(graph: Graph, name: str) -> bool:
 def _input(graph: Graph, tensor: TensorRef) -> Input:
     node = graph.nodes[tensor.node]
     types, shapes = node.output_types(), node.output_shapes()
-    dtype = types[tensor.port] if tensor.port < len(types) else node.dtype()
+    told = node.dtype() or node.dtype("T") or node.dtype("DstT")
+    dtype = types[tensor.port] if tensor.port < len(types) else told
     if dtype not in DTYPE_NUMBERS:
         raise GraphFormatError(f"The graph does not tell the type of its input {tensor}.")
     return Input(tensor, dtype, shapes[tensor.port] if tensor.port < len(shapes) else node.shape())
 
 
-def _placeholder(name: str, item: Input) -> bytes:
+def _name(role: str) -> str:
+    return f"{SCOPE}{role}"
+
+
+def _placeholder(name: str, item: Input) -> Iterator[bytes]:
+    """The NodeDefs that an input comes from: the placeholder, and the cast to its type."""
     shape = encode_number(3, 1)  # unknown_rank
     if item.shape is not None:
         shape = b"".join(encode_bytes(2, encode_number(1, size)) for size in item.shape)
-    attributes = {b"dtype": encode_number(6, DTYPE_NUMBERS[item.dtype]), b"shape": encode_bytes(7, shape)}
-    return (
-        encode_bytes(1, name.encode())
-        + encode_bytes(2, b"Placeholder")
-        + b"".join(encode_bytes(5, encode_bytes(1, key) + encode_bytes(2, value)) for key, value in attributes.items())
+    int32 = encode_number(6, DTYPE_NUMBERS[FED_AS])
+    yield _node(name, "Placeholder", dtype=int32, shape=encode_bytes(7, shape))
+    if item.dtype != FED_AS:
+        dtype = encode_number(6, DTYPE_NUMBERS[item.dtype])
+        yield _node(f"{name}/Cast", "Cast", name, SrcT=int32, DstT=dtype)
+
+
+def _node(name: str, op: str, *inputs: str, **attributes: bytes) -> bytes:
+    texts = ((1, name), (2, op), *((3, text) for text in inputs))
+    entries = (encode_bytes(1, key.encode()) + encode_bytes(2, value) for key, value in attributes.items())
+    return b"".join(
+        (
+            *(encode_bytes(number, text.encode()) for number, text in texts),
+            *(encode_bytes(5, entry) for entry in entries),
+        )
     )
 
 
 def _rewritten(buffer: bytes, start: int, end: int, kept: dict[str, tuple[str, ...]]) -> bytes:
     """The NodeDef in `buffer[start:end]` with its inputs as they are kept; empty where it is not kept."""
-    parts = list(fields(buffer, start, end))
-    name = next(buffer[part.start : part.end].decode() for part in parts if part.number == 1)
+    parts = list(_messages(buffer, start, end))
+    texts = {part.number: buffer[part.start : part.end] for part in parts if part.number in (1, 2)}  # the last of each
+    name = texts[1].decode()
     if name not in kept:
         return b""
-    made = [
-        encode_bytes(part.number, buffer[part.start : part.end])
+    attributes = [
+        encode_bytes(5, buffer[part.start : part.end])
         for part in parts
-        if part.number in (1, 2) or (part.number == 5 and not _is_colocation(buffer, part.start, part.end))
+        if part.number == 5 and not _is_colocation(buffer, part.start, part.end)
     ]
-    return b"".join((*made, *(encode_bytes(3, text.encode()) for text in kept[name])))
+    inputs = [encode_bytes(3, text.encode()) for text in kept[name]]
+    return b"".join((encode_bytes(1, texts[1]), encode_bytes(2, texts[2]), *inputs, *attributes))
 
 
 def _is_colocation(buffer: bytes, start: int, end: int) -> bool:
-    return any(part.number == 1 and buffer[part.start : part.end] == _COLOCATION for part in fields(buffer, start, end))
+    return any(
+        part.number == 1 and buffer[part.start : part.end] == _COLOCATION for part in _messages(buffer, start, end)
+    )
 
 
 def _library(buffer: bytes, start: int, end: int, kept: frozenset[str]) -> bytes:
     """The FunctionDefLibrary in `buffer[start:end]` with the functions that are kept; their gradients go."""
-    made = []
-    for function in fields(buffer, start, end):
-        if function.number != 1 or function.wire_type != LENGTH_DELIMITED:
-            continue
-        for part in fields(buffer, function.start, function.end):
-            if part.number == 1:
-                names = [name for name in fields(buffer, part.start, part.end) if name.number == 1]
-                if names and buffer[names[0].start : names[0].end].decode() in kept:
-                    made.append(encode_bytes(1, buffer[function.start : function.end]))
-    return b"".join(made)
+    return b"".join(
+        encode_bytes(1, buffer[found.start : found.end])
+        for found in _messages(buffer, start, end)
+        if found.number == 1 and function_name(buffer, found.start, found.end) in kept
+    )

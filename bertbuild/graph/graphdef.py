@@ -11,7 +11,7 @@ from __future__ import annotations
 import mmap
 import os
 import struct
-from typing import Iterable, Iterator, NamedTuple  # noqa: UP035  (Python 3.7)
+from typing import NamedTuple
 
 from bertbuild.graph.constants import numbers, packed
 from bertbuild.graph.dtypes import dtype_name
@@ -68,10 +68,6 @@ class Node:
     def data_inputs(self) -> tuple[TensorRef, ...]:
         """The tensors this node reads, in order, without control inputs."""
         return tuple(parse_ref(text) for text in self.inputs if not text.startswith("^"))
-
-    def reading(self, inputs: Iterable[str]) -> Node:
-        """The same node with other inputs."""
-        return Node(self.name, self.op, tuple(inputs), self._attributes)
 
     def called(self) -> set[str]:
         """The names of the functions that its attributes hold: what a While, an If, a PartitionedCall runs."""
@@ -181,14 +177,6 @@ class Graph:
         self.saver_restore_op: str | None = None
         self._consumers: dict[TensorRef, list[Node]] | None = None
 
-    def with_nodes(self, nodes: dict[str, Node]) -> Graph:
-        """The graph with other nodes."""
-        made = Graph(nodes)
-        made.functions = self.functions
-        made.tensorflow_version, made.producer = self.tensorflow_version, self.producer
-        made.saver_filename_tensor, made.saver_restore_op = self.saver_filename_tensor, self.saver_restore_op
-        return made
-
     def consumers(self, tensor: TensorRef) -> list[Node]:
         """The nodes that read `tensor`, in file order."""
         if self._consumers is None:
@@ -294,17 +282,29 @@ def _graph(buffer: bytes, start: int, end: int) -> Graph:
     return graph
 
 
-def _functions(buffer: bytes, start: int, end: int) -> Iterator[tuple[str, tuple[Node, ...]]]:
+def _functions(buffer: bytes, start: int, end: int) -> dict[str, tuple[Node, ...]]:
     """Name and nodes of each function of the FunctionDefLibrary `buffer[start:end]`."""
+    found: dict[str, tuple[Node, ...]] = {}
     for function in fields(buffer, start, end):
         if function.number == 1 and function.wire_type == LENGTH_DELIMITED:
-            name, nodes = "", []
-            for part in fields(buffer, function.start, function.end):
-                if part.number == 1 and part.wire_type == LENGTH_DELIMITED:  # signature
-                    name = _text(buffer[part.start : part.end], 1)
-                elif part.number == 3 and part.wire_type == LENGTH_DELIMITED:
-                    nodes.append(_node(buffer, part.start, part.end))
-            yield name, tuple(nodes)
+            name = function_name(buffer, function.start, function.end)
+            if name in found:
+                raise WireError(f"the function {name} occurs twice")
+            parts = fields(buffer, function.start, function.end)
+            nodes = [part for part in parts if part.number == 3 and part.wire_type == LENGTH_DELIMITED]
+            found[name] = tuple(_node(buffer, part.start, part.end) for part in nodes)
+    return found
+
+
+def function_name(buffer: bytes, start: int, end: int) -> str:
+    """The name in the signature of the FunctionDef `buffer[start:end]`: as protobuf has it, the last there is."""
+    name = ""
+    for part in fields(buffer, start, end):
+        if part.number == 1 and part.wire_type == LENGTH_DELIMITED:
+            for text in fields(buffer, part.start, part.end):
+                if text.number == 1 and text.wire_type == LENGTH_DELIMITED:
+                    name = buffer[text.start : text.end].decode()
+    return name
 
 
 def _node(buffer: bytes, start: int, end: int) -> Node:

@@ -41,6 +41,8 @@ class SavedModel(NamedTuple):
     graph: Graph
     inputs: dict[str, Port]
     outputs: dict[str, Port]
+    span: tuple[int, int] = (0, 0)
+    """Where its MetaGraphDef is in the file."""
 
     def roles(self) -> dict[str, str]:
         """The tensor name of each of input_ids, input_mask and segment_ids: as the signature says, else traced.
@@ -107,7 +109,7 @@ def _saved_model(buffer: bytes, path: str) -> SavedModel:
     signature = signatures.get(SIGNATURE) or (next(iter(signatures.values())) if len(signatures) == 1 else None)
     if signature is None:
         raise GraphFormatError(f"{path} has no signature {SIGNATURE} (found: {', '.join(signatures) or 'none'}).")
-    return SavedModel(graph, *signature)
+    return SavedModel(graph, *signature, chosen[0])
 
 
 def _tags(buffer: bytes, start: int, end: int) -> list[str]:

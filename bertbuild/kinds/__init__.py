@@ -35,7 +35,7 @@ def limits(row: str) -> Limits:
     """What a target is held to whose plan names a row of tolerances."""
     # Weights of fp16 are computed with in float32.
     arithmetic = "float16" if row.startswith("float16") else row if row == "int8" else "fp32"
-    return Limits(target=tolerances(row), alone=tolerances(arithmetic), source=tolerances("fp32"))
+    return Limits(target=tolerances(row), alone=tolerances(arithmetic))
 
 
 def tolerances(row: str) -> Tolerances:

@@ -43,16 +43,14 @@ class Limits:
     Attributes:
         target: the target's answers against the source's.
         alone: the target's own answers, to a batch and to its rows one by one: by what it computes in.
-        source: the source's answers against those of its published graph.
     """
 
     target: Tolerances
     alone: Tolerances
-    source: Tolerances
 
     def __str__(self) -> str:
         """It as a part of a verdict's key."""
-        rows = (self.target, self.alone, self.source)
+        rows = (self.target, self.alone)
         return " | ".join("; ".join(f"{output} {row[output]}" for output in sorted(row)) for row in rows)
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from bertbuild.gate.parity import judges_in_words
+from bertbuild.gate.answered import Answered, reasons
+from bertbuild.gate.parity import reference_in_words
 from bertbuild.report.columns import tabbed
 from bertbuild.report.verdicts import judged_on, told_of_default
 
@@ -84,7 +85,8 @@ def _parity_notes(event: Mapping[str, Any]) -> list[str]:
     notes = [f"{row['probe']} {row['output']}: {row['reason']}" for row in event["rows"] if row["reason"]]
     if event["skipped"]:
         notes.append(f"not compared, the target cannot take them: {', '.join(event['skipped'])}")
-    words = judges_in_words(event["references"], one_tensorflow=event["one_tensorflow"])
+    words = reference_in_words(event)
     if words:
-        notes.append(f"the source's answers are those of {words}")
+        notes.append(f"reference: {words}")
+    notes += reasons(Answered.from_json(one) for one in event.get("answered_by", ()))
     return [*notes, *filter(None, [told_of_default(event)])]

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from bertbuild.gate.parity import judges_in_words
+from bertbuild.gate.parity import reference_in_words
 from bertbuild.places import PLACES
 from bertbuild.plural import number_of
 from bertbuild.report.columns import aligned
@@ -246,5 +246,5 @@ class TextReporter:
 
 def _judged_by(event: Mapping[str, Any]) -> str:
     """Who answered for the source, and the processor that the target answered on."""
-    words = judges_in_words(event["references"], one_tensorflow=event["one_tensorflow"])
-    return (f", by {words}" if words else "") + judged_on(event)
+    words = reference_in_words(event)
+    return (f"; reference: {words}" if words else "") + judged_on(event)

@@ -2,7 +2,7 @@
 
 answers.npz holds float32 arrays: "<probe>/<output>" for each probe as a batch, and, for probes of more than one row,
 "<probe>/alone/<output>" for its rows run one at a time; of examples (`features`) just "<output>" [N, …]. Before the
-probe may stand what answered too: "published/…", "default/…".
+probe may stand under what it was answered: "default/…".
 """
 
 import os
@@ -62,6 +62,21 @@ class Probes(object):
         if not answers:
             raise StageInputError("no probe fits the model: all are longer than its sequence length of %s" % seq_len)
         return answers
+
+    def unanswered(self, given, names):
+        """Name of an output → why, where some probe has no answer of it: "" where none has.
+
+        Args:
+            given: what `answer` gave.
+            names: of outputs.
+        """
+        found = {}
+        for name in names:
+            lacking = [probe["name"] for probe in self._probes if "%s/%s" % (probe["name"], name) not in given]
+            if lacking:
+                all_lack = len(lacking) == len(self._probes)
+                found[name] = "" if all_lack else "its graph takes no sequence as long as %s" % ", ".join(lacking)
+        return found
 
 
 def run_shaped(feeds, run, batch, seq_len, per_position=()):

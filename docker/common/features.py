@@ -97,6 +97,10 @@ class Examples(object):
             kept["best"] = words.argmax(axis=-1).astype(np.int32)
         return kept
 
+    def unanswered(self, given, names):
+        """As `answers.Probes.unanswered`: all examples are answered, or none."""
+        return {name: "" for name in names if not given or (self._masked is None and name not in given)}
+
 
 def _summary(seconds, rows):
     """Median and 95th percentile of the seconds per call, and the rows of each call."""

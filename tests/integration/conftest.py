@@ -9,6 +9,7 @@ from backends import run as run_script
 from neuron_checkout import checkout
 from program import DATA, ROOT, Bertbuild
 from tiny_models import CONFIG, weights, write_google
+from training_graphs import HEAD_CONFIG, HEAD_GRAPHS
 
 
 def pytest_collection_modifyitems(items):
@@ -129,6 +130,15 @@ def foreign(session_folder, bertbuild):
     folder.mkdir()
     run_script("tf1", "make_sources", out=folder, config=CONFIG, seed=5)
     return folder
+
+
+@pytest.fixture(scope="session")
+def head_graphs(session_folder, bertbuild):
+    """Checkpoints of training graphs by the head they have, two layers of 16 units; see scripts/make_head_graphs.py."""
+    assert bertbuild.artifacts.is_dir()
+    out = session_folder / "head-graphs"
+    run_script("tf1", "make_head_graphs", out=out, config=HEAD_CONFIG, seed=3, names=HEAD_GRAPHS)
+    return out
 
 
 @pytest.fixture(scope="session")

@@ -4,24 +4,15 @@ from __future__ import annotations
 
 import pytest
 from backends import run as run_script
-from tiny_models import CONFIG
+from training_graphs import HEAD_CONFIG, KINDS, UNKNOWN
 
 from bertbuild.graph.graphdef import read_meta_graph
 from bertbuild.graph.head_tracing import trace_heads
 from bertbuild.graph.roles import input_roles
 
 INPUTS = {"input_ids": "IteratorGetNext:1", "input_mask": "IteratorGetNext:2", "segment_ids": "IteratorGetNext:9"}
-DROPOUTS = 4
-"""Of the encoder: one behind the embeddings, three in its layer."""
-ONE_LAYER = {**CONFIG, "num_hidden_layers": 1}
-KINDS = {
-    "run-classifier": [("classifier",)],
-    "run-squad": [("span",)],
-    "run-pretraining": [("masked-lm",), ("next-sentence",)],
-    "tokens": [("tokens",)],
-    "multi-label": [("multi-label",)],
-    "regression": [("regression",)],
-}
+DROPOUTS = 7
+"""Of the encoder: one behind the embeddings, three in each layer."""
 MORE_KINDS = {
     "run-classifier-eval": [("classifier",)],
     "run-squad-predict": [("span",)],
@@ -33,24 +24,11 @@ MORE_KINDS = {
     "tokens-inference": [("tokens",)],
     "logits": [("classifier", "multi-label")],
 }
-UNKNOWN = {
-    "crf": "a CRF behind it (transitions)",
-    "multiple-choice": "a softmax over several rows, as BertForMultipleChoice has it",
-}
 MORE_UNKNOWN = {
     "another-dense": "another dense layer in front of it (projection/kernel)",
     "lstm": "a recurrent layer in front of it",
     "first-token": "a dense layer over the first hidden state, without the pooler",
 }
-
-
-@pytest.fixture(scope="session")
-def head_graphs(session_folder, bertbuild):
-    """Folders by name: the heads that CI asks for."""
-    assert bertbuild.artifacts.is_dir()
-    out = session_folder / "head-graphs"
-    run_script("tf1", "make_head_graphs", out=out, config=ONE_LAYER, seed=3, names=[*KINDS, *UNKNOWN])
-    return out
 
 
 def traced(folder):
@@ -83,6 +61,6 @@ def test_layers_of_no_known_head_are_named(head_graphs, name):
 @pytest.mark.whole
 def test_more_graphs(tmp_path, bertbuild):
     assert bertbuild.artifacts.is_dir()
-    run_script("tf1", "make_head_graphs", out=tmp_path, config=ONE_LAYER, seed=3, names=[*MORE_KINDS, *MORE_UNKNOWN])
+    run_script("tf1", "make_head_graphs", out=tmp_path, config=HEAD_CONFIG, seed=3, names=[*MORE_KINDS, *MORE_UNKNOWN])
     assert {name: [head.kinds for head in traced(tmp_path / name).heads] for name in MORE_KINDS} == MORE_KINDS
     assert {name: traced(tmp_path / name).heads[0].unknown for name in MORE_UNKNOWN} == MORE_UNKNOWN

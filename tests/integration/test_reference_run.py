@@ -139,8 +139,8 @@ def test_to_tensorflow_2_and_back_goes_without_1_15_and_1_15_reads_the_checkpoin
     assert back.of("verdict")[0]["references"] == ["TensorFlow 2.20.0"]
     folder = Path(back.last["path"]).parent
     again = bertbuild.ok("freeze", "--checkpoint", folder, "--name", "again-1.15", "--reference", "1.15")
-    rows = again.of("verdict")[0]["rows"]
-    assert [row for row in rows if row["probe"].endswith("published graph")]  # its .meta, which 2.20 wrote
+    (row,) = again.of("verdict")[0]["answered_by"]
+    assert row["what"] == "the checkpoint's own graph (bert_model.ckpt.meta)"  # which 2.20 wrote
 
 
 @pytest.mark.whole

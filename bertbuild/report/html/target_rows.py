@@ -9,7 +9,8 @@ from typing import Any
 
 from markupsafe import Markup
 
-from bertbuild.gate.parity import Row, Verdict
+from bertbuild.gate.answered import reasons
+from bertbuild.gate.parity import Row, Verdict, reference_in_words
 from bertbuild.report.html.evidence import Evidence
 from bertbuild.report.html.parity_plots import layer_plot, layers_plot, probe_plot, ratio, readable_verdict, row_strip
 from bertbuild.report.html.run import Run, Target
@@ -78,7 +79,8 @@ def _worst(target: Target, verdict: Verdict | None) -> tuple[str, float, str]:
     if verdict is not None:
         row = verdict.worst
         share = min(ratio(row), 1e9)
-        by = f"; the source's answers are those of {verdict.judges}" if verdict.judges else ""
+        told = reference_in_words(verdict.as_json())
+        by = "; ".join(["", f"reference: {told}", *reasons(verdict.answered_by)]) if told else ""
         if row.reason:
             return f"no figure of {row.limit:.0e}", share, f"worst: {row.sentence}{by}"
         figure = f"{row.max_abs:.1e} of {row.limit:.0e}"

@@ -5,12 +5,12 @@ import os
 from ir_file import read_signature
 from stage import StageInputError
 
+from bertbuild.graph.cutting import SCOPE, cut, sized, written
 from bertbuild.graph.gelu import gelu_form
-from bertbuild.graph.graphdef import GraphFormatError, read_graph
+from bertbuild.graph.graphdef import GraphFormatError, parse_ref, read_graph
 from bertbuild.graph.outputs import UnknownOutputsError, find_outputs
 from bertbuild.graph.roles import input_roles
 from bertbuild.graph.sizes import input_sizes
-from stages._tensorflow import tf
 
 GRAPH = "inference_graph.pb"
 
@@ -19,17 +19,19 @@ class Foreign(object):
     """What is known of a frozen graph.
 
     Attributes:
-        graph_def: of it.
-        roles: role → tensor name.
+        content: the bytes of the GraphDef that is cut out of it, whose inputs are placeholders.
+        inputs: role → tensor name of the placeholder.
+        found: role → tensor name of what that takes the place of in the file.
         outputs: name → tensor name.
         per_position: names of the outputs whose second axis is the sequence.
         gelu: its form, or None.
         sizes: batch size and sequence length that are built in, None where free.
     """
 
-    def __init__(self, graph_def, roles, outputs, per_position, gelu, sizes):
-        self.graph_def = graph_def
-        self.roles = roles
+    def __init__(self, content, found, outputs, per_position, gelu, sizes):
+        self.content = content
+        self.inputs = {role: "%s%s:0" % (SCOPE, role) for role in found}
+        self.found = found
         self.outputs = outputs
         self.per_position = per_position
         self.gelu = gelu
@@ -44,7 +46,8 @@ def read(path, wanted=None):
         wanted: outputs as `bertbuild.graph.outputs.find_outputs` takes them; None: those that the graph tells.
 
     Raises:
-        StageInputError: not a GraphDef, variables not frozen, inputs not found, or outputs not told.
+        StageInputError: not a GraphDef, variables not frozen, inputs not found, outputs not told, or computed by
+            operators that may not run.
     """
     folder = path if os.path.isdir(path) else None
     path = path if folder is None else os.path.join(folder, GRAPH)
@@ -62,11 +65,10 @@ def read(path, wanted=None):
         else:
             roles, outputs, per_position, gelu = read_signature(folder)
         sizes = input_sizes(graph, roles)
+        found = cut(graph, roles, [parse_ref(tensor) for tensor in outputs.values()])
+        content = written(path, sized(found, *sizes))
     except UnknownOutputsError as error:
         raise StageInputError("%s (%s)" % (error, "; ".join(error.candidates) or "none found")) from error
     except (GraphFormatError, OSError) as error:
         raise StageInputError(str(error)) from error
-    graph_def = tf.compat.v1.GraphDef()
-    with open(path, "rb") as file:
-        graph_def.ParseFromString(file.read())
-    return Foreign(graph_def, roles, outputs, per_position, gelu, sizes)
+    return Foreign(content, roles, outputs, per_position, gelu, sizes)

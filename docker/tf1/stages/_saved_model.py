@@ -5,7 +5,10 @@ import os
 from saved_models import read_for_serving, write_for_serving
 from stage import StageInputError
 
-from stages import _half_products
+from bertbuild.graph.cutting import cut, written
+from bertbuild.graph.graphdef import GraphFormatError, parse_ref
+from bertbuild.graph.saved_model import FILE
+from stages import _cut_graph
 from stages._tensorflow import as_of_1, tf
 
 
@@ -25,17 +28,32 @@ def write(folder, session, inputs, outputs):
     write_for_serving(folder, meta_graph)
 
 
-def load(folder, session):
-    """Load a SavedModel and its variables into a session, products of float16 accumulated in float32.
+def load(folder, model, tensors, session):
+    """Take what some outputs of a SavedModel need into a session, with its variables.
+
+    Args:
+        folder: of it.
+        model: what `bertbuild.graph.saved_model.read_saved_model` says of it.
+        tensors: names of the outputs' tensors.
+        session: a tf.Session.
+
+    Returns:
+        role → the placeholder that takes it.
 
     Raises:
-        StageInputError: TensorFlow cannot load it.
+        StageInputError: operators that may not run, or TensorFlow cannot load it.
     """
-    graph = read_for_serving(folder)
+    path = os.path.join(folder, FILE)
+    prefix = os.path.join(folder, "variables", "variables")
     try:
-        _half_products.accumulate_in_float32(graph.graph_def)
-        saver = tf.compat.v1.train.import_meta_graph(graph)
-        if saver is not None:
-            saver.restore(session, os.path.join(folder, "variables", "variables"))
+        found = cut(model.graph, model.roles(), [parse_ref(tensor) for tensor in tensors])
+        if found.variables:
+            reader = tf.train.NewCheckpointReader(prefix)
+            _cut_graph.check_variables(model.graph, found.variables, reader, path)
+        content = written(path, found, meta=True, span=model.span)
+        _cut_graph.load(content, path, session, found.variables, prefix)
+    except GraphFormatError as error:
+        raise StageInputError("%s cannot be run: %s" % (path, str(error).rstrip("."))) from error
     except (OSError, ValueError, RuntimeError, tf.errors.OpError) as error:
         raise StageInputError("TensorFlow cannot load %s: %s" % (folder, error)) from error
+    return _cut_graph.feeds(session, found)

@@ -94,7 +94,7 @@ class Source(Model):
         self.heads = heads
         self.prefix = find_prefix(folder, prefix)
         self.meta = self.prefix + ".meta" if os.path.exists(self.prefix + ".meta") else None
-        self._graph = None if self.meta is None else _graph(self.meta)
+        self.graph = None if self.meta is None else _graph(self.meta)
         if not os.path.exists(os.path.join(folder, CONFIG_FILE)):
             raise StageInputError("%s has no %s" % (folder, CONFIG_FILE))
         self.config = Config(read_json(folder, CONFIG_FILE))
@@ -108,7 +108,7 @@ class Source(Model):
 
         stated, computed = self.config.values.get("layer_norm_eps"), None
         with contextlib.suppress(GraphFormatError):  # raised where no layer norm can be read
-            computed = None if self._graph is None else layer_norm_epsilon(self._graph)
+            computed = None if self.graph is None else layer_norm_epsilon(self.graph)
         if stated and computed and abs(stated - computed) > 1e-5 * computed:
             raise StageInputError(
                 "bert_config.json has layer_norm_eps %g, but the graph in %s adds %g" % (stated, self.meta, computed)
@@ -141,7 +141,7 @@ class Source(Model):
         from bertbuild.graph.graphdef import GraphFormatError
 
         try:
-            return None if self._graph is None else gelu_form(self._graph)
+            return None if self.graph is None else gelu_form(self.graph)
         except GraphFormatError as error:
             raise StageInputError("%s cannot be read: %s" % (self.meta, error)) from error
 

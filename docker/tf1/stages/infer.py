@@ -1,8 +1,8 @@
 """infer: run probes or examples through a checkpoint's TensorFlow 1 graph, a frozen graph, or a SavedModel.
 
-For a checkpoint the variables are restored by TensorFlow's own Saver, so that neither our freezing nor our reading of
-files stands between the source and its answers; and where the checkpoint's .meta is of the published form, that graph
-answers too ("published/<probe>/pooled_output").
+A checkpoint's own graph, in its .meta, answers where it computes what is asked for, also one that was saved while
+training; else google-research/bert's code does, with the checkpoint's variables. reference.json says who answered what.
+A graph is run only by operators of a stated list (bertbuild/graph/operators.py).
 """
 
 import questions
@@ -24,74 +24,30 @@ STAGE.param("gelu", "as in freeze (default: auto)", choices=("auto", "erf", "tan
 
 
 def run(args, report):
-    """Answer, write answers.npz."""
+    """Answer, write answers.npz and reference.json."""
     if sum(source is not None for source in (args.checkpoint, args.frozen, args.saved_model)) != 1:
         raise StageInputError("give one of --checkpoint, --frozen and --saved-model")
     step("loading TensorFlow")
     import answers
 
-    from stages import _signature, _source
+    from stages import _reference, _signature, _source
 
     asked = questions.read(args, report)
     if args.frozen:
         found = from_frozen(args.frozen, args.outputs, asked)
+        rows = _reference.rows(_reference.GIVEN_GRAPH, found)
     elif args.saved_model:
         found = from_saved_model(args.saved_model, args.outputs, args.output, asked)
+        rows = _reference.rows(_reference.SAVED_MODEL, found)
     else:
         wanted, heads = _outputs.asked(args)
         source = _source.Source(args.checkpoint, args.prefix, heads)
         gelu = source.gelu(args.gelu, report)
-        found = from_checkpoint(source, gelu, wanted, asked)
-        if _outputs.POOLED in wanted and args.probes:  # all that the published graphs compute
-            found.update(from_published_graph(source, gelu, asked))
+        found, rows = _reference.answer(source, gelu, wanted, asked)
         report.facts["gelu"] = gelu
     answers.write_answers(args.out, found)
+    _reference.write(args.out, rows)
     report.packages = _signature.packages()
-
-
-def from_checkpoint(source, gelu, outputs, asked):
-    """Answers of google-research/bert's graph with the checkpoint restored into its variables."""
-    import answers
-
-    from stages import _bert, _signature
-    from stages._tensorflow import tf
-
-    with tf.Graph().as_default():
-        inputs = _signature.placeholders(None, None)
-        tensors = _bert.build(source, gelu, inputs, outputs)
-        with tf.compat.v1.Session() as session:
-            source.restore(session)
-            return asked.answer(runner(session, dict(zip(answers.ROLES, inputs)), tensors))
-
-
-def from_published_graph(source, gelu, probes):
-    """Answers of the graph in the checkpoint's own .meta, or none where that is not of the published form.
-
-    None too where another gelu than its own was asked for: then it is right that the two differ.
-    """
-    import answers
-
-    from bertbuild.families.bert_names import POOLER_OUTPUT
-    from bertbuild.graph.gelu import gelu_form
-    from bertbuild.graph.graphdef import read_meta_graph
-    from bertbuild.graph.published import published_form
-    from stages._tensorflow import importing, tf
-
-    if source.meta is None:
-        return {}
-    graph = read_meta_graph(source.meta)
-    form = published_form(graph)
-    if form is None or gelu_form(graph) != gelu:
-        return {}
-    with tf.Graph().as_default() as default, tf.compat.v1.Session() as session:
-        with importing(source.meta):
-            saver = tf.compat.v1.train.import_meta_graph(source.meta, clear_devices=True)
-        saver.restore(session, source.prefix)
-        feeds = {role: default.get_tensor_by_name(form.roles[role]) for role in answers.ROLES}
-        tensors = {_outputs.tensor_name(_outputs.POOLED): default.get_tensor_by_name(POOLER_OUTPUT + ":0")}
-        return probes.answer(
-            runner(session, feeds, tensors), batch=form.batch, seq_len=form.seq_len, prefix="published/"
-        )
 
 
 def from_frozen(path, wanted, asked):
@@ -99,24 +55,22 @@ def from_frozen(path, wanted, asked):
     import answers
     import numpy as np
 
-    from stages import _given_graph, _half_products
-    from stages._tensorflow import importing, tf
+    from stages import _cut_graph, _given_graph, _reference
+    from stages._tensorflow import tf
 
-    foreign = _given_graph.read(path, wanted)
-    _half_products.accumulate_in_float32(foreign.graph_def)
+    given = _given_graph.read(path, wanted)
     with tf.Graph().as_default() as graph, tf.compat.v1.Session() as session:
-        with importing(path):
-            tf.import_graph_def(foreign.graph_def, name="")
-        feeds = {role: graph.get_tensor_by_name(foreign.roles[role]) for role in answers.ROLES}
-        tensors = {name: graph.get_tensor_by_name(tensor) for name, tensor in foreign.outputs.items()}
-        run_session = runner(session, feeds, tensors)
+        _cut_graph.load(given.content, path, session)
+        feeds = {role: graph.get_tensor_by_name(given.inputs[role]) for role in answers.ROLES}
+        tensors = {name: graph.get_tensor_by_name(tensor) for name, tensor in given.outputs.items()}
+        run_session = _reference.runner(session, feeds, tensors)
 
         def run_graph(values):
-            given = run_session(values)
-            return {name: np.asarray(value, whole(value.dtype) or np.float32) for name, value in given.items()}
+            found = run_session(values)
+            return {name: np.asarray(value, whole(value.dtype) or np.float32) for name, value in found.items()}
 
-        batch, seq_len = foreign.sizes
-        return asked.answer(run_graph, batch=batch, seq_len=seq_len, per_position=foreign.per_position)
+        batch, seq_len = given.sizes
+        return asked.answer(run_graph, batch=batch, seq_len=seq_len, per_position=given.per_position)
 
 
 def whole(dtype):
@@ -130,35 +84,24 @@ def from_saved_model(folder, named, wanted, asked):
     What else its signature asks for is fed nothing. `named` says which tensors it gives under which names, where those
     of its signature are other ones than ours.
     """
-    import answers
-
     from bertbuild.graph.graphdef import GraphFormatError
     from bertbuild.graph.saved_model import read_saved_model
-    from stages import _saved_model
+    from stages import _reference, _saved_model
     from stages._tensorflow import tf
 
     try:
         model = read_saved_model(folder)
-        roles, outputs, sizes = model.roles(), model.given(named or ""), (model.fixed_size(0), model.fixed_size(1))
+        outputs, sizes = model.given(named or ""), (model.fixed_size(0), model.fixed_size(1))
     except GraphFormatError as error:
         raise StageInputError(str(error)) from error
+    names = [_outputs.tensor_name(output) for output in wanted.split(",")] if wanted else outputs
+    chosen = {name: tensor for name, tensor in outputs.items() if name in names}
     with tf.Graph().as_default() as graph, tf.compat.v1.Session() as session:
-        _saved_model.load(folder, session)
-        feeds = {role: graph.get_tensor_by_name(roles[role]) for role in answers.ROLES}
-        names = [_outputs.tensor_name(output) for output in wanted.split(",")] if wanted else outputs
-        tensors = {name: graph.get_tensor_by_name(tensor) for name, tensor in outputs.items() if name in names}
+        feeds = _saved_model.load(folder, model, chosen.values(), session)
+        tensors = {name: graph.get_tensor_by_name(tensor) for name, tensor in chosen.items()}
         if SCORE in tensors and tensors[SCORE].shape.rank == 2:
             tensors[SCORE] = tf.squeeze(tensors[SCORE], [-1])  # as some export it: [B, 1]
-        return asked.answer(runner(session, feeds, tensors), batch=sizes[0], seq_len=sizes[1])
-
-
-def runner(session, feeds, tensors):
-    """A function of role → array that runs the session."""
-
-    def run_session(values):
-        return session.run(tensors, {feeds[role]: value for role, value in values.items()})
-
-    return run_session
+        return asked.answer(_reference.runner(session, feeds, tensors), batch=sizes[0], seq_len=sizes[1])
 
 
 if __name__ == "__main__":

@@ -37,14 +37,14 @@ def verdict(*rows, skipped=(), **more):
     ("told", "words"),
     [
         ({}, "over 1 comparison\n"),
-        ({"references": ["TensorFlow 1.15.5"]}, "over 1 comparison, by TensorFlow 1.15.5\n"),
+        ({"references": ["TensorFlow 1.15.5"]}, "over 1 comparison; reference: TensorFlow 1.15.5\n"),
         (
             {"references": ["TensorFlow 2.20.0 in v1 mode"], "one_tensorflow": True},
-            "over 1 comparison, by TensorFlow 2.20.0 in v1 mode; both sides ran on one TensorFlow\n",
+            "over 1 comparison; reference: TensorFlow 2.20.0 in v1 mode; both sides ran on one TensorFlow\n",
         ),
         (
             {"references": ["TensorFlow 1.15.5", "TensorFlow 2.20.0 in v1 mode"]},
-            "by TensorFlow 1.15.5 and TensorFlow 2.20.0 in v1 mode\n",
+            "reference: TensorFlow 1.15.5 and TensorFlow 2.20.0 in v1 mode\n",
         ),
     ],
 )
