@@ -13,6 +13,7 @@ from bertbuild.checkpoint.reading import Choice
 from bertbuild.commands.copying import check_destination, copied
 from bertbuild.commands.data import Asked, claim, planned, prepared_task
 from bertbuild.commands.entry_jobs import find
+from bertbuild.commands.learnt import Learnt, what_was_learnt
 from bertbuild.commands.memory import memory_told
 from bertbuild.commands.reference import require_1
 from bertbuild.commands.result import Result
@@ -23,20 +24,24 @@ from bertbuild.plans.finetuning import STEP, FinetuneRequest, Named, plan_finetu
 from bertbuild.plans.plan import File, Plan, Source, Step
 from bertbuild.plans.wanted import Wanted
 from bertbuild.source.checkpoints import AS_IT_IS, inspected
-from bertbuild.source.prepared import DEV, FACTS, TEST, TRAIN, files_of, read_facts
+from bertbuild.source.prepared import DEV, FACTS, TEST, TEST_WORDS, TRAIN, files_of, read_facts
 from bertbuild.stages import FACTS as RUN
+
+WRITTEN = ("training.svg", "test_results.tsv", "test_results.conll", "predictions.json")
+"""Of a result, the files that people look at."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Data:
     """What to train on: a prepared folder or the step that makes one (with its name in out/ and what was asked for),
-    task, sequence length.
+    task, sequence length; the kind of head that is trained where that is known.
     """
 
     source: File | str
     task: str
     length: int
     questions: File | None
+    head: str = ""
     before: tuple[Step, ...] = ()
     target: str = ""
     asked: Asked | None = None
@@ -51,12 +56,14 @@ class Finetuned(Result):
         path: its folder: in out/, or the copy that was asked for.
         key: of the result.
         eval: figures on the dev set, None where that was not evaluated.
+        learnt: what was learnt, against the majority class and its like; None where that is not known.
     """
 
     model: str
     path: Path
     key: str
     eval: Mapping[str, Any] | None
+    learnt: Learnt | None
 
 
 def finetune(
@@ -104,9 +111,14 @@ def finetune(
     link = session.store.link(plan.model, f"finetuned-{task}", results[STEP])
     ran = json.loads((link / RUN).read_text(encoding="utf-8"))["facts"]
     place = copied(link, Path(output_dir)) if output_dir else link
+    asked = data.questions.path if data.questions is not None else None
+    learnt = what_was_learnt(link, ran, asked)
+    if learnt and not learnt.learnt:
+        text = f"It has learnt nothing of {data.task}: {learnt.words}. Try a lower learning rate, or more steps."
+        session.report({"event": "warning", "text": text})
     return session.result(
-        Finetuned(model=plan.model, path=place, key=results[STEP].key, eval=ran.get("eval")),
-        *_lines(place, f"{plan.model}-{task}", ran),
+        Finetuned(model=plan.model, path=place, key=results[STEP].key, eval=ran.get("eval"), learnt=learnt),
+        *_lines(place, f"{plan.model}-{task}", ran, learnt, named.prepared),
     )
 
 
@@ -122,8 +134,13 @@ def _as_upstream(session: Session, wanted: Wanted, request: FinetuneRequest, out
 def _require_head(source: Source, data: Data) -> None:
     if source.head is None and data.questions is None:
         raise CheckpointError(
-            f"{source.model} has no classifier head to evaluate or predict {data.task} with.",
+            f"{source.model} has no head to evaluate or predict {data.task} with.",
             next_step="Train it first (--do-train); invoke freeze makes the graph that OpenVINO's page has this write.",
+        )
+    if source.head and data.head and not source.head.assumed and source.head.kind != data.head:
+        raise CheckpointError(
+            f"{source.model} has a head of the kind {source.head.kind}, and {data.task} needs {data.head}.",
+            next_step="Train it first (--do-train), or give data of its own kind.",
         )
 
 
@@ -189,8 +206,9 @@ def _data(session: Session, wanted: Wanted, named: Named, request: FinetuneReque
             f"--do-lower-case {str(named.do_lower_case).lower()} is not how {folder} was prepared.",
             next_step="Leave it out, or prepare the data anew: --task in the place of --prepared.",
         )
-    source = files_of(folder, (FACTS, TRAIN, DEV, TEST), session.store)
-    return Data(source=source, task=str(facts["task"]), length=facts.get("max_seq_length", 0), questions=questions)
+    source = files_of(folder, (FACTS, TRAIN, DEV, TEST, TEST_WORDS), session.store)
+    length, head = facts.get("max_seq_length", 0), str(facts.get("head") or "")
+    return Data(source=source, task=str(facts["task"]), length=length, questions=questions, head=head)
 
 
 def _to_prepare(
@@ -239,10 +257,13 @@ def _questions(session: Session, path: str) -> File | None:
     return session.file(Path(path))
 
 
-def _lines(link: Path, name: str, ran: dict[str, Any]) -> list[str]:
+def _lines(link: Path, name: str, ran: dict[str, Any], learnt: Learnt | None, prepared: str) -> list[str]:
     lines = [f"{name} = {value:.4f}" for name, value in (ran.get("eval") or {}).items() if name != "global_step"]
-    lines += [f"{shown(link / name)}" for name in ("training.svg", "predictions.json") if (link / name).exists()]
+    if learnt:
+        lines.append(f"{'learnt' if learnt.learnt else 'learnt nothing'}: {learnt.words}")
+    lines += [f"{shown(link / name)}" for name in WRITTEN if (link / name).exists()]
     lines.append(shown(link))
-    if not (link / "predictions.json").exists():  # the stages after this one know no head of SQuAD
-        lines.append(f"next: invoke export --checkpoint {shown(link)} --name {name}   (or build-ir, neuron-compile)")
+    data = f" --prepared {prepared}" if prepared else ""
+    lines.append(f"next: invoke evaluate --checkpoint {shown(link)}{data}")
+    lines.append(f"next: invoke build-ir --checkpoint {shown(link)} --name {name}   (or export, neuron-compile)")
     return lines

@@ -133,6 +133,8 @@ def plan_finetune(
     params["prefix"] = source.prefix
     if source.gelu:
         params["gelu"] = source.gelu
+    if source.head and not source.head.assumed:
+        params["source_head"] = source.head.kind
     step = Step(id=STEP, stage="finetune", inputs=inputs, params=params, limits=limits)
     return Plan(model=source.model, steps=(*before, step))
 

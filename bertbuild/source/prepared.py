@@ -19,6 +19,8 @@ from bertbuild.store.store import Store
 
 FACTS = "prepared.json"
 TRAIN, DEV, TEST = "train.tf_record", "eval.tf_record", "test.tf_record"
+DEV_WORDS, TEST_WORDS = "eval.conll", "test.conll"
+"""Of tags: the words of those sets, in the order of the records' places that have a label."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,19 @@ from stage import StageInputError, read_json
 from vocabulary import LINES
 
 TRAIN, EVAL, TEST = "train.tf_record", "eval.tf_record", "test.tf_record"
-SQUAD, REGRESSION = "squad", "regression"
+CLASSIFICATION, SQUAD = "classification", "squad"
+REGRESSION, MULTI_LABEL, TAGGING = OURS = ("regression", "multi-label", "tagging")
+"""The types of tasks; `OURS` are those that google-research/bert has no script for."""
+HEADS = {
+    CLASSIFICATION: "classifier",
+    SQUAD: "span",
+    REGRESSION: "regression",
+    MULTI_LABEL: "multi-label",
+    TAGGING: "tokens",
+}
+"""The head that each trains, as the table of heads calls it."""
+WORDS = "test.conll"
+"""Of tags: the words of test.tf_record, a line each, in the order of its places with a label."""
 BATCH = 1024
 
 
@@ -17,8 +29,9 @@ class Prepared(object):
     """A prepared folder that fits a model.
 
     Attributes:
-        task, labels, max_seq_length, do_lower_case, vocab_reading: as in prepared.json.
-        squad: whether the task is to find answers, else to choose among the labels.
+        task, labels, score_range, max_seq_length, do_lower_case, vocab_reading: as in prepared.json.
+        kind: its task_type.
+        squad: whether the task is to find answers.
     """
 
     def __init__(self, folder, max_seq_length, source):
@@ -28,6 +41,7 @@ class Prepared(object):
             self.task = told["task"]
             self.kind = told["task_type"]
             self.labels = told.get("labels") or []
+            self.score_range = told.get("score_range")
             self.max_seq_length = told["max_seq_length"]
             self.do_lower_case = told["do_lower_case"]
             self.vocab_reading = told.get("vocab_reading", LINES)
@@ -43,6 +57,16 @@ class Prepared(object):
         self._check_vocab(vocab, source)
         self._source = source
 
+    @property
+    def head(self):
+        """The head that is trained, as the table of heads calls it."""
+        return HEADS[self.kind]
+
+    @property
+    def columns(self):
+        """The rows of the head's weights, but for SQuAD's."""
+        return 1 if self.kind == REGRESSION else len(self.labels)
+
     def path(self, name):
         """The path of one of the three record files, or None where the data has none."""
         path = os.path.join(self.folder, name)
@@ -55,12 +79,13 @@ class Prepared(object):
             raise StageInputError("%s has no %s, which --%s needs" % (self.folder, name, flag))
         return path
 
-    def count(self, name, labelled=True):
+    def count(self, name, labelled=True, add=None):
         """How many examples a file has, every one of them looked at.
 
         Args:
             name: of the file.
             labelled: whether its labels are the task's; those of a test file mean nothing.
+            add: function that is given the labels of some examples at a time, an array.
 
         Raises:
             StageInputError: no example, a broken file, another length, a label outside the task, ids that the model has
@@ -75,27 +100,27 @@ class Prepared(object):
                     self._check_range(name, seen, batch[role], self.max_seq_length, role[:-1])
             elif labelled:
                 self._check_labels(name, seen, batch["label_ids"])
+            if add is not None:
+                add(batch["label_ids"])
             seen += len(batch["input_ids"])
         if not seen:
             raise StageInputError("%s holds no example" % path)
         return seen
 
     def _features(self):
-        """What run_classifier's and run_squad's input functions ask of a record."""
-        names = ["start_positions", "end_positions"] if self.squad else ["label_ids", "is_real_example"]
-        features = {name: tf.io.FixedLenFeature([], tf.int64) for name in names}
-        for name in ("input_ids", "input_mask", "segment_ids"):
-            features[name] = tf.io.FixedLenFeature([self.max_seq_length], tf.int64)
-        return features
+        return features(self.kind, self.max_seq_length, self.columns)
 
     def _check_task(self):
-        if self.kind == REGRESSION:
+        if self.kind not in HEADS:
             raise StageInputError(
-                "%s is a regression, which google-research/bert's run_classifier cannot train; "
-                "the command train (TensorFlow 2) can" % self.task
+                "%s/prepared.json has the task_type %s; known are %s" % (self.folder, self.kind, ", ".join(HEADS))
             )
-        if not self.squad and len(self.labels) < 2:
-            raise StageInputError("%s/prepared.json names %d labels; two are needed" % (self.folder, len(self.labels)))
+        least = {CLASSIFICATION: 2, TAGGING: 2, MULTI_LABEL: 1}.get(self.kind, 0)
+        if len(self.labels) < least:
+            raise StageInputError(
+                "%s/prepared.json names %d labels; a task of the type %s needs %d"
+                % (self.folder, len(self.labels), self.kind, least)
+            )
 
     def _check_length(self, wanted, source):
         if wanted is not None and wanted != self.max_seq_length:
@@ -123,19 +148,24 @@ class Prepared(object):
             )
 
     def _check_labels(self, name, seen, values):
-        wrong = np.flatnonzero((values < 0) | (values >= len(self.labels)))
+        if self.kind == REGRESSION:
+            good, known = np.isfinite(values), "which is no number"
+        elif self.kind == MULTI_LABEL:
+            good, known = (values == 0) | (values == 1), "which is neither 0 nor 1"
+        else:
+            least = -1 if self.kind == TAGGING else 0
+            good = (values >= least) & (values < len(self.labels))
+            known = "but %s has only the labels 0 to %d (%s)" % (
+                self.task,
+                len(self.labels) - 1,
+                ", ".join(map(str, self.labels)),
+            )
+        wrong = np.argwhere(~good)
         if len(wrong):
+            value = values[tuple(wrong[0])]
             raise StageInputError(
-                "%s of %s: example %d has label %d, but %s has only the labels 0 to %d (%s)"
-                % (
-                    name,
-                    self.folder,
-                    seen + wrong[0] + 1,
-                    values[wrong[0]],
-                    self.task,
-                    len(self.labels) - 1,
-                    ", ".join(map(str, self.labels)),
-                )
+                "%s of %s: example %d has label %s, %s"
+                % (name, self.folder, seen + wrong[0][0] + 1, "%g" % value, known)
             )
 
     def _check_range(self, name, seen, values, end, what):
@@ -146,6 +176,26 @@ class Prepared(object):
             "%s of %s: example %d has a %s outside 0 to %d, all that this model knows"
             % (name, self.folder, seen + rows[0] + 1, what, end - 1)
         )
+
+
+def features(kind, length, columns):
+    """What a training asks of a record of a task: what run_classifier's and run_squad's input functions do, or ours.
+
+    Args:
+        kind: the task_type.
+        length: of the sequences.
+        columns: how many labels the task has.
+
+    Returns:
+        dict of name → tf.io.FixedLenFeature.
+    """
+    found = {name: tf.io.FixedLenFeature([length], tf.int64) for name in ("input_ids", "input_mask", "segment_ids")}
+    if kind == SQUAD:
+        names = ("start_positions", "end_positions")
+        return dict(found, **{name: tf.io.FixedLenFeature([], tf.int64) for name in names})
+    shape = {MULTI_LABEL: [columns], TAGGING: [length]}.get(kind, [])
+    labels = tf.io.FixedLenFeature(shape, tf.float32 if kind == REGRESSION else tf.int64)
+    return dict(found, label_ids=labels, is_real_example=tf.io.FixedLenFeature([], tf.int64))
 
 
 def _batches(path, features):

@@ -11,9 +11,14 @@ def placeholders(batch, seq_len, names=ROLES):
     return [tf.compat.v1.placeholder(tf.int32, [batch, seq_len], name=name) for name in names]
 
 
-def published_placeholders(config):
-    """The inputs of the published form: three int32 placeholders [1, 128] under TensorFlow's default names."""
-    shape = [1, min(PUBLISHED_LENGTH, config.max_position_embeddings)]
+def published_placeholders(config, least=0):
+    """The inputs of the published form: three int32 placeholders [1, 128] under TensorFlow's default names.
+
+    Args:
+        config: whose position table they may not be longer than.
+        least: where this is longer, it is the length.
+    """
+    shape = [1, min(max(PUBLISHED_LENGTH, least), config.max_position_embeddings)]
     return [tf.compat.v1.placeholder(tf.int32, shape) for _ in range(3)]
 
 

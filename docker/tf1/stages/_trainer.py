@@ -1,5 +1,7 @@
 """bert-tensorflow's run_classifier or run_squad: its model_fn and input functions, tied as its main() ties them.
 
+For tasks that have no script there, ours in their place (`_programs`).
+
 What is added: the source's form of gelu, a seed, checkpoints by time, a history; and a killed run goes on with the
 batches that it had not seen yet, where upstream would begin the data anew.
 """
@@ -9,12 +11,12 @@ import os
 import random
 
 import tensorflow as tf
-from bert import optimization
+from bert import modeling, optimization
 from heartbeat import Heartbeat
 from stage import StageInputError, emit, step
 
 from bertbuild.families.bert_names import SCOPE
-from stages import _bert, _hooks, _prepared, _source
+from stages import _bert, _hooks, _prepared, _programs, _source
 
 ROWS = 500
 """Rows of the history, at most: with more steps a row is of several."""
@@ -41,7 +43,8 @@ class Trainer(object):
         self._told_head = False
         self._told_pooler = False
         self.steps = 0
-        self._upstream = _upstream(prepared.squad)
+        self.program = _programs.of(prepared)
+        self.length = prepared.max_seq_length
         self._config = _bert.bert_config(source.config, gelu)
 
     def train(self, examples):
@@ -107,9 +110,7 @@ class Trainer(object):
             "use_tpu": False,
             "use_one_hot_embeddings": False,
         }
-        if not self._prepared.squad:
-            settings["num_labels"] = len(self._prepared.labels)
-        theirs = self._upstream.model_fn_builder(**settings)
+        theirs = self.program.model_fn(**settings)
 
         def model_fn(features, labels, mode, params):
             with _learning_rate_shown() as rates:
@@ -128,13 +129,18 @@ class Trainer(object):
     def _initialise(self):
         """Let the variables begin with the source's values; a head that the source has not, or another, is new."""
         variables = tf.compat.v1.trainable_variables()
-        found, _ = self._upstream.modeling.get_assignment_map_from_checkpoint(variables, self._source.prefix)
+        found, _ = modeling.get_assignment_map_from_checkpoint(variables, self._source.prefix)
         shapes = {variable.op.name: tuple(variable.shape.as_list()) for variable in variables}
         pooler = [] if self._source.has_pooler else [name for name in shapes if name in _source.POOLER]
         lacking = [name for name in shapes if name.startswith(SCOPE) and name not in found and name not in pooler]
         if lacking:
             raise StageInputError("the checkpoint %s has no %s" % (self._source.prefix, lacking[0]))
-        new = [name for name in shapes if name not in found or self._source.shape(name) != shapes[name]]
+        other = self._args.source_head not in (None, self._prepared.head)
+        new = [
+            name
+            for name in shapes
+            if name not in found or self._source.shape(name) != shapes[name] or (other and not name.startswith(SCOPE))
+        ]
         wrong = [name for name in new if name.startswith(SCOPE) and name not in pooler]
         if wrong:
             raise StageInputError(
@@ -165,13 +171,7 @@ class Trainer(object):
         return self._input(path, training=True)(params).skip(self._kept.step).prefetch(2)
 
     def _input(self, path, *, training):
-        name = "input_fn_builder" if self._prepared.squad else "file_based_input_fn_builder"
-        return getattr(self._upstream, name)(
-            input_file=path,
-            seq_length=self._prepared.max_seq_length,
-            is_training=training,
-            drop_remainder=training,
-        )
+        return self.program.input_fn(path, training)
 
     def _save(self):
         return _hooks.Save(self._kept.folder, self._args.save_checkpoints_steps)
@@ -192,17 +192,6 @@ def _shuffled(path, folder):
         for record in records:
             writer.write(record)
     return copy
-
-
-def _upstream(squad):
-    # Both define the same flags, so only one of them can be imported.
-    if squad:
-        from bert import run_squad
-
-        return run_squad
-    from bert import run_classifier
-
-    return run_classifier
 
 
 @contextlib.contextmanager

@@ -11,20 +11,25 @@ from training_plot import write_plot
 
 from bertbuild.families.bert_names import CONFIG_FILE, VOCAB_FILE
 from bertbuild.heads import classifier, span
-from stages import _bert, _outputs, _signature
+from stages import _bert, _signature
 
 COPIED = (CONFIG_FILE, VOCAB_FILE)
 HEADS = classifier.HEAD.scopes + span.HEAD.scopes
 """How the names of the variables begin that a training can add."""
+OF_ANSWERS = ("doc_stride", "max_query_length", "n_best_size", "max_answer_length", "null_score_diff_threshold")
+"""Flags that SQuAD's answers were, or can be, made with."""
 
 
-def write_checkpoint(source, gelu, trained, out):
-    """Write encoder and head as a Google-format checkpoint; the .meta is of the published form, with the gelu trained.
+def write_checkpoint(source, gelu, trained, trainer, out):
+    """Write encoder and head as a Google-format checkpoint; the .meta computes both as they were trained.
+
+    It is of the published form (no dropout, nothing of training), with the gelu trained.
 
     Args:
         source: the `_source.Source` that training began with.
         gelu: its form, or None.
         trained: prefix of the checkpoint with the values.
+        trainer: the `_trainer.Trainer`, whose program builds the head; the length is the data's where they are longer.
         out: the folder.
 
     Returns:
@@ -36,9 +41,8 @@ def write_checkpoint(source, gelu, trained, out):
     head = {name: shapes[name] for name in sorted(shapes) if _is_head(name)}
     prefix = os.path.join(out, CHECKPOINT)
     with tf.Graph().as_default(), tf.compat.v1.Session() as session:
-        _bert.build(source, gelu, _signature.published_placeholders(source.config), [_outputs.POOLED])
-        for name, shape in head.items():
-            tf.compat.v1.get_variable(name, shape)
+        inputs = _signature.published_placeholders(source.config, trainer.length)
+        trainer.program.build_answer(_bert.bert_config(source.config, gelu), inputs)
         saver = tf.compat.v1.train.Saver(tf.compat.v1.global_variables(), save_relative_paths=True)
         saver.restore(session, trained)
         saver.save(session, prefix, write_meta_graph=False)
@@ -66,6 +70,7 @@ def write_task(args, prepared, gelu):
     told = {
         "task": prepared.task,
         "task_type": prepared.kind,
+        "head": prepared.head,
         "labels": prepared.labels,
         "max_seq_length": prepared.max_seq_length,
         "do_lower_case": prepared.do_lower_case,
@@ -73,6 +78,10 @@ def write_task(args, prepared, gelu):
         "version_2_with_negative": prepared.version_2_with_negative,
         "gelu": gelu,
     }
+    if prepared.score_range is not None:
+        told["score_range"] = prepared.score_range
+    if prepared.squad:
+        told.update((name, getattr(args, name)) for name in OF_ANSWERS)
     if args.do_train:
         names = ("train_batch_size", "learning_rate", "num_train_epochs", "warmup_proportion", "seed")
         told["training"] = {name: getattr(args, name) for name in names}

@@ -1,9 +1,9 @@
 """finetune: a checkpoint trained on a task's prepared data by bert-tensorflow's run_classifier or run_squad.
 
 Reads a Google-format checkpoint and a folder of prepare-data; the flags are upstream's. Writes a checkpoint of encoder
-and head without optimizer slots, task.json, history.json, training.svg, events/, eval_results.txt, test_results.tsv;
-for SQuAD predictions.json, nbest_predictions.json and null_odds.json. What a killed run left in --unfinished is gone
-on from.
+and head without optimizer slots, task.json, history.json, training.svg, events/, eval_results.txt; of the test set
+test_results.tsv, for tags test_results.conll, for SQuAD predictions.json, nbest_predictions.json and null_odds.json.
+What a killed run left in --unfinished is gone on from.
 """
 
 import os
@@ -37,6 +37,7 @@ STAGE.param(
     choices=("auto", "erf", "tanh"),
     default="auto",
 )
+STAGE.param("source_head", "kind of the head that the checkpoint has, where it is known: a head of another is made new")
 STAGE.param("max_seq_length", "the data's (default); another is refused", type=count)
 STAGE.param("train_batch_size", "(default: 32)", type=count, default=32)
 STAGE.param("eval_batch_size", "(default: 8)", type=count, default=8)
@@ -65,7 +66,7 @@ def run(args, report):
     step("loading TensorFlow")
     import tensorflow as tf
 
-    from stages import _prepared, _resuming, _signature, _source, _trainer, _tuned_folder
+    from stages import _baseline, _prepared, _resuming, _signature, _source, _trainer, _tuned_folder
 
     source = _source.Source(args.checkpoint, args.prefix)
     prepared = _prepared.Prepared(args.data, args.max_seq_length, source)
@@ -73,9 +74,10 @@ def run(args, report):
     step("looking at the data")
     train_path = prepared.require(_prepared.TRAIN, "do_train") if args.do_train else None
     examples = prepared.count(_prepared.TRAIN) if train_path else 0
+    labels = _baseline.Labels(prepared.kind, prepared.columns)
     if args.do_eval:
         prepared.require(_prepared.EVAL, "do_eval")
-        prepared.count(_prepared.EVAL)
+        prepared.count(_prepared.EVAL, add=labels.add)
     gelu = source.gelu(args.gelu, report)
     kept = _resuming.Kept(args.unfinished or tempfile.mkdtemp(), report)
     trainer = _trainer.Trainer(args, source, gelu, prepared, kept, report)
@@ -83,11 +85,13 @@ def run(args, report):
         if args.do_train:
             trainer.train(examples)
         facts = judge(args, prepared, source, trainer, kept, report)
+        if args.do_eval:
+            facts["baseline"] = labels.baseline()
     except (tf.errors.ResourceExhaustedError, MemoryError) as error:
         raise StageInputError(out_of_memory(args, prepared)) from error
     step("writing the checkpoint")
     trained = tf.train.latest_checkpoint(kept.folder) if args.do_train else source.prefix
-    facts["head"] = _tuned_folder.write_checkpoint(source, gelu, trained, args.out)
+    facts["head"] = _tuned_folder.write_checkpoint(source, gelu, trained, trainer, args.out)
     _tuned_folder.write_task(args, prepared, gelu)
     if args.do_train:
         _tuned_folder.write_history(args, prepared, trainer, kept, examples)
@@ -122,7 +126,7 @@ def settle(args, prepared):
 
 def judge(args, prepared, source, trainer, kept, report):
     """Evaluate and predict, as asked; gives the figures."""
-    from stages import _answers, _prepared
+    from stages import _answers, _prepared, _test_results
 
     facts = {}
     if args.do_eval:
@@ -133,14 +137,12 @@ def judge(args, prepared, source, trainer, kept, report):
         facts["eval"] = {name: float(value) for name, value in metrics.items()}
     if args.do_predict and prepared.squad:
         facts.update(_answers.write_answers(args, prepared, source, trainer, kept.folder, report))
+        facts["version_2_with_negative"] = args.version_2_with_negative
     elif args.do_predict:
         path = prepared.require(_prepared.TEST, "do_predict")
         prepared.count(_prepared.TEST, labelled=False)
         step("predicting")
-        with open(os.path.join(args.out, "test_results.tsv"), "w") as file:
-            file.writelines(
-                "\t".join(str(value) for value in found["probabilities"]) + "\n" for found in trainer.predict(path)
-            )
+        _test_results.write(args.out, prepared, trainer.predict(path))
     return facts
 
 

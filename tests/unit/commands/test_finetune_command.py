@@ -18,6 +18,7 @@ from bertbuild.cli.tasks.finetune import finetune as task
 from bertbuild.commands import data as data_command
 from bertbuild.commands import finetune as command
 from bertbuild.commands.finetune import finetune
+from bertbuild.commands.learnt import what_was_learnt
 from bertbuild.commands.session import Session
 from bertbuild.config import Settings
 from bertbuild.errors import (
@@ -68,14 +69,20 @@ def data(tmp_path):
 
 
 @pytest.fixture
-def train(root, isolation, events, checkpoint, data):
+def facts():
+    """What the stage tells of its run."""
+    return {"eval": EVAL}
+
+
+@pytest.fixture
+def train(root, isolation, events, checkpoint, data, facts):
     """Runs the command; gives its events. Its stage does what `behaviour` says."""
 
     def behaviour(run):
         for name in STAGES["finetune"].outputs:
             (run.work / "out" / name).write_text("x")
         (run.work / "out" / "test_results.tsv").write_text(str(run.params.get("do_predict")))
-        (run.work / "out" / "stage.json").write_text(json.dumps({"facts": {"eval": EVAL}}))
+        (run.work / "out" / "stage.json").write_text(json.dumps({"facts": facts}))
 
     isolation.behaviour["finetune"] = behaviour
 
@@ -91,14 +98,86 @@ def train(root, isolation, events, checkpoint, data):
     return run
 
 
-def test_the_result_has_the_tasks_name_and_its_figures_are_shown(train, root):
+def test_the_result_has_the_tasks_name_and_its_figures_are_shown(train, root, data):
     result = train()[-1]
     link = root / "out" / "tiny" / "finetuned-mrpc"
     assert link.is_symlink()
     assert result["path"] == str(link)
     assert result["eval"] == EVAL
     assert result["lines"][0] == "eval_accuracy = 0.8750"
-    assert result["lines"][-1].startswith(f"next: invoke export --checkpoint {link} --name tiny-mrpc")
+    assert result["lines"][-2:] == [
+        f"next: invoke evaluate --checkpoint {link} --prepared {data}",
+        f"next: invoke build-ir --checkpoint {link} --name tiny-mrpc   (or export, neuron-compile)",
+    ]
+
+
+MAJORITY = {"metric": "eval_accuracy", "value": 0.6838, "of": "the majority class"}
+
+
+@pytest.mark.parametrize("accuracy", [0.6838, 0.5, 0.7])
+def test_what_was_learnt_is_told_against_the_majority_class(train, facts, accuracy):
+    facts.update(eval={**EVAL, "eval_accuracy": accuracy}, baseline=MAJORITY)
+    events = train()
+    learnt = accuracy > 0.6838
+    assert events[-1]["learnt"] == {
+        "metric": "eval_accuracy",
+        "value": accuracy,
+        "baseline": 0.6838,
+        "of": "the majority class",
+        "learnt": learnt,
+    }
+    words = f"eval_accuracy is {accuracy:.4f}; of the majority class alone it is 0.6838"
+    assert ("learnt: " if learnt else "learnt nothing: ") + words in events[-1]["lines"]
+    told = [f"It has learnt nothing of MRPC: {words}. Try a lower learning rate, or more steps."]
+    assert [event["text"] for event in events.of("warning")] == ([] if learnt else told)
+
+
+@pytest.mark.parametrize(("error", "learnt"), [(1.1, True), (1.2, False)])
+def test_a_score_is_learnt_where_its_error_is_below_the_mean_scores(train, facts, error, learnt):
+    told = {"eval_mean_squared_error": error}
+    facts.update(eval=told, baseline={"metric": "eval_mean_squared_error", "value": 1.2, "of": "the mean score"})
+    assert train()[-1]["learnt"]["learnt"] is learnt
+
+
+def squad_file(path, *answers):
+    asked = [
+        {"id": number, "question": "?", "answers": [{"text": one, "answer_start": 0}] if one else []}
+        for number, one in enumerate(answers)
+    ]
+    path.write_text(json.dumps({"data": [{"title": "t", "paragraphs": [{"context": "a b", "qas": asked}]}]}))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("answers", "given", "negatives", "told"),
+    [
+        (("x", "y"), ("y", "x"), False, (0.0, 0.0, False)),
+        (("x", "y"), ("x", "x"), False, (50.0, 0.0, True)),
+        (("x", ""), ("", ""), True, (50.0, 50.0, False)),
+        (("x", ""), ("x", ""), True, (100.0, 50.0, True)),
+        (("x", ""), ("x", ""), False, None),
+    ],
+)
+def test_answers_of_squad_are_told_against_no_answer(tmp_path, answers, given, negatives, told):
+    asked = squad_file(tmp_path / "dev.json", *answers)
+    (tmp_path / "predictions.json").write_text(json.dumps(dict(enumerate(given))))
+    learnt = what_was_learnt(tmp_path, {"version_2_with_negative": negatives}, asked)
+    assert (learnt and (learnt.value, learnt.baseline, learnt.learnt)) == told
+
+
+def test_questions_that_nobody_can_judge_end_no_training(tmp_path):
+    (tmp_path / "predictions.json").write_text("{}")
+    (tmp_path / "dev.json").write_text("{}")
+    assert what_was_learnt(tmp_path, {}, tmp_path / "dev.json") is None
+
+
+def test_evaluating_with_a_head_of_another_kind_is_refused(train, checkpoint, data):
+    give_head(checkpoint)
+    (checkpoint / "task.json").write_text(json.dumps({"task": "MRPC", "head": "classifier", "labels": ["0", "1"]}))
+    told = json.loads((data / "prepared.json").read_text())
+    (data / "prepared.json").write_text(json.dumps({**told, "head": "multi-label"}))
+    with pytest.raises(CheckpointError, match=r"a head of the kind classifier, and MRPC needs multi-label\."):
+        train(do_train=False, do_eval=True)
 
 
 def test_other_data_are_another_run_and_the_same_are_none(train, data, isolation):
@@ -141,7 +220,7 @@ def test_the_result_is_copied_where_upstream_would_have_written_it(train, tmp_pa
     result = train(output_dir=str(tmp_path / "out"))[-1]
     assert result["path"] == str(tmp_path / "out")
     assert "test_results.tsv" in {path.name for path in (tmp_path / "out").iterdir()}
-    assert result["lines"][-1].startswith(f"next: invoke export --checkpoint {tmp_path / 'out'} ")
+    assert result["lines"][-1].startswith(f"next: invoke build-ir --checkpoint {tmp_path / 'out'} ")
 
 
 def test_predictions_are_made_with_the_checkpoint_in_the_output_folder(train, isolation, checkpoint, tmp_path):
@@ -165,7 +244,7 @@ def test_predictions_are_made_with_the_checkpoint_in_the_output_folder(train, is
 
 
 def test_without_a_head_there_is_nothing_to_predict_with(train, isolation):
-    with pytest.raises(CheckpointError, match="tiny has no classifier head to evaluate or predict MRPC with") as raised:
+    with pytest.raises(CheckpointError, match="tiny has no head to evaluate or predict MRPC with") as raised:
         train(do_train=False, do_eval=True)
     assert "invoke freeze" in raised.value.next_step
     assert isolation.runs == []
