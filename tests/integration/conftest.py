@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import shutil
 
+import head_tasks
 import pytest
 import tf2_models
 from backends import run as run_script
@@ -148,6 +149,24 @@ def pretraining():
     if not os.access(folder / "bert_model.ckpt.index", os.R_OK):
         pytest.skip("needs ../shared/data/checkpoints/pretraining_step20_L-2_H-4 beside the repository")
     return folder
+
+
+@pytest.fixture(scope="session")
+def tuned_heads(session_folder, bertbuild):
+    """A checkpoint of each kind of head, trained by finetune for a few steps: kind → `head_tasks.Tuned`."""
+    return head_tasks.tune_all(bertbuild, session_folder / "heads")
+
+
+@pytest.fixture(scope="session")
+def trained_heads(bertbuild, tuned_heads):
+    """Tags and several labels trained by train (no program of the Model Garden does): kind → `head_tasks.Tuned`."""
+    return head_tasks.train_all(bertbuild, tuned_heads, ("tokens", "multi-label"))
+
+
+@pytest.fixture(scope="session")
+def pretraining_heads(session_folder):
+    """A stand-in for a pre-trained checkpoint: masked LM and next sentence, random values."""
+    return head_tasks.write_pretraining_heads(session_folder / "pretraining-heads")
 
 
 @pytest.fixture(scope="session")

@@ -180,7 +180,10 @@ def test_a_second_time_there_is_nothing_to_do_however_often_is_saved(bertbuild, 
 
 
 REFUSED = {
-    "a regression": ({"task": "STS-B", "task_type": "regression"}, {}, "the command train (TensorFlow 2) can"),
+    "a type that nobody knows": ({"task_type": "ranking"}, {}, "has the task_type ranking; known are classification"),
+    "classes for scores": ({"task_type": "regression", "labels": []}, {}, "label_ids"),
+    "one label for several": ({"task_type": "multi-label"}, {}, "label_ids"),
+    "one class": ({"labels": ["no"]}, {}, "names 1 labels; a task of the type classification needs 2"),
     "another vocabulary": ({"vocab_sha256": "0" * 64}, {}, "prepared with another vocabulary (sha256 000000000000…)"),
     "another length": ({}, {"max_seq_length": 32}, "--max_seq_length=32, but"),
     "too long": ({"max_seq_length": 512}, {}, "the model's position table ends at 160"),
