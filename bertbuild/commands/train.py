@@ -23,14 +23,14 @@ from bertbuild.plans.plan import TF2, File, Source
 from bertbuild.plans.prepare_data import VOCAB_READING_ABOUT
 from bertbuild.plans.tf2_train import STEP, TrainRequest, plan_train
 from bertbuild.plans.wanted import Wanted
-from bertbuild.source.prepared import DEV, FACTS, TEST, TRAIN, files_of, fine_tuned, read_facts
+from bertbuild.source.prepared import DEV, DEV_WORDS, FACTS, TEST, TEST_WORDS, TRAIN, files_of, fine_tuned, read_facts
 from bertbuild.source.tensorflow2 import folder_and_prefix, tensorflow_2
 from bertbuild.toml.values import Choice, Location, Text, Whole
 
 BEGINNINGS = ("model", "checkpoint", "init_checkpoint", "hub_module_url", "model_dir")
 """The flags that name what to begin with."""
 
-PREPARED = (FACTS, "meta_data.json", TRAIN, DEV, TEST)
+PREPARED = (FACTS, "meta_data.json", TRAIN, DEV, TEST, DEV_WORDS, TEST_WORDS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -250,7 +250,7 @@ def _lines(link: Path) -> list[str]:
     lines = results.read_text(encoding="utf-8").splitlines() if results.exists() else []
     lines += [
         shown(link / name)
-        for name in ("training.svg", "test_results.tsv", "predictions.json")
+        for name in ("training.svg", "test_results.tsv", "test_results.conll", "predictions.json")
         if (link / name).exists()
     ]
     lines.append(shown(link))

@@ -1,4 +1,4 @@
-"""Classification and regression: official.legacy.bert.run_classifier."""
+"""Classes, scores, several labels and tags: official.legacy.bert.run_classifier."""
 
 import os
 
@@ -7,8 +7,9 @@ import tf_keras
 from absl import flags
 from official.legacy.bert import run_classifier
 from stage import step
+from tagged_words import RESULTS, write_tags
 
-from stages import _training_course, _training_folders, _training_weights
+from stages import _training_course, _training_folders, _training_heads, _training_weights
 
 
 def run(job, strategy, report):
@@ -29,6 +30,8 @@ def run(job, strategy, report):
     flags.FLAGS(["train", *("--%s=%s" % item for item in values.items())])
     tf_keras.utils.disable_interactive_logging()  # its bars would tear the events apart
     tf_keras.utils.set_random_seed(args.seed)
+    if job.task_type in _training_heads.KINDS:
+        _training_heads.settle(job.task_type)
     if args.mode == "export_only":
         step("exporting")
         folder = _training_weights.state_folder(job)
@@ -52,6 +55,7 @@ def _train(job, strategy, report):
         _examples(job, "eval", job.args.eval_batch_size),
         init_checkpoint=_training_weights.init_checkpoint(job),
         custom_callbacks=[course],
+        custom_metrics=_training_heads.METRICS.get(job.task_type),
     )
     if job.chief:
         step("writing the checkpoint")
@@ -65,14 +69,21 @@ def _examples(job, name, batch_size):
     It tells TensorFlow not to divide the examples of one file between workers, so that each would see all of them; here
     each gets its part of every batch, and they agree on the batches because they have the seed in common.
     """
+    training = name == "train"
+    if job.task_type in _training_heads.KINDS:
+        return _divided(job, _training_heads.records(job, job.records[name], batch_size, training=training))
     make = run_classifier.get_dataset_fn(
         job.records[name],
         int(job.meta["max_seq_length"]),
         batch_size,
-        is_training=name == "train",
+        is_training=training,
         label_type=run_classifier.LABEL_TYPES_MAP[job.meta.get("label_type", "int")],
         include_sample_weights=job.meta.get("has_sample_weights", False),
     )
+    return _divided(job, make)
+
+
+def _divided(job, make):
     if job.args.workers == 1:
         return make
     options = tf.data.Options()
@@ -82,14 +93,18 @@ def _examples(job, name, batch_size):
 
 def _predict(job, strategy):
     step("predicting")
+    make = _examples(job, "eval", job.args.eval_batch_size)
     with strategy.scope():
         model = _training_weights.restored(job)
-        rows, _ = run_classifier.get_predictions_and_labels(
-            strategy,
-            model,
-            _examples(job, "eval", job.args.eval_batch_size),
-            is_regression=job.labels == 1,
-            return_probs=True,
-        )
+        if job.task_type in _training_heads.KINDS:
+            rows = _training_heads.predictions(job, model, make)
+        else:
+            known = {"is_regression": job.labels == 1, "return_probs": True}
+            rows, _ = run_classifier.get_predictions_and_labels(strategy, model, make, **known)
+    if job.task_type == _training_heads.TAGGING:
+        labels = job.task["labels"]
+        tags = (labels[number] for row in rows for number in row.argmax(axis=-1))
+        write_tags(os.path.join(job.args.out, RESULTS), job.words, tags)
+        return
     with open(os.path.join(job.args.out, "test_results.tsv"), "w") as file:
         file.writelines("\t".join(map(str, row)) + "\n" for row in rows)

@@ -10,7 +10,6 @@ from typing import Any, NamedTuple
 
 from checkpoint_files import find_prefix
 from stage import StageInputError, read_json, write_json
-from vocabulary import LINES
 
 from bertbuild.checkpoint.bundle import CheckpointReader
 from bertbuild.checkpoint.config import LAYER_NORM_EPSILON, BertConfig, read_config
@@ -19,8 +18,8 @@ from bertbuild.checkpoint.recovery import Found, recover
 from bertbuild.errors import BertbuildError
 from bertbuild.families.bert_names import CONFIG_FILE
 from bertbuild.heads import classifier, span
+from stages._training_task import HEADS, TASK_TYPES, task_facts, words_of
 
-TASK_TYPES = {"bert_classification": "classification", "bert_regression": "regression", "bert_squad": "squad"}
 SQUAD_MODES = ("train_and_predict", "train", "eval")
 FIRST_UNIQUE_ID = 1_000_000_000
 """Of squad_lib, which counts by it, and not by its examples, how many to add to fill the last batch."""
@@ -51,8 +50,9 @@ class Job(NamedTuple):
         args: the stage's arguments.
         meta: the Model Garden's meta data.
         task: what task.json will say.
-        task_type: "classification", "regression" or "squad".
+        task_type: a key of `HEADS`.
         records: "train" and "eval" → path of the records, or None.
+        words: of tags, path of the words of the "eval" records; else None.
         source: where the weights come from.
         config_path, vocab_path: the model's; vocab_path is None where it has none.
         config: what bert_config.json says.
@@ -66,6 +66,7 @@ class Job(NamedTuple):
     task: dict
     task_type: str
     records: dict
+    words: str | None
     source: Source
     config_path: str
     vocab_path: str | None
@@ -94,20 +95,23 @@ def read(args, report):
         raise StageInputError("the meta data are of the task type %s, which is not trained here" % meta["task_type"])
     records = _records(args, task_type, report)
     _check_mode(args, task_type, records, vocab_path)
+    _check_kind(args, meta, task_type)
     _check_data(args, meta, prepared, config, vocab_path)
     if args.mode.startswith("train") and task_type != "squad":
         _fill_devices(args, int(meta["eval_data_size"]), report)
     if source.kind == "model_dir":
         _check_head(source, task_type, int(meta.get("num_labels", 1)))
+        _check_trained(source, task_type)
     kept = args.unfinished or tempfile.mkdtemp(prefix="train")
     model_dir = os.path.join(kept, "model" if index == 0 else "worker-%d" % index)
     os.makedirs(model_dir, exist_ok=True)
     return Job(
         args=args,
         meta=meta,
-        task=_task(meta, prepared, task_type, vocab_path),
+        task=task_facts(meta, prepared, task_type, vocab_path),
         task_type=task_type,
         records=records,
+        words=words_of(args, task_type, records["eval"]),
         source=source,
         config_path=config_path,
         vocab_path=vocab_path,
@@ -287,22 +291,18 @@ def _check_head(source, task_type, labels):
         raise StageInputError(message % (head.place.source_shape[0], labels))
 
 
-def _numbers(meta, task_type):
-    return [str(number) for number in range(int(meta["num_labels"]))] if task_type == "classification" else []
+def _check_trained(source, task_type):
+    """The task.json beside the trained model must be of the same kind of head; old ones say nothing of it."""
+    if not os.path.exists(os.path.join(source.folder, "task.json")):
+        return
+    trained = read_json(source.folder, "task.json").get("head", HEADS[task_type])
+    if trained != HEADS[task_type]:
+        message = "%s has a head of the kind %s, and the data are for %s: they are of another task"
+        raise StageInputError(message % (source.folder, trained, HEADS[task_type]))
 
 
-def _task(meta, prepared, task_type, vocab_path):
-    from stages.saved_model import lower_cases
-
-    lower = prepared.get("do_lower_case")
-    if lower is None and vocab_path:
-        lower = lower_cases(vocab_path)
-    return {
-        "task": prepared.get("task") or meta.get("processor_type") or "SQUAD",
-        "task_type": task_type,
-        "labels": prepared.get("labels", _numbers(meta, task_type)),
-        "max_seq_length": int(meta["max_seq_length"]),
-        "do_lower_case": lower,
-        "vocab_reading": prepared.get("vocab_reading", LINES),
-        "version_2_with_negative": bool(meta.get("version_2_with_negative", False)),
-    }
+def _check_kind(args, meta, task_type):
+    if task_type == "tagging" and args.hub_module:
+        raise StageInputError("tags are not trained from a hub module; begin with --init-checkpoint")
+    if task_type == "multi-label" and int(meta["num_labels"]) < 2:
+        raise StageInputError("several labels are needed, and the data have one; prepare them as two classes")

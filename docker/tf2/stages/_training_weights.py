@@ -14,7 +14,7 @@ from bertbuild.checkpoint.model_garden import encoder_places
 from bertbuild.checkpoint.writer import write_checkpoint
 from bertbuild.families.bert import WORD_EMBEDDINGS
 from bertbuild.heads import classifier, masked_lm, span
-from stages import _garden
+from stages import _garden, _training_heads
 from stages._training_folders import name_latest
 from stages.convert_tf2 import STATE, tensors
 
@@ -98,6 +98,8 @@ def fresh(job):
     """The Model Garden's model with a head of the task, random weights, no hub module."""
     if job.task_type == "squad":
         return bert_models.squad_model(config(job), int(job.meta["max_seq_length"]))[0]
+    if job.task_type == _training_heads.TAGGING:
+        return _training_heads.tagger(config(job), job.labels)[0]
     return bert_models.classifier_model(config(job), job.labels)[0]
 
 
