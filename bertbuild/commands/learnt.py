@@ -14,6 +14,8 @@ from bertbuild.metrics.squad import evaluate_v1, evaluate_v2, questions
 
 ERROR = "eval_mean_squared_error"
 """The figure that is better when it is lower."""
+ROUNDING = 1e-6
+"""Of figures that TensorFlow adds up in float32; what is better by no more is not."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,5 +74,6 @@ def _of_squad(asked: Path, answers: Path, *, negatives: bool) -> Learnt | None:
 
 
 def _compared(metric: str, value: float, baseline: float, of: str) -> Learnt:
-    better = value < baseline if metric == ERROR else value > baseline
+    gain = baseline - value if metric == ERROR else value - baseline
+    better = gain > ROUNDING * max(1.0, abs(baseline))
     return Learnt(metric=metric, value=value, baseline=baseline, of=of, learnt=better)
