@@ -16,7 +16,8 @@ import numpy.typing as npt
 from bertbuild.checkpoint.config import BertConfig
 from bertbuild.checkpoint.object_graph import Path
 from bertbuild.checkpoint.variables import Shape, encoder_variables
-from bertbuild.heads import classifier, masked_lm, next_sentence, span
+from bertbuild.heads import masked_lm
+from bertbuild.heads.found import FoundHead
 
 _GARDEN_DENSE = {"query": "_query_dense", "key": "_key_dense", "value": "_value_dense"}
 
@@ -134,40 +135,36 @@ def encoder_aliases(config: BertConfig, root: str) -> dict[Path, Path]:
     return {(root, *path): (root, f"layer_with_weights-{number}") for path, number in names.items()}
 
 
-def masked_lm_places(config: BertConfig, root: str = "masked_lm") -> Iterator[Place]:
-    """The masked-LM head, but for the word embeddings it shares."""
-    hidden = config.hidden_size
-    rows: tuple[tuple[str, Shape, Path], ...] = (
+def masked_lm_places(
+    config: BertConfig, root: Path = ("masked_lm",), weights: str = masked_lm.TIED_WEIGHTS
+) -> Iterator[Place]:
+    """The masked-LM head; the word embeddings that it shares are the encoder's, a table of its own is among its places.
+
+    Args:
+        config: of the model.
+        root: the path of the layer `MaskedLM`.
+        weights: the variable that is its table [V, H].
+    """
+    hidden, words = config.hidden_size, config.vocab_size
+    rows: list[tuple[str, Shape, Path]] = [
         (masked_lm.KERNEL, (hidden, hidden), ("dense", "kernel")),
         (masked_lm.KERNEL_BIAS, (hidden,), ("dense", "bias")),
         (masked_lm.BETA, (hidden,), ("layer_norm", "beta")),
         (masked_lm.GAMMA, (hidden,), ("layer_norm", "gamma")),
-        (masked_lm.BIAS, (config.vocab_size,), ("output_bias/bias",)),
-    )
+        (masked_lm.BIAS, (words,), ("output_bias/bias",)),
+    ]
+    if weights != masked_lm.TIED_WEIGHTS:
+        rows.append((weights, (words, hidden), ("embedding_table",)))
     for source, shape, path in rows:
         name = masked_lm.SCOPE + "/".join(path)
-        yield Place(source=source, source_shape=shape, path=(root, *path), name=name, shape=shape)
+        yield Place(source=source, source_shape=shape, path=(*root, *path), name=name, shape=shape)
 
 
-def next_sentence_places(config: BertConfig, root: Path) -> Iterator[Place]:
-    """The next-sentence head's projection; its inner layer is the encoder's pooler."""
-    return _projection(config, (next_sentence.WEIGHTS, next_sentence.BIAS), 2, root)
-
-
-def classifier_places(config: BertConfig, labels: int, root: Path) -> Iterator[Place]:
-    """run_classifier's head below the object at `root`, a Keras dense layer."""
-    return _projection(config, (classifier.WEIGHTS, classifier.BIAS), labels, root)
-
-
-def squad_places(config: BertConfig, root: Path) -> Iterator[Place]:
-    """run_squad's head below the object at `root`, a Keras dense layer."""
-    return _projection(config, (span.WEIGHTS, span.BIAS), 2, root)
-
-
-def _projection(config: BertConfig, sources: tuple[str, str], width: int, root: Path) -> Iterator[Place]:
-    """A head's weights [width, H], which a Keras dense layer has as [H, width], and its bias."""
+def dense_places(config: BertConfig, head: FoundHead, root: Path) -> Iterator[Place]:
+    """A head's weights [C, H], which the Keras dense layer at `root` has as [H, C], and its bias."""
     hidden = config.hidden_size
-    for source, attribute, shape in zip(sources, ("kernel", "bias"), ((width, hidden), (width,)), strict=True):
+    rows = ((head.weights, "kernel", (head.labels, hidden)), (head.bias, "bias", (head.labels,)))
+    for source, attribute, shape in rows:
         yield Place(
             source=source,
             source_shape=shape,

@@ -11,25 +11,24 @@ from bertbuild.checkpoint.folder import OBJECT_GRAPH_KEY
 from bertbuild.checkpoint.layouts import layout
 from bertbuild.checkpoint.model_garden import (
     Place,
-    classifier_places,
     encoder_aliases,
     encoder_places,
     keras_name,
-    masked_lm_places,
-    next_sentence_places,
-    squad_places,
 )
 from bertbuild.checkpoint.object_graph import Path, read_variables, value_key
+from bertbuild.checkpoint.recovered_heads import Encoder, head_places
 from bertbuild.checkpoint.training import sort_variables
 from bertbuild.checkpoint.variables import encoder_variables
 from bertbuild.errors import CheckpointError
+from bertbuild.families.bert_names import SCOPE
+from bertbuild.heads import masked_lm
+from bertbuild.heads.found import FoundHead
 from bertbuild.plural import number_of
 
 _WORDS_OF_TENSORFLOW_1 = "embeddings/word_embeddings"  # below any scope
 _INSIDE = "encoder"  # a name for the root of paths that begin at the encoder itself
 _OWN_CONFIG = "Use the bert_config.json that came with the checkpoint."
 _WHOLE = "Give a TensorFlow 2 checkpoint of a whole BERT in float32."
-_FIRST, _SECOND, _THIRD = "layer_with_weights-0", "layer_with_weights-1", "layer_with_weights-2"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +72,14 @@ def recover(reader: CheckpointReader, config: BertConfig, root: str = "") -> tup
         if entry.dtype != "float32":
             raise CheckpointError(f"{item.key} has dtype {entry.dtype}; a BERT has float32.", next_step=_WHOLE)
     return tuple(found)
+
+
+def of_heads(found: Iterable[Found], heads: Iterable[FoundHead]) -> tuple[Found, ...]:
+    """Of all variables those of the encoder and of these heads."""
+    kept = {name for head in heads for name in (head.weights, head.bias)}
+    if masked_lm.BIAS in kept:
+        kept |= masked_lm.HEAD.variables(0, 0, 0).keys()
+    return tuple(item for item in found if item.place.source.startswith(SCOPE) or item.place.source in kept)
 
 
 def encoder_roots(reader: CheckpointReader, config: BertConfig) -> tuple[str, ...]:
@@ -122,7 +129,8 @@ def _by_object(reader: CheckpointReader, config: BertConfig, root: str) -> list[
     beyond = (*encoder.roots[0], "_transformer_layers", str(config.num_hidden_layers))
     _refuse_layers([key for path, key in own.items() if path[: len(beyond)] == beyond], config)
     places = [replace(place, path=(*encoder.roots[0], *place.path[1:])) for place in encoder.places]
-    heads = _heads(reader, own, list(encoder.roots), config)
+    named = {place.source: keys.get(place.path, value_key(place.path)) for place in places}
+    heads = head_places(Encoder(reader=reader, keys=own, roots=encoder.roots, own=named, config=config))
     return [Found(place=place, key=keys.get(place.path, value_key(place.path))) for place in (*places, *heads)]
 
 
@@ -186,38 +194,3 @@ def _roots(keys: Mapping[Path, str], wanted: list[Path]) -> list[Path]:
     first = wanted[0]
     candidates = (path[: -len(first)] for path in keys if path[-len(first) :] == first)
     return [root for root in candidates if all((*root, *path) in keys for path in wanted)]
-
-
-def _heads(
-    reader: CheckpointReader, keys: Mapping[Path, str], roots: list[Path], config: BertConfig
-) -> Iterator[Place]:
-    """The heads that are there, their paths as they are in this checkpoint."""
-    for root in roots:
-        if root[-1:] == (_FIRST,):  # the encoder is the first layer of a model with a head
-            classifier = _classifier(keys, (*root[:-1], _SECOND))
-            squad = (*root[:-1], _SECOND, _FIRST)
-            if (*classifier, "kernel") in keys:
-                labels = reader.entries[keys[(*classifier, "kernel")]].shape[-1]
-                yield from classifier_places(config, labels, classifier)
-                break
-            if (*squad, "kernel") in keys:
-                yield from squad_places(config, squad)
-                break
-    masked_lm = _first_with(keys, ("output_bias/bias",))
-    if masked_lm is not None:
-        yield from (replace(place, path=(*masked_lm, *place.path[1:])) for place in masked_lm_places(config))
-    next_sentence = _first_with(keys, ("classification_heads", "0", "out_proj", "kernel"))
-    if next_sentence is not None:
-        yield from next_sentence_places(config, (*next_sentence, "classification_heads", "0", "out_proj"))
-
-
-def _classifier(keys: Mapping[Path, str], head: Path) -> Path:
-    """The path of a head's dense layer: of a ClassificationHead, or a plain one that is the model's last."""
-    dense_alone = (*head, "kernel") in keys and not any(path[: len(head)] == (*head[:-1], _THIRD) for path in keys)
-    return head if dense_alone else (*head, "out_proj")
-
-
-def _first_with(keys: Iterable[Path], ending: Path) -> Path | None:
-    """What stands before an ending in the shortest path that has it."""
-    found = [path[: -len(ending)] for path in keys if path[-len(ending) :] == ending]
-    return min(found, key=_length) if found else None

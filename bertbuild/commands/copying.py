@@ -6,6 +6,7 @@ import filecmp
 import shutil
 from pathlib import Path
 
+from bertbuild.checkpoint.task_file import TASK
 from bertbuild.commands.session import shown
 from bertbuild.errors import UsageError
 from bertbuild.families.bert_names import CONFIG_FILE, VOCAB_FILE
@@ -76,7 +77,7 @@ def _under_prefix(path: Path, destination: Path) -> Path:
         for file in path.parent.iterdir():
             if file.name.startswith(path.name):
                 shutil.copyfile(file, destination.with_name(destination.name + file.name.removeprefix(path.name)))
-            elif file.name in (CONFIG_FILE, VOCAB_FILE, MAPPING):
+            elif file.name in (CONFIG_FILE, VOCAB_FILE, MAPPING, TASK):
                 shutil.copyfile(file, destination.with_name(file.name))
     return destination
 

@@ -98,6 +98,11 @@ def parts_for(outputs: Iterable[str], found: Iterable[FoundHead]) -> set[str]:
     return parts.union(*(HEADS[head.kind].parts for head in heads_for(names, found)))
 
 
+def answered(heads: Iterable[FoundHead]) -> tuple[str, ...]:
+    """All that a model gives that always has both of `ENCODER`, and these heads, as --output calls it."""
+    return ENCODER + tuple(answer.output for head in heads for answer in HEADS[head.kind].answers)
+
+
 def tolerance_of(tensor: str) -> str:
     """The column of a row of tolerances that an output, by its name in signature.json, is held to."""
     return next((answer.tolerance for answer in ANSWERS.values() if answer.tensor == tensor), tensor)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bertbuild.kinds.kind import Asked, Kind
-from bertbuild.kinds.tf2 import CONVERT_TF2, TAKEN_BY, Tf2Model, plan_convert_tf2, taken_by_model
+from bertbuild.kinds.tf2 import CONVERT_TF2, TAKEN_BY, Tf2Model, plan_convert_tf2, taken
 from bertbuild.plans.tolerance import FLOAT32
 
 
@@ -28,6 +28,6 @@ KIND = Kind(
     stage="tf2-saved-model",
     asked=Asked(stage="tf2-infer", flag=Hub.flag),
     tolerances={"fp32": FLOAT32},
-    taken=taken_by_model,
+    taken=taken,
     taken_by=TAKEN_BY,
 )

@@ -9,7 +9,6 @@ from bertbuild.backends import of_version
 from bertbuild.errors import DataError, UsageError
 from bertbuild.heads.answers import OUTPUT_OF_PART
 from bertbuild.heads.classifier import OUTPUT as PROBABILITIES
-from bertbuild.heads.classifier import PART as CLASSIFIER
 from bertbuild.heads.pooled import OUTPUT as POOLED
 from bertbuild.kinds.frozen import (
     frozen_step,
@@ -208,11 +207,6 @@ def _check_made(source: Source, outputs: tuple[str, ...], request: Ir, route: st
         )
     if route == "savedmodel":
         check_saved(outputs)
-        if outputs == (PROBABILITIES,) and (source.head is None or source.head.kind != CLASSIFIER):
-            raise UsageError(
-                f"A TensorFlow 2 SavedModel gives a classifier's probabilities, and {source.model} has another head.",
-                next_step="Use the reshapeable route (leave --route out), or --output pooled.",
-            )
 
 
 def _check_frozen(source: Source, request: Ir, route: str) -> None:

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from bertbuild.backends import versions
 from bertbuild.checkpoint.vocabulary import READINGS
 from bertbuild.errors import UsageError
+from bertbuild.heads.all_layers import OUTPUT as ALL_LAYERS
 from bertbuild.heads.answers import OUTPUTS
 from bertbuild.heads.classifier import OUTPUT as PROBABILITIES
-from bertbuild.heads.pooled import OUTPUT as POOLED
-from bertbuild.heads.sequence import OUTPUT as SEQUENCE
 from bertbuild.kinds.frozen import GELU_ABOUT, OUTPUT_ABOUT
 from bertbuild.kinds.kind import Request
 from bertbuild.parameters import Parameter, check, parameter, parameters_of
@@ -144,16 +143,15 @@ def check_route(request: Ir, route: str) -> None:
 
 
 def check_saved(outputs: tuple[str, ...]) -> None:
-    """Refuse outputs that no TensorFlow 2 SavedModel on the way to an IR gives.
+    """Refuse outputs that no TensorFlow 2 SavedModel gives.
 
     Raises:
         UsageError: it gives others.
     """
-    if outputs != (PROBABILITIES,) and not set(outputs) <= {POOLED, SEQUENCE}:
+    if ALL_LAYERS in outputs:
         raise UsageError(
-            "A TensorFlow 2 SavedModel gives pooled and sequence output, or probabilities alone; "
-            f"this is {', '.join(outputs)}.",
-            next_step="Use the reshapeable route (leave --route out), or --output pooled.",
+            "A TensorFlow 2 SavedModel gives what heads answer, pooled and sequence; it gives no all-layers.",
+            next_step="Use the reshapeable route (leave --route out), or --output sequence.",
         )
 
 

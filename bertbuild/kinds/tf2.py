@@ -2,39 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import ClassVar
 
 from bertbuild.errors import UsageError
-from bertbuild.heads.answers import ENCODER
-from bertbuild.heads.classifier import OUTPUT as PROBABILITIES
-from bertbuild.heads.classifier import PART as CLASSIFIER
-from bertbuild.heads.masked_lm import PART as MASKED_LM
-from bertbuild.heads.next_sentence import PART as NEXT_SENTENCE
+from bertbuild.heads.answers import ENCODER, answered, task_head, usual
+from bertbuild.heads.found import FoundHead, as_parameter
 from bertbuild.heads.pooled import PART as POOLER
-from bertbuild.heads.span import PART as SPAN
 from bertbuild.kinds.frozen import GELU_ABOUT, gelu_form
 from bertbuild.kinds.kind import Asked, Command, Kind, Request
 from bertbuild.parameters import Parameter, check, parameter
-from bertbuild.plans.outputs import output_params
 from bertbuild.plans.plan import GELU_FORMS, File, Plan, Source, Step, Target, check_garden
 from bertbuild.plans.tolerance import FLOAT32
 from bertbuild.toml.values import Choice, Location
 
 OTHER_GELU = {"erf": "tanh", "tanh": "erf"}
-PARTS_OF_FORMAT = {
-    "encoder": {POOLER},
-    "keras-bert": {POOLER, CLASSIFIER, SPAN},
-    "keras-names": {POOLER, CLASSIFIER, SPAN, MASKED_LM, NEXT_SENTENCE},
-    "pretrainer": {POOLER, MASKED_LM, NEXT_SENTENCE},
+OF_TASKS = frozenset(("classifier", "multi-label", "regression", "tokens", "span"))
+OF_PRETRAINING = frozenset(("masked-lm", "next-sentence"))
+HEADS_OF_FORMAT = {
+    "encoder": frozenset[str](),
+    "keras-bert": OF_TASKS,
+    "keras-names": OF_TASKS | OF_PRETRAINING,
+    "pretrainer": OF_PRETRAINING,
 }
-FORMATS = tuple(PARTS_OF_FORMAT)
+"""Format → the kinds of heads that it has a place for, as `checkpoint/layouts.py` lays them out (a test compares)."""
+FORMATS = tuple(HEADS_OF_FORMAT)
 TAKEN_BY = {
-    CLASSIFIER: "--format keras-bert",
-    SPAN: "--format keras-bert",
-    MASKED_LM: "--format pretrainer",
-    NEXT_SENTENCE: "--format pretrainer",
+    **dict.fromkeys(OF_TASKS, "--format keras-bert"),
+    **dict.fromkeys(OF_PRETRAINING, "--format pretrainer"),
 }
 
 
@@ -79,32 +76,35 @@ def plan_convert_tf2(source: Source, request: Tf2 | Tf2Model, probes: File) -> P
     """Checkpoint → TensorFlow 2 checkpoint, SavedModel or hub module, restored whole and answering like its source.
 
     Raises:
-        UsageError: the source is not a checkpoint.
+        UsageError: the source is not a checkpoint, or has a head that the format has other heads in the place of.
     """
     if source.kind != "checkpoint":
         raise UsageError("Only a checkpoint can be converted.", next_step="Give --model or --checkpoint.")
     check_garden(source)
+    if request.format == "pretrainer" and source.head is not None:
+        raise UsageError(
+            f"{source.model} has a head for a task ({source.head.kind}), and BertPretrainerV2 has none such.",
+            next_step="Use --format keras-bert, whose models have it, or --format encoder, whose have no head.",
+        )
     is_checkpoint = isinstance(request, Tf2)
     chosen = gelu_form(source, request.gelu)
     gelu = {"gelu": chosen} if chosen else {}
-    with_head = source.head is not None and source.head.kind == CLASSIFIER and _can_have_head(request)
-    converted = Step(
-        id="convert-tf2",
-        stage="convert-tf2",
-        inputs={"checkpoint": source.file},
-        params={"format": _checkpoint_format(request, with_head=with_head), "prefix": source.prefix, **gelu},
-    )
-    steps = [converted]
-    made, flag, asked = converted.id, ASKED.flag, gelu
+    carried = heads_of(source, request)
+    heads = {"heads": as_parameter(carried)} if carried else {}
+    flag, asked, outputs = ASKED.flag, gelu, answered(carried)
     if isinstance(request, Tf2Model):
-        built = {"kind": request.format, **gelu}
-        steps.append(Step(id=request.format, stage="tf2-saved-model", inputs={"converted": converted.id}, params=built))
-        made, flag, asked = request.format, request.flag, {}
+        default = usual(carried, pooler=True) if task_head(carried) else ENCODER
+        outputs = tuple(dict.fromkeys((*default, *(name for name in outputs if name not in ENCODER))))
+        steps = list(model_steps(source, request.format, carried, default, gelu))
+        flag, asked = request.flag, {}
+    else:
+        steps = [_converted(source, request.format, carried, gelu)]
+    made = steps[-1].id
     reference = Step(
         id="reference",
         stage="tf1-infer",
         inputs={"checkpoint": source.file, "probes": probes},
-        params={**output_params(source, (PROBABILITIES,) if with_head else ENCODER), "prefix": source.prefix, **gelu},
+        params={"output": ",".join(outputs), "prefix": source.prefix, **gelu, **heads},
     )
     answers = Asked(stage=ASKED.stage, flag=flag).step("tf2-infer", made, probes, asked)
     told = {}
@@ -118,19 +118,53 @@ def plan_convert_tf2(source: Source, request: Tf2 | Tf2Model, probes: File) -> P
     return Plan(model=source.model, steps=(*steps, reference, answers), targets=(target,))
 
 
-def _can_have_head(request: Tf2 | Tf2Model) -> bool:
-    return CLASSIFIER in request.heads if isinstance(request, Tf2Model) else request.format == "keras-bert"
+def heads_of(source: Source, request: Tf2 | Tf2Model) -> tuple[FoundHead, ...]:
+    """The heads of a source that a target of it has."""
+    parts = HEADS_OF_FORMAT[request.format] if isinstance(request, Tf2) else request.heads
+    fitting = tuple(head for head in source.heads if head.kind in parts)
+    return fitting[:1] if request.format == "keras-bert" else fitting
 
 
-def _checkpoint_format(request: Tf2 | Tf2Model, *, with_head: bool) -> str:
-    if isinstance(request, Tf2):
-        return request.format
-    return "keras-bert" if with_head else "encoder"
+def format_for(heads: Sequence[FoundHead]) -> str:
+    """The format of the checkpoint that a model with these heads is restored from: one of a class that has them all."""
+    kinds = {head.kind for head in heads}
+    if len(heads) <= 1 and kinds <= OF_TASKS:
+        return "keras-bert" if heads else "encoder"
+    return "pretrainer" if kinds <= OF_PRETRAINING else "keras-names"
 
 
-def taken_by_model(_source: Source, request: Tf2Model) -> set[str]:
-    """The parts of a source that a TensorFlow 2 model of it has."""
-    return {POOLER, *request.heads}
+def _converted(source: Source, format_: str, heads: Iterable[FoundHead], gelu: Mapping[str, str]) -> Step:
+    told = {"heads": as_parameter(heads)} if heads else {}
+    return Step(
+        id="convert-tf2",
+        stage="convert-tf2",
+        inputs={"checkpoint": source.file},
+        params={"format": format_, "prefix": source.prefix, **gelu, **told},
+    )
+
+
+def model_steps(
+    source: Source, kind: str, heads: Sequence[FoundHead], default: tuple[str, ...], gelu: Mapping[str, str]
+) -> tuple[Step, Step]:
+    """The steps from a checkpoint to a SavedModel or hub module with these heads.
+
+    Args:
+        source: the checkpoint.
+        kind: "savedmodel" or "hub".
+        heads: some of the source's.
+        default: what the default signature of a SavedModel gives, as --output calls it.
+        gelu: parameters that tell its form.
+    """
+    converted = _converted(source, format_for(heads), heads, gelu)
+    output = {"output": ",".join(default)} if default != ENCODER else {}
+    params = {"kind": kind, **output, **gelu}
+    return converted, Step(id=kind, stage="tf2-saved-model", inputs={"converted": converted.id}, params=params)
+
+
+def taken(source: Source, request: Tf2 | Tf2Model) -> set[str]:
+    """The parts of a source that a target of it has; names keep every variable of a head, whole or not."""
+    whole = request.format == "keras-names"
+    return {POOLER, *(HEADS_OF_FORMAT[request.format] if whole else (head.kind for head in heads_of(source, request)))}
 
 
 ASKED = Asked(stage="tf2-infer", flag="converted")
@@ -155,7 +189,7 @@ KIND = Kind(
     stage="convert-tf2",
     asked=ASKED,
     tolerances={"fp32": FLOAT32},
-    taken=lambda _source, request: PARTS_OF_FORMAT[request.format],
+    taken=taken,
     taken_by=TAKEN_BY,
     main_file="bert_model.ckpt",
     is_prefix=True,

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bertbuild.heads.classifier import PART as CLASSIFIER
 from bertbuild.kinds.kind import Asked, Evaluated, Kind
 from bertbuild.kinds.measured import Measured
-from bertbuild.kinds.tf2 import CONVERT_TF2, TAKEN_BY, Tf2Model, plan_convert_tf2, taken_by_model
+from bertbuild.kinds.tf2 import CONVERT_TF2, OF_PRETRAINING, OF_TASKS, TAKEN_BY, Tf2Model, plan_convert_tf2, taken
 from bertbuild.plans.plan import File, Plan, Source
 from bertbuild.plans.tolerance import FLOAT32
 
@@ -18,7 +17,7 @@ class Tf2SavedModel(Tf2Model):
 
     format = "savedmodel"
     flag = "saved-model"
-    heads = frozenset({CLASSIFIER})
+    heads = OF_TASKS | OF_PRETRAINING
 
 
 def _evaluated(source: Source, _data: Measured, probes: File, _int8_for: str) -> Plan:
@@ -35,7 +34,7 @@ KIND = Kind(
     stage="tf2-saved-model",
     asked=Asked(stage="tf2-infer", flag=Tf2SavedModel.flag),
     tolerances={"fp32": FLOAT32},
-    taken=taken_by_model,
+    taken=taken,
     taken_by=TAKEN_BY,
     evaluated=(Evaluated(name="tf2", plan=_evaluated),),
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bertbuild.heads.answers import ENCODER, usual
+from bertbuild.heads.answers import answered
 from bertbuild.heads.found import as_parameter
 from bertbuild.plans.plan import TF2_CHECKPOINT, TF2_HUB, TF2_SAVED_MODEL, File, Plan, Source, Step, Target
 
@@ -16,20 +16,20 @@ def plan_convert_tf1(source: Source, probes: File) -> Plan:
     inputs |= {name: file for name, file in (("config", source.config), ("vocab", source.vocab)) if file is not None}
     prefix = {name: value for name, value in (("prefix", source.prefix), ("root", source.root)) if value}
     gelu = {"gelu": source.gelu} if source.gelu else {}
-    converted = Step(id="convert-tf1", stage="convert-tf1", inputs=inputs, params=prefix)
+    heads = {"heads": as_parameter(source.heads)} if source.heads else {}
+    converted = Step(id="convert-tf1", stage="convert-tf1", inputs=inputs, params=prefix | heads)
     complete = Step(id="complete", stage="complete", inputs={"checkpoint": converted.id}, params=gelu)
     asked: dict[str, File | str] = {FLAGS[source.kind]: source.file, "probes": probes}
     if source.kind != TF2_HUB and source.config is not None:
         asked["config"] = source.config
-    output = ",".join(usual(source.heads, pooler=True) if source.heads else ENCODER)
-    heads = {"heads": as_parameter(source.heads)} if source.heads else {}
-    params = {TF2_CHECKPOINT: {**gelu, **prefix}, TF2_SAVED_MODEL: {"output": output}, TF2_HUB: {}}[source.kind]
+    output = {"output": ",".join(answered(source.heads))}
+    params = {TF2_CHECKPOINT: {**gelu, **prefix, **heads}, TF2_SAVED_MODEL: heads or output, TF2_HUB: {}}[source.kind]
     reference = Step(id="reference", stage="tf2-infer", inputs=asked, params=params)
     answers = Step(
         id="tf1-infer",
         stage="tf1-infer",
         inputs={"checkpoint": complete.id, "probes": probes},
-        params={"output": output, **heads, **gelu},
+        params={**output, **gelu, **heads},
     )
     target = Target(
         name="tf1-checkpoint", step=complete.id, reference=reference.id, answers=answers.id, precision="fp32"

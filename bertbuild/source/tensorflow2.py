@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import glob
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bertbuild.checkpoint.user_files import read_regular
+from bertbuild.checkpoint.task_file import TASK
 from bertbuild.engine.executor import Report
 from bertbuild.errors import CheckpointError, UsageError
 from bertbuild.families.bert_names import CONFIG_FILE, VOCAB_FILE
-from bertbuild.heads import classifier
 from bertbuild.heads.found import FoundHead
 from bertbuild.plans.plan import TF2_CHECKPOINT, TF2_HUB, TF2_SAVED_MODEL, TF2_TRAINED, File, Source
 from bertbuild.plans.wanted import Wanted
 from bertbuild.source.checkpoints import Inspected
+from bertbuild.source.garden import heads_of, recorded
 from bertbuild.source.inputs import file_input, folder_input
 from bertbuild.stages import MANIFEST, UNTRACKED
 from bertbuild.store.store import Store
@@ -57,7 +56,8 @@ def _to_convert(wanted: Wanted, path: Path, name: str, store: Store, report: Rep
     if kind == TF2_CHECKPOINT:
         prefix = _whole(folder, prefix, store, report)
     variables = folder / prefix if kind == TF2_CHECKPOINT else folder / "variables" / "variables"
-    heads = _heads(variables, config, wanted.root)
+    heads = heads_of(folder, variables, kind, config, wanted.root)
+    _tell_assumed(heads, report)
     return _inspected(config, _source(wanted, kind, folder, name, config, store, prefix, heads))
 
 
@@ -151,6 +151,13 @@ def _check_vocab(path: Path, config: BertConfig, report: Report) -> None:
         report({"event": "warning", "text": warning})
 
 
+def _tell_assumed(heads: tuple[FoundHead, ...], report: Report) -> None:
+    for head in heads:
+        if head.assumed:
+            why = f"nothing tells of what kind it is; {TASK} beside it may say so"
+            report({"event": "warning", "text": f"the head {head.weights} is taken for a classifier: {why}"})
+
+
 def _folder_file(path: Path, store: Store) -> File:
     """A folder with all its files, but for what this program keeps beside them."""
     files = (file for file in path.rglob("*") if file.is_file() and file.name not in OURS)
@@ -169,15 +176,6 @@ def _kind(path: Path) -> str:
     return TF2_HUB if recorded(path, "signature.json", "kind") == "hub" else TF2_SAVED_MODEL
 
 
-def recorded(path: Path, name: str, key: str) -> str:
-    """What a JSON file beside a model says of it; empty where there is no such file, or it says nothing."""
-    try:
-        value = json.loads(read_regular(path / name)).get(key)
-    except (CheckpointError, OSError, ValueError, RecursionError, AttributeError):
-        return ""
-    return str(value or "")
-
-
 def _recorded_gelu(path: Path, config: BertConfig) -> str | None:
     """The form of gelu that was recorded beside the model, or that its configuration names.
 
@@ -187,18 +185,3 @@ def _recorded_gelu(path: Path, config: BertConfig) -> str | None:
         return None
     beside = recorded(path, "mapping.json", "gelu") or recorded(path, "signature.json", "gelu")
     return beside or config.gelu or GARDEN_GELU
-
-
-def _heads(prefix: Path, config: BertConfig, root: str) -> tuple[FoundHead, ...]:
-    """The classifier that the model answers with, where it has one.
-
-    Raises `CheckpointError` where there is no BERT of this config.
-    """
-    from bertbuild.checkpoint.bundle import CheckpointReader
-    from bertbuild.checkpoint.folder import OBJECT_GRAPH_KEY
-    from bertbuild.checkpoint.recovery import recover
-
-    reader = CheckpointReader(prefix)
-    shapes = {found.place.source: found.place.source_shape for found in recover(reader, config, root)}
-    has_one = OBJECT_GRAPH_KEY in reader.entries and classifier.WEIGHTS in shapes
-    return (classifier.found(shapes[classifier.WEIGHTS][0]),) if has_one else ()

@@ -104,7 +104,8 @@ class NumpyBert:
             found |= {"start_logits": columns[..., 0], "end_logits": columns[..., 1]}
         if "cls/predictions/output_bias" in self.tensors:
             made = self.activation(self.dense(states, "cls/predictions/transform/dense"))
-            table = self.tensors["bert/embeddings/word_embeddings"]
+            tied = self.tensors["bert/embeddings/word_embeddings"]
+            table = self.tensors.get("cls/predictions/output_weights", tied)
             made = self.norm(made, "cls/predictions/transform") @ table.T
             found["masked_lm_logits"] = made + self.tensors["cls/predictions/output_bias"]
         if "cls/seq_relationship/output_weights" in self.tensors:

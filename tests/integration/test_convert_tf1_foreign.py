@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -11,19 +12,38 @@ pytestmark = pytest.mark.integration
 
 HIDDEN = {"pooled_output", "sequence_output"}
 CLASSES = {"probabilities"}
+WITH_LOGITS = HIDDEN | CLASSES | {"logits"}
 SOURCES = {
     "hub_dict": HIDDEN,
     "compiled": CLASSES,
     "dense": CLASSES,
     "renamed": HIDDEN,
     "encoder_weights": HIDDEN,
-    "classifier_weights": CLASSES,
-    "dense_weights": CLASSES,
-    "written": CLASSES,
+    "classifier_weights": WITH_LOGITS,
+    "dense_weights": WITH_LOGITS,
+    "written": WITH_LOGITS,
     "sharded": HIDDEN,
+    "tagger": WITH_LOGITS,
+    "scores": HIDDEN | {"score"},
+    "older_pretrainer": HIDDEN | {"masked_lm_logits", "next_sentence_logits"},
+    "labeler": {"start_logits", "end_logits"},
+    "tagger_whole": CLASSES | {"logits"},
+    "inner": HIDDEN,
 }
 """Folder of foreign_tf2.py → what it answers with."""
-SOURCES = cells(SOURCES, "compiled", "dense", "encoder_weights")
+SOURCES = cells(SOURCES, "compiled", "dense", "encoder_weights", "older_pretrainer", "tagger_whole")
+KINDS = {
+    "tagger": "tokens",
+    "tagger_whole": "tokens",
+    "scores": "regression",
+    "labeler": "span",
+    **dict.fromkeys(("compiled", "dense", "classifier_weights", "dense_weights", "written"), "classifier"),
+}
+"""Of those with a head for a task, what task.json says of it."""
+VARIABLES = {
+    "span": {"cls/squad/output_weights", "cls/squad/output_bias"},
+    **{kind: {"output_weights", "output_bias"} for kind in ("classifier", "tokens", "regression")},
+}
 
 
 @pytest.fixture(scope="module")
@@ -53,9 +73,16 @@ def test_a_model_that_others_saved_comes_back_and_answers_alike(converted, name)
 
 
 @pytest.mark.parametrize("name", SOURCES)
-def test_a_head_comes_with_it(converted, name):
-    names = tf2_models.tensors(Path(converted[name].last["path"])).keys()
-    assert {"output_weights", "output_bias"} <= names or SOURCES[name] == HIDDEN
+def test_a_head_comes_with_it_and_its_kind(converted, name):
+    prefix = Path(converted[name].last["path"])
+    names = {variable for variable in tf2_models.tensors(prefix) if not variable.startswith("bert/")}
+    task = prefix.with_name("task.json")
+    if name == "older_pretrainer":
+        assert {"cls/predictions/output_bias", "cls/seq_relationship/output_weights"} < names
+        assert not any("squad" in variable for variable in names)
+    else:
+        assert names == VARIABLES.get(KINDS.get(name), set())
+    assert (json.loads(task.read_text())["head"] if task.exists() else None) == KINDS.get(name)
 
 
 def test_what_a_classifier_gives_is_told(converted):

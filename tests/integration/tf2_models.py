@@ -69,6 +69,7 @@ MASKED_LM = (
     ("cls/predictions/output_bias", ("V",)),
 )
 NEXT_SENTENCE = (("cls/seq_relationship/output_weights", (2, "H")), ("cls/seq_relationship/output_bias", (2,)))
+UNTIED = (*MASKED_LM, ("cls/predictions/output_weights", ("V", "H")))
 SQUAD = (("cls/squad/output_weights", (2, "H")), ("cls/squad/output_bias", (2,)))
 
 

@@ -22,7 +22,7 @@ def run(args, report):
 
     source = _source.Source(args.checkpoint)
     for name in os.listdir(args.checkpoint):
-        if name.startswith(CHECKPOINT) or name in (CONFIG_FILE, VOCAB_FILE, "mapping.json"):
+        if name.startswith(CHECKPOINT) or name in (CONFIG_FILE, VOCAB_FILE, "mapping.json", "task.json"):
             shutil.copyfile(os.path.join(args.checkpoint, name), os.path.join(args.out, name))
 
     step("building the graph")

@@ -5,36 +5,44 @@ import tensorflow as tf
 from answers import ROLES
 from stage import StageInputError
 
-from bertbuild.heads.answers import EXPORTED
-from bertbuild.heads.classifier import TENSOR as PROBABILITIES
 from bertbuild.heads.pooled import TENSOR as POOLED
 from bertbuild.heads.sequence import TENSOR as SEQUENCE
+from stages._heads import TENSORS
 
 NAMES = {
     "input_ids": ("input_ids", "input_word_ids", "word_ids"),
     "input_mask": ("input_mask", "attention_mask"),
     "segment_ids": ("segment_ids", "input_type_ids", "token_type_ids"),
 }
-KNOWN = {answer.tensor: (answer.tensor, *answer.also) for answer in EXPORTED.values()}
+HIDDEN = {
+    POOLED: (POOLED, "pooled", "pooler_output"),
+    SEQUENCE: (SEQUENCE, "sequence", "last_hidden_state"),
+}
+OURS = frozenset(name for names in TENSORS.values() for name in names)
+SPAN = {"start_logits": ("start_logits", "start_positions", "0"), "end_logits": ("end_logits", "end_positions", "1")}
+"""Tensor → what those who save models call it; a list's members go by their numbers."""
 SIGNATURE = "serving_default"
 ROUNDING = 1e-4  # of the sum of a row of probabilities in float32
+ALIKE = {"rtol": 1e-4, "atol": 1e-5}  # what two signatures of one model may be apart
 
 
 class SavedModel:
     """A loaded SavedModel.
 
     Attributes:
-        run: int32 tensors [B, S] (ids, mask, segments) → output name → float32 array: pooled_output and
-            sequence_output, or probabilities of a classifier, whether it gives these or logits.
+        run: int32 tensors [B, S] (ids, mask, segments) → tensor name → float32 array: pooled_output and
+            sequence_output, and what its heads answer.
     """
 
-    def __init__(self, folder, hidden_size, report):
+    def __init__(self, folder, hidden_size, report, kinds=(), wanted=None):
         """Load it.
 
         Args:
             folder: of the SavedModel.
             hidden_size: units of a layer, by which outputs without a known name are told.
             report: of the stage.
+            kinds: of its heads, by which answers without a known name are told.
+            wanted: names of the tensors for which signatures of heads are asked too; None: all are.
 
         Raises:
             StageInputError: it cannot be loaded, or takes other inputs than the three.
@@ -46,22 +54,36 @@ class SavedModel:
             raise StageInputError(message) from error
         self._hidden_size = hidden_size
         self._report = report
+        self._kinds = kinds
+        self._wanted = wanted
         self._gives_logits = None
         self._call = self._called() or self._signature()
 
     def run(self, *inputs):
         """See the class."""
-        given = _flat(self._call(dict(zip(ROLES, inputs, strict=True))))
-        found = {name: self._output(name, given) for name in (POOLED, SEQUENCE)}
-        found = {name: value for name, value in found.items() if value is not None}
-        classes = self._classes(given)
-        if classes is not None:
-            found[PROBABILITIES] = classes
-        if not found:
+        feeds = dict(zip(ROLES, inputs, strict=True))
+        given = _flat(self._call(feeds))
+        found = self._hidden(given)
+        found.update({name: value for name, value in given.items() if name in OURS})
+        for kind in self._kinds:
+            found.update(self._of_head(kind, given, found))
+        for name in sorted(set(TENSORS) & set(self._loaded.signatures)):
+            if self._wanted is None or not found.keys() >= set(self._wanted):
+                found.update(self._agreeing(name, _flat(self._by_signature(name)(feeds)), found))
+        missing = [TENSORS[kind][-1] for kind in self._kinds if TENSORS[kind][-1] not in found]
+        if missing or not found:
             shapes = ", ".join("%s %s" % (name, list(value.shape)) for name, value in sorted(given.items()))
-            message = "the SavedModel gives %s, none of which is pooled_output, sequence_output or probabilities"
-            raise StageInputError(message % shapes)
+            wanted = missing[0] if missing else "pooled_output, sequence_output or what a head answers"
+            why = "none of which is %s; where another head is in front, give what is below it" % wanted
+            raise StageInputError("the SavedModel gives %s, %s" % (shapes, why))
         return found
+
+    def _agreeing(self, signature, given, found):
+        """What a head's signature gives, which is what another one gave where that gave it too."""
+        for name in given.keys() & found.keys():
+            if given[name].shape != found[name].shape or not np.allclose(given[name], found[name], **ALIKE):
+                raise StageInputError("two signatures of the SavedModel, %s one, differ in %s" % (signature, name))
+        return given
 
     def _called(self):
         """The way to call the model as an object, as Keras and hub modules are called; None where it cannot be."""
@@ -90,38 +112,64 @@ class SavedModel:
             StageInputError: it has none.
         """
         signatures = self._loaded.signatures
-        chosen = signatures.get(SIGNATURE) or (next(iter(signatures.values())) if len(signatures) == 1 else None)
-        if chosen is None:
+        only = next(iter(signatures)) if len(signatures) == 1 else None
+        if SIGNATURE not in signatures and only is None:
             found = ", ".join(signatures) or "none"
             raise StageInputError("the SavedModel has no signature %s (found: %s)" % (SIGNATURE, found))
-        specs = chosen.structured_input_signature[1]
+        return self._by_signature(SIGNATURE if SIGNATURE in signatures else only)
+
+    def _by_signature(self, name):
+        function = self._loaded.signatures[name]
+        specs = function.structured_input_signature[1]
         names = _roles_of(specs)
-        return lambda feeds: chosen(**{name: _as(specs[name], feeds[role]) for role, name in names.items()})
+        return lambda feeds: function(**{name: _as(specs[name], feeds[role]) for role, name in names.items()})
 
-    def _output(self, wanted, given):
-        """The hidden states that are wanted: of a known name, else the only ones of their shape."""
-        named = [given[name] for name in KNOWN[wanted] if name in given]
-        rank = 2 if wanted == POOLED else 3
-        shaped = [value for value in given.values() if value.ndim == rank and value.shape[-1] == self._hidden_size]
-        return named[0] if named else shaped[0] if len(shaped) == 1 else None
+    def _hidden(self, given):
+        """The hidden states: of a known name, else, of a model without heads, the only ones of their shape."""
+        found = {}
+        for wanted, names in HIDDEN.items():
+            named = [given[name] for name in names if name in given]
+            rank = 2 if wanted == POOLED else 3
+            shaped = [
+                value
+                for name, value in given.items()
+                if name not in OURS and value.ndim == rank and value.shape[-1] == self._hidden_size
+            ]
+            if named:
+                found[wanted] = named[0]
+            elif len(shaped) == 1 and not self._kinds:
+                found[wanted] = shaped[0]
+        return found
 
-    def _classes(self, given):
-        """The probabilities of a classifier's classes: the only output of two dimensions that is not a hidden state."""
-        if PROBABILITIES in given:
-            return given[PROBABILITIES]
-        rows = {
-            name: value
-            for name, value in given.items()
-            if value.ndim == 2 and value.shape[-1] != self._hidden_size and name not in KNOWN[POOLED]
-        }
-        if len(rows) != 1:
-            return None
-        ((name, value),) = rows.items()
+    def _of_head(self, kind, given, found):
+        """What a head answers, of the outputs that go by another name."""
+        others = {name: value for name, value in given.items() if not any(name in names for names in HIDDEN.values())}
+        if kind == "span":
+            named = {tensor: [others[name] for name in names if name in others] for tensor, names in SPAN.items()}
+            return {tensor: values[0] for tensor, values in named.items() if values}
+        if kind == "regression":
+            scores = [value for value in others.values() if value.ndim == 1 or value.shape[1:] == (1,)]
+            return {"score": scores[0].reshape(-1)} if len(scores) == 1 else {}
+        if kind not in ("classifier", "multi-label", "tokens") or "probabilities" in found:
+            return {}
+        rows = {name: value for name, value in others.items() if value.ndim == (3 if kind == "tokens" else 2)}
+        return {"probabilities": self._probabilities(kind, *rows.popitem())} if len(rows) == 1 else {}
+
+    def _probabilities(self, kind, name, value):
+        """The probabilities that an output gives, or whose logits (or logarithms) it gives."""
+        many = kind == "multi-label"
         if self._gives_logits is None:
-            self._gives_logits = bool((value < 0).any() or np.abs(value.sum(axis=-1) - 1).max() > ROUNDING)
-            kind = "logits, whose softmax is taken" if self._gives_logits else "probabilities"
-            self._report.note("the SavedModel's output %s is taken for %s" % (name or "without a name", kind))
-        return tf.nn.softmax(value, axis=-1).numpy() if self._gives_logits else value
+            beyond = (value < 0).any() or (value > 1).any()
+            summed = not many and np.abs(value.sum(axis=-1) - 1).max() > ROUNDING
+            self._gives_logits = bool(beyond or summed)
+            taken = "logits, whose %s is taken" % ("sigmoid" if many else "softmax")
+            self._report.note(
+                "the SavedModel's output %s is taken for %s"
+                % (name or "without a name", taken if self._gives_logits else "probabilities")
+            )
+        if not self._gives_logits:
+            return value
+        return (tf.nn.sigmoid(value) if many else tf.nn.softmax(value, axis=-1)).numpy()
 
 
 def _roles_of(specs):

@@ -1,7 +1,8 @@
 """convert-tf1: a TensorFlow 2 BERT → the files of a Google-format TensorFlow 1 checkpoint, but for its .meta.
 
 Takes a checkpoint of any format that convert-tf2 writes, one of the Model Garden's own (a fine-tuned one too), or the
-variables of a SavedModel or hub module. Read and written without TensorFlow, one tensor at a time.
+variables of a SavedModel or hub module. Read and written without TensorFlow, one tensor at a time. What the head for a
+task is for is written into task.json, since its variables have the same names as those of other kinds.
 """
 
 import os
@@ -9,10 +10,13 @@ import shutil
 from pathlib import Path
 
 from checkpoint_files import CHECKPOINT, find_prefix
-from stage import Stage, StageInputError, step, write_json
+from stage import Stage, StageInputError, read_json, step, write_json
 
 from bertbuild.families.bert_names import CONFIG_FILE
 
+TASK = "task.json"
+PRETRAINING = ("masked-lm", "next-sentence")
+DROPPED = "of no head that was proved"
 COUNTERS = ("save_counter", "global_step")
 
 STAGE = Stage("convert-tf1", __doc__.splitlines()[0])
@@ -21,6 +25,7 @@ STAGE.input("config", "bert_config.json, where it is not in that folder", requir
 STAGE.input("vocab", "vocab.txt, where it is not in that folder", required=False)
 STAGE.param("prefix", "the checkpoint's name in its folder, where there are several")
 STAGE.param("root", "of several encoders in it the one below this object")
+STAGE.param("heads", "KIND:WEIGHTS:BIAS with commas: the heads that come with it (default: no head)")
 
 
 def run(args, report):
@@ -30,9 +35,10 @@ def run(args, report):
     from bertbuild.checkpoint.bundle import CheckpointReader
     from bertbuild.checkpoint.config import read_config
     from bertbuild.checkpoint.folder import OBJECT_GRAPH_KEY
-    from bertbuild.checkpoint.recovery import encoder_roots, recover
+    from bertbuild.checkpoint.recovery import encoder_roots, of_heads, recover
     from bertbuild.checkpoint.writer import write_checkpoint
     from bertbuild.errors import BertbuildError
+    from bertbuild.heads.found import from_parameter
     from stages._tables import Converted
 
     config_path = Path(args.config or os.path.join(args.tf2, CONFIG_FILE))
@@ -40,7 +46,9 @@ def run(args, report):
     try:
         config = read_config(config_path)
         reader = CheckpointReader(find(args.tf2, args.prefix))
-        found = recover(reader, config, args.root or "")
+        heads = from_parameter(args.heads)
+        recovered = recover(reader, config, args.root or "")
+        found = of_heads(recovered, heads)
 
         def maker(item):
             row = {"source": item.key, "source_shape": list(item.place.shape), "shape": list(item.place.source_shape)}
@@ -50,23 +58,33 @@ def run(args, report):
         step("converting %d variables" % len(found))
         converted = Converted({item.place.source: maker(item) for item in found})
         write_checkpoint(Path(args.out) / CHECKPOINT, converted)
-    except BertbuildError as error:
+    except (BertbuildError, ValueError) as error:
         raise StageInputError(str(error).rstrip(".")) from error
 
+    write_task(args, heads)
     shutil.copyfile(config_path, os.path.join(args.out, CONFIG_FILE))
     if os.path.exists(vocab):
         shutil.copyfile(vocab, os.path.join(args.out, "vocab.txt"))
     used = {item.key for item in found}
+    dropped = {item.key for item in recovered} - used
     roots = encoder_roots(reader, config) if OBJECT_GRAPH_KEY in reader.entries else ()
     others = tuple(root + "/" for root in roots if not any(key.startswith(root + "/") for key in used))
     left = sorted(name for name, entry in reader.entries.items() if name not in used and entry.dtype != "string")
     table = {
         "variables": sorted(converted.rows, key=lambda row: row["target"]),
-        "left_out": [{"source": name, "reason": reason(name, others)} for name in left],
+        "left_out": [{"source": name, "reason": DROPPED if name in dropped else reason(name, others)} for name in left],
     }
     write_json(args.out, "mapping.json", table)
     report.facts = {"variables": len(found)}
     report.note("%d variables converted, %d left out on purpose" % (len(found), len(left)))
+
+
+def write_task(args, heads):
+    """Write task.json, what the source's own tells and the kind of its head for a task, where it has such a head."""
+    kinds = [head.kind for head in heads if head.kind not in PRETRAINING]
+    if kinds:
+        there = os.path.exists(os.path.join(args.tf2, TASK))
+        write_json(args.out, TASK, dict(read_json(args.tf2, TASK) if there else {}, head=kinds[0]))
 
 
 def find(folder, wanted):
@@ -79,6 +97,8 @@ def reason(name, others):
     """Why a tensor has no place in a BERT checkpoint; `others` is what the names of other encoders begin with."""
     if others and name.startswith(others):
         return "of another encoder"
+    if "/out_proj/" in name or "/dense/" in name.partition("/classification_heads/")[2]:
+        return "head with a pooler of its own"
     if ".OPTIMIZER_SLOT" in name or name.startswith(("optimizer/", "keras_api/")):
         return "optimizer"
     return "counter of the training" if name.split("/")[0] in COUNTERS else "no variable of a BERT"

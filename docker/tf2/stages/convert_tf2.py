@@ -22,6 +22,7 @@ STATE = 'model_checkpoint_path: "%s"\nall_model_checkpoint_paths: "%s"\n' % (CHE
 STAGE = Stage("convert-tf2", __doc__.splitlines()[0])
 STAGE.input("checkpoint", "folder with bert_config.json and the checkpoint's files")
 STAGE.param("format", "of the result (default: encoder)", choices=FORMATS, default="encoder")
+STAGE.param("heads", "KIND:WEIGHTS:BIAS with commas: the heads, of which the format takes those it has")
 STAGE.param("prefix", "the checkpoint's name in its folder, where there are several")
 STAGE.param("gelu", "the form the source was trained with; recorded beside the file", choices=("erf", "tanh"))
 
@@ -44,7 +45,7 @@ def run(args, report):
         problems = disagreements(config, shapes, {name: entry.dtype for name, entry in reader.entries.items()})
         if problems:
             raise StageInputError("the checkpoint does not fit its config: %s" % problems[0].rstrip("."))
-        taken = layout(args.format, config, shapes)
+        taken = layout(args.format, config, shapes, heads(args.heads, shapes))
         reasons = left_out(taken, shapes)
         step("converting %d variables" % len(taken.places))
         converted = tensors(taken, reader)
@@ -61,12 +62,31 @@ def run(args, report):
         "format": args.format,
         "gelu": args.gelu,
         "roots": list(taken.roots),
+        "heads": [head._asdict() for head in taken.heads],
         "variables": sorted(converted.rows, key=lambda row: order[row["source"]]),
         "left_out": [{"source": name, "reason": reason} for name, reason in sorted(reasons.items())],
     }
     write_json(args.out, "mapping.json", table)
     report.facts = {"format": args.format, "gelu": args.gelu, "roots": table["roots"], "variables": len(taken.places)}
     report.note("%d variables converted, %d left out on purpose" % (len(taken.places), len(reasons)))
+
+
+def heads(text, shapes):
+    """The heads of --heads, whose last layers must be among the checkpoint's variables.
+
+    Raises:
+        StageInputError: it has another form, or names a variable that is not there.
+    """
+    from bertbuild.heads.found import from_parameter
+
+    try:
+        found = from_parameter(text)
+    except ValueError as error:
+        raise StageInputError(str(error)) from error
+    missing = [name for head in found for name in (head.weights, head.bias) if name not in shapes]
+    if missing:
+        raise StageInputError("--heads names %s, which the checkpoint has not" % missing[0])
+    return found
 
 
 def write_config(path, config, prefix, out):

@@ -10,6 +10,7 @@ from checkpoint_files import find_prefix
 from stage import Stage, StageInputError, read_json, step
 
 from bertbuild.families.bert_names import CONFIG_FILE
+from bertbuild.heads.found import from_parameter
 from bertbuild.heads.pooled import TENSOR as POOLED
 from bertbuild.heads.sequence import TENSOR as SEQUENCE
 
@@ -19,7 +20,8 @@ STAGE.input("config", "bert_config.json, where it is not in that folder", requir
 STAGE.input("saved-model", "folder of a SavedModel, of the stage saved-model or anybody else's", required=False)
 STAGE.input("hub", "folder of the stage saved-model with the kind hub", required=False)
 questions.declare(STAGE)
-STAGE.param("output", "of a SavedModel: pooled, sequence, probabilities; several with commas (default: all it gives)")
+STAGE.param("output", "what is wanted: pooled, logits, …; several with commas (default: all that it gives)")
+STAGE.param("heads", "KIND:WEIGHTS:BIAS with commas: heads whose kind is known otherwise than by the model")
 STAGE.param("prefix", "the checkpoint's name in its folder, where there are several")
 STAGE.param("root", "of several encoders in it the one below this object")
 STAGE.param("gelu", "form of gelu to build a checkpoint's model with", choices=("erf", "tanh"))
@@ -39,7 +41,7 @@ def run(args, report):
     if args.converted:
         run_model = restored(args).run
     elif args.saved_model:
-        run_model = saved(args, report)
+        run_model = saved(args, report).run
     else:
         import tensorflow_hub as hub
 
@@ -49,46 +51,60 @@ def run(args, report):
             pooled, sequence = layer(list(inputs))
             return {POOLED: pooled, SEQUENCE: sequence}
 
+    wanted = tensors(args)
+
     def run_session(values):
         given = run_model(*(tf.constant(values[role]) for role in answers.ROLES))
-        return {name: value if isinstance(value, np.ndarray) else value.numpy() for name, value in given.items()}
+        missing = [name for name in wanted or () if name not in given]
+        if missing:
+            message = "the model gives %s and not %s; where another head is in front, give what is below it"
+            raise StageInputError(message % (", ".join(sorted(given)), missing[0]))
+        return {name: np.asarray(given[name]) for name in wanted or given}
 
     answers.write_answers(args.out, questions.read(args, report).answer(run_session))
     report.packages = _versions.packages()
 
 
 def saved(args, report):
-    """The function that runs a SavedModel, and gives what of its outputs is wanted.
-
-    Raises:
-        StageInputError: it takes or gives something else.
-    """
+    """The SavedModel, which gives what its signatures or its call give."""
     from stages import _garden, _saved
 
     config = args.config or os.path.join(args.saved_model, CONFIG_FILE)
-    model = _saved.SavedModel(args.saved_model, _garden.bert_config(config, None).hidden_size, report)
-
-    def run_model(*inputs):
-        found = model.run(*inputs)
-        wanted = args.output.split(",") if args.output else list(found)
-        names = [name if name in found or name == _saved.PROBABILITIES else name + "_output" for name in wanted]
-        missing = sorted(set(names) - set(found))
-        if missing:
-            message = "the SavedModel gives %s and not %s; where another head is in front, give what is below it"
-            raise StageInputError(message % (", ".join(sorted(found)), missing[0]))
-        return {name: found[name] for name in names}
-
-    return run_model
+    hidden_size = _garden.bert_config(config, None).hidden_size
+    kinds = [head.kind for head in heads(args)]
+    wanted = tensors(args) or (None if args.probes else [])  # examples are timed: they ask the default signature alone
+    return _saved.SavedModel(args.saved_model, hidden_size, report, kinds, wanted)
 
 
 def restored(args):
     """The model of a checkpoint: of the format that its mapping.json tells, or the encoder wherever it is in it."""
-    from stages import _garden
+    from stages import _restored
 
     if os.path.exists(os.path.join(args.converted, "mapping.json")):
-        return _garden.answering(args.converted, read_json(args.converted, "mapping.json"), args.gelu, args.prefix)
+        table = read_json(args.converted, "mapping.json")
+        if "heads" in table:  # which older ones do not tell
+            return _restored.converted(args.converted, table, args.gelu, args.prefix)
     config = args.config or os.path.join(args.converted, CONFIG_FILE)
-    return _garden.found(find_prefix(args.converted, args.prefix), config, args.gelu, args.root or "")
+    return _restored.found(find_prefix(args.converted, args.prefix), config, args.gelu, args.root or "", heads(args))
+
+
+def tensors(args):
+    """The names of the tensors of --output; None where it is not given."""
+    from stages import _heads
+
+    return [_heads.tensor_name(output) for output in args.output.split(",")] if args.output else None
+
+
+def heads(args):
+    """The heads of --heads.
+
+    Raises:
+        StageInputError: it has another form.
+    """
+    try:
+        return from_parameter(args.heads)
+    except ValueError as error:
+        raise StageInputError(str(error)) from error
 
 
 if __name__ == "__main__":

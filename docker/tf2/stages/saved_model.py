@@ -1,9 +1,10 @@
 """saved-model: a converted checkpoint → a TensorFlow 2 SavedModel, or a TensorFlow 2 hub module.
 
-The SavedModel has one signature, serving_default, over input_ids, input_mask and segment_ids (int32, batch and sequence
-length free); it gives pooled_output and sequence_output, or a classifier's probabilities. The hub module is what the
-Model Garden's own exporter makes: [input_word_ids, input_mask, input_type_ids] → [pooled, sequence], trainable, with
-vocab_file and do_lower_case. Both compute the form of gelu that the source was trained with.
+The SavedModel has a signature serving_default over input_ids, input_mask and segment_ids (int32, batch and sequence
+length free), which gives what --output says; and one for each head, called by its kind, which gives all that the head
+answers. The hub module is what the Model Garden's own exporter makes: [input_word_ids, input_mask, input_type_ids] →
+[pooled, sequence], trainable, with vocab_file and do_lower_case. Both compute the form of gelu that the source was
+trained with.
 """
 
 import os
@@ -17,6 +18,7 @@ from bertbuild.families.bert_names import CONFIG_FILE, VOCAB_FILE
 STAGE = Stage("saved-model", __doc__.splitlines()[0])
 STAGE.input("converted", "folder of the stage convert-tf2")
 STAGE.param("kind", "savedmodel (default) or hub", choices=("savedmodel", "hub"), default="savedmodel")
+STAGE.param("output", "what serving_default gives: pooled, logits, …; several with commas", default="pooled,sequence")
 STAGE.param("gelu", "form of gelu", choices=("erf", "tanh"))
 
 
@@ -26,7 +28,7 @@ def run(args, report):
     step("loading TensorFlow")
     import tensorflow as tf
 
-    from stages import _fingerprint, _garden, _versions
+    from stages import _fingerprint, _garden, _restored, _versions
 
     step("restoring the checkpoint")
     if args.kind == "hub":
@@ -42,16 +44,32 @@ def run(args, report):
         step("writing the hub module")
         model.save(args.out, include_optimizer=False, save_format="tf")
     else:
-        module = _garden.serving_module(_garden.answering(args.converted, table, args.gelu))
+        answering = _restored.converted(args.converted, table, args.gelu)
+        module, functions = _restored.serving_module(answering, signatures(answering, args.output))
         step("writing the SavedModel")
-        tf.saved_model.save(module, args.out, signatures={"serving_default": module.serve})
+        tf.saved_model.save(module, args.out, signatures=functions)
     _fingerprint.settle(args.out)
     for name in (CONFIG_FILE, VOCAB_FILE):
         if os.path.exists(os.path.join(args.converted, name)):
             shutil.copyfile(os.path.join(args.converted, name), os.path.join(args.out, name))
     report.packages = _versions.packages()
     report.facts = {"kind": args.kind, "gelu": args.gelu}
-    write_json(args.out, "signature.json", {"kind": args.kind, "gelu": args.gelu})
+    write_json(args.out, "signature.json", {"kind": args.kind, "gelu": args.gelu, "heads": table["heads"]})
+
+
+def signatures(answering, output):
+    """Name of a signature → the tensors that it gives.
+
+    Raises:
+        StageInputError: the model does not give one of those of --output.
+    """
+    from stages import _heads
+
+    wanted = [_heads.tensor_name(name) for name in output.split(",")]
+    missing = [name for name in wanted if name not in answering.tensors]
+    if missing:
+        raise StageInputError("the model gives %s and not %s" % (", ".join(answering.tensors), missing[0]))
+    return dict({head.kind: head.tensors for head in answering.heads}, serving_default=wanted)
 
 
 def lower_cases(vocab):

@@ -12,6 +12,12 @@ below `out` h5/ and of the others those that are wanted:
     classifier_weights/  the same of a classifier
     dense_weights/     the same of an encoder with a dense layer behind it
     written/           `tf.train.Checkpoint(model=…).write`, without a counter of saves, of a classifier
+    tagger/            `tf.train.Checkpoint(model=…).write` of a BertTokenClassifier
+    scores/            the same of a BertClassifier of one class, which is a regression
+    older_pretrainer/  the same of a BertPretrainer, whose next sentence lies where a BertSpanLabeler has its answers
+    labeler/           BertSpanLabeler, saved whole
+    tagger_whole/      BertTokenClassifier, saved whole
+    inner/             a BertClassifier that reads the first hidden state through a dense layer of its own, written
     sharded/           tf.train.Checkpoint(encoder=…) in several data files
     h5/                `save_weights` of an encoder as tf_model.h5, model.weights.h5, and the model as model.keras
 """
@@ -29,6 +35,8 @@ import numpy as np
 import tensorflow as tf
 import tf_keras
 from official.legacy.bert import bert_models, configs
+from official.modeling import tf_utils
+from official.nlp.modeling import models
 from official.nlp.tools import export_tfhub_lib
 
 request = json.load(sys.stdin)
@@ -120,8 +128,30 @@ def weights(name, make):
     make().save_weights(str(folder(name) / "weights"), save_format="tf")
 
 
-def written(name):
-    tf.train.Checkpoint(model=classifier()).write(str(folder(name) / "ckpt"))
+def written(name, make=classifier):
+    tf.train.Checkpoint(model=make()).write(str(folder(name) / "ckpt"))
+
+
+def over_encoder(make, **options):
+    """A function that gives a model of the Model Garden over a new encoder."""
+    return lambda: shaken(make(bert_models.get_transformer_encoder(config), **options))
+
+
+def labeler():
+    model = over_encoder(models.BertSpanLabeler)()
+    for layer in model.layers:
+        if isinstance(layer, tf_keras.layers.Lambda):
+            layer.function = same  # tf.identity, which is there, holds on to objects that are not JSON
+    return model
+
+
+def same(logits):
+    return logits
+
+
+def older_pretrainer():
+    activation = tf_utils.get_activation(config.hidden_act)
+    return over_encoder(models.BertPretrainer, num_classes=2, num_token_predictions=4, activation=activation)()
 
 
 def sharded(name):
@@ -140,6 +170,12 @@ MAKE = {
     "classifier_weights": (weights, classifier),
     "dense_weights": (weights, dense),
     "written": (written,),
+    "tagger": (written, over_encoder(models.BertTokenClassifier, num_classes=5)),
+    "scores": (written, over_encoder(models.BertClassifier, num_classes=1)),
+    "older_pretrainer": (written, older_pretrainer),
+    "labeler": (whole, labeler),
+    "tagger_whole": (whole, over_encoder(models.BertTokenClassifier, num_classes=5)),
+    "inner": (written, over_encoder(models.BertClassifier, num_classes=3, use_encoder_pooler=False)),
     "sharded": (sharded,),
 }
 for name in request["names"]:

@@ -10,16 +10,15 @@ from hypothesis import strategies as st
 
 from bertbuild.checkpoint.config import config_from
 from bertbuild.checkpoint.model_garden import (
-    classifier_places,
+    dense_places,
     encoder_aliases,
     encoder_places,
     keras_name,
     masked_lm_places,
-    next_sentence_places,
-    squad_places,
 )
 from bertbuild.checkpoint.object_graph import value_key
 from bertbuild.checkpoint.variables import encoder_variables
+from bertbuild.heads import classifier
 
 
 def config_of(**values):
@@ -128,9 +127,8 @@ def test_what_goes_forth_comes_back_bit_for_bit(config, labels):
     places = [
         *encoder_places(config, "encoder"),
         *masked_lm_places(config),
-        *next_sentence_places(config, ("n",)),
-        *classifier_places(config, labels, ("c",)),
-        *squad_places(config, ("s",)),
+        *masked_lm_places(config, ("u",), "cls/predictions/output_weights"),
+        *dense_places(config, classifier.found(labels), ("c",)),
     ]
     for place in places:
         value = np.arange(math.prod(place.source_shape), dtype=np.float32).reshape(place.source_shape)
@@ -154,7 +152,7 @@ def test_query_key_and_value_are_cut_into_heads_in_their_order(config):
 
 
 def test_the_weights_of_a_head_are_transposed_and_nothing_else_is():
-    changes = {place.source: place.change for place in classifier_places(TWELVE, 3, ("c",))}
+    changes = {place.source: place.change for place in dense_places(TWELVE, classifier.found(3), ("c",))}
     assert changes == {"output_weights": "transposed", "output_bias": "as it is"}
     encoder = {place.source: place.change for place in encoder_places(TWELVE, "encoder")}
     assert set(encoder.values()) == {"reshaped", "as it is"}

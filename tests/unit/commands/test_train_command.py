@@ -18,7 +18,7 @@ from bertbuild.engine.engine import Engine
 from bertbuild.errors import CheckpointError, DataError, StageError, StageKilledForMemoryError, UsageError
 from bertbuild.plans.tf2_train import TrainRequest
 from bertbuild.plans.wanted import Wanted
-from bertbuild.source.tensorflow2 import recorded
+from bertbuild.source.garden import recorded
 from bertbuild.stages import STAGES
 from bertbuild.store.store import Store
 

@@ -6,14 +6,9 @@ import re
 import pytest
 
 from bertbuild.checkpoint.config import config_from
-from bertbuild.checkpoint.model_garden import (
-    classifier_places,
-    masked_lm_places,
-    next_sentence_places,
-    squad_places,
-)
+from bertbuild.checkpoint.model_garden import dense_places, masked_lm_places
 from bertbuild.families import bert, bert_names
-from bertbuild.heads import classifier, head, pooled
+from bertbuild.heads import classifier, head, masked_lm, pooled
 from bertbuild.heads.answers import (
     ANSWERS,
     EXPORTED,
@@ -127,14 +122,11 @@ def test_heads_that_give_the_same_output_call_and_judge_it_alike(output):
 
 def test_variables_are_those_that_the_model_garden_is_given():
     config = config_from(TINY, name="tiny")
-    places = {
-        "classifier": classifier_places(config, 3, ("head",)),
-        "span": squad_places(config, ("head",)),
-        "next-sentence": next_sentence_places(config, ("head",)),
-        "masked-lm": masked_lm_places(config),
-    }
-    for name, found in places.items():
-        assert HEADS[name].variables(4, 7, 3) == {place.source: place.source_shape for place in found}
+    last = {name: row.last for name, row in HEADS.items() if not row.of_encoder}
+    assert last.pop("masked-lm")[1] == masked_lm.BIAS
+    places = {name: dense_places(config, FoundHead(name, *names, labels=2), ("head",)) for name, names in last.items()}
+    for name, made in {**places, "masked-lm": masked_lm_places(config)}.items():
+        assert HEADS[name].variables(4, 7, 2) == {place.source: place.source_shape for place in made}
 
 
 def test_the_poolers_variables_are_the_familys():

@@ -8,6 +8,7 @@ import pytest
 from bertbuild.checkpoint.reading import Choice, read_names
 from bertbuild.checkpoint.training import sort_variables
 from bertbuild.heads.classifier import found as classifier_of
+from bertbuild.heads.found import FoundHead
 from bertbuild.kinds.frozen import Frozen
 from bertbuild.kinds.hub import Hub
 from bertbuild.kinds.ir_request import Ir
@@ -82,15 +83,26 @@ def test_every_variable_is_of_the_encoder_or_of_just_one_part():
         (NeuronReady(output="sequence"), {"pooler", "classifier"} | HEADS),
         (Neuron(), HEADS),
         (Tf2(), {"classifier"} | HEADS),
-        (Tf2(format="keras-bert"), {"masked-lm", "next-sentence"}),
+        (Tf2(format="keras-bert"), HEADS),
         (Tf2(format="keras-names"), set()),
-        (Tf2(format="pretrainer"), {"classifier", "span"}),
         (Tf2SavedModel(), HEADS),
         (Hub(), {"classifier"} | HEADS),
     ],
 )
 def test_what_a_target_does_not_take_is_left_out(request_, left):
     assert kinds(SOURCE, request_) == left | NEVER
+
+
+def test_the_models_of_pretraining_and_of_a_task_take_the_heads_that_are_whole():
+    (classifier,) = SOURCE.heads
+    words = FoundHead("masked-lm", "bert/embeddings/word_embeddings", "cls/predictions/output_bias", 9)
+    sentences = FoundHead("next-sentence", "cls/seq_relationship/output_weights", "cls/seq_relationship/output_bias", 2)
+    published = replace(SOURCE, heads=(words, sentences))
+    assert kinds(published, Tf2(format="pretrainer")) == {"classifier", "span"} | NEVER
+    assert kinds(published, Tf2SavedModel()) == {"classifier", "span"} | NEVER
+    both = replace(SOURCE, heads=(classifier, words))
+    assert kinds(both, Tf2SavedModel()) == {"span", "next-sentence"} | NEVER
+    assert kinds(both, Tf2(format="keras-bert")) == HEADS | NEVER
 
 
 def test_every_format_is_known():

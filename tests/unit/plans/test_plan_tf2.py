@@ -5,11 +5,12 @@ from pathlib import PurePosixPath
 
 import pytest
 from host_doubles import golden_plan
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from bertbuild.errors import UsageError
 from bertbuild.heads.classifier import found as classifier_of
+from bertbuild.heads.found import FoundHead, as_parameter
 from bertbuild.kinds.hub import Hub
 from bertbuild.kinds.tf2 import FORMATS, Tf2, plan_convert_tf2
 from bertbuild.kinds.tf2_savedmodel import Tf2SavedModel
@@ -27,6 +28,14 @@ BARE = Source(
 TRAINED = replace(
     BARE, model="trained", published=False, prefix="model.ckpt-20", heads=(classifier_of(3),), gelu="tanh"
 )
+TAGS = replace(TRAINED, model="tags", heads=(classifier_of(9)._replace(kind="tokens"),))
+SPANS = replace(
+    TRAINED, model="spans", heads=(FoundHead("span", "cls/squad/output_weights", "cls/squad/output_bias", 2),)
+)
+WORDS = FoundHead("masked-lm", "bert/embeddings/word_embeddings", "cls/predictions/output_bias", 9)
+SENTENCES = FoundHead("next-sentence", "cls/seq_relationship/output_weights", "cls/seq_relationship/output_bias", 2)
+PUBLISHED = replace(BARE, model="published", heads=(WORDS, SENTENCES))
+SEVERAL = replace(TRAINED, model="several", heads=(classifier_of(3), WORDS))
 RELU = replace(BARE, model="relu", gelu=None)
 PROBES = File(path=PurePosixPath("/probes.json"), digest="d-probes")
 CONVERTED = Source(
@@ -49,11 +58,20 @@ PLANS = {
     "convert_tf2_savedmodel": plan_convert_tf2(BARE, Tf2SavedModel(), PROBES),
     "convert_tf2_trained_savedmodel": plan_convert_tf2(TRAINED, Tf2SavedModel(), PROBES),
     "convert_tf2_trained_hub": plan_convert_tf2(TRAINED, Hub(), PROBES),
+    "convert_tf2_tags": plan_convert_tf2(TAGS, Tf2(format="keras-bert"), PROBES),
+    "convert_tf2_published_pretrainer": plan_convert_tf2(PUBLISHED, Tf2(format="pretrainer"), PROBES),
+    "convert_tf2_published_savedmodel": plan_convert_tf2(PUBLISHED, Tf2SavedModel(), PROBES),
+    "convert_tf2_spans_savedmodel": plan_convert_tf2(SPANS, Tf2SavedModel(), PROBES),
+    "convert_tf2_several_savedmodel": plan_convert_tf2(SEVERAL, Tf2SavedModel(), PROBES),
     "convert_tf1": plan_convert_tf1(CONVERTED, PROBES),
     "convert_tf1_files_elsewhere": plan_convert_tf1(ELSEWHERE, PROBES),
     "convert_tf1_savedmodel": plan_convert_tf1(SAVED, PROBES),
     "convert_tf1_hub": plan_convert_tf1(HUB, PROBES),
 }
+
+
+def part(plan, stage):
+    return next(step for step in plan.steps if step.stage == stage)
 
 
 @pytest.mark.parametrize("name", PLANS)
@@ -84,6 +102,49 @@ def test_what_cannot_be_meant_is_refused_with_a_sentence_and_a_next_step(name):
     assert raised.value.exit_code == 2
 
 
+@pytest.mark.parametrize("source", [TRAINED, TAGS, SPANS])
+def test_a_pretrainer_has_no_head_for_a_task_and_the_format_that_has_one_is_named(source):
+    with pytest.raises(UsageError, match=rf"{source.model} has a head for a task \({source.heads[0].kind}\)") as raised:
+        plan_convert_tf2(source, Tf2(format="pretrainer"), PROBES)
+    assert "--format keras-bert" in raised.value.next_step
+
+
+@pytest.mark.parametrize(
+    ("source", "format_", "answers"),
+    [
+        (BARE, "encoder", "pooled,sequence"),
+        (TAGS, "keras-bert", "pooled,sequence,logits,probabilities"),
+        (SPANS, "keras-bert", "pooled,sequence,start_logits,end_logits"),
+        (PUBLISHED, "pretrainer", "pooled,sequence,masked-lm-logits,next-sentence-logits"),
+        (SEVERAL, "keras-names", "pooled,sequence,logits,probabilities,masked-lm-logits"),
+    ],
+)
+def test_a_checkpoint_is_judged_by_the_encoder_and_all_that_its_heads_answer(source, format_, answers):
+    plan = plan_convert_tf2(source, Tf2(format=format_), PROBES)
+    assert part(plan, "tf1-infer").params["output"] == answers
+    heads = as_parameter(source.heads)
+    assert part(plan, "convert-tf2").params.get("heads", "") == heads
+    assert part(plan, "tf1-infer").params.get("heads", "") == heads
+
+
+@pytest.mark.parametrize(
+    ("source", "format_", "default", "answers"),
+    [
+        (BARE, "encoder", None, "pooled,sequence"),
+        (TRAINED, "keras-bert", "probabilities", "probabilities,logits"),
+        (SPANS, "keras-bert", "start_logits,end_logits", "start_logits,end_logits"),
+        (PUBLISHED, "pretrainer", None, "pooled,sequence,masked-lm-logits,next-sentence-logits"),
+        (SEVERAL, "keras-names", "probabilities", "probabilities,logits,masked-lm-logits"),
+    ],
+)
+def test_a_saved_model_gives_its_heads_answer_and_never_pretrainings_unless_asked(source, format_, default, answers):
+    plan = plan_convert_tf2(source, Tf2SavedModel(), PROBES)
+    assert part(plan, "convert-tf2").params["format"] == format_
+    assert part(plan, "tf2-saved-model").params.get("output") == default
+    assert part(plan, "tf1-infer").params["output"] == answers
+    assert part(plan, "tf2-infer").params == {}
+
+
 @pytest.mark.parametrize("kind", ["frozen", "saved-model"])
 def test_only_a_checkpoint_is_converted(kind):
     with pytest.raises(UsageError, match="Only a checkpoint can be converted"):
@@ -96,9 +157,10 @@ REQUESTS = st.one_of(
     st.builds(Tf2SavedModel, gelu=GELU),
     st.builds(Hub, gelu=GELU),
 )
-SOURCES = st.sampled_from((BARE, TRAINED, RELU))
+SOURCES = st.sampled_from((BARE, RELU, PUBLISHED, TRAINED, TAGS, SPANS, SEVERAL))
 BACK = st.sampled_from((CONVERTED, ELSEWHERE, SAVED, HUB)).map(lambda source: plan_convert_tf1(source, PROBES))
-FORTH = st.builds(lambda source, request: plan_convert_tf2(source, request, PROBES), SOURCES, REQUESTS)
+PAIRS = st.tuples(SOURCES, REQUESTS).filter(lambda pair: pair[1].format != "pretrainer" or pair[0].head is None)
+FORTH = PAIRS.map(lambda pair: plan_convert_tf2(*pair, PROBES))
 
 
 @given(st.one_of(BACK, FORTH))
@@ -115,12 +177,9 @@ def test_every_plan_can_be_run_in_its_order_and_has_no_step_in_vain(plan):
     assert used | {target.step, target.reference, target.answers, *target.told.values()} == made
 
 
-def part(plan, stage):
-    return next(step for step in plan.steps if step.stage == stage)
-
-
-@given(SOURCES, REQUESTS)
-def test_both_sides_of_the_gate_answer_with_one_form_of_gelu(source, request_):
+@given(PAIRS)
+def test_both_sides_of_the_gate_answer_with_one_form_of_gelu(pair):
+    source, request_ = pair
     plan = plan_convert_tf2(source, request_, PROBES)
     wanted = None if source.gelu is None else source.gelu if request_.gelu == "auto" else request_.gelu
     assert part(plan, "tf1-infer").params.get("gelu") == wanted
@@ -130,15 +189,10 @@ def test_both_sides_of_the_gate_answer_with_one_form_of_gelu(source, request_):
     assert part(plan, "convert-tf2").params.get("gelu") == wanted
 
 
-@given(SOURCES, REQUESTS)
-def test_a_classifier_is_judged_by_its_probabilities_where_the_format_has_its_head(source, request_):
-    plan = plan_convert_tf2(source, request_, PROBES)
-    with_head = source.heads and request_.format in ("keras-bert", "savedmodel")
-    assert part(plan, "tf1-infer").params["output"] == ("probabilities" if with_head else "pooled,sequence")
-
-
-@given(SOURCES, REQUESTS, REQUESTS)
-def test_two_targets_of_one_name_are_the_same_target(source, one, other):
+@given(PAIRS, REQUESTS)
+def test_two_targets_of_one_name_are_the_same_target(pair, other):
     """Or a build would take the name from another build's result."""
+    source, one = pair
+    assume(other.format != "pretrainer" or source.head is None)
     plans = [plan_convert_tf2(source, request, PROBES) for request in (one, other)]
     assert plans[0] == plans[1] or plans[0].targets[0].name != plans[1].targets[0].name
