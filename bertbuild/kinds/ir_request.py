@@ -9,7 +9,6 @@ from bertbuild.checkpoint.vocabulary import READINGS
 from bertbuild.errors import UsageError
 from bertbuild.heads.all_layers import OUTPUT as ALL_LAYERS
 from bertbuild.heads.answers import OUTPUTS
-from bertbuild.heads.classifier import OUTPUT as PROBABILITIES
 from bertbuild.kinds.frozen import GELU_ABOUT, OUTPUT_ABOUT
 from bertbuild.kinds.kind import Request
 from bertbuild.parameters import Parameter, check, parameter, parameters_of
