@@ -9,10 +9,12 @@ from typing import Final
 import numpy as np
 
 from bertbuild.checkpoint.variables import Shape
+from bertbuild.errors import CheckpointError
 from bertbuild.families.bert import WORD_EMBEDDINGS
 from bertbuild.heads import classifier, masked_lm, next_sentence, span
 from bertbuild.huggingface.settings import Settings
 from bertbuild.huggingface.stored import FLOATS, Stored
+from bertbuild.plural import number_of
 
 CLASSIFIER: Final = (classifier.WEIGHTS, classifier.BIAS)
 SQUAD: Final = (span.WEIGHTS, span.BIAS)
@@ -32,6 +34,14 @@ _WORDS: Final = {
 }
 _DECODER: Final = "cls.predictions.decoder."
 _SEQUENCE_CLASSIFIER: Final = "BertForSequenceClassification"
+_TAGGER: Final = "BertForTokenClassification"
+_HAS_CLASSIFIER: Final = (_SEQUENCE_CLASSIFIER, _TAGGER)
+_PROBLEM_TYPES: Final = {
+    "single_label_classification": "classifier",
+    "multi_label_classification": "multi-label",
+    "regression": "regression",
+}
+"""config.json's problem_type → the name in the table of heads."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +54,8 @@ class Chosen:
         also: Hugging Face's names of what is not taken and has no name of Google's.
         tied: Hugging Face's names of what is tied to others that are taken.
         notes: what is not taken and why, a sentence for each head.
+        kind: of what kind the classifier is ("kind", a name of the table of heads) and what tells it ("why"); empty
+            where config.json does not tell, or there is none.
     """
 
     shapes: dict[str, Shape] = field(default_factory=dict)
@@ -51,6 +63,7 @@ class Chosen:
     also: list[str] = field(default_factory=list)
     tied: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    kind: dict[str, str] = field(default_factory=dict)
 
 
 def choose_heads(settings: Settings, tensors: Mapping[str, Stored], named: Mapping[str, str]) -> Chosen:
@@ -60,6 +73,9 @@ def choose_heads(settings: Settings, tensors: Mapping[str, Stored], named: Mappi
         settings: of the model.
         tensors: by Hugging Face's names.
         named: Google's name → Hugging Face's.
+
+    Raises:
+        CheckpointError: config.json has another number of labels than the classifier.
     """
     chosen = Chosen()
     decoder = {name.rpartition(_DECODER)[2]: name for name in tensors if _DECODER in name}
@@ -77,8 +93,11 @@ def choose_heads(settings: Settings, tensors: Mapping[str, Stored], named: Mappi
             continue
         missing = next((name for name in head if name not in named), None)
         why = f"it has no {missing}" if missing else ""
-        if head is CLASSIFIER:
-            why = why or _no_classifier(settings, classes)
+        if head is CLASSIFIER and not why:
+            why = _no_classifier(settings, classes)
+            if not why:
+                _check_labels(settings, classes, named[CLASSIFIER[0]])
+                chosen.kind.update(_kind(settings, classes))
         if head is MASKED_LM:
             why = why or _untied(tensors, named, decoder)
         if why:
@@ -91,13 +110,42 @@ def choose_heads(settings: Settings, tensors: Mapping[str, Stored], named: Mappi
 
 
 def _no_classifier(settings: Settings, classes: Shape) -> str:
-    """Why `classifier.*` is not google-research/bert's classifier, a softmax over the pooled output; or ""."""
-    if settings.architecture not in ("", _SEQUENCE_CLASSIFIER) and settings.architecture.startswith("Bert"):
+    """Why `classifier.*` is none of the heads of the table; or ""."""
+    if settings.architecture.startswith("Bert") and settings.architecture not in _HAS_CLASSIFIER:
         return f"{settings.architecture} has another one than google-research/bert"
     kind = settings.theirs.get("problem_type")
-    if kind not in (None, "single_label_classification"):
-        return f"its problem_type is {kind}, and google-research/bert's gives the probabilities of classes"
-    return "it gives one number, and google-research/bert's the probabilities of classes" if classes == (1,) else ""
+    if kind not in (None, *_PROBLEM_TYPES):
+        return f"its problem_type is {kind}, which is not known"
+    if kind == "regression" and classes != (1,):
+        return f"its problem_type is regression, and it gives {number_of(classes[0], 'number')}"
+    return ""
+
+
+def _check_labels(settings: Settings, classes: Shape, weights: str) -> None:
+    """Refuse a config.json with another number of labels than the classifier has rows."""
+    labels = settings.theirs.get("id2label")
+    if isinstance(labels, dict) and labels and (len(labels),) != classes:
+        raise CheckpointError(
+            f"config.json names {number_of(len(labels), 'label')} (id2label), and {weights} has "
+            f"{number_of(classes[0], 'row')}.",
+            next_step="Download the whole folder of the model, with the config.json that belongs to it.",
+        )
+
+
+def _kind(settings: Settings, classes: Shape) -> dict[str, str]:
+    """Of what kind the classifier is, and what tells it; nothing where config.json does not tell.
+
+    transformers takes one label for a regression where there is no problem_type.
+    """
+    if settings.architecture == _TAGGER:
+        return {"kind": "tokens", "why": f"config.json says {settings.architecture}"}
+    problem = settings.theirs.get("problem_type")
+    if problem is not None:
+        return {"kind": _PROBLEM_TYPES[problem], "why": f"config.json has problem_type {problem}"}
+    if settings.architecture != _SEQUENCE_CLASSIFIER:
+        return {}
+    kind, labels = ("regression", " of one label") if classes == (1,) else ("classifier", "")
+    return {"kind": kind, "why": f"config.json says {settings.architecture}{labels}"}
 
 
 def _untied(tensors: Mapping[str, Stored], named: Mapping[str, str], decoder: Mapping[str, str]) -> str:

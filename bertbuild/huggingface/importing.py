@@ -57,12 +57,14 @@ class Imported:
         left_out: Hugging Face's name → why it has no place in the checkpoint.
         derived: names of tensors that are tied to others, or counted up anew: nothing is lost without them.
         notes: what a person should know, a sentence each.
+        head: of what kind the classifier is ("kind") and what tells it ("why"); empty where nothing does.
     """
 
     numbers: Numbers
     left_out: Mapping[str, str]
     derived: tuple[str, ...]
     notes: tuple[str, ...]
+    head: Mapping[str, str]
 
 
 def read_weights(files: HuggingFaceFiles) -> dict[str, Stored]:
@@ -124,7 +126,11 @@ def import_tensors(settings: Settings, tensors: Mapping[str, Stored]) -> Importe
         change = "narrowed" if dtype == "float64" else "widened"
         notes.append(f"{count} of {number_of(len(found), 'tensor')} {are(count)} {dtype}, {change} to float32")
     return Imported(
-        numbers=Numbers(found), left_out=left_out, derived=(*derived, *sorted(heads.tied)), notes=tuple(notes)
+        numbers=Numbers(found),
+        left_out=left_out,
+        derived=(*derived, *sorted(heads.tied)),
+        notes=tuple(notes),
+        head=heads.kind,
     )
 
 

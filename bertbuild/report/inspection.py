@@ -31,7 +31,7 @@ def _summary(facts: Mapping[str, Any]) -> Iterator[list[str]]:
     sizes = ("layers", "hidden", "attention_heads", "intermediate", "vocab", "positions", "token_types")
     yield ["encoder", ", ".join(f"{name.replace('_', ' ')} {encoder[name]}" for name in sizes if encoder[name])]
     yield ["parameters", f"{facts['parameters']:,} ({facts['encoder_parameters']:,} of the encoder)"]
-    yield ["heads", ", ".join(_heads(facts["heads"])) or "none"]
+    yield ["heads", "; ".join(_heads(facts["heads"])) or "none"]
     slots = ", ".join(f"{name} of {number_of(count, 'variable')}" for name, count in facts["optimizer_slots"].items())
     yield ["optimizer slots", slots or "none"]
     yield ["global step", "yes" if facts["global_step"] else "none"]
@@ -65,11 +65,10 @@ def _gelu(facts: Mapping[str, Any]) -> str:
 
 
 def _heads(heads: Mapping[str, Any]) -> Iterator[str]:
-    if heads["masked_lm"]:
-        yield "masked language model"
-    if heads["next_sentence"]:
-        yield "next sentence"
-    if heads["classifier_labels"]:
-        yield f"classifier of {number_of(heads['classifier_labels'], 'label')}"
-    if heads["squad"]:
-        yield "SQuAD"
+    """Each head with its kind and what tells it; those of no known kind with the reason."""
+    for head in heads["found"]:
+        labels = f" of {number_of(head['labels'], 'column')}"
+        assumed = ", which is assumed" if head["assumed"] else ""
+        yield f"{head['kind']}{labels} ({head['weights']}{assumed}): {head['why']}"
+    for head in heads["refused"]:
+        yield f"none of {head['weights']}: {head['why'].rstrip('.')}"

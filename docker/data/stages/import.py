@@ -58,6 +58,7 @@ def run(args, report):
         "tensors": len(found.numbers),
         "left_out": dict(found.left_out),
         "derived": list(found.derived),
+        "head": dict(found.head),
         "from": json.dumps(dict(settings.theirs), sort_keys=True),
     }
 

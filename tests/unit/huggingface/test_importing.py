@@ -143,24 +143,51 @@ def test_a_masked_lm_head_that_is_not_tied_is_left_out_by_name(of):
 @pytest.mark.parametrize(
     ("settings", "why"),
     [
-        ({"architectures": ["BertForTokenClassification"]}, "BertForTokenClassification has another one"),
         ({"architectures": ["BertForMultipleChoice"]}, "BertForMultipleChoice has another one"),
-        ({"problem_type": "multi_label_classification"}, "its problem_type is multi_label_classification"),
-        ({"problem_type": "regression"}, "its problem_type is regression"),
+        ({"architectures": ["BertForSomethingElse"]}, "BertForSomethingElse has another one"),
+        ({"problem_type": "ranking"}, "its problem_type is ranking, which is not known"),
+        ({"problem_type": "regression"}, "its problem_type is regression, and it gives 3 numbers"),
     ],
 )
-def test_a_classifier_of_another_kind_is_left_out_by_name(of, settings, why):
+def test_a_classifier_of_no_known_kind_is_left_out_by_name(of, settings, why):
     found = of(theirs(prefix="bert.") | HEAD, **settings)
     same(found, weights())
     assert set(found.left_out) == set(HEAD)
+    assert found.head == {}
     (note,) = found.notes
     assert note.startswith("the classifier is left out: ")
     assert why in note
 
 
-def test_a_head_of_one_number_is_no_classifier(of):
-    found = of(theirs(prefix="bert.", labels=1), architectures=["BertForSequenceClassification"])
-    assert "it gives one number" in found.notes[0]
+@pytest.mark.parametrize(
+    ("labels", "settings", "kind", "why"),
+    [
+        (2, {"architectures": ["BertForSequenceClassification"]}, "classifier", "says BertForSequenceClassification"),
+        (3, {"architectures": ["BertForTokenClassification"]}, "tokens", "says BertForTokenClassification"),
+        (1, {"architectures": ["BertForSequenceClassification"]}, "regression", "of one label"),
+        (1, {"problem_type": "regression"}, "regression", "has problem_type regression"),
+        (3, {"problem_type": "multi_label_classification"}, "multi-label", "problem_type multi_label_classification"),
+        (2, {"problem_type": "single_label_classification"}, "classifier", "problem_type single_label_classification"),
+    ],
+)
+def test_config_json_tells_the_kind_of_a_classifier(of, labels, settings, kind, why):
+    found = of(theirs(prefix="bert.", labels=labels), **settings)
+    assert found.numbers.shape("output_weights") == (labels, 32)
+    assert found.head["kind"] == kind
+    assert found.head["why"].startswith("config.json ")
+    assert found.head["why"].endswith(why)
+    assert not found.notes
+
+
+def test_a_classifier_of_an_unknown_class_is_imported_without_a_kind(of):
+    found = of(theirs(prefix="bert.", labels=2), architectures=["MyClassifier"])
+    assert "output_weights" in found.numbers
+    assert found.head == {}
+
+
+def test_labels_of_another_number_than_the_classifier_has_rows_are_refused(of):
+    words = refusal(lambda: of(theirs(prefix="bert.", labels=2), id2label={"0": "a", "1": "b", "2": "c"}))
+    assert words == "config.json names 3 labels (id2label), and classifier.weight has 2 rows."
 
 
 def test_tensors_that_google_has_not_are_left_out_by_name(of):

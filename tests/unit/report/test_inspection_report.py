@@ -1,10 +1,11 @@
-"""What `inspect` says of the form of gelu, which few checkpoints tell by themselves."""
+"""What `inspect` says of the form of gelu and of heads, which few checkpoints tell by themselves."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 
+import numpy as np
 import pytest
 from small_fleet import TINY, write_tiny
 
@@ -12,9 +13,13 @@ from bertbuild.checkpoint.inspection import inspect_checkpoint
 from bertbuild.report.inspection import inspection_tables
 
 
-def gelu(folder):
+def told(folder, row):
     summary, *_ = inspection_tables(inspect_checkpoint(folder).to_json())
-    return dict(summary["rows"])["gelu"]
+    return dict(summary["rows"])[row]
+
+
+def gelu(folder):
+    return told(folder, "gelu")
 
 
 def record(folder, stage, facts):
@@ -80,3 +85,39 @@ def test_a_form_that_is_named_is_known(tmp_path):
     write_tiny(tmp_path)
     (tmp_path / "bert_config.json").write_text(json.dumps({**TINY, "hidden_act": "gelu_new"}))
     assert gelu(tmp_path) == "tanh"
+
+
+def head(columns, scope=""):
+    return {
+        f"{scope}output_weights": np.ones((columns, 8), np.float32),
+        f"{scope}output_bias": np.ones(columns, np.float32),
+    }
+
+
+@pytest.mark.parametrize(
+    ("heads", "words"),
+    [
+        ({}, "none"),
+        (
+            head(3),
+            "classifier of 3 columns (output_weights, which is assumed): nothing tells what output_weights is of",
+        ),
+        (head(1), "none of output_weights: Nothing tells of what kind the head is: output_weights has 1 row"),
+        (
+            head(2, "cls/squad/"),
+            "span of 2 columns (cls/squad/output_weights): "
+            "the variables are called cls/squad/output_weights and cls/squad/output_bias",
+        ),
+    ],
+)
+def test_each_head_is_told_with_its_kind_and_the_reason(tmp_path, heads, words):
+    write_tiny(tmp_path, heads=heads)
+    assert told(tmp_path, "heads") == words
+
+
+def test_the_record_of_an_import_tells_the_kind_of_its_head(tmp_path):
+    write_tiny(tmp_path, heads=head(3))
+    record(tmp_path, "import", {"head": {"kind": "tokens", "why": "config.json says BertForTokenClassification"}})
+    assert told(tmp_path, "heads") == (
+        "tokens of 3 columns (output_weights): config.json says BertForTokenClassification"
+    )
