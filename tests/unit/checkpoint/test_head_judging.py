@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 from head_graphs import with_head
 
+from bertbuild.checkpoint.config import config_from
 from bertbuild.checkpoint.head_evidence import KINDS
 from bertbuild.checkpoint.inspection import inspect_checkpoint, require_sound
 from bertbuild.checkpoint.reading import Choice
+from bertbuild.checkpoint.variables import encoder_variables
 from bertbuild.errors import CheckpointError, UsageError
 
 CONFIG = {
@@ -60,10 +62,10 @@ def variables(kind):
 @pytest.fixture
 def checkpoint(make):
     """A function that writes a checkpoint with heads: their variables, the form of the .meta's, what task.json says."""
-    from conftest import tiny_tensors
 
     def write(shapes, *, graph=None, task=None, pooler=True):
-        tensors = tiny_tensors(CONFIG)
+        shapes_of_encoder = encoder_variables(config_from(CONFIG, name="tiny"))
+        tensors = {name: np.zeros(shape, np.float32) for name, shape in shapes_of_encoder.items()}
         if not pooler:
             tensors = {name: value for name, value in tensors.items() if "/pooler/" not in name}
         heads = {name: np.zeros(shape, np.float32) for name, shape in shapes.items()}
