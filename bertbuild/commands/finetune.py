@@ -118,7 +118,7 @@ def finetune(
         session.report({"event": "warning", "text": text})
     return session.result(
         Finetuned(model=plan.model, path=place, key=results[STEP].key, eval=ran.get("eval"), learnt=learnt),
-        *_lines(place, f"{plan.model}-{task}", ran, learnt, named.prepared),
+        *_lines(place, f"{plan.model}-{task}", ran, learnt, _to_evaluate(named, data)),
     )
 
 
@@ -257,13 +257,21 @@ def _questions(session: Session, path: str) -> File | None:
     return session.file(Path(path))
 
 
-def _lines(link: Path, name: str, ran: dict[str, Any], learnt: Learnt | None, prepared: str) -> list[str]:
+def _to_evaluate(named: Named, data: Data) -> str:
+    """The flags that name to evaluate what was trained on; task.json tells the rest."""
+    if data.questions is not None:
+        return f" --squad-data-file {shown(data.questions.path)}"
+    if named.prepared:
+        return f" --prepared {named.prepared}"
+    return f" --data {named.data}" if named.data else ""
+
+
+def _lines(link: Path, name: str, ran: dict[str, Any], learnt: Learnt | None, data: str) -> list[str]:
     lines = [f"{name} = {value:.4f}" for name, value in (ran.get("eval") or {}).items() if name != "global_step"]
     if learnt:
         lines.append(f"{'learnt' if learnt.learnt else 'learnt nothing'}: {learnt.words}")
     lines += [f"{shown(link / name)}" for name in WRITTEN if (link / name).exists()]
     lines.append(shown(link))
-    data = f" --prepared {prepared}" if prepared else ""
     lines.append(f"next: invoke evaluate --checkpoint {shown(link)}{data}")
     lines.append(f"next: invoke build-ir --checkpoint {shown(link)} --name {name}   (or export, neuron-compile)")
     return lines

@@ -111,6 +111,12 @@ def test_the_result_has_the_tasks_name_and_its_figures_are_shown(train, root, da
     ]
 
 
+def test_answers_to_questions_are_evaluated_on_these(train, tmp_path):
+    asked = squad_file(tmp_path / "dev.json", "x")
+    lines = train(squad=str(asked))[-1]["lines"]
+    assert lines[-2].endswith(f" --squad-data-file {asked}")
+
+
 MAJORITY = {"metric": "eval_accuracy", "value": 0.6838, "of": "the majority class"}
 
 
