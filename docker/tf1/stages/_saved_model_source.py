@@ -9,7 +9,6 @@ from stage import StageInputError
 from bertbuild.families.bert import (
     INTERMEDIATE,
     LAYER_OUTPUT_PATTERN,
-    POOLER,
     POSITION_EMBEDDINGS,
     TOKEN_TYPE_EMBEDDINGS,
     WORD_EMBEDDINGS,
@@ -71,11 +70,6 @@ class SavedModelSource(_source.Model):
     def has(self, name):
         """Whether there is a variable of that name."""
         return name in self._weights.shapes
-
-    @property
-    def has_pooler(self):
-        """Whether there is a pooler."""
-        return all(map(self.has, POOLER))
 
     def shape(self, name):
         """The shape of a variable, of a head's weights [C, H]; StageInputError when there is none of that name."""

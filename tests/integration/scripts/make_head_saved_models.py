@@ -140,7 +140,7 @@ def write(name, build):
         outputs = build(model)
         values = {}
         for variable in sorted(tf.compat.v1.trainable_variables(), key=lambda variable: variable.op.name):
-            value = (chance.standard_normal(variable.shape.as_list()) * 0.25).astype(np.float32)
+            value = (chance.standard_normal(variable.shape.as_list()) * request.get("spread", 0.25)).astype(np.float32)
             values[variable.op.name] = value + np.float32(variable.op.name.endswith("gamma"))
             session.run(variable.initializer, {variable.initial_value: values[variable.op.name]})
         tf.compat.v1.saved_model.simple_save(session, str(OUT / name), inputs, outputs)
