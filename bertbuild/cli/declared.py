@@ -32,6 +32,7 @@ def declared(
     run: Callable[[Session, Values], None],
     *,
     example: str = "",
+    iterable: tuple[str, ...] = (),
 ) -> Task:
     """A command.
 
@@ -42,6 +43,7 @@ def declared(
         frame: flags of `cli.flags` that are about how it runs.
         run: what it does with what was given.
         example: flags to show how it is typed.
+        iterable: flags of its own that may be given more than once; their values are lists.
     """
     function = _Function(about, parameters, tuple(frame), run)
     return Task(
@@ -51,6 +53,7 @@ def declared(
         parameters=_Late(lambda: {one.flag: one for one in function.told}),
         optional=_Late(lambda: {_in_python(one): one for one in function.told if _is_optional(one)}),
         example=example,
+        iterable=iterable,
     )
 
 
@@ -137,7 +140,9 @@ def help_text(parameter: Parameter) -> str:
     return f"{parameter.about} (default: {parameter.default})"
 
 
-def _read(parameter: Parameter, given: str | bool) -> Value | None:
+def _read(parameter: Parameter, given: str | bool | list[str]) -> Value | list[str] | None:
+    if isinstance(given, list):
+        return given
     flag, text = parameter.flag, str(given)
     if isinstance(parameter.type, Truth):
         return given if isinstance(given, bool) else truth(flag, text)

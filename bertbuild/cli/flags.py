@@ -5,10 +5,9 @@ from __future__ import annotations
 import math
 
 from bertbuild.errors import UsageError
-from bertbuild.kinds.kind import FROM_CHECKPOINT, REFERENCE
-from bertbuild.parameters import Parameter, parameters_of
+from bertbuild.kinds.kind import REFERENCE
+from bertbuild.parameters import Parameter
 from bertbuild.places import PLACES, described
-from bertbuild.plans.wanted import NAMING, Wanted
 from bertbuild.toml.values import Location, Text, Truth
 
 FROM = Parameter(
@@ -46,7 +45,6 @@ def help_of(*parameters: Parameter) -> dict[str, str]:
     return {one.flag: one.about for one in parameters}
 
 
-SOURCE_HELP = help_of(*(parameters_of(Wanted)[name] for name in (*FROM_CHECKPOINT, *NAMING)), FROM, MIRROR)
 COMMON_HELP = help_of(JSON)
 REPLACE_HELP = help_of(REPLACE)
 OFFLINE_HELP = help_of(OFFLINE)

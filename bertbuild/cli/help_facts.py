@@ -43,14 +43,9 @@ _ELSEWHERE = {
 }
 
 _VALUES = {
-    "FOLDER": "from path tf2",
-    "FILE": "config vocab file to",
-    "PATH": "checkpoint",
-    "PREFIX": "checkpoint-to-path",
-    "NAME": "model name stage run root",
-    "SCOPE": "scope",
-    "TASK": "task",
-    "TARGET": "target",
+    "FOLDER": "from path",
+    "FILE": "file to",
+    "NAME": "stage run",
     "URL": "mirror",
     "SIZE": "memory",
     "AGE|COUNT|targets": "keep",
@@ -58,19 +53,12 @@ _VALUES = {
     "unit|integration|docker|faults|browser|host|all": "suite",
 }
 _VALUE_OF = {flag: value for value, flags in _VALUES.items() for flag in flags.split()}
-_OF_COMMANDS = {
-    "fetch-data task": "TASK[,TASK…]",
-}
 
 EXAMPLES = {
     "doctor": "",
     "build": "'mine/*' --keep-going",
     "images": "--isolation docker --backend tf1,openvino",
     "lock": "--check",
-    "fetch": "--model minilm-l6",
-    "inspect": "--checkpoint path/to/uncased_L-12_H-768_A-12",
-    "fetch-data": "--task MRPC",
-    "convert-tf1": "--tf2 path/to/a/tf2/checkpoint",
     "verify": "minilm-l6/ir-fp32",
     "verify-provenance": "--path copy/of/ir-fp32",
     "sbom": "--backend openvino",
@@ -110,8 +98,7 @@ def value_of(task: Task, flag: str) -> str:
     """What is written behind a flag: what kind of thing, or the words that are allowed."""
     if flag in task.parameters:
         return _written(task.parameters[flag])
-    named = _OF_COMMANDS.get(f"{task.name} {flag}") or _VALUE_OF.get(flag)
-    return named or _choices(flag)
+    return _VALUE_OF.get(flag) or _choices(flag)
 
 
 def _written(parameter: Parameter) -> str:
@@ -129,13 +116,11 @@ def _choices(flag: str) -> str:
     from bertbuild.backends import BACKENDS
     from bertbuild.places import PLACES
     from bertbuild.plans.placing import REFERENCES
-    from bertbuild.plans.plan import GELU_FORMS
     from bertbuild.report import graphs
 
     if flag == "backend":
         return "|".join(BACKENDS) + "[,…]"
     one = {
-        "gelu": GELU_FORMS,
         "format": graphs.FORMATS,
         "reference": REFERENCES,
         "isolation": (*PLACES, "auto"),

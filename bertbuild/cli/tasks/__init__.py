@@ -12,15 +12,14 @@ from bertbuild.cli.flags import (
     JSON,
     MIRROR,
     OFFLINE,
-    OFFLINE_HELP,
-    SOURCE_HELP,
 )
 from bertbuild.cli.frame import running
 from bertbuild.cli.task import task
 from bertbuild.cli.tasks.build import build
 from bertbuild.cli.tasks.buildfile import schema
-from bertbuild.cli.tasks.data import fetch_data, prepare_data
+from bertbuild.cli.tasks.data import prepare_data
 from bertbuild.cli.tasks.evaluate import evaluate
+from bertbuild.cli.tasks.fetching import fetch, fetch_data
 from bertbuild.cli.tasks.finetune import finetune
 from bertbuild.cli.tasks.kind_commands import target_tasks
 from bertbuild.cli.tasks.pretraining import prepare_pretraining_data
@@ -57,35 +56,6 @@ def images(backend: str = "", json: bool = False, isolation: str = "", offline: 
         environments.images(session, tuple(filter(None, backend.split(","))))
 
 
-@task(
-    iterable=["model"],
-    help=COMMON_HELP
-    | OFFLINE_HELP
-    | {
-        "model": "a model of the catalogue to fetch; may be given more than once",
-        "list": "show all models and fetch nothing",
-        "from": SOURCE_HELP["from"],
-        "mirror": SOURCE_HELP["mirror"],
-    },
-)
-def fetch(
-    model: list[str],
-    list: bool = False,  # noqa: A002 - the flag's name
-    from_: str = "",
-    mirror: str = "",
-    offline: bool = False,
-    json: bool = False,
-) -> None:
-    """Download models of the catalogue; every file is checked against the hash on record."""
-    from bertbuild.commands import models
-
-    with running(json=json, offline=offline, local=from_, mirror=mirror) as session:
-        if list:
-            models.list_models(session)
-        else:
-            models.fetch(session, tuple(model))
-
-
 def _inspect_flags() -> list[Parameter]:
     return [parameters_of(Wanted)[name] for name in (*FROM_CHECKPOINT, *READ_BY)]
 
@@ -102,6 +72,7 @@ inspect = declared(
     _inspect_flags,
     (FROM, MIRROR, ISOLATION, OFFLINE, JSON),
     _inspect,
+    example="--checkpoint path/to/uncased_L-12_H-768_A-12",
 )
 
 

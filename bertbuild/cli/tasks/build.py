@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bertbuild.cli.flags import COMMON_HELP, ISOLATION_HELP, REFERENCE_HELP, REPLACE_HELP, SOURCE_HELP
+from bertbuild.cli.flags import COMMON_HELP, FROM, ISOLATION_HELP, MIRROR, REFERENCE_HELP, REPLACE_HELP, help_of
 from bertbuild.cli.frame import running
 from bertbuild.cli.task import task
 
@@ -14,6 +14,7 @@ from bertbuild.cli.task import task
     | REPLACE_HELP
     | REFERENCE_HELP
     | ISOLATION_HELP
+    | help_of(FROM, MIRROR)
     | {
         "file": "the build file (default: bertbuild.toml)",
         "verify-reproducible": "after the build, run every stage once more, and compare files, graphs and numbers",
@@ -21,8 +22,6 @@ from bertbuild.cli.task import task
         "dry-run": "run nothing, show what would run and why",
         "jobs": "how many stages run at once (default: as many as there are cores)",
         "memory": "how much memory stages that run at once may take together, as 16g (default: what is free)",
-        "from": SOURCE_HELP["from"],
-        "mirror": SOURCE_HELP["mirror"],
     },
 )
 def build(
