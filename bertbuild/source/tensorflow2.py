@@ -6,7 +6,6 @@ import glob
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bertbuild.checkpoint.task_file import TASK
 from bertbuild.engine.executor import Report
 from bertbuild.errors import CheckpointError, UsageError
 from bertbuild.families.bert_names import CONFIG_FILE, VOCAB_FILE
@@ -56,8 +55,7 @@ def _to_convert(wanted: Wanted, path: Path, name: str, store: Store, report: Rep
     if kind == TF2_CHECKPOINT:
         prefix = _whole(folder, prefix, store, report)
     variables = folder / prefix if kind == TF2_CHECKPOINT else folder / "variables" / "variables"
-    heads = heads_of(folder, variables, kind, config, wanted.root)
-    _tell_assumed(heads, report)
+    heads = heads_of(folder, variables, kind, config, wanted.root, wanted.head)
     return _inspected(config, _source(wanted, kind, folder, name, config, store, prefix, heads))
 
 
@@ -149,13 +147,6 @@ def _check_vocab(path: Path, config: BertConfig, report: Report) -> None:
     warning = vocabulary_warning(str(path), count_lines(path), config.vocab_size) if path.is_file() else ""
     if warning:
         report({"event": "warning", "text": warning})
-
-
-def _tell_assumed(heads: tuple[FoundHead, ...], report: Report) -> None:
-    for head in heads:
-        if head.assumed:
-            why = f"nothing tells of what kind it is; {TASK} beside it may say so"
-            report({"event": "warning", "text": f"the head {head.weights} is taken for a classifier: {why}"})
 
 
 def _folder_file(path: Path, store: Store) -> File:
