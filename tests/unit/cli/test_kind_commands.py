@@ -27,7 +27,7 @@ FLAGS = {
     "neuron-compile": f"{NEURON} output-dir standard neuroncore-pipeline-cores compiler-args timeout min-on-neuron "
     "min-memory",
     "convert-tf2": f"{SOURCE} reference format gelu checkpoint-to-path",
-    "convert-tf1": "tf2 root config vocab name isolation offline replace json reference gelu checkpoint-to-path",
+    "convert-tf1": "tf2 root config vocab head name isolation offline replace json reference gelu checkpoint-to-path",
 }
 SWITCHES = {"ema", "offline", "replace", "json", "standard"}
 
