@@ -1,4 +1,4 @@
-"""convert-tf1: of what kind the heads of a TensorFlow 2 model are, by its classes, its records, task.json and --head."""
+"""convert-tf1: of what kind the heads of a TensorFlow 2 model are, by classes, records, task.json and --head."""
 
 from __future__ import annotations
 
@@ -118,12 +118,12 @@ def test_what_contradicts_the_class_is_refused(written, head, told, sentence):
 def test_a_flag_that_contradicts_a_record_is_refused(written):
     folder = written("keras-bert", of_classifier("classifier", 3))
     record(folder, "task.json", head="classifier")
-    with pytest.raises(UsageError, match="--head says multi-label, but what lies beside .* says classifier"):
+    with pytest.raises(UsageError, match=r"--head says multi-label, but what lies beside .* says classifier"):
         kinds(folder, told="multi-label")
 
 
 def test_a_flag_for_a_head_that_is_not_there_is_refused(written):
-    with pytest.raises(UsageError, match="--head says tokens, but .* has no head for a task"):
+    with pytest.raises(UsageError, match=r"--head says tokens, but .* has no head for a task"):
         kinds(written("pretrainer", WORDS), told="tokens")
 
 
