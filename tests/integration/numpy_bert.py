@@ -36,6 +36,10 @@ def sigmoid(x):
 PROBABILITIES = {"classifier": softmax, "tokens": softmax, "multi-label": sigmoid}
 
 
+def sigmoid(x):
+    return 1.0 / (1.0 + np.exp(-x))
+
+
 class NumpyBert:
     """A BERT over a dict of variables under Google's names; computes with float64 throughout."""
 
@@ -79,14 +83,34 @@ class NumpyBert:
             found.append(x)
         return found
 
-    def answer(self, probe):
-        """All outputs, under the names artifacts give them."""
+    def of_head(self, kind, pooled, sequence):
+        """What a head answers, by the definition of each kind; `pooled` is None where there is no pooler."""
+        scope = {"span": "cls/squad/", "next-sentence": "cls/seq_relationship/"}.get(kind, "")
+        if kind == "masked-lm":
+            hidden = self.activation(self.dense(sequence, "cls/predictions/transform/dense"))
+            hidden = self.norm(hidden, "cls/predictions/transform")
+            table, bias = self.tensors["bert/embeddings/word_embeddings"], self.tensors["cls/predictions/output_bias"]
+            return {"masked_lm_logits": hidden @ table.T + bias}
+        read = sequence if kind in ("tokens", "span") else pooled
+        logits = read @ self.tensors[f"{scope}output_weights"].T + self.tensors[f"{scope}output_bias"]
+        if kind == "span":
+            return {"start_logits": logits[..., 0], "end_logits": logits[..., 1]}
+        if kind == "next-sentence":
+            return {"next_sentence_logits": logits}
+        if kind == "regression":
+            return {"score": logits[..., 0]}
+        return {"logits": logits, "probabilities": sigmoid(logits) if kind == "multi-label" else softmax(logits)}
+
+    def answer(self, probe, kinds=None):
+        """All outputs, under the names artifacts give them; `kinds` of heads, where it is not a classifier alone."""
         layers = self.layers(**probe)
         pooled = np.tanh(self.dense(layers[-1][:, 0], "bert/pooler/dense"))
         found = {"pooled_output": pooled, "sequence_output": layers[-1]}
         found |= {f"layer_{index}_output": layer for index, layer in enumerate(layers)}
-        if "output_weights" in self.tensors:
-            found["probabilities"] = softmax(pooled @ self.tensors["output_weights"].T + self.tensors["output_bias"])
+        if kinds is None:
+            kinds = ("classifier",) if "output_weights" in self.tensors else ()
+        for kind in kinds:
+            found |= self.of_head(kind, pooled, layers[-1])
         return found
 
     def answer_of_heads(self, probe, kind="classifier"):

@@ -9,6 +9,7 @@ import numpy as np
 from bertbuild.checkpoint.config import config_from
 from bertbuild.checkpoint.variables import encoder_variables
 from bertbuild.checkpoint.writer import write_checkpoint
+from bertbuild.heads.rows import HEADS
 
 CONFIG = {
     "attention_probs_dropout_prob": 0.1,
@@ -34,6 +35,16 @@ def weights(config=CONFIG, *, seed=1, labels=0):
     return {
         name: (chance.standard_normal(shape) * 0.25 + name.endswith("gamma")).astype(np.float32)
         for name, shape in shapes.items()
+    }
+
+
+def head_weights(kind, config=CONFIG, *, seed=2, labels=3):
+    """Variables of a head, under google-research/bert's names."""
+    columns = 1 if kind == "regression" else labels
+    chance = np.random.default_rng(seed)
+    return {
+        name: (chance.standard_normal(shape) * 0.25 + name.endswith("gamma")).astype(np.float32)
+        for name, shape in HEADS[kind].variables(config["hidden_size"], config["vocab_size"], columns).items()
     }
 
 
