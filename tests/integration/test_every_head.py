@@ -25,7 +25,7 @@ CASES = {
 KINDS = {"several": ("classifier", "span", "masked-lm", "next-sentence")}
 PRECISIONS = {"fp32": 2e-5, "fp16": 3e-2}
 """Largest difference from NumPy in float64."""
-BUILT = cells(CASES, "several")
+BUILT = cells(CASES, "tokens", "several")
 
 
 def variables(name):

@@ -23,7 +23,7 @@ OUTPUTS = {
 }
 
 
-def reference(bertbuild, model, target, output="pooled_output"):
+def reference(bertbuild, model, target, output="probabilities"):
     answers = bertbuild.answers(model, target, "reference")
     return {name: value for name, value in answers.items() if name.endswith("/" + output) and name.count("/") == 1}
 
@@ -35,7 +35,7 @@ def frozen_facts(outcome):
 @pytest.fixture(scope="module")
 def frozen(bertbuild, tiny):
     """The frozen graph of the tiny checkpoint as TensorFlow reads it."""
-    outcome = bertbuild.ok("freeze", "--checkpoint", tiny)
+    outcome = bertbuild.ok("freeze", "--checkpoint", tiny, "--output", "pooled")
     graph = Path(outcome.last["targets"][0]["path"]) / "inference_graph.pb"
     return run_script("tf1", "frozen", graph=graph, checkpoint=tiny / "bert_model.ckpt")
 

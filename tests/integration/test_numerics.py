@@ -16,8 +16,11 @@ def farthest(bertbuild, model, target, bert, probes):
     reference, answers = bertbuild.answers(model, target, "reference"), bertbuild.answers(model, target)
     differences = [0.0]
     for probe in probes:
-        wanted = bert.answer(inputs[probe])["pooled_output"]
-        differences += [float(np.abs(found[f"{probe}/pooled_output"] - wanted).max()) for found in (reference, answers)]
+        wanted = bert.answer(inputs[probe])
+        for found in (reference, answers):
+            outputs = [name for name in wanted if f"{probe}/{name}" in found]
+            assert outputs
+            differences += [float(np.abs(found[f"{probe}/{name}"] - wanted[name]).max()) for name in outputs]
     return max(differences)
 
 
