@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from calibration_data import features, write_prepared
 from matrix import WHOLE, cells
 from numpy_bert import NumpyBert
 from tiny_models import CONFIG, head_weights, weights, write_google
@@ -111,11 +112,23 @@ def test_what_cannot_be_had_is_refused_with_the_reason(bertbuild, tuned, words, 
 
 
 @pytest.mark.skipif(not WHOLE, reason="runs with --whole")
-@pytest.mark.parametrize("output", [",".join(CASES["several"][1])])
-def test_int8_passes_its_gate(bertbuild, tmp_path, output):
-    folder = write_google(tmp_path / "int8-heads", variables("several"))
-    text = tmp_path / "text.txt"
-    text.write_text("".join(f"w{n % 50} w{n % 41} w{n % 13}\n" for n in range(40)))
-    words = ("--output", output, "--precision", "int8", "--calibration-text", text)
-    built = bertbuild.ok("build-ir", "--checkpoint", folder, *words)
+@pytest.mark.parametrize("name", CASES)
+def test_int8_passes_its_gate(bertbuild, session_folder, tmp_path, name):
+    flags, outputs, _ = CASES[name]
+    folder = session_folder / f"head-{name}"
+    assert folder.is_dir() or write_google(folder, variables(name))
+    columns = features(64)
+    data = write_prepared(tmp_path / "prepared", columns, columns, np.zeros(64, int))
+    words = (
+        "--checkpoint",
+        folder,
+        *flags,
+        "--output",
+        ",".join(outputs),
+        "--precision",
+        "int8",
+        "--calibration",
+        data,
+    )
+    built = bertbuild.ok("build-ir", *words)
     assert built.verdict(built.last["target"])["passed"]
