@@ -27,7 +27,10 @@ def program(tmp_path):
 
     def run(*words, name="toy_head_program.py"):
         command = [sys.executable, str(SHARED / name), *words]
-        return subprocess.run(command, env=environ, capture_output=True, encoding="utf-8", check=False, cwd=tmp_path)
+        own = {"BERTBUILD_ARTIFACTS": str(tmp_path / name)}  # what one table found is not kept for the other
+        return subprocess.run(
+            command, env=environ | own, capture_output=True, encoding="utf-8", check=False, cwd=tmp_path
+        )
 
     return run
 
@@ -80,7 +83,7 @@ def test_it_is_planned_and_then_not_left_out(program):
 def test_a_saved_model_of_a_model_with_it_is_made_for_it(program, tmp_path):
     made = program("export", "--checkpoint", "with", "--seq-len", "8")
     assert made.returncode == 0, made.stderr
-    (manifest,) = (tmp_path / "artifacts" / "objects" / "export").glob("*/manifest.json")
+    (manifest,) = (tmp_path / "toy_head_program.py" / "objects" / "export").glob("*/manifest.json")
     assert json.loads(manifest.read_text())["components"]["params"]["output"] == "smiles"
 
 
