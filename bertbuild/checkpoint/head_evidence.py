@@ -16,11 +16,12 @@ from bertbuild.heads.classifier import WEIGHTS
 from bertbuild.heads.found import FoundHead
 from bertbuild.heads.masked_lm import PART as MASKED_LM
 from bertbuild.heads.next_sentence import PART as NEXT_SENTENCE
+from bertbuild.heads.rows import HEADS
 from bertbuild.heads.span import PART as SPAN
 from bertbuild.plural import number_of
 
 MULTI_LABEL, REGRESSION, TOKENS = "multi-label", "regression", "tokens"
-KINDS: Final = (CLASSIFIER, MULTI_LABEL, REGRESSION, TOKENS, SPAN, MASKED_LM, NEXT_SENTENCE)
+KINDS: Final = tuple(head.name for head in HEADS.values() if not head.of_encoder)
 """What --head can say."""
 OF_POOLED: Final = (CLASSIFIER, MULTI_LABEL, REGRESSION)
 BARE: Final = (*OF_POOLED, TOKENS, SPAN)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from bertbuild.heads import head
 
 WEIGHTS = "cls/toy/output_weights"
+BIAS = "cls/toy/output_bias"
 
 HEAD = head.Head(
     name="toy",
@@ -13,7 +14,8 @@ HEAD = head.Head(
     what="toy head",
     scopes=("cls/toy/",),
     mark=WEIGHTS,
-    variables=lambda hidden, _vocab, _labels: {WEIGHTS: (2, hidden)},
+    last=(WEIGHTS, BIAS),
+    variables=lambda hidden, _vocab, _labels: {WEIGHTS: (2, hidden), BIAS: (2,)},
     metric="laughs",
     answers=(
         head.Answer(

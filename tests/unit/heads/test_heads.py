@@ -110,6 +110,7 @@ def test_rows_are_sound():
         assert bool(row.part) == bool(row.what) == bool(row.scopes) == bool(row.mark)
         assert all(name.startswith(row.scopes) for name in row.variables(4, 7, 3))
         assert row.answers
+        assert row.of_encoder or row.last[1] in row.variables(4, 7, 3)
     tensors = [answer.tensor for answer in ANSWERS.values()]
     assert len(tensors) == len(set(tensors))
 

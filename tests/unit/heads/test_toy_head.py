@@ -15,6 +15,10 @@ from small_fleet import TINY, write_tiny
 
 from bertbuild.project import ROOT
 
+HEAD = {
+    toy_head.WEIGHTS: np.zeros((2, TINY["hidden_size"]), np.float32),
+    toy_head.BIAS: np.zeros(2, np.float32),
+}
 SHARED = Path(__file__).parents[2] / "shared"
 
 
@@ -22,7 +26,7 @@ SHARED = Path(__file__).parents[2] / "shared"
 def program(tmp_path):
     """Runs the program whose table has a toy more, or the one that has none, in a folder with both kinds of models."""
     write_tiny(tmp_path / "without")
-    write_tiny(tmp_path / "with", heads={toy_head.WEIGHTS: np.zeros((2, TINY["hidden_size"]), np.float32)})
+    write_tiny(tmp_path / "with", heads=HEAD)
     environ = {"HOME": str(tmp_path), "PATH": os.defpath, "PYTHONPATH": str(ROOT), "COLUMNS": "200"}
 
     def run(*words, name="toy_head_program.py"):
@@ -68,7 +72,7 @@ def test_a_model_without_it_is_refused(program):
 def test_it_is_left_out_by_name_and_the_flag_that_takes_it_is_told(program):
     left = last(program("freeze", "--checkpoint", "with", "--output", "pooled", "--json"))["left_out"]
     assert left == [
-        {"kind": "toy", "what": "toy head", "names": [toy_head.WEIGHTS], "taken_by": "--output smiles"},
+        {"kind": "toy", "what": "toy head", "names": sorted(HEAD), "taken_by": "--output smiles"},
     ]
     left = last(program("freeze", "--checkpoint", "with", "--json", name="host_program.py"))["left_out"]
     assert [(part["kind"], part["taken_by"]) for part in left] == [("other", "")]
