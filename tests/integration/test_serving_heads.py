@@ -112,6 +112,36 @@ def test_all_heads_at_once_answer_what_numpy_computes(bertbuild, built, every_te
     assert {name: value for name, value in off.items() if value > LIMITS[precision]} == {}
 
 
+KINDS = {
+    "classifier": (3, {"logits", "probabilities"}),
+    "multi-label": (3, {"logits", "probabilities"}),
+    "regression": (1, {"score"}),
+    "tokens": (9, {"logits", "probabilities"}),
+}
+
+
+@pytest.mark.whole
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("precision", LIMITS)
+def test_output_weights_are_of_the_head_that_is_named(bertbuild, session_folder, kind, precision):
+    labels, outputs = KINDS[kind]
+    name = f"serving_{kind}"
+    tensors = weights(seed=5, labels=labels)
+    if not (session_folder / name).exists():
+        write_google(session_folder / name, tensors)
+    words = ("export",) if precision == "fp32" else ("neuron-ready", "--compute", precision)
+    outcome = bertbuild.ok(
+        *(*words, "--checkpoint", session_folder / name, "--head", kind),
+        *("--seq-len", LENGTH, "--output", ",".join(sorted(outputs))),
+    )
+    target = outcome.last["targets"][0]["target"]
+    assert outcome.verdict(target)["passed"]
+    probe = bertbuild.probes(name, target)["b4_s16"]
+    answers, wanted = bertbuild.answers(name, target), numpy_answers(tensors, probe, kind)
+    off = {output: largest(answers[f"b4_s16/{output}"], wanted[output], probe) for output in outputs}
+    assert {output: value for output, value in off.items() if value > LIMITS[precision]} == {}
+
+
 def test_the_vocabulary_stays_on_the_host(built):
     (target,) = built("float16").last["targets"]
     device = json.loads((CompiledModel(target["path"]).folder / "signature.json").read_text())["device"]

@@ -103,6 +103,22 @@ def test_another_class_fails_however_near_the_probabilities_are(judged, precisio
     assert verdict.worst.sentence == "probabilities of probe b3_s2 has another class in 33% of the rows"
 
 
+TAGS = "b3_s2/probabilities"
+
+
+@pytest.mark.parametrize(
+    ("gap", "passes"), [(0.004, True), (0.03, False)], ids=["an undecided position", "a decided position"]
+)
+def test_a_position_that_the_source_leaves_undecided_may_get_another_tag(judged, gap, passes):
+    source = np.full((3, 2, 2), [0.2, 0.8], np.float32)
+    source[0, 0] = [0.5 + gap / 2, 0.5 - gap / 2]
+    answered = source.copy()
+    answered[0, 0] = [0.499, 0.501]
+    verdict = judged({TAGS: answered}, "float16-tanh", {TAGS: source})
+    assert row(verdict, "probabilities").max_abs <= row(verdict, "probabilities").limit
+    assert verdict.passed is passes
+
+
 def test_the_largest_element_of_a_pooled_output_is_no_class(judged):
     source = {"b3_s2/pooled_output": TIED["b3_s2/probabilities"]}
     verdict = judged({"b3_s2/pooled_output": crossed(source["b3_s2/pooled_output"])}, "float16", source)
