@@ -6,7 +6,7 @@ import contextlib
 from dataclasses import replace
 from pathlib import Path
 
-from bertbuild.buildfile.entries import ModelEntry, TargetEntry
+from bertbuild.buildfile.entries import ModelEntry, Recipe, TargetEntry
 from bertbuild.catalogue.models import find_model
 from bertbuild.commands.reference import presumed, require_1
 from bertbuild.commands.session import Session
@@ -56,10 +56,12 @@ def refusals(session: Session, entry: ModelEntry, folder: Path) -> dict[str, Ber
 
     Raises:
         CheckpointError: the folder cannot be imported.
+        UsageError: its head is of another kind than the user says.
     """
     from bertbuild.source.expected import expected_source  # takes numpy, which a start of the program can do without
 
-    source = expected_source(folder, entry.name)
+    head = "" if isinstance(entry.source, Recipe) else entry.source.head
+    source = expected_source(folder, entry.name, head)
     found = {target.name: _refusal(session, source, target) for target in entry.targets}
     return {name: error for name, error in found.items() if error is not None}
 

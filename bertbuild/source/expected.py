@@ -5,33 +5,43 @@ from __future__ import annotations
 from pathlib import Path
 
 from bertbuild.checkpoint.config import config_from
+from bertbuild.checkpoint.head_evidence import Known
+from bertbuild.checkpoint.head_judging import judge_kinds
+from bertbuild.checkpoint.variables import encoder_sizes
 from bertbuild.families.bert_names import POOLER
-from bertbuild.heads.classifier import found
 from bertbuild.huggingface.folder import find_files
-from bertbuild.huggingface.heads import CLASSIFIER
 from bertbuild.huggingface.importing import import_tensors, read_weights
 from bertbuild.huggingface.settings import read_settings
 from bertbuild.plans.plan import File, Source
 from bertbuild.source.checkpoints import PLAIN_PREFIX
 
 
-def expected_source(folder: Path, name: str) -> Source:
+def expected_source(folder: Path, name: str, head: str = "") -> Source:
     """The source that the import of a folder gives, without its file and parts. Of safetensors only headers are read.
+
+    Args:
+        folder: of Hugging Face.
+        name: what the model is called.
+        head: the kind that the user says its head is of, or "".
 
     Raises:
         CheckpointError: the folder cannot be imported.
+        UsageError: its head is of another kind than the user says.
     """
     files = find_files(folder)
     settings = read_settings(files.config)
-    numbers = import_tensors(settings, read_weights(files)).numbers
-    weights = CLASSIFIER[0]
+    imported = import_tensors(settings, read_weights(files))
+    shapes = {google: imported.numbers.shape(google) for google in imported.numbers}
+    hidden = encoder_sizes(shapes).hidden
+    judged = judge_kinds(Known(shapes=shapes, hidden=hidden, imported=imported.head, told=head))
     return Source(
         model=name,
         kind="checkpoint",
         file=File(path=Path(), digest=""),
         gelu=settings.gelu,
         prefix=PLAIN_PREFIX,
-        heads=(found(numbers.shape(weights)[0]),) if weights in numbers else (),
-        pooler=all(part in numbers for part in POOLER),
+        heads=judged.found,
+        refused=judged.refused,
+        pooler=all(part in shapes for part in POOLER),
         max_positions=config_from(settings.bert_config, name=str(files.config)).max_position_embeddings,
     )
