@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from bertbuild.checkpoint.writer import write_checkpoint
 
-SIZES = {"large": (24, 1024), "base": (12, 768), "tiny": (2, 128)}
+SIZES = {"large": (24, 1024), "base": (12, 768), "minilm": (6, 384), "tiny": (2, 128)}
 """Name → layers, hidden size."""
 
 VOCABULARY = 30522

@@ -8,9 +8,11 @@ from pathlib import Path
 
 from common import ROOT, Measured, measure
 
+from bertbuild.closure import module_of
 from bertbuild.config import load_settings
 from bertbuild.isolation.base import StageRun
-from bertbuild.isolation.venv import VenvIsolation
+from bertbuild.isolation.venv import VenvIsolation, lay_out
+from bertbuild.stages import code_of
 
 
 class StageRuns:
@@ -25,17 +27,19 @@ class StageRuns:
         """A program of the backend's environment: "python", or one that a package of it brings."""
         return self._isolation._path(self._backend) / "bin" / name  # noqa: SLF001 - the program itself is measured
 
-    def environment(self, work: Path) -> dict[str, str]:
-        """The variables a stage is given, its temporary folder among them."""
+    def environment(self, work: Path, code: Path | None = None) -> dict[str, str]:
+        """The variables a stage is given: its temporary folder and the folder of its code (none: no code of ours)."""
         run = StageRun(backend=self._backend, stage="", inputs={}, params={}, work=work, log=work / "log")
-        return self._isolation._variables(run, work)  # noqa: SLF001
+        return self._isolation._variables(run, work, code or work)  # noqa: SLF001
 
     def run(self, stage: str, out: str, *flags: str) -> tuple[Path, Measured]:
         """Run a stage anew; its result and what it took."""
         work = self.empty(f"{out}-work")
         path = self.empty(out)
-        command = [self.program("python"), "-m", "run_stage", stage, *flags, f"--out={path}"]
-        return path, measure(command, env=self.environment(work), cwd=work)
+        code = work / "code"
+        lay_out(code_of(self._backend, stage), code)
+        command = [self.program("python"), "-m", module_of(stage), *flags, f"--out={path}"]
+        return path, measure(command, env=self.environment(work, code), cwd=work)
 
     def empty(self, name: str) -> Path:
         """An empty folder of that name below the one folder, made anew."""

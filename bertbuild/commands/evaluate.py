@@ -66,6 +66,7 @@ def targets(session: Session, wanted: Wanted, data: Data, request: EvaluateReque
         scores={target: results[step].path for target, step in planned.scores.items()},
         keys={
             target: {"result": results[step].key if step else None, "answers": results[planned.answers[target]].key}
+            | ({"score": results[planned.scores[target]].key} if target in planned.scores else {})
             for target, step in planned.made.items()
         },
         max_drop=allowed,

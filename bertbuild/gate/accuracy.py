@@ -58,7 +58,8 @@ class Judged:
         passed: whether that is allowed.
         reason: why there are no figures, or empty; agreement and max_abs are then None, metrics empty.
         latency: as measured when it was run.
-        keys: of the result itself (None: the source) and of its answers, in the store.
+        keys: of the result itself (None: the source), of its answers, and of their figures where a stage has worked
+            these out, in the store.
     """
 
     target: str
