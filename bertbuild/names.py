@@ -11,6 +11,16 @@ def clean_name(name: str) -> str:
     return re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip(".-") or "model"
 
 
+def is_meant(model: str, target: str, name: str) -> bool:
+    """Whether a name that was typed means a target: its model, its own, MODEL/TARGET, or a shell's pattern of these."""
+    from fnmatch import fnmatchcase
+
+    of_model, slash, of_target = name.partition("/")
+    if slash:
+        return fnmatchcase(model, of_model) and fnmatchcase(target, of_target)
+    return fnmatchcase(model, name) or fnmatchcase(target, name)
+
+
 def did_you_mean(wanted: str, known: Iterable[str]) -> str:
     """The end of a sentence that names what is nearest to `wanted`, or just a full stop."""
     import difflib

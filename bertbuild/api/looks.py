@@ -55,12 +55,13 @@ class Looks(Base):
             check_names(names)
             return graph(session, names, str(file), format)
 
-    def log(self, name: str, *, stage: str = "") -> Logs:
-        """What the stages of MODEL/TARGET said, or one of them."""
+    def log(self, *names: str, stage: str = "") -> Logs:
+        """What the stages of models, targets, MODEL/TARGET or patterns of these said, or one of them."""
         from bertbuild.commands.log import log
 
         with self._session() as session:
-            return log(session, (name,), stage)
+            check_names(names)
+            return log(session, names, stage)
 
     def report(self, run: str = "", *, to: Path = "") -> Page:
         """Write the page of a run, of the last where none is named, to a file: empty for artifacts/reports/RUN.html."""

@@ -85,7 +85,7 @@ _OF_TYPES = (
 )
 """What is written behind a flag of a declared type."""
 
-POSITIONAL = {"log": "TARGET|STAGE"}
+POSITIONAL = {"log": "NAME|STAGE"}
 """Words that commands take without a flag, where they are not names of targets."""
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from bertbuild.commands.result import Result
 from bertbuild.commands.session import Session, shown
 from bertbuild.errors import UsageError
+from bertbuild.names import is_meant
 from bertbuild.plural import number_of
 from bertbuild.stages import STAGES
 from bertbuild.store.logs import StageLog, last_log, logs_of, results_by_target
@@ -36,20 +37,24 @@ class Logs(Result):
 
 
 def log(session: Session, names: Sequence[str], stage: str) -> Logs:
-    """Show the logs of a target's stages, or of one; of a stage that was named in the target's place, the last.
+    """Show the logs of targets' stages, or of one; of a stage that is named in a target's place, the last.
+
+    Args:
+        session: of the command.
+        names: models, targets, MODEL/TARGET, patterns of these, or stages; at least one.
+        stage: the only stage whose logs are shown; empty for all.
 
     Raises:
-        UsageError: not one target is named, there is no such target, or it has no such stage.
+        UsageError: none is named, a name is nothing's, or no target has such a stage.
     """
-    if len(names) != 1:
+    if not names:
         raise UsageError(
-            "No target is named." if not names else f"{number_of(len(names), 'target')} are named: {', '.join(names)}.",
+            "No target is named.",
             next_step="Name one, for instance: invoke log minilm-l6/ir-fp32; invoke status shows all.",
         )
-    (target,) = names
     store = Store(session.settings.artifacts, tidy=False)
     with translated_os_errors(store.root):
-        found = _found(store, target, stage)
+        found = _found(store, names, stage)
         texts = [_lines(item.path) for item in found]
     logs = tuple(
         Log(stage=item.stage, key=item.key, path=item.path, lines=tuple(lines))
@@ -59,42 +64,45 @@ def log(session: Session, names: Sequence[str], stage: str) -> Logs:
     return session.result(Logs(logs=logs), *lines)
 
 
-def _found(store: Store, target: str, stage: str) -> list[StageLog]:
-    if target in STAGES and not stage:
-        newest = last_log(store, target)
-        if newest is None:
-            raise UsageError(
-                f"The stage {target} has no log here.", next_step="It was never run, or gc removed its logs."
-            )
-        return [newest]
+def _found(store: Store, names: Sequence[str], stage: str) -> list[StageLog]:
+    stages = [name for name in names if name in STAGES and not stage]
+    targets = [name for name in names if name not in stages]
+    last = [_last(store, name) for name in stages]
+    return [*last, *_of_targets(store, targets, stage)] if targets else last
+
+
+def _last(store: Store, stage: str) -> StageLog:
+    newest = last_log(store, stage)
+    if newest is None:
+        raise UsageError(f"The stage {stage} has no log here.", next_step="It was never run, or gc removed its logs.")
+    return newest
+
+
+def _of_targets(store: Store, names: Sequence[str], stage: str) -> list[StageLog]:
     known = results_by_target(store)
-    name = _target(known, target)
-    results = [(made, key) for made, key in known[name] if stage in ("", made)]
+    targets = list(dict.fromkeys(target for name in names for target in _targets(known, name)))
+    made = dict.fromkeys(result for target in targets for result in known[target])
+    results = [(of_stage, key) for of_stage, key in made if stage in ("", of_stage)]
     if not results:
-        stages = sorted({made for made, _ in known[name]})
+        stages = sorted({of_stage for of_stage, _ in made})
+        told = f"{targets[0]} has no" if len(targets) == 1 else f"None of {len(targets)} targets has a"
         raise UsageError(
-            f"{name} has no stage {stage}." if stages else f"No stage of {name} is on record.",
-            next_step=f"It has {', '.join(stages)}.{_near(stage, stages)}" if stages else "Build it first.",
+            f"{told} stage {stage}." if stages else f"No stage of {', '.join(targets)} is on record.",
+            next_step=f"There are {', '.join(stages)}.{_near(stage, stages)}" if stages else "Build it first.",
         )
     return logs_of(store, results)
 
 
-def _target(known: Results, wanted: str) -> str:
-    """The name of the target that was meant."""
-    if wanted in known:
-        return wanted
+def _targets(known: Results, wanted: str) -> list[str]:
+    """The targets that a name means."""
     if not known:
         raise UsageError(
             f"There is no target {wanted}: nothing is built yet.",
             next_step="For instance: invoke build-ir --model minilm-l6",
         )
-    of_model = [name for name in known if name.partition("/")[0] == wanted]
-    if len(of_model) == 1:
-        return of_model[0]
-    if of_model:
-        raise UsageError(
-            f"{wanted} has {number_of(len(of_model), 'target')}.", next_step=f"Name one: {', '.join(sorted(of_model))}."
-        )
+    meant = [name for name in known if is_meant(name.partition("/")[0], name.partition("/")[2], wanted)]
+    if meant:
+        return meant
     near = _near(wanted, [*known, *{name.partition("/")[0] for name in known}, *STAGES])
     raise UsageError(
         f"There is no target {wanted}.",

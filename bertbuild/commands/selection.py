@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from fnmatch import fnmatchcase
 
 from bertbuild.buildfile.entries import BuildFile
 from bertbuild.buildfile.load import find_build_file
@@ -11,7 +10,7 @@ from bertbuild.buildfile.select import means_something, names_in, select
 from bertbuild.commands.forecast import Forecast
 from bertbuild.commands.session import Session
 from bertbuild.errors import UsageError
-from bertbuild.names import did_you_mean
+from bertbuild.names import did_you_mean, is_meant
 from bertbuild.store.records import Record, read_records
 from bertbuild.store.store import Store
 from bertbuild.toml.document import shown
@@ -95,10 +94,7 @@ def is_known(session: Session, build_file: BuildFile | None, name: str) -> bool:
 
 
 def _is_named(record: Record, name: str) -> bool:
-    of_model, slash, of_target = name.partition("/")
-    if slash:
-        return fnmatchcase(record.model, of_model) and fnmatchcase(record.target.name, of_target)
-    return fnmatchcase(record.model, name) or fnmatchcase(record.target.name, name)
+    return is_meant(record.model, record.target.name, name)
 
 
 def _names_of(records: Iterable[Record]) -> list[str]:

@@ -58,9 +58,10 @@ class Store:
         self._is_there = False
         if root.exists():
             self._make_folders()
+        else:
+            self.uses = Uses(root / "locks" / IN_USE)
         self.digests = DigestCache(root / "cache" / "digests.json")
         self.inputs = TreeDigestCache(root / "cache" / "inputs.json")
-        self.uses = Uses(root / "locks" / IN_USE)
         self.names = Names(root)
         self.recalled: dict[str, tuple[tuple[int, int, int], Any]] = {}  # records as they were read; see records.py
         if tidy and self._is_there:
@@ -73,6 +74,7 @@ class Store:
             for folder in (self.objects, self.work, self.logs, self.root / "locks"):
                 folder.mkdir(parents=True, exist_ok=True)
             (self.root / ".gitignore").write_text("*\n") if not (self.root / ".gitignore").exists() else None
+        self.uses = Uses(self.root / "locks" / IN_USE)  # its locks are files in there
         self._is_there = True
 
     def use(self, path: Path | str) -> None:

@@ -29,6 +29,8 @@ def root(tmp_path):
 
 @pytest.fixture
 def store(root):
+    """A store that is there, with nothing in it."""
+    root.mkdir()
     return Store(root)
 
 

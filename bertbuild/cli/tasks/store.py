@@ -36,7 +36,10 @@ def verify_store(json: bool = False) -> None:
     help=COMMON_HELP | {"stage": "show only the log of this stage"},
 )
 def log(names: tuple[str, ...] = (), stage: str = "", json: bool = False) -> None:
-    """Show what stages said: those of MODEL/TARGET or of a MODEL's one target, or a STAGE's last."""
+    """Show what stages said.
+
+    Names are models, targets, MODEL/TARGET, a shell's patterns of these, or stages, of which the last log is shown.
+    """
     from bertbuild.commands import log as logs
 
     with running(json=json) as session:

@@ -56,8 +56,8 @@ def test_artifacts_stay_where_they_were_named(tmp_path, monkeypatch):
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(tmp_path)
     project = Project(artifacts="artifacts", isolation="venv")
-    project.status()
+    (tmp_path / "artifacts").mkdir()
     monkeypatch.chdir(tmp_path / "elsewhere")
     project.status()
-    assert (tmp_path / "artifacts").is_dir()
+    assert (tmp_path / "artifacts" / "objects").is_dir()
     assert list((tmp_path / "elsewhere").iterdir()) == []

@@ -235,6 +235,13 @@ def test_the_store_keeps_itself_out_of_git(root):
     assert (root / ".gitignore").read_text() == "*\n"
 
 
+def test_what_is_used_first_in_a_new_store_is_held_too(root):
+    first = Store(root)
+    first.use("objects/freeze/x")
+    with Store(root).uses.claimed("objects/freeze/x") as claimed:
+        assert not claimed
+
+
 def test_a_store_that_is_only_opened_is_not_made(root):
     Store(root)
     assert not root.exists()
