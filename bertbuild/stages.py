@@ -96,6 +96,7 @@ STAGES = {
         StageSpec(name="export", backend="tf1", also=ALSO_TF2, memory=TF1, outputs=SAVED_MODEL),
         StageSpec(name="neuron-ready", backend="tf1", memory=TF1, outputs=SAVED_MODEL),
         StageSpec(name="ir", backend="openvino", memory=OPENVINO, outputs=IR),
+        StageSpec(name="ir-direct", backend="openvino", memory=Memory(base=150, factor=1.3), outputs=IR),
         StageSpec(name="mo", backend="mo", memory=Memory(base=1000, factor=4.0), outputs=IR),
         StageSpec(
             name="quantize", backend="openvino", memory=Memory(base=700, factor=8.0), outputs=IR, by_processor=True

@@ -156,6 +156,24 @@ class CheckpointReader:
             whole[part.region] = self._array(part.entry)
         return whole
 
+    def mapped(self, name: str) -> npt.NDArray[Any]:
+        """As `tensor`, and a view of the data file where the tensor is whole: its pages are read when they are used.
+
+        Written to, it changes and the file does not. The file must not change while the array is there.
+        """
+        entry = self._entry(name)
+        if name in self.parts or not entry.nbytes:
+            return self.tensor(name)
+        path = self.data_file(entry.shard)
+        try:
+            if path.stat().st_size < entry.offset + entry.nbytes:
+                raise _damaged(path, f"it ends inside the tensor {entry.name}")
+            return np.memmap(path, STORED_AS[entry.dtype], "c", entry.offset, entry.shape)
+        except OSError as error:
+            raise CheckpointError(
+                f"The data file {path} cannot be read.", next_step=_COPY_AGAIN, details=str(error)
+            ) from error
+
     def verify(self, name: str) -> None:
         """Raise `CheckpointError` unless the bytes of the tensor `name` have the CRC-32C in the index.
 

@@ -18,7 +18,19 @@ from bertbuild.kinds.frozen import (
     tensors,
 )
 from bertbuild.kinds.int8 import Calibration, quantize_step
-from bertbuild.kinds.ir_request import FLOAT, INT8, OPENVINO, OPENVINOS, Ir, check_route, check_saved
+from bertbuild.kinds.ir_request import (
+    DIRECT,
+    FLOAT,
+    INT8,
+    OPENVINO,
+    OPENVINOS,
+    RESHAPEABLE,
+    SAVEDMODEL,
+    STATIC,
+    Ir,
+    check_route,
+    check_saved,
+)
 from bertbuild.kinds.kind import FROM_CHECKPOINT, Asked, Command, Evaluated, Kind
 from bertbuild.kinds.measured import Measured
 from bertbuild.plans.outputs import output_params, output_word, outputs_of, taken_parts
@@ -100,7 +112,7 @@ def _plan_floats(source: Source, request: Ir, precisions: tuple[str, ...], probe
     for precision in precisions:
         name = _target_name(source, request, route, precision)
         params = {"precision": precision, "model": source.model, **_converter_params(source, request, route)}
-        stage = "mo" if request.converter == "mo" else "ir"
+        stage = "mo" if request.converter == "mo" else "ir-direct" if route == DIRECT else "ir"
         made = add(Step(id=name, stage=stage, inputs=base, params=params))
         answers = add(ASKED.step(f"{name}-infer", made, probes))
         judged = "float16" if source.half else precision
@@ -110,9 +122,11 @@ def _plan_floats(source: Source, request: Ir, precisions: tuple[str, ...], probe
 
 def _base(source: Source, request: Ir, route: str, add: Callable[[Step], str]) -> dict[str, File | str]:
     """The inputs of the converting stage."""
-    if route == "savedmodel":
+    if route == DIRECT:
+        return {"checkpoint": source.file}
+    if route == SAVEDMODEL:
         return {"saved-model": _saved_model(source, request, add)}
-    if route == "reshapeable":
+    if route == RESHAPEABLE:
         if source.kind == "frozen" and request.converter == "mo":
             return {"graph": source.file}
         return {"frozen": add(frozen_step(source, request.output, request.gelu))}
@@ -145,14 +159,16 @@ def _saved_model(source: Source, request: Ir, add: Callable[[Step], str]) -> str
 def _route(source: Source, request: Ir) -> str:
     if request.route:
         return request.route
-    return "static" if request.converter == "mo" and source.kind == "checkpoint" else "reshapeable"
+    if source.kind == "frozen":
+        return RESHAPEABLE
+    return STATIC if request.converter == "mo" else DIRECT
 
 
 def _target_name(source: Source, request: Ir, route: str, precision: str) -> str:
     parts = ["ir"]
     if request.converter == "mo":
         parts.append("mo")
-    if route != "reshapeable":
+    if route != (RESHAPEABLE if source.kind == "frozen" or request.converter == "mo" else DIRECT):
         parts.append(route)
     if request.openvino != OPENVINOS[0]:
         parts.append(f"{OPENVINO}{request.openvino}")
@@ -167,9 +183,11 @@ def _target_name(source: Source, request: Ir, route: str, precision: str) -> str
 
 
 def _converter_params(source: Source, request: Ir, route: str) -> dict[str, str]:
-    if route == "static":
+    if route == STATIC:
         return {"prefix": source.prefix}
-    output = {"output": ",".join(outputs_of(source, request.output))} if route == "savedmodel" else {}
+    output = {"output": ",".join(outputs_of(source, request.output))} if route == SAVEDMODEL else {}
+    if route == DIRECT:
+        output = {**output_params(source, outputs_of(source, request.output)), **source_params(source, request.gelu)}
     batch, seq_len = request.batch_size, request.seq_len
     if request.converter == "mo":  # the page's command fixes both
         batch = batch or source.batch or MO_SHAPE[0]
@@ -183,7 +201,7 @@ def _check(source: Source, request: Ir, route: str) -> None:
         _check_frozen(source, request, route)
     else:
         _check_made(source, outputs_of(source, request.output), request, route)
-    if route == "savedmodel":
+    if route == SAVEDMODEL:
         check_garden(source)
     check_route(request, route)
     check_seq_len(source, request.seq_len)
@@ -195,22 +213,22 @@ def _check_made(source: Source, outputs: tuple[str, ...], request: Ir, route: st
     Raises:
         UsageError: it names the route that can.
     """
-    if route == "static" and request.converter == "mo" and outputs != (POOLED,):
+    if route == STATIC and request.converter == "mo" and outputs != (POOLED,):
         raise UsageError(
             f"The Model Optimizer's command line cuts the .meta at the pooler; it gives no {' and no '.join(outputs)}.",
             next_step="Use the reshapeable route (--route reshapeable, or without --converter), or --output pooled.",
         )
-    if route == "static" and not source.pooler:
+    if route == STATIC and not source.pooler:
         raise UsageError(
             f"The static route builds modeling.py's graph, which has a pooler, and {source.model} has none.",
-            next_step="Use the reshapeable route (leave --route out).",
+            next_step="Leave --route out.",
         )
-    if route == "savedmodel":
+    if route == SAVEDMODEL:
         check_saved(outputs)
 
 
 def _check_frozen(source: Source, request: Ir, route: str) -> None:
-    if route != "reshapeable":
+    if route != RESHAPEABLE:
         raise UsageError(
             f"The {route} route starts from a checkpoint; a frozen graph is none.",
             next_step="Leave --route out, or give --checkpoint.",

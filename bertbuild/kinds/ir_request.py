@@ -30,7 +30,8 @@ INT8_FOR = (ANY, VNNI)
 INT8_FOR_ABOUT = "for int8: any: right on every processor; vnni: all 8 bits, and wrong on processors without VNNI"
 ONLY_INT8 = ("precision", INT8)
 PRECISIONS = (FLOAT, "fp16", INT8)
-ROUTES = ("reshapeable", "static", "savedmodel")
+DIRECT, RESHAPEABLE, STATIC, SAVEDMODEL = "direct", "reshapeable", "static", "savedmodel"
+ROUTES = (DIRECT, RESHAPEABLE, STATIC, SAVEDMODEL)
 CONVERTERS = ("ovc", "mo")
 OPENVINO = "openvino"
 """The backend that makes IRs, and asks them."""
@@ -50,8 +51,8 @@ class Ir(Request):
     route: str = parameter(
         Choice(ROUTES),
         "",
-        "reshapeable: shapes free; static: from the .meta as it is; savedmodel: through TensorFlow 2; "
-        "default: reshapeable, with converter mo static",
+        "direct: written from the checkpoint; reshapeable: through a frozen graph; static: from the .meta as it is; "
+        "savedmodel: through TensorFlow 2; default: direct, of a frozen graph reshapeable, with converter mo static",
     )
     converter: str = parameter(
         Choice(CONVERTERS), "ovc", "mo: the Model Optimizer with the flags of OpenVINO's page (slow)"
@@ -127,17 +128,22 @@ def check_route(request: Ir, route: str) -> None:
             f"--converter mo is the Model Optimizer of OpenVINO {OPENVINOS[0]}; {request.openvino} has none.",
             next_step="Leave --converter out, or --openvino.",
         )
-    if route == "static" and (request.batch_size or request.seq_len):
+    if route == STATIC and (request.batch_size or request.seq_len):
         raise UsageError(
             "The static route keeps the .meta's shape; --batch-size and --seq-len do not apply.",
-            next_step="Use the reshapeable route (leave --route out) for other shapes.",
+            next_step="Leave --route out for other shapes.",
         )
-    if route == "savedmodel" and request.converter == "mo":
+    if route == DIRECT and request.converter == "mo":
+        raise UsageError(
+            "The direct route is written by our own code; the Model Optimizer has no part in it.",
+            next_step="Leave --converter out, or choose another route.",
+        )
+    if route == SAVEDMODEL and request.converter == "mo":
         raise UsageError(
             "The Model Optimizer's command lines know no TensorFlow 2 SavedModel.",
             next_step="Leave --converter out, or choose another route.",
         )
-    if route == "savedmodel" and request.output:
+    if route == SAVEDMODEL and request.output:
         check_saved(tuple(request.output.split(",")))
 
 
@@ -150,7 +156,7 @@ def check_saved(outputs: tuple[str, ...]) -> None:
     if ALL_LAYERS in outputs:
         raise UsageError(
             "A TensorFlow 2 SavedModel gives what heads answer, pooled and sequence; it gives no all-layers.",
-            next_step="Use the reshapeable route (leave --route out), or --output sequence.",
+            next_step="Leave --route out, or --output sequence.",
         )
 
 

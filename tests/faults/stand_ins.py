@@ -75,9 +75,8 @@ def run(args, report):
 '''
 
 REPLACED = {
-    ("tf1", "freeze"): FILES.format(outputs=("inference_graph.pb", "signature.json")),
     ("tf1", "infer"): ANSWERS,
-    ("openvino", "ir"): FILES.format(outputs=("model.xml", "model.bin", "signature.json")),
+    ("openvino", "ir_direct"): FILES.format(outputs=("model.xml", "model.bin", "signature.json")),
     ("openvino", "infer"): ANSWERS,
 }
 

@@ -50,7 +50,7 @@ def test_eight_builds_that_find_all_built(light, light_build):
         assert (outcome.code, outcome.ids("started"), outcome.last) == (0, [], first.last)
 
 
-@pytest.mark.parametrize("step", ["freeze", pytest.param("ir-fp16", marks=pytest.mark.whole)])
+@pytest.mark.parametrize("step", ["ir-fp32", pytest.param("ir-fp16", marks=pytest.mark.whole)])
 def test_when_the_builder_is_killed_the_seven_that_wait_go_on(light, light_build, step):
     program = light()
     builder = program.start(*light_build.words)

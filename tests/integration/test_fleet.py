@@ -102,7 +102,12 @@ def test_a_failure_skips_only_what_depends_on_it(built, fleet, folder, build_all
 def test_stages_run_twice_write_the_same(built, fleet, build):
     assert built
     outcome = fleet.ok(*build, "zipped/frozen", "zipped/ir-fp16", "--verify-reproducible")
-    assert {event["stage"] for event in outcome.of("reproduced")} == {"freeze", "tf1-infer", "ir", "openvino-infer"}
+    assert {event["stage"] for event in outcome.of("reproduced")} == {
+        "freeze",
+        "tf1-infer",
+        "ir-direct",
+        "openvino-infer",
+    }
     assert all(event["reproducible"] for event in outcome.of("reproduced"))
 
 

@@ -12,6 +12,7 @@ pytestmark = pytest.mark.integration
 
 ROUTES = {
     "ir-fp32": (),
+    "ir-reshapeable-fp32": ("--route", "reshapeable"),
     "ir-static-fp32": ("--route", "static"),
     "ir-mo-static-fp32": ("--converter", "mo"),
     "ir-mo-fp32": ("--converter", "mo", "--route", "reshapeable"),

@@ -33,7 +33,7 @@ def seen(altered, tiny, tiny_built, monkeypatch):
     assert tiny_built.code == 0
     monkeypatch.setenv("SECRET_OF_THE_USER", "hidden")
     monkeypatch.delenv("CI", raising=False)
-    built = altered("openvino", "ir", SPY).ok("build-ir", "--checkpoint", tiny, "--name", "spied")
+    built = altered("openvino", "ir_direct", SPY).ok("build-ir", "--checkpoint", tiny, "--name", "spied")
     (told,) = [text for text in built.notes if text.startswith("seen ")]
     return json.loads(told.removeprefix("seen "))
 

@@ -125,7 +125,7 @@ def test_build_build_again_status_verify_and_damage(command, checkpoint, tmp_pat
     again = command(*build)
     assert again.returncode == 0
     marks = [line[0] for line in again.stdout.splitlines() if " up to date " in line or re.search(r"\d s\b", line)]
-    assert marks == ["="] * 6
+    assert marks == ["="] * 5
 
     status = last(command("status", "--json"))
     (target,) = status["targets"]
@@ -148,7 +148,7 @@ def test_build_build_again_status_verify_and_damage(command, checkpoint, tmp_pat
     assert (damaged.returncode, last(damaged)["error"]) == (15, "StoreError")
     assert "model.bin changed" in last(damaged)["message"]
     assert last(command("status", "--json"))["targets"][0]["state"] == "damaged"
-    assert "warning: ir " in command(*build).stderr
+    assert "warning: ir-direct " in command(*build).stderr
     assert last(command("status", "--json"))["targets"][0]["state"] == "built"
 
 
@@ -489,7 +489,7 @@ def test_verify_leaves_a_log_that_report_and_gc_can_read(command, checkpoint, tm
         check(event)
     assert (events[0]["event"], events[0]["command"], events[-1]["event"]) == ("run", ["verify"], "result")
     told = {(event["id"], event["state"]) for event in events if event["event"] == "stage"}
-    assert {("freeze", "cached"), ("ir-fp32", "cached"), ("reference", "done"), ("ir-fp32-infer", "done")} <= told
+    assert {("ir-fp32", "cached"), ("reference", "done"), ("ir-fp32-infer", "done")} <= told
     ended = [(event["target"], event["state"]) for event in events if event["event"] == "target"]
     assert ended == [("ir-fp16", "up to date"), ("ir-fp32", "up to date")]
     after = last(command("log", "tiny-model/ir-fp32", "--json"))["logs"]

@@ -18,12 +18,12 @@ from bertbuild.plans.plan import File
 from bertbuild.stages import STAGES
 from bertbuild.store.records import read_records
 
-BOTH = Ir(precision="fp32,fp16")
+BOTH = Ir(route="reshapeable", precision="fp32,fp16")
 
 
 @pytest.fixture
 def plan(source, probes):
-    return plan_ir(source, Ir(), probes)
+    return plan_ir(source, Ir(route="reshapeable"), probes)
 
 
 @pytest.fixture
@@ -61,14 +61,14 @@ def test_a_build_after_the_last_stage_failed_runs_only_that(build, plan, isolati
 
 
 def test_another_parameter_reruns_only_what_depends_on_it(build, source, probes):
-    build(plan_ir(source, Ir(), probes))
-    assert build(plan_ir(source, Ir(precision="fp16"), probes)) == ["ir", "openvino-infer"]
+    build(plan_ir(source, Ir(route="reshapeable"), probes))
+    assert build(plan_ir(source, Ir(route="reshapeable", precision="fp16"), probes)) == ["ir", "openvino-infer"]
     assert build(plan_ir(source, BOTH, probes)) == []
 
 
 def test_another_checkpoint_reruns_all(build, plan, tmp_path, probes):
     build(plan)
-    assert build(plan_ir(checkpoint_source(tmp_path, "other"), Ir(), probes)) == [
+    assert build(plan_ir(checkpoint_source(tmp_path, "other"), Ir(route="reshapeable"), probes)) == [
         "freeze",
         "tf1-infer",
         "ir",
@@ -80,13 +80,13 @@ def test_a_checkpoint_elsewhere_with_the_same_bytes_reruns_nothing(build, plan, 
     build(plan)
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
-    assert build(plan_ir(checkpoint_source(elsewhere), Ir(), probes)) == []
+    assert build(plan_ir(checkpoint_source(elsewhere), Ir(route="reshapeable"), probes)) == []
 
 
 def test_another_file_of_probes_reruns_only_the_answers(build, plan, source, probes):
     build(plan)
     other = File(path=probes.path, digest="0" * 64)
-    assert build(plan_ir(source, Ir(), other)) == ["tf1-infer", "openvino-infer"]
+    assert build(plan_ir(source, Ir(route="reshapeable"), other)) == ["tf1-infer", "openvino-infer"]
 
 
 def test_another_environment_reruns_its_stages_and_no_further_where_the_bytes_are_the_same(build, plan, isolation):
@@ -191,7 +191,7 @@ def test_another_judge_judges_again_and_runs_no_stage(build, plan, code, events)
     (code / "parity.py").write_text("stricter")
     events.clear()
     assert build(plan) == []
-    assert events.done() == ["parity ir-fp32"]
+    assert events.done() == ["parity ir-reshapeable-fp32"]
 
 
 def test_a_stage_gets_its_inputs_its_parameters_and_its_key(engine, source, isolation, store):
@@ -234,8 +234,8 @@ def test_a_failing_stage_publishes_nothing_says_so_and_stops_the_rest(
         engine.build(plan, probes)
     assert isolation.runs == ["freeze", "tf1-infer", "ir"]
     ended = [(name, state) for name, state in events.stages() if state in {"failed", "interrupted", "skipped"}]
-    after = [("ir-fp32-infer", "skipped")] if isinstance(error, BertbuildError) else []
-    assert ended == [("ir-fp32", "failed"), *after]
+    after = [("ir-reshapeable-fp32-infer", "skipped")] if isinstance(error, BertbuildError) else []
+    assert ended == [("ir-reshapeable-fp32", "failed"), *after]
     assert not (store.objects / "ir").exists()
     assert list(store.work.iterdir()) == []
     assert names(store) == []
@@ -243,13 +243,13 @@ def test_a_failing_stage_publishes_nothing_says_so_and_stops_the_rest(
 
 def test_what_passes_its_gate_gets_a_name_and_a_record(engine, plan, probes, store):
     (built,) = engine.build(plan, probes)
-    assert (built.model, built.target, built.verdict.passed) == ("toy", "ir-fp32", True)
-    assert built.path == store.root / "out" / "toy" / "ir-fp32"
+    assert (built.model, built.target, built.verdict.passed) == ("toy", "ir-reshapeable-fp32", True)
+    assert built.path == store.root / "out" / "toy" / "ir-reshapeable-fp32"
     assert built.path.resolve() == built.stored.path
     (record,) = read_records(store)
     assert record.plan.steps == plan.steps
     assert record.target == plan.targets[0]
-    assert record.results["ir-fp32"] == ("ir", built.stored.key)
+    assert record.results["ir-reshapeable-fp32"] == ("ir", built.stored.key)
     assert record.verdict == built.verdict
 
 
@@ -261,9 +261,11 @@ def test_what_fails_its_gate_gets_no_name_and_its_figures_are_kept(
     with pytest.raises(ParityError) as raised:
         engine.build(plan, probes)
     assert raised.value.exit_code == 20
-    assert str(raised.value).startswith("ir-fp32 of toy does not answer like its source: pooled_output of probe b2_s4")
+    assert str(raised.value).startswith(
+        "ir-reshapeable-fp32 of toy does not answer like its source: pooled_output of probe b2_s4"
+    )
     (record,) = read_records(store)
-    stage, key = record.results["ir-fp32"]
+    stage, key = record.results["ir-reshapeable-fp32"]
     assert raised.value.next_step.endswith(str(store.objects / stage / key))
     assert (store.objects / stage / key / "model.xml").exists()
     assert names(store) == []
@@ -273,7 +275,7 @@ def test_what_fails_its_gate_gets_no_name_and_its_figures_are_kept(
 
 def test_a_name_given_earlier_is_taken_away_by_a_failed_gate(build, plan, isolation, store):
     build(plan)
-    assert names(store) == ["ir-fp32"]
+    assert names(store) == ["ir-reshapeable-fp32"]
     isolation.lock = "lock-2"
     isolation.offset = 1e-3
     with pytest.raises(ParityError):
@@ -299,16 +301,16 @@ def test_targets_before_the_one_that_fails_keep_their_names(engine, source, prob
         FakeIsolation.answer(isolation, run, path)
 
     isolation.answer = answer
-    with pytest.raises(ParityError, match="ir-fp16 of toy"):
+    with pytest.raises(ParityError, match="ir-reshapeable-fp16 of toy"):
         engine.build(plan_ir(source, BOTH, probes), probes)
-    assert names(store) == ["ir-fp32"]
+    assert names(store) == ["ir-reshapeable-fp32"]
 
 
 def test_rounding_that_fp16_allows_is_not_allowed_to_fp32(build, source, probes, isolation):
     isolation.offset = 1e-3
-    build(plan_ir(source, Ir(precision="fp16"), probes))
+    build(plan_ir(source, Ir(route="reshapeable", precision="fp16"), probes))
     with pytest.raises(ParityError):
-        build(plan_ir(source, Ir(), probes))
+        build(plan_ir(source, Ir(route="reshapeable"), probes))
 
 
 def test_a_damaged_result_is_built_again_with_a_warning(build, plan, store, events):
@@ -346,7 +348,7 @@ def test_environments_are_made_once_and_only_those_that_are_needed(engine, sourc
 
 def test_the_same_checkpoint_under_another_name_shares_all_but_the_ir_that_holds_it(build, source, plan, probes):
     build(plan)
-    assert build(plan_ir(replace(source, model="other"), Ir(), probes)) == ["ir", "openvino-infer"]
+    assert build(plan_ir(replace(source, model="other"), Ir(route="reshapeable"), probes)) == ["ir", "openvino-infer"]
 
 
 def test_the_events_of_a_build(engine, plan, probes, events):

@@ -39,7 +39,13 @@ from bertbuild.report.checks import as_json, in_full, in_short
 from bertbuild.source.inputs import folder_input
 from bertbuild.store.store import Store
 
-IR = ["toy/freeze", "toy/reference", "toy/ir-fp32", "toy/ir-fp32-infer", "toy/ir-fp32 parity"]
+IR = [
+    "toy/freeze",
+    "toy/reference",
+    "toy/ir-reshapeable-fp32",
+    "toy/ir-reshapeable-fp32-infer",
+    "toy/ir-reshapeable-fp32 parity",
+]
 
 
 @pytest.fixture
@@ -76,7 +82,7 @@ def states(checks):
 
 
 def ir(source, probes, **asked):
-    return plan_ir(source, Ir(**asked), probes)
+    return plan_ir(source, Ir(route="reshapeable", **asked), probes)
 
 
 def test_before_the_first_build_all_is_new_and_its_environments_are_not_there(look, source, probes):
@@ -103,12 +109,12 @@ def test_a_parameter_is_told_with_its_old_and_new_value_though_the_step_has_anot
     assert states(checks) == {
         "toy/freeze": UP_TO_DATE,
         "toy/reference": UP_TO_DATE,
-        "toy/ir-fp16": WOULD_RUN,
-        "toy/ir-fp16-infer": MAY_RUN,
+        "toy/ir-reshapeable-fp16": WOULD_RUN,
+        "toy/ir-reshapeable-fp16-infer": MAY_RUN,
         "toy/ir parity": WOULD_RUN,
     }
-    assert in_short(checks["toy/ir-fp16"]) == "parameter precision fp32 → fp16"
-    assert in_short(checks["toy/ir-fp16-infer"]) == "input ir made anew"
+    assert in_short(checks["toy/ir-reshapeable-fp16"]) == "parameter precision fp32 → fp16"
+    assert in_short(checks["toy/ir-reshapeable-fp16-infer"]) == "input ir made anew"
     assert in_short(checks["toy/ir parity"]).startswith("parameter precision fp32 → fp16")
 
 
@@ -121,15 +127,17 @@ def test_an_input_is_told_with_its_digests_and_what_is_made_from_it_with_its_mak
     (change,) = checks["toy/freeze"].changes
     assert (change.kind, change.name) == ("input", "checkpoint")
     assert (change.old, change.new) == (source.file.digest, changed.file.digest)
-    assert checks["toy/ir-fp32"].awaits == (("frozen", "toy/freeze"),)
-    assert list(in_full(checks["toy/ir-fp32"], lambda *_: ())) == ["input frozen: made anew first, by toy/freeze"]
+    assert checks["toy/ir-reshapeable-fp32"].awaits == (("frozen", "toy/freeze"),)
+    assert list(in_full(checks["toy/ir-reshapeable-fp32"], lambda *_: ())) == [
+        "input frozen: made anew first, by toy/freeze"
+    ]
 
 
 def test_an_input_that_was_made_anew_meanwhile_is_told_with_both_digests(look, build, source, probes):
     build(ir(source, probes))
     other = replace(source, prefix="model.ckpt")
     build(plan_freeze(other, Frozen(), probes))
-    (change,) = look(ir(other, probes))["toy/ir-fp32"].changes
+    (change,) = look(ir(other, probes))["toy/ir-reshapeable-fp32"].changes
     assert (change.name, change.made_by) == ("frozen", "toy/freeze")
     assert change.old != change.new
 
@@ -160,9 +168,9 @@ def test_other_code_of_a_stage_is_told(look, build, source, probes, monkeypatch)
     code = Maker.code
     monkeypatch.setattr(Maker, "code", lambda self, stage: "new" if stage == "ir" else code(self, stage))
     checks = look(ir(source, probes))
-    assert [job for job, state in states(checks).items() if state == WOULD_RUN] == ["toy/ir-fp32"]
-    assert in_short(checks["toy/ir-fp32"]) == "code"
-    assert "code of the stage" in next(in_full(checks["toy/ir-fp32"], lambda *_: ()))
+    assert [job for job, state in states(checks).items() if state == WOULD_RUN] == ["toy/ir-reshapeable-fp32"]
+    assert in_short(checks["toy/ir-reshapeable-fp32"]) == "code"
+    assert "code of the stage" in next(in_full(checks["toy/ir-reshapeable-fp32"], lambda *_: ()))
 
 
 def test_another_key_format_is_told_in_the_place_of_code_and_environment(look, build, source, probes, monkeypatch):
@@ -208,12 +216,12 @@ def test_a_result_that_is_gone_and_one_that_is_damaged_are_told(look, build, sto
     build(ir(source, probes))
     before = look(ir(source, probes))
     frozen = store.objects / "freeze" / before["toy/freeze"].key
-    made = store.objects / "ir" / before["toy/ir-fp32"].key
+    made = store.objects / "ir" / before["toy/ir-reshapeable-fp32"].key
     (made / "model.xml").chmod(0o644)
     (made / "model.xml").write_text("broken")
     checks = look(ir(source, probes))
-    assert checks["toy/ir-fp32"].reason == "its result is damaged: model.xml changed"
-    assert checks["toy/ir-fp32"].key == made.name
+    assert checks["toy/ir-reshapeable-fp32"].reason == "its result is damaged: model.xml changed"
+    assert checks["toy/ir-reshapeable-fp32"].key == made.name
     shutil.rmtree(frozen)
     checks = look(ir(source, probes))
     assert (checks["toy/freeze"].state, checks["toy/freeze"].reason) == (WOULD_RUN, GONE)
@@ -223,7 +231,7 @@ def test_a_result_that_is_gone_and_one_that_is_damaged_are_told(look, build, sto
 def test_a_result_that_is_gone_is_compared_as_far_as_its_record_tells(look, build, store, source, probes):
     build(ir(source, probes))
     shutil.rmtree(store.objects / "freeze")
-    check = look(plan_ir(replace(source, prefix="model.ckpt"), Ir(), probes))["toy/freeze"]
+    check = look(plan_ir(replace(source, prefix="model.ckpt"), Ir(route="reshapeable"), probes))["toy/freeze"]
     assert in_short(check) == "parameter prefix bert_model.ckpt → model.ckpt"
 
 
@@ -238,9 +246,9 @@ def test_what_comes_out_as_before_may_let_the_last_result_be_used(look, build, s
     assert states(look(plan)) == {
         "toy/freeze": WOULD_RUN,
         "toy/reference": WOULD_RUN,
-        "toy/ir-fp32": MAY_RUN,
-        "toy/ir-fp32-infer": MAY_RUN,
-        "toy/ir-fp32 parity": MAY_RUN,
+        "toy/ir-reshapeable-fp32": MAY_RUN,
+        "toy/ir-reshapeable-fp32-infer": MAY_RUN,
+        "toy/ir-reshapeable-fp32 parity": MAY_RUN,
     }
     assert build(plan) == ["toy/freeze", "toy/reference"]
 
@@ -248,7 +256,7 @@ def test_what_comes_out_as_before_may_let_the_last_result_be_used(look, build, s
 def test_a_new_target_is_compared_with_what_is_most_like_it(look, build, source, probes):
     build(ir(source, probes))
     checks = look(named(ir(source, probes, seq_len=8), "short"))
-    check = checks["toy/ir-s8-fp32"]
+    check = checks["toy/ir-reshapeable-s8-fp32"]
     assert (check.state, check.reason, check.own) == (WOULD_RUN, NEW, False)
     assert list(in_full(check, lambda *_: ()))[1:] == [
         f"most like it is ir {check.past.key[:12]}, but for:",
@@ -274,8 +282,8 @@ def test_a_verdict_that_is_no_good_one_is_told_and_nothing_would_run(look, engin
     with pytest.raises(ParityError):
         engine.build(plan, probes)
     checks = look(plan)
-    assert checks["toy/ir-fp32 parity"].state == FAILED
-    assert {state for job, state in states(checks).items() if job != "toy/ir-fp32 parity"} == {UP_TO_DATE}
+    assert checks["toy/ir-reshapeable-fp32 parity"].state == FAILED
+    assert {state for job, state in states(checks).items() if job != "toy/ir-reshapeable-fp32 parity"} == {UP_TO_DATE}
 
 
 def test_what_waits_for_a_gate_that_failed_would_not_run(store, engine, source, probes, isolation):
@@ -287,9 +295,9 @@ def test_what_waits_for_a_gate_that_failed_would_not_run(store, engine, source, 
     checker = Checker(jobs, store, isolation.name)
     checker.add_targets(plan, probes)
     _, made = jobs.of_steps(plan_freeze(source, Frozen(output="sequence"), probes))
-    made["frozen-infer"].needs += ("toy/ir-fp32 parity",)
+    made["frozen-infer"].needs += ("toy/ir-reshapeable-fp32 parity",)
     check = checker.check(made["frozen-infer"].id)
-    assert (check.state, check.reason) == (BLOCKED, "after toy/ir-fp32 parity, which has failed")
+    assert (check.state, check.reason) == (BLOCKED, "after toy/ir-reshapeable-fp32 parity, which has failed")
 
 
 class World:
@@ -311,7 +319,7 @@ class World:
     def plans(self):
         source = checkpoint_source(self.folder, self.weights)
         for precision, length in self.asked:
-            plan = plan_ir(source, Ir(precision=precision, seq_len=length), self.probes)
+            plan = plan_ir(source, Ir(route="reshapeable", precision=precision, seq_len=length), self.probes)
             yield named(plan, f"ir-{precision}-{length}")
 
     def jobs(self):

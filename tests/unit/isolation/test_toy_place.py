@@ -59,7 +59,7 @@ def test_a_build_runs_there_and_its_results_say_so(program, tmp_path):
     first = program(*build)
     assert first.returncode == 0, first.stderr
     results = tmp_path / "artifacts" / "objects"
-    (manifest,) = (results / "ir").glob("*/manifest.json")
+    (manifest,) = (results / "ir-direct").glob("*/manifest.json")
     assert json.loads(manifest.read_text())["isolation"] == "toy"
     statement = json.loads((manifest.parent / "provenance.json").read_text())["predicate"]
     assert statement["buildDefinition"]["internalParameters"]["isolation"] == "toy"

@@ -76,7 +76,7 @@ def test_a_target_is_made_by_the_step_that_its_own_command_runs():
     for name, theirs in (("frozen", frozen), ("ir-fp16", own.step(own.targets[0].step))):
         ours = planned.plan.step(planned.made[name])
         assert (ours.stage, ours.params) == (theirs.stage, theirs.params)
-    assert planned.plan.step(planned.made["ir-fp16"]).inputs == {"frozen": planned.made["frozen"]}
+    assert planned.plan.step(planned.made["ir-fp16"]).inputs == {"checkpoint": SOURCE.file}
 
 
 def test_int8_is_made_of_the_fp32_ir_by_the_step_that_build_ir_runs():

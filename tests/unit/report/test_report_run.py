@@ -253,15 +253,15 @@ def test_a_stage_that_fails_takes_what_needs_it_along(store, isolation, logged, 
     probes = probes_file(tmp_path)
     engine, _ = logged()
     with pytest.raises(StageError):
-        engine.build(plan_ir(source, Ir(), probes), probes)
+        engine.build(plan_ir(source, Ir(route="reshapeable"), probes), probes)
     run = last_run(store)
     model = next(iter(run.targets.values())).model
     assert states(run)[f"{model}/freeze"] == "failed"
-    assert states(run)[f"{model}/ir-fp32"] == "skipped"
+    assert states(run)[f"{model}/ir-reshapeable-fp32"] == "skipped"
     tail = gather(run, store).tails[f"{model}/freeze"].split("\n")
     assert tail == [f"word {number}" for number in range(60, 100)]
     text = page(run, gather(run, store))
-    assert f"Skipped because of it: {model}/ir-fp32" in text
+    assert f"Skipped because of it: {model}/ir-reshapeable-fp32" in text
     assert "The stage freeze failed with exit code 1." in text
 
 
