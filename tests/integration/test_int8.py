@@ -89,8 +89,8 @@ def test_int8_stands_beside_fp32_with_its_verdict_and_computes_in_int8(bertbuild
     assert built.verdict("ir-int8")["precision"] == "int8"
     assert "calibrated on 64 examples; 80 were asked for" in built.notes
     found = stage(bertbuild.out("tiny", "ir-int8"))
-    # 6 in each of 2 layers, the pooler, the lookup of segments; and the table of words.
-    assert found["facts"]["quantized"] == {"MatMul": 14, "Gather": 1}
+    # 6 in each of 2 layers, the pooler, the head, the lookup of segments; and the table of words.
+    assert found["facts"]["quantized"] == {"MatMul": 15, "Gather": 1}
     assert found["facts"]["left_in_float32"] == []
     assert found["facts"]["calibrated_on"] == 64
     assert found["packages"]["nncf"] == "2.14.1"
@@ -266,9 +266,10 @@ def test_examples_that_do_not_fit_are_refused_in_a_sentence(quantize, ir, tmp_pa
     assert "Traceback" not in words
 
 
-def test_a_bound_on_what_has_no_accuracy_is_refused(quantize, ir, prepared, tmp_path):
+def test_a_bound_on_what_has_no_accuracy_is_refused(bertbuild, tiny, quantize, ir, prepared, tmp_path):
     bounded = (f"--examples={prepared}", "--max-drop=0.01")
-    code, words, _ = quantize(ir, *bounded, f"--validation={prepared}")
+    pooled = bertbuild.ok("build-ir", "--checkpoint", tiny, "--output", "pooled").last["targets"][0]["path"]
+    code, words, _ = quantize(pooled, *bounded, f"--validation={prepared}")
     assert (code, "the model gives no probabilities, so it has no accuracy to bound" in words) == (2, True)
     code, words, _ = quantize(ir, *bounded)
     assert (code, "--max-drop and --validation belong together" in words) == (2, True)
