@@ -82,12 +82,12 @@ class DenseLayers:
         self._end = end
         self._without = {dropout.output: dropout.input for dropout in dropouts}
         self._behind = _downstream(graph, end)
-        found = (self._dense(graph.nodes[name]) for name in graph.nodes if name in self._behind)
-        self.all = [layer for layer in found if layer is not None]
-        if len(self.all) > _MOST_LAYERS:
+        products = [node for node in graph.nodes.values() if node.name in self._behind and self._kernel(node)]
+        if len(products) > _MOST_LAYERS:
             raise GraphFormatError(
-                f"The graph has {len(self.all)} dense layers behind its encoder, and heads have a few."
+                f"The graph has {len(products)} dense layers behind its encoder, and heads have a few."
             )
+        self.all = [self._dense(node) for node in products]
         self._of_product = {layer.product: layer for layer in self.all}
         self._ways = {layer.product: self._way(layer) for layer in self.all}
 
@@ -126,14 +126,16 @@ class DenseLayers:
                     pending.append(output)
         return found
 
-    def _dense(self, node: Node) -> Dense | None:
+    def _kernel(self, node: Node) -> tuple[str, tuple[int, int], bool] | None:
+        """As the function, of the table that a node multiplies with what comes from the encoder; else None."""
         if node.op not in _PRODUCTS or len(node.data_inputs) != 2:
             return None
         data, kernel = node.data_inputs
-        known = _kernel(self._graph, kernel)
-        if data.node not in self._behind or known is None:
-            return None
-        name, shape, turned = known
+        return _kernel(self._graph, kernel) if data.node in self._behind else None
+
+    def _dense(self, node: Node) -> Dense:
+        data = node.data_inputs[0]
+        name, shape, turned = self._kernel(node) or ("", (0, 0), False)
         by_rows = node.truth("transpose_b") or node.truth("adj_y")
         columns = shape[0] if by_rows else shape[1]
         product = TensorRef(node.name, 0)

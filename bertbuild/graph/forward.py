@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from bertbuild.graph.graphdef import Graph, Node, TensorRef
+from bertbuild.graph.graphdef import Graph, GraphFormatError, Node, TensorRef
 from bertbuild.graph.tracing import unwrapped
 
 _BACKWARD = re.compile(r"(^|/)(gradients(_\d+)?|gradient_tape)/")
@@ -14,6 +14,8 @@ _RANDOM = frozenset(["RandomUniform", "StatelessRandomUniform", "StatelessRandom
 _DRAWN = frozenset(["Mul", "Add", "AddV2", "Sub", "Floor", "GreaterEqual", "Greater", "Cast"])
 """Between the random numbers of a dropout and the zeros and ones that they become."""
 _LONGEST_WAY = 6
+_MOST_NODES = 100_000
+"""A dropout has eight; a BERT of 48 layers has 146 dropouts."""
 _SCALES = frozenset(["Mul", "RealDiv", "Div"])
 _SELECTS = frozenset(["Select", "SelectV2"])
 
@@ -45,12 +47,19 @@ def find_dropouts(graph: Graph) -> tuple[Dropout, ...]:
 
     tf.nn.dropout scales its input and multiplies it with zeros and ones, which are random numbers compared with the
     rate (from TensorFlow 1.14), or rounded down (before), or choose between it and zero (TensorFlow 2).
+
+    Raises:
+        GraphFormatError: there are so many nodes behind random numbers that they are none of dropouts.
     """
     found: dict[str, Dropout] = {}
+    looked_at = 0
     for node in graph.nodes.values():
         if node.op not in _RANDOM:
             continue
         ends, drawn = _ends(graph, node)
+        looked_at += len(ends) + len(drawn)
+        if looked_at > _MOST_NODES:
+            raise GraphFormatError("The graph has more dropouts than a BERT can have.")
         for end in ends:
             value = _kept(graph, end, drawn)
             if value is not None:

@@ -303,6 +303,18 @@ def test_more_layers_than_a_head_can_have_are_refused(tmp_path):
         traced(tmp_path, many)
 
 
+def test_a_graph_of_shared_random_numbers_takes_no_square_of_its_size(tmp_path):
+    def hostile(g):
+        shared = [g.add(f"random/{number}", "RandomUniform", g.numbers(f"shape/{number}", 1)) for number in range(800)]
+        g.add("joined", "AddV2", *shared)
+        for number in range(800):
+            g.add(f"reader/{number}", "Floor", "joined")
+
+    graph = read(tmp_path, hostile)
+    with pytest.raises(GraphFormatError, match="more dropouts than a BERT can have"):
+        find_dropouts(graph)
+
+
 def test_a_graph_without_an_encoder_is_refused():
     with pytest.raises(GraphFormatError, match="no one encoder"):
         trace_heads(Graph({}))
