@@ -137,9 +137,10 @@ def _require_head(source: Source, data: Data) -> None:
             f"{source.model} has no head to evaluate or predict {data.task} with.",
             next_step="Train it first (--do-train); invoke freeze makes the graph that OpenVINO's page has this write.",
         )
-    if source.head and data.head and not source.head.assumed and source.head.kind != data.head:
+    kinds = [head.kind for head in source.heads]
+    if data.head and kinds and data.head not in kinds and not any(head.assumed for head in source.heads):
         raise CheckpointError(
-            f"{source.model} has a head of the kind {source.head.kind}, and {data.task} needs {data.head}.",
+            f"{source.model} has a head of the kind {' and '.join(kinds)}, and {data.task} needs {data.head}.",
             next_step="Train it first (--do-train), or give data of its own kind.",
         )
 

@@ -133,8 +133,8 @@ def plan_finetune(
     params["prefix"] = source.prefix
     if source.gelu:
         params["gelu"] = source.gelu
-    if source.head and not source.head.assumed:
-        params["source_head"] = source.head.kind
+    if source.heads and not any(head.assumed for head in source.heads):
+        params["source_heads"] = ",".join(head.kind for head in source.heads)
     step = Step(id=STEP, stage="finetune", inputs=inputs, params=params, limits=limits)
     return Plan(model=source.model, steps=(*before, step))
 

@@ -135,7 +135,8 @@ class Trainer(object):
         lacking = [name for name in shapes if name.startswith(SCOPE) and name not in found and name not in pooler]
         if lacking:
             raise StageInputError("the checkpoint %s has no %s" % (self._source.prefix, lacking[0]))
-        other = self._args.source_head not in (None, self._prepared.head)
+        kinds = self._args.source_heads
+        other = kinds is not None and self._prepared.head not in kinds.split(",")
         new = [
             name
             for name in shapes

@@ -37,7 +37,7 @@ STAGE.param(
     choices=("auto", "erf", "tanh"),
     default="auto",
 )
-STAGE.param("source_head", "kind of the head that the checkpoint has, where it is known: a head of another is made new")
+STAGE.param("source_heads", "kinds of the checkpoint's heads, with commas, where they are known: another is made new")
 STAGE.param("max_seq_length", "the data's (default); another is refused", type=count)
 STAGE.param("train_batch_size", "(default: 32)", type=count, default=32)
 STAGE.param("eval_batch_size", "(default: 8)", type=count, default=8)

@@ -21,7 +21,7 @@ OF_DATA = {"vocab_reading", "task", "own_name"}
 """Flags of prepare-data whose defaults the plan works out."""
 
 CASES = {
-    "tf1/stages/finetune.py": (FinetuneRequest, OF_THE_PLAN | {"gelu", "source_head"}, set()),
+    "tf1/stages/finetune.py": (FinetuneRequest, OF_THE_PLAN | {"gelu", "source_heads"}, set()),
     # The plan says the form of gelu, and nothing of it where the model has none.
     "tf2/stages/train.py": (TrainRequest, OF_THE_PLAN | {"root", "gelu"}, {"gelu"}),
     "data/stages/pretraining_data.py": (PretrainingRequest, set(), {"vocab_reading"}),

@@ -7,6 +7,7 @@ import pytest
 from host_doubles import golden_plan
 
 from bertbuild.errors import UsageError
+from bertbuild.heads.found import FoundHead
 from bertbuild.plans.finetuning import FinetuneRequest, plan_finetune
 from bertbuild.plans.plan import File, Source, Step
 
@@ -69,6 +70,24 @@ def test_flags_that_mean_nothing_are_refused(flags, sentence):
     with pytest.raises(UsageError, match=sentence) as raised:
         FinetuneRequest(**flags)
     assert raised.value.next_step
+
+
+def found(kind, *, assumed=False):
+    return FoundHead(kind=kind, weights="w", bias="b", labels=2, assumed=assumed)
+
+
+@pytest.mark.parametrize(
+    ("heads", "told"),
+    [
+        ((), None),
+        ((found("classifier"),), "classifier"),
+        ((found("tokens"), found("span")), "tokens,span"),
+        ((found("classifier", assumed=True),), None),
+    ],
+)
+def test_the_stage_is_told_what_heads_the_checkpoint_is_known_to_have(heads, told):
+    (step,) = plan_finetune(replace(SOURCE, heads=heads), DATA, None, FinetuneRequest()).steps
+    assert step.params.get("source_heads") == told
 
 
 def test_only_a_checkpoint_is_fine_tuned():
