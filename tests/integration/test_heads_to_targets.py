@@ -1,6 +1,6 @@
 """Checkpoints that finetune made for a few steps, of every kind of head, taken to targets and evaluated there.
 
-CI takes one of them; `invoke test --whole` all. What the kinds of targets make of each head is tested by their own files.
+CI takes one of them; `invoke test --whole` all. What the kinds of targets make of each head, their own files test.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from head_tasks import NAMES
 from matrix import WHOLE, cells
 
 TARGETS = "frozen,ir-fp32,ir-fp16,neuron-ready-float32,tf2" if WHOLE else "ir-fp32"
-DATA = {kind: "--prepared" for kind in NAMES} | {"span": "--squad-data-file"}
+DATA = dict.fromkeys(NAMES, "--prepared") | {"span": "--squad-data-file"}
 
 
 @pytest.mark.parametrize("kind", cells(tuple(NAMES), "tokens"))
