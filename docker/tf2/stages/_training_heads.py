@@ -33,7 +33,7 @@ class MicroF1(tf_keras.metrics.F1Score):
     def update_state(self, y_true, y_pred, sample_weight=None):
         """Count a batch: labels and logits [B, C]."""
         del sample_weight
-        return super().update_state(y_true, tf.sigmoid(y_pred))
+        return super().update_state(tf.cast(y_true, tf.float32), tf.sigmoid(y_pred))
 
 
 METRICS = {
