@@ -30,6 +30,10 @@ class WordAccuracy(tf_keras.metrics.SparseCategoricalAccuracy):
 class MicroF1(tf_keras.metrics.F1Score):
     """F1 over all labels at probability 0.5."""
 
+    def __init__(self):
+        super().__init__(average="micro", threshold=0.5, name="micro_f1", dtype=tf.float32)
+        self.build([None, 1], [None, 1])  # its counts are of all labels; made here, each device has them
+
     def update_state(self, y_true, y_pred, sample_weight=None):
         """Count a batch: labels and logits [B, C]."""
         del sample_weight
@@ -40,7 +44,7 @@ METRICS = {
     TAGGING: (functools.partial(WordAccuracy, "accuracy", dtype=tf.float32),),
     MULTI_LABEL: (
         functools.partial(tf_keras.metrics.BinaryAccuracy, "accuracy", dtype=tf.float32, threshold=0.0),
-        functools.partial(MicroF1, average="micro", threshold=0.5, name="micro_f1", dtype=tf.float32),
+        MicroF1,
     ),
 }
 
