@@ -46,9 +46,7 @@ class OperatorsRefusedError(GraphFormatError):
         self.operators = operators
         shown = [f"{op}, which {why}" for op, why in list(operators.items())[:_SHOWN]]
         more = len(operators) - len(shown)
-        super().__init__(
-            f"{where} is computed by {' and by '.join(shown)}" + (f" (and {more} more)" if more else "") + "."
-        )
+        super().__init__(f"{where} {' and by '.join(shown)}" + (f" (and {more} more)" if more else "") + ".")
 
 
 class Cut(NamedTuple):
@@ -101,7 +99,7 @@ def cut(
     if others:
         raise GraphFormatError(f"{where} needs {', '.join(others[:_SHOWN])} too, which is none of the three inputs.")
     in_order = [node for name, node in graph.nodes.items() if name in nodes]
-    check_operators(graph, in_order, where)
+    check_operators(graph, in_order, f"{where} is computed by")
     return Cut(
         nodes={node.name: nodes[node.name] for node in in_order},
         inputs=inputs,
@@ -120,7 +118,7 @@ def check_operators(graph: Graph, nodes: Iterable[Node], where: str, also: Itera
     """Do nothing where all that these nodes run, in functions too, may run; `also` are more operators that may.
 
     Raises:
-        OperatorsRefusedError: one may not; `where` begins the message.
+        OperatorsRefusedError: one may not; `where` begins the message, "x:0 is computed by".
     """
     kept = list(nodes)
     reached = [node for name in needed_functions(graph, kept) for node in graph.functions[name]]

@@ -244,6 +244,14 @@ def require_whole(graph: Graph, path: str | os.PathLike[str], kind: str) -> None
                 raise GraphFormatError(f"{os.fspath(path)} is incomplete: {node.name} reads {source}, which it lacks.")
 
 
+def parse_graph(content: bytes) -> Graph:
+    """The graph in the bytes of a GraphDef; raises `GraphFormatError` where it is none."""
+    try:
+        return _graph(content, 0, len(content))
+    except (WireError, UnicodeDecodeError, struct.error) as error:
+        raise GraphFormatError(f"The bytes are no whole GraphDef: {error}.") from error
+
+
 def parse_meta_graph(buffer: bytes, start: int, end: int) -> Graph:
     """The graph in the MetaGraphDef `buffer[start:end]`; `WireError` where that is none."""
     graph = Graph({})

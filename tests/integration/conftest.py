@@ -29,6 +29,7 @@ def bertbuild(session_folder):
     """The program over the artifacts that all tests of the session share; its environments are made."""
     program = Bertbuild(session_folder / "artifacts")
     program.ok("images")
+    program.artifacts.mkdir(exist_ok=True)  # other fixtures take it for a sign that this one ran
     return program
 
 

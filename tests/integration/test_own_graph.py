@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from backends import run as run_script
+from graph_builder import node_message
+from hostile_graphs import edited
 from numpy_bert import NumpyBert, softmax
 from program import ROOT
 from training_graphs import HEAD_CONFIG
@@ -110,6 +112,28 @@ def test_why_it_is_another_reference_is_told(head_graphs, probes, tmp_path):
         (OWN, ["start_logits"]),
         ("google-research/bert's modeling.py", ["layer_*_output"]),
     ]
+
+
+TRANSPOSE = "bert/encoder/layer_1/attention/self/transpose_3"
+"""A node that all answers need, and that tells nothing of a graph's form."""
+
+
+def test_operators_that_may_not_run_are_told_by_name_or_cut_away(head_graphs, probes, tmp_path):
+    """Nothing of them runs: where the answers need them google-research/bert's code answers."""
+    source = head_graphs / "run-classifier"
+    aside = node_message("aside", "WriteFile", ["bert/pooler/dense/Tanh"])
+    graphs = {"python": ({TRANSPOSE: "PyFunc"},), "tpu": ({TRANSPOSE: "TPUReplicatedInput"},), "aside": ({}, aside)}
+    content = (source / "bert_model.ckpt.meta").read_bytes()
+    for name, changes in graphs.items():
+        folder = copied(source, tmp_path / name, meta=source)
+        (folder / "bert_model.ckpt.meta").write_bytes(edited(content, *changes))
+    cases = dict.fromkeys(graphs, ("probabilities", f"classifier:{OF_1}"))
+    found = asked("tf1", [tmp_path / name for name in graphs], probes, tmp_path, cases)
+    told = {name: rows[0] for name, (_, rows) in found.items()}
+    assert told["aside"]["what"] == OWN
+    for name, words in (("python", "PyFunc, which runs Python"), ("tpu", "TPUReplicatedInput, which is of a TPU")):
+        assert told[name]["what"] == "google-research/bert's run_classifier.py"
+        assert f"is computed by {words}" in told[name]["why"]
 
 
 def copied(folder, to, *, meta):

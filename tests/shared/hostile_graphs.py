@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from graph_builder import node_message
 
-from bertbuild.graph.wire import encode_bytes, encode_number
+from bertbuild.graph.wire import encode_bytes, fields
 
 
 def function_message(name, *nodes):
@@ -30,14 +30,28 @@ def func_list_attr(*names):
     return encode_bytes(1, b"".join(encode_bytes(9, encode_bytes(1, name.encode())) for name in names))
 
 
-def versions():
-    """The field of a GraphDef that says which TensorFlow made it."""
-    return encode_bytes(4, encode_number(1, 27))
+def edited(meta_graph, operators, *nodes):
+    """A MetaGraphDef whose nodes of these names are of other operators, and with more nodes (of `node_message`)."""
+    made = b""
+    for part in fields(meta_graph):
+        payload = meta_graph[part.start : part.end]
+        if part.number == 2:
+            payload = b"".join([*_with_operators(payload, operators), *nodes])
+        made += encode_bytes(part.number, payload)
+    return made
+
+
+def _with_operators(graph_def, operators):
+    for part in fields(graph_def):
+        payload = graph_def[part.start : part.end]
+        if part.number == 1:
+            texts = {field.number: payload[field.start : field.end] for field in fields(payload)}
+            operator = operators.get(texts[1].decode())
+            payload += encode_bytes(2, operator.encode()) if operator else b""  # of two the last counts
+        yield encode_bytes(part.number, payload)
 
 
 def _inner(message):
     """What is inside of a message of one field."""
-    from bertbuild.graph.wire import fields
-
     (field,) = fields(message)
     return message[field.start : field.end]

@@ -5,6 +5,9 @@ import tensorflow as tf
 from answers import ROLES
 from stage import StageInputError
 
+from bertbuild.graph.cutting import check_operators
+from bertbuild.graph.graphdef import GraphFormatError, parse_graph
+from bertbuild.graph.loading import check_loading
 from bertbuild.heads.pooled import TENSOR as POOLED
 from bertbuild.heads.sequence import TENSOR as SEQUENCE
 from stages._heads import TENSORS
@@ -47,6 +50,7 @@ class SavedModel:
         Raises:
             StageInputError: it cannot be loaded, or takes other inputs than the three.
         """
+        check(folder)
         try:
             self._loaded = tf.saved_model.load(folder)
         except (OSError, ValueError, AttributeError, tf.errors.OpError) as error:
@@ -92,6 +96,7 @@ class SavedModel:
             args, _ = concrete.structured_input_signature
             if not args or any(arg is True for arg in args[1:]):  # as in training
                 continue
+            check_function(concrete)
             if isinstance(args[0], dict):
                 names = _roles_of(args[0])
                 return lambda feeds, args=args, names=names: function(
@@ -120,6 +125,7 @@ class SavedModel:
 
     def _by_signature(self, name):
         function = self._loaded.signatures[name]
+        check_function(function)
         specs = function.structured_input_signature[1]
         names = _roles_of(specs)
         return lambda feeds: function(**{name: _as(specs[name], feeds[role]) for role, name in names.items()})
@@ -170,6 +176,23 @@ class SavedModel:
         if not self._gives_logits:
             return value
         return (tf.nn.sigmoid(value) if many else tf.nn.softmax(value, axis=-1)).numpy()
+
+
+def check(folder):
+    """Raise StageInputError where loading a SavedModel would run operators that may not run."""
+    try:
+        check_loading(folder)
+    except GraphFormatError as error:
+        raise StageInputError("%s is not loaded: %s" % (folder, str(error).rstrip("."))) from error
+
+
+def check_function(concrete):
+    """Raise StageInputError where a function runs operators that may not run."""
+    try:
+        graph = parse_graph(concrete.graph.as_graph_def().SerializeToString())
+        check_operators(graph, graph.nodes.values(), "its answer is computed by")
+    except GraphFormatError as error:
+        raise StageInputError("the SavedModel cannot be run: %s" % str(error).rstrip(".")) from error
 
 
 def _roles_of(specs):

@@ -36,7 +36,7 @@ def run(args, report):
     import numpy as np
     import tensorflow as tf
 
-    from stages import _versions
+    from stages import _saved, _versions
 
     if args.converted:
         run_model = restored(args).run
@@ -45,7 +45,10 @@ def run(args, report):
     else:
         import tensorflow_hub as hub
 
+        _saved.check(args.hub)
         layer = hub.KerasLayer(args.hub, trainable=True)
+        for concrete in layer.resolved_object.__call__.concrete_functions:
+            _saved.check_function(concrete)
 
         def run_model(*inputs):
             pooled, sequence = layer(list(inputs))

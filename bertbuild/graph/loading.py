@@ -1,0 +1,121 @@
+"""What TensorFlow 2 runs of a SavedModel merely because it is loaded: checked before that is done.
+
+Of one with an object graph these are the functions that make and fill tables and other resources, and that restore
+variables of objects which save themselves in their own way. Of one of TensorFlow 1 they are the operators that
+initialise it, and its saver's.
+
+Field numbers: tensorflow/core/protobuf/{saved_model,meta_graph,saved_object_graph}.proto, variable.proto (TensorFlow
+2.20).
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+from typing import Iterable, Iterator  # noqa: UP035  (Python 3.7)
+
+from bertbuild.graph.cutting import check_operators
+from bertbuild.graph.graphdef import Graph, GraphFormatError, Node, parse_meta_graph, parse_ref, parsed_fields
+from bertbuild.graph.operators import RESTORES
+from bertbuild.graph.wire import LENGTH_DELIMITED, WireError, fields
+
+FILE = "saved_model.pb"
+
+_OF_RESOURCES = frozenset(["_create_resource", "_initialize", "_destroy_resource"])
+_INITIALISES = frozenset(["saved_model_main_op", "legacy_init_op", "local_init_op", "table_initializer"])
+_LOCAL_VARIABLES = "local_variables"
+_INIT_SIGNATURE = "__saved_model_init_op"
+
+
+def check_loading(folder: str | os.PathLike[str]) -> None:
+    """Do nothing for a SavedModel that may be loaded.
+
+    Raises:
+        OperatorsRefusedError: loading it would run operators that may not run.
+        GraphFormatError: there is no whole SavedModel in the folder.
+    """
+    path = os.path.join(os.fspath(folder), FILE)  # noqa: PTH118  (`folder` may be a plain string)
+    if not os.path.isfile(path):  # noqa: PTH113
+        return  # another format, or none: what loads it says so
+    with open(path, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:  # noqa: PTH123
+        buffer: bytes = mapped  # type: ignore[assignment]
+        try:
+            for part in fields(buffer):
+                if part.number == 2 and part.wire_type == LENGTH_DELIMITED:
+                    graph = parse_meta_graph(buffer, part.start, part.end)
+                    _check(graph, buffer[part.start : part.end])
+        except (WireError, UnicodeDecodeError) as error:
+            raise GraphFormatError(f"{path} is not a whole SavedModel: {error}.") from error
+
+
+def _check(graph: Graph, meta_graph: bytes) -> None:
+    parts = parsed_fields(meta_graph)
+    objects = [payload for number, _, payload in parts if number == 7]
+    if objects:
+        names = {name for payload in objects for name in _run_by_loading(payload)}
+        check_operators(graph, [node for name in names for node in graph.functions.get(name, ())], "its loading runs")
+        return
+    check_operators(graph, _needed(graph, _initialisers(parts)), "its initialisation runs")
+    restores = [graph.saver_restore_op] if graph.saver_restore_op else []
+    check_operators(graph, _needed(graph, restores), "its saver runs", also=RESTORES)
+
+
+def _run_by_loading(object_graph: bytes) -> Iterator[str]:
+    """The names of the functions that loading runs, by the SavedObjectGraph."""
+    nodes = [parsed_fields(payload) for number, _, payload in parsed_fields(object_graph) if number == 1]
+    run: set[int] = set()
+    for node in nodes:
+        for number, _, payload in node:
+            if number in (1, 15):  # children, dependencies
+                place, name = _reference(payload)
+                run |= {place} if name in _OF_RESOURCES else set()
+            elif number == 11:  # saveable_objects
+                value = next((item for field, _, item in parsed_fields(payload) if field == 2), b"")
+                run |= {place for field, place, _ in parsed_fields(value) if field in (2, 3)}
+    for place in run:
+        for number, _, payload in nodes[place] if place < len(nodes) else ():
+            if number in (6, 8):  # function, bare_concrete_function
+                yield from (text.decode() for field, _, text in parsed_fields(payload) if field == 1)
+
+
+def _reference(payload: bytes) -> tuple[int, str]:
+    """Node and local name of an ObjectReference."""
+    place, name = 0, ""
+    for number, value, text in parsed_fields(payload):
+        if number == 1:
+            place = value
+        elif number == 2:
+            name = text.decode()
+    return place, name
+
+
+def _initialisers(meta_graph: list[tuple[int, int, bytes]]) -> Iterator[str]:
+    """The tensors and operators that initialise a SavedModel of TensorFlow 1."""
+    for number, _, payload in meta_graph:
+        if number not in (4, 5):  # collection_def, signature_def
+            continue
+        entry = {field: item for field, _, item in parsed_fields(payload)}
+        key, value = entry.get(1, b"").decode(), parsed_fields(entry.get(2, b""))
+        if number == 5 and key == _INIT_SIGNATURE:
+            for port in (item for field, _, item in value if field == 2):  # outputs
+                info = next((item for field, _, item in parsed_fields(port) if field == 2), b"")
+                yield from (text.decode() for field, _, text in parsed_fields(info) if field == 1)
+        elif number == 4 and key in _INITIALISES:
+            for names in (item for field, _, item in value if field == 1):  # node_list
+                yield from (text.decode() for _, _, text in parsed_fields(names))
+        elif number == 4 and key == _LOCAL_VARIABLES:
+            for items in (item for field, _, item in value if field == 2):  # bytes_list of VariableDef
+                for _, _, variable in parsed_fields(items):
+                    yield from (text.decode() for field, _, text in parsed_fields(variable) if field == 2)
+
+
+def _needed(graph: Graph, names: Iterable[str]) -> list[Node]:
+    """All nodes that run where these are run, those they only wait for among them."""
+    found: dict[str, Node] = {}
+    pending = [parse_ref(name).node for name in names]
+    while pending:
+        name = pending.pop()
+        if name in graph.nodes and name not in found:
+            found[name] = graph.nodes[name]
+            pending.extend(text[1:] if text.startswith("^") else parse_ref(text).node for text in found[name].inputs)
+    return list(found.values())
