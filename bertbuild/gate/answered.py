@@ -19,7 +19,7 @@ class Answered:
     Attributes:
         what: who it was: "the checkpoint's own graph (bert_model.ckpt.meta)", "google-research/bert's run_squad.py".
         outputs: the names of the answers.
-        why: why it was not the checkpoint's own graph; empty where it was, or where nothing else could answer.
+        why: why it was not the checkpoint's own graph; empty where it was, or where there is no .meta.
     """
 
     what: str

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from bertbuild.gate.answered import Answered, reasons
 from bertbuild.gate.parity import reference_in_words
 from bertbuild.places import PLACES
 from bertbuild.plural import number_of
@@ -163,8 +164,9 @@ class TextReporter:
                 f"{DONE} {event['target']:<28} answers like its source: max abs {worst['max_abs']:.1e} "
                 f"({worst['limit']:.0e} allowed) over {number_of(len(event['rows']), 'comparison')}{_judged_by(event)}"
             )
-            if told_of_default(event):
-                self._print(f"  {told_of_default(event)}")
+            answered = [Answered.from_json(one) for one in event.get("answered_by", ())]
+            for line in filter(None, (told_of_default(event), *reasons(answered))):
+                self._print(f"  {line}")
             return
         from bertbuild.report.tables import parity_lines, parity_table
 

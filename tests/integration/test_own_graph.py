@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -65,21 +64,63 @@ def probes(tmp_path_factory):
     return path
 
 
-def asked(backend, folders, probes, out, cases=None):
-    """Answers by name, and who gave them, of checkpoints asked in one process of a backend."""
-    chosen = cases or {folder.name: CASES[folder.name] for folder in folders}
+UPSTREAM = "google-research/bert's run_classifier.py"
+OTHERS = {
+    "other": CASES["run-classifier"],
+    "none": CASES["run-classifier"],
+    "layers": ("start_logits,all-layers", f"span:{OF_SQUAD}"),
+    "python": CASES["run-classifier"],
+    "tpu": CASES["run-classifier"],
+    "aside": CASES["run-classifier"],
+}
+TRANSPOSE = "bert/encoder/layer_1/attention/self/transpose_3"
+"""A node that all answers need, and that tells nothing of a graph's form."""
+
+
+def asked(backend, folders, probes, out):
+    """Name → answers, and the rows of reference.json, of checkpoints asked in one process of a backend."""
     request = [
         {"name": name, "folder": folder, "output": output, "heads": heads}
-        for folder, (name, (output, heads)) in zip(folders, chosen.items(), strict=True)
+        for name, folder in folders.items()
+        for output, heads in [{**CASES, **OTHERS}[name]]
     ]
     rows = run_script(backend, "own_answers", root=ROOT, probes=probes, out=out, cases=request)
-    return {name: (dict(np.load(out / f"{name}.npz")), rows[name]) for name in chosen}
+    return {name: (dict(np.load(out / f"{name}.npz")), rows[name]) for name in folders}
 
 
-@pytest.mark.parametrize("backend", ["tf1", pytest.param("tf2", marks=pytest.mark.whole)])
-def test_a_training_graph_answers_as_numpy_does(head_graphs, probes, tmp_path, backend):
-    found = asked(backend, [head_graphs / name for name in CASES], probes, tmp_path)
-    for name, (answers, rows) in found.items():
+@pytest.fixture(scope="module")
+def in_1(head_graphs, probes, tmp_path_factory):
+    """What TensorFlow 1.15 was told of all cases: training graphs, and copies of them with another .meta, or none."""
+    folder = tmp_path_factory.mktemp("own-graph")
+    source = head_graphs / "run-classifier"
+    aside = node_message("aside", "WriteFile", ["bert/pooler/dense/Tanh"])
+    content = (source / "bert_model.ckpt.meta").read_bytes()
+    metas = {
+        "other": (head_graphs / "tokens" / "bert_model.ckpt.meta").read_bytes(),
+        "none": None,
+        "python": edited(content, {TRANSPOSE: "PyFunc"}),
+        "tpu": edited(content, {TRANSPOSE: "TPUReplicatedInput"}),
+        "aside": edited(content, {}, aside),
+    }
+    folders = {name: head_graphs / name for name in CASES} | {"layers": head_graphs / "run-squad"}
+    for name, meta in metas.items():
+        folders[name] = copied(source, folder / name, meta)
+    return asked("tf1", folders, probes, folder)
+
+
+def copied(folder, to, meta):
+    """A checkpoint with another .meta, or none."""
+    shutil.copytree(folder, to)
+    (to / "bert_model.ckpt.meta").unlink()
+    if meta is not None:
+        (to / "bert_model.ckpt.meta").write_bytes(meta)
+    return to
+
+
+def check(head_graphs, probes, found):
+    """Each head's answers are those of NumPy, and its own graph's."""
+    for name in CASES:
+        answers, rows = found[name]
         assert [(row["what"], row["why"]) for row in rows] == [(OWN, "")], name
         for probe in json.loads(probes.read_text())["probes"]:
             inputs = {role: np.array(probe[role]) for role in ("input_ids", "input_mask", "segment_ids")}
@@ -90,23 +131,21 @@ def test_a_training_graph_answers_as_numpy_does(head_graphs, probes, tmp_path, b
                 assert np.abs(answer - wanted[output]).max() <= NEAR, (name, output)
 
 
-def test_why_it_is_another_reference_is_told(head_graphs, probes, tmp_path):
-    """Another gelu, a .meta of another model, none at all, and what the graph does not compute."""
-    other = copied(head_graphs / "run-classifier", tmp_path / "other", meta=head_graphs / "tokens")
-    none = copied(head_graphs / "run-classifier", tmp_path / "none", meta=None)
-    squad = head_graphs / "run-squad"
-    classifier = f"classifier:{OF_1}"
-    cases = {
-        "other": ("probabilities", classifier),
-        "none": ("probabilities", classifier),
-        "layers": ("start_logits,all-layers", f"span:{OF_SQUAD}"),
-    }
-    found = asked("tf1", [other, none, squad], probes, tmp_path, cases)
-    rows = {name: rows for name, (_, rows) in found.items()}
-    upstream = "google-research/bert's run_classifier.py"
-    assert [(row["what"], row["why"]) for row in rows["none"]] == [(upstream, "the checkpoint has no .meta")]
-    (row,) = rows["other"]
-    assert row["what"] == upstream
+def test_a_training_graph_answers_as_numpy_does(head_graphs, probes, in_1):
+    check(head_graphs, probes, in_1)
+
+
+@pytest.mark.whole
+def test_a_training_graph_answers_so_in_tensorflow_2_too(head_graphs, probes, tmp_path):
+    check(head_graphs, probes, asked("tf2", {name: head_graphs / name for name in CASES}, probes, tmp_path))
+
+
+def test_why_it_is_another_reference_is_told(in_1):
+    """A .meta of another model, none at all, and what is not asked of it."""
+    rows = {name: rows for name, (_, rows) in in_1.items()}
+    assert [(row["what"], row["why"]) for row in rows["none"]] == [(UPSTREAM, "")]
+    (row,) = (row for row in rows["other"] if "probabilities" in row["outputs"])
+    assert row["what"] == UPSTREAM
     assert "is of another model: output_weights has shape [9, 16] in it, and [3, 16] in the checkpoint" in row["why"]
     assert [(row["what"], row["outputs"]) for row in rows["layers"]] == [
         (OWN, ["start_logits"]),
@@ -114,32 +153,44 @@ def test_why_it_is_another_reference_is_told(head_graphs, probes, tmp_path):
     ]
 
 
-TRANSPOSE = "bert/encoder/layer_1/attention/self/transpose_3"
-"""A node that all answers need, and that tells nothing of a graph's form."""
-
-
-def test_operators_that_may_not_run_are_told_by_name_or_cut_away(head_graphs, probes, tmp_path):
+def test_operators_that_may_not_run_are_told_by_name_or_cut_away(in_1):
     """Nothing of them runs: where the answers need them google-research/bert's code answers."""
-    source = head_graphs / "run-classifier"
-    aside = node_message("aside", "WriteFile", ["bert/pooler/dense/Tanh"])
-    graphs = {"python": ({TRANSPOSE: "PyFunc"},), "tpu": ({TRANSPOSE: "TPUReplicatedInput"},), "aside": ({}, aside)}
-    content = (source / "bert_model.ckpt.meta").read_bytes()
-    for name, changes in graphs.items():
-        folder = copied(source, tmp_path / name, meta=source)
-        (folder / "bert_model.ckpt.meta").write_bytes(edited(content, *changes))
-    cases = dict.fromkeys(graphs, ("probabilities", f"classifier:{OF_1}"))
-    found = asked("tf1", [tmp_path / name for name in graphs], probes, tmp_path, cases)
-    told = {name: rows[0] for name, (_, rows) in found.items()}
-    assert told["aside"]["what"] == OWN
+    assert {row["what"] for row in in_1["aside"][1]} == {OWN}
     for name, words in (("python", "PyFunc, which runs Python"), ("tpu", "TPUReplicatedInput, which is of a TPU")):
-        assert told[name]["what"] == "google-research/bert's run_classifier.py"
-        assert f"is computed by {words}" in told[name]["why"]
+        (row,) = (row for row in in_1[name][1] if "probabilities" in row["outputs"])
+        assert row["what"] == UPSTREAM
+        assert f"is computed by {words}" in row["why"]
 
 
-def copied(folder, to, *, meta):
-    """A checkpoint with another one's .meta, or none."""
-    shutil.copytree(folder, to)
-    (to / "bert_model.ckpt.meta").unlink()
-    if meta is not None:
-        shutil.copyfile(Path(meta) / "bert_model.ckpt.meta", to / "bert_model.ckpt.meta")
-    return to
+WRONG = """
+from stages import _inference_heads
+
+_inference_heads.BUILDERS["{kind}"] = _inference_heads.BUILDERS["{other}"]
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "other"),
+    [
+        ("multi-label", "multi-label", "classifier"),
+        pytest.param("tokens", "tokens", "classifier", marks=pytest.mark.whole),
+    ],
+)
+def test_softmax_for_sigmoid_and_pooled_for_sequence_fail_the_gate(altered, head_graphs, name, kind, other):
+    program = altered("tf1", "freeze", WRONG.format(kind=kind, other=other))
+    outcome = program("freeze", "--checkpoint", head_graphs / name, "--name", f"wrong-{name}")
+    assert outcome.code == 20
+    (verdict,) = outcome.of("verdict")
+    assert not verdict["passed"]
+    assert [one["what"] for one in verdict["answered_by"]] == [OWN]
+    assert "does not answer like its source" in outcome.last["message"]
+
+
+@pytest.mark.whole
+@pytest.mark.parametrize("reference", ["1.15", "2.20"])
+@pytest.mark.parametrize("name", CASES)
+def test_every_head_is_frozen_and_judged_by_its_own_graph(bertbuild, head_graphs, name, reference):
+    words = ("--checkpoint", head_graphs / name, "--name", f"own-{name}-{reference}", "--reference", reference)
+    (verdict,) = bertbuild.ok("freeze", *words).of("verdict")
+    assert [one["what"] for one in verdict["answered_by"]] == [OWN]
+    assert {row["max_abs"] <= NEAR for row in verdict["rows"]} == {True}

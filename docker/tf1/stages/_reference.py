@@ -5,7 +5,7 @@ between the source and its answers. reference.json lists who answered what; its 
 
     what     who answered, in words
     outputs  the names of the answers
-    why      why it was not the checkpoint's own graph; empty where it was
+    why      why it was not the checkpoint's own graph; empty where it was, and where there is no .meta
 """
 
 import os
@@ -54,6 +54,7 @@ def answer(source, gelu, outputs, asked):
     found = from_upstream(source, gelu, rest, asked)
     for output in rest:
         why = missing.get(names[output]) or lacking[names[output]] or "its own graph is not asked for every layer"
+        why = "" if source.meta is None else why
         rows.append(row(program(names[output], source.heads), [names[output].replace("%d", "*")], why))
     return dict(found, **own), joined(rows)
 

@@ -52,6 +52,16 @@ def test_the_line_about_a_verdict_names_its_judge(shown, told, words):
     assert shown(verdict(row(), **told)).out.endswith(words)
 
 
+def test_the_line_about_a_verdict_says_why_it_was_not_the_checkpoints_own_graph(shown):
+    why = "bert_model.ckpt.meta: it does not read output_weights"
+    answered = [{"what": "google-research/bert's run_classifier.py", "outputs": ["probabilities"], "why": why}]
+    out = shown(verdict(row(), references=["TensorFlow 1.15.5"], answered_by=answered)).out
+    assert out.endswith(
+        "over 1 comparison; reference: google-research/bert's run_classifier.py, TensorFlow 1.15.5\n"
+        f"  google-research/bert's run_classifier.py answered for probabilities: {why}\n"
+    )
+
+
 GOOD = verdict(row(), row("b1_s16", max_abs=2e-7))
 TABLE = verdict(
     row(), row("b4_s128 rows alone", "sequence_output"), skipped=("b1_s512/pooled_output",), show_table=True
