@@ -105,7 +105,7 @@ def masked_lm_layer(config, encoder, weights):
     table = encoder.get_embedding_table()
     if weights != masked_lm.TIED_WEIGHTS:
         table = tf.Variable(tf.zeros(table.shape), name="embedding_table")
-    layer = layers.MaskedLM(table, tf_utils.get_activation(config.hidden_act), name="cls/predictions")
+    layer = layers.MaskedLM(table, tf_utils.get_activation(config.hidden_act), name=masked_lm.SCOPE.rstrip("/"))
     Head("masked-lm", layer).answer(tf.zeros([1, 1, config.hidden_size]), None)
     return layer
 
