@@ -7,8 +7,7 @@ from dataclasses import replace
 
 from bertbuild.backends import of_version
 from bertbuild.errors import DataError, UsageError
-from bertbuild.heads.answers import OUTPUT_OF_PART
-from bertbuild.heads.classifier import OUTPUT as PROBABILITIES
+from bertbuild.heads.answers import ENCODER, OUTPUT_OF_PART, heads_for
 from bertbuild.heads.pooled import OUTPUT as POOLED
 from bertbuild.kinds.frozen import (
     frozen_step,
@@ -33,6 +32,7 @@ from bertbuild.kinds.ir_request import (
 )
 from bertbuild.kinds.kind import FROM_CHECKPOINT, Asked, Command, Evaluated, Kind
 from bertbuild.kinds.measured import Measured
+from bertbuild.kinds.tf2 import model_steps
 from bertbuild.plans.outputs import output_params, output_word, outputs_of, taken_parts
 from bertbuild.plans.plan import (
     File,
@@ -148,12 +148,10 @@ def _base(source: Source, request: Ir, route: str, add: Callable[[Step], str]) -
 def _saved_model(source: Source, request: Ir, add: Callable[[Step], str]) -> str:
     """The steps from a checkpoint to a TensorFlow 2 SavedModel; the id of the last."""
     gelu = gelu_form(source, request.gelu)
-    computed = {"gelu": gelu} if gelu else {}
-    format_ = "keras-bert" if outputs_of(source, request.output) == (PROBABILITIES,) else "encoder"
-    params = {"format": format_, "prefix": source.prefix, **computed}
-    converted = add(Step(id="convert-tf2", stage="convert-tf2", inputs={"checkpoint": source.file}, params=params))
-    params = {"kind": "savedmodel", **computed}
-    return add(Step(id="savedmodel", stage="tf2-saved-model", inputs={"converted": converted}, params=params))
+    outputs = outputs_of(source, request.output)
+    heads, default = heads_for(outputs, source.heads), ENCODER if set(outputs) <= set(ENCODER) else outputs
+    steps = model_steps(source, "savedmodel", heads, default, {"gelu": gelu} if gelu else {})
+    return [add(step) for step in steps][-1]
 
 
 def _route(source: Source, request: Ir) -> str:

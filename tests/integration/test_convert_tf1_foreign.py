@@ -48,7 +48,7 @@ VARIABLES = {
 
 @pytest.fixture(scope="module")
 def sources(session_folder, bertbuild, tiny):
-    assert bertbuild.artifacts.is_dir()
+    assert bertbuild.artifacts
     folder = session_folder / "foreign_tf2"
     folder.mkdir()
     files = {"config": tiny / "bert_config.json", "vocab": tiny / "vocab.txt"}

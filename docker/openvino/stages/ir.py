@@ -17,7 +17,7 @@ STAGE.input("frozen", "folder with inference_graph.pb and signature.json", requi
 STAGE.input("checkpoint", "folder with a checkpoint whose .meta is of the published form", required=False)
 STAGE.input("metagraph", "folder with a .meta to use in place of the checkpoint's own", required=False)
 STAGE.input("saved-model", "folder of a TensorFlow 2 SavedModel with a signature.json", required=False)
-STAGE.param("output", "of a SavedModel: pooled, sequence, probabilities; several with commas (default: all it has)")
+STAGE.param("output", "of a SavedModel: pooled, sequence, logits, …; several with commas (default: all it has)")
 STAGE.param("prefix", "the checkpoint's name in its folder, where there are several")
 STAGE.param("batch", "fixed batch size; 0 leaves it free (default)", type=int, default=0)
 STAGE.param("seq-len", "fixed sequence length; 0 leaves it free (default)", type=int, default=0)
@@ -93,7 +93,8 @@ def from_saved_model(folder, wanted):
 
     model = openvino.convert_model(folder)
     outputs = {name: name for port in model.outputs for name in port.get_names()}
-    asked = [output if output in outputs else output + "_output" for output in wanted.split(",")] if wanted else outputs
+    names = {"pooled": "pooled_output", "sequence": "sequence_output"}
+    asked = [names.get(output, output.replace("-", "_")) for output in wanted.split(",")] if wanted else outputs
     missing = sorted(set(asked) - set(outputs))
     if missing:
         raise StageInputError("the SavedModel gives %s, not %s" % (", ".join(sorted(outputs)), missing[0]))

@@ -12,6 +12,8 @@ from bertbuild.errors import UsageError
 from bertbuild.heads.classifier import found as classifier_of
 from bertbuild.heads.found import FoundHead, as_parameter
 from bertbuild.kinds.hub import Hub
+from bertbuild.kinds.ir import plan_ir
+from bertbuild.kinds.ir_request import Ir
 from bertbuild.kinds.tf2 import FORMATS, Tf2, plan_convert_tf2
 from bertbuild.kinds.tf2_savedmodel import Tf2SavedModel
 from bertbuild.plans.convert_tf1 import plan_convert_tf1
@@ -100,6 +102,37 @@ def test_what_cannot_be_meant_is_refused_with_a_sentence_and_a_next_step(name):
     assert str(raised.value) == sentence
     assert raised.value.next_step
     assert raised.value.exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("source", "output", "format_", "default"),
+    [
+        (BARE, "", "encoder", None),
+        (PUBLISHED, "", "encoder", None),
+        (PUBLISHED, "masked-lm-logits", "pretrainer", "masked-lm-logits"),
+        (TRAINED, "", "keras-bert", "probabilities"),
+        (TRAINED, "pooled", "encoder", None),
+        (TRAINED, "logits,pooled", "keras-bert", "logits,pooled"),
+        (SPANS, "", "keras-bert", "start_logits,end_logits"),
+        (SEVERAL, "probabilities,masked-lm-logits", "keras-names", "probabilities,masked-lm-logits"),
+    ],
+)
+def test_an_ir_by_way_of_a_saved_model_is_of_one_with_the_heads_it_needs(source, output, format_, default):
+    plan = plan_ir(source, Ir(route="savedmodel", output=output), PROBES)
+    converted = part(plan, "convert-tf2").params
+    assert converted["format"] == format_
+    assert part(plan, "tf2-saved-model").params.get("output") == default
+    wanted = part(plan, "ir").params["output"]
+    assert wanted == (default or "pooled")
+    assert part(plan, "tf1-infer").params["output"] == wanted
+    assert converted.get("heads") == part(plan, "tf1-infer").params.get("heads")
+
+
+def test_the_models_of_a_plain_build_are_those_of_convert_tf2():
+    for source in (TRAINED, TAGS, SPANS):
+        ir, model = (plan_ir(source, Ir(route="savedmodel"), PROBES), plan_convert_tf2(source, Tf2SavedModel(), PROBES))
+        for stage in ("convert-tf2", "tf2-saved-model"):
+            assert part(ir, stage) == part(model, stage)
 
 
 @pytest.mark.parametrize("source", [TRAINED, TAGS, SPANS])
