@@ -188,6 +188,10 @@ EDITS = {
     "bertbuild/report/html/svg.py": set(),
     "bertbuild/huggingface/heads.py": {"import"},
     "docker/common/stage.py": set(STAGES),
+    "bertbuild/heads/rows.py": set(),
+    "bertbuild/heads/answers.py": set(),
+    "bertbuild/heads/tokens.py": set(),
+    "docker/tf1/stages/_inference_heads.py": {"freeze"},
 }
 
 
