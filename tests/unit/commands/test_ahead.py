@@ -110,6 +110,25 @@ def test_a_model_that_cannot_be_had_is_the_error(session, monkeypatch):
         target.build(session, Wanted(model=MODEL), Ir())
 
 
+def test_a_target_that_needs_tensorflow_1_is_refused_before_anything_is_fetched(session, monkeypatch, isolation):
+    monkeypatch.setattr(entry_jobs, "located", lambda *_: pytest.fail("it is fetched"))
+    isolation.lacking = ("tf1",)
+    with pytest.raises(InterpreterMissingError, match=r"TensorFlow 1\.15"):
+        target.build(session, Wanted(model=MODEL), NeuronReady(seq_len=4))
+
+
+def test_a_command_s_model_is_located_by_the_thread_that_ctrl_c_ends(session, monkeypatch, tmp_path):
+    threads = []
+
+    def located(*_):
+        threads.append(threading.current_thread())
+        return tmp_path
+
+    monkeypatch.setattr(entry_jobs, "located", located)
+    built(session)
+    assert threads == [threading.main_thread()]
+
+
 @pytest.fixture
 def folder(tmp_path):
     """A Hugging Face folder of a tiny BERT without a classifier."""
