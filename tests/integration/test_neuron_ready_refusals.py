@@ -51,9 +51,13 @@ def test_flags_that_contradict_the_saved_model_are_refused_before_any_stage(bert
 
 
 def test_probabilities_without_a_head_are_refused(bertbuild, bare, bare_exported):
-    for source in (("--checkpoint", bare), ("--saved-model", bare_exported.last["targets"][0]["path"])):
-        error = bertbuild.refused("neuron-ready", *source, "--output", "probabilities", code=2)
-        assert "output_weights" in error["message"]
+    exported = bare_exported.last["targets"][0]["path"]
+    for flag, source, word in (
+        ("--checkpoint", bare, "output_weights"),
+        ("--saved-model", exported, "gives pooled, sequence, so probabilities cannot be compared"),
+    ):
+        error = bertbuild.refused("neuron-ready", flag, source, "--output", "probabilities", code=2)
+        assert word in error["message"]
 
 
 def test_no_source_is_refused(bertbuild):
@@ -89,7 +93,7 @@ def check_no_saved_model(bertbuild, folder, word):
 
 
 @pytest.mark.parametrize(
-    ("name", "word"), [("functions", "TensorFlow 2"), ("regression", "probabilities, pooled_output, sequence_output")]
+    ("name", "word"), [("functions", "TensorFlow 2"), ("regression", "No sum of word and token-type embeddings")]
 )
 def test_a_saved_model_that_holds_no_bert_of_tensorflow_1_is_refused_before_any_stage(bertbuild, strange, name, word):
     check_no_saved_model(bertbuild, strange / name, word)
@@ -143,11 +147,11 @@ _open_source = open_source
 
 
 def open_source(args):
-    """The model, its pooler's bias changed."""
-    source = _open_source(args)
+    """The model, its pooler's bias changed, and what is wanted of it."""
+    source, wanted = _open_source(args)
     tensor = source.tensor
     source.tensor = lambda name: tensor(name) + (CHANGE if name == "bert/pooler/dense/bias" else 0)
-    return source
+    return source, wanted
 '''
 
 
