@@ -126,7 +126,6 @@ def test_the_static_route_has_a_metagraph_with_the_head(bertbuild, tuned):
     ("words", "told"),
     [
         (("--converter", "mo"), "cuts the .meta at the pooler; it gives no start_logits and no end_logits."),
-        (("--route", "savedmodel"), "gives pooled and sequence output, or probabilities alone"),
         (("--output", "logits"), "has no classifier head (output_weights), so it gives no logits."),
         (("--output", "score,start_logits"), "has no regression head (output_weights), so it gives no score."),
     ],
