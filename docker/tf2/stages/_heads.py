@@ -96,7 +96,8 @@ def dense_model(encoder, kind, columns):
     """An encoder with a plain dense layer behind it, as people build it of Keras, and the head that it is."""
     reads_pooled = kind != "tokens"
     layer = tf_keras.layers.Dense(columns)
-    model = tf_keras.Model(encoder.inputs, layer(encoder.outputs[1 if reads_pooled else 0]))
+    sequence, pooled = encoder(encoder.inputs)  # as one layer of the model, not as all of its own
+    model = tf_keras.Model(encoder.inputs, layer(pooled if reads_pooled else sequence))
     return model, Head(kind, layer, reads_pooled=reads_pooled)
 
 
