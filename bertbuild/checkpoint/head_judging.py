@@ -139,7 +139,7 @@ def _judged(head: FoundHead, known: Known, told: str) -> FoundHead | RefusedHead
         if not left:
             others = [one for one in asked if not set(one.kinds) & set(evidence.kinds)] or asked
             raise ContradictionError(head, max(others, key=lambda one: one.tells), evidence)
-        if evidence.tells and (len(left) < len(allowed)):
+        if evidence.tells and (len(left) < len(allowed) or not narrowed):  # a shape may have left no other kind
             narrowed.append(evidence)
         allowed = left
         asked.append(evidence)

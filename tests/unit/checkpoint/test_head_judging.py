@@ -183,6 +183,21 @@ POSSIBLE = {
     *(("regression", told) for told in ("classifier", "multi-label", "tokens")),
 }
 """Without a graph: the same variables, and a number of columns that both kinds can have."""
+
+
+@pytest.mark.parametrize(
+    ("beside", "why"),
+    [
+        ({"graph": head_graphs.tokens}, "the .meta multiplies each hidden state with output_weights, then LogSoftmax"),
+        ({"task": {"head": "tokens"}}, "task.json says tokens"),
+        ({}, "--head says tokens"),
+    ],
+)
+def test_what_tells_a_kind_counts_though_the_shape_leaves_no_other(checkpoint, beside, why):
+    head = only(checkpoint(bare(9), pooler=False, **beside), "" if beside else "tokens")
+    assert (head.kind, head.why, head.assumed) == ("tokens", why, False)
+
+
 PAIRS = [(kind, told) for kind in KINDS for told in KINDS if told != kind]
 
 

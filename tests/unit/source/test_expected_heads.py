@@ -24,6 +24,14 @@ def test_the_usual_outputs_are_those_of_the_kind(tmp_path, labels, settings, out
     assert outputs_of(expected_source(folder, "m"), "") == outputs
 
 
+def test_a_tagger_without_a_pooler_is_known_by_its_class(tmp_path):
+    tensors = huggingface_tensors(weights(labels=3))
+    without = {name: value for name, value in tensors.items() if not name.startswith("pooler.")}
+    folder = write_huggingface(tmp_path / "hf", without, architectures=["BertForTokenClassification"])
+    source = expected_source(folder, "m")
+    assert (source.pooler, source.head.kind, source.head.assumed) == (False, "tokens", False)
+
+
 def test_one_label_of_an_unknown_class_is_refused_until_it_is_said(tmp_path):
     folder = write_huggingface(tmp_path / "hf", huggingface_tensors(weights(labels=1)))
     with pytest.raises(UsageError, match="Nothing tells of what kind the head is"):
