@@ -124,6 +124,8 @@ def check_operators(graph: Graph, nodes: Iterable[Node], where: str, also: Itera
     reached = [node for name in needed_functions(graph, kept) for node in graph.functions[name]]
     operators = {node.op for node in (*kept, *reached) if node.op not in graph.functions}
     bad = refused(operators, also)
+    for node in (*kept, *reached):
+        bad.update(dict.fromkeys(sorted(node.called() - graph.functions.keys()), "the graph lacks"))
     if bad:
         raise OperatorsRefusedError(bad, where)
 

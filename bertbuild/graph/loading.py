@@ -35,7 +35,7 @@ def check_loading(folder: str | os.PathLike[str]) -> None:
         GraphFormatError: there is no whole SavedModel in the folder.
     """
     path = os.path.join(os.fspath(folder), FILE)  # noqa: PTH118  (`folder` may be a plain string)
-    if not os.path.isfile(path):  # noqa: PTH113
+    if not os.path.isfile(path) or not os.path.getsize(path):  # noqa: PTH113, PTH202
         return  # another format, or none: what loads it says so
     with open(path, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:  # noqa: PTH123
         buffer: bytes = mapped  # type: ignore[assignment]

@@ -143,6 +143,12 @@ def test_functions_that_nothing_calls_are_cut_away(tmp_path):
     assert made.functions.keys() == found.functions == {"harmless"}
 
 
+def test_a_function_that_is_not_there_is_refused(tmp_path):
+    content = with_head(op="PartitionedCall", f=func_attr("gone")).graph_def() + library(HARMLESS)
+    with pytest.raises(OperatorsRefusedError, match="last:0 is computed by gone, which the graph lacks"):
+        cut_graph(tmp_path, content, LAST)
+
+
 def test_a_large_attribute_hides_no_function(tmp_path):
     names = [f"harmless{'x' * 90}{index}" for index in range(100)]
     functions = [function_message(name, ("x", "Identity", ())) for name in names]

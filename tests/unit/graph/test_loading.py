@@ -92,6 +92,8 @@ def test_a_saver_may_do_nothing_else(tmp_path):
 
 def test_a_folder_without_a_saved_model_is_left_to_what_loads_it(tmp_path):
     check_loading(tmp_path)
+    (tmp_path / "saved_model.pb").touch()
+    check_loading(tmp_path)
 
 
 def test_a_damaged_file_is_told(tmp_path):
