@@ -70,9 +70,10 @@ def run(args, report):
     roots = encoder_roots(reader, config) if OBJECT_GRAPH_KEY in reader.entries else ()
     others = tuple(root + "/" for root in roots if not any(key.startswith(root + "/") for key in used))
     left = sorted(name for name, entry in reader.entries.items() if name not in used and entry.dtype != "string")
+    reasons = {name: DROPPED if name in dropped else reason(name, others, used) for name in left}
     table = {
         "variables": sorted(converted.rows, key=lambda row: row["target"]),
-        "left_out": [{"source": name, "reason": DROPPED if name in dropped else reason(name, others)} for name in left],
+        "left_out": [{"source": name, "reason": reasons[name]} for name in left],
     }
     write_json(args.out, "mapping.json", table)
     report.facts = {"variables": len(found)}
@@ -93,14 +94,22 @@ def find(folder, wanted):
     return find_prefix(variables if os.path.isdir(variables) else folder, wanted)
 
 
-def reason(name, others):
-    """Why a tensor has no place in a BERT checkpoint; `others` is what the names of other encoders begin with."""
+def reason(name, others, used):
+    """Why a tensor has no place in a BERT checkpoint.
+
+    Args:
+        name: its key.
+        others: what the keys of other encoders begin with.
+        used: the keys that have a place.
+    """
     if others and name.startswith(others):
         return "of another encoder"
-    if "/out_proj/" in name or "/dense/" in name.partition("/classification_heads/")[2]:
-        return "head with a pooler of its own"
     if ".OPTIMIZER_SLOT" in name or name.startswith(("optimizer/", "keras_api/")):
         return "optimizer"
+    head = name.rpartition("/out_proj/" if "/out_proj/" in name else "/dense/")[0]
+    if head:
+        second = any(key.startswith(head + "/out_proj/") for key in used)
+        return "the pooler, a second time" if second else "head with a pooler of its own"
     return "counter of the training" if name.split("/")[0] in COUNTERS else "no variable of a BERT"
 
 

@@ -160,3 +160,27 @@ def test_a_vocabulary_that_is_not_utf_8_is_no_traceback(tmp_path):
     (tmp_path / "vocab.txt").write_bytes(b"[PAD]\nthe\ncaf\xe9\n")
     done = run(tmp_path, "from stages.saved_model import lower_cases; print(lower_cases('vocab.txt'))")
     assert done.stdout.strip() == "True", done.stderr
+
+
+REASONS = {
+    "model/layer_with_weights-1/dense/kernel/.ATTRIBUTES/VARIABLE_VALUE": "head with a pooler of its own",
+    "model/layer_with_weights-1/out_proj/bias/.ATTRIBUTES/VARIABLE_VALUE": "head with a pooler of its own",
+    "model/layer_with_weights-1/out_proj/bias/.OPTIMIZER_SLOT/optimizer/m/.ATTRIBUTES/VARIABLE_VALUE": "optimizer",
+    "model/classification_heads/0/dense/kernel/.ATTRIBUTES/VARIABLE_VALUE": "the pooler, a second time",
+    "doc/layer_with_weights-0/embeddings/.ATTRIBUTES/VARIABLE_VALUE": "of another encoder",
+    "save_counter/.ATTRIBUTES/VARIABLE_VALUE": "counter of the training",
+    "tower/kernel": "no variable of a BERT",
+}
+WHY = """
+import json
+import sys
+from stages.convert_tf1 import reason
+
+used = {"model/classification_heads/0/out_proj/kernel/.ATTRIBUTES/VARIABLE_VALUE"}
+print(json.dumps([reason(name, ("doc/",), used) for name in json.loads(%r)]))
+"""
+
+
+def test_what_is_not_brought_back_is_left_out_for_its_own_reason(tmp_path):
+    done = run(tmp_path, WHY % json.dumps(list(REASONS)))
+    assert json.loads(done.stdout) == list(REASONS.values()), done.stderr
