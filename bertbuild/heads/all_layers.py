@@ -17,7 +17,6 @@ HEAD = head.Head(
             tensor=TENSOR,
             words="hidden states of all layers",
             shape="[B, S, H]",
-            activation="",
             tolerance="hidden",
             exported=False,
         ),

@@ -18,7 +18,6 @@ LOGITS = head.Answer(
     tensor="logits",
     words="logits",
     shape="[B, C]",
-    activation="",
     tolerance="logits",
 )
 PROBABILITIES = head.Answer(
@@ -26,7 +25,6 @@ PROBABILITIES = head.Answer(
     tensor=TENSOR,
     words="probabilities",
     shape="[B, C]",
-    activation="Softmax",
     tolerance=TENSOR,
     usual=True,
     published="loss/Softmax:0",

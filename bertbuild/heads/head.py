@@ -28,8 +28,6 @@ class Answer(NamedTuple):
     """It in words, for messages: "pooled output"."""
     shape: str
     """"[B, H]": B batch, S sequence length, H hidden size, C classes."""
-    activation: str
-    """The operator that makes it: "Tanh"; empty where it is taken as it is."""
     tolerance: str
     """The column of the kinds' tolerances that it is held to; "hidden" is that of all hidden states."""
     usual: bool = False

@@ -46,7 +46,6 @@ HEAD = head.Head(
             tensor="masked_lm_logits",
             words="masked-LM logits",
             shape="[B, S, V]",
-            activation="",
             tolerance="logits",
         ),
     ),

@@ -14,5 +14,5 @@ HEAD = head.Head(
     last=(classifier.WEIGHTS, classifier.BIAS),
     variables=classifier.variables,
     metric="macro_average_precision",
-    answers=(classifier.LOGITS, classifier.PROBABILITIES._replace(activation="Sigmoid", published="loss/Sigmoid:0")),
+    answers=(classifier.LOGITS, classifier.PROBABILITIES._replace(published="loss/Sigmoid:0")),
 )

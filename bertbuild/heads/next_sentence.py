@@ -27,7 +27,6 @@ HEAD = head.Head(
             tensor="next_sentence_logits",
             words="next-sentence logits",
             shape="[B, 2]",
-            activation="",
             tolerance="logits",
         ),
     ),

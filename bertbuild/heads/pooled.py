@@ -25,7 +25,6 @@ HEAD = head.Head(
             tensor=TENSOR,
             words="pooled output",
             shape="[B, H]",
-            activation="Tanh",
             tolerance=TENSOR,
             usual=True,
             published="bert/pooler/dense/Tanh:0",

@@ -20,7 +20,6 @@ HEAD = head.Head(
             tensor="score",
             words="score",
             shape="[B]",
-            activation="",
             tolerance="score",
             usual=True,
         ),

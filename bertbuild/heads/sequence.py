@@ -17,7 +17,6 @@ HEAD = head.Head(
             tensor=TENSOR,
             words="sequence output",
             shape="[B, S, H]",
-            activation="",
             tolerance="hidden",
             also=("sequence", "last_hidden_state"),
         ),

@@ -16,7 +16,6 @@ START, END = (
         tensor=f"{side}_logits",
         words=f"{side} logits",
         shape="[B, S]",
-        activation="",
         tolerance="logits",
         usual=True,
     )

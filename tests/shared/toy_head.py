@@ -23,7 +23,6 @@ HEAD = head.Head(
             tensor="toy_smiles",
             words="smiles",
             shape="[B, 2]",
-            activation="Sigmoid",
             tolerance="probabilities",
             usual=True,
         ),

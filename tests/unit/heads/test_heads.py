@@ -147,7 +147,7 @@ def test_every_column_that_a_head_is_judged_by_is_in_a_row_of_tolerances():
 
 
 def test_what_a_foreign_graph_calls_a_classifiers_answer():
-    assert classifier.HEAD.operators[classifier.PROBABILITIES.activation] == classifier.TENSOR
+    assert classifier.HEAD.operators["Softmax"] == classifier.PROBABILITIES.tensor
 
 
 def stage_values(name, *wanted):
