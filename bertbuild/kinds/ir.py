@@ -277,7 +277,8 @@ KIND = Kind(
     asked=ASKED,
     tolerances={
         "fp32": FLOAT32,
-        # Weights rounded to 11 bits (relative 2^-11 each), computed in float32.
+        # Weights rounded to 11 bits (relative 2^-11 each), computed in float32. Measured on six random layers of
+        # MiniLM's size: 6.5e-3 on masked-LM logits, 3.4e-3 on others, 1.1e-3 on a score, 5.6e-4 on probabilities.
         "fp16": {
             "pooled_output": Tolerance(max_abs=5e-3, cosine=0.9999),
             "probabilities": Tolerance(max_abs=5e-3, cosine=0.9999),
