@@ -155,6 +155,8 @@ def test_tags_are_judged_by_entities_in_every_target(bertbuild, session_folder):
         assert 0 < found[name]["metrics"]["strict_entity_f1"] < found[name]["metrics"]["entity_f1"] < 1
     assert found["ir-fp32"]["agreement"] == 1.0
     assert 0.5 < found["ir-int8"]["agreement"] < 1.0
+    made = bertbuild.artifacts / "objects" / "quantize" / found["ir-int8"]["keys"]["result"] / "stage.json"
+    assert len(json.loads(made.read_text())["facts"]["left_in_float32"]) == 1  # the head's own layer
 
 
 @pytest.mark.whole
