@@ -103,6 +103,9 @@ def test_questions_have_run_squads_windows_and_answers(vocab, tmp_path, negative
     found = backends.run("tf1", "squad_answers", **asked, sizes=sizes, negatives=negatives, ties=negatives)
     assert found["differing"] == []
     assert (found["questions"], found["windows"] > 60) == (36, True)
+    short = {**flags, "max_seq_length": 8}
+    said = stage("squad_examples", tmp_path / "short", code=2, data=tmp_path / "squad.json", vocab=vocab, **short)
+    assert "question '0-0' has 5 pieces, which leaves no room for its paragraph in --max-seq-length 8" in said
 
 
 @pytest.mark.whole

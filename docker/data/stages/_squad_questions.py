@@ -44,13 +44,16 @@ class Questions:
             answers = held(question, "answers", list, name)
             texts = [held(answer, "text", str, "an answer of " + name) for answer in answers]
             told["qas"].append({"id": str(question["id"]), "answers": [{"text": text} for text in texts]})
-            self._windows(held(question, "question", str, name), text.ids)
+            self._windows(held(question, "question", str, name), text.ids, name)
             self.answers.append(texts)
         return told
 
-    def _windows(self, question, ids):
+    def _windows(self, question, ids, name):
         query = self._tokenizer.ids(question)[: self._sizes.query]
         first, room = len(query) + 2, self._sizes.length - len(query) - MARKS
+        if room < 1:
+            message = "%s: %s has %d pieces, which leaves no room for its paragraph in --max-seq-length %d"
+            raise StageInputError(message % (self._path, name, len(query), self._sizes.length))
         for begin in starts_of(len(ids), room, self._sizes.stride):
             part = ids[begin : begin + room]
             self.rows.append((len(self.answers), first, begin, len(part)))

@@ -34,11 +34,6 @@ def run(args, report):
 
     if args.doc_stride < 1 or args.max_query_length < 1:
         raise StageInputError("--doc-stride and --max-query-length must be at least 1")
-    if args.max_seq_length < args.max_query_length + _squad.MARKS + 1:
-        raise StageInputError(
-            "--max-seq-length %d leaves no room for a paragraph behind a question of %d pieces"
-            % (args.max_seq_length, args.max_query_length)
-        )
     articles = _squad.read(args.data)
     step("tokenizing %d questions" % sum(map(_squad.questions, articles)))
     lower_case = args.do_lower_case == "true"
