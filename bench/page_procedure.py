@@ -3,10 +3,11 @@
     .venv/bin/python bench/page_procedure.py [--size base|tiny|both] [--runs 3]
 
 The page's side: google-research/bert's run_classifier.py on MRPC, edited as the page says (page_freeze.py), then `mo`
-with the page's flags, in the virtual environments bertbuild keeps for tf1 and mo. The other side, judged: the stages
-freeze and ir as processes of their own. Told too: `invoke build-ir --isolation venv` as a whole from an empty store,
-and without the time in which it does nothing but prove the result (the page proves nothing); what it adds to its
-stages; a second build-ir, which has nothing to do; peak memory. All read one checkpoint of random weights, in turn.
+with the page's flags, in the virtual environments bertbuild keeps for tf1 and mo. The other side, judged: the stage
+ir-direct as a process of its own. After each side what it wrote is flushed to disk, which counts. Judged too:
+`invoke build-ir --isolation venv` as a whole from an empty store. Told: the same without the time in which it does
+nothing but prove the result (the page proves nothing); what it adds to its stages; a second build-ir, which has nothing
+to do; peak memory. All read one checkpoint of random weights, in turn.
 Make the environments first: `invoke images --isolation venv`.
 """
 
@@ -17,6 +18,7 @@ import json
 import os
 import sys
 import tempfile
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,17 +30,21 @@ from bertbuild.config import load_settings
 from bertbuild.isolation.venv import VenvIsolation
 
 BACKENDS = ("tf1", "openvino", "mo")
-LIMITS = {"base": 1 / 3, "tiny": 1 / 4}
-"""bertbuild's time ÷ the page's, at most."""
+LIMITS = {"base": 0.10, "tiny": 0.10}
+"""Time of the stage ÷ the page's, at most."""
+WHOLE_LIMITS = {"base": 0.45, "tiny": 0.30}
+"""Time of the whole build-ir ÷ the page's, at most."""
+MOST_CPU = 0.05
+"""Processor time of the stage ÷ the page's, at most; judged on base size."""
 
 MOST_SECONDS_AGAIN, MOST_OVERHEAD = 0.3, 0.5
-MOST_MEMORY = {"freeze": 1.5, "ir": 2.3}
+MOST_MEMORY = 1.25
 """Peak memory ÷ the checkpoint's bytes, judged on base size; a tiny model's peak is that of the libraries."""
 
 MO_INPUT = "IteratorGetNext:0{i32}[1 128],IteratorGetNext:1{i32}[1 128],IteratorGetNext:4{i32}[1 128]"
 SENTENCES = ("the company said its shares rose 2 % in may .", "shares of the company went up by 2 % , it said .")
-MAKING = ("freeze", "ir-fp32")
-"""The stages of build-ir that make the IR, as their events name them; with everything between stages they count."""
+MAKING = ("ir-fp32",)
+"""The stage of build-ir that makes the IR, as its events name it; with everything between stages it counts."""
 
 
 @dataclass
@@ -51,8 +57,10 @@ class Figures:
     whole: list[float] = field(default_factory=list)
     overhead: list[float] = field(default_factory=list)
     again: list[float] = field(default_factory=list)
+    page_cpu: list[float] = field(default_factory=list)
+    cpu: list[float] = field(default_factory=list)
     parts: dict[str, list[float]] = field(default_factory=dict)
-    peaks: dict[str, list[int]] = field(default_factory=dict)
+    peaks: list[int] = field(default_factory=list)
 
     def part(self, name: str, seconds: float) -> float:
         """Keep the time of a part of a side; returns it."""
@@ -94,19 +102,21 @@ class Bench:
         assert (work / "inference_graph.xml").exists()
         figures = self.figures
         figures.page.append(
-            figures.part("page: run_classifier.py", freeze.seconds) + figures.part("page: mo", mo.seconds)
+            figures.part("page: run_classifier.py", freeze.seconds)
+            + figures.part("page: mo", mo.seconds)
+            + figures.part("page: flushing", flushed())
         )
+        figures.page_cpu.append(freeze.cpu_seconds + mo.cpu_seconds)
 
     def stages(self) -> None:
-        """The stages freeze and ir as processes of their own."""
-        frozen, freeze = self._tf1.run("freeze", "frozen", f"--checkpoint={self._checkpoint}")
-        _, ir = self._openvino.run("ir", "ir", f"--frozen={frozen}")
+        """The stage ir-direct as a process of its own."""
+        _, ir = self._openvino.run("ir-direct", "ir", f"--checkpoint={self._checkpoint}")
         figures = self.figures
         figures.stages.append(
-            figures.part("bertbuild: freeze", freeze.seconds) + figures.part("bertbuild: ir", ir.seconds)
+            figures.part("bertbuild: ir-direct", ir.seconds) + figures.part("bertbuild: flushing", flushed())
         )
-        figures.peaks.setdefault("freeze", []).append(freeze.peak_bytes)
-        figures.peaks.setdefault("ir", []).append(ir.peak_bytes)
+        figures.cpu.append(ir.cpu_seconds)
+        figures.peaks.append(ir.peak_bytes)
 
     def build(self) -> None:
         """`invoke build-ir` from an empty store, and once more when there is nothing to do."""
@@ -124,6 +134,13 @@ class Bench:
         command = [Path(sys.executable).with_name("invoke"), "build-ir", "--checkpoint", self._checkpoint]
         env = os.environ | {"BERTBUILD_ARTIFACTS": str(artifacts)}
         return measure([*command, "--isolation", "venv", "--json"], env=env, cwd=ROOT)
+
+
+def flushed() -> float:
+    """Seconds to have all on disk that was written."""
+    begin = time.perf_counter()
+    os.sync()
+    return time.perf_counter() - begin
 
 
 def mrpc(folder: Path) -> Path:
@@ -174,22 +191,25 @@ def print_figures(size: str, bench: Bench, targets: Targets) -> None:
         return (what, f"{median(ours):.2f}", page, f"{paired_ratio(ours, figures.page):.2f}")
 
     ratio = paired_ratio(figures.stages, figures.page)
-    verdict = targets.at_most(f"{size}: freeze + ir ÷ the page's procedure", ratio, LIMITS[size])
-    rows = [(*compared("freeze + ir, s", figures.stages), verdict)]
+    verdict = targets.at_most(f"{size}: ir-direct ÷ the page's procedure", ratio, LIMITS[size])
+    rows = [(*compared("ir-direct, flushed to disk, s", figures.stages), verdict)]
+    ratio = paired_ratio(figures.cpu, figures.page_cpu)
+    verdict = targets.at_most(f"{size}: processor time ÷ the page's", ratio, MOST_CPU) if size == "base" else ""
+    cpu = (f"{median(figures.cpu):.2f}", f"{median(figures.page_cpu):.2f}", f"{ratio:.2f}")
+    rows.append(("its processor time, s", *cpu, verdict))
     rows.append((*compared("build-ir without its proof, s", figures.making), ""))
-    rows.append((*compared("build-ir, s", figures.whole), ""))
+    ratio = paired_ratio(figures.whole, figures.page)
+    verdict = targets.at_most(f"{size}: build-ir ÷ the page's procedure", ratio, WHOLE_LIMITS[size])
+    rows.append((*compared("build-ir, s", figures.whole), verdict))
     again, overhead = median(figures.again), median(figures.overhead)
     verdict = targets.at_most(f"{size}: seconds build-ir adds to its stages", overhead, MOST_OVERHEAD)
     rows.append(("of that outside stages, s", f"{overhead:.2f}", "", "", verdict))
     verdict = targets.at_most(f"{size}: seconds of a second build-ir", again, MOST_SECONDS_AGAIN)
     rows.append(("build-ir, nothing to do, s", f"{again:.2f}", "", "", verdict))
-    for stage, limit in MOST_MEMORY.items():
-        peak = median(figures.peaks[stage])
-        ratio = peak / bench.checkpoint_bytes
-        verdict = (
-            targets.at_most(f"{size}: peak memory of {stage} ÷ checkpoint", ratio, limit) if size == "base" else ""
-        )
-        rows.append((f"peak memory of {stage}, MiB", f"{peak / MIB:.0f}", "", f"{ratio:.2f} × checkpoint", verdict))
+    peak = median(figures.peaks)
+    ratio = peak / bench.checkpoint_bytes
+    verdict = targets.at_most(f"{size}: peak memory ÷ checkpoint", ratio, MOST_MEMORY) if size == "base" else ""
+    rows.append(("peak memory of ir-direct, MiB", f"{peak / MIB:.0f}", "", f"{ratio:.2f} × checkpoint", verdict))
     print_table(("", "bertbuild", "page", "ratio", "target"), rows)
     print("\nparts, s: " + ", ".join(f"{name} {median(times):.2f}" for name, times in figures.parts.items()))
 
