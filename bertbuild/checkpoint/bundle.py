@@ -106,12 +106,27 @@ class CheckpointReader:
                         cut[name] = [
                             read_extents(value[field.start : field.end]) for field in fields(value) if field.number == 7
                         ]
-            for name, extents in cut.items():
-                self.parts[name] = self._parts(self.entries[name], extents, slices)
+            self._join(cut, slices)
         except (WireError, UnicodeDecodeError) as error:
             raise _damaged(self.index, f"an entry is malformed: {error}") from error
         for entry in (*self.entries.values(), *(part.entry for parts in self.parts.values() for part in parts)):
             _check_entry(entry, self.shards, self.index)
+        self._require_apart()
+
+    def _require_apart(self) -> None:
+        """Raise `CheckpointError` where two tensors lie in the same bytes: no more is read than data files hold."""
+        before: TensorEntry | None = None
+        full = [piece for piece in self.pieces() if piece.nbytes]
+        for entry in sorted(full, key=lambda piece: (piece.shard, piece.offset)):
+            if before and before.shard == entry.shard and entry.offset < before.offset + before.nbytes:
+                raise _damaged(self.index, f"{before.name} and {entry.name} are said to lie in the same bytes")
+            before = entry
+
+    def _join(self, cut: Mapping[str, list[Extents]], slices: Mapping[bytes, bytes]) -> None:
+        if sum(map(len, cut.values())) > len(slices):
+            raise WireError("a part is missing, or named twice: variables are cut into more parts than there are")
+        for name, extents in cut.items():
+            self.parts[name] = self._parts(self.entries[name], extents, slices)
 
     def _parts(self, entry: TensorEntry, cut: list[Extents], slices: Mapping[bytes, bytes]) -> tuple[Part, ...]:
         """The parts of a partitioned variable. Raises `WireError` where they are not the whole of it."""
@@ -310,12 +325,14 @@ def _read_entry(name: str, value: bytes) -> TensorEntry:
 
 
 def read_shape(message: bytes) -> tuple[int, ...]:
-    """A TensorShapeProto in which every size is known."""
+    """A TensorShapeProto in which every size is known. Raises `WireError` for one of too many axes, or none."""
     sizes = []
     for dimension in fields(message):
         if dimension.number == 2 and dimension.wire_type == LENGTH_DELIMITED:
             inner = fields(message, dimension.start, dimension.end)
             sizes.append(next((signed(field.value) for field in inner if field.number == 1), 0))
+            if len(sizes) > _MOST_DIMENSIONS:
+                raise WireError(f"a shape has more than {_MOST_DIMENSIONS} axes")
     return tuple(sizes)
 
 

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from bertbuild.checkpoint.bundle import STORED_AS, CheckpointReader, TensorEntry, checksum_problem, read_fully
 from bertbuild.checkpoint.crc32c import crc32c_in_place
+from bertbuild.checkpoint.data_files import pieces_by_shard
 from bertbuild.checkpoint.user_files import open_unbuffered
 
 Progress = Callable[[int, int], None]
@@ -46,14 +47,15 @@ def check_tensors(reader: CheckpointReader, shards: Iterable[int], progress: Pro
     is taken of another form than lies in the file. Memory: 1 MB, whatever the size of the checkpoint.
     """
     pieces = list(reader.pieces())
+    by_shard = pieces_by_shard(reader)
     plans: list[tuple[Path, list[TensorEntry]]] = []
     for shard in shards:
         path = reader.data_file(shard)
         size = path.stat().st_size
         inside = [
             entry
-            for entry in pieces
-            if entry.shard == shard and entry.dtype in STORED_AS and entry.offset + entry.nbytes <= size
+            for entry in by_shard.get(shard, ())
+            if entry.dtype in STORED_AS and entry.offset + entry.nbytes <= size
         ]
         plans.append((path, sorted(inside, key=lambda entry: entry.offset)))
     total = sum(entry.nbytes for _, entries in plans for entry in entries)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 from bertbuild.checkpoint.bundle import CheckpointReader
 from bertbuild.checkpoint.folder import OBJECT_GRAPH_KEY
@@ -21,6 +22,9 @@ SAVE_COUNTER = ("save_counter",)
 
 VALUE = "VARIABLE_VALUE"
 _SUFFIX = f"/.ATTRIBUTES/{VALUE}"
+
+_MOST_OBJECTS: Final = 100_000  # BERT-Large with optimizer slots has some thousands
+_MOST_STEPS: Final = 1_000_000
 
 Path = tuple[str, ...]
 """Names of attributes from the root to an object: ("model", "layer_with_weights-0", "embeddings")."""
@@ -86,26 +90,58 @@ def _encode_node(node: _Node) -> bytes:
 def read_variables(reader: CheckpointReader) -> dict[Path, str]:
     """Path → key of every variable of an object-based checkpoint; an object with several names has several paths.
 
-    Raises `CheckpointError` when the checkpoint is none, or its object graph is damaged.
+    Raises `CheckpointError` when the checkpoint is none, its object graph is damaged, or has more than `_MOST_OBJECTS`
+    or takes more than `_MOST_STEPS`: objects with two names each, one below the other, double the paths every time.
     """
     message = read_string(reader, OBJECT_GRAPH_KEY)
     try:
-        nodes = [_decode_node(message[item.start : item.end]) for item in fields(message) if item.number == 1]
-        found: dict[Path, str] = {}
-        pending: list[tuple[Path, tuple[int, ...]]] = [((), (0,))]
-        while pending:
-            path, way = pending.pop()
-            node = nodes[way[-1]]
-            if node.key:
-                found[path] = node.key
-            # An object may refer back to one above it: no path goes through an object twice.
-            pending += [((*path, name), (*way, child)) for name, child in node.children.items() if child not in way]
+        found = _paths(_decode(message))
     except (WireError, UnicodeDecodeError, IndexError) as error:
         raise CheckpointError(
             f"The object graph of the checkpoint {reader.prefix} is damaged: {error}.",
             next_step="Copy or download the checkpoint again.",
         ) from error
     return dict(sorted(found.items()))
+
+
+def _decode(message: bytes) -> list[_Node]:
+    nodes: list[_Node] = []
+    for item in fields(message):
+        if item.number == 1:
+            if len(nodes) == _MOST_OBJECTS:
+                raise WireError(f"it has more than {_MOST_OBJECTS} objects, the most that are read")
+            nodes.append(_decode_node(message[item.start : item.end]))
+    return nodes
+
+
+def _paths(nodes: list[_Node]) -> dict[Path, str]:
+    """Path → key of every variable below the first node."""
+    found: dict[Path, str] = {(): nodes[0].key} if nodes[0].key else {}
+    path: list[str] = []
+    way = [0]
+    above = {0}
+    pending = [iter(nodes[0].children.items())]
+    steps = 0
+    while pending:
+        name, child = next(pending[-1], ("", -1))
+        if child == -1:
+            pending.pop()
+            above.discard(way.pop())
+            del path[-1:]
+            continue
+        steps += 1
+        if child not in above:  # an object may refer back to one above it: no path goes through an object twice
+            node = nodes[child]
+            path.append(name)
+            way.append(child)
+            above.add(child)
+            pending.append(iter(node.children.items()))
+            if node.key:
+                found[tuple(path)] = node.key
+                steps += len(path)
+        if steps > _MOST_STEPS:
+            raise WireError(f"the paths to its variables take more than {_MOST_STEPS} steps, the most that are taken")
+    return found
 
 
 def _decode_node(message: bytes) -> _Node:

@@ -8,7 +8,6 @@ core/lib/strings/ordered_code.cc (1.15).
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Iterable
 from typing import Final
@@ -21,6 +20,7 @@ Extents = tuple[tuple[int, int], ...]
 Region = tuple[slice, ...]
 
 WHOLE: Final = -1
+_MOST_COMPARISONS: Final = 500_000
 _HEADERS: Final = (0x0000, 0x8000, 0xC000, 0xE000, 0xF000, 0xF800, 0xFC00, 0xFE00, 0xFF00, 0xFF80, 0xFFC0)
 """What is XORed into the first two bytes of a signed number of that many bytes."""
 
@@ -61,14 +61,34 @@ def region(shape: tuple[int, ...], extents: Extents) -> Region:
 
 
 def fill(shape: tuple[int, ...], regions: Iterable[Region]) -> bool:
-    """Whether these parts are the whole tensor, none of it twice."""
-    parts = list(regions)
+    """Whether these parts are the whole tensor, none of it twice.
+
+    Raises `WireError` where that takes more comparisons than `_MOST_COMPARISONS`: a variable that is cut on one axis
+    takes one for each part.
+    """
+    parts = [part for part in regions if all(span.stop > span.start for span in part)]
     if sum(math.prod(span.stop - span.start for span in part) for part in parts) != math.prod(shape):
         return False
-    return not any(
-        all(max(a.start, b.start) < min(a.stop, b.stop) for a, b in zip(one, other, strict=True))
-        for one, other in itertools.combinations(parts, 2)
-    )
+    if len(parts) < 2 or not shape:
+        return len(parts) < 2
+    # Only parts that meet on one axis are compared; the axis with the most cuts leaves the fewest of them.
+    axis = max(range(len(shape)), key=lambda number: len({part[number].start for part in parts}))
+    parts.sort(key=lambda part: part[axis].start)
+    open_: list[Region] = []
+    compared = 0
+    for part in parts:
+        open_ = [other for other in open_ if other[axis].stop > part[axis].start]
+        compared += len(open_) + 1
+        if compared > _MOST_COMPARISONS:
+            raise WireError(f"it is cut into parts in a way that takes over {_MOST_COMPARISONS} comparisons to check")
+        if any(_meet(part, other) for other in open_):
+            return False
+        open_.append(part)
+    return True
+
+
+def _meet(one: Region, other: Region) -> bool:
+    return all(max(a.start, b.start) < min(a.stop, b.stop) for a, b in zip(one, other, strict=True))
 
 
 def _number(value: int) -> bytes:

@@ -1,13 +1,17 @@
 """Snappy's raw block format, decompressed in plain Python.
 
 The blocks of a checkpoint's index may be compressed with it. TensorFlow writes them plain but reads both. An index has
-some tens of kilobytes, so speed does not matter here. Format: https://github.com/google/snappy/blob/main/format_description.txt
+some tens of kilobytes. Time is bounded by the bytes read and written. Format: https://github.com/google/snappy/blob/main/format_description.txt
 """
 
 from __future__ import annotations
 
+from typing import Final
+
 from bertbuild.graph.wire import WireError, read_varint
 from bertbuild.plural import number_of
+
+_MOST_GROWTH: Final = 22  # the shortest element for the most bytes is a copy of 64 in 3
 
 
 class SnappyError(ValueError):
@@ -18,7 +22,7 @@ def decompress(block: bytes, *, limit: int) -> bytes:
     """The bytes that `block` was made from.
 
     Raises `SnappyError` when it is cut off, refers to bytes before its start, does not have the length it announces, or
-    announces more than `limit` bytes.
+    announces more than `limit` bytes or than so short a block can hold.
     """
     try:
         length, position = read_varint(block, 0, len(block))
@@ -26,6 +30,8 @@ def decompress(block: bytes, *, limit: int) -> bytes:
         raise SnappyError("its length cannot be read") from error
     if length > limit:
         raise SnappyError(f"it claims to hold {length} bytes")
+    if length > _MOST_GROWTH * len(block):
+        raise SnappyError(f"it claims to hold {length} bytes, more than {_MOST_GROWTH} times its own {len(block)}")
     output = bytearray()
     while position < len(block):
         tag = block[position]
@@ -40,8 +46,11 @@ def decompress(block: bytes, *, limit: int) -> bytes:
             size, offset, position = _copy(block, tag, position)
             if not 0 < offset <= len(output):
                 raise SnappyError("a copy refers to bytes that are not there")
-            for _ in range(size):  # byte by byte: a copy may overlap what it writes
-                output.append(output[-offset])
+            start = len(output) - offset
+            while size:  # a copy may overlap what it writes: what is there of it is written again
+                piece = output[start : start + size]
+                output += piece
+                size -= len(piece)
         if len(output) > length:
             break
     if len(output) != length:

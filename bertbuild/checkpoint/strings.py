@@ -12,6 +12,7 @@ from bertbuild.errors import CheckpointError
 from bertbuild.graph.wire import WireError, encode_varint, read_varint
 
 _CHECKSUM_BYTES = 4
+_LONGEST = 1 << 26  # the object graph of BERT-Large with optimizer slots has a hundredth of it
 
 
 def encode_string(value: bytes) -> tuple[bytes, int]:
@@ -55,9 +56,15 @@ def read_string(reader: CheckpointReader, name: str) -> bytes:
 def _bytes(reader: CheckpointReader, entry: TensorEntry) -> bytes:
     path = reader.data_file(entry.shard)
     try:
+        size = min(entry.nbytes, path.stat().st_size)  # no memory is asked for that the file does not fill
+        if size > _LONGEST:
+            raise CheckpointError(
+                f"The string {entry.name} in {path} has {size} bytes; at most {_LONGEST} are read.",
+                next_step="Copy or download the checkpoint again.",
+            )
         with open_regular(path) as file:
             file.seek(entry.offset)
-            return file.read(entry.nbytes)
+            return file.read(size)
     except OSError as error:
         raise CheckpointError(
             f"The data file {path} cannot be read.",

@@ -29,6 +29,9 @@ _SNAPPY: Final = 1
 _BLOCK_SIZE: Final = 262144  # table_options.h: a data block is closed when it has grown this large
 _RESTART_INTERVAL: Final = 16
 _LARGEST_BLOCK: Final = 1 << 28  # a decompressed block beyond this is an attack or damage
+_MOST_KEYS: Final = 1 << 16  # BERT-Large with optimizer slots has 1,200, some times as many where cut into parts
+_KEY_BYTES: Final = 1 << 25
+_KEY_BYTES_PER_BYTE: Final = 8  # keys share their beginnings: those of a BERT are four times as long as they lie there
 
 
 class TableFormatError(ValueError):
@@ -38,12 +41,14 @@ class TableFormatError(ValueError):
 def read_table(data: bytes) -> list[tuple[bytes, bytes]]:
     """All keys and values of a table, in the order of keys; every block is checked against its CRC-32C.
 
-    Raises `TableFormatError` for anything that TensorFlow's writer would not have written.
+    Raises `TableFormatError` for anything that TensorFlow's writer would not have written, and for one with more keys,
+    or longer ones, than `Budget` allows.
     """
     table = Table(len(data), lambda offset, size: data[offset : offset + size])
     entries: list[tuple[bytes, bytes]] = []
+    budget = Budget(len(data))
     for number in range(len(table.blocks)):
-        entries.extend(table.block(number))
+        entries.extend(table.block(number, budget))
     if any(entries[i][0] >= entries[i + 1][0] for i in range(len(entries) - 1)):
         raise TableFormatError("its keys are not in order")
     return entries
@@ -60,26 +65,34 @@ class Table:
         """`read` gives the bytes at an offset. Raises `TableFormatError` for a damaged footer or index."""
         self._size = size
         self._read = read
+        budget = Budget(size)
         if size < _FOOTER_SIZE:
             raise TableFormatError(
                 f"it has {number_of(size, 'byte')}, less than the {_FOOTER_SIZE} of a table's footer"
             )
         meta, index = _handles(read(size - _FOOTER_SIZE, _FOOTER_SIZE))
-        if _entries(self._contents(*meta)):
+        if _entries(self._contents(*meta), budget):
             raise TableFormatError("its metaindex is not empty")
         self.blocks: list[tuple[bytes, int, int]] = []
-        for last_key, handle in _entries(self._contents(*index)):
+        filled = 0
+        for last_key, handle in _entries(self._contents(*index), budget):
             try:
                 offset, after = read_varint(handle, 0, len(handle))
                 length, _ = read_varint(handle, after, len(handle))
             except WireError as error:
                 raise TableFormatError("its index block is malformed") from error
+            if offset < filled:
+                raise TableFormatError(f"the blocks that its index names at offset {offset} lie in each other")
+            filled = offset + length + _TRAILER_SIZE
             self.blocks.append((last_key, offset, length))
 
-    def block(self, number: int) -> list[tuple[bytes, bytes]]:
-        """Keys and values of a block, checked against its CRC-32C. Raises `TableFormatError` where it is damaged."""
+    def block(self, number: int, budget: Budget | None = None) -> list[tuple[bytes, bytes]]:
+        """Keys and values of a block, checked against its CRC-32C. Raises `TableFormatError` where it is damaged.
+
+        `budget` counts its keys, with those of other blocks; without one they are counted alone.
+        """
         last_key, offset, length = self.blocks[number]
-        entries = _entries(self._contents(offset, length))
+        entries = _entries(self._contents(offset, length), budget or Budget(self._size))
         if not entries or entries[-1][0] > last_key:
             raise TableFormatError("its index block does not fit its data blocks")
         return entries
@@ -93,6 +106,28 @@ class Table:
         if offset + size + _TRAILER_SIZE > self._size - _FOOTER_SIZE:
             raise TableFormatError(f"a block at offset {offset} reaches beyond the end of the file")
         return _plain(self._read(offset, size + _TRAILER_SIZE), offset)
+
+
+class Budget:
+    """What the keys of a table may come to: their number, and their bytes once each is written out.
+
+    Many short entries can share one long beginning, so that a small file would fill the memory.
+    """
+
+    def __init__(self, size: int) -> None:
+        """`size`: bytes of the file."""
+        self._most_bytes = _KEY_BYTES + _KEY_BYTES_PER_BYTE * size
+        self._keys = 0
+        self._bytes = 0
+
+    def spend(self, key: bytes) -> None:
+        """Count a key. Raises `TableFormatError` where it is one too many."""
+        self._keys += 1
+        self._bytes += len(key)
+        if self._keys > _MOST_KEYS:
+            raise TableFormatError(f"it has more than {_MOST_KEYS} keys, the most that are read")
+        if self._bytes > self._most_bytes:
+            raise TableFormatError(f"its keys have more than {self._most_bytes} bytes, the most for a file of its size")
 
 
 def _handles(footer: bytes) -> tuple[tuple[int, int], tuple[int, int]]:
@@ -162,8 +197,8 @@ def _plain(block: bytes, offset: int) -> bytes:
         raise TableFormatError(f"the compressed block at offset {offset} is malformed: {error}") from error
 
 
-def _entries(block: bytes) -> list[tuple[bytes, bytes]]:
-    """Keys and values of a plain block."""
+def _entries(block: bytes, budget: Budget) -> list[tuple[bytes, bytes]]:
+    """Keys and values of a plain block, counted by `budget`."""
     if len(block) < 4:
         raise TableFormatError("a block has no restart points")
     restarts = struct.unpack_from("<I", block, len(block) - 4)[0]
@@ -185,6 +220,7 @@ def _entries(block: bytes) -> list[tuple[bytes, bytes]]:
             raise TableFormatError("an entry of a block reaches beyond its bounds")
         key = key[:shared] + block[position:middle]
         position = middle + length
+        budget.spend(key)
         found.append((key, block[middle:position]))
     return found
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 
-from bertbuild.graph.wire import LENGTH_DELIMITED, WireError, fields, read_varint, signed
+from bertbuild.graph.wire import FIXED32, FIXED64, LENGTH_DELIMITED, WireError, fields, read_varint, signed
 
 _CODES = {
     "float16": "e",
@@ -31,8 +31,11 @@ def numbers(tensor: bytes, dtype: str) -> list[float] | None:
         if field.number == 4:  # tensor_content
             found.extend(_content(payload, dtype))
         elif field.number in (5, 6):  # float_val, double_val: packed, or one by one
-            width = "f" if field.number == 5 else "d"
-            found.extend(_unpacked(width, payload or field.value.to_bytes(struct.calcsize(width), "little")))
+            width, wire_type = ("f", FIXED32) if field.number == 5 else ("d", FIXED64)
+            if field.wire_type not in (LENGTH_DELIMITED, wire_type):
+                raise WireError(f"field {field.number} of a constant has the wire type {field.wire_type}")
+            alone = field.wire_type == wire_type
+            found.extend(_unpacked(width, tensor[field.start : field.end] if alone else payload))
         elif field.number in (7, 10, 11):  # int_val, int64_val, bool_val
             found.extend(signed(item) for item in (packed(payload) if payload else [field.value]))
         elif field.number == 13:  # half_val: the bits of float16 and bfloat16

@@ -7,7 +7,7 @@ differ by up to 4.7e-4 per activation, which is enough to fail a parity check th
 
 from __future__ import annotations
 
-from bertbuild.graph.graphdef import Graph, GraphFormatError, Node, TensorRef
+from bertbuild.graph.graphdef import Graph, GraphFormatError, TensorRef
 from bertbuild.graph.tracing import SAME_VALUES, constant, is_add, table
 
 _CUBIC = 0.044715
@@ -22,15 +22,16 @@ def gelu_form(graph: Graph) -> str | None:
     tanh does not, for no polynomial is inside, nor does the masked-LM transform, which a layer norm follows.
     Raises `GraphFormatError` when a graph has both forms.
     """
+    cubic, dense = _with_cubic(graph), _entering_dense(graph)
     found: dict[str, str] = {}
     for node in graph.nodes.values():
         if node.op == "Erf":
             form = "erf"
-        elif node.op == "Tanh" and _has_cubic(graph, node):
+        elif node.op == "Tanh" and any(ref.node in cubic for ref in node.data_inputs):
             form = "tanh"
         else:
             continue
-        if form not in found and _enters_dense(graph, node):
+        if form not in found and TensorRef(node.name, 0) in dense:
             found[form] = node.name
     if len(found) > 1:
         raise GraphFormatError(
@@ -39,37 +40,45 @@ def gelu_form(graph: Graph) -> str | None:
     return next(iter(found), None)
 
 
-def _has_cubic(graph: Graph, tanh: Node) -> bool:
-    """Whether 0.044715 is a coefficient in what `tanh` is taken of."""
-    pending = list(tanh.data_inputs)
-    seen = set(pending)
+def _with_cubic(graph: Graph) -> set[str]:
+    """The nodes of polynomials that 0.044715 is a coefficient of; each is looked at once for all gelus."""
+    found = {
+        node.name
+        for node in graph.nodes.values()
+        if node.op in _POLYNOMIAL_OPS and any(_is_cubic(graph, ref) for ref in node.data_inputs)
+    }
+    readers: dict[str, list[str]] = {}
+    for node in graph.nodes.values():
+        if node.op in _POLYNOMIAL_OPS:
+            for ref in node.data_inputs:
+                readers.setdefault(ref.node, []).append(node.name)
+    pending = list(found)
     while pending:
-        node = graph.nodes[pending.pop().node]
-        if node.op not in _POLYNOMIAL_OPS:
-            continue
-        for ref in node.data_inputs:
-            number = constant(graph, ref)
-            if number is not None and abs(number - _CUBIC) < _CUBIC_TOLERANCE:
-                return True
-            if ref not in seen:
-                seen.add(ref)
-                pending.append(ref)
-    return False
+        more = set(readers.get(pending.pop(), ())) - found
+        found |= more
+        pending += more
+    return found
 
 
-def _enters_dense(graph: Graph, activation: Node) -> bool:
-    """Whether the result goes, through sums and products only, into a matrix product with a weight matrix."""
-    pending = [TensorRef(activation.name, 0)]
-    seen = set(pending)
+def _is_cubic(graph: Graph, ref: TensorRef) -> bool:
+    number = constant(graph, ref)
+    return number is not None and abs(number - _CUBIC) < _CUBIC_TOLERANCE
+
+
+def _entering_dense(graph: Graph) -> set[TensorRef]:
+    """The tensors that go, through sums and products only, into a matrix product with a weight matrix."""
+    found: set[TensorRef] = set()
+    for node in graph.nodes.values():
+        if node.op == "MatMul" and len(node.data_inputs) == 2:
+            weight = table(graph, node.data_inputs[1])
+            if weight is not None and len(weight[1]) == 2:
+                found.add(node.data_inputs[0])
+    pending = list(found)
     while pending:
         tensor = pending.pop()
-        for node in graph.consumers(tensor):
-            if node.op == "MatMul" and len(node.data_inputs) == 2 and node.data_inputs[0] == tensor:
-                weight = table(graph, node.data_inputs[1])
-                if weight is not None and len(weight[1]) == 2:
-                    return True
-            output = TensorRef(node.name, 0)
-            if output not in seen and (node.op in SAME_VALUES or node.op == "Mul" or is_add(node.op)):
-                seen.add(output)
-                pending.append(output)
-    return False
+        node = graph.nodes[tensor.node]
+        if tensor.port == 0 and (node.op in SAME_VALUES or node.op == "Mul" or is_add(node.op)):
+            more = set(node.data_inputs) - found
+            found |= more
+            pending += more
+    return found

@@ -390,4 +390,7 @@ def _packed(payload: bytes) -> list[int]:
 
 
 def _text(message: bytes, number: int) -> str:
-    return next((payload.decode() for found, _, payload in parsed_fields(message) if found == number), "")
+    try:
+        return next((payload.decode() for found, _, payload in parsed_fields(message) if found == number), "")
+    except UnicodeDecodeError as error:
+        raise GraphFormatError(f"A name in the graph is not text: {error}.") from error

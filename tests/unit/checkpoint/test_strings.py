@@ -46,7 +46,8 @@ def test_what_is_no_scalar_string_is_refused(tmp_path, name):
     header = encode_number(1, 1) + encode_bytes(3, encode_number(1, 1))
     vector = encode_number(1, 7) + encode_bytes(2, encode_bytes(2, encode_number(1, 1)))
     vector += encode_number(5, len(content)) + encode_fixed32(6, masked(crc))
-    number = encode_number(1, 1) + encode_bytes(2, b"") + encode_number(5, 4) + encode_fixed32(6, masked(crc32c(b"")))
+    number = encode_number(1, 1) + encode_bytes(2, b"") + encode_number(4, len(content)) + encode_number(5, 4)
+    number += encode_fixed32(6, masked(crc32c(b"")))
     (tmp_path / "m.index").write_bytes(write_table([(b"", header), (b"number", number), (b"vector", vector)]))
     (tmp_path / "m.data-00000-of-00001").write_bytes(content)
     with pytest.raises(CheckpointError, match=f"has no scalar string {name}"):

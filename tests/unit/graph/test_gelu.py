@@ -1,12 +1,15 @@
 from __future__ import annotations
 
 import pathlib
+import sys
 
 import pytest
-from graph_builder import bert_graph
+from graph_builder import GraphBuilder, bert_graph, dtype_attr
 
+from bertbuild.graph.dtypes import DTYPE_NUMBERS
 from bertbuild.graph.gelu import gelu_form
-from bertbuild.graph.graphdef import GraphFormatError, read_graph, read_meta_graph
+from bertbuild.graph.graphdef import GraphFormatError, Node, read_graph, read_meta_graph
+from bertbuild.graph.wire import encode_bytes, encode_number
 
 DATA = pathlib.Path(__file__).resolve().parents[3].parent / "shared" / "data" / "checkpoints"
 
@@ -57,3 +60,40 @@ def test_a_tanh_activation_is_no_gelu(form_of):
 )
 def test_genuine_graphs_have_the_exact_form(name):
     assert gelu_form(read_meta_graph(DATA / name / "bert_model.ckpt.meta")) == "erf"
+
+
+def test_very_many_activations_over_one_polynomial_take_a_step_for_each_node(form_of):
+    builder = GraphBuilder()
+    builder.add("x", "Placeholder", dtype=dtype_attr("float32"))
+    for number in range(500):
+        builder.add(f"m{number}", "Mul", f"m{number - 1}" if number else "x", "x")
+    for number in range(200):
+        builder.add(f"t{number}", "Tanh", "m499")
+    steps = 0
+
+    def count(_frame, event, _argument):
+        nonlocal steps
+        steps += event == "line"
+        return count
+
+    before = sys.gettrace()
+    sys.settrace(count)
+    try:
+        assert form_of(builder) is None
+    finally:
+        sys.settrace(before)
+    assert steps < 700 * 600  # of a walk from each activation: 200 · 500 nodes
+
+
+@pytest.mark.parametrize("number", [5, 6])
+def test_a_constant_with_a_varint_in_place_of_a_float_is_malformed(number):
+    tensor = encode_number(1, DTYPE_NUMBERS["float32"]) + encode_number(number, 1 << 40)
+    node = Node("c", "Const", (), {"value": encode_bytes(8, tensor)})
+    with pytest.raises(GraphFormatError, match=f"malformed: field {number} of a constant has the wire type 0"):
+        node.values()
+
+
+def test_a_functions_name_that_is_not_text_is_malformed():
+    node = Node("c", "PartitionedCall", (), {"f": encode_bytes(10, encode_bytes(1, b"\xff"))})
+    with pytest.raises(GraphFormatError, match="is not text"):
+        node.called()
