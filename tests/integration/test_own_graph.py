@@ -143,7 +143,10 @@ def test_a_training_graph_answers_so_in_tensorflow_2_too(head_graphs, probes, tm
 def test_why_it_is_another_reference_is_told(in_1):
     """A .meta of another model, none at all, and what is not asked of it."""
     rows = {name: rows for name, (_, rows) in in_1.items()}
-    assert [(row["what"], row["why"]) for row in rows["none"]] == [(UPSTREAM, "")]
+    assert [(row["what"], row["outputs"], row["why"]) for row in rows["none"]] == [
+        ("google-research/bert's modeling.py", ["pooled_output", "sequence_output"], ""),
+        (UPSTREAM, ["logits", "probabilities"], ""),
+    ]
     (row,) = (row for row in rows["other"] if "probabilities" in row["outputs"])
     assert row["what"] == UPSTREAM
     assert "is of another model: output_weights has shape [9, 16] in it, and [3, 16] in the checkpoint" in row["why"]
