@@ -73,7 +73,7 @@ OTHERS = {
     "tpu": CASES["run-classifier"],
     "aside": CASES["run-classifier"],
 }
-TRANSPOSE = "bert/encoder/layer_1/attention/self/transpose_3"
+TRANSPOSE = "bert/encoder/layer_1/attention/self/einsum_1/transpose_1"
 """A node that all answers need, and that tells nothing of a graph's form."""
 
 
@@ -185,7 +185,7 @@ def test_softmax_for_sigmoid_and_pooled_for_sequence_fail_the_gate(altered, head
     assert outcome.code == 20
     (verdict,) = outcome.of("verdict")
     assert not verdict["passed"]
-    assert [one["what"] for one in verdict["answered_by"]] == [OWN]
+    assert verdict["answered_by"][0]["what"] == OWN  # probes longer than it takes are asked of another
     assert "does not answer like its source" in outcome.last["message"]
 
 
@@ -195,5 +195,5 @@ def test_softmax_for_sigmoid_and_pooled_for_sequence_fail_the_gate(altered, head
 def test_every_head_is_frozen_and_judged_by_its_own_graph(bertbuild, head_graphs, name, reference):
     words = ("--checkpoint", head_graphs / name, "--name", f"own-{name}-{reference}", "--reference", reference)
     (verdict,) = bertbuild.ok("freeze", *words).of("verdict")
-    assert [one["what"] for one in verdict["answered_by"]] == [OWN]
+    assert verdict["answered_by"][0]["what"] == OWN  # probes longer than it takes are asked of another
     assert {row["max_abs"] <= NEAR for row in verdict["rows"]} == {True}
