@@ -18,6 +18,7 @@ from bertbuild.checkpoint.model_garden import keras_name
 from bertbuild.checkpoint.training import sort_variables
 from bertbuild.checkpoint.variables import encoder_variables
 from bertbuild.checkpoint.writer import write_checkpoint
+from bertbuild.gate.parity import ALONE
 from bertbuild.graph.gelu import gelu_form
 from bertbuild.graph.graphdef import read_meta_graph
 from bertbuild.graph.published import published_form
@@ -111,7 +112,9 @@ def test_every_way_back_passes_the_gate(back):
         verdict = outcome.verdict("tf1-checkpoint")
         assert verdict["passed"], key
         assert max(row["max_abs"] for row in verdict["rows"]) < 1e-5, key
-        assert {row["output"] for row in verdict["rows"]} == ANSWERS.get(key, HIDDEN), key
+        assert {row["output"] for row in verdict["rows"] if not row["probe"].endswith(ALONE)} == ANSWERS.get(
+            key, HIDDEN
+        ), key
 
 
 def test_the_meta_is_of_the_published_form_and_computes_the_gelu_that_travelled(back):

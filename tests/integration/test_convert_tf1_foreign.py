@@ -8,6 +8,8 @@ import tf2_models
 from backends import run as run_script
 from matrix import cells
 
+from bertbuild.gate.parity import ALONE
+
 pytestmark = pytest.mark.integration
 
 HIDDEN = {"pooled_output", "sequence_output"}
@@ -68,7 +70,7 @@ def converted(bertbuild, sources):
 def test_a_model_that_others_saved_comes_back_and_answers_alike(converted, name):
     verdict = converted[name].verdict("tf1-checkpoint")
     assert verdict["passed"]
-    assert {row["output"] for row in verdict["rows"]} == SOURCES[name]
+    assert {row["output"] for row in verdict["rows"] if not row["probe"].endswith(ALONE)} == SOURCES[name]
     assert max(row["max_abs"] for row in verdict["rows"]) < 1e-5
 
 
