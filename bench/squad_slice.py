@@ -52,7 +52,7 @@ def main() -> None:
         questions = slice_of(args.squad, args.questions, folder / "slice.json")
         bench = Bench(folder, checkpoint(folder / "model", args.size, args.vocab), args.batch)
         targets = bench.evaluated()
-        bench.ir = folder / "artifacts" / "objects" / "ir" / targets["ir-fp32"]["keys"]["result"]
+        (bench.ir,) = (folder / "artifacts" / "objects").glob(f"ir*/{targets['ir-fp32']['keys']['result']}")
         interleaved(args.runs, bench.theirs, bench.ours)
         bench.report(targets, f"{machine()}; {args.size} size, {questions} questions, batch {args.batch}")
 
