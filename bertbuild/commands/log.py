@@ -85,7 +85,7 @@ def _of_targets(store: Store, names: Sequence[str], stage: str) -> list[StageLog
     results = [(of_stage, key) for of_stage, key in made if stage in ("", of_stage)]
     if not results:
         stages = sorted({of_stage for of_stage, _ in made})
-        told = f"{targets[0]} has no" if len(targets) == 1 else f"None of {len(targets)} targets has a"
+        told = f"{', '.join(targets)} {'has' if len(targets) == 1 else 'have'} no"
         raise UsageError(
             f"{told} stage {stage}." if stages else f"No stage of {', '.join(targets)} is on record.",
             next_step=f"There are {', '.join(stages)}.{_near(stage, stages)}" if stages else "Build it first.",

@@ -43,7 +43,7 @@ OTHERS = {
     "neuron-cc": "--fp32-cast --framework",
     "the Model Garden's exporter": "--export_type",
     "docker/unused.py": "--same-as",
-    "bench/": "--megabytes --runs --size",
+    "bench/": "--megabytes --questions --runs --size",
     "a stage, as the host runs it": "--out --unfinished",
     "a pattern of words": "--core-opts --flags --modle",
 }
