@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import lzma
 import stat
+import struct
 import tarfile
 import zipfile
 import zlib
@@ -22,11 +23,13 @@ DAMAGE: Final = (
     zipfile.BadZipFile,
     tarfile.TarError,
     gzip.BadGzipFile,
+    struct.error,
     zlib.error,
     lzma.LZMAError,
     EOFError,
     NotImplementedError,
     RuntimeError,
+    ValueError,
 )
 """What the libraries raise of an archive that is not whole, or is none."""
 
@@ -80,7 +83,7 @@ class Zip:
         """All its members."""
         for info in self._opened.infolist():
             mode = stat.S_IFMT(info.external_attr >> 16)
-            regular: Kind = "folder" if info.is_dir() else "file"
+            regular: Kind = "folder" if info.filename.endswith("/") else "file"  # is_dir() fails on no name
             yield Entry(
                 name=info.orig_filename,  # zipfile cuts names at a zero byte, and rewrites its own system's separators
                 size=info.file_size,

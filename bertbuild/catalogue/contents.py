@@ -15,6 +15,7 @@ from bertbuild.catalogue.lockfile import LockEntry, check_or_record, read_lock
 from bertbuild.catalogue.models import ExpectedFile, load_models
 from bertbuild.errors import ArchiveError, IntegrityError
 from bertbuild.files.digests import sha256_file
+from bertbuild.json_text import parse_json
 
 RECORD = "fetched.json"
 _FORMAT = 1
@@ -148,7 +149,7 @@ def look(folder: Path, entry: Entry, lock: Path) -> Look:
     if not folder.exists():
         return Look()
     try:
-        content = json.loads((folder / RECORD).read_text(encoding="utf-8"))
+        content = parse_json((folder / RECORD).read_text(encoding="utf-8"))
         times = {row["name"]: row.pop("mtime_ns") for row in content["files"]}
         files = tuple(FileRecord(**row) for row in content["files"])
     except (OSError, ValueError, TypeError, KeyError):

@@ -14,6 +14,7 @@ from pathlib import Path
 from bertbuild.catalogue.contents import refuse_lfs_pointer
 from bertbuild.catalogue.datasets import DataFile, Dataset, load_datasets
 from bertbuild.errors import IntegrityError
+from bertbuild.json_text import parse_json
 from bertbuild.plural import are
 
 _GET_IT = "Get the published file: fetch it without --from, or from another mirror."
@@ -95,7 +96,7 @@ def _count(file: DataFile) -> int | None:
 def _questions(path: Path, title: str) -> int:
     _refuse_foreign(path, title)
     try:
-        articles = json.loads(_decoded(path.read_bytes(), title, "it").removeprefix("\ufeff"))["data"]
+        articles = parse_json(_decoded(path.read_bytes(), title, "it").removeprefix("\ufeff"))["data"]
         return sum(len(paragraph["qas"]) for article in articles for paragraph in article["paragraphs"])
     except json.JSONDecodeError as error:
         raise IntegrityError(
@@ -103,7 +104,7 @@ def _questions(path: Path, title: str) -> int:
             next_step=_GET_IT,
             details=str(error),
         ) from error
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise IntegrityError(f"{title} is not readable JSON.", next_step=_GET_IT, details=str(error)) from error
     except (KeyError, TypeError) as error:
         raise IntegrityError(

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from bertbuild.errors import IntegrityError, LockFileError
 from bertbuild.files.locking import exclusive
+from bertbuild.json_text import parse_json
 
 _VERSION = 1
 
@@ -29,7 +30,7 @@ class LockEntry:
 def read_lock(path: Path) -> dict[str, LockEntry]:
     """The entries by name (`MODEL/FILE`); none if there is no file yet. Raises LockFileError if it makes no sense."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = parse_json(path.read_text(encoding="utf-8"))
         if content["version"] != _VERSION:
             raise LockFileError(
                 f"{path} has version {content['version']!r}; this bertbuild reads version {_VERSION}.",
@@ -38,7 +39,7 @@ def read_lock(path: Path) -> dict[str, LockEntry]:
         return {name: LockEntry(**entry) for name, entry in content["files"].items()}
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError, RecursionError, TypeError, KeyError, AttributeError) as error:
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise LockFileError(
             f"{path} cannot be read.",
             next_step="Restore it from version control, or remove it to record every download anew.",

@@ -7,6 +7,8 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from bertbuild.json_text import parse_json
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Origin:
@@ -53,7 +55,7 @@ class Partial:
     def resumable(self, url: str) -> Origin | None:
         """The origin of the bytes on disk if the rest can be asked for; otherwise they are thrown away, and None."""
         with contextlib.suppress(OSError, ValueError, TypeError):
-            origin = Origin(**json.loads(self._origin.read_text(encoding="utf-8")))
+            origin = Origin(**parse_json(self._origin.read_text(encoding="utf-8")))
             fits = origin.total is None or self.size() <= origin.total
             if origin.url == url and origin.validator and self.size() and fits:
                 return origin

@@ -62,6 +62,14 @@ class Sources:
                 f"The mirror {self.mirror!r} is not an http, https or file address.",
                 next_step="Write file:///… for a folder laid out like the origin, or use --from for loose files.",
             )
+        if self.mirror is not None:
+            try:
+                urllib.parse.urlsplit(self.mirror).port  # noqa: B018 - parsed when it is asked for
+            except ValueError as error:
+                raise UsageError(
+                    f"The mirror {self.mirror!r} is not a whole address: {error}.",
+                    next_step="Write scheme, host and path: https://host/path, an IPv6 address in [ ].",
+                ) from error
 
     def locate(self, model: Model) -> Place:
         """The place to take `model` from. Raises DownloadError if it should be on disk and is not."""

@@ -26,6 +26,8 @@ from bertbuild.errors import DownloadError, IntegrityError
 
 _CHUNK = 1 << 18  # bytes; small enough for a lively bar, large enough not to show in a profile
 _TRY_AGAIN = (408, 425, 429)  # besides every 5xx
+_DIGITS = "[0-9]{1,18}"  # of a number of bytes; Python refuses to read thousands of digits
+_LENGTH = re.compile(_DIGITS)
 _ELSEWHERE = "Try --mirror with a server that has the file, or --from with a folder that does."
 
 
@@ -69,12 +71,18 @@ class Attempt:
         headers = {"User-Agent": f"bertbuild/{bertbuild.__version__}", "Accept-Encoding": "identity"}
         if known is not None and known.validator:
             headers |= {"Range": f"bytes={part.size()}-", "If-Range": known.validator}
-        request = urllib.request.Request(self.url, headers=headers)  # noqa: S310 - download.py lets only http(s) in
         try:
+            request = urllib.request.Request(self.url, headers=headers)  # noqa: S310 - download.py lets only http(s) in
             response: http.client.HTTPResponse = urllib.request.urlopen(request, timeout=self.timeout)  # noqa: S310
         except urllib.error.HTTPError as refusal:
             with refusal:
                 self._refused(refusal, part, resuming=known is not None)
+        except (ValueError, http.client.InvalidURL) as error:  # of the address that was given, or of one it leads to
+            raise DownloadError(
+                f"{self.url} cannot be fetched: it is, or the server sends on to, an address that is malformed.",
+                next_step=f"Write the address as the standard asks, in ASCII. {_ELSEWHERE}",
+                details=str(error),
+            ) from error
         except (OSError, http.client.HTTPException) as error:
             reason = getattr(error, "reason", error)
             if isinstance(reason, ssl.SSLCertVerificationError):
@@ -104,7 +112,7 @@ class Attempt:
             url=self.url,
             etag=response.headers.get("ETag"),
             last_modified=response.headers.get("Last-Modified"),
-            total=int(length) if length.isdecimal() else None,
+            total=int(length) if _LENGTH.fullmatch(length) else None,
         )
         if response.status == http.HTTPStatus.PARTIAL_CONTENT and known is not None:
             return self._resumed(response.headers, part, known, offered)
@@ -118,7 +126,7 @@ class Attempt:
         return offered.total
 
     def _resumed(self, headers: Message, part: Partial, known: Origin, offered: Origin) -> int | None:
-        match = re.fullmatch(r"bytes (\d+)-(\d+)/(\d+|\*)", headers.get("Content-Range", "").strip())
+        match = re.fullmatch(rf"bytes ({_DIGITS})-({_DIGITS})/({_DIGITS}|\*)", headers.get("Content-Range", "").strip())
         whole = int(match[3]) if match and match[3] != "*" else known.total
         piece = Origin(url=self.url, etag=offered.etag, last_modified=offered.last_modified, total=whole)
         if match is None or int(match[1]) != part.size() or not known.same_version(piece):
@@ -190,5 +198,5 @@ def _retry_after(headers: Message) -> float | None:
         return float(value)
     try:
         return max(0.0, email.utils.parsedate_to_datetime(value).timestamp() - time.time())
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None

@@ -27,6 +27,7 @@ from bertbuild.checkpoint.variables import FLOAT32
 from bertbuild.checkpoint.writer import write_checkpoint
 from bertbuild.errors import CheckpointError
 from bertbuild.families.bert_names import CONFIG_FILE, VOCAB_FILE
+from bertbuild.json_text import parse_json
 
 RECORD: Final = "normalised.json"
 _GELU_BY_TANH: Final = "gelu_new"
@@ -70,7 +71,7 @@ def _write_config(files: CheckpointFiles, path: Path) -> None:
     if graph.gelu == "tanh" and config.hidden_act == "gelu" and config.gelu is None:
         added["hidden_act"] = _GELU_BY_TANH  # "gelu" alone is taken for the published graphs' form, erf
     if added:
-        content = (json.dumps(json.loads(content) | added, indent=2) + "\n").encode()
+        content = (json.dumps(parse_json(content) | added, indent=2) + "\n").encode()
     path.write_bytes(content)
 
 

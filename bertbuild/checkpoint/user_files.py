@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import codecs
-import json
 from io import FileIO
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
 from bertbuild.checkpoint.regular import irregular
 from bertbuild.errors import CheckpointError
+from bertbuild.json_text import parse_json
 
 _MARKS: Final = (
     (codecs.BOM_UTF32_LE, "UTF-32"),  # before UTF-16, whose mark it begins with
@@ -100,8 +100,8 @@ def read_object(path: Path, next_step: str = _AGAIN) -> dict[str, Any]:
         ) from error
     require_utf8(content, path, next_step)
     try:
-        values = json.loads(content)
-    except (ValueError, RecursionError) as error:
+        values = parse_json(content)
+    except ValueError as error:
         raise CheckpointError(f"{path} is not JSON.", next_step=next_step, details=str(error)) from error
     if not isinstance(values, dict):
         raise CheckpointError(f"{path} is JSON, but not an object.", next_step=next_step)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,6 +18,7 @@ from bertbuild.commands.reference import require_1
 from bertbuild.commands.result import Result
 from bertbuild.commands.session import Session, shown
 from bertbuild.errors import CheckpointError, UsageError
+from bertbuild.json_text import parse_json
 from bertbuild.names import clean_name
 from bertbuild.plans.finetuning import STEP, FinetuneRequest, Named, plan_finetune
 from bertbuild.plans.plan import File, Plan, Source, Step
@@ -109,7 +109,7 @@ def finetune(
     for step in data.before:
         session.store.link(plan.model, data.target, results[step.id])
     link = session.store.link(plan.model, f"finetuned-{task}", results[STEP])
-    ran = json.loads((link / RUN).read_text(encoding="utf-8"))["facts"]
+    ran = parse_json((link / RUN).read_text(encoding="utf-8"))["facts"]
     place = copied(link, Path(output_dir)) if output_dir else link
     asked = data.questions.path if data.questions is not None else None
     learnt = what_was_learnt(link, ran, asked)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import glob
-import json
 import os
 import shutil
 from collections.abc import Mapping, Sequence
@@ -17,6 +16,7 @@ from bertbuild.commands.result import Result
 from bertbuild.commands.session import Session, shown
 from bertbuild.errors import UsageError
 from bertbuild.files.disk import full_disk_told
+from bertbuild.json_text import parse_json
 from bertbuild.plans.plan import File
 from bertbuild.plans.pretraining_data import PretrainingRequest, plan_pretraining_data, target_name
 from bertbuild.plural import number_of
@@ -73,7 +73,7 @@ def prepare_pretraining_data(
         session.claim(plan.model, target_name(request), source, keys.digest([*digests, words.digest]), of=DATA)
         made = session.engine.run(plan)["pretraining-data"]
     path = session.store.link(plan.model, target_name(request), made)
-    prepared = json.loads((path / "prepared.json").read_text(encoding="utf-8"))
+    prepared = parse_json((path / "prepared.json").read_text(encoding="utf-8"))
     with full_disk_told(Path.cwd()):
         for file, output in zip(prepared["files"], outputs, strict=False):
             Path(output).parent.mkdir(parents=True, exist_ok=True)

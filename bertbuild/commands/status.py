@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from bertbuild.commands.session import Session, shown
 from bertbuild.engine.jobs import needed_steps
 from bertbuild.engine.staleness import UP_TO_DATE
 from bertbuild.errors import BertbuildError, StoreError
+from bertbuild.json_text import parse_json
 from bertbuild.plural import number_of
 from bertbuild.report.checks import in_short
 from bertbuild.report.counts import counted
@@ -219,5 +219,5 @@ class _Seconds:
             self._known[stage, key] = 0.0
             with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
                 text = (self._store.objects / stage / key / FACTS).read_text(encoding="utf-8")
-                self._known[stage, key] = float(json.loads(text)["seconds"])
+                self._known[stage, key] = float(parse_json(text)["seconds"])
         return self._known[stage, key]

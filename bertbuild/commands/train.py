@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -17,6 +16,7 @@ from bertbuild.commands.result import Result
 from bertbuild.commands.session import Session, shown
 from bertbuild.errors import CheckpointError, UsageError
 from bertbuild.families.bert_names import CONFIG_FILE, VOCAB_FILE
+from bertbuild.json_text import parse_json
 from bertbuild.names import clean_name
 from bertbuild.parameters import parameter
 from bertbuild.plans.plan import TF2, File, Source
@@ -237,8 +237,8 @@ def _files(session: Session, data: Data) -> tuple[dict[str, File], str]:
 
 def _json(path: Path, words: str) -> Mapping[str, Any]:
     try:
-        value = json.loads(path.read_text(encoding="utf-8-sig"))
-    except (OSError, ValueError, RecursionError) as error:
+        value = parse_json(path.read_text(encoding="utf-8-sig"))
+    except (OSError, ValueError) as error:
         raise UsageError(
             f"{path} cannot be read as {words}: {error}.", next_step="Give what prepare-data wrote: --prepared FOLDER."
         ) from error

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -19,6 +18,7 @@ from bertbuild.errors import NoSpaceError, StageError
 from bertbuild.files.disk import full_disk_told, no_space, raise_if_full
 from bertbuild.graph.processor import instruction_set
 from bertbuild.isolation.base import Isolation, StageRun
+from bertbuild.json_text import parse_json
 from bertbuild.plans.placing import backend_of
 from bertbuild.plans.plan import File, Step
 from bertbuild.stages import FACTS, INSTRUCTIONS, STAGES, StageSpec, is_by_processor, stage_code
@@ -345,7 +345,7 @@ def _figures(stored: StoredObject) -> dict[str, Any]:
     """What is told of a result that was just made: its size, and what its stage says it took."""
     figures: dict[str, Any] = {"bytes": object_bytes(stored)}
     try:
-        ran = json.loads((stored.path / FACTS).read_text(encoding="utf-8"))
+        ran = parse_json((stored.path / FACTS).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return figures  # made by the host itself
     for name, told in (("peak_memory_bytes", "peak_memory"), ("cpu_seconds", "cpu_seconds")):

@@ -18,6 +18,7 @@ from bertbuild.gate.judges import is_one_tensorflow, judges, tensorflow_of
 from bertbuild.gate.parity import Verdict, compare
 from bertbuild.graph.processor import has_vnni
 from bertbuild.isolation.device import neuron_device
+from bertbuild.json_text import parse_json
 from bertbuild.kinds import limits
 from bertbuild.kinds.ir_request import VNNI
 from bertbuild.plans.plan import File, Plan, Target
@@ -181,7 +182,7 @@ def verdict_on(plan: Plan, target: Target, answers: Mapping[str, Path], probes: 
 
 
 def _read(probes: File) -> list[dict[str, Any]]:
-    shown: list[dict[str, Any]] = json.loads(probes.path.read_text(encoding="utf-8"))["probes"]
+    shown: list[dict[str, Any]] = parse_json(probes.path.read_text(encoding="utf-8"))["probes"]
     return shown
 
 

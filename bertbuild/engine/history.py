@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,6 +12,7 @@ from bertbuild import keys
 from bertbuild.engine.gate import PARITY, judged_by, judged_from
 from bertbuild.errors import StoreError
 from bertbuild.files.digests import DigestCache
+from bertbuild.json_text import parse_json
 from bertbuild.plans.plan import File, Step, Target
 from bertbuild.stages import MANIFEST, PROVENANCE
 from bertbuild.store.records import Record, read_records
@@ -140,7 +140,7 @@ class History:
     def _past(self, stage: str, key: str) -> Past | None:
         place = self._store.objects / stage / key
         try:
-            manifest = json.loads((place / MANIFEST).read_text(encoding="utf-8"))
+            manifest = parse_json((place / MANIFEST).read_text(encoding="utf-8"))
             parts = manifest["components"]
             return Past(
                 stage=stage,
@@ -182,7 +182,7 @@ def changed_files(past: Past, name: str, file: File, digests: DigestCache) -> tu
 
 def _files_before(past: Past, name: str) -> Iterator[tuple[str, str]]:
     try:
-        statement = json.loads((past.place / PROVENANCE).read_text(encoding="utf-8"))
+        statement = parse_json((past.place / PROVENANCE).read_text(encoding="utf-8"))
         for entry in statement["predicate"]["buildDefinition"]["resolvedDependencies"]:
             if entry["name"].startswith(f"{name}/") and "sha256" in entry.get("digest", {}):
                 yield entry["name"].removeprefix(f"{name}/"), entry["digest"]["sha256"]

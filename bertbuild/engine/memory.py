@@ -8,6 +8,7 @@ from pathlib import Path
 
 from bertbuild.errors import BertbuildError
 from bertbuild.files.disk import write_atomically
+from bertbuild.json_text import parse_json
 from bertbuild.stages import StageSpec
 
 ALIKE = 1.25
@@ -28,7 +29,7 @@ class Measured:
         self._changed = False
         self._peaks: dict[str, list[list[int]]] = {}
         with contextlib.suppress(OSError, ValueError):  # without it the declared figures serve
-            value = json.loads(path.read_text(encoding="utf-8"))
+            value = parse_json(path.read_text(encoding="utf-8"))
             if isinstance(value, dict):
                 self._peaks = value
 

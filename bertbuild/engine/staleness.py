@@ -6,7 +6,6 @@ still tells whether the store could have its result: if nothing in it fits, the 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -17,6 +16,7 @@ from bertbuild.engine.gate import NO_DEVICE, PARITY, judged_by
 from bertbuild.engine.history import History, Past
 from bertbuild.engine.jobs import EnvironmentJob, GateJob, Jobs, StageJob, needed_steps
 from bertbuild.errors import StoreError
+from bertbuild.json_text import parse_json
 from bertbuild.plans.plan import File, Plan, Step, Target
 from bertbuild.store.store import Store, StoredObject
 
@@ -307,7 +307,7 @@ class Checker:
 def _done(check: Check, job: StageJob | GateJob, found: StoredObject) -> Check:
     if isinstance(job, StageJob):
         job.result = found
-    elif not json.loads((found.path / "parity.json").read_text(encoding="utf-8"))["passed"]:
+    elif not parse_json((found.path / "parity.json").read_text(encoding="utf-8"))["passed"]:
         return replace(check, state=FAILED, reason=UNLIKE)
     return check
 

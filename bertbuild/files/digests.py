@@ -13,6 +13,7 @@ from pathlib import Path
 from bertbuild.checkpoint.regular import irregular
 from bertbuild.errors import UsageError
 from bertbuild.files.disk import write_atomically
+from bertbuild.json_text import parse_json
 
 CHUNK = 1 << 22
 PIECE = 1 << 25
@@ -63,7 +64,7 @@ class DigestCache:
         self._entries: dict[str, list[int | str]] = {}
         self._changed = False
         with contextlib.suppress(OSError, ValueError):  # no cache, or a broken one: the files are read again
-            entries = json.loads(path.read_text(encoding="utf-8"))
+            entries = parse_json(path.read_text(encoding="utf-8"))
             if isinstance(entries, dict):
                 self._entries = {name: entry for name, entry in entries.items() if isinstance(entry, list) and entry}
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import json
 import os
 import time
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ from typing import Any
 
 from bertbuild.errors import BertbuildError, NoSpaceError
 from bertbuild.files.locking import exclusive
+from bertbuild.json_text import parse_json
 
 HOUR = 3600
 """Seconds: how exactly it is known when something was used last."""
@@ -81,7 +81,7 @@ def read_json(path: Path | str) -> Any:
     long.
     """
     with open(path, "rb", buffering=0) as file:  # noqa: PTH123 - a path that is no `Path` is opened at once
-        return json.loads(file.read().decode())
+        return parse_json(file.read().decode())
 
 
 def mark_used(path: Path | str) -> None:

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bertbuild.heads.rows import HEADS
+from bertbuild.json_text import parse_json
 from bertbuild.kinds.evaluation import REFERENCE
 from bertbuild.kinds.measured import Measured
 from bertbuild.metrics import glue
@@ -141,7 +142,7 @@ def _given(data: Measured, labels: NDArray[Any], answered: Path, scored: Path | 
     with np.load(answered / "answers.npz") as file:
         arrays = {name: np.asarray(file[name], np.float64) for name in data.tensors if name in file.files}
     if scored is not None:
-        content = json.loads((scored / "scores.json").read_text(encoding="utf-8"))
+        content = parse_json((scored / "scores.json").read_text(encoding="utf-8"))
         told = content["given"]
         return _Given(arrays, content["metrics"], told, len({json.dumps(one) for one in told}))
     values = arrays.get(data.tensors[0])
@@ -189,7 +190,7 @@ def _unusable(one: _Given, expected: _Given, tensors: tuple[str, ...]) -> str:
 
 
 def _latency(answered: Path) -> Latency:
-    facts = json.loads((answered / FACTS).read_text(encoding="utf-8"))["facts"]["latency"]
+    facts = parse_json((answered / FACTS).read_text(encoding="utf-8"))["facts"]["latency"]
     batch, alone = facts["batch"], facts["alone"]
     return Latency(
         batch=batch["median_seconds"] / batch["rows"],

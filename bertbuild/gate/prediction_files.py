@@ -5,7 +5,6 @@ Whatever is wrong with one is a `DataError` that names it.
 
 from __future__ import annotations
 
-import json
 import math
 import reprlib
 from collections import Counter
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from bertbuild.checkpoint.user_files import foreign_encoding, read_regular, undecodable
 from bertbuild.errors import CheckpointError, DataError
+from bertbuild.json_text import parse_json
 from bertbuild.plural import number_of
 
 _AS_IT_WAS = "Give the file as it was written."
@@ -161,11 +161,7 @@ def _table(path: Path, kind: type | tuple[type, ...], what: str, next_step: str)
 
 def _json(path: Path) -> Any:
     try:
-        return json.loads(_text(path), parse_int=_whole_number)
-    except RecursionError as error:
-        raise DataError(
-            f"{path} is not readable JSON: its lists lie too deep in one another.", next_step=_AS_IT_WAS
-        ) from error
+        return parse_json(_text(path), parse_int=_whole_number)
     except ValueError as error:
         raise DataError(f"{path} is not JSON: {error}.", next_step=_AS_IT_WAS) from error
 

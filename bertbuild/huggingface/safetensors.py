@@ -5,7 +5,6 @@ Source: https://github.com/huggingface/safetensors#format.
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from typing import Any, Final
 from bertbuild.checkpoint.user_files import open_regular
 from bertbuild.errors import CheckpointError
 from bertbuild.huggingface.stored import Stored
+from bertbuild.json_text import parse_json
 
 _LONGEST_HEADER: Final = 100_000_000  # the format's own limit
 _DTYPES: Final = {
@@ -49,8 +49,8 @@ def read_safetensors(path: Path) -> dict[str, Stored]:
             raise _damaged(path, "its header is longer than the file")
         text = file.read(length)
     try:
-        header = json.loads(text)
-    except (ValueError, RecursionError) as error:
+        header = parse_json(text)
+    except ValueError as error:
         raise _damaged(path, "its header is not JSON") from error
     if not isinstance(header, dict):
         raise _damaged(path, "its header is not a JSON object")

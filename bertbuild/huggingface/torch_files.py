@@ -6,6 +6,7 @@ Source: torch/serialization.py (1.0 to 2.13). Nothing in the file is run (see `p
 from __future__ import annotations
 
 import io
+import struct
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -50,7 +51,7 @@ def read_torch(path: Path) -> dict[str, Stored]:
         return _zipped(path) if zipped else _older(path)
     except PickleError as error:
         raise CheckpointError(f"{path} cannot be read: {error}.", next_step=_SAVE_ANEW) from error
-    except (zipfile.BadZipFile, EOFError, NotImplementedError) as error:
+    except (zipfile.BadZipFile, struct.error, EOFError, NotImplementedError, UnicodeDecodeError) as error:
         raise CheckpointError(
             f"{path} cannot be read: it is cut short or damaged.", next_step=_AGAIN, details=str(error)
         ) from error

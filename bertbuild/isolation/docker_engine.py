@@ -11,7 +11,6 @@ import contextlib
 import hashlib
 import http.client
 import importlib
-import json
 import os
 import shutil
 import socket
@@ -24,6 +23,7 @@ from urllib.parse import quote
 
 from bertbuild.errors import EngineError, Lacking, OfflineError
 from bertbuild.isolation.sockets import usual_socket
+from bertbuild.json_text import parse_json
 
 TIMEOUT_SECONDS = 10.0
 NOT_FOUND = 404
@@ -88,12 +88,12 @@ def endpoint() -> str:
     if host := os.environ.get("DOCKER_HOST"):
         return host
     folder = Path(os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker")
-    with contextlib.suppress(OSError, ValueError, LookupError, TypeError, RecursionError):
+    with contextlib.suppress(OSError, ValueError, LookupError, TypeError):
         context = os.environ.get("DOCKER_CONTEXT")
-        context = context or json.loads((folder / "config.json").read_bytes())["currentContext"]
+        context = context or parse_json((folder / "config.json").read_bytes())["currentContext"]
         if context != "default":
             meta = folder / "contexts" / "meta" / hashlib.sha256(context.encode()).hexdigest() / "meta.json"
-            return str(json.loads(meta.read_bytes())["Endpoints"]["docker"]["Host"])
+            return str(parse_json(meta.read_bytes())["Endpoints"]["docker"]["Host"])
     return f"unix://{usual_socket()}"
 
 
@@ -169,7 +169,7 @@ def image(name: str) -> Image | None:
     """
     if _socket_path() is not None:
         body = _get(f"/images/{quote(name)}/json")
-        facts = None if body is None else json.loads(body)
+        facts = None if body is None else parse_json(body)
     else:
         with _sdk() as client:
             found = client.images.list(name=name)
@@ -284,7 +284,7 @@ def _get(path: str) -> bytes | None:
 
 def _asked(path: str) -> dict[str, Any]:
     """A JSON object that the engine gives over its socket; an empty one for "not found"."""
-    found = json.loads(_get(path) or b"{}")
+    found = parse_json(_get(path) or b"{}")
     return found if isinstance(found, dict) else {}
 
 

@@ -22,6 +22,7 @@ from bertbuild.files.disk import write_atomically
 from bertbuild.files.locking import exclusive
 from bertbuild.isolation.base import OnLine
 from bertbuild.isolation.process import Children, end_groups
+from bertbuild.json_text import parse_json
 
 OLDER = "uv 0.6.17"
 OLDER_OFFERS = ("3.7",)
@@ -78,7 +79,7 @@ class Fetcher:
         if os.environ.get("UV_PYTHON_DOWNLOADS") == "never":
             return "uv must not fetch Pythons (UV_PYTHON_DOWNLOADS=never)"
         try:
-            failed = json.loads(self._memory(version).read_text(encoding="utf-8"))
+            failed = parse_json(self._memory(version).read_text(encoding="utf-8"))
             age, words, same = time.time() - failed["at"], str(failed["words"]), failed["settings"] == _settings()
         except (OSError, ValueError, TypeError, LookupError):
             return ""
@@ -200,12 +201,15 @@ def _unreachable(url: str) -> str:
     """
     import socket
 
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+        port = parts.port or (80 if parts.scheme == "http" else 443)
+    except ValueError as error:
+        return f"{url} is not an address: {error}"
     if not parts.hostname or any(os.environ.get(name) or os.environ.get(name.lower()) for name in PROXIES):
         return ""
-    port = parts.port or (80 if parts.scheme == "http" else 443)
     try:
         socket.create_connection((parts.hostname, port), timeout=CONNECT_SECONDS).close()
-    except OSError as error:
+    except (OSError, UnicodeError) as error:
         return f"{parts.hostname}:{port} cannot be reached: {error}"
     return ""

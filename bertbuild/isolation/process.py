@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import signal
 import subprocess
@@ -15,6 +14,7 @@ from typing import IO, Any
 
 from bertbuild.errors import Interrupted
 from bertbuild.isolation.base import OnEvent
+from bertbuild.json_text import parse_json
 
 GRACE_SECONDS = 5.0
 """Between SIGTERM and SIGKILL."""
@@ -130,7 +130,7 @@ def event_of(line: bytes) -> dict[str, Any] | None:
     if not line.startswith(b"{"):
         return None
     try:
-        value = json.loads(line)
+        value = parse_json(line)
     except ValueError:
         return None
     return value if isinstance(value, dict) and "event" in value else None

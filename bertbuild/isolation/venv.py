@@ -37,6 +37,7 @@ from bertbuild.isolation.interpreters import find_interpreter
 from bertbuild.isolation.process import Children, run_logged
 from bertbuild.isolation.unlocked import Unlocked, installed_digest, package_of, unlocked
 from bertbuild.isolation.workers import Worker, cluster, run_together, worker_folder, worker_log
+from bertbuild.json_text import parse_json
 from bertbuild.stages import code_of
 
 SITE = Path(__file__).parent / "site"
@@ -69,7 +70,7 @@ class VenvIsolation:
         """Whether the environment of today's lock file exists and still holds just what was locked."""
         path = self._path(backend)
         try:
-            marker = json.loads((path / MARKER).read_text(encoding="utf-8"))
+            marker = parse_json((path / MARKER).read_text(encoding="utf-8"))
         except (OSError, ValueError):
             return False
         whole = isinstance(marker, dict) and {"lock", "python", "packages"} <= marker.keys()
@@ -77,7 +78,7 @@ class VenvIsolation:
 
     def environment(self, backend: str) -> dict[str, str]:
         """Lock file, interpreter, machine type; and origin and bytes of packages that the lock file does not hold."""
-        marker = json.loads((self._path(backend) / MARKER).read_text(encoding="utf-8"))
+        marker = parse_json((self._path(backend) / MARKER).read_text(encoding="utf-8"))
         facts = {"lock": marker["lock"], "python": marker["python"], "machine": os.uname().machine}
         return facts | ({"unlocked": marker["unlocked"]} if "unlocked" in marker else {})
 

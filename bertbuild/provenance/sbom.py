@@ -19,6 +19,7 @@ from bertbuild.backends import BACKENDS, excluded_file, lock_file, lock_name
 from bertbuild.errors import LockFileError
 from bertbuild.files.disk import write_atomically
 from bertbuild.isolation.unlocked import Unlocked, unlocked
+from bertbuild.json_text import parse_json
 from bertbuild.store.store import translated_os_errors
 
 if TYPE_CHECKING:
@@ -134,7 +135,7 @@ def sbom(
     bom = Bom(components=components, serial_number=uuid.uuid5(uuid.NAMESPACE_URL, f"bertbuild:sbom/{backend}/{digest}"))
     bom.metadata.component = root
     bom.register_dependency(root, components)
-    value = json.loads(JsonV1Dot6(bom).output_as_string())
+    value = parse_json(JsonV1Dot6(bom).output_as_string())
     del value["metadata"]["timestamp"]  # the time of writing says nothing about a lock file
     return (json.dumps(value, indent=1, sort_keys=True) + "\n").encode()
 

@@ -6,7 +6,6 @@ docs/provenance.md says what ours mean.
 
 from __future__ import annotations
 
-import json
 import platform
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from typing import Any
 from bertbuild import __version__, keys
 from bertbuild.backends import lock_name
 from bertbuild.files.digests import DigestCache, sha256_file
+from bertbuild.json_text import parse_json
 from bertbuild.plans.plan import File
 from bertbuild.provenance.sbom import Materials
 from bertbuild.stages import FACTS, MANIFEST, PROVENANCE
@@ -80,7 +80,7 @@ def result_named(name: str, stored: StoredObject) -> Input:
 def facts_in(folder: Path) -> dict[str, Any] | None:
     """What a stage left in its stage.json, None where there is none that can be read."""
     try:
-        facts = json.loads((folder / FACTS).read_text(encoding="utf-8"))
+        facts = parse_json((folder / FACTS).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
     return facts if isinstance(facts, dict) else None

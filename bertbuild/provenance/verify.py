@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +13,7 @@ from bertbuild import keys
 from bertbuild.backends import BACKENDS, lock_file, lock_name
 from bertbuild.errors import StoreError
 from bertbuild.files.digests import sha256_file
+from bertbuild.json_text import parse_json
 from bertbuild.plural import are, number_of
 from bertbuild.provenance.sbom import FOLDER, sbom_name, sbom_of_today
 from bertbuild.provenance.shape import problems
@@ -51,8 +52,8 @@ class Made:
     def __init__(self, statement: Mapping[str, Any]) -> None:
         definition = statement["predicate"]["buildDefinition"]
         external, internal = definition["externalParameters"], definition["internalParameters"]
-        named = {entry["name"]: entry for entry in definition["resolvedDependencies"]}
-        self.files: dict[str, str] = {entry["name"]: entry["digest"]["sha256"] for entry in statement["subject"]}
+        named = {_name(entry): entry for entry in definition["resolvedDependencies"]}
+        self.files: dict[str, str] = {_name(entry): entry["digest"]["sha256"] for entry in statement["subject"]}
         self.inputs = {name: named[name] for name in external["inputs"]}
         self.sha256: dict[str, str] = {
             name: entry["digest"]["sha256"] for name, entry in named.items() if "sha256" in (entry.get("digest") or {})
@@ -79,6 +80,13 @@ class Made:
         return {path[len(name) + 1 :]: value for path, value in self.sha256.items() if path.startswith(f"{name}/")}
 
 
+def _name(entry: Mapping[str, Any]) -> str:
+    name = entry["name"]
+    if not isinstance(name, str) or not name:
+        raise ValueError("something without a name")
+    return name
+
+
 def verify(path: Path, store: Store | None) -> Findings:
     """Look at the result in a folder, reading every byte, and at what it was made from as far as the store has it.
 
@@ -102,11 +110,11 @@ def _read(path: Path, findings: Findings, label: str = "") -> Made | None:
     """The statement in a folder, None where it is none of ours."""
     file = f"{label}{PROVENANCE}"
     try:
-        statement = json.loads((path / PROVENANCE).read_text(encoding="utf-8"))
+        statement = parse_json((path / PROVENANCE).read_text(encoding="utf-8"))
     except FileNotFoundError:
         findings.wrong.append(f"{file} is missing: it was made before there were statements, or lost since")
         return None
-    except (OSError, ValueError, RecursionError) as error:
+    except (OSError, ValueError) as error:
         findings.wrong.append(f"{file} cannot be read: {error}")
         return None
     found = problems(statement)
@@ -124,7 +132,7 @@ def _check_files(path: Path, made: Made, findings: Findings) -> None:
     """Every subject, byte by byte; nothing else may lie there."""
     before = len(findings.wrong)
     for name, expected in made.files.items():
-        if not (path / name).is_file():
+        if not os.path.isfile(path / name):  # noqa: PTH113 - a name too long for a file is none, and no error
             findings.wrong.append(f"{name} is missing")
         elif (actual := _sha256(path / name)) != expected:
             findings.wrong.append(f"{name} changed: its sha256 is {actual}, the statement says {expected}")
@@ -140,7 +148,7 @@ def _check_files(path: Path, made: Made, findings: Findings) -> None:
 def _check_key(made: Made, findings: Findings, label: str = "") -> None:
     try:
         actual = keys.digest(made.components)
-    except TypeError as error:
+    except (TypeError, ValueError, RecursionError) as error:
         actual = str(error)
     if actual != made.key:
         findings.wrong.append(
@@ -153,13 +161,13 @@ def _check_key(made: Made, findings: Findings, label: str = "") -> None:
 def _check_manifest(path: Path, made: Made, findings: Findings) -> None:
     """The manifest answers for the statement, where it was copied along; the folder's name for both, in a store."""
     try:
-        manifest = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
+        manifest = parse_json((path / MANIFEST).read_text(encoding="utf-8"))
         named = manifest["files"][PROVENANCE]["sha256"]
         same = (manifest["stage"], manifest["key"], manifest["components"]) == (made.stage, made.key, made.components)
     except FileNotFoundError:
         findings.told.append(f"there is no {MANIFEST} here, so nothing but a signature can answer for the statement")
         return
-    except (OSError, ValueError, RecursionError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError) as error:
         findings.wrong.append(f"{MANIFEST} does not name {PROVENANCE}: {error!r}")
         return
     actual = _sha256(path / PROVENANCE)
@@ -213,7 +221,7 @@ def _follow(made: Made, store: Store | None, findings: Findings, seen: set[str] 
         label = f"{facts.get('stage')} {str(facts.get('key'))[:12]}"
         _check_listed(made, name, findings)
         path = store.objects / str(facts.get("stage")) / str(facts.get("key")) if store else None
-        if store is None or path is None or not path.exists():
+        if store is None or path is None or not os.path.exists(path):  # noqa: PTH110 - as above
             _once(findings.told, f"{made.label}: {name} is {label}, which is not in the store: not followed further")
             continue
         try:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from bertbuild.checkpoint.object_graph import without_suffix
+from bertbuild.json_text import parse_json
 from bertbuild.plans.parts import Part
 
 MAPPING = "mapping.json"
@@ -34,4 +34,4 @@ def mapping_table(folder: Path, sides: Sequence[str]) -> dict[str, Any]:
 
 
 def _read(folder: Path) -> dict[str, Any]:
-    return dict(json.loads((folder / MAPPING).read_text(encoding="utf-8")))
+    return dict(parse_json((folder / MAPPING).read_text(encoding="utf-8")))

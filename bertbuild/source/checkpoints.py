@@ -21,6 +21,7 @@ from bertbuild.checkpoint.training import sort_variables
 from bertbuild.engine.engine import Engine
 from bertbuild.engine.executor import Order, Report
 from bertbuild.heads.found import FoundHead
+from bertbuild.json_text import parse_json
 from bertbuild.plans.parts import Part, parts_of
 from bertbuild.plans.plan import File, Source
 from bertbuild.source.inputs import file_input, folder_input
@@ -238,4 +239,4 @@ def _code(stage: str) -> str:
 
 
 def _facts(stored: StoredObject) -> dict[str, Any]:
-    return dict(json.loads((stored.path / "inspection.json").read_text(encoding="utf-8")))
+    return dict(parse_json((stored.path / "inspection.json").read_text(encoding="utf-8")))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +11,7 @@ from bertbuild.checkpoint.user_files import read_regular
 from bertbuild.errors import CheckpointError, UsageError
 from bertbuild.heads.found import FoundHead
 from bertbuild.heads.rows import HEADS
+from bertbuild.json_text import parse_json
 from bertbuild.plans.plan import TF2_HUB, TF2_SAVED_MODEL
 from bertbuild.plural import number_of
 
@@ -31,8 +31,8 @@ def recorded(path: Path, name: str, key: str) -> str:
 def recorded_value(path: Path, name: str, key: str) -> object:
     """The same as the value that the file has; None where there is none."""
     try:
-        return json.loads(read_regular(path / name)).get(key)
-    except (CheckpointError, OSError, ValueError, RecursionError, AttributeError):
+        return parse_json(read_regular(path / name)).get(key)
+    except (CheckpointError, OSError, ValueError, AttributeError):
         return None
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from bertbuild.checkpoint.user_files import read_regular
@@ -17,6 +16,7 @@ from bertbuild.graph.served import Known, known_outputs
 from bertbuild.graph.sizes import EmbeddingSizes, computes_in_half, embedding_sizes, input_sizes
 from bertbuild.heads.answers import ANSWERS
 from bertbuild.heads.found import FoundHead
+from bertbuild.json_text import parse_json
 from bertbuild.plans.parts import Part
 from bertbuild.plans.plan import Source
 from bertbuild.source.inputs import file_input, folder_input
@@ -80,9 +80,9 @@ def _next_step(error: UnknownOutputsError) -> str:
 def _recorded(signature: Path, graph: Graph) -> str:
     """The outputs on record beside a graph, as they are typed; empty where there is no record of this graph."""
     try:
-        ports = json.loads(read_regular(signature))["outputs"]
+        ports = parse_json(read_regular(signature))["outputs"]
         tensors = {name: str(port["tensor"]) for name, port in ports.items()}
-    except (CheckpointError, OSError, ValueError, RecursionError, KeyError, TypeError, AttributeError):
+    except (CheckpointError, OSError, ValueError, KeyError, TypeError, AttributeError):
         return ""
     if not all(tensor.rpartition(":")[0] in graph.nodes for tensor in tensors.values()):
         return ""

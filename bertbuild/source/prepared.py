@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 from bertbuild.checkpoint.task_file import task_file
 from bertbuild.checkpoint.user_files import read_regular
 from bertbuild.errors import CheckpointError, DataError
+from bertbuild.json_text import parse_json
 from bertbuild.plans.plan import File
 from bertbuild.plans.prepare_data import Prepared
 from bertbuild.source.inputs import folder_input
@@ -132,12 +132,12 @@ def check_made_for(prepared: PreparedFolder, checkpoint: Path, prefix: str, mode
 
 def _object(path: Path, next_step: str) -> dict[str, Any]:
     try:
-        value = json.loads(read_regular(path).decode("utf-8-sig"))
+        value = parse_json(read_regular(path).decode("utf-8-sig"))
     except CheckpointError as error:
         raise DataError(str(error), next_step=next_step) from error
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror}.", next_step=next_step) from error
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise DataError(f"{path} is not JSON: {error}.", next_step=next_step) from error
     if not isinstance(value, dict):
         raise DataError(f"{path} holds no JSON object.", next_step=next_step)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from bertbuild.json_text import parse_json
 from bertbuild.plans.plan import File
 from bertbuild.stages import PROVENANCE, STAGES
 from bertbuild.store.past_runs import events_of, log_name, short
@@ -69,7 +69,7 @@ def _sources(store: Store, record: Record) -> list[tuple[str, str]]:
 def _made_from(statement: Path) -> list[tuple[str, str]]:
     """The results that a result was made from, as its statement says; none where it has no statement."""
     try:
-        value = json.loads(statement.read_text(encoding="utf-8"))
+        value = parse_json(statement.read_text(encoding="utf-8"))
         inputs = value["predicate"]["buildDefinition"]["resolvedDependencies"]
         named = [entry.get("annotations", {}) for entry in inputs]
         return [(str(entry["stage"]), str(entry["key"])) for entry in named if {"stage", "key"} <= entry.keys()]

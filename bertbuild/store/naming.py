@@ -20,6 +20,8 @@ from bertbuild.files.disk import read_json, write_atomically
 FOLDER = "names"
 MODEL, DATA = "model", "data"
 """What a name is of: a model's targets have one source, and data that are prepared for it have another."""
+LONGEST_NAME = 255
+"""Bytes of a file's name, on all file systems in use."""
 REPLACED = "replaced"
 """The key of a name's record that has the source to which its model was given, and this name was not made from."""
 
@@ -30,6 +32,11 @@ class _Claim:
 
     value: dict[str, str]
     replaced: tuple[str, ...]
+
+
+def lock_name(model: str, target: str) -> str:
+    """The name of the lock of a name in out/."""
+    return f"out-{model}-{target}"
 
 
 class Names:
@@ -51,8 +58,14 @@ class Names:
             of: `MODEL`, or `DATA`.
 
         Raises:
-            UsageError: this name in out/ was made from another source, or others of the same model were.
+            UsageError: the name is too long for a file system, it was made from another source, or others of the same
+                model were.
         """
+        if len(os.fsencode(lock_name(model, target))) > LONGEST_NAME:
+            raise UsageError(
+                f"The name {model}/{target} is too long: its lock's would have over {LONGEST_NAME} bytes.",
+                next_step="Give a shorter name.",
+            )
         known = self._known(model, target)
         claimed = {"source": source, "digest": digest, "of": of}
         if known == claimed:

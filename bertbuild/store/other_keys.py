@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from bertbuild import keys
+from bertbuild.json_text import parse_json
 from bertbuild.stages import MANIFEST
 from bertbuild.store.store import Store
 
@@ -21,7 +21,7 @@ def other_format(store: Store, stage: str, parts: Mapping[str, Any]) -> int | No
 
 def _format(manifest: Path, parts: Mapping[str, Any]) -> int | None:
     with contextlib.suppress(OSError, ValueError, LookupError, TypeError):  # it is gone, or damaged
-        made = json.loads(manifest.read_text(encoding="utf-8"))["components"]
+        made = parse_json(manifest.read_text(encoding="utf-8"))["components"]
         if all(made[name] == parts[name] for name in ("params", "inputs")):
             return int(made["format"])
     return None

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import json
 from pathlib import Path
 from typing import Any
+
+from bertbuild.json_text import parse_json
 
 
 def events_of(path: Path) -> list[dict[str, Any]]:
@@ -17,7 +18,7 @@ def events_of(path: Path) -> list[dict[str, Any]]:
         return []
     for line in text.splitlines():
         try:
-            event = json.loads(line)
+            event = parse_json(line)
         except ValueError:
             continue
         if isinstance(event, dict) and "event" in event:
@@ -46,7 +47,7 @@ def outcomes(folder: Path, most: int = 10) -> dict[tuple[str, str], dict[str, An
 def _event(line: str) -> dict[str, Any]:
     """The event of a line, empty where the line is half of one."""
     with contextlib.suppress(ValueError):
-        event = json.loads(line)
+        event = parse_json(line)
         return event if isinstance(event, dict) else {}
     return {}
 

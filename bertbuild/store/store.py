@@ -23,10 +23,11 @@ from bertbuild.errors import BertbuildError, StoreError
 from bertbuild.files.digests import DigestCache, TreeDigestCache, sha256_file
 from bertbuild.files.disk import FULL, mark_used, no_space
 from bertbuild.files.locking import exclusive, if_free, remove_lock
+from bertbuild.json_text import parse_json
 from bertbuild.keys import digest
 from bertbuild.stages import MANIFEST, PROVENANCE, UNTRACKED
 from bertbuild.store.in_use import Uses
-from bertbuild.store.naming import Names
+from bertbuild.store.naming import Names, lock_name
 
 IN_USE = "in-use"
 """The folder in locks/ that says what living processes work with."""
@@ -206,7 +207,7 @@ class Store:
                 return link
             link.parent.mkdir(parents=True, exist_ok=True)
             temporary = link.with_name(f".{link.name}.new")
-            with exclusive(self.lock_path(f"out-{model}-{target}")):
+            with exclusive(self.lock_path(lock_name(model, target))):
                 temporary.unlink(missing_ok=True)  # a killed process left it
                 temporary.symlink_to(destination)
                 temporary.replace(link)
@@ -253,7 +254,7 @@ class Store:
         try:
             with open(f"{path}/{MANIFEST}", "rb", buffering=0) as file:  # noqa: PTH123
                 stat = os.fstat(file.fileno())
-                manifest: dict[str, Any] = json.loads(file.read())
+                manifest: dict[str, Any] = parse_json(file.read())
             files: dict[str, Any] = manifest["files"]
             present = _files_below(path)
             for name, entry in files.items():

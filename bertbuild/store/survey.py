@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import re
 import time
@@ -13,6 +12,7 @@ from typing import Any, TypeVar
 
 from bertbuild.files.disk import HOUR
 from bertbuild.files.locking import is_held
+from bertbuild.json_text import parse_json
 from bertbuild.keys import digest
 from bertbuild.plans.plan import File
 from bertbuild.stages import MANIFEST, PROVENANCE, STAGES
@@ -85,7 +85,7 @@ class _Survey:
     def _object(self, path: Path) -> Object:
         facts = self._result_facts("object", path) | {"used": path.stat().st_mtime}
         try:
-            manifest = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
+            manifest = parse_json((path / MANIFEST).read_text(encoding="utf-8"))
             parts = manifest["components"]
             about = {name: parts[name] for name in ("stage", "params", "inputs")}
             return Object(

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from bertbuild.errors import StoreError
+from bertbuild.json_text import parse_json
 from bertbuild.report.html import words
 from bertbuild.report.html.run import FAILED, INTERRUPTED, TAIL, UNFINISHED, Job, Run, number
 from bertbuild.stages import FACTS, MANIFEST
@@ -102,7 +102,7 @@ def _verdict(store: Store, model: str, target: str, key: str) -> Mapping[str, An
 
 def _json(path: Path) -> dict[str, Any]:
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
+        value = parse_json(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
     return value if isinstance(value, dict) else {}

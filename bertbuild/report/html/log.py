@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from bertbuild.json_text import parse_json
 
 JITTER = 1.0
 """Seconds by which events of several threads may be out of order; more than that, and the clock was set back."""
@@ -48,7 +49,7 @@ def read_log(path: Path) -> Log:
 
 def _event(line: bytes) -> dict[str, Any] | None:
     try:
-        event = json.loads(line)
+        event = parse_json(line)
         return {**event, "event": str(event["event"]), "time": float(event["time"])}
-    except (ValueError, KeyError, TypeError, RecursionError):
+    except (ValueError, KeyError, TypeError):
         return None

@@ -15,6 +15,7 @@ from bertbuild.kinds.frozen import Frozen
 from bertbuild.plans.wanted import Wanted
 from bertbuild.source.resolve import model_name, vocabulary_name
 from bertbuild.store.naming import described
+from bertbuild.store.store import Store
 
 POOLED, SEQUENCE = Frozen(), Frozen(output="sequence")
 
@@ -228,3 +229,11 @@ def test_a_graph_that_was_made_of_a_model_may_share_its_folder(store):
     names.claim("mine", "ir-fp32", source=source, digest="2", replace=False)
     with pytest.raises(UsageError, match="out/mine/frozen was made from checkpoint /models/mine, and out/mine/ir-fp32"):
         names.claim("mine", "ir-fp32", source="checkpoint /elsewhere/mine", digest="3", replace=False)
+
+
+def test_a_name_too_long_for_its_lock_is_refused_before_anything_is_built(tmp_path):
+    names = Store(tmp_path / "store").names
+    with pytest.raises(UsageError, match="is too long") as raised:
+        names.claim("m" * 250, "ir-fp32", source="checkpoint /x", digest="1", replace=False)
+    assert raised.value.exit_code == 2
+    names.claim("m" * 243, "ir-fp32", source="checkpoint /x", digest="1", replace=False)
