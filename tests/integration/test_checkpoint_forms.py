@@ -20,7 +20,8 @@ def training_folder(foreign, tmp_path):
 
 def frozen_from(bertbuild, folder, step):
     """Whether the graph frozen from a folder holds the weights of one of its checkpoints."""
-    frozen = bertbuild.ok("freeze", "--checkpoint", folder, "--name", "steps", "--replace")  # of another folder each
+    words = ("--name", "steps", "--replace", "--output", "pooled")  # of another folder each
+    frozen = bertbuild.ok("freeze", "--checkpoint", folder, *words)
     graph = Path(frozen.last["targets"][0]["path"]) / "inference_graph.pb"
     facts = run_script("tf1", "frozen", graph=graph, checkpoint=folder / f"model.ckpt-{step}")
     encoder = {name for name in CheckpointReader(folder / f"model.ckpt-{step}").entries if name.startswith("bert/")}
@@ -64,5 +65,5 @@ def test_a_zip_of_a_checkpoint_is_built_from_like_its_folder(bertbuild, tiny, ti
     built = bertbuild.ok("build-ir", "--checkpoint", path)
     assert built.last["model"] == "zipped"
     assert built.verdict("ir-fp32")["passed"]
-    assert {"freeze", "reference"} <= set(built.ids("cached")), "same content, same key, wherever it lies"
+    assert "reference" in built.ids("cached"), "same content, same key, wherever it lies"
     assert tiny_built.code == 0

@@ -87,5 +87,5 @@ def test_a_checkpoint_as_run_classifier_leaves_it_predicts_with_files_that_lie_e
 
 def test_the_openvino_pages_line_is_told_what_it_is_for(bertbuild, place):
     error = bertbuild.refused(*line(place, "--do_eval=true", out="."), code=4)
-    assert "has no classifier head to evaluate or predict MRPC with" in error["message"]
+    assert "has no head to evaluate or predict MRPC with" in error["message"]
     assert "bertbuild freeze" in error["next_step"]
