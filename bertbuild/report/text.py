@@ -17,6 +17,7 @@ from bertbuild.gate.answered import Answered, reasons
 from bertbuild.gate.parity import reference_in_words
 from bertbuild.places import PLACES
 from bertbuild.plural import number_of
+from bertbuild.report.clean import cleaned
 from bertbuild.report.columns import aligned
 from bertbuild.report.live import Live
 from bertbuild.report.verdicts import judged_on, told_of_default
@@ -51,10 +52,10 @@ class TextReporter:
         self._made: set[str] = set()
 
     def __call__(self, event: Mapping[str, Any]) -> None:
-        """Show one event; kinds it does not know are for programs only."""
+        """Show one event, its words clean; kinds it does not know are for programs only."""
         show = getattr(self, f"_on_{event['event']}", None)
         if show is not None:
-            show(event)
+            show(cleaned(event))
 
     def close(self) -> None:
         """Take the live lines away."""

@@ -12,6 +12,7 @@ from markupsafe import Markup
 
 from bertbuild import __version__
 from bertbuild.plural import are, number_of
+from bertbuild.report.clean import clean
 from bertbuild.report.html import words
 from bertbuild.report.html.contents import contents
 from bertbuild.report.html.evidence import Evidence
@@ -61,7 +62,7 @@ def _template() -> Template:
 
 def _finalized(value: object) -> object:
     """Every text that the template writes, without what steers a terminal; it is escaped after this."""
-    return words.clean(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+    return clean(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
 def _hash(text: str) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from markupsafe import Markup, escape
 
-from bertbuild.report.html.words import clean
+from bertbuild.report.clean import clean
 
 Value = str | float | None
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 import time
 
+from bertbuild.report.clean import clean
+
 MINUTE, HOUR = 60.0, 3600.0
 SIGNS = {
     "done": "✓",
@@ -21,8 +23,6 @@ SIGNS = {
 }
 """A sign for each state, so that colour alone tells nothing."""
 
-_ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
-_UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 LONGEST_LINE = 400
 
 
@@ -77,11 +77,6 @@ def short(text: str, length: int) -> str:
         return text
     tail = (length - 1) // 2
     return f"{text[: length - 1 - tail]}…{text[len(text) - tail :]}"
-
-
-def clean(text: str) -> str:
-    """The text without what steers a terminal, and without what UTF-8 cannot hold."""
-    return _UNPRINTABLE.sub("", _ESCAPES.sub("", text))
 
 
 def log_lines(text: str) -> list[str]:
