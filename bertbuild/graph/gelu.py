@@ -42,16 +42,18 @@ def gelu_form(graph: Graph) -> str | None:
 
 def _with_cubic(graph: Graph) -> set[str]:
     """The nodes of polynomials that 0.044715 is a coefficient of; each is looked at once for all gelus."""
-    found = {
-        node.name
-        for node in graph.nodes.values()
-        if node.op in _POLYNOMIAL_OPS and any(_is_cubic(graph, ref) for ref in node.data_inputs)
-    }
+    polynomials: dict[str, tuple[TensorRef, ...]] = {}
+    pending = [ref.node for node in graph.nodes.values() if node.op == "Tanh" for ref in node.data_inputs]
+    while pending:
+        name = pending.pop()
+        if name not in polynomials and graph.nodes[name].op in _POLYNOMIAL_OPS:
+            polynomials[name] = graph.nodes[name].data_inputs
+            pending += [ref.node for ref in polynomials[name]]
     readers: dict[str, list[str]] = {}
-    for node in graph.nodes.values():
-        if node.op in _POLYNOMIAL_OPS:
-            for ref in node.data_inputs:
-                readers.setdefault(ref.node, []).append(node.name)
+    for name, inputs in polynomials.items():
+        for ref in inputs:
+            readers.setdefault(ref.node, []).append(name)
+    found = {name for name, inputs in polynomials.items() if any(_is_cubic(graph, ref) for ref in inputs)}
     pending = list(found)
     while pending:
         more = set(readers.get(pending.pop(), ())) - found
