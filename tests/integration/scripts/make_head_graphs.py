@@ -1,8 +1,9 @@
 """In the tf1 environment: training and inference graphs of every head, with the checkpoints that belong to them.
 
-Request: {"out": folder, "config": {…}, "seed": …, "names": [of the table below; all where it is left out]}. Writes
-`out/<name>/` with bert_config.json, vocab.txt and bert_model.ckpt.* for each. What google-research/bert has is built by
-its own run_classifier, run_squad and run_pretraining; the others by the lines that its forks put in their place.
+Request: {"out": folder, "config": {…}, "seed": …, "names": [of the table below; all where it is left out], "length": of
+the sequences, else 16, "deviation": of the heads' weights, else as their initialisers draw them}. Writes `out/<name>/`
+with bert_config.json, vocab.txt and bert_model.ckpt.* for each. What google-research/bert has is built by its own
+run_classifier, run_squad and run_pretraining; the others by the lines that its forks put in their place.
 """
 
 import importlib
@@ -28,7 +29,7 @@ def program(name):
 
 tf.compat.v1.logging.set_verbosity(tf.compat.v1.logging.ERROR)
 request = json.load(sys.stdin)
-OUT, LENGTH, BATCH, MASKED = Path(request["out"]), 16, 4, 5
+OUT, LENGTH, BATCH, MASKED = Path(request["out"]), request.get("length", 16), 4, 5
 TRAIN, EVAL, PREDICT = (tf.estimator.ModeKeys.TRAIN, tf.estimator.ModeKeys.EVAL, tf.estimator.ModeKeys.PREDICT)
 CONFIG = modeling.BertConfig.from_dict(request["config"])
 SIZES = {
@@ -100,6 +101,11 @@ def fork(columns, end, *, reads="pooled", training=True, before=None):
     return build
 
 
+def headless():
+    """The encoder and its pooler, as Google's archives have them."""
+    encoder(features(), training=False)
+
+
 def several_labels(logits, found):
     """Sigmoid cross entropy, as multi-label forks have it."""
     tf.nn.sigmoid(logits)
@@ -167,6 +173,7 @@ def lstm(hidden):
 
 
 GRAPHS = {
+    "encoder": headless,
     "run-classifier": upstream("run_classifier", TRAIN, 3),
     "run-classifier-eval": upstream("run_classifier", EVAL, 3),
     "run-squad": upstream("run_squad", TRAIN),
@@ -190,6 +197,14 @@ GRAPHS = {
 }
 
 
+def widen_heads(session, deviation):
+    """Make the heads' weights large: run_classifier's begin with so small ones that all answers are nearly alike."""
+    for variable in tf.compat.v1.trainable_variables():
+        if variable.op.name.endswith("output_weights"):
+            value = session.run(variable)
+            session.run(variable.initializer, {variable.initial_value: value / value.std() * deviation})
+
+
 def write(name, build):
     """The graph's checkpoint, with the values that its initialisers draw."""
     folder = OUT / name
@@ -201,6 +216,8 @@ def write(name, build):
         tf.compat.v1.train.get_or_create_global_step()
         build()
         session.run(tf.compat.v1.global_variables_initializer())
+        if "deviation" in request:
+            widen_heads(session, request["deviation"])
         tf.compat.v1.train.Saver().save(session, str(folder / "bert_model.ckpt"))
 
 

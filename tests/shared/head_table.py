@@ -1,0 +1,55 @@
+"""The table of docs/heads.md of what each target makes of each head: written by a test, and read by another."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+PATH = Path(__file__).resolve().parents[2] / "docs" / "heads.md"
+BEGIN, END = "<!-- heads and targets: begin -->\n", "<!-- heads and targets: end -->\n"
+NONE = "none"
+"""The column of a checkpoint without a head."""
+REFUSED, LEFT_OUT, FAILED = "refused", "left out", "failed"
+OTHER_REFERENCE = "°"
+"""Behind a figure whose reference is not the source's own graph."""
+
+
+def block(path=PATH):
+    """The text between the two marks."""
+    return path.read_text(encoding="utf-8").partition(BEGIN)[2].partition(END)[0]
+
+
+def replace_block(text, path=PATH):
+    """Write another text between the marks."""
+    before, _, rest = path.read_text(encoding="utf-8").partition(BEGIN)
+    path.write_text(before + BEGIN + text + END + rest.partition(END)[2], encoding="utf-8")
+
+
+def table(text):
+    """Target → column → cell."""
+    lines = [line.strip("| ").split(" | ") for line in text.splitlines() if line.startswith("| ")]
+    columns = [name.strip() for name in lines[0][1:]]
+    return {row[0]: dict(zip(columns, row[1:], strict=True)) for row in lines[2:]}
+
+
+def outcome(cell):
+    """What a cell says besides its figure: "refused", "left out", "failed", or "passed" and by which reference."""
+    for word in (REFUSED, LEFT_OUT, FAILED):
+        if cell.startswith(word):
+            return word
+    float(cell.strip(OTHER_REFERENCE))
+    return "passed by another reference" if cell.endswith(OTHER_REFERENCE) else "passed"
+
+
+def written(cells, reasons, date):
+    """The table as Markdown.
+
+    Args:
+        cells: target → column → cell.
+        reasons: the sentences that cells name by number.
+        date: the day it was made.
+    """
+    columns = list(next(iter(cells.values())))
+    lines = [f"Made on {date}.", "", "| target | " + " | ".join(columns) + " |", "| --- " * (len(columns) + 1) + "|"]
+    lines += [f"| {target} | " + " | ".join(row[name] for name in columns) + " |" for target, row in cells.items()]
+    notes = [f"({number}) {reason}" for number, reason in enumerate(reasons, start=1)]
+    return "\n\n".join(["\n".join(lines), *notes]) + "\n"

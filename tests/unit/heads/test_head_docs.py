@@ -1,0 +1,51 @@
+"""docs/heads.md has every head and every kind of target."""
+
+from __future__ import annotations
+
+import head_table
+import pytest
+
+from bertbuild.heads.answers import usual
+from bertbuild.heads.found import FoundHead
+from bertbuild.heads.rows import HEADS
+from bertbuild.kinds import KINDS
+
+OF_TASK_OR_PRETRAINING = [name for name, head in HEADS.items() if not head.of_encoder]
+CELLS = head_table.table(head_table.block())
+
+
+def test_the_table_of_targets_has_each_head_and_each_kind():
+    assert {target.split("`")[1] for target in CELLS} == set(KINDS)
+    for target, row in CELLS.items():
+        assert list(row) == [*OF_TASK_OR_PRETRAINING, head_table.NONE], target
+
+
+def test_no_cell_says_that_a_gate_failed():
+    outcomes = {head_table.outcome(cell) for row in CELLS.values() for cell in row.values()}
+    assert head_table.FAILED not in outcomes
+    assert "passed" in outcomes
+
+
+@pytest.mark.parametrize("name", [*OF_TASK_OR_PRETRAINING, head_table.NONE])
+def test_the_table_of_commands_says_what_comes_out_of_each_head(name):
+    text = head_table.PATH.read_text(encoding="utf-8").partition("| head | file |")[2].partition("\n\n")[0]
+    _, _, command, out = (
+        next(line for line in text.splitlines() if line.startswith(f"| {name} |")).strip("| ").split(" | ")
+    )
+    heads = [FoundHead(name, *HEADS[name].last, labels=2)] if name in HEADS else []
+    outputs = usual(heads, pooler=True) if "--output" not in command else [command.split()[-1].strip("`")]
+    answers = {answer.output: answer for head in HEADS.values() for answer in head.answers}
+    own = {answer.output: answer for answer in HEADS[name].answers} if name in HEADS else {}
+    for output in outputs:
+        answer = own.get(output, answers[output])
+        assert f"`{answer.tensor}`" in out
+        assert answer.shape in out
+
+
+def test_what_a_cell_says():
+    ends = {"7e-7": "passed", "7e-7°": "passed by another reference", "refused (1)": "refused", "left out": "left out"}
+    assert {cell: head_table.outcome(cell) for cell in ends} == ends
+    cells = {"`frozen`": {"tokens": "refused (1)", "span": "0"}}
+    text = head_table.written(cells, ["It cannot be."], "2026-11-29")
+    assert head_table.table(text) == cells
+    assert "\n\n(1) It cannot be.\n" in text
