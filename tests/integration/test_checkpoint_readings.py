@@ -35,7 +35,7 @@ def test_another_form_of_a_checkpoint_gives_the_same_results(bertbuild, tiny, ti
     write_checkpoint(folder / "bert_model.ckpt", averages | others)
     built = bertbuild.ok("build-ir", "--checkpoint", folder, "--ema")
     assert {"normalise"} <= set(built.ids("done"))
-    assert {"freeze", "reference"} <= set(built.ids("cached")), "same content, same key"
+    assert "reference" in built.ids("cached"), "same content, same key"
     notes = " ".join(event["text"] for event in built.events if event["event"] == "note")
     assert "taken for bert/…" in notes
     assert "cast to float32" in notes
@@ -52,7 +52,7 @@ def test_without_a_pooler_what_needs_none_passes_the_gate(bertbuild, tmp_path):
     exported = bertbuild.ok("export", "--checkpoint", folder)
     assert exported.verdict(exported.last["targets"][0]["target"])["passed"]
     assert Path(exported.last["targets"][0]["path"], "saved_model.pb").is_file()
-    refused = bertbuild("build-ir", "--checkpoint", folder)
+    refused = bertbuild("build-ir", "--checkpoint", folder, "--output", "pooled")
     assert refused.code == 2
     assert "has no pooler" in refused.last["message"]
 
