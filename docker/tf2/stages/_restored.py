@@ -58,6 +58,10 @@ class Answering(typing.NamedTuple):
         return {name: given[name] for name in names}
 
 
+SENTENCE_HEAD = ("model", "classification_heads", "0")
+"""Where the object of the next sentence is in a checkpoint of a pretrainer."""
+
+
 def converted(folder, table, gelu, prefix=None):
     """Build the model of a converted checkpoint and restore it, every variable of both accounted for.
 
@@ -110,6 +114,8 @@ def _pretrainer(config, path, found):
     else:  # the model makes the head; nothing in the checkpoint is for it
         del items["masked_lm"]
         tf.train.Checkpoint(**items).restore(path).assert_existing_objects_matched()
+        for head in heads:  # of which the items above are the pooler alone
+            _restore(head.layer, SENTENCE_HEAD, path)
     return Answering((_garden.with_epsilon(model, config),), encoder, tuple(heads))
 
 
