@@ -47,7 +47,7 @@ def bert(tensors):
 @pytest.mark.parametrize(
     ("command", "output"),
     [
-        (["build-ir"], "pooled_output"),
+        (["build-ir", "--output", "pooled"], "pooled_output"),
         (["neuron-ready", "--compute", "float32"], "probabilities"),
         (["convert-tf2"], "pooled_output"),
         (["convert-tf2", "--format", "savedmodel"], "probabilities"),
