@@ -261,8 +261,8 @@ SQUAD_REFUSED = {
         DataError,
         "2 questions with the id 1, which predictions",
     ),
-    "nested without end": (("[" * 200_000, {"a": "c"}), {}, DataError, "dev.json is not readable JSON"),
-    "nested predictions": ((SQUAD, "[" * 200_000), {}, DataError, "predictions.json is not readable JSON"),
+    "nested without end": (("[" * 200_000, {"a": "c"}), {}, DataError, "dev.json is not JSON: its lists"),
+    "nested predictions": ((SQUAD, "[" * 200_000), {}, DataError, "predictions.json is not JSON: its lists"),
     "no questions": (({"data": []}, {"a": "c"}), {}, DataError, "has no question"),
 }
 
