@@ -155,7 +155,7 @@ def pretraining():
 @pytest.fixture(scope="session")
 def tuned_heads(session_folder, bertbuild):
     """A checkpoint of each kind of head, trained by finetune for a few steps: kind → `head_tasks.Tuned`."""
-    return head_tasks.tune_all(bertbuild, session_folder / "heads")
+    return head_tasks.tune_all(bertbuild, session_folder / "tuned-heads")
 
 
 @pytest.fixture(scope="session")

@@ -55,7 +55,7 @@ def questions():
 
 @pytest.fixture(scope="module")
 def reader(session_folder):
-    return write_model(session_folder / "reader", SPAN)
+    return write_model(session_folder / "span-reader", SPAN)
 
 
 def test_questions_are_answered_alike_by_every_target(bertbuild, reader, tmp_path):

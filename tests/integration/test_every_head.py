@@ -98,7 +98,7 @@ def tuned(session_folder):
     """A checkpoint of SQuAD with the heads of its pre-training left in it."""
     kinds = ("span", "masked-lm", "next-sentence")
     found = {name: value for kind in kinds for name, value in head_weights(kind, seed=8).items()}
-    return write_google(session_folder / "tuned", {**weights(seed=7), **found})
+    return write_google(session_folder / "span-of-pretraining", {**weights(seed=7), **found})
 
 
 def test_without_an_output_a_model_gives_its_heads_answer_and_not_that_of_pretraining(bertbuild, tuned):
