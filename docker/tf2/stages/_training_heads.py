@@ -12,7 +12,7 @@ import functools
 
 import tensorflow as tf
 import tf_keras
-from official.legacy.bert import bert_models, input_pipeline, run_classifier
+from official.legacy.bert import bert_models, input_pipeline
 from official.nlp.modeling import models
 
 TAGGING, MULTI_LABEL = KINDS = ("tagging", "multi-label")
@@ -51,6 +51,8 @@ METRICS = {
 
 def settle(kind):
     """Let run_classifier train and export this kind of task."""
+    from official.legacy.bert import run_classifier  # it defines flags that run_squad defines too
+
     losses = {TAGGING: _tag_loss, MULTI_LABEL: _labels_loss}
     run_classifier.get_loss_fn = lambda _classes: losses[kind]
     if kind == TAGGING:
