@@ -60,7 +60,8 @@ def test_there_and_back_in_containers_gives_the_same_numbers(run, checkpoint):
             CheckpointReader(checkpoint / "bert_model.ckpt"),
             CheckpointReader(folder / "bert_model.ckpt"),
         )
-        assert came_back.entries.keys() == {name for name in source.entries if name.startswith("bert/")}
+        wanted = {name for name in source.entries if name.startswith("bert/") or format_ != "hub"}
+        assert came_back.entries.keys() == wanted
         for name in came_back.entries:
             assert (came_back.tensor(name) == source.tensor(name)).all()
         assert (folder / "bert_model.ckpt.meta").exists()
