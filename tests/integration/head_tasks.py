@@ -125,7 +125,7 @@ def _squad(rows):
 
 def tune_all(bertbuild, folder):
     """Prepare and train every task by finetune, two at a time; kind → `Tuned`."""
-    model = write_small(folder / "small")
+    model = write_small(folder / "small-heads")
 
     def tune(kind):
         files, prepared = prepare(bertbuild, folder, model, kind)
@@ -138,7 +138,7 @@ def tune_all(bertbuild, folder):
 
 def train_all(bertbuild, tuned, kinds):
     """Train some of the same tasks by train; kind → `Tuned`, whose folder is of TensorFlow 2."""
-    model = next(iter(tuned.values())).files.parent / "small"
+    model = next(iter(tuned.values())).files.parent / "small-heads"
 
     def train(kind):
         of = tuned[kind]
