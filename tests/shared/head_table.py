@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 PATH = Path(__file__).resolve().parents[2] / "docs" / "heads.md"
 BEGIN, END = "<!-- heads and targets: begin -->\n", "<!-- heads and targets: end -->\n"
 NONE = "none"
 """The column of a checkpoint without a head."""
-REFUSED, LEFT_OUT, FAILED, NOT_RUN = "refused", "left out", "failed", "not run"
+REFUSED, LEFT_OUT, FAILED = "refused", "left out", "failed"
 OTHER_REFERENCE = "°"
 """Behind a figure whose reference is not the source's own graph."""
 
@@ -31,9 +32,37 @@ def table(text):
     return {row[0]: dict(zip(columns, row[1:], strict=True)) for row in lines[2:]}
 
 
+def notes(text):
+    """The sentences below it, which cells name by their numbers, from 1."""
+    return re.findall(r"^\(\d+\) (.+)$", text, re.MULTILINE)
+
+
+def replace_column(column, cells, reasons, date):
+    """Write another column, whose cells name reasons of its own by number; every reason is written once."""
+    text = block()
+    rows = table(text)
+    told = {target: {**rows.get(target, {}), column: ""} for target in cells}
+    kept = notes(text)
+    every = []
+
+    def numbered(cell, own):
+        number = re.search(r"\((\d+)\)", cell)
+        if number is None:
+            return cell
+        reason = own[int(number[1]) - 1]
+        if reason not in every:
+            every.append(reason)
+        return cell.replace(number[0], f"({every.index(reason) + 1})")
+
+    for target, row in told.items():
+        own = {name: (cells[target], reasons) if name == column else (cell, kept) for name, cell in row.items()}
+        told[target] = {name: numbered(*cell) for name, cell in own.items()}
+    replace_block(written(told, every, date))
+
+
 def outcome(cell):
     """What a cell says besides its figure: "refused", "left out", …, or "passed" and by which reference."""
-    for word in (REFUSED, LEFT_OUT, FAILED, NOT_RUN):
+    for word in (REFUSED, LEFT_OUT, FAILED):
         if cell.startswith(word):
             return word
     float(cell.strip(OTHER_REFERENCE))
