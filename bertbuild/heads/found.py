@@ -1,4 +1,4 @@
-"""A head that a checkpoint was found to have, and how stages are told of it.
+"""A head that a checkpoint was found to have, and how stages are told of it and of what it answers.
 
 Python 3.7 of the standard library, and no import of the table: a stage that is told of heads by `--heads` carries this
 module alone, so that a new row in the table changes no key.
@@ -12,6 +12,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import NamedTuple, Tuple  # noqa: UP035  (evaluated by Python 3.7)
+
+OF_ENCODER = {"pooled": "pooled_output", "sequence": "sequence_output", "all-layers": "layer_%d_output"}
+"""What the encoder gives: what --output calls it → the name of its tensor; of all layers, one for each number."""
 
 
 class FoundHead(NamedTuple):
@@ -29,6 +32,11 @@ class FoundHead(NamedTuple):
     """What tells the kind, for people: "the graph in the .meta gives a softmax of the pooled output"."""
     assumed: bool = False
     """Whether nothing tells the kind, and it is the usual one of these variables."""
+
+
+def tensor_name(output: str) -> str:
+    """The name of the tensor of what --output calls so: of a head its own name, with underscores."""
+    return OF_ENCODER.get(output, output.replace("-", "_"))
 
 
 def as_parameter(heads: Iterable[FoundHead]) -> str:

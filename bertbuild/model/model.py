@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from bertbuild.heads.found import FoundHead
+from bertbuild.heads.found import OF_ENCODER, FoundHead, tensor_name
 from bertbuild.model import encoder, heads
 from bertbuild.model.operators import Operators, Value
-
-OF_ENCODER = {"pooled": "pooled_output", "sequence": "sequence_output", "all-layers": "layer_%d_output"}
-"""What the encoder gives: what --output calls it → the name of its tensor; of all layers, one for each number."""
 
 ROLES = ("input_ids", "input_mask", "segment_ids")
 """The inputs of every model, int32 [B, S] each."""
@@ -57,7 +54,7 @@ def describe(
     tensors: dict[str, Value] = {}
     for name in wanted:
         if name == "all-layers":
-            tensors.update((OF_ENCODER[name] % number, layer) for number, layer in enumerate(body.layers))
+            tensors.update((tensor_name(name) % number, layer) for number, layer in enumerate(body.layers))
         else:
-            tensors[OF_ENCODER.get(name, name.replace("-", "_"))] = given[name]
+            tensors[tensor_name(name)] = given[name]
     return tensors

@@ -7,12 +7,12 @@ with the source's own graph, or modeling.py's.
 
 from pathlib import Path
 
+import asked_outputs
 from stage import Stage, StageInputError, step
 
 STAGE = Stage("ir-direct", __doc__.splitlines()[0])
 STAGE.input("checkpoint", "folder with bert_config.json and the checkpoint's files")
-STAGE.param("output", "what the model gives; several with commas (default: pooled)", default="pooled")
-STAGE.param("heads", "KIND:WEIGHTS:BIAS with commas: the heads that --output needs, and their last layers' variables")
+asked_outputs.declare(STAGE)
 STAGE.param("prefix", "the checkpoint's name in its folder, where there are several")
 STAGE.param("gelu", "form of gelu, where the model has one (default: erf)", choices=("erf", "tanh"), default="erf")
 STAGE.param("batch", "fixed batch size; 0 leaves it free (default)", type=int, default=0)
@@ -51,7 +51,6 @@ def write(args, prefix):
     from bertbuild.checkpoint.config import read_config
     from bertbuild.checkpoint.graph_facts import graph_facts
     from bertbuild.families.bert_names import CONFIG_FILE
-    from bertbuild.heads.found import from_parameter
     from bertbuild.model.encoder import Sizes
     from bertbuild.model.model import ROLES, describe
     from stages._folding import fold_constants
@@ -74,11 +73,11 @@ def write(args, prefix):
         )
     step("writing the graph")
     writer = Writer(CheckpointReader(prefix).mapped, ROLES, args.batch or None, args.seq_len or None)
+    outputs, heads = asked_outputs.read(args)
     try:
-        found = from_parameter(args.heads)
-        tensors = describe(writer, sizes, writer.inputs, found, args.output.split(","))
-    except (LookupError, ValueError) as error:
-        raise StageInputError("--output or --heads: %s" % error) from error
+        tensors = describe(writer, sizes, writer.inputs, heads, outputs)
+    except LookupError as error:
+        raise StageInputError("none of --heads gives --output %s" % error) from error
     model = writer.model(tensors, args.model or "bert")
     if args.batch or args.seq_len:
         fold_constants(model)

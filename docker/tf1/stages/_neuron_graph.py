@@ -13,6 +13,7 @@ import math
 import tensorflow as tf
 
 from bertbuild.families import bert
+from bertbuild.heads.found import tensor_name
 from stages import _neuron_heads, _neuron_layers, _outputs
 
 MASKED_OUT = -10000.0  # modeling.py, attention_layer; a float16 holds it
@@ -68,7 +69,7 @@ class NeuronGraph(object):
             _outputs.POOLED: lambda: self._given(_outputs.POOLED, self.pooled),
             _outputs.SEQUENCE: lambda: self._given(_outputs.SEQUENCE, self.by_position(self.hidden)),
             _outputs.ALL_LAYERS: lambda: [
-                self.device_output(_outputs.tensor_name(_outputs.ALL_LAYERS) % index, self.by_position(state))
+                self.device_output(tensor_name(_outputs.ALL_LAYERS) % index, self.by_position(state))
                 for index, state in enumerate(states)
             ],
         }
@@ -92,7 +93,7 @@ class NeuronGraph(object):
         return tf.reshape(rows, [-1, self._seq_len, rows.shape[-1]])
 
     def _given(self, output, tensor):
-        return self.device_output(_outputs.tensor_name(output), tensor)
+        return self.device_output(tensor_name(output), tensor)
 
     def _pool(self, first):
         with tf.name_scope(bert.POOLER_SCOPE):

@@ -1,46 +1,12 @@
-"""What a stage is asked to give: its parameters --output and --heads.
-
-The names are a contract with the host, whose table of heads has them too (a test compares the two); stages have no copy
-of that table, so that a new head in it changes nothing here.
-"""
+"""What a model can give, and that of it which was asked for (`asked_outputs`); the columns of heads."""
 
 from stage import StageInputError
 
-from bertbuild.heads.found import from_parameter
+from bertbuild.heads.found import tensor_name
 
 POOLED, SEQUENCE, ALL_LAYERS = "pooled", "sequence", "all-layers"
-OF_ENCODER = {POOLED: "pooled_output", SEQUENCE: "sequence_output", ALL_LAYERS: "layer_%d_output"}
-"""What the encoder gives: what --output calls it → the name of its tensor; of all layers, one for each number."""
 COLUMNS = {"regression": 1, "span": 2, "next-sentence": 2}
 """How many columns the last layers of these kinds have; others have one for each class."""
-HEADS = "KIND:WEIGHTS:BIAS with commas: the heads that --output needs, and the names of their last layers' variables"
-
-
-def declare(stage, usual=POOLED):
-    """Declare both parameters of a stage; `usual` is what it gives where --output is not given, in words."""
-    stage.param(
-        "output",
-        "what the model gives: %s, or what a head of --heads answers; several with commas (default: %s)"
-        % (", ".join(OF_ENCODER), usual),
-    )
-    stage.param("heads", HEADS + ": classifier:output_weights:output_bias")
-
-
-def asked(args, usual=POOLED):
-    """The outputs of --output, a list, and the heads of --heads, as `bertbuild.heads.found` has them.
-
-    Raises:
-        StageInputError: --heads has another form.
-    """
-    try:
-        return (args.output or usual).split(","), from_parameter(args.heads)
-    except ValueError as error:
-        raise StageInputError("--heads %s" % error) from error
-
-
-def tensor_name(output):
-    """The name of an output's tensor: of a head its own name, with underscores."""
-    return OF_ENCODER.get(output, output.replace("-", "_"))
 
 
 def select(outputs, given):

@@ -14,7 +14,8 @@ import answers
 from stage import write_json
 
 from bertbuild.graph.own_answers import NAMES
-from stages import _bert, _outputs, _own_graph, _signature
+from bertbuild.heads.found import tensor_name
+from stages import _bert, _own_graph, _signature
 from stages._tensorflow import tf
 
 FILE = "reference.json"
@@ -43,7 +44,7 @@ def answer(source, gelu, outputs, asked):
     Returns:
         array name → float32 array, as `asked.answer` gives them; the rows of reference.json.
     """
-    names = {output: _outputs.tensor_name(output) for output in outputs}
+    names = {output: tensor_name(output) for output in outputs}
     own, missing = _own_graph.answer(source, gelu, [names[name] for name in names if name != ALL_LAYERS], asked)
     given = [name for output, name in names.items() if own and name not in missing and output != ALL_LAYERS]
     rows = [row("the checkpoint's own graph (%s)" % os.path.basename(source.meta), given)] if given else []

@@ -5,16 +5,15 @@ classifier's answers it has the five inputs of AWS's BERT demo, input_ids, input
 label_ids and is_real_example int32 [None]; else it has the first three.
 """
 
+import asked_outputs
 from stage import Stage, step, write_json
-
-from stages import _outputs
 
 UNUSED_INPUTS = ("label_ids", "is_real_example")
 
 STAGE = Stage("export", __doc__.splitlines()[0])
 STAGE.input("checkpoint", "folder with bert_config.json and the checkpoint's files")
 STAGE.param("seq-len", "sequence length (default: 128)", type=int, default=128)
-_outputs.declare(STAGE)
+asked_outputs.declare(STAGE)
 STAGE.param("prefix", "the checkpoint's name in its folder, where there are several")
 STAGE.param(
     "gelu",
@@ -26,7 +25,7 @@ STAGE.param(
 
 def run(args, report):
     """Build modeling.py's graph, restore the checkpoint, save."""
-    wanted, heads = _outputs.asked(args)
+    wanted, heads = asked_outputs.read(args)
     step("loading TensorFlow")
     from stages import _bert, _operators, _saved_model, _signature, _source
     from stages._tensorflow import tf

@@ -7,13 +7,12 @@ that neither a dataset nor an edited upstream file is needed.
 
 import os
 
+import asked_outputs
 from stage import Stage, step, write_json
-
-from stages import _outputs
 
 STAGE = Stage("freeze", __doc__.splitlines()[0])
 STAGE.input("checkpoint", "folder with bert_config.json and the checkpoint's files")
-_outputs.declare(STAGE)
+asked_outputs.declare(STAGE)
 STAGE.param("prefix", "the checkpoint's name in its folder, where there are several")
 STAGE.param(
     "gelu",
@@ -25,10 +24,10 @@ STAGE.param(
 
 def run(args, report):
     """Build the graph, keep what the outputs need, write it with the checkpoint's values."""
-    outputs, heads = _outputs.asked(args)
+    outputs, heads = asked_outputs.read(args)
 
     step("loading TensorFlow")
-    from stages import _graph_file, _inference_graph, _signature, _source
+    from stages import _graph_file, _inference_graph, _outputs, _signature, _source
     from stages._tensorflow import tf
 
     source = _source.Source(args.checkpoint, args.prefix, heads)

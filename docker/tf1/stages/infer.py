@@ -5,10 +5,11 @@ training; else google-research/bert's code does, with the checkpoint's variables
 A graph is run only by operators of a stated list (bertbuild/graph/operators.py).
 """
 
+import asked_outputs
 import questions
 from stage import Stage, StageInputError, step
 
-from stages import _outputs
+from bertbuild.heads.found import tensor_name
 
 SCORE = "score"
 
@@ -18,7 +19,7 @@ STAGE.input("frozen", "a frozen graph (.pb), or the folder of the stage freeze",
 STAGE.input("saved-model", "a SavedModel, of export, of neuron-ready or of run_classifier", required=False)
 questions.declare(STAGE)
 STAGE.param("outputs", "of a frozen graph that is not freeze's or extract's, and of a SavedModel: as in extract")
-_outputs.declare(STAGE, "of a checkpoint pooled, of a SavedModel all it gives")
+asked_outputs.declare(STAGE, "of a checkpoint pooled, of a SavedModel all it gives")
 STAGE.param("prefix", "the checkpoint's name in its folder, where there are several")
 STAGE.param("gelu", "as in freeze (default: auto)", choices=("auto", "erf", "tanh"), default="auto")
 
@@ -40,7 +41,7 @@ def run(args, report):
         found = from_saved_model(args.saved_model, args.outputs, args.output, asked)
         rows = _reference.rows(_reference.SAVED_MODEL, found)
     else:
-        wanted, heads = _outputs.asked(args)
+        wanted, heads = asked_outputs.read(args)
         source = _source.Source(args.checkpoint, args.prefix, heads)
         gelu = source.gelu(args.gelu, report)
         found, rows = _reference.answer(source, gelu, wanted, asked)
@@ -94,7 +95,7 @@ def from_saved_model(folder, named, wanted, asked):
         outputs, sizes = model.given(named or ""), (model.fixed_size(0), model.fixed_size(1))
     except GraphFormatError as error:
         raise StageInputError(str(error)) from error
-    names = [_outputs.tensor_name(output) for output in wanted.split(",")] if wanted else outputs
+    names = [tensor_name(output) for output in wanted.split(",")] if wanted else outputs
     chosen = {name: tensor for name, tensor in outputs.items() if name in names}
     with tf.Graph().as_default() as graph, tf.compat.v1.Session() as session:
         feeds = _saved_model.load(folder, model, chosen.values(), session)

@@ -7,20 +7,19 @@ bert_model.ckpt.meta, to be used with the checkpoint's own index and data, and s
 
 import os
 
+import asked_outputs
 from stage import Stage, step, write_json
-
-from stages import _outputs
 
 STAGE = Stage("metagraph", __doc__.splitlines()[0])
 STAGE.input("checkpoint", "folder with bert_config.json and the checkpoint's files")
-_outputs.declare(STAGE)
+asked_outputs.declare(STAGE)
 STAGE.param("prefix", "the checkpoint's name in its folder, where there are several")
 STAGE.param("gelu", "as in freeze (default: auto)", choices=("auto", "erf", "tanh"), default="auto")
 
 
 def run(args, report):
     """Build over the published placeholders, export."""
-    outputs, heads = _outputs.asked(args)
+    outputs, heads = asked_outputs.read(args)
     step("loading TensorFlow")
     from stages import _bert, _signature, _source
     from stages._tensorflow import tf

@@ -4,9 +4,8 @@ It is a plain SavedModel that TensorFlow 1.15 runs on any CPU, with any batch. E
 device/embeddings, device/mask_bias and the other device/… tensors is the device part; signature.json lists them.
 """
 
+import asked_outputs
 from stage import Stage, StageInputError, step, write_json
-
-from stages import _outputs
 
 EXACT = "exact"
 
@@ -21,7 +20,7 @@ STAGE.param(
     choices=(EXACT, "tanh", "sigmoid"),
     default=EXACT,
 )
-_outputs.declare(STAGE, "of a checkpoint pooled, of a SavedModel all it gives that is known")
+asked_outputs.declare(STAGE, "of a checkpoint pooled, of a SavedModel all it gives that is known")
 STAGE.param("batch-size", "batch the device part is going to be compiled for (default: 4)", type=int, default=4)
 STAGE.param("prefix", "the checkpoint's name in its folder, where there are several")
 
@@ -105,7 +104,7 @@ def open_source(args):
     from stages import _saved_model_source, _source
 
     if args.saved_model is None:
-        outputs, heads = _outputs.asked(args)
+        outputs, heads = asked_outputs.read(args)
         return _source.Source(args.checkpoint, args.prefix, heads), outputs
     source = _saved_model_source.SavedModelSource(args.saved_model, args.output.split(",") if args.output else None)
     return source, source.outputs

@@ -25,11 +25,6 @@ TENSORS = {
 """Kind → the names of the tensors that it gives, in the order in which `Head.answer` makes them."""
 
 
-def tensor_name(output):
-    """The name of the tensor that --output calls so: of a head its own, with underscores."""
-    return output + "_output" if output in ("pooled", "sequence") else output.replace("-", "_")
-
-
 class Head(typing.NamedTuple):
     """A head of a model.
 

@@ -9,6 +9,7 @@ import os
 import shutil
 from pathlib import Path
 
+import asked_outputs
 from checkpoint_files import CHECKPOINT, find_prefix
 from stage import Stage, StageInputError, read_json, step, write_json
 
@@ -38,7 +39,6 @@ def run(args, report):
     from bertbuild.checkpoint.recovery import encoder_roots, of_heads, recover
     from bertbuild.checkpoint.writer import write_checkpoint
     from bertbuild.errors import BertbuildError
-    from bertbuild.heads.found import from_parameter
     from stages._tables import Converted
 
     config_path = Path(args.config or os.path.join(args.tf2, CONFIG_FILE))
@@ -46,7 +46,7 @@ def run(args, report):
     try:
         config = read_config(config_path)
         reader = CheckpointReader(find(args.tf2, args.prefix))
-        heads = from_parameter(args.heads)
+        heads = asked_outputs.heads(args)
         recovered = recover(reader, config, args.root or "")
         found = of_heads(recovered, heads)
 

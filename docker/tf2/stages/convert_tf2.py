@@ -11,6 +11,7 @@ import os
 import shutil
 from pathlib import Path
 
+import asked_outputs
 from checkpoint_files import CHECKPOINT, find_prefix
 from stage import Stage, StageInputError, step, write_json
 
@@ -45,7 +46,7 @@ def run(args, report):
         problems = disagreements(config, shapes, {name: entry.dtype for name, entry in reader.entries.items()})
         if problems:
             raise StageInputError("the checkpoint does not fit its config: %s" % problems[0].rstrip("."))
-        taken = layout(args.format, config, shapes, heads(args.heads, shapes))
+        taken = layout(args.format, config, shapes, heads(args, shapes))
         reasons = left_out(taken, shapes)
         step("converting %d variables" % len(taken.places))
         converted = tensors(taken, reader)
@@ -71,18 +72,13 @@ def run(args, report):
     report.note("%d variables converted, %d left out on purpose" % (len(taken.places), len(reasons)))
 
 
-def heads(text, shapes):
+def heads(args, shapes):
     """The heads of --heads, whose last layers must be among the checkpoint's variables.
 
     Raises:
         StageInputError: it has another form, or names a variable that is not there.
     """
-    from bertbuild.heads.found import from_parameter
-
-    try:
-        found = from_parameter(text)
-    except ValueError as error:
-        raise StageInputError(str(error)) from error
+    found = asked_outputs.heads(args)
     missing = [name for head in found for name in (head.weights, head.bias) if name not in shapes]
     if missing:
         raise StageInputError("--heads names %s, which the checkpoint has not" % missing[0])

@@ -5,12 +5,13 @@ A checkpoint is restored into the Model Garden's own classes, and every variable
 
 import os
 
+import asked_outputs
 import questions
 from checkpoint_files import find_prefix
 from stage import Stage, StageInputError, read_json, step
 
 from bertbuild.families.bert_names import CONFIG_FILE
-from bertbuild.heads.found import from_parameter
+from bertbuild.heads.found import tensor_name
 from bertbuild.heads.pooled import TENSOR as POOLED
 from bertbuild.heads.sequence import TENSOR as SEQUENCE
 
@@ -74,7 +75,7 @@ def saved(args, report):
 
     config = args.config or os.path.join(args.saved_model, CONFIG_FILE)
     hidden_size = _garden.bert_config(config, None).hidden_size
-    kinds = [head.kind for head in heads(args)]
+    kinds = [head.kind for head in asked_outputs.heads(args)]
     wanted = tensors(args) or (None if args.probes else [])  # examples are timed: they ask the default signature alone
     return _saved.SavedModel(args.saved_model, hidden_size, report, kinds, wanted)
 
@@ -88,26 +89,14 @@ def restored(args):
         if "heads" in table:  # which older ones do not tell
             return _restored.converted(args.converted, table, args.gelu, args.prefix)
     config = args.config or os.path.join(args.converted, CONFIG_FILE)
-    return _restored.found(find_prefix(args.converted, args.prefix), config, args.gelu, args.root or "", heads(args))
+    return _restored.found(
+        find_prefix(args.converted, args.prefix), config, args.gelu, args.root or "", asked_outputs.heads(args)
+    )
 
 
 def tensors(args):
     """The names of the tensors of --output; None where it is not given."""
-    from stages import _heads
-
-    return [_heads.tensor_name(output) for output in args.output.split(",")] if args.output else None
-
-
-def heads(args):
-    """The heads of --heads.
-
-    Raises:
-        StageInputError: it has another form.
-    """
-    try:
-        return from_parameter(args.heads)
-    except ValueError as error:
-        raise StageInputError(str(error)) from error
+    return [tensor_name(output) for output in args.output.split(",")] if args.output else None
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from checkpoint_files import CHECKPOINT
 from stage import Stage, StageInputError, read_json, step, write_json
 
 from bertbuild.families.bert_names import CONFIG_FILE, VOCAB_FILE
+from bertbuild.heads.found import tensor_name
 
 STAGE = Stage("saved-model", __doc__.splitlines()[0])
 STAGE.input("converted", "folder of the stage convert-tf2")
@@ -63,9 +64,7 @@ def signatures(answering, output):
     Raises:
         StageInputError: the model does not give one of those of --output.
     """
-    from stages import _heads
-
-    wanted = [_heads.tensor_name(name) for name in output.split(",")]
+    wanted = [tensor_name(name) for name in output.split(",")]
     missing = [name for name in wanted if name not in answering.tensors]
     if missing:
         raise StageInputError("the model gives %s and not %s" % (", ".join(answering.tensors), missing[0]))

@@ -118,5 +118,3 @@ def test_the_description_has_every_head_of_the_table_and_its_answers():
     described = {kind: list(answers) for kind, answers in heads.ANSWERS.items()}
     assert described == {kind: [answer.output for answer in row.answers] for kind, row in of_heads.items()}
     assert set(heads.OF_SEQUENCE) == {kind for kind, row in of_heads.items() if row.reads == SEQUENCE}
-    own = {answer.output: answer.tensor for row in HEADS.values() if row.of_encoder for answer in row.answers}
-    assert {name: tensor.replace("%d", "{}") for name, tensor in model.OF_ENCODER.items()} == own
