@@ -1,4 +1,4 @@
-"""What all images take together, against 4998f5e: `docker save` of the six, which writes each layer once.
+"""What all images take together, against 443d240: `docker save` of the six, which writes each layer once.
 
     eval "$(.ci/base-images.sh)" && .venv/bin/python bench/image_bytes.py
 
@@ -22,7 +22,7 @@ sys.path.insert(0, str(ROOT / "tests" / "stand_in_neuron"))
 
 from wheels import build_wheels
 
-TODAY = "4998f5e"
+TODAY = "443d240"
 MOST = 0.8
 BACKENDS = ("tf1", "neuron", "openvino", "mo", "tf2", "data")
 
