@@ -33,7 +33,7 @@ class Checkpoint:
     def wanted(self, name: str) -> Wanted:
         """It as commands take it; `name` is what its results are called, empty for its own."""
         files = {"checkpoint": str(self.path), "config": str(self.config), "vocab": str(self.vocab)}
-        return _wanted(name=name, scope=self.scope, ema=self.ema, head=_kind(self.head), **files)
+        return _wanted(name=name, scope=self.scope, ema=self.ema, head=self.head, **files)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,17 +138,6 @@ def check_names(names: tuple[object, ...]) -> None:
     """
     for name in names:
         check_text("a name", name)
-
-
-def _kind(head: object) -> str:
-    """A kind of head; empty: as the files tell."""
-    from bertbuild.parameters import check_value, parameters_of
-    from bertbuild.plans.wanted import Wanted
-
-    text = check_text("head", head)
-    if text:
-        check_value("head", text, parameters_of(Wanted)["head"].type)
-    return text
 
 
 def _wanted(**named: Any) -> Wanted:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property
+from keyword import iskeyword
 from typing import Any
 
 from bertbuild.cli.flags import number, truth, whole_number
 from bertbuild.cli.frame import running
-from bertbuild.cli.task import Task
+from bertbuild.cli.task import NAMES, Task
 from bertbuild.commands.session import Session
 from bertbuild.parameters import Parameter
 from bertbuild.toml.values import Real, Truth, Value, Whole
@@ -17,11 +18,12 @@ from bertbuild.toml.values import Real, Truth, Value, Whole
 Values = dict[str, Any]
 """What was given, by the names of parameters; nothing of what was not."""
 
-FRAME = ("json", "isolation", "offline", "replace", "reference", "mirror")
+FRAME = ("json", "isolation", "offline", "replace", "reference", "mirror", "jobs", "memory")
 """Flags that `running` takes under their own names."""
 
-FROM = "from"
-"""Another one: a word of Python's, which `running` knows as `local`, the setting's name."""
+FILE = "file"
+RENAMED = {"from": "local", FILE: "build_file"}
+"""Others, and its names for them."""
 
 
 def declared(
@@ -33,6 +35,7 @@ def declared(
     *,
     example: str = "",
     iterable: tuple[str, ...] = (),
+    names: str = "",
 ) -> Task:
     """A command.
 
@@ -40,12 +43,14 @@ def declared(
         name: as it is typed.
         about: what it does, a sentence.
         parameters: gives its own flags; called when they are first looked at, for what declares them is long to load.
-        frame: flags of `cli.flags` that are about how it runs.
+        frame: flags of `cli.flags` that are about how it runs. The build file is also among what was given.
         run: what it does with what was given.
         example: flags to show how it is typed.
         iterable: flags of its own that may be given more than once; their values are lists.
+        names: a sentence on the words that it takes without a flag, which are a tuple among what was given; empty where
+            it takes none.
     """
-    function = _Function(about, parameters, tuple(frame), run)
+    function = _Function(about, parameters, tuple(frame), run, names)
     return Task(
         name=name,
         function=function,
@@ -66,14 +71,16 @@ class _Function:
         parameters: Callable[[], Iterable[Parameter]],
         frame: tuple[Parameter, ...],
         run: Callable[[Session, Values], None],
+        names: str,
     ) -> None:
-        self.__doc__ = about
-        self._parameters, self._frame, self._run = parameters, frame, run
+        self.__doc__ = "\n\n".join(filter(None, (about, names)))
+        self._parameters, self._frame, self._run, self._names = parameters, frame, run, names
 
     def __call__(self, **given: Any) -> None:
         framed = {one.name: given.pop(_in_python(one)) for one in self._frame}
+        also = {name: value for name, value in (*framed.items(), *given.items()) if name in (FILE, NAMES) and value}
         with running(**_settings(framed)) as session:
-            self._run(session, read_flags(self.own, given))
+            self._run(session, read_flags(self.own, given) | also)
 
     @cached_property
     def own(self) -> dict[str, Parameter]:
@@ -87,7 +94,8 @@ class _Function:
 
     @property
     def __signature__(self) -> inspect.Signature:
-        return inspect.Signature([_as_python(one) for one in self.told])
+        names = [inspect.Parameter(NAMES, inspect.Parameter.KEYWORD_ONLY, default=())] if self._names else []
+        return inspect.Signature([*names, *map(_as_python, self.told)])
 
 
 class _Late(Mapping[str, Any]):
@@ -154,7 +162,7 @@ def _read(parameter: Parameter, given: str | bool | list[str]) -> Value | list[s
 
 
 def _in_python(parameter: Parameter) -> str:
-    return "from_" if parameter.name == FROM else parameter.name
+    return f"{parameter.name}_" if iskeyword(parameter.name) else parameter.name
 
 
 def _as_python(parameter: Parameter) -> inspect.Parameter:
@@ -164,5 +172,5 @@ def _as_python(parameter: Parameter) -> inspect.Parameter:
 
 def _settings(framed: Mapping[str, Any]) -> dict[str, Any]:
     """The arguments of `running`."""
-    given = {name: framed[name] for name in FRAME if framed.get(name) is not None}
-    return given | ({"local": framed[FROM]} if framed.get(FROM) is not None else {})
+    names = dict(zip(FRAME, FRAME, strict=True)) | RENAMED
+    return {names[name]: value for name, value in framed.items() if value is not None}

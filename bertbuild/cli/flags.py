@@ -1,14 +1,14 @@
-"""What tasks share: the help of flags that several have, and how a flag's number is read."""
+"""Flags that several commands have, and how a flag's number is read."""
 
 from __future__ import annotations
 
 import math
 
+from bertbuild.backends import BACKENDS
 from bertbuild.errors import UsageError
-from bertbuild.kinds.kind import REFERENCE
 from bertbuild.parameters import Parameter
 from bertbuild.places import PLACES, described
-from bertbuild.toml.values import Location, Text, Truth
+from bertbuild.toml.values import Choice, Location, Text, Truth
 
 FROM = Parameter(
     name="from",
@@ -37,19 +37,29 @@ OFFLINE = Parameter(
     unset=False,
     about="use no network: what is not here is listed, with the way to get it",
 )
-ISOLATION = Parameter(name="isolation", type=Text(), written="|".join((*PLACES, "auto")), about=described())
+ISOLATION = Parameter(name="isolation", type=Choice((*PLACES, "auto")), about=described())
 
 
-def help_of(*parameters: Parameter) -> dict[str, str]:
-    """What help says of flags that are declared."""
-    return {one.flag: one.about for one in parameters}
+NO_NETWORK = (ISOLATION, OFFLINE, JSON)
+"""Of commands that ask the place where stages run."""
+NAMES_ARE = "Names are models, targets, MODEL/TARGET, or a shell's patterns of these"
 
 
-COMMON_HELP = help_of(JSON)
-REPLACE_HELP = help_of(REPLACE)
-OFFLINE_HELP = help_of(OFFLINE)
-REFERENCE_HELP = help_of(REFERENCE)
-ISOLATION_HELP = help_of(ISOLATION, OFFLINE)
+def build_file(default: str = "") -> Parameter:
+    """The flag that names the build file; by default bertbuild.toml, which must be there where it is the default."""
+    about = "the build file" if default else "the build file (default: bertbuild.toml, where there is one)"
+    return Parameter(name="file", type=Location(), default=default, written="FILE", about=about)
+
+
+def backends(default: str) -> Parameter:
+    """The flag that names backends; `default` says which where it is not given."""
+    about = f"only these backends, with commas (default: {default})"
+    return Parameter(name="backend", type=Choice(tuple(BACKENDS)), several=True, about=about)
+
+
+def switch(name: str, about: str) -> Parameter:
+    """A flag without a value."""
+    return Parameter(name=name, type=Truth(), unset=False, about=about)
 
 
 def whole_number(flag: str, text: str) -> int:

@@ -6,12 +6,12 @@ import textwrap
 from collections.abc import Iterator, Mapping
 from inspect import cleandoc
 
-from bertbuild.cli.help_facts import EXAMPLES, GROUPS, POSITIONAL, group_of, value_of
+from bertbuild.cli.help_facts import GROUPS, POSITIONAL, group_of, value_of
 from bertbuild.cli.task import Flag, Task
 from bertbuild.cli.upstream import upstream_flags
 from bertbuild.cli.wording import rendered
 
-NARROWEST, WIDEST = 60, 120
+NARROWEST, WIDEST = 44, 120
 LEFT = 30
 """Columns for a flag and its value; what is longer has its text below."""
 
@@ -35,11 +35,12 @@ def help_of(task: Task, program: str, width: int) -> str:
 def _usage(task: Task, program: str, width: int) -> Iterator[str]:
     names = ["[NAMES…]"] if task.takes_names else []
     words = [POSITIONAL[task.name]] if task.name in POSITIONAL else names
-    yield " ".join(["Usage:", program, task.name, *words, "[--flags]"])
+    usage = " ".join(["Usage:", program, task.name, *words, "[--flags]"])
+    yield from textwrap.wrap(usage, width, subsequent_indent="  ", break_on_hyphens=False)
     for paragraph in cleandoc(task.function.__doc__ or "").split("\n\n"):
         yield ""
         yield from textwrap.wrap(rendered(" ".join(paragraph.split())), width)
-    typed = " ".join(filter(None, [program, task.name, task.example or EXAMPLES.get(task.name, "")]))
+    typed = " ".join(filter(None, [program, task.name, task.example]))
     *others, last = textwrap.wrap(typed, width - 6, break_on_hyphens=False, break_long_words=False)
     lines = (*(f"{line} \\" for line in others), last)
     yield from ("", "For instance:", *(f"{'    ' if number else '  '}{line}" for number, line in enumerate(lines)))
@@ -59,7 +60,7 @@ def _groups(task: Task, width: int) -> Iterator[str]:
 def _typed(task: Task, flag: Flag) -> str:
     if not flag.takes_value:
         return f"--{flag.name}"
-    value = value_of(task, flag.name)
+    value = value_of(task.parameters[flag.name])
     return f"--{flag.name}[={value}]" if flag.optional else f"--{flag.name}={value}"
 
 
@@ -98,7 +99,7 @@ def _of_upstream(command: str, width: int) -> Iterator[str]:
     bare = [name for name, meant in flags.items() if not meant.flag and not meant.adds]
     for heading, found in ((OF_UPSTREAM, ours), (WITHOUT_EFFECT, bare)):
         if found:
-            yield from ("", f"{heading}:")
+            yield from ("", *textwrap.wrap(f"{heading}:", width))
             yield from textwrap.wrap(
                 ", ".join(found), width, initial_indent="  ", subsequent_indent="  ", break_on_hyphens=False
             )

@@ -1,7 +1,6 @@
-"""What help knows of flags and commands besides their sentences: groups, what a value is, an example of each command.
+"""What help knows of flags besides their declarations: their groups.
 
-Of a flag's name, whichever command has it; where commands differ, of COMMAND FLAG. What is declared as a parameter
-(`Task.parameters`) tells this itself.
+Of a flag's name, whichever command has it; where commands differ, of COMMAND FLAG.
 """
 
 from __future__ import annotations
@@ -42,39 +41,6 @@ _ELSEWHERE = {
     "evaluate batch-size": RUNS,
 }
 
-_VALUES = {
-    "FOLDER": "from path",
-    "FILE": "file to",
-    "NAME": "stage run",
-    "URL": "mirror",
-    "SIZE": "memory",
-    "AGE|COUNT|targets": "keep",
-    "COUNT": "jobs",
-    "unit|integration|docker|faults|browser|host|all": "suite",
-}
-_VALUE_OF = {flag: value for value, flags in _VALUES.items() for flag in flags.split()}
-
-EXAMPLES = {
-    "doctor": "",
-    "build": "'mine/*' --keep-going",
-    "images": "--isolation docker --backend tf1,openvino",
-    "lock": "--check",
-    "verify": "minilm-l6/ir-fp32",
-    "verify-provenance": "--path copy/of/ir-fp32",
-    "sbom": "--backend openvino",
-    "status": "",
-    "why": "minilm-l6/ir-fp32",
-    "graph": "minilm-l6 --format mermaid",
-    "schema": "",
-    "log": "minilm-l6/ir-fp32 --stage freeze",
-    "gc": "--keep 14d --dry-run",
-    "verify-store": "",
-    "report": "--to report.html",
-    "test": "--suite unit",
-    "lint": "",
-}
-"""What is typed behind each command, for instance."""
-
 _OF_TYPES = (
     (Whole, "COUNT"),
     (Number, "NUMBER"),
@@ -94,14 +60,8 @@ def group_of(task: Task, flag: str) -> str:
     return _ELSEWHERE.get(f"{task.name} {flag}") or _GROUP_OF.get(flag, MADE)
 
 
-def value_of(task: Task, flag: str) -> str:
+def value_of(parameter: Parameter) -> str:
     """What is written behind a flag: what kind of thing, or the words that are allowed."""
-    if flag in task.parameters:
-        return _written(task.parameters[flag])
-    return _VALUE_OF.get(flag) or _choices(flag)
-
-
-def _written(parameter: Parameter) -> str:
     type_ = parameter.type
     if parameter.written:
         return parameter.written
@@ -109,20 +69,3 @@ def _written(parameter: Parameter) -> str:
         several = parameter.several or isinstance(type_, Choices)
         return "|".join(type_.options) + ("[,…]" if several else "")
     return next(word for kind, word in _OF_TYPES if isinstance(type_, kind))
-
-
-def _choices(flag: str) -> str:
-    """The words of a choice, from where they are declared."""
-    from bertbuild.backends import BACKENDS
-    from bertbuild.places import PLACES
-    from bertbuild.plans.placing import REFERENCES
-    from bertbuild.report import graphs
-
-    if flag == "backend":
-        return "|".join(BACKENDS) + "[,…]"
-    one = {
-        "format": graphs.FORMATS,
-        "reference": REFERENCES,
-        "isolation": (*PLACES, "auto"),
-    }
-    return "|".join(one[flag]) if flag in one else "VALUE"

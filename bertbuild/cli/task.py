@@ -6,7 +6,7 @@ Invoke takes longer to load than a build with nothing to do takes to run, so wha
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -59,8 +59,8 @@ class Task:
         help: a sentence on each flag.
         iterable: parameters that may be given more than once.
         optional: parameters whose value may be left out.
-        parameters: the declarations of flags that have one, by their names as they are typed.
-        example: flags to show how it is typed, where `cli.help_facts` has none.
+        parameters: the declarations of its flags, by their names as they are typed.
+        example: flags to show how it is typed.
     """
 
     name: str
@@ -92,24 +92,3 @@ class Task:
         optional = name in self.optional
         kind = list if name in self.iterable else bool if isinstance(default, bool) else str
         return Flag(parameter=name, kind=kind, default=default, optional=optional)
-
-
-def task(
-    *,
-    help: Mapping[str, str],  # noqa: A002 - Invoke's name for it
-    iterable: Iterable[str] = (),
-    optional: Iterable[str] = (),
-) -> Callable[[Callable[..., None]], Task]:
-    """Declare a command: its parameters are its flags, those without a default must be given, a bool is a switch.
-
-    Args:
-        help: a sentence on each flag, by its name as it is typed or in Python.
-        iterable: parameters that may be given more than once.
-        optional: parameters whose value may be left out.
-    """
-
-    def declared(function: Callable[..., None]) -> Task:
-        name = function.__name__.strip("_").replace("_", "-")
-        return Task(name=name, function=function, help=help, iterable=tuple(iterable), optional=tuple(optional))
-
-    return declared

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from bertbuild.checkpoint import reading
 from bertbuild.checkpoint.head_evidence import KINDS
-from bertbuild.parameters import parameter
+from bertbuild.parameters import check, parameter
 from bertbuild.toml.values import Choice, Location, Name, Text, Truth
 
 READ_BY = ("scope", "ema", "head")
@@ -38,6 +38,9 @@ class Wanted:
     `config` and `vocab` are a checkpoint's bert_config.json and vocab.txt where they are not in its folder.
     `tf2` is a model of TensorFlow 2; what `train` begins with it calls `init_checkpoint`, `hub_module_url` or
     `model_dir`. Of several encoders in such a checkpoint the one below the object `root` is meant.
+
+    Raises:
+        UsageError: there is no such kind of head.
     """
 
     model: str = parameter(
@@ -99,6 +102,9 @@ class Wanted:
         Location(), "", "the checkpoint's bert_config.json, where it is not in its folder", written="FILE"
     )
     vocab: str = parameter(Location(), "", "the checkpoint's vocab.txt, where it is not in its folder", written="FILE")
+
+    def __post_init__(self) -> None:
+        check(self)
 
     @property
     def of_tf2(self) -> str:

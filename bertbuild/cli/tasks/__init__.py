@@ -2,19 +2,8 @@
 
 from __future__ import annotations
 
-from bertbuild.backends import BACKENDS
 from bertbuild.cli.declared import Values, declared
-from bertbuild.cli.flags import (
-    COMMON_HELP,
-    FROM,
-    ISOLATION,
-    ISOLATION_HELP,
-    JSON,
-    MIRROR,
-    OFFLINE,
-)
-from bertbuild.cli.frame import running
-from bertbuild.cli.task import task
+from bertbuild.cli.flags import FROM, ISOLATION, JSON, MIRROR, NAMES_ARE, NO_NETWORK, OFFLINE, backends
 from bertbuild.cli.tasks.build import build
 from bertbuild.cli.tasks.buildfile import schema
 from bertbuild.cli.tasks.data import prepare_data
@@ -33,27 +22,19 @@ from bertbuild.kinds.kind import FROM_CHECKPOINT
 from bertbuild.parameters import Parameter, parameters_of
 from bertbuild.plans.wanted import READ_BY, Wanted
 
+BACKEND = backends("all but neuron")
 
-@task(help=COMMON_HELP | ISOLATION_HELP)
-def doctor(json: bool = False, isolation: str = "", offline: bool = False) -> None:
-    """Look at this machine: what builds need, what is missing, what to do."""
+
+def _doctor(session: Session, _values: Values) -> None:
     from bertbuild.commands import doctor as command
 
-    with running(json=json, isolation=isolation, offline=offline) as session:
-        command.doctor(session)
+    command.doctor(session)
 
 
-@task(
-    help=COMMON_HELP
-    | ISOLATION_HELP
-    | {"backend": f"only these backends, with commas: {', '.join(BACKENDS)} (default: all but neuron)"},
-)
-def images(backend: str = "", json: bool = False, isolation: str = "", offline: bool = False) -> None:
-    """Build what stages run in: Docker images, or virtual environments with --isolation venv."""
+def _images(session: Session, values: Values) -> None:
     from bertbuild.commands import environments
 
-    with running(json=json, isolation=isolation, offline=offline) as session:
-        environments.images(session, tuple(filter(None, backend.split(","))))
+    environments.images(session, tuple(filter(None, values.get(BACKEND.name, "").split(","))))
 
 
 def _inspect_flags() -> list[Parameter]:
@@ -76,17 +57,32 @@ inspect = declared(
 )
 
 
-@task(help=COMMON_HELP | ISOLATION_HELP)
-def verify(names: tuple[str, ...] = (), isolation: str = "", offline: bool = False, json: bool = False) -> None:
-    """Hash every byte of what is built, and compare its answers with its source's once more.
-
-    Names are models, targets, MODEL/TARGET, or a shell's patterns of these; default: all.
-    """
+def _verify(session: Session, values: Values) -> None:
     from bertbuild.commands import verify as command
 
-    with running(json=json, isolation=isolation, offline=offline) as session:
-        command.verify(session, names)
+    command.verify(session, values.get("names", ()))
 
+
+doctor = declared(
+    "doctor", "Look at this machine: what builds need, what is missing, what to do.", tuple, NO_NETWORK, _doctor
+)
+images = declared(
+    "images",
+    "Build what stages run in: Docker images, or virtual environments with --isolation venv.",
+    lambda: (BACKEND,),
+    NO_NETWORK,
+    _images,
+    example="--isolation docker --backend tf1,openvino",
+)
+verify = declared(
+    "verify",
+    "Hash every byte of what is built, and compare its answers with its source's once more.",
+    tuple,
+    NO_NETWORK,
+    _verify,
+    example="minilm-l6/ir-fp32",
+    names=f"{NAMES_ARE}; default: all.",
+)
 
 TASKS = {
     command.name: command

@@ -1,16 +1,18 @@
-"""What belongs to the build file, as Invoke tasks."""
+"""schema: what belongs to the build file."""
 
 from __future__ import annotations
 
-from bertbuild.cli.flags import COMMON_HELP
-from bertbuild.cli.frame import running
-from bertbuild.cli.task import task
+from bertbuild.cli.declared import Values, declared
+from bertbuild.cli.flags import JSON
+from bertbuild.commands.session import Session
 
 
-@task(help=COMMON_HELP)
-def schema(json: bool = False) -> None:
-    """Print the JSON Schema of bertbuild.toml, for editors that complete and check."""
+def _schema(session: Session, _values: Values) -> None:
     from bertbuild.commands import buildfile
 
-    with running(json=json) as session:
-        buildfile.schema(session)
+    buildfile.schema(session)
+
+
+schema = declared(
+    "schema", "Print the JSON Schema of bertbuild.toml, for editors that complete and check.", tuple, (JSON,), _schema
+)

@@ -1,33 +1,48 @@
-"""The commands about provenance as Invoke tasks."""
+"""sbom and verify-provenance."""
 
 from __future__ import annotations
 
-from bertbuild.cli.flags import COMMON_HELP
-from bertbuild.cli.frame import running
-from bertbuild.cli.task import task
+from bertbuild.cli.declared import Values, declared
+from bertbuild.cli.flags import JSON, NAMES_ARE, backends
+from bertbuild.commands.session import Session
+from bertbuild.parameters import Parameter
+from bertbuild.toml.values import Location
 
-
-@task(help=COMMON_HELP | {"backend": "only these backends, with commas (default: all)"})
-def sbom(backend: str = "", json: bool = False) -> None:
-    """Write a CycloneDX bill of materials of each backend, from its lock file."""
-    from bertbuild.commands import provenance
-
-    with running(json=json) as session:
-        provenance.sbom(session, tuple(filter(None, backend.split(","))))
-
-
-@task(
-    help=COMMON_HELP
-    | {
-        "path": "an artifact's folder: in the store, its name in out/, or a copy elsewhere",
-    },
+BACKEND = backends("all")
+PATH = Parameter(
+    name="path",
+    type=Location(),
+    written="FOLDER",
+    about="an artifact's folder: in the store, its name in out/, or a copy elsewhere",
 )
-def verify_provenance(names: tuple[str, ...] = (), path: str = "", json: bool = False) -> None:
-    """Compare what is built with the statements of how it was made.
 
-    Names are models, targets, MODEL/TARGET, or a shell's patterns of these; default: all.
-    """
+
+def _sbom(session: Session, values: Values) -> None:
     from bertbuild.commands import provenance
 
-    with running(json=json) as session:
-        provenance.verify_provenance(session, names, path=path)
+    provenance.sbom(session, tuple(filter(None, values.get(BACKEND.name, "").split(","))))
+
+
+def _verify_provenance(session: Session, values: Values) -> None:
+    from bertbuild.commands import provenance
+
+    provenance.verify_provenance(session, values.get("names", ()), path=values.get(PATH.name, ""))
+
+
+sbom = declared(
+    "sbom",
+    "Write a CycloneDX bill of materials of each backend, from its lock file.",
+    lambda: (BACKEND,),
+    (JSON,),
+    _sbom,
+    example="--backend openvino",
+)
+verify_provenance = declared(
+    "verify-provenance",
+    "Compare what is built with the statements of how it was made.",
+    lambda: (PATH,),
+    (JSON,),
+    _verify_provenance,
+    example="--path copy/of/ir-fp32",
+    names=f"{NAMES_ARE}; default: all.",
+)

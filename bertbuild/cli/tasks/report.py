@@ -1,22 +1,33 @@
-"""The task that makes a page of a run."""
+"""report: a page of a run."""
 
 from __future__ import annotations
 
-from bertbuild.cli.flags import COMMON_HELP
-from bertbuild.cli.frame import running
-from bertbuild.cli.task import task
+from bertbuild.cli.declared import Values, declared
+from bertbuild.cli.flags import JSON
+from bertbuild.commands.session import Session
+from bertbuild.parameters import Parameter
+from bertbuild.toml.values import Location, Name
 
-
-@task(
-    help=COMMON_HELP
-    | {
-        "run": "which run: the name of a log in artifacts/runs/ (default: the last)",
-        "to": "the file to write (default: artifacts/reports/RUN.html)",
-    },
+RUN = Parameter(name="run", type=Name(), about="which run: the name of a log in artifacts/runs/ (default: the last)")
+TO = Parameter(
+    name="to",
+    type=Location(),
+    written="FILE",
+    about="the file to write (default: artifacts/reports/RUN.html)",
 )
-def report(run: str = "", to: str = "", json: bool = False) -> None:
-    """Make one HTML page of a run: timeline, graph, parity figures, versions, failures."""
+
+
+def _report(session: Session, values: Values) -> None:
     from bertbuild.commands import report as command
 
-    with running(json=json) as session:
-        command.report(session, run, to)
+    command.report(session, values.get(RUN.name, ""), values.get(TO.name, ""))
+
+
+report = declared(
+    "report",
+    "Make one HTML page of a run: timeline, graph, parity figures, versions, failures.",
+    lambda: (RUN, TO),
+    (JSON,),
+    _report,
+    example="--to report.html",
+)

@@ -1,53 +1,63 @@
-"""The tasks that look at what is built and would be: why, status, graph."""
+"""The commands that look at what is built and would be: why, status, graph."""
 
 from __future__ import annotations
 
-from bertbuild.cli.flags import COMMON_HELP, ISOLATION_HELP
-from bertbuild.cli.frame import running
-from bertbuild.cli.task import task
+from bertbuild.cli.declared import Values, declared
+from bertbuild.cli.flags import NAMES_ARE, NO_NETWORK, build_file
+from bertbuild.commands.session import Session
+from bertbuild.parameters import Parameter
+from bertbuild.toml.values import Choice
 
-FILE_HELP = {"file": "the build file (default: bertbuild.toml, where there is one)"}
+FRAME = (build_file(), *NO_NETWORK)
 
 
-@task(help=COMMON_HELP | ISOLATION_HELP | FILE_HELP)
-def why(
-    names: tuple[str, ...] = (), file: str = "", isolation: str = "", offline: bool = False, json: bool = False
-) -> None:
-    """Say what would run for targets, and which part of each key changed: old and new value.
-
-    Names are models, targets, MODEL/TARGET, or a shell's patterns of these; or stages alone; default: all targets.
-    """
+def _why(session: Session, values: Values) -> None:
     from bertbuild.commands import why as whys
 
-    with running(json=json, build_file=file, isolation=isolation, offline=offline) as session:
-        whys.why(session, names, file)
+    whys.why(session, values.get("names", ()), values.get("file", ""))
 
 
-@task(help=COMMON_HELP | ISOLATION_HELP | FILE_HELP)
-def status(file: str = "", isolation: str = "", offline: bool = False, json: bool = False) -> None:
-    """Show all targets: built, stale, missing, failed; when, how long, size, parity figure, path."""
+def _status(session: Session, values: Values) -> None:
     from bertbuild.commands import status as statuses
 
-    with running(json=json, build_file=file, isolation=isolation, offline=offline) as session:
-        statuses.status(session, file)
+    statuses.status(session, values.get("file", ""))
 
 
-@task(
-    help=COMMON_HELP | ISOLATION_HELP | FILE_HELP | {"format": "text (default); dot, for Graphviz; mermaid"},
-)
-def graph(
-    names: tuple[str, ...] = (),
-    format: str = "text",  # noqa: A002 - the flag's name
-    file: str = "",
-    isolation: str = "",
-    offline: bool = False,
-    json: bool = False,
-) -> None:
-    """Draw the jobs behind targets, and which of them would run.
+def _graph_flags() -> list[Parameter]:
+    from bertbuild.report.graphs import FORMATS
 
-    Names are models, targets, MODEL/TARGET, or a shell's patterns of these; default: all.
-    """
+    about = "text; dot, for Graphviz; mermaid"
+    return [Parameter(name="format", type=Choice(FORMATS), default="text", about=about)]
+
+
+def _graph(session: Session, values: Values) -> None:
     from bertbuild.commands import graph as graphs
 
-    with running(json=json, build_file=file, isolation=isolation, offline=offline) as session:
-        graphs.graph(session, names, file, format)
+    graphs.graph(session, values.get("names", ()), values.get("file", ""), values.get("format", "text"))
+
+
+why = declared(
+    "why",
+    "Say what would run for targets, and which part of each key changed: old and new value.",
+    tuple,
+    FRAME,
+    _why,
+    example="minilm-l6/ir-fp32",
+    names=f"{NAMES_ARE}; or stages alone; default: all targets.",
+)
+status = declared(
+    "status",
+    "Show all targets: built, stale, missing, failed; when, how long, size, parity figure, path.",
+    tuple,
+    FRAME,
+    _status,
+)
+graph = declared(
+    "graph",
+    "Draw the jobs behind targets, and which of them would run.",
+    _graph_flags,
+    FRAME,
+    _graph,
+    example="minilm-l6 --format mermaid",
+    names=f"{NAMES_ARE}; default: all.",
+)

@@ -24,7 +24,7 @@ def test_every_flag_is_what_invoke_makes_of_it():
 
 
 CALLS = {
-    "doctor": {"json": False, "isolation": "", "offline": False},
+    "doctor": {"json": False, "isolation": None, "offline": False},
     "fetch_data --task=A --task B": {"task": ["A", "B"]},
     "fetch-data": {"task": []},
     "why tiny/ir --json": {"names": ("tiny/ir",), "json": True},

@@ -7,13 +7,15 @@ import shlex
 
 import pytest
 
+from bertbuild.cli.declared import declared
 from bertbuild.cli.help import help_of
 from bertbuild.cli.help_facts import GROUPS, group_of, value_of
 from bertbuild.cli.invoke_tasks import collection
 from bertbuild.cli.line import read
 from bertbuild.cli.program import BertbuildProgram
-from bertbuild.cli.task import task
 from bertbuild.development.tasks import TASKS
+from bertbuild.parameters import Parameter
+from bertbuild.toml.values import Text
 
 
 @pytest.fixture
@@ -32,7 +34,7 @@ def flags_of(name):
     return {flag.removeprefix("--") for flag in TASKS[name].flags}
 
 
-WIDTHS = (60, 80, 120)
+WIDTHS = (44, 60, 80, 120)
 
 
 @pytest.mark.parametrize("width", WIDTHS)
@@ -65,15 +67,18 @@ def test_help_says_how_a_command_is_called_with_an_example_that_can_be_typed(tol
 def test_flags_stand_in_groups_with_their_values(name):
     for flag in TASKS[name].flags.values():
         assert group_of(TASKS[name], flag.name) in GROUPS
-        assert not flag.takes_value or re.fullmatch(r"\S+", value_of(TASKS[name], flag.name))
+        assert not flag.takes_value or re.fullmatch(r"\S+", value_of(TASKS[name].parameters[flag.name]))
 
 
 def test_a_flag_of_which_nothing_else_is_known_is_explained_too():
-    def new(*, colour: str = "") -> None:
-        """Paint it."""
+    colour = Parameter(name="colour", type=Text(), about="what it is painted in")
+    text = help_of(declared("paint", "Paint it.", lambda: (colour,), (), lambda *_: None), "bertbuild", 80)
+    assert "outputs:\n  --colour=TEXT               what it is painted in\n" in text
 
-    text = help_of(task(help={"colour": "what it is painted in"})(new), "bertbuild", 80)
-    assert "outputs:\n  --colour=VALUE              what it is painted in\n" in text
+
+@pytest.mark.parametrize("name", TASKS)
+def test_every_flag_is_declared_once_as_a_parameter(name):
+    assert sorted(TASKS[name].parameters) == sorted(flags_of(name))
 
 
 def test_choices_are_shown(told, monkeypatch):
