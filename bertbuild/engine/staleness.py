@@ -290,11 +290,18 @@ class Checker:
     def _changes(
         self, past: Past, parts: Mapping[str, Any], sources: Mapping[str, StageJob | File]
     ) -> Iterator[Change]:
-        """What is known to differ; what is not known, then or now, does not count."""
-        yield from _differing(PARAMETER, past.params, parts["params"])
-        yield from _other_inputs(past, parts["inputs"], sources)
-        if past.format not in (None, keys.KEY_FORMAT):
+        """What is known to differ; what is not known, then or now, does not count.
+
+        Of another format's key a parameter that one of both versions does not know is no change either.
+        """
+        other_format = past.format not in (None, keys.KEY_FORMAT)
+        if other_format:
             yield Change(kind=FORMAT, name="", old=str(past.format), new=str(keys.KEY_FORMAT))
+        for change in _differing(PARAMETER, past.params, parts["params"]):
+            if not other_format or None not in (change.old, change.new):
+                yield change
+        yield from _other_inputs(past, parts["inputs"], sources)
+        if other_format:
             return
         if past.code not in (None, parts["code"]):
             yield Change(kind=CODE, name="", old=past.code, new=parts["code"])

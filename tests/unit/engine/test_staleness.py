@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import shutil
 import tempfile
 from dataclasses import replace
@@ -183,6 +184,22 @@ def test_another_key_format_is_told_in_the_place_of_code_and_environment(look, b
     old, new = keys.KEY_FORMAT - 1, keys.KEY_FORMAT
     told = list(in_full(checks["toy/freeze"], lambda *_: ()))
     assert told == [f"key format: {old} → {new}, another version of bertbuild made it"]
+
+
+def test_of_another_key_format_a_parameter_that_was_not_known_then_is_no_change(
+    look, build, source, probes, store, monkeypatch
+):
+    monkeypatch.setattr(keys, "KEY_FORMAT", keys.KEY_FORMAT - 1)
+    build(ir(source, probes))
+    monkeypatch.undo()
+    for path in (store.root / "objects" / "parity").glob("*/manifest.json"):
+        facts = json.loads(path.read_text())
+        del facts["components"]["params"]["limits"]
+        path.parent.chmod(0o755)
+        path.chmod(0o644)
+        path.write_text(json.dumps(facts))
+    told = in_short(look(ir(source, probes))["toy/ir-reshapeable-fp32 parity"])
+    assert told == "key format; input reference made anew; input answers made anew; input target made anew"
 
 
 def test_another_environment_is_told_fact_by_fact(look, build, source, probes, isolation):
