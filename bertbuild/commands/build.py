@@ -6,21 +6,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bertbuild.buildfile.entries import BuildFile, ModelEntry, Recipe
-from bertbuild.checkpoint.reading import Choice
-from bertbuild.commands.entry_jobs import EntryJobs, ModelJob, how_read, require_places
+from bertbuild.buildfile.entries import BuildFile
+from bertbuild.commands.entry_jobs import EntryJobs, require_places
 from bertbuild.commands.result import Result
 from bertbuild.commands.session import Session, shown
+from bertbuild.commands.training_jobs import TrainingJobs
 from bertbuild.engine.events import Asked
 from bertbuild.engine.jobs import GateJob, StageJob
-from bertbuild.engine.schedule import Job
 from bertbuild.errors import BertbuildError, BuildFailedError
-from bertbuild.plans.finetuning import STEP
 from bertbuild.plans.parts import Part
-from bertbuild.plans.plan import Plan
 from bertbuild.plural import are, number_of
 from bertbuild.report.counts import counted
-from bertbuild.source.on_disk import data_at_hand
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +68,7 @@ def build(session: Session, build_file: BuildFile, *, keep_going: bool, verify_r
     """
     session.warn(build_file.warnings)
     require_places(session, build_file.models)
-    jobs = FileJobs(session, build_file.models, keep_going=keep_going)
+    jobs = TrainingJobs(session, build_file.models, keep_going=keep_going)
     asked = Asked(models=[entry.name for entry in build_file.models], build_file=str(build_file.path))
     failures = session.engine.execute(jobs.roots(), asked, keep_going=keep_going)
     _check(jobs, failures)
@@ -81,61 +77,6 @@ def build(session: Session, build_file: BuildFile, *, keep_going: bool, verify_r
 
         verify(session, [job for job in jobs.jobs.ids.values() if isinstance(job, StageJob)], asked)
     return _finish(session, jobs)
-
-
-class FileJobs(EntryJobs):
-    """The jobs of a build file, where a model can be trained from another one."""
-
-    def of_trained(self, entry: ModelEntry, folder: Path) -> list[Job]:
-        """See `EntryJobs`."""
-        return [
-            RecipeJob(self, other, other.source, folder, how_read(entry).choice)
-            for other in self.trained_from(entry)
-            if isinstance(other.source, Recipe)
-        ]
-
-
-class RecipeJob(Job):
-    """How a model is trained from another one's folder: the data found, the steps planned; they follow."""
-
-    def __init__(self, entry_jobs: EntryJobs, entry: ModelEntry, recipe: Recipe, base: Path, choice: Choice) -> None:
-        super().__init__(f"{entry.name} recipe")
-        self.promised = entry_jobs.promised(entry)
-        self.entry = entry
-        self._entry_jobs, self._recipe, self._base, self._choice = entry_jobs, recipe, base, choice
-        self._plan: Plan | None = None
-
-    def run(self) -> None:
-        """See `schedule.Job`."""
-        from bertbuild.commands.finetune import plan_recipe
-
-        session, recipe = self._entry_jobs.session, self._recipe
-        name, choice = self.entry.name, self._choice
-        self._plan = plan_recipe(session, self._base, name, recipe.named, recipe.request, choice=choice)
-
-    @property
-    def task(self) -> str:
-        """What it is trained on, as it was named."""
-        return self._recipe.named.task
-
-    def look(self) -> bool:
-        """The same without fetching data, by who asks what would be done; gives whether none are to be fetched."""
-        from bertbuild.commands import data
-
-        session, named = self._entry_jobs.session, self._recipe.named
-        if named.task and not named.data:
-            with_negative = self._recipe.request.version_2_with_negative
-            task = data.task_of(data.Asked(task=named.task, version_2_with_negative=with_negative))
-            if not data_at_hand(task, session.settings, session.store):
-                return False
-        self.run()
-        return True
-
-    def follow(self) -> Iterable[Job]:
-        """The training, and the trained model."""
-        assert self._plan is not None  # noqa: S101 - it has run
-        new, steps = self._entry_jobs.jobs.of_steps(self._plan)
-        return [*new, ModelJob(self._entry_jobs, self.entry, steps[STEP])]
 
 
 def _targets(jobs: EntryJobs) -> list[tuple[str, str]]:

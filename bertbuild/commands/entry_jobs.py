@@ -46,6 +46,7 @@ class EntryJobs:
     Attributes:
         gates: model and target as an entry names them → its gates, the one of what was asked for last.
         found: the models that are inspected, by name.
+        several: whether more than one model is made of no other.
     """
 
     def __init__(
@@ -56,6 +57,11 @@ class EntryJobs:
         self.gates: dict[tuple[str, str], list[GateJob]] = {}
         self._left: dict[tuple[str, str], list[Part]] = {}
         self.found: dict[str, Inspected] = {}
+        self._trained: dict[str, list[ModelEntry]] = {}
+        for entry in entries:
+            if isinstance(entry.source, Recipe):
+                self._trained.setdefault(entry.source.base, []).append(entry)
+        self.several = sum(isinstance(entry.source, Wanted) for entry in entries) > 1
 
     def roots(self) -> list[Job]:
         """The jobs that find the models which are made of no other."""
@@ -68,7 +74,7 @@ class EntryJobs:
 
     def trained_from(self, entry: ModelEntry) -> list[ModelEntry]:
         """The models whose recipe begins with this one."""
-        return [other for other in self.entries if isinstance(other.source, Recipe) and other.source.base == entry.name]
+        return self._trained.get(entry.name, [])
 
     def of_targets(self, entry: ModelEntry, found: Inspected) -> list[Job]:
         """The jobs of a model's targets."""
@@ -123,7 +129,7 @@ class LocateJob(Job):
             self._refused = refused_unfetched(session, self.entry, wanted.model)
             if not self._goes_on:
                 return True
-        if len(self._entry_jobs.entries) > 1 and not (wanted.checkpoint and Path(wanted.checkpoint).is_dir()):
+        if self._entry_jobs.several and not (wanted.checkpoint and Path(wanted.checkpoint).is_dir()):
             return False  # to be fetched, or unpacked
         self.run()  # alone, it is done by this thread, which Ctrl-C ends at once
         return True

@@ -2,49 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from bertbuild.catalogue.models import find_model
-from bertbuild.checkpoint.reading import Choice
+from bertbuild.buildfile.entries import ModelEntry, Recipe
 from bertbuild.commands.copying import check_destination, copied
-from bertbuild.commands.data import Asked, claim, planned, prepared_task
-from bertbuild.commands.entry_jobs import find
+from bertbuild.commands.data import claim
+from bertbuild.commands.entry_jobs import entry_of, require_places
 from bertbuild.commands.learnt import Learnt, what_was_learnt
-from bertbuild.commands.memory import memory_told
-from bertbuild.commands.reference import require_1
+from bertbuild.commands.memory import of_memory
+from bertbuild.commands.recipe import Data, Training, check_named, require_tensorflow_1
 from bertbuild.commands.result import Result
 from bertbuild.commands.session import Session, shown
-from bertbuild.errors import CheckpointError, UsageError
+from bertbuild.commands.training_jobs import TrainingJobs
+from bertbuild.engine.jobs import StageJob
+from bertbuild.engine.schedule import Job
+from bertbuild.errors import CheckpointError, StageError, StageKilledForMemoryError
 from bertbuild.json_text import parse_json
 from bertbuild.names import clean_name
-from bertbuild.plans.finetuning import STEP, FinetuneRequest, Named, plan_finetune
-from bertbuild.plans.plan import File, Plan, Source, Step
+from bertbuild.plans.finetuning import STEP, FinetuneRequest, Named
+from bertbuild.plans.plan import Plan, Source
 from bertbuild.plans.wanted import Wanted
-from bertbuild.source.checkpoints import AS_IT_IS, inspected
-from bertbuild.source.prepared import DEV, FACTS, TEST, TEST_WORDS, TRAIN, files_of, read_facts
 from bertbuild.stages import FACTS as RUN
 
 WRITTEN = ("training.svg", "test_results.tsv", "test_results.conll", "predictions.json")
 """Of a result, the files that people look at."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Data:
-    """What to train on: a prepared folder or the step that makes one (with its name in out/ and what was asked for),
-    task, sequence length; the kind of head that is trained where that is known.
-    """
-
-    source: File | str
-    task: str
-    length: int
-    questions: File | None
-    head: str = ""
-    before: tuple[Step, ...] = ()
-    target: str = ""
-    asked: Asked | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,37 +62,86 @@ def finetune(
         StageKilledForMemoryError: memory ran out.
     """
     check_destination("output-dir", output_dir)
-    _check_named(named)
-    wanted = _as_upstream(session, wanted, request, output_dir)
-    session.isolation.require()
-    if session.settings.offline:
-        from bertbuild.commands.offline import require_stages
+    check_named(named)
+    base = entry_of(session, _as_upstream(session, wanted, request, output_dir))
+    recipe = Recipe(base=base.name, named=named, request=request)
+    entries = (base, ModelEntry(name=f"{base.name} trained", source=recipe, targets=()))
+    require_places(session, entries)
+    require_tensorflow_1(session, base.name)
+    jobs = FinetuneJobs(session, entries)
+    try:
+        session.engine.run_jobs(jobs.roots(), base.name)
+    except StageError as error:
+        told = _of_memory(error, jobs.training, request)
+        if told is None:
+            raise
+        raise told from error
+    return _finish(session, jobs, named, output_dir)
 
-        data_stage = ["prepare-data"] if named.task else []
-        task = "" if named.data else named.task
-        stages = [*data_stage, "finetune"]
-        require_stages(session, stages, model=wanted.model, checkpoint=wanted.checkpoint, task=task)
-    if wanted.model:
-        find_model(wanted.model)
-    _require_1(session, wanted.model)
-    data = _data(session, wanted, named, request)
-    inspected = find(session, wanted)
-    if not request.do_train:
-        _require_head(inspected.source, data)
-    plan = plan_finetune(inspected.source, data.source, data.questions, request, before=data.before)
-    task = clean_name(data.task.lower())
-    session.claim(plan.model, f"finetuned-{task}", inspected.named, inspected.source.file.digest)
-    if data.asked is not None:
-        claim(session, data.asked, Plan(model=plan.model, steps=data.before), data.target)
+
+class FinetuneJobs(TrainingJobs):
+    """The jobs of one model and its training, whose result is named as the model's.
+
+    Attributes:
+        training: once it is planned.
+        steps: its jobs, by the ids of its steps.
+    """
+
+    def __init__(self, session: Session, entries: Sequence[ModelEntry]) -> None:
+        super().__init__(session, entries)
+        self.training: Training | None = None
+        self.steps: Mapping[str, StageJob] = {}
+
+    def result_of(self, _entry: ModelEntry) -> str:
+        """See `TrainingJobs`."""
+        return self.entries[0].name
+
+    def planned(self, entry: ModelEntry, training: Training) -> None:
+        """Claim the names of what is trained and of what is prepared.
+
+        Raises:
+            CheckpointError: it is to be evaluated without a training, and has no head for that.
+            UsageError: a name in out/ was made from another source.
+        """
+        base = self.found[self.entries[0].name]
+        plan, data = training.plan, training.data
+        if isinstance(entry.source, Recipe) and not entry.source.request.do_train:
+            _require_head(base.source, data)
+        self.session.claim(plan.model, _target(data), base.named, base.source.file.digest)
+        if data.asked is not None:
+            claim(self.session, data.asked, Plan(model=plan.model, steps=data.before), data.target)
+        self.training = training
+
+    def trained(self, _entry: ModelEntry, steps: Mapping[str, StageJob]) -> list[Job]:
+        """Nothing follows: what was trained is named."""
+        self.steps = steps
+        return []
+
+
+def _target(data: Data) -> str:
+    return f"finetuned-{clean_name(data.task.lower())}"
+
+
+def _of_memory(
+    error: StageError, training: Training | None, request: FinetuneRequest
+) -> StageKilledForMemoryError | None:
+    if training is None:
+        return None
     flag, tried = ("train", request.train_batch_size) if request.do_train else ("eval", request.eval_batch_size)
-    with memory_told(
-        f"Tried was a batch of {tried} sequences of {data.length} tokens.",
+    return of_memory(
+        error,
+        f"Tried was a batch of {tried} sequences of {training.data.length} tokens.",
         next_step=f"Try half: --{flag}-batch-size {max(1, tried // 2)}; or shorter sequences, or more memory.",
-    ):
-        results = session.engine.run(plan)
+    )
+
+
+def _finish(session: Session, jobs: FinetuneJobs, named: Named, output_dir: str) -> Finetuned:
+    """Name what was made, and tell of it."""
+    assert jobs.training is not None  # noqa: S101 - it has run
+    model, data, made = jobs.training.plan.model, jobs.training.data, jobs.steps[STEP].made
     for step in data.before:
-        session.store.link(plan.model, data.target, results[step.id])
-    link = session.store.link(plan.model, f"finetuned-{task}", results[STEP])
+        session.store.link(model, data.target, jobs.steps[step.id].made)
+    link = session.store.link(model, _target(data), made)
     ran = parse_json((link / RUN).read_text(encoding="utf-8"))["facts"]
     place = copied(link, Path(output_dir)) if output_dir else link
     asked = data.questions.path if data.questions is not None else None
@@ -117,8 +150,8 @@ def finetune(
         text = f"It has learnt nothing of {data.task}: {learnt.words}. Try a lower learning rate, or more steps."
         session.report({"event": "warning", "text": text})
     return session.result(
-        Finetuned(model=plan.model, path=place, key=results[STEP].key, eval=ran.get("eval"), learnt=learnt),
-        *_lines(place, f"{plan.model}-{task}", ran, learnt, _to_evaluate(named, data)),
+        Finetuned(model=model, path=place, key=made.key, eval=ran.get("eval"), learnt=learnt),
+        *_lines(place, f"{model}-{clean_name(data.task.lower())}", ran, learnt, _to_evaluate(named, data)),
     )
 
 
@@ -143,119 +176,6 @@ def _require_head(source: Source, data: Data) -> None:
             f"{source.model} has a head of the kind {' and '.join(kinds)}, and {data.task} needs {data.head}.",
             next_step="Train it first (--do-train), or give data of its own kind.",
         )
-
-
-def plan_recipe(
-    session: Session, base: Path, name: str, named: Named, request: FinetuneRequest, *, choice: Choice = AS_IT_IS
-) -> Plan:
-    """The plan that trains a model called `name` from the checkpoint `base`, read as `choice` says.
-
-    Raises:
-        UsageError: what to train on is named twice, or not at all.
-        DataError: it cannot be used.
-        InterpreterMissingError: TensorFlow 1.15 cannot be had here.
-    """
-    _check_named(named)
-    _require_1(session, name)
-    data = _data(session, Wanted(checkpoint=str(base), name=name), named, request)
-    found = inspected(base, name, session.store, session.engine, session.report, choice)
-    return plan_finetune(found.source, data.source, data.questions, request, before=data.before)
-
-
-def _require_1(session: Session, model: str) -> None:
-    """Ask for TensorFlow 1.15 before data and model are fetched; of the whole plan nothing but the training needs it.
-
-    Raises:
-        InterpreterMissingError: it cannot be had here.
-    """
-    require_1(session, Plan(model=model, steps=(Step(id=STEP, stage="finetune", inputs={}),)))
-
-
-def _check_named(named: Named) -> None:
-    """Refuse what names nothing to train on, before anything is fetched.
-
-    Raises:
-        UsageError: a task and a prepared folder are named, or neither; or there is no such task.
-    """
-    if bool(named.prepared) == bool(named.task or named.data):
-        raise UsageError(
-            "Name what to train on: a task, or data that are prepared.",
-            next_step="For instance --task MRPC, or --prepared FOLDER of prepare-data; not both.",
-        )
-    if named.task.upper() == "XNLI":
-        raise UsageError(
-            "google-research/bert trains XNLI on Chinese, the Model Garden on English; --task does not say which.",
-            next_step="Say it: invoke prepare-data --task XNLI --xnli-language zh; then give its folder as --prepared.",
-        )
-    if not named.prepared:
-        prepared_task(named.task, named.data)
-
-
-def _data(session: Session, wanted: Wanted, named: Named, request: FinetuneRequest) -> Data:
-    """The prepared folder that was named, or the step that prepares the task's data.
-
-    Raises:
-        DataError: the folder holds no prepared data.
-    """
-    questions = _questions(session, named.squad)
-    if not named.prepared:
-        return _to_prepare(session, wanted, named, request, questions)
-    folder = Path(named.prepared)
-    facts = read_facts(folder)
-    if named.do_lower_case not in (None, facts.get("do_lower_case")):
-        raise UsageError(
-            f"--do-lower-case {str(named.do_lower_case).lower()} is not how {folder} was prepared.",
-            next_step="Leave it out, or prepare the data anew: --task in the place of --prepared.",
-        )
-    source = files_of(folder, (FACTS, TRAIN, DEV, TEST, TEST_WORDS), session.store)
-    length, head = facts.get("max_seq_length", 0), str(facts.get("head") or "")
-    return Data(source=source, task=str(facts["task"]), length=length, questions=questions, head=head)
-
-
-def _to_prepare(
-    session: Session, wanted: Wanted, named: Named, request: FinetuneRequest, questions: File | None
-) -> Data:
-    from bertbuild.plans.prepare_data import target_name
-
-    asked = Asked(
-        task=named.task,
-        data=named.data,
-        model=wanted.model,
-        checkpoint=wanted.checkpoint,
-        config=wanted.config,
-        vocab_file=wanted.vocab,
-        name=wanted.name,
-        do_lower_case=named.do_lower_case,
-        version_2_with_negative=request.version_2_with_negative,
-        vocab_reading=named.vocab_reading,
-        doc_stride=request.doc_stride,
-        max_query_length=request.max_query_length,
-    )
-    if request.max_seq_length is not None:
-        asked = replace(asked, max_seq_length=request.max_seq_length)
-    plan, prepare = planned(session, asked)
-    (step,) = plan.steps
-    read = step.inputs["data"]
-    if prepare.squad and questions is None and isinstance(read, File):
-        dev = read.path.with_name(read.path.name.replace("train", "dev"))
-        questions = _questions(session, str(dev)) if dev.is_file() and dev != read.path else None
-    return Data(
-        source=step.id,
-        task=prepare.task,
-        length=prepare.max_seq_length,
-        questions=questions,
-        before=plan.steps,
-        target=target_name(prepare),
-        asked=asked,
-    )
-
-
-def _questions(session: Session, path: str) -> File | None:
-    if not path:
-        return None
-    if not Path(path).is_file():
-        raise UsageError(f"--squad {path} is not a file.", next_step="Give SQuAD's JSON, for instance dev-v1.1.json.")
-    return session.file(Path(path))
 
 
 def _to_evaluate(named: Named, data: Data) -> str:

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from bertbuild.buildfile.entries import BuildFile, Recipe
-from bertbuild.commands.build import FileJobs, RecipeJob
 from bertbuild.commands.entry_jobs import LocateJob, ModelJob, RefusedJob
 from bertbuild.commands.session import Session, shown
+from bertbuild.commands.training_jobs import RecipeJob, TrainingJobs
 from bertbuild.engine.jobs import StageJob
 from bertbuild.engine.schedule import Job
 from bertbuild.engine.staleness import BLOCKED, FAILED, MAY_RUN, SHARED, UP_TO_DATE, WOULD_RUN, Check, Checker
@@ -81,7 +81,7 @@ class Forecast:
             base = entry.source.base if isinstance(entry.source, Recipe) else ""
             targets = [TargetForecast(model=entry.name, name=target.name) for target in entry.targets]
             self.models[entry.name] = ModelForecast(name=entry.name, base=base, targets=targets)
-        file_jobs = FileJobs(self.session, build_file.models, keep_going=True, jobs=self._jobs)
+        file_jobs = TrainingJobs(self.session, build_file.models, keep_going=True, jobs=self._jobs)
         jobs = deque(file_jobs.roots())
         while jobs:
             jobs.extend(self._followed(jobs.popleft(), file_jobs))
@@ -127,7 +127,7 @@ class Forecast:
         states = {check.state for check in self.checks(target.jobs)}
         return next((state for state in _WORST if state in states), UNKNOWN)
 
-    def _followed(self, job: Job, file_jobs: FileJobs) -> Iterable[Job]:
+    def _followed(self, job: Job, file_jobs: TrainingJobs) -> Iterable[Job]:
         """What follows from a job of a model, as far as looking tells: nothing is fetched, unpacked or run."""
         if isinstance(job, RefusedJob):
             self._target(job.model, job.target).because = str(job.error)

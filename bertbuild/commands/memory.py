@@ -24,8 +24,16 @@ def memory_told(tried: str, next_step: str) -> Iterator[None]:
     try:
         yield
     except StageError as error:
-        stage, refused, _ = str(error).partition(REFUSED)
-        if not (refused or isinstance(error, StageKilledForMemoryError) or ABORTED in error.details):
+        told = of_memory(error, tried, next_step)
+        if told is None:
             raise
-        said = f"{stage} got no memory." if refused else str(error)
-        raise StageKilledForMemoryError(f"{said} {tried}", next_step=next_step, details=error.details) from error
+        raise told from error
+
+
+def of_memory(error: StageError, tried: str, next_step: str) -> StageKilledForMemoryError | None:
+    """The error of a stage that ended for want of memory, with what was tried; None of another."""
+    stage, refused, _ = str(error).partition(REFUSED)
+    if not (refused or isinstance(error, StageKilledForMemoryError) or ABORTED in error.details):
+        return None
+    said = f"{stage} got no memory." if refused else str(error)
+    return StageKilledForMemoryError(f"{said} {tried}", next_step=next_step, details=error.details)

@@ -85,7 +85,8 @@ def require_for(session: Session, entries: Sequence[ModelEntry]) -> None:
     backends = [
         *(backend for source in sources for backend in _imports(session, source.model, source.checkpoint)),
         *(backend for entry in entries for backend in backends_of_targets(session, entry)),
-        *(STAGES[stage].backend for _ in recipes[:1] for stage in ("prepare-data", "finetune")),
+        *(STAGES["prepare-data"].backend for recipe in recipes if not recipe.named.prepared),
+        *(STAGES["finetune"].backend for _ in recipes),
     ]
     datasets = [recipe.named.task for recipe in recipes if not recipe.named.data]
     require(session, models=[source.model for source in sources], datasets=datasets, backends=backends)

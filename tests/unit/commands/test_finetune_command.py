@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import small_fleet
 
+from bertbuild.buildfile.load import load_build_file
 from bertbuild.checkpoint.config import config_from
 from bertbuild.checkpoint.variables import encoder_variables
 from bertbuild.checkpoint.writer import write_checkpoint
@@ -15,13 +16,14 @@ from bertbuild.cli.declared import read_flags
 from bertbuild.cli.flags import number, truth
 from bertbuild.cli.tasks.finetune import MODES, with_modes
 from bertbuild.cli.tasks.finetune import finetune as task
+from bertbuild.commands import build, entry_jobs
 from bertbuild.commands import data as data_command
-from bertbuild.commands import finetune as command
 from bertbuild.commands.finetune import finetune
 from bertbuild.commands.learnt import what_was_learnt
 from bertbuild.commands.session import Session
 from bertbuild.config import Settings
 from bertbuild.errors import (
+    BuildFailedError,
     CheckpointError,
     DataError,
     InterpreterMissingError,
@@ -294,7 +296,7 @@ def test_what_is_not_there_is_told_before_anything_runs(train, isolation, flags,
     ],
 )
 def test_it_is_refused_before_data_or_model_are_fetched(root, isolation, events, monkeypatch, task, model, error):
-    for place, name in ((fetched, "fetch_dataset"), (data_command, "checkpoint_folder"), (command, "find")):
+    for place, name in ((fetched, "fetch_dataset"), (data_command, "checkpoint_folder"), (entry_jobs, "located")):
         monkeypatch.setattr(place, name, lambda *_: pytest.fail("it is fetched"))
     isolation.lacking = ("tf1",)
     session = Session(settings=Settings(artifacts=root), report=events)
@@ -307,13 +309,21 @@ def test_it_is_refused_before_data_or_model_are_fetched(root, isolation, events,
     assert isolation.runs == []
 
 
-def test_so_is_a_recipe_of_a_build_file(root, isolation, events, monkeypatch, checkpoint):
+def test_so_is_a_recipe_of_a_build_file(root, isolation, events, monkeypatch, checkpoint, tmp_path):
     monkeypatch.setattr(fetched, "fetch_dataset", lambda *_: pytest.fail("it is fetched"))
     isolation.lacking = ("tf1",)
     session = Session(settings=Settings(artifacts=root), report=events)
     session.__dict__["isolation"] = isolation
-    with pytest.raises(InterpreterMissingError, match="finetune runs Google's"):
-        command.plan_recipe(session, checkpoint, "tuned", Named(task="MRPC"), FinetuneRequest())
+    file = tmp_path / "bertbuild.toml"
+    file.write_text(
+        f'[targets.graph]\nkind = "frozen"\n\n[models.base]\ncheckpoint = "{checkpoint}"\ntargets = []\n\n'
+        '[models.tuned.finetune]\nfrom = "base"\ntask = "MRPC"\n'
+    )
+    with pytest.raises(BuildFailedError) as raised:
+        build.build(session, load_build_file(file), keep_going=False)
+    (failure,) = raised.value.failures
+    assert isinstance(failure, InterpreterMissingError)
+    assert str(failure).startswith("finetune runs Google's")
 
 
 @pytest.mark.parametrize("content", ["{", "[]", "{}"])
@@ -354,6 +364,29 @@ def test_a_task_is_prepared_first_with_the_models_vocabulary(train, isolation, d
     assert seen["vocab"].name == "vocab.txt"
     assert (seen["task"], seen["max-seq-length"]) == ("MRPC", "12")
     assert {path.name for path in (root / "out" / "tiny").iterdir()} == {"data-MRPC-12", "finetuned-mrpc"}
+
+
+def test_a_recipe_of_a_build_file_is_the_same_training(train, isolation, events, checkpoint, data, root, tmp_path):
+    (data / "train.tsv").write_text("x")
+
+    def behaviour(run):
+        for name in (*STAGES["prepare-data"].outputs, "stage.json"):
+            (run.work / "out" / name).write_text("x")
+
+    isolation.behaviour["prepare-data"] = behaviour
+    train(task="MRPC", prepared="", max_seq_length=12, train_batch_size=2)
+    file = tmp_path / "bertbuild.toml"
+    file.write_text(
+        f'[targets.graph]\nkind = "frozen"\n\n[models.base]\ncheckpoint = "{checkpoint}"\ntargets = []\n\n'
+        f'[models.tuned.finetune]\nfrom = "base"\ntask = "MRPC"\ndata = "{data}"\nmax_seq_length = 12\n'
+        "train_batch_size = 2\n"
+    )
+    session = Session(settings=Settings(artifacts=root), report=events)
+    session.__dict__["isolation"] = isolation
+    with pytest.raises(BuildFailedError) as raised:
+        build.build(session, load_build_file(file), keep_going=False)
+    assert isinstance(raised.value.failures[0], CheckpointError)  # the played training wrote none
+    assert isolation.runs == ["prepare-data", "finetune"]
 
 
 def test_squad_answers_the_dev_set_that_lies_beside_the_training_set(train, isolation, data):

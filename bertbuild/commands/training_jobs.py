@@ -1,0 +1,88 @@
+"""The jobs of models that are trained from others: of a build file, and of `finetune`, which is one such entry."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from bertbuild.buildfile.entries import ModelEntry, Recipe
+from bertbuild.commands.entry_jobs import EntryJobs, ModelJob
+from bertbuild.commands.recipe import Training, check_named, plan_training, require_tensorflow_1
+from bertbuild.engine.jobs import StageJob
+from bertbuild.engine.schedule import Job
+from bertbuild.plans.finetuning import STEP
+from bertbuild.plans.wanted import Wanted
+from bertbuild.source.on_disk import data_at_hand
+
+
+class TrainingJobs(EntryJobs):
+    """The jobs of entries, some of which are trained from others."""
+
+    def of_trained(self, entry: ModelEntry, folder: Path) -> list[Job]:
+        """See `EntryJobs`."""
+        return [
+            RecipeJob(self, other, other.source, entry, folder)
+            for other in self.trained_from(entry)
+            if isinstance(other.source, Recipe)
+        ]
+
+    def result_of(self, entry: ModelEntry) -> str:
+        """The model whose result a training is."""
+        return entry.name
+
+    def planned(self, entry: ModelEntry, training: Training) -> None:
+        """Told of a training before it runs; raises what stands against it."""
+
+    def trained(self, entry: ModelEntry, steps: Mapping[str, StageJob]) -> list[Job]:
+        """What follows from a training, whose steps these are: the model, which is inspected like any other."""
+        return [ModelJob(self, entry, steps[STEP])]
+
+
+class RecipeJob(Job):
+    """How a model is trained from another one's folder: the data found, the steps planned; they follow."""
+
+    def __init__(
+        self, entry_jobs: TrainingJobs, entry: ModelEntry, recipe: Recipe, base: ModelEntry, folder: Path
+    ) -> None:
+        super().__init__(f"{entry.name} recipe")
+        self.promised = entry_jobs.promised(entry)
+        self.entry = entry
+        self._entry_jobs, self._recipe, self._base, self._folder = entry_jobs, recipe, base, folder
+        self._training: Training | None = None
+
+    def run(self) -> None:
+        """See `schedule.Job`."""
+        session, recipe = self._entry_jobs.session, self._recipe
+        model = self._entry_jobs.result_of(self.entry)
+        check_named(recipe.named)
+        require_tensorflow_1(session, model)
+        found = self._entry_jobs.found[self._base.name]
+        origin = self._base.source if isinstance(self._base.source, Wanted) else Wanted(checkpoint=str(self._folder))
+        source = replace(found.source, model=model)
+        self._training = plan_training(session, source, origin, self._folder, recipe.named, recipe.request)
+
+    @property
+    def task(self) -> str:
+        """What it is trained on, as it was named."""
+        return self._recipe.named.task
+
+    def look(self) -> bool:
+        """The same without fetching data, by who asks what would be done; gives whether none are to be fetched."""
+        from bertbuild.commands import data
+
+        session, named = self._entry_jobs.session, self._recipe.named
+        if named.task and not named.data:
+            with_negative = self._recipe.request.version_2_with_negative
+            task = data.task_of(data.Asked(task=named.task, version_2_with_negative=with_negative))
+            if not data_at_hand(task, session.settings, session.store):
+                return False
+        self.run()
+        return True
+
+    def follow(self) -> Iterable[Job]:
+        """The training, and what follows from it."""
+        assert self._training is not None  # noqa: S101 - it has run
+        self._entry_jobs.planned(self.entry, self._training)
+        new, steps = self._entry_jobs.jobs.of_steps(self._training.plan)
+        return [*new, *self._entry_jobs.trained(self.entry, steps)]
