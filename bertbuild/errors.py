@@ -30,6 +30,7 @@ Only the command line (`bertbuild.commands`) turns an error into an exit code.
     ├── ProvenanceError                  24
     ├── NotReproducibleError             25
     ├── OfflineError                     26, a DownloadError too
+    ├── MisledNameError                  27, a StoreError too
     └── Interrupted                     130
 """
 
@@ -243,6 +244,12 @@ class NotReproducibleError(BertbuildError):
     """A stage that was run twice did not write the same; `details` has every difference."""
 
     exit_code = 25
+
+
+class MisledNameError(StoreError):
+    """A name in out/ leads elsewhere than to the result on record of it, or is on no record."""
+
+    exit_code = 27
 
 
 class Interrupted(BertbuildError):  # noqa: N818 - it is no error of anybody's

@@ -9,13 +9,15 @@ from typing import Any
 
 from bertbuild.backends import BACKENDS
 from bertbuild.commands.result import Result
-from bertbuild.commands.selection import built
+from bertbuild.commands.selection import built, misled_error, misled_names
 from bertbuild.commands.session import Session, shown
 from bertbuild.errors import ProvenanceError, UsageError
 from bertbuild.names import did_you_mean
 from bertbuild.plural import are, number_of
 from bertbuild.provenance.sbom import FOLDER, materials
 from bertbuild.provenance.verify import Findings, verify
+from bertbuild.store.naming import below
+from bertbuild.store.opened import changed
 from bertbuild.store.store import Store
 
 
@@ -76,14 +78,20 @@ def verify_provenance(session: Session, names: Sequence[str] = (), *, path: str 
 
     Raises:
         ProvenanceError: one is not what its statement says, or has none.
+        MisledNameError: nothing else is wrong than that names in out/ lead elsewhere than is on record of them.
         UsageError: there is nothing of that name.
     """
-    found = {label: verify(folder, _store(session)) for label, folder in _folders(session, names, path).items()}
+    store = _store(session)
+    found = {label: verify(folder, store) for label, folder in _folders(session, names, path).items()}
+    misled = _misled(session, names, path, found)
+    if store is not None and not path:
+        for record in built(store, names):
+            found[f"{record.model} {record.target.name}"].wrong.extend(text for _, text in changed(store, record))
     for label, findings in found.items():
         session.report({"event": "provenance", "name": label, **findings.as_json()})
     wrong = {label: findings for label, findings in found.items() if findings.wrong}
     if wrong:
-        raise _error(wrong)
+        raise misled_error(misled) if len(misled) == sum(len(each.wrong) for each in wrong.values()) else _error(wrong)
     told = sum(len(findings.told) for findings in found.values())
     known = f"; {number_of(told, 'thing')} to know, marked ?" if told else ""
     return session.result(
@@ -117,6 +125,26 @@ def _folders(session: Session, names: Sequence[str], path: str) -> dict[str, Pat
         f"{record.model} {record.target.name}": store.objects.joinpath(*record.results[record.target.step])
         for record in built(store, names)
     }
+
+
+def _misled(session: Session, names: Sequence[str], path: str, found: dict[str, Findings]) -> list[str]:
+    """What is wrong with the names in out/ of what was looked at; it is added to what was found of them."""
+    store = _store(session)
+    if store is None:
+        return []
+    labels: dict[str, str] = {}
+    if path:
+        inside = below(Path(path), store.root)
+        if inside is None or inside.parts[:1] != ("out",) or len(inside.parts) < 3:
+            return []
+        names = ["/".join(inside.parts[1:3])]
+        labels[names[0]] = next(iter(found))
+    problems = misled_names(store, names)
+    for item in problems:
+        label = labels.get(item.name, f"{item.model} {item.target}")
+        folder = store.root / "out" / item.model / item.target
+        found.setdefault(label, Findings(path=folder)).wrong.append(item.problem)
+    return [item.problem for item in problems]
 
 
 def _store(session: Session) -> Store | None:

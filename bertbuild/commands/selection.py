@@ -9,8 +9,10 @@ from bertbuild.buildfile.load import find_build_file
 from bertbuild.buildfile.select import means_something, names_in, select
 from bertbuild.commands.forecast import Forecast
 from bertbuild.commands.session import Session
-from bertbuild.errors import UsageError
+from bertbuild.errors import MisledNameError, UsageError
 from bertbuild.names import did_you_mean, is_meant
+from bertbuild.plural import number_of
+from bertbuild.store.opened import Misled, misled
 from bertbuild.store.records import Record, read_records
 from bertbuild.store.store import Store
 from bertbuild.toml.document import shown
@@ -84,6 +86,37 @@ def built(store: Store, names: Sequence[str]) -> list[Record]:
         if not any(_is_named(record, name) for record in records):
             raise _unknown(name, _names_of(records), ())
     return [record for record in records if not names or any(_is_named(record, name) for name in names)]
+
+
+def misled_names(store: Store, names: Sequence[str]) -> list[Misled]:
+    """The names in out/ (of those that are meant; all for none) that lead elsewhere than is on record of them."""
+
+    def wanted(model: str, target: str) -> bool:
+        return not names or any(is_meant(model, target, name) for name in names)
+
+    return misled(store, read_records(store), wanted)
+
+
+def require_names(store: Store, names: Sequence[str]) -> None:
+    """Refuse where such a name leads elsewhere.
+
+    Raises:
+        MisledNameError: all of them are in its details.
+    """
+    found = misled_names(store, names)
+    if found:
+        raise misled_error([item.problem for item in found])
+
+
+def misled_error(problems: Sequence[str]) -> MisledNameError:
+    """The error on names that lead elsewhere, of which `problems` tell."""
+    more = len(problems) - 1
+    others = f" ({number_of(more, 'more name')} like it)" if more else ""
+    return MisledNameError(
+        f"{problems[0]}{others}.",
+        next_step="Remove what you did not put there from out/, and build the target again: that gives it its name.",
+        details="\n".join(problems),
+    )
 
 
 def is_known(session: Session, build_file: BuildFile | None, name: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -133,7 +134,7 @@ def _fact(store: Store, target: TargetForecast, record: Record | None, took: _Se
         stored = store.peek(path)
     except StoreError as error:
         fact["damage"] = [str(error)]
-    named = link.is_symlink() and link.resolve() == path
+    named = link.is_symlink() and os.path.realpath(link) == os.path.realpath(path)
     fact["state"] = _state(record, stored, path, named=named)
     replaced = store.names.replaced(target.model, target.name) if named else ""
     if replaced and fact["state"] in ("built", "not verified"):

@@ -10,16 +10,17 @@ from typing import Any
 
 from bertbuild import keys
 from bertbuild.commands.result import Result
-from bertbuild.commands.selection import built
+from bertbuild.commands.selection import built, require_names
 from bertbuild.commands.session import Session
 from bertbuild.engine.events import Asked
 from bertbuild.engine.gate import NO_DEVICE, PARITY, can_answer, made_for, verdict_on, with_processor
 from bertbuild.engine.jobs import needed_steps
-from bertbuild.errors import CheckpointError, NotVerifiedError, ParityError
+from bertbuild.errors import CheckpointError, NotVerifiedError, ParityError, StoreError
 from bertbuild.gate.parity import Verdict
 from bertbuild.plans.placing import backend_of
 from bertbuild.plans.plan import File
 from bertbuild.plural import are, number_of
+from bertbuild.store.opened import changed
 from bertbuild.store.records import Record, write_record
 
 
@@ -49,11 +50,14 @@ def verify(session: Session, names: Sequence[str]) -> Verified:
 
     Raises:
         UsageError: nothing is built, or a name is nothing's.
-        StoreError: a result is damaged.
+        MisledNameError: a name in out/ leads elsewhere than to the result on record of it.
+        StoreError: a result is damaged, or was changed together with its manifest.
         ParityError: a target does not answer like its source; its name is taken away.
         NotVerifiedError: a target could not be run on this machine; all others answer like their source.
     """
     records = built(session.store, names)
+    require_names(session.store, names)
+    _require_recorded(session, records)
     session.engine.begin(Asked(models=list(dict.fromkeys(record.model for record in records))))
     session.report({"event": "graph", "jobs": list(_jobs(records))})
     there, elsewhere = _parted(session, records)
@@ -85,6 +89,17 @@ def verify(session: Session, names: Sequence[str]) -> Verified:
         Verified(verified=tuple(VerifiedTarget(model=it.model, target=it.target.name) for it in records)),
         f"verified: {verified}",
     )
+
+
+def _require_recorded(session: Session, records: Iterable[Record]) -> None:
+    """Refuse results that were changed since they were recorded, with manifest and statement."""
+    for record in records:
+        for path, problem in changed(session.store, record):
+            raise StoreError(
+                f"{record.model}/{record.target.name}: {problem}.",
+                next_step=f"If you did not make it again, remove {path} and build the target anew; "
+                "a build also records what was made again.",
+            )
 
 
 def _jobs(records: Iterable[Record]) -> Iterator[dict[str, Any]]:

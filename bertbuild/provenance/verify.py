@@ -13,16 +13,20 @@ from bertbuild import keys
 from bertbuild.backends import BACKENDS, lock_file, lock_name
 from bertbuild.errors import StoreError
 from bertbuild.files.digests import sha256_file
+from bertbuild.files.listing import files_below, links
 from bertbuild.json_text import parse_json
 from bertbuild.plural import are, number_of
 from bertbuild.provenance.sbom import FOLDER, sbom_name, sbom_of_today
 from bertbuild.provenance.shape import problems
 from bertbuild.provenance.statement import BUILD_TYPE, KEY_DIGEST
-from bertbuild.stages import FACTS, MANIFEST, PROVENANCE
-from bertbuild.store.store import Store, StoredObject
+from bertbuild.stages import FACTS, MANIFEST, PROVENANCE, UNTRACKED
+from bertbuild.store.store import Store, StoredObject, content_digest
 
 OWN = (MANIFEST, PROVENANCE)
 """What lies beside the subjects."""
+
+_FIELDS = {"stage", "key", "components", "isolation", "files", "digest"}
+"""What a manifest has (`Store.publish`)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,6 +64,7 @@ class Made:
         }
         self.key = str(internal["key"])
         self.stage = str(external["stage"])
+        self.isolation = internal.get("isolation")
         self.environment = dict(internal["environment"])
         self.components = {
             "format": internal["keyFormat"],
@@ -99,8 +104,10 @@ def verify(path: Path, store: Store | None) -> Findings:
     if made is None:
         return findings
     _check_files(path, made, findings)
+    _check_links(path, made, store, findings)
     _check_key(made, findings)
     _check_manifest(path, made, findings)
+    _check_namesake(path, made, store, findings)
     _check_materials(made, store, findings)
     _follow(made, store, findings)
     return findings
@@ -136,13 +143,48 @@ def _check_files(path: Path, made: Made, findings: Findings) -> None:
             findings.wrong.append(f"{name} is missing")
         elif (actual := _sha256(path / name)) != expected:
             findings.wrong.append(f"{name} changed: its sha256 is {actual}, the statement says {expected}")
-    present = {str(file.relative_to(path)) for file in path.rglob("*") if not file.is_dir()}
-    findings.wrong.extend(f"{name} is not in the statement" for name in sorted(present - made.files.keys() - set(OWN)))
+    present = files_below(str(path)).keys() - made.files.keys() - set(OWN)
+    findings.wrong.extend(f"{name} is not in the statement" for name in sorted(present))
     if len(findings.wrong) == before:
         findings.checked.append(
             f"{number_of(len(made.files), 'file')} {are(len(made.files), 'has', 'have')} the sha256 of "
             f"the statement, and no other file is there"
         )
+
+
+def _check_links(path: Path, made: Made, store: Store | None, findings: Findings) -> None:
+    """A link is a failure in a store, which makes none, and where it leads to a folder; of a copied file it is told."""
+    in_store = store is not None and path.parent.parent.resolve() == store.objects.resolve()
+    if in_store and path.is_symlink():
+        findings.wrong.append(f"{path} is a link, and the store makes none")
+    if in_store and path.name != made.key:
+        findings.wrong.append(f"{PROVENANCE}: its key {made.key} is not the name of the folder")
+    for name in links(files_below(str(path))):
+        if (path / name).is_dir():
+            findings.wrong.append(f"{name} is a link to a folder: what lies there is not part of the result")
+        elif in_store:
+            findings.wrong.append(f"{name} is a link, and the store makes none")
+        else:
+            findings.told.append(f"{name} is a link: what it leads to may change without this folder")
+
+
+def _check_namesake(path: Path, made: Made, store: Store | None, findings: Findings) -> None:
+    """The store's result of the same key has the same content: else files, manifest and statement changed together."""
+    place = store.objects / made.stage / made.key if store is not None else None
+    if store is None or place is None or not os.path.exists(place) or os.path.samefile(place, path):  # noqa: PTH110, PTH121
+        return
+    try:
+        stored = store.peek(place)
+    except StoreError as error:
+        findings.told.append(f"{made.label} in the store is not compared: {str(error).rstrip('.')}")
+        return
+    actual = keys.digest({name: value for name, value in made.files.items() if name not in UNTRACKED})
+    if stored.digest != actual:
+        findings.wrong.append(
+            f"the {made.label} in the store has the content {stored.digest[:12]}, and this one {actual[:12]}"
+        )
+    else:
+        findings.checked.append(f"the {made.label} in the store has the same content")
 
 
 def _check_key(made: Made, findings: Findings, label: str = "") -> None:
@@ -175,8 +217,28 @@ def _check_manifest(path: Path, made: Made, findings: Findings) -> None:
         findings.wrong.append(f"{PROVENANCE} changed: its sha256 is {actual}, {MANIFEST} says {named}")
     elif not same:
         findings.wrong.append(f"{MANIFEST} has another stage, key or components than the statement")
+    elif problem := _unlike(manifest, path, made):
+        findings.wrong.append(f"{MANIFEST} {problem}")
     else:
         findings.checked.append(f"{MANIFEST} names this statement, its key and its components")
+
+
+def _unlike(manifest: Mapping[str, Any], path: Path, made: Made) -> str:
+    """What a manifest says otherwise than the statement, the folder and itself; "" where all fits."""
+    sha256 = {**made.files, PROVENANCE: _sha256(path / PROVENANCE)}
+    files = {name: {"bytes": _size(path / name), "sha256": value} for name, value in sha256.items()}
+    if manifest["files"] != files:
+        return "has other files, sizes or sha256 than the statement and the folder"
+    if manifest.get("digest") != content_digest(files):
+        return "has a digest which is not that of its files"
+    if manifest.get("isolation", made.isolation) != made.isolation:
+        return f"names another place than the statement: {manifest['isolation']}"
+    more = sorted(manifest.keys() - _FIELDS)
+    return f"has more than a manifest has: {more[0]}" if more else ""
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.is_file() else -1
 
 
 def _check_materials(made: Made, store: Store | None, findings: Findings, label: str = "") -> None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bertbuild.errors import StoreError
+from bertbuild.store.opened import changed, misled
 from bertbuild.store.records import Record, read_records
 from bertbuild.store.store import Store, translated_os_errors
 from bertbuild.store.survey import left_over
@@ -57,7 +58,8 @@ def audit(store: Store, on_progress: Callable[[int, int], None]) -> Audit:
             for path, problem in damaged
             if problem and path.exists()
         ]
-        problems += [*_gone(store, records), *_nowhere(store), *_left(store)]
+        problems += _changed(store, records, needed)
+        problems += [*_gone(store, records), *_names(store, records), *_left(store)]
     return Audit(
         problems=tuple(problems),
         objects=len(objects),
@@ -113,8 +115,9 @@ def _needed(store: Store, records: list[Record]) -> dict[Path, list[str]]:
                 found.setdefault(store.objects / stage / key, []).append(_name(record))
     for link in sorted((store.root / "out").glob("*/*")):
         name = f"{link.parent.name}/{link.name}"
-        if link.is_symlink() and name not in found.setdefault(link.resolve(), []):
-            found[link.resolve()].append(name)
+        there = Path(os.path.realpath(link))  # resolve() raises where a link leads to itself
+        if link.is_symlink() and name not in found.setdefault(there, []):
+            found[there].append(name)
     return found
 
 
@@ -130,11 +133,26 @@ def _gone(store: Store, records: list[Record]) -> Iterator[Problem]:
             yield Problem(problem=problem, path=_below(store, path), needed_by=[_name(record)] if named else [])
 
 
-def _nowhere(store: Store) -> Iterator[Problem]:
+def _changed(store: Store, records: list[Record], needed: dict[Path, list[str]]) -> list[Problem]:
+    """Results whose files and manifest fit one another, and not what is on record of them."""
+    found = {path: problem for record in records for path, problem in changed(store, record)}
+    return [
+        Problem(problem=problem, path=_below(store, path), needed_by=needed.get(path, []))
+        for path, problem in found.items()
+    ]
+
+
+def _names(store: Store, records: list[Record]) -> Iterator[Problem]:
+    """Names in out/ that lead nowhere, or elsewhere than is on record of them."""
+    told = {(item.model, item.target): item.problem for item in misled(store, records)}
     for link in sorted((store.root / "out").glob("*/*")):
-        if link.is_symlink() and not link.exists():
+        if link.is_symlink() and not os.path.exists(link):  # noqa: PTH110 - likewise
             name = f"{link.parent.name}/{link.name}"
+            told.pop((link.parent.name, link.name), None)
             yield Problem(problem="a name that points nowhere", path=_below(store, link), needed_by=[name])
+    for (model, target), problem in told.items():
+        name = f"{model}/{target}".lstrip("/")
+        yield Problem(problem=problem, path=f"out/{name}", needed_by=[name])
 
 
 def _left(store: Store) -> Iterator[Problem]:

@@ -1,6 +1,7 @@
 """What each name in out/ was made from, so that no name passes from one source to another unseen.
 
-Beside `out/<model>/<target>` stands `names/<model>/<target>.json`: the source as the user named it, and its digest. A
+Beside `out/<model>/<target>` stands `names/<model>/<target>.json`: the source as the user named it, its digest, and the
+result that the name was given to. A
 command claims its names before it runs anything; a name that was made from another source is refused then, and so is
 one beside names of another source.
 """
@@ -26,11 +27,25 @@ REPLACED = "replaced"
 """The key of a name's record that has the source to which its model was given, and this name was not made from."""
 
 
+_GIVEN = ("result", "manifest")
+"""The keys of a name's record that say what it was given to: STAGE/KEY, and the digest of the manifest."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Given:
+    """The result that a name was given to; all is empty where it was given before that was noted."""
+
+    stage: str
+    key: str
+    manifest: str
+
+
 @dataclass(frozen=True, slots=True)
 class _Claim:
-    """A name that is being made: its record, and the model's names that are then of another source."""
+    """A name that is being made: its record, as it was too, and the model's names that are then of another source."""
 
     value: dict[str, str]
+    known: dict[str, str] | None
     replaced: tuple[str, ...]
 
 
@@ -68,9 +83,10 @@ class Names:
             )
         known = self._known(model, target)
         claimed = {"source": source, "digest": digest, "of": of}
-        if known == claimed:
-            return
         others: dict[str, str] = {}
+        if _without_given(known) == claimed:
+            self._claimed[model, target] = _Claim(value=claimed, known=known, replaced=())
+            return
         if of == MODEL and not (known and _is_same(known, claimed) and REPLACED not in known):
             others = self._of_others(model, target, claimed)
         if not replace:
@@ -78,7 +94,7 @@ class Names:
                 raise _refused(f"out/{model}/{target} was made from {known['source']}, and would now be made", source)
             for name, first in others.items():
                 raise _refused(f"out/{model}/{name} was made from {first}, and out/{model}/{target} would be", source)
-        self._claimed[model, target] = _Claim(value=claimed, replaced=tuple(others))
+        self._claimed[model, target] = _Claim(value=claimed, known=known, replaced=tuple(others))
 
     def _of_others(self, model: str, target: str, claimed: Mapping[str, str]) -> dict[str, str]:
         """The model's names that are of another source → that source; what was trained from a model is its own."""
@@ -92,12 +108,17 @@ class Names:
                 found[path.stem] = other["source"]
         return found
 
-    def remember(self, model: str, target: str) -> None:
-        """A claimed name has been given: write down what it was made from, and which names are another source's now."""
+    def remember(self, model: str, target: str, given: Given) -> None:
+        """A claimed name has been given: write down what it was made from and is given to, and which names are another
+        source's now.
+        """
         claim = self._claimed.pop((model, target), None)
         if claim is None:
             return
-        write_atomically(self._path(model, target), json.dumps(claim.value) + "\n")
+        value = {**claim.value, "result": f"{given.stage}/{given.key}", "manifest": given.manifest}
+        if value == claim.known:
+            return
+        write_atomically(self._path(model, target), json.dumps(value) + "\n")
         for name in claim.replaced:
             other = self._known(model, name)
             if other is not None:
@@ -110,6 +131,14 @@ class Names:
             return ""
         return f"it was made from {known['source']}, and out/{model}/ is now made from {known[REPLACED]}"
 
+    def given(self, model: str, target: str) -> Given | None:
+        """The result that a name was given to; None where nothing is on record of it."""
+        known = self._known(model, target)
+        if known is None:
+            return None
+        stage, _, key = known.get("result", "").partition("/")
+        return Given(stage=stage, key=key, manifest=known.get("manifest", ""))
+
     def forget(self, model: str, target: str) -> None:
         """A name was taken away."""
         self._path(model, target).unlink(missing_ok=True)
@@ -118,12 +147,20 @@ class Names:
         """What a name in out/ was made from; None where there is no such name, or it was made before this was kept."""
         with contextlib.suppress(OSError, ValueError):
             value = read_json(f"{self._root}/{FOLDER}/{model}/{target}.json")
-            if isinstance(value, dict) and {"source", "digest"} <= value.keys():
+            if isinstance(value, dict) and {"source", "digest"} <= value.keys() and _are_words(value):
                 return value if os.path.islink(f"{self._root}/out/{model}/{target}") else None  # noqa: PTH114 - as there
         return None
 
     def _path(self, model: str, target: str) -> Path:
         return self._root / FOLDER / model / f"{target}.json"
+
+
+def _without_given(known: Mapping[str, str] | None) -> dict[str, str] | None:
+    return None if known is None else {name: value for name, value in known.items() if name not in _GIVEN}
+
+
+def _are_words(value: Mapping[str, object]) -> bool:
+    return all(isinstance(word, str) for word in value.values())
 
 
 def _is_same(one: Mapping[str, str], other: Mapping[str, str]) -> bool:

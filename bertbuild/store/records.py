@@ -6,7 +6,7 @@ import contextlib
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -32,6 +32,8 @@ class Record:
         target: the target itself.
         results: step id → (stage, key) in the store.
         verdict: its parity figures, None where it could not be run.
+        contents: step id → the digest of its result's files; empty where it was recorded before they were noted.
+        manifest: the digest of the manifest of the target's own result; likewise.
     """
 
     model: str
@@ -39,6 +41,8 @@ class Record:
     target: Target
     results: dict[str, tuple[str, str]]
     verdict: Verdict | None
+    contents: Mapping[str, str] = field(default_factory=dict)
+    manifest: str = ""
 
 
 def write_record(
@@ -50,6 +54,8 @@ def write_record(
         "target": fields_of(target),
         "steps": [_step_as_json(step, store.root) for step in plan.steps],
         "results": {step_id: [stored.stage, stored.key] for step_id, stored in results.items()},
+        "contents": {step_id: stored.digest for step_id, stored in results.items()},
+        "manifest": results[target.step].manifest_digest,
         "verdict": None if verdict is None else verdict.as_json(),
     }
     path = _path(store, plan.model, target.name)
@@ -137,6 +143,8 @@ def _record(value: Mapping[str, Any], root: Path) -> Record:
         target=Target(**value["target"]),
         results={step_id: (stage, key) for step_id, (stage, key) in value["results"].items()},
         verdict=None if value["verdict"] is None else Verdict.from_json(value["verdict"]),
+        contents=dict(value.get("contents", {})),
+        manifest=str(value.get("manifest", "")),
     )
 
 

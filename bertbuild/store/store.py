@@ -22,12 +22,13 @@ from typing import Any, NoReturn
 from bertbuild.errors import BertbuildError, StoreError
 from bertbuild.files.digests import DigestCache, TreeDigestCache, sha256_file
 from bertbuild.files.disk import FULL, mark_used, no_space
+from bertbuild.files.listing import files_below, links
 from bertbuild.files.locking import exclusive, if_free, remove_lock
 from bertbuild.json_text import parse_json
 from bertbuild.keys import digest
 from bertbuild.stages import MANIFEST, PROVENANCE, UNTRACKED
 from bertbuild.store.in_use import Uses
-from bertbuild.store.naming import Names, lock_name
+from bertbuild.store.naming import Given, Names, lock_name
 
 IN_USE = "in-use"
 """The folder in locks/ that says what living processes work with."""
@@ -46,6 +47,11 @@ class StoredObject:
     def digest(self) -> str:
         """Digest of the result's files, whichever run made them."""
         return str(self.manifest["digest"])
+
+    @property
+    def manifest_digest(self) -> str:
+        """Digest of its manifest: of every file's sha256, the facts of its run among them."""
+        return digest(self.manifest)
 
 
 class Store:
@@ -203,7 +209,7 @@ class Store:
         destination = os.path.relpath(stored.path, link.parent)
         with translated_os_errors(self.root):
             if _leads_to(link) == destination:
-                self.names.remember(model, target)
+                self._remember(model, target, stored)
                 return link
             link.parent.mkdir(parents=True, exist_ok=True)
             temporary = link.with_name(f".{link.name}.new")
@@ -211,8 +217,11 @@ class Store:
                 temporary.unlink(missing_ok=True)  # a killed process left it
                 temporary.symlink_to(destination)
                 temporary.replace(link)
-            self.names.remember(model, target)
+            self._remember(model, target, stored)
         return link
+
+    def _remember(self, model: str, target: str, stored: StoredObject) -> None:
+        self.names.remember(model, target, Given(stage=stored.stage, key=stored.key, manifest=stored.manifest_digest))
 
     def unlink(self, model: str, target: str) -> None:
         """Take the name away from a result that no longer deserves it."""
@@ -253,25 +262,19 @@ class Store:
         """
         try:
             with open(f"{path}/{MANIFEST}", "rb", buffering=0) as file:  # noqa: PTH123
-                stat = os.fstat(file.fileno())
+                status = os.fstat(file.fileno())
                 manifest: dict[str, Any] = parse_json(file.read())
             files: dict[str, Any] = manifest["files"]
-            present = _files_below(path)
-            for name, entry in files.items():
-                if name not in present:
-                    return f"{Path(name).name} is missing", None
-                if (
-                    present[name].st_size != entry["bytes"]
-                    or self._digest(path, name, present[name]) != entry["sha256"]
-                ):
-                    return f"{name} changed", None
-            if self.digests.known(path, stat) != manifest["digest"]:
+            present = files_below(path)
+            if problem := self._difference(path, files, present):
+                return problem, None
+            if self.digests.known(path, status) != manifest["digest"]:
                 # The manifest answers for the files; the key in the folder's name, and the digest, for the manifest.
                 named = [manifest["stage"], manifest["key"], digest(manifest["components"])]
                 stage, key = Path(path).parts[-2:]
                 if named != [stage, key, key] or manifest["digest"] != content_digest(files):
                     return f"{MANIFEST} changed", None
-                self.digests.note(path, stat, manifest["digest"])
+                self.digests.note(path, status, manifest["digest"])
         except FileNotFoundError as error:
             return f"{Path(str(error.filename)).name} is missing", None
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
@@ -279,8 +282,20 @@ class Store:
         extra = sorted(present.keys() - files.keys() - {MANIFEST})
         return (f"{extra[0]} does not belong there", None) if extra else ("", manifest)
 
-    def _digest(self, folder: str, name: str, stat: os.stat_result) -> str:
-        return self.digests.known(f"{folder}/{name}", stat) or self.digests.of(Path(folder, name))
+    def _difference(self, path: str, files: Mapping[str, Any], present: Mapping[str, os.stat_result]) -> str:
+        """What is a link, missing or changed of a manifest's files; "" where nothing is."""
+        link = "it" if os.path.islink(path) else next(links(present), "")  # noqa: PTH114 - text, as in `_check`
+        if link:
+            return f"{link} is a link"
+        for name, entry in files.items():
+            if name not in present:
+                return f"{Path(name).name} is missing"
+            if present[name].st_size != entry["bytes"] or self._digest(path, name, present[name]) != entry["sha256"]:
+                return f"{name} changed"
+        return ""
+
+    def _digest(self, folder: str, name: str, status: os.stat_result) -> str:
+        return self.digests.known(f"{folder}/{name}", status) or self.digests.of(Path(folder, name))
 
     def _set_aside(self, path: Path, stage: str, key: str) -> Path:
         for number in range(1, 1000):
@@ -329,20 +344,6 @@ def _leads_to(link: Path) -> str:
         return os.readlink(link)  # noqa: PTH115 - as text, which it is compared as
     except OSError:
         return ""
-
-
-def _files_below(folder: str, prefix: str = "") -> dict[str, os.stat_result]:
-    """What is in a folder and in those below it, other than folders: path → what the system says of the file."""
-    found: dict[str, os.stat_result] = {}
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            if entry.is_file(follow_symlinks=False):
-                found[prefix + entry.name] = entry.stat()
-            elif entry.is_dir(follow_symlinks=False):
-                found |= _files_below(entry.path, f"{prefix}{entry.name}/")
-            elif not entry.is_dir():
-                found[prefix + entry.name] = entry.stat()
-    return found
 
 
 def _write(path: Path, value: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,129 @@
+"""What the names in out/ really lead to, held against what is on record of them."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from bertbuild.errors import StoreError
+from bertbuild.store.naming import Given
+from bertbuild.store.records import Record
+from bertbuild.store.store import Store
+
+OUT = "out"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Misled:
+    """A name in out/ that does not lead to the result on record.
+
+    Attributes:
+        model: its folder in out/; empty where something lies in out/ itself.
+        target: the name in there.
+        problem: what is wrong, as a sentence without its end.
+    """
+
+    model: str
+    target: str
+    problem: str
+
+    @property
+    def name(self) -> str:
+        """As people type it."""
+        return f"{self.model}/{self.target}".lstrip("/")
+
+
+def misled(
+    store: Store, records: Iterable[Record], wanted: Callable[[str, str], bool] = lambda _model, _target: True
+) -> list[Misled]:
+    """The names in out/ that lead elsewhere than to the result on record of them, or are on no record.
+
+    Args:
+        store: whose names; only their results' manifests are read.
+        records: of all targets.
+        wanted: whether a name (model, target) is looked at; all are where it is not given.
+    """
+    of = {(record.model, record.target.name): given(record) for record in records}
+    found = []
+    for model, target in _names(store.root / OUT):
+        if wanted(model, target):
+            problem = _problem(store, model, target, of.get((model, target)) or store.names.given(model, target))
+            if problem:
+                found.append(Misled(model=model, target=target, problem=problem))
+    return found
+
+
+def given(record: Record) -> Given:
+    """The result that a target's record names; `changed` looks at its manifest."""
+    stage, key = record.results[record.target.step]
+    return Given(stage=stage, key=key, manifest="")
+
+
+def changed(store: Store, record: Record) -> Iterator[tuple[Path, str]]:
+    """Results of a record whose files, manifest and statement were changed together: folder, what is wrong.
+
+    What is missing or does not fit its own manifest is not told here.
+    """
+    for step, (stage, key) in record.results.items():
+        path = store.objects / stage / key
+        known = record.contents.get(step)
+        try:
+            stored = store.peek(path)
+        except StoreError:
+            continue
+        if known is not None and stored.digest != known:
+            yield path, f"{stage} {key[:12]} has other content than when it was recorded"
+        elif step == record.target.step and record.manifest and stored.manifest_digest != record.manifest:
+            yield path, _other_statement(stage, key)
+
+
+def _names(out: Path) -> Iterator[tuple[str, str]]:
+    """All that lies in out/MODEL/, and what lies in out/ and is no folder; names with a dot are temporary."""
+    for folder in sorted(out.glob("*")):
+        if not folder.name.startswith("."):
+            if folder.is_dir():
+                yield from ((folder.name, path.name) for path in sorted(folder.glob("*")) if path.name[0] != ".")
+            else:
+                yield "", folder.name
+
+
+def _problem(store: Store, model: str, target: str, known: Given | None) -> str:
+    place = store.root / OUT / model / target
+    name = f"{OUT}/{model}/{target}" if model else f"{OUT}/{target}"
+    if known is None:
+        return f"{name} is on no record: bertbuild did not give this name"
+    if not place.is_symlink():
+        return f"{name} is no name any more: something else lies in its place"
+    if known.stage == "":  # given before results were noted: any of this store's
+        of_store = Path(os.path.realpath(place)).parent.parent == store.objects.resolve()
+        return "" if of_store else f"{name} leads to {os.path.realpath(place)}, which is no result of this store"
+    return _misleading(store, place, name, known)
+
+
+def _misleading(store: Store, place: Path, name: str, known: Given) -> str:
+    """What is wrong with a name's link; damage is told of the result."""
+    real = os.path.realpath(place)
+    there = store.objects / known.stage / known.key
+    if real != os.path.realpath(there):
+        return f"{name} leads to {_told(store, real)}, and {known.stage} {known.key[:12]} is on record of it"
+    if not there.exists():
+        return f"{name} leads to {known.stage} {known.key[:12]}, which is not there"
+    with contextlib.suppress(StoreError):
+        if known.manifest and store.peek(there).manifest_digest != known.manifest:
+            return f"{name}: {_other_statement(known.stage, known.key)}"
+    return ""
+
+
+def _other_statement(stage: str, key: str) -> str:
+    return f"{stage} {key[:12]} has another manifest or statement than when it was recorded"
+
+
+def _told(store: Store, real: str) -> str:
+    """A path in short: a result of the store by stage and key."""
+    path, objects = Path(real), store.objects.resolve()
+    if path.is_relative_to(objects) and len(path.relative_to(objects).parts) == 2:
+        return f"{path.parent.name} {path.name[:12]}"
+    return real
