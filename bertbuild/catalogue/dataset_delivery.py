@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from bertbuild.addresses import bare
 from bertbuild.catalogue.archive import unpack_archive
 from bertbuild.catalogue.dataset_checks import check_files
 from bertbuild.catalogue.dataset_places import FilesOnDisk, PartsOnDisk, ZipOnDisk, on_disk
@@ -91,7 +92,7 @@ class DatasetDelivery:
         if part.sha256 is not None and (got := sha256_file(path)) != part.sha256:
             bad = path.replace(path.with_name(f"{path.name}.bad"))
             raise IntegrityError(
-                f"{url} is not the file on record: expected sha256 {part.sha256}, got {got}.",
+                f"{bare(url)} is not the file on record: expected sha256 {part.sha256}, got {got}.",
                 next_step="The file was replaced, or a proxy altered it. Try --mirror or --from.",
                 details=f"On record from: {part.source}\nThe file is kept for inspection: {bad}",
             )

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bertbuild.addresses import bare, with_credentials
 from bertbuild.catalogue import disk
 from bertbuild.catalogue.partial import Partial
 from bertbuild.errors import DownloadError
@@ -54,13 +55,18 @@ def download(
     """Get `url` into `destination` and return it; a file already there is complete and is kept.
 
     Unfinished bytes stay in `destination` + ".part", after Ctrl-C and after a crash too, and the next call goes on from
-    there if the server still has the same version. If another process is getting the same file, wait for it.
+    there if the server still has the same version. If another process is getting the same file, wait for it. User
+    information in `url` is sent to its server and told to nobody.
 
     Raises DownloadError (refused, unreachable, a web page), IntegrityError (`expected_bytes` is not what the server
     has) and NoSpaceError.
     """
     if not url.startswith(("https://", "http://")):
-        raise DownloadError(f"{url} is not an http(s) address.", next_step="Check the address of the mirror.")
+        raise DownloadError(f"{bare(url)} is not an http(s) address.", next_step="Check the address of the mirror.")
+    try:
+        url, credentials = with_credentials(url)
+    except ValueError:  # the attempt says so
+        url, credentials = bare(url), ""
 
     from bertbuild.catalogue.transfer import Attempt
 
@@ -70,7 +76,13 @@ def download(
 
     lock = destination.with_name(f"{destination.name}.lock")
     waiting = f"Another process is fetching {url}; waiting for it."
-    attempt = Attempt(url=url, expected_bytes=expected_bytes, timeout=patience.timeout, progress=progress or _silent)
+    attempt = Attempt(
+        url=url,
+        credentials=credentials,
+        expected_bytes=expected_bytes,
+        timeout=patience.timeout,
+        progress=progress or _silent,
+    )
     try:
         with exclusive(lock, on_wait=lambda: tell(waiting)):
             if not destination.exists():

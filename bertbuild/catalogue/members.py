@@ -21,8 +21,12 @@ class Limits:
     members: int = 4096
     total_bytes: int = 64 << 30
     ratio: int = 200
-    """Bytes out per byte in, for members above `ratio_from` bytes: freshly initialised slots are small and all zero."""
+    """Bytes out per byte in, for what has over `ratio_from` bytes, of a member and of all up to it: freshly initialised
+    slots are small and all zero.
+    """
     ratio_from: int = 64 << 20
+    directory: int = 4 << 20
+    """Bytes of a zip's directory: a thousand for each member."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +67,7 @@ def list_members(entries: Iterable[Entry], archive: str, *, limits: Limits, insi
     if len(infos) > limits.members:
         raise _refused(archive, f"it has {len(infos):,} members, more than {limits.members:,}")
     seen: dict[str, Entry] = {}
-    total = 0
+    total = packed = 0
     members = []
     for info in infos:
         fault = _fault(info, limits)
@@ -74,6 +78,9 @@ def list_members(entries: Iterable[Entry], archive: str, *, limits: Limits, insi
             if first is not info and not (info.packed is None and first.kind == info.kind == "folder"):
                 fault = "comes twice"
         total += info.size
+        packed += info.packed or 0
+        if info.packed is not None and total > limits.ratio_from and total > limits.ratio * max(1, packed):
+            fault = fault or f"makes it grow more than {limits.ratio} times when unpacked"
         if total > limits.total_bytes:
             fault = f"brings the unpacked size over {limits.total_bytes:,} bytes"
         if fault is not None:

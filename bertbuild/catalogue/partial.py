@@ -26,9 +26,10 @@ class Origin:
             return self.etag
         return self.last_modified
 
-    def same_version(self, other: Origin) -> bool:
-        """Whether two answers can be pieces of one file, as far as both say."""
-        return all(
+    def continued_by(self, other: Origin) -> bool:
+        """Whether another answer is a piece of the same version: it says so, and nothing differs that both say."""
+        says = other.etag is not None or other.last_modified is not None  # RFC 9110 15.3.7 asks for what a 200 has
+        return says and all(
             mine is None or theirs is None or mine == theirs
             for mine, theirs in (
                 (self.etag, other.etag),

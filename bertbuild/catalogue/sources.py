@@ -6,6 +6,7 @@ import urllib.parse
 from dataclasses import dataclass
 from pathlib import Path
 
+from bertbuild.addresses import bare
 from bertbuild.catalogue.models import Model, Wheel
 from bertbuild.errors import DownloadError, UsageError
 
@@ -59,7 +60,7 @@ class Sources:
     def __post_init__(self) -> None:
         if self.mirror is not None and not self.mirror.startswith(("https://", "http://", "file:///")):
             raise UsageError(
-                f"The mirror {self.mirror!r} is not an http, https or file address.",
+                f"The mirror {told(self.mirror)!r} is not an http, https or file address.",
                 next_step="Write file:///… for a folder laid out like the origin, or use --from for loose files.",
             )
         if self.mirror is not None:
@@ -67,8 +68,9 @@ class Sources:
                 urllib.parse.urlsplit(self.mirror).port  # noqa: B018 - parsed when it is asked for
             except ValueError as error:
                 raise UsageError(
-                    f"The mirror {self.mirror!r} is not a whole address: {error}.",
-                    next_step="Write scheme, host and path: https://host/path, an IPv6 address in [ ].",
+                    f"The mirror {told(self.mirror)!r} is not a whole address.",
+                    next_step="Write scheme, host and path: https://host/path, an IPv6 address in [ ], and in a name "
+                    "or password what has a meaning in an address as %2F, %3A, %40.",
                 ) from error
 
     def locate(self, model: Model) -> Place:
@@ -86,6 +88,12 @@ class Sources:
         if not path.is_file():
             raise DownloadError(f"The mirror has no {path}.", next_step="Check its layout, or use --from.")
         return LocalArchive(path=path)
+
+
+def told(address: str) -> str:
+    """An address as people may see it; of one that is malformed nothing after what may be a password."""
+    stripped = bare(address)
+    return stripped if "@" not in stripped else address.split("://", maxsplit=1)[0]
 
 
 def _on_disk(model: Model, folder: Path) -> LocalArchive | LocalFolder:

@@ -17,9 +17,10 @@ import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass
 from email.message import Message
-from typing import NoReturn
+from typing import IO, NoReturn
 
 import bertbuild
+from bertbuild.addresses import bare
 from bertbuild.catalogue import disk
 from bertbuild.catalogue.partial import Origin, Partial
 from bertbuild.errors import DownloadError, IntegrityError
@@ -42,9 +43,16 @@ class TryAgain(Exception):  # noqa: N818 - a signal within this attempt, never s
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
-    """What to get, and how: `timeout` is the seconds a silent connection is given."""
+    """What to get, and how.
+
+    Attributes:
+        url: without user information.
+        credentials: what `Authorization` says to that server, and to none that it sends on to; "" for nothing.
+        timeout: the seconds a silent connection is given.
+    """
 
     url: str
+    credentials: str = ""
     expected_bytes: int | None
     timeout: float
     progress: Callable[[int, int | None], None]
@@ -73,7 +81,9 @@ class Attempt:
             headers |= {"Range": f"bytes={part.size()}-", "If-Range": known.validator}
         try:
             request = urllib.request.Request(self.url, headers=headers)  # noqa: S310 - download.py lets only http(s) in
-            response: http.client.HTTPResponse = urllib.request.urlopen(request, timeout=self.timeout)  # noqa: S310
+            if self.credentials:
+                request.add_unredirected_header("Authorization", self.credentials)
+            response: http.client.HTTPResponse = _opener().open(request, timeout=self.timeout)
         except urllib.error.HTTPError as refusal:
             with refusal:
                 self._refused(refusal, part, resuming=known is not None)
@@ -107,6 +117,12 @@ class Attempt:
         """Make `part` end where the body begins; the length of the whole file in bytes, if the server says."""
         if "html" in response.headers.get_content_subtype():
             raise self._web_page(self._read(response))
+        packed = response.headers.get("Content-Encoding", "identity").strip().lower()
+        if packed not in ("", "identity") and not self.url.endswith((".gz", ".tgz")):  # whose name says what comes
+            raise DownloadError(
+                f"The server sends {self.url} packed ({packed}), though it was asked for the file itself.",
+                next_step=f"A proxy may do this. {_ELSEWHERE}",
+            )
         length = response.headers.get("Content-Length", "")
         offered = Origin(
             url=self.url,
@@ -129,7 +145,7 @@ class Attempt:
         match = re.fullmatch(rf"bytes ({_DIGITS})-({_DIGITS})/({_DIGITS}|\*)", headers.get("Content-Range", "").strip())
         whole = int(match[3]) if match and match[3] != "*" else known.total
         piece = Origin(url=self.url, etag=offered.etag, last_modified=offered.last_modified, total=whole)
-        if match is None or int(match[1]) != part.size() or not known.same_version(piece):
+        if match is None or int(match[1]) != part.size() or not known.continued_by(piece):
             # Some servers honour Range but not If-Range: joining two versions would make a file nobody published.
             part.discard()
             raise TryAgain("the server's answer does not continue the file that was begun; starting anew")
@@ -177,6 +193,30 @@ class Attempt:
             next_step=f"A proxy or a login page may stand in between: open the address in a browser. {_ELSEWHERE}",
             details=page[:2000].decode("utf-8", "replace"),
         )
+
+
+class _WebAlone(urllib.request.HTTPRedirectHandler):
+    """Goes where servers send on to, if that is http or https."""
+
+    def redirect_request(
+        self,
+        req: urllib.request.Request,
+        fp: IO[bytes],
+        code: int,
+        msg: str,
+        headers: http.client.HTTPMessage,
+        newurl: str,
+    ) -> urllib.request.Request | None:
+        if not newurl.lower().startswith(("https://", "http://")):
+            raise DownloadError(
+                f"The server of {req.full_url} sends on to an address that is not http or https: {bare(newurl)}.",
+                next_step=_ELSEWHERE,
+            )
+        return super().redirect_request(req, fp, code, msg, headers, newurl)
+
+
+def _opener() -> urllib.request.OpenerDirector:  # proxies and certificates are the environment's of the moment
+    return urllib.request.build_opener(_WebAlone)
 
 
 def _is_html(head: bytes) -> bool:

@@ -12,7 +12,7 @@ from types import FrameType
 
 from bertbuild.cli.warnings import told
 from bertbuild.cli.wording import Worded
-from bertbuild.commands.opening import error_event, interrupted, opened
+from bertbuild.commands.opening import Bare, error_event, interrupted, opened
 from bertbuild.commands.session import Session
 from bertbuild.errors import BertbuildError, Interrupted, NoSpaceError
 from bertbuild.report.events import JsonReporter
@@ -81,7 +81,7 @@ def stopped(*, json: bool) -> int:
 def refused(error: BertbuildError, *, json: bool) -> int:
     """Report an error of a command that did not begin; gives the exit code."""
     with contextlib.suppress(BrokenPipeError):
-        Worded(JsonReporter() if json else TextReporter())(error_event(error))
+        Bare(Worded(JsonReporter() if json else TextReporter()))(error_event(error))
     _flush()
     return error.exit_code
 

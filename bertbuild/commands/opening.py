@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from bertbuild.addresses import bare, bare_value
 from bertbuild.commands.session import Session
 from bertbuild.config import load_settings
 from bertbuild.errors import BertbuildError, Interrupted, OfflineError
@@ -38,17 +39,18 @@ def opened(
     Raises:
         BertbuildError, KeyboardInterrupt: as the command does, after it has been told.
     """
-    reporter = worded(shown)
+    reporter: Reporter = Bare(worded(shown))
     try:
         check_choice("reference", (reference,), ("", *REFERENCES))
         settings = load_settings(flags, file=Path(build_file) if build_file else None)
-        reporter = worded(RunLog(settings.artifacts / "runs", shown))
+        reporter = Bare(worded(RunLog(settings.artifacts / "runs", shown)))
         session = Session(settings=settings, report=reporter, replace=replace, reference=reference)
         try:
             yield session
         finally:
             session.close()
     except BertbuildError as error:
+        _strip(error)
         _tell(reporter, error)
         raise
     except KeyboardInterrupt:
@@ -57,6 +59,27 @@ def opened(
     finally:
         with contextlib.suppress(BrokenPipeError):
             reporter.close()
+
+
+class Bare:
+    """A reporter before another (screen and records), which gets every address without its user information."""
+
+    def __init__(self, shown: Reporter) -> None:
+        self._shown = shown
+
+    def __call__(self, event: Mapping[str, Any]) -> None:
+        """Pass it on."""
+        self._shown(bare_value(event))
+
+    def close(self) -> None:
+        """Close the other."""
+        self._shown.close()
+
+
+def _strip(error: BertbuildError) -> None:
+    """The same of an error, which a caller in Python gets."""
+    error.args = tuple(map(bare_value, error.args))
+    error.next_step, error.details = bare(error.next_step), bare(error.details)
 
 
 def interrupted() -> Interrupted:

@@ -18,6 +18,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from bertbuild import keys as key
+from bertbuild.addresses import bare
 from bertbuild.files.disk import write_atomically
 from bertbuild.files.locking import exclusive
 from bertbuild.isolation.base import OnLine
@@ -171,7 +172,7 @@ class Fetcher:
     def _remember(self, version: str, words: str) -> None:
         path = self._memory(version)
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(path, json.dumps({"at": time.time(), "settings": _settings(), "words": words}))
+        write_atomically(path, json.dumps({"at": time.time(), "settings": _settings(), "words": bare(words)}))
 
 
 def find_uv() -> str:

@@ -15,6 +15,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from bertbuild import keys
+from bertbuild.addresses import bare
 from bertbuild.backends import backend_folder
 from bertbuild.files.digests import sha256_file
 from bertbuild.project import own_file
@@ -60,7 +61,8 @@ class Unlocked:
     def digest(self) -> str:
         """Digest of what is asked for and of where it is looked for: the wheels' names and bytes, or the index."""
         found: dict[str, str] | str = {path.name: _sha256(path, path.stat().st_mtime_ns) for path in self.wheels}
-        return keys.digest({"requirements": self.requirements.read_text(encoding="utf-8"), "from": found or self.index})
+        asked = self.requirements.read_text(encoding="utf-8")
+        return keys.digest({"requirements": asked, "from": found or bare(self.index)})
 
 
 def unlocked(backend: str) -> Unlocked | None:

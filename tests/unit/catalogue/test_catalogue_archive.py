@@ -233,3 +233,36 @@ def test_a_disk_that_fills_up_leaves_nothing(zipped, out, monkeypatch):
     with pytest.raises(NoSpaceError):
         unpack_archive(zipped(zip_of(CHECKPOINT)), out)
     assert not list(out.parent.iterdir())
+
+
+def test_many_small_members_that_grow_are_refused_by_their_sum(zipped, out):
+    """Each is below the size from which its own ratio counts."""
+    zeros = {f"slot-{number}": bytes(1 << 20) for number in range(70)}
+    with pytest.raises(ArchiveError, match="grow more than 200 times when unpacked"):
+        unpack_archive(zipped(zip_of(zeros)), out)
+    sound = {"weights": os.urandom(1 << 20), **zeros}
+    assert len(unpack_archive(zipped(zip_of(sound)), out)) == 71
+
+
+def test_members_over_one_another_are_refused(zipped, out):
+    path = zipped(zip_of({"a": os.urandom(4096), "b": os.urandom(4096), "c": os.urandom(4096)}))
+    content = bytearray(path.read_bytes())
+    for name in (b"b", b"c"):  # their entries of the directory say that they are packed larger than all of it
+        entry = content.rindex(b"PK\x01\x02", 0, content.rindex(name))
+        struct.pack_into("<I", content, entry + 20, 9000)
+    path.write_bytes(content)
+    with pytest.raises(ArchiveError, match="cannot be read") as raised:
+        unpack_archive(path, out)
+    assert "lie in the same bytes" in raised.value.details
+
+
+@pytest.mark.parametrize("wide", [False, True])
+def test_a_directory_larger_than_any_is_refused_unread(tmp_path, out, wide):
+    path = tmp_path / "many.zip"
+    size = 5 << 20
+    end = struct.pack("<4s4H2IH", b"PK\5\6", 0, 0, 9, 9, 0xFFFFFFFF if wide else size, 0xFFFFFFFF if wide else 0, 0)
+    record = struct.pack("<4sQ2H2I4Q", b"PK\6\6", 44, 45, 45, 0, 0, 9, 9, size, 0)
+    locator = struct.pack("<4sIQI", b"PK\6\7", 0, size, 1)
+    path.write_bytes(bytes(size) + (record + locator if wide else b"") + end)
+    with pytest.raises(ArchiveError, match="its directory has 5,242,880 bytes; at most 4,194,304 are read"):
+        unpack_archive(path, out)

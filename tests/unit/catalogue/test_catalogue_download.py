@@ -383,7 +383,7 @@ def test_a_certificate_not_trusted_is_final(target, patience, pauses, monkeypatc
     def untrusted(*_args, **_more):
         raise urllib.error.URLError(ssl.SSLCertVerificationError(1, "self-signed certificate"))
 
-    monkeypatch.setattr(transfer.urllib.request, "urlopen", untrusted)
+    monkeypatch.setattr(transfer.urllib.request.OpenerDirector, "open", untrusted)
     with pytest.raises(DownloadError, match="not trusted here") as caught:
         download("https://example.org/file.zip", target, patience=patience)
     assert "SSL_CERT_FILE" in caught.value.next_step

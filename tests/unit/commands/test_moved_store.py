@@ -36,6 +36,9 @@ def built_inside(fleet):
     link = store.root / SOURCE
     link.parent.mkdir(parents=True)
     link.symlink_to(f"../../objects/finetune/{7:064}")
+    known = store.root / "names" / f"{SOURCE.removeprefix('out/')}.json"
+    known.parent.mkdir(parents=True)
+    known.write_text(json.dumps({"source": "model base", "digest": "d", "result": f"finetune/{7:064}", "manifest": ""}))
     fleet.run(target.build, Wanted(checkpoint=str(link)), Frozen())
     return store
 
