@@ -12,10 +12,18 @@ from __future__ import annotations
 
 import mmap
 import os
-from typing import Iterable, Iterator  # noqa: UP035  (Python 3.7)
+from typing import Collection, Iterable, Iterator  # noqa: UP035  (Python 3.7)
 
 from bertbuild.graph.cutting import check_operators
-from bertbuild.graph.graphdef import Graph, GraphFormatError, Node, parse_meta_graph, parse_ref, parsed_fields
+from bertbuild.graph.graphdef import (
+    Graph,
+    GraphFormatError,
+    Node,
+    TensorRef,
+    parse_meta_graph,
+    parse_ref,
+    parsed_fields,
+)
 from bertbuild.graph.operators import RESTORES
 from bertbuild.graph.wire import LENGTH_DELIMITED, WireError, fields
 
@@ -48,6 +56,30 @@ def check_loading(folder: str | os.PathLike[str]) -> None:
             raise GraphFormatError(f"{path} is not a whole SavedModel: {error}.") from error
 
 
+def check_outputs(graph: Graph, outputs: Iterable[str], fed: Iterable[str], also: Iterable[str] = ()) -> None:
+    """Do nothing where all that computes these tensors from the fed ones may run; `also` are more operators that may.
+
+    For programs that are given a whole graph and the names of both, as the Model Optimizer and AWS's compiler are. What
+    the outputs do not need is not looked at: they do not run it.
+
+    Raises:
+        OperatorsRefusedError: an operator, in a function too, may not.
+    """
+    names, ends = list(outputs), {parse_ref(tensor) for tensor in fed}
+    where = ", ".join(names) + (" is" if len(names) == 1 else " are")
+    check_operators(graph, _needed(graph, names, ends), f"{where} computed by", also)
+
+
+def check_saver(graph: Graph) -> None:
+    """Do nothing where all that its saver runs to restore variables may run; it reads the checkpoint.
+
+    Raises:
+        OperatorsRefusedError: an operator may not.
+    """
+    restores = [graph.saver_restore_op] if graph.saver_restore_op else []
+    check_operators(graph, _needed(graph, restores), "its saver runs", also=RESTORES)
+
+
 def _check(graph: Graph, meta_graph: bytes) -> None:
     parts = parsed_fields(meta_graph)
     objects = [payload for number, _, payload in parts if number == 7]
@@ -56,8 +88,7 @@ def _check(graph: Graph, meta_graph: bytes) -> None:
         check_operators(graph, [node for name in names for node in graph.functions.get(name, ())], "its loading runs")
         return
     check_operators(graph, _needed(graph, _initialisers(parts)), "its initialisation runs")
-    restores = [graph.saver_restore_op] if graph.saver_restore_op else []
-    check_operators(graph, _needed(graph, restores), "its saver runs", also=RESTORES)
+    check_saver(graph)
 
 
 def _run_by_loading(object_graph: bytes) -> Iterator[str]:
@@ -109,13 +140,14 @@ def _initialisers(meta_graph: list[tuple[int, int, bytes]]) -> Iterator[str]:
                     yield from (text.decode() for field, _, text in parsed_fields(variable) if field == 2)
 
 
-def _needed(graph: Graph, names: Iterable[str]) -> list[Node]:
-    """All nodes that run where these are run, those they only wait for among them."""
+def _needed(graph: Graph, names: Iterable[str], fed: Collection[TensorRef] = ()) -> list[Node]:
+    """All nodes that run where these are run, those they only wait for among them; none that only fed tensors need."""
     found: dict[str, Node] = {}
-    pending = [parse_ref(name).node for name in names]
+    pending = [ref for ref in map(parse_ref, names) if ref not in fed]
     while pending:
-        name = pending.pop()
+        name = pending.pop().node
         if name in graph.nodes and name not in found:
             found[name] = graph.nodes[name]
-            pending.extend(text[1:] if text.startswith("^") else parse_ref(text).node for text in found[name].inputs)
+            texts = (text.removeprefix("^") for text in found[name].inputs)
+            pending.extend(ref for ref in map(parse_ref, texts) if ref not in fed)
     return list(found.values())

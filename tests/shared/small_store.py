@@ -70,6 +70,8 @@ def build(store, target="ir-fp32", *, model="toy", name=True, code="c", download
     write_record(store, Plan(model=model, steps=steps, targets=(goal,)), goal, results, None)
     if name:
         store.link(model, target, made)
+    else:
+        store.unlink(model, target)  # as the engine does with what fails its gate
     return results
 
 

@@ -74,6 +74,7 @@ def command_line(args, folder):
 
     if args.checkpoint:
         meta, roles, outputs, gelu = gather_published(args.checkpoint, args.prefix, args.metagraph, folder)
+        check(meta, roles, {"pooled_output": POOLER_OUTPUT + ":0"})
         names = ",".join("%s{i32}" % tensor.split(":")[0] for tensor in sorted(roles.values()))
         flags = ["--input_meta_graph", meta, "--output", POOLER_OUTPUT, "--input", names]
         return flags, roles, outputs, [], gelu
@@ -81,13 +82,32 @@ def command_line(args, folder):
     if args.frozen:
         path = os.path.join(args.frozen, "inference_graph.pb")
         roles, outputs, per_position, gelu = read_signature(args.frozen)
+        check(path, roles, outputs)
     else:
         path = args.graph
         roles, outputs, per_position, gelu = traced(path, args.outputs or "")
+        check(path, roles, outputs)
     shape = "{i32}[%d %d]" % (args.batch, args.seq_len)
     flags = ["--input_model", path, "--input", ",".join(tensor + shape for tensor in sorted(roles.values()))]
     flags += ["--output", ",".join(mo_output(tensor) for tensor in outputs.values())]
     return flags, roles, outputs, per_position, gelu
+
+
+def check(path, roles, outputs):
+    """Make sure that mo is given no operators that may not run: it freezes variables by running the graph.
+
+    Raises:
+        StageInputError: what the outputs are computed by, or what restores the variables, holds such.
+    """
+    from bertbuild.graph.graphdef import GraphFormatError, read_graph, read_meta_graph
+    from bertbuild.graph.loading import check_outputs, check_saver
+
+    try:
+        graph = (read_meta_graph if path.endswith(".meta") else read_graph)(path)
+        check_outputs(graph, outputs.values(), roles.values())
+        check_saver(graph)
+    except GraphFormatError as error:
+        raise StageInputError("mo is not run: %s" % str(error).rstrip(".")) from error
 
 
 def traced(path, wanted):

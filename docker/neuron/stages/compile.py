@@ -37,7 +37,9 @@ MARGIN_SECONDS = 60
 def run(args, report):
     """Compile, judge what came out, write it with its signature."""
     check(args)
-    from stages import _memory, _packages
+    from stages import _may_run, _memory, _packages
+
+    _may_run.check(args.neuron_ready or args.saved_model)
 
     step("loading TensorFlow")
     tensorflow_neuron, compiler = _packages.tensorflow_neuron(), _packages.neuron_cc()

@@ -15,8 +15,10 @@ def run(args, report):
     """Answer, write answers.npz."""
     from bertbuild.graph.graphdef import GraphFormatError
     from bertbuild.graph.saved_model import read_saved_model
+    from stages import _may_run
 
     signature = read_json(args.compiled, "signature.json")
+    _may_run.check(args.compiled)
     try:
         saved_model = read_saved_model(args.compiled)
         roles, outputs = saved_model.roles(), saved_model.given()

@@ -270,6 +270,7 @@ def session(root, events):
 
 @pytest.mark.parametrize("file", ["", "model.xml"])
 def test_the_command_reads_a_name_in_out_and_what_a_build_printed(session, store, made, events, file):
+    store.names.claim("toy", "ir-fp32", source="a checkpoint", digest="d", replace=False)
     link = store.link("toy", "ir-fp32", made)
     commands.verify_provenance(session, path=str(link / file))
     (event,) = events.of("provenance")

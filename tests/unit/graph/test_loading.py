@@ -7,8 +7,8 @@ from graph_builder import GraphBuilder
 from hostile_graphs import function_message, library
 
 from bertbuild.graph.cutting import OperatorsRefusedError
-from bertbuild.graph.graphdef import GraphFormatError
-from bertbuild.graph.loading import check_loading
+from bertbuild.graph.graphdef import GraphFormatError, parse_graph
+from bertbuild.graph.loading import check_loading, check_outputs
 from bertbuild.graph.wire import encode_bytes, encode_number
 
 HARMLESS = function_message("harmless", ("x", "Identity", ()))
@@ -100,3 +100,30 @@ def test_a_damaged_file_is_told(tmp_path):
     (tmp_path / "saved_model.pb").write_bytes(b"\x12\xff")
     with pytest.raises(GraphFormatError, match="is not a whole SavedModel"):
         check_loading(tmp_path)
+
+
+BAD_AFTER = GraphBuilder(
+    [
+        ("next", "IteratorGetNext", [], {}),
+        ("harm", "ReadFile", [], {}),
+        ("waits", "Identity", ["next", "^harm"], {}),
+        ("bad", "Identity", ["harm"], {}),
+        ("called", "calls", ["next"], {}),
+        ("good", "Identity", ["next:0"], {}),
+    ]
+).graph_def() + library(HARMLESS, WRITES, CALLS)
+
+
+@pytest.mark.parametrize("output", ["bad:0", "harm:0", "waits:0", "called:0"])
+def test_outputs_that_need_what_may_not_run_are_refused(output):
+    with pytest.raises(OperatorsRefusedError, match=f"{output} is computed by (Read|Write)File"):
+        check_outputs(parse_graph(BAD_AFTER), [output], ["next:0"])
+
+
+def test_what_only_fed_tensors_need_is_not_run():
+    graph = parse_graph(BAD_AFTER)
+    check_outputs(graph, ["good:0"], ["next:0"])
+    check_outputs(graph, ["bad:0", "good:0"], ["harm:0", "next:0"])
+    check_outputs(graph, ["bad:0"], [], also=["ReadFile"])
+    with pytest.raises(OperatorsRefusedError, match="IteratorGetNext"):
+        check_outputs(graph, ["good:0"], ["next:1"])

@@ -14,7 +14,7 @@ from bertbuild.errors import BuildFailedError, UsageError
 from bertbuild.kinds.frozen import Frozen
 from bertbuild.plans.wanted import Wanted
 from bertbuild.source.resolve import model_name, vocabulary_name
-from bertbuild.store.naming import described
+from bertbuild.store.naming import Given, described
 from bertbuild.store.store import Store
 
 POOLED, SEQUENCE = Frozen(), Frozen(output="sequence")
@@ -224,7 +224,7 @@ def test_a_graph_that_was_made_of_a_model_may_share_its_folder(store):
     link = in_store(store, "mine", "frozen", 1)
     names = store.names
     names.claim("mine", "frozen", source="checkpoint /models/mine", digest="1", replace=False)
-    names.remember("mine", "frozen")
+    names.remember("mine", "frozen", Given(stage="freeze", key="k", manifest="m"))
     source = described("frozen graph", link / "inference_graph.pb", store.root)
     names.claim("mine", "ir-fp32", source=source, digest="2", replace=False)
     with pytest.raises(UsageError, match="out/mine/frozen was made from checkpoint /models/mine, and out/mine/ir-fp32"):
