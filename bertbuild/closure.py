@@ -63,6 +63,7 @@ def closure(modules: Iterable[str], places: Mapping[str, Path]) -> dict[str, Pat
     found: dict[str, Path] = {}
     listed: dict[str, frozenset[str]] = {}
     seen: set[str] = set()
+    there: set[str] = set()
     waiting = list(modules)
     while waiting:
         module = waiting.pop()
@@ -78,8 +79,12 @@ def closure(modules: Iterable[str], places: Mapping[str, Path]) -> dict[str, Pat
         if path:
             found[name] = Path(path)
             for base, members in _imported(module if name.endswith("/__init__.py") else package, source(path).imports):
-                if base.partition(".")[0] in places and not _is_there(base, places, listed):
-                    raise LookupError(f"{path} imports {base}, which is not there")
+                if base not in there:
+                    if base.partition(".")[0] not in places:
+                        continue  # nor is anything in it ours
+                    if not _is_there(base, places, listed):
+                        raise LookupError(f"{path} imports {base}, which is not there")
+                    there.add(base)
                 waiting += (base, *members)
     return dict(sorted(found.items()))
 

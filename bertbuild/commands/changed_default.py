@@ -12,7 +12,7 @@ from bertbuild.kinds.frozen import Frozen
 from bertbuild.kinds.ir_request import Ir
 from bertbuild.kinds.kind import Request
 from bertbuild.plans.plan import Plan, Source
-from bertbuild.store.records import read_records
+from bertbuild.store.records import read_output
 from bertbuild.store.store import Store
 
 
@@ -45,8 +45,6 @@ def changed_default(store: Store, source: Source, request: Request, plan: Plan, 
 def _recorded(store: Store, model: str, target: str) -> str | None:
     """What the target of this name gave when it was built last; None where it was not, or that is not told."""
     try:
-        for record in read_records(store, model, target):
-            return record.plan.step(record.target.reference).params.get("output")
-    except (StoreError, StopIteration):
+        return read_output(store, model, target)
+    except StoreError:
         return None
-    return None

@@ -184,7 +184,7 @@ def _judge_again(session: Session, record: Record, folder: Path) -> Verdict:
     )
     known = record.verdict
     if known is None or known.instructions != verdict.instructions:  # it was asked on another machine, if at all
-        write_record(store, record.plan, target, results, verdict)
+        write_record(store, record.plan, target, results, verdict.as_json())
     return verdict
 
 

@@ -103,15 +103,17 @@ class Judge:
         """
         verdict = Verdict.from_json(read_json(f"{judged.path}/parity.json"))
         verdict = with_processor(verdict, results[target.answers].path)
-        write_record(self._maker.store, plan, target, results, verdict)
-        return self._settled(plan, target, results[target.step], verdict)
+        told = verdict.as_json()
+        write_record(self._maker.store, plan, target, results, told)
+        return self._settled(plan, target, results[target.step], verdict, told)
 
     def conclude_unverified(self, plan: Plan, target: Target, results: Results) -> Built:
         """Name a target that cannot be run here, and record that nothing is proved; an earlier verdict counts."""
         store, stored = self._maker.store, results[target.step]
         known = next(read_records(store, plan.model, target.name), None)
         if known is not None and known.verdict and known.results[target.step] == (stored.stage, stored.key):
-            return self._settled(plan, target, stored, known.verdict)  # it was run elsewhere, over this store
+            verdict = known.verdict  # it was run elsewhere, over this store
+            return self._settled(plan, target, stored, verdict, verdict.as_json())
         write_record(store, plan, target, results, None)
         link = store.link(plan.model, target.name, stored)
         self._maker.report({"event": "unverified", "model": plan.model, "target": target.name, "reason": NO_DEVICE})
@@ -132,9 +134,11 @@ class Judge:
         reference, asked = (results[step].path / "answers.npz" for step in (target.reference, answers))
         return compare(reference, asked, _read(probes), target.precision, limits(target.precision))
 
-    def _settled(self, plan: Plan, target: Target, stored: StoredObject, verdict: Verdict) -> Built:
+    def _settled(
+        self, plan: Plan, target: Target, stored: StoredObject, verdict: Verdict, told: Mapping[str, Any]
+    ) -> Built:
         store, model = self._maker.store, plan.model
-        self._maker.report({"event": "verdict", "model": model, "target": target.name, **verdict.as_json()})
+        self._maker.report({"event": "verdict", "model": model, "target": target.name, **told})
         if not verdict.passed:
             store.unlink(model, target.name)
             raise ParityError(

@@ -20,6 +20,8 @@ def clean(text: str) -> str:
 
     Line feeds and tabs stay.
     """
+    if text.isprintable():  # as most are; a test holds the patterns against it
+        return text
     return _UNPRINTABLE.sub("", _ESCAPES.sub("", text))
 
 
@@ -30,7 +32,9 @@ def cleaned(event: Mapping[str, Any]) -> dict[str, Any]:
 
 def _value(value: Any) -> Any:
     if isinstance(value, str):
-        return clean(_BREAKS.sub(" ", value))
+        return value if value.isprintable() else clean(_BREAKS.sub(" ", value))
+    if value is None or isinstance(value, float | int):
+        return value
     if isinstance(value, Mapping):
         return {name: _value(item) for name, item in value.items()}
     if isinstance(value, list | tuple):

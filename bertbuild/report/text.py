@@ -54,7 +54,7 @@ class TextReporter:
     def __call__(self, event: Mapping[str, Any]) -> None:
         """Show one event, its words clean; kinds it does not know are for programs only."""
         show = getattr(self, f"_on_{event['event']}", None)
-        if show is not None:
+        if show is not None and not (self._many and _is_told_by_its_target(event)):
             show(cleaned(event))
 
     def close(self) -> None:
@@ -70,7 +70,7 @@ class TextReporter:
         name = job if self._many else event["id"]
         match event["state"]:
             case "cached":
-                if not self._many and event["key"] not in self._made:
+                if event["key"] not in self._made:
                     self._print(f"{KEPT} {name:<28} up to date   {event['key'][:12]}")
             case "started":
                 if self._at_once:
@@ -158,8 +158,6 @@ class TextReporter:
     def _on_verdict(self, event: Mapping[str, Any]) -> None:
         """The worst figure in one line; the whole table where the gate failed or was asked for."""
         if event["passed"] and not event.get("show_table"):
-            if self._many:
-                return  # the target's own line has the figure
             worst = max(event["rows"], key=lambda row: row["max_abs"] / row["limit"])
             self._print(
                 f"{DONE} {event['target']:<28} answers like its source: max abs {worst['max_abs']:.1e} "
@@ -251,3 +249,10 @@ def _judged_by(event: Mapping[str, Any]) -> str:
     """Who answered for the source, and the processor that the target answered on."""
     words = reference_in_words(event)
     return (f"; reference: {words}" if words else "") + judged_on(event)
+
+
+def _is_told_by_its_target(event: Mapping[str, Any]) -> bool:
+    """Whether of many targets the line of one tells enough of an event: there are hundreds, so none is even cleaned."""
+    if event["event"] == "stage":
+        return bool(event["state"] == "cached")
+    return bool(event["event"] == "verdict" and event["passed"] and not event.get("show_table"))

@@ -46,9 +46,9 @@ class Record:
 
 
 def write_record(
-    store: Store, plan: Plan, target: Target, results: Mapping[str, StoredObject], verdict: Verdict | None
+    store: Store, plan: Plan, target: Target, results: Mapping[str, StoredObject], verdict: Mapping[str, Any] | None
 ) -> None:
-    """Remember a target, whether it passed its gate or not, or could not be asked."""
+    """Remember a target, whether it passed its gate or not, or could not be asked; `verdict` as `Verdict.as_json`."""
     value = {
         "model": plan.model,
         "target": fields_of(target),
@@ -56,7 +56,7 @@ def write_record(
         "results": {step_id: [stored.stage, stored.key] for step_id, stored in results.items()},
         "contents": {step_id: stored.digest for step_id, stored in results.items()},
         "manifest": results[target.step].manifest_digest,
-        "verdict": None if verdict is None else verdict.as_json(),
+        "verdict": verdict,
     }
     path = _path(store, plan.model, target.name)
     store.use(path)
@@ -107,6 +107,20 @@ def read_judged(store: Store, model: str, target: str = "") -> Iterator[tuple[Pl
     Every build asks for this; of a whole record most is the inputs' paths.
     """
     return _read(store, model, target, _judged)
+
+
+def read_output(store: Store, model: str, target: str) -> str | None:
+    """What a target gave when it was built last; None where it was not, or that is not told.
+
+    Raises:
+        StoreError: the record cannot be read.
+    """
+    return next(_read(store, model, target, _output), None)
+
+
+def _output(value: Mapping[str, Any]) -> str | None:
+    params = {step["id"]: step["params"] for step in value["steps"]}.get(value["target"]["reference"], {})
+    return None if "output" not in params else str(params["output"])
 
 
 def _read(store: Store, model: str, target: str, of: Callable[[Mapping[str, Any]], Read]) -> Iterator[Read]:

@@ -1,10 +1,11 @@
 from __future__ import annotations
 
 import json
+import sys
 
 import pytest
 
-from bertbuild.report.clean import clean, cleaned
+from bertbuild.report.clean import _BREAKS, _ESCAPES, _UNPRINTABLE, clean, cleaned
 from bertbuild.report.events import JsonReporter
 
 RAW = "bert\x1b[31m/\x1b]0;title\x07kernel\nerror: invented\r\x9b2J\u202e\u2028end"
@@ -57,3 +58,8 @@ def test_no_word_of_a_file_steers_the_terminal_or_begins_a_line(shown, event):
 def test_json_stays_exact(capsys, event):
     JsonReporter()(event)
     assert json.loads(capsys.readouterr().out) == event
+
+
+def test_what_is_printable_has_nothing_to_clean():
+    printable = "".join(filter(str.isprintable, map(chr, range(sys.maxunicode + 1))))
+    assert not any(pattern.search(printable) for pattern in (_ESCAPES, _UNPRINTABLE, _BREAKS))
