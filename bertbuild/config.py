@@ -146,9 +146,25 @@ def load_settings(
             values[setting.name] = _from_text(setting, text, origin)
     settings = Settings()
     for name, value in values.items():
-        settings = replace(settings, **{name: Path(str(value)).expanduser() if name in _PATHS else value})  # type: ignore[arg-type]
+        settings = replace(settings, **{name: _path(name, str(value)) if name in _PATHS else value})  # type: ignore[arg-type]
+    environments = _path("environments", str(settings.environments))
     # One spelling of the store's place, whatever links or `..` are typed: digests and names are looked up by it.
-    return replace(settings, artifacts=settings.artifacts.resolve(), environments=settings.environments.expanduser())
+    return replace(settings, artifacts=settings.artifacts.resolve(), environments=environments)
+
+
+def _path(name: str, text: str) -> Path:
+    """A path, in the caller's home where it begins with ~.
+
+    Raises:
+        UsageError: the caller has no home, as a uid that no list of users has.
+    """
+    try:
+        return Path(text).expanduser()
+    except RuntimeError as error:
+        raise UsageError(
+            f"{VARIABLES[name]} is {text}, and this user (uid {os.getuid()}) has no home folder.",
+            next_step=f"Set HOME, or {VARIABLES[name]} to a path without ~.",
+        ) from error
 
 
 def file_settings(document: Document) -> dict[str, Value]:

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Makes of /opt/venv what an image carries: clean.sh PART EPOCH [SHARED]
+# Makes of /opt/venv what an image carries, as /tree/opt/venv: clean.sh PART EPOCH [SHARED]
 #
 # Without pip, without setuptools where no lock holds it, without files that no stage uses, and where SHARED is a folder,
 # without what that has too; all else compiled, and of the date EPOCH.
@@ -13,4 +13,6 @@ if [ -n "$shared" ]; then python /recipe/unused.py --same-as "$shared" /opt/venv
 if [ -d /opt/venv/lib ]; then
     python -W ignore -m compileall -q -j 0 --invalidation-mode unchecked-hash /opt/venv/lib
 fi
-find /opt/venv -exec touch --no-dereference --date="@$epoch" {} +
+mkdir -p /tree/opt
+mv /opt/venv /tree/opt/venv
+find /tree -exec touch --no-dereference --date="@$epoch" {} +

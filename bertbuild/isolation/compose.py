@@ -27,7 +27,7 @@ from bertbuild.isolation.base import OnEvent, OnLine, StageRun, log_tail
 from bertbuild.isolation.compose_file import build_by_hand, compose_command, compose_environment
 from bertbuild.isolation.image_builds import build_image, remedy
 from bertbuild.isolation.images import BASE_LABEL, SOURCE_LABEL, facts, image_name, source_digest
-from bertbuild.isolation.mounts import mounts, owner
+from bertbuild.isolation.mounts import let_read, mounts, owner
 from bertbuild.isolation.process import Children, run_logged
 from bertbuild.isolation.workers import Worker, cluster, run_together, worker_folder, worker_log
 from bertbuild.project import ROOT
@@ -48,8 +48,10 @@ WORKERS_PORT = 2222
 class ComposeIsolation:
     """Runs each stage in its backend's image by `docker compose run`."""
 
-    def __init__(self, *, offline: bool = False) -> None:
+    def __init__(self, *, offline: bool = False, store: Path | None = None) -> None:
+        """`store`: where what bertbuild made itself lies."""
         self._offline = offline
+        self._store = store
         self._children = Children()
 
     def end(self) -> None:
@@ -144,6 +146,7 @@ class ComposeIsolation:
         name = f"bertbuild-{hashlib.sha256(str(run.work).encode()).hexdigest()[:16]}"
         containers = [name, *(f"{name}-{index}" for index in range(1, run.workers))]
         _remove(run, name, containers)
+        let_read((source for flag, path in run.inputs.items() for source, _ in mounts(flag, path)), self._store)
         folders = [worker_folder(run, index) for index in range(run.workers)]
         with owner(run.work, run.unfinished) as caller:
             uid, gid = _container_user(caller)

@@ -17,7 +17,7 @@ def isolation(settings: Settings) -> Isolation:
 
     if settings.offline:
         docker_engine.require_local()
-    return ComposeIsolation(offline=settings.offline)
+    return ComposeIsolation(offline=settings.offline, store=settings.artifacts)
 
 
 def why_not(settings: Settings, *, used_last: bool) -> str:

@@ -87,8 +87,8 @@ def endpoint() -> str:
     """Where the engine listens, found as docker itself does: DOCKER_HOST, then the context, then a usual socket."""
     if host := os.environ.get("DOCKER_HOST"):
         return host
-    folder = Path(os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker")
-    with contextlib.suppress(OSError, ValueError, LookupError, TypeError):
+    with contextlib.suppress(OSError, ValueError, LookupError, TypeError, RuntimeError):  # a user without a home
+        folder = Path(os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker")
         context = os.environ.get("DOCKER_CONTEXT")
         context = context or parse_json((folder / "config.json").read_bytes())["currentContext"]
         if context != "default":

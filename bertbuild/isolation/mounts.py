@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator
+import stat
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from bertbuild.errors import UsageError
@@ -35,6 +36,42 @@ def mounts(flag: str, path: Path) -> Iterator[tuple[Path, str]]:
     else:
         for entry in entries:
             yield entry.resolve(), f"/in/{flag}/{entry.name}"
+
+
+def let_read(sources: Iterable[Path], store: Path | None) -> None:
+    """Make sure that who a stage runs as may read what it is given, where that is not the caller but `NOBODY`.
+
+    What lies in the store is ours, and is made readable, whatever the umask was: nobody gets to it who may not enter the
+    store. What lies elsewhere is the user's, and stays as it is.
+
+    Raises:
+        UsageError: a file or folder of the user's own may not be read.
+    """
+    if os.getuid() != 0:
+        return
+    for source in sources:
+        for path in (source, *_below(source)):
+            status = path.stat()
+            if _nobody_reads(status):
+                continue
+            if store is None or not path.resolve().is_relative_to(store.resolve()):
+                raise UsageError(
+                    f"{path} may not be read by uid {NOBODY}, which stages run as where root calls.",
+                    next_step=f"Let others read it (chmod -R a+rX {source}), or build with --isolation venv.",
+                )
+            path.chmod(stat.S_IMODE(status.st_mode) | (0o555 if stat.S_ISDIR(status.st_mode) else 0o444))
+
+
+def _below(source: Path) -> Iterator[Path]:
+    for parent, folders, files in os.walk(source):
+        yield from (Path(parent, name) for name in (*folders, *files) if Path(parent, name).exists())
+
+
+def _nobody_reads(status: os.stat_result) -> bool:
+    mode = stat.S_IMODE(status.st_mode)
+    of_them = mode >> 6 if status.st_uid == NOBODY else mode >> 3 if status.st_gid == NOBODY else mode
+    needed = 0o5 if stat.S_ISDIR(status.st_mode) else 0o4
+    return of_them & needed == needed
 
 
 @contextlib.contextmanager

@@ -51,7 +51,7 @@ def _roots(variables: tuple[str, ...], *more: str | Path) -> list[Path]:
 
 
 def _version_managers(version: str) -> Iterator[Place]:
-    home = Path.home()
+    home = _home()
     for root in _roots(("PYENV_ROOT",), home / ".pyenv", *PYENV):
         yield root, f"versions/{version}.*/bin"
     for root in _roots(("ASDF_DATA_DIR", "MISE_DATA_DIR"), home / ".asdf", _data() / "mise"):
@@ -60,17 +60,22 @@ def _version_managers(version: str) -> Iterator[Place]:
 
 def _of_uv(version: str) -> Iterator[Place]:
     """What any uv fetched; those of before 0.7.0 could fetch 3.7."""
-    for root in _roots(("UV_PYTHON_INSTALL_DIR",), _data() / "uv/python", Path.home() / ".local/share/uv/python"):
+    for root in _roots(("UV_PYTHON_INSTALL_DIR",), _data() / "uv/python", _home() / ".local/share/uv/python"):
         yield root, f"cpython-{version}.*/bin"
 
 
+def _home() -> Path:
+    """The caller's; a path that leads nowhere for a uid that has none."""
+    return Path(os.path.expanduser("~"))  # noqa: PTH111 - Path.home() raises there
+
+
 def _data() -> Path:
-    return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local/share")
+    return Path(os.environ.get("XDG_DATA_HOME") or _home() / ".local/share")
 
 
 def _of_conda(version: str) -> Iterator[Place]:
     """Environments of conda and mamba, wherever they were made, and Pythons that lie unpacked in their caches."""
-    home = Path.home()
+    home = _home()
     try:
         made = (home / ".conda" / "environments.txt").read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:

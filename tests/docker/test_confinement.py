@@ -1,12 +1,15 @@
 import json
 import os
 import subprocess
+from pathlib import Path
 
 import pytest
 from conftest import containers
 
 from bertbuild.errors import EngineError, StageError, StageKilledForMemoryError
-from bertbuild.isolation import compose, mounts
+from bertbuild.isolation import compose, docker_engine, mounts
+from bertbuild.isolation.base import StageRun
+from bertbuild.isolation.compose import ComposeIsolation
 from bertbuild.project import ROOT
 
 pytestmark = pytest.mark.docker
@@ -136,3 +139,56 @@ def test_by_hand_with_the_same_relative_paths_as_on_the_host(tmp_path):
     subprocess.run(command, cwd=ROOT, env=env, stdin=subprocess.DEVNULL, check=True)
     assert sorted(path.name for path in (artifacts / "new").iterdir()) == ["look.json", "stage.json", "written"]
     assert (artifacts / "new" / "look.json").stat().st_uid == uid
+
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can become another user")
+@pytest.mark.parametrize("uid", [0, 4321], ids=["root", "a uid without a name, in the engine's group"])
+@pytest.mark.parametrize("umask", [0o027, 0o077, *(pytest.param(one, marks=pytest.mark.whole) for one in (0, 0o022))])
+def test_whatever_the_umask_a_stage_reads_what_bertbuild_wrote(derived, tmp_path_factory, monkeypatch, umask, uid):
+    """A process of its own writes a store, and runs a stage on what is in it, as root or as another user."""
+    tag = derived("openvino", "probe", ["COPY --chown=0:0 probe.py /opt/bertbuild/stages/probe.py"])
+    monkeypatch.setenv("BERTBUILD_IMAGE_TAG", tag)
+    shared = tmp_path_factory.mktemp("users")
+    for folder in (shared.parent.parent, shared.parent, shared):
+        folder.chmod(0o777 if folder == shared else 0o755)
+    store = shared / "store"
+    child = os.fork()
+    if child == 0:
+        _as(uid, umask, shared, lambda: _run_on_a_store(store))
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    out = store / "work" / "out" / "look.json"
+    assert json.loads(out.read_text())["data"] == {"file": "ours"}
+    assert out.stat().st_uid == uid
+
+
+def _as(uid, umask, home, act):
+    """Become another user, act, and end this process."""
+    code = 1
+    try:
+        if uid:
+            group = Path(docker_engine.endpoint().removeprefix("unix://")).stat().st_gid
+            os.setgroups([])
+            os.setgid(group)
+            os.setuid(uid)
+            os.environ["HOME"] = str(home)
+        os.umask(umask)
+        act()
+        code = 0
+    finally:
+        os._exit(code)
+
+
+def _run_on_a_store(store):
+    (store / "work" / "out").mkdir(parents=True)
+    (store / "probes").mkdir()
+    (store / "probes" / "file").write_text("ours")
+    stage_run = StageRun(
+        backend="openvino",
+        stage="probe",
+        inputs={"data": store / "probes"},
+        params={"act": "look"},
+        work=store / "work",
+        log=store / "log",
+    )
+    ComposeIsolation(store=store).run(stage_run, lambda _event: None)

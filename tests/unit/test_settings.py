@@ -171,3 +171,13 @@ def test_a_file_in_another_encoding_is_told(tmp_path):
     (tmp_path / "bertbuild.toml").write_bytes('artifacts = "/Müll"'.encode("latin-1"))
     with pytest.raises(UsageError, match=r"bertbuild\.toml is not UTF-8 text"):
         load_settings(environ={}, folder=tmp_path)
+
+
+def test_a_user_without_a_home_is_told_what_to_set(monkeypatch, tmp_path):
+    monkeypatch.delenv("HOME", raising=False)
+    monkeypatch.setattr("pwd.getpwuid", lambda uid: (_ for _ in ()).throw(KeyError(uid)))
+    with pytest.raises(UsageError, match="has no home folder") as caught:
+        load_settings(environ={}, folder=tmp_path)
+    assert "BERTBUILD_ENVIRONMENTS" in caught.value.next_step
+    there = load_settings(environ={"BERTBUILD_ENVIRONMENTS": str(tmp_path)}, folder=tmp_path)
+    assert there.environments == tmp_path
