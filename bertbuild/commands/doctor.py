@@ -66,9 +66,10 @@ def doctor(session: Session) -> Diagnosis:
             next_step="Fix the lines marked -- of one of them; one is enough.",
         )
     ways = " and ".join(_way(way, findings) for way in usable)
-    return session.result(
-        value, f"builds can run with: {ways}", f"stages of this store run in {choice.name}: {choice.why}"
-    )
+    where = f"stages of this store run in {choice.name}: {choice.why}"
+    if session.mute:
+        where = f"builds of this store wait for {PLACES[session.mute].title}, or --isolation {choice.name}: {choice.why}"
+    return session.result(value, f"builds can run with: {ways}", where)
 
 
 def _way(way: str, findings: list[Finding]) -> str:

@@ -14,7 +14,7 @@ from bertbuild.commands.session import Session, shown
 from bertbuild.commands.training_jobs import RecipeJob, TrainingJobs
 from bertbuild.engine.jobs import StageJob
 from bertbuild.engine.schedule import Job
-from bertbuild.engine.staleness import BLOCKED, FAILED, MAY_RUN, SHARED, UP_TO_DATE, WOULD_RUN, Check, Checker
+from bertbuild.engine.staleness import BLOCKED, FAILED, MAY_RUN, NOT_CHECKED, SHARED, UP_TO_DATE, WOULD_RUN, Check, Checker
 from bertbuild.errors import BertbuildError
 from bertbuild.plans.plan import File, Plan, Step
 from bertbuild.source.inputs import as_it_is_now
@@ -23,7 +23,7 @@ from bertbuild.store.records import Record
 UNKNOWN = "unknown"
 """Of a target: what it is made from is not there yet, or cannot be used."""
 
-_WORST = (FAILED, BLOCKED, WOULD_RUN, MAY_RUN, SHARED, UP_TO_DATE)
+_WORST = (FAILED, BLOCKED, WOULD_RUN, MAY_RUN, NOT_CHECKED, SHARED, UP_TO_DATE)
 
 
 @dataclass(kw_only=True)
@@ -72,7 +72,7 @@ class Forecast:
     def __init__(self, session: Session) -> None:
         self.session = session
         self._jobs = session.engine.jobs()
-        self.checker = Checker(self._jobs, session.store, session.isolation.name)
+        self.checker = Checker(self._jobs, session.store, session.isolation.name, mute=session.mute)
         self.models: dict[str, ModelForecast] = {}
 
     def add_build_file(self, build_file: BuildFile) -> None:
@@ -194,7 +194,9 @@ def _made_by(job: StageJob) -> Iterator[str]:
 
 @contextlib.contextmanager
 def looking(session: Session) -> Iterator[Forecast]:
-    """An forecast that tells nobody what it looks at."""
+    """A forecast that tells nobody what it looks at, but for a place that cannot be asked."""
+    if session.mute:
+        session.report({"event": "note", "text": f"{session.choice.why}: its results are not checked"})
     silent = replace(session, report=_nobody, only_looks=True)
     try:
         yield Forecast(silent)

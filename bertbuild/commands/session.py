@@ -15,10 +15,12 @@ from bertbuild.commands.result import Result
 from bertbuild.config import Settings
 from bertbuild.engine.engine import Engine
 from bertbuild.engine.executor import Report
+from bertbuild.errors import EngineError
 from bertbuild.files.disk import write_atomically
 from bertbuild.gate.probes import make_probes
 from bertbuild.isolation.base import Isolation, place
 from bertbuild.isolation.choice import Choice, choose, last_used
+from bertbuild.places import AUTO, PLACES
 from bertbuild.plans.placing import OF_1, OF_2, TF1
 from bertbuild.plans.plan import File, Plan
 from bertbuild.source.checkpoints import Inspected
@@ -59,15 +61,27 @@ class Session:
         settings, last = self.settings, last_used(self.settings.artifacts)
         return choose(settings.isolation, last, lambda name: place(name).why_not(settings, used_last=name == last))
 
+    @property
+    def mute(self) -> str:
+        """The place that made the store's results where it cannot be used now and no other was asked for; else ""."""
+        other = self.choice.other and self.settings.isolation == AUTO
+        return last_used(self.settings.artifacts) if other else ""
+
     @cached_property
     def isolation(self) -> Isolation:
         """Where stages run.
 
         Raises:
+            EngineError: the store's results were made in a place that cannot be used now, and nobody said to make them
+                anew in another one.
             OfflineError: in a Docker engine that is reached over the network, which must not be used.
         """
-        if self.choice.other and self.settings.isolation == "auto":
-            self.report({"event": "note", "text": f"stages run in {self.choice.name}: {self.choice.why}"})
+        if self.mute and not self.only_looks:
+            raise EngineError(
+                f"{self.choice.why[:1].upper()}{self.choice.why[1:]}.",
+                next_step=f"Make it available, or make all anew in {PLACES[self.choice.name].title}: "
+                f"--isolation {self.choice.name}.",
+            )
         return place(self.choice.name).isolation(self.settings)
 
     @cached_property

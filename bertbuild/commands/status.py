@@ -15,7 +15,7 @@ from bertbuild.commands.result import Result
 from bertbuild.commands.selection import add_all, find
 from bertbuild.commands.session import Session, shown
 from bertbuild.engine.jobs import needed_steps
-from bertbuild.engine.staleness import UP_TO_DATE
+from bertbuild.engine.staleness import NOT_CHECKED, UP_TO_DATE
 from bertbuild.errors import BertbuildError, StoreError
 from bertbuild.json_text import parse_json
 from bertbuild.plural import number_of
@@ -27,6 +27,7 @@ from bertbuild.store.records import Record
 from bertbuild.store.store import Store, StoredObject
 
 STALE, FAILED, MISSING = "stale", "failed", "missing"
+BUILT, NOT_VERIFIED = "built", "not verified"
 COLUMNS = ["model", "target", "state", "built", "took", "size", "max abs", "judged by", "judged on", "path"]
 
 Facts = dict[str, Any]
@@ -39,7 +40,8 @@ class TargetStatus:
     Attributes:
         model: what it is made of.
         target: its name.
-        state: "built", "not verified", "stale", "missing", "failed", "unnamed" or "damaged".
+        state: "built", "not verified", "not checked", "stale", "missing", "failed", "unnamed" or
+            "damaged".
         built: when, as "2024-05-01 12:30"; empty where it is not.
         seconds: how long the runs took that made it.
         bytes: of its files.
@@ -85,27 +87,34 @@ def status(session: Session, file: str) -> Status:
         records = {(record.model, record.target.name): record for record in add_all(session, forecast, build_file)}
         store = forecast.session.store
         ended, took = outcomes(store.root / "runs"), _Seconds(store)
-        known = _stale_is_known(session, forecast)
+        unknown = _why_unknown(session, forecast)
         facts = []
         for target in forecast.targets:
             name = target.model, target.name
             fact = _fact(store, target, records.get(name), took)
-            facts.append(_as_of_now(fact, forecast, target, ended.get(name, {})) if known else fact)
+            facts.append(
+                _not_checked(fact, unknown) if unknown else _as_of_now(fact, forecast, target, ended.get(name, {}))
+            )
     if facts:
         title = f"targets in {store.root}"
         session.report({"event": "table", "title": title, "columns": COLUMNS, "rows": [_row(fact) for fact in facts]})
     return session.result(Status(targets=tuple(TargetStatus(**fact) for fact in facts)), *_lines(facts))
 
 
-def _stale_is_known(session: Session, forecast: Forecast) -> bool:
-    """Whether it can be told what would run: the engine that images are asked of may not answer."""
+def _why_unknown(session: Session, forecast: Forecast) -> str:
+    """Why it cannot be told what would run, "" where it can: the engine that images are asked of may not answer."""
     try:
         for target in forecast.targets:
             forecast.state(target)
     except BertbuildError as error:
         session.report({"event": "warning", "text": f"what is stale cannot be determined: {error}"})
-        return False
-    return True
+        return str(error)
+    return ""
+
+
+def _not_checked(fact: Facts, because: str) -> Facts:
+    """The same where nobody can tell what would run."""
+    return fact | ({"state": NOT_CHECKED, "because": [because]} if fact["state"] in (BUILT, NOT_VERIFIED) else {})
 
 
 def _fact(store: Store, target: TargetForecast, record: Record | None, took: _Seconds) -> Facts:
@@ -137,7 +146,7 @@ def _fact(store: Store, target: TargetForecast, record: Record | None, took: _Se
     named = link.is_symlink() and os.path.realpath(link) == os.path.realpath(path)
     fact["state"] = _state(record, stored, path, named=named)
     replaced = store.names.replaced(target.model, target.name) if named else ""
-    if replaced and fact["state"] in ("built", "not verified"):
+    if replaced and fact["state"] in (BUILT, NOT_VERIFIED):
         fact |= {"state": STALE, "because": [replaced]}
     fact["key"] = key
     fact["path"] = shown(link if named and stored else path)
@@ -159,7 +168,7 @@ def _state(record: Record, stored: StoredObject | None, path: Path, *, named: bo
         return FAILED
     if not named:
         return "unnamed"
-    return "built" if record.verdict else "not verified"
+    return BUILT if record.verdict else NOT_VERIFIED
 
 
 def _as_of_now(fact: Facts, forecast: Forecast, target: TargetForecast, ended: Mapping[str, Any]) -> Facts:
@@ -170,8 +179,8 @@ def _as_of_now(fact: Facts, forecast: Forecast, target: TargetForecast, ended: M
     if (changed or target.because) and ended.get("state") in (FAILED, "skipped"):
         state = FAILED
         because.insert(0, f"last run: {ended.get('message') or str(ended.get('because')) + ' failed'}")
-    elif changed and state in ("built", "not verified", "unnamed"):
-        state = STALE
+    elif changed and state in (BUILT, NOT_VERIFIED, "unnamed"):
+        state = NOT_CHECKED if all(check.state == NOT_CHECKED for check in changed) else STALE
     return {**fact, "state": state, "because": [*fact["because"], *filter(None, [target.because]), *because]}
 
 

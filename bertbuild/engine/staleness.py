@@ -6,6 +6,7 @@ still tells whether the store could have its result: if nothing in it fits, the 
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -17,6 +18,7 @@ from bertbuild.engine.history import History, Past
 from bertbuild.engine.jobs import EnvironmentJob, GateJob, Jobs, StageJob, needed_steps
 from bertbuild.errors import StoreError
 from bertbuild.json_text import parse_json
+from bertbuild.places import PLACES
 from bertbuild.plans.plan import File, Plan, Step, Target
 from bertbuild.store.store import Store, StoredObject
 
@@ -24,6 +26,9 @@ UP_TO_DATE = "up to date"
 WOULD_RUN = "would run"
 MAY_RUN = "may run"
 """What it reads is made anew first; if that comes out as it once did, the store has the result."""
+
+NOT_CHECKED = "not checked"
+"""Made in a place that cannot be asked now: nothing else is another than it was."""
 
 SHARED = "shared"
 """Another job would make the same result."""
@@ -101,10 +106,13 @@ class Check:
 class Checker:
     """Checks the jobs of plans. All plans are best added before the first check, which looks for all that was built."""
 
-    def __init__(self, jobs: Jobs, store: Store, isolation: str) -> None:
-        """`isolation` is the name of the one that a build would run stages in."""
+    def __init__(self, jobs: Jobs, store: Store, isolation: str, *, mute: str = "") -> None:
+        """`isolation` is the name of the one that a build would run stages in; `mute` of one that made results and
+        cannot be asked now, whose results no build makes anew unless told to.
+        """
         self.history = History(store)
         self._isolation = isolation
+        self._mute = mute
         self._jobs, self._store = jobs, store
         self._checks: dict[str, Check] = {}
         self._symbols: dict[str, str] = {}
@@ -155,6 +163,8 @@ class Checker:
         match job:
             case EnvironmentJob():
                 state, reason = (UP_TO_DATE, "") if job.settle() else (WOULD_RUN, NOT_THERE)
+                if self._mute:
+                    state, reason = NOT_CHECKED, self._why_not_checked
                 return Check(
                     job=job.id, kind=ENVIRONMENT, model="", name=job.backend, stage="", state=state, reason=reason
                 )
@@ -197,6 +207,14 @@ class Checker:
                 return _done(replace(check, key=key), job, found)
         past, own = self._past(job, parts)
         changes = tuple(self._changes(past, parts, sources)) if past else ()
+        if own and past is not None and self._is_mute(past, changes, dict(awaits)):
+            with contextlib.suppress(StoreError):
+                found = self._store.peek(past.place)
+                return _done(
+                    replace(check, state=NOT_CHECKED, key=past.key, reason=self._why_not_checked, past=past, own=True),
+                    job,
+                    found,
+                )
         reason = damage or _reason(past, own=own, key=key, explained=bool(changes or awaits))
         state, because = self._state(job, parts, key, dict(awaits))
         if state == WOULD_RUN and key is None and past is not None and own and self._fits(parts):
@@ -252,6 +270,19 @@ class Checker:
         if first != job.id:
             return SHARED, f"as {first}"
         return WOULD_RUN, ""
+
+    def _is_mute(self, past: Past, changes: Iterable[Change], awaits: Mapping[str, str]) -> bool:
+        """Whether all that may be another of a result is what the place that made it, and cannot be asked, would tell."""
+        return (
+            bool(self._mute)
+            and past.isolation == self._mute
+            and set(awaits) <= {ENVIRONMENT}
+            and all(change.kind == ENVIRONMENT for change in changes)
+        )
+
+    @property
+    def _why_not_checked(self) -> str:
+        return f"{PLACES[self._mute].title} cannot be asked"
 
     def _fits(self, parts: Mapping[str, Any]) -> bool:
         """Whether the store has a result that could be the one, if what is not known of its key turns out so."""

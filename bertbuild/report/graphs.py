@@ -13,6 +13,7 @@ _COLOURS = {
     "up to date": "#d8f0d8",
     "would run": "#ffd9a0",
     "may run": "#fff3c4",
+    "not checked": "#fff3c4",
     "shared": "#e4e4f4",
     "failed": "#f6c4c4",
     "blocked": "#f6c4c4",

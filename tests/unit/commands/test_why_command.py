@@ -14,6 +14,7 @@ from bertbuild.commands import target as single
 from bertbuild.commands.session import Session
 from bertbuild.engine import executor as making
 from bertbuild.errors import BuildFailedError, EngineError, StageError, UsageError
+from bertbuild.isolation import docker_engine
 from bertbuild.kinds.frozen import Frozen
 from bertbuild.plans.wanted import Wanted
 
@@ -240,8 +241,51 @@ def test_status_works_where_no_engine_can_be_asked(fleet, isolation, monkeypatch
         raise EngineError("No Docker engine runs here.")
 
     monkeypatch.setattr(isolation, "is_ready", refuse)
-    assert {fact["state"] for fact in fleet.status().values()} == {"built"}
+    facts = fleet.status().values()
+    assert {fact["state"] for fact in facts} == {"not checked"}
+    assert all(fact["because"] == ["No Docker engine runs here."] for fact in facts)
     assert fleet.events.texts("warning") == ["what is stale cannot be determined: No Docker engine runs here."]
+
+
+@pytest.fixture
+def engine_is_down(fleet, isolation, monkeypatch):
+    """A fleet that was built in Docker, whose engine does not answer any more."""
+    isolation.name = "docker"
+    fleet.build()
+    isolation.name, isolation.lock = "venv", "another"
+    isolation.prepared.clear()
+    monkeypatch.setattr(docker_engine, "engine_answers", lambda: False)
+    return fleet
+
+
+NOT_ASKED = "the last build of this store used Docker, and no Docker engine answers: its results are not checked"
+
+
+def test_results_of_an_engine_that_is_down_are_not_checked_and_one_line_says_why(engine_is_down):
+    facts = engine_is_down.status()
+    assert {fact["state"] for fact in facts.values()} == {"not checked"}
+    assert engine_is_down.events.texts("note") == [NOT_ASKED]
+    assert set(facts["one/frozen"]["because"]) >= {"freeze: Docker cannot be asked", "tf1: Docker cannot be asked"}
+    said = engine_is_down.dry_run()
+    assert said["counts"]["targets"] == {"not checked": 4}
+    assert engine_is_down.events.texts("note") == [NOT_ASKED]
+
+
+def test_what_else_changed_is_stale_though_the_engine_is_down(engine_is_down):
+    engine_is_down.write(TARGETS + "[defaults.ir]\nseq_len = 8\n" + MODELS)
+    states = {name: fact["state"] for name, fact in engine_is_down.status().items()}
+    assert states == {
+        "one/frozen": "not checked",
+        "one/ir-fp32": "stale",
+        "one/ir-fp16": "stale",
+        "two/frozen": "not checked",
+    }
+
+
+def test_what_virtual_environments_made_is_asked_of_them_where_they_are_named(engine_is_down, monkeypatch):
+    monkeypatch.setenv("BERTBUILD_ISOLATION", "venv")
+    assert {fact["state"] for fact in engine_is_down.status().values()} == {"stale"}
+    assert engine_is_down.events.texts("note") == []
 
 
 def test_a_target_that_left_the_build_file_is_still_told(fleet):

@@ -6,8 +6,10 @@ import pytest
 from host_doubles import freezing
 
 from bertbuild.commands import doctor as diagnosis
+from bertbuild.commands.forecast import looking
 from bertbuild.commands.session import Session
 from bertbuild.config import Settings
+from bertbuild.errors import EngineError
 from bertbuild.isolation import docker_engine, interpreters, python_places
 from bertbuild.isolation.choice import LAST, Choice, choose, last_used
 from bertbuild.isolation.venv import MARKER
@@ -94,19 +96,30 @@ def test_an_engine_that_appears_changes_nothing_where_environments_are_made(sess
 
 def test_environments_that_could_be_made_again_count(session, monkeypatch, tmp_path):
     monkeypatch.setattr(interpreters, "candidates", lambda version: iter([tmp_path / f"python{version}"]))
-    assert session("venv").isolation.name == "docker"
+    with pytest.raises(EngineError, match="no Python for virtual environments is found") as caught:
+        _ = session("venv").isolation
+    assert "--isolation docker" in caught.value.next_step
     python = tmp_path / "python3.11"
     python.write_text("#!/bin/sh\necho 3.11.9; echo $0\n")
     python.chmod(0o755)
     assert session("venv").isolation.name == "venv"
 
 
-def test_a_change_that_auto_makes_is_told_and_one_that_was_asked_for_is_not(session, events):
-    assert session("docker", answers=False).isolation.name == "venv"
-    assert events.texts("note") == [f"stages run in venv: {USED} Docker, and no Docker engine answers"]
-    events.clear()
-    assert session("docker", isolation="venv").isolation.name == "venv"
+def test_results_of_another_place_are_made_anew_only_where_that_was_asked_for(session, events):
+    with pytest.raises(EngineError) as caught:
+        _ = session("docker", answers=False).isolation
+    assert str(caught.value) == "The last build of this store used Docker, and no Docker engine answers."
+    assert caught.value.next_step == (
+        "Make it available, or make all anew in virtual environments: --isolation venv."
+    )
+    assert session("docker", answers=False, isolation="venv").isolation.name == "venv"
     assert not events
+
+
+def test_who_only_looks_is_told_in_one_line_that_another_place_cannot_be_asked(session, events):
+    with looking(session("docker", answers=False)) as forecast:
+        assert forecast.session.isolation.name == "venv"
+    assert events.texts("note") == [f"{USED} Docker, and no Docker engine answers: its results are not checked"]
 
 
 def test_doctor_says_which_and_why(session, events, monkeypatch):
@@ -115,3 +128,10 @@ def test_doctor_says_which_and_why(session, events, monkeypatch):
     diagnosis.doctor(session("docker"))
     assert events[-1]["isolation"] == {"name": "docker", "why": f"{USED} Docker"}
     assert events[-1]["lines"][-1] == f"stages of this store run in docker: {USED} Docker"
+
+
+def test_doctor_says_what_builds_wait_for(session, events, monkeypatch):
+    monkeypatch.setattr(diagnosis, "_findings", lambda _session: iter(()))
+    diagnosis.doctor(session("docker", answers=False))
+    said = f"builds of this store wait for Docker, or --isolation venv: {USED} Docker, and no Docker engine answers"
+    assert events[-1]["lines"][-1] == said
