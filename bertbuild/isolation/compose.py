@@ -27,6 +27,7 @@ from bertbuild.isolation.base import OnEvent, OnLine, StageRun, log_tail
 from bertbuild.isolation.compose_file import build_by_hand, compose_command, compose_environment
 from bertbuild.isolation.image_builds import build_image, remedy
 from bertbuild.isolation.images import BASE_LABEL, SOURCE_LABEL, facts, image_name, source_digest
+from bertbuild.isolation.limits import require_limits
 from bertbuild.isolation.mounts import let_read, mounts, owner
 from bertbuild.isolation.process import Children, run_logged
 from bertbuild.isolation.workers import Worker, cluster, run_together, worker_folder, worker_log
@@ -37,6 +38,12 @@ ENV_FILE = ROOT / ".env"
 
 KILLED = 137
 """128 + SIGKILL."""
+
+TOLD_TO_END = 143
+"""128 + SIGTERM."""
+
+PROJECT = "bertbuild-stages"
+"""The Compose project of stages: another than that of compose.yaml, whose containers `docker compose down` ends."""
 
 WORKERS_NETWORK = "workers"
 """compose.yaml's name for the network that joins the containers of one stage, and nothing else."""
@@ -64,8 +71,21 @@ class ComposeIsolation:
         return "docker"
 
     def require(self) -> None:
-        """See `Isolation.require`."""
+        """See `Isolation.require`.
+
+        Raises:
+            EngineError: no engine answers, or one of a machine that has no packages of these versions.
+            UsageError: more processors are asked for than it has.
+        """
         docker_engine.require_engine()
+        engine = docker_engine.engine()
+        require_limits(engine.cpus)
+        if engine.architecture not in ("", "x86_64", "amd64"):
+            raise EngineError(
+                f"The Docker engine's machine is {engine.architecture}, and TensorFlow 1.15.5 has packages for x86_64 "
+                "alone.",
+                next_step="Name an engine on such a machine: DOCKER_HOST, or docker context use.",
+            )
 
     def is_ready(self, backend: str) -> bool:
         """Whether the image is there and was built of the sources as they are now.
@@ -97,11 +117,11 @@ class ComposeIsolation:
         """Build the image; what the build says is passed on line by line.
 
         Raises:
-            EngineError: no engine answers.
+            EngineError: no engine answers, or one of another kind of machine.
             ImageBuildError: the build failed; its details are the build's last lines.
             OfflineError: the network must not be used, which a build does.
         """
-        docker_engine.require_engine()
+        self.require()
         if self._offline:
             raise OfflineError([_image(backend)])
         build_image(backend, on_line, self._children)
@@ -238,7 +258,7 @@ def _service(run: StageRun) -> str:
 
 def _project(run: StageRun, name: str) -> list[str]:
     """Several workers are a Compose project of their own, so that their network is theirs alone."""
-    return ["--project-name", name] if run.workers > 1 else []
+    return ["--project-name", name if run.workers > 1 else PROJECT]
 
 
 def _ended(run: StageRun, name: str, workers: list[Worker], on_event: OnEvent, children: Children) -> tuple[int, int]:
@@ -284,6 +304,13 @@ def _fail(run: StageRun, code: int, end: docker_engine.ContainerEnd | None, log:
         StageKilledForMemoryError: it was killed because it reached its memory limit.
     """
     details = log_tail(log)
+    if TOLD_TO_END in (code, end and end.exit_code):
+        raise StageError(
+            f"The stage {run.stage} was ended from outside (SIGTERM, exit {TOLD_TO_END}).",
+            next_step="Something stopped its container: docker stop, docker compose down, or an engine that went down. "
+            "Run the same command again; finished steps are kept.",
+            details=details,
+        )
     if end is None:
         raise EngineError(
             f"The container of stage {run.stage} could not be started (docker compose run ended with {code}).",

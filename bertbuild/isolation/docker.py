@@ -9,12 +9,14 @@ from bertbuild.config import Settings
 from bertbuild.errors import BertbuildError
 from bertbuild.isolation import docker_engine
 from bertbuild.isolation.base import Finding, Isolation
+from bertbuild.isolation.limits import require_limits
 
 
 def isolation(settings: Settings) -> Isolation:
     """See `Place.isolation`."""
     from bertbuild.isolation.compose import ComposeIsolation
 
+    require_limits()
     if settings.offline:
         docker_engine.require_local()
     return ComposeIsolation(offline=settings.offline, store=settings.artifacts)

@@ -72,11 +72,15 @@ class Engine:
         version: its own.
         rootless: whether it runs as a user who is not root. The root of its containers is that user then, and files
             that another user of a container writes belong to nobody here.
+        cpus: how many processors it has; 0 where it does not tell.
+        architecture: of its machine, as "x86_64" or "aarch64"; "" where it does not tell.
     """
 
     name: str
     version: str
     rootless: bool
+    cpus: int = 0
+    architecture: str = ""
 
     def __str__(self) -> str:
         """For people."""
@@ -158,7 +162,13 @@ def _engine(_endpoint: str) -> Engine:
     if is_podman and not rootless and _socket_path() is not None:  # Podman 4.3 tells it by its own interface alone
         rootless = bool(_asked("/v4.0.0/libpod/info").get("host", {}).get("security", {}).get("rootless"))
     number = str(version.get("Version") or info.get("ServerVersion") or "")
-    return Engine(name="Podman" if is_podman else "Docker", version=number, rootless=rootless)
+    return Engine(
+        name="Podman" if is_podman else "Docker",
+        version=number,
+        rootless=rootless,
+        cpus=int(info.get("NCPU") or 0),
+        architecture=str(info.get("Architecture") or ""),
+    )
 
 
 def image(name: str) -> Image | None:

@@ -206,6 +206,12 @@ class VenvIsolation:
                 next_step="Close other programs, use a machine with more memory, or a smaller model.",
                 details=log_tail(log),
             )
+        if code == -signal.SIGTERM:
+            raise StageError(
+                f"The stage {run.stage} was ended from outside (SIGTERM).",
+                next_step="Run the same command again; finished steps are kept.",
+                details=log_tail(log),
+            )
         if code != 0:
             raise StageError(
                 f"The stage {run.stage} failed with exit code {code}.",

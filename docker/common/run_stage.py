@@ -24,6 +24,8 @@ def main():
         for name in sorted(os.listdir(folder))
         if is_stage(name)
     }
+    if len(sys.argv) < 2:  # as `docker compose up` starts it
+        sys.stderr.write("nothing to do: no stage is named; run one by docker compose run --rm SERVICE STAGE --flags\n")
     if len(sys.argv) < 2 or sys.argv[1] not in known:
         sys.stderr.write("usage: run_stage STAGE --flags…; the stages of this image: %s\n" % ", ".join(known))
         sys.exit(2)

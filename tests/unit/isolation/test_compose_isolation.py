@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -222,6 +223,22 @@ def test_a_container_without_a_limit_was_killed_by_the_machines(docker, stage_ru
     docker["end"] = docker_engine.ContainerEnd(exit_code=137, out_of_memory=True, memory_limit=0)
     with pytest.raises(StageKilledForMemoryError, match=r"because the machine's memory ran out \(exit 137\)"):
         ComposeIsolation().run(stage_run(), lambda _event: None)
+
+
+@pytest.mark.parametrize("is_gone", [False, True])
+def test_a_container_that_was_told_to_end_is_no_failure_of_its_stage(docker, stage_run, is_gone, monkeypatch):
+    docker["end"] = docker_engine.ContainerEnd(exit_code=143, out_of_memory=False, memory_limit=0)
+    if is_gone:
+        monkeypatch.setattr(docker_engine, "container_end", lambda _name: None)
+    with pytest.raises(StageError, match=r"was ended from outside \(SIGTERM, exit 143\)") as caught:
+        ComposeIsolation().run(stage_run(), lambda _event: None)
+    assert "docker compose down" in caught.value.next_step
+
+
+def test_stages_are_no_containers_of_the_checkouts_own_project(docker, stage_run):
+    ComposeIsolation().run(stage_run(), lambda _event: None)
+    (of_the_file,) = re.findall(r"^name: (\S+)$", (ROOT / "compose.yaml").read_text(), re.MULTILINE)
+    assert docker["command"][docker["command"].index("--project-name") + 1] == "bertbuild-stages" != of_the_file
 
 
 @pytest.fixture
