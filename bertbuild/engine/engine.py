@@ -169,4 +169,5 @@ class Engine:
     def prepare(self, backend: str) -> None:
         """Make a backend's environment if it is not as it should be."""
         if not self._maker.is_ready(backend):
+            self._maker.require_obtainable(backend)
             self._maker.prepare(backend)

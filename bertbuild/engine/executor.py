@@ -89,6 +89,10 @@ class Maker:
         """Whether a backend's environment is as it should be."""
         return self._isolation.is_ready(backend)
 
+    def require_obtainable(self, backend: str) -> None:
+        """See `Isolation.require_obtainable`."""
+        self._isolation.require_obtainable(backend)
+
     def prepare(self, backend: str) -> None:
         """Make a backend's environment."""
         require_locked(backend)

@@ -32,9 +32,20 @@ class EnvironmentJob(Job):
         self.backend = backend
         self._maker = maker
 
-    def settle(self) -> bool:
-        """See `schedule.Job`."""
+    def is_ready(self) -> bool:
+        """Whether there is nothing to make; asks no network."""
         return self._maker.is_ready(self.backend)
+
+    def settle(self) -> bool:
+        """See `schedule.Job`. What could not be made is refused here, before other jobs run for minutes beside it.
+
+        Raises:
+            EnvironmentBuildError: packages come from an index that does not answer.
+        """
+        if self.is_ready():
+            return True
+        self._maker.require_obtainable(self.backend)
+        return False
 
     def memory(self) -> int:
         """See `schedule.Job`."""

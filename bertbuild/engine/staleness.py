@@ -162,7 +162,7 @@ class Checker:
     def _checked(self, job: EnvironmentJob | StageJob | GateJob) -> Check:
         match job:
             case EnvironmentJob():
-                state, reason = (UP_TO_DATE, "") if job.settle() else (WOULD_RUN, NOT_THERE)
+                state, reason = (UP_TO_DATE, "") if job.is_ready() else (WOULD_RUN, NOT_THERE)
                 if self._mute:
                     state, reason = NOT_CHECKED, self._why_not_checked
                 return Check(

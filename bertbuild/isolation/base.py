@@ -81,6 +81,13 @@ class Isolation(Protocol):
     def lacks(self, backend: str) -> tuple[Lacking, ...]:
         """What `prepare` would need of the network, as far as that can be told without it; nothing is made."""
 
+    def require_obtainable(self, backend: str) -> None:
+        """Ask, before others run for minutes, whether packages can be had that `prepare` would fail without.
+
+        Raises:
+            EnvironmentBuildError: they cannot.
+        """
+
     def prepare(self, backend: str, on_line: OnLine) -> None:
         """Make the backend's environment; its output is passed on line by line."""
 

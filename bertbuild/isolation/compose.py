@@ -30,6 +30,7 @@ from bertbuild.isolation.images import BASE_LABEL, SOURCE_LABEL, facts, image_na
 from bertbuild.isolation.limits import require_limits
 from bertbuild.isolation.mounts import let_read, mounts, owner
 from bertbuild.isolation.process import Children, run_logged
+from bertbuild.isolation.unlocked import unlocked
 from bertbuild.isolation.workers import Worker, cluster, run_together, worker_folder, worker_log
 from bertbuild.project import ROOT
 
@@ -112,6 +113,13 @@ class ComposeIsolation:
             EngineError: no engine answers.
         """
         return () if self.is_ready(backend) else (_image(backend),)
+
+    def require_obtainable(self, backend: str) -> None:
+        """See `Isolation.require_obtainable`; without the network `lacks` tells what is missing."""
+        if not self._offline and unlocked(backend) is not None:
+            from bertbuild.isolation.addresses import require_index  # takes long to load
+
+            require_index(backend)
 
     def prepare(self, backend: str, on_line: OnLine) -> None:
         """Build the image; what the build says is passed on line by line.

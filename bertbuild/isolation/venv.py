@@ -123,6 +123,13 @@ class VenvIsolation:
         uncached = lacking_packages(backend, BACKENDS[backend].python)
         return (*found, *([_packages(backend, uncached)] if uncached else []))
 
+    def require_obtainable(self, backend: str) -> None:
+        """See `Isolation.require_obtainable`; without the network `lacks` tells what is missing."""
+        if not self._offline and unlocked(backend) is not None:
+            from bertbuild.isolation.addresses import require_index  # takes long to load
+
+            require_index(backend)
+
     def prepare(self, backend: str, on_line: OnLine) -> None:
         """Make the environment; one that was broken off is made anew, one that another process is making is waited for.
 

@@ -98,6 +98,9 @@ class FakeIsolation:
     def lacks(self, backend):  # noqa: ARG002 - the protocol's
         return ()
 
+    def require_obtainable(self, backend):
+        """All can be had."""
+
     def prepare(self, backend, on_line):
         on_line(f"making {backend}")
         self.prepared.append(backend)
