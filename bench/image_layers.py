@@ -1,9 +1,9 @@
-"""Two builds of each image without a cache: layers that differ, bit by bit, and entries that do not have the date of all.
+"""Two builds of each image without a cache: layers that differ, bit by bit, and entries of another date than all have.
 
     eval "$(.ci/base-images.sh)" && .venv/bin/python bench/image_layers.py [BACKEND …]
 
-Needs a container engine and the package index. Both builds are of one copy of the sources and on the same base, under tags
-of their own, which go afterwards; neuron with stand-ins for the packages of AWS. Target: no layer differs.
+Needs a container engine and the package index. Both builds are of one copy of the sources and on the same base, under
+tags of their own, which go afterwards; neuron with stand-ins for the packages of AWS. Target: no layer differs.
 """
 
 from __future__ import annotations

@@ -9,18 +9,24 @@ import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from bertbuild import __version__
 from bertbuild.backends import BACKENDS
 from bertbuild.commands.result import Result
 from bertbuild.commands.session import Session
+from bertbuild.config import Settings
 from bertbuild.errors import CheckFailedError
+from bertbuild.isolation.addresses import unresolved
 from bertbuild.isolation.base import Finding, place
 from bertbuild.isolation.device import neuron_device
 from bertbuild.isolation.unlocked import unlocked
 from bertbuild.places import PLACES
 from bertbuild.plural import number_of
 from bertbuild.project import own_file, runs_from
+
+INDEXES = ("BERTBUILD_INDEX_URL", "UV_DEFAULT_INDEX", "UV_INDEX_URL", "PIP_INDEX_URL")
+"""Variables that name a package index."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +74,9 @@ def doctor(session: Session) -> Diagnosis:
     ways = " and ".join(_way(way, findings) for way in usable)
     where = f"stages of this store run in {choice.name}: {choice.why}"
     if session.mute:
-        where = f"builds of this store wait for {PLACES[session.mute].title}, or --isolation {choice.name}: {choice.why}"
+        where = (
+            f"builds of this store wait for {PLACES[session.mute].title}, or --isolation {choice.name}: {choice.why}"
+        )
     return session.result(value, f"builds can run with: {ways}", where)
 
 
@@ -90,7 +98,8 @@ def _findings(session: Session) -> Iterator[Finding]:
     yield _space(session.settings.artifacts)
     for name in PLACES:
         yield from place(name).findings(session.settings)
-    yield from _unlocked()
+    yield from _unlocked(offline=session.settings.offline)
+    yield from _named(session.settings)
     yield _device()
     bundle = os.environ.get("SSL_CERT_FILE", "")
     if bundle:
@@ -125,14 +134,40 @@ def _space(artifacts: Path) -> Finding:
     return Finding(what="disk", ok=free > 5, text=text, needed_for="" if free > 1 else "all")
 
 
-def _unlocked() -> Iterator[Finding]:
-    """Where packages come from that no lock file holds; no index is asked."""
+def _unlocked(*, offline: bool) -> Iterator[Finding]:
+    """Where packages come from that no lock file holds, and whether that place has an address."""
     for backend in BACKENDS:
         packages = unlocked(backend)
-        if packages is not None:
+        if packages is None:
+            continue
+        if packages.wheels:
             folder = own_file("docker", backend, packages.wheels_folder.name)
-            text = f"wheels in {folder}" if packages.wheels else f"from {packages.index} ({packages.variable})"
-            yield Finding(what=f"packages of {backend}", ok=True, text=text)
+            yield Finding(what=f"packages of {backend}", ok=True, text=f"wheels in {folder}")
+        else:
+            text = f"from {_without_user(packages.index)} ({packages.variable})"
+            yield _addressed(f"packages of {backend}", packages.index, text, offline=offline)
+
+
+def _named(settings: Settings) -> Iterator[Finding]:
+    """Addresses that the user named."""
+    named = {variable: os.environ.get(variable, "") for variable in INDEXES} | {
+        "BERTBUILD_MIRROR": settings.mirror or ""
+    }
+    for variable, address in named.items():
+        if address:
+            text = f"{_without_user(address)} ({variable})"
+            what = "mirror of models" if variable == "BERTBUILD_MIRROR" else "package index"
+            yield _addressed(what, address, text, offline=settings.offline)
+
+
+def _addressed(what: str, address: str, text: str, *, offline: bool) -> Finding:
+    why = "" if offline else unresolved(address)
+    return Finding(what=what, ok=not why, text=f"{text}: {why}" if why else text)
+
+
+def _without_user(address: str) -> str:
+    parts = urlsplit(address)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
 
 
 def _device() -> Finding:

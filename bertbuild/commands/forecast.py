@@ -14,7 +14,17 @@ from bertbuild.commands.session import Session, shown
 from bertbuild.commands.training_jobs import RecipeJob, TrainingJobs
 from bertbuild.engine.jobs import StageJob
 from bertbuild.engine.schedule import Job
-from bertbuild.engine.staleness import BLOCKED, FAILED, MAY_RUN, NOT_CHECKED, SHARED, UP_TO_DATE, WOULD_RUN, Check, Checker
+from bertbuild.engine.staleness import (
+    BLOCKED,
+    FAILED,
+    MAY_RUN,
+    NOT_CHECKED,
+    SHARED,
+    UP_TO_DATE,
+    WOULD_RUN,
+    Check,
+    Checker,
+)
 from bertbuild.errors import BertbuildError
 from bertbuild.plans.plan import File, Plan, Step
 from bertbuild.source.inputs import as_it_is_now

@@ -272,7 +272,7 @@ class Checker:
         return WOULD_RUN, ""
 
     def _is_mute(self, past: Past, changes: Iterable[Change], awaits: Mapping[str, str]) -> bool:
-        """Whether all that may be another of a result is what the place that made it, and cannot be asked, would tell."""
+        """Whether nothing but what the place would tell that made a result, and cannot be asked, may have outdated it."""
         return (
             bool(self._mute)
             and past.isolation == self._mute

@@ -195,6 +195,17 @@ def image(name: str) -> Image | None:
     )
 
 
+def why_not_pulled(name: str) -> str:
+    """Why the engine cannot pull an image, in the engine's words; "" where it can. Nothing is pulled."""
+    try:
+        with _sdk() as client:
+            client.images.get_registry_data(name)
+    except EngineError as error:
+        words = " ".join((error.details or str(error)).split())
+        return words.partition('("')[2].rstrip('")') or words  # what the SDK puts into brackets is the engine's
+    return ""
+
+
 def container_end(name: str) -> ContainerEnd | None:
     """How the container of that name ended, or None where there is no such container.
 

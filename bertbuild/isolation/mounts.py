@@ -41,8 +41,8 @@ def mounts(flag: str, path: Path) -> Iterator[tuple[Path, str]]:
 def let_read(sources: Iterable[Path], store: Path | None) -> None:
     """Make sure that who a stage runs as may read what it is given, where that is not the caller but `NOBODY`.
 
-    What lies in the store is ours, and is made readable, whatever the umask was: nobody gets to it who may not enter the
-    store. What lies elsewhere is the user's, and stays as it is.
+    What lies in the store is ours, and is made readable, whatever the umask was: nobody gets to it who may not enter
+    the store. What lies elsewhere is the user's, and stays as it is.
 
     Raises:
         UsageError: a file or folder of the user's own may not be read.

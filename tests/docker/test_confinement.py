@@ -141,7 +141,6 @@ def test_by_hand_with_the_same_relative_paths_as_on_the_host(tmp_path):
     assert (artifacts / "new" / "look.json").stat().st_uid == uid
 
 
-
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can become another user")
 @pytest.mark.parametrize("uid", [0, 4321], ids=["root", "a uid without a name, in the engine's group"])
 @pytest.mark.parametrize("umask", [0o027, 0o077, *(pytest.param(one, marks=pytest.mark.whole) for one in (0, 0o022))])

@@ -1,4 +1,4 @@
-"""An index that does not answer is told in seconds, before anything is built; what only a build can tell is left to it."""
+"""An index that does not answer is told before anything is built; what only a build can tell is left to it."""
 
 import contextlib
 import socket
