@@ -100,7 +100,7 @@ class Engine:
         budget = MemoryBudget(self._memory)
         self.begin(asked, slots=slots, memory=budget.limit)
         scheduler = Scheduler(
-            Teller(self._report, tell_failures=tell_failures),
+            Teller(self._report, self._maker.measured, tell_failures=tell_failures),
             slots=slots,
             fits=budget.fits,
             keep_going=keep_going,

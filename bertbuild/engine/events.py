@@ -13,6 +13,7 @@ from bertbuild import __version__
 from bertbuild.engine.executor import Report, object_bytes
 from bertbuild.engine.gate import NO_DEVICE, PARITY
 from bertbuild.engine.jobs import AgainJob, EnvironmentJob, GateJob, StageJob
+from bertbuild.engine.memory import Measured
 from bertbuild.engine.schedule import Job
 from bertbuild.errors import BertbuildError
 
@@ -56,9 +57,10 @@ def run_event(run: str, isolation: str, asked: Asked, slots: int, memory: int) -
 class Teller:
     """A listener of the scheduler: passes on the graph of jobs, what is skipped, and how each target ended."""
 
-    def __init__(self, report: Report, *, tell_failures: bool = False) -> None:
-        """`tell_failures`: with all their words, at once, because the run goes on."""
+    def __init__(self, report: Report, measured: Measured | None = None, *, tell_failures: bool = False) -> None:
+        """`measured`: what earlier runs took; `tell_failures`: with all words, at once, because the run goes on."""
         self._report = report
+        self._measured = measured
         self._tell_failures = tell_failures
 
     def added(self, jobs: list[Job]) -> None:
@@ -68,8 +70,16 @@ class Teller:
             if isinstance(job, GateJob):
                 for made in (job, *job.made_by):
                     targets.setdefault(made.id, []).append(f"{job.model}/{job.target.name}")
-        rows = [{**_facts(job), "needs": list(job.needs), "targets": targets.get(job.id, [])} for job in jobs]
+        rows = [
+            {**_facts(job), "needs": list(job.needs), "targets": targets.get(job.id, []), **self._expects(job)}
+            for job in jobs
+        ]
         self._report({"event": "graph", "jobs": rows})
+
+    def _expects(self, job: Job) -> dict[str, float]:
+        """How long such a step took before, where the record tells."""
+        known = self._measured.seconds(job.step.stage) if self._measured and isinstance(job, StageJob) else None
+        return {} if known is None else {"expects": known}
 
     def started(self, job: Job) -> None:
         """See `schedule.Listener`."""

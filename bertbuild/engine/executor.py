@@ -7,13 +7,13 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from bertbuild import keys
 from bertbuild.backends import require_locked
-from bertbuild.engine.memory import Measured
+from bertbuild.engine.memory import Measured, Phases
 from bertbuild.errors import NoSpaceError, StageError
 from bertbuild.files.disk import full_disk_told, no_space, raise_if_full
 from bertbuild.graph.processor import instruction_set
@@ -98,10 +98,13 @@ class Maker:
         require_locked(backend)
         event = {"event": "environment", "backend": backend, "isolation": self._isolation.name}
         event["job"] = f"environment {backend}"
-        self.report({**event, "state": "started"})
+        record = f"{self._isolation.name} {backend}"
+        self.report({**event, "state": "started", **_expects(self.measured.seconds(record))})
         started = time.monotonic()
         self._isolation.prepare(backend, lambda line: self.report({**event, "state": "line", "text": line}))
-        self.report({**event, "state": "done", "seconds": round(time.monotonic() - started, 3)})
+        seconds = round(time.monotonic() - started, 3)
+        self.measured.remember(record, 0, 0, seconds)
+        self.report({**event, "state": "done", "seconds": seconds})
 
     def order(self, step: Step, inputs: Inputs, told: Mapping[str, str]) -> Order:
         """What a step makes of these inputs; its environment must be ready."""
@@ -142,8 +145,9 @@ class Maker:
         """What `write` puts into the `out` of its work folder, published; or what another process made meanwhile."""
         from concurrent.futures import ThreadPoolExecutor
 
-        with self.store.lock(order.stage, order.key, on_wait=self._note) as work:
-            found = self.store.find_or_set_aside(order.stage, order.key, on_damage=self._warn)
+        note, warn = (partial(self._say, kind, order) for kind in ("note", "warning"))
+        with self.store.lock(order.stage, order.key, on_wait=note) as work:
+            found = self.store.find_or_set_aside(order.stage, order.key, on_damage=warn)
             if found is not None:
                 self._tell(order, "cached")
                 return found
@@ -168,7 +172,9 @@ class Maker:
     @contextlib.contextmanager
     def _telling(self, order: Order) -> Iterator[dict[str, Any]]:
         """Tell that something is begun and how it ended; what is put into the dictionary is told at the end."""
-        self._tell(order, "started", **({"memory": self.expected_memory(order)} if order.backend else {}))
+        expects = self.measured.seconds(order.stage, input_bytes(order.sources)) if order.backend else None
+        memory = {"memory": self.expected_memory(order)} if order.backend else {}
+        self._tell(order, "started", **memory, **_expects(expects))
         started = time.monotonic()
         figures: dict[str, Any] = {}
         try:
@@ -187,23 +193,27 @@ class Maker:
 
     def made(self, order: Order, step: Step) -> StoredObject:
         """The result of a step that the store does not have."""
+        began = time.monotonic()
         stored = self.make(order, lambda work: self._run(order, step, work))
         peak = _figures(stored).get("peak_memory")
         if peak:
-            self.measured.remember(step.stage, input_bytes(order.sources), peak)
+            self.measured.remember(step.stage, input_bytes(order.sources), peak, time.monotonic() - began)
         return stored
 
     def again(self, step: Step, inputs: Inputs, told: Mapping[str, str], look: Callable[[Path], Looked]) -> Looked:
         """Run a step whether or not the store has its result; gives what `look` sees in the folder that it wrote."""
         order = self.order(step, inputs, told)
-        with self.store.lock(f"again-{step.stage}", order.key, on_wait=self._warn) as work:
+        with self.store.lock(f"again-{step.stage}", order.key, on_wait=partial(self._say, "warning", order)) as work:
             self._run(order, step, work)
             return look(work / "out")
 
     def asked_again(self, step: Step, inputs: Inputs, told: Mapping[str, str], destination: Path) -> None:
         """The same; what the step wrote becomes `destination`, and its beginning and end are told."""
         order = self.order(step, inputs, told)
-        with self.store.lock(f"again-{step.stage}", order.key, on_wait=self._warn) as work, self._telling(order):
+        with (
+            self.store.lock(f"again-{step.stage}", order.key, on_wait=partial(self._say, "warning", order)) as work,
+            self._telling(order),
+        ):
             self._run(order, step, work)
             (work / "out").rename(destination)
 
@@ -282,14 +292,17 @@ class Maker:
         refusals: list[str] = []
         told = {name: value for name, value in order.told.items() if name != "id"}
 
+        phases = Phases(self.measured, spec.name, input_bytes(order.sources))
+
         def on_event(event: dict[str, Any]) -> None:
             if event["event"] == "refused":
                 refusals.append(event["text"])
             else:
-                self.report({**event, "stage": spec.name, **told})
+                self.report({**event, **phases.expects(event), "stage": spec.name, **told})
 
         try:
             self._isolation.run(run, on_event)
+            phases.end()
         except StageError as error:
             raise_if_full(error, self.store.root)
             if self._full.is_set():
@@ -311,16 +324,17 @@ class Maker:
         found = other_format(self.store, order.stage, order.parts)
         if found is not None:
             self._told_of_other_keys = True
-            self._note(
+            self._say(
+                "note",
+                order,
                 f"another version of bertbuild made results in this store (key format {found}, now {keys.KEY_FORMAT}): "
-                "what is asked for is built anew, and gc removes the old results"
+                "what is asked for is built anew, and gc removes the old results",
             )
 
-    def _note(self, text: str) -> None:
-        self.report({"event": "note", "text": text})
-
-    def _warn(self, text: str) -> None:
-        self.report({"event": "warning", "text": text})
+    def _say(self, kind: str, order: Order, text: str) -> None:
+        """A note or a warning, with the job and the model that it is about."""
+        told = {name: value for name, value in order.told.items() if name in ("job", "model")}
+        self.report({"event": kind, "text": text, **told})
 
 
 def made_by(inputs: Inputs) -> list[str]:
@@ -356,3 +370,8 @@ def _figures(stored: StoredObject) -> dict[str, Any]:
         if isinstance(ran, dict) and name in ran:
             figures[told] = ran[name]
     return figures
+
+
+def _expects(seconds: float | None) -> dict[str, float]:
+    """How long something took before, as its events tell it; nothing where no record does."""
+    return {} if seconds is None else {"expects": seconds}

@@ -1,10 +1,14 @@
-"""How much memory stages take: what is declared, what earlier runs took, and what the machine has left."""
+"""How much memory and time stages take: what is declared, what earlier runs took, what the machine has left."""
 
 from __future__ import annotations
 
 import contextlib
 import json
+import re
+import time
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from bertbuild.errors import BertbuildError
 from bertbuild.files.disk import write_atomically
@@ -22,12 +26,15 @@ REMEMBERED = 50
 
 
 class Measured:
-    """The peak memory of earlier runs, by stage and size of their inputs; kept in one JSON file."""
+    """Peak memory and seconds of earlier runs, by stage and size of their inputs; kept in one JSON file.
+
+    What has no peak memory (making an environment, a phase of a stage) has 0 there.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._changed = False
-        self._peaks: dict[str, list[list[int]]] = {}
+        self._peaks: dict[str, list[list[float]]] = {}
         with contextlib.suppress(OSError, ValueError):  # without it the declared figures serve
             value = parse_json(path.read_text(encoding="utf-8"))
             if isinstance(value, dict):
@@ -37,16 +44,27 @@ class Measured:
         """Bytes that a run on inputs of so many bytes is expected to take at its peak."""
         alike = [
             peak
-            for size, peak in self._peaks.get(spec.name, ())
-            if max(size, input_bytes) <= ALIKE * min(size, input_bytes)
+            for size, peak, *_ in self._peaks.get(spec.name, ())
+            if peak and max(size, input_bytes) <= ALIKE * min(size, input_bytes)
         ]
         return int(MARGIN * max(alike)) if alike else spec.memory.of(input_bytes)
 
-    def remember(self, stage: str, input_bytes: int, peak: int) -> None:
+    def seconds(self, stage: str, input_bytes: int | None = None) -> float | None:
+        """How long the last run took, on inputs of that size where one is given; None where there was none."""
+        found = [
+            figures[2]
+            for figures in self._peaks.get(stage, ())
+            if len(figures) > 2
+            and (input_bytes is None or max(figures[0], input_bytes) <= ALIKE * min(figures[0], input_bytes))
+        ]
+        return found[-1] if found else None
+
+    def remember(self, stage: str, input_bytes: int, peak: int, seconds: float = 0.0) -> None:
         """Note what a run took."""
+        figures = [input_bytes, peak, round(seconds, 3)]
         peaks = self._peaks.setdefault(stage, [])
-        if [input_bytes, peak] not in peaks:
-            self._peaks[stage] = [*peaks, [input_bytes, peak]][-REMEMBERED:]
+        if figures not in peaks:
+            self._peaks[stage] = [*peaks, figures][-REMEMBERED:]
             self._changed = True
 
     def save(self) -> None:
@@ -55,6 +73,36 @@ class Measured:
             with contextlib.suppress(OSError, BertbuildError):
                 write_atomically(self._path, json.dumps(self._peaks) + "\n")
                 self._changed = False
+
+
+class Phases:
+    """What a stage does, one thing after the other: how long each took is kept, and told when it begins again.
+
+    A phase is known by its words, those with figures in them (steps, files) by the words without.
+    """
+
+    def __init__(self, measured: Measured, stage: str, input_bytes: int) -> None:
+        self._measured, self._stage, self._input_bytes = measured, stage, input_bytes
+        self._phase = ""
+        self._began = 0.0
+
+    def expects(self, event: Mapping[str, Any]) -> dict[str, float]:
+        """What to add to an event of the stage."""
+        if event["event"] != "step":
+            return {}
+        now = time.monotonic()
+        phase = f"{self._stage}: {re.sub('[0-9.,]+', '#', str(event.get('text', '')))}"
+        if phase == self._phase:
+            return {}
+        self.end()
+        self._phase, self._began = phase, now
+        seconds = self._measured.seconds(phase, self._input_bytes)
+        return {} if seconds is None else {"expects": seconds}
+
+    def end(self) -> None:
+        """The phase ended well."""
+        if self._phase:
+            self._measured.remember(self._phase, self._input_bytes, 0, time.monotonic() - self._began)
 
 
 def available_memory() -> int:

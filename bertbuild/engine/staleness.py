@@ -272,7 +272,7 @@ class Checker:
         return WOULD_RUN, ""
 
     def _is_mute(self, past: Past, changes: Iterable[Change], awaits: Mapping[str, str]) -> bool:
-        """Whether nothing but what the place would tell that made a result, and cannot be asked, may have outdated it."""
+        """Whether only what its place would tell, which cannot be asked, may have outdated a result."""
         return (
             bool(self._mute)
             and past.isolation == self._mute

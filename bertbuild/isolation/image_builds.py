@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from collections import deque
+from pathlib import Path
 
 from bertbuild.backends import BACKENDS
 from bertbuild.errors import ImageBuildError
@@ -16,6 +18,10 @@ from bertbuild.isolation.unlocked import unlocked
 from bertbuild.project import ROOT
 
 BUILD_TAIL_LINES = 40
+
+_INSTRUCTION = re.compile(r"^(?:RUN|COPY|WORKDIR) ", re.MULTILINE)
+_VERTEX = re.compile(r"(#\d+) \[[^\]]*\d+/\d+\]")
+_VERTEX_DONE = re.compile(r"(#\d+) (?:DONE|CACHED)\b")
 
 UNLOCKED_MISSING = "could not be installed. They come from"
 """What a Dockerfile's script says when it lacks packages that no lock file holds."""
@@ -63,9 +69,11 @@ def build_image(backend: str, on_line: OnLine, children: Children) -> None:
         tail.append(line)
         on_line(line)
 
+    vertices = Vertices(ROOT / "docker" / "Dockerfile")
     base, on_base = _base(backend, keep, children)
     command = [*compose_command(), "build", BACKENDS[backend].folder]
-    code = _run_lines(command, env=_build_environment(backend, base), on_line=keep, children=children)
+    env = _build_environment(backend, base)
+    code = _run_lines(command, env=env, on_line=lambda line: keep(vertices.counted(line)), children=children)
     if code != 0:
         details = "\n".join(tail)
         raise ImageBuildError(
@@ -77,6 +85,23 @@ def build_image(backend: str, on_line: OnLine, children: Children) -> None:
         )
     if on_base is not None:
         _require_built_on(on_base, backend)
+
+
+class Vertices:
+    """What a build is made of, counted in what BuildKit says: `#12 [tf1 own 2/5] RUN …`, later `#12 DONE 3.4s`."""
+
+    def __init__(self, dockerfile: Path) -> None:
+        self._total = len(_INSTRUCTION.findall(dockerfile.read_text(encoding="utf-8"))) + 1  # and the base
+        self._known: set[str] = set()
+        self._done: set[str] = set()
+
+    def counted(self, line: str) -> str:
+        """A line of a build, behind how much of the build is done: `7 of 26: #12 3.2 Collecting numpy`."""
+        if found := _VERTEX.match(line):
+            self._known.add(found[1])
+        if (found := _VERTEX_DONE.match(line)) and found[1] in self._known:
+            self._done.add(found[1])
+        return f"{min(len(self._done), self._total)} of {self._total}: {line}" if self._known else line
 
 
 def _base(backend: str, on_line: OnLine, children: Children) -> tuple[str, docker_engine.Image | None]:

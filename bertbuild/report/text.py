@@ -8,7 +8,9 @@ stays quick.
 from __future__ import annotations
 
 import io
+import re
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
@@ -19,17 +21,18 @@ from bertbuild.places import PLACES
 from bertbuild.plural import number_of
 from bertbuild.report.clean import cleaned
 from bertbuild.report.columns import aligned
-from bertbuild.report.live import Live
+from bertbuild.report.live import QUIET_SECONDS, Live
+from bertbuild.report.pace import Whole
 from bertbuild.report.verdicts import judged_on, told_of_default
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-DONE, KEPT, FAILED, UNKNOWN, SKIPPED = "✓", "=", "✗", "?", "-"
+_COUNTED = re.compile(r"(\d+) of (\d+): ")
+"""At the beginning of what the making of an image says."""
 
-QUIET_SECONDS = 60.0
-"""Between two lines about one training run where stdout is not a terminal."""
+DONE, KEPT, FAILED, UNKNOWN, SKIPPED = "✓", "=", "✗", "?", "-"
 
 
 class TextReporter:
@@ -44,7 +47,9 @@ class TextReporter:
             if isinstance(stream, io.TextIOWrapper):
                 stream.reconfigure(errors="replace")  # a terminal that has no ✓ shows a question mark
         self._is_terminal = sys.stdout.isatty()
-        self._live = Live(self._rich, is_terminal=self._is_terminal)
+        self._printing = threading.Lock()  # a thread of the live lines prints too
+        self._live = Live(self._rich, self._print, is_terminal=self._is_terminal)
+        self._whole = Whole()
         self._console: Console | None = None
         self._told = time.monotonic()
         self._many = self._at_once = False
@@ -64,10 +69,21 @@ class TextReporter:
     def _on_run(self, event: Mapping[str, Any]) -> None:
         self._many = event["build_file"] is not None
         self._at_once = event["jobs"] > 1
+        self._whole = Whole(event["jobs"])
+
+    def _on_graph(self, event: Mapping[str, Any]) -> None:
+        """What a build would do is known bit by bit: how many jobs there are grows."""
+        for row in event["jobs"]:
+            if row["kind"] in ("stage", "gate"):
+                self._whole.add(row["job"], row.get("expects", 0.0 if row["kind"] == "gate" else None))
+        if self._whole.total > 1:
+            self._live.of(self._whole)
 
     def _on_stage(self, event: Mapping[str, Any]) -> None:
         job = event.get("job", event["id"])
         name = job if self._many else event["id"]
+        if event["state"] != "started":
+            self._whole.end(job)
         match event["state"]:
             case "cached":
                 if event["key"] not in self._made:
@@ -75,7 +91,8 @@ class TextReporter:
             case "started":
                 if self._at_once:
                     self._blocks[job] = []
-                self._live.start(job, name)
+                self._whole.start(job, time.monotonic())
+                self._live.start(job, name, event.get("expects"))
             case "done":
                 self._live.end(job)
                 self._end_block(job)
@@ -95,13 +112,14 @@ class TextReporter:
             self._print(line)
 
     def _on_step(self, event: Mapping[str, Any]) -> None:
-        self._live.describe(event.get("job", ""), event["text"])
+        self._live.phase(event.get("job", ""), event["text"], event.get("expects"))
 
     def _on_training(self, event: Mapping[str, Any]) -> None:
         """A line that changes on a terminal; elsewhere one now and then, and the last step's."""
         from bertbuild.report.training import training_line
 
         line = training_line(event)
+        self._live.advance(event.get("job", ""), event["step"], event["steps"])
         self._live.describe(event.get("job", ""), line)
         now = time.monotonic()
         if not self._is_terminal and (now - self._told >= QUIET_SECONDS or event["step"] == event["steps"]):
@@ -114,8 +132,10 @@ class TextReporter:
         match event["state"]:
             case "started":
                 self._print(f"  making the {name}; this happens once")
-                self._live.start(job, name)
+                self._live.start(job, name, event.get("expects"))
             case "line":
+                if counted := _COUNTED.match(event["text"]):
+                    self._live.advance(job, int(counted[1]), int(counted[2]))
                 self._live.describe(job, event["text"])
             case "done":
                 self._live.end(job)
@@ -135,25 +155,28 @@ class TextReporter:
         if "name" in event:
             self._live.start(job, event["name"])
         self._live.advance(job, event["done"], event["total"])
+        if "name" in event and event["done"] == event["total"]:
+            self._live.end(job)
         now = time.monotonic()
         if not self._is_terminal and now - self._told >= QUIET_SECONDS:
             self._told = now
             self._print(f"  {self._of_job(event)}{100 * event['done'] // max(1, event['total'])} % done")
 
     def _of_job(self, event: Mapping[str, Any]) -> str:
-        return f"{event['job']}: " if self._many and "job" in event else ""
+        name = event.get("job") or event.get("model")
+        return f"{name}: " if self._many and name else ""
 
     def _on_note(self, event: Mapping[str, Any]) -> None:
         block = self._blocks.get(event.get("job", ""))
         if block is not None:
-            block.append(f"  {event['text']}")
+            block.append(f"  {self._of_job(event)}{event['text']}")
         else:
             self._print(f"  {self._of_job(event)}{event['text']}")
 
     def _on_warning(self, event: Mapping[str, Any]) -> None:
         if not self._at_once:
             self._live.close()
-        sys.stderr.write(f"warning: {event['text']}\n")
+        sys.stderr.write(f"warning: {self._of_job(event)}{event['text']}\n")
 
     def _on_verdict(self, event: Mapping[str, Any]) -> None:
         """The worst figure in one line; the whole table where the gate failed or was asked for."""
@@ -195,6 +218,7 @@ class TextReporter:
 
     def _on_failure(self, event: Mapping[str, Any]) -> None:
         """A failure that does not end the run: all its words, in one block."""
+        self._live.end(event["job"])
         for line in event["details"].splitlines():
             self._print(f"  | {line}")
         self._print(f"{FAILED} {event['job']}: {event['message']}")
@@ -233,9 +257,11 @@ class TextReporter:
     def _print(self, line: str) -> None:
         if self._live.shown:
             self._live.print(line)
-        else:
+            return
+        with self._printing:
             sys.stdout.write(f"{line}\n")
             sys.stdout.flush()
+        self._live.printed()
 
     def _rich(self) -> Console:
         if self._console is None:

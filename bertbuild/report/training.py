@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-MINUTE = 60
-HOUR = 3600
+from bertbuild.report.pace import duration
 
 
 def training_line(event: Mapping[str, Any]) -> str:
@@ -17,10 +16,4 @@ def training_line(event: Mapping[str, Any]) -> str:
     if seconds is None:
         return line
     line += f", {seconds:.2f} s a step"
-    return f"{line}, about {_duration(left * seconds)} left" if left else line
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 2 * MINUTE:
-        return f"{seconds:.0f} s"
-    return f"{seconds / MINUTE:.0f} min" if seconds < 2 * HOUR else f"{seconds / HOUR:.1f} h"
+    return f"{line}, about {duration(left * seconds)} left" if left else line

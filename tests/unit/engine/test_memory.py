@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import json
 
-from bertbuild.engine.memory import Measured, MemoryBudget, available_memory
+from bertbuild.engine.memory import Measured, MemoryBudget, Phases, available_memory
 from bertbuild.stages import STAGES
 
 FREEZE = STAGES["freeze"]
@@ -49,3 +49,41 @@ def test_a_budget_is_what_is_said_or_what_is_free():
     assert 10**6 < free < 2**50
     assert abs(MemoryBudget().limit - free) < 10**10
     assert not MemoryBudget(10**18).fits(10**17, 0), "never more than the machine has free"
+
+
+def test_how_long_a_stage_took_is_known_of_inputs_of_like_size_and_of_the_stage(tmp_path):
+    measured = Measured(tmp_path / "measured.json")
+    assert measured.seconds("freeze") is None
+    measured.remember("freeze", 1000, 10**6, 4.0)
+    measured.remember("freeze", 9000, 10**6, 20.0)
+    measured.save()
+    again = Measured(tmp_path / "measured.json")
+    assert (again.seconds("freeze", 1100), again.seconds("freeze", 4000), again.seconds("freeze")) == (4.0, None, 20.0)
+
+
+def test_what_an_older_version_measured_has_no_seconds(tmp_path):
+    path = tmp_path / "measured.json"
+    path.write_text('{"freeze": [[1000, 1000000]]}')
+    assert Measured(path).expected(FREEZE, 1000) == 1200000
+    assert Measured(path).seconds("freeze") is None
+
+
+def test_a_phase_is_told_how_long_it_took_when_it_last_ended_well(tmp_path, monkeypatch):
+    clock = [0.0]
+    monkeypatch.setattr("bertbuild.engine.memory.time.monotonic", lambda: clock[0])
+    measured = Measured(tmp_path / "measured.json")
+
+    def run(files, *, ends=True):
+        phases, told = Phases(measured, "finetune", 1000), []
+        for now, text in ((0.0, "building the training graph"), (30.0, f"writing {files} tensors")):
+            clock[0] = now
+            told.append(phases.expects({"event": "step", "text": text}))
+        told.append(phases.expects({"event": "note", "text": "anything"}))
+        clock[0] = 45.0
+        if ends:
+            phases.end()
+        return told
+
+    assert run(7, ends=False) == [{}, {}, {}]
+    assert run(8) == [{"expects": 30.0}, {}, {}]
+    assert run(9) == [{"expects": 30.0}, {"expects": 15.0}, {}]

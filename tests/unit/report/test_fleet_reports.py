@@ -33,14 +33,16 @@ def test_lines_of_jobs_at_once_are_printed_in_one_block_each(shown):
         stage("large/freeze", "done", seconds=2.0),
         stage("tiny/freeze", "done", seconds=3.0),
         {"event": "note", "job": "other", "text": "of a job that has no block"},
+        {"event": "note", "model": "tiny", "text": "of a model"},
     )
     assert out == (
-        "  of large\n"
+        "  large/freeze: of large\n"
         "✓ large/freeze                     2.0 s    0123456789ab\n"
-        "  of tiny\n"
-        "  of tiny again\n"
+        "  tiny/freeze: of tiny\n"
+        "  tiny/freeze: of tiny again\n"
         "✓ tiny/freeze                      3.0 s    0123456789ab\n"
         "  other: of a job that has no block\n"
+        "  tiny: of a model\n"
     )
 
 

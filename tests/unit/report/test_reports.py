@@ -117,11 +117,15 @@ def test_what_people_read_where_stdout_is_no_terminal(shown, monkeypatch):
     golden("text_report.txt", "".join(f"{line.rstrip()}\n" for line in text.splitlines()))
 
 
-def test_far_from_a_terminal_progress_is_a_line_now_and_then(shown, monkeypatch):
-    seconds = iter((0.0, 59.0, 61.0, 62.0, 130.0))
-    monkeypatch.setattr("bertbuild.report.text.time.monotonic", lambda: next(seconds))
-    out, _ = shown(*({"event": "progress", "done": done, "total": 200} for done in (10, 50, 60, 199)))
-    assert out == "  25 % done\n  99 % done\n"
+def test_far_from_a_terminal_progress_is_a_line_now_and_then(capsys, monkeypatch):
+    seconds = [0.0]
+    monkeypatch.setattr("bertbuild.report.text.time.monotonic", lambda: seconds[0])
+
+    reporter = TextReporter()
+    for now, done in ((59.0, 10), (61.0, 50), (62.0, 60), (130.0, 199)):
+        seconds[0] = now
+        reporter({"event": "progress", "done": done, "total": 200})
+    assert capsys.readouterr().out == "  25 % done\n  99 % done\n"
 
 
 def test_what_a_command_made_itself_is_not_told_as_up_to_date(shown):
