@@ -44,13 +44,14 @@ def write_answers(args, prepared, source, trainer, work, report):
         examples, tokenizer, prepared.max_seq_length, args.doc_stride, args.max_query_length, False, keep
     )
     writer.close()
+    step("predicting")
     results = [
         run_squad.RawResult(
             unique_id=int(found["unique_ids"]),
             start_logits=[float(value) for value in found["start_logits"].flat],
             end_logits=[float(value) for value in found["end_logits"].flat],
         )
-        for found in trainer.predict(writer.filename)
+        for found in trainer.predict(writer.filename, len(features))
     ]
     step("writing the answers")
     names = [os.path.join(args.out, name) for name in ("predictions.json", "nbest_predictions.json", "null_odds.json")]

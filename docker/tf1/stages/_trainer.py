@@ -13,7 +13,7 @@ import random
 import tensorflow as tf
 from bert import modeling, optimization
 from heartbeat import Heartbeat
-from stage import StageInputError, emit, step
+from stage import StageInputError, emit, progress, step
 
 from bertbuild.families.bert_names import SCOPE
 from stages import _bert, _hooks, _prepared, _programs, _source
@@ -64,15 +64,16 @@ class Trainer(object):
         with Heartbeat(self._tell_training) as self._heartbeat:
             self._estimator().train(self._training_input, hooks=[self._save()], max_steps=self.steps)
 
-    def evaluate(self, path):
-        """The metrics over a record file, as run_classifier's metric_fn has them: name → value."""
-        with Heartbeat(lambda done: step("evaluating: batch %d" % done)) as heartbeat:
+    def evaluate(self, path, examples):
+        """The metrics over a record file of so many examples, as run_classifier's metric_fn has them: name → value."""
+        batches = -(-examples // self._args.eval_batch_size)
+        with Heartbeat(lambda done: progress(min(done, batches), batches)) as heartbeat:
             counting = _hooks.Count(heartbeat.show)
             return self._estimator().evaluate(self._input(path, training=False), hooks=[counting])
 
-    def predict(self, path):
-        """The predictions for a record file, in its order: dicts of name → array."""
-        with Heartbeat(lambda done: step("predicting: example %d" % done)) as heartbeat:
+    def predict(self, path, examples):
+        """The predictions for a record file of so many examples, in its order: dicts of name → array."""
+        with Heartbeat(lambda done: progress(min(done, examples), examples)) as heartbeat:
             predictions = self._estimator().predict(self._input(path, training=False))
             for done, prediction in enumerate(predictions, 1):
                 heartbeat.show(done)

@@ -74,17 +74,17 @@ def run(args, report):
     step("looking at the data")
     train_path = prepared.require(_prepared.TRAIN, "do_train") if args.do_train else None
     examples = prepared.count(_prepared.TRAIN) if train_path else 0
-    labels = _baseline.Labels(prepared.kind, prepared.columns)
+    labels, evaluated = _baseline.Labels(prepared.kind, prepared.columns), 0
     if args.do_eval:
         prepared.require(_prepared.EVAL, "do_eval")
-        prepared.count(_prepared.EVAL, add=labels.add)
+        evaluated = prepared.count(_prepared.EVAL, add=labels.add)
     gelu = source.gelu(args.gelu, report)
     kept = _resuming.Kept(args.unfinished or tempfile.mkdtemp(), report)
     trainer = _trainer.Trainer(args, source, gelu, prepared, kept, report)
     try:
         if args.do_train:
             trainer.train(examples)
-        facts = judge(args, prepared, source, trainer, kept, report)
+        facts = judge(args, prepared, source, trainer, kept, report, evaluated)
         if args.do_eval:
             facts["baseline"] = labels.baseline()
     except (tf.errors.ResourceExhaustedError, MemoryError) as error:
@@ -124,14 +124,14 @@ def settle(args, prepared):
         )
 
 
-def judge(args, prepared, source, trainer, kept, report):
-    """Evaluate and predict, as asked; gives the figures."""
+def judge(args, prepared, source, trainer, kept, report, evaluated):
+    """Evaluate, on so many examples, and predict, as asked; gives the figures."""
     from stages import _answers, _prepared, _test_results
 
     facts = {}
     if args.do_eval:
         step("evaluating")
-        metrics = trainer.evaluate(prepared.path(_prepared.EVAL))
+        metrics = trainer.evaluate(prepared.path(_prepared.EVAL), evaluated)
         with open(os.path.join(args.out, "eval_results.txt"), "w") as file:
             file.writelines("%s = %s\n" % (name, metrics[name]) for name in sorted(metrics))
         facts["eval"] = {name: float(value) for name, value in metrics.items()}
@@ -140,9 +140,9 @@ def judge(args, prepared, source, trainer, kept, report):
         facts["version_2_with_negative"] = args.version_2_with_negative
     elif args.do_predict:
         path = prepared.require(_prepared.TEST, "do_predict")
-        prepared.count(_prepared.TEST, labelled=False)
+        examples = prepared.count(_prepared.TEST, labelled=False)
         step("predicting")
-        _test_results.write(args.out, prepared, trainer.predict(path))
+        _test_results.write(args.out, prepared, trainer.predict(path, examples))
     return facts
 
 
