@@ -43,6 +43,12 @@ KILLED = 137
 TOLD_TO_END = 143
 """128 + SIGTERM."""
 
+PLATFORM = "linux/amd64"
+"""Of all images, as compose.yaml says."""
+
+EMULATED = "DOCKER_DEFAULT_PLATFORM"
+"""Docker's own variable, by which people say that a machine of another kind emulates that."""
+
 PROJECT = "bertbuild-stages"
 """The Compose project of stages: another than that of compose.yaml, whose containers `docker compose down` ends."""
 
@@ -81,11 +87,12 @@ class ComposeIsolation:
         docker_engine.require_engine()
         engine = docker_engine.engine()
         require_limits(engine.cpus)
-        if engine.architecture not in ("", "x86_64", "amd64"):
+        if engine.architecture not in ("", "x86_64", "amd64") and os.environ.get(EMULATED) != PLATFORM:
             raise EngineError(
-                f"The Docker engine's machine is {engine.architecture}, and TensorFlow 1.15.5 has packages for x86_64 "
-                "alone.",
-                next_step="Name an engine on such a machine: DOCKER_HOST, or docker context use.",
+                f"The Docker engine's machine is {engine.architecture}, and the images are for {PLATFORM}: TensorFlow "
+                "1.15.5 has packages for no other.",
+                next_step="Name one on an x86-64 machine (DOCKER_HOST, or docker context use); or, where this one "
+                f"emulates it with AVX, say so: {EMULATED}={PLATFORM}.",
             )
 
     def is_ready(self, backend: str) -> bool:

@@ -3,7 +3,7 @@
 import pytest
 
 from bertbuild.config import Settings
-from bertbuild.errors import UsageError
+from bertbuild.errors import EngineError, UsageError
 from bertbuild.isolation import docker, docker_engine
 from bertbuild.isolation.limits import require_limits
 
@@ -55,3 +55,17 @@ def test_they_are_judged_when_the_place_is_chosen_and_when_the_engine_is_first_a
     for use in (place.require, lambda: place.prepare("data", print)):
         with pytest.raises(UsageError, match="BERTBUILD_CPUS"):
             use()
+
+
+def test_an_engine_of_another_kind_of_machine_is_told_before_anything_is_built(monkeypatch):
+    there = docker_engine.Engine(name="Docker", version="28", rootless=False, architecture="aarch64")
+    monkeypatch.setattr(docker_engine, "require_engine", lambda: None)
+    monkeypatch.setattr(docker_engine, "engine", lambda: there)
+    monkeypatch.delenv("DOCKER_DEFAULT_PLATFORM", raising=False)
+    place = docker.isolation(Settings())
+    for use in (place.require, lambda: place.prepare("data", print)):
+        with pytest.raises(EngineError, match="machine is aarch64, and the images are for linux/amd64") as caught:
+            use()
+    assert "DOCKER_DEFAULT_PLATFORM=linux/amd64" in caught.value.next_step
+    monkeypatch.setenv("DOCKER_DEFAULT_PLATFORM", "linux/amd64")
+    place.require()

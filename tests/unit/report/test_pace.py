@@ -84,7 +84,9 @@ def test_far_from_a_terminal_a_line_tells_what_still_runs(monkeypatch, capsys):
     beats = [line for line in lines if "still running" in line]
     assert lines[0] == "  making the image tf1; this happens once"
     assert beats
-    assert beats[0].startswith("  still running: 1 of 3 done, about 60 s left; image tf1 (for 0 s, 25 %, about 0 s left, 7")
+    assert beats[0].startswith(
+        "  still running: 1 of 3 done, about 60 s left; image tf1 (for 0 s, 25 %, about 0 s left, 7"
+    )
     assert "still running" not in lines[-1], "nothing is said of what has ended"
 
 
