@@ -80,7 +80,8 @@ def run_logged(
 ) -> int:
     """Run a command to its end; returns its exit code, negative for the signal that ended it.
 
-    Lines on stdout that are JSON objects with an "event" go to `on_event`; all else, and stderr, is appended to `log`.
+    Lines on stdout that are JSON objects with an "event" go to `on_event`; all else, and stderr, is appended to `log`,
+    and so are the words of events that say what is done (`logged`).
     Whatever ends this function early (Ctrl-C, SIGTERM turned into an exception, an error in `on_event`) ends the
     child's whole group.
     """
@@ -116,13 +117,21 @@ def _kill(leader: subprocess.Popen[bytes]) -> None:
 
 
 def _sort_output(stdout: Iterable[bytes], log_file: IO[bytes], on_event: OnEvent) -> None:
+    began = time.monotonic()
     for line in stdout:
         event = event_of(line)
-        if event is None:
-            log_file.write(line)
-            log_file.flush()
-        else:
+        log_file.write(line if event is None else logged(event, time.monotonic() - began))
+        log_file.flush()
+        if event is not None:
             on_event(event)
+
+
+def logged(event: Mapping[str, Any], seconds: float) -> bytes:
+    """What a log keeps of an event, so many seconds after the stage was started: what is done, and what to know."""
+    if event["event"] not in ("step", "note", "refused"):
+        return b""
+    kind = "" if event["event"] == "step" else f"{event['event']}: "
+    return f"{seconds:7.1f} s  {kind}{event.get('text', '')}\n".encode()
 
 
 def event_of(line: bytes) -> dict[str, Any] | None:

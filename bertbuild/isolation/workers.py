@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import subprocess
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,7 @@ from threading import Thread
 from typing import IO
 
 from bertbuild.isolation.base import OnEvent, StageRun
-from bertbuild.isolation.process import Children, end_groups, event_of
+from bertbuild.isolation.process import Children, end_groups, event_of, logged
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,11 +77,12 @@ def run_together(workers: Sequence[Worker], on_event: OnEvent, children: Childre
 def _read(process: subprocess.Popen[bytes], log: IO[bytes], index: int, lines: SimpleQueue[tuple[int, bytes]]) -> None:
     """Pass events on, write the rest to the log; an empty line is the end."""
     assert process.stdout is not None  # noqa: S101 - it is a pipe
+    began = time.monotonic()
     with process.stdout, contextlib.suppress(ValueError):  # the log is closed once all are ended
         for line in process.stdout:
-            if event_of(line) is None:
-                log.write(line)
-                log.flush()
-            else:
+            event = event_of(line)
+            log.write(line if event is None else logged(event, time.monotonic() - began))
+            log.flush()
+            if event is not None:
                 lines.put((index, line))
     lines.put((index, b""))

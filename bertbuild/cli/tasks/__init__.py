@@ -22,7 +22,7 @@ from bertbuild.kinds.kind import FROM_CHECKPOINT
 from bertbuild.parameters import Parameter, parameters_of
 from bertbuild.plans.wanted import READ_BY, Wanted
 
-BACKEND = backends("all but neuron")
+BACKEND = backends("data, tf1, openvino, mo, tf2")
 
 
 def _doctor(session: Session, _values: Values) -> None:

@@ -70,7 +70,9 @@ def test_events_and_log_lines_are_told_apart(run):
     )
     assert code == 0
     assert events == [{"event": "step", "text": "reading"}, {"event": "note", "text": "ü"}]
-    assert log.splitlines() == lines[1:6]
+    first, *others, last = log.splitlines()
+    assert others == lines[1:6]
+    assert [line.split(" s  ")[1] for line in (first, last)] == ["reading", "note: ü"]  # what it did is kept too
 
 
 def test_bytes_that_are_no_text_reach_the_log_as_they_are(run, tmp_path):
@@ -181,3 +183,10 @@ def test_sigterm_turned_into_an_interrupt_ends_child_and_grandchild(run, tmp_pat
     os.kill(child, signal.SIGTERM)
     assert exit_code(child) == 1
     wait_until(lambda: not any(map(alive, pids)))
+
+
+def test_the_log_of_a_stage_that_said_nothing_else_says_what_it_did(run):
+    said = ['{"event": "step", "text": "loading"}', '{"event": "progress", "done": 1, "total": 2}']
+    _, events, log = run(f"[print(line) for line in {said!r}]")
+    assert len(events) == 2
+    assert log.strip().endswith(" s  loading")
