@@ -239,3 +239,29 @@ def test_pictures_boxes_and_tables_are_named(browser, served, pages, name):
     assert found == {"pictures": 0, "boxes": 0, "heads": 0, "ids": 0, "landmarks": [1, 1, 1, 1]}
     assert levels[0] == 1
     assert all(after - before <= 1 for before, after in itertools.pairwise(levels))
+
+
+OUTSIDE = """
+document.querySelectorAll('details').forEach(one => one.open = true);
+const found = [];
+for (const one of document.querySelectorAll('caption, .caption, .legend, summary')) {
+  const box = one.getBoundingClientRect();
+  if (box.right > document.documentElement.clientWidth + 0.5) found.push(one.textContent.trim().slice(0, 60));
+}
+for (const text of document.querySelectorAll('.node text, .bar text')) {
+  const box = text.getBBox(), rect = text.parentNode.querySelector('rect').getBBox();
+  const inside = box.x >= rect.x && box.x + box.width <= rect.x + rect.width + 0.5;
+  if (!inside) found.push(text.textContent + ': ' + (box.x + box.width - rect.x - rect.width).toFixed(1));
+}
+for (const graph of document.querySelectorAll('svg.graph')) {
+  const drawn = graph.querySelector('g').getBBox(), view = graph.viewBox.baseVal;
+  if (drawn.x < -4 || drawn.y < -4 || drawn.width > view.width || drawn.height > view.height) found.push('graph');
+}
+return found;
+"""
+
+
+@pytest.mark.parametrize("name", ["failing", *(pytest.param(one, marks=pytest.mark.whole) for one in sorted(PLAYED))])
+def test_captions_fit_a_telephone_and_words_stay_in_their_boxes(browser, served, pages, name):
+    browser.look(served.serve(pages(name)), 390)
+    assert browser.run(OUTSIDE) == []

@@ -14,7 +14,7 @@ from bertbuild.report.html.evidence import Evidence
 from bertbuild.report.html.failures import failures
 from bertbuild.report.html.graph import model_graph
 from bertbuild.report.html.parity_plots import strip_scale
-from bertbuild.report.html.run import CACHED, FAILED, Run, number
+from bertbuild.report.html.run import CACHED, DONE, FAILED, Job, Run, number
 from bertbuild.report.html.schedule import WAIT, critical_path, passages
 from bertbuild.report.html.target_rows import TargetRow, target_rows
 from bertbuild.report.html.timeline import timeline
@@ -54,7 +54,7 @@ def contents(run: Run, evidence: Evidence) -> dict[str, Any]:
         "slots": "not told" if slots is None else f"{slots:g}",
         "memory": number(run.head.get("memory")),
         "target_counts": _counts((target.state for target in run.targets.values()), TARGET_ORDER),
-        "job_counts": _counts((job.state for job in run.jobs.values()), JOB_ORDER),
+        "job_counts": _counts((_state(job) for job in run.jobs.values()), JOB_ORDER),
         "chain": chain,
         "chain_seconds": sum(job.seconds for job in chain),
         "failures": failed,
@@ -66,7 +66,8 @@ def contents(run: Run, evidence: Evidence) -> dict[str, Any]:
         "least_wait": WAIT,
         "lanes": 1 + max((passage.lane for passage in ran), default=-1),
         "any_expected": any(passage.job.memory for passage in ran),
-        "cached": sum(job.state == CACHED for job in run.jobs.values()),
+        "all_jobs": len(run.jobs),
+        "cached": sum(_state(job) == CACHED for job in run.jobs.values()),
         "models": _models(run, rows),
         "strip_scale": strip_scale(),
         "trainings": _trainings(run),
@@ -118,6 +119,11 @@ def _oddities(run: Run) -> list[str]:
             f"The clock was set back by {words.seconds(run.set_back)} during the run; later times are moved along."
         )
     return found
+
+
+def _state(job: Job) -> str:
+    """The state of a job as it is counted: of one that was done without being begun nothing was left to do."""
+    return CACHED if job.state == DONE and job.began is None else job.state
 
 
 def _counts(states: Iterable[str], order: Sequence[str]) -> list[tuple[str, int]]:

@@ -12,10 +12,11 @@ from bertbuild.plural import number_of
 from bertbuild.report.html import words
 from bertbuild.report.html.layers import Grid, Layout, Point, layout, reduced
 from bertbuild.report.html.run import CACHED, Job, Run
-from bertbuild.report.html.svg import picture, tag
+from bertbuild.report.html.svg import fitted, picture, tag
 
 GRID = Grid()
-LETTERS = 20
+INSET, LABEL_SIZE, SECOND_SIZE = 8.0, 12.0, 11.0
+"""Pixels: from a box to its words, and the sizes of these (page.css)."""
 MARGIN = 3.0
 
 
@@ -109,8 +110,8 @@ def _box(node: Node, corner: Point) -> Markup:
         "g",
         tag("title", node.title),
         tag("rect", x=x, y=y, width=GRID.width, height=GRID.height, rx=4),
-        tag("text", words.short(node.label, LETTERS), x=x + 8, y=y + 17),
-        tag("text", node.second, class_="second", x=x + 8, y=y + 32),
+        tag("text", fitted(node.label, GRID.width - 2 * INSET, LABEL_SIZE), x=x + INSET, y=y + 17),
+        tag("text", fitted(node.second, GRID.width - 2 * INSET, SECOND_SIZE), class_="second", x=x + INSET, y=y + 32),
         class_=f"node {node.style}",
     )
 

@@ -43,7 +43,7 @@ class Passage:
 def passages(run: Run) -> list[Passage]:
     """One for each job that ran, in the order of beginning."""
     ran = sorted((job for job in run.jobs.values() if job.ran), key=lambda job: (job.began, job.ended))
-    lanes = _lanes(ran)
+    lanes = _lanes(ran, number(run.head.get("jobs")))
     chain = {job.id for job in critical_path(run)}
     found = []
     for order, job in enumerate(ran, start=1):
@@ -113,13 +113,18 @@ def _why(run: Run, ran: list[Job], job: Job, ready: float) -> tuple[str, str]:
     return "", last.id
 
 
-def _lanes(ran: list[Job]) -> dict[str, int]:
-    """The lowest free slot for each job, in the order of beginning."""
+def _lanes(ran: list[Job], slots: float | None) -> dict[str, int]:
+    """The lowest free slot for each job, in the order of beginning.
+
+    Where the log's times make it look as if one more job ran than the run had slots, the slot that is free first.
+    """
     free_from: list[float] = []
     lanes = {}
     for job in ran:
         begun = job.began or 0.0
         lane = next((lane for lane, free in enumerate(free_from) if free <= begun + SLACK), len(free_from))
+        if free_from and slots is not None and lane >= slots:
+            lane = free_from.index(min(free_from))
         if lane == len(free_from):
             free_from.append(0.0)
         free_from[lane] = job.ended or begun

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from markupsafe import Markup, escape
 
 from bertbuild.report.clean import clean
+from bertbuild.report.html.words import short
 
 Value = str | float | None
 
@@ -43,6 +44,20 @@ def picture(width: float, height: float, title: str, *children: str, role: str =
         width=width,
         height=height,
     )
+
+
+def text_width(text: str, size: float) -> float:
+    """Pixels that a text takes at most, about, in a font of that size without serifs."""
+    return size * sum(
+        0.35 if letter in "iIjl|.,:;'! " else 0.95 if letter in "mwMW@%" else 0.75 if letter.isupper() else 0.62
+        for letter in text
+    )
+
+
+def fitted(text: str, pixels: float, size: float) -> str:
+    """The text, cut with an ellipsis in its middle where it takes more pixels."""
+    lengths = range(len(text), 0, -1)
+    return next((cut for cut in (short(text, length) for length in lengths) if text_width(cut, size) <= pixels), "")
 
 
 def _plain(value: str | float) -> str:

@@ -9,7 +9,7 @@ from markupsafe import Markup
 from bertbuild.report.html import words
 from bertbuild.report.html.run import Run
 from bertbuild.report.html.schedule import WAIT, Passage
-from bertbuild.report.html.svg import join, picture, round_ticks, tag
+from bertbuild.report.html.svg import join, picture, round_ticks, tag, text_width
 
 WIDTH, LEFT, LANE, BAR, AXIS = 1000.0, 46.0, 30.0, 24.0, 20.0
 NEAT = 30
@@ -17,8 +17,8 @@ NEAT = 30
 MOST_STRIPS = 12
 MOST_LINKED = 40
 """Bars up to which lines from need to job help more than they hide."""
-LETTER = 6.6
-"""Pixels of a letter of a bar's name."""
+LETTER_SIZE = 11.0
+"""Pixels: of the letters of a bar's name (page.css)."""
 
 
 def timeline(run: Run, ran: list[Passage]) -> list[Markup]:
@@ -111,7 +111,7 @@ def _label(passage: Passage, width: float) -> str:
     """The longest of its names that fits into the bar."""
     sign = "" if passage.job.state == "done" else f"{words.sign(passage.job.state)} "
     for name in (passage.job.id, passage.job.name.removeprefix("environment "), str(passage.number)):
-        if len(sign + name) * LETTER + 6 <= width:
+        if text_width(sign + name, LETTER_SIZE) + 6 <= width:
             return sign + name
     return ""
 

@@ -18,11 +18,12 @@ from bertbuild.cli.call import run as run_line
 from bertbuild.gate.parity import Row, Verdict
 from bertbuild.project import ROOT
 from bertbuild.report.html import words
+from bertbuild.report.html.contents import _state
 from bertbuild.report.html.evidence import gather
 from bertbuild.report.html.log import read_log
 from bertbuild.report.html.page import page
 from bertbuild.report.html.parity_plots import layer_plot, layers_plot, probe_plot, readable_verdict
-from bertbuild.report.html.run import run_of
+from bertbuild.report.html.run import Job, run_of
 from bertbuild.report.html.svg import round_ticks, tag
 from bertbuild.report.html.training_plots import loss_plot
 from bertbuild.store.store import Store
@@ -266,3 +267,8 @@ def test_nothing_of_the_report_is_loaded_before_it_is_asked_for():
     source = "import sys, bertbuild.commands.report; print(*sys.modules)"
     run = subprocess.run([sys.executable, "-c", source], cwd=ROOT, capture_output=True, text=True, check=True)
     assert set(run.stdout.split()) & {"jinja2", "bertbuild.report.html"} == set()
+
+
+def test_what_was_done_without_being_begun_is_counted_as_up_to_date_as_the_timeline_does():
+    counted = [_state(Job(id="a", state="done")), _state(Job(id="b", state="done", began=1.0, ended=2.0))]
+    assert counted == ["cached", "done"]

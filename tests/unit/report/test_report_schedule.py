@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bertbuild.report.html.log import Log
-from bertbuild.report.html.run import run_of
-from bertbuild.report.html.schedule import SLACK, critical_path, passages
+from bertbuild.report.html.run import Job, run_of
+from bertbuild.report.html.schedule import SLACK, _lanes, critical_path, passages
 
 
 def run_with(jobs, *, slots=2, memory=100):
@@ -124,3 +124,10 @@ def test_a_wait_for_a_slot_ends_when_somebody_ends(slots):
     assert len(waits) > 5
     for passage in waits:
         assert passage.job.began == pytest.approx(run.jobs[passage.freed_by].ended, abs=0.05)
+
+
+@pytest.mark.parametrize("slots", [1, 2, 4])
+def test_no_more_slots_are_drawn_than_there_were_though_times_overlap(slots):
+    jobs = [Job(id=str(number), state="done", began=number, ended=number + slots + 0.5) for number in range(12)]
+    assert max(_lanes(jobs, slots).values()) == slots - 1
+    assert max(_lanes(jobs, None).values()) == slots
