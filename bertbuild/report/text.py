@@ -58,6 +58,8 @@ class TextReporter:
 
     def __call__(self, event: Mapping[str, Any]) -> None:
         """Show one event, its words clean; kinds it does not know are for programs only."""
+        if event["event"] == "stage" and event["state"] != "started":
+            self._whole.end(event.get("job", event["id"]))  # told or not
         show = getattr(self, f"_on_{event['event']}", None)
         if show is not None and not (self._many and _is_told_by_its_target(event)):
             show(cleaned(event))
@@ -82,8 +84,6 @@ class TextReporter:
     def _on_stage(self, event: Mapping[str, Any]) -> None:
         job = event.get("job", event["id"])
         name = job if self._many else event["id"]
-        if event["state"] != "started":
-            self._whole.end(job)
         match event["state"]:
             case "cached":
                 if event["key"] not in self._made:
