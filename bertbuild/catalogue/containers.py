@@ -16,6 +16,7 @@ from typing import IO, Any, Final, Protocol, Self
 
 from bertbuild.catalogue.members import Entry, Kind, Limits
 from bertbuild.errors import ArchiveError
+from bertbuild.files.zips import directory
 
 TARS: Final = {".tar": "", ".tar.gz": "gz", ".tgz": "gz", ".tar.bz2": "bz2", ".tar.xz": "xz"}
 """How the names of tars end → what they are packed by; any other archive is a zip."""
@@ -35,7 +36,6 @@ DAMAGE: Final = (
 
 _ENCRYPTED: Final = 0x1  # general purpose bit 0, APPNOTE.TXT 4.4.4
 _CHUNK: Final = 1 << 20
-_LONGEST_END: Final = 22 + 65_535 + 76  # of a zip: its end with the longest comment, and what is before it for 64 bits
 
 
 class Container(Protocol):
@@ -70,9 +70,19 @@ class Zip:
     """A zip, whose directory lists its members."""
 
     def __init__(self, archive: Path, limits: Limits) -> None:
-        _require_small_directory(archive, limits)
+        told = directory(archive)
+        if told is not None and told.size > limits.directory:
+            raise ArchiveError(
+                f"{archive.name} is not unpacked: its directory has {told.size:,} bytes; at most "
+                f"{limits.directory:,} are read.",
+                next_step="Nothing was written. Get the archive from a source you trust, or unpack it yourself.",
+            )
         self._opened = zipfile.ZipFile(archive)
-        if sum(info.compress_size for info in self._opened.infolist()) > archive.stat().st_size:
+        infos = self._opened.infolist()
+        if told is None or not told.has(len(infos)):
+            self._opened.close()
+            raise zipfile.BadZipFile(f"its directory lists {len(infos)} members, and has others")
+        if sum(info.compress_size for info in infos) > archive.stat().st_size:
             self._opened.close()
             raise zipfile.BadZipFile("its members lie in the same bytes")
 
@@ -101,27 +111,6 @@ class Zip:
     def open(self, entry: Entry) -> IO[bytes]:
         """The bytes of a file in it."""
         return self._opened.open(entry.handle)
-
-
-def _require_small_directory(archive: Path, limits: Limits) -> None:
-    """Refuse a zip whose directory, which zipfile reads whole, is larger than any with the allowed number of members.
-
-    APPNOTE.TXT 4.3.16: the end of the directory has its size; 4.3.14: of 64 bits, what stands before that.
-    """
-    with archive.open("rb") as file:
-        file.seek(max(0, archive.stat().st_size - _LONGEST_END))
-        tail = file.read()
-    end = tail.rfind(b"PK\5\6")
-    if end < 0 or len(tail) < end + 22:  # zipfile says what it is
-        return
-    size = int.from_bytes(tail[end + 12 : end + 16], "little")
-    if tail[end - 20 : end - 16] == b"PK\6\7" and tail[end - 76 : end - 72] == b"PK\6\6":
-        size = max(size if size != 0xFFFFFFFF else 0, int.from_bytes(tail[end - 36 : end - 28], "little"))
-    if size > limits.directory:
-        raise ArchiveError(
-            f"{archive.name} is not unpacked: its directory has {size:,} bytes; at most {limits.directory:,} are read.",
-            next_step="Nothing was written. Get the archive from a source you trust, or unpack it yourself.",
-        )
 
 
 class Tar:

@@ -29,6 +29,8 @@ from bertbuild.plural import are, number_of
 
 _VALUES: Final = {"float32": (5, "<f4"), "float64": (6, "<f8")}
 """The field of a TensorProto that has a dtype's numbers, packed, and what they are read as."""
+_MOST_TENSORS: Final = 1 << 16
+"""As many as a table of the second format may have keys."""
 _COPY_AGAIN: Final = "Copy or download the checkpoint again."
 _SAVE_ANEW: Final = (
     "Save it anew in TensorFlow 1: tf.train.Saver(write_version=tf.train.SaverDef.V2).save(session, 'model.ckpt')"
@@ -54,6 +56,8 @@ class V1Reader:
         for number, path in enumerate(files):
             file = _File(path)
             for entry, cut in file.tensors(number):
+                if len(self.entries) == _MOST_TENSORS:
+                    raise file.broken(f"it tells of more than {_MOST_TENSORS} tensors, the most that are read")
                 self.entries[entry.name] = entry
                 self._places[entry.name] = (file, cut)
 
@@ -68,7 +72,7 @@ class V1Reader:
             raise CheckpointError(f"The checkpoint {what} {name}.", next_step=_SAVE_ANEW)
         file, cut = self._places[name]
         whole = np.empty(entry.shape, STORED_AS[entry.dtype])
-        for extents in cut:
+        for extents in _in_order(name, cut):
             place = region(entry.shape, extents)
             shape = tuple(span.stop - span.start for span in place)
             value = file.value(slice_key(name, extents))
@@ -83,7 +87,7 @@ class V1Reader:
         for name, entry in sorted(self.entries.items()):
             file, cut = self._places[name]
             try:
-                for extents in cut:
+                for extents in _in_order(name, cut):
                     value = file.value(slice_key(name, extents))
                     if not self._is_finite(entry, extents, value, file.path):
                         unbounded.add(name)
@@ -156,9 +160,15 @@ class _File:
             return file.read(size)
 
 
+def _in_order(name: str, cut: Iterable[Extents]) -> list[Extents]:
+    """The parts of a tensor as they lie in the file, so that no block is read twice."""
+    return sorted(cut, key=lambda extents: slice_key(name, extents))
+
+
 def _tensor(message: bytes, shard: int) -> tuple[TensorEntry, tuple[Extents, ...]]:
     """A SavedSliceMeta. Raises `WireError` where its parts are not the whole."""
-    name, dtype, cut = "", 0, []
+    name, dtype = "", 0
+    cut: list[Extents] = []
     shape: tuple[int, ...] = ()
     for field in fields(message):
         content = message[field.start : field.end]
@@ -169,6 +179,8 @@ def _tensor(message: bytes, shard: int) -> tuple[TensorEntry, tuple[Extents, ...
         elif field.number == 3:
             dtype = field.value
         elif field.number == 4:
+            if len(cut) == _MOST_TENSORS:
+                raise WireError(f"a tensor has more than {_MOST_TENSORS} parts, the most that are read")
             cut.append(read_extents(content))
     if min(shape, default=0) < 0 or not fill(shape, [region(shape, extents) for extents in cut]):
         raise WireError(f"the parts of {name} are not the whole of it")

@@ -74,6 +74,7 @@ def _factors(graph: Graph, node: Node) -> Iterator[Node]:
     while pending:
         name, steps = pending.pop()
         found = graph.nodes[name]
+        graph.step(1 + len(found.inputs))
         yield found
         if found.op in _SCALES and steps < _LONGEST_WAY:
             new = [ref.node for ref in found.data_inputs if ref.node not in seen]

@@ -56,6 +56,7 @@ def _scales(graph: Graph, scores: TensorRef) -> set[float]:
             continue
         seen.add(found)
         node = graph.nodes[found.node]
+        graph.step(1 + len(node.inputs))
         if is_add(node.op):
             pending.extend(node.data_inputs)
         elif node.op == "Transpose":

@@ -25,6 +25,14 @@ from bertbuild.graph.wire import (
     signed,
 )
 
+_MOST_INPUTS, _MOST_ATTRIBUTES = 65_536, 4096
+"""Of one node; a node of a training graph that groups all its updates has some thousand inputs."""
+_OF_NODE, _OF_INPUT, _OF_ATTRIBUTE = 400, 60, 300
+"""Bytes that each takes in memory, about."""
+_MOST_MEMORY, _GROWTH = 100_000_000, 8
+"""A graph may take so many bytes, and so many times its file's; a BERT's takes less than its file."""
+_MOST_STEPS, _STEPS_OF_NODE = 50_000, 5
+"""Steps along edges for all that is asked of a graph, and more for each node; Google's graphs take 500."""
 _SMALL_ATTRIBUTE = 8192  # bytes; every constant that steers a BERT graph (shapes, scalars) is far below
 
 
@@ -68,6 +76,11 @@ class Node:
     def data_inputs(self) -> tuple[TensorRef, ...]:
         """The tensors this node reads, in order, without control inputs."""
         return tuple(parse_ref(text) for text in self.inputs if not text.startswith("^"))
+
+    @property
+    def first_input(self) -> TensorRef | None:
+        """The first of these, None where there is none."""
+        return next((parse_ref(text) for text in self.inputs if not text.startswith("^")), None)
 
     def called(self) -> set[str]:
         """The names of the functions that its attributes hold: what a While, an If, a PartitionedCall runs."""
@@ -176,6 +189,18 @@ class Graph:
         self.saver_filename_tensor: str | None = None
         self.saver_restore_op: str | None = None
         self._consumers: dict[TensorRef, list[Node]] | None = None
+        self._steps = 0
+
+    def step(self, count: int = 1) -> None:
+        """Note steps along the graph's edges.
+
+        Raises:
+            GraphFormatError: there were more than any model's graph takes, so that following them might have no end.
+        """
+        self._steps += count
+        most = _MOST_STEPS + _STEPS_OF_NODE * len(self.nodes)
+        if self._steps > most:
+            raise GraphFormatError(f"Following the graph's edges takes over {most} steps, the most that are taken.")
 
     def consumers(self, tensor: TensorRef) -> list[Node]:
         """The nodes that read `tensor`, in file order."""
@@ -185,7 +210,9 @@ class Graph:
                 for ref in dict.fromkeys(node.data_inputs):
                     index.setdefault(ref, []).append(node)
             self._consumers = index
-        return self._consumers.get(tensor, [])
+        found = self._consumers.get(tensor, [])
+        self.step(1 + len(found))
+        return found
 
     def ancestors(self, tensor: TensorRef) -> dict[str, Node]:
         """Every node that `tensor` is computed from, itself included, by name."""
@@ -273,16 +300,17 @@ def parse_meta_graph(buffer: bytes, start: int, end: int) -> Graph:
 
 def _graph(buffer: bytes, start: int, end: int) -> Graph:
     graph = Graph({})
+    memory = _Memory(end - start)
     for field in fields(buffer, start, end):
         if field.wire_type != LENGTH_DELIMITED:
             continue
         if field.number == 1:
-            node = _node(buffer, field.start, field.end)
+            node = _node(buffer, field.start, field.end, memory)
             if node.name in graph.nodes:
                 raise WireError(f"the node {node.name} occurs twice")
             graph.nodes[node.name] = node
         elif field.number == 2:
-            graph.functions.update(_functions(buffer, field.start, field.end))
+            graph.functions.update(_functions(buffer, field.start, field.end, memory))
         elif field.number == 4:  # versions
             for number, value, _ in parsed_fields(buffer[field.start : field.end]):
                 if number == 1:
@@ -290,7 +318,23 @@ def _graph(buffer: bytes, start: int, end: int) -> Graph:
     return graph
 
 
-def _functions(buffer: bytes, start: int, end: int) -> dict[str, tuple[Node, ...]]:
+class _Memory:
+    """What the nodes of a GraphDef of so many bytes take in memory, about."""
+
+    def __init__(self, size: int) -> None:
+        self._most = _MOST_MEMORY + _GROWTH * size
+        self._taken = 0
+
+    def take(self, inputs: int, attributes: int) -> None:
+        """Count a node; raises `WireError` where it is one too many."""
+        if inputs > _MOST_INPUTS or attributes > _MOST_ATTRIBUTES:
+            raise WireError(f"a node has more than {_MOST_INPUTS} inputs or {_MOST_ATTRIBUTES} attributes")
+        self._taken += _OF_NODE + _OF_INPUT * inputs + _OF_ATTRIBUTE * attributes
+        if self._taken > self._most:
+            raise WireError(f"its nodes take more than {self._most} bytes of memory, the most for its size")
+
+
+def _functions(buffer: bytes, start: int, end: int, memory: _Memory) -> dict[str, tuple[Node, ...]]:
     """Name and nodes of each function of the FunctionDefLibrary `buffer[start:end]`."""
     found: dict[str, tuple[Node, ...]] = {}
     for function in fields(buffer, start, end):
@@ -300,7 +344,7 @@ def _functions(buffer: bytes, start: int, end: int) -> dict[str, tuple[Node, ...
                 raise WireError(f"the function {name} occurs twice")
             parts = fields(buffer, function.start, function.end)
             nodes = [part for part in parts if part.number == 3 and part.wire_type == LENGTH_DELIMITED]
-            found[name] = tuple(_node(buffer, part.start, part.end) for part in nodes)
+            found[name] = tuple(_node(buffer, part.start, part.end, memory) for part in nodes)
     return found
 
 
@@ -315,7 +359,7 @@ def function_name(buffer: bytes, start: int, end: int) -> str:
     return name
 
 
-def _node(buffer: bytes, start: int, end: int) -> Node:
+def _node(buffer: bytes, start: int, end: int, memory: _Memory) -> Node:
     name, op = "", ""
     inputs: list[str] = []
     attributes: dict[str, bytes] = {}
@@ -328,6 +372,8 @@ def _node(buffer: bytes, start: int, end: int) -> Node:
             op = buffer[field.start : field.end].decode()
         elif field.number == 3:
             inputs.append(buffer[field.start : field.end].decode())
+            if len(inputs) > _MOST_INPUTS:
+                break
         elif field.number == 5:
             key, value = "", b""
             for part in fields(buffer, field.start, field.end):
@@ -336,6 +382,9 @@ def _node(buffer: bytes, start: int, end: int) -> Node:
                 elif part.wire_type == LENGTH_DELIMITED and part.number == 2:
                     value = _slim(buffer, part.start, part.end)
             attributes[key] = value
+            if len(attributes) > _MOST_ATTRIBUTES:
+                break
+    memory.take(len(inputs), len(attributes))
     if not name or not op:
         raise WireError("a node has no name or no operator")
     return Node(name, op, tuple(inputs), attributes)

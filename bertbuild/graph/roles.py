@@ -67,6 +67,7 @@ def embedding_lookups(graph: Graph) -> tuple[Lookup, Lookup]:
     sums = [_sums(graph, lookup.output) for lookup in lookups]
     pairs: dict[tuple[TensorRef, TensorRef], tuple[Lookup, Lookup]] = {}
     for i, first in enumerate(lookups):
+        graph.step(i)
         for j in range(i):
             if sums[i] & sums[j] and first.table != lookups[j].table:
                 small, large = sorted((first, lookups[j]), key=lambda lookup: lookup.rows)
@@ -159,6 +160,7 @@ def _is_scores(graph: Graph, tensor: TensorRef) -> bool:
             continue
         seen.add(found)
         node = graph.nodes[found.node]
+        graph.step(1 + len(node.inputs))
         if node.op in _SCORES:
             return True
         if node.op == "Transpose":

@@ -26,8 +26,12 @@ def unwrapped(graph: Graph, tensor: TensorRef) -> TensorRef:
     """`tensor` before every operator of `SAME_VALUES` that only reshaped or cast it."""
     node = graph.nodes[tensor.node]
     passed = {node.name}
-    while node.op in SAME_VALUES and node.data_inputs and node.data_inputs[0].node not in passed:
-        tensor = node.data_inputs[0]
+    while node.op in SAME_VALUES:
+        graph.step()
+        first = node.first_input
+        if first is None or first.node in passed:
+            break
+        tensor = first
         node = graph.nodes[tensor.node]
         passed.add(node.name)
     return tensor
@@ -45,8 +49,12 @@ def table(graph: Graph, tensor: TensorRef) -> tuple[str, tuple[int, ...]] | None
     """
     node = graph.nodes[tensor.node]
     passed = {node.name}
-    while node.op in _READS and node.data_inputs and node.data_inputs[0].node not in passed:
-        node = graph.nodes[node.data_inputs[0].node]
+    while node.op in _READS:
+        graph.step()
+        first = node.first_input
+        if first is None or first.node in passed:
+            break
+        node = graph.nodes[first.node]
         passed.add(node.name)
     if node.op not in _TABLES:
         return None
@@ -69,6 +77,7 @@ def fed_sources(graph: Graph, tensor: TensorRef) -> set[TensorRef]:
             continue
         seen.add(found)
         node = graph.nodes[found.node]
+        graph.step(1 + len(node.inputs))
         if node.op in FED:
             sources.add(found)
         elif node.op in _SPREADS:

@@ -71,13 +71,35 @@ def read_pickle(file: BinaryIO) -> Any:
 
 def _run(file: BinaryIO) -> Any:
     machine = _Machine()
-    for count, (opcode, argument, _) in enumerate(pickletools.genops(file)):
+    for count, (opcode, argument, _) in enumerate(pickletools.genops(_Bounded(file))):  # type: ignore[arg-type]
         if opcode.name == "STOP":
             return machine.pop()
         if count > MOST_OPERATIONS:
             raise PickleError("it is longer than any model's")
         machine.step(opcode.name, argument)
     raise PickleError("it is cut short")
+
+
+class _Bounded:
+    """A file of which no more is asked than it has: room for a text of the length that is announced is made at once."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        place = file.tell()
+        self._left = file.seek(0, 2) - place
+        file.seek(place)
+
+    def read(self, size: int) -> bytes:
+        """So many bytes, or those that are left."""
+        return self._taken(self._file.read(min(size, self._left)))
+
+    def readline(self) -> bytes:
+        """The rest of a line."""
+        return self._taken(self._file.readline())
+
+    def _taken(self, content: bytes) -> bytes:
+        self._left -= len(content)
+        return content
 
 
 class _Mark:

@@ -17,6 +17,7 @@ from bertbuild.huggingface.stored import Stored
 from bertbuild.json_text import parse_json
 
 _LONGEST_HEADER: Final = 100_000_000  # the format's own limit
+_MOST_TENSORS: Final = 1 << 16
 _DTYPES: Final = {
     "F64": ("float64", 8),
     "F32": ("float32", 4),
@@ -51,9 +52,11 @@ def read_safetensors(path: Path) -> dict[str, Stored]:
     try:
         header = parse_json(text)
     except ValueError as error:
-        raise _damaged(path, "its header is not JSON") from error
+        raise _damaged(path, f"its header is not JSON: {error}") from error
     if not isinstance(header, dict):
         raise _damaged(path, "its header is not a JSON object")
+    if len(header) > _MOST_TENSORS:
+        raise _damaged(path, f"it has more than {_MOST_TENSORS} tensors, the most that are read")
     start = 8 + length
     places = {name: _place(path, name, entry) for name, entry in header.items() if name != "__metadata__"}
     _require_end_to_end(path, places, size - start)

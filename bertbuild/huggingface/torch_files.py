@@ -15,6 +15,7 @@ from typing import Any, BinaryIO, Final
 
 from bertbuild.checkpoint.user_files import open_regular
 from bertbuild.errors import CheckpointError
+from bertbuild.files.zips import directory
 from bertbuild.huggingface.pickles import PickleError, Storage, Tensor, read_pickle
 from bertbuild.huggingface.stored import Stored
 
@@ -34,6 +35,7 @@ _MAGIC: Final = 0x1950A86A20F9469CFC6C
 _PROTOCOL: Final = 1001
 _ZIP: Final = b"PK\x03\x04"
 _CHUNK: Final = 1 << 22
+_LARGEST_DIRECTORY: Final = 4 << 20
 _LOCAL_HEADER: Final = 30
 _SAVE_ANEW: Final = "Save the model anew with PyTorch: save_pretrained(FOLDER)."
 _AGAIN: Final = "Download or copy the file again."
@@ -59,8 +61,13 @@ def read_torch(path: Path) -> dict[str, Stored]:
 
 def _zipped(path: Path) -> dict[str, Stored]:
     """The form since 1.6: NAME/data.pkl, and one entry NAME/data/KEY for each storage, none of them compressed."""
+    told = directory(path)
+    if told is not None and told.size > _LARGEST_DIRECTORY:
+        raise PickleError(f"its directory has more than {_LARGEST_DIRECTORY} bytes, the most that are read")
     with zipfile.ZipFile(path) as archive, open_regular(path) as file:
         entries = {info.filename: info for info in archive.infolist()}
+        if told is None or not told.has(len(archive.infolist())):
+            raise PickleError("its directory is damaged")
         pickles = [name for name in entries if name.count("/") == 1 and name.endswith("/data.pkl")]
         if len(pickles) != 1 or not pickles[0].isprintable():
             raise PickleError("it is a zip, but none of PyTorch's")
@@ -91,7 +98,14 @@ def _zipped(path: Path) -> dict[str, Stored]:
         if root + "byteorder" in entries and text(root + "byteorder") != b"little":
             raise PickleError("its numbers are big-endian")
         tensors = _state_dict(read_pickle(io.BytesIO(text(pickles[0]))))
-        return dict(_placed(path, tensors, lambda storage: content(f"{root}data/{storage.key}")))
+        known: dict[str, tuple[int, int]] = {}  # each storage is held against its checksum once, however many use it
+
+        def place(storage: Storage) -> tuple[int, int]:
+            if storage.key not in known:
+                known[storage.key] = content(f"{root}data/{storage.key}")
+            return known[storage.key]
+
+        return dict(_placed(path, tensors, place))
 
 
 def _checksum(file: BinaryIO, begin: int, length: int) -> int:

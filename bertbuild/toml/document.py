@@ -15,6 +15,12 @@ from bertbuild.renamed import ENDS
 Place = tuple[str | int, ...]
 """Where a value stands: the keys that lead to it, and indices where there are arrays."""
 
+_LARGEST = 1 << 18
+"""Bytes; the build file of a thousand models has as many."""
+_LONGEST_KEY = re.compile(r"(?:[\w\"'-]+[ \t]*\.[ \t]*){64}")
+"""The parser takes time in the square of a key's parts."""
+_MOST_PARSED = 6_000_000
+"""Characters that are parsed to find the line on which a value stands; after that a line behind it is told."""
 _CLOSERS = ("", "\n]", "\n]}", "\n]}}", "\n]]", "\n]]}", "\n]]}}", '"""', "'''", '"""\n]', "'''\n]")
 """What may be missing at the end of a line for the lines up to there to be TOML: a value of many lines is open."""
 
@@ -107,6 +113,9 @@ def read_document(path: Path) -> Document | None:
         ) from error
     except UnicodeDecodeError as error:
         raise UsageError(f"{path} is not UTF-8 text: {error}.", next_step="Save it as UTF-8.") from error
+    if len(text) > _LARGEST or _LONGEST_KEY.search(text):
+        what = f"has more than {_LARGEST} characters" if len(text) > _LARGEST else "has a key of more than 64 parts"
+        raise UsageError(f"{path} {what}, the most that are read.", next_step="Write several files: --file names one.")
     try:
         return Document(path=path, text=text, values=_parsed(text))
     except RecursionError as error:
@@ -177,30 +186,46 @@ def _first_line(lines: list[str], place: Place) -> int:
     A key once read is never taken back, so the shortest run of lines that is TOML and holds it is found by halving.
     Where that one ends is the end of the value at the latest; the value begins after the run before it.
     """
+    search = _Search(lines)
     low, high = 1, len(lines)
     while low < high:
         middle = (low + high) // 2
-        parsed = _nearest_prefix(lines, middle, low)
+        parsed = search.nearest_prefix(middle, low)
         if parsed is not None and _holds(parsed[1], place):
             high = parsed[0]
         else:
             low = middle + 1
-    before = _nearest_prefix(lines, high - 1, 1)
-    return before[0] + 1 if before else 1
+    before = search.nearest_prefix(high - 1, 1)
+    return before[0] + 1 if before else high if search.ended else 1
 
 
-def _nearest_prefix(lines: list[str], length: int, least: int) -> tuple[int, dict[str, Any]] | None:
-    """The longest run of lines from the first, `least` to `length` of them, that is TOML once it is closed."""
-    for count in range(length, least - 1, -1):
-        prefix = "\n".join(lines[:count])
-        values = next((found for closer in _CLOSERS if (found := _parsed_or_none(prefix + closer)) is not None), None)
-        if values is not None:
-            return count, values
-    return None
+class _Search:
+    """Runs of lines that are TOML, as far as `_MOST_PARSED` characters tell."""
 
+    def __init__(self, lines: list[str]) -> None:
+        self._lines = lines
+        self._left = _MOST_PARSED
 
-def _parsed_or_none(text: str) -> dict[str, Any] | None:
-    try:
-        return _parsed(text)
-    except (ValueError, RecursionError):
+    @property
+    def ended(self) -> bool:
+        """Whether no more is parsed."""
+        return self._left <= 0
+
+    def nearest_prefix(self, length: int, least: int) -> tuple[int, dict[str, Any]] | None:
+        """The longest run of lines from the first, `least` to `length` of them, that is TOML once it is closed."""
+        for count in range(length, least - 1, -1):
+            prefix = "\n".join(self._lines[:count])
+            for closer in _CLOSERS:
+                if self.ended:
+                    return None
+                values = self._parsed(prefix + closer)
+                if values is not None:
+                    return count, values
         return None
+
+    def _parsed(self, text: str) -> dict[str, Any] | None:
+        self._left -= len(text)
+        try:
+            return _parsed(text)
+        except (ValueError, RecursionError):
+            return None

@@ -311,7 +311,7 @@ def test_a_graph_of_shared_random_numbers_takes_no_square_of_its_size(tmp_path):
             g.add(f"reader/{number}", "Floor", "joined")
 
     graph = read(tmp_path, hostile)
-    with pytest.raises(GraphFormatError, match="more dropouts than a BERT can have"):
+    with pytest.raises(GraphFormatError, match="steps, the most that are taken"):
         find_dropouts(graph)
 
 
