@@ -64,8 +64,8 @@ def list_models(session: Session) -> tuple[Model, ...]:
     return models
 
 
-def inspect(session: Session, wanted: Wanted) -> Inspection:
-    """Show what a checkpoint is, and every problem it has.
+def inspect(session: Session, wanted: Wanted, *, every: bool = False) -> Inspection:
+    """Show what a checkpoint is, and every problem it has; `every`: each tensor too, and not only their groups.
 
     Raises:
         CheckpointError: it has one.
@@ -86,7 +86,7 @@ def inspect(session: Session, wanted: Wanted) -> Inspection:
     folder, _ = checkpoint_folder(wanted, session.settings, session.store, session.engine, session.report)
     inspection = inspect_checkpoint(folder, choice=wanted.choice)
     facts = inspection.to_json()
-    for table in inspection_tables(facts):
+    for table in inspection_tables(facts, every=every):
         session.report(table)
     if not inspection.sound:
         session.report({"event": "inspection", **facts})

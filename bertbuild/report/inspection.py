@@ -1,28 +1,75 @@
-"""What `inspect` shows people: the facts of a checkpoint, then what is wrong with it."""
+"""What `inspect` shows people: whether a checkpoint is sound and what is wrong with it, then its facts."""
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from bertbuild.plural import are, number_of
 
+_LAYER = re.compile(r"(?<=layer_)\d+")
 
-def inspection_tables(facts: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """Table events for `Inspection.to_json()`: the summary, the tensors, the problems and warnings if there are any."""
-    yield {"event": "table", "title": facts["prefix"], "columns": ["", ""], "rows": list(_summary(facts))}
+
+def inspection_tables(facts: Mapping[str, Any], *, every: bool = False) -> Iterator[dict[str, Any]]:
+    """Table events for `Inspection.to_json()`: verdict and summary, then the tensors by group, or every one of them."""
     yield {
         "event": "table",
-        "title": number_of(len(facts["tensors"]), "tensor"),
-        "columns": ["name", "dtype", "shape", "crc32c"],
-        "rows": [
-            [tensor["name"], tensor["dtype"], "×".join(map(str, tensor["shape"])) or "scalar", tensor["crc32c"]]
-            for tensor in facts["tensors"]
-        ],
+        "title": facts["prefix"],
+        "columns": ["", ""],
+        "rows": [*_verdict(facts), *_summary(facts)],
     }
-    for kind in ("problems", "warnings"):
-        if facts[kind]:
-            yield {"event": "table", "title": kind, "columns": [""], "rows": [[text] for text in facts[kind]]}
+    title = number_of(len(facts["tensors"]), "tensor")
+    if every:
+        columns = ["name", "dtype", "shape", "crc32c"]
+        rows = [[tensor["name"], tensor["dtype"], _shape(tensor), tensor["crc32c"]] for tensor in facts["tensors"]]
+    else:
+        columns, rows = ["group", "tensors", "numbers", "dtypes"], list(_groups(facts))
+        title += "; --all shows each"
+    yield {"event": "table", "title": title, "columns": columns, "rows": rows}
+
+
+def verdict(facts: Mapping[str, Any]) -> str:
+    """Whether it is sound, in a few words."""
+    warned = f", with {number_of(len(facts['warnings']), 'warning')}" if facts["warnings"] else ""
+    return (number_of(len(facts["problems"]), "problem") if facts["problems"] else "sound") + warned
+
+
+def _verdict(facts: Mapping[str, Any]) -> Iterator[list[str]]:
+    yield ["verdict", verdict(facts)]
+    for kind in ("problem", "warning"):
+        yield from ([kind, text] for text in facts[f"{kind}s"])
+
+
+def _shape(tensor: Mapping[str, Any]) -> str:
+    return "×".join(map(str, tensor["shape"])) or "scalar"
+
+
+def _groups(facts: Mapping[str, Any]) -> Iterator[list[str]]:
+    """Tensors that belong together: the layers of the encoder as one, others by their scope; an optimizer's apart."""
+    slots, groups = set(facts["optimizer_slots"]), dict[str, list[Mapping[str, Any]]]()
+    for tensor in facts["tensors"]:
+        groups.setdefault(_group(tensor["name"], slots), []).append(tensor)
+    for name, tensors in groups.items():
+        layers = sorted({int(found[0]) for tensor in tensors if (found := _LAYER.search(tensor["name"]))})
+        ends = " to ".join(f"layer_{number}" for number in sorted({layers[0], layers[-1]})) if layers else ""
+        told = name.replace("layer_*", ends)
+        numbers = sum(math.prod(tensor["shape"]) for tensor in tensors)
+        dtypes = ", ".join(sorted({tensor["dtype"] for tensor in tensors}))
+        yield [
+            told.replace("layer_*", f"layer_{layers[0]}") if layers else told,
+            str(len(tensors)),
+            f"{numbers:,}",
+            dtypes,
+        ]
+
+
+def _group(name: str, slots: set[str]) -> str:
+    *scope, last = _LAYER.sub("*", name).split("/")
+    slot = f" ({last})" if last in slots else ""
+    depth = 3 if any("layer_*" in part for part in scope) else 2
+    return ("/".join(scope[:depth] if scope else [last]) or last) + slot
 
 
 def _summary(facts: Mapping[str, Any]) -> Iterator[list[str]]:

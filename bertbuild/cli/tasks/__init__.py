@@ -21,6 +21,7 @@ from bertbuild.commands.session import Session
 from bertbuild.kinds.kind import FROM_CHECKPOINT
 from bertbuild.parameters import Parameter, parameters_of
 from bertbuild.plans.wanted import READ_BY, Wanted
+from bertbuild.toml.values import Truth
 
 BACKEND = backends("data, tf1, openvino, mo, tf2")
 
@@ -37,14 +38,18 @@ def _images(session: Session, values: Values) -> None:
     environments.images(session, tuple(filter(None, values.get(BACKEND.name, "").split(","))))
 
 
+_ALL = Parameter(name="all", type=Truth(), unset=False, about="show every tensor, and not only their groups")
+
+
 def _inspect_flags() -> list[Parameter]:
-    return [parameters_of(Wanted)[name] for name in (*FROM_CHECKPOINT, *READ_BY)]
+    return [*(parameters_of(Wanted)[name] for name in (*FROM_CHECKPOINT, *READ_BY)), _ALL]
 
 
 def _inspect(session: Session, values: Values) -> None:
     from bertbuild.commands import models
 
-    models.inspect(session, Wanted(**values))
+    every = bool(values.pop(_ALL.name, False))
+    models.inspect(session, Wanted(**values), every=every)
 
 
 inspect = declared(

@@ -39,8 +39,8 @@ def spoilt(parser, chance):
     return mutated(content, chance) if content and chance.random() < 0.2 else content
 
 
-def run(name, count, seed, folder):
-    """What came of so many inputs: how many were read, how many refused; the worst seconds and bytes."""
+def run(name, count, seed, folder, measured=1):
+    """What came of so many inputs: how many were read, how many refused; the worst seconds, and bytes of every n-th."""
     parser, chance = PARSERS[name], random.Random(f"{name} {seed}")  # noqa: S311
     told, slowest, largest = Counter(), 0.0, 0
     place = folder / "input"
@@ -48,10 +48,11 @@ def run(name, count, seed, folder):
     place.mkdir()
     sound = parser.read(place, parser.sound)
     shutil.rmtree(place)
-    for _ in range(count):
+    for number in range(count):
         content = spoilt(parser, chance)
         place.mkdir()
-        tracemalloc.start()
+        if number % measured == 0:
+            tracemalloc.start()
         began = time.process_time()
         try:
             found = parser.read(place, content)
@@ -64,16 +65,16 @@ def run(name, count, seed, folder):
                 assert content != parser.sound
                 pytest.fail(f"{name} gives something else than was written: {content!r}")
         slowest = max(slowest, time.process_time() - began)
-        peak = tracemalloc.get_traced_memory()[1]
-        tracemalloc.stop()
-        largest = max(largest, peak - GROWTH * len(content))
+        if tracemalloc.is_tracing():
+            largest = max(largest, tracemalloc.get_traced_memory()[1] - GROWTH * len(content))
+            tracemalloc.stop()
         shutil.rmtree(place)
     return told, slowest, largest
 
 
 @pytest.mark.parametrize("name", PARSERS)
 def test_a_spoilt_input_is_read_or_refused_in_a_sentence(name, tmp_path):
-    told, slowest, largest = run(name, IN_CI // len(PARSERS) + 1, 1, tmp_path)
+    told, slowest, largest = run(name, IN_CI // len(PARSERS) + 1, 1, tmp_path, measured=4)
     assert not told["no sentence"]
     assert slowest <= SECONDS
     assert largest <= ROOM

@@ -10,7 +10,7 @@ import pytest
 from small_fleet import TINY, write_tiny
 
 from bertbuild.checkpoint.inspection import inspect_checkpoint
-from bertbuild.report.inspection import inspection_tables
+from bertbuild.report.inspection import _group, _verdict, inspection_tables
 
 
 def told(folder, row):
@@ -123,3 +123,54 @@ def test_the_record_of_an_import_tells_the_kind_of_its_head(tmp_path):
     assert told(tmp_path, "heads") == (
         "tokens of 3 columns (output_weights): config.json says BertForTokenClassification"
     )
+
+
+def tables(folder, **more):
+    return list(inspection_tables(inspect_checkpoint(folder).to_json(), **more))
+
+
+def test_the_verdict_comes_first_and_tensors_by_group(tmp_path):
+    write_tiny(tmp_path)
+    summary, groups = tables(tmp_path)
+    assert summary["rows"][0] == ["verdict", "sound"]
+    assert groups["title"].endswith("; --all shows each")
+    facts = inspect_checkpoint(tmp_path).to_json()
+    assert sum(int(row[1]) for row in groups["rows"]) == len(facts["tensors"]) > len(groups["rows"])
+    numbers = sum(int(row[2].replace(",", "")) for row in groups["rows"])
+    assert numbers == sum(int(np.prod(tensor["shape"])) for tensor in facts["tensors"])
+    assert any(row[0].startswith("bert/encoder/layer_0") for row in groups["rows"])
+
+
+def test_all_shows_every_tensor(tmp_path):
+    write_tiny(tmp_path)
+    _, every = tables(tmp_path, every=True)
+    facts = inspect_checkpoint(tmp_path).to_json()
+    assert [row[0] for row in every["rows"]] == [tensor["name"] for tensor in facts["tensors"]]
+    assert every["columns"] == ["name", "dtype", "shape", "crc32c"]
+
+
+def test_problems_and_warnings_follow_the_verdict():
+    facts = {"problems": ["a.", "b."], "warnings": ["c."]}
+    assert list(_verdict(facts)) == [
+        ["verdict", "2 problems, with 1 warning"],
+        ["problem", "a."],
+        ["problem", "b."],
+        ["warning", "c."],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "group"),
+    [
+        ("bert/encoder/layer_11/attention/self/query/kernel", "bert/encoder/layer_*"),
+        ("bert/encoder/layer_11/output/dense/kernel/adam_m", "bert/encoder/layer_* (adam_m)"),
+        ("bert/embeddings/word_embeddings", "bert/embeddings"),
+        ("bert/pooler/dense/bias", "bert/pooler"),
+        ("cls/predictions/transform/dense/kernel", "cls/predictions"),
+        ("output_weights", "output_weights"),
+        ("output_weights/adam_m", "output_weights (adam_m)"),
+        ("global_step", "global_step"),
+    ],
+)
+def test_the_group_of_a_tensor(name, group):
+    assert _group(name, {"adam_m"}) == group
