@@ -14,12 +14,8 @@ _LAYER = re.compile(r"(?<=layer_)\d+")
 
 def inspection_tables(facts: Mapping[str, Any], *, every: bool = False) -> Iterator[dict[str, Any]]:
     """Table events for `Inspection.to_json()`: verdict and summary, then the tensors by group, or every one of them."""
-    yield {
-        "event": "table",
-        "title": facts["prefix"],
-        "columns": ["", ""],
-        "rows": [*_verdict(facts), *_summary(facts)],
-    }
+    summary = [*_verdict(facts), *_summary(facts)]
+    yield {"event": "table", "title": facts["prefix"], "columns": ["", ""], "rows": summary}
     title = number_of(len(facts["tensors"]), "tensor")
     if every:
         columns = ["name", "dtype", "shape", "crc32c"]
@@ -57,12 +53,7 @@ def _groups(facts: Mapping[str, Any]) -> Iterator[list[str]]:
         told = name.replace("layer_*", ends)
         numbers = sum(math.prod(tensor["shape"]) for tensor in tensors)
         dtypes = ", ".join(sorted({tensor["dtype"] for tensor in tensors}))
-        yield [
-            told.replace("layer_*", f"layer_{layers[0]}") if layers else told,
-            str(len(tensors)),
-            f"{numbers:,}",
-            dtypes,
-        ]
+        yield [told, str(len(tensors)), f"{numbers:,}", dtypes]
 
 
 def _group(name: str, slots: set[str]) -> str:
