@@ -7,6 +7,7 @@ from bertbuild.graph.graphdef import Graph, Node, TensorRef
 from bertbuild.graph.tracing import FED, SAME_VALUES, is_add, table, unwrapped
 from bertbuild.heads.classifier import HEAD as CLASSIFIER
 from bertbuild.heads.pooled import TENSOR as POOLED
+from bertbuild.heads.regression import TENSOR as SCORE
 from bertbuild.heads.sequence import TENSOR as SEQUENCE
 
 LOGITS = "logits"
@@ -52,8 +53,9 @@ class Kinds:
         if node.op in _OF_LOGITS and node.data_inputs:
             side = self._side(self._logits(node))
             return _OF_LOGITS[node.op] if side is None else f"{side}_{_OF_SPAN[node.op]}"
-        if self._dense_input(core) is not None:
-            return LOGITS
+        dense = self._dense(core)
+        if dense is not None:
+            return SCORE if 1 in dense[1] and not self.per_position(core) and not self.is_answered(core) else LOGITS
         return EMBEDDING if self._is_mean(node) else None
 
     def _logits(self, answer: Node) -> TensorRef:
@@ -102,6 +104,11 @@ class Kinds:
 
     def _dense_input(self, ref: TensorRef) -> TensorRef | None:
         """What a dense layer, with a bias or without, is computed of; None where `ref` is not one's result."""
+        dense = self._dense(ref)
+        return None if dense is None else dense[0]
+
+    def _dense(self, ref: TensorRef) -> tuple[TensorRef, tuple[int, ...]] | None:
+        """The same, with the shape of its table."""
         node = self._graph.nodes[ref.node]
         if is_add(node.op) and len(node.data_inputs) == 2:
             products = [source for source in node.data_inputs if table(self._graph, source) is None]
@@ -111,7 +118,7 @@ class Kinds:
         if node.op not in ("MatMul", "BatchMatMul", "BatchMatMulV2", "Einsum") or len(node.data_inputs) != 2:
             return None
         weight = table(self._graph, node.data_inputs[1])
-        return None if weight is None else node.data_inputs[0]
+        return None if weight is None else (node.data_inputs[0], weight[1])
 
     def _side(self, ref: TensorRef) -> str | None:
         """Which end ("start", "end") a tensor has the logits of, two for each position; None where it is neither."""

@@ -15,6 +15,7 @@ from bertbuild.graph.graphdef import Graph, GraphFormatError, Node, TensorRef
 from bertbuild.graph.kinds import ANSWERS, LOGITS, Kinds
 from bertbuild.graph.tracing import FED, unwrapped
 from bertbuild.heads.pooled import TENSOR as POOLED
+from bertbuild.heads.regression import TENSOR as SCORE
 from bertbuild.heads.sequence import TENSOR as SEQUENCE
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*$")
@@ -121,7 +122,7 @@ class _Finder:
 
     def _is_answer(self, ref: TensorRef, output: Output) -> bool:
         """Whether what others read is an answer too, not a dense layer in front of an activation."""
-        return output.name != LOGITS or self._kinds.is_answered(ref)
+        return output.name not in (LOGITS, SCORE) or self._kinds.is_answered(ref)
 
     def is_taken(self, candidate: Output) -> bool:
         """Whether an output is taken though nobody named it."""

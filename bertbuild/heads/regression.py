@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from bertbuild.heads import classifier, head
 
+TENSOR = "score"
+
 HEAD = head.Head(
     name="regression",
     reads=head.POOLED,
@@ -17,7 +19,7 @@ HEAD = head.Head(
     answers=(
         head.Answer(
             output="score",
-            tensor="score",
+            tensor=TENSOR,
             words="score",
             shape="[B]",
             tolerance="score",

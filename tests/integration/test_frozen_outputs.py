@@ -17,7 +17,7 @@ GRAPHS = {
     "softmax_argmax": {**POOLED, "probabilities": "[?,3]", "classes": "[?]"},
     "sigmoid": {**POOLED, "probabilities": "[?,3]"},
     "logits": {**POOLED, "logits": "[?,3]"},
-    "squeeze": {**POOLED, "logits": "[?]"},
+    "squeeze": {**POOLED, "score": "[?]"},
     "mean": {"sentence_embedding": "[?,32]"},
     "tokens": {"probabilities": "[?,?,3]", "classes": "[?,?]"},
     "half": {**POOLED, "probabilities": "[?,3]"},

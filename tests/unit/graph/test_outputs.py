@@ -72,6 +72,10 @@ def squeeze(g):
     g.add("score", "Squeeze", g.dense("loss", POOLED, (1, 4)))
 
 
+def one_label(g):
+    g.add("sigmoid", "Sigmoid", g.dense("loss", POOLED, (1, 4)))
+
+
 def mean(g):
     g.add("mean", "Mean", HIDDEN, g.numbers("axis", 1))
 
@@ -117,7 +121,8 @@ HEADS = {
     "softmax beside a class": (class_of_logits, EITHER | {"loss/Softmax:0": "probabilities", "class:0": "classes"}),
     "sigmoid": (sigmoid, EITHER | {"sigmoid:0": "probabilities"}),
     "logits": (logits, EITHER | {"loss/BiasAdd:0": "logits"}),
-    "squeeze": (squeeze, EITHER | {"score:0": "logits"}),
+    "a score": (squeeze, EITHER | {"score:0": "score"}),
+    "one label": (one_label, EITHER | {"sigmoid:0": "probabilities"}),
     "mean": (mean, EITHER | {"mean:0": "sentence_embedding"}),
     "mean of what is not padding": (masked_mean, EITHER | {"mean:0": "sentence_embedding"}),
     "a class for each position": (tokens, EITHER | {"softmax:0": "probabilities", "class:0": "classes"}),
