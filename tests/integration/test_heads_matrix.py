@@ -130,11 +130,10 @@ def cell(why, verdict, column, reasons):
 
 
 def is_own(verdict, outputs):
-    """Whether the source's own graph answered all probes; of TensorFlow 2's SavedModel nobody is named."""
-    if verdict["model"].startswith("back-"):
-        return verdict["answered_by"] == []
+    """Whether the source's own graph answered all probes: the one in its .meta, or its SavedModel's."""
+    own = "the given SavedModel" if verdict["model"].startswith("back-") else OWN
     answered = [one["what"] for one in verdict["answered_by"] if outputs & set(one["outputs"])]
-    return bool(answered) and all(OWN in what for what in answered)
+    return bool(answered) and all(own in what for what in answered)
 
 
 def rounded(figure):

@@ -113,6 +113,29 @@ def test_every_head_answers_all_that_numpy_answers(made, name, where):
         assert np.abs(found[f"{PROBE}/alone/{output}"] - value).max() < 2e-5, output
 
 
+CLASSES = {
+    "tokens": "BertTokenClassifier",
+    "span": "BertSpanLabeler",
+    "masked-lm": "BertPretrainerV2",
+    "next-sentence": "BertPretrainerV2",
+}
+"""Kind → class of the Model Garden, where it is no BertClassifier."""
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_the_class_or_the_signature_that_answered_is_named(made, name):
+    kinds = [head.kind for head in CASES[name][3]]
+    (encoder, *rows) = json.loads((made[0] / name / "answers" / "reference.json").read_text())
+    assert encoder["outputs"] == ["pooled_output", "sequence_output"]
+    assert {row["what"] for row in rows} == {
+        f"the Model Garden's {CLASSES.get(kind, 'BertClassifier')}" for kind in kinds
+    }
+    if name in SERVED:
+        served = json.loads((made[0] / name / "served" / "reference.json").read_text())
+        asked = {row["what"].replace("the given SavedModel's signature ", "") for row in served}
+        assert asked == {"serving_default", *kinds}
+
+
 @pytest.mark.parametrize("where", ["back", "back-saved"])
 @pytest.mark.parametrize("name", CASES)
 def test_every_head_comes_back_bit_for_bit_and_its_kind_with_it(made, name, where):

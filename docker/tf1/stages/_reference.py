@@ -1,24 +1,19 @@
 """The answers of a checkpoint, and who gave them: its own graph; else google-research/bert's code with its variables.
 
 The variables are restored by TensorFlow's own Saver, so that neither our freezing nor our reading of files stands
-between the source and its answers. reference.json lists who answered what; its rows have the names
-
-    what     who answered, in words
-    outputs  the names of the answers
-    why      why it was not the checkpoint's own graph; empty where it was, and where there is no .meta
+between the source and its answers.
 """
 
 import os
 
 import answers
-from stage import write_json
+from answered import joined, row
 
 from bertbuild.graph.own_answers import NAMES
 from bertbuild.heads.found import tensor_name
 from stages import _bert, _own_graph, _signature
 from stages._tensorflow import tf
 
-FILE = "reference.json"
 ALL_LAYERS = "all-layers"
 GIVEN_GRAPH = "the given graph"
 SAVED_MODEL = "the given SavedModel"
@@ -88,26 +83,3 @@ def program(name, heads):
     if kind is None:
         return "google-research/bert's modeling.py"
     return "google-research/bert's modeling.py, and behind it a head of kind %s, which that repository has not" % kind
-
-
-def row(what, outputs, why=""):
-    """A row of reference.json."""
-    return {"what": what, "outputs": list(outputs), "why": why}
-
-
-def rows(what, found):
-    """The rows where one has given all answers, by the names that `asked.answer` gives them."""
-    return [row(what, sorted({name.split("/")[-1] for name in found}))]
-
-
-def joined(rows):
-    """The rows with those joined that differ in their outputs alone."""
-    found = {}
-    for item in rows:
-        found.setdefault((item["what"], item["why"]), []).extend(item["outputs"])
-    return [row(what, outputs, why) for (what, why), outputs in found.items()]
-
-
-def write(folder, rows):
-    """Write reference.json."""
-    write_json(folder, FILE, rows)

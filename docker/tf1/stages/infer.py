@@ -5,6 +5,7 @@ training; else google-research/bert's code does, with the checkpoint's variables
 A graph is run only by operators of a stated list (bertbuild/graph/operators.py).
 """
 
+import answered
 import asked_outputs
 import questions
 from stage import Stage, StageInputError, step
@@ -36,10 +37,10 @@ def run(args, report):
     asked = questions.read(args, report)
     if args.frozen:
         found = from_frozen(args.frozen, args.outputs, asked)
-        rows = _reference.rows(_reference.GIVEN_GRAPH, found)
+        rows = answered.rows(_reference.GIVEN_GRAPH, found)
     elif args.saved_model:
         found = from_saved_model(args.saved_model, args.outputs, args.output, asked)
-        rows = _reference.rows(_reference.SAVED_MODEL, found)
+        rows = answered.rows(_reference.SAVED_MODEL, found)
     else:
         wanted, heads = asked_outputs.read(args)
         source = _source.Source(args.checkpoint, args.prefix, heads)
@@ -47,7 +48,7 @@ def run(args, report):
         found, rows = _reference.answer(source, gelu, wanted, asked)
         report.facts["gelu"] = gelu
     answers.write_answers(args.out, found)
-    _reference.write(args.out, rows)
+    answered.write(args.out, rows)
     report.packages = _signature.packages()
 
 

@@ -31,11 +31,13 @@ class Head(typing.NamedTuple):
     Attributes:
         kind: one of `TENSORS`.
         layer: the layer or network of the Model Garden that computes it.
+        by: the class that has it, in words.
         reads_pooled: whether the layer takes the pooled output [B, H]; otherwise the sequence output [B, S, H].
     """
 
     kind: str
     layer: tf_keras.layers.Layer
+    by: str
     reads_pooled: bool = False
 
     @property
@@ -67,6 +69,11 @@ def _all_positions(sequence):
     return tf.tile(tf.range(shape[1])[tf.newaxis], [shape[0], 1])
 
 
+def garden(made):
+    """A model or layer of the Model Garden in words."""
+    return "the Model Garden's %s" % type(made).__name__
+
+
 def task_model(config, encoder, kind, columns):
     """The model of the Model Garden that has a head for a task over an encoder, and the head.
 
@@ -79,12 +86,12 @@ def task_model(config, encoder, kind, columns):
     dropout = config.hidden_dropout_prob
     if kind == "tokens":
         model = models.BertTokenClassifier(encoder, columns, dropout_rate=dropout)
-        return model, Head(kind, model.classifier)
+        return model, Head(kind, model.classifier, garden(model))
     if kind == "span":
         model = models.BertSpanLabeler(encoder)
-        return model, Head(kind, model.span_labeling)
+        return model, Head(kind, model.span_labeling, garden(model))
     model = models.BertClassifier(encoder, columns, dropout_rate=dropout)
-    return model, Head(kind, model.classifier, reads_pooled=True)
+    return model, Head(kind, model.classifier, garden(model), reads_pooled=True)
 
 
 def dense_model(encoder, kind, columns):
@@ -93,7 +100,7 @@ def dense_model(encoder, kind, columns):
     layer = tf_keras.layers.Dense(columns)
     sequence, pooled = encoder(encoder.inputs)  # as one layer of the model, not as all of its own
     model = tf_keras.Model(encoder.inputs, layer(pooled if reads_pooled else sequence))
-    return model, Head(kind, layer, reads_pooled=reads_pooled)
+    return model, Head(kind, layer, "a layer Dense of Keras behind the encoder", reads_pooled=reads_pooled)
 
 
 def masked_lm_layer(config, encoder, weights):
@@ -102,7 +109,7 @@ def masked_lm_layer(config, encoder, weights):
     if weights != masked_lm.TIED_WEIGHTS:
         table = tf.Variable(tf.zeros(table.shape), name="embedding_table")
     layer = layers.MaskedLM(table, tf_utils.get_activation(config.hidden_act), name=masked_lm.SCOPE.rstrip("/"))
-    Head("masked-lm", layer).answer(tf.zeros([1, 1, config.hidden_size]), None)
+    Head("masked-lm", layer, garden(layer)).answer(tf.zeros([1, 1, config.hidden_size]), None)
     return layer
 
 
@@ -126,5 +133,5 @@ def pretrainer(config, encoder, heads):
     sentences = [sentence_layer(config)] if "next-sentence" in by_kind else []
     model = models.BertPretrainerV2(encoder, classification_heads=sentences, customized_masked_lm=words)
     model(model.inputs)
-    made = [Head("next-sentence", layer) for layer in sentences]
-    return model, [*([Head("masked-lm", words)] if "masked-lm" in by_kind else []), *made]
+    made = [Head("next-sentence", layer, garden(model)) for layer in sentences]
+    return model, [*([Head("masked-lm", words, garden(model))] if "masked-lm" in by_kind else []), *made]

@@ -4,6 +4,7 @@ import os
 import typing
 from pathlib import Path
 
+import answered
 import tensorflow as tf
 import tf_keras
 from checkpoint_files import find_prefix
@@ -43,6 +44,12 @@ class Answering(typing.NamedTuple):
     def tensors(self):
         """The names of all that it answers."""
         return (POOLED, SEQUENCE, *(name for head in self.heads for name in head.tensors))
+
+    @property
+    def rows(self):
+        """Who gives what, as reference.json has it."""
+        encoder = answered.row(_heads.garden(self.encoder), (POOLED, SEQUENCE))
+        return answered.joined([encoder, *(answered.row(head.by, head.tensors) for head in self.heads)])
 
     def run(self, *inputs):
         """All answers: int32 tensors [B, S] (ids, mask, segments) → tensor name → float32 tensor."""
@@ -211,15 +218,15 @@ def _restored_head(config, encoder, head, bias, prefix):
     if head.kind == "masked-lm":
         layer = _heads.masked_lm_layer(config, encoder, head.weights)
         _restore(layer, bias[:-1], prefix)
-        return _garden.with_epsilon(layer, config), _heads.Head(head.kind, layer)
+        return _garden.with_epsilon(layer, config), _heads.Head(head.kind, layer, _heads.garden(layer))
     if head.kind == "next-sentence" and SENTENCES in bias:  # …/classification/layer_with_weights-0/bias
         layer = _heads.sentence_network(config)
         _restore(layer, bias[:-2], prefix)
-        return layer, _heads.Head(head.kind, layer, reads_pooled=True)
+        return layer, _heads.Head(head.kind, layer, _heads.garden(layer), reads_pooled=True)
     if head.kind == "next-sentence":  # …/classification_heads/0/out_proj/bias
         layer = _heads.sentence_layer(config)
         _restore(layer, bias[:-2], prefix)
-        return layer, _heads.Head(head.kind, layer)
+        return layer, _heads.Head(head.kind, layer, _heads.garden(layer))
     if head.kind == "span" or bias[-2] in (PROJECTION, CLASSIFIER):
         above = 2 if bias[-2] == CLASSIFIER else 3  # …/classifier/bias, …/span_labeling/layer_with_weights-0/bias
         model, made = _heads.task_model(config, encoder, head.kind, head.labels)

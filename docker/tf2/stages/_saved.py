@@ -1,5 +1,6 @@
 """A SavedModel of TensorFlow 2, whoever saved it: fed by its inputs' names, its answers told by name and shape."""
 
+import answered
 import numpy as np
 import tensorflow as tf
 from answers import ROLES
@@ -25,6 +26,7 @@ OURS = frozenset(name for names in TENSORS.values() for name in names)
 SPAN = {"start_logits": ("start_logits", "start_positions", "0"), "end_logits": ("end_logits", "end_positions", "1")}
 """Tensor → what those who save models call it; a list's members go by their numbers."""
 SIGNATURE = "serving_default"
+CALLED, SIGNED = "the given SavedModel, called as a model", "the given SavedModel's signature %s"
 ROUNDING = 1e-4  # of the sum of a row of probabilities in float32
 ALIKE = {"rtol": 1e-4, "atol": 1e-5}  # what two signatures of one model may be apart
 
@@ -61,7 +63,9 @@ class SavedModel:
         self._kinds = kinds
         self._wanted = wanted
         self._gives_logits = None
-        self._call = self._called() or self._signature()
+        called = self._called()
+        self._call, self._by = (called, CALLED) if called else self._signature()
+        self._gave = {}
 
     def run(self, *inputs):
         """See the class."""
@@ -71,9 +75,12 @@ class SavedModel:
         found.update({name: value for name, value in given.items() if name in OURS})
         for kind in self._kinds:
             found.update(self._of_head(kind, given, found))
+        self._gave.update((name, self._by) for name in found)
         for name in sorted(set(TENSORS) & set(self._loaded.signatures)):
             if self._wanted is None or not found.keys() >= set(self._wanted):
-                found.update(self._agreeing(name, _flat(self._by_signature(name)(feeds)), found))
+                more = self._agreeing(name, _flat(self._by_signature(name)(feeds)), found)
+                self._gave.update((tensor, SIGNED % name) for tensor in more if tensor not in found)
+                found.update(more)
         missing = [TENSORS[kind][-1] for kind in self._kinds if TENSORS[kind][-1] not in found]
         if missing or not found:
             shapes = ", ".join("%s %s" % (name, list(value.shape)) for name, value in sorted(given.items()))
@@ -81,6 +88,11 @@ class SavedModel:
             why = "none of which is %s; where another head is in front, give what is below it" % wanted
             raise StageInputError("the SavedModel gives %s, %s" % (shapes, why))
         return found
+
+    @property
+    def rows(self):
+        """Who gave what when it was last run, as reference.json has it."""
+        return answered.joined([answered.row(what, [name]) for name, what in self._gave.items()])
 
     def _agreeing(self, signature, given, found):
         """What a head's signature gives, which is what another one gave where that gave it too."""
@@ -111,7 +123,7 @@ class SavedModel:
         return None
 
     def _signature(self):
-        """The way to call the model by its signature.
+        """The way to call the model by its signature, and that in words.
 
         Raises:
             StageInputError: it has none.
@@ -121,7 +133,8 @@ class SavedModel:
         if SIGNATURE not in signatures and only is None:
             found = ", ".join(signatures) or "none"
             raise StageInputError("the SavedModel has no signature %s (found: %s)" % (SIGNATURE, found))
-        return self._by_signature(SIGNATURE if SIGNATURE in signatures else only)
+        name = SIGNATURE if SIGNATURE in signatures else only
+        return self._by_signature(name), SIGNED % name
 
     def _by_signature(self, name):
         function = self._loaded.signatures[name]

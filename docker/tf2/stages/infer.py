@@ -1,10 +1,12 @@
 """infer: run probes or examples through a TensorFlow 2 model: a converted checkpoint, a SavedModel, or a hub module.
 
 A checkpoint is restored into the Model Garden's own classes, and every variable on both sides must find its other half.
+reference.json says which class, or which signature of a SavedModel, gave what.
 """
 
 import os
 
+import answered
 import asked_outputs
 import questions
 from checkpoint_files import find_prefix
@@ -14,6 +16,8 @@ from bertbuild.families.bert_names import CONFIG_FILE
 from bertbuild.heads.found import tensor_name
 from bertbuild.heads.pooled import TENSOR as POOLED
 from bertbuild.heads.sequence import TENSOR as SEQUENCE
+
+HUB_MODULE = "the given hub module"
 
 STAGE = Stage("infer", __doc__.splitlines()[0])
 STAGE.input("converted", "folder of the stage convert-tf2, or of another TensorFlow 2 checkpoint", required=False)
@@ -29,7 +33,7 @@ STAGE.param("gelu", "form of gelu to build a checkpoint's model with", choices=(
 
 
 def run(args, report):
-    """Answer, write answers.npz."""
+    """Answer, write answers.npz and reference.json."""
     if sum(source is not None for source in (args.converted, args.saved_model, args.hub)) != 1:
         raise StageInputError("give one of --converted, --saved-model and --hub")
     step("loading TensorFlow")
@@ -40,9 +44,11 @@ def run(args, report):
     from stages import _saved, _versions
 
     if args.converted:
-        run_model = restored(args).run
+        model = restored(args)
+        run_model, who = model.run, lambda: model.rows
     elif args.saved_model:
-        run_model = saved(args, report).run
+        model = saved(args, report)
+        run_model, who = model.run, lambda: model.rows
     else:
         import tensorflow_hub as hub
 
@@ -55,6 +61,9 @@ def run(args, report):
             pooled, sequence = layer(list(inputs))
             return {POOLED: pooled, SEQUENCE: sequence}
 
+        def who():
+            return [answered.row(HUB_MODULE, (POOLED, SEQUENCE))]
+
     wanted = tensors(args)
 
     def run_session(values):
@@ -65,7 +74,9 @@ def run(args, report):
             raise StageInputError(message % (", ".join(sorted(given)), missing[0]))
         return {name: np.asarray(given[name]) for name in wanted or given}
 
-    answers.write_answers(args.out, questions.read(args, report).answer(run_session))
+    found = questions.read(args, report).answer(run_session)
+    answers.write_answers(args.out, found)
+    answered.write(args.out, answered.of(who(), found))
     report.packages = _versions.packages()
 
 
