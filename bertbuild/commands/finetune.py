@@ -146,9 +146,8 @@ def _finish(session: Session, jobs: FinetuneJobs, named: Named, output_dir: str)
     place = copied(link, Path(output_dir)) if output_dir else link
     asked = data.questions.path if data.questions is not None else None
     learnt = what_was_learnt(link, ran, asked)
-    if learnt and not learnt.learnt:
-        text = f"It has learnt nothing of {data.task}: {learnt.words}. Try a lower learning rate, or more steps."
-        session.report({"event": "warning", "text": text})
+    if learnt:
+        learnt.tell(data.task, session.report)
     return session.result(
         Finetuned(model=model, path=place, key=made.key, eval=ran.get("eval"), learnt=learnt),
         *_lines(place, f"{model}-{clean_name(data.task.lower())}", ran, learnt, _to_evaluate(named, data)),
@@ -190,7 +189,7 @@ def _to_evaluate(named: Named, data: Data) -> str:
 def _lines(link: Path, name: str, ran: dict[str, Any], learnt: Learnt | None, data: str) -> list[str]:
     lines = [f"{name} = {value:.4f}" for name, value in (ran.get("eval") or {}).items() if name != "global_step"]
     if learnt:
-        lines.append(f"{'learnt' if learnt.learnt else 'learnt nothing'}: {learnt.words}")
+        lines.append(learnt.line)
     lines += [f"{shown(link / name)}" for name in WRITTEN if (link / name).exists()]
     lines.append(shown(link))
     lines.append(f"next: invoke evaluate --checkpoint {shown(link)}{data}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -40,6 +40,17 @@ class Learnt:
     def words(self) -> str:
         """Both figures, for people."""
         return f"{self.metric} is {self.value:.4f}; of {self.of} alone it is {self.baseline:.4f}"
+
+    @property
+    def line(self) -> str:
+        """It as a last line of a command."""
+        return f"{'learnt' if self.learnt else 'learnt nothing'}: {self.words}"
+
+    def tell(self, task: str, report: Callable[[dict[str, Any]], None]) -> None:
+        """Warn of a training that has learnt nothing of its task."""
+        if not self.learnt:
+            text = f"It has learnt nothing of {task}: {self.words}. Try a lower learning rate, or more steps."
+            report({"event": "warning", "text": text})
 
 
 def what_was_learnt(folder: Path, facts: Mapping[str, Any], asked: Path | None) -> Learnt | None:

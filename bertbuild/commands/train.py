@@ -11,6 +11,7 @@ from bertbuild.checkpoint.vocabulary import READINGS
 from bertbuild.commands.copying import check_destination, copied
 from bertbuild.commands.data import Asked, prepared_task
 from bertbuild.commands.entry_jobs import find
+from bertbuild.commands.learnt import Learnt, what_was_learnt
 from bertbuild.commands.memory import memory_told
 from bertbuild.commands.result import Result
 from bertbuild.commands.session import Session, shown
@@ -25,6 +26,7 @@ from bertbuild.plans.tf2_train import STEP, TrainRequest, plan_train
 from bertbuild.plans.wanted import Wanted
 from bertbuild.source.prepared import DEV, DEV_WORDS, FACTS, TEST, TEST_WORDS, TRAIN, files_of, fine_tuned, read_facts
 from bertbuild.source.tensorflow2 import folder_and_prefix, tensorflow_2
+from bertbuild.stages import FACTS as RUN
 from bertbuild.toml.values import Choice, Location, Text, Whole
 
 BEGINNINGS = ("model", "checkpoint", "init_checkpoint", "hub_module_url", "model_dir")
@@ -63,11 +65,18 @@ class Data:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trained(Result):
-    """What a training, an evaluation, a prediction or an export made: its name (`model`, `target`) and its folder."""
+    """What a training, an evaluation, a prediction or an export made.
+
+    Attributes:
+        model, target: its name.
+        path: its folder.
+        learnt: what was learnt, against the majority class and its like; None where that is not known.
+    """
 
     model: str
     target: str
     path: Path
+    learnt: Learnt | None
 
 
 def train(
@@ -111,7 +120,10 @@ def train(
         _export(session, place, wanted, plan.model, files, request, Path(model_export_path))
     if copy:
         place = copied(place, Path(copy))
-    return session.result(Trained(model=plan.model, target=target, path=place), *_lines(place))
+    learnt = what_was_learnt(place, parse_json((place / RUN).read_text(encoding="utf-8"))["facts"], _questions(data))
+    if learnt:
+        learnt.tell(task, session.report)
+    return session.result(Trained(model=plan.model, target=target, path=place, learnt=learnt), *_lines(place, learnt))
 
 
 def _places(session: Session, wanted: Wanted, request: TrainRequest, model_export_path: str) -> tuple[Wanted, str]:
@@ -245,9 +257,16 @@ def _json(path: Path, words: str) -> Mapping[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _lines(link: Path) -> list[str]:
+def _questions(data: Data) -> Path | None:
+    """SQuAD's questions that were asked."""
+    return Path(data.predict_file) if data.predict_file else None
+
+
+def _lines(link: Path, learnt: Learnt | None) -> list[str]:
     results = link / "eval_results.txt"
     lines = results.read_text(encoding="utf-8").splitlines() if results.exists() else []
+    if learnt:
+        lines.append(learnt.line)
     lines += [
         shown(link / name)
         for name in ("training.svg", "test_results.tsv", "test_results.conll", "predictions.json")

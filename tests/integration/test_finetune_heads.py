@@ -8,7 +8,7 @@ import re
 import numpy as np
 import pytest
 from backends import run as run_script
-from head_tasks import COUNTS, FLAGS, LENGTH, answers, logits, records
+from head_tasks import BASELINES, COUNTS, FLAGS, LENGTH, answers, logits, records
 from matrix import WHOLE
 
 ANSWER = {"classifier": "loss/Softmax", "multi-label": "loss/Sigmoid", "regression": "loss/Squeeze"}
@@ -86,14 +86,6 @@ def test_figures_of_the_dev_set_are_those_of_numpy(tuned_heads, kind):
     if kind == "multi-label":
         both = ((found > 0) & (labels == 1)).sum()
         assert told["eval_micro_f1"] == pytest.approx(2 * both / max(1, (found > 0).sum() + labels.sum()), abs=1e-6)
-
-
-BASELINES = {
-    "classifier": lambda labels: max(labels.mean(), 1 - labels.mean()),
-    "multi-label": lambda labels: np.maximum(labels.mean(axis=0), 1 - labels.mean(axis=0)).mean(),
-    "regression": np.var,
-    "tokens": lambda labels: max((labels == 0).sum(), (labels == 1).sum()) / (labels >= 0).sum(),
-}
 
 
 @pytest.mark.parametrize("kind", [*OWN, "span"])

@@ -120,6 +120,10 @@ def test_a_training_learns_and_tells_how_it_went(trained):
     assert 2.5e-3 < max(told["learning_rate"]) <= 3.001e-3
     assert results(trained["alone"])["eval_accuracy"] == 1 or not WHOLE
     assert results(trained["alone"])["global_step"] == STEPS
+    learnt = trained["alone"].last["learnt"]
+    assert (learnt["metric"], learnt["of"]) == ("eval_accuracy", "the majority class")
+    assert learnt["value"] == pytest.approx(results(trained["alone"])["eval_accuracy"])
+    assert learnt["learnt"] or not WHOLE
     events = trained["alone"].of("training")
     assert events[-1]["step"] == events[-1]["steps"] == STEPS
     assert "all 39 variables of the encoder are the source's" in trained["alone"].notes
@@ -159,6 +163,8 @@ def test_what_is_trained_goes_back_to_tensorflow_1_and_answers_the_same(trained,
 @pytest.mark.whole
 def test_a_regression_predicts_numbers(trained):
     assert results(trained["scores"])["eval_mean_squared_error"] > 0
+    learnt = trained["scores"].last["learnt"]
+    assert (learnt["metric"], learnt["of"]) == ("eval_mean_squared_error", "the mean score")
     rows = np.loadtxt(folder(trained["predicted-scores"]) / "test_results.tsv")
     assert rows.shape == (12,)
     assert len(set(rows)) > 6
@@ -168,6 +174,8 @@ def test_a_regression_predicts_numbers(trained):
 def test_squad_is_trained_answered_judged_and_exported(trained):
     assert set(read(folder(trained["spans"]) / "predictions.json")) == {"7"}
     assert set(results(trained["spans"])) == {"exact_match", "f1"}
+    learnt = trained["spans"].last["learnt"]
+    assert (learnt["metric"], learnt["value"]) == ("f1", pytest.approx(results(trained["spans"])["f1"]))
     assert history(trained["spans"])["step"] == [1, 2]
     assert (folder(trained["exported"]) / "saved_model.pb").exists()
     reader = CheckpointReader(folder(trained["spans"]) / "bert_model.ckpt")

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tf2_models
-from head_tasks import LENGTH, SMALL, records
+from head_tasks import BASELINES, LENGTH, SMALL, records
 from matrix import WHOLE
 from numpy_bert import NumpyBert
 
@@ -66,6 +66,19 @@ def test_figures_of_the_dev_set_are_those_of_numpy(trained_heads, kind):
     assert told["eval_accuracy"] == pytest.approx(right.mean(), abs=1e-6)
     losses = json.loads((trained.folder / "history.json").read_text())["loss"]
     assert losses[-1] < losses[0] or not WHOLE
+
+
+@pytest.mark.parametrize("kind", HEAD)
+def test_what_was_learnt_is_told_against_who_has_learnt_nothing(trained_heads, kind):
+    trained = trained_heads[kind]
+    learnt = trained.outcome.last["learnt"]
+    _, labels = records(trained.prepared / "eval.tf_record")
+    assert learnt["baseline"] == pytest.approx(BASELINES[kind](labels), abs=1e-6)
+    assert learnt["value"] == pytest.approx(figures(trained.folder)[learnt["metric"]], abs=1e-6)
+    assert learnt["learnt"] is (learnt["value"] > learnt["baseline"] + 1e-6)
+    warned = any(text.startswith("It has learnt nothing of") for text in trained.outcome.warnings)
+    assert warned is not learnt["learnt"]
+    assert learnt["learnt"] or not WHOLE
 
 
 @pytest.mark.parametrize("kind", HEAD)

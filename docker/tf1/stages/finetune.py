@@ -64,9 +64,10 @@ STAGE.param("unfinished", "folder that outlives a killed run (default: a tempora
 def run(args, report):
     """Check, train, write the checkpoint, evaluate, predict."""
     step("loading TensorFlow")
+    import baseline
     import tensorflow as tf
 
-    from stages import _baseline, _prepared, _resuming, _signature, _source, _trainer, _tuned_folder
+    from stages import _prepared, _resuming, _signature, _source, _trainer, _tuned_folder
 
     source = _source.Source(args.checkpoint, args.prefix)
     prepared = _prepared.Prepared(args.data, args.max_seq_length, source)
@@ -74,7 +75,7 @@ def run(args, report):
     step("looking at the data")
     train_path = prepared.require(_prepared.TRAIN, "do_train") if args.do_train else None
     examples = prepared.count(_prepared.TRAIN) if train_path else 0
-    labels, evaluated = _baseline.Labels(prepared.kind, prepared.columns), 0
+    labels, evaluated = baseline.Labels(prepared.kind, prepared.columns), 0
     if args.do_eval:
         prepared.require(_prepared.EVAL, "do_eval")
         evaluated = prepared.count(_prepared.EVAL, add=labels.add)

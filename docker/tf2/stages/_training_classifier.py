@@ -2,6 +2,7 @@
 
 import os
 
+import baseline
 import tensorflow as tf
 import tf_keras
 from absl import flags
@@ -60,7 +61,16 @@ def _train(job, strategy, report):
     if job.chief:
         step("writing the checkpoint")
         _training_weights.write(job, course.model)
-        course.write()
+        figures = course.write()
+        report.facts.update(eval=figures, baseline=_of_who_learnt_nothing(job))
+
+
+def _of_who_learnt_nothing(job):
+    """The figure of the dev set of who has learnt nothing."""
+    labels = baseline.Labels(job.task_type, job.labels)
+    for _, values, *_ in _examples(job, "eval", job.args.eval_batch_size)():
+        labels.add(values.numpy())
+    return labels.baseline()
 
 
 def _examples(job, name, batch_size):

@@ -135,19 +135,21 @@ class Course(tf_keras.callbacks.Callback):
             os.replace(self._path + ".new", self._path)
 
     def write(self):
-        """history.json, training.svg, eval_results.txt of the last epoch, and the TensorBoard files."""
+        """history.json, training.svg, TensorBoard's files, eval_results.txt of the last epoch; gives its figures."""
         out, told = self._job.args.out, self.history
         write_json(out, HISTORY, told)
         losses = told["loss"]
         title = "%s: loss %.3f to %.3f over %d steps" % (self._job.task["task"], losses[0], losses[-1], self._steps)
         write_plot(out, title, told["step"], losses, told["learning_rate"], told["resumed"])
         figures = dict(self.history["epochs"].get(str(self._now // self._steps_per_epoch), {}), global_step=self._now)
-        write_results(out, {name.replace("val_", "eval_"): value for name, value in figures.items()})
+        figures = {name.replace("val_", "eval_"): value for name, value in figures.items()}
+        write_results(out, figures)
         for path in Path(self._job.model_dir).rglob("events.out.tfevents.*"):
             inside = path.relative_to(self._job.model_dir).parent
             target = Path(out, "events", *[part for part in inside.parts if part != "summaries"])
             target.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, target / path.name)
+        return figures
 
 
 def write_results(folder, figures):

@@ -44,6 +44,7 @@ def run(job, strategy, report):
     if args.mode != "train":
         flags.FLAGS.hub_module_url = ""  # what was trained from a module is a checkpoint like any other
         _answer(job, strategy, trained)
+        report.facts.update(version_2_with_negative=job.task["version_2_with_negative"])
 
 
 def _train(job, strategy, report):

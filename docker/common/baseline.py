@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from stages import _prepared
+REGRESSION, MULTI_LABEL, TAGGING = "regression", "multi-label", "tagging"
+"""Types of tasks whose figures are not those of classes."""
 
 
 class Labels(object):
@@ -21,11 +22,11 @@ class Labels(object):
 
     def add(self, values):
         """Count the labels of some records."""
-        if self._kind == _prepared.REGRESSION:
+        if self._kind == REGRESSION:
             values = values.astype(np.float64)
             self._sum, self._squares = self._sum + values.sum(), self._squares + np.square(values).sum()
             self._seen += len(values)
-        elif self._kind == _prepared.MULTI_LABEL:
+        elif self._kind == MULTI_LABEL:
             self._of_each += values.sum(axis=0)
             self._seen += len(values)
         else:
@@ -34,12 +35,12 @@ class Labels(object):
 
     def baseline(self):
         """dict: the `metric` of the evaluation, its `value` for who has learnt nothing, and what that is `of`."""
-        if self._kind == _prepared.REGRESSION:
+        if self._kind == REGRESSION:
             variance = self._squares / self._seen - np.square(self._sum / self._seen)
             return {"metric": "eval_mean_squared_error", "value": float(variance), "of": "the mean score"}
         most = self._of_each
-        if self._kind == _prepared.MULTI_LABEL:
+        if self._kind == MULTI_LABEL:
             right = np.maximum(most, self._seen - most).mean() / self._seen
             return {"metric": "eval_accuracy", "value": float(right), "of": "each label's majority"}
-        what = "tag" if self._kind == _prepared.TAGGING else "class"
+        what = "tag" if self._kind == TAGGING else "class"
         return {"metric": "eval_accuracy", "value": float(most.max() / self._seen), "of": "the majority " + what}
