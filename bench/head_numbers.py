@@ -6,8 +6,8 @@
 
 The checkpoints are the training graphs of run_classifier, run_squad, run_pretraining and their forks
 (tests/integration/scripts/make_head_graphs.py) with the weights that their initialisers draw; the heads' own are as
-wide as trained ones, so that logits reach some units. Each target is built and judged by the gate, which asks the graph in
-the .meta; the table has the largest element of its answers, the largest difference over all probes, and in brackets
+wide as trained ones, so that logits reach some units. Each target is built and judged by the gate, which asks the graph
+in the .meta; the table has the largest element of its answers, the largest difference over all probes, and in brackets
 the smallest cosine where it is below 0.9995. int8 is calibrated on MRPC's training examples.
 Make the environments first: `invoke images --isolation venv`.
 """
