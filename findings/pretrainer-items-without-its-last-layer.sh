@@ -17,7 +17,8 @@ python3 -m venv "$work/venv"
 "$work/venv/bin/pip" install --quiet --disable-pip-version-check --no-deps \
     tf-models-official==2.20.0
 "$work/venv/bin/pip" install --quiet --disable-pip-version-check \
-    tensorflow-cpu==2.20.0 tf-keras==2.20.1 tensorflow-hub==0.16.1 'setuptools<81' PyYAML gin-config sentencepiece six
+    tensorflow-cpu==2.20.0 tf-keras==2.20.1 tensorflow-hub==0.16.1 gin-config==0.5.0 pyyaml==6.0.3 scipy==1.17.1 \
+    sentencepiece==0.2.1 numpy==2.2.6 protobuf==5.29.6 setuptools==80.9.0
 cd "$work"
 cat > look.py <<'PYTHON'
 import sys

@@ -43,6 +43,7 @@ class Known:
     Attributes:
         shapes: google-research/bert's name → shape of the variables of the encoder and heads.
         own: google-research/bert's name → the checkpoint's own.
+        others: its other variables.
         hidden: the hidden size; None where it is not known.
         traced: the heads of the graph in the .meta, as `Inspection.to_json` has them.
         task: what task.json says; empty without one.
@@ -52,6 +53,7 @@ class Known:
 
     shapes: Mapping[str, Shape]
     own: Mapping[str, str] = field(default_factory=dict)
+    others: frozenset[str] = frozenset()
     hidden: int | None = None
     traced: Sequence[Mapping[str, Any]] = ()
     task: Mapping[str, Any] = field(default_factory=dict)

@@ -22,8 +22,13 @@ from bertbuild.heads.classifier import WEIGHTS
 from bertbuild.heads.found import FoundHead
 from bertbuild.heads.masked_lm import PART as MASKED_LM
 from bertbuild.heads.named import heads_named
+from bertbuild.heads.rows import HEADS
 from bertbuild.plural import number_of
 
+_OF_OTHER_NAMES: Final = (
+    f"Freeze that graph and give it with --frozen, which keeps its outputs; or save the variables as {WEIGHTS} [C, H] "
+    "and output_bias [C]."
+)
 _WITHOUT_HEAD: Final = "Use --output pooled or --output sequence, which need no head."
 
 
@@ -109,7 +114,24 @@ def judge_kinds(known: Known) -> JudgedHeads:
         found.append(judged)
         warnings += _of_kind(judged, known)
         problems += _of_labels(judged, known)
+    for other in _of_other_names(known, named):
+        refused.append(other)
+        warnings.append(other.why)
     return JudgedHeads(found=tuple(found), refused=tuple(refused), problems=tuple(problems), warnings=tuple(warnings))
+
+
+def _of_other_names(known: Known, named: Sequence[FoundHead]) -> Iterator[RefusedHead]:
+    """The heads that the graph computes of variables with other names than google-research/bert's."""
+    by_name = {known.own.get(name, name) for head in named for name in (head.weights, head.bias)}
+    scopes = tuple(scope for row in HEADS.values() for scope in row.scopes)
+    ours = {own for name, own in known.own.items() if name.startswith(scopes)}  # of these others tell
+    for one in known.traced:
+        there = {name for name in (one["weights"], one["bias"]) if name}
+        if there & (by_name | ours) or not there <= known.others:
+            continue
+        what = f"a head of the kind {' or '.join(one['kinds'])}" if one["kinds"] else "a head of no known kind"
+        why = f"The graph has {what} whose variables have other names: {one['why']}. It is not built from."
+        yield RefusedHead(weights=one["weights"], kinds=tuple(one["kinds"]) or BARE, why=why, next_step=_OF_OTHER_NAMES)
 
 
 def _no_such(told: str, named: Sequence[FoundHead]) -> UsageError:

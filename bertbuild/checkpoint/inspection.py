@@ -312,6 +312,7 @@ def _known_of_heads(
     return Known(
         shapes=view,
         own=reading.names,
+        others=frozenset(reading.left_out),
         hidden=encoder_sizes(view).hidden,
         traced=traced_as_json(graph.heads),
         task={} if task is None else read_object(task),

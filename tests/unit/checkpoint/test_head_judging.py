@@ -275,6 +275,40 @@ def test_layers_of_no_known_head_are_refused_by_name(checkpoint, graph, columns,
         judged(folder, "tokens")
 
 
+OTHER = {"weights": "task/weights", "bias": "task/bias"}
+
+
+@pytest.mark.parametrize(
+    ("reads", "columns", "what"),
+    [("POOLED", 3, "classifier"), ("HIDDEN", 9, "tokens")],
+)
+def test_a_head_of_variables_with_other_names_is_named_and_not_mistaken(checkpoint, reads, columns, what):
+    def graph(g):
+        g.add("loss/Softmax", "Softmax", head_graphs.head(g, getattr(head_graphs, reads), columns, **OTHER))
+
+    folder = checkpoint({"task/weights": (columns, 4), "task/bias": (columns,)}, graph=graph)
+    inspection = require_sound(folder)
+    assert inspection.judged_heads.found == ()
+    (refused,) = inspection.judged_heads.refused
+    assert refused.kinds == (what,)
+    assert refused.why.startswith(
+        f"The graph has a head of the kind {what} whose variables have other names: the .meta"
+    )
+    assert "task/weights, then Softmax. It is not built from." in refused.why
+    assert (refused.default, refused.why in inspection.warnings) == (False, True)
+    assert "--frozen" in refused.next_step
+
+
+def test_a_head_of_other_names_beside_one_that_is_known_changes_nothing_of_that(checkpoint):
+    def both(g):
+        head_graphs.classifier(g)
+        g.add("other", "Sigmoid", head_graphs.head(g, head_graphs.POOLED, 2, **OTHER))
+
+    found = judged(checkpoint(bare(3) | {"task/weights": (2, 4), "task/bias": (2,)}, graph=both))
+    assert [(head.kind, head.assumed) for head in found.found] == [("classifier", False)]
+    assert [one.weights for one in found.refused] == ["task/weights"]
+
+
 def test_a_scaled_head_is_of_a_kind_only_if_somebody_says_so(checkpoint):
     def scaled(g):
         g.add("scaled", "RealDiv", head_graphs.head(g, head_graphs.POOLED, 3), g.scalar("temperature", 2.0))
