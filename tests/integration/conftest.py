@@ -165,12 +165,6 @@ def trained_heads(bertbuild, tuned_heads):
 
 
 @pytest.fixture(scope="session")
-def pretraining_heads(session_folder):
-    """A stand-in for a pre-trained checkpoint: masked LM and next sentence, random values."""
-    return head_tasks.write_pretraining_heads(session_folder / "pretraining-heads")
-
-
-@pytest.fixture(scope="session")
 def converted(session_folder, bertbuild, tiny, bare):
     """Checkpoints converted to TensorFlow 2: model → folder; the program's outcomes by (model, format)."""
     return tf2_models.convert_all(bertbuild, {"tiny": tiny, "bare": bare, **tf2_models.write_more(session_folder)})

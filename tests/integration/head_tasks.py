@@ -1,7 +1,7 @@
 """Small tasks of every kind of head, as a user's own files, and checkpoints trained on them for a few steps.
 
-`tuned_heads` of conftest.py trains them: five heads of a two-layer BERT of 16 units, in eight steps each. The
-checkpoint with pre-training heads is written by numpy, in the place of a trained one: nothing here pre-trains.
+`tuned_heads` of conftest.py trains them: five heads of a two-layer BERT of 16 units, in eight steps each. The heads of
+pre-training google-research/bert's own run_pretraining trains: nothing here pre-trains.
 """
 
 from __future__ import annotations
@@ -9,21 +9,20 @@ from __future__ import annotations
 import importlib
 import json
 import random
+import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from backends import python
 from matrix import WHOLE
 from numpy_bert import NumpyBert, softmax
 from prepared_data import write_special_vocab
 from program import ROOT
 from tf2_models import tensors, together
 from tiny_models import CONFIG, weights, write_google
-
-from bertbuild.heads.masked_lm import HEAD as MASKED_LM
-from bertbuild.heads.next_sentence import HEAD as NEXT_SENTENCE
 
 ROLES = ("input_ids", "input_mask", "segment_ids")
 SMALL = {**CONFIG, "hidden_size": 16, "intermediate_size": 32, "num_attention_heads": 2}
@@ -71,15 +70,37 @@ def write_small(folder):
     return folder
 
 
-def write_pretraining_heads(folder):
-    """A stand-in for a pre-trained checkpoint: masked LM and next sentence beside the encoder, random values."""
-    chance = np.random.default_rng(4)
-    sizes = SMALL["hidden_size"], SMALL["vocab_size"], 2
-    shapes = {**MASKED_LM.variables(*sizes), **NEXT_SENTENCE.variables(*sizes)}
-    heads = {name: (chance.standard_normal(shape) * 0.25).astype(np.float32) for name, shape in shapes.items()}
-    write_google(folder, {**weights(SMALL, seed=3), **heads}, config=SMALL)
-    write_special_vocab(folder, SMALL["vocab_size"])
-    return folder
+def pretrain(bertbuild, folder):
+    """A masked LM and a next-sentence head trained by run_pretraining for a few steps; the checkpoint's prefix."""
+    model = write_small(folder / "small-words")
+    chance = random.Random(5)  # noqa: S311
+    lines = ["" if n % 6 == 5 else _text([chance.randrange(5, 60) for _ in range(8)]) for n in range(240)]
+    (folder / "corpus.txt").write_text("\n".join(lines) + "\n")
+    made = bertbuild.ok(
+        "prepare-pretraining-data",
+        *("--input-file", folder / "corpus.txt", "--vocab-file", model / "vocab.txt"),
+        *("--max-seq-length", LENGTH, "--max-predictions-per-seq", 5),
+    )
+    (records,) = Path(made.last["path"]).glob("*.tf*record*")
+    flags = {
+        "input_file": records,
+        "output_dir": folder / "pretrained",
+        "do_train": "true",
+        "bert_config_file": model / "bert_config.json",
+        "init_checkpoint": model / "bert_model.ckpt",
+        "max_seq_length": LENGTH,
+        "max_predictions_per_seq": 5,
+        "train_batch_size": 16,
+        "num_train_steps": 20,
+        "num_warmup_steps": 2,
+        "learning_rate": "3e-3",
+    }
+    words = [str(python("tf1")), "-m", "bert.run_pretraining", *(f"--{name}={value}" for name, value in flags.items())]
+    done = subprocess.run(words, cwd=folder, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr[-4000:]
+    for name in ("bert_config.json", "vocab.txt"):
+        (folder / "pretrained" / name).write_bytes((model / name).read_bytes())
+    return folder / "pretrained" / "model.ckpt-20"
 
 
 def write_task(folder, kind):
