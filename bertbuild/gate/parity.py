@@ -234,18 +234,18 @@ def _row(
     a, b = a.astype(np.float64), b.astype(np.float64)
     norms = np.linalg.norm(a, axis=-1) * np.linalg.norm(b, axis=-1)
     cosine = float(np.min(np.sum(a * b, axis=-1) / np.where(norms == 0, 1, norms)))
-    max_abs = float(np.max(np.abs(a - b)))
-    argmax = float(np.mean(_same_largest(a, b, undecided=limit.max_abs if expected.ndim == 3 else 0.0)))
+    max_abs, most = float(np.max(np.abs(a - b))), limit.most(float(np.max(np.abs(a))))
+    argmax = float(np.mean(_same_largest(a, b, undecided=most if expected.ndim == 3 else 0.0)))
     return Row(
         probe=probe,
         output=output,
         max_abs=max_abs,
         cosine=cosine,
         argmax=argmax,
-        limit=limit.max_abs,
+        limit=most,
         cosine_limit=limit.cosine,
         argmax_limit=limit.argmax,
-        passed=max_abs <= limit.max_abs
+        passed=max_abs <= most
         and (limit.cosine is None or cosine >= limit.cosine)
         and (limit.argmax is None or argmax >= limit.argmax),
     )

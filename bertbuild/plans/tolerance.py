@@ -16,15 +16,21 @@ class Tolerance:
         max_abs: largest absolute difference of any element.
         cosine: smallest cosine between the vectors of one position; None where it is not asked.
         argmax: smallest share of positions with the same largest element (the same class); None where it is not asked.
+        relative: where the source's answer has large elements, the difference may be this share of the largest.
     """
 
     max_abs: float
     cosine: float | None = None
     argmax: float | None = None
+    relative: float = 0.0
 
     def __str__(self) -> str:
         """It in a line."""
-        return f"{self.max_abs!r} {self.cosine!r} {self.argmax!r}"
+        return f"{self.max_abs!r} {self.cosine!r} {self.argmax!r}" + (f" {self.relative!r}" if self.relative else "")
+
+    def most(self, largest: float) -> float:
+        """The largest absolute difference from an answer whose largest element is `largest`."""
+        return max(self.max_abs, self.relative * largest)
 
 
 Tolerances = Mapping[str, Tolerance]

@@ -160,6 +160,7 @@ def test_several_labels_are_judged_as_scikit_learn_judges_them(bertbuild, tmp_pa
     figures = {"micro_f1": 6 / 9, "macro_f1": (4 / 5 + 2 / 4 + 0) / 3, "macro_average_precision": (1 + 5 / 6 + 0) / 3}
     assert found["metrics"] == pytest.approx(figures)
     assert found["given"] == [[1, 1, 0], [1, 1, 0], [1, 0, 0], [0, 0, 0]]
+    assert np.loadtxt(tmp_path / "out" / "predictions.tsv").tolist() == told.tolist()
     np.savez(tmp_path / "answers" / "answers.npz", probabilities=told * np.nan)
     assert scores(stage("score", tmp_path / "nan", head="multi-label", **inputs)) == {"given": [], "metrics": {}}
 

@@ -2,7 +2,8 @@
 
 Writes scores.json: "metrics", figure by name, shares from 0 to 1 but for what docs/evaluate.md says of it; and "given",
 what the model says of each thing that was asked, so that two models can be compared. Of questions also
-predictions.json, nbest_predictions.json and null_odds.json, as run_squad writes them; of tags predictions.txt.
+predictions.json, nbest_predictions.json and null_odds.json, as run_squad writes them; of tags predictions.txt, a sentence a line; of
+several labels predictions.tsv, their probabilities.
 Answers that are no numbers have no figures.
 """
 
@@ -70,12 +71,14 @@ def _labels(args):
     return read_json(args.examples, "examples.json")["labels"]
 
 
-def score_labels(_args, examples, answers):
+def score_labels(args, examples, answers):
     """Any of several labels: micro and macro F1 of those above a half; mean average precision."""
     from stages._scores import label_metrics
 
     asked = examples["label_ids"]
     probabilities = _answer(answers, "probabilities", asked.shape)
+    with open(os.path.join(args.out, "predictions.tsv"), "w") as file:
+        file.writelines("\t".join(map(str, row)) + "\n" for row in probabilities)
     return label_metrics(asked, probabilities), (probabilities > 0.5).astype(int).tolist()
 
 
