@@ -20,7 +20,7 @@ from bertbuild.errors import UsageError
 from bertbuild.heads.classifier import PART as CLASSIFIER
 from bertbuild.heads.classifier import WEIGHTS
 from bertbuild.heads.found import FoundHead
-from bertbuild.heads.masked_lm import PART as MASKED_LM
+from bertbuild.heads.masked_lm import TIED_WEIGHTS
 from bertbuild.heads.named import heads_named
 from bertbuild.heads.rows import HEADS
 from bertbuild.plural import number_of
@@ -210,7 +210,7 @@ def _of_labels(head: FoundHead, known: Known) -> Iterator[str]:
 
 def _misshapen(head: FoundHead, known: Known) -> str:
     """A sentence on weights that are not [C, H] of a bias [C]."""
-    if head.kind == MASKED_LM:
+    if head.weights == TIED_WEIGHTS:
         return ""
     weights, bias = known.shapes[head.weights], known.shapes[head.bias]
     hidden = known.hidden

@@ -62,6 +62,8 @@ class Head(NamedTuple):
     """The variable, or scope, that messages name."""
     last: tuple[str, str] = ("", "")
     """The weights and the bias of its last layer, among its variables or the encoder's."""
+    own_table: str = ""
+    """The weights of that layer where they are not the encoder's but the head's own."""
     variables: Callable[[int, int, int], dict[str, Shape]] = lambda _hidden, _vocab, _labels: {}
     """Hidden size, vocabulary size and labels → name → shape of its variables."""
     instead: str = ""

@@ -38,6 +38,7 @@ HEAD = head.Head(
     scopes=(SCOPE,),
     mark=BIAS,
     last=(TIED_WEIGHTS, BIAS),
+    own_table=UNTIED_WEIGHTS,
     variables=_variables,
     metric="pseudo_perplexity",
     answers=(

@@ -23,6 +23,8 @@ def heads_named(shapes: Mapping[str, Shape]) -> Tuple[FoundHead, ...]:  # noqa: 
         expected = {} if head.of_encoder else head.variables(0, 0, 0)
         if expected and all(len(shapes.get(name, ())) == len(shape) for name, shape in expected.items()):
             weights, bias = head.last
+            if head.own_table in shapes:
+                weights = head.own_table
             labels = shapes[bias][0] if bias else 0
             why = f"its variables are called {head.mark}"
             found.setdefault(

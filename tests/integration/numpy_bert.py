@@ -89,7 +89,8 @@ class NumpyBert:
         if kind == "masked-lm":
             hidden = self.activation(self.dense(sequence, "cls/predictions/transform/dense"))
             hidden = self.norm(hidden, "cls/predictions/transform")
-            table, bias = self.tensors["bert/embeddings/word_embeddings"], self.tensors["cls/predictions/output_bias"]
+            tied, bias = self.tensors["bert/embeddings/word_embeddings"], self.tensors["cls/predictions/output_bias"]
+            table = self.tensors.get("cls/predictions/output_weights", tied)
             return {"masked_lm_logits": hidden @ table.T + bias}
         read = sequence if kind in ("tokens", "span") else pooled
         logits = read @ self.tensors[f"{scope}output_weights"].T + self.tensors[f"{scope}output_bias"]

@@ -17,6 +17,7 @@ CASES = {
     "regression": (("--head", "regression"), ("score",), {"score"}),
     "tokens": (("--head", "tokens"), (*LOGITS, "sequence"), {"logits", "probabilities", "sequence_output"}),
     "span": ((), ("start_logits", "end_logits"), {"start_logits", "end_logits"}),
+    "own-table": ((), ("masked-lm-logits",), {"masked_lm_logits"}),
     "several": (
         (),
         ("probabilities", "start_logits", "masked-lm-logits", "next-sentence-logits", "pooled"),
@@ -24,7 +25,9 @@ CASES = {
     ),
 }
 """Name → the flags that say the kind, where names of variables do not; outputs; their tensors."""
-KINDS = {"several": ("classifier", "span", "masked-lm", "next-sentence")}
+KINDS = {"several": ("classifier", "span", "masked-lm", "next-sentence"), "own-table": ("masked-lm",)}
+TABLE = {"cls/predictions/output_weights": (CONFIG["vocab_size"], CONFIG["hidden_size"])}
+"""Of a masked LM that is not tied to the embeddings."""
 PRECISIONS = {"fp32": 2e-5, "fp16": 3e-2}
 """Largest difference from NumPy in float64."""
 BUILT = cells(CASES, "tokens", "several")
@@ -32,7 +35,13 @@ BUILT = cells(CASES, "tokens", "several")
 
 def variables(name):
     kinds = KINDS.get(name, (name,))
-    return {**weights(seed=7), **{name: value for kind in kinds for name, value in head_weights(kind, seed=8).items()}}
+    chance = np.random.default_rng(9)
+    own = {key: chance.standard_normal(shape, dtype=np.float32) for key, shape in TABLE.items() if name == "own-table"}
+    return {
+        **weights(seed=7),
+        **own,
+        **{name: value for kind in kinds for name, value in head_weights(kind, seed=8).items()},
+    }
 
 
 @pytest.fixture(scope="module", params=BUILT)

@@ -142,6 +142,26 @@ def test_output_weights_are_of_the_head_that_is_named(bertbuild, session_folder,
     assert {output: value for output, value in off.items() if value > LIMITS[precision]} == {}
 
 
+@pytest.mark.whole
+@pytest.mark.parametrize("precision", LIMITS)
+def test_a_masked_lm_with_a_table_of_its_own(bertbuild, session_folder, every_tensor, precision):
+    name, table = (
+        "serving_own_table",
+        {"cls/predictions/output_weights": every_tensor["bert/embeddings/word_embeddings"]},
+    )
+    tensors = every_tensor | {variable: value[::-1].copy() for variable, value in table.items()}
+    if not (session_folder / name).exists():
+        write_google(session_folder / name, tensors)
+    words = ("export",) if precision == "fp32" else ("neuron-ready", "--compute", precision)
+    asked = ("--seq-len", LENGTH, "--output", "masked-lm-logits")
+    outcome = bertbuild.ok(*words, "--checkpoint", session_folder / name, *asked)
+    target = outcome.last["targets"][0]["target"]
+    assert outcome.verdict(target)["passed"]
+    probe = bertbuild.probes(name, target)["b4_s16"]
+    wanted = numpy_answers(tensors, probe)["masked_lm_logits"]
+    assert largest(bertbuild.answers(name, target)["b4_s16/masked_lm_logits"], wanted, probe) < LIMITS[precision]
+
+
 def test_the_vocabulary_stays_on_the_host(built):
     (target,) = built("float16").last["targets"]
     device = json.loads((CompiledModel(target["path"]).folder / "signature.json").read_text())["device"]

@@ -2,9 +2,8 @@
 
 Writes scores.json: "metrics", figure by name, shares from 0 to 1 but for what docs/evaluate.md says of it; and "given",
 what the model says of each thing that was asked, so that two models can be compared. Of questions also
-predictions.json, nbest_predictions.json and null_odds.json, as run_squad writes them; of tags predictions.txt, a sentence a line; of
-several labels predictions.tsv, their probabilities.
-Answers that are no numbers have no figures.
+predictions.json, nbest_predictions.json and null_odds.json, as run_squad writes them; of tags predictions.txt,
+a sentence a line; of several labels predictions.tsv, their probabilities. Answers that are no numbers have no figures.
 """
 
 import os

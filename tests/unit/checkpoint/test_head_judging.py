@@ -98,6 +98,15 @@ def test_the_graph_tells(checkpoint, kind):
     assert head.why.startswith("the .meta multiplies ")
 
 
+def test_a_masked_lm_may_have_a_table_of_its_own(checkpoint):
+    assert only(checkpoint(MASKED_LM)).weights == "bert/embeddings/word_embeddings"
+    own = "cls/predictions/output_weights"
+    head = only(checkpoint(MASKED_LM | {own: (50, 4)}))
+    assert (head.kind, head.weights, head.labels) == ("masked-lm", own, 50)
+    (refused,) = judged(checkpoint(MASKED_LM | {own: (4, 50)})).refused
+    assert refused.why.endswith("it must be [50, 4]: it is transposed.")
+
+
 @pytest.mark.parametrize("kind", ["span", "masked-lm", "next-sentence"])
 def test_names_tell(checkpoint, kind):
     head = only(checkpoint(variables(kind)))
