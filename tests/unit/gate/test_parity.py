@@ -187,6 +187,21 @@ def test_probabilities_have_the_tolerance_of_values_up_to_one(judged):
     assert not judged(moved, values).passed
 
 
+@pytest.mark.parametrize(
+    ("output", "largest", "allowed"),
+    [("logits", 1, 2e-5), ("start_logits", 20, 1e-4), ("score", 4, 1e-5), ("score", 100, 2e-4)],
+)
+def test_logits_and_scores_are_held_to_a_share_of_the_largest(judged, output, largest, allowed):
+    values = np.array([[largest, -0.5, 0.25], [0.5, 0.25, 0.125]], np.float64)
+    values = values[:, 0] if output == "score" else values
+    for share, passes in ((0.9, True), (1.1, False)):
+        moved = values.copy()
+        moved[-1:] += allowed * share
+        verdict = judged({f"b2_s3/{output}": moved}, {f"b2_s3/{output}": values})
+        assert verdict.passed is passes
+        assert row(verdict, output).limit == pytest.approx(allowed)
+
+
 def test_what_the_processor_answers_by_default_is_told_and_decides_nothing(judged):
     verdict = judged({**SOURCE, "default/b2_s3/pooled_output": POOLED + np.float32(0.25)})
     assert verdict.passed
