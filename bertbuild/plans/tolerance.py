@@ -63,10 +63,10 @@ class Limits:
 # Same weights, same operators, other kernels: only the order of float32 sums differs. The pooled output and
 # probabilities lie in [-1, 1]; the hidden states reach 10 and more, so that one unit in their last place is that
 # much larger.
-# A logit is a sum of hidden states, rounded once for each: what it may be off is a share of it (5e-6 are 42 units in the
-# last place), and a score likewise, which has the range of its task. Measured on six random layers of MiniLM's size, all heads: 8.4e-6 on
-# masked-LM logits that reach 4.4, 4.7e-6 on those of tokens, 4.3e-6 of a span; 1.5e-6 on a score; 7e-7 on
-# probabilities.
+# A logit is a sum of hidden states, rounded once for each: what it may be off is a share of it (5e-6 are 42 units in
+# the last place), and a score likewise, which has the range of its task. Measured on six random layers of MiniLM's
+# size, all heads: 8.4e-6 on masked-LM logits that reach 4.4, 4.7e-6 on those of tokens, 4.3e-6 of a span; 1.5e-6 on a
+# score; 7e-7 on probabilities.
 FLOAT32: Tolerances = {
     "pooled_output": Tolerance(max_abs=1e-5),
     "probabilities": Tolerance(max_abs=1e-5),

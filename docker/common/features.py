@@ -14,7 +14,7 @@ from answers import ROLES, run_shaped
 from stage import StageInputError, step
 
 FILE = "features.npz"
-ALONE = 20  # examples that are timed one at a time
+ALONE, SHARE = 20, 10  # examples that are timed one at a time, at most; one of so many where these are fewer
 SECONDS_BETWEEN_STEPS = 1.0
 OUT_OF_MEMORY = ("MemoryError", "ResourceExhaustedError")  # Python's and NumPy's; TensorFlow's
 
@@ -58,23 +58,23 @@ class Examples(object):
             return self._kept(found, start), took
 
         try:
-            timed(0, size)  # the first run of a shape allocates, compiles, fills caches
-            parts, seconds, told = [], [], time.monotonic()
-            for start in range(0, count, size):
+            parts, seconds, told = [timed(0, size)[0]], [], time.monotonic()
+            for start in range(size, count, size):
                 found, took = timed(start, size)
                 parts.append(found)
                 seconds.append(took)
                 if time.monotonic() - told > SECONDS_BETWEEN_STEPS:
                     step("answered %d of %d examples" % (min(start + size, count), count))
                     told = time.monotonic()
+            # The rest that fills no batch is another shape, and so does not count. The first run of a shape does not
+            # either: it allocates, compiles, fills caches.
+            whole = seconds[: max(0, count // size - 1)] or [timed(0, size)[1]]
             timed(0, 1)
-            alone = [timed(row, 1)[1] for row in range(min(ALONE, count))]
+            alone = [timed(row, 1)[1] for row in range(min(ALONE, -(-count // SHARE)))]
         except Exception as error:
             if type(error).__name__ not in OUT_OF_MEMORY:
                 raise
             raise StageInputError("memory ran out with %d examples at a time; try fewer" % size) from error
-        # The rest that fills no batch is another shape; where there is no more than a rest, it is the batch.
-        whole = seconds[: count // size] or seconds
         self._report.facts["latency"] = {
             "batch_size": size,
             "batch": _summary(whole, min(size, count)),
