@@ -120,7 +120,8 @@ def train(
         _export(session, place, wanted, plan.model, files, request, Path(model_export_path))
     if copy:
         place = copied(place, Path(copy))
-    learnt = what_was_learnt(place, parse_json((place / RUN).read_text(encoding="utf-8"))["facts"], _questions(data))
+    told = parse_json((place / RUN).read_text(encoding="utf-8")).get("facts", {})
+    learnt = what_was_learnt(place, told, Path(data.predict_file) if data.predict_file else None)
     if learnt:
         learnt.tell(task, session.report)
     return session.result(Trained(model=plan.model, target=target, path=place, learnt=learnt), *_lines(place, learnt))
@@ -255,11 +256,6 @@ def _json(path: Path, words: str) -> Mapping[str, Any]:
             f"{path} cannot be read as {words}: {error}.", next_step="Give what prepare-data wrote: --prepared FOLDER."
         ) from error
     return value if isinstance(value, dict) else {}
-
-
-def _questions(data: Data) -> Path | None:
-    """SQuAD's questions that were asked."""
-    return Path(data.predict_file) if data.predict_file else None
 
 
 def _lines(link: Path, learnt: Learnt | None) -> list[str]:

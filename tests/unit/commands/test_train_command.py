@@ -69,6 +69,24 @@ def test_of_several_checkpoints_the_one_that_is_taken_is_named_to_the_stage(sess
     assert "model.ckpt-10, of the highest step, is taken" in session.report.of("note")[0]["text"]
 
 
+@pytest.mark.parametrize(("error", "learnt"), [(1.1, True), (1.2, False)])
+def test_what_was_learnt_is_told_against_the_mean_score(session, encoder, prepared, error, learnt):
+    baseline = {"metric": "eval_mean_squared_error", "value": 1.2, "of": "the mean score"}
+    facts = {"eval": {"eval_mean_squared_error": error}, "baseline": baseline}
+    session.isolation.behaviour["tf2-train"] = lambda run: (
+        (run.work / "out" / "task.json").write_text("{}"),
+        (run.work / "out" / "stage.json").write_text(json.dumps({"facts": facts})),
+    )
+    trained = train(session, Wanted(init_checkpoint=str(encoder)), Data(prepared=prepared), TrainRequest())
+    assert trained.learnt is not None
+    assert trained.learnt.learnt is learnt
+    warned = [event["text"] for event in session.report.of("warning")]
+    assert [text.startswith("It has learnt nothing of STS-B: ") for text in warned] == [True] * (not learnt)
+    said = "learnt" if learnt else "learnt nothing"
+    line = f"{said}: eval_mean_squared_error is {error:.4f}; of the mean score alone it is 1.2000"
+    assert trained.learnt.line == line
+
+
 def test_several_checkpoints_that_nothing_tells_apart_are_refused_with_a_prefix_to_name(session, encoder, prepared):
     write_checkpoint(encoder / "other", {"save_counter": np.zeros(1, np.int64)})
     with pytest.raises(CheckpointError, match=r"holds 2 checkpoints: bert_model\.ckpt, other") as raised:
