@@ -62,7 +62,7 @@ def what_was_learnt(folder: Path, facts: Mapping[str, Any], asked: Path | None) 
         asked: SQuAD's questions that were answered, or None.
     """
     told, baseline = facts.get("eval"), facts.get("baseline")
-    if told and baseline:
+    if told and baseline and baseline["metric"] in told:
         return _compared(baseline["metric"], told[baseline["metric"]], baseline["value"], baseline["of"])
     answers = folder / "predictions.json"
     if asked is None or not answers.exists():
