@@ -160,9 +160,9 @@ def squad_file(path, *answers):
     ("answers", "given", "negatives", "told"),
     [
         (("x", "y"), ("y", "x"), False, (0.0, 0.0, False)),
-        (("x", "y"), ("x", "x"), False, (50.0, 0.0, True)),
-        (("x", ""), ("", ""), True, (50.0, 50.0, False)),
-        (("x", ""), ("x", ""), True, (100.0, 50.0, True)),
+        (("x", "y"), ("x", "x"), False, (0.5, 0.0, True)),
+        (("x", ""), ("", ""), True, (0.5, 0.5, False)),
+        (("x", ""), ("x", ""), True, (1.0, 0.5, True)),
         (("x", ""), ("x", ""), False, None),
     ],
 )
