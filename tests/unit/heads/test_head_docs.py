@@ -20,6 +20,18 @@ def test_the_table_of_targets_has_each_head_and_each_kind():
         assert list(row) == [*OF_TASK_OR_PRETRAINING, head_table.NONE], target
 
 
+def test_each_cell_is_a_figure_by_the_sources_own_graph_or_a_reason():
+    reasons = head_table.notes(head_table.block())
+    for row in CELLS.values():
+        assert {head_table.outcome(cell) for cell in row.values()} <= {
+            "passed",
+            head_table.LEFT_OUT,
+            head_table.REFUSED,
+        }
+        numbers = [cell.partition("(")[2].rstrip(")") for cell in row.values() if cell.startswith(head_table.REFUSED)]
+        assert all(0 < int(number) <= len(reasons) for number in numbers)
+
+
 @pytest.mark.parametrize("name", [*OF_TASK_OR_PRETRAINING, head_table.NONE])
 def test_the_table_of_commands_says_what_comes_out_of_each_head(name):
     text = head_table.PATH.read_text(encoding="utf-8").partition("| head | file |")[2].partition("\n\n")[0]
