@@ -9,17 +9,17 @@ import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from bertbuild import __version__
+from bertbuild.addresses import bare
 from bertbuild.backends import BACKENDS
 from bertbuild.commands.result import Result
 from bertbuild.commands.session import Session
 from bertbuild.config import Settings
 from bertbuild.errors import CheckFailedError
-from bertbuild.isolation.addresses import unresolved
 from bertbuild.isolation.base import Finding, place
 from bertbuild.isolation.device import neuron_device
+from bertbuild.isolation.package_index import unresolved
 from bertbuild.isolation.unlocked import unlocked
 from bertbuild.places import PLACES
 from bertbuild.plural import number_of
@@ -144,7 +144,7 @@ def _unlocked(*, offline: bool) -> Iterator[Finding]:
             folder = own_file("docker", backend, packages.wheels_folder.name)
             yield Finding(what=f"packages of {backend}", ok=True, text=f"wheels in {folder}")
         else:
-            text = f"from {_without_user(packages.index)} ({packages.variable})"
+            text = f"from {bare(packages.index)} ({packages.variable})"
             yield _addressed(f"packages of {backend}", packages.index, text, offline=offline)
 
 
@@ -155,7 +155,7 @@ def _named(settings: Settings) -> Iterator[Finding]:
     }
     for variable, address in named.items():
         if address:
-            text = f"{_without_user(address)} ({variable})"
+            text = f"{bare(address)} ({variable})"
             what = "mirror of models" if variable == "BERTBUILD_MIRROR" else "package index"
             yield _addressed(what, address, text, offline=settings.offline)
 
@@ -163,11 +163,6 @@ def _named(settings: Settings) -> Iterator[Finding]:
 def _addressed(what: str, address: str, text: str, *, offline: bool) -> Finding:
     why = "" if offline else unresolved(address)
     return Finding(what=what, ok=not why, text=f"{text}: {why}" if why else text)
-
-
-def _without_user(address: str) -> str:
-    parts = urlsplit(address)
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
 
 
 def _device() -> Finding:

@@ -124,7 +124,7 @@ class ComposeIsolation:
     def require_obtainable(self, backend: str) -> None:
         """See `Isolation.require_obtainable`; without the network `lacks` tells what is missing."""
         if not self._offline and unlocked(backend) is not None:
-            from bertbuild.isolation.addresses import require_index  # takes long to load
+            from bertbuild.isolation.package_index import require_index  # takes long to load
 
             require_index(backend)
 

@@ -6,7 +6,7 @@ import pytest
 
 from bertbuild.commands import doctor as diagnosis
 from bertbuild.config import Settings
-from bertbuild.isolation import addresses, docker, docker_engine
+from bertbuild.isolation import docker, docker_engine, package_index
 from bertbuild.isolation.base import Finding
 from bertbuild.isolation.docker_engine import Image
 from bertbuild.isolation.images import BASE_LABEL, SOURCE_LABEL, base_name, image_name, source_digest
@@ -66,7 +66,7 @@ def test_an_address_that_does_not_resolve_is_not_called_ok(monkeypatch):
         raise socket.gaierror(-2, "Name or service not known")
 
     monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
-    monkeypatch.setattr(addresses.urllib.request, "getproxies", dict)
+    monkeypatch.setattr(package_index.urllib.request, "getproxies", dict)
     monkeypatch.setenv("BERTBUILD_NEURON_INDEX_URL", "https://me:secret@neuron.example/simple")
     monkeypatch.setenv("PIP_INDEX_URL", "https://index.example/simple")
     found = [*diagnosis._unlocked(offline=False), *diagnosis._named(Settings(mirror="https://mirror.example"))]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import os
 import socket
 import ssl
@@ -11,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FuturesTimeoutError
 from urllib.parse import urlsplit
 
+from bertbuild.addresses import bare, with_credentials
 from bertbuild.errors import EnvironmentBuildError
 from bertbuild.isolation.unlocked import unlocked
 
@@ -23,14 +25,18 @@ OTHER_INDEXES = ("BERTBUILD_PIP_CONF", "PIP_CONFIG_FILE")
 
 def unresolved(address: str) -> str:
     """Why the host of an address has no known address on the network, "" where it has, or where a proxy finds it."""
-    parts = urlsplit(address)
+    try:
+        parts = urlsplit(address)
+        port = parts.port or 443
+    except ValueError as error:
+        return f"{bare(address)} is no address: {error}"
     if parts.scheme not in ("http", "https") or not parts.hostname:
         return ""
     if urllib.request.getproxies().get(parts.scheme) and not urllib.request.proxy_bypass(parts.hostname):
         return ""
     pool = ThreadPoolExecutor(max_workers=1)
     try:
-        pool.submit(socket.getaddrinfo, parts.hostname, parts.port or 443).result(TIMEOUT_SECONDS)
+        pool.submit(socket.getaddrinfo, parts.hostname, port).result(TIMEOUT_SECONDS)
     except OSError as error:
         return f"{parts.hostname} has no address: {error.strerror or error}"
     except FuturesTimeoutError:
@@ -51,14 +57,13 @@ def require_index(backend: str) -> None:
     packages = unlocked(backend)
     if packages is None or packages.wheels or any(os.environ.get(name) for name in OTHER_INDEXES):
         return
-    address = urlsplit(packages.index)
-    if address.scheme not in ("http", "https"):
+    if not packages.index.startswith(("http://", "https://")):
         return
     name = packages.names[0]
     why = unresolved(packages.index) or _asked(f"{packages.index.rstrip('/')}/{name}/", name)
     if why:
         raise EnvironmentBuildError(
-            f"The package index at {address.hostname} cannot be used ({why}).", next_step=packages.sentence
+            f"The package index {bare(packages.index)} cannot be used ({why}).", next_step=packages.sentence
         )
 
 
@@ -67,7 +72,10 @@ def _asked(address: str, name: str) -> str:
     bundle = os.environ.get("BERTBUILD_CA_BUNDLE") or None
     try:
         context = ssl.create_default_context(cafile=bundle)
-        with urllib.request.urlopen(address, timeout=TIMEOUT_SECONDS, context=context):  # noqa: S310 - http or https
+        url, authorization = with_credentials(address)
+        headers = {"Authorization": authorization} if authorization else {}
+        request = urllib.request.Request(url, headers=headers)  # noqa: S310 - http or https
+        with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS, context=context):  # noqa: S310 - http or https
             return ""
     except urllib.error.HTTPError as error:
         return f"it does not have {name}" if error.code == NOT_FOUND else ""
@@ -75,5 +83,5 @@ def _asked(address: str, name: str) -> str:
         return "" if isinstance(error.reason, ssl.SSLError) else f"{error.reason}"
     except TimeoutError:
         return f"no answer within {TIMEOUT_SECONDS:.0f} seconds"
-    except (OSError, ValueError):
+    except (OSError, ValueError, http.client.HTTPException):
         return ""

@@ -11,8 +11,8 @@ import pytest
 
 from bertbuild.engine.jobs import EnvironmentJob
 from bertbuild.errors import EnvironmentBuildError
-from bertbuild.isolation import addresses
-from bertbuild.isolation.addresses import require_index, unresolved
+from bertbuild.isolation import package_index
+from bertbuild.isolation.package_index import require_index, unresolved
 
 VARIABLE = "BERTBUILD_NEURON_INDEX_URL"
 
@@ -20,7 +20,7 @@ VARIABLE = "BERTBUILD_NEURON_INDEX_URL"
 @pytest.fixture(autouse=True)
 def no_proxy(monkeypatch):
     monkeypatch.setattr(urllib.request, "getproxies", dict)
-    for name in addresses.OTHER_INDEXES:
+    for name in package_index.OTHER_INDEXES:
         monkeypatch.delenv(name, raising=False)
 
 
@@ -34,8 +34,8 @@ def network(monkeypatch):
                 raise socket.gaierror(-2, "Name or service not known")
             return []
 
-        def urlopen(address, **_more):
-            asked.append(address)
+        def urlopen(request, **_more):
+            asked.append((request.full_url, request.get_header("Authorization")))
             if answer is not None:
                 raise answer
             return contextlib.nullcontext()
@@ -67,7 +67,7 @@ def test_an_index_that_cannot_be_used_is_named_with_what_to_do(network, monkeypa
     with pytest.raises(EnvironmentBuildError) as caught:
         require_index("neuron")
     assert why in str(caught.value)
-    assert str(caught.value).startswith("The package index at index.example cannot be used (")
+    assert str(caught.value).startswith("The package index https://index.example/simple cannot be used (")
     assert VARIABLE in caught.value.next_step
     assert "secret" not in str(caught.value) + caught.value.next_step
 
@@ -77,7 +77,22 @@ def test_what_only_a_build_can_tell_is_left_to_it(network, monkeypatch, answer):
     monkeypatch.setenv(VARIABLE, "https://index.example/simple/")
     asked = network(answer=answer)
     require_index("neuron")
-    assert asked == ["https://index.example/simple/tensorflow-neuron/"]
+    assert asked == [("https://index.example/simple/tensorflow-neuron/", None)]
+
+
+def test_credentials_go_to_the_index_as_a_header(network, monkeypatch):
+    monkeypatch.setenv(VARIABLE, "https://me:secret@index.example/simple")
+    asked = network()
+    require_index("neuron")
+    assert asked == [("https://index.example/simple/tensorflow-neuron/", "Basic bWU6c2VjcmV0")]
+
+
+@pytest.mark.parametrize("address", ["https://[::1/simple", "https://index.example:port/simple"])
+def test_what_is_no_address_is_told_in_a_sentence(network, monkeypatch, address):
+    monkeypatch.setenv(VARIABLE, address)
+    network()
+    with pytest.raises(EnvironmentBuildError, match="is no address"):
+        require_index("neuron")
 
 
 @pytest.mark.parametrize(("backend", "variable"), [("tf1", ""), ("neuron", "BERTBUILD_PIP_CONF")])
