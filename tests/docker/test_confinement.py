@@ -104,6 +104,20 @@ def test_ctrl_c_leaves_no_container(probe):
         probe("sleep", on_event=interrupt)
 
 
+def test_compose_down_in_the_checkout_ends_no_stage(probe):
+    left = []
+
+    def down(_event):
+        command = ["docker", "compose", "down", "--remove-orphans"]
+        subprocess.run(command, cwd=ROOT, capture_output=True, check=True)
+        left.extend(containers())
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        probe("sleep", on_event=down)
+    assert len(left) == 1
+
+
 def test_an_image_that_is_missing_has_no_facts(isolation, monkeypatch):
     monkeypatch.setenv("BERTBUILD_IMAGE_TAG", "never-built")
     with pytest.raises(EngineError, match="is not built") as caught:

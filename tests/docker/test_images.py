@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from bertbuild import __version__
 from bertbuild.backends import lock_file
 from bertbuild.errors import ImageBuildError
 from bertbuild.isolation import docker_engine, image_builds, images
@@ -80,6 +81,18 @@ def test_no_compiler_no_cache_no_secret_and_all_byte_compiled(backend):
 
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.usefixtures("isolation")
+def test_no_program_of_an_image_makes_anybody_another_user_and_it_says_what_it_is(backend):
+    assert inside(backend, "find", "/", "-xdev", "-type", "f", "-perm", "/6000") == ""
+    labels = docker_engine.image(images.image_name(backend)).labels
+    of_images = "org.opencontainers.image"
+    assert labels[f"{of_images}.title"] == f"bertbuild {backend}"
+    assert labels[f"{of_images}.version"] == __version__
+    assert labels[f"{of_images}.base.name"] == images.base_name(backend)
+    assert labels[f"{of_images}.licenses"] == "Apache-2.0"
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.usefixtures("isolation")
 def test_an_image_lists_its_stages(backend):
     command = ["docker", "run", "--rm", "--network=none", images.image_name(backend)]
     listing = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -126,7 +139,7 @@ def test_a_base_that_cannot_be_had_is_an_image_build_error_with_a_next_step(isol
 
 
 def test_compose_yaml_confines_every_service():
-    config = json.loads(docker("compose", "config", "--format=json", cwd=ROOT))
+    config = json.loads(docker("compose", "--profile=neuron", "config", "--format=json", cwd=ROOT))
     assert sorted(config["services"]) == sorted([*BACKENDS, "neuron", "neuron-device"])
     for name, service in config["services"].items():
         assert service["network_mode"] == "none"
@@ -135,6 +148,7 @@ def test_compose_yaml_confines_every_service():
         assert service["security_opt"] == ["no-new-privileges:true"]
         assert service["pull_policy"] == "never"
         assert service["user"] == "65534:65534"
+        assert service.get("memswap_limit") == service.get("mem_limit")
         assert name == "neuron" or int(service["mem_limit"]) > 0  # the compiler asks for what it needs before it starts
         assert ("devices" in service) == (name == "neuron-device")
         assert service["pids_limit"] > 0
@@ -161,3 +175,17 @@ def test_images_that_are_built_together_share_the_layers_of_what_they_have_in_co
     docker("rmi", *names)
     assert len(layers[0]) == of_base + 2
     assert set(layers) == {layers[0]}
+
+
+@pytest.mark.whole
+@pytest.mark.usefixtures("isolation")
+def test_two_builds_without_a_cache_have_the_same_layers():
+    """Of the smallest image; bench/image_layers.py does it for all."""
+    layers = []
+    for tag in ("first", "second"):
+        env = {**image_builds._build_environment("data", "sha256:base"), "BERTBUILD_IMAGE_TAG": tag}
+        command = [*compose_command(), "build", "--no-cache", "data"]
+        assert image_builds._run_lines(command, env=env, on_line=print, children=Children()) == 0
+        layers.append(docker_engine.image(f"bertbuild/data:{tag}").layers)
+        docker("rmi", f"bertbuild/data:{tag}")
+    assert layers[0] == layers[1]
