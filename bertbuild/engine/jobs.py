@@ -40,7 +40,7 @@ class EnvironmentJob(Job):
         """See `schedule.Job`. What could not be made is refused here, before other jobs run for minutes beside it.
 
         Raises:
-            EnvironmentBuildError: packages come from an index that does not answer.
+            EnvironmentBuildError, ImageBuildError: packages come from an index that does not answer.
         """
         if self.is_ready():
             return True

@@ -85,7 +85,7 @@ class Isolation(Protocol):
         """Ask, before others run for minutes, whether packages can be had that `prepare` would fail without.
 
         Raises:
-            EnvironmentBuildError: they cannot.
+            EnvironmentBuildError, ImageBuildError: they cannot.
         """
 
     def prepare(self, backend: str, on_line: OnLine) -> None:

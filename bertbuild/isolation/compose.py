@@ -17,6 +17,7 @@ from bertbuild import project
 from bertbuild.backends import BACKENDS
 from bertbuild.errors import (
     EngineError,
+    ImageBuildError,
     Lacking,
     OfflineError,
     StageError,
@@ -126,7 +127,7 @@ class ComposeIsolation:
         if not self._offline and unlocked(backend) is not None:
             from bertbuild.isolation.package_index import require_index  # takes long to load
 
-            require_index(backend)
+            require_index(backend, ImageBuildError)
 
     def prepare(self, backend: str, on_line: OnLine) -> None:
         """Build the image; what the build says is passed on line by line.

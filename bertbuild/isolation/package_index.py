@@ -13,7 +13,7 @@ from concurrent.futures import TimeoutError as FuturesTimeoutError
 from urllib.parse import urlsplit
 
 from bertbuild.addresses import bare, with_credentials
-from bertbuild.errors import EnvironmentBuildError
+from bertbuild.errors import BertbuildError
 from bertbuild.isolation.unlocked import unlocked
 
 TIMEOUT_SECONDS = 10.0
@@ -46,13 +46,13 @@ def unresolved(address: str) -> str:
     return ""
 
 
-def require_index(backend: str) -> None:
+def require_index(backend: str, failure: type[BertbuildError]) -> None:
     """Make sure that the index answers which has the packages of a backend that no lock file holds.
 
     What only a whole build can tell (a password, a certificate) is left to it.
 
     Raises:
-        EnvironmentBuildError: nobody answers there, or it does not have them.
+        BertbuildError: nobody answers there, or it does not have them; of the class `failure`.
     """
     packages = unlocked(backend)
     if packages is None or packages.wheels or any(os.environ.get(name) for name in OTHER_INDEXES):
@@ -62,8 +62,10 @@ def require_index(backend: str) -> None:
     name = packages.names[0]
     why = unresolved(packages.index) or _asked(f"{packages.index.rstrip('/')}/{name}/", name)
     if why:
-        raise EnvironmentBuildError(
-            f"The package index {bare(packages.index)} cannot be used ({why}).", next_step=packages.sentence
+        raise failure(
+            f"The package index {bare(packages.index)} cannot be used ({why}).",
+            next_step=packages.sentence,
+            details=f"{' and '.join(packages.names)} were looked for at {bare(packages.index)}",
         )
 
 

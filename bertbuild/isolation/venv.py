@@ -128,7 +128,7 @@ class VenvIsolation:
         if not self._offline and unlocked(backend) is not None:
             from bertbuild.isolation.package_index import require_index  # takes long to load
 
-            require_index(backend)
+            require_index(backend, EnvironmentBuildError)
 
     def prepare(self, backend: str, on_line: OnLine) -> None:
         """Make the environment; one that was broken off is made anew, one that another process is making is waited for.

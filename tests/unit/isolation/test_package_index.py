@@ -65,7 +65,7 @@ def test_an_index_that_cannot_be_used_is_named_with_what_to_do(network, monkeypa
     monkeypatch.setenv(VARIABLE, "https://user:secret@index.example/simple")
     network(**played)
     with pytest.raises(EnvironmentBuildError) as caught:
-        require_index("neuron")
+        require_index("neuron", EnvironmentBuildError)
     assert why in str(caught.value)
     assert str(caught.value).startswith("The package index https://index.example/simple cannot be used (")
     assert VARIABLE in caught.value.next_step
@@ -76,14 +76,14 @@ def test_an_index_that_cannot_be_used_is_named_with_what_to_do(network, monkeypa
 def test_what_only_a_build_can_tell_is_left_to_it(network, monkeypatch, answer):
     monkeypatch.setenv(VARIABLE, "https://index.example/simple/")
     asked = network(answer=answer)
-    require_index("neuron")
+    require_index("neuron", EnvironmentBuildError)
     assert asked == [("https://index.example/simple/tensorflow-neuron/", None)]
 
 
 def test_credentials_go_to_the_index_as_a_header(network, monkeypatch):
     monkeypatch.setenv(VARIABLE, "https://me:secret@index.example/simple")
     asked = network()
-    require_index("neuron")
+    require_index("neuron", EnvironmentBuildError)
     assert asked == [("https://index.example/simple/tensorflow-neuron/", "Basic bWU6c2VjcmV0")]
 
 
@@ -92,7 +92,7 @@ def test_what_is_no_address_is_told_in_a_sentence(network, monkeypatch, address)
     monkeypatch.setenv(VARIABLE, address)
     network()
     with pytest.raises(EnvironmentBuildError, match="is no address"):
-        require_index("neuron")
+        require_index("neuron", EnvironmentBuildError)
 
 
 @pytest.mark.parametrize(("backend", "variable"), [("tf1", ""), ("neuron", "BERTBUILD_PIP_CONF")])
@@ -100,7 +100,7 @@ def test_nobody_is_asked_where_all_is_locked_or_a_file_names_more_indexes(networ
     asked = network(known=False)
     if variable:
         monkeypatch.setenv(variable, "/etc/pip.conf")
-    require_index(backend)
+    require_index(backend, EnvironmentBuildError)
     assert asked == []
 
 
