@@ -10,7 +10,7 @@ epoch=$1
 library=$(python -c 'import os, sysconfig; print(os.path.relpath(os.path.realpath(sysconfig.get_path("stdlib")), "/"))')
 cd /
 mkdir /tree
-python -W ignore -m compileall -q --invalidation-mode unchecked-hash \
+python -W ignore -m compileall -q -f --invalidation-mode unchecked-hash \
     -x '/(site-packages|test|tests|idlelib|lib2to3)/' "/$library"
 find "$library" -name '*.pyc' -exec cp --parents --preserve=mode,ownership --target-directory=/tree {} +
 find . -xdev -type f -perm /6000 -not -path './tree/*' -exec chmod a-s {} + \

@@ -10,11 +10,10 @@ if ! grep -q '^setuptools==' "$part/all.txt"; then /opt/venv/bin/python -m pip u
 /opt/venv/bin/python -m pip uninstall --yes pip
 python /recipe/unused.py /opt/venv/lib/python3*/site-packages /recipe/unused.txt
 if [ -n "$shared" ]; then python /recipe/unused.py --same-as "$shared" /opt/venv; fi
-# In groups that are the same every time, each in a process of its own: what is compiled together is written a little
-# differently, and compileall's own -j gives files to whichever process is free.
+# In groups that are the same every time, each in a process of its own: compileall's -j gives files to whichever is free.
 if [ -d /opt/venv/lib ]; then
     find /opt/venv/lib -name '*.py' -print0 | LC_ALL=C sort -z | xargs -0 -r -n 200 -P "$(nproc)" \
-        python -W ignore -m compileall -q --invalidation-mode unchecked-hash
+        python -W ignore -m compileall -q -f --invalidation-mode unchecked-hash
 fi
 mkdir -p /tree/opt
 mv /opt/venv /tree/opt/venv

@@ -10,9 +10,11 @@ if [ -s /run/secrets/ca ]; then export PIP_CERT=/run/secrets/ca; fi
 if [ -s /run/secrets/pip_conf ]; then export PIP_CONFIG_FILE=/run/secrets/pip_conf; fi
 if [ -s /run/secrets/index_url ]; then PIP_INDEX_URL="$(cat /run/secrets/index_url)"; export PIP_INDEX_URL; fi
 
+# --no-compile, since PIP_NO_COMPILE=1 means the opposite to pip: its byte-code holds the date of the source, which clean.sh
+# changes, so that Python would compile all anew at every start.
 # The lock is whole, so nothing is installed for being asked for: what excluded.txt names is asked for and not used.
 lock() {
-    /opt/venv/bin/python -m pip install --no-deps --require-hashes --only-binary :all: "$@"
+    /opt/venv/bin/python -m pip install --no-compile --no-deps --require-hashes --only-binary :all: "$@"
 }
 
 for script in "$part"/install-*.sh; do

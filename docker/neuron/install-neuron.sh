@@ -25,7 +25,7 @@ else
         *) set -- --extra-index-url "$index" ;;
     esac
 fi
-/opt/venv/bin/python -m pip install --only-binary :all: --constraint /tmp/constraints.txt "$@" \
+/opt/venv/bin/python -m pip install --no-compile --only-binary :all: --constraint /tmp/constraints.txt "$@" \
     --requirement "$folder/requirements-neuron.in" || missing
 /opt/venv/bin/neuron-cc --version || missing
 /opt/venv/bin/python -W ignore -c 'import tensorflow.neuron' || missing

@@ -81,6 +81,17 @@ def test_no_compiler_no_cache_no_secret_and_all_byte_compiled(backend):
 
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.usefixtures("isolation")
+def test_byte_code_never_looks_at_its_source_again(backend):
+    """PEP 552: bit 0 of the flags is for a hash in the place of a date, bit 1 for one that is compared."""
+    script = (
+        "import pathlib; print({int.from_bytes(open(path, 'rb').read(8)[4:], 'little')"
+        " for path in pathlib.Path('/opt').rglob('*.pyc')})"
+    )
+    assert inside(backend, "python", "-c", script) == "{1}\n"
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.usefixtures("isolation")
 def test_no_program_of_an_image_makes_anybody_another_user_and_it_says_what_it_is(backend):
     assert inside(backend, "find", "/", "-xdev", "-type", "f", "-perm", "/6000") == ""
     labels = docker_engine.image(images.image_name(backend)).labels
