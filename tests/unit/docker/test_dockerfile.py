@@ -57,3 +57,15 @@ def test_what_needs_packages_of_aws_is_built_only_where_it_is_named():
     for service in ("neuron", "neuron-device"):
         (text,) = re.findall(rf"^  {service}:.*\n((?:    .*\n)+)", COMPOSE, re.MULTILINE)
         assert "profiles: [neuron]" in text
+
+
+def test_pip_makes_no_byte_code_of_its_own():
+    """PIP_NO_COMPILE=1 is read as the value of `compile`, and means the opposite of --no-compile."""
+    scripts = [path.read_text() for path in (ROOT / "docker").rglob("*.sh")]
+    assert "PIP_NO_COMPILE" not in "".join(re.findall(r"^[^#]*$", DOCKERFILE, re.MULTILINE))
+    installs = [line for text in scripts for line in text.splitlines() if "pip install" in line]
+    assert len(installs) == 2
+    assert all("--no-compile" in line for line in installs)
+    compiled = [line for text in (*scripts, DOCKERFILE) for line in text.splitlines() if "-m compileall" in line]
+    assert len(compiled) == 3
+    assert all("--invalidation-mode unchecked-hash" in line for line in compiled)
