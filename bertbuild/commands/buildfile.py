@@ -22,4 +22,4 @@ class Schema(Result):
 def schema(session: Session) -> Schema:
     """Show the JSON Schema of `bertbuild.toml`."""
     made = build_file_schema()
-    return session.result(Schema(schema=made), json.dumps(made, indent=1, ensure_ascii=False))
+    return session.result(Schema(schema=made), *json.dumps(made, indent=1, ensure_ascii=False).splitlines())
