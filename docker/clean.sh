@@ -6,6 +6,10 @@
 set -eu
 
 part=$1 epoch=$2 shared=${3:-}
+if [ ! -s "$part/all.txt" ]; then  # Podman 4.3 goes on where it could not mount a stage's folder, without any package
+    echo "The parts of the lock file are not mounted. Build the images with Docker and BuildKit (docs/docker.md)." >&2
+    exit 1
+fi
 if ! grep -q '^setuptools==' "$part/all.txt"; then /opt/venv/bin/python -m pip uninstall --yes setuptools; fi
 /opt/venv/bin/python -m pip uninstall --yes pip
 python /recipe/unused.py /opt/venv/lib/python3*/site-packages /recipe/unused.txt
