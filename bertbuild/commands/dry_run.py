@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -10,7 +10,7 @@ from bertbuild.buildfile.entries import BuildFile
 from bertbuild.commands.forecast import UNKNOWN, Forecast, ModelForecast, looking
 from bertbuild.commands.result import Result
 from bertbuild.commands.session import Session
-from bertbuild.engine.staleness import ENVIRONMENT, UP_TO_DATE
+from bertbuild.engine.staleness import ENVIRONMENT, FORMAT, UP_TO_DATE, Check
 from bertbuild.errors import OfflineError
 from bertbuild.plural import number_of
 from bertbuild.report.checks import as_json
@@ -43,8 +43,9 @@ def dry_run(session: Session, build_file: BuildFile) -> DryRun:
         forecast.add_build_file(build_file)
         rows = list(_plan(forecast))
         jobs = forecast.jobs(forecast.targets) + [job for model in forecast.models for job in forecast.lineage(model)]
-        steps = [check.state for check in forecast.checks(dict.fromkeys(jobs)) if check.kind != ENVIRONMENT]
+        checks = [check for check in forecast.checks(dict.fromkeys(jobs)) if check.kind != ENVIRONMENT]
         targets = [forecast.state(target) for target in forecast.targets]
+    steps = [check.state for check in checks]
     shown = [[row["job"], row["state"], row["reason"]] for row in rows]
     _require_at_hand(session, build_file, shown)
     lines = [tabbed(row) for row in shown]
@@ -52,9 +53,20 @@ def dry_run(session: Session, build_file: BuildFile) -> DryRun:
     return session.result(
         DryRun(plan=tuple(rows), counts={"steps": counts(steps), "targets": counts(targets)}),
         *lines,
+        *_of_another_version(checks),
         f"steps: {of_steps}",
         f"targets: {counted(targets) or 'none'}",
     )
+
+
+def _of_another_version(checks: Iterable[Check]) -> Iterator[str]:
+    """A line where results were made by another version of bertbuild, under keys of another format."""
+    formats = [change for check in checks for change in check.changes if change.kind == FORMAT]
+    if formats:
+        yield (
+            f"another version of bertbuild made {number_of(len(formats), 'result')} of these (key format "
+            f"{formats[0].old}, now {formats[0].new}): they are built anew, and gc removes the old ones"
+        )
 
 
 def _require_at_hand(session: Session, build_file: BuildFile, rows: Sequence[Sequence[str]]) -> None:

@@ -9,6 +9,7 @@ import pytest
 from small_fleet import MODELS, TARGETS, Fleet, listing, write_tiny
 from tiny_models import CONFIG, huggingface_tensors, weights, write_safetensors, write_vocab
 
+from bertbuild import keys
 from bertbuild.backends import BACKENDS
 from bertbuild.commands import target as single
 from bertbuild.commands.session import Session
@@ -55,6 +56,19 @@ def test_a_dry_run_tells_the_targets_of_each_step_and_why_in_few_words(fleet):
     assert rows["one/ir-s8-fp16"]["reason"] == "parameter seq-len none → 8"
     assert rows["one/ir-s8-fp16"]["targets"] == ["one/ir-fp16"]
     assert rows["one/ir-s8-fp16"]["changes"] == [{"kind": "parameter", "name": "seq-len", "old": None, "new": "8"}]
+
+
+def test_a_dry_run_says_in_a_line_what_another_version_made(fleet, monkeypatch):
+    with monkeypatch.context() as before:
+        before.setattr(keys, "KEY_FORMAT", keys.KEY_FORMAT - 1)
+        fleet.build()
+    said = fleet.dry_run()
+    rows = said["plan"]
+    assert {row["reason"].split(";")[0] for row in rows} == {"key format"}
+    assert said["lines"][-3] == (
+        f"another version of bertbuild made {len(rows)} results of these (key format {keys.KEY_FORMAT - 1}, now "
+        f"{keys.KEY_FORMAT}): they are built anew, and gc removes the old ones"
+    )
 
 
 def test_a_dry_run_of_a_named_target_is_of_no_other(fleet):
