@@ -49,10 +49,10 @@ TARGETS: dict[str, dict[str, str]] = {
     "ir-fp16": {"kind": "ir", "precision": "fp16"},
     "ir-int8": {"kind": "ir", "precision": "int8", "calibration": "prepared"},
     "neuron-ready-float16": {"kind": "neuron-ready"},
-    "float32-tanh": {"kind": "neuron-ready", "compute": "float32", "gelu-approximation": "tanh"},
-    "float16-tanh": {"kind": "neuron-ready", "gelu-approximation": "tanh"},
-    "float32-sigmoid": {"kind": "neuron-ready", "compute": "float32", "gelu-approximation": "sigmoid"},
-    "float16-sigmoid": {"kind": "neuron-ready", "gelu-approximation": "sigmoid"},
+    "float32-tanh": {"kind": "neuron-ready", "compute": "float32", "gelu_approximation": "tanh"},
+    "float16-tanh": {"kind": "neuron-ready", "gelu_approximation": "tanh"},
+    "float32-sigmoid": {"kind": "neuron-ready", "compute": "float32", "gelu_approximation": "sigmoid"},
+    "float16-sigmoid": {"kind": "neuron-ready", "gelu_approximation": "sigmoid"},
 }
 FLOAT32 = ("frozen", "ir-fp32", "saved-model", "neuron-ready-float32", "tf2-savedmodel")
 LOGITS, OTHERS = 2e-5, 1e-5
@@ -137,6 +137,8 @@ def report(events: list[dict[str, Any]], heads: list[str], targets: list[str], t
     """Print what was found, and end the program."""
     judged = Targets()
     verdicts = {(event["model"], event["target"]): event for event in events if event["event"] == "verdict"}
+    if not verdicts:
+        sys.exit("nothing was judged")
     print(f"\n{title}\n")
     table = []
     for head in heads:
