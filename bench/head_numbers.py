@@ -29,6 +29,7 @@ from random_checkpoint import SIZES, config
 from stage_runs import StageRuns
 
 from bertbuild.heads.rows import HEADS
+from bertbuild.kinds import KINDS
 
 SCRIPT = ROOT / "tests" / "integration" / "scripts" / "make_head_graphs.py"
 GRAPHS = {
@@ -115,8 +116,8 @@ def build_file(made: Path, heads: list[str], targets: list[str]) -> str:
         lines += [f"[targets.{target}]", *(f'{key} = "{value}"' for key, value in TARGETS[target].items())]
     for head in heads:
         lines += [f"[models.{head}]", f'checkpoint = "{made / GRAPHS[head]}"', f"targets = {json.dumps(targets)}"]
-        if not HEADS[head].of_task:
-            for target in targets:
+        for target in targets:
+            if not HEADS[head].of_task and KINDS[TARGETS[target]["kind"]].parameter_called("output"):
                 lines += [f"[models.{head}.override.{target}]", f'output = "{HEADS[head].answers[0].output}"']
     return "\n".join(lines)
 
