@@ -2,21 +2,18 @@
 
 import json
 import os
-import re
 import reprlib
-from bisect import bisect_right
 from collections import Counter
 from dataclasses import dataclass, field
 
 from stage import StageInputError
 from text_encoding import refuse_utf16
 
+from bertbuild.text.paragraphs import MARKS, Paragraph, starts_of
 from stages._tfrecord import Feature, packed
 
-_WORD = re.compile("[^ \t\r\n\u202f]+")  # upstream's words: what lies between these spaces and no others
 _KINDS = {list: "a list", str: "a text", int: "a whole number, the place of a character"}
 _MOST_DIGITS = 4000  # of a number; Python itself refuses more than 4300, and does not say where
-MARKS = 3  # of a sequence: [CLS] question [SEP] paragraph [SEP]
 
 
 @dataclass
@@ -253,71 +250,3 @@ def questions(article):
         return sum(len(paragraph["qas"]) for paragraph in article["paragraphs"])
     except (KeyError, TypeError):
         return 0
-
-
-class Paragraph:
-    """A paragraph's words and pieces, found once for all its questions."""
-
-    def __init__(self, context, tokenizer):
-        words = list(_WORD.finditer(context))
-        self._ids_of = tokenizer.ids
-        self._context = context
-        self._size = len(context)
-        self.words = [word[0] for word in words]
-        self._begins = [word.start() for word in words]
-        self.ids = []
-        self._pieces = []  # for each word, its first piece
-        for ids in tokenizer.ids_of_each(self.words):
-            self._pieces.append(len(self.ids))
-            self.ids += ids
-
-    def word_of_piece(self):
-        """For each piece, the number of its word."""
-        ends = [*self._pieces[1:], len(self.ids)] if self._pieces else []
-        return [number for number, (low, high) in enumerate(zip(self._pieces, ends)) for _ in range(low, high)]
-
-    def span(self, start, answer):
-        """First and last piece of an answer that begins at a character; None where it is not to be found there."""
-        size, after = self._size, start + len(answer) - 1
-        if not self.words or not (-size <= start < size and -size <= after < size):
-            return None
-        first, last = self._word_at(start), self._word_at(after)
-        if " ".join(answer.split()) not in " ".join(self.words[first : last + 1]):
-            return None
-        begin = self._pieces[first]
-        end = self._pieces[last + 1] - 1 if last < len(self.words) - 1 else len(self.ids) - 1
-        return self._narrowed(begin, end, self._ids_of(answer), self._context[self._begins[first] : start % size])
-
-    def has(self, start, answer):
-        """Whether just this text stands at a character."""
-        start %= self._size
-        return self._context[start : start + len(answer)] == answer
-
-    def _word_at(self, place):
-        """The number of the last word that begins at or before a character; a place below 0 counts from the end."""
-        return bisect_right(self._begins, place % self._size) - 1
-
-    def _narrowed(self, begin, end, answer, before):
-        """The part of a span whose pieces are just the answer's, or the span: words may hold more than the answer.
-
-        Where it is there several times, as in text that is written without spaces, the one that the text `before` the
-        answer leads to is meant. Upstream takes the first, whatever its answer_start says.
-        """
-        count = len(answer)
-        places = [first for first in range(begin, end + 2 - count) if self.ids[first : first + count] == answer]
-        if not places:
-            return begin, end
-        if len(places) > 1:
-            meant = begin + len(self._ids_of(before))
-            places.sort(key=lambda place: abs(place - meant))
-        return places[0], places[0] + count - 1
-
-
-def starts_of(count, room, stride):
-    """Where the windows of `count` pieces begin."""
-    start = 0
-    while start < count:
-        yield start
-        if start + room >= count:
-            return
-        start += min(room, stride)

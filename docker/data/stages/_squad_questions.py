@@ -5,7 +5,8 @@ from functools import partial
 
 from stage import StageInputError
 
-from stages._squad import MARKS, Paragraph, starts_of, value_of
+from bertbuild.text.paragraphs import MARKS, Paragraph, starts_of
+from stages._squad import value_of
 
 
 class Questions:

@@ -8,9 +8,10 @@ A space always ends a word, so a text is cut at its spaces and the ids of the pa
 again and again.
 """
 
-from basic_words import BasicWords
 from tokenizers.models import WordPiece as HuggingFaceWordPiece
 from vocabulary import UNKNOWN
+
+from bertbuild.text.basic_words import BasicWords
 
 _KEPT = 1 << 18  # parts of text whose ids are kept, so that memory does not grow with the corpus
 _LONG = 40  # characters; a longer part is not likely to come again

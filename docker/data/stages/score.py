@@ -97,8 +97,7 @@ def score_tags(args, examples, answers):
 
 def score_spans(args, examples, answers):
     """Questions: exact match and F1, as the official scripts have them."""
-    from answer_spans import Spans
-
+    from bertbuild.text.answer_spans import Spans
     from stages._scores import span_metrics
 
     told = read_json(args.examples, "questions.json")

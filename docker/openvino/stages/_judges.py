@@ -103,7 +103,7 @@ class Questions(object):
     of_parts = False
 
     def __init__(self, examples):
-        from answer_spans import WINDOWS, Spans
+        from bertbuild.text.answer_spans import WINDOWS, Spans
 
         told = read_json(examples.path, "questions.json")
         self.articles, self.negatives = told["articles"], told["negatives"]

@@ -12,13 +12,14 @@ import sys
 from pathlib import Path
 
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
-sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "docker" / "common"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
 
 import numpy as np
 import tensorflow as tf
 from absl import flags as absl_flags
-from answer_spans import Spans
 from bert import run_squad, tokenization
+
+from bertbuild.text.answer_spans import Spans
 
 tf.compat.v1.logging.set_verbosity("ERROR")
 THRESHOLD = 0.5

@@ -1,15 +1,14 @@
-"""docker/common/answer_spans.py: answers of questions whose spans are worked out by hand."""
+"""bertbuild/text/answer_spans.py: answers of questions whose spans are worked out by hand."""
 
 from __future__ import annotations
 
-import importlib
 import math
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from bertbuild.project import ROOT
+from bertbuild.text.answer_spans import Spans, final_text
+from bertbuild.text.basic_words import BasicWords
 
 PARAGRAPH = {
     "words": ["Mr.", "Ångström's", "house", "(red)"],
@@ -18,14 +17,6 @@ PARAGRAPH = {
     "qas": [{"id": 7, "answers": []}],
 }
 LENGTH = 16
-
-
-@pytest.fixture(scope="module")
-def spans():
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(str(ROOT / "docker" / "common"))
-        names = ("answer_spans", "basic_words")
-        yield SimpleNamespace(**{name: importlib.import_module(name) for name in names})
 
 
 def windows(*rows):
@@ -40,8 +31,8 @@ def logits(**at):
     return found
 
 
-def answered(spans, values, rows=((0, 3, 0, 10),), **settings):
-    kept = spans.answer_spans.Spans([{"paragraphs": [PARAGRAPH]}], windows(*rows), True, **settings)
+def answered(values, rows=((0, 3, 0, 10),), **settings):
+    kept = Spans([{"paragraphs": [PARAGRAPH]}], windows(*rows), True, **settings)
     found = kept.answers(*values)
     assert list(found) == ["7"]
     return found["7"]
@@ -51,52 +42,52 @@ def answered(spans, values, rows=((0, 3, 0, 10),), **settings):
     ("first", "last", "text"),
     [(5, 6, "Ångström"), (5, 8, "Ångström's"), (11, 11, "red"), (3, 9, "Mr. Ångström's house"), (9, 9, "house")],
 )
-def test_an_answer_is_the_part_of_the_text_that_its_pieces_stand_for(spans, first, last, text):
-    found = answered(spans, logits(**{f"s{first}": 9, f"e{last}": 8}))
+def test_an_answer_is_the_part_of_the_text_that_its_pieces_stand_for(first, last, text):
+    found = answered(logits(**{f"s{first}": 9, f"e{last}": 8}))
     assert (found.text, found.odds) == (text, None)
     assert found.nbest[0]["start_logit"], found.nbest[0]["end_logit"] == (9.0, 8.0)
     assert math.isclose(sum(entry["probability"] for entry in found.nbest), 1)
     assert len({entry["text"] for entry in found.nbest}) == len(found.nbest) <= 20
 
 
-def test_spans_that_cannot_be_are_left_out(spans):
+def test_spans_that_cannot_be_are_left_out():
     backwards = logits(s9=9, e5=9, e9=1)
-    assert answered(spans, backwards).text == "house"
+    assert answered(backwards).text == "house"
     too_long = logits(s3=9, e12=9, e9=3)
-    assert answered(spans, too_long, longest=9).text == "Mr. Ångström's house"
+    assert answered(too_long, longest=9).text == "Mr. Ångström's house"
     outside = logits(s1=9, e2=9, s14=9, e14=9, s9=1, e9=1)
-    assert answered(spans, outside).text == "house"
+    assert answered(outside).text == "house"
 
 
-def test_a_span_is_taken_from_the_window_that_has_most_around_it(spans):
+def test_a_span_is_taken_from_the_window_that_has_most_around_it():
     values = np.zeros((2, 2, LENGTH), np.float32)
     values[:, 0, 3 + 6] = 9  # piece 6 is the last of the first window and in the middle of the second
     values[:, 1, 3 + 2] = 5
-    found = answered(spans, values, rows=((0, 3, 0, 7), (0, 3, 4, 6)))
+    found = answered(values, rows=((0, 3, 0, 7), (0, 3, 4, 6)))
     assert (found.text, found.nbest[0]["start_logit"]) == ("house", 5.0)
 
 
-def test_there_is_no_answer_where_its_score_is_above_the_best_answers(spans):
+def test_there_is_no_answer_where_its_score_is_above_the_best_answers():
     values = logits(s0=3, e0=4, s9=2, e9=3)
-    found = answered(spans, values, negatives=True)
+    found = answered(values, negatives=True)
     assert (found.text, found.odds) == ("", 2.0)
     assert [entry["text"] for entry in found.nbest[:2]] == ["", "house"]
-    assert answered(spans, values, negatives=True, threshold=2.0).text == "house"
+    assert answered(values, negatives=True, threshold=2.0).text == "house"
 
 
-def test_all_spans_are_looked_at_where_none_of_the_best_is_in_the_text(spans):
+def test_all_spans_are_looked_at_where_none_of_the_best_is_in_the_text():
     values = logits(s0=9, e0=9, s1=8, e1=8, s9=1, e9=1)
-    found = answered(spans, values, negatives=True, n_best=2)
+    found = answered(values, negatives=True, n_best=2)
     assert (found.text, found.odds) == ("", 16.0)
     assert found.nbest[1]["text"] == "house"
-    assert answered(spans, values, n_best=2).text == "empty"  # upstream's, where each question has an answer
+    assert answered(values, n_best=2).text == "empty"  # upstream's, where each question has an answer
 
 
-def test_an_empty_paragraph_has_no_answer(spans):
+def test_an_empty_paragraph_has_no_answer():
     articles = [{"paragraphs": [{"words": [], "pieces": [], "word_of_piece": [], "qas": [{"id": "a"}, {"id": "b"}]}]}]
     articles += [{"paragraphs": [PARAGRAPH]}]
     for negatives, text in ((False, "empty"), (True, "")):
-        kept = spans.answer_spans.Spans(articles, windows((2, 3, 0, 10)), True, negatives)
+        kept = Spans(articles, windows((2, 3, 0, 10)), True, negatives)
         found = kept.answers(*logits(s9=2, e9=3))
         assert {name: answer.text for name, answer in found.items()} == {"a": text, "b": text, "7": "house"}
         assert found["a"].odds == (0.0 if negatives else None)
@@ -112,5 +103,5 @@ def test_an_empty_paragraph_has_no_answer(spans):
         ("fi", "ﬁx", "ﬁx"),
     ],
 )
-def test_where_pieces_are_not_found_in_the_text_all_of_it_is_the_answer(spans, told, original, text):
-    assert spans.answer_spans.final_text(told, original, spans.basic_words.BasicWords(True)) == text
+def test_where_pieces_are_not_found_in_the_text_all_of_it_is_the_answer(told, original, text):
+    assert final_text(told, original, BasicWords(True)) == text

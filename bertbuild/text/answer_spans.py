@@ -9,12 +9,16 @@ number in the paragraph, and how many).
 https://github.com/google-research/bert/blob/master/run_squad.py
 """
 
+from __future__ import annotations
+
 import collections
 import math
-from typing import NamedTuple, Optional
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
-from basic_words import BasicWords
+
+from bertbuild.text.basic_words import BasicWords
 
 WINDOWS = ("question", "first", "begin", "count")
 NOTHING = "empty"  # upstream's answer where no span is one
@@ -32,13 +36,13 @@ class Answer(NamedTuple):
     """What a question is answered by."""
 
     text: str
-    nbest: list
+    nbest: list[dict[str, Any]]
     """The n best as dicts, as nbest_predictions.json has them."""
-    odds: Optional[float]
+    odds: float | None
     """The score of no answer less that of the best one; None where each question has an answer."""
 
 
-class Spans(object):
+class Spans:
     """What tells a span of logits from an answer.
 
     Args:
@@ -51,7 +55,16 @@ class Spans(object):
         threshold: there is no answer where its score is above the best answer's by more than this.
     """
 
-    def __init__(self, articles, windows, lower_case, negatives=False, n_best=20, longest=30, threshold=0.0):
+    def __init__(
+        self,
+        articles: Sequence[Mapping[str, Any]],
+        windows: Mapping[str, Any],
+        lower_case: bool,
+        negatives: bool = False,
+        n_best: int = 20,
+        longest: int = 30,
+        threshold: float = 0.0,
+    ) -> None:
         self._questions = [
             (str(question["id"]), paragraph)
             for article in articles
@@ -67,7 +80,7 @@ class Spans(object):
         self._negatives = negatives
         self._n_best, self._longest, self._threshold = n_best, longest, threshold
 
-    def answers(self, start_logits, end_logits):
+    def answers(self, start_logits: Any, end_logits: Any) -> dict[str, Answer]:
         """An `Answer` for each question, by its id as text.
 
         Args:
@@ -79,7 +92,7 @@ class Spans(object):
             for (name, paragraph), rows in zip(self._questions, self._rows)
         )
 
-    def _answer(self, paragraph, rows, starts, ends):
+    def _answer(self, paragraph: Mapping[str, Any], rows: Any, starts: Any, ends: Any) -> Answer:
         starts, ends = (np.asarray(values[rows], np.float64) for values in (starts, ends))
         for n_best in (self._n_best, starts.shape[1]):
             found = self._nbest(paragraph, rows, starts, ends, n_best)
@@ -95,29 +108,33 @@ class Spans(object):
             odds = null - best.start_logit - best.end_logit if best is not None else 0.0
             text = best.text if best is not None and not odds > self._threshold else ""
         shares = _softmax([entry.start_logit + entry.end_logit for entry in found])
-        nbest = [
-            collections.OrderedDict(
-                text=entry.text, probability=share, start_logit=entry.start_logit, end_logit=entry.end_logit
-            )
+        nbest: list[dict[str, Any]] = [
+            {
+                "text": entry.text,
+                "probability": share,
+                "start_logit": entry.start_logit,
+                "end_logit": entry.end_logit,
+            }
             for entry, share in zip(found, shares)
         ]
         return Answer(text, nbest, odds)
 
-    def _nbest(self, paragraph, rows, starts, ends, n_best):
+    def _nbest(self, paragraph: Mapping[str, Any], rows: Any, starts: Any, ends: Any, n_best: int) -> list[Entry]:
         """The best entries, of which each text is there once."""
         spans = self._spans(rows, starts, ends, n_best)
-        null, null_score = self._null(starts, ends) if self._negatives else (None, None)
+        null = self._null(starts, ends) if self._negatives else None
         scores = [starts[window, first] + ends[window, last] for window, first, last in spans]
         if null is not None:
             spans.append((0, 0, 0))
-            scores.append(null_score)
-        found, seen = [], set()
+            scores.append(null[1])
+        found: list[Entry] = []
+        seen = set()
         for number in np.argsort(-np.array(scores), kind="stable"):
             if len(found) == n_best:
                 break
             window, first, last = spans[number]
-            if first == 0:
-                found.append(Entry("", null[0], null[1]))
+            if null is not None and first == 0:
+                found.append(Entry("", *null[0]))
                 seen.add("")
                 continue
             text = self._text(paragraph, rows[window], first, last)
@@ -125,10 +142,10 @@ class Spans(object):
                 seen.add(text)
                 found.append(Entry(text, float(starts[window, first]), float(ends[window, last])))
         if null is not None and "" not in seen:
-            found.append(Entry("", null[0], null[1]))
+            found.append(Entry("", *null[0]))
         return found or [Entry(NOTHING, 0.0, 0.0)]
 
-    def _spans(self, rows, starts, ends, n_best):
+    def _spans(self, rows: Any, starts: Any, ends: Any, n_best: int) -> list[tuple[int, int, int]]:
         """(window, first, last) of each pair of the n best places that can be an answer, in upstream's order."""
         widest = self._is_widest(rows)
         found = []
@@ -145,7 +162,7 @@ class Spans(object):
                 found.append((window, int(first[begin]), int(last[end])))
         return found
 
-    def _is_widest(self, rows):
+    def _is_widest(self, rows: Any) -> list[Any]:
         """For each window, of each of its pieces whether no other window has more around it (the first such one)."""
         begin, count = (self._windows[name][rows].astype(np.int64) for name in ("begin", "count"))
         places = np.arange((begin + count).max() if len(rows) else 0)
@@ -155,7 +172,7 @@ class Spans(object):
         best = around.argmax(axis=0) if len(rows) else places
         return [best[low : low + size] == window for window, (low, size) in enumerate(zip(begin, count))]
 
-    def _null(self, starts, ends):
+    def _null(self, starts: Any, ends: Any) -> tuple[tuple[float, float], float]:
         """Start and end logit of no answer, and their sum: those of the window where it is the least."""
         if not len(starts):
             return (0.0, 0.0), 1000000.0  # upstream's
@@ -163,7 +180,7 @@ class Spans(object):
         window = int(sums.argmin())
         return (float(starts[window, 0]), float(ends[window, 0])), float(sums[window])
 
-    def _text(self, paragraph, row, first, last):
+    def _text(self, paragraph: Mapping[str, Any], row: int, first: int, last: int) -> str:
         begin = self._windows["begin"][row] - self._windows["first"][row]
         pieces = " ".join(paragraph["pieces"][begin + first : begin + last + 1])
         told = " ".join(pieces.replace(" ##", "").replace("##", "").split())
@@ -171,7 +188,7 @@ class Spans(object):
         return final_text(told, " ".join(paragraph["words"][words[0] : words[1] + 1]), self._words)
 
 
-def final_text(told, original, words):
+def final_text(told: str, original: str, words: BasicWords) -> str:
     """run_squad.py's get_final_text: the part of the `original` text that the pieces of an answer, `told`, stand for.
 
     Args:
@@ -189,12 +206,12 @@ def final_text(told, original, words):
     return original[places[first] : places[last] + 1]
 
 
-def _best(values, count):
+def _best(values: Any, count: int) -> Any:
     """The places of the largest values, of equal ones the first; upstream's _get_best_indexes."""
     return np.argsort(-values, kind="stable")[:count]
 
 
-def _softmax(scores):
+def _softmax(scores: Sequence[float]) -> list[float]:
     highest = max(scores)
     shares = [math.exp(score - highest) for score in scores]
     total = 0.0

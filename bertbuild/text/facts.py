@@ -1,0 +1,93 @@
+"""What travels with a model that answers text: its tokenizer, its labels, and how it is asked."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any, Final
+
+from bertbuild.text.wordpiece import CONTINUED, END, FIRST, LONGEST_WORD, MASK, PAD, UNKNOWN, numbered
+
+TEXT_FILE: Final = "text.json"
+TOKENIZER_FILE: Final = "tokenizer.json"
+VOCAB_FILE: Final = "vocab.txt"
+CARRIED: Final = (TEXT_FILE, TOKENIZER_FILE, VOCAB_FILE)
+"""The files that a target's folder gets."""
+FORMAT: Final = 1
+TOKENS: Final = {"pad": PAD, "unknown": UNKNOWN, "first": FIRST, "end": END, "mask": MASK}
+"""What text.json calls the special tokens → the words."""
+OF_MARKS: Final = ("[", "<")
+"""How special tokens and other marks begin ([CLS], <S>)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Text:
+    """What is known of a model's text.
+
+    Attributes:
+        task: what it was trained for, "" where nothing tells.
+        head: the kind of its head for that task, "" where it has none.
+        labels: words of the classes or tags, in the order of the head's rows; empty where nothing tells.
+        do_lower_case: whether letters are made small; None where only the vocabulary tells.
+        vocab_reading: how duplicate lines of vocab.txt are numbered; "" where there are none.
+        max_seq_length: pieces that it was trained on, 0 where nothing tells.
+        max_positions: pieces that it can take.
+        doc_stride, max_query_length: of questions, as it was trained; 0 where nothing tells.
+        negatives: whether a question may have no answer.
+        asked: how the target is asked: "stage", "flag" and "params" of the stage that answers for it.
+    """
+
+    task: str = ""
+    head: str = ""
+    labels: tuple[str, ...] = ()
+    do_lower_case: bool | None = None
+    vocab_reading: str = ""
+    max_seq_length: int = 0
+    max_positions: int = 0
+    doc_stride: int = 0
+    max_query_length: int = 0
+    negatives: bool = False
+    asked: Mapping[str, Any] = field(default_factory=dict)
+
+    def as_parameter(self) -> str:
+        """As a value of a step's parameter."""
+        return json.dumps({"format": FORMAT, **asdict(self)}, sort_keys=True, separators=(",", ":"))
+
+    def as_json(self, words: Sequence[str]) -> dict[str, Any]:
+        """What text.json says, with what the lines of vocab.txt tell."""
+        vocab = numbered(words, by_word=self.vocab_reading == "bert-tensorflow")
+        lower_case = lower_cases(words) if self.do_lower_case is None else self.do_lower_case
+        tokens = {name: {"word": word, "id": vocab[word]} for name, word in TOKENS.items() if word in vocab}
+        return {
+            "format": FORMAT,
+            **asdict(self),
+            "labels": list(self.labels),
+            "do_lower_case": lower_case,
+            "tokens": tokens,
+            "preprocessing": {
+                "tokenizer": "google-research/bert FullTokenizer: BasicTokenizer, then WordpieceTokenizer",
+                "split_chinese": True,
+                "strip_accents": lower_case,
+                "continued": CONTINUED,
+                "longest_word": LONGEST_WORD,
+                "truncation": "run_classifier._truncate_seq_pair",
+            },
+        }
+
+
+def from_json(value: Mapping[str, Any]) -> Text:
+    """What text.json, or the value of a parameter, says.
+
+    Raises:
+        ValueError, TypeError, KeyError: it is of another form.
+    """
+    if value["format"] != FORMAT:
+        raise ValueError(f"text.json is of format {value['format']}, and this version reads {FORMAT}")
+    known = {name: value[name] for name in Text.__dataclass_fields__ if name in value}
+    return Text(**{**known, "labels": tuple(map(str, value["labels"]))})
+
+
+def lower_cases(words: Sequence[str]) -> bool:
+    """Whether a vocabulary is of lower-cased words: but for marks no word has a capital."""
+    return all(word == word.lower() for word in words if not word.startswith(OF_MARKS))

@@ -1,0 +1,89 @@
+"""tokenizer.json: the tokenizer as the package tokenizers reads it.
+
+It does not read every text as google-research/bert does; docs/text.md lists by class what differs. Special tokens are
+no special words in a text, as with google-research/bert, unless that is asked for.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from bertbuild.text.wordpiece import CONTINUED, END, FIRST, LONGEST_WORD, PAD, SPECIAL, UNKNOWN
+
+
+def tokenizer_json(vocab: Mapping[str, int], *, lower_case: bool, max_seq_length: int, special: bool = False) -> str:
+    """The content of the file.
+
+    Args:
+        vocab: piece → number.
+        lower_case: whether letters are made small, and accents taken off.
+        max_seq_length: pieces at most, special tokens counted.
+        special: whether special tokens are such where they stand in a text.
+    """
+    added = [word for word in SPECIAL if special and word in vocab]
+    value = {
+        "version": "1.0",
+        "truncation": {
+            "direction": "Right",
+            "max_length": max_seq_length,
+            "strategy": "LongestFirst",
+            "stride": 0,
+        },
+        "padding": {
+            "strategy": "BatchLongest",
+            "direction": "Right",
+            "pad_to_multiple_of": None,
+            "pad_id": vocab.get(PAD, 0),
+            "pad_type_id": 0,
+            "pad_token": PAD,
+        },
+        "added_tokens": [_added(word, vocab[word]) for word in added],
+        "normalizer": {
+            "type": "BertNormalizer",
+            "clean_text": True,
+            "handle_chinese_chars": True,
+            "strip_accents": None,  # as `lowercase`
+            "lowercase": lower_case,
+        },
+        "pre_tokenizer": {"type": "BertPreTokenizer"},
+        "post_processor": _post_processor(vocab),
+        "decoder": {"type": "WordPiece", "prefix": CONTINUED, "cleanup": True},
+        "model": {
+            "type": "WordPiece",
+            "unk_token": UNKNOWN,
+            "continuing_subword_prefix": CONTINUED,
+            "max_input_chars_per_word": LONGEST_WORD,
+            "vocab": dict(vocab),
+        },
+    }
+    return json.dumps(value, ensure_ascii=False, indent=1) + "\n"
+
+
+def _added(word: str, number: int) -> dict[str, Any]:
+    return {
+        "id": number,
+        "content": word,
+        "single_word": False,
+        "lstrip": False,
+        "rstrip": False,
+        "normalized": False,
+        "special": True,
+    }
+
+
+def _post_processor(vocab: Mapping[str, int]) -> dict[str, Any]:
+    def token(word: str, segment: int) -> dict[str, Any]:
+        return {"SpecialToken": {"id": word, "type_id": segment}}
+
+    def text(name: str, segment: int) -> dict[str, Any]:
+        return {"Sequence": {"id": name, "type_id": segment}}
+
+    single = [token(FIRST, 0), text("A", 0), token(END, 0)]
+    return {
+        "type": "TemplateProcessing",
+        "single": single,
+        "pair": [*single, text("B", 1), token(END, 1)],
+        "special_tokens": {word: {"id": word, "ids": [vocab[word]], "tokens": [word]} for word in (FIRST, END)},
+    }

@@ -1,0 +1,117 @@
+"""google-research/bert's FullTokenizer, number for number, and the sequences that its programs make of texts."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final, NamedTuple
+
+from bertbuild.text.basic_words import BasicWords
+
+PAD, UNKNOWN, FIRST, END, MASK = "[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"
+SPECIAL: Final = (PAD, UNKNOWN, FIRST, END, MASK)
+"""The special tokens of BERT's vocabularies."""
+LONGEST_WORD: Final = 200
+"""Characters; a longer word is unknown. google-research/bert's number."""
+CONTINUED: Final = "##"
+"""How a piece begins that goes on a word."""
+
+
+class Sequenced(NamedTuple):
+    """One or two texts as a model takes them, without padding; `cut`: whether pieces were left out to fit."""
+
+    ids: list[int]
+    segments: list[int]
+    cut: bool
+
+
+class FullTokenizer:
+    """Text → numbers of pieces.
+
+    Args:
+        vocab: piece → number.
+        lower_case: whether letters are made small, and accents taken off.
+        special: words that are special tokens where they stand in a text; google-research/bert has none such.
+    """
+
+    def __init__(self, vocab: Mapping[str, int], *, lower_case: bool, special: Iterable[str] = ()) -> None:
+        self.vocab = vocab
+        self.words = BasicWords(lower_case)
+        found = [word for word in special if word in vocab]
+        self._special = re.compile(f"({'|'.join(map(re.escape, found))})") if found else None
+        self._unknown = vocab[UNKNOWN]
+        self._known: dict[str, list[int]] = {}
+
+    def ids(self, text: str) -> list[int]:
+        """The numbers of a text's pieces: a new list."""
+        if self._special is None:
+            return self._plain(text)
+        parts = self._special.split(text)  # at odd places stand the special words
+        return [
+            number
+            for place, part in enumerate(parts)
+            for number in ([self.vocab[part]] if place % 2 else self._plain(part))
+        ]
+
+    def ids_of_each(self, parts: Iterable[str]) -> list[list[int]]:
+        """The numbers of each of some texts."""
+        return [self.ids(part) for part in parts]
+
+    def pieces_of_words(self, text: str) -> list[tuple[str, list[int]]]:
+        """Each word of a text, and the numbers of its pieces."""
+        return [(word, self._word(word)) for word in self.words(text)]
+
+    def _plain(self, text: str) -> list[int]:
+        return [number for word in self.words(text) for number in self._word(word)]
+
+    def _word(self, word: str) -> list[int]:
+        found = self._known.get(word)
+        if found is None:
+            found = self._known[word] = self._cut(word)
+        return found
+
+    def _cut(self, word: str) -> list[int]:
+        """The longest piece that the vocabulary has, again and again; upstream's WordpieceTokenizer."""
+        if len(word) > LONGEST_WORD:
+            return [self._unknown]
+        numbers, start = [], 0
+        while start < len(word):
+            for end in range(len(word), start, -1):
+                number = self.vocab.get((CONTINUED if start else "") + word[start:end])
+                if number is not None:
+                    numbers.append(number)
+                    start = end
+                    break
+            else:
+                return [self._unknown]
+        return numbers
+
+
+def sequence(tokenizer: FullTokenizer, first: Sequence[int], second: Sequence[int] | None, length: int) -> Sequenced:
+    """[CLS] first [SEP] second [SEP], cut to a length as run_classifier does: at the end of the longer text.
+
+    Args:
+        tokenizer: what made the numbers.
+        first: of a text's pieces.
+        second: of the text that goes with it, None where there is none.
+        length: pieces at most, special tokens counted.
+    """
+    one, two = list(first), list(second or ())
+    room = length - (2 if second is None else 3)
+    cut = len(one) + len(two) > room
+    while len(one) + len(two) > room:
+        (one if len(one) > len(two) else two).pop()
+    begin, end = tokenizer.vocab[FIRST], tokenizer.vocab[END]
+    ids = [begin, *one, end]
+    segments = [0] * len(ids)
+    if second is not None:
+        ids += [*two, end]
+        segments += [1] * (len(two) + 1)
+    return Sequenced(ids=ids, segments=segments, cut=cut)
+
+
+def numbered(words: Sequence[str], *, by_word: bool) -> dict[str, int]:
+    """Piece → number, of the lines of a vocab.txt; of equal lines the last one counts, or with `by_word` none but the
+    first is a line (bert-tensorflow 1.0.4).
+    """
+    return {word: number for number, word in enumerate(dict.fromkeys(words) if by_word else words)}
