@@ -6,13 +6,14 @@ import contextlib
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from bertbuild import keys
 from bertbuild.backends import require_locked
+from bertbuild.engine.carried import carry, clean, copy_computed
 from bertbuild.engine.memory import Measured, Phases
 from bertbuild.errors import NoSpaceError, StageError
 from bertbuild.files.disk import full_disk_told, no_space, raise_if_full
@@ -21,9 +22,10 @@ from bertbuild.isolation.base import Isolation, StageRun
 from bertbuild.json_text import parse_json
 from bertbuild.plans.placing import backend_of
 from bertbuild.plans.plan import File, Step
-from bertbuild.stages import FACTS, INSTRUCTIONS, STAGES, StageSpec, is_by_processor, stage_code
+from bertbuild.plans.text import TEXT, VOCAB, carries_text, seen_by_stage
+from bertbuild.stages import FACTS, INSTRUCTIONS, PROVENANCE, STAGES, StageSpec, is_by_processor, stage_code
 from bertbuild.store.other_keys import other_format
-from bertbuild.store.store import Store, StoredObject
+from bertbuild.store.store import Store, StoredObject, remove_tree
 
 if TYPE_CHECKING:
     from bertbuild.provenance.statement import Input
@@ -31,8 +33,26 @@ if TYPE_CHECKING:
 Report = Callable[[Mapping[str, Any]], None]
 Looked = TypeVar("Looked")
 Inputs = Mapping[str, File | StoredObject]
-Write = Callable[[Path], Path | None]
-"""Makes a result in the `out` of its work folder; gives the log of the stage that it ran, if it did."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Written:
+    """What there is to say of a result that was just written.
+
+    Attributes:
+        log: of the stage that wrote it, if one did.
+        made: of the files that the host added to, their sha256 as the stage wrote them.
+        linked: files of another result that have become files of this one too, and their sha256.
+    """
+
+    log: Path | None = None
+    made: Mapping[str, str] = field(default_factory=dict)
+    linked: Mapping[Path, str] = field(default_factory=dict)
+
+
+NOTHING_TO_SAY = Written()
+Write = Callable[[Path], Written | None]
+"""Makes a result in the `out` of its work folder."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,6 +157,8 @@ class Maker:
     def find(self, order: Order) -> StoredObject | None:
         """The store's result, if it has one that is whole."""
         found = self.store.find(order.stage, order.key)
+        if found is None and order.backend and TEXT not in order.parts["params"]:
+            found = self.store.alike(order.stage, order.parts)
         if found is not None:
             self._tell(order, "cached")
         return found
@@ -156,15 +178,23 @@ class Maker:
             with self._telling(order) as figures:
                 with ThreadPoolExecutor(max_workers=1) as pool, full_disk_told(self.store.root):
                     naming = pool.submit(self._named, order)  # files are hashed while the stage runs, which reads them
-                    log = write(work)
+                    written = write(work) or NOTHING_TO_SAY
                     named = naming.result()
 
                 def said(files: Mapping[str, Any]) -> Mapping[str, Any]:
-                    return self._statement(order, named, files, work / "out", log, began)
+                    return self._statement(order, named, files, work / "out", written.log, began)
 
                 stored = self.store.publish(
-                    order.stage, order.key, work, order.parts, said, isolation=self._place(order)
+                    order.stage,
+                    order.key,
+                    work,
+                    order.parts,
+                    said,
+                    isolation=self._place(order),
+                    made=written.made,
                 )
+                for path, sha256 in written.linked.items():  # a new link is news to `stat`
+                    self.store.digests.remember(path, sha256)
                 self.store.forget_unfinished(order.stage, order.key)
                 figures.update(_figures(stored))
             return stored
@@ -194,7 +224,7 @@ class Maker:
     def made(self, order: Order, step: Step) -> StoredObject:
         """The result of a step that the store does not have."""
         began = time.monotonic()
-        stored = self.make(order, lambda work: self._run(order, step, work))
+        stored = self.make(order, lambda work: self._with_other_text(order, step, work) or self._run(order, step, work))
         peak = _figures(stored).get("peak_memory")
         if peak:
             self.measured.remember(step.stage, input_bytes(order.sources), peak, time.monotonic() - began)
@@ -260,16 +290,37 @@ class Maker:
         """The name of the place where a result is made; "" for what the host makes itself."""
         return self._isolation.name if order.backend else ""
 
-    def _run(self, order: Order, step: Step, work: Path) -> Path:
-        """Run a step; gives its log."""
+    def _with_other_text(self, order: Order, step: Step, work: Path) -> Written | None:
+        """What a step makes, where the store has it with other text or none; its stage is not run."""
+        alike = self.store.alike(order.stage, order.parts) if carries_text(step) else None
+        if alike is None:
+            return None
+        files, out = alike.manifest["files"], work / "out"
+        theirs = {name: entry for name, entry in files.items() if name != PROVENANCE}
+        if not copy_computed(theirs, alike.path, out):
+            remove_tree(out)
+            out.mkdir()
+            return None
+        linked = {alike.path / name: entry["sha256"] for name, entry in theirs.items() if "made" not in entry}
+        return Written(made=self._carried(order, step, out), linked=linked)
+
+    def _carried(self, order: Order, step: Step, out: Path) -> Mapping[str, str]:
+        """Add the text that a step's result carries; gives what was there before."""
+        if not carries_text(step):
+            clean(out)
+            return {}
+        return carry(out, step.params[TEXT], order.sources[VOCAB].path)
+
+    def _run(self, order: Order, step: Step, work: Path) -> Written:
+        """Run a step."""
         spec = STAGES[step.stage]
         log = self.store.logs / f"{time.strftime('%Y%m%d-%H%M%S')}-{spec.name}-{order.key[:12]}.log"
         run = StageRun(
             backend=order.backend,
             stage=spec.command,
             code=spec.backend,
-            inputs={name: source.path for name, source in order.sources.items()},
-            params={**step.params, **step.limits, "key": order.key},
+            inputs={name: source.path for name, source in seen_by_stage(order.sources, step).items()},
+            params={**seen_by_stage(step.params, step), **step.limits, "key": order.key},
             work=work,
             log=log,
             device=spec.device,
@@ -286,7 +337,7 @@ class Maker:
             raise StageError(
                 f"The stage {spec.name} ended without an error but wrote no {missing[0]}.", next_step=f"Its log: {log}"
             )
-        return log
+        return Written(log=log, made=self._carried(order, step, work / "out"))
 
     def _run_in_isolation(self, order: Order, spec: StageSpec, run: StageRun) -> None:
         refusals: list[str] = []

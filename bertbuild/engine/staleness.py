@@ -20,6 +20,7 @@ from bertbuild.errors import StoreError
 from bertbuild.json_text import parse_json
 from bertbuild.places import PLACES
 from bertbuild.plans.plan import File, Plan, Step, Target
+from bertbuild.plans.text import TEXT
 from bertbuild.store.store import Store, StoredObject
 
 UP_TO_DATE = "up to date"
@@ -250,7 +251,12 @@ class Checker:
         """The result, or what is wrong with it. Unlike `Store.find` it notes no use: to ask is not to need."""
         path = self._store.objects / order.stage / order.key
         if not path.exists():
-            return None, ""
+            alike = (
+                None
+                if not order.backend or TEXT in order.parts["params"]
+                else self._store.alike(order.stage, order.parts)
+            )
+            return alike, ""
         try:
             return self._store.peek(path), ""
         except StoreError:

@@ -26,6 +26,7 @@ from bertbuild.files.listing import files_below, links
 from bertbuild.files.locking import exclusive, if_free, remove_lock
 from bertbuild.json_text import parse_json
 from bertbuild.keys import digest
+from bertbuild.plans.text import computed
 from bertbuild.stages import MANIFEST, PROVENANCE, UNTRACKED
 from bertbuild.store.in_use import Uses
 from bertbuild.store.naming import Given, Names, lock_name
@@ -70,6 +71,7 @@ class Store:
         self.digests = DigestCache(root / "cache" / "digests.json")
         self.inputs = TreeDigestCache(root / "cache" / "inputs.json")
         self.names = Names(root)
+        self._computed: dict[str, dict[str, str]] = {}  # stage → key → digest of what it computes; see `alike`
         self.recalled: dict[str, tuple[tuple[int, int, int], Any]] = {}  # records as they were read; see records.py
         if tidy and self._is_there:
             self._remove_abandoned_work()
@@ -99,6 +101,23 @@ class Store:
         self.use(path)
         _, manifest = self._check(path)
         return None if manifest is None else StoredObject(stage=stage, key=key, path=Path(path), manifest=manifest)
+
+    def alike(self, stage: str, parts: Mapping[str, Any]) -> StoredObject | None:
+        """A whole result of the same computation as a key's: one that differs in the text that it carries, if at all.
+
+        Args:
+            stage: what makes it.
+            parts: the components of the key.
+        """
+        known, wanted = self._computed.setdefault(stage, {}), digest(computed(parts))
+        there = sorted(path.name for path in (self.objects / stage).glob("*"))
+        for key in there:
+            if key not in known:
+                with contextlib.suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
+                    manifest = (self.objects / stage / key / MANIFEST).read_bytes()
+                    known[key] = digest(computed(parse_json(manifest)["components"]))
+        found = (self.find(stage, key) for key in there if known.get(key) == wanted)
+        return next((stored for stored in found if stored is not None), None)
 
     def find_or_set_aside(self, stage: str, key: str, *, on_damage: Callable[[str], None]) -> StoredObject | None:
         """As `find`, but a damaged result is reported and set aside. Only for the holder of the key's lock: anyone else
@@ -143,6 +162,7 @@ class Store:
         statement: Callable[[Mapping[str, Any]], Mapping[str, Any]] | None = None,
         *,
         isolation: str = "",
+        made: Mapping[str, str] | None = None,
     ) -> StoredObject:
         """Make `work/out` the result of `stage` under `key`: hash, fsync, make read-only, one rename.
 
@@ -153,6 +173,7 @@ class Store:
             components: what the key is made of.
             statement: given each file's bytes and sha256 by name, what to say of their provenance.
             isolation: the name of the place where its stage ran; "" for what bertbuild made itself.
+            made: of the files that the host added to, their sha256 as the stage wrote them; "" where it wrote none.
         """
         from concurrent.futures import ThreadPoolExecutor
 
@@ -167,6 +188,8 @@ class Store:
                     files[str(path.relative_to(out))] = {"bytes": path.stat().st_size, "sha256": sha256_file(path)}
                 for flushed in flushing:
                     flushed.result()
+            for name, before in (made or {}).items():
+                files[name]["made"] = before
             if statement is not None:
                 files[PROVENANCE] = _write(out / PROVENANCE, statement(dict(files)))
             manifest = {
@@ -334,8 +357,9 @@ class Store:
 
 
 def content_digest(files: Mapping[str, Any]) -> str:
-    """Digest of a result's files, the facts of its run left out."""
-    return digest({name: entry["sha256"] for name, entry in files.items() if name not in UNTRACKED})
+    """Digest of a result's files as its stage wrote them, the facts of its run left out."""
+    made = {name: entry.get("made", entry["sha256"]) for name, entry in files.items() if name not in UNTRACKED}
+    return digest({name: sha256 for name, sha256 in made.items() if sha256})
 
 
 def _leads_to(link: Path) -> str:

@@ -1,0 +1,64 @@
+"""What a target carries so that it answers text: a parameter and an input of the step that makes it, which its stage
+does not see. The host adds the files once the stage has ended (`engine/carried.py`).
+
+What a stage computes does not depend on them. So a result's digest leaves them out, and other labels make nothing anew
+but the files that hold them: see `Store.alike`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, TypeVar
+
+from bertbuild.plans.plan import File, Plan, Step, Target
+from bertbuild.text.facts import Text
+
+TEXT = "text"
+"""The parameter: a `Text` as JSON."""
+VOCAB = "vocab"
+"""The input: vocab.txt."""
+
+Value = TypeVar("Value")
+
+
+def with_text(plan: Plan, text: Text, vocab: File) -> Plan:
+    """The plan with its targets carrying a model's text."""
+    made = {target.step: target for target in plan.targets}
+    steps = (
+        _carrying(step, _asked(plan, made[step.id]), text, vocab) if step.id in made else step for step in plan.steps
+    )
+    return replace(plan, steps=tuple(steps))
+
+
+def carries_text(step: Step) -> bool:
+    """Whether the host adds a tokenizer to what a step makes."""
+    return TEXT in step.params
+
+
+def seen_by_stage(values: Mapping[str, Value], step: Step) -> dict[str, Value]:
+    """Inputs or parameters of a step, as its stage is given them."""
+    hidden = (TEXT, VOCAB) if carries_text(step) else ()
+    return {name: value for name, value in values.items() if name not in hidden}
+
+
+def computed(parts: Mapping[str, Any]) -> dict[str, Any]:
+    """The components of a key that decide what a stage computes: all but what the host adds."""
+    if TEXT not in parts["params"]:
+        return dict(parts)
+    left = {
+        group: {name: value for name, value in parts[group].items() if name not in (TEXT, VOCAB)}
+        for group in ("params", "inputs")
+    }
+    return {**parts, **left}
+
+
+def _carrying(step: Step, asked: Mapping[str, Any], text: Text, vocab: File) -> Step:
+    told = replace(text, asked=asked).as_parameter()
+    return replace(step, inputs={**step.inputs, VOCAB: vocab}, params={**step.params, TEXT: told})
+
+
+def _asked(plan: Plan, target: Target) -> dict[str, Any]:
+    step = plan.step(target.answers)
+    flag = next(name for name, source in step.inputs.items() if source == target.step)
+    return {"stage": step.stage, "flag": flag, "params": dict(step.params)}

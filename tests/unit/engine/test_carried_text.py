@@ -1,0 +1,166 @@
+"""A tokenizer that the host adds to what a stage wrote, and takes out again byte for byte."""
+
+from __future__ import annotations
+
+import json
+import xml.etree.ElementTree as ET
+
+import pytest
+
+from bertbuild.engine.carried import carry, clean, copy_computed
+from bertbuild.engine.engine import Engine
+from bertbuild.kinds.ir import plan_ir
+from bertbuild.kinds.ir_request import Ir
+from bertbuild.plans.plan import File
+from bertbuild.plans.text import with_text
+from bertbuild.text.facts import Text
+
+WORDS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "good", "##s")
+XML = """<?xml version="1.0"?>
+<net name="bert" version="11">
+	<layers>
+	</layers>
+	<rt_info>
+		<bertbuild>
+			<gelu value="erf" />
+		</bertbuild>
+	</rt_info>
+</net>
+"""
+SIGNATURE = json.dumps({"inputs": {}, "outputs": {}, "gelu": "erf"}, indent=1, sort_keys=True) + "\n"
+TEXT = Text(task="own-é", head="multi-label", labels=('very "good" & <new>', "bad\x07"), max_positions=64)
+
+
+@pytest.fixture
+def vocab(tmp_path):
+    path = tmp_path / "vocab.txt"
+    path.write_text("".join(f"{word}\n" for word in WORDS))
+    return path
+
+
+@pytest.fixture
+def folder(tmp_path):
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "model.xml").write_text(XML)
+    (out / "signature.json").write_text(SIGNATURE)
+    (out / "model.bin").write_bytes(b"weights")
+    return out
+
+
+def sections(path):
+    rt_info = ET.fromstring(path.read_text()).find("rt_info")  # noqa: S314 - ours
+    return {part.tag: {value.tag: value.get("value") for value in part} for part in rt_info}
+
+
+def test_an_ir_has_the_labels_as_the_model_api_reads_them(folder, vocab):
+    carry(folder, TEXT.as_parameter(), vocab)
+    found = sections(folder / "model.xml")
+    assert found["bertbuild"] == {"gelu": "erf"}
+    assert found["model_info"] == {"labels": 'very_"good"_&_<new> bad', "label_ids": "0 1", "multilabel": "True"}
+    text = found["text"]
+    assert json.loads(text["labels"]) == list(TEXT.labels)
+    assert (text["pad_id"], text["first_id"], text["end_id"], text["mask_id"]) == ("0", "2", "3", "4")
+    assert (text["do_lower_case"], text["max_seq_length"], text["task"]) == ("True", "64", "own-é")
+
+
+def test_the_folder_has_the_tokenizer_and_its_facts(folder, vocab):
+    made = carry(folder, TEXT.as_parameter(), vocab)
+    assert sorted(made) == ["model.xml", "signature.json", "text.json", "tokenizer.json", "vocab.txt"]
+    assert [name for name, sha256 in made.items() if not sha256] == ["text.json", "vocab.txt", "tokenizer.json"]
+    told = json.loads((folder / "text.json").read_text())
+    assert (told["labels"], told["preprocessing"]["split_chinese"]) == (list(TEXT.labels), True)
+    assert json.loads((folder / "signature.json").read_text())["text"]["labels"] == list(TEXT.labels)
+    assert json.loads((folder / "tokenizer.json").read_text())["model"]["max_input_chars_per_word"] == 200
+    assert (folder / "vocab.txt").read_bytes() == vocab.read_bytes()
+
+
+def test_a_saved_model_has_them_among_its_assets(tmp_path, vocab):
+    (tmp_path / "saved_model.pb").write_bytes(b"")
+    carry(tmp_path, TEXT.as_parameter(), vocab)
+    assert (tmp_path / "assets" / "vocab.txt").read_bytes() == vocab.read_bytes()
+    assert json.loads((tmp_path / "assets" / "text.json").read_text())["task"] == "own-é"
+
+
+def test_a_vocabulary_without_special_tokens_has_no_tokenizer_file(folder, tmp_path):
+    (tmp_path / "other.txt").write_text("good\nbad\n")
+    carry(folder, TEXT.as_parameter(), tmp_path / "other.txt")
+    assert not (folder / "tokenizer.json").exists()
+    assert json.loads((folder / "text.json").read_text())["tokens"] == {}
+
+
+def test_what_was_added_comes_out_again_byte_for_byte(folder, vocab, tmp_path):
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    made = carry(folder, TEXT.as_parameter(), vocab)
+    files = {path.name: {"sha256": "-"} for path in folder.iterdir()}
+    for name, sha256 in made.items():
+        files[name]["made"] = sha256
+    again = tmp_path / "again"
+    again.mkdir()
+    assert copy_computed(files, folder, again)
+    assert {path.name: path.read_bytes() for path in again.iterdir()} == before
+    assert (again / "model.bin").stat().st_ino == (folder / "model.bin").stat().st_ino
+    clean(folder)
+    assert (folder / "model.xml").read_bytes() == before["model.xml"]
+    assert (folder / "signature.json").read_bytes() == before["signature.json"]
+
+
+def test_a_signature_that_cannot_be_restored_is_no_result_to_copy(folder, vocab, tmp_path):
+    made = carry(folder, TEXT.as_parameter(), vocab)
+    (folder / "signature.json").write_text("{}")
+    again = tmp_path / "again"
+    again.mkdir()
+    files = {"signature.json": {"sha256": "-", "made": made["signature.json"]}}
+    assert not copy_computed(files, folder, again)
+
+
+@pytest.fixture
+def build(store, isolation, events, source, probes, vocab):
+    """Build an IR with some labels; gives the stages that ran, and the target."""
+
+    def again(*labels):
+        isolation.runs.clear()
+        plan = plan_ir(source, Ir(), probes)
+        if labels:
+            words = File(path=vocab, digest="d-vocab")
+            plan = with_text(plan, Text(labels=labels, max_positions=64), words)
+        (built,) = Engine(store, isolation, events).build(plan, probes)
+        return isolation.runs.copy(), built
+
+    return again
+
+
+def test_other_labels_run_no_stage(build):
+    ran, first = build("no", "yes")
+    assert ran == ["tf1-infer", "ir-direct", "openvino-infer"]
+    ran, second = build("nein", "ja")
+    assert ran == []
+    assert first.stored.key != second.stored.key
+    assert first.stored.digest == second.stored.digest
+    assert json.loads((second.path / "text.json").read_text())["labels"] == ["nein", "ja"]
+    assert json.loads((first.stored.path / "text.json").read_text())["labels"] == ["no", "yes"]
+
+
+def test_a_target_of_before_it_carried_text_gets_it_without_a_stage(build):
+    ran, _ = build()
+    assert len(ran) == 3
+    ran, built = build("no", "yes")
+    assert ran == []
+    assert (built.path / "vocab.txt").is_file()
+
+
+def test_one_that_carries_text_does_where_none_is_asked_for(build):
+    build("no", "yes")
+    ran, built = build()
+    assert ran == []
+    assert (built.path / "text.json").is_file()
+
+
+def test_both_results_are_whole(build, store):
+    _, first = build("no", "yes")
+    _, second = build("nein", "ja")
+    for built in (first, second):
+        assert store.load(built.stored.path).digest == built.stored.digest
+    (second.stored.path / "text.json").chmod(0o644)
+    (second.stored.path / "text.json").write_text("{}")
+    assert store.problem(second.stored.path) == "text.json changed"

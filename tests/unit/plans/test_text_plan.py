@@ -1,0 +1,53 @@
+"""What a target carries is in its step, where its stage does not see it, and in no other."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from bertbuild import keys
+from bertbuild.kinds.ir import plan_ir
+from bertbuild.kinds.ir_request import Ir
+from bertbuild.plans.plan import File
+from bertbuild.plans.text import TEXT, VOCAB, carries_text, computed, seen_by_stage, with_text
+from bertbuild.text.facts import Text, from_json
+
+WORDS = File(path=Path("/m/vocab.txt"), digest="d-vocab")
+MINE = Text(task="MRPC", head="classifier", labels=("no", "yes"), max_seq_length=128, max_positions=512)
+
+
+def planned(source, probes, text=MINE):
+    return with_text(plan_ir(source, Ir(precision="fp32,fp16"), probes), text, WORDS)
+
+
+def parts_of(step, inputs=None):
+    digests = {name: getattr(source, "digest", source) for name, source in (inputs or step.inputs).items()}
+    return keys.components(stage=step.stage, code="c", environment={}, params=step.params, inputs=digests)
+
+
+def test_only_steps_that_make_targets_carry_text(source, probes):
+    plan = planned(source, probes)
+    assert [step.id for step in plan.steps if carries_text(step)] == ["ir-fp32", "ir-fp16"]
+    assert plan.step("ir-fp32").inputs[VOCAB] == WORDS
+
+
+def test_what_is_carried_tells_how_the_target_is_asked(source, probes):
+    told = from_json(json.loads(planned(source, probes).step("ir-fp32").params[TEXT]))
+    assert (told.labels, told.task, told.do_lower_case) == (("no", "yes"), "MRPC", None)
+    assert told.asked == {"stage": "openvino-infer", "flag": "ir", "params": {}}
+
+
+def test_a_stage_sees_neither_text_nor_vocabulary(source, probes):
+    step = planned(source, probes).step("ir-fp32")
+    plain = plan_ir(source, Ir(), probes).step("ir-fp32")
+    assert seen_by_stage(step.inputs, step) == plain.inputs
+    assert seen_by_stage(step.params, step) == plain.params
+    assert seen_by_stage({VOCAB: 1}, plan_ir(source, Ir(), probes).step("reference")) == {VOCAB: 1}
+
+
+def test_other_text_is_another_key_and_the_same_computation(source, probes):
+    plain = parts_of(plan_ir(source, Ir(), probes).step("ir-fp32"))
+    one = parts_of(planned(source, probes).step("ir-fp32"))
+    other = parts_of(planned(source, probes, Text(labels=("0", "1"))).step("ir-fp32"))
+    assert len({keys.digest(parts) for parts in (plain, one, other)}) == 3
+    assert computed(one) == computed(other) == computed(plain) == plain
