@@ -20,7 +20,7 @@ class Checkpoint:
 
     `config` and `vocab` are its files where they are not in its folder. Of several encoders in it the one of the
     variable scope `scope` is taken; with `ema` the variables' moving averages. `head` says of what kind its head is
-    where its files do not tell ("classifier", "tokens", …).
+    where its files do not tell ("classifier", "tokens", …); `labels` are words for its rows, with commas.
     """
 
     path: Path
@@ -29,11 +29,13 @@ class Checkpoint:
     scope: str = ""
     ema: bool = False
     head: str = ""
+    labels: str = ""
 
     def wanted(self, name: str) -> Wanted:
         """It as commands take it; `name` is what its results are called, empty for its own."""
         files = {"checkpoint": str(self.path), "config": str(self.config), "vocab": str(self.vocab)}
-        return _wanted(name=name, scope=self.scope, ema=self.ema, head=self.head, **files)
+        said = {"scope": self.scope, "ema": self.ema, "head": self.head, "labels": self.labels}
+        return _wanted(name=name, **said, **files)
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,8 +27,8 @@ SOURCES = by_name(
 )
 """Where a model may come from, besides a recipe; a model has just one."""
 
-READING = {name: parameters_of(Wanted)[name] for name in READ_BY}
-"""How a `checkpoint` is read where it can be read in several ways."""
+READING = {name: parameters_of(Wanted)[name] for name in (*READ_BY, "labels")}
+"""How a `checkpoint` is read where it can be read in several ways, and what its head's rows are called."""
 
 FROM = Parameter(name="from", type=Name(), about="another model of this file, to begin with; must be given")
 TRAINED_ON = parameters_of(Named)

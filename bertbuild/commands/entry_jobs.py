@@ -24,6 +24,7 @@ from bertbuild.kinds.leaving import left_out
 from bertbuild.kinds.planning import longest_probe, named, plan_targets
 from bertbuild.plans.parts import Part
 from bertbuild.plans.plan import TF2, File, Plan, Source
+from bertbuild.plans.text import with_text
 from bertbuild.plans.wanted import Wanted
 from bertbuild.source.checkpoints import Inspected
 from bertbuild.source.on_disk import model_at_hand
@@ -38,6 +39,7 @@ from bertbuild.source.resolve import (
     looked_before,
     to_import,
 )
+from bertbuild.source.text import text_of
 
 
 class EntryJobs:
@@ -206,7 +208,7 @@ class ModelJob(Job):
         session, entry = self._entry_jobs.session, self.entry
         report = _of_job(session.report, self.id)
         found = looked_before(how_read(entry), self._folder, entry.name, session.store, session.engine, report)
-        self._found = found and replace(found, named=source_of(entry, session))
+        self._found = found and self._told(found)
         return self._found is not None
 
     def run(self) -> None:
@@ -214,7 +216,17 @@ class ModelJob(Job):
         session, entry = self._entry_jobs.session, self.entry
         report = _of_job(session.report, self.id)
         found = look(how_read(entry), self._folder, entry.name, session.store, session.engine, report)
-        self._found = replace(found, named=source_of(entry, session))
+        self._found = self._told(found)
+
+    def _told(self, found: Inspected) -> Inspected:
+        """What was found, with what the entry and the catalogue say of it."""
+        wanted, lower_case = how_read(self.entry), None
+        if wanted.model:
+            from bertbuild.catalogue.models import find_model
+
+            lower_case = find_model(wanted.model).lower_case
+        named = source_of(self.entry, self._entry_jobs.session)
+        return replace(found, named=named, labels=wanted.labels, lower_case=lower_case)
 
     def follow(self) -> Iterable[Job]:
         """Its targets, and the models that are trained from it."""
@@ -292,7 +304,8 @@ def planned(session: Session, target: TargetEntry, found: Inspected) -> tuple[Pl
     plan = plan_targets(found.source, target.request, probes, calibration)
     plan = named(plan, target.name) if target.name else plan
     session.claim_targets(plan, found.named, found.source.file)
-    return with_reference(session, plan, target.reference), probes
+    placed, text = with_reference(session, plan, target.reference), text_of(found, session.store)
+    return with_text(placed, *text) if text else placed, probes
 
 
 def _calibration(session: Session, source: Source, request: Request) -> Calibration | None:

@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import html
 import json
 import os
 import re
-import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
-from xml.sax.saxutils import quoteattr
 
 from bertbuild.checkpoint.vocabulary import BERT_TENSORFLOW, read_vocabulary
 from bertbuild.json_text import parse_json
@@ -112,6 +111,8 @@ def _link(source: Path, copy: Path) -> None:
     try:
         os.link(source, copy)
     except OSError:
+        import shutil
+
         shutil.copyfile(source, copy)
 
 
@@ -160,7 +161,7 @@ def _sections(facts: Mapping[str, Any]) -> Iterator[str]:
 def _section(name: str, values: Mapping[str, str]) -> Iterator[str]:
     yield f"\t\t<{name}>\n"
     for key, value in sorted(values.items()):
-        yield f"\t\t\t<{key} value={quoteattr(value)} />\n"
+        yield f'\t\t\t<{key} value="{html.escape(value)}" />\n'
     yield f"\t\t</{name}>\n"
 
 

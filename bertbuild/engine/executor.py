@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from bertbuild import keys
 from bertbuild.backends import require_locked
-from bertbuild.engine.carried import carry, clean, copy_computed
 from bertbuild.engine.memory import Measured, Phases
 from bertbuild.errors import NoSpaceError, StageError
 from bertbuild.files.disk import full_disk_told, no_space, raise_if_full
@@ -295,6 +294,8 @@ class Maker:
         alike = self.store.alike(order.stage, order.parts) if carries_text(step) else None
         if alike is None:
             return None
+        from bertbuild.engine.carried import copy_computed
+
         files, out = alike.manifest["files"], work / "out"
         theirs = {name: entry for name, entry in files.items() if name != PROVENANCE}
         if not copy_computed(theirs, alike.path, out):
@@ -306,6 +307,8 @@ class Maker:
 
     def _carried(self, order: Order, step: Step, out: Path) -> Mapping[str, str]:
         """Add the text that a step's result carries; gives what was there before."""
+        from bertbuild.engine.carried import carry, clean
+
         if not carries_text(step):
             clean(out)
             return {}

@@ -35,6 +35,7 @@ class Wanted:
     A checkpoint is named by its folder, its prefix or its archive, or is a Hugging Face folder. `name` is what the
     results are called; left empty, the model's or the folder's own name. `outputs` are the frozen graph's that are
     wanted, "NODE[:name],…"; left empty, those that it tells. `scope`, `ema` and `head` are as in `Choice`.
+    `labels` are words for the rows of its head.
     `config` and `vocab` are a checkpoint's bert_config.json and vocab.txt where they are not in its folder.
     `tf2` is a model of TensorFlow 2; what `train` begins with it calls `init_checkpoint`, `hub_module_url` or
     `model_dir`. Of several encoders in such a checkpoint the one below the object `root` is meant.
@@ -97,6 +98,12 @@ class Wanted:
         written="SCOPE",
     )
     ema: bool = parameter(Truth(), False, "take the variables' moving averages (…/ExponentialMovingAverage)")
+    labels: str = parameter(
+        Text(),
+        "",
+        "words for the head's classes or tags, in the order of its rows; default: as its training or config.json says",
+        written="LABEL,…",
+    )
     head: str = parameter(Choice(KINDS), "", "of what kind the checkpoint's head is, where its files do not tell")
     config: str = parameter(
         Location(), "", "the checkpoint's bert_config.json, where it is not in its folder", written="FILE"

@@ -46,7 +46,8 @@ PLAIN_PREFIX = "bert_model.ckpt"
 class Inspected:
     """A source that may be built from, and the sizes its probe inputs must keep to.
 
-    `named` is the source as the user named it; names in out/ remember it.
+    `named` is the source as the user named it; names in out/ remember it. `labels` are the words that the user gave the
+    head's rows, with commas; `lower_case` is what the catalogue says of its text, if it is of the catalogue.
     """
 
     source: Source
@@ -54,6 +55,8 @@ class Inspected:
     type_vocab_size: int
     max_positions: int
     named: str = ""
+    labels: str = ""
+    lower_case: bool | None = None
 
 
 def inspected(

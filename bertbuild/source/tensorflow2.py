@@ -17,11 +17,12 @@ from bertbuild.source.garden import heads_of, recorded
 from bertbuild.source.inputs import file_input, folder_input
 from bertbuild.stages import MANIFEST, UNTRACKED
 from bertbuild.store.store import Store
+from bertbuild.text.facts import TEXT_FILE, TOKENIZER_FILE
 
 if TYPE_CHECKING:
     from bertbuild.checkpoint.config import BertConfig
 
-OURS = (MANIFEST, *UNTRACKED)
+OURS = (MANIFEST, *UNTRACKED, TEXT_FILE, TOKENIZER_FILE)
 GARDEN_GELU = "tanh"
 """What the Model Garden computes, and so what a model trained with it was trained with."""
 

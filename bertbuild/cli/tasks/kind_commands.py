@@ -54,7 +54,7 @@ def target_task(command: Command, kinds: list[Kind]) -> Task:
 
 def _flags(command: Command, kinds: list[Kind]) -> Iterator[Parameter]:
     sources = parameters_of(Wanted)
-    naming = NAMING if "checkpoint" in command.sources else ("name",)
+    naming = (*NAMING, "labels") if "checkpoint" in command.sources else ("name",)
     yield from (sources[name] for name in (*command.sources, *naming))
     if command.copied:
         yield command.copied

@@ -16,7 +16,7 @@ from bertbuild.kinds.tf2 import Tf2
 from bertbuild.kinds.tf2_savedmodel import Tf2SavedModel
 from bertbuild.plans.wanted import Wanted
 
-SOURCE = "model checkpoint config vocab name scope ema head from mirror isolation offline replace json"
+SOURCE = "model checkpoint config vocab name scope ema head labels from mirror isolation offline replace json"
 NEURON = f"{SOURCE} saved-model seq-len output compute gelu-approximation batch-size"
 FLAGS = {
     "freeze": f"{SOURCE} reference output gelu",

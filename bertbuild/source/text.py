@@ -1,0 +1,136 @@
+"""What is known of a source's text: its vocabulary, and what its own files, its training or the user say of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from bertbuild.checkpoint.imported import RECORD, import_facts
+from bertbuild.checkpoint.user_files import read_object
+from bertbuild.checkpoint.vocabulary import chosen_reading
+from bertbuild.errors import BertbuildError, UsageError
+from bertbuild.huggingface.vocabulary import recorded_lower_case
+from bertbuild.json_text import parse_json
+from bertbuild.plans.plan import TF2, File, Source
+from bertbuild.plural import number_of
+from bertbuild.source.checkpoints import Inspected
+from bertbuild.source.inputs import file_input
+from bertbuild.source.prepared import fine_tuned
+from bertbuild.store.store import Store
+from bertbuild.text.facts import TEXT_FILE, VOCAB_FILE, Text, from_json
+
+OF_WORDS = ("classifier", "multi-label", "tokens")
+"""Heads whose rows have names."""
+UNNAMED = "LABEL_"
+"""How transformers begins the names of labels that nobody named."""
+
+
+def text_of(found: Inspected, store: Store) -> tuple[Text, File] | None:
+    """A source's text and its vocab.txt; None for one without a vocabulary.
+
+    Raises:
+        UsageError: --labels names more or fewer labels than the head has.
+    """
+    source = found.source
+    folder = source.file.path if source.file.files else source.file.path.parent
+    vocab = source.vocab.path if source.vocab else folder / VOCAB_FILE
+    if not vocab.is_file():
+        if found.labels:
+            raise UsageError(
+                f"--labels goes with a vocab.txt, and {source.model} comes without one.",
+                next_step="Name it: --vocab FILE.",
+            )
+        return None
+    text = _known(folder, source, found) if source.kind == "checkpoint" or source.kind in TF2 else None
+    text = text or _beside(folder) or Text()
+    head = source.head
+    if found.labels:
+        text = replace(text, labels=_named(found.labels, source, text))
+    elif head is not None and head.kind in OF_WORDS and len(text.labels) != head.labels:
+        text = replace(text, labels=())
+    try:
+        reading = text.vocab_reading or chosen_reading(vocab, found.vocab_size, "")[0]
+    except BertbuildError:
+        return None  # nothing tells how its lines are numbered: text cannot be read with it
+    text = replace(text, vocab_reading=reading, max_positions=source.max_positions)
+    return text, file_input(vocab, store.inputs)
+
+
+def _known(folder: Path, source: Source, found: Inspected) -> Text | None:
+    """What stands beside a checkpoint: task.json of a training, text.json of a target, what an import noted."""
+    tuned = fine_tuned(folder, source.prefix)
+    if not tuned and (folder / TEXT_FILE).is_file():
+        return _beside(folder)
+    lower_case = tuned.get("do_lower_case")
+    if lower_case is None:
+        lower_case = recorded_lower_case(folder)
+    if lower_case is None:
+        lower_case = found.lower_case
+    head = source.head
+    return Text(
+        task=str(tuned.get("task") or ""),
+        head=head.kind if head else str(tuned.get("head") or ""),
+        labels=tuple(map(str, tuned.get("labels") or _imported_labels(folder, source))),
+        do_lower_case=lower_case,
+        vocab_reading=str(tuned.get("vocab_reading") or ""),
+        max_seq_length=_whole(tuned, "max_seq_length"),
+        doc_stride=_whole(tuned, "doc_stride"),
+        max_query_length=_whole(tuned, "max_query_length"),
+        negatives=bool(tuned.get("version_2_with_negative")),
+    )
+
+
+def _whole(facts: Mapping[str, Any], name: str) -> int:
+    value = facts.get(name)
+    return value if isinstance(value, int) and not isinstance(value, bool) else 0
+
+
+def _beside(folder: Path) -> Text | None:
+    """What the text.json of a target that a source lies in says; None where there is none that can be read."""
+    path = folder / TEXT_FILE
+    if not path.is_file():
+        return None
+    try:
+        return replace(from_json(read_object(path)), asked={})
+    except (BertbuildError, ValueError, TypeError, KeyError):
+        return None
+
+
+def _imported_labels(folder: Path, source: Source) -> tuple[str, ...]:
+    """The labels of the Hugging Face folder that a checkpoint was imported from, if they were named there."""
+    if source.prefix != "bert_model.ckpt" or not (folder / RECORD).is_file():
+        return ()
+    from bertbuild.checkpoint.folder import find_checkpoint
+
+    facts = import_facts(find_checkpoint(folder)) or {}
+    try:
+        named = dict(parse_json(str(facts.get("from", "{}")))).get("id2label") or {}
+        labels = tuple(str(named[number]) for number in sorted(named, key=int))
+    except (ValueError, TypeError, AttributeError):
+        return ()
+    return () if all(label.startswith(UNNAMED) for label in labels) else labels
+
+
+def _named(labels: str, source: Source, text: Text) -> tuple[str, ...]:
+    """The labels of --labels, held to the head's rows."""
+    words = tuple(label.strip() for label in labels.split(","))
+    repeated = next((word for word in words if words.count(word) > 1 or not word), None)
+    if repeated is not None:
+        what = f"names {repeated!r} twice" if repeated else "has an empty name"
+        raise UsageError(f"--labels {what}.", next_step="Give each class a name of its own, with commas between them.")
+    head = source.head
+    if head is None or head.kind not in OF_WORDS:
+        kind = f"a head of kind {head.kind}" if head else "no head"
+        raise UsageError(
+            f"--labels names classes or tags, and {source.model} has {kind}.", next_step="Leave --labels out."
+        )
+    if len(words) != head.labels:
+        known = f" ({', '.join(text.labels)} as it was trained)" if text.labels else ""
+        raise UsageError(
+            f"--labels names {number_of(len(words), 'label')}, and the head of {source.model} has "
+            f"{head.labels}{known}.",
+            next_step="Name each of them, in the order of the head's rows.",
+        )
+    return words

@@ -1,0 +1,132 @@
+"""What is known of a source's text, and who says it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from bertbuild.errors import UsageError
+from bertbuild.heads.found import FoundHead
+from bertbuild.plans.plan import File, Source
+from bertbuild.source.checkpoints import Inspected
+from bertbuild.source.text import text_of
+
+WORDS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "good")
+TWO = FoundHead(kind="classifier", weights="output_weights", bias="output_bias", labels=2)
+IMPORT = {"stage": "import", "facts": {"from": json.dumps({"id2label": {"1": "up", "0": "down"}})}}
+
+
+@pytest.fixture
+def folder(tmp_path):
+    path = tmp_path / "model"
+    path.mkdir()
+    (path / "vocab.txt").write_text("".join(f"{word}\n" for word in WORDS))
+    return path
+
+
+def found(folder, head=TWO, kind="checkpoint", **more):
+    source = Source(
+        model="mine",
+        kind=kind,
+        file=File(path=folder, digest="d", files=("vocab.txt",)),
+        heads=(head,) if head else (),
+        max_positions=64,
+    )
+    return Inspected(source=source, vocab_size=len(WORDS), type_vocab_size=2, max_positions=64, **more)
+
+
+def told(folder, store, **more):
+    text, vocab = text_of(found(folder, **more), store)
+    assert vocab.path == (folder / "vocab.txt").resolve()
+    return text
+
+
+def write(folder, name, value):
+    (folder / name).write_text(json.dumps(value))
+
+
+def test_a_checkpoint_without_a_vocabulary_has_no_text(folder, store):
+    (folder / "vocab.txt").unlink()
+    assert text_of(found(folder), store) is None
+    with pytest.raises(UsageError, match=r"--labels goes with a vocab\.txt"):
+        text_of(found(folder, labels="a,b"), store)
+
+
+def test_a_training_tells_labels_case_and_length(folder, store):
+    write(folder, "task.json", {"task": "MRPC", "labels": ["0", "1"], "do_lower_case": False, "max_seq_length": 32})
+    text = told(folder, store)
+    assert (text.task, text.head, text.labels) == ("MRPC", "classifier", ("0", "1"))
+    assert (text.do_lower_case, text.max_seq_length, text.max_positions) == (False, 32, 64)
+
+
+def test_where_nothing_tells_nothing_is_made_up(folder, store):
+    text = told(folder, store)
+    assert (text.task, text.labels, text.do_lower_case, text.max_seq_length) == ("", (), None, 0)
+
+
+def test_the_tokenizer_config_tells_the_case_before_the_catalogue(folder, store):
+    assert told(folder, store, lower_case=True).do_lower_case is True
+    write(folder, "tokenizer_config.json", {"do_lower_case": False})
+    assert told(folder, store, lower_case=True).do_lower_case is False
+
+
+@pytest.fixture
+def imported(folder, monkeypatch):
+    """The folder as the stage `import` leaves it, as far as its record goes."""
+    write(folder, "stage.json", IMPORT)
+
+    def of(config):
+        facts = {"from": json.dumps(config)}
+        monkeypatch.setattr("bertbuild.checkpoint.folder.find_checkpoint", lambda path: path)
+        monkeypatch.setattr("bertbuild.source.text.import_facts", lambda _files: facts)
+        return folder
+
+    return of
+
+
+def test_a_hugging_face_config_tells_the_labels_in_the_order_of_their_numbers(imported, store):
+    assert told(imported({"id2label": {"1": "up", "0": "down"}}), store).labels == ("down", "up")
+
+
+def test_labels_that_nobody_named_are_none(imported, store):
+    assert told(imported({"id2label": {"0": "LABEL_0", "1": "LABEL_1"}}), store).labels == ()
+
+
+def test_labels_of_another_number_than_the_heads_rows_are_none(imported, store):
+    assert told(imported({"id2label": {"0": "a", "1": "b", "2": "c"}}), store).labels == ()
+
+
+def test_labels_that_are_given_come_first(folder, store):
+    write(folder, "task.json", {"task": "MRPC", "labels": ["0", "1"]})
+    assert told(folder, store, labels="not equivalent, equivalent").labels == ("not equivalent", "equivalent")
+
+
+@pytest.mark.parametrize(
+    ("labels", "head", "sentence"),
+    [
+        ("a", TWO, "--labels names 1 label, and the head of mine has 2."),
+        ("a,b,c", TWO, "--labels names 3 labels, and the head of mine has 2."),
+        ("a,a", TWO, "--labels names 'a' twice."),
+        ("a,", TWO, "--labels has an empty name."),
+        ("a,b", None, "mine has no head"),
+        ("a,b", TWO._replace(kind="span"), "mine has a head of kind span"),
+    ],
+)
+def test_labels_that_do_not_fit_are_refused(folder, store, labels, head, sentence):
+    with pytest.raises(UsageError) as refused:
+        text_of(found(folder, head, labels=labels), store)
+    assert sentence in str(refused.value)
+
+
+def test_a_graph_has_the_text_of_the_target_that_it_lies_in(folder, store):
+    write(folder, "text.json", {"format": 1, "labels": ["no", "yes"], "do_lower_case": True, "asked": {"stage": "x"}})
+    text = told(folder, store, kind="saved-model", head=None)
+    assert (text.labels, text.do_lower_case, text.asked) == (("no", "yes"), True, {})
+
+
+@pytest.mark.parametrize("content", ["[]", "{", '{"format": 99, "labels": []}', '{"format": 1}'])
+def test_a_text_file_that_cannot_be_read_tells_nothing(folder, store, content):
+    Path(folder / "text.json").write_text(content)
+    assert told(folder, store, kind="saved-model", head=None).labels == ()
