@@ -11,6 +11,7 @@ from bertbuild.cli.tasks.evaluate import evaluate
 from bertbuild.cli.tasks.fetching import fetch, fetch_data
 from bertbuild.cli.tasks.finetune import finetune
 from bertbuild.cli.tasks.kind_commands import target_tasks
+from bertbuild.cli.tasks.predict import predict
 from bertbuild.cli.tasks.pretraining import prepare_pretraining_data
 from bertbuild.cli.tasks.provenance import sbom, verify_provenance
 from bertbuild.cli.tasks.report import report
@@ -104,6 +105,7 @@ TASKS = {
         train,
         *target_tasks(),
         evaluate,
+        predict,
         verify,
         verify_provenance,
         sbom,

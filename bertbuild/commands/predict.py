@@ -1,0 +1,320 @@
+"""predict: text in, answer out, by a target that is built."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from bertbuild.checkpoint.user_files import read_object, read_regular
+from bertbuild.checkpoint.vocabulary import BERT_TENSORFLOW, read_vocabulary
+from bertbuild.commands.predict_texts import Predict, texts_of
+from bertbuild.commands.predicted import ANSWERED, Reading, Row, asked_of, line_of, rows_of, tensors_of
+from bertbuild.commands.reference import presumed, require_1
+from bertbuild.commands.result import Result
+from bertbuild.commands.session import Session, shown
+from bertbuild.errors import BertbuildError, DataError, UsageError
+from bertbuild.names import did_you_mean
+from bertbuild.plans.plan import File, Plan, Step
+from bertbuild.plural import number_of
+from bertbuild.source.text import OF_WORDS
+from bertbuild.stages import STAGES
+from bertbuild.text.asking import Asked, Questions
+from bertbuild.text.facts import TEXT_FILE, VOCAB_FILE, from_json
+from bertbuild.text.wordpiece import END, FIRST, MASK, SPECIAL, UNKNOWN, FullTokenizer, numbered
+
+MASKED_LM: Final = "masked-lm"
+SIGNATURE: Final = "signature.json"
+SHORTEST: Final = 5
+"""Pieces: one of each of two texts, and three special tokens."""
+AT_A_TIME: Final = 1024
+"""Sequences of one run of the stage that answers; of a masked LM, whose answers are the vocabulary's size, `FEW`."""
+FEW: Final = 16
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Predicted(Result):
+    """What a target answers to texts.
+
+    Attributes:
+        target: as it was named.
+        task: what it was trained for, "" where nothing tells.
+        head: the kind of head that answers.
+        texts: how many.
+        cut: how many were cut to fit.
+        max_seq_length: pieces that they were cut to.
+        answers: of each text: `text`, `other` where there is one, and what its kind of head tells.
+    """
+
+    target: str
+    task: str
+    head: str
+    texts: int
+    cut: int
+    max_seq_length: int
+    answers: tuple[Mapping[str, Any], ...]
+
+
+def predict(session: Session, asked: Predict) -> Predicted:
+    """Ask a target in its own backend.
+
+    Raises:
+        UsageError: there is no such target, or it does not answer such a question.
+        DataError: a file of texts cannot be read, or the target has no tokenizer.
+    """
+    folder = _folder(session, asked.target)
+    texts = texts_of(asked)
+    facts = _facts(folder)
+    kind = _kind(folder, facts, asked)
+    reading = _reading(folder, facts, kind, asked)
+    _check_fits(texts, kind)
+    questions = _asked(kind, texts, reading)
+    if kind in OF_WORDS and not reading.text.labels:
+        text = f"{asked.target} carries no labels: classes are told by their numbers (--labels of build-ir names them)"
+        session.report({"event": "warning", "text": text})
+    session.isolation.require()
+    rows = [
+        row for part in _parts(kind, questions) for row in _told(session, folder, facts, kind, part, reading, asked)
+    ]
+    lines = [line_of(kind, row) for row in rows]
+    if questions.cut:
+        what = "The question" if kind == "span" else "The text"
+        whole = f"{what} was" if len(texts) == 1 else f"{len(questions.cut)} of {number_of(len(texts), 'text')} were"
+        session.report({"event": "warning", "text": f"{whole} cut to fit {reading.length} pieces (--max-seq-length)"})
+    named = [{"text": one.text, **({} if one.other is None else {"other": one.other})} for one in texts]
+    result = Predicted(
+        target=asked.target,
+        task=reading.text.task,
+        head=kind,
+        texts=len(texts),
+        cut=len(questions.cut),
+        max_seq_length=reading.length,
+        answers=tuple({**name, **row} for name, row in zip(named, rows, strict=True)),
+    )
+    return session.result(result, *lines)
+
+
+def _folder(session: Session, target: str) -> Path:
+    """The folder of a target: a name in out/, or a path."""
+    named = session.store.root / "out" / target
+    if target.count("/") == 1 and named.is_dir():
+        return named.resolve()
+    path = Path(target)
+    if path.is_dir():
+        return path.resolve()
+    if path.is_file():
+        return path.resolve().parent
+    there = [f"{one.parent.name}/{one.name}" for one in (session.store.root / "out").glob("*/*")]
+    raise UsageError(
+        f"There is no target {target!r}{did_you_mean(target, there)}",
+        next_step="Give MODEL/TARGET, as invoke status lists them, or the folder of a target.",
+    )
+
+
+def _facts(folder: Path) -> Mapping[str, Any]:
+    """What text.json says.
+
+    Raises:
+        DataError: there is none that can be read.
+    """
+    path = folder / TEXT_FILE
+    if not path.is_file() or not (folder / VOCAB_FILE).is_file():
+        raise DataError(
+            f"{shown(folder)} carries no tokenizer ({TEXT_FILE} and {VOCAB_FILE}).",
+            next_step="Build the target again from a checkpoint that has a vocab.txt (--vocab FILE names one that lies "
+            "elsewhere): that adds them, and computes nothing anew.",
+        )
+    try:
+        found = read_object(path)
+        from_json(found)
+    except (BertbuildError, ValueError, TypeError, KeyError) as error:
+        raise DataError(f"{path} cannot be read: {error}.", next_step="Build the target again.") from error
+    if found.get("asked", {}).get("stage") not in STAGES:
+        raise DataError(f"{path} does not say how the target is asked.", next_step="Build the target again.")
+    return found
+
+
+def _kind(folder: Path, facts: Mapping[str, Any], asked: Predict) -> str:
+    """The kind of head that answers: the trained one, if the target gives its answers, else one that it gives."""
+    kinds = [facts["head"], *(kind for kind in ANSWERED if kind != facts["head"])]
+    given = _outputs(folder)
+    if given is None:
+        found = facts["head"] if facts["head"] in ANSWERED else ""
+    else:
+        own = (kind for kind in kinds if kind in ANSWERED and set(tensors_of(kind)) & given)
+        found = next((kind for kind in own if kind == facts["head"] or kind in (MASKED_LM, "next-sentence")), "")
+    if not found:
+        gives = f" gives {', '.join(sorted(given))}" if given else " has no head whose answers can be told in words"
+        raise UsageError(
+            f"{asked.target}{gives}: predict tells classes, labels, scores, tags, answers to questions, masked words.",
+            next_step="Build a target of a model that was fine-tuned, or with --output masked-lm-logits.",
+        )
+    if (found == "span") != (asked.question is not None) and not asked.file:
+        flags = "--question and --context" if found == "span" else "--text"
+        raise UsageError(f"{asked.target} answers with a head of kind {found}.", next_step=f"Give {flags}.")
+    return str(found)
+
+
+def _outputs(folder: Path) -> set[str] | None:
+    """The names of the target's outputs, None where it has no signature.json."""
+    path = folder / SIGNATURE
+    return set(read_object(path).get("outputs", {})) if path.is_file() else None
+
+
+def _reading(folder: Path, facts: Mapping[str, Any], kind: str, asked: Predict) -> Reading:
+    """What text is read with.
+
+    Raises:
+        DataError: the vocabulary is not the one that the target was built with, or lacks a special token.
+        UsageError: --max-seq-length is more than the model or the target takes.
+    """
+    text, path = from_json(facts), folder / VOCAB_FILE
+    content = read_regular(path)
+    if facts.get("vocab_sha256") != hashlib.sha256(content).hexdigest():
+        raise DataError(
+            f"{path} is another vocabulary than the one that the target was built with.",
+            next_step="Bring the model's own back, or build the target again with --vocab FILE.",
+        )
+    vocab = numbered(read_vocabulary(content).words, by_word=text.vocab_reading == BERT_TENSORFLOW)
+    missing = [word for word in (UNKNOWN, FIRST, END, *((MASK,) if kind == MASKED_LM else ())) if word not in vocab]
+    if missing:
+        raise DataError(f"{path} has no {' and no '.join(missing)}.", next_step="Give the model's own vocab.txt.")
+    fixed = _fixed_length(folder)
+    longest = min(filter(None, (text.max_positions, fixed)))
+    if asked.max_seq_length > longest or 0 < asked.max_seq_length < SHORTEST:
+        raise UsageError(
+            f"--max-seq-length must be from {SHORTEST} to {longest} (got {asked.max_seq_length}).",
+            next_step="Longer texts are cut.",
+        )
+    special = SPECIAL if asked.special_tokens_in_text else (MASK,) if kind == MASKED_LM else ()
+    lower_case = bool(facts["do_lower_case"])
+    return Reading(
+        text=text,
+        lower_case=lower_case,
+        tokenizer=FullTokenizer(vocab, lower_case=lower_case, special=special),
+        length=asked.max_seq_length or min(longest, int(facts["max_seq_length"])),
+    )
+
+
+def _fixed_length(folder: Path) -> int:
+    """The only sequence length that the target takes, 0 where it takes several."""
+    path = folder / SIGNATURE
+    ports = read_object(path).get("inputs", {}) if path.is_file() else {}
+    shape = ports.get("input_ids", {}).get("shape") or [-1, -1]
+    return int(shape[1]) if len(shape) == 2 and isinstance(shape[1], int) and shape[1] > 0 else 0
+
+
+def _check_fits(texts: Sequence[Asked], kind: str) -> None:
+    """Refuse texts that the head does not read."""
+    if kind == "span" and any(one.other is None for one in texts):
+        raise UsageError("Questions need their paragraphs.", next_step="Name their column: --text-pair-column NAME.")
+    if kind == "tokens" and any(one.other is not None for one in texts):
+        raise UsageError("Tags are of one text, not of a pair.", next_step="Leave the second text out.")
+    if kind == MASKED_LM:
+        unmasked = next((number for number, one in enumerate(texts, 1) if MASK not in one.text + (one.other or "")), 0)
+        if unmasked:
+            raise UsageError(
+                f"Text {unmasked} has no [MASK].", next_step="Put [MASK] in the place of each word that is asked for."
+            )
+
+
+def _asked(kind: str, texts: Sequence[Asked], reading: Reading) -> Questions:
+    try:
+        return asked_of(kind, texts, reading)
+    except ValueError as error:
+        raise UsageError(
+            f"Question {int(error.args[0]) + 1} leaves no room for its paragraph in {reading.length} pieces.",
+            next_step="Give a larger --max-seq-length, or a shorter question.",
+        ) from error
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Part:
+    """Sequences that are asked together, and the texts that they are of."""
+
+    questions: Questions
+    done: int
+    total: int
+
+
+def _parts(kind: str, questions: Questions) -> Iterator[_Part]:
+    """The sequences in parts that answers have room for; all of a text are in one part."""
+    most = FEW if kind == MASKED_LM else AT_A_TIME
+    begin = 0
+    while begin < len(questions.of):
+        end = min(begin + most, len(questions.of))
+        while end < len(questions.of) and questions.of[end] == questions.of[end - 1]:
+            end += 1
+        yield _Part(questions=_cut_out(questions, begin, end), done=begin, total=len(questions.of))
+        begin = end
+
+
+def _cut_out(questions: Questions, begin: int, end: int) -> Questions:
+    first, last = questions.of[begin], questions.of[end - 1]
+    return Questions(
+        ids=questions.ids[begin:end],
+        segments=questions.segments[begin:end],
+        of=[number - first for number in questions.of[begin:end]],
+        places=questions.places[begin:end],
+        articles=questions.articles[first : last + 1],
+        windows=[(number - first, *rest) for number, *rest in questions.windows[begin:end]],  # type: ignore[misc]
+    )
+
+
+def _told(
+    session: Session,
+    folder: Path,
+    facts: Mapping[str, Any],
+    kind: str,
+    part: _Part,
+    reading: Reading,
+    asked: Predict,
+) -> list[Row]:
+    """What the target answers to a part of the texts."""
+    began = time.monotonic()
+    session.report({"event": "progress", "name": "sequences answered", "done": part.done, "total": part.total})
+    answers = _answers(session, folder, facts["asked"], part.questions, asked)
+    lacking = [name for name in _needed(kind) if name not in answers]
+    if lacking and not set(tensors_of(kind)) & answers.keys():
+        raise UsageError(
+            f"{asked.target} gives {', '.join(sorted(answers))}, and no {lacking[0]}.",
+            next_step="Build the target with the outputs of its head (leave --output out).",
+        )
+    done = part.done + len(part.questions.of)
+    session.report({"event": "progress", "name": "sequences answered", "done": done, "total": part.total})
+    if done < part.total:
+        left = (time.monotonic() - began) / len(part.questions.of) * (part.total - done)
+        session.report({"event": "note", "text": f"{done} of {part.total} sequences answered; about {left:.0f} s left"})
+    return rows_of(kind, part.questions, answers, reading)
+
+
+def _needed(kind: str) -> tuple[str, ...]:
+    names = tensors_of(kind)
+    return names if kind == "span" else names[:1]
+
+
+def _answers(
+    session: Session, folder: Path, how: Mapping[str, Any], questions: Questions, asked: Predict
+) -> dict[str, Any]:
+    """What the stage of the target's kind gives, as arrays; it is not kept."""
+    import numpy as np
+
+    with session.store.lock("predict", str(os.getpid()), on_wait=lambda _: None) as work:
+        examples = work / "features.npz"
+        np.savez(examples, **questions.arrays())
+        digest = hashlib.sha256(examples.read_bytes()).hexdigest()
+        inputs: dict[str, File | str] = {
+            str(how["flag"]): File(path=folder, digest=hashlib.sha256(str(folder).encode()).hexdigest()),
+            "examples": File(path=examples, digest=digest),
+        }
+        params = {**how.get("params", {}), "batch-size": str(asked.batch_size)}
+        step = Step(id="predict", stage=str(how["stage"]), inputs=inputs, params=params)
+        placed = presumed(session, Plan(model=asked.target, steps=(step,)))
+        require_1(session, placed)
+        session.engine.run_again(placed.steps[0], {}, work / "answers", {"model": folder.parent.name})
+        with np.load(work / "answers" / "answers.npz") as file:
+            return dict(file)

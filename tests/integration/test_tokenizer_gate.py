@@ -1,0 +1,124 @@
+"""The gate of the tokenizers: what predict reads text with, and the tokenizer.json that targets carry, against
+google-research/bert's own FullTokenizer and run_classifier, text by text. A difference of no listed class fails.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from pathlib import Path
+
+import backends
+import pytest
+import text_corpus
+
+from bertbuild.checkpoint.vocabulary import read_vocabulary
+from bertbuild.project import ROOT
+from bertbuild.text.tokenizer_json import tokenizer_json
+from bertbuild.text.wordpiece import SPECIAL, FullTokenizer, numbered, sequence
+
+pytestmark = pytest.mark.integration
+DATA = ROOT.parent / "shared" / "data"
+VOCABULARIES = {"uncased": True, "cased": False, "chinese": True}
+"""Name → whether its text is lower-cased."""
+LENGTH = 64
+E_BLOCK = re.compile("[\U0002b820-\U0002b91f]")
+PRIVATE = re.compile("[\ue000-\uf8ff\U000f0000-\U0010ffff]")
+CLASSES = {
+    "private-use characters": lambda text, _lower, _whole: bool(PRIVATE.search(text)),
+    "Chinese characters U+2B820 to U+2B91F": lambda text, _lower, _whole: bool(E_BLOCK.search(text)),
+    "capital sigma": lambda text, lower, _whole: lower and "Σ" in text,
+    "a pair that is cut": lambda _text, _lower, whole: whole,
+}
+"""Class of a difference of tokenizer.json → whether a text is of it; `whole`: uncut, its pieces are the same."""
+
+
+def words_of(name, folder):
+    """A published vocabulary; where none is at hand one of the corpus's characters and plain words."""
+    path = DATA / "vocab" / f"{name}.vocab.txt"
+    if path.is_file():
+        return path
+    characters = sorted({char for texts in text_corpus.generated().values() for text, _ in texts for char in text})
+    kept = [char for char in characters if not char.isspace()][::2]
+    words = [*SPECIAL, *text_corpus.PLAIN, *kept, *(f"##{char}" for char in kept)]
+    made = folder / f"{name}.txt"
+    made.write_text("".join(f"{word}\n" for word in dict.fromkeys(words)), encoding="utf-8")
+    return made
+
+
+def compared(folder, corpus):
+    """Of each vocabulary: the texts, what upstream, predict's tokenizer, and tokenizer.json make of each."""
+    texts = [text for texts in corpus.values() for text in texts]
+    named = {"texts": folder / "texts.jsonl"}
+    named["texts"].write_text("".join(json.dumps(text) + "\n" for text in texts), encoding="utf-8")
+    files = {name: words_of(name, folder) for name in VOCABULARIES}
+    ours, written = [], []
+    for name, lower_case in VOCABULARIES.items():
+        vocab = numbered(read_vocabulary(files[name].read_bytes()).words, by_word=False)
+        tokenizer = FullTokenizer(vocab, lower_case=lower_case)
+        for text, other in texts:
+            made = sequence(tokenizer, tokenizer.ids(text), None if other is None else tokenizer.ids(other), LENGTH)
+            whole = [tokenizer.ids(part) for part in (text, other) if part is not None]
+            ours.append(([made.ids, made.segments], whole))
+        written.append(folder / f"{name}.json")
+        written[-1].write_text(tokenizer_json(vocab, lower_case=lower_case, max_seq_length=LENGTH), encoding="utf-8")
+    upstream, theirs = folder / "upstream.jsonl", folder / "theirs.jsonl"
+    pairs = [[files[name], lower_case] for name, lower_case in VOCABULARIES.items()]
+    backends.run("tf1", "google_pieces", vocabularies=pairs, length=LENGTH, out=upstream, **named)
+    backends.run("data", "tokenizers_pieces", files=written, out=theirs, **named)
+    rows = zip(_lines(upstream), ours, _lines(theirs), strict=True)
+    return [(name, lower, text, *next(rows)) for name, lower in VOCABULARIES.items() for text in texts]
+
+
+def _lines(path):
+    return (json.loads(line) for line in Path(path).read_text().splitlines())
+
+
+def classed(rows):
+    """Differences of tokenizer.json by vocabulary and class, each text counted in the first class that it is of."""
+    found, unlisted = Counter(), []
+    for name, lower, text, upstream, (_, whole), theirs in rows:
+        if theirs[:2] == upstream:
+            continue
+        joined = " ".join(filter(None, text))
+        same = theirs[2] == whole
+        kind = next((kind for kind, is_of in CLASSES.items() if is_of(joined, lower, same and text[1])), None)
+        found[name, kind] += 1
+        if kind is None:
+            unlisted.append((name, text, upstream[0][:20], theirs[0][:20]))
+    return found, unlisted
+
+
+@pytest.fixture(scope="module")
+def rows(tmp_path_factory):
+    corpus = text_corpus.generated()
+    assert sum(map(len, corpus.values())) >= 5000
+    return compared(tmp_path_factory.mktemp("corpus"), corpus)
+
+
+def test_every_text_is_read_as_upstream_reads_it(rows):
+    other = [(name, text, ours[0][0], upstream[0]) for name, _, text, upstream, ours, _ in rows if ours[0] != upstream]
+    assert other == []
+
+
+def test_tokenizer_json_differs_in_listed_classes_alone(rows):
+    _, unlisted = classed(rows)
+    assert unlisted == []
+
+
+@pytest.mark.skipif(not (DATA / "vocab").is_dir(), reason="the counts are of the published vocabularies")
+def test_the_page_has_the_classes_and_their_counts(rows):
+    found, _ = classed(rows)
+    page = (ROOT / "docs" / "text.md").read_text(encoding="utf-8")
+    for kind in CLASSES:
+        counts = " | ".join(str(found[name, kind]) for name in VOCABULARIES)
+        assert f"| {kind} | {counts} |" in page
+
+
+@pytest.mark.whole
+@pytest.mark.skipif(not (DATA / "glue").is_dir(), reason="GLUE's texts are not at hand")
+def test_every_text_of_glue_is_read_as_upstream_reads_it(tmp_path):
+    rows = compared(tmp_path, dict(text_corpus.glue(DATA / "glue")))
+    assert [text for _, _, text, upstream, ours, _ in rows if ours[0] != upstream] == []
+    assert classed(rows)[1] == []
