@@ -38,6 +38,8 @@ if TYPE_CHECKING:
     from bertbuild.commands.graph import Drawn
     from bertbuild.commands.log import Logs
     from bertbuild.commands.models import Fetched, Inspection
+    from bertbuild.commands.predict import Predicted
+    from bertbuild.commands.predict_texts import Predict
     from bertbuild.commands.pretraining import PretrainingData
     from bertbuild.commands.provenance import Provenance, Sboms
     from bertbuild.commands.report import Page
@@ -91,6 +93,8 @@ __all__ = [
     "Neuron",
     "NeuronReady",
     "Page",
+    "Predict",
+    "Predicted",
     "PrepareData",
     "PreparedData",
     "PretrainingData",
@@ -138,6 +142,8 @@ _PLACES = {
     "Neuron": "kinds.neuron.Neuron",
     "NeuronReady": "kinds.neuron_ready.NeuronReady",
     "Page": "commands.report.Page",
+    "Predict": "commands.predict_texts.Predict",
+    "Predicted": "commands.predict.Predicted",
     "PrepareData": "commands.data.Asked",
     "PreparedData": "commands.data.PreparedData",
     "PretrainingData": "commands.pretraining.PretrainingData",

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from bertbuild.commands.evaluation_data import Data as EvaluateData
     from bertbuild.commands.finetune import Finetuned
     from bertbuild.commands.models import Fetched
+    from bertbuild.commands.predict import Predicted
+    from bertbuild.commands.predict_texts import Predict
     from bertbuild.commands.pretraining import PretrainingData
     from bertbuild.commands.train import Data as TrainData
     from bertbuild.commands.train import Trained
@@ -179,6 +181,18 @@ class Trainings(Base):
         with self._session(reference=reference) as session:
             asked = request or EvaluateRequest(targets=USUAL)
             return targets(session, wanted(source, name), data or Data(), asked, str(max_drop))
+
+    def predict(self, request: Predict) -> Predicted:
+        """What a built target answers to texts; the request names both.
+
+        Raises:
+            UsageError: there is no such target, or it does not answer such a question.
+            DataError: a file of texts cannot be read, or the target has no tokenizer.
+        """
+        from bertbuild.commands.predict import predict
+
+        with self._session() as session:
+            return predict(session, request)
 
     def evaluate_predictions(self, file: Path, task: str, *, data: Path = "") -> Figures:
         """Judge a test_results.tsv of a GLUE task's dev set, whose files are in the folder `data`, or are fetched."""

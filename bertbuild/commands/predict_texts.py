@@ -13,6 +13,7 @@ from bertbuild.checkpoint.user_files import read_regular
 from bertbuild.errors import CheckpointError, DataError, UsageError
 from bertbuild.names import did_you_mean
 from bertbuild.parameters import check, parameter
+from bertbuild.plural import number_of
 from bertbuild.text.asking import Asked
 from bertbuild.toml.values import Location, Name, Text, Truth, Whole
 
@@ -184,7 +185,8 @@ def _comma_separated(path: Path, content: str) -> Rows:
 def _row(names: Sequence[str], cells: Sequence[str], path: Path, number: int) -> dict[str, str]:
     if len(cells) != len(names):
         raise DataError(
-            f"{path}, row {number} has {len(cells)} cells, and the first row names {len(names)} columns.",
+            f"{path}, row {number} has {number_of(len(cells), 'cell')}, and the first row names "
+            f"{number_of(len(names), 'column')}.",
             next_step="Fix the row, or remove it.",
         )
     return dict(zip(names, cells, strict=True))

@@ -253,7 +253,7 @@ def test_files_of_every_form_are_read(tmp_path, name, content, flags, texts):
     [
         ("a.tsv", b"text\na\nb\xff\n", {}, DataError, "is not UTF-8: row 3, byte 2 of it."),
         ("a.csv", b'text\n"a\nb\n', {}, DataError, "up to line 3: unexpected end of data"),
-        ("a.tsv", b"text\tb\na\n", {}, DataError, "row 2 has 1 cells, and the first row names 2 columns"),
+        ("a.tsv", b"text\tb\na\n", {}, DataError, "row 2 has 1 cell, and the first row names 2 columns"),
         ("a.csv", b"review\na\n", {"text_column": "reviews"}, UsageError, "has no column 'reviews'; did you mean \"review\"?"),  # noqa: E501
         ("a.csv", b"review\na\n", {}, UsageError, "has no column called text, question or sentence."),
         ("a.txt", b"\n\n", {}, DataError, "has no text."),
