@@ -22,11 +22,12 @@ from bertbuild.kinds.ir_request import Ir
 from bertbuild.kinds.kind import Request
 from bertbuild.kinds.leaving import left_out
 from bertbuild.kinds.planning import longest_probe, named, plan_targets
+from bertbuild.plans.carrying import with_text
 from bertbuild.plans.parts import Part
 from bertbuild.plans.plan import TF2, File, Plan, Source
-from bertbuild.plans.text import with_text
 from bertbuild.plans.wanted import Wanted
 from bertbuild.source.checkpoints import Inspected
+from bertbuild.source.known_text import text_of
 from bertbuild.source.on_disk import model_at_hand
 from bertbuild.source.resolve import (
     USUAL,
@@ -39,7 +40,6 @@ from bertbuild.source.resolve import (
     looked_before,
     to_import,
 )
-from bertbuild.source.text import text_of
 
 
 class EntryJobs:

@@ -21,7 +21,7 @@ from bertbuild.errors import BertbuildError, DataError, UsageError
 from bertbuild.names import did_you_mean
 from bertbuild.plans.plan import File, Plan, Step
 from bertbuild.plural import number_of
-from bertbuild.source.text import OF_WORDS
+from bertbuild.source.known_text import OF_WORDS
 from bertbuild.stages import STAGES
 from bertbuild.text.asking import Asked, Questions
 from bertbuild.text.facts import TEXT_FILE, VOCAB_FILE, from_json

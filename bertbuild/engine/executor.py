@@ -19,9 +19,9 @@ from bertbuild.files.disk import full_disk_told, no_space, raise_if_full
 from bertbuild.graph.processor import instruction_set
 from bertbuild.isolation.base import Isolation, StageRun
 from bertbuild.json_text import parse_json
+from bertbuild.plans.carrying import TEXT, VOCAB, carries_text, seen_by_stage
 from bertbuild.plans.placing import backend_of
 from bertbuild.plans.plan import File, Step
-from bertbuild.plans.text import TEXT, VOCAB, carries_text, seen_by_stage
 from bertbuild.stages import FACTS, INSTRUCTIONS, PROVENANCE, STAGES, StageSpec, is_by_processor, stage_code
 from bertbuild.store.other_keys import other_format
 from bertbuild.store.store import Store, StoredObject, remove_tree

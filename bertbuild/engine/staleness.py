@@ -19,8 +19,8 @@ from bertbuild.engine.jobs import EnvironmentJob, GateJob, Jobs, StageJob, neede
 from bertbuild.errors import StoreError
 from bertbuild.json_text import parse_json
 from bertbuild.places import PLACES
+from bertbuild.plans.carrying import TEXT
 from bertbuild.plans.plan import File, Plan, Step, Target
-from bertbuild.plans.text import TEXT
 from bertbuild.store.store import Store, StoredObject
 
 UP_TO_DATE = "up to date"

@@ -26,7 +26,7 @@ from bertbuild.files.listing import files_below, links
 from bertbuild.files.locking import exclusive, if_free, remove_lock
 from bertbuild.json_text import parse_json
 from bertbuild.keys import digest
-from bertbuild.plans.text import computed
+from bertbuild.plans.carrying import computed
 from bertbuild.stages import MANIFEST, PROVENANCE, UNTRACKED
 from bertbuild.store.in_use import Uses
 from bertbuild.store.naming import Given, Names, lock_name

@@ -11,8 +11,8 @@ from bertbuild.engine.carried import carry, clean, copy_computed
 from bertbuild.engine.engine import Engine
 from bertbuild.kinds.ir import plan_ir
 from bertbuild.kinds.ir_request import Ir
+from bertbuild.plans.carrying import with_text
 from bertbuild.plans.plan import File
-from bertbuild.plans.text import with_text
 from bertbuild.text.facts import Text
 
 WORDS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "good", "##s")

@@ -11,7 +11,7 @@ from bertbuild.errors import UsageError
 from bertbuild.heads.found import FoundHead
 from bertbuild.plans.plan import File, Source
 from bertbuild.source.checkpoints import Inspected
-from bertbuild.source.text import text_of
+from bertbuild.source.known_text import text_of
 
 WORDS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "good")
 TWO = FoundHead(kind="classifier", weights="output_weights", bias="output_bias", labels=2)
@@ -80,7 +80,7 @@ def imported(folder, monkeypatch):
     def of(config):
         facts = {"from": json.dumps(config)}
         monkeypatch.setattr("bertbuild.checkpoint.folder.find_checkpoint", lambda path: path)
-        monkeypatch.setattr("bertbuild.source.text.import_facts", lambda _files: facts)
+        monkeypatch.setattr("bertbuild.source.known_text.import_facts", lambda _files: facts)
         return folder
 
     return of

@@ -8,8 +8,8 @@ from pathlib import Path
 from bertbuild import keys
 from bertbuild.kinds.ir import plan_ir
 from bertbuild.kinds.ir_request import Ir
+from bertbuild.plans.carrying import TEXT, VOCAB, carries_text, computed, seen_by_stage, with_text
 from bertbuild.plans.plan import File
-from bertbuild.plans.text import TEXT, VOCAB, carries_text, computed, seen_by_stage, with_text
 from bertbuild.text.facts import Text, from_json
 
 WORDS = File(path=Path("/m/vocab.txt"), digest="d-vocab")
