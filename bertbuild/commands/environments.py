@@ -33,6 +33,7 @@ def images(session: Session, backends: tuple[str, ...]) -> Environments:
     if unknown:
         near = did_you_mean(unknown[0], BACKENDS)
         raise UsageError(f"There is no backend {unknown[0]}{near}", next_step=f"There are {', '.join(BACKENDS)}.")
+    session.isolation.require()
     facts = {}
     wanted = backends or tuple(_usual(session))
     if session.settings.offline:
