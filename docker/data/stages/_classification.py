@@ -8,6 +8,8 @@ _PAIR, _SINGLE = 3, 2  # marks of a sequence: [CLS] … [SEP] … [SEP] or [CLS]
 class Features:
     """From texts to the parts of a record; what does not depend on the words is worked out once.
 
+    `longest`: pieces of the longest row so far, marks counted; `cut`: rows that were longer than they may be.
+
     Args:
         tokenizer: a `WordPiece`.
         length: of every sequence, in pieces.
@@ -24,11 +26,14 @@ class Features:
         self._label = Feature("label_ids", "float" if scores else "int64")
         self._packed_label = packed_floats if scores else packed
         self._real = Feature("is_real_example")(packed([1]))
+        self.longest = self.cut = 0
 
     def __call__(self, texts, labels):
         """The record's parts but for example_id, as bytes; `labels` are numbers, one but for a task of several."""
         first = self._ids_of(texts[0])
         second = self._ids_of(texts[1]) if len(texts) > 1 else []
+        whole = len(first) + len(second) + (_PAIR if second else _SINGLE)
+        self.longest, self.cut = max(self.longest, whole), self.cut + (whole > self._length)
         if second:
             first, second = shortened(first, second, self._length - _PAIR)
         else:

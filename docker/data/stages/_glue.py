@@ -10,6 +10,7 @@ from typing import Optional
 LANGUAGES = ("ar", "bg", "de", "el", "en", "es", "fr", "hi", "ru", "sw", "th", "tr", "ur", "vi", "zh")
 YES_OR_NO = ("0", "1")
 INFERENCE = ("contradiction", "entailment", "neutral")
+NO_LABEL = "-"  # of MNLI and SNLI as they were published: the annotators did not agree
 ENTAILMENT = ("entailment", "not_entailment")
 
 

@@ -4,12 +4,14 @@ import os
 
 from stage import StageInputError, step
 
-from stages import _classification, _conll, _own_labels, _own_tables
+from stages import _classification, _conll, _glue, _own_labels, _own_tables
 from stages._tfrecord import Feature, packed, record
 
 EXAMPLE_ID = Feature("example_id")
 WORDS = "%s.conll"
 """Of tags: the words of a set and their tags, in the order of the records' places whose label is not -1."""
+UNLABELLED = "%s: %d rows are labelled -: the annotators did not agree; they are left out"
+_SHOWN = 10  # classes of a note; prepared.json has all
 _OF_TABLES = ("text_column", "text_pair_column", "label_column", "regression")
 
 
@@ -20,11 +22,11 @@ def prepare(args, tokenizer, report):
     if of_tags:
         meta, facts = _prepare_tags(args, tokenizer, found, report)
     else:
-        meta, facts = _prepare_tables(args, tokenizer, found)
+        meta, facts = _prepare_tables(args, tokenizer, found, report)
     return meta, {"task": args.own_name, **facts}
 
 
-def _prepare_tables(args, tokenizer, found):
+def _prepare_tables(args, tokenizer, found, report):
     if not args.text_column or not args.label_column:
         message = "%s is a table: name its columns, --text-column and --label-column"
         raise StageInputError(message % next(iter(found.values())))
@@ -34,10 +36,11 @@ def _prepare_tables(args, tokenizer, found):
         split: _own_tables.read_table(path, (*texts, *labels.columns), labels.columns if split == "test" else ())
         for split, path in found.items()
     }
+    _leave_out_unlabelled(labels, rows, report)
     _learn(labels, rows, found)
-    make = _classification.Features(tokenizer, args.max_seq_length, scores=labels.task_type == "regression")
-    counts = {}
+    counts, classes, longest, cut = {}, {}, {}, {}
     for split, path in found.items():
+        make = _classification.Features(tokenizer, args.max_seq_length, scores=labels.task_type == "regression")
         step("preparing %s" % split)
         unlabelled = split == "test" and all(row[labels.columns[0]] is None for _, row in rows[split])
         records = (
@@ -48,10 +51,51 @@ def _prepare_tables(args, tokenizer, found):
             for where, row in _own_labels.located(rows[split], path)
         )
         counts[split] = _write(args.out, split, records)
+        longest[split], cut[split] = make.longest, make.cut
+        if labels.labels and not unlabelled:
+            classes[split] = _counted(labels, rows[split], path)
+        _tell(split, counts[split], classes.get(split), make, args.max_seq_length, report)
     return _meta(args, labels.task_type, labels.labels, counts), {
         **_facts(labels.task_type, labels.head, labels.labels, counts),
+        **({"class_counts": classes} if classes else {}),
+        "longest": longest,
+        "cut": cut,
         **({"score_range": list(labels.range)} if labels.task_type == "regression" else {}),
     }
+
+
+def _leave_out_unlabelled(labels, rows, report):
+    """Take out the rows of natural language inference that have no label, "-", as MNLI and SNLI have them."""
+    if not isinstance(labels, _own_labels.Classes):
+        return
+    (column,) = labels.columns
+    given = {row[column] for some in rows.values() for _, row in some} - {None}
+    if labels.labels or given - {_glue.NO_LABEL} != set(_glue.INFERENCE) or _glue.NO_LABEL not in given:
+        return
+    for split, some in rows.items():
+        rows[split] = [(line, row) for line, row in some if row[column] != _glue.NO_LABEL]
+        if len(rows[split]) < len(some):
+            report.note(UNLABELLED % (split, len(some) - len(rows[split])))
+
+
+def _counted(labels, rows, path):
+    """How many rows have each label, by its name."""
+    counts = [0] * len(labels.labels)
+    for where, row in _own_labels.located(rows, path):
+        numbers = labels.numbers(row, where)
+        for number in numbers if labels.task_type == "classification" else [n for n, one in enumerate(numbers) if one]:
+            counts[number] += 1
+    return dict(zip(labels.labels, counts))
+
+
+def _tell(split, rows, classes, make, length, report):
+    """Say how the classes of a split are spread, its longest row, and how many were cut."""
+    if classes:
+        shown = ["%s %d" % pair for pair in list(classes.items())[:_SHOWN]] + ["…"] * (len(classes) > _SHOWN)
+        report.note("%s: %d rows: %s" % (split, rows, ", ".join(shown)))
+    if make.cut:
+        text = "%s: %d of %d rows are cut to %d pieces; the longest has %d"
+        report.note(text % (split, make.cut, rows, length, make.longest))
 
 
 def _learn(labels, rows, found):

@@ -18,13 +18,15 @@ MOST_SCORE = 5.0  # of STS-B
 class Rows:
     """What a block of a file holds: texts, label and language (or None) of each row; what was left out.
 
-    `wide` are the numbers of lines with more columns than the header.
+    `wide` are the numbers of lines with more columns than the header; `unlabelled` counts rows on whose label the
+    annotators did not agree.
     """
 
     found: list = field(default_factory=list)
     blank: int = 0
     short: int = 0
     wide: list = field(default_factory=list)
+    unlabelled: int = 0
 
 
 @dataclass(frozen=True)
@@ -101,6 +103,9 @@ class File:
                     message = "%s line %d has %d columns where %s has at least %d; fix the line or remove it"
                     raise StageInputError(message % (self.path, number, len(cells), self.name, table.columns))
                 continue
+            if table.label is not None and cells[table.label] == _glue.NO_LABEL and self.task.labels == _glue.INFERENCE:
+                rows.unlabelled += 1
+                continue
             label = 0 if table.label is None else self._label(cells[table.label], labels, number)
             language = None if table.language is None else self._language(cells[table.language], number)
             rows.found.append(([cells[column] for column in table.texts], label, language))
@@ -176,13 +181,14 @@ class Made:
     short: int
     wide: list
     size: int
+    unlabelled: int = 0
 
 
 def made_of(make, block):
     """The `Made` of a block; `make` gives the parts of a row's record from its texts and label."""
     rows = block.file.rows(block.first, block.lines)
     records = [(language, make(texts, [label])) for texts, label, language in rows.found]
-    return Made(records, rows.blank, rows.short, rows.wide, len(block.lines))
+    return Made(records, rows.blank, rows.short, rows.wide, len(block.lines), rows.unlabelled)
 
 
 def files(folder, name, task, split):

@@ -56,6 +56,7 @@ EXAMPLE_ID, UNIQUE_ID = Feature("example_id"), Feature("unique_ids")
 FIRST_UNIQUE_ID = 1000000000
 ALL_CORES_FROM = 3 << 20  # bytes of input; below, a second process takes longer to begin than to help
 TOLD_EVERY = 0.2  # seconds
+UNLABELLED = _own.UNLABELLED
 
 
 def run(args, report):
@@ -115,7 +116,7 @@ def prepare_rows(args, tokenizer, report):
 
 def write_rows(out, split, languages, blocks, report):
     """Write a split's file, or one for each of its languages; how many records, or how many by language."""
-    blank = short = 0
+    blank = short = unlabelled = 0
     wide = []
     with contextlib.ExitStack() as open_files:
         names = {language: "%s_%s" % (split, language) if language else split for language in languages}
@@ -125,6 +126,7 @@ def write_rows(out, split, languages, blocks, report):
         for made in blocks:
             blank, short = blank + made.blank, short + made.short
             wide += made.wide
+            unlabelled += made.unlabelled
             for language, parts in made.records:
                 files[language].write(record(parts, EXAMPLE_ID(packed([counts[language]]))))
                 counts[language] += 1
@@ -136,6 +138,8 @@ def write_rows(out, split, languages, blocks, report):
             "%s: %d rows are left out, since one of their texts holds a tab: they are wider than the header (line %s)"
         )
         report.note(text % (split, len(wide), some))
+    if unlabelled:
+        report.note(UNLABELLED % (split, unlabelled))
     if blank:
         report.note("%s: %d blank lines are left out" % (split, blank))
     return counts.get(None, counts)

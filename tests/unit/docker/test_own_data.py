@@ -257,3 +257,34 @@ def test_host_and_stage_look_for_the_same_files(load):
     assert {stem for stems in tables.SPLITS.values() for stem in stems} == set(own_data.STEMS)
     assert (*tables.TABLES, *tables.TAGGED) == own_data.ENDINGS
     assert (ROOT / "docker" / "data" / "stages" / "_own_tables.py").is_file()
+
+
+INFERENCE = "a\tb\tlabel\njohn\tx\tentailment\nx\tx\t-\njohn\tin\tneutral\nin\tin\tcontradiction\nx\tin\t-\n"
+PAIRS = {"text_column": "a", "text_pair_column": "b", "label_column": "label"}
+
+
+def test_rows_of_inference_without_a_label_are_left_out_counted_and_told(prepare):
+    made = prepare({"train.tsv": INFERENCE, "dev.tsv": INFERENCE.replace("-", "neutral")}, **PAIRS)
+    assert made.facts["examples"] == {"train": 3, "eval": 5}
+    assert made.facts["labels"] == ["contradiction", "entailment", "neutral"]
+    assert "train: 2 rows are labelled -: the annotators did not agree; they are left out" in made.notes
+
+
+def test_a_dash_is_a_label_like_others_in_any_other_task(prepare):
+    made = prepare({"train.tsv": "a\tlabel\nx\t-\njohn\t+\n"}, text_column="a", label_column="label")
+    assert made.facts["labels"] == ["+", "-"]
+
+
+def test_classes_the_longest_row_and_rows_that_are_cut_are_told_and_recorded(prepare):
+    rows = "a\tlabel\nx\t1\njohn lives in x unaffable in\t0\nx\t1\n"
+    made = prepare({"train.tsv": rows}, length=6, text_column="a", label_column="label")
+    assert made.facts["class_counts"] == {"train": {"0": 1, "1": 2}}
+    assert (made.facts["longest"], made.facts["cut"]) == ({"train": 10}, {"train": 1})
+    assert "train: 3 rows: 0 1, 1 2" in made.notes
+    assert "train: 1 of 3 rows are cut to 6 pieces; the longest has 10" in made.notes
+
+
+def test_several_labels_are_counted_each(prepare):
+    rows = "a\tlabel\nx\tp,q\njohn\tq\n"
+    flags = {"text_column": "a", "label_column": "label", "multi_label": "true"}
+    assert prepare({"train.tsv": rows}, **flags).facts["class_counts"] == {"train": {"p": 1, "q": 2}}
