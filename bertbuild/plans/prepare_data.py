@@ -77,6 +77,12 @@ class Records:
         Text(), "", "own tables: labels are scores in this range, as they are: 0,5", written="LOW,HIGH"
     )
     multi_label: bool = parameter(Truth(), False, "own tables: a row has any of the labels, not one")
+    dev_share: str = parameter(
+        Text(),
+        "",
+        "own data without a dev file: the share of the training set that becomes it, e.g. 0.1",
+        written="SHARE",
+    )
 
 
 OF_OWN = (
@@ -87,6 +93,7 @@ OF_OWN = (
     "labels",
     "regression",
     "multi_label",
+    "dev_share",
 )
 """Flags of `OWN` alone."""
 
@@ -117,6 +124,10 @@ class PrepareRequest(Records):
             raise UsageError(
                 f"--{flag} is for your own data, and {self.task} says it already.",
                 next_step="Leave it out, or give --task own.",
+            )
+        if self.dev_share and not _is_share(self.dev_share):
+            raise UsageError(
+                f"--dev-share must be above 0 and below 1 (got {self.dev_share!r}).", next_step="For instance 0.1."
             )
 
     @property
@@ -172,6 +183,13 @@ def target_name(request: PrepareRequest) -> str:
 
 def _given_of_own(request: PrepareRequest) -> list[str]:
     return [name for name in OF_OWN if getattr(request, name) != parameters_of(Records)[name].unset]
+
+
+def _is_share(text: str) -> bool:
+    try:
+        return 0 < float(text) < 1
+    except ValueError:
+        return False
 
 
 def _text(value: str | bool) -> str:

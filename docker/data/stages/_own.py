@@ -1,6 +1,7 @@
 """Own data prepared: tables with named columns, and CoNLL files; meta data in the Model Garden's form."""
 
 import os
+import random
 
 from stage import StageInputError, step
 
@@ -11,6 +12,7 @@ EXAMPLE_ID = Feature("example_id")
 WORDS = "%s.conll"
 """Of tags: the words of a set and their tags, in the order of the records' places whose label is not -1."""
 UNLABELLED = "%s: %d rows are labelled -: the annotators did not agree; they are left out"
+SEED = 12345
 _SHOWN = 10  # classes of a note; prepared.json has all
 _OF_TABLES = ("text_column", "text_pair_column", "label_column", "regression")
 
@@ -37,6 +39,7 @@ def _prepare_tables(args, tokenizer, found, report):
         for split, path in found.items()
     }
     _leave_out_unlabelled(labels, rows, report)
+    found, rows = _with_dev_set(args, found, rows, report)
     _learn(labels, rows, found)
     counts, classes, longest, cut = {}, {}, {}, {}
     for split, path in found.items():
@@ -62,6 +65,30 @@ def _prepare_tables(args, tokenizer, found, report):
         "cut": cut,
         **({"score_range": list(labels.range)} if labels.task_type == "regression" else {}),
     }
+
+
+def _with_dev_set(args, found, rows, report):
+    """Files and rows with a dev set taken out of the training set, where --dev-share asks for one.
+
+    Which rows those are depends on their number alone: the same file gives the same two sets.
+    """
+    if not args.dev_share:
+        return found, rows
+    if "eval" in found or "train" not in found:
+        what = "has no training set" if "train" not in found else "has a dev set, %s" % os.path.basename(found["eval"])
+        raise StageInputError("%s %s; leave --dev-share out" % (args.data, what))
+    count = len(rows["train"])
+    taken = max(1, round(count * float(args.dev_share)))
+    if taken >= count:
+        raise StageInputError("--dev-share %s leaves nothing of %d to train on" % (args.dev_share, count))
+    dev = set(random.Random(SEED).sample(range(count), taken))  # noqa: S311 - no secret
+    report.note("dev: %d of the %d of the training set (--dev-share %s)" % (taken, count, args.dev_share))
+    apart = {
+        "train": [row for number, row in enumerate(rows["train"]) if number not in dev],
+        "eval": [row for number, row in enumerate(rows["train"]) if number in dev],
+    }
+    files = {"train": found["train"], "eval": found["train"]}
+    return {**files, **found}, {**apart, **{split: some for split, some in rows.items() if split != "train"}}
 
 
 def _leave_out_unlabelled(labels, rows, report):
@@ -114,6 +141,7 @@ def _prepare_tags(args, tokenizer, found, report):
         flag = (given or ["multi_label"])[0].replace("_", "-")
         raise StageInputError(message % (next(iter(found.values())), flag))
     sentences = {split: _conll.read(path, tagged=split != "test") for split, path in found.items()}
+    found, sentences = _with_dev_set(args, found, sentences, report)
     labels = _tags(args, sentences, found)
     make = _conll.Features(tokenizer, args.max_seq_length)
     counts, words, cut = {}, {}, {}

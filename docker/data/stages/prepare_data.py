@@ -51,6 +51,8 @@ STAGE.param(
     "multi-label", default="false", choices=("true", "false"), help="of own tables: a row has any of the labels"
 )
 
+STAGE.param("dev-share", default="", help="of own data: the share of the training set that becomes the dev set")
+
 SPLITS = ("train", "eval", "test")
 EXAMPLE_ID, UNIQUE_ID = Feature("example_id"), Feature("unique_ids")
 FIRST_UNIQUE_ID = 1000000000

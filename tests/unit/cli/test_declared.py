@@ -30,7 +30,7 @@ FLAGS = {
     "prepare-data": f"{RUNS} from mirror task data model checkpoint vocab-file config vocab-reading name "
     "max-seq-length do-lower-case mnli-type xnli-language version-2-with-negative doc-stride max-query-length "
     "fine-tuning-task-type train-data-output-path eval-data-output-path test-data-output-path meta-data-file-path "
-    "text-column text-pair-column label-column label-separator labels regression multi-label",
+    "text-column text-pair-column label-column label-separator labels regression multi-label dev-share",
     "prepare-pretraining-data": f"{RUNS} input-file output-file vocab-file vocab-reading name do-lower-case "
     "do-whole-word-mask max-ngram-size gzip-compress use-v2-feature-names max-seq-length max-predictions-per-seq masks "
     "random-seed dupe-factor masked-lm-prob short-seq-prob",

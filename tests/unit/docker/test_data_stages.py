@@ -432,3 +432,12 @@ def test_long_files_are_read_in_blocks_of_whole_lines(load, tmp_path, monkeypatc
     assert [texts for part in rows for texts, _, _ in part.found] == [[f"the {n}", f"that {n}"] for n in range(40)]
     assert [one.first for one in blocks] == [2 + sum(len(part.found) for part in rows[:n]) for n in range(len(rows))]
     assert not any(part.blank for part in rows)
+
+
+def test_rows_that_the_annotators_did_not_agree_on_are_left_out_and_counted(load, tmp_path):
+    names = "\t".join(f"c{number}" for number in range(8)) + "\tsentence1\tsentence2\tlabel1\tgold_label\n"
+    row = "\t".join("x" * 8) + "\tone\ttwo\tneutral\t{}\n"
+    read = split_rows(load, tmp_path, "MNLI", "train", names + row.format("-") + row.format("neutral"))
+    assert (read.found, read.unlabelled) == ([(["one", "two"], 2, None)], 1)
+    with pytest.raises(load("stage").StageInputError, match="has the label '-'"):
+        split_rows(load, tmp_path, "RTE", "train", RTE + "0\tone\ttwo\t-\n")

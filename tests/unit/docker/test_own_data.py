@@ -44,6 +44,7 @@ def prepare(load, tmp_path, capsys):
             (folder / name).write_bytes(text if isinstance(text, bytes) else text.encode())
         names = ("text_column", "text_pair_column", "label_column", "labels", "regression")
         args = types.SimpleNamespace(**dict.fromkeys(names, ""), multi_label="false", label_separator=",")
+        args.dev_share = ""
         vars(args).update(data=str(folder), out=str(tmp_path), max_seq_length=length, own_name="own-toy", **flags)
         notes = Notes()
         meta, facts = own.prepare(args, Pieces(), notes)
@@ -288,3 +289,34 @@ def test_several_labels_are_counted_each(prepare):
     rows = "a\tlabel\nx\tp,q\njohn\tq\n"
     flags = {"text_column": "a", "label_column": "label", "multi_label": "true"}
     assert prepare({"train.tsv": rows}, **flags).facts["class_counts"] == {"train": {"p": 1, "q": 2}}
+
+
+TEN = "a\tlabel\n" + "".join(f"{'x ' * number}\t{number % 2}\n" for number in range(1, 11))
+
+
+def test_a_share_of_the_training_set_becomes_the_dev_set_the_same_each_time(prepare):
+    made = prepare({"train.tsv": TEN}, length=16, text_column="a", label_column="label", dev_share="0.3")
+    assert made.facts["examples"] == {"train": 7, "eval": 3}
+    lengths = {split: [int(row["input_mask"].sum()) - 2 for row in made.records[split]] for split in ("train", "eval")}
+    assert sorted(lengths["train"] + lengths["eval"]) == list(range(1, 11))
+    assert lengths["eval"] == sorted(lengths["eval"])
+    assert "dev: 3 of the 10 of the training set (--dev-share 0.3)" in made.notes
+
+
+def test_tagged_sentences_are_shared_out_whole(prepare):
+    made = prepare({"train.txt": TAGGED, "test.txt": "x\n"}, dev_share="0.5", labels="B-LOC,B-PER,O")
+    assert made.facts["sentences"] == {"train": 1, "eval": 1, "test": 1}
+    assert (made.out / "eval.conll").is_file()
+
+
+@pytest.mark.parametrize(
+    ("files", "share", "sentence"),
+    [
+        ({"train.tsv": TEN, "dev.tsv": TEN}, "0.1", "has a dev set, dev.tsv; leave --dev-share out"),
+        ({"test.tsv": TEN}, "0.1", "has no training set; leave --dev-share out"),
+        ({"train.tsv": "a\tlabel\nx\t0\n"}, "0.9", "leaves nothing of 1 to train on"),
+    ],
+)
+def test_a_share_that_cannot_be_taken_is_refused(prepare, load, files, share, sentence):
+    with pytest.raises(load("stage").StageInputError, match=sentence):
+        prepare(files, text_column="a", label_column="label", labels="0,1", dev_share=share)
