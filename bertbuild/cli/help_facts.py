@@ -27,7 +27,7 @@ _FLAGS = {  # all others are of what is made
     TRAINING: """
         mode do-train do-eval do-predict train-batch-size eval-batch-size predict-batch-size learning-rate
         num-train-epochs warmup-proportion steps-per-loop save-checkpoints-steps seed distribution-strategy num-gpus
-        virtual-cpus workers tpu
+        virtual-cpus workers tpu pad-to-max bucket-by-length
         """,
     RUNS: """
         reference isolation offline replace jobs memory keep-going dry-run verify-reproducible timeout min-memory keep

@@ -19,7 +19,7 @@ from bertbuild.plans.outputs import output_params
 from bertbuild.plans.plan import File, Plan, Source, Step
 from bertbuild.plural import number_of
 from bertbuild.stages import STAGES
-from bertbuild.toml.values import Choice, Whole
+from bertbuild.toml.values import Choice, Truth, Whole
 
 REFERENCE = "tf1"
 BATCH_SIZE = 8
@@ -45,12 +45,16 @@ class EvaluateRequest:
     Attributes:
         targets: some of `TARGETS`, `GROUPS`; the reference is always evaluated.
         batch_size: examples at a time.
+        pad_to_max: whether every example is computed at the data's sequence length.
         int8_for: the processors that ir-int8 is for: one of `INT8_FOR`.
         openvino: the version of OpenVINO that makes the IRs and answers with them: one of `OPENVINOS`.
     """
 
     targets: tuple[str, ...] = (REFERENCE,)
     batch_size: int = parameter(Whole(1), BATCH_SIZE, "examples at a time")
+    pad_to_max: bool = parameter(
+        Truth(), False, "compute every example at the data's sequence length; default: batches end with their longest"
+    )
     int8_for: str = parameter(
         Choice(INT8_FOR),
         ANY,
@@ -109,7 +113,7 @@ def plan_evaluate(source: Source, data: Measured, request: EvaluateRequest, prob
     """
     _check(source, data)
     steps = {step.id: step for step in data.steps}
-    asked = {"batch-size": str(request.batch_size)}
+    asked = {"batch-size": str(request.batch_size)} | ({"pad-to-max": "true"} if request.pad_to_max else {})
     gelu = {"gelu": source.gelu} if source.gelu else {}
     made: dict[str, str | None] = {REFERENCE: None}
     answers = {REFERENCE: f"{REFERENCE}-answers"}

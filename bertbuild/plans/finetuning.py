@@ -78,7 +78,15 @@ class FinetuneRequest:
     do_predict: bool | None = parameter(
         Truth(),
         None,
-        "write test_results.tsv from test.tf_record; default: where there is one; SQuAD: predictions.json",
+        "write test_results.tsv from test.tf_record; SQuAD: predictions.json; default: SQuAD's, where `squad` is given",
+    )
+    pad_to_max: bool = parameter(
+        Truth(),
+        False,
+        "compute rows as long as the data have them, as upstream does; default: batches end with their rows",
+    )
+    bucket_by_length: bool = parameter(
+        Truth(), False, "train on batches of rows of like length, in another order than upstream's; not SQuAD"
     )
     doc_stride: int = parameter(Whole(1), 128, "SQuAD: words between two windows over a text")
     max_query_length: int = parameter(Whole(1), 64, "SQuAD: words of a question")
@@ -97,6 +105,10 @@ class FinetuneRequest:
             raise UsageError(
                 "With neither --do_train nor --do_eval nor --do_predict there is nothing to do.",
                 next_step="Leave one of them out, or say true.",
+            )
+        if self.pad_to_max and self.bucket_by_length:
+            raise UsageError(
+                "--bucket-by-length is of no use where every row is padded.", next_step="Leave --pad-to-max out."
             )
 
     def params(self, *, squad: bool) -> dict[str, str]:

@@ -18,7 +18,7 @@ from bertbuild.plans.plan import (
     Step,
     check_garden,
 )
-from bertbuild.toml.values import Choice, Real, Text, Whole
+from bertbuild.toml.values import Choice, Real, Text, Truth, Whole
 
 STEP = "train"
 MODES = ("train_and_eval", "train_and_predict", "train", "eval", "predict", "export_only")
@@ -26,7 +26,7 @@ STRATEGIES = ("one_device", "mirrored", "multi_worker_mirrored", "tpu")
 LIMITS = ("tpu", "save_checkpoints_steps")
 """Flags that decide where it runs and how much a kill loses, and not what the result is."""
 
-OF_TRAINING = ("train_batch_size", "learning_rate", "num_train_epochs", "steps_per_loop", "seed")
+OF_TRAINING = ("train_batch_size", "learning_rate", "num_train_epochs", "steps_per_loop", "bucket_by_length", "seed")
 TARGETS = {"train": "trained", "eval": "evaluated", "predict": "predicted", "export_only": "exported"}
 
 
@@ -46,6 +46,14 @@ class TrainRequest:
     predict_batch_size: int = parameter(Whole(1), 8, "examples at once when SQuAD is predicted")
     learning_rate: float = parameter(Real(above=0), 5e-5, "learning rate at its highest, after a tenth of the steps")
     num_train_epochs: int = parameter(Whole(1), 3, "how often the training data are gone through")
+    pad_to_max: bool = parameter(
+        Truth(),
+        False,
+        "compute rows as long as the data have them, as upstream and TPUs do; else batches end with their rows",
+    )
+    bucket_by_length: bool = parameter(
+        Truth(), False, "train on batches of rows of like length, in another order than upstream's; not SQuAD"
+    )
     steps_per_loop: int = parameter(Whole(1), 1, "steps between two looks at the loss")
     null_score_diff_threshold: float = parameter(Real(), 0.0, "SQuAD 2.0: how much better no answer must be")
     distribution_strategy: str = parameter(Choice(STRATEGIES), "one_device", "devices that the steps are spread over")
@@ -71,6 +79,11 @@ class TrainRequest:
             raise UsageError(
                 f"--virtual_cpus {self.virtual_cpus} are devices of mirrored alone.",
                 next_step="Add --distribution_strategy mirrored.",
+            )
+        if self.bucket_by_length and (self.pad_to_max or self.distribution_strategy != "one_device"):
+            raise UsageError(
+                "--bucket-by-length is for one device, whose batches may be of any length.",
+                next_step="Leave it out, or both --pad-to-max and --distribution_strategy.",
             )
         if self.tpu and self.distribution_strategy != "tpu":
             raise UsageError(
@@ -135,7 +148,7 @@ def _converted_first(source: Source, data: Mapping[str, File], request: TrainReq
 
 def _step(inputs: dict[str, File | str], request: TrainRequest, gelu: str | None, more: dict[str, str]) -> Step:
     values = {
-        name.replace("_", "-"): value if isinstance(value, str) else repr(value)
+        name.replace("_", "-"): value if isinstance(value, str) else repr(value).lower()
         for name, value in asdict(request).items()
         if value != "" and (request.training or name not in OF_TRAINING)
     }

@@ -10,25 +10,34 @@ import time
 import zipfile
 
 import numpy as np
-from answers import ROLES, run_shaped
+from answers import PER_POSITION, ROLES, run_shaped
+from by_length import lengths
 from stage import StageInputError, step
 
 FILE = "features.npz"
 ALONE, SHARE = 20, 10  # examples that are timed one at a time, at most; one of so many where these are fewer
+STEP = 8  # places; a model that is compiled for each length it is asked meets few of them
+NONE = np.finfo(np.float32).min  # a logit of what is no answer
 SECONDS_BETWEEN_STEPS = 1.0
 OUT_OF_MEMORY = ("MemoryError", "ResourceExhaustedError")  # Python's and NumPy's; TensorFlow's
 
 
 class Examples(object):
-    """Examples to answer, `batch_size` rows at a time; how long that takes goes into the report's facts."""
+    """Examples to answer, `batch_size` rows at a time; how long that takes goes into the report's facts.
 
-    def __init__(self, path, batch_size, report):
+    The longest come first, and a batch ends where its longest row does, rounded up to `STEP`, unless `padded` says that
+    rows are as long as they were given. What is padding has no answer: `NONE` of logits of places [N, S], else 0.
+    """
+
+    def __init__(self, path, batch_size, report, padded=False):
         if batch_size < 1:
             raise StageInputError("--batch-size must be at least 1 (got %d)" % batch_size)
         self._columns = read_features(path)
         self._masked = read_masked(path)
         self._batch_size = batch_size
         self._report = report
+        self._shape = self._columns["input_ids"].shape
+        self._lengths = np.full(self._shape[0], self._shape[1]) if padded else lengths(self._columns["input_mask"])
 
     def answer(self, run, batch=None, seq_len=None, per_position=()):
         """Run every example.
@@ -45,51 +54,72 @@ class Examples(object):
         Raises:
             StageInputError: the examples are longer than that, or memory ran out.
         """
-        count, length = self._columns["input_ids"].shape
+        length, size = self._shape[1], self._batch_size
         if seq_len is not None and length > seq_len:
             raise StageInputError("the examples are %d tokens long, and the model takes only %d" % (length, seq_len))
-        size = self._batch_size
-
-        def timed(start, rows):
-            group = {role: values[start : start + rows] for role, values in self._columns.items()}
-            began = time.perf_counter()
-            found = run_shaped(group, run, batch, seq_len, per_position)
-            took = time.perf_counter() - began
-            return self._kept(found, start), took
-
+        timed = _Timed(lambda group: run_shaped(group, run, batch, seq_len, per_position))
+        places = PER_POSITION + tuple(per_position)
         try:
-            parts, seconds, told = [timed(0, size)[0]], [], time.monotonic()
-            for start in range(size, count, size):
-                found, took = timed(start, size)
-                parts.append(found)
-                seconds.append(took)
-                if time.monotonic() - told > SECONDS_BETWEEN_STEPS:
-                    step("answered %d of %d examples" % (min(start + size, count), count))
-                    told = time.monotonic()
-            # The rest that fills no batch is another shape, and so does not count. The first run of a shape does not
-            # either: it allocates, compiles, fills caches.
-            whole = seconds[: max(0, count // size - 1)] or [timed(0, size)[1]]
-            timed(0, 1)
-            alone = [timed(row, 1)[1] for row in range(min(ALONE, -(-count // SHARE)))]
+            found = self._all(timed, places)
+            if not timed.later:  # every batch was the first of its shape
+                middle = self._shape[0] // size // 2 * size
+                timed(self._group(np.argsort(-self._lengths, kind="stable")[middle : middle + size]))
+            whole = timed.summary(min(size, self._shape[0]))
+            alone = _Timed(timed.run)
+            for row in self._some():
+                alone.again(self._group(np.array([row])))
         except Exception as error:
             if type(error).__name__ not in OUT_OF_MEMORY:
                 raise
             raise StageInputError("memory ran out with %d examples at a time; try fewer" % size) from error
-        self._report.facts["latency"] = {
-            "batch_size": size,
-            "batch": _summary(whole, min(size, count)),
-            "alone": _summary(alone, 1),
-        }
-        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+        self._report.facts["latency"] = {"batch_size": size, "batch": whole, "alone": alone.summary(1)}
+        return found
 
-    def _kept(self, found, start):
-        """What is kept of the answers to the examples from `start` on: all, but of masked ones a row of words each."""
+    def _all(self, timed, places):
+        """The answers to all examples, in their order."""
+        count, size, told = self._shape[0], self._batch_size, time.monotonic()
+        rows, found = np.argsort(-self._lengths, kind="stable"), {}
+        for start in range(0, count, size):
+            some = rows[start : start + size]
+            for name, values in self._kept(timed(self._group(some)), some).items():
+                if name not in found:
+                    found[name] = self._empty(name, values, places)
+                self._put(found[name], some, values, name in places or values.ndim == 3)
+            if time.monotonic() - told > SECONDS_BETWEEN_STEPS:
+                step("answered %d of %d examples" % (min(start + size, count), count))
+                told = time.monotonic()
+        return found
+
+    def _group(self, rows):
+        """The inputs of some examples, without the places that are padding in all of them."""
+        longest = min(-(-self._lengths[rows].max() // STEP) * STEP, self._shape[1])
+        return {role: values[rows, :longest] for role, values in self._columns.items()}
+
+    def _empty(self, name, values, places):
+        by_place = name in places or values.ndim == 3
+        shape = self._shape + values.shape[2:] if by_place else self._shape[:1] + values.shape[1:]
+        return np.full(shape, NONE if by_place and values.ndim == 2 and values.dtype.kind == "f" else 0, values.dtype)
+
+    def _put(self, all_values, rows, values, by_place):
+        if not by_place:
+            all_values[rows] = values
+            return
+        for row, value in zip(rows, values):
+            all_values[row, : self._lengths[row]] = value[: self._lengths[row]]
+
+    def _some(self):
+        """Rows that are timed alone: of every length, as the examples have them."""
+        rows = np.argsort(-self._lengths, kind="stable")
+        return rows[np.linspace(0, len(rows) - 1, min(ALONE, -(-len(rows) // SHARE))).astype(int)]
+
+    def _kept(self, found, some):
+        """What is kept of the answers to some examples: all, but of masked ones a row of words each."""
         if self._masked is None:
             return found
         kept = {}
         for values in (one for one in found.values() if one.ndim == 3):
             rows = np.arange(len(values))
-            positions, labels = (column[start : start + len(values)] for column in self._masked)
+            positions, labels = (column[some] for column in self._masked)
             words = np.asarray(values[rows, positions], np.float64)
             highest = words.max(axis=-1)
             total = np.log(np.exp(words - highest[:, None]).sum(axis=-1)) + highest
@@ -102,14 +132,42 @@ class Examples(object):
         return {name: "" for name in names if not given or (self._masked is None and name not in given)}
 
 
-def _summary(seconds, rows):
-    """Median and 95th percentile of the seconds per call, and the rows of each call."""
-    return {
-        "rows": rows,
-        "calls": len(seconds),
-        "median_seconds": round(float(np.median(seconds)), 9),
-        "p95_seconds": round(float(np.percentile(seconds, 95)), 9),
-    }
+class _Timed(object):
+    """Runs groups of rows and keeps how long each took; the first run of a shape allocates, compiles, fills caches."""
+
+    def __init__(self, run):
+        self.run = run
+        self.later = []
+        self._met = set()
+
+    def __call__(self, group):
+        """What is answered to a group."""
+        began = time.perf_counter()
+        found = self.run(group)
+        took = time.perf_counter() - began
+        shape = group["input_ids"].shape
+        if shape in self._met:
+            self.later.append((shape, took))
+        self._met.add(shape)
+        return found
+
+    def again(self, group):
+        """Run a group, and once more where it was the first of its shape."""
+        if group["input_ids"].shape not in self._met:
+            self(group)
+        self(group)
+
+    def summary(self, rows):
+        """Median and 95th percentile of the seconds per call of so many rows, and how many places these had."""
+        timed = [one for one in self.later if one[0][0] == rows] or self.later  # the rest fills no batch
+        seconds = [took for _, took in timed]
+        return {
+            "rows": rows,
+            "calls": len(seconds),
+            "median_seconds": round(float(np.median(seconds)), 9),
+            "p95_seconds": round(float(np.percentile(seconds, 95)), 9),
+            "median_length": int(np.median([shape[1] for shape, _ in timed])),
+        }
 
 
 def read_features(path):

@@ -11,6 +11,7 @@ def declare(stage):
     stage.input(
         "examples", "features.npz, or its folder (stage examples): answers are one array [N, …]", required=False
     )
+    stage.param("pad-to-max", "examples: every row as long as the longest can be", choices=("true",))
     stage.param("batch-size", "examples at a time (default: %d)" % BATCH_SIZE, type=int, default=BATCH_SIZE)
 
 
@@ -28,4 +29,4 @@ def read(args, report):
         return answers.Probes(args.probes)
     import features
 
-    return features.Examples(args.examples, args.batch_size, report)
+    return features.Examples(args.examples, args.batch_size, report, bool(args.pad_to_max))

@@ -158,7 +158,9 @@ def tune_all(bertbuild, folder):
 
     def tune(kind):
         files, prepared = prepare(bertbuild, folder, model, kind)
-        more = ("--squad", files / "dev-v1.1.json", "--max-query-length=8") if kind == "span" else ()
+        more = ("--do-train", "--do-eval", "--do-predict")
+        if kind == "span":
+            more = ("--squad", files / "dev-v1.1.json", "--max-query-length=8")
         outcome = bertbuild.ok("finetune", "--checkpoint", model, "--prepared", prepared, *more, *RECIPE)
         return Tuned(Path(outcome.last["path"]), prepared, files, outcome)
 

@@ -36,7 +36,9 @@ SMALL = 0.08
 
 STEPS = 400 if WHOLE else 40
 EVERY = STEPS // 10
-RECIPE = ("--train_batch_size=16", "--learning_rate=2e-3", "--num_train_epochs=10", f"--save_checkpoints_steps={EVERY}")
+ALL = ("--do_train", "--do_eval", "--do_predict")
+RECIPE = (*ALL, "--train_batch_size=16", "--learning_rate=2e-3", "--num_train_epochs=10")
+RECIPE += (f"--save_checkpoints_steps={EVERY}",)
 
 
 def trainable(folder):
@@ -173,7 +175,7 @@ def test_it_becomes_an_ir_and_the_saved_model_of_appendix_1(bertbuild, result):
 
 def test_a_second_time_there_is_nothing_to_do_however_often_is_saved(bertbuild, fresh_model, toy, tuned):
     again = bertbuild.ok(
-        "finetune", "--checkpoint", fresh_model, "--prepared", toy, *RECIPE[:3], "--save-checkpoints-steps=7"
+        "finetune", "--checkpoint", fresh_model, "--prepared", toy, *RECIPE[:-1], "--save-checkpoints-steps=7"
     )
     assert again.ids("started") == []
     assert again.last == tuned["outcome"].last
@@ -201,6 +203,16 @@ REFUSED = {
         {"task": "SQUAD-1.1", "task_type": "squad"},
         {"do_predict": True},
         "--squad=dev-v1.1.json",
+    ),
+    "like lengths of padded rows": (
+        {},
+        {"bucket_by_length": True, "pad_to_max": True},
+        "--bucket_by_length is of no use where --pad_to_max pads every row",
+    ),
+    "like lengths of SQuAD": (
+        {"task": "SQUAD-1.1", "task_type": "squad"},
+        {"bucket_by_length": True},
+        "--bucket_by_length is of no use where the loss reads every place of a row",
     ),
     "SQuAD's questions for another task": ({}, {"squad": "dev.json"}, "--squad is for SQuAD; the data is of TOY"),
 }

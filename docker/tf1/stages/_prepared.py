@@ -3,6 +3,7 @@
 import hashlib
 import os
 
+import by_length
 import numpy as np
 import tensorflow as tf
 from stage import StageInputError, read_json
@@ -22,6 +23,7 @@ HEADS = {
 """The head that each trains, as the table of heads calls it."""
 WORDS = "test.conll"
 """Of tags: the words of test.tf_record, a line each, in the order of its places with a label."""
+SEQUENCES = ("input_ids", "input_mask", "segment_ids")
 BATCH = 1024
 
 
@@ -107,6 +109,20 @@ class Prepared(object):
             raise StageInputError("%s holds no example" % path)
         return seen
 
+    def lengths(self, path):
+        """The length of each record's row, without its padding: int array [N].
+
+        Args:
+            path: of records that hold a mask; of tags labels too.
+        """
+        names = ["input_mask"] + (["label_ids"] if self.kind == TAGGING else [])
+        wanted = {name: tf.io.FixedLenFeature([self.max_seq_length], tf.int64) for name in names}
+        found = [np.zeros(0, int)]
+        for batch in _batches(path, wanted):
+            real = batch["input_mask"] != 0
+            found.append(by_length.lengths(real | (batch["label_ids"] >= 0) if self.kind == TAGGING else real))
+        return np.concatenate(found)
+
     def _features(self):
         return features(self.kind, self.max_seq_length, self.columns)
 
@@ -189,7 +205,7 @@ def features(kind, length, columns):
     Returns:
         dict of name → tf.io.FixedLenFeature.
     """
-    found = {name: tf.io.FixedLenFeature([length], tf.int64) for name in ("input_ids", "input_mask", "segment_ids")}
+    found = {name: tf.io.FixedLenFeature([length], tf.int64) for name in SEQUENCES}
     if kind == SQUAD:
         names = ("start_positions", "end_positions")
         return dict(found, **{name: tf.io.FixedLenFeature([], tf.int64) for name in names})

@@ -2,14 +2,16 @@
 
 For tasks that have no script there, ours in their place (`_programs`).
 
-What is added: the source's form of gelu, a seed, checkpoints by time, a history; and a killed run goes on with the
-batches that it had not seen yet, where upstream would begin the data anew.
+What is added: the source's form of gelu, a seed, checkpoints by time, a history; batches end where their longest row
+does; and a killed run goes on with the batches that it had not seen yet, where upstream would begin the data anew.
 """
 
 import contextlib
 import os
 import random
 
+import by_length
+import short_batches
 import tensorflow as tf
 from bert import modeling, optimization
 from heartbeat import Heartbeat
@@ -45,6 +47,7 @@ class Trainer(object):
         self.steps = 0
         self.program = _programs.of(prepared)
         self.length = prepared.max_seq_length
+        self.trims = not args.pad_to_max and prepared.head in short_batches.SAFE
         self._config = _bert.bert_config(source.config, gelu)
 
     def train(self, examples):
@@ -66,18 +69,24 @@ class Trainer(object):
 
     def evaluate(self, path, examples):
         """The metrics over a record file of so many examples, as run_classifier's metric_fn has them: name → value."""
+        path, _ = self._sorted(path, self._args.eval_batch_size)
         batches = -(-examples // self._args.eval_batch_size)
         with Heartbeat(lambda done: progress(min(done, batches), batches)) as heartbeat:
             counting = _hooks.Count(heartbeat.show)
             return self._estimator().evaluate(self._input(path, training=False), hooks=[counting])
 
     def predict(self, path, examples):
-        """The predictions for a record file of so many examples, in its order: dicts of name → array."""
+        """The predictions for a record file of so many examples, in its order: dicts of name → array.
+
+        Each is as long as the batch was that it was in.
+        """
+        path, rows = self._sorted(path, self._args.predict_batch_size)
+        found = []
         with Heartbeat(lambda done: progress(min(done, examples), examples)) as heartbeat:
-            predictions = self._estimator().predict(self._input(path, training=False))
-            for done, prediction in enumerate(predictions, 1):
-                heartbeat.show(done)
-                yield prediction
+            for prediction in self._estimator().predict(self._input(path, training=False)):
+                found.append(prediction)
+                heartbeat.show(len(found))
+        return found if rows is None else by_length.put_back(found, rows)
 
     def _estimator(self):
         args = self._args
@@ -170,10 +179,33 @@ class Trainer(object):
         path = self._prepared.path(_prepared.TRAIN)
         if self._prepared.squad:
             path = _shuffled(path, self._kept.folder)
-        return self._input(path, training=True)(params).skip(self._kept.step).prefetch(2)
+        batches = self._input(path, training=True)(params)
+        if self._args.bucket_by_length:
+            batches = short_batches.bucketed(batches, self._real)
+        batches = batches.skip(self._kept.step)
+        return (batches.map(self._cut) if self.trims else batches).prefetch(2)
 
     def _input(self, path, *, training):
-        return self.program.input_fn(path, training)
+        make = self.program.input_fn(path, training)
+        if training or self._args.pad_to_max:
+            return make
+        return lambda params: make(params).map(self._cut)
+
+    def _sorted(self, path, batch_size):
+        """A file of the same records by their length, and where each came from; the file itself with --pad_to_max."""
+        if self._args.pad_to_max:
+            return path, None
+        copy = os.path.join(self._kept.folder, "sorted.tf_record")
+        return copy, by_length.sorted_copy(path, copy, self._prepared.lengths(path), batch_size)
+
+    def _real(self, features):
+        tags = features["label_ids"] if self._prepared.kind == _prepared.TAGGING else None
+        return short_batches.real_places(features["input_mask"], tags)
+
+    def _cut(self, features):
+        names = _prepared.SEQUENCES + (("label_ids",) if self._prepared.kind == _prepared.TAGGING else ())
+        columns = short_batches.cut(self._real(features), *(features[name] for name in names))
+        return dict(features, **dict(zip(names, columns)))
 
     def _save(self):
         return _hooks.Save(self._kept.folder, self._args.save_checkpoints_steps)

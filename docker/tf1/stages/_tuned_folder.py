@@ -84,6 +84,7 @@ def write_task(args, prepared, gelu):
         told.update((name, getattr(args, name)) for name in OF_ANSWERS)
     if args.do_train:
         names = ("train_batch_size", "learning_rate", "num_train_epochs", "warmup_proportion", "seed")
+        names += ("pad_to_max", "bucket_by_length")
         told["training"] = {name: getattr(args, name) for name in names}
     write_json(args.out, "task.json", told)
 

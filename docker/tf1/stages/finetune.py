@@ -50,7 +50,9 @@ STAGE.param(
 STAGE.param("save_checkpoints_steps", "also saved by time in between (default: 1000)", type=count, default=1000)
 STAGE.param("do_train", "(default: true)", type=truth, default=True)
 STAGE.param("do_eval", "over eval.tf_record (default: where there is one, and not for SQuAD)", type=truth)
-STAGE.param("do_predict", "over test.tf_record, or SQuAD's --squad (default: where there is one)", type=truth)
+STAGE.param("do_predict", "over test.tf_record, or SQuAD's --squad (default: where --squad is given)", type=truth)
+STAGE.param("pad_to_max", "rows as long as the data has them, as upstream (default: false)", type=truth, default=False)
+STAGE.param("bucket_by_length", "batches of rows of like length (default: false)", type=truth, default=False)
 STAGE.param("seed", "of new weights, dropout and the order of examples (default: 1)", type=int, default=1)
 STAGE.param("version_2_with_negative", "SQuAD 2.0: there may be no answer (default: the data's)", type=truth)
 STAGE.param("doc_stride", "SQuAD (default: 128)", type=count, default=128)
@@ -111,11 +113,14 @@ def settle(args, prepared):
     if args.do_eval is None:
         args.do_eval = not prepared.squad and prepared.path(_prepared.EVAL) is not None
     if args.do_predict is None:
-        args.do_predict = bool(args.squad) if prepared.squad else prepared.path(_prepared.TEST) is not None
+        args.do_predict = bool(args.squad)
     if args.do_predict and prepared.squad and not args.squad:
         raise StageInputError("--do_predict of SQuAD needs the questions: --squad=dev-v1.1.json, for instance")
     if not (args.do_train or args.do_eval or args.do_predict):
         raise StageInputError("at least one of --do_train, --do_eval and --do_predict must be true")
+    if args.bucket_by_length and (args.pad_to_max or prepared.squad):
+        why = "the loss reads every place of a row" if prepared.squad else "--pad_to_max pads every row"
+        raise StageInputError("--bucket_by_length is of no use where %s; leave it out" % why)
     if args.version_2_with_negative is None:
         args.version_2_with_negative = prepared.version_2_with_negative
     if prepared.squad and args.do_predict and prepared.max_seq_length <= args.max_query_length + 3:

@@ -3,6 +3,7 @@
 import os
 
 import baseline
+import by_length
 import tensorflow as tf
 import tf_keras
 from absl import flags
@@ -10,7 +11,7 @@ from official.legacy.bert import run_classifier
 from stage import step
 from tagged_words import RESULTS, write_tags
 
-from stages import _training_course, _training_folders, _training_heads, _training_weights
+from stages import _training_batches, _training_course, _training_folders, _training_heads, _training_weights
 
 
 def run(job, strategy, report):
@@ -48,12 +49,13 @@ def _train(job, strategy, report):
         _training_weights.check_hub_module(job)
     _training_folders.follow_chief(job)
     course = _training_course.Course(job, report, int(job.meta["train_data_size"]) // job.args.train_batch_size)
+    size = job.args.eval_batch_size
     run_classifier.run_bert(
         strategy,
         job.meta,
         _training_weights.config(job),
-        _examples(job, "train", job.args.train_batch_size),
-        _examples(job, "eval", job.args.eval_batch_size),
+        _examples(job, job.records["train"], job.args.train_batch_size, training=True),
+        _examples(job, _training_batches.by_length_of(job, job.records["eval"], size)[0], size, training=False),
         init_checkpoint=_training_weights.init_checkpoint(job),
         custom_callbacks=[course],
         custom_metrics=_training_heads.METRICS.get(job.task_type),
@@ -68,29 +70,29 @@ def _train(job, strategy, report):
 def _of_who_learnt_nothing(job):
     """The figure of the dev set of who has learnt nothing."""
     labels = baseline.Labels(job.task_type, job.labels)
-    for _, values, *_ in _examples(job, "eval", job.args.eval_batch_size)():
+    for _, values, *_ in _examples(job, job.records["eval"], job.args.eval_batch_size, training=False)():
         labels.add(values.numpy())
     return labels.baseline()
 
 
-def _examples(job, name, batch_size):
+def _examples(job, path, batch_size, *, training):
     """The program's input function.
 
     It tells TensorFlow not to divide the examples of one file between workers, so that each would see all of them; here
     each gets its part of every batch, and they agree on the batches because they have the seed in common.
     """
-    training = name == "train"
     if job.task_type in _training_heads.KINDS:
-        return _divided(job, _training_heads.records(job, job.records[name], batch_size, training=training))
+        make = _training_heads.records(job, path, batch_size, training=training)
+        return _divided(job, _training_batches.shortened(job, make, training=training))
     make = run_classifier.get_dataset_fn(
-        job.records[name],
+        path,
         int(job.meta["max_seq_length"]),
         batch_size,
         is_training=training,
         label_type=run_classifier.LABEL_TYPES_MAP[job.meta.get("label_type", "int")],
         include_sample_weights=job.meta.get("has_sample_weights", False),
     )
-    return _divided(job, make)
+    return _divided(job, _training_batches.shortened(job, make, training=training))
 
 
 def _divided(job, make):
@@ -103,14 +105,17 @@ def _divided(job, make):
 
 def _predict(job, strategy):
     step("predicting")
-    make = _examples(job, "eval", job.args.eval_batch_size)
+    path, order = _training_batches.by_length_of(job, job.records["eval"], job.args.eval_batch_size)
+    make = _examples(job, path, job.args.eval_batch_size, training=False)
     with strategy.scope():
         model = _training_weights.restored(job)
         if job.task_type in _training_heads.KINDS:
-            rows = _training_heads.predictions(job, model, make)
+            rows = list(_training_heads.predictions(job, model, make))
         else:
             known = {"is_regression": job.labels == 1, "return_probs": True}
             rows, _ = run_classifier.get_predictions_and_labels(strategy, model, make, **known)
+    if order is not None:
+        rows = by_length.put_back(rows, order)
     if job.task_type == _training_heads.TAGGING:
         labels = job.task["labels"]
         tags = (labels[number] for row in rows for number in row.argmax(axis=-1))

@@ -302,6 +302,8 @@ def _check_trained(source, task_type):
 
 
 def _check_kind(args, meta, task_type):
+    if task_type == "squad" and args.bucket_by_length == "true":
+        raise StageInputError("the loss of SQuAD reads every place of a row; leave --bucket-by-length out")
     if task_type == "tagging" and args.hub_module:
         raise StageInputError("tags are not trained from a hub module; begin with --init-checkpoint")
     if task_type == "multi-label" and int(meta["num_labels"]) < 2:

@@ -12,6 +12,7 @@ import os
 from stage import Stage, step
 
 MODES = ("train_and_eval", "train_and_predict", "train", "eval", "predict", "export_only")
+TRUTH = ("true", "false")
 STRATEGIES = ("one_device", "mirrored", "multi_worker_mirrored", "tpu")
 
 STAGE = Stage("train", __doc__.splitlines()[0])
@@ -34,6 +35,8 @@ STAGE.param("eval-batch-size", "examples at once in evaluation and prediction (d
 STAGE.param("predict-batch-size", "the same of SQuAD (default: 8)", type=int, default=8)
 STAGE.param("learning-rate", "at its highest (default: 5e-5)", type=float, default=5e-5)
 STAGE.param("num-train-epochs", "how often all examples are seen (default: 3)", type=int, default=3)
+STAGE.param("pad-to-max", "rows as long as the data has them, as upstream", choices=TRUTH, default="false")
+STAGE.param("bucket-by-length", "batches of rows of like length", choices=TRUTH, default="false")
 STAGE.param("steps-per-loop", "steps between two looks at the loss (default: 1)", type=int, default=1)
 STAGE.param("null-score-diff-threshold", "SQuAD 2.0: no answer above it (default: 0)", type=float, default=0.0)
 STAGE.param("distribution-strategy", "the devices (default: one_device)", choices=STRATEGIES, default="one_device")

@@ -17,6 +17,7 @@ class Flags:
 
     squad = max_seq_length = do_eval = do_predict = version_2_with_negative = None
     do_train = True
+    pad_to_max = bucket_by_length = False
     max_query_length = 8
 
     def __init__(self, values):

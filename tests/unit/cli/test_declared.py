@@ -18,15 +18,16 @@ FLAGS = {
     "evaluate": "model checkpoint name scope ema head config vocab from mirror isolation offline json reference task "
     "target prepared max-drop batch-size int8-for openvino predictions data vocab-reading squad-data-file null-odds "
     "version-2-with-negative text max-seq-length max-query-length doc-stride do-lower-case n-best-size "
-    "max-answer-length null-score-diff-threshold tag-scheme",
+    "max-answer-length null-score-diff-threshold tag-scheme pad-to-max",
     "finetune": f"{SOURCE} task data prepared vocab-reading squad output-dir do-lower-case max-seq-length "
     "train-batch-size eval-batch-size predict-batch-size learning-rate num-train-epochs warmup-proportion "
     "save-checkpoints-steps do-train do-eval do-predict doc-stride max-query-length n-best-size max-answer-length "
-    "null-score-diff-threshold version-2-with-negative seed",
+    "null-score-diff-threshold version-2-with-negative seed pad-to-max bucket-by-length",
     "train": f"{SOURCE} mode init-checkpoint hub-module-url model-dir model-export-path root task data max-seq-length "
     "prepared vocab-reading train-data-path eval-data-path input-meta-data-path predict-file train-batch-size "
     "eval-batch-size predict-batch-size learning-rate num-train-epochs steps-per-loop null-score-diff-threshold "
-    "distribution-strategy num-gpus virtual-cpus workers tpu gelu seed save-checkpoints-steps",
+    "distribution-strategy num-gpus virtual-cpus workers tpu gelu seed save-checkpoints-steps "
+    "pad-to-max bucket-by-length",
     "prepare-data": f"{RUNS} from mirror task data model checkpoint vocab-file config vocab-reading name "
     "max-seq-length do-lower-case mnli-type xnli-language version-2-with-negative doc-stride max-query-length "
     "fine-tuning-task-type train-data-output-path eval-data-output-path test-data-output-path meta-data-file-path "
@@ -44,7 +45,11 @@ YES_OR_NO = {
 }
 """Flags whose value may be left out, which is then yes."""
 
-OWN_SWITCHES = {"evaluate": {"version-2-with-negative"}, "prepare-data": {"multi-label"}}
+OWN_SWITCHES = {
+    "evaluate": {"version-2-with-negative", "pad-to-max"},
+    "prepare-data": {"multi-label"},
+    **{name: {"pad-to-max", "bucket-by-length"} for name in ("finetune", "train")},
+}
 
 
 @pytest.fixture

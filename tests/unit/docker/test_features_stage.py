@@ -73,7 +73,54 @@ def test_batches_and_single_examples_are_timed_after_a_run_that_counts_for_nothi
     latency = facts["latency"]
     assert (latency["batch"]["rows"], latency["batch"]["calls"]) == (4, 1)
     assert (latency["alone"]["rows"], latency["alone"]["calls"]) == (1, 2)
+    assert latency["batch"]["median_length"] == LENGTH
     assert 0 < latency["batch"]["median_seconds"] <= latency["batch"]["p95_seconds"]
+
+
+PADDED = 40
+
+
+@pytest.fixture
+def uneven(tmp_path):
+    """Rows of 3 to 33 places of 40; one without any mask."""
+    own = np.random.default_rng(7).permutation(np.arange(3, 34, 3))
+    mask = (np.arange(PADDED) < own[:, None]).astype(np.int32)
+    mask[4] = 0
+    ids = np.arange(COUNT * PADDED, dtype=np.int32).reshape(COUNT, PADDED) + 1
+    np.savez(tmp_path / "features.npz", input_ids=ids, input_mask=mask, segment_ids=mask, label_ids=np.zeros(COUNT))
+    return ids, mask
+
+
+def by_place(feeds):
+    ids = feeds["input_ids"].astype(np.float32)
+    return {"start_logits": -ids, "logits": ids[..., None] * [1.0, 2.0], "pooled_output": ids[:, :2]}
+
+
+def test_batches_end_with_their_longest_row_and_answers_are_put_back(modules, tmp_path, uneven):
+    ids, mask = uneven
+    shapes = []
+
+    def model(feeds):
+        shapes.append(feeds["input_ids"].shape)
+        return by_place(feeds)
+
+    found, facts = answered(modules, tmp_path, 4, model)
+    assert shapes[:3] == [(4, 40), (4, 24), (3, 16)], "the longest first, in steps of 8"
+    assert {length for _, length in shapes[3:]} >= {8, 40}, "alone, each is as long as itself"
+    real = mask.astype(bool)
+    real[4] = True  # it attends to all places alike
+    assert np.array_equal(found["start_logits"], np.where(real, -ids, modules.features.NONE))
+    assert np.array_equal(found["logits"], np.where(real, ids, 0)[..., None] * np.array([1.0, 2.0]))
+    assert np.array_equal(found["pooled_output"], ids[:, :2])
+    assert facts["latency"]["batch"]["median_length"] < PADDED
+
+
+def test_padded_to_the_most_every_batch_has_one_length_and_padding_its_answers(modules, tmp_path, uneven):
+    ids, _ = uneven
+    report = SimpleNamespace(facts={})
+    found = modules.features.Examples(str(tmp_path), 4, report, padded=True).answer(by_place)
+    assert np.array_equal(found["start_logits"], -ids)
+    assert report.facts["latency"]["batch"]["median_length"] == PADDED
 
 
 def test_fewer_examples_than_a_batch_are_a_batch(modules, path):
@@ -125,7 +172,7 @@ def test_arrays_of_other_shapes_or_names_are_refused(modules, tmp_path, columns)
 
 @pytest.mark.parametrize(("probes", "examples"), [(None, None), ("a", "b")])
 def test_an_infer_stage_is_asked_one_kind_of_question(modules, probes, examples):
-    args = SimpleNamespace(probes=probes, examples=examples, batch_size=8)
+    args = SimpleNamespace(probes=probes, examples=examples, batch_size=8, pad_to_max=None)
     with pytest.raises(modules.stage.StageInputError, match="give one of --probes and --examples"):
         modules.questions.read(args, None)
 

@@ -1,0 +1,76 @@
+"""Loss and gradients of a batch with its padding and without, by the programs that train trains with; no dropout."""
+
+import importlib
+import json
+import os
+import sys
+from pathlib import Path
+
+os.environ.update(TF_USE_LEGACY_KERAS="1", TF_CPP_MIN_LOG_LEVEL="2", CUDA_VISIBLE_DEVICES="-1")
+import numpy as np
+import tensorflow as tf
+import tf_keras
+
+request = json.load(sys.stdin)
+sys.path[:0] = [str(Path(request["root"], part)) for part in ("docker/tf2", "docker/common", "")]
+short_batches, heads = map(importlib.import_module, ("short_batches", "stages._training_heads"))
+from official.legacy.bert import bert_models, configs  # noqa: E402
+
+LENGTH, LONGEST, COLUMNS = 24, 11, 3
+CONFIG = configs.BertConfig(
+    60, 16, 2, 2, 32, hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0, initializer_range=0.25
+)
+NAMES = ("input_word_ids", "input_mask", "input_type_ids")
+
+
+def parts(kind, chance, mask):
+    """A model, its loss and labels."""
+    if kind == "span":
+        from official.legacy.bert import run_squad_helper
+
+        labels = {"start_positions": np.array([1, 2, 0, 3]), "end_positions": np.array([3, 9, 2, 3])}
+        return bert_models.squad_model(CONFIG, LENGTH)[0], run_squad_helper.get_loss_fn(), labels
+    if kind == "regression":
+        loss = tf_keras.losses.MeanSquaredError()
+        return bert_models.classifier_model(CONFIG, 1)[0], loss, chance.rand(4).astype(np.float32)
+    if kind == "tokens":
+        labels = np.where(mask == 1, chance.randint(0, COLUMNS, mask.shape), -1).astype(np.int32)
+        tagger = heads.tagger(CONFIG, COLUMNS)[0]
+        return tf_keras.Model(tagger.inputs, tagger.outputs[0]), heads._tag_loss, labels
+    model = bert_models.classifier_model(CONFIG, COLUMNS)[0]
+    if kind == "multi-label":
+        return model, heads._labels_loss, chance.randint(0, 2, [4, COLUMNS])
+    from official.legacy.bert import run_classifier
+
+    return model, run_classifier.get_loss_fn(COLUMNS), chance.randint(0, COLUMNS, 4)
+
+
+def compared(kind):
+    """How far loss and gradients are apart."""
+    chance = np.random.RandomState(3)
+    mask = (np.arange(LENGTH) < np.array([[5], [LONGEST], [3], [8]])).astype(np.int32)
+    inputs = dict(zip(NAMES, (chance.randint(1, 60, mask.shape) * mask, mask, mask), strict=True))
+    inputs = {name: tf.constant(value, tf.int32) for name, value in inputs.items()}
+    model, loss_fn, labels = parts(kind, chance, mask)
+    for number, variable in enumerate(model.trainable_variables):
+        variable.assign(np.random.RandomState(number).randn(*variable.shape) * 0.3)
+    found = []
+    for cutting in (False, True):
+        asked, wanted = inputs, labels
+        if cutting:
+            tags = tf.constant(labels) if kind == "tokens" else None
+            real = short_batches.real_places(inputs["input_mask"], tags)
+            asked = dict(zip(NAMES, short_batches.cut(real, *inputs.values()), strict=True))
+            wanted = short_batches.cut(real, tags)[0] if kind == "tokens" else labels
+        with tf.GradientTape() as tape:
+            loss = loss_fn(wanted, model(asked, training=False))
+        gradients = tape.gradient(loss, model.trainable_variables)
+        made = [tf.convert_to_tensor(one).numpy() for one in gradients if one is not None]
+        found.append((float(loss), made, int(asked["input_mask"].shape[1])))
+    (loss, gradients, whole), (short_loss, short_gradients, short) = found
+    off = max(float(np.abs(one - other).max()) for one, other in zip(gradients, short_gradients, strict=True))
+    largest = max(float(np.abs(one).max()) for one in gradients)
+    return {"loss": abs(loss - short_loss), "gradient": off, "largest": largest, "lengths": [whole, short]}
+
+
+json.dump({kind: compared(kind) for kind in request["kinds"]}, sys.stdout)

@@ -1,0 +1,59 @@
+"""Which losses read padding: loss and gradients of a batch with and without it, by the programs that train."""
+
+from __future__ import annotations
+
+import pytest
+from backends import run as run_script
+from program import ROOT
+
+pytestmark = pytest.mark.integration
+
+SAFE = ("classifier", "multi-label", "regression", "tokens")
+
+
+@pytest.fixture(scope="module")
+def by_tensorflow1(bertbuild):
+    assert bertbuild.artifacts, "its environments are made"
+    # run_squad and run_classifier define the same flags, so only one of them can be imported.
+    found = [
+        run_script("tf1", "padding_gradients_tf1", root=ROOT, kinds=kinds)
+        for kinds in (["classification", "regression", "multi-label", "tagging"], ["squad"])
+    ]
+    return {**found[0], **found[1]}
+
+
+def test_the_heads_whose_training_is_cut_are_those_that_are_compared_here(by_tensorflow1):
+    assert tuple(by_tensorflow1["safe"]) == SAFE
+
+
+@pytest.mark.parametrize("head", SAFE)
+def test_upstreams_losses_do_not_read_padding(by_tensorflow1, head):
+    told = by_tensorflow1[head]
+    assert told["lengths"] == [24, 11]
+    assert told["largest"] > 0.01
+    assert told["loss"] <= 1e-5
+    assert told["gradient"] <= 1e-5
+
+
+def test_run_squads_loss_reads_padding(by_tensorflow1):
+    assert by_tensorflow1["span"]["loss"] > 1e-3
+
+
+@pytest.fixture(scope="module")
+def by_tensorflow2(bertbuild):
+    assert bertbuild.artifacts
+    found = [run_script("tf2", "padding_gradients_tf2", root=ROOT, kinds=kinds) for kinds in (SAFE, ["span"])]
+    return {**found[0], **found[1]}
+
+
+@pytest.mark.parametrize("head", SAFE)
+def test_the_model_gardens_losses_do_not_read_padding(by_tensorflow2, head):
+    told = by_tensorflow2[head]
+    assert told["lengths"] == [24, 11]
+    assert told["largest"] > 0.01
+    assert told["loss"] <= 1e-5
+    assert told["gradient"] <= 1e-5
+
+
+def test_the_model_gardens_loss_of_spans_reads_padding(by_tensorflow2):
+    assert by_tensorflow2["span"]["loss"] > 1e-3
