@@ -42,7 +42,7 @@ class Probes(object):
         Raises:
             StageInputError: all probes are longer than the model takes.
         """
-        answers = {}
+        answers, run = {}, once(run)
         for probe in self._probes:
             rows, length = probe["input_ids"].shape
             if seq_len is not None and length > seq_len:
@@ -77,6 +77,19 @@ class Probes(object):
                 all_lack = len(lacking) == len(self._probes)
                 found[name] = "" if all_lack else "its graph takes no sequence as long as %s" % ", ".join(lacking)
         return found
+
+
+def once(run):
+    """A function that runs inputs and does not run the same ones again: probes that a fixed shape makes equal."""
+    known = {}
+
+    def run_once(group):
+        asked = tuple((group[role].shape, group[role].tobytes()) for role in ROLES)
+        if asked not in known:
+            known[asked] = run(group)
+        return known[asked]
+
+    return run_once
 
 
 def run_shaped(feeds, run, batch, seq_len, per_position=()):

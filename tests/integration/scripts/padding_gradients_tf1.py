@@ -8,6 +8,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import tensorflow as tf
+from tensorflow.python.ops import nn_ops
 
 request = json.load(sys.stdin)
 sys.path[:0] = [str(Path(request["root"], part)) for part in ("docker/tf1", "docker/common", "")]
@@ -65,10 +66,9 @@ def trained(kind, cutting):
         if cutting:
             features = cut(features, kind)
         settings = {"init_checkpoint": None, "learning_rate": 1e-3, "num_train_steps": 1, "num_warmup_steps": 0}
-        program = programs.of(facts)
-        tf.contrib.layers  # noqa: B018 - loaded now, since that sets tf.nn anew
-        tf.nn.dropout = lambda value, **_: value  # what the programs put in front of their heads
-        model_fn = program.model_fn(bert_config=CONFIG, use_tpu=False, use_one_hot_embeddings=False, **settings)
+        model_fn = programs.of(facts).model_fn(
+            bert_config=CONFIG, use_tpu=False, use_one_hot_embeddings=False, **settings
+        )
         model_fn(features, None, tf.estimator.ModeKeys.TRAIN, {})
         variables = tf.compat.v1.trainable_variables()
         gradients = tf.gradients(losses[0], variables)
@@ -82,6 +82,7 @@ def trained(kind, cutting):
         return session.run([losses[0], tf.shape(features["input_ids"])[1], *wanted])
 
 
+nn_ops.dropout_v2 = lambda value, *_, **__: value  # tf.nn.dropout's, which the programs put in front of their heads
 answer = {}
 for kind, head in folder.HEADS.items():
     if kind not in request["kinds"]:

@@ -84,6 +84,24 @@ def test_a_plan_keeps_to_what_its_kind_declares(source: Source, asked):
     assert STAGES[kind.stage].backend in {STAGES[step.stage].backend for step in plan.steps}
 
 
+@given(SOURCES, requests())
+def test_the_source_is_asked_from_the_first_second(source: Source, asked):
+    """Of the steps that wait for no other, in the order in which they are begun, it is one of the first two."""
+    kind, request = asked
+    try:
+        plan = kind.plan(source, request, PROBES)
+    except UsageError:
+        return
+    target = plan.targets[0]
+    begun = [
+        step.id
+        for step in plan.needed(target.step, *target.asked)
+        if all(isinstance(given_, File) for given_ in step.inputs.values())
+    ]
+    reference = plan.step(target.reference)
+    assert target.reference in begun[:2] or any(isinstance(made, str) for made in reference.inputs.values())
+
+
 @BY_NAME
 def test_every_field_of_a_request_is_a_parameter_that_is_told(kind):
     declared = parameters_of(kind.request)
