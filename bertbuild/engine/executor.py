@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from bertbuild import keys
 from bertbuild.backends import require_locked
-from bertbuild.engine.memory import Measured, Phases
+from bertbuild.engine.memory import Measured, Phases, require_room
 from bertbuild.errors import NoSpaceError, StageError
 from bertbuild.files.disk import full_disk_told, no_space, raise_if_full
 from bertbuild.graph.processor import instruction_set
@@ -52,6 +52,9 @@ class Written:
 NOTHING_TO_SAY = Written()
 Write = Callable[[Path], Written | None]
 """Makes a result in the `out` of its work folder."""
+
+CHECKPOINT = {"checkpoint"}
+"""What a stage calls the one input that it holds in memory, or makes what it holds of."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -317,6 +320,7 @@ class Maker:
     def _run(self, order: Order, step: Step, work: Path) -> Written:
         """Run a step."""
         spec = STAGES[step.stage]
+        require_room(spec.name, input_bytes({name: order.sources[name] for name in CHECKPOINT & order.sources.keys()}))
         log = self.store.logs / f"{time.strftime('%Y%m%d-%H%M%S')}-{spec.name}-{order.key[:12]}.log"
         run = StageRun(
             backend=order.backend,

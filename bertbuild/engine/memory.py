@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from bertbuild.errors import BertbuildError
+from bertbuild.errors import BertbuildError, StageKilledForMemoryError
 from bertbuild.files.disk import write_atomically
 from bertbuild.json_text import parse_json
 from bertbuild.stages import StageSpec
@@ -107,10 +107,7 @@ class Phases:
 
 def available_memory() -> int:
     """Bytes that can be taken now without anything being swapped out: of the machine, and of this process's cgroup."""
-    free = [2**63]
-    with contextlib.suppress(OSError, StopIteration):
-        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
-        free.append(1024 * int(next(line for line in lines if line.startswith("MemAvailable:")).split()[1]))
+    free = [2**63, _told("MemAvailable")]
     for limit, used in (
         ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current"),
         ("/sys/fs/cgroup/memory/memory.limit_in_bytes", "/sys/fs/cgroup/memory/memory.usage_in_bytes"),
@@ -118,6 +115,39 @@ def available_memory() -> int:
         with contextlib.suppress(OSError, ValueError):  # ValueError: "max"
             free.append(int(Path(limit).read_text(encoding="ascii")) - int(Path(used).read_text(encoding="ascii")))
     return max(0, min(free))
+
+
+def whole_memory() -> int:
+    """Bytes that there are in all, with what can be swapped out: of the machine, or of this process's cgroup."""
+    limits = [_told("MemTotal") + _told("SwapTotal", 0)]
+    for path in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
+        with contextlib.suppress(OSError, ValueError):
+            limits.append(int(Path(path).read_text(encoding="ascii")))
+    return min(limits)
+
+
+def require_room(stage: str, checkpoint_bytes: int) -> None:
+    """Refuse a checkpoint that no memory of this machine could hold, before a stage begins with it.
+
+    Raises:
+        StageKilledForMemoryError: the figure of both.
+    """
+    there = whole_memory()
+    if checkpoint_bytes > there:
+        raise StageKilledForMemoryError(
+            f"The checkpoint has {checkpoint_bytes / 10**9:.1f} GB, and there are {there / 10**9:.1f} GB of memory "
+            f"here; {stage} was not begun.",
+            next_step="Use a machine with more memory. A checkpoint of a training also holds what the optimizer keeps, "
+            "which is twice the model: save the model alone.",
+        )
+
+
+def _told(name: str, otherwise: int = 2**63) -> int:
+    """Bytes by a line of /proc/meminfo."""
+    with contextlib.suppress(OSError, StopIteration):
+        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
+        return 1024 * int(next(line for line in lines if line.startswith(f"{name}:")).split()[1])
+    return otherwise
 
 
 class MemoryBudget:

@@ -2,7 +2,11 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
+from bertbuild.engine import memory
 from bertbuild.engine.memory import Measured, MemoryBudget, Phases, available_memory
+from bertbuild.errors import StageKilledForMemoryError
 from bertbuild.stages import STAGES
 
 FREEZE = STAGES["freeze"]
@@ -10,8 +14,8 @@ FREEZE = STAGES["freeze"]
 
 def test_a_stage_never_measured_is_expected_to_take_what_is_declared(tmp_path):
     measured = Measured(tmp_path / "measured.json")
-    assert measured.expected(FREEZE, 0) == 500 * 10**6
-    assert measured.expected(FREEZE, 10**9) == 500 * 10**6 + 3 * 10**9
+    assert measured.expected(FREEZE, 0) == 100 * 10**6
+    assert measured.expected(FREEZE, 10**9) == 100 * 10**6 + 1_300_000_000
     assert all(spec.memory.of(10**8) < 10 * 10**9 for spec in STAGES.values())
 
 
@@ -87,3 +91,18 @@ def test_a_phase_is_told_how_long_it_took_when_it_last_ended_well(tmp_path, monk
     assert run(7, ends=False) == [{}, {}, {}]
     assert run(8) == [{"expects": 30.0}, {}, {}]
     assert run(9) == [{"expects": 30.0}, {"expects": 15.0}, {}]
+
+
+def test_a_checkpoint_larger_than_the_memory_is_refused_with_both_figures(monkeypatch):
+    monkeypatch.setattr(memory, "whole_memory", lambda: 8 * 10**9)
+    memory.require_room("ir-direct", 8 * 10**9)
+    with pytest.raises(StageKilledForMemoryError) as raised:
+        memory.require_room("ir-direct", 9_600_000_000)
+    assert str(raised.value) == (
+        "The checkpoint has 9.6 GB, and there are 8.0 GB of memory here; ir-direct was not begun."
+    )
+    assert "save the model alone" in raised.value.next_step
+
+
+def test_what_there_is_in_all_is_more_than_what_is_free():
+    assert available_memory() <= memory.whole_memory() < 2**63
