@@ -59,6 +59,7 @@ BACKENDS: dict[str, Backend] = {
         Backend(folder="openvino", package="openvino", version="2026.4", python="3.11", beside=True),
         Backend(folder="mo", package="openvino-dev", version="2024.6", python="3.11"),
         Backend(folder="tf2", package="tensorflow-cpu", version="2.20", python="3.11"),
+        Backend(folder="onnx", package="onnxruntime", version="1.32", python="3.11"),
         Backend(folder="neuron", package="tensorflow-neuron", version="1.15", python="3.7"),
     )
 }

@@ -78,6 +78,7 @@ CONVERTED = (*CHECKPOINT_FILES, "mapping.json")
 FINETUNED = (*CHECKPOINT, "bert_model.ckpt.meta", "task.json")
 FROZEN = ("inference_graph.pb", "signature.json")
 SAVED_MODEL = ("saved_model.pb", "signature.json")
+ONNX = ("model.onnx", "signature.json")
 IR = ("model.xml", "model.bin", "signature.json")
 
 TENSORBOARD = {"events/*": "TensorBoard's names and times"}
@@ -89,7 +90,7 @@ STAGES = {
     spec.name: spec
     for spec in (
         StageSpec(name="import", backend="data", memory=IMPORT, outputs=CHECKPOINT),
-        StageSpec(name="freeze", backend="tf1", also=ALSO_TF2, memory=TF1, outputs=FROZEN),
+        StageSpec(name="freeze", backend="data", memory=Memory(base=100, factor=1.3), outputs=FROZEN),
         StageSpec(name="extract", backend="tf1", also=ALSO_TF2, memory=TF1, outputs=FROZEN),
         StageSpec(name="metagraph", backend="tf1", also=ALSO_TF2, memory=TF1, outputs=("bert_model.ckpt.meta",)),
         StageSpec(name="tf1-infer", backend="tf1", also=ALSO_TF2, memory=TF1, outputs=("answers.npz",)),
@@ -97,6 +98,8 @@ STAGES = {
         StageSpec(name="neuron-ready", backend="tf1", memory=TF1, outputs=SAVED_MODEL),
         StageSpec(name="ir", backend="openvino", memory=OPENVINO, outputs=IR),
         StageSpec(name="ir-direct", backend="openvino", memory=Memory(base=150, factor=1.3), outputs=IR),
+        StageSpec(name="onnx-direct", backend="onnx", memory=Memory(base=150, factor=1.3), outputs=ONNX),
+        StageSpec(name="onnx-infer", backend="onnx", memory=OPENVINO, outputs=("answers.npz",)),
         StageSpec(name="mo", backend="mo", memory=Memory(base=1000, factor=4.0), outputs=IR),
         StageSpec(
             name="quantize", backend="openvino", memory=Memory(base=700, factor=8.0), outputs=IR, by_processor=True

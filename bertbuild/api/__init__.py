@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     from bertbuild.kinds.ir_request import Ir
     from bertbuild.kinds.neuron import Neuron
     from bertbuild.kinds.neuron_ready import NeuronReady
+    from bertbuild.kinds.onnx import Onnx
     from bertbuild.kinds.saved_model import SavedModel
     from bertbuild.kinds.tf2 import Tf2
     from bertbuild.kinds.tf2_savedmodel import Tf2SavedModel
@@ -92,6 +93,7 @@ __all__ = [
     "Model",
     "Neuron",
     "NeuronReady",
+    "Onnx",
     "Page",
     "Predict",
     "Predicted",
@@ -141,6 +143,7 @@ _PLACES = {
     "Logs": "commands.log.Logs",
     "Neuron": "kinds.neuron.Neuron",
     "NeuronReady": "kinds.neuron_ready.NeuronReady",
+    "Onnx": "kinds.onnx.Onnx",
     "Page": "commands.report.Page",
     "Predict": "commands.predict_texts.Predict",
     "Predicted": "commands.predict.Predicted",

@@ -198,6 +198,7 @@ _FLAGS: Mapping[str, Mapping[str, Upstream]] = {
     "prepare-data": _RECORDS,
     "inspect": _CHECKPOINT,
     "freeze": _CHECKPOINT,
+    "convert-onnx": _CHECKPOINT,
     "export": _CHECKPOINT,
     "finetune": {
         **_CHECKPOINT,

@@ -16,6 +16,9 @@ from typing import NamedTuple, Tuple  # noqa: UP035  (evaluated by Python 3.7)
 OF_ENCODER = {"pooled": "pooled_output", "sequence": "sequence_output", "all-layers": "layer_%d_output"}
 """What the encoder gives: what --output calls it → the name of its tensor; of all layers, one for each number."""
 
+COLUMNS = {"regression": 1, "span": 2, "next-sentence": 2}
+"""How many columns the last layers of heads of these kinds have; others have one for each class."""
+
 
 class FoundHead(NamedTuple):
     """A head of a checkpoint, of a known kind."""

@@ -26,7 +26,7 @@ class StageRun:
     """One run of one stage.
 
     Attributes:
-        backend: whose environment it runs in: "tf1", "openvino", "mo", "neuron", "tf2" or "data".
+        backend: whose environment it runs in: "tf1", "openvino", "mo", "onnx", "neuron", "tf2" or "data".
         stage: the stage's name on the command line of the backend that has its code.
         inputs: flag name → file or folder on the host, read-only for the stage.
         params: flag name → value.

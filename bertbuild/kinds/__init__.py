@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 from bertbuild.errors import UsageError
-from bertbuild.kinds import frozen, hub, ir, neuron, neuron_ready, saved_model, tf1_checkpoint, tf2, tf2_savedmodel
+from bertbuild.kinds import (
+    frozen,
+    hub,
+    ir,
+    neuron,
+    neuron_ready,
+    onnx,
+    saved_model,
+    tf1_checkpoint,
+    tf2,
+    tf2_savedmodel,
+)
 from bertbuild.kinds.kind import Kind, Request
 from bertbuild.plans.tolerance import Limits, Tolerances
 
 KINDS: dict[str, Kind] = {
     module.KIND.name: module.KIND
-    for module in (frozen, ir, saved_model, neuron_ready, neuron, tf2, tf2_savedmodel, hub, tf1_checkpoint)
+    for module in (frozen, ir, onnx, saved_model, neuron_ready, neuron, tf2, tf2_savedmodel, hub, tf1_checkpoint)
 }
 
 

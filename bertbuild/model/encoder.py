@@ -91,10 +91,12 @@ def _embedded(ops: Operators, sizes: Sizes, ids: Value, segments: Value) -> Valu
 
 
 def _layer(ops: Operators, sizes: Sizes, scope: str, hidden: Value, bias: Value, alone: bool) -> Value:
-    asking = ops.first_position(hidden) if alone else hidden
+    asking = ops.first_position(hidden) if alone and not ops.whole_attention else hidden
     context = _attention(ops, sizes, scope + "/attention/self/", asking, hidden, bias)
     attended = dense(ops, scope + "/attention/output/dense", context)
     attended = layer_norm(ops, scope + "/attention/output/LayerNorm", ops.add(attended, asking), sizes.epsilon)
+    if alone and ops.whole_attention:
+        attended = ops.first_position(attended)
     grown = ops.activation(dense(ops, scope + "/intermediate/dense", attended), sizes.activation)
     shrunk = dense(ops, scope + "/output/dense", grown)
     return layer_norm(ops, scope + "/output/LayerNorm", ops.add(shrunk, attended), sizes.epsilon)

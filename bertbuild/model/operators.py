@@ -9,7 +9,14 @@ Value = Any
 
 
 class Operators:
-    """What a writer gives. All numbers are float32 but for ids; axes are counted from 0."""
+    """What a writer gives. All numbers are float32 but for ids; axes are counted from 0.
+
+    Attributes:
+        whole_attention: whether attention is written over all positions even where the first alone is read behind it,
+            for programs that look for it in that form.
+    """
+
+    whole_attention = False
 
     def variable(self, name: str) -> Value:
         """A variable of the checkpoint by its name, as a constant; the same constant each time it is asked for."""

@@ -39,7 +39,7 @@ def isolation(request):
     """Every backend's image, built of the sources as they are."""
     request.getfixturevalue("bases")
     isolation = ComposeIsolation()
-    for backend in ("tf1", "openvino", "mo", "tf2", "data"):
+    for backend in ("tf1", "openvino", "mo", "onnx", "tf2", "data"):
         if not isolation.is_ready(backend):
             isolation.prepare(backend, print)
     return isolation

@@ -191,7 +191,7 @@ def stage_run(tmp_path):
     (tmp_path / "work" / "out").mkdir(parents=True)
     (tmp_path / "model").mkdir()
     return StageRun(
-        backend="tf1",
+        backend="data",
         stage="freeze",
         inputs={"checkpoint": tmp_path / "model"},
         params={"output": "pooled"},
@@ -228,7 +228,7 @@ def test_the_command_that_runs_a_stage(fake_docker, stage_run, tmp_path):
         *("docker", "compose", "--project-directory", str(ROOT), "--file", str(ROOT / "compose.yaml")),
         *("run", "-T", "--no-deps", "--name", name),
         *("--volume", f"{tmp_path / 'model'}:/in/checkpoint:ro"),
-        *("tf1", "freeze", "--checkpoint=/in/checkpoint", "--output=pooled", "--out=/bertbuild/artifacts/out"),
+        *("data", "freeze", "--checkpoint=/in/checkpoint", "--output=pooled", "--out=/bertbuild/artifacts/out"),
     ]
     assert fake_docker["env"]["BERTBUILD_ARTIFACTS"] == str(stage_run.work)
     assert fake_docker["env"]["BERTBUILD_UID"] != "0"

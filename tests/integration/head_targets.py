@@ -17,6 +17,8 @@ TARGETS = {
     "ir-reshapeable": ("`ir` fp32, route reshapeable", {"kind": "ir", "route": "reshapeable"}),
     "ir-static": ("`ir` fp32, route static", {"kind": "ir", "route": "static"}),
     "ir-savedmodel": ("`ir` fp32, route savedmodel", {"kind": "ir", "route": "savedmodel"}),
+    "onnx-fp32": ("`onnx` fp32", {"kind": "onnx"}),
+    "onnx-fp16": ("`onnx` fp16", {"kind": "onnx", "precision": "fp16"}),
     "saved-model": ("`saved-model`", {"kind": "saved-model"}),
     "neuron-ready": ("`neuron-ready` float16", {"kind": "neuron-ready"}),
     "neuron-ready-float32": ("`neuron-ready` float32", {"kind": "neuron-ready", "compute": "float32"}),

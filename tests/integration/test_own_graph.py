@@ -166,9 +166,10 @@ def test_operators_that_may_not_run_are_told_by_name_or_cut_away(in_1):
 
 
 WRONG = """
-from stages import _inference_heads
+from bertbuild.model import heads as _heads
 
-_inference_heads.BUILDERS["{kind}"] = _inference_heads.BUILDERS["{other}"]
+_heads.ANSWERS["{kind}"] = _heads.ANSWERS["{other}"]
+_heads.OF_SEQUENCE = tuple(kind for kind in _heads.OF_SEQUENCE if kind != "{kind}")
 """
 
 
@@ -180,7 +181,7 @@ _inference_heads.BUILDERS["{kind}"] = _inference_heads.BUILDERS["{other}"]
     ],
 )
 def test_softmax_for_sigmoid_and_pooled_for_sequence_fail_the_gate(altered, head_graphs, name, kind, other):
-    program = altered("tf1", "freeze", WRONG.format(kind=kind, other=other))
+    program = altered("data", "freeze", WRONG.format(kind=kind, other=other))
     outcome = program("freeze", "--checkpoint", head_graphs / name, "--name", f"wrong-{name}")
     assert outcome.code == 20
     (verdict,) = outcome.of("verdict")

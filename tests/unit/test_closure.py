@@ -182,7 +182,7 @@ EDITS = {
     "docker/tf1/stages/_neuron_graph.py": {"neuron-ready"},
     "docker/neuron/stages/_memory.py": {"neuron-compile"},
     "docker/common/training_plot.py": {"finetune", "tf2-train"},
-    "docker/tf1/stages/freeze.py": {"freeze"},
+    "docker/data/stages/freeze.py": {"freeze"},
     "docker/common/tfrecords.py": {"examples", "quantize"},
     "bertbuild/__init__.py": set(),
     "bertbuild/report/html/svg.py": set(),
@@ -191,7 +191,8 @@ EDITS = {
     "bertbuild/heads/rows.py": set(),
     "bertbuild/heads/answers.py": set(),
     "bertbuild/heads/tokens.py": set(),
-    "docker/tf1/stages/_inference_heads.py": {"freeze"},
+    "docker/data/stages/_graph_writer.py": {"freeze"},
+    "bertbuild/model/heads.py": {"freeze", "ir-direct", "onnx-direct"},
 }
 
 
@@ -207,9 +208,9 @@ def test_another_version_changes_no_key(checkout):
 def test_names_in_a_digest_say_nothing_of_where_the_code_lies(checkout):
     assert checkout("docker/tf1/requirements.in") == set()
     here = keys.code_digest(
-        {name: ROOT / path.relative_to(stages.ROOT) for name, path in code_of("tf1", "freeze").items()}
+        {name: ROOT / path.relative_to(stages.ROOT) for name, path in code_of("data", "freeze").items()}
     )
-    assert here == keys.code_digest(code_of("tf1", "freeze"))
+    assert here == keys.code_digest(code_of("data", "freeze"))
 
 
 def test_an_image_carries_what_its_stages_can_run_and_no_more():

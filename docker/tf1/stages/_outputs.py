@@ -2,11 +2,9 @@
 
 from stage import StageInputError
 
-from bertbuild.heads.found import tensor_name
+from bertbuild.heads.found import COLUMNS, tensor_name
 
 POOLED, SEQUENCE, ALL_LAYERS = "pooled", "sequence", "all-layers"
-COLUMNS = {"regression": 1, "span": 2, "next-sentence": 2}
-"""How many columns the last layers of these kinds have; others have one for each class."""
 
 
 def select(outputs, given):

@@ -207,5 +207,5 @@ def test_where_a_name_is_looked_for_is_where_types_say_it_is():
 
 
 def test_another_name_is_refused():
-    with pytest.raises(AttributeError, match="has no attribute 'Onnx'"):
-        _ = api.Onnx
+    with pytest.raises(AttributeError, match="has no attribute 'Caffe'"):
+        _ = api.Caffe

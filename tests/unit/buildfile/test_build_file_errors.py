@@ -57,7 +57,7 @@ CASES = [
         2,
         'one of auto, erf, tanh, or one of exact, tanh, sigmoid, not "erv"; did you mean "erf"?',
     ),
-    ("[targets.t]\nkind = 'onnx'", 2, '"kind" of [targets.t] must be one of frozen, ir, saved-model,'),
+    ("[targets.t]\nkind = 'caffe'", 2, '"kind" of [targets.t] must be one of frozen, ir, onnx, saved-model,'),
     ("[targets.t]\nkind = 3", 2, '"kind" of [targets.t] must be one of frozen,'),
     ("[targets.t]\nbatch = 3", 1, '[targets.t] has no "kind".'),
     ("targets = 3", 1, "[targets] must be a table, not 3."),
@@ -176,7 +176,7 @@ def test_the_next_step_lists_what_is_known_and_who_else_knows_the_key(tmp_path):
     with pytest.raises(UsageError) as raised:
         load(tmp_path, "[targets.f]\nkind = 'frozen'\nbatch_size = 3")
     assert raised.value.next_step == (
-        'Known here: kind, matrix, output, gelu, reference. "batch_size" is a key of ir, neuron-ready, neuron.'
+        'Known here: kind, matrix, output, gelu, reference. "batch_size" is a key of ir, onnx, neuron-ready, neuron.'
     )
 
 

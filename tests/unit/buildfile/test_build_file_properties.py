@@ -39,6 +39,7 @@ READY = {LENGTH, OUTPUTS, "gelu_approximation", "compute", "batch_size"}
 TAKEN = {
     "frozen": {OUTPUTS, GELU},
     "ir": {"precision", OUTPUTS, GELU, "batch_size", LENGTH},
+    "onnx": {"precision", OUTPUTS, GELU, "opset", "ir_version", "batch_size", LENGTH},
     "saved-model": {LENGTH, OUTPUTS},
     "neuron-ready": READY,
     "neuron": READY | {"timeout", "min_on_neuron", "min_memory", "neuroncore_pipeline_cores"},

@@ -22,6 +22,7 @@ FLAGS = {
     "freeze": f"{SOURCE} reference output gelu",
     "build-ir": f"{SOURCE} reference frozen outputs precision output gelu route converter openvino batch-size seq-len "
     "calibration calibration-text calibration-size vocab-reading max-drop validation int8-for",
+    "convert-onnx": f"{SOURCE} reference precision output gelu opset ir-version batch-size seq-len",
     "export": f"{SOURCE} reference seq-len output",
     "neuron-ready": NEURON,
     "neuron-compile": f"{NEURON} output-dir standard neuroncore-pipeline-cores compiler-args timeout min-on-neuron "

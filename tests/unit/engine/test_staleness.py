@@ -91,8 +91,8 @@ def test_before_the_first_build_all_is_new_and_its_environments_are_not_there(lo
     assert states(checks) == dict.fromkeys(IR, WOULD_RUN)
     assert {checks[job].reason for job in IR} == {NEW}
     assert all(checks[job].key is None for job in IR)
-    assert checks["environment tf1"].reason == NOT_THERE
-    assert ("environment", "environment tf1") in checks["toy/freeze"].awaits
+    assert checks["environment data"].reason == NOT_THERE
+    assert ("environment", "environment data") in checks["toy/freeze"].awaits
 
 
 def test_after_it_all_is_up_to_date_under_the_very_keys(look, build, engine, source, probes):
@@ -207,7 +207,7 @@ def test_another_environment_is_told_fact_by_fact(look, build, source, probes, i
     isolation.lock = "lock-2"
     (change,) = look(ir(source, probes))["toy/freeze"].changes
     assert (change.kind, change.name) == ("environment", "lock")
-    assert (change.old, change.new) == ("lock-1 of tf1", "lock-2 of tf1")
+    assert (change.old, change.new) == ("lock-1 of data", "lock-2 of data")
 
 
 def test_another_isolation_is_told_even_before_its_environment_is_there(look, build, source, probes, isolation):

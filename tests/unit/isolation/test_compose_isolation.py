@@ -165,12 +165,12 @@ def test_the_same_image_built_again_or_elsewhere_has_the_same_facts_whatever_its
 
 
 RECIPES = {
-    "Dockerfile": {"tf1", "openvino", "mo", "tf2", "data", "neuron"},
-    "unused.txt": {"tf1", "openvino", "mo", "tf2", "data", "neuron"},
+    "Dockerfile": {"tf1", "openvino", "onnx", "mo", "tf2", "data", "neuron"},
+    "unused.txt": {"tf1", "openvino", "onnx", "mo", "tf2", "data", "neuron"},
     "neuron/install-neuron.sh": {"neuron"},
     "tf1/requirements.txt": {"tf1"},
     "tf1/requirements.in": set(),
-    "tf1/stages/freeze.py": set(),
+    "tf1/stages/metagraph.py": set(),
     "tf2/carried.txt": set(),
 }
 
@@ -202,13 +202,13 @@ def test_an_image_is_another_when_code_changes_that_it_carries_for_another_backe
         return {backend: images.source_digest(backend) for backend in ("tf1", "tf2", "data")}
 
     before, code_digest = digests(), images.keys.code_digest
-    freeze = backend_folder("tf1") / "stages" / "freeze.py"
+    metagraph = backend_folder("tf1") / "stages" / "metagraph.py"
     changed = {"tf1": True, "tf2": True, "data": False}
 
-    def with_another_freeze(files):
-        return code_digest({name: Path(__file__) if file == freeze else file for name, file in files.items()})
+    def with_another_metagraph(files):
+        return code_digest({name: Path(__file__) if file == metagraph else file for name, file in files.items()})
 
-    monkeypatch.setattr(images.keys, "code_digest", with_another_freeze)
+    monkeypatch.setattr(images.keys, "code_digest", with_another_metagraph)
     assert {backend: digest != before[backend] for backend, digest in digests().items()} == changed
 
 

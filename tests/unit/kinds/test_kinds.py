@@ -81,7 +81,8 @@ def test_a_plan_keeps_to_what_its_kind_declares(source: Source, asked):
     target = plan.targets[-1]
     assert target.precision in kind.tolerances
     assert plan.step(target.answers).stage == kind.asked.stage
-    assert STAGES[kind.stage].backend in {STAGES[step.stage].backend for step in plan.steps}
+    if source.kind == "checkpoint":  # a graph that is frozen is made ours by TensorFlow
+        assert STAGES[kind.stage].backend in {STAGES[step.stage].backend for step in plan.steps}
 
 
 @given(SOURCES, requests())
@@ -169,7 +170,8 @@ def test_what_is_refused_is_told_with_the_value_and_what_is_nearest(make, senten
 
 def test_what_can_be_evaluated_is_what_kinds_say():
     assert list(TARGETS) == [
-        *("frozen", "ir-fp32", "ir-fp16", "ir-int8", "neuron-ready-float32", "neuron-ready-float16", "tf2")
+        *("frozen", "ir-fp32", "ir-fp16", "ir-int8", "onnx-fp32", "onnx-fp16"),
+        *("neuron-ready-float32", "neuron-ready-float16", "tf2"),
     ]
     assert GROUPS == {"neuron-ready": ("neuron-ready-float32", "neuron-ready-float16")}
     assert ",".join(USUAL) == "tf1,frozen,ir-fp32,ir-fp16,neuron-ready,tf2"
