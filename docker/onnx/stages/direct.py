@@ -77,7 +77,7 @@ def load_onnx():
     """
     try:
         import onnx
-    except (ImportError, TypeError, AttributeError, RuntimeError) as error:
+    except Exception as error:  # of a class that protobuf has itself
         from importlib.metadata import version
 
         raise StageInputError(

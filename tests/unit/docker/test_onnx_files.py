@@ -1,8 +1,10 @@
-"""docker/onnx/stages/_model_file.py: the bytes of a model, read field by field."""
+"""docker/onnx's stages without their packages: the bytes of a model, read field by field; packages that do not fit."""
 
 from __future__ import annotations
 
 import importlib.util
+import sys
+import types
 
 import numpy as np
 import pytest
@@ -19,13 +21,17 @@ ARRAYS = {
 }
 
 
-@pytest.fixture(scope="module")
-def model_file():
-    path = ROOT / "docker" / "onnx" / "stages" / "_model_file.py"
-    spec = importlib.util.spec_from_file_location("onnx_model_file", path)
+def loaded(name):
+    path = ROOT / "docker" / "onnx" / "stages" / f"{name}.py"
+    spec = importlib.util.spec_from_file_location(f"onnx_{name}", path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.fixture(scope="module")
+def model_file():
+    return loaded("_model_file")
 
 
 def parsed(message):
@@ -75,3 +81,47 @@ def test_of_a_large_model_they_lie_beside_it_each_at_the_beginning_of_a_page(mod
 
 def test_two_gigabytes_are_too_many_for_one_message(model_file):
     assert model_file.LARGEST < 2**31 - 10**6
+
+
+@pytest.fixture
+def direct(monkeypatch):
+    """The stage; of our modules that it imports nothing stays."""
+    before = dict(sys.modules)
+    monkeypatch.syspath_prepend(ROOT / "docker" / "common")
+    yield loaded("direct")
+    for name in set(sys.modules) - set(before):
+        del sys.modules[name]
+
+
+def test_onnx_and_protobuf_that_do_not_fit_are_named_in_a_sentence(direct, monkeypatch, tmp_path):
+    """As onnx 1.23 ends with protobuf 5."""
+    (tmp_path / "onnx.py").write_text(
+        "class VersionError(Exception): pass\nraise VersionError('gencode 6.31.1 runtime 5.29.5.')"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr("importlib.metadata.version", {"onnx": "1.23.2", "protobuf": "5.29.5"}.get)
+    with pytest.raises(direct.StageInputError) as raised:
+        direct.load_onnx()
+    assert str(raised.value) == (
+        "onnx 1.23.2 does not work with protobuf 5.29.5, which is installed beside it: gencode 6.31.1 runtime 5.29.5."
+    )
+
+
+@pytest.mark.parametrize(
+    ("opset", "ir_version", "told"),
+    [
+        (19, 0, "--opset must be from 20, the first that has Gelu, to 26, the newest of onnx 1.23.2 (got 19)"),
+        (27, 0, "--opset must be from 20, the first that has Gelu, to 26, the newest of onnx 1.23.2 (got 27)"),
+        (20, 8, "--ir-version must be from 9, the first that has opset 20, to 13, the newest of onnx 1.23.2 (got 8)"),
+        (20, 14, "--ir-version must be from 9, the first that has opset 20, to 13, the newest of onnx 1.23.2 (got 14)"),
+    ],
+)
+def test_versions_that_cannot_be_written_are_refused_with_those_that_can(direct, opset, ir_version, told):
+    helper = types.SimpleNamespace(find_min_ir_version_for=lambda _opsets: 9, make_opsetid=lambda *names: names)
+    defs = types.SimpleNamespace(onnx_opset_version=lambda: 26)
+    onnx = types.SimpleNamespace(defs=defs, helper=helper, IR_VERSION=13, __version__="1.23.2")
+    with pytest.raises(direct.StageInputError) as raised:
+        direct.check_versions(types.SimpleNamespace(opset=opset, ir_version=ir_version), onnx)
+    assert str(raised.value) == told
+    assert direct.check_versions(types.SimpleNamespace(opset=20, ir_version=0), onnx) == 9
+    assert direct.check_versions(types.SimpleNamespace(opset=20, ir_version=10), onnx) == 10
