@@ -77,10 +77,10 @@ class Model:
 
 def make(folder: Path, size: str) -> dict[str, Path]:
     """The models' folders."""
-    tf1, openvino = StageRuns("tf1", folder), StageRuns("openvino", folder)
+    data, openvino = StageRuns("data", folder), StageRuns("openvino", folder)
     examples = folder / "features.npz"
     write_examples(examples, CALIBRATED_ON)
-    frozen, _ = tf1.run("freeze", "frozen", f"--checkpoint={random_checkpoint(folder, size)}")
+    frozen, _ = data.run("freeze", "frozen", f"--checkpoint={random_checkpoint(folder, size)}")
     fp32, _ = openvino.run("ir", "fp32", f"--frozen={frozen}")
     flags = (f"--ir={fp32}", f"--examples={examples}", f"--examples-used={CALIBRATED_ON}")
     int8, run = openvino.run("quantize", "int8", *flags)

@@ -40,11 +40,7 @@ EDITS = {
     "a comment in the drawing helper": ("docker/common/training_plot.py", COMMENT, {"finetune", "tf2-train"}),
     "a comment in the table of heads": ("bertbuild/heads/rows.py", COMMENT, set()),
     "a comment in a head": ("bertbuild/heads/tokens.py", COMMENT, set()),
-    "a comment in what computes the heads of frozen graphs": (
-        "docker/tf1/stages/_inference_heads.py",
-        COMMENT,
-        {"freeze"},
-    ),
+    "a comment in what writes frozen graphs": ("docker/data/stages/_graph_writer.py", COMMENT, {"freeze"}),
     "another version": ("bertbuild/__init__.py", '\n__version__ = "0.2.0"\n', set()),
 }
 

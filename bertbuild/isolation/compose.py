@@ -168,7 +168,7 @@ class ComposeIsolation:
         elif not ENV_FILE.exists() and os.getuid() != 0:
             uid, gid = _container_user((os.getuid(), os.getgid()))
             ENV_FILE.write_text(f"BERTBUILD_UID={uid}\nBERTBUILD_GID={gid}\n", encoding="utf-8")
-        return [f"by hand: {who}{project.compose()} run --rm tf1 freeze --checkpoint=artifacts/… --out=artifacts/…"]
+        return [f"by hand: {who}{project.compose()} run --rm data freeze --checkpoint=artifacts/… --out=artifacts/…"]
 
     def run(self, run: StageRun, on_event: OnEvent) -> None:
         """Run a stage in a container of its own, which is gone afterwards, however this ends.

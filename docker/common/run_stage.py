@@ -1,7 +1,7 @@
 """`python -m run_stage NAME --flags…`: the entry point of every image; runs `stages.NAME`.
 
 `python -m run_stage BACKEND/NAME` runs a stage of another backend, whose code this image carries in a folder beside
-this file: `tf1/freeze` in the image tf2.
+this file: `tf1/metagraph` in the image tf2.
 """
 
 import glob
