@@ -24,7 +24,7 @@ from bertbuild.parameters import Parameter, parameters_of
 from bertbuild.plans.wanted import READ_BY, Wanted
 from bertbuild.toml.values import Truth
 
-BACKEND = backends("data, tf1, openvino, mo, tf2")
+BACKEND = backends("data, tf1, openvino, mo, tf2, onnx")
 
 
 def _doctor(session: Session, _values: Values) -> None:
