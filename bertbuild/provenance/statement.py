@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from bertbuild.json_text import parse_json
 from bertbuild.plans.plan import File
 from bertbuild.provenance.sbom import Materials
 from bertbuild.stages import FACTS, MANIFEST, PROVENANCE
-from bertbuild.store.store import StoredObject
+from bertbuild.store.store import MADE, StoredObject
 
 STATEMENT = "https://in-toto.io/Statement/v1"
 PREDICATE = "https://slsa.dev/provenance/v1"
@@ -45,6 +45,7 @@ class Input:
         stage: of a result of another stage: which; else empty.
         key: likewise, its key.
         provenance: likewise, the sha256 of its own statement; None where it was made before there were any.
+        made: likewise, of the files that the host added to, their sha256 as the stage wrote them ("" for none).
     """
 
     name: str
@@ -53,6 +54,7 @@ class Input:
     stage: str = ""
     key: str = ""
     provenance: str | None = None
+    made: Mapping[str, str] = field(default_factory=dict)
 
 
 def file_named(name: str, file: File, digests: DigestCache) -> Input:
@@ -74,6 +76,7 @@ def result_named(name: str, stored: StoredObject) -> Input:
         stage=stored.stage,
         key=stored.key,
         provenance=files[PROVENANCE]["sha256"] if PROVENANCE in files else None,
+        made={part: entry[MADE] for part, entry in files.items() if MADE in entry},
     )
 
 
@@ -118,7 +121,7 @@ def statement(
     return {
         "_type": STATEMENT,
         "subject": [
-            {"name": name, "digest": {"sha256": entry["sha256"]}}
+            {"name": name, "digest": {"sha256": entry["sha256"]}, **_as_made(entry.get(MADE))}
             for name, entry in sorted(files.items())
             if name not in {MANIFEST, PROVENANCE}
         ],
@@ -185,7 +188,12 @@ def _dependencies(source: Input) -> Iterator[dict[str, Any]]:
             "mediaType": "application/json",
         }
     for name, sha256 in sorted(source.files.items()):
-        yield {"name": f"{source.name}/{name}", "digest": {"sha256": sha256}}
+        yield {"name": f"{source.name}/{name}", "digest": {"sha256": sha256}, **_as_made(source.made.get(name))}
+
+
+def _as_made(sha256: str | None) -> dict[str, Any]:
+    """The note on a file that the host added to: its sha256 as the stage wrote it; "" where it wrote none."""
+    return {} if sha256 is None else {"annotations": {MADE: sha256}}
 
 
 def _materials(materials: Materials) -> Iterator[dict[str, Any]]:

@@ -19,8 +19,8 @@ from bertbuild.plural import are, number_of
 from bertbuild.provenance.sbom import FOLDER, sbom_name, sbom_of_today
 from bertbuild.provenance.shape import problems
 from bertbuild.provenance.statement import BUILD_TYPE, KEY_DIGEST
-from bertbuild.stages import FACTS, MANIFEST, PROVENANCE, UNTRACKED
-from bertbuild.store.store import Store, StoredObject, content_digest
+from bertbuild.stages import FACTS, MANIFEST, PROVENANCE
+from bertbuild.store.store import MADE, Store, StoredObject, content_digest
 
 OWN = (MANIFEST, PROVENANCE)
 """What lies beside the subjects."""
@@ -58,6 +58,8 @@ class Made:
         external, internal = definition["externalParameters"], definition["internalParameters"]
         named = {_name(entry): entry for entry in definition["resolvedDependencies"]}
         self.files: dict[str, str] = {_name(entry): entry["digest"]["sha256"] for entry in statement["subject"]}
+        self.made = {_name(entry): note for entry in statement["subject"] if (note := _made(entry)) is not None}
+        self.inputs_made = {name: note for name, entry in named.items() if (note := _made(entry)) is not None}
         self.inputs = {name: named[name] for name in external["inputs"]}
         self.sha256: dict[str, str] = {
             name: entry["digest"]["sha256"] for name, entry in named.items() if "sha256" in (entry.get("digest") or {})
@@ -80,9 +82,24 @@ class Made:
         """How people are told of it."""
         return f"{self.stage} {self.key[:12]}"
 
+    @property
+    def entries(self) -> dict[str, dict[str, Any]]:
+        """Its files as a manifest has them, but for their sizes."""
+        return {
+            name: {"sha256": sha256, **({MADE: self.made[name]} if name in self.made else {})}
+            for name, sha256 in self.files.items()
+        }
+
     def files_of(self, name: str) -> dict[str, str]:
         """The sha256 of an input's files by name, its statement among them."""
         return {path[len(name) + 1 :]: value for path, value in self.sha256.items() if path.startswith(f"{name}/")}
+
+
+def _made(entry: Mapping[str, Any]) -> str | None:
+    """Of a file that the host added to, its sha256 as the stage wrote it; None of others."""
+    notes = entry.get("annotations")
+    found = notes.get(MADE) if isinstance(notes, dict) else None
+    return found if isinstance(found, str) else None
 
 
 def _name(entry: Mapping[str, Any]) -> str:
@@ -178,7 +195,7 @@ def _check_namesake(path: Path, made: Made, store: Store | None, findings: Findi
     except StoreError as error:
         findings.told.append(f"{made.label} in the store is not compared: {str(error).rstrip('.')}")
         return
-    actual = keys.digest({name: value for name, value in made.files.items() if name not in UNTRACKED})
+    actual = content_digest(made.entries)
     if stored.digest != actual:
         findings.wrong.append(
             f"the {made.label} in the store has the content {stored.digest[:12]}, and this one {actual[:12]}"
@@ -225,8 +242,8 @@ def _check_manifest(path: Path, made: Made, findings: Findings) -> None:
 
 def _unlike(manifest: Mapping[str, Any], path: Path, made: Made) -> str:
     """What a manifest says otherwise than the statement, the folder and itself; "" where all fits."""
-    sha256 = {**made.files, PROVENANCE: _sha256(path / PROVENANCE)}
-    files = {name: {"bytes": _size(path / name), "sha256": value} for name, value in sha256.items()}
+    entries = {**made.entries, PROVENANCE: {"sha256": _sha256(path / PROVENANCE)}}
+    files = {name: {"bytes": _size(path / name), **entry} for name, entry in entries.items()}
     if manifest["files"] != files:
         return "has other files, sizes or sha256 than the statement and the folder"
     if manifest.get("digest") != content_digest(files):
@@ -311,7 +328,8 @@ def _follow_into(stored: StoredObject, label: str, store: Store, findings: Findi
 def _check_listed(made: Made, name: str, findings: Findings) -> None:
     """The files that the statement lists of a result it was made from must give the digest that the key holds."""
     files = {path: value for path, value in made.files_of(name).items() if path not in (*OWN, FACTS)}
-    if keys.digest(files) != made.components["inputs"][name]:
+    computed = {path: made.inputs_made.get(f"{name}/{path}", value) for path, value in files.items()}
+    if keys.digest({path: value for path, value in computed.items() if value}) != made.components["inputs"][name]:
         findings.wrong.append(f"{made.label}: {PROVENANCE}: the files listed of {name} do not give its digest")
 
 

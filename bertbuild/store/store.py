@@ -31,6 +31,9 @@ from bertbuild.stages import MANIFEST, PROVENANCE, UNTRACKED
 from bertbuild.store.in_use import Uses
 from bertbuild.store.naming import Given, Names, lock_name
 
+MADE = "made"
+"""Of a file in a manifest that the host added to: its sha256 as the stage wrote it, "" where it wrote none."""
+
 IN_USE = "in-use"
 """The folder in locks/ that says what living processes work with."""
 
@@ -189,7 +192,7 @@ class Store:
                 for flushed in flushing:
                     flushed.result()
             for name, before in (made or {}).items():
-                files[name]["made"] = before
+                files[name][MADE] = before
             if statement is not None:
                 files[PROVENANCE] = _write(out / PROVENANCE, statement(dict(files)))
             manifest = {
@@ -358,7 +361,7 @@ class Store:
 
 def content_digest(files: Mapping[str, Any]) -> str:
     """Digest of a result's files as its stage wrote them, the facts of its run left out."""
-    made = {name: entry.get("made", entry["sha256"]) for name, entry in files.items() if name not in UNTRACKED}
+    made = {name: entry.get(MADE, entry["sha256"]) for name, entry in files.items() if name not in UNTRACKED}
     return digest({name: sha256 for name, sha256 in made.items() if sha256})
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import xml.etree.ElementTree as ET
 
 import pytest
@@ -13,6 +14,7 @@ from bertbuild.kinds.ir import plan_ir
 from bertbuild.kinds.ir_request import Ir
 from bertbuild.plans.carrying import with_text
 from bertbuild.plans.plan import File
+from bertbuild.provenance import verify
 from bertbuild.text.facts import Text
 
 WORDS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "good", "##s")
@@ -122,7 +124,7 @@ def build(store, isolation, events, source, probes, vocab):
         isolation.runs.clear()
         plan = plan_ir(source, Ir(), probes)
         if labels:
-            words = File(path=vocab, digest="d-vocab")
+            words = File(path=vocab, digest="0" * 64)
             plan = with_text(plan, Text(labels=labels, max_positions=64), words)
         (built,) = Engine(store, isolation, events).build(plan, probes)
         return isolation.runs.copy(), built
@@ -164,3 +166,29 @@ def test_both_results_are_whole(build, store):
     (second.stored.path / "text.json").chmod(0o644)
     (second.stored.path / "text.json").write_text("{}")
     assert store.problem(second.stored.path) == "text.json changed"
+
+
+def test_provenance_of_both_and_of_what_is_made_of_them_is_sound(build, store, tmp_path):
+    _, first = build("no", "yes")
+    _, second = build("nein", "ja")
+    answers = [path.parent for path in store.objects.glob("openvino-infer/*/provenance.json")]
+    for path in (first.stored.path, second.stored.path, *answers):
+        found = verify.verify(path, store)
+        assert [line for line in found.wrong if "lock" not in line] == []
+    copy = shutil.copytree(second.stored.path, tmp_path / "copy")
+    assert [line for line in verify.verify(copy, store).wrong if "lock" not in line] == []  # the isolation is a fake
+    (copy / "text.json").chmod(0o644)
+    (copy / "text.json").write_text("{}")
+    assert any("text.json" in line for line in verify.verify(copy, store).wrong)
+
+
+def test_a_note_on_what_was_added_cannot_be_left_out(build, store):
+    _, built = build("no", "yes")
+    path = built.stored.path / "provenance.json"
+    statement = json.loads(path.read_text())
+    for entry in statement["subject"]:
+        entry.pop("annotations", None)
+    path.chmod(0o644)
+    path.write_text(json.dumps(statement))
+    wrong = verify.verify(built.stored.path, store).wrong
+    assert any("has other files, sizes or sha256" in line or "changed" in line for line in wrong)
