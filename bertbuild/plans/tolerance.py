@@ -66,7 +66,7 @@ class Limits:
 # A logit is a sum of hidden states, rounded once for each: what it may be off is a share of it (5e-6 are 42 units in
 # the last place), and a score likewise, which has the range of its task. Measured on six random layers of MiniLM's
 # size, all heads: 8.4e-6 on masked-LM logits that reach 4.4, 4.7e-6 on those of tokens, 4.3e-6 of a span; 1.5e-6 on a
-# score; 7e-7 on probabilities.
+# score; 7e-7 on probabilities. On 80 questions of SQuAD, with a span head whose logits reach some tens: 2.1e-5.
 FLOAT32: Tolerances = {
     "pooled_output": Tolerance(max_abs=1e-5),
     "probabilities": Tolerance(max_abs=1e-5),
