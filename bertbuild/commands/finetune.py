@@ -87,6 +87,8 @@ class FinetuneJobs(TrainingJobs):
         steps: its jobs, by the ids of its steps.
     """
 
+    alone = True
+
     def __init__(self, session: Session, entries: Sequence[ModelEntry]) -> None:
         super().__init__(session, entries)
         self.training: Training | None = None

@@ -17,7 +17,13 @@ from bertbuild.source.on_disk import data_at_hand
 
 
 class TrainingJobs(EntryJobs):
-    """The jobs of entries, some of which are trained from others."""
+    """The jobs of entries, some of which are trained from others.
+
+    Attributes:
+        alone: whether there is one training, and nothing beside it.
+    """
+
+    alone = False
 
     def of_trained(self, entry: ModelEntry, folder: Path) -> list[Job]:
         """See `EntryJobs`."""
@@ -50,6 +56,13 @@ class RecipeJob(Job):
         self.entry = entry
         self._entry_jobs, self._recipe, self._base, self._folder = entry_jobs, recipe, base, folder
         self._training: Training | None = None
+
+    def settle(self) -> bool:
+        """See `schedule.Job`."""
+        if not self._entry_jobs.alone:
+            return False
+        self.run()  # done by this thread, which Ctrl-C ends at once, also while data are fetched
+        return True
 
     def run(self) -> None:
         """See `schedule.Job`."""
