@@ -266,3 +266,22 @@ def test_a_directory_larger_than_any_is_refused_unread(tmp_path, out, wide):
     path.write_bytes(bytes(size) + (record + locator if wide else b"") + end)
     with pytest.raises(ArchiveError, match="its directory has 5,242,880 bytes; at most 4,194,304 are read"):
         unpack_archive(path, out)
+
+
+@pytest.mark.parametrize(("offset", "value"), [(10, 1), (8, 1), (4, 7), (6, 7)])
+def test_a_directory_that_contradicts_itself_is_refused(zipped, out, offset, value):
+    """zipfile reads as many entries as the directory has bytes for, and says nothing of the others."""
+    content = bytearray(zip_of(CHECKPOINT))
+    struct.pack_into("<H", content, content.rindex(b"PK\5\6") + offset, value)
+    assert_refused(zipped(bytes(content)), out, "cannot be read")
+
+
+def test_a_directory_of_nothing_behind_members_is_refused(zipped, out):
+    content = zip_of(CHECKPOINT)
+    assert_refused(zipped(content[: content.rindex(b"PK\5\6")] + b"PK\5\6" + bytes(18)), out, "cannot be read")
+
+
+def test_an_entry_that_hides_those_behind_it_is_refused(zipped, out):
+    content = bytearray(zip_of(CHECKPOINT))
+    struct.pack_into("<H", content, content.index(b"PK\1\2") + 32, 0xFFFF)  # the length of its comment
+    assert_refused(zipped(bytes(content)), out, "cannot be read")

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import itertools
 import struct
-import sys
-import tracemalloc
-from contextlib import contextmanager
 
 import pytest
+from bounded import within
 
 from bertbuild.checkpoint import object_graph, slices, table
 from bertbuild.checkpoint.bundle import CheckpointReader
@@ -25,29 +23,6 @@ from bertbuild.graph.wire import WireError, encode_bytes, encode_fixed32, encode
 
 MEBIBYTE = 1 << 20
 HEADER = encode_number(1, 1) + encode_bytes(3, encode_number(1, 1))
-
-
-@contextmanager
-def within(*, size, steps):
-    """At most ten times the input and 100 MB of memory, and so many steps: lines of Python, loops' included."""
-    counted = itertools.count()
-
-    def count(_frame, event, _argument):
-        if event == "line":
-            next(counted)
-        return count
-
-    tracemalloc.start()
-    before = sys.gettrace()
-    sys.settrace(count)
-    try:
-        yield
-    finally:
-        sys.settrace(before)
-        peak = tracemalloc.get_traced_memory()[1]
-        tracemalloc.stop()
-    assert peak <= 10 * size + 100_000_000
-    assert next(counted) <= steps
 
 
 def block(entries):
