@@ -55,7 +55,8 @@ def carry(out: Path, told: str, vocab: Path) -> dict[str, str]:
     files = {TEXT_FILE: _json(facts), VOCAB_FILE: content}
     if (out / SAVED_MODEL).is_file():
         files |= {f"{ASSETS}/{name}": files[name] for name in (TEXT_FILE, VOCAB_FILE)}
-    if {UNKNOWN, FIRST, END} <= numbers.keys():
+    own = (out / TOKENIZER_FILE).is_file()  # its stage knows what its format wants
+    if not own and {UNKNOWN, FIRST, END} <= numbers.keys():
         length = int(facts["max_seq_length"])
         files[TOKENIZER_FILE] = tokenizer_json(
             numbers, lower_case=facts["do_lower_case"], max_seq_length=length

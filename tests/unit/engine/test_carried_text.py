@@ -91,6 +91,13 @@ def test_a_vocabulary_without_special_tokens_has_no_tokenizer_file(folder, tmp_p
     assert json.loads((folder / "text.json").read_text())["tokens"] == {}
 
 
+def test_a_tokenizer_file_that_the_stage_wrote_stays(folder, vocab):
+    (folder / "tokenizer.json").write_text("{}")
+    made = carry(folder, TEXT.as_parameter(), vocab)
+    assert "tokenizer.json" not in made
+    assert (folder / "tokenizer.json").read_text() == "{}"
+
+
 def test_what_was_added_comes_out_again_byte_for_byte(folder, vocab, tmp_path):
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
     made = carry(folder, TEXT.as_parameter(), vocab)
