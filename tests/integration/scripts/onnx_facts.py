@@ -8,16 +8,16 @@ import sys
 
 import onnx
 from onnxruntime.transformers import optimizer
-from onnxruntime.transformers.onnx_model import OnnxModel
+from onnxruntime.transformers.fusion_options import FusionOptions
 
 request = json.load(sys.stdin)
 path = request["onnx"]
 onnx.checker.check_model(path, full_check=True)
 model = onnx.load(path)
-# It needs a package more to infer shapes, which is for the removal of casts alone.
-OnnxModel.infer_runtime_shape = lambda *_arguments, **_options: None
+options = FusionOptions("bert")
+options.enable_shape_inference = False  # which takes a package more
 sizes = {"num_heads": request["heads"], "hidden_size": request["hidden"]}
-fused = optimizer.optimize_model(path, "bert", opt_level=0, **sizes)
+fused = optimizer.optimize_model(path, "bert", opt_level=0, optimization_options=options, **sizes)
 
 
 def ports(found):
