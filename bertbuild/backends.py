@@ -26,6 +26,7 @@ class Backend:
         version: of that package, as far as people name it: "2024.6" of 2024.6.0.
         python: the version of its Python.
         beside: whether it stands beside another version, which is used where none is asked for.
+        usual: whether it is made where none is named; else when it is named, or needed.
     """
 
     folder: str
@@ -33,6 +34,7 @@ class Backend:
     version: str
     python: str
     beside: bool = False
+    usual: bool = True
 
     @property
     def name(self) -> str:
@@ -55,15 +57,20 @@ BACKENDS: dict[str, Backend] = {
     for row in (
         Backend(folder="data", package="tokenizers", version="0.21", python="3.11"),
         Backend(folder="tf1", package="tensorflow", version="1.15", python="3.7"),
-        Backend(folder="openvino", package="openvino", version="2024.6", python="3.11"),
-        Backend(folder="openvino", package="openvino", version="2026.4", python="3.11", beside=True),
+        Backend(folder="openvino", package="openvino", version="2026.4", python="3.11"),
+        Backend(folder="openvino", package="openvino", version="2024.6", python="3.11", beside=True),
         Backend(folder="mo", package="openvino-dev", version="2024.6", python="3.11"),
         Backend(folder="tf2", package="tensorflow-cpu", version="2.20", python="3.11"),
         Backend(folder="onnx", package="onnxruntime", version="1.32", python="3.11"),
+        Backend(folder="hf-tf", package="transformers", version="4.57", python="3.11", usual=False),
         Backend(folder="neuron", package="tensorflow-neuron", version="1.15", python="3.7"),
     )
 }
 """By name."""
+
+_OF_VERSIONS = {row.folder for row in BACKENDS.values() if row.beside}
+NAMES = (*BACKENDS, *(f"{row.folder}@{row.version}" for row in BACKENDS.values() if row.name in _OF_VERSIONS))
+"""What people may call them: of what has several versions, the one that is used unasked by its version too."""
 
 _PINNED = re.compile(r"^([A-Za-z0-9._-]+)==(\S+)", re.MULTILINE)
 
@@ -87,6 +94,12 @@ def of_version(folder: str, version: str) -> str:
         f"There is no {folder} {version} here{did_you_mean(version, known)}",
         next_step=f"There are {', '.join(known)}; docs/backends.md tells how another one is added.",
     )
+
+
+def canonical(name: str) -> str:
+    """The name of the row that is meant: NAME@VERSION of the version that is used unasked is NAME."""
+    folder, _, version = name.partition("@")
+    return folder if folder in BACKENDS and BACKENDS[folder].version == version else name
 
 
 def backend_folder(backend: str) -> Path:

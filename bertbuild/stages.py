@@ -79,6 +79,8 @@ FINETUNED = (*CHECKPOINT, "bert_model.ckpt.meta", "task.json")
 FROZEN = ("inference_graph.pb", "signature.json")
 SAVED_MODEL = ("saved_model.pb", "signature.json")
 ONNX = ("model.onnx", "signature.json")
+HUGGING_FACE = ("config.json", VOCAB_FILE, "tokenizer.json", "tokenizer_config.json", "signature.json")
+"""And model.safetensors, or its shards."""
 IR = ("model.xml", "model.bin", "signature.json")
 
 TENSORBOARD = {"events/*": "TensorBoard's names and times"}
@@ -104,6 +106,7 @@ STAGES = {
         StageSpec(
             name="quantize", backend="openvino", memory=Memory(base=700, factor=8.0), outputs=IR, by_processor=True
         ),
+        StageSpec(name="compress", backend="openvino", memory=Memory(base=700, factor=4.0), outputs=IR),
         StageSpec(name="openvino-infer", backend="openvino", memory=OPENVINO, outputs=("answers.npz",)),
         StageSpec(name="convert-tf2", backend="tf2", memory=TF2, outputs=(*CONVERTED, "checkpoint")),
         StageSpec(name="convert-tf1", backend="tf2", memory=TF2, outputs=CONVERTED),
@@ -116,6 +119,8 @@ STAGES = {
         ),
         StageSpec(name="tf2-saved-model", backend="tf2", memory=TF2, outputs=SAVED_MODEL),
         StageSpec(name="tf2-infer", backend="tf2", memory=TF2, outputs=("answers.npz",)),
+        StageSpec(name="convert-hf", backend="data", memory=IMPORT, outputs=HUGGING_FACE),
+        StageSpec(name="hf-tf-infer", backend="hf-tf", memory=TF2, outputs=("answers.npz",)),
         StageSpec(
             name="finetune",
             backend="tf1",

@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from bertbuild.commands.why import Why
     from bertbuild.kinds.evaluation import EvaluateRequest
     from bertbuild.kinds.frozen import Frozen
+    from bertbuild.kinds.hf import HuggingFace
     from bertbuild.kinds.hub import Hub
     from bertbuild.kinds.ir_request import Ir
     from bertbuild.kinds.neuron import Neuron
@@ -86,6 +87,7 @@ __all__ = [
     "Frozen",
     "FrozenGraph",
     "Hub",
+    "HuggingFace",
     "Inspection",
     "Ir",
     "Listener",
@@ -158,6 +160,7 @@ _PLACES = {
     "Status": "commands.status.Status",
     "Swept": "commands.gc.Swept",
     "Tf2": "kinds.tf2.Tf2",
+    "HuggingFace": "kinds.hf.HuggingFace",
     "Tf2SavedModel": "kinds.tf2_savedmodel.Tf2SavedModel",
     "TrainData": "commands.train.Data",
     "TrainRequest": "plans.tf2_train.TrainRequest",

@@ -32,7 +32,8 @@ class Builds(Base):
 
         Args:
             source: what they are made of.
-            request: `Frozen`, `Ir`, `SavedModel`, `NeuronReady`, `Neuron`, `Tf2`, `Tf2SavedModel` or `Hub`.
+            request: `Frozen`, `Ir`, `SavedModel`, `NeuronReady`, `Neuron`, `Tf2`, `Tf2SavedModel`, `Hub` or
+                `HuggingFace`.
             name: what the results are called; empty: the source's own name.
             reference: the TensorFlow that runs the source for the gate: "1.15", "2.20" or "both".
             replace: whether names in out/ may pass to this source from another.

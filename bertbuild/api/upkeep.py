@@ -17,11 +17,12 @@ if TYPE_CHECKING:
 class Upkeep(Base):
     """The commands on what is there."""
 
-    def verify(self, *names: str) -> Verified:
+    def verify(self, *names: str, runtime: str = "") -> Verified:
         """Hash every byte of what is built, and compare its answers with its source's once more.
 
         Args:
             names: models, targets, "model/target", or patterns of these; none for all.
+            runtime: another version of the backend that answers, as "openvino@2026.4"; its verdict is recorded nowhere.
 
         Raises:
             ParityError: a target does not answer like its source.
@@ -31,7 +32,7 @@ class Upkeep(Base):
 
         with self._session() as session:
             check_names(names)
-            return verify(session, names)
+            return verify(session, names, runtime)
 
     def verify_provenance(self, *names: str, path: Path = "") -> Provenance:
         """Compare what is built, or the artifact in the folder `path`, with the statements of how it was made.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from bertbuild.backends import BACKENDS
+from bertbuild.backends import NAMES
 from bertbuild.errors import UsageError
 from bertbuild.parameters import Parameter
 from bertbuild.places import PLACES, described
@@ -54,7 +54,7 @@ def build_file(default: str = "") -> Parameter:
 def backends(default: str) -> Parameter:
     """The flag that names backends; `default` says which where it is not given."""
     about = f"only these backends, with commas (default: {default})"
-    return Parameter(name="backend", type=Choice(tuple(BACKENDS)), several=True, about=about)
+    return Parameter(name="backend", type=Choice(NAMES), several=True, about=about)
 
 
 def switch(name: str, about: str) -> Parameter:

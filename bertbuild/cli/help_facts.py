@@ -31,7 +31,7 @@ _FLAGS = {  # all others are of what is made
         """,
     RUNS: """
         reference isolation offline replace jobs memory keep-going dry-run verify-reproducible timeout min-memory keep
-        backend check upgrade whole
+        backend runtime check upgrade whole
         """,
     SHOWN: "list json",
 }

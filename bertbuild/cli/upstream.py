@@ -220,6 +220,11 @@ _FLAGS: Mapping[str, Mapping[str, Upstream]] = {
     "neuron-compile": {**_NEURON, "--output-saved-model": _same("--output-dir")},
     "convert-tf2": _CONVERTERS,
     "convert-tf1": _FILES,
+    "convert-hf": {
+        **_CHECKPOINT,
+        "--tf-checkpoint-path": _same("--checkpoint"),
+        "--pytorch-dump-path": _unused("", why="The folder gets a name in artifacts/out, and holds safetensors"),
+    },
 }
 
 

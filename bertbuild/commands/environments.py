@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from bertbuild.backends import BACKENDS
+from bertbuild.backends import BACKENDS, canonical
 from bertbuild.commands.result import Result
 from bertbuild.commands.session import Session
 from bertbuild.errors import UsageError
@@ -29,6 +29,7 @@ def images(session: Session, backends: tuple[str, ...]) -> Environments:
     Without any named, those whose packages every index has, and TensorFlow 1's where this machine can have it; the
     others are made when asked for, or when needed.
     """
+    backends = tuple(dict.fromkeys(map(canonical, backends)))
     unknown = [name for name in backends if name not in BACKENDS]
     if unknown:
         near = did_you_mean(unknown[0], BACKENDS)
@@ -50,4 +51,5 @@ def images(session: Session, backends: tuple[str, ...]) -> Environments:
 
 def _usual(session: Session) -> list[str]:
     without = () if session.usual_reference == OF_1 else (TF1,)
-    return [name for name, row in BACKENDS.items() if not row.beside and unlocked(name) is None and name not in without]
+    rows = ((name, row) for name, row in BACKENDS.items() if row.usual and not row.beside)
+    return [name for name, _ in rows if unlocked(name) is None and name not in without]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bertbuild.backends import BACKENDS
+from bertbuild.backends import BACKENDS, canonical
 from bertbuild.commands.result import Result
 from bertbuild.commands.selection import built, misled_error, misled_names
 from bertbuild.commands.session import Session, shown
@@ -54,6 +54,7 @@ def sbom(session: Session, backends: tuple[str, ...]) -> Sboms:
         UsageError: there is no such backend.
         LockFileError: a lock file cannot be read as one.
     """
+    backends = tuple(dict.fromkeys(map(canonical, backends)))
     unknown = sorted(set(backends) - set(BACKENDS))
     if unknown:
         raise UsageError(

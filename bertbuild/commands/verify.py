@@ -10,6 +10,7 @@ from typing import Any
 
 from bertbuild import keys
 from bertbuild.commands.result import Result
+from bertbuild.commands.runtime import asked_by
 from bertbuild.commands.selection import built, require_names
 from bertbuild.commands.session import Session
 from bertbuild.engine.events import Asked
@@ -39,7 +40,7 @@ class Verified(Result):
     verified: tuple[VerifiedTarget, ...]
 
 
-def verify(session: Session, names: Sequence[str]) -> Verified:
+def verify(session: Session, names: Sequence[str], runtime: str = "") -> Verified:
     """Hash every byte of what is built, run source and target again, and compare their answers anew.
 
     A verdict that was reached on another instruction set gives way to this one.
@@ -47,9 +48,11 @@ def verify(session: Session, names: Sequence[str]) -> Verified:
     Args:
         session: of the command.
         names: models, targets, model/target, or patterns of these; empty for all.
+        runtime: another version of the backend that answers, as `openvino@2026.4`; "" for the one on record. What it
+            answers is told: records and names stay as they are.
 
     Raises:
-        UsageError: nothing is built, or a name is nothing's.
+        UsageError: nothing is built, a name is nothing's, or the runtime cannot answer for it.
         MisledNameError: a name in out/ leads elsewhere than to the result on record of it.
         StoreError: a result is damaged, or was changed together with its manifest.
         ParityError: a target does not answer like its source; its name is taken away.
@@ -58,27 +61,29 @@ def verify(session: Session, names: Sequence[str]) -> Verified:
     records = built(session.store, names)
     require_names(session.store, names)
     _require_recorded(session, records)
+    records = asked_by(records, runtime, named=bool(names))
     session.engine.begin(Asked(models=list(dict.fromkeys(record.model for record in records))))
     session.report({"event": "graph", "jobs": list(_jobs(records))})
     there, elsewhere = _parted(session, records)
     # A work folder without a lock would count as a crash's, and be removed by the next command that starts.
     with session.store.lock("verify", str(os.getpid()), on_wait=lambda _: None) as folder:
-        verdicts = [(record, _judge_again(session, record, folder)) for record in there]
+        verdicts = [(record, _judge_again(session, record, folder, keep=not runtime)) for record in there]
     failed = [(record, verdict) for record, verdict in verdicts if not verdict.passed]
+    by = f" by {runtime}" if runtime else ""
     for record, verdict in verdicts:
         session.report(_ended(record, verdict))
-        if not verdict.passed:
+        if not verdict.passed and not runtime:
             session.store.unlink(record.model, record.target.name)
     if failed:
         record, verdict = failed[0]
         worst = verdict.worst
         raise ParityError(
-            f"{record.target.name} of {record.model} does not answer like its source: {worst.sentence}.",
+            f"{record.target.name} of {record.model} does not answer like its source{by}: {worst.sentence}.",
             next_step=made_for(record.plan, record.target, verdict)
-            + "See the table above; its name in out/ is taken away.",
+            + f"See the table above; its name in out/ {'stays' if runtime else 'is taken away'}.",
         )
     all_of = number_of(len(records), "target")
-    verified = f"{len(there)} of {all_of} {are(len(there), 'answers like its', 'answer like their')} source"
+    verified = f"{len(there)} of {all_of} {are(len(there), 'answers like its', 'answer like their')} source{by}"
     if elsewhere:
         raise NotVerifiedError(
             f"{verified}; not verified: {', '.join(f'{record.model} {record.target.name}' for record in elsewhere)}: "
@@ -152,8 +157,11 @@ def _parted(session: Session, records: list[Record]) -> tuple[list[Record], list
     return there, elsewhere
 
 
-def _judge_again(session: Session, record: Record, folder: Path) -> Verdict:
-    """Fresh answers of source and target, compared; a source asked once answers for all its targets."""
+def _judge_again(session: Session, record: Record, folder: Path, *, keep: bool) -> Verdict:
+    """Fresh answers of source and target, compared; a source asked once answers for all its targets.
+
+    With `keep` the verdict takes the place of one that was reached on another instruction set.
+    """
     store, target = session.store, record.target
     results = {}
     for step_id, (stage, key) in record.results.items():
@@ -183,7 +191,8 @@ def _judge_again(session: Session, record: Record, folder: Path) -> Verdict:
         {"event": "verdict", "model": record.model, "target": target.name, "show_table": True, **verdict.as_json()}
     )
     known = record.verdict
-    if known is None or known.instructions != verdict.instructions:  # it was asked on another machine, if at all
+    elsewhere = known is None or known.instructions != verdict.instructions  # asked on another machine, if at all
+    if keep and elsewhere:
         write_record(store, record.plan, target, results, verdict.as_json())
     return verdict
 

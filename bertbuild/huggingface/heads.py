@@ -12,7 +12,7 @@ from bertbuild.checkpoint.variables import Shape
 from bertbuild.errors import CheckpointError
 from bertbuild.families.bert import WORD_EMBEDDINGS
 from bertbuild.heads import classifier, masked_lm, next_sentence, span
-from bertbuild.huggingface.settings import Settings
+from bertbuild.huggingface.settings import PROBLEM_TYPES, Settings
 from bertbuild.huggingface.stored import FLOATS, Stored
 from bertbuild.plural import number_of
 
@@ -36,12 +36,6 @@ _DECODER: Final = "cls.predictions.decoder."
 _SEQUENCE_CLASSIFIER: Final = "BertForSequenceClassification"
 _TAGGER: Final = "BertForTokenClassification"
 _HAS_CLASSIFIER: Final = (_SEQUENCE_CLASSIFIER, _TAGGER)
-_PROBLEM_TYPES: Final = {
-    "single_label_classification": "classifier",
-    "multi_label_classification": "multi-label",
-    "regression": "regression",
-}
-"""config.json's problem_type → the name in the table of heads."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,7 +108,7 @@ def _no_classifier(settings: Settings, classes: Shape) -> str:
     if settings.architecture.startswith("Bert") and settings.architecture not in _HAS_CLASSIFIER:
         return f"{settings.architecture} has another one than google-research/bert"
     kind = settings.theirs.get("problem_type")
-    if kind not in (None, *_PROBLEM_TYPES):
+    if kind not in (None, *PROBLEM_TYPES):
         return f"its problem_type is {kind}, which is not known"
     if kind == "regression" and classes != (1,):
         return f"its problem_type is regression, and it gives {number_of(classes[0], 'number')}"
@@ -141,7 +135,7 @@ def _kind(settings: Settings, classes: Shape) -> dict[str, str]:
         return {"kind": "tokens", "why": f"config.json says {settings.architecture}"}
     problem = settings.theirs.get("problem_type")
     if problem is not None:
-        return {"kind": _PROBLEM_TYPES[problem], "why": f"config.json has problem_type {problem}"}
+        return {"kind": PROBLEM_TYPES[problem], "why": f"config.json has problem_type {problem}"}
     if settings.architecture != _SEQUENCE_CLASSIFIER:
         return {}
     kind, labels = ("regression", " of one label") if classes == (1,) else ("classifier", "")

@@ -42,6 +42,13 @@ DEFAULTS: Final[Mapping[str, Any]] = {
 }
 """What is copied, and what transformers takes for it where config.json does not say."""
 
+PROBLEM_TYPES: Final = {
+    "single_label_classification": "classifier",
+    "multi_label_classification": "multi-label",
+    "regression": "regression",
+}
+"""config.json's problem_type → the name in the table of heads."""
+
 _NO_WAY: Final = "Name a folder with a BERT that is an encoder as google-research/bert has it."
 
 

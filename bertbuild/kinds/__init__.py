@@ -5,6 +5,7 @@ from __future__ import annotations
 from bertbuild.errors import UsageError
 from bertbuild.kinds import (
     frozen,
+    hf,
     hub,
     ir,
     neuron,
@@ -20,7 +21,7 @@ from bertbuild.plans.tolerance import Limits, Tolerances
 
 KINDS: dict[str, Kind] = {
     module.KIND.name: module.KIND
-    for module in (frozen, ir, onnx, saved_model, neuron_ready, neuron, tf2, tf2_savedmodel, hub, tf1_checkpoint)
+    for module in (frozen, ir, onnx, saved_model, neuron_ready, neuron, tf2, tf2_savedmodel, hub, tf1_checkpoint, hf)
 }
 
 

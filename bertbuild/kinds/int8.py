@@ -1,4 +1,6 @@
-"""What makes an IR int8: examples to calibrate it on, and the stage that quantizes. Pure, as `plans` are."""
+"""What makes an IR int8: examples to calibrate it on, and the stage that quantizes; and the one that compresses weights
+alone. Pure, as `plans` are.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +8,7 @@ from dataclasses import dataclass
 
 from bertbuild.heads.answers import heads_for
 from bertbuild.heads.classifier import PART as CLASSIFIER
-from bertbuild.kinds.ir_request import FLOAT, INT8, VNNI, Ir
+from bertbuild.kinds.ir_request import FLOAT, GROUP_SIZES, INT4_WEIGHTS, INT8, VNNI, Ir
 from bertbuild.plans.outputs import outputs_of
 from bertbuild.plans.plan import File, Source, Step, Target
 
@@ -60,3 +62,14 @@ def quantize_step(target: Target, source: Source, request: Ir, calibration: Cali
         inputs["validation"] = calibration.validation
         params["max-drop"] = request.max_drop
     return Step(id=name, stage="quantize", inputs=inputs, params=params)
+
+
+def compress_step(target: Target, source: Source, request: Ir, precision: str) -> Step:
+    """The step that makes the form of an fp32 target whose weights take fewer bits; needs no examples."""
+    params = {"precision": precision, "model": source.model}
+    group = ""
+    if precision == INT4_WEIGHTS:
+        params["group-size"] = request.group_size
+        group = f"g{request.group_size}-" if request.group_size != GROUP_SIZES[0] else ""
+    name = target.name.removesuffix(FLOAT) + group + precision
+    return Step(id=name, stage="compress", inputs={"ir": target.step}, params=params)

@@ -17,6 +17,10 @@ from bertbuild.plans.prepare_data import VOCAB_READING_ABOUT
 from bertbuild.toml.values import Choice, Choices, Location, Number, Whole
 
 INT8 = "int8"
+INT8_WEIGHTS, INT4_WEIGHTS = "int8-weights", "int4-weights"
+COMPRESSED = (INT8_WEIGHTS, INT4_WEIGHTS)
+"""Weights alone take fewer bits, and are computed with in float32."""
+
 FLOAT = "fp32"
 SUBSET = 300
 ANY = "any"
@@ -29,7 +33,12 @@ VNNI = "vnni"
 INT8_FOR = (ANY, VNNI)
 INT8_FOR_ABOUT = "for int8: any: right on every processor; vnni: all 8 bits, and wrong on processors without VNNI"
 ONLY_INT8 = ("precision", INT8)
-PRECISIONS = (FLOAT, "fp16", INT8)
+ONLY_INT4 = ("precision", INT4_WEIGHTS)
+PRECISIONS = (FLOAT, "fp16", INT8, *COMPRESSED)
+MADE_OF_FLOAT = (INT8, *COMPRESSED)
+"""What is made of the fp32 IR."""
+
+GROUP_SIZES = ("128", "64", "32")
 DIRECT, RESHAPEABLE, STATIC, SAVEDMODEL = "direct", "reshapeable", "static", "savedmodel"
 ROUTES = (DIRECT, RESHAPEABLE, STATIC, SAVEDMODEL)
 CONVERTERS = ("ovc", "mo")
@@ -37,6 +46,8 @@ OPENVINO = "openvino"
 """The backend that makes IRs, and asks them."""
 
 OPENVINOS = versions(OPENVINO)
+WITH_MO = "2024.6"
+"""The last version of OpenVINO that has the Model Optimizer; what that makes is quantized and asked by it too."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +55,10 @@ class Ir(Request):
     """What an IR is to be like; several precisions, with commas, are several IRs of one plan."""
 
     precision: str = parameter(
-        Choice(PRECISIONS), FLOAT, "what weights are stored in; int8 also computes in it", several=True
+        Choice(PRECISIONS),
+        FLOAT,
+        "what weights are stored in; int8 also computes in it, int8-weights and int4-weights compute in float32",
+        several=True,
     )
     output: str = parameter(Choices(OUTPUTS), "", OUTPUT_ABOUT)
     gelu: str = parameter(Choice(GELU_FORMS), "auto", GELU_ABOUT)
@@ -58,7 +72,10 @@ class Ir(Request):
         Choice(CONVERTERS), "ovc", "mo: the Model Optimizer with the flags of OpenVINO's page (slow)"
     )
     openvino: str = parameter(
-        Choice(OPENVINOS), OPENVINOS[0], "version of OpenVINO that makes the IR, and runs it for the gate"
+        Choice(OPENVINOS),
+        "",
+        "version of OpenVINO that makes the IR, and runs it for the gate; "
+        f"default: {OPENVINOS[0]}, with converter mo {WITH_MO}",
     )
     batch_size: int = parameter(Whole(), 0, "fixed batch size; 0: free")
     seq_len: int = parameter(Whole(), 0, "fixed sequence length; 0: free")
@@ -99,17 +116,38 @@ class Ir(Request):
         INT8_FOR_ABOUT,
         only_for=ONLY_INT8,
     )
+    group_size: str = parameter(
+        Choice(GROUP_SIZES),
+        GROUP_SIZES[0],
+        "for int4-weights: how many weights of a row share a scale; layers of another width take 8 bits",
+        only_for=ONLY_INT4,
+    )
 
     def __post_init__(self) -> None:
         """Refuse what no source could make sense of, before anything is fetched."""
         check(self)
         _check_int8(self)
+        if INT4_WEIGHTS not in self.precisions and self.group_size != GROUP_SIZES[0]:
+            raise UsageError(
+                f"--group-size is for {INT4_WEIGHTS} alone.",
+                next_step=f"Add --precision {INT4_WEIGHTS}, or leave it out.",
+            )
         check_route(self, self.route)
 
     @property
     def precisions(self) -> tuple[str, ...]:
         """The precisions, in the order they are given."""
         return tuple(self.precision.split(","))
+
+    @property
+    def version(self) -> str:
+        """The version of OpenVINO that does all that OpenVINO does."""
+        return self.openvino or self.usual_version
+
+    @property
+    def usual_version(self) -> str:
+        """The version where none is named."""
+        return WITH_MO if self.converter == "mo" else OPENVINOS[0]
 
     @property
     def is_calibrated(self) -> bool:
@@ -123,9 +161,9 @@ def check_route(request: Ir, route: str) -> None:
     Raises:
         UsageError: they do not go together.
     """
-    if request.converter == "mo" and request.openvino != OPENVINOS[0]:
+    if request.converter == "mo" and request.version != WITH_MO:
         raise UsageError(
-            f"--converter mo is the Model Optimizer of OpenVINO {OPENVINOS[0]}; {request.openvino} has none.",
+            f"--converter mo is the Model Optimizer of OpenVINO {WITH_MO}; {request.openvino} has none.",
             next_step="Leave --converter out, or --openvino.",
         )
     if route == STATIC and (request.batch_size or request.seq_len):

@@ -7,12 +7,14 @@ but the files that hold them: see `Store.alike`.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, TypeVar
 
 from bertbuild.plans.plan import File, Plan, Step, Target
-from bertbuild.text.facts import Text
+from bertbuild.stages import STAGES
+from bertbuild.text.facts import TOKENIZER_FILE, Text
 
 TEXT = "text"
 """The parameter: a `Text` as JSON."""
@@ -25,10 +27,15 @@ Value = TypeVar("Value")
 def with_text(plan: Plan, text: Text, vocab: File) -> Plan:
     """The plan with its targets carrying a model's text."""
     made = {target.step: target for target in plan.targets}
-    steps = (
-        _carrying(step, _asked(plan, made[step.id]), text, vocab) if step.id in made else step for step in plan.steps
-    )
-    return replace(plan, steps=tuple(steps))
+
+    def step_with(step: Step) -> Step:
+        if step.id not in made:
+            return step
+        if TOKENIZER_FILE in STAGES[step.stage].outputs:
+            return _told(step, text)
+        return _carrying(step, _asked(plan, made[step.id]), text, vocab)
+
+    return replace(plan, steps=tuple(map(step_with, plan.steps)))
 
 
 def carries_text(step: Step) -> bool:
@@ -51,6 +58,14 @@ def computed(parts: Mapping[str, Any]) -> dict[str, Any]:
         for group in ("params", "inputs")
     }
     return {**parts, **left}
+
+
+def _told(step: Step, text: Text) -> Step:
+    """A step whose stage writes a tokenizer itself, told what is known of the text."""
+    known = {"labels": json.dumps(list(text.labels))} if text.labels else {}
+    if text.do_lower_case is not None:
+        known["do-lower-case"] = str(text.do_lower_case).lower()
+    return replace(step, params={**known, **step.params})
 
 
 def _carrying(step: Step, asked: Mapping[str, Any], text: Text, vocab: File) -> Step:

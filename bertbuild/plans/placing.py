@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from bertbuild.backends import canonical
 from bertbuild.errors import UsageError
 from bertbuild.parameters import check_choice
 from bertbuild.plans.plan import Plan, Step, Target
@@ -23,7 +24,7 @@ TF1, V1_MODE = "tf1", "tf2"
 
 def backend_of(step: Step) -> str:
     """The backend whose environment a step runs in. All who ask, ask here."""
-    return step.backend or STAGES[step.stage].backend
+    return canonical(step.backend) or STAGES[step.stage].backend
 
 
 def placed(plan: Plan, reference: str) -> Plan:

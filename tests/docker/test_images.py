@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from bertbuild import __version__
+from bertbuild.backends import BACKENDS as TABLE
 from bertbuild.backends import lock_file
 from bertbuild.errors import ImageBuildError
 from bertbuild.isolation import docker_engine, image_builds, images
@@ -173,7 +174,7 @@ def test_compose_yaml_confines_every_service():
 
 
 @pytest.mark.whole
-@pytest.mark.parametrize("pair", [("openvino", "mo"), ("tf2", "data")])
+@pytest.mark.parametrize("pair", [("openvino@2024.6", "mo"), ("tf2", "data")])
 @pytest.mark.usefixtures("isolation")
 def test_images_that_are_built_together_share_the_layers_of_what_they_have_in_common(pair):
     """The base, the standard library's byte-code, and the packages of both lock files.
@@ -185,10 +186,10 @@ def test_images_that_are_built_together_share_the_layers_of_what_they_have_in_co
     for backend in pair:
         env = {**image_builds._build_environment(backend, "sha256:base"), **together}
         lines = []
-        command = [*compose_command(), "build", backend]
+        command = [*compose_command(), "build", TABLE[backend].folder]
         assert image_builds._run_lines(command, env=env, on_line=lines.append, children=Children()) == 0, lines
     of_base = len(docker_engine.image(images.base_name(pair[0])).layers)
-    names = [f"bertbuild/{backend}:together" for backend in pair]
+    names = [f"bertbuild/{TABLE[backend].image}:together" for backend in pair]
     layers = [docker_engine.image(name).layers[: of_base + 2] for name in names]
     docker("rmi", *names)
     assert len(layers[0]) == of_base + 2

@@ -29,6 +29,7 @@ TARGETS = {
     "tf2-pretrainer": ("`tf2` pretrainer", {"kind": "tf2", "format": "pretrainer"}),
     "tf2-savedmodel": ("`tf2-savedmodel`", {"kind": "tf2-savedmodel"}),
     "hub": ("`hub`", {"kind": "hub"}),
+    "hf": ("`hf`", {"kind": "hf"}),
 }
 BACK = ("`tf1-checkpoint` of the `tf2-savedmodel`", {"kind": "tf1-checkpoint"})
 ASKED_FOR = {head: f'"{HEADS[head].answers[0].output}"' for head in ("masked-lm", "next-sentence")}

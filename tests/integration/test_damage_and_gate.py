@@ -14,7 +14,7 @@ _save_model = openvino.save_model
 
 def _sabotaged(model, *args, **options):
     """Save the model with 1e-3 added to the pooler's bias."""
-    from openvino.runtime import opset13
+    from openvino import opset13
 
     tanh = model.get_results()[0].input_value(0).get_node()
     add = tanh.input_value(0).get_node()

@@ -76,6 +76,7 @@ class FakeIsolation:
 
     def __init__(self):
         self.runs = []
+        self.backends = []  # of each run
         self.prepared = []
         self.lacking = ()
         self.lock = "lock-1"
@@ -120,6 +121,7 @@ class FakeIsolation:
     def run(self, run, on_event):
         spec = next(spec for spec in STAGES.values() if (spec.backend, spec.command) == (run.code, run.stage))
         self.runs.append(spec.name)
+        self.backends.append(run.backend)
         on_event({"event": "step", "text": f"doing {spec.name}"})
         run.log.write_text(f"log of {spec.name}\n")
         if spec.name in self.behaviour:
@@ -136,12 +138,12 @@ class FakeIsolation:
     def answer(self, run, path):
         import numpy as np  # not loaded by a build that has nothing to do
 
-        offset = self.offset if run.backend == "openvino" else 0.0
+        offset = self.offset if run.code == "openvino" else 0.0
         arrays = {}
         for probe in json.loads(run.inputs["probes"].read_text())["probes"]:
             pooled = np.array([[0.25, row / 8 - 0.5] for row in range(len(probe["input_ids"]))], np.float32)
             arrays[f"{probe['name']}/pooled_output"] = pooled + np.float32(offset)
-            if run.backend == "openvino" and len(pooled) > 1:
+            if run.code == "openvino" and len(pooled) > 1:
                 arrays[f"{probe['name']}/alone/pooled_output"] = pooled + np.float32(offset)
         np.savez(path, **arrays)
 

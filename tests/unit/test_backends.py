@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from bertbuild.backends import BACKENDS, Backend, backend_folder, lock_file, locked, of_version, versions
+from bertbuild.backends import BACKENDS, Backend, backend_folder, canonical, lock_file, locked, of_version, versions
 from bertbuild.errors import UsageError
 from bertbuild.isolation.unlocked import unlocked
 from bertbuild.project import ROOT
@@ -29,19 +29,27 @@ def test_every_stage_has_a_backend_and_every_folder_one_that_is_used_unasked():
 
 
 def test_a_version_beside_another_has_its_stages_and_a_lock_file_of_its_own():
-    beside = of_version("openvino", "2026.4")
-    assert beside == "openvino@2026.4"
-    assert BACKENDS[beside].image == "openvino-2026.4"
+    beside = of_version("openvino", "2024.6")
+    assert beside == "openvino@2024.6"
+    assert BACKENDS[beside].image == "openvino-2024.6"
     assert backend_folder(beside) == backend_folder("openvino")
     assert image_code(beside) == image_code("openvino")
-    assert lock_file(beside) == ROOT / "docker" / "openvino" / "2026.4" / "requirements.txt"
+    assert lock_file(beside) == ROOT / "docker" / "openvino" / "2024.6" / "requirements.txt"
     assert locked(beside)["openvino"] != locked("openvino")["openvino"]
+
+
+def test_the_version_that_is_used_unasked_has_two_names():
+    assert canonical("openvino@2026.4") == canonical("openvino") == "openvino"
+    assert canonical("openvino@2024.6") == "openvino@2024.6"
+    assert canonical("openvino@1.0") == "openvino@1.0"
+    assert canonical("mo@2024.6") == "mo"
+    assert canonical("") == ""
 
 
 def test_an_unknown_version_is_refused_with_the_nearest_and_all_there_are():
     with pytest.raises(UsageError, match=r'^There is no openvino 2026\.5 here; did you mean "2026\.4"\?$') as raised:
         of_version("openvino", "2026.5")
-    assert raised.value.next_step.startswith("There are 2024.6, 2026.4;")
+    assert raised.value.next_step.startswith("There are 2026.4, 2024.6;")
 
 
 def test_a_new_version_is_a_row(monkeypatch):

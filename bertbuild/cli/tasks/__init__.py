@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bertbuild.backends import NAMES
 from bertbuild.cli.declared import Values, declared
 from bertbuild.cli.flags import FROM, ISOLATION, JSON, MIRROR, NAMES_ARE, NO_NETWORK, OFFLINE, backends
 from bertbuild.cli.tasks.build import build
@@ -22,9 +23,15 @@ from bertbuild.commands.session import Session
 from bertbuild.kinds.kind import FROM_CHECKPOINT
 from bertbuild.parameters import Parameter, parameters_of
 from bertbuild.plans.wanted import READ_BY, Wanted
-from bertbuild.toml.values import Truth
+from bertbuild.toml.values import Choice, Truth
 
 BACKEND = backends("data, tf1, openvino, mo, tf2, onnx")
+RUNTIME = Parameter(
+    name="runtime",
+    type=Choice(NAMES),
+    written="BACKEND",
+    about="another version of what the targets are asked by, as openvino@2024.6; its verdict is told, and kept nowhere",
+)
 
 
 def _doctor(session: Session, _values: Values) -> None:
@@ -66,7 +73,7 @@ inspect = declared(
 def _verify(session: Session, values: Values) -> None:
     from bertbuild.commands import verify as command
 
-    command.verify(session, values.get("names", ()))
+    command.verify(session, values.get("names", ()), values.get(RUNTIME.name, ""))
 
 
 doctor = declared(
@@ -83,7 +90,7 @@ images = declared(
 verify = declared(
     "verify",
     "Hash every byte of what is built, and compare its answers with its source's once more.",
-    tuple,
+    lambda: (RUNTIME,),
     NO_NETWORK,
     _verify,
     example="minilm-l6/ir-fp32",

@@ -6,12 +6,11 @@ are put back into float32 until it falls by no more. Writes model.xml, model.bin
 they are in --ir.
 """
 
-import contextlib
 import os
-import sys
-import tempfile
 
 from stage import Stage, StageInputError, read_json, step
+
+from stages._weights import origin, out_of_the_way, readers_of_weights, stored_in, weight_of
 
 SUBSET = 300  # NNCF's own default
 HEADS = ("classifier", "multi-label", "regression", "tokens", "span")
@@ -142,14 +141,6 @@ def check_runs(model, examples, shape):
             )
 
 
-@contextlib.contextmanager
-def out_of_the_way():
-    """Let NNCF talk to stderr, and matplotlib, which it loads, keep its list of fonts where it may write."""
-    with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(sys.stderr):
-        os.environ["MPLCONFIGDIR"] = folder
-        yield
-
-
 def quantize(model, examples, shape, accuracy, args):
     """The int8 model; `model` is left as it is, but for what is folded.
 
@@ -178,24 +169,15 @@ def quantize(model, examples, shape, accuracy, args):
     return accuracy.quantize(model, nncf.Dataset(feeds), args.max_drop, advanced, **options)
 
 
-def origin(model):
-    """How the fp32 IR was made, as it says of itself."""
-    return str(model.get_rt_info(["bertbuild", "route"]).value)
-
-
 def facts(model):
     """How many operators read int8 weights, by type, those left in float32, and how many activations become int8."""
-    quantized, left, activations = {}, [], 0
-    for node in model.get_ops():
-        kind = node.get_type_name()
-        activations += kind == "FakeQuantize"
-        weight = weight_of(node) if kind in ("MatMul", "Gather") else None
-        if weight is None:
-            continue
-        if weight.get_element_type().get_type_name() in ("i8", "u8"):
-            quantized[kind] = quantized.get(kind, 0) + 1
+    quantized, left = {}, []
+    for node, weight in readers_of_weights(model):
+        if stored_in(weight) in ("i8", "u8"):
+            quantized[node.get_type_name()] = quantized.get(node.get_type_name(), 0) + 1
         else:
             left.append(node.get_friendly_name())
+    activations = sum(node.get_type_name() == "FakeQuantize" for node in model.get_ops())
     return {"quantized": quantized, "quantized_activations": activations, "left_in_float32": sorted(left)}
 
 
@@ -216,17 +198,6 @@ def last_products(model, names):
         else:
             nodes += [port.get_source_output().get_node() for port in node.inputs()]
     return sorted(found)
-
-
-def weight_of(node):
-    """The constant matrix that an operator reads, through what scales it; None where it reads none."""
-    for port in node.inputs()[:2]:
-        source = port.get_source_output().get_node()
-        while source.get_type_name() in ("Convert", "Subtract", "Multiply", "Reshape", "Transpose"):
-            source = source.input_value(0).get_node()
-        if source.get_type_name() == "Constant" and len(source.get_output_shape(0)) > 1:
-            return source
-    return None
 
 
 def judge_accuracy(max_drop, accuracy, model, quantized, report):

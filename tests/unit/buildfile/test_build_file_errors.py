@@ -29,12 +29,12 @@ CASES = [
     (
         IR + 'precision = "fp61"',
         3,
-        '"precision" of [targets.ir] must be one of fp32, fp16, int8, not "fp61"; did you mean "fp16"?',
+        '"precision" of [targets.ir] must be one of fp32, fp16, int8, int8-weights, int4-weights, not "fp61"',
     ),
     (
         IR + 'precision = ["fp32", "fp16"]',
         3,
-        '"precision" of [targets.ir] must be one of fp32, fp16, int8, not an array.',
+        '"precision" of [targets.ir] must be one of fp32, fp16, int8, int8-weights, int4-weights, not an array.',
     ),
     (IR + "output = [\n  'pooled',\n  'sequenc',\n]", 5, 'not "sequenc"; did you mean "sequence"?'),
     (IR + "output = []", 3, "or an array of them, each once, not an array."),

@@ -25,10 +25,12 @@ LEFT_OUT = {
     "max_drop",
     "validation",
     "int8_for",
+    "group_size",
     "route",  # these three go together with some values of others alone
     "converter",
     "openvino",
     "vocab_reading",
+    "do_lower_case",
     "standard",
     "compiler_args",
 }
@@ -47,6 +49,7 @@ TAKEN = {
     "tf2-savedmodel": {GELU},
     "hub": {GELU},
     "tf1-checkpoint": {GELU},
+    "hf": {GELU},
 }
 """The parameters of each kind, which a build file's keys are; written by hand, as a second opinion."""
 

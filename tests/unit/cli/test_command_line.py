@@ -125,7 +125,7 @@ MISTYPED = {
     "Invoke's warn-only": ("--warn-only test", "--warn-only is a flag of Invoke's own", "Leave it out"),
     "Invoke's configuration": ("--config x.yaml status", "--config is a flag of Invoke's own", "bertbuild.toml"),
     "Invoke's time-out": ("-T 5 status", "-T is a flag of Invoke's own", "neuron-compile has --timeout"),
-    "a choice": ("build-ir --model m --precision FP16", "int8 (got 'FP16'); did you mean \"fp16\"?", ""),
+    "a choice": ("build-ir --model m --precision FP16", "int4-weights (got 'FP16'); did you mean \"fp16\"?", ""),
     "a backend": ("images --backend openvio", 'There is no backend openvio; did you mean "openvino"?', ""),
     "a suite": ("test --suite intergration", 'did you mean "integration"?', ""),
 }

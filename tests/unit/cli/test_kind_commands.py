@@ -21,13 +21,14 @@ NEURON = f"{SOURCE} saved-model seq-len output compute gelu-approximation batch-
 FLAGS = {
     "freeze": f"{SOURCE} reference output gelu",
     "build-ir": f"{SOURCE} reference frozen outputs precision output gelu route converter openvino batch-size seq-len "
-    "calibration calibration-text calibration-size vocab-reading max-drop validation int8-for",
+    "calibration calibration-text calibration-size vocab-reading max-drop validation int8-for group-size",
     "convert-onnx": f"{SOURCE} reference precision output gelu opset ir-version batch-size seq-len",
     "export": f"{SOURCE} reference seq-len output",
     "neuron-ready": NEURON,
     "neuron-compile": f"{NEURON} output-dir standard neuroncore-pipeline-cores compiler-args timeout min-on-neuron "
     "min-memory",
     "convert-tf2": f"{SOURCE} reference format gelu checkpoint-to-path",
+    "convert-hf": f"{SOURCE} reference gelu do-lower-case vocab-reading",
     "convert-tf1": "tf2 root config vocab head name isolation offline replace json reference gelu checkpoint-to-path",
 }
 SWITCHES = {"ema", "offline", "replace", "json", "standard"}

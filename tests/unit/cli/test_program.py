@@ -169,6 +169,43 @@ def test_verify_takes_the_name_away_from_what_no_longer_answers_like_its_source(
     assert not (tmp_path / "my artefacts" / "out" / "tiny-model" / "ir-fp32").is_symlink()
 
 
+def test_verify_by_another_version_asks_it_and_keeps_nothing_of_it(command, checkpoint, isolation, tmp_path):
+    command("build-ir", "--checkpoint", str(checkpoint))
+    record = next((tmp_path / "my artefacts" / "targets").rglob("*.json"))
+    before = record.read_bytes()
+    run = command("verify", "tiny-model/ir-fp32", "--runtime", "openvino@2024.6")
+    assert run.returncode == 0
+    assert "1 of 1 target answers like its source by openvino@2024.6" in run.stdout
+    assert (isolation.runs[-1], isolation.backends[-1]) == ("openvino-infer", "openvino@2024.6")
+    wrong = command("verify", "--runtime", "openvino@2024.6", offset=0.5)
+    assert wrong.returncode == 20
+    assert "ir-fp32 of tiny-model does not answer like its source by openvino@2024.6" in wrong.stderr
+    assert "its name in out/ stays" in wrong.stderr
+    assert (tmp_path / "my artefacts" / "out" / "tiny-model" / "ir-fp32").is_symlink()
+    assert record.read_bytes() == before
+
+
+def test_verify_by_the_usual_version_under_its_long_name_asks_that(command, checkpoint, isolation):
+    command("build-ir", "--checkpoint", str(checkpoint), "--openvino", "2024.6")
+    assert command("verify", "--runtime", "openvino@2026.4").returncode == 0
+    assert (isolation.runs[-1], isolation.backends[-1]) == ("openvino-infer", "openvino")
+
+
+def test_verify_by_what_cannot_ask_it_is_refused(command, checkpoint):
+    command("freeze", "--checkpoint", str(checkpoint), "--name", "mine")
+    for words, told in (
+        (("--runtime", "openvino@2024.7"), 'There is no backend openvino@2024.7; did you mean "openvino@2024.6"?'),
+        (("--runtime", "openvino@2024.6"), "mine/frozen is asked by tf1; --runtime openvino@2024.6 cannot ask it."),
+    ):
+        run = command("verify", *words)
+        assert run.returncode == 2
+        assert run.stderr.startswith(f"error: {told}\n")
+    command("build-ir", "--checkpoint", str(checkpoint), "--name", "mine")
+    assert command("verify", "mine", "--runtime", "openvino@2024.6").returncode == 2
+    assert command("verify", "mine/ir-*", "--runtime", "openvino@2024.6").returncode == 0
+    assert command("verify", "--runtime", "openvino@2024.6").returncode == 0
+
+
 def test_verify_goes_on_while_other_commands_start(command, checkpoint, isolation, tmp_path):
     command("build-ir", "--checkpoint", str(checkpoint))
     run = isolation.run

@@ -85,7 +85,7 @@ def test_choices_are_shown(told, monkeypatch):
     monkeypatch.setenv("COLUMNS", "120")
     text = told("--help", "build-ir")
     for shown in (
-        "--precision=fp32|fp16|int8[,…]",
+        "--precision=fp32|fp16|int8|int8-weights|int4-weights[,…]",
         "--gelu=auto|erf|tanh",
         "--isolation=docker|venv|auto",
         "--batch-size=COUNT",

@@ -125,7 +125,7 @@ def test_a_second_reference_that_answers_otherwise_fails_the_gate(make, isolatio
 
     def otherwise(run, path):
         isolation.offset = 1e-3 if (run.backend, run.code) == ("tf2", "tf1") else 0.0
-        answer(replace(run, backend="openvino") if isolation.offset else run, path)
+        answer(replace(run, code="openvino") if isolation.offset else run, path)
 
     isolation.answer = otherwise
     with pytest.raises(ParityError, match=r"with TensorFlow 2\.20\.0 in v1 mode differs by 0\.001"):

@@ -147,7 +147,7 @@ def test_compose_builds_each_image_of_its_own_lock_and_python(backend):
     (service,) = re.findall(rf"^  {row.folder}:\n((?:    .*\n)+)", COMPOSE, re.MULTILINE)
     version = f"/{row.version}" if row.beside else ""
     service = service.replace("${BERTBUILD_BACKEND_VERSION:+/${BERTBUILD_BACKEND_VERSION:-}}", version)
-    arguments = dict(re.findall(r'(BACKEND|LOCK|BESIDE|BASE): "?([\w./]+)', service))
+    arguments = dict(re.findall(r'(BACKEND|LOCK|BESIDE|BASE): "?([\w./-]+)', service))
     assert arguments["BACKEND"] == row.folder
     assert arguments["LOCK"] == row.lock_folder
     assert arguments["BASE"] == "base" + row.python.replace(".", "")

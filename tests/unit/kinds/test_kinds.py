@@ -158,7 +158,7 @@ def test_values_that_are_none_are_refused_by_their_flag(kind):
         (lambda: SavedModel(output="sequence,poled"), "--output must be one of pooled, sequence, all-layers"),
         (
             lambda: Ir(precision="fp61"),
-            "--precision must be one of fp32, fp16, int8 (got 'fp61'); did you mean \"fp16\"?",
+            "--precision must be one of fp32, fp16, int8, int8-weights, int4-weights (got 'fp61'); did you mean",
         ),
     ],
 )

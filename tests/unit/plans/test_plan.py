@@ -17,6 +17,7 @@ from bertbuild.kinds.ir import plan_ir
 from bertbuild.kinds.ir_request import CONVERTERS, INT8, PRECISIONS, ROUTES, Ir
 from bertbuild.plans import plan as plans
 from bertbuild.plans.parts import Part
+from bertbuild.plans.placing import backend_of
 from bertbuild.plans.plan import File, Source, plan_import
 from bertbuild.stages import STAGES
 
@@ -61,7 +62,7 @@ PLANS = {
     "ir_fixed_shape": plan_ir(CHECKPOINT, Ir(batch_size=1, seq_len=128), PROBES),
     "ir_outputs_tanh": plan_ir(TRAINED, Ir(output="sequence,probabilities", gelu="tanh"), PROBES),
     "ir_frozen": plan_ir(FROZEN, Ir(), PROBES),
-    "ir_openvino_2026": plan_ir(CHECKPOINT, Ir(openvino="2026.4", precision="fp32,fp16", batch_size=2), PROBES),
+    "ir_openvino_2024": plan_ir(CHECKPOINT, Ir(openvino="2024.6", precision="fp32,fp16", batch_size=2), PROBES),
     "ir_static_published": plan_ir(CHECKPOINT, Ir(route="static"), PROBES),
     "ir_static_published_other_gelu": plan_ir(CHECKPOINT, Ir(route="static", gelu="tanh"), PROBES),
     "ir_static_trained": plan_ir(TRAINED, Ir(route="static", precision="fp32,fp16"), PROBES),
@@ -92,12 +93,12 @@ REFUSED = {
     "an unknown precision": (
         CHECKPOINT,
         lambda: Ir(precision="fp32,int4"),
-        "--precision must be one of fp32, fp16, int8 (got 'int4'); did you mean \"int8\"?",
+        "--precision must be one of fp32, fp16, int8, int8-weights, int4-weights (got 'int4'); did you mean \"int8\"?",
     ),
     "an empty precision": (
         CHECKPOINT,
         lambda: Ir(precision=""),
-        "--precision must be one of fp32, fp16, int8 (got '').",
+        "--precision must be one of fp32, fp16, int8, int8-weights, int4-weights (got '').",
     ),
     "an unknown route": (
         CHECKPOINT,
@@ -210,7 +211,7 @@ def test_freeze_refuses_what_build_ir_refuses():
 def request_of(precision, **words):
     """A request; what int8 is calibrated on is said where that is asked for."""
     try:
-        return Ir(precision=precision, calibration="/prepared" if INT8 in precision else "", **words)
+        return Ir(precision=precision, calibration="/prepared" if INT8 in precision.split(",") else "", **words)
     except UsageError:  # a route that cannot make it
         reject()
 
@@ -272,20 +273,33 @@ def chain(plan, step_id):
 
 
 def test_all_that_openvino_does_is_done_by_the_version_that_is_asked_for():
-    for plan in (PLANS["ir_openvino_2026"], plan_ir(TRAINED, Ir(openvino="2026.4", route="savedmodel"), PROBES)):
+    for plan in (PLANS["ir_openvino_2024"], plan_ir(TRAINED, Ir(openvino="2024.6", route="savedmodel"), PROBES)):
         elsewhere = {step.stage for step in plan.steps if step.backend}
         assert elsewhere == {plan.step(plan.targets[0].step).stage, "openvino-infer"}
-        assert {step.backend for step in plan.steps if step.backend} == {"openvino@2026.4"}
-        assert all("openvino2026.4" in target.name for target in plan.targets)
+        assert {step.backend for step in plan.steps if step.backend} == {"openvino@2024.6"}
+        assert all("openvino2024.6" in target.name for target in plan.targets)
 
 
 def test_the_usual_version_is_not_named():
-    assert plan_ir(CHECKPOINT, Ir(openvino="2024.6"), PROBES) == PLANS["ir"]
+    assert plan_ir(CHECKPOINT, Ir(openvino="2026.4"), PROBES) == PLANS["ir"]
+
+
+def test_what_the_model_optimizer_makes_is_asked_by_its_own_version():
+    plan = plan_ir(CHECKPOINT, Ir(converter="mo"), PROBES)
+    (target,) = plan.targets
+    assert target.name == "ir-mo-static-fp32"
+    assert [backend_of(plan.step(step)) for step in (target.step, target.answers)] == ["mo", "openvino@2024.6"]
+    assert plan_ir(CHECKPOINT, Ir(converter="mo", openvino="2024.6"), PROBES) == plan
+
+
+def test_a_record_of_a_version_that_is_now_the_usual_one_is_of_that_one():
+    step = replace(PLANS["ir"].step(PLANS["ir"].targets[0].step), backend="openvino@2026.4")
+    assert backend_of(step) == "openvino"
 
 
 def test_a_version_of_openvino_that_is_not_there_is_refused_with_the_nearest():
     with pytest.raises(
-        UsageError, match=r"--openvino must be one of 2024.6, 2026.4 \(got '2026.5'\); did you mean \"2026.4\"\?"
+        UsageError, match=r"--openvino must be one of 2026.4, 2024.6 \(got '2026.5'\); did you mean \"2026.4\"\?"
     ):
         Ir(openvino="2026.5")
     with pytest.raises(UsageError, match=r"--converter mo is the Model Optimizer of OpenVINO 2024.6; 2026.4 has none"):

@@ -32,11 +32,14 @@ CALIBRATION = Calibration(examples=PREPARED)
 PLANS = {
     "alone": plan_ir(CHECKPOINT, DATA, PROBES, CALIBRATION),
     "all_precisions": plan_ir(CHECKPOINT, replace(DATA, precision="int8,fp32,fp16"), PROBES, CALIBRATION),
-    "openvino_2026": plan_ir(CHECKPOINT, replace(DATA, openvino="2026.4"), PROBES, CALIBRATION),
+    "openvino_2024": plan_ir(CHECKPOINT, replace(DATA, openvino="2024.6"), PROBES, CALIBRATION),
     "bounded": plan_ir(TRAINED, BOUNDED, PROBES, Calibration(examples=PREPARED, validation=DEV)),
     "vnni": plan_ir(CHECKPOINT, FOR_VNNI, PROBES, CALIBRATION),
     "text": plan_ir(CHECKPOINT, SHORT, PROBES, Calibration(examples=WORDS.id, steps=(WORDS,))),
     "frozen": plan_ir(FROZEN, DATA, PROBES, CALIBRATION),
+    "weights": plan_ir(CHECKPOINT, Ir(precision="int8-weights,fp32,int4-weights"), PROBES),
+    "weights_of_small_groups": plan_ir(TRAINED, Ir(precision="int4-weights", group_size="32"), PROBES),
+    "and_weights": plan_ir(CHECKPOINT, replace(DATA, precision="int8,int8-weights"), PROBES, CALIBRATION),
 }
 
 
@@ -55,6 +58,18 @@ def test_text_is_cut_at_the_models_longest_sequence():
 
 REFUSED = {
     "no data": (lambda: Ir(precision="int8"), "int8 needs examples of what the model will see"),
+    "groups for int8-weights": (
+        lambda: Ir(precision="int8-weights", group_size="64"),
+        "--group-size is for int4-weights alone.",
+    ),
+    "groups of another size": (
+        lambda: Ir(precision="int4-weights", group_size="48"),
+        r"--group-size must be one of 128, 64, 32 \(got '48'\)",
+    ),
+    "data for weights alone": (
+        lambda: Ir(precision="int8-weights", calibration="/prepared"),
+        "Only int8 is calibrated",
+    ),
     "data for fp32": (lambda: Ir(calibration="/prepared"), "Only int8 is calibrated"),
     "processors for fp32": (
         lambda: Ir(int8_for="vnni"),

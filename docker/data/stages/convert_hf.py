@@ -1,0 +1,162 @@
+"""convert-hf: a checkpoint → a Hugging Face folder: config.json, model.safetensors and the tokenizer's files.
+
+Written from the checkpoint with NumPy, one tensor at a time, and read back. config.json names the class of transformers
+that has the heads of --heads. Kernels are transposed ([in, out] → [out, in]); numbers are not changed. signature.json
+says how text was read, for the stage that asks the folder.
+"""
+
+import json
+import shutil
+from pathlib import Path
+
+import vocabulary
+from checkpoint_files import find_prefix
+from stage import Stage, StageInputError, read_json, step, write_json
+
+from bertbuild.families.bert_names import CONFIG_FILE, VOCAB_FILE
+
+LONGEST_WORD = 200  # google-research/bert's; the tokenizers of transformers take 100 where nothing is said
+MARKS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
+
+STAGE = Stage("convert-hf", __doc__.splitlines()[0])
+STAGE.input("checkpoint", "folder with bert_config.json, vocab.txt and the checkpoint's files")
+STAGE.param("heads", "KIND:WEIGHTS:BIAS with commas: the heads that the folder is to have")
+STAGE.param("prefix", "the checkpoint's name in its folder, where there are several")
+STAGE.param("gelu", "form of gelu, where the model has one (default: erf)", choices=("erf", "tanh"), default="erf")
+STAGE.param(
+    "do-lower-case",
+    "whether text is lower-cased (default: as the tokenizer_config.json beside it says, else where vocab.txt has no "
+    "capitals)",
+    choices=("true", "false"),
+)
+STAGE.param("labels", "names of the head's columns, a list in JSON (default: as task.json says)")
+vocabulary.declare_reading(STAGE)
+
+
+def run(args, report):
+    """Read, rename, write, compare."""
+    from importlib.metadata import version
+
+    from bertbuild.checkpoint.vocabulary import chosen_reading
+    from bertbuild.errors import BertbuildError
+
+    prefix = Path(find_prefix(args.checkpoint, args.prefix))
+    words = Path(args.checkpoint) / VOCAB_FILE
+    if not words.exists():
+        raise StageInputError("the checkpoint comes without a vocab.txt, and a Hugging Face folder has a tokenizer")
+    try:
+        written = convert(args, prefix)
+        config = read_json(args.out, "config.json")
+        reading, said = chosen_reading(words, config["vocab_size"], args.vocab_reading or "")
+    except BertbuildError as error:
+        raise StageInputError("%s %s" % (error, error.next_step)) from error
+    if said:
+        report.note(said)
+    vocab = vocabulary.load_vocab(str(words), reading or None)
+    lower_case = is_lower_case(args, words)
+    step("writing the tokenizer")
+    shutil.copyfile(words, Path(args.out) / VOCAB_FILE)
+    write_tokenizer(Path(args.out), vocab, lower_case, config["max_position_embeddings"])
+    report.packages = {"numpy": version("numpy"), "tokenizers": version("tokenizers")}
+    report.facts.update(class_=config["architectures"][0], do_lower_case=lower_case, files=written)
+    write_json(
+        args.out,
+        "signature.json",
+        {
+            "class": config["architectures"][0],
+            "gelu": args.gelu if config["hidden_act"].startswith("gelu") else None,
+            "do_lower_case": lower_case,
+            "vocab_reading": reading or None,
+            "longest_word": LONGEST_WORD,
+        },
+    )
+
+
+def convert(args, prefix):
+    """Write config.json and the weights; gives the names of the files of weights."""
+    from bertbuild.checkpoint.config import read_config
+    from bertbuild.checkpoint.graph_facts import graph_facts
+    from bertbuild.heads.found import from_parameter
+    from bertbuild.huggingface.exporting import export
+
+    config = read_config(Path(args.checkpoint) / CONFIG_FILE)
+    meta = prefix.with_name(prefix.name + ".meta")
+    computed = graph_facts(meta).epsilon if config.layer_norm_eps is None and meta.exists() else None
+    try:
+        heads = from_parameter(args.heads)
+    except ValueError as error:
+        raise StageInputError("--heads %s" % error) from error
+    step("writing the tensors")
+    return export(
+        prefix,
+        Path(args.out),
+        config=config,
+        heads=heads,
+        gelu=args.gelu if config.hidden_act == "gelu" else None,
+        epsilon=config.epsilon(computed),
+        labels=json.loads(args.labels) if args.labels else labels_of(args.checkpoint, prefix.name),
+    )
+
+
+def labels_of(folder, prefix):
+    """The names of a head's columns, as the task.json of its training has them; empty where it has none."""
+    from bertbuild.checkpoint.task_file import task_file
+
+    path = task_file(Path(folder), prefix)
+    told = read_json(str(path.parent), path.name) if path else {}
+    return [str(label) for label in told.get("labels") or ()]
+
+
+def is_lower_case(args, words):
+    """Whether text is lower-cased before words are looked up."""
+    from bertbuild.huggingface.vocabulary import recorded_lower_case
+
+    if args.do_lower_case:
+        return args.do_lower_case == "true"
+    told = recorded_lower_case(Path(args.checkpoint))
+    if told is not None:
+        return told
+    found = words.read_text(encoding="utf-8").split("\n")
+    return not any(word != word.lower() for word in found if not word.startswith(("[", "<")))
+
+
+def write_tokenizer(folder, vocab, lower_case, positions):
+    """Write tokenizer.json and tokenizer_config.json.
+
+    transformers takes what the second says of lower-casing, whatever the first does; so it is said in both.
+    """
+    from tokenizers import AddedToken, Tokenizer, decoders, normalizers, pre_tokenizers, processors
+    from tokenizers.models import WordPiece
+
+    model = WordPiece(vocab=vocab, unk_token=vocabulary.UNKNOWN, max_input_chars_per_word=LONGEST_WORD)
+    tokenizer = Tokenizer(model)
+    tokenizer.normalizer = normalizers.BertNormalizer(
+        clean_text=True, handle_chinese_chars=True, strip_accents=None, lowercase=lower_case
+    )
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="[CLS]:0 $A:0 [SEP]:0",
+        pair="[CLS]:0 $A:0 [SEP]:0 $B:1 [SEP]:1",
+        special_tokens=[(mark, vocab[mark]) for mark in ("[CLS]", "[SEP]")],
+    )
+    tokenizer.decoder = decoders.WordPiece(prefix="##")
+    marks = [mark for mark in MARKS if mark in vocab]
+    tokenizer.add_special_tokens([AddedToken(mark, normalized=False, special=True) for mark in marks])
+    tokenizer.save(str(folder / "tokenizer.json"))
+    named = {"%s_token" % mark[1:-1].lower(): mark for mark in marks}
+    write_json(
+        str(folder),
+        "tokenizer_config.json",
+        {
+            "tokenizer_class": "BertTokenizer",
+            "do_lower_case": lower_case,
+            "strip_accents": None,
+            "tokenize_chinese_chars": True,
+            "model_max_length": positions,
+            **named,
+        },
+    )
+
+
+if __name__ == "__main__":
+    STAGE.main(run)
