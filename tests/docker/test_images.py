@@ -18,6 +18,7 @@ from bertbuild.project import ROOT
 pytestmark = pytest.mark.docker
 
 BACKENDS = ("tf1", "openvino", "mo", "onnx", "tf2", "data")
+OF_EACH_PYTHON = ("tf1", "data", *(pytest.param(name, marks=pytest.mark.whole) for name in BACKENDS[1:-1]))
 BUDGET = {
     "tf1": 1600,
     "openvino": 900,
@@ -87,21 +88,23 @@ def test_no_compiler_no_cache_no_secret_and_all_byte_compiled(backend):
     assert inside(backend, "sh", "-c", script + "true") == ""
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("backend", OF_EACH_PYTHON)
 @pytest.mark.usefixtures("isolation")
 def test_byte_code_never_looks_at_its_source_again(backend):
     """PEP 552: bit 0 of the flags is for a hash in the place of a date, bit 1 for one that is compared."""
     script = (
         "import pathlib; print({int.from_bytes(open(path, 'rb').read(8)[4:], 'little')"
-        " for path in pathlib.Path('/opt').rglob('*.pyc')})"
+        " for path in pathlib.Path('/opt').rglob('*.pyc')"
+        " if not path.match('numpy/distutils/__pycache__/conv_template.*')})"  # NumPy's wheel has that one
     )
     assert inside(backend, "python", "-c", script) == "{1}\n"
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("backend", OF_EACH_PYTHON)
 @pytest.mark.usefixtures("isolation")
 def test_no_program_of_an_image_makes_anybody_another_user_and_it_says_what_it_is(backend):
-    assert inside(backend, "find", "/", "-xdev", "-type", "f", "-perm", "/6000") == ""
+    command = ["run", "--rm", "--network=none", "--user=0", "--entrypoint=find", images.image_name(backend)]
+    assert docker(*command, "/", "-xdev", "-type", "f", "-perm", "/6000") == ""
     labels = docker_engine.image(images.image_name(backend)).labels
     of_images = "org.opencontainers.image"
     assert labels[f"{of_images}.title"] == f"bertbuild {backend}"
