@@ -6,5 +6,5 @@ from bertbuild.isolation.unlocked import unlocked
 
 
 def test_the_help_names_those_that_are_made_where_none_is_named():
-    usual = [name for name, row in BACKENDS.items() if not row.beside and unlocked(name) is None]
+    usual = [name for name, row in BACKENDS.items() if row.usual and not row.beside and unlocked(name) is None]
     assert f"(default: {', '.join(usual)})" in BACKEND.about
