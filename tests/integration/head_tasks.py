@@ -73,8 +73,10 @@ def write_small(folder):
 def pretrain(bertbuild, folder):
     """A masked LM and a next-sentence head trained by run_pretraining for a few steps; the checkpoint's prefix."""
     model = write_small(folder / "small-words")
+    words = (model / "vocab.txt").read_text().splitlines()
+    (model / "vocab.txt").write_text("\n".join([*words[:-1], "[MASK]"]) + "\n")
     chance = random.Random(5)  # noqa: S311
-    lines = ["" if n % 6 == 5 else _text([chance.randrange(5, 60) for _ in range(8)]) for n in range(240)]
+    lines = ["" if n % 6 == 5 else _text([chance.randrange(5, 59) for _ in range(8)]) for n in range(240)]
     (folder / "corpus.txt").write_text("\n".join(lines) + "\n")
     made = bertbuild.ok(
         "prepare-pretraining-data",
