@@ -148,6 +148,6 @@ def _needed(graph: Graph, names: Iterable[str], fed: Collection[TensorRef] = ())
         name = pending.pop().node
         if name in graph.nodes and name not in found:
             found[name] = graph.nodes[name]
-            texts = (text.removeprefix("^") for text in found[name].inputs)
+            texts = (text.lstrip("^") for text in found[name].inputs)
             pending.extend(ref for ref in map(parse_ref, texts) if ref not in fed)
     return list(found.values())
