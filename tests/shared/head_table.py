@@ -9,7 +9,7 @@ PATH = Path(__file__).resolve().parents[2] / "docs" / "heads.md"
 BEGIN, END = "<!-- heads and targets: begin -->\n", "<!-- heads and targets: end -->\n"
 NONE = "none"
 """The column of a checkpoint without a head."""
-REFUSED, LEFT_OUT, FAILED, NOT_RUN = "refused", "left out", "failed", "not run"
+REFUSED, LEFT_OUT, FAILED = "refused", "left out", "failed"
 OTHER_REFERENCE = "°"
 """Behind a figure whose reference is not the source's own graph."""
 
@@ -62,7 +62,7 @@ def replace_column(column, cells, reasons, date):
 
 def outcome(cell):
     """What a cell says besides its figure: "refused", "left out", …, or "passed" and by which reference."""
-    for word in (REFUSED, LEFT_OUT, FAILED, NOT_RUN):
+    for word in (REFUSED, LEFT_OUT, FAILED):
         if cell.startswith(word):
             return word
     float(cell.strip(OTHER_REFERENCE))
