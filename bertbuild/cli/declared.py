@@ -77,7 +77,7 @@ class _Function:
         self._parameters, self._frame, self._run, self._names = parameters, frame, run, names
 
     def __call__(self, **given: Any) -> None:
-        framed = {one.name: given.pop(_in_python(one)) for one in self._frame}
+        framed = {one.name: given.pop(_in_python(one), None) for one in self._frame}
         also = {name: value for name, value in (*framed.items(), *given.items()) if name in (FILE, NAMES) and value}
         with running(**_settings(framed)) as session:
             self._run(session, read_flags(self.own, given) | also)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any, Final
 
 from bertbuild.checkpoint.user_files import read_regular
 from bertbuild.errors import CheckpointError, DataError, UsageError
+from bertbuild.json_text import parse_json
 from bertbuild.names import did_you_mean
 from bertbuild.parameters import check, parameter
 from bertbuild.plural import number_of
@@ -197,8 +197,8 @@ def _json_lines(path: Path, content: str) -> Rows:
         if not line.strip():
             continue
         try:
-            row = json.loads(line)
-        except (ValueError, RecursionError) as error:
+            row = parse_json(line)
+        except ValueError as error:
             raise DataError(f"{path}, line {number} is not JSON: {error}.", next_step="Fix the line.") from error
         if not isinstance(row, dict):
             raise DataError(f"{path}, line {number} holds no JSON object.", next_step="Fix the line.")

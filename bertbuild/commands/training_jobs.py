@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bertbuild.buildfile.entries import ModelEntry, Recipe
 from bertbuild.commands.entry_jobs import EntryJobs, ModelJob
-from bertbuild.commands.recipe import Training, check_named, plan_training, require_tensorflow_1
 from bertbuild.engine.jobs import StageJob
 from bertbuild.engine.schedule import Job
 from bertbuild.plans.finetuning import STEP
 from bertbuild.plans.wanted import Wanted
 from bertbuild.source.on_disk import data_at_hand
+
+if TYPE_CHECKING:
+    from bertbuild.commands.recipe import Training
 
 
 class TrainingJobs(EntryJobs):
@@ -66,6 +69,8 @@ class RecipeJob(Job):
 
     def run(self) -> None:
         """See `schedule.Job`."""
+        from bertbuild.commands.recipe import check_named, plan_training, require_tensorflow_1
+
         session, recipe = self._entry_jobs.session, self._recipe
         model = self._entry_jobs.result_of(self.entry)
         check_named(recipe.named)

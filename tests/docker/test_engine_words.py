@@ -226,6 +226,7 @@ def test_the_command_that_runs_a_stage(fake_docker, stage_run, tmp_path):
     assert before == name
     assert fake_docker["command"] == [
         *("docker", "compose", "--project-directory", str(ROOT), "--file", str(ROOT / "compose.yaml")),
+        *("--project-name", "bertbuild-stages"),
         *("run", "-T", "--no-deps", "--name", name),
         *("--volume", f"{tmp_path / 'model'}:/in/checkpoint:ro"),
         *("data", "freeze", "--checkpoint=/in/checkpoint", "--output=pooled", "--out=/bertbuild/artifacts/out"),

@@ -23,7 +23,7 @@ BUDGET = {
     "tf1": 1600,
     "openvino": 900,
     "mo": 1800,
-    "onnx": 400,
+    "onnx": 450,
     "tf2": 2200,
     "data": 500,
 }  # MB (10^6), base image and all

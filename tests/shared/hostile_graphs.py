@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from graph_builder import node_message
 
-from bertbuild.graph.wire import encode_bytes, fields
+from bertbuild.graph.wire import encode_bytes, encode_number, fields
 
 
 def function_message(name, *nodes):
@@ -55,3 +55,17 @@ def _inner(message):
     """What is inside of a message of one field."""
     (field,) = fields(message)
     return message[field.start : field.end]
+
+
+def saved(folder, graph_def, *parts):
+    """A SavedModel of TensorFlow 1 whose signature takes ids and gives out."""
+
+    def port(name, tensor):
+        return encode_bytes(1, name) + encode_bytes(2, encode_bytes(1, tensor) + encode_number(2, 3))
+
+    signature = encode_bytes(1, port(b"input_ids", b"ids:0")) + encode_bytes(2, port(b"x", b"out:0"))
+    named = encode_bytes(1, b"serving_default") + encode_bytes(2, signature)
+    meta = encode_bytes(1, encode_bytes(4, b"serve")) + encode_bytes(2, graph_def) + encode_bytes(5, named)
+    folder.mkdir()
+    (folder / "saved_model.pb").write_bytes(encode_number(1, 1) + encode_bytes(2, meta + b"".join(parts)))
+    return folder

@@ -1,6 +1,7 @@
 """In the openvino environment: the answers of an ONNX model, computed in float32.
 
 Request: {"onnx": file, "inputs": npz of <probe>/<input>, "answers": npz of <probe>/<output> to write}.
+An output has the name of each tensor that it is, where an operator of ONNX only hands it on.
 """
 
 import json
@@ -15,6 +16,6 @@ answers = {}
 with np.load(request["inputs"]) as inputs:
     for probe in sorted({name.split("/")[0] for name in inputs.files}):
         results = compiled({port.any_name: inputs[probe + "/" + port.any_name] for port in compiled.inputs})
-        answers.update({probe + "/" + port.any_name: results[port] for port in compiled.outputs})
+        answers.update({probe + "/" + name: results[port] for port in compiled.outputs for name in port.names})
 np.savez(request["answers"], **answers)
 json.dump({"version": openvino.__version__}, sys.stdout)

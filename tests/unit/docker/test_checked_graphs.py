@@ -8,9 +8,9 @@ import sys
 
 import pytest
 from graph_builder import GraphBuilder
-from hostile_graphs import function_message, library
+from hostile_graphs import function_message, library, saved
 
-from bertbuild.graph.wire import encode_bytes, encode_number
+from bertbuild.graph.wire import encode_bytes
 from bertbuild.project import ROOT
 
 WRITES = library(function_message("writes", ("w", "WriteFile", ())))
@@ -64,20 +64,6 @@ def test_mo_is_not_run_where_the_saver_runs_what_may_not_run(tmp_path):
     saver = encode_bytes(3, encode_bytes(3, b"restore"))
     (tmp_path / "m.meta").write_bytes(encode_bytes(2, RESTORES) + saver)
     assert mo(tmp_path / "m.meta") == "mo is not run: its saver runs PyFunc, which runs Python"
-
-
-def saved(folder, graph_def, *parts):
-    """A SavedModel of TensorFlow 1 whose signature takes ids and gives out."""
-
-    def port(name, tensor):
-        return encode_bytes(1, name) + encode_bytes(2, encode_bytes(1, tensor) + encode_number(2, 3))
-
-    signature = encode_bytes(1, port(b"input_ids", b"ids:0")) + encode_bytes(2, port(b"x", b"out:0"))
-    named = encode_bytes(1, b"serving_default") + encode_bytes(2, signature)
-    meta = encode_bytes(1, encode_bytes(4, b"serve")) + encode_bytes(2, graph_def) + encode_bytes(5, named)
-    folder.mkdir()
-    (folder / "saved_model.pb").write_bytes(encode_number(1, 1) + encode_bytes(2, meta + b"".join(parts)))
-    return folder
 
 
 def neuron(folder):
