@@ -225,11 +225,21 @@ class Maker:
 
     def made(self, order: Order, step: Step) -> StoredObject:
         """The result of a step that the store does not have."""
-        began = time.monotonic()
-        stored = self.make(order, lambda work: self._with_other_text(order, step, work) or self._run(order, step, work))
+        took: list[float] = []
+
+        def write(work: Path) -> Written:
+            copied = self._with_other_text(order, step, work)
+            if copied is not None:
+                return copied
+            began = time.monotonic()
+            written = self._run(order, step, work)
+            took.append(time.monotonic() - began)
+            return written
+
+        stored = self.make(order, write)
         peak = _figures(stored).get("peak_memory")
-        if peak:
-            self.measured.remember(step.stage, input_bytes(order.sources), peak, time.monotonic() - began)
+        if took and peak:  # its stage ran here
+            self.measured.remember(step.stage, input_bytes(order.sources), peak, took[0])
         return stored
 
     def again(self, step: Step, inputs: Inputs, told: Mapping[str, str], look: Callable[[Path], Looked]) -> Looked:

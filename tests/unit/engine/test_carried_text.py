@@ -8,6 +8,7 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
+from bertbuild.engine import executor
 from bertbuild.engine.carried import carry, clean, copy_computed
 from bertbuild.engine.engine import Engine
 from bertbuild.kinds.ir import plan_ir
@@ -156,6 +157,16 @@ def test_a_target_of_before_it_carried_text_gets_it_without_a_stage(build):
     ran, built = build("no", "yes")
     assert ran == []
     assert (built.path / "vocab.txt").is_file()
+
+
+def test_what_was_copied_is_no_measure_of_what_a_stage_takes(build, store, monkeypatch):
+    monkeypatch.setattr(executor, "_figures", lambda _stored: {"bytes": 1, "peak_memory": 1000})
+    measured = store.root / "cache" / "measured.json"
+    build()
+    of_three = json.loads(measured.read_text())
+    assert len(of_three["ir-direct"]) == 1
+    build("no", "yes")
+    assert json.loads(measured.read_text()) == of_three
 
 
 def test_one_that_carries_text_does_where_none_is_asked_for(build):
