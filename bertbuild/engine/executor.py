@@ -165,8 +165,11 @@ class Maker:
             self._tell(order, "cached")
         return found
 
-    def make(self, order: Order, write: Write) -> StoredObject:
-        """What `write` puts into the `out` of its work folder, published; or what another process made meanwhile."""
+    def make(self, order: Order, write: Write, copy: Callable[[Path], Written | None] | None = None) -> StoredObject:
+        """What `write` puts into the `out` of its work folder, published; or what another process made meanwhile.
+
+        `copy` is asked first: where it gives something, the store had what is wanted, and nothing runs.
+        """
         from concurrent.futures import ThreadPoolExecutor
 
         note, warn = (partial(self._say, kind, order) for kind in ("note", "warning"))
@@ -175,12 +178,15 @@ class Maker:
             if found is not None:
                 self._tell(order, "cached")
                 return found
-            self._tell_of_other_keys(order)
+            with full_disk_told(self.store.root):
+                copied = copy(work) if copy else None
+            if copied is None:
+                self._tell_of_other_keys(order)
             began = time.time()
-            with self._telling(order) as figures:
+            with self._telling(order, runs=copied is None) as figures:
                 with ThreadPoolExecutor(max_workers=1) as pool, full_disk_told(self.store.root):
                     naming = pool.submit(self._named, order)  # files are hashed while the stage runs, which reads them
-                    written = write(work) or NOTHING_TO_SAY
+                    written = copied or write(work) or NOTHING_TO_SAY
                     named = naming.result()
 
                 def said(files: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -202,11 +208,15 @@ class Maker:
             return stored
 
     @contextlib.contextmanager
-    def _telling(self, order: Order) -> Iterator[dict[str, Any]]:
-        """Tell that something is begun and how it ended; what is put into the dictionary is told at the end."""
-        expects = self.measured.seconds(order.stage, input_bytes(order.sources)) if order.backend else None
-        memory = {"memory": self.expected_memory(order)} if order.backend else {}
-        self._tell(order, "started", **memory, **_expects(expects))
+    def _telling(self, order: Order, *, runs: bool) -> Iterator[dict[str, Any]]:
+        """Tell that something is begun and how it ended; what is put into the dictionary is told at the end.
+
+        Where nothing runs, it is told as what the store had.
+        """
+        if runs:
+            expects = self.measured.seconds(order.stage, input_bytes(order.sources)) if order.backend else None
+            memory = {"memory": self.expected_memory(order)} if order.backend else {}
+            self._tell(order, "started", **memory, **_expects(expects))
         started = time.monotonic()
         figures: dict[str, Any] = {}
         try:
@@ -217,7 +227,10 @@ class Maker:
             state = "interrupted" if self._ending.is_set() else "failed"
             self._tell(order, state, seconds=round(time.monotonic() - started, 3), message=str(error))
             raise
-        self._tell(order, "done", seconds=round(time.monotonic() - started, 3), **figures)
+        if runs:
+            self._tell(order, "done", seconds=round(time.monotonic() - started, 3), **figures)
+        else:
+            self._tell(order, "cached")
 
     def stored(self, order: Order, write: Write) -> StoredObject:
         """The store's result, or else what `make` makes."""
@@ -228,15 +241,12 @@ class Maker:
         took: list[float] = []
 
         def write(work: Path) -> Written:
-            copied = self._with_other_text(order, step, work)
-            if copied is not None:
-                return copied
             began = time.monotonic()
             written = self._run(order, step, work)
             took.append(time.monotonic() - began)
             return written
 
-        stored = self.make(order, write)
+        stored = self.make(order, write, lambda work: self._with_other_text(order, step, work))
         peak = _figures(stored).get("peak_memory")
         if took and peak:  # its stage ran here
             self.measured.remember(step.stage, input_bytes(order.sources), peak, took[0])
@@ -254,7 +264,7 @@ class Maker:
         order = self.order(step, inputs, told)
         with (
             self.store.lock(f"again-{step.stage}", order.key, on_wait=partial(self._say, "warning", order)) as work,
-            self._telling(order),
+            self._telling(order, runs=True),
         ):
             self._run(order, step, work)
             (work / "out").rename(destination)

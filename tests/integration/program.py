@@ -112,10 +112,6 @@ class Bertbuild:
         assert outcome.last["event"] == "result"
         return outcome
 
-    def logs(self, stage):
-        """The logs of a stage: one for each time that it ran."""
-        return sorted((self.artifacts / "logs").glob(f"*-{stage}-*.log"))
-
     def refused(self, *words, code):
         """Run to an end with this exit code; gives the error event."""
         outcome = self(*words)

@@ -127,8 +127,7 @@ def test_a_checkpoint_and_the_saved_model_exported_from_it_are_compiled_once(bui
     assert compiled("saved_model").bytes == compiled("no_head").bytes
     done = [outcome.ids("done").count("neuron-compile") for outcome in (built["saved_model"], built["no_head"])]
     assert sum(done) == 1
-    keys = {built[name].last["targets"][-1]["key"] for name in ("saved_model", "no_head")}
-    assert len(keys) == 1
+    assert compiled("saved_model").stage["seconds"] == compiled("no_head").stage["seconds"]
 
 
 @pytest.mark.parametrize("name", STANDARD)

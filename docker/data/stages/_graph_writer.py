@@ -8,12 +8,14 @@ import math
 
 import numpy as np
 
+from bertbuild.families import bert
 from bertbuild.model.node_names import Names, scope_of, scope_of_two
 from bertbuild.model.operators import Operators
 from stages import _graphdef
 from stages._graphdef import Node
 
 FLOAT, INT = "float32", "int32"
+ENCODER, POOLER = bert.ENCODER.rstrip("/"), bert.POOLER_SCOPE.rstrip("/")
 TYPED = {"T": _graphdef.dtype(FLOAT)}
 
 
@@ -128,7 +130,7 @@ class Writer(Operators):
     def without_position(self, values):
         if values.matrix is None:
             kept = {**TYPED, "squeeze_dims": _graphdef.numbers([1])}
-            values.matrix = self._add("bert/pooler", "Squeeze", [values.full], kept)
+            values.matrix = self._add(POOLER, "Squeeze", [values.full], kept)
         return Value(values.scope, values.matrix, values.matrix, ("batch",), values.width)
 
     def column(self, values, index):
@@ -141,7 +143,7 @@ class Writer(Operators):
         return Value(values.scope, found, leading=values.leading, rank=last)
 
     def mask_bias(self, mask, masked_out):
-        scope = "bert/encoder"
+        scope = ENCODER
         sizes = [self._size("batch"), self._constant(1), self._constant(1), self._size("length")]
         shaped = self._reshaped(scope, mask.full, self._packed(scope, sizes), INT)
         kept = {"SrcT": _graphdef.dtype(INT), "DstT": _graphdef.dtype(FLOAT), "Truncate": _graphdef.truth(False)}
@@ -150,7 +152,7 @@ class Writer(Operators):
         return Value("", self._add(scope, "mul", [left_out, self._constant(masked_out)], TYPED, "Mul"), rank=4)
 
     def split_heads(self, values, heads, size):
-        shape = self._shape("bert/encoder", (*values.leading, heads, size))
+        shape = self._shape(ENCODER, (*values.leading, heads, size))
         parted = self._reshaped(values.scope, self._matrix(values), shape)
         return Value(values.scope, self._transposed(values.scope, parted), width=size, leading=values.leading, rank=4)
 
@@ -161,7 +163,7 @@ class Writer(Operators):
 
     def product(self, left, right, transposed=False):
         if right.full in self._variables:
-            tied = right.scope == "bert/embeddings"  # the word embeddings, which the masked-LM head multiplies with
+            tied = right.scope == bert.EMBEDDINGS  # the word embeddings, which the masked-LM head multiplies with
             scope = scope_of(left.scope) if tied else right.scope
             found = self._matmul(scope, self._matrix(left), right.full, transposed)
             width = self._nodes[right.full].array.shape[0 if transposed else 1]
@@ -269,9 +271,9 @@ class Writer(Operators):
         """The node that has the size of the batch, or of the sequence."""
         if not self._sizes:
             kept = {"T": _graphdef.dtype(INT), "out_type": _graphdef.dtype(INT)}
-            shape = self._add("bert/embeddings", "Shape", [self.inputs["input_ids"].full], kept)
+            shape = self._add(bert.EMBEDDINGS, "Shape", [self.inputs["input_ids"].full], kept)
             kept = {"T": _graphdef.dtype(INT), "num": _graphdef.number(2), "axis": _graphdef.number(0)}
-            sizes = self._add("bert/embeddings", "unstack", [shape], kept, "Unpack")
+            sizes = self._add(bert.EMBEDDINGS, "unstack", [shape], kept, "Unpack")
             self._sizes.update(batch=sizes, length=sizes + ":1")
         return self._sizes[name]
 

@@ -7,6 +7,7 @@ Mul, they find none. Names are those of google-research/bert's graphs; constants
 import numpy as np
 from onnx import TensorProto, helper
 
+from bertbuild.families import bert
 from bertbuild.model.node_names import Names, scope_of, scope_of_two
 from bertbuild.model.operators import Operators
 
@@ -120,7 +121,7 @@ class Writer(Operators):
         return self._node(values.scope, "Gather", inputs, values.shape[:-1], axis=-1)
 
     def mask_bias(self, mask, masked_out):
-        scope, (batch, length) = "bert/encoder", mask.shape
+        scope, (batch, length) = bert.ENCODER.rstrip("/"), mask.shape
         read = self._node(scope, "Unsqueeze", [mask.name, self._constant([1])], (batch, 1, length))
         read = self._node(scope, "Unsqueeze", [read.name, self._constant([2])], (batch, 1, 1, length))
         read = self._node(scope, "Cast", [read.name], read.shape, to=TensorProto.FLOAT)
@@ -143,7 +144,7 @@ class Writer(Operators):
     def product(self, left, right, transposed=False):
         is_variable = len(right.shape) == 2
         scope = right.scope if is_variable else scope_of_two(left.scope, right.scope)
-        if is_variable and right.scope == "bert/embeddings":  # tied: the masked-LM head multiplies with them
+        if is_variable and right.scope == bert.EMBEDDINGS:  # tied: the masked-LM head multiplies with them
             scope = scope_of(left.scope)
         if transposed:
             right = self._turned(right)

@@ -15,6 +15,7 @@ os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 sys.path.insert(0, str(Path(__file__).parent / "stand_ins"))
 sys.path.insert(0, str(Path(__file__).parents[3] / "docker" / "common"))
 sys.path.insert(0, str(Path(__file__).parents[3] / "docker" / "data"))
+sys.path.insert(0, str(Path(__file__).parents[3]))
 
 from official.nlp.tools import tokenization
 from stages._wordpiece import WordPiece

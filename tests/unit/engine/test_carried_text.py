@@ -151,6 +151,13 @@ def test_other_labels_run_no_stage(build):
     assert json.loads((first.stored.path / "text.json").read_text())["labels"] == ["no", "yes"]
 
 
+def test_what_is_copied_is_told_as_what_the_store_had(build, events):
+    build("no", "yes")
+    events.clear()
+    build("nein", "ja")
+    assert {event["state"] for event in events if event["event"] == "stage"} == {"cached"}
+
+
 def test_a_target_of_before_it_carried_text_gets_it_without_a_stage(build):
     ran, _ = build()
     assert len(ran) == 3
