@@ -9,9 +9,11 @@ import pytest
 from program import ROOT
 
 from bertbuild.config import load_settings
+from bertbuild.engine.carried import carry
 from bertbuild.gate.reproducibility import compare
 from bertbuild.isolation.base import StageRun
 from bertbuild.isolation.venv import VenvIsolation
+from bertbuild.plans.carrying import TEXT, VOCAB
 from bertbuild.provenance.shape import problems
 from bertbuild.stages import STAGES
 
@@ -35,7 +37,7 @@ def run_again(store, made, tmp_path):
     definition = statement(made)["predicate"]["buildDefinition"]
     asked = definition["externalParameters"]
     named = {entry["name"]: entry for entry in definition["resolvedDependencies"]}
-    sources = {name: named[name]["annotations"] for name in asked["inputs"]}
+    sources = {name: named[name]["annotations"] for name in asked["inputs"] if name != VOCAB}
     spec = STAGES[asked["stage"]]
     work = tmp_path / "elsewhere"
     (work / "out").mkdir(parents=True)
@@ -43,11 +45,15 @@ def run_again(store, made, tmp_path):
         backend=spec.backend,
         stage=spec.command,
         inputs={name: store / "objects" / source["stage"] / source["key"] for name, source in sources.items()},
-        params={**asked["params"], "key": definition["internalParameters"]["key"]},
+        params={
+            **{name: value for name, value in asked["params"].items() if name != TEXT},
+            "key": definition["internalParameters"]["key"],
+        },
         work=work,
         log=tmp_path / "log",
     )
     OtherSurroundings(load_settings({}).environments).run(run, lambda _: None)
+    carry(work / "out", asked["params"][TEXT], made / "vocab.txt")  # the host's part
     return work / "out"
 
 
