@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from bertbuild.checkpoint.bundle import CheckpointReader
 from bertbuild.checkpoint.config import BertConfig
+from bertbuild.checkpoint.training import sort_variables
 from bertbuild.checkpoint.variables import encoder_variables
 from bertbuild.errors import CheckpointError
 from bertbuild.families.bert_names import SCOPE
@@ -162,7 +163,7 @@ def export(
         )
     counted = [head._replace(labels=shapes[head.bias][0]) for head in heads]
     encoder = encoder_variables(config)
-    variables = [name for name in shapes if name in encoder or not name.startswith(SCOPE)]
+    variables = [name for name in sort_variables(shapes).model if name in encoder or not name.startswith(SCOPE)]
     google = {theirs: ours for ours, theirs in tensor_names(variables, counted).items()}
     fitting = labels if any(head.labels == len(labels) for head in counted) else ()
     values = config_json(config, counted, gelu=gelu, epsilon=epsilon, labels=fitting)

@@ -70,6 +70,14 @@ def test_there_and_back_is_bit_for_bit_with_every_head(exported, kinds):
         assert back.head["kind"] == kinds[0]
 
 
+@pytest.mark.parametrize("kinds", CLASSES, ids=lambda kinds: "+".join(kinds) or "none")
+def test_what_training_leaves_is_left_out(exported, kinds):
+    variables, heads = model(kinds)
+    slots = {f"{name}/{slot}": value for name, value in variables.items() for slot in ("adam_m", "adam_v")}
+    files = find_files(exported({**variables, **slots, "global_step": np.int64(3)}, heads))
+    assert import_tensors(read_settings(files.config), read_weights(files)).numbers.keys() == variables.keys()
+
+
 @pytest.mark.parametrize("form", ["erf", "tanh"])
 def test_the_form_of_gelu_epsilon_and_sizes_come_back(exported, form):
     folder = exported(*model(()), config={**CONFIG, "type_vocab_size": 2}, gelu=form, epsilon=1e-5)
