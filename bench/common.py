@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import os
 import platform
+import shutil
 import statistics
 import subprocess
 import sys
@@ -53,6 +54,15 @@ def checked_out(commit: str, folder: Path) -> Path:
     folder.mkdir(parents=True)
     archive = subprocess.run(["git", "archive", commit], cwd=ROOT, check=True, stdout=subprocess.PIPE).stdout
     subprocess.run(["tar", "-x", "-C", folder], input=archive, check=True)
+    return folder
+
+
+def build_context(folder: Path) -> Path:
+    """What images are built of, as it is in the working tree, in a new folder; gives the folder."""
+    for name in ("bertbuild", "docker"):
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", "*.whl"))
+    for name in ("compose.yaml", ".dockerignore"):
+        shutil.copyfile(ROOT / name, folder / name)
     return folder
 
 

@@ -10,13 +10,12 @@ commit's bytes.
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
-from common import ROOT, Targets, checked_out, machine, print_table
+from common import ROOT, Targets, build_context, checked_out, machine, print_table
 
 sys.path.insert(0, str(ROOT / "tests" / "stand_in_neuron"))
 
@@ -31,7 +30,7 @@ def main() -> None:
     """Build both sides, measure, print, judge."""
     targets = Targets()
     with tempfile.TemporaryDirectory() as folder:
-        trees = {TODAY: checked_out(TODAY, Path(folder) / "then"), "now": _copied(Path(folder) / "now")}
+        trees = {TODAY: checked_out(TODAY, Path(folder) / "then"), "now": build_context(Path(folder) / "now")}
         images = {side: _build(tree, f"bytes-{side}") for side, tree in trees.items()}
     sizes = {side: _saved(names) for side, names in images.items()}
     alone = {side: [_saved([name]) for name in names] for side, names in images.items()}
@@ -45,14 +44,6 @@ def main() -> None:
     rows.append(["all six, each layer once", _megabytes(sizes[TODAY]), _megabytes(sizes["now"]), verdict])
     print_table(["image", f"MB at {TODAY}", "MB now", "now / then"], rows)
     targets.finish()
-
-
-def _copied(folder: Path) -> Path:
-    for name in ("bertbuild", "docker"):
-        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", "*.whl"))
-    for name in ("compose.yaml", ".dockerignore"):
-        shutil.copyfile(ROOT / name, folder / name)
-    return folder
 
 
 def _build(tree: Path, tag: str) -> list[str]:

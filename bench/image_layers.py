@@ -10,14 +10,13 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 import tarfile
 import tempfile
 from pathlib import Path
 
-from common import ROOT, Targets, machine, print_table
+from common import ROOT, Targets, build_context, machine, print_table
 
 sys.path.insert(0, str(ROOT / "tests" / "stand_in_neuron"))
 
@@ -33,7 +32,8 @@ def main() -> None:
     """Build, compare, print, judge."""
     targets, rows = Targets(), []
     with tempfile.TemporaryDirectory() as folder:
-        tree = _copied(Path(folder))
+        tree = build_context(Path(folder))
+        build_wheels(tree / "docker" / "neuron" / "wheels")
         for backend in sys.argv[1:] or BACKENDS:
             first, second = (_layers(tree, backend, side) for side in SIDES)
             of_base = len(_inspected(os.environ[_base(tree, backend)]))
@@ -47,15 +47,6 @@ def main() -> None:
     print(machine())
     print_table(["image", "layers above the base", "that differ", "entries of another date"], rows)
     targets.finish()
-
-
-def _copied(folder: Path) -> Path:
-    for name in ("bertbuild", "docker"):
-        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", "*.whl"))
-    for name in ("compose.yaml", ".dockerignore"):
-        shutil.copyfile(ROOT / name, folder / name)
-    build_wheels(folder / "docker" / "neuron" / "wheels")
-    return folder
 
 
 def _base(tree: Path, backend: str) -> str:

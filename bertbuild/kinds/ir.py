@@ -311,6 +311,8 @@ KIND = Kind(
             "logits": Tolerance(max_abs=3.0, cosine=0.5),
             "hidden": Tolerance(max_abs=3.0, cosine=0.5),
         },
+        # Weights alone rounded to 8 or 4 bits. The pooled output of MiniLM is 8e-3 and 6e-2 off (docs/int8.md). Heads
+        # were not measured one by one: their limits are ten times those of fp16, and those of int8.
         INT8_WEIGHTS: {
             "pooled_output": Tolerance(max_abs=5e-2, cosine=0.999),
             "probabilities": Tolerance(max_abs=5e-2),
