@@ -113,7 +113,8 @@ def plan_evaluate(source: Source, data: Measured, request: EvaluateRequest, prob
     """
     _check(source, data)
     steps = {step.id: step for step in data.steps}
-    asked = {"batch-size": str(request.batch_size)} | ({"pad-to-max": "true"} if request.pad_to_max else {})
+    padded = request.pad_to_max or data.head == "span"  # run_squad looks for the n best among padding too
+    asked = {"batch-size": str(request.batch_size)} | ({"pad-to-max": "true"} if padded else {})
     gelu = {"gelu": source.gelu} if source.gelu else {}
     made: dict[str, str | None] = {REFERENCE: None}
     answers = {REFERENCE: f"{REFERENCE}-answers"}

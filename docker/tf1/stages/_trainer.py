@@ -187,16 +187,19 @@ class Trainer(object):
 
     def _input(self, path, *, training):
         make = self.program.input_fn(path, training)
-        if training or self._args.pad_to_max:
+        if training or self._is_padded():
             return make
         return lambda params: make(params).map(self._cut)
 
     def _sorted(self, path, batch_size):
-        """A file of the same records by their length, and where each came from; the file itself with --pad_to_max."""
-        if self._args.pad_to_max:
+        """A file of the same records by their length, and where each came from; where rows are padded, the file itself."""
+        if self._is_padded():
             return path, None
         copy = os.path.join(self._kept.folder, "sorted.tf_record")
         return copy, by_length.sorted_copy(path, copy, self._prepared.lengths(path), batch_size)
+
+    def _is_padded(self):
+        return self._args.pad_to_max or self._prepared.squad  # run_squad looks for the n best among padding too
 
     def _real(self, features):
         tags = features["label_ids"] if self._prepared.kind == _prepared.TAGGING else None

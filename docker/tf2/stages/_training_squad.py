@@ -10,7 +10,7 @@ from official.legacy.bert import run_squad
 from stage import StageInputError, step
 from vocabulary import load_vocab
 
-from stages import _training_batches, _training_course, _training_folders, _training_questions, _training_weights
+from stages import _training_course, _training_folders, _training_questions, _training_weights
 
 ANSWERS = ("predictions.json", "nbest_predictions.json", "null_odds.json")
 
@@ -83,14 +83,6 @@ def _answer(job, strategy, checkpoint):
     step("answering")
     run_squad.tokenization.load_vocab = functools.partial(load_vocab, reading=job.task["vocab_reading"])
     tokenizer = run_squad.tokenization.FullTokenizer(vocab_file=job.vocab_path, do_lower_case=flags.FLAGS.do_lower_case)
-    theirs = run_squad.run_squad_helper.get_dataset_fn
-
-    def windows(path, length, batch_size, is_training):
-        path, _ = _training_batches.by_length_of(job, path, batch_size)  # answers are told by their unique_ids
-        make = theirs(path, length, batch_size, is_training)
-        return _training_batches.shortened(job, make, training=is_training)
-
-    run_squad.run_squad_helper.get_dataset_fn = windows
     known = (strategy, job.meta, tokenizer, _training_weights.config(job), run_squad.squad_lib_wp)
     try:
         if "eval" in job.args.mode:
