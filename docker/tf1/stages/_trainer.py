@@ -192,7 +192,7 @@ class Trainer(object):
         return lambda params: make(params).map(self._cut)
 
     def _sorted(self, path, batch_size):
-        """A file of the same records by their length, and where each came from; where rows are padded, the file itself."""
+        """The same records by length in a file, and where each came from; where rows are padded, the file itself."""
         if self._is_padded():
             return path, None
         copy = os.path.join(self._kept.folder, "sorted.tf_record")
