@@ -178,8 +178,12 @@ class Maker:
             if found is not None:
                 self._tell(order, "cached")
                 return found
-            with full_disk_told(self.store.root):
-                copied = copy(work) if copy else None
+            try:
+                with full_disk_told(self.store.root):
+                    copied = copy(work) if copy else None
+            except NoSpaceError:
+                self._full.set()  # as in `_telling`
+                raise
             if copied is None:
                 self._tell_of_other_keys(order)
             began = time.time()

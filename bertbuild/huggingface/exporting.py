@@ -43,8 +43,6 @@ _LAST: Final = {
     "next-sentence": "cls.seq_relationship",
 }
 """Kind → what its last layer is called; of all others for a task `classifier`."""
-_WORDS_OF: Final = ("classifier", "multi-label", "tokens")
-"""Kinds whose columns have names."""
 _ACTIVATIONS: Final = {"erf": "gelu", "tanh": "gelu_new"}
 _PARTS: Final = (
     (re.compile(r"\.layer_(\d+)\."), r".layer.\1."),

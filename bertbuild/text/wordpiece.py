@@ -57,10 +57,6 @@ class FullTokenizer:
         """The numbers of each of some texts."""
         return [self.ids(part) for part in parts]
 
-    def pieces_of_words(self, text: str) -> list[tuple[str, list[int]]]:
-        """Each word of a text, and the numbers of its pieces."""
-        return [(word, self._word(word)) for word in self.words(text)]
-
     def _plain(self, text: str) -> list[int]:
         return [number for word in self.words(text) for number in self._word(word)]
 
