@@ -6,7 +6,7 @@ import hashlib
 import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -255,7 +255,8 @@ def _parts(kind: str, questions: Questions) -> Iterator[_Part]:
 
 def _cut_out(questions: Questions, begin: int, end: int) -> Questions:
     first, last = questions.of[begin], questions.of[end - 1]
-    return Questions(
+    return replace(
+        questions,
         ids=questions.ids[begin:end],
         segments=questions.segments[begin:end],
         of=[number - first for number in questions.of[begin:end]],
@@ -312,6 +313,8 @@ def _answers(
             "examples": File(path=examples, digest=digest),
         }
         params = {**how.get("params", {}), "batch-size": str(asked.batch_size)}
+        if questions.width:
+            params["pad-to-max"] = "true"
         step = Step(id="predict", stage=str(how["stage"]), inputs=inputs, params=params)
         placed = presumed(session, Plan(model=asked.target, steps=(step,)))
         require_1(session, placed)

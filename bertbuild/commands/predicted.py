@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
 
+from bertbuild.heads.padding import ASKED_WITH_PADDING
 from bertbuild.heads.rows import HEADS
 from bertbuild.text.answer_spans import NOTHING, WINDOWS, Spans
 from bertbuild.text.asking import Asked, Questions, of_masked, of_questions, of_texts, of_words
@@ -48,8 +49,10 @@ def asked_of(kind: str, texts: Sequence[Asked], reading: Reading) -> Questions:
     tokenizer, length = reading.tokenizer, reading.length
     if kind == "span":
         query, stride = reading.text.max_query_length or QUERY_LENGTH, reading.text.doc_stride or DOC_STRIDE
-        return of_questions(texts, tokenizer, length, query=query, stride=stride)
-    return {"tokens": of_words, "masked-lm": of_masked}.get(kind, of_texts)(texts, tokenizer, length)
+        found = of_questions(texts, tokenizer, length, query=query, stride=stride)
+    else:
+        found = {"tokens": of_words, "masked-lm": of_masked}.get(kind, of_texts)(texts, tokenizer, length)
+    return replace(found, width=length) if kind in ASKED_WITH_PADDING else found
 
 
 def tensors_of(kind: str) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from bertbuild.errors import DataError, UsageError
+from bertbuild.heads.padding import ASKED_WITH_PADDING
 from bertbuild.heads.rows import HEADS
 from bertbuild.kinds import KINDS
 from bertbuild.kinds.ir import in_version
@@ -113,7 +114,7 @@ def plan_evaluate(source: Source, data: Measured, request: EvaluateRequest, prob
     """
     _check(source, data)
     steps = {step.id: step for step in data.steps}
-    padded = request.pad_to_max or data.head == "span"  # run_squad looks for the n best among padding too
+    padded = request.pad_to_max or data.head in ASKED_WITH_PADDING
     asked = {"batch-size": str(request.batch_size)} | ({"pad-to-max": "true"} if padded else {})
     gelu = {"gelu": source.gelu} if source.gelu else {}
     made: dict[str, str | None] = {REFERENCE: None}

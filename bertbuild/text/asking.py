@@ -32,6 +32,7 @@ class Questions:
         places: of tags, for each sequence (word, place of its first piece); of masked words, their places.
         articles, windows: of questions, as `answer_spans` takes them.
         cut: the numbers of the texts that were cut to fit.
+        width: places that each is padded to; 0: those of the longest.
     """
 
     ids: list[list[int]] = field(default_factory=list)
@@ -41,10 +42,11 @@ class Questions:
     articles: list[dict[str, Any]] = field(default_factory=list)
     windows: list[tuple[int, int, int, int]] = field(default_factory=list)
     cut: list[int] = field(default_factory=list)
+    width: int = 0
 
     def arrays(self) -> dict[str, Any]:
-        """The sequences as int32 arrays [N, S], by role; S is the longest one's."""
-        length = max(map(len, self.ids))
+        """The sequences as int32 arrays [N, S], by role; S is `width`, or where that is 0 the longest one's."""
+        length = self.width or max(map(len, self.ids))
         found = {role: np.zeros((len(self.ids), length), np.int32) for role in ROLES}
         for row, (ids, segments) in enumerate(zip(self.ids, self.segments, strict=True)):
             found["input_ids"][row, : len(ids)] = ids

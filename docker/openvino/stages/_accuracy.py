@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 from stage import StageInputError
 
+from bertbuild.heads.padding import ASKED_WITH_PADDING
 from stages._judges import JUDGES
 
 ROUNDING = 1e-9  # of a difference of two shares: 1 - 0.99 is more than 0.01
@@ -23,6 +24,7 @@ class Accuracy:
             examples: `_calibration.Examples` with labels.
             shape: batch size and sequence length, each None where free.
         """
+        self._head = head
         self._judge = JUDGES[head](examples)
         for name in self._judge.outputs:
             outputs = [port for port in model.outputs if name in port.get_names()]
@@ -55,7 +57,8 @@ class Accuracy:
         size = self._shape[0] or 1
         numbers = np.arange(len(self.examples))
         rows = (numbers[start : start + size] for start in range(0, len(numbers), size))
-        return list(zip(self.examples.feeds(*self._shape, multiple=LENGTHS), rows))
+        multiple = self.examples.width if self._head in ASKED_WITH_PADDING else LENGTHS
+        return list(zip(self.examples.feeds(*self._shape, multiple=multiple), rows))
 
     def validate(self, compiled, items):
         """What NNCF asks of some items: the metric, and a figure for each that is the higher the better.

@@ -18,6 +18,7 @@ from heartbeat import Heartbeat
 from stage import StageInputError, emit, progress, step
 
 from bertbuild.families.bert_names import SCOPE
+from bertbuild.heads.padding import ASKED_WITH_PADDING
 from stages import _bert, _hooks, _prepared, _programs, _source
 
 ROWS = 500
@@ -199,7 +200,7 @@ class Trainer(object):
         return copy, by_length.sorted_copy(path, copy, self._prepared.lengths(path), batch_size)
 
     def _is_padded(self):
-        return self._args.pad_to_max or self._prepared.squad  # run_squad looks for the n best among padding too
+        return self._args.pad_to_max or self._prepared.head in ASKED_WITH_PADDING
 
     def _real(self, features):
         tags = features["label_ids"] if self._prepared.kind == _prepared.TAGGING else None

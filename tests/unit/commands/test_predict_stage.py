@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import importlib
 import json
@@ -11,14 +12,17 @@ import numpy as np
 import pytest
 from host_doubles import FakeIsolation
 
+from bertbuild.commands import predicted
 from bertbuild.commands.predict import predict
 from bertbuild.commands.predict_texts import Predict
 from bertbuild.commands.session import Session
 from bertbuild.config import Settings
 from bertbuild.engine.engine import Engine
 from bertbuild.project import ROOT
+from bertbuild.text.answer_spans import Spans
 from bertbuild.text.facts import Text
 
+LENGTH = 16
 WORDS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "good", "bad")
 
 
@@ -27,33 +31,48 @@ def stage(monkeypatch):
     """docker/common/features.py over a model that says yes to as much as is good; keeps what it was given."""
     monkeypatch.syspath_prepend(str(ROOT / "docker" / "common"))
     features, answers = importlib.import_module("features"), importlib.import_module("answers")
-    seen = []
+    seen, lengths = [], []
 
     def model(feeds):
+        lengths.append(feeds["input_ids"].shape[1])
         share = (feeds["input_ids"] == WORDS.index("good")).mean(axis=1)
-        return {"probabilities": np.stack([1 - share, share], axis=1).astype(np.float32)}
+        logits = np.where(feeds["input_mask"] == 1, feeds["input_ids"], 9).astype(np.float32)  # padding is the best
+        answers = {"start_logits": logits, "end_logits": logits}
+        return {**answers, "probabilities": np.stack([1 - share, share], axis=1).astype(np.float32)}
 
     def run(run):
         seen.append(run)
         report = SimpleNamespace(facts={})
-        asked = features.Examples(str(run.inputs["examples"]), int(run.params["batch-size"]), report)
+        padded = run.params.get("pad-to-max") == "true"
+        asked = features.Examples(str(run.inputs["examples"]), int(run.params["batch-size"]), report, padded)
         answers.write_answers(str(run.work / "out"), asked.answer(model))
         (run.work / "out" / "stage.json").write_text("{}")
 
-    return SimpleNamespace(run=run, seen=seen)
+    return SimpleNamespace(run=run, seen=seen, lengths=lengths)
 
 
 @pytest.fixture
-def ask(tmp_path, stage):
-    folder = tmp_path / "elsewhere"
-    folder.mkdir()
-    content = "".join(f"{word}\n" for word in WORDS).encode()
-    (folder / "vocab.txt").write_bytes(content)
-    asked = {"stage": "openvino-infer", "flag": "ir", "params": {}}
-    text = Text(head="classifier", labels=("no", "yes"), asked=asked, max_seq_length=16, max_positions=32)
-    (folder / "text.json").write_text(
-        json.dumps({**text.as_json(WORDS), "vocab_sha256": hashlib.sha256(content).hexdigest()})
-    )
+def target(tmp_path):
+    """Make the folder of a target with a head."""
+
+    def make(head, labels=()):
+        folder = tmp_path / "elsewhere"
+        folder.mkdir(exist_ok=True)
+        content = "".join(f"{word}\n" for word in WORDS).encode()
+        (folder / "vocab.txt").write_bytes(content)
+        asked = {"stage": "openvino-infer", "flag": "ir", "params": {}}
+        text = Text(head=head, labels=labels, asked=asked, max_seq_length=LENGTH, max_positions=2 * LENGTH)
+        (folder / "text.json").write_text(
+            json.dumps({**text.as_json(WORDS), "vocab_sha256": hashlib.sha256(content).hexdigest()})
+        )
+        return folder
+
+    return make
+
+
+@pytest.fixture
+def ask(tmp_path, stage, target):
+    folder = target("classifier", ("no", "yes"))
     isolation, events = FakeIsolation(), []
     isolation.behaviour["openvino-infer"] = stage.run
     session = Session(settings=Settings(artifacts=tmp_path / "artifacts"), report=events.append)
@@ -90,3 +109,18 @@ def test_nothing_is_kept_in_the_store(ask):
     left = [path for path in (ask.session.store.root / "objects").rglob("*") if path.is_file()]
     assert left == []
     assert list((ask.session.store.root / "work").iterdir()) == []
+
+
+def test_questions_are_asked_with_their_padding_and_have_the_n_best_of_run_squad(ask, stage, target, monkeypatch):
+    target("span")
+    monkeypatch.setattr(predicted, "Spans", functools.partial(Spans, n_best=LENGTH - 5))
+    (answer,) = ask.of(question="good", context="bad good").answers
+    assert set(stage.lengths) == {LENGTH}
+    # Of [CLS] good [SEP] bad good [SEP] and ten places of padding, which are the best, eleven are looked at.
+    assert (answer["answer"], answer["probability"], answer["score"]) == ("bad", 1.0, 12.0)
+
+
+def test_all_other_texts_are_asked_without_padding(ask, stage):
+    ask.of(text="good bad")
+    assert set(stage.lengths) == {4}
+    assert "pad-to-max" not in stage.seen[0].params

@@ -77,18 +77,23 @@ def test_tags_by_entities(stages):
     assert found == (pytest.approx(2 * 2 / (3 + 3)), pytest.approx((0.8 + 0.1) / 2))
 
 
-def test_answers_by_f1_of_their_words(stages, tmp_path):
+def questions(stages, folder):
+    """A window of two words a question, each of which is answered by "house"."""
     paragraph = {"words": ["red", "house"], "pieces": ["red", "house"], "word_of_piece": [0, 1]}
     asked = [{"id": str(number), "answers": [{"text": "house"}]} for number in range(COUNT)]
     told = {"articles": [{"paragraphs": [{**paragraph, "qas": asked}]}], "lower_case": True, "negatives": False}
-    (tmp_path / "questions.json").write_text(json.dumps(told))
+    (folder / "questions.json").write_text(json.dumps(told))
     more = {"question": np.arange(COUNT), "first": np.ones(COUNT, int), "begin": np.zeros(COUNT, int)}
     more["count"] = np.full(COUNT, 2)
+    return examples(stages, None, str(folder), more)
+
+
+def test_answers_by_f1_of_their_words(stages, tmp_path):
     starts, ends = np.zeros((2, COUNT, LENGTH))
     ends[:, 2] = 1
     starts[0, 2] = 1  # one says "house", and three "red house"
     starts[1:, 1] = 1
-    judge = stages.judges.JUDGES["span"](examples(stages, None, str(tmp_path), more))
+    judge = stages.judges.JUDGES["span"](questions(stages, tmp_path))
     first = {"start_logits": starts, "end_logits": ends}
     assert judge.figure(first, np.arange(COUNT)) == pytest.approx((1 + 3 * 2 / 3) / 4)
     other = {"start_logits": starts[1:2] + 0.5, "end_logits": ends[1:2]}
@@ -139,3 +144,16 @@ def test_answers_to_short_examples_are_as_wide_as_the_others(stages):
     metric, figures = accuracy.validate(model, items)
     assert len(figures) == 2
     assert 0 < metric < 1
+
+
+def test_windows_of_questions_are_asked_with_their_padding_and_tags_without(stages, tmp_path, monkeypatch):
+    monkeypatch.setattr(stages.accuracy, "LENGTHS", 1)
+    model = SimpleNamespace(outputs=[Port(name, 2) for name in ("start_logits", "end_logits", "probabilities")])
+    tags = examples(stages, np.zeros((COUNT, LENGTH), int), more={"sentence_id": np.arange(COUNT)}, told={"labels": []})
+    widths = {
+        head: [
+            feeds["input_ids"].shape[1] for feeds, _ in stages.accuracy.Accuracy(head, model, given, (1, None)).items()
+        ]
+        for head, given in {"span": questions(stages, tmp_path), "tokens": tags}.items()
+    }
+    assert widths == {"span": [LENGTH] * COUNT, "tokens": [6, 4, 5, 3]}
