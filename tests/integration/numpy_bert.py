@@ -36,10 +36,6 @@ def sigmoid(x):
 PROBABILITIES = {"classifier": softmax, "tokens": softmax, "multi-label": sigmoid}
 
 
-def sigmoid(x):
-    return 1.0 / (1.0 + np.exp(-x))
-
-
 class NumpyBert:
     """A BERT over a dict of variables under Google's names; computes with float64 throughout."""
 
