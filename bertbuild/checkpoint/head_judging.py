@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
@@ -23,12 +23,12 @@ from bertbuild.heads.found import FoundHead
 from bertbuild.heads.masked_lm import TIED_WEIGHTS
 from bertbuild.heads.named import heads_named
 from bertbuild.heads.rows import HEADS
-from bertbuild.plural import number_of
+from bertbuild.plural import are, number_of
 
-_OF_OTHER_NAMES: Final = (
-    f"Freeze that graph and give it with --frozen, which keeps its outputs; or save the variables as {WEIGHTS} [C, H] "
-    "and output_bias [C]."
-)
+SHOWN: Final = 2
+"""How many of the variables that are of no known head are named."""
+SAVE_AS: Final = f"save a head's variables as {WEIGHTS} [C, H] and output_bias [C]"
+_OF_OTHER_NAMES: Final = f"Freeze that graph and give it with --frozen, which keeps its outputs; or {SAVE_AS}."
 _WITHOUT_HEAD: Final = "Use --output pooled or --output sequence, which need no head."
 
 
@@ -76,6 +76,13 @@ class JudgedHeads:
         }
 
 
+def of_no_known_head(others: Iterable[str]) -> str:
+    """A clause, to be added to another, on variables that are neither BERT's nor of a head; "" where there are none."""
+    names = sorted(others)
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return f"; {', '.join(names[:SHOWN])}{more} {are(len(names))} of no known head" if names else ""
+
+
 class ContradictionError(Exception):
     """Two pieces of evidence that are not both true; `told`: whether one of them is what the user says."""
 
@@ -93,7 +100,7 @@ def judge_kinds(known: Known) -> JudgedHeads:
     named = heads_named(known.shapes)
     meant = concerned(named, known.told) if known.told else []
     if known.told and not meant:
-        raise _no_such(known.told, named)
+        raise _no_such(known.told, named, known)
     found: list[FoundHead] = []
     refused: list[RefusedHead] = []
     problems: list[str] = []
@@ -109,14 +116,12 @@ def judge_kinds(known: Known) -> JudgedHeads:
             continue
         if isinstance(judged, RefusedHead):
             refused.append(judged)
-            warnings.append(judged.why)
             continue
         found.append(judged)
         warnings += _of_kind(judged, known)
         problems += _of_labels(judged, known)
-    for other in _of_other_names(known, named):
-        refused.append(other)
-        warnings.append(other.why)
+    refused += _of_other_names(known, named)
+    warnings += [f"{one.why} {one.next_step}" for one in refused]
     return JudgedHeads(found=tuple(found), refused=tuple(refused), problems=tuple(problems), warnings=tuple(warnings))
 
 
@@ -134,12 +139,13 @@ def _of_other_names(known: Known, named: Sequence[FoundHead]) -> Iterator[Refuse
         yield RefusedHead(weights=one["weights"], kinds=tuple(one["kinds"]) or BARE, why=why, next_step=_OF_OTHER_NAMES)
 
 
-def _no_such(told: str, named: Sequence[FoundHead]) -> UsageError:
+def _no_such(told: str, named: Sequence[FoundHead], known: Known) -> UsageError:
     """The error for a kind that is told where no head has variables that it could have."""
     there = ", ".join(head.weights for head in named) or "none"
     return UsageError(
-        f"--head says {told}, but the checkpoint has no variables of such a head; its heads: {there}.",
-        next_step="Leave --head out, or give the checkpoint that is meant.",
+        f"--head says {told}, but the checkpoint has no variables of such a head; its heads: {there}"
+        f"{of_no_known_head(known.others)}.",
+        next_step=f"Leave --head out, or {SAVE_AS if known.others else 'give the checkpoint that is meant'}.",
     )
 
 

@@ -71,7 +71,7 @@ def inspect(session: Session, wanted: Wanted, *, every: bool = False) -> Inspect
         CheckpointError: it has one.
     """
     from bertbuild.checkpoint.inspection import inspect_checkpoint
-    from bertbuild.report.inspection import inspection_tables
+    from bertbuild.report.inspection import inspection_tables, verdict
 
     if bool(wanted.model) == bool(wanted.checkpoint):
         raise UsageError(
@@ -97,4 +97,5 @@ def inspect(session: Session, wanted: Wanted, *, every: bool = False) -> Inspect
             else "Fix what the problem names, or get a sound copy; nothing can be built from this one.",
             details="\n".join(inspection.problems),
         )
-    return session.result(Inspection(inspection=facts), "sound: nothing is wrong with it")
+    end = verdict(facts) if inspection.warnings else "sound: nothing is wrong with it"
+    return session.result(Inspection(inspection=facts), end)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from bertbuild.checkpoint.head_judging import SAVE_AS, of_no_known_head
 from bertbuild.errors import UsageError
 from bertbuild.heads.answers import ANSWERS, GIVEN_BY, chosen, given, heads_for, parts_for, usual
 from bertbuild.heads.found import as_parameter
 from bertbuild.heads.head import Head
 from bertbuild.heads.pooled import OUTPUT as POOLED
+from bertbuild.plans.parts import OTHER
 from bertbuild.plans.plan import Source
 
 
@@ -66,9 +68,13 @@ def check_outputs(source: Source, outputs: Iterable[str]) -> None:
     head = next((head for head in heads if head.name in kinds), heads[0])
     words = " and no ".join(dict.fromkeys(ANSWERS[name].words for name in lacking if head in GIVEN_BY[name]))
     others = " or ".join(f"--output {name}" for name in can)
+    untold = (
+        () if kinds or head.of_encoder else [name for part in source.parts if part.kind == OTHER for name in part.names]
+    )
+    instead = head.instead if head.instead and not kinds else f"Use {others}."
     raise UsageError(
-        f"{source.model} has {_lacking(source, head)}, so it gives no {words}.",
-        next_step=head.instead if head.instead and not kinds else f"Use {others}.",
+        f"{source.model} has {_lacking(source, head)}, so it gives no {words}{of_no_known_head(untold)}.",
+        next_step=f"{instead} Or {SAVE_AS}." if untold else instead,
     )
 
 

@@ -10,6 +10,8 @@ from bertbuild.heads.found import FoundHead
 from bertbuild.heads.head import Head
 from bertbuild.heads.rows import HEADS
 
+OTHER = "other"
+"""The kind of the part whose variables are neither BERT's nor of a head."""
 SHOWN = 2
 """How many names of a part people are shown; programs get all."""
 
@@ -76,7 +78,7 @@ def parts_of(
     used = {name for head in heads for name in head.names}
     unknown = [own for name, own in model.items() if own not in used and not name.startswith(SCOPE)]
     more = (
-        Part(kind="other", what="variables that are not BERT's", names=(*unknown, *others)),
+        Part(kind=OTHER, what="variables that are not BERT's", names=(*unknown, *others)),
         Part(kind="optimizer", what="what the optimizer keeps", names=tuple(sorted(set(kept) - set(model.values())))),
         Part(kind="global-step", what="counter of the training", names=("global_step",) if global_step else ()),
     )

@@ -279,7 +279,7 @@ def test_layers_of_no_known_head_are_refused_by_name(checkpoint, graph, columns,
     inspection = require_sound(folder)
     (refused,) = inspection.judged_heads.refused
     assert words in refused.why
-    assert (refused.default, refused.why in inspection.warnings) == (False, True)
+    assert (refused.default, f"{refused.why} {refused.next_step}" in inspection.warnings) == (False, True)
     with pytest.raises(UsageError, match="--head says tokens, but: "):
         judged(folder, "tokens")
 
@@ -304,8 +304,18 @@ def test_a_head_of_variables_with_other_names_is_named_and_not_mistaken(checkpoi
         f"The graph has a head of the kind {what} whose variables have other names: the .meta"
     )
     assert "task/weights, then Softmax. It is not built from." in refused.why
-    assert (refused.default, refused.why in inspection.warnings) == (False, True)
+    assert (refused.default, f"{refused.why} {refused.next_step}" in inspection.warnings) == (False, True)
     assert "--frozen" in refused.next_step
+
+
+def test_a_kind_that_no_variables_could_have_names_those_that_nothing_tells_of(checkpoint):
+    folder = checkpoint({"task/weights": (3, 4), "task/bias": (3,)})
+    with pytest.raises(UsageError) as error:
+        judged(folder, "classifier")
+    assert str(error.value).endswith("its heads: none; task/bias, task/weights are of no known head.")
+    assert error.value.next_step == (
+        "Leave --head out, or save a head's variables as output_weights [C, H] and output_bias [C]."
+    )
 
 
 def test_a_head_of_other_names_beside_one_that_is_known_changes_nothing_of_that(checkpoint):

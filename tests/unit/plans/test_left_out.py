@@ -129,9 +129,18 @@ def test_the_flags_that_take_a_part_are_told_with_it():
         "left out: classifier head (output_bias, output_weights); --output probabilities takes it"
     )
     assert told["global-step"] == "left out: counter of the training (global_step)"
-    (part,) = [part for part in left_out(SOURCE, Tf2()) if part.kind == "masked-lm"]
+    words = FoundHead("masked-lm", "bert/embeddings/word_embeddings", "cls/predictions/output_bias", 9)
+    several = replace(SOURCE, heads=(*SOURCE.heads, words))
+    (part,) = [part for part in left_out(several, Tf2()) if part.kind == "masked-lm"]
     assert part.line("bert/hub").startswith("left out of bert/hub: masked-LM head (")
     assert part.as_json()["taken_by"] == "--format pretrainer"
+
+
+def test_no_flag_takes_a_head_that_is_not_whole_or_of_no_known_kind():
+    half = replace(SOURCE, heads=(), parts=parts(*NAMES[:5], "output_weights"))
+    (classifier,) = [part for part in left_out(half, Ir()) if part.kind == "classifier"]
+    assert classifier.line() == "left out: classifier head (output_weights)"
+    assert {part.taken_by for part in left_out(SOURCE, Tf2()) if part.kind in HEADS} == {""}
 
 
 def test_of_many_names_people_are_shown_a_few_and_programs_all():

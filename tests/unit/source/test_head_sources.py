@@ -136,3 +136,11 @@ def test_transposed_weights_are_refused_by_their_shape_and_pooled_output_is_not(
         outputs_of(source, "probabilities")
     assert "--output pooled" in error.value.next_step
     assert outputs_of(source, "") == ("pooled",)
+
+
+def test_variables_that_nothing_tells_of_are_named_where_a_head_is_missed(small, one):
+    source = found(small, checkpoint=one({"task/kernel": np.ones((8, 3), np.float32), "task/bias": np.ones(3)}))
+    with pytest.raises(UsageError, match=r"no probabilities; task/bias, task/kernel are of no known head\.") as error:
+        outputs_of(source, "probabilities")
+    assert error.value.next_step.endswith("Or save a head's variables as output_weights [C, H] and output_bias [C].")
+    assert outputs_of(source, "") == ("pooled",)
