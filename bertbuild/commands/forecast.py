@@ -234,7 +234,7 @@ def _as_it_is_now(record: Record, session: Session) -> tuple[Plan, File]:
         return replace(step, inputs={name: now(source) for name, source in step.inputs.items()})
 
     plan, target = record.plan, record.target
-    asked = (target.step, *target.asked, *target.told.values())  # though it cannot be asked here
+    asked = (target.step, *target.asked)  # though it cannot be asked here
     steps = {step.id: renewed(step) for step in plan.needed(*asked)}
     probes = now(plan.step(target.reference).inputs["probes"])
     assert isinstance(probes, File)  # noqa: S101 - plans give probes as a file

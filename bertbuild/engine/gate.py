@@ -15,7 +15,7 @@ from bertbuild.errors import ParityError
 from bertbuild.files.disk import read_json
 from bertbuild.gate.answered import answered_in
 from bertbuild.gate.judges import is_one_tensorflow, judges, tensorflow_of
-from bertbuild.gate.parity import Verdict, compare
+from bertbuild.gate.parity import Verdict, compare, compare_under
 from bertbuild.graph.processor import has_vnni
 from bertbuild.isolation.device import neuron_device
 from bertbuild.json_text import parse_json
@@ -123,16 +123,12 @@ class Judge:
 
     def tell(self, target: Target, results: Results, probes: File, told: Mapping[str, str]) -> None:
         """Say how far the answers are that are compared for people to know."""
-        for words, step in target.told.items():
-            found = self._compared(target, results, step, probes)
-            worst = {row.output: row.max_abs for row in sorted(found.rows, key=lambda row: row.max_abs)}
+        reference, answers = (results[step].path / "answers.npz" for step in (target.reference, target.answers))
+        for words, prefix in target.told.items():
+            found = compare_under(prefix, reference, answers, _read(probes), limits(target.precision))
+            worst = {row.output: row.max_abs for row in sorted(found, key=lambda row: row.max_abs)}
             figures = ", ".join(f"{output} max abs {value:.1e}" for output, value in worst.items())
             self._maker.report({"event": "note", "text": f"{words}: {figures}", **told})
-
-    @staticmethod
-    def _compared(target: Target, results: Results, answers: str, probes: File) -> Verdict:
-        reference, asked = (results[step].path / "answers.npz" for step in (target.reference, answers))
-        return compare(reference, asked, _read(probes), target.precision, limits(target.precision))
 
     def _settled(
         self, plan: Plan, target: Target, stored: StoredObject, verdict: Verdict, told: Mapping[str, Any]

@@ -194,7 +194,6 @@ def _counterpart(record: Record, target: Target, step: Step) -> str | None:
     """The step of a record that does what a step of the same target does now; names of steps follow parameters."""
     then = record.target
     roles = {target.step: then.step, target.reference: then.reference, target.answers: then.answers}
-    roles |= {asked: then.told[words] for words, asked in target.told.items() if words in then.told}
     made = {name: stage for name, (stage, _) in record.results.items() if stage == step.stage}
     same = roles.get(step.id, step.id)
     if same in made:

@@ -204,7 +204,7 @@ def needed_steps(plan: Plan, target: Target) -> tuple[str, ...]:
     """The steps whose results a target's gate works with."""
     if not can_answer(plan, target):
         return (target.step,)
-    return (target.step, *target.asked, *target.told.values())
+    return (target.step, *target.asked)
 
 
 @dataclass
@@ -297,5 +297,4 @@ class Jobs:
 
 def _is_made_of(step: Step, target: Target) -> bool:
     """Whether a step makes something of a target, and so waits until that is proved; asking it is not a making."""
-    asks = {*target.asked, *target.told.values()}
-    return step.id not in asks and target.step in step.inputs.values()
+    return step.id not in target.asked and target.step in step.inputs.values()

@@ -175,7 +175,7 @@ def compare(reference: Path, target: Path, probes: list[dict[str, Any]], precisi
     probe that it did answer is a failure, and so is a target that answered no probe at all.
 
     What it answered under its processor's defaults ("default/<probe>/<output>") is compared with the source too, and
-    decides nothing.
+    decides nothing (`compare_under`).
 
     Args:
         reference: the source's answers.
@@ -187,7 +187,6 @@ def compare(reference: Path, target: Path, probes: list[dict[str, Any]], precisi
     import numpy as np
 
     rows: list[Row] = []
-    by_default: list[Row] = []
     skipped: list[str] = []
     masks = {probe["name"]: np.asarray(probe["input_mask"], dtype=bool) for probe in probes}
     with np.load(reference) as expected, np.load(target) as answered:
@@ -207,13 +206,30 @@ def compare(reference: Path, target: Path, probes: list[dict[str, Any]], precisi
                 together = answered[f"{probe}/{output}"]
                 alone = _row(probe + ALONE, output, together, answered[name], masks[probe], limits.alone)
                 rows.append(alone)
-            elif parts[0] == "default" and name.removeprefix("default/") in expected.files:
-                _, probe, output = parts
-                source = expected[f"{probe}/{output}"]
-                by_default.append(_row(probe, output, source, answered[name], masks[probe], limits.target))
     if not any(row.probe in masks for row in rows):
         rows.append(_failed(", ".join(masks), "every output", limits.target, "the target answered none"))
+    by_default = compare_under("default", reference, target, probes, limits)
     return Verdict(precision=precision, rows=tuple(rows), skipped=tuple(skipped), by_default=tuple(by_default))
+
+
+def compare_under(
+    prefix: str, reference: Path, target: Path, probes: list[dict[str, Any]], limits: Limits
+) -> list[Row]:
+    """Compare what a target answered in another way, "<prefix>/<probe>/<output>", with the source's answers.
+
+    The arguments are those of `compare`.
+    """
+    import numpy as np
+
+    rows = []
+    masks = {probe["name"]: np.asarray(probe["input_mask"], dtype=bool) for probe in probes}
+    with np.load(reference) as expected, np.load(target) as answered:
+        for name in answered.files:
+            first, _, source = name.partition("/")
+            if first == prefix and source in expected.files:
+                probe, output = source.split("/")
+                rows.append(_row(probe, output, expected[source], answered[name], masks[probe], limits.target))
+    return rows
 
 
 def _row(

@@ -106,13 +106,13 @@ def plan_convert_tf2(source: Source, request: Tf2 | Tf2Model, probes: File) -> P
         inputs={"checkpoint": source.file, "probes": probes},
         params={"output": ",".join(outputs), "prefix": source.prefix, **gelu, **heads},
     )
-    answers = Asked(stage=ASKED.stage, flag=flag).step("tf2-infer", made, probes, asked)
     told = {}
     if chosen and is_checkpoint:
         # No checkpoint says which gelu it wants, and the Model Garden's classes compute theirs unless they are told.
         other = OTHER_GELU[chosen]
-        steps.append(ASKED.step(f"tf2-infer-{other}", made, probes, {"gelu": other}))
-        told = {f"restored into the same model with gelu by {other}": f"tf2-infer-{other}"}
+        asked = {**asked, "other-gelu": other}
+        told = {f"restored into the same model with gelu by {other}": other}
+    answers = Asked(stage=ASKED.stage, flag=flag).step("tf2-infer", made, probes, asked)
     name = "-".join(["tf2", request.format, *([request.gelu] if request.gelu != "auto" else [])])
     target = Target(name=name, step=made, reference=reference.id, answers=answers.id, precision="fp32", told=told)
     return Plan(model=source.model, steps=(*steps, reference, answers), targets=(target,))

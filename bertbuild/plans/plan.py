@@ -61,7 +61,8 @@ class Target:
         reference: the step with its source's answers.
         answers: the step with its own.
         precision: the row of the table of tolerances.
-        told: answers that are compared too, for people to know and not for the gate: words → step.
+        told: answers that are compared too, for people to know and not for the gate: words → the prefix under which
+            the step `answers` gives them.
         assumed: the kind of the head whose answers it gives, where nothing tells that it is of that kind; else empty.
         second: a second comparison that must pass too: "reference" and "answers" → step. Empty where there is none.
     """

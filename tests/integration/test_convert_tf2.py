@@ -53,6 +53,7 @@ ANSWERS = {
     ("wide", "keras-names"): HIDDEN | {"masked_lm_logits", "next_sentence_logits"},
 }
 """Model and format → what the gate compares, where that is not the encoder's alone."""
+OTHER = "restored into the same model with gelu by"
 ROLES = ("input_ids", "input_mask", "segment_ids")
 SHAPES = [[1, 7], [3, 40]]
 
@@ -91,6 +92,17 @@ def test_every_format_passes_the_gate(converted, model, format_):
     assert verdict["passed"]
     assert {row["output"] for row in verdict["rows"]} == ANSWERS.get((model, format_), HIDDEN)
     assert max(row["max_abs"] for row in verdict["rows"]) < 1e-5
+
+
+def test_the_other_form_of_gelu_is_asked_in_the_same_process_and_answers_otherwise(converted):
+    told = {pair: [text for text in outcome.notes if OTHER in text] for pair, outcome in converted.outcomes.items()}
+    assert any(told.values()), "an own graph tells its form"
+    for texts in filter(None, told.values()):
+        (text,) = texts
+        figures = [float(figure.rpartition(" ")[2]) for figure in text.partition(": ")[2].split(", ")]
+        assert max(figures) > 1e-5
+    for outcome in converted.outcomes.values():
+        assert [step for step in outcome.ids("started") if step.startswith("tf2-infer")] in ([], ["tf2-infer"])
 
 
 @pytest.mark.parametrize("name", [name for name, row in RESTORED.items() if row[2] == "encoder"])

@@ -31,8 +31,25 @@ def gelu_tanh(x):
 GELU = {"erf": gelu_erf, "tanh": gelu_tanh}
 
 
+def any_gelu(form):
+    """A gelu whose form can be changed in a model that is built already: "erf" or "tanh", its attribute `form`.
+
+    It is a function, since Keras keeps a model's activation as one. For models that are not traced.
+    """
+
+    def gelu(x):
+        return GELU[gelu.form](x)
+
+    gelu.form = form
+    return gelu
+
+
 def bert_config(path, gelu):
     """A bert_config.json as the Model Garden reads it, its activation the form of gelu that is given, if any.
+
+    Args:
+        path: of the file.
+        gelu: "erf", "tanh", what `any_gelu` gives, or None.
 
     Raises:
         StageInputError: it is none.
@@ -42,7 +59,7 @@ def bert_config(path, gelu):
     except BertbuildError as error:
         raise StageInputError(str(error).rstrip(".")) from error
     config = configs.BertConfig.from_dict(json.loads(Path(path).read_bytes()))
-    config.hidden_act = GELU[gelu] if gelu and read.hidden_act == "gelu" else read.hidden_act
+    config.hidden_act = GELU.get(gelu, gelu) if gelu and read.hidden_act == "gelu" else read.hidden_act
     config.layer_norm_eps = read.epsilon(None)
     return config
 

@@ -30,21 +30,25 @@ STAGE.param("heads", "KIND:WEIGHTS:BIAS with commas: heads whose kind is known o
 STAGE.param("prefix", "the checkpoint's name in its folder, where there are several")
 STAGE.param("root", "of several encoders in it the one below this object")
 STAGE.param("gelu", "form of gelu to build a checkpoint's model with", choices=("erf", "tanh"))
+STAGE.param("other-gelu", "of a checkpoint: answer with this form too, FORM/PROBE/…", choices=("erf", "tanh"))
 
 
 def run(args, report):
     """Answer, write answers.npz and reference.json."""
     if sum(source is not None for source in (args.converted, args.saved_model, args.hub)) != 1:
         raise StageInputError("give one of --converted, --saved-model and --hub")
+    if args.other_gelu and not (args.gelu and args.converted and args.probes):
+        raise StageInputError("--other-gelu goes with --converted, --gelu and --probes")
     step("loading TensorFlow")
     import answers
     import numpy as np
     import tensorflow as tf
 
-    from stages import _saved, _versions
+    from stages import _garden, _saved, _versions
 
+    gelu = _garden.any_gelu(args.gelu) if args.other_gelu else args.gelu
     if args.converted:
-        model = restored(args)
+        model = restored(args, gelu)
         run_model, who = model.run, lambda: model.rows
     elif args.saved_model:
         model = saved(args, report)
@@ -74,9 +78,13 @@ def run(args, report):
             raise StageInputError(message % (", ".join(sorted(given)), missing[0]))
         return {name: np.asarray(given[name]) for name in wanted or given}
 
-    found = questions.read(args, report).answer(run_session)
-    answers.write_answers(args.out, found)
+    asked = questions.read(args, report)
+    found = asked.answer(run_session)
     answered.write(args.out, answered.of(who(), found))
+    if args.other_gelu:
+        gelu.form = args.other_gelu
+        found.update(asked.answer(run_session, prefix=args.other_gelu + "/", singly=False))
+    answers.write_answers(args.out, found)
     report.packages = _versions.packages()
 
 
@@ -91,18 +99,17 @@ def saved(args, report):
     return _saved.SavedModel(args.saved_model, hidden_size, report, kinds, wanted)
 
 
-def restored(args):
+def restored(args, gelu):
     """The model of a checkpoint: of the format that its mapping.json tells, or the encoder wherever it is in it."""
     from stages import _restored
 
     if os.path.exists(os.path.join(args.converted, "mapping.json")):
         table = read_json(args.converted, "mapping.json")
         if "heads" in table:  # which older ones do not tell
-            return _restored.converted(args.converted, table, args.gelu, args.prefix)
+            return _restored.converted(args.converted, table, gelu, args.prefix)
     config = args.config or os.path.join(args.converted, CONFIG_FILE)
-    return _restored.found(
-        find_prefix(args.converted, args.prefix), config, args.gelu, args.root or "", asked_outputs.heads(args)
-    )
+    prefix = find_prefix(args.converted, args.prefix)
+    return _restored.found(prefix, config, gelu, args.root or "", asked_outputs.heads(args))
 
 
 def tensors(args):
