@@ -12,9 +12,14 @@ from bertbuild.errors import UsageError
 from bertbuild.names import did_you_mean
 from bertbuild.places import AUTO, described, isolation_values
 from bertbuild.toml.document import Document, read_document, shown
-from bertbuild.toml.values import Choice, Size, Text, Truth, Type, Value, Whole, WrongValueError, in_bytes
+from bertbuild.toml.values import Choice, Size, Text, Texts, Truth, Type, Value, Whole, WrongValueError, in_bytes
 
 CONFIG_FILE = "bertbuild.toml"
+REMOTE = "remote"
+"""The table of `bertbuild.toml` with the settings of the remote store."""
+
+FETCH = ("targets", "all", "none")
+"""What a build brings here of the results that the remote store has."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +38,13 @@ class Settings:
         memory: what all of them together may take, as "16g"; empty: what the machine has free.
             `BERTBUILD_MEMORY_BUDGET`; `BERTBUILD_MEMORY` is the limit of one container (compose.yaml).
         offline: whether the network must not be used. `BERTBUILD_OFFLINE`.
+        remote: address of the remote store: oci://, s3:// or file://; empty: there is none. `BERTBUILD_REMOTE`.
+        remote_read: whether builds look there for results. `BERTBUILD_REMOTE_READ`.
+        remote_write: whether builds put there what they made. `BERTBUILD_REMOTE_WRITE`.
+        remote_trust: public keys, with commas; a result counts only where one of them signed it.
+            `BERTBUILD_REMOTE_TRUST`.
+        remote_key: file of the private key that signs what is put there. `BERTBUILD_REMOTE_KEY`.
+        fetch: which results of the remote store a build brings here, one of `FETCH`. `BERTBUILD_FETCH`.
     """
 
     artifacts: Path = Path("artifacts")
@@ -44,6 +56,12 @@ class Settings:
     jobs: int = 0
     memory: str = ""
     offline: bool = False
+    remote: str = ""
+    remote_read: bool = True
+    remote_write: bool = False
+    remote_trust: str = ""
+    remote_key: Path | None = None
+    fetch: str = "targets"
 
     @property
     def memory_bytes(self) -> int | None:
@@ -53,12 +71,21 @@ class Settings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setting:
-    """A setting: its key in `bertbuild.toml`, its variable, what it may be, and what it means in a line."""
+    """A setting: its key in `bertbuild.toml`, its variable, what it may be, and what it means in a line.
+
+    `key`: in the table [remote], of those that stand there.
+    """
 
     name: str
     variable: str
     type: Type
     about: str
+    key: str = ""
+
+    @property
+    def place(self) -> tuple[str, ...]:
+        """Where it stands in the file."""
+        return (REMOTE, self.key) if self.key else (self.name,)
 
 
 SETTINGS = (
@@ -108,12 +135,55 @@ SETTINGS = (
     Setting(
         name="offline", variable="BERTBUILD_OFFLINE", type=Truth(), about="use no network, and say what is missing"
     ),
+    Setting(
+        name="remote",
+        variable="BERTBUILD_REMOTE",
+        type=Text(),
+        about="the remote store: oci://host/repository[:prefix], s3://bucket/prefix or file:///folder",
+        key="url",
+    ),
+    Setting(
+        name="remote_read",
+        variable="BERTBUILD_REMOTE_READ",
+        type=Truth(),
+        about="whether builds look for results there (default: true)",
+        key="read",
+    ),
+    Setting(
+        name="remote_write",
+        variable="BERTBUILD_REMOTE_WRITE",
+        type=Truth(),
+        about="whether builds put there what they made (default: false)",
+        key="write",
+    ),
+    Setting(
+        name="remote_trust",
+        variable="BERTBUILD_REMOTE_TRUST",
+        type=Texts(),
+        about="public keys, as `bertbuild remote keygen` prints them; a result counts only where one of them signed it",
+        key="trust",
+    ),
+    Setting(
+        name="remote_key",
+        variable="BERTBUILD_REMOTE_KEY",
+        type=Text(),
+        about="file of the private key that signs what is put there",
+        key="key",
+    ),
+    Setting(
+        name="fetch",
+        variable="BERTBUILD_FETCH",
+        type=Choice(FETCH),
+        about="which results of the remote store a build brings here; the steps between are not needed (default: "
+        "targets)",
+        key="fetch",
+    ),
 )
 VARIABLES = {setting.name: setting.variable for setting in SETTINGS}
 TABLES = ("defaults", "targets", "models")
 """The tables of `bertbuild.toml` that are not settings but say what is built: `buildfile.load` reads them."""
 
-_PATHS = {"artifacts", "environments", "models_lock", "local"}
+_PATHS = {"artifacts", "environments", "models_lock", "local", "remote_key"}
 _FLAGS = {"local": "from"}
 
 
@@ -174,18 +244,22 @@ def file_settings(document: Document) -> dict[str, Value]:
         UsageError: it has another key than settings and `TABLES`, or a value that is not allowed.
     """
     values: dict[str, Value] = {}
-    known = {setting.name: setting for setting in SETTINGS}
-    for name, raw in document.values.items():
-        if name in TABLES:
-            continue
-        if name not in known:
-            raise document.unknown_key((name,), [*known, *TABLES])
+    known = {setting.place: setting for setting in SETTINGS}
+    tables = (REMOTE, *TABLES)
+    there: dict[tuple[str, ...], object]
+    there = {(name,): raw for name, raw in document.values.items() if name not in tables}
+    there |= {(REMOTE, name): raw for name, raw in document.table((REMOTE,)).items()}
+    for place, raw in there.items():
+        if place not in known:
+            beside = [other[-1] for other in known if other[:-1] == place[:-1]]
+            raise document.unknown_key(place, beside if place[:-1] else [*beside, *tables])
+        setting = known[place]
         try:
-            value = known[name].type.read(raw)
+            value = setting.type.read(raw)
         except WrongValueError as error:
-            raise document.refused((name,), _must_be(known[name], f'"{name}"', raw), next_step="Fix it.") from error
+            raise document.refused(place, _must_be(setting, f'"{place[-1]}"', raw), next_step="Fix it.") from error
         if value != "":
-            values[name] = value
+            values[setting.name] = value
     return values
 
 

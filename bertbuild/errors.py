@@ -31,6 +31,8 @@ Only the command line (`bertbuild.commands`) turns an error into an exit code.
     ├── NotReproducibleError             25
     ├── OfflineError                     26, a DownloadError too
     ├── MisledNameError                  27, a StoreError too
+    ├── RemoteError                      28
+    ├── UntrustedError                   28, a RemoteError too
     └── Interrupted                     130
 """
 
@@ -250,6 +252,18 @@ class MisledNameError(StoreError):
     """A name in out/ leads elsewhere than to the result on record of it, or is on no record."""
 
     exit_code = 27
+
+
+class RemoteError(BertbuildError):
+    """The remote store does not answer, refuses, or does not have what was asked for."""
+
+    exit_code = 28
+
+
+class UntrustedError(RemoteError):
+    """A result of the remote store that is not used: nobody in `trust` signed it, or it is not what was signed."""
+
+    exit_code = 28
 
 
 class Interrupted(BertbuildError):  # noqa: N818 - it is no error of anybody's

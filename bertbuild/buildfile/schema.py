@@ -7,7 +7,7 @@ from typing import Any
 
 from bertbuild.buildfile.parameters import FINETUNE, FROM, KIND, READING, SOURCES, TRAINED_ON
 from bertbuild.buildfile.targets import LONGEST_NAME
-from bertbuild.config import SETTINGS
+from bertbuild.config import REMOTE, SETTINGS
 from bertbuild.kinds import KINDS, kinds_with
 from bertbuild.kinds.kind import Kind
 from bertbuild.parameters import Parameter
@@ -19,11 +19,17 @@ _NAME = {"pattern": "^[A-Za-z0-9_]([A-Za-z0-9._-]*[A-Za-z0-9_])?$", "maxLength":
 
 def build_file_schema() -> Schema:
     """The schema, draft 2020-12. It knows keys, types and words; how they go together is the parser's to say."""
-    settings = {
-        setting.name: _described(setting.type.schema(), f"{setting.about} ({setting.variable})") for setting in SETTINGS
-    }
+    settings, remote = (
+        {
+            setting.place[-1]: _described(setting.type.schema(), f"{setting.about} ({setting.variable})")
+            for setting in SETTINGS
+            if bool(setting.key) is in_table
+        }
+        for in_table in (False, True)
+    )
     target = {"oneOf": [{"$ref": f"#/$defs/target-{kind}"} for kind in KINDS]}
     tables = {
+        REMOTE: _described(_object(remote), "the remote store, whose results builds use"),
         "defaults": _defaults(),
         "targets": _tables("the targets; a table's name is the target's in out/", target),
         "models": _tables("the models; a table's name is the model's folder in out/", _model()),

@@ -203,17 +203,34 @@ class Store:
                 "files": files,
                 "digest": content_digest(files),
             }
-            _write(out / MANIFEST, manifest)
-            target = self.objects / stage / key
-            target.parent.mkdir(parents=True, exist_ok=True)
-            for folder in (out, *(path for path in out.rglob("*") if path.is_dir())):
-                _flush(folder)
-            out.rename(target)
-            _flush(target.parent)
-            _flush(self.objects)
-            for name, entry in files.items():
-                self.digests.remember(target / name, str(entry["sha256"]))
-        return StoredObject(stage=stage, key=key, path=target, manifest=manifest)
+            self._put(out, manifest)
+        return StoredObject(stage=stage, key=key, path=self.objects / stage / key, manifest=manifest)
+
+    def publish_fetched(self, stage: str, key: str, work: Path, manifest: dict[str, Any]) -> StoredObject:
+        """Make `work/out` a result, as `publish` does, of the files of `manifest`, which were hashed as they came."""
+        from concurrent.futures import ThreadPoolExecutor
+
+        out = work / "out"
+        with translated_os_errors(self.root):
+            for name in manifest["files"]:
+                (out / name).chmod(0o444)
+            with ThreadPoolExecutor() as pool:
+                list(pool.map(lambda name: _flush(out / name), manifest["files"]))
+            self._put(out, manifest)
+        return StoredObject(stage=stage, key=key, path=self.objects / stage / key, manifest=manifest)
+
+    def _put(self, out: Path, manifest: Mapping[str, Any]) -> None:
+        """Write the manifest of a folder whose files are flushed, and give it its name in one step."""
+        _write(out / MANIFEST, manifest)
+        target = self.objects / manifest["stage"] / manifest["key"]
+        target.parent.mkdir(parents=True, exist_ok=True)
+        for folder in (out, *(path for path in out.rglob("*") if path.is_dir())):
+            _flush(folder)
+        out.rename(target)
+        _flush(target.parent)
+        _flush(self.objects)
+        for name, entry in manifest["files"].items():
+            self.digests.remember(target / name, str(entry["sha256"]))
 
     def unfinished(self, stage: str, key: str) -> Path:
         """The folder of from which a stage's next run under the same key resumes, however this one ends."""

@@ -254,6 +254,24 @@ class Choices:
         return {"anyOf": [words, {"type": "array", "items": words, "minItems": 1, "uniqueItems": True}]}
 
 
+@dataclass(frozen=True, slots=True)
+class Texts:
+    """A string, or an array of strings; where variables take commas."""
+
+    words: str = "a string, or an array of strings"
+    options: tuple[str, ...] = ()
+
+    def read(self, raw: object) -> str:
+        """The strings, with commas."""
+        one = Text()
+        return ",".join(one.read(text) for text in (raw if isinstance(raw, list) else [raw]))
+
+    def schema(self) -> dict[str, Any]:
+        """Its JSON Schema."""
+        text = {"type": "string", "pattern": _TEXT}
+        return {"anyOf": [text, {"type": "array", "items": text}]}
+
+
 def in_bytes(size: str) -> int:
     """How many bytes "16g" is: units are powers of 1024, as Docker's."""
     found = re.fullmatch(_SIZE, size)

@@ -46,13 +46,37 @@ def test_empty_flags_and_variables_count_as_not_given(written):
 
 
 def test_every_setting_has_a_variable(tmp_path):
-    given = {"isolation": "venv", "jobs": "7", "memory": "8g", "offline": "True"}
+    given = {"isolation": "venv", "jobs": "7", "memory": "8g", "offline": "True", "fetch": "all"}
+    given |= {"remote_read": "False", "remote_write": "True"}
     environ = {variable: given.get(name, "/x") for name, variable in config.VARIABLES.items()}
     settings = load_settings(environ=environ, folder=tmp_path)
     assert {name: str(getattr(settings, name)) for name in config.VARIABLES} == {
         name: given.get(name, "/x") for name in config.VARIABLES
     }
     assert set(config.VARIABLES) == set(Settings.__dataclass_fields__)
+
+
+def test_the_remote_store_has_a_table_of_its_own(written):
+    folder = written('[remote]\nurl = "file:///r"\nwrite = true\ntrust = ["a", "b"]\nkey = "k"\nfetch = "all"')
+    settings = load_settings(environ={"BERTBUILD_REMOTE_WRITE": "0"}, folder=folder)
+    assert (settings.remote, settings.remote_read, settings.remote_write) == ("file:///r", True, False)
+    assert (settings.remote_trust, settings.remote_key, settings.fetch) == ("a,b", Path("k"), "all")
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ('[remote]\nurls = "x"', 'line 2: [remote] knows no key "urls"; did you mean "url"?'),
+        ("[remote]\nread = 1", 'line 2: "read" must be true or false, not 1.'),
+        ("[remote]\ntrust = [1]", 'line 2: "trust" must be a string, or an array of strings, not an array.'),
+        ('[remote]\nfetch = "some"', 'line 2: "fetch" must be one of targets, all, none, not "some".'),
+        ('remote = "x"', "[remote] must be a table"),
+    ],
+)
+def test_what_is_wrong_in_the_remote_stores_table_is_told_with_its_line(written, text, told):
+    with pytest.raises(UsageError) as raised:
+        load_settings(environ={}, folder=written(text))
+    assert told in str(raised.value)
 
 
 @pytest.mark.parametrize(("text", "value"), [("1", True), ("true", True), ("0", False), ("FALSE", False), ("", False)])

@@ -129,4 +129,4 @@ def test_the_reference_has_each_key_of_models_recipes_and_settings():
     sources = [*SOURCES.values(), *READING.values()]
     assert rows("Where a model comes from")[: len(sources)] == [row(parameter) for parameter in sources]
     assert rows("`finetune`: a recipe") == [row(p) for p in (FROM, *TRAINED_ON.values(), *FINETUNE.values())]
-    assert rows("Settings") == [(f"`{s.name}`", s.type.words, f"`{s.variable}`", s.about) for s in SETTINGS]
+    assert rows("Settings") == [(f"`{'.'.join(s.place)}`", s.type.words, f"`{s.variable}`", s.about) for s in SETTINGS]

@@ -1,0 +1,61 @@
+"""The remote store that the settings name."""
+
+from __future__ import annotations
+
+import re
+import urllib.parse
+from pathlib import Path
+
+from bertbuild.addresses import bare
+from bertbuild.config import Settings
+from bertbuild.errors import UsageError
+from bertbuild.remote.protocols import Transport
+from bertbuild.remote.results import Results
+from bertbuild.remote.shared_folder import Folder
+from bertbuild.remote.signing import Signer, Trust
+
+SCHEMES = ("oci", "s3", "file")
+_WAYS = "oci://host/repository[:prefix], s3://bucket/prefix or file:///folder"
+
+
+def open_remote(settings: Settings) -> Results | None:
+    """The remote store of the settings, None where they name none. Nothing is asked of it.
+
+    Raises:
+        UsageError: its address, a key in trust or the private key is none, or writing is on without a private key.
+        RemoteError: it needs a package that is not installed.
+    """
+    if not settings.remote:
+        return None
+    trust = Trust(settings.remote_trust)
+    signer = Signer(settings.remote_key) if settings.remote_key is not None else None
+    if settings.remote_write and signer is None:
+        raise UsageError(
+            "Writing to the remote store is on, and no private key is named to sign what is put there.",
+            next_step="Make one with `bertbuild remote keygen`, and name it: [remote] key, or BERTBUILD_REMOTE_KEY.",
+        )
+    return Results(open_transport(settings.remote), trust, signer)
+
+
+def open_transport(address: str) -> Transport:
+    """The place at an address.
+
+    Raises:
+        UsageError: it is no such address.
+    """
+    scheme, found, rest = address.partition("://")
+    if not found or scheme not in SCHEMES or not rest:
+        raise UsageError(
+            f"The remote store's address {bare(address)!r} is none that is known.", next_step=f"Write {_WAYS}."
+        )
+    if scheme == "file":
+        return _folder(address, rest)
+    raise UsageError(f"The remote store {bare(address)} cannot be used yet.", next_step=f"Write {_WAYS}.")
+
+
+def _folder(address: str, rest: str) -> Folder:
+    if not rest.startswith("/") or re.search(r"[?#]", rest):
+        raise UsageError(
+            f"The remote store's address {bare(address)!r} has no absolute path.", next_step="Write file:///folder."
+        )
+    return Folder(address, Path(urllib.parse.unquote(rest)))
