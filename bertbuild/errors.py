@@ -32,7 +32,7 @@ Only the command line (`bertbuild.commands`) turns an error into an exit code.
     ├── OfflineError                     26, a DownloadError too
     ├── MisledNameError                  27, a StoreError too
     ├── RemoteError                      28
-    ├── UntrustedError                   28, a RemoteError too
+    ├── UntrustedError                   29, a RemoteError too
     └── Interrupted                     130
 """
 
@@ -263,7 +263,7 @@ class RemoteError(BertbuildError):
 class UntrustedError(RemoteError):
     """A result of the remote store that is not used: nobody in `trust` signed it, or it is not what was signed."""
 
-    exit_code = 28
+    exit_code = 29
 
 
 class Interrupted(BertbuildError):  # noqa: N818 - it is no error of anybody's

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from bertbuild.commands.predict_texts import Predict
     from bertbuild.commands.pretraining import PretrainingData
     from bertbuild.commands.provenance import Provenance, Sboms
+    from bertbuild.commands.remote import Generated, Pushed, RemoteStatus, RemoteSwept
     from bertbuild.commands.report import Page
     from bertbuild.commands.status import Status
     from bertbuild.commands.target import Built
@@ -86,6 +87,7 @@ __all__ = [
     "Finetuned",
     "Frozen",
     "FrozenGraph",
+    "Generated",
     "Hub",
     "HuggingFace",
     "Inspection",
@@ -105,6 +107,9 @@ __all__ = [
     "PretrainingRequest",
     "Project",
     "Provenance",
+    "Pushed",
+    "RemoteStatus",
+    "RemoteSwept",
     "SavedModel",
     "SavedModelFolder",
     "Sboms",
@@ -139,6 +144,7 @@ _PLACES = {
     "FinetuneRequest": "plans.finetuning.FinetuneRequest",
     "Finetuned": "commands.finetune.Finetuned",
     "Frozen": "kinds.frozen.Frozen",
+    "Generated": "commands.remote.Generated",
     "Hub": "kinds.hub.Hub",
     "Inspection": "commands.models.Inspection",
     "Ir": "kinds.ir_request.Ir",
@@ -154,6 +160,9 @@ _PLACES = {
     "PretrainingData": "commands.pretraining.PretrainingData",
     "PretrainingRequest": "plans.pretraining_data.PretrainingRequest",
     "Provenance": "commands.provenance.Provenance",
+    "Pushed": "commands.remote.Pushed",
+    "RemoteStatus": "commands.remote.RemoteStatus",
+    "RemoteSwept": "commands.remote.RemoteSwept",
     "SavedModel": "kinds.saved_model.SavedModel",
     "Sboms": "commands.provenance.Sboms",
     "Schema": "commands.buildfile.Schema",

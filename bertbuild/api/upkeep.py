@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from bertbuild.commands.environments import Environments
     from bertbuild.commands.gc import Audited, Swept
     from bertbuild.commands.provenance import Provenance, Sboms
+    from bertbuild.commands.remote import Generated, Pushed, RemoteStatus, RemoteSwept
     from bertbuild.commands.verify import Verified
 
 
@@ -67,6 +68,41 @@ class Upkeep(Base):
 
         with self._session() as session:
             return gc(session, keep, dry_run=dry_run)
+
+    def remote_status(self, *names: str) -> RemoteStatus:
+        """Say which results of what is built the remote store has, and would be used; `names` as of `verify`."""
+        from bertbuild.commands.remote import status
+
+        with self._session() as session:
+            check_names(names)
+            return status(session, names)
+
+    def remote_push(self, *names: str, dry_run: bool = False) -> Pushed:
+        """Put the results of what is built into the remote store, signed; `names` as of `verify`.
+
+        Raises:
+            RemoteError: it does not answer, or no key is named.
+            NotReproducibleError: it has others under the same keys, which differ as two runs must not.
+        """
+        from bertbuild.commands.remote import push
+
+        with self._session() as session:
+            check_names(names)
+            return push(session, names, dry_run=dry_run)
+
+    def remote_gc(self, keep: str = "", *, dry_run: bool = False) -> RemoteSwept:
+        """Remove old results from the remote store that nothing built here needs; `keep` as the flag `--keep`."""
+        from bertbuild.commands.remote import gc
+
+        with self._session() as session:
+            return gc(session, keep, dry_run=dry_run)
+
+    def remote_keygen(self, key: Path = "") -> Generated:
+        """Make a key that signs what is put into a remote store: the private one in the new file `key`."""
+        from bertbuild.commands.remote import keygen
+
+        with self._session() as session:
+            return keygen(session, str(key))
 
     def sbom(self, *backends: str) -> Sboms:
         """Write a CycloneDX bill of materials of each backend, or of those that are named."""

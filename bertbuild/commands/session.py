@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from bertbuild.commands.result import Result
 from bertbuild.config import Settings
@@ -27,6 +27,9 @@ from bertbuild.source.checkpoints import Inspected
 from bertbuild.source.inputs import file_input
 from bertbuild.store.naming import MODEL
 from bertbuild.store.store import Store, translated_os_errors
+
+if TYPE_CHECKING:
+    from bertbuild.remote.results import Results
 
 Ended = TypeVar("Ended", bound=Result)
 
@@ -54,6 +57,19 @@ class Session:
     def store(self) -> Store:
         """The artifacts store."""
         return Store(self.settings.artifacts)
+
+    @cached_property
+    def remote(self) -> Results | None:
+        """The remote store, None where none is named.
+
+        Raises:
+            UsageError, RemoteError: as `open_remote`.
+        """
+        if not self.settings.remote:
+            return None
+        from bertbuild.remote.opening import open_remote
+
+        return open_remote(self.settings)
 
     @cached_property
     def choice(self) -> Choice:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
 import shutil
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO, TypeVar
@@ -37,6 +39,7 @@ LOOKUPS = 32
 """Lookups at once: they wait for the server, and hardly compute."""
 TRANSFERS = 6
 """Blobs at once."""
+CREATED = "org.opencontainers.image.created"
 _TRIES = 4
 """Of a blob whose connection breaks, without a byte more having come."""
 
@@ -126,6 +129,30 @@ class Results:
             f"{name} of the remote store {self.address} is not used: {why}.",
             next_step="If it should be trusted, add the public key of who signed it to [remote] trust.",
         )
+
+    def times(self, names: Iterable[str]) -> Mapping[str, float]:
+        """When each of these results was made, as its annotation says, in unix seconds; 0 where none can be read."""
+        asked = list(names)
+        return dict(zip(asked, _at_once(self._time, asked), strict=True))
+
+    def _time(self, name: str) -> float:
+        content = self.transport.manifest(name, LARGEST)
+        with contextlib.suppress(ValueError, KeyError, TypeError):
+            created = parse_json(content or b"")["annotations"][CREATED]
+            return datetime.fromisoformat(f"{created[:19]}+00:00").timestamp()
+        return 0.0
+
+    def collect(self) -> int | None:
+        """Remove files that no result uses any more; bytes, None where the place does so itself."""
+        return self.transport.collect(self._used)
+
+    def _used(self) -> Iterator[str]:
+        for name in self.transport.names():
+            content = self.transport.manifest(name, LARGEST)
+            with contextlib.suppress(RefusedError):
+                artifact = read_artifact(content or b"")
+                yield from (blob.digest for blob in (artifact.envelope, *artifact.files.values()))
+        yield hashlib.sha256(EMPTY).hexdigest()
 
     def fetch(self, name: str, into: Path, progress: Progress | None = None) -> Statement:
         """See `Remote`."""
@@ -273,7 +300,7 @@ def facts_of(stored: StoredObject) -> dict[str, str]:
     """The annotations of a result's manifest, for people who look into a registry; nothing here reads them."""
     run = parse_json((stored.path / PROVENANCE).read_bytes())["predicate"]["runDetails"]
     return {
-        "org.opencontainers.image.created": run["metadata"]["finishedOn"],
+        CREATED: run["metadata"]["finishedOn"],
         "org.opencontainers.image.title": f"{stored.stage} {stored.key[:12]}",
         "org.bertbuild.stage": stored.stage,
         "org.bertbuild.key": stored.key,

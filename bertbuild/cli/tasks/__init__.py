@@ -15,6 +15,7 @@ from bertbuild.cli.tasks.kind_commands import target_tasks
 from bertbuild.cli.tasks.predict import predict
 from bertbuild.cli.tasks.pretraining import prepare_pretraining_data
 from bertbuild.cli.tasks.provenance import sbom, verify_provenance
+from bertbuild.cli.tasks.remote import remote
 from bertbuild.cli.tasks.report import report
 from bertbuild.cli.tasks.store import gc, log, verify_store
 from bertbuild.cli.tasks.train import train
@@ -123,6 +124,7 @@ TASKS = {
         log,
         gc,
         verify_store,
+        remote,
         report,
     )
 }
