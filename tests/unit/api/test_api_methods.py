@@ -23,7 +23,7 @@ from bertbuild.commands.session import Session
 from bertbuild.errors import BuildFailedError, CheckpointError, ParityError, UsageError
 from bertbuild.plans.wanted import Wanted
 
-OF_A_RUN = ("run", "program", "seconds", "memory")
+OF_A_RUN = ("expects", "run", "program", "seconds", "memory")
 
 
 @pytest.fixture
