@@ -74,6 +74,12 @@ def parameter(
     )
 
 
+def as_declared(request: type, name: str) -> Any:
+    """A field that is the parameter which another request declares."""
+    (declared,) = (one for one in fields(request) if one.name == name)
+    return field(default=declared.default, metadata=declared.metadata)
+
+
 def parameters_of(request: type) -> Mapping[str, Parameter]:
     """The parameters that a request's dataclass declares, by name, in its order."""
     if request not in _known:

@@ -13,7 +13,7 @@ from bertbuild.buildfile.entries import (
     Recipe,
 )
 from bertbuild.buildfile.layers import Defaults, Given, read_defaults, read_layer
-from bertbuild.buildfile.parameters import FINETUNE, FROM, READING, SOURCES, TRAINED_ON
+from bertbuild.buildfile.parameters import FINETUNE, FROM, READ_SO, READING, SOURCES, TRAINED_ON
 from bertbuild.buildfile.requests import absolute, located, make_recipe
 from bertbuild.buildfile.targets import (
     TargetTable,
@@ -27,6 +27,7 @@ from bertbuild.config import CONFIG_FILE, TABLES, file_settings
 from bertbuild.errors import UnknownModelError, UsageError
 from bertbuild.names import did_you_mean
 from bertbuild.parameters import Parameter
+from bertbuild.plans.wanted import SOURCES as IN_WORDS
 from bertbuild.plans.wanted import Wanted
 from bertbuild.toml.document import Document, Place, read_document, shown, table_name
 
@@ -153,11 +154,13 @@ def _source(document: Document, place: Place, given: Mapping[str, Given]) -> Mod
             next_step=f"Give just one of {', '.join(_SOURCE_KEYS)}.",
         )
     reading = [one for one in given if one in READING]
-    if reading and found != ["checkpoint"]:
+    odd = next((one for one in reading if found != [READ_SO[one]]), "")
+    if odd:
+        what = READ_SO[odd]
         raise document.refused(
-            (*place, reading[0]),
-            f'"{reading[0]}" of {table_name(place)} says how a checkpoint is read, and none is named.',
-            next_step='Leave it out, or name a "checkpoint".',
+            (*place, odd),
+            f'"{odd}" of {table_name(place)} says how {IN_WORDS[what]} is read, and none is named.',
+            next_step=f'Leave it out, or name a "{what}".',
         )
     if found == [RECIPE]:
         return _recipe(document, (*place, RECIPE))
@@ -172,7 +175,8 @@ def _source(document: Document, place: Place, given: Mapping[str, Given]) -> Mod
             raise UnknownModelError(f"{at}: {table_name(place)}: {error}", next_step=error.next_step) from error
     path = str(absolute(value, document.path.absolute().parent))
     how: dict[str, Any] = {one: given[one].value for one in reading}
-    return Wanted(tf2=path, name=name) if found == ["tf2"] else Wanted(checkpoint=path, name=name, **how)
+    field = "checkpoint" if found == ["huggingface"] else found[0]
+    return Wanted(**{field: path}, name=name, **how)
 
 
 def _recipe(document: Document, place: Place) -> Recipe:

@@ -23,12 +23,14 @@ SOURCES = by_name(
     Parameter(
         name="huggingface", type=Location(), about="a Hugging Face folder: config.json, a vocabulary, PyTorch's weights"
     ),
-    parameters_of(Wanted)["tf2"],
+    *(parameters_of(Wanted)[name] for name in ("tf2", "frozen", "saved_model")),
 )
 """Where a model may come from, besides a recipe; a model has just one."""
 
-READING = {name: parameters_of(Wanted)[name] for name in (*READ_BY, "labels")}
-"""How a `checkpoint` is read where it can be read in several ways, and what its head's rows are called."""
+READING = {name: parameters_of(Wanted)[name] for name in (*READ_BY, "labels", "outputs")}
+"""How a source is read where it can be read in several ways, and what its head's rows are called."""
+READ_SO = {name: "frozen" if name == "outputs" else "checkpoint" for name in READING}
+"""The source that each of them is said of."""
 
 FROM = Parameter(name="from", type=Name(), about="another model of this file, to begin with; must be given")
 TRAINED_ON = parameters_of(Named)

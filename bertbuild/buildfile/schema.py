@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from bertbuild.buildfile.parameters import FINETUNE, FROM, KIND, READING, SOURCES, TRAINED_ON
+from bertbuild.buildfile.parameters import FINETUNE, FROM, KIND, READ_SO, READING, SOURCES, TRAINED_ON
 from bertbuild.buildfile.targets import LONGEST_NAME
 from bertbuild.config import REMOTE, SETTINGS
 from bertbuild.kinds import KINDS, kinds_with
@@ -87,7 +87,7 @@ def _model() -> Schema:
         "override": _tables("parameters of targets that are others for this model, by name of [targets.*]", override),
     }
     sources = [{"required": [name]} for name in (*SOURCES, "finetune")]
-    reading = {name: ["checkpoint"] for name in READING}
+    reading = {name: [source] for name, source in READ_SO.items()}
     return {**_object(properties), "oneOf": sources, "dependentRequired": reading}
 
 

@@ -241,10 +241,10 @@ def task_of(asked: Asked) -> str:
 
 
 def prepared_task(task: str, data: str) -> str:
-    """The task that a training prepares by itself.
+    """The task that `train` and `evaluate` prepare by themselves.
 
     Raises:
-        UsageError: there is no such task, or it is of the user's own data, whose columns only prepare-data is told.
+        UsageError: there is no such task, or it is of the user's own data, whose columns they are not told.
     """
     found = task_of(Asked(task=task, data=data))
     if found == OWN:

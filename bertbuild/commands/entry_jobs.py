@@ -25,10 +25,12 @@ from bertbuild.kinds.planning import longest_probe, named, plan_targets
 from bertbuild.plans.carrying import with_text
 from bertbuild.plans.parts import Part
 from bertbuild.plans.plan import TF2, File, Plan, Source
+from bertbuild.plans.prepare_data import OWN
 from bertbuild.plans.wanted import Wanted
 from bertbuild.source.checkpoints import Inspected
 from bertbuild.source.known_text import text_of
 from bertbuild.source.on_disk import model_at_hand
+from bertbuild.source.own_data import own_name
 from bertbuild.source.resolve import (
     USUAL,
     as_named,
@@ -333,5 +335,7 @@ def how_read(entry: ModelEntry) -> Wanted:
 def source_of(entry: ModelEntry, session: Session) -> str:
     """An entry's source in words, as names in out/ remember it."""
     if isinstance(entry.source, Recipe):
-        return f"a training on {entry.source.named.task or entry.source.named.prepared} from {entry.source.base}"
+        named = entry.source.named
+        task = own_name(Path(named.data)) if named.task.upper() == OWN else named.task
+        return f"a training on {task or named.prepared} from {entry.source.base}"
     return as_named(entry.source, session.store)

@@ -24,6 +24,7 @@ from bertbuild.json_text import parse_json
 from bertbuild.names import clean_name
 from bertbuild.plans.finetuning import STEP, FinetuneRequest, Named
 from bertbuild.plans.plan import Plan, Source
+from bertbuild.plans.prepare_data import OWN
 from bertbuild.plans.wanted import Wanted
 from bertbuild.stages import FACTS as RUN
 
@@ -141,8 +142,7 @@ def _finish(session: Session, jobs: FinetuneJobs, named: Named, output_dir: str)
     """Name what was made, and tell of it."""
     assert jobs.training is not None  # noqa: S101 - it has run
     model, data, made = jobs.training.plan.model, jobs.training.data, jobs.steps[STEP].made
-    for step in data.before:
-        session.store.link(model, data.target, jobs.steps[step.id].made)
+    prepared = [session.store.link(model, data.target, jobs.steps[step.id].made) for step in data.before]
     link = session.store.link(model, _target(data), made)
     ran = parse_json((link / RUN).read_text(encoding="utf-8"))["facts"]
     place = copied(link, Path(output_dir)) if output_dir else link
@@ -152,7 +152,7 @@ def _finish(session: Session, jobs: FinetuneJobs, named: Named, output_dir: str)
         learnt.tell(data.task, session.report)
     return session.result(
         Finetuned(model=model, path=place, key=made.key, eval=ran.get("eval"), learnt=learnt),
-        *_lines(place, f"{model}-{clean_name(data.task.lower())}", ran, learnt, _to_evaluate(named, data)),
+        *_lines(place, f"{model}-{clean_name(data.task.lower())}", ran, learnt, _to_evaluate(named, data, prepared)),
     )
 
 
@@ -179,12 +179,14 @@ def _require_head(source: Source, data: Data) -> None:
         )
 
 
-def _to_evaluate(named: Named, data: Data) -> str:
-    """The flags that name to evaluate what was trained on; task.json tells the rest."""
+def _to_evaluate(named: Named, data: Data, prepared: Sequence[Path]) -> str:
+    """The flags that name to evaluate what was trained on, and was prepared first; task.json tells the rest."""
     if data.questions is not None:
         return f" --squad-data-file {shown(data.questions.path)}"
     if named.prepared:
         return f" --prepared {named.prepared}"
+    if named.task.upper() == OWN:
+        return f" --prepared {shown(prepared[0])}"
     return f" --data {named.data}" if named.data else ""
 
 

@@ -6,12 +6,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bertbuild.catalogue.models import find_model
-from bertbuild.commands.data import Asked, planned, prepared_task
+from bertbuild.commands.data import Asked, planned, task_of
 from bertbuild.commands.reference import require_1
 from bertbuild.commands.session import Session
 from bertbuild.errors import UsageError
 from bertbuild.plans.finetuning import STEP, FinetuneRequest, Named, plan_finetune
 from bertbuild.plans.plan import File, Plan, Source, Step
+from bertbuild.plans.prepare_data import OF_OWN, target_name
 from bertbuild.plans.wanted import Wanted
 from bertbuild.source.prepared import DEV, FACTS, TEST, TEST_WORDS, TRAIN, files_of, read_facts
 
@@ -88,7 +89,7 @@ def check_named(named: Named) -> None:
             next_step="Say it: invoke prepare-data --task XNLI --xnli-language zh; then give its folder as --prepared.",
         )
     if not named.prepared:
-        prepared_task(named.task, named.data)
+        task_of(Asked(task=named.task, data=named.data))
 
 
 def _data(session: Session, origin: Wanted, folder: Path, named: Named, request: FinetuneRequest) -> Data:
@@ -116,8 +117,6 @@ def _data(session: Session, origin: Wanted, folder: Path, named: Named, request:
 def _to_prepare(
     session: Session, origin: Wanted, folder: Path, named: Named, request: FinetuneRequest, questions: File | None
 ) -> Data:
-    from bertbuild.plans.prepare_data import target_name
-
     lower_case = find_model(origin.model).lower_case if origin.model else None
     asked = Asked(
         task=named.task,
@@ -131,6 +130,7 @@ def _to_prepare(
         vocab_reading=named.vocab_reading,
         doc_stride=request.doc_stride,
         max_query_length=request.max_query_length,
+        **{name: getattr(named, name) for name in OF_OWN},
     )
     if request.max_seq_length is not None:
         asked = replace(asked, max_seq_length=request.max_seq_length)
@@ -142,7 +142,7 @@ def _to_prepare(
         questions = _questions(session, str(dev)) if dev.is_file() and dev != read.path else None
     return Data(
         source=step.id,
-        task=prepare.task,
+        task=prepare.own_name or prepare.task,
         length=prepare.max_seq_length,
         questions=questions,
         before=plan.steps,

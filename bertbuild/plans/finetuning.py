@@ -6,9 +6,9 @@ from dataclasses import asdict, dataclass
 
 from bertbuild.checkpoint.vocabulary import READINGS
 from bertbuild.errors import UsageError
-from bertbuild.parameters import check, parameter
+from bertbuild.parameters import as_declared, check, parameter
 from bertbuild.plans.plan import File, Plan, Source, Step
-from bertbuild.plans.prepare_data import TASKS, VOCAB_READING_ABOUT
+from bertbuild.plans.prepare_data import OWN, TASKS, VOCAB_READING_ABOUT, Records, check_own
 from bertbuild.toml.values import Choice, Location, Real, Truth, Whole
 
 STEP = "finetune"
@@ -27,15 +27,22 @@ SQUAD_ONLY = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Named:
-    """What the user named to train on; empty where not given."""
+    """What the user named to train on; empty where not given. What is said of own data `Records` declares.
+
+    Raises:
+        UsageError: something is said of own data, and there are none.
+    """
 
     task: str = parameter(
-        Choice(TASKS), "", "what to train on, prepared first; this or `prepared` is given", written="TASK"
+        Choice((*TASKS, OWN.lower())),
+        "",
+        "what to train on, prepared first; this or `prepared` is given",
+        written="TASK",
     )
     data: str = parameter(
         Location(),
         "",
-        "folder with the task's files, or a SQuAD file (.json), which is a task; default: what fetch-data brings",
+        "folder with the task's files, a SQuAD file (.json), or files of your own; default: what fetch-data brings",
         written="FOLDER|FILE",
     )
     prepared: str = parameter(
@@ -48,6 +55,20 @@ class Named:
     do_lower_case: bool | None = parameter(
         Truth(), None, "make letters small; default: as the catalogue says of the model, else true"
     )
+    text_column: str = as_declared(Records, "text_column")
+    text_pair_column: str = as_declared(Records, "text_pair_column")
+    label_column: str = as_declared(Records, "label_column")
+    label_separator: str = as_declared(Records, "label_separator")
+    labels: str = as_declared(Records, "labels")
+    regression: str = as_declared(Records, "regression")
+    multi_label: bool = as_declared(Records, "multi_label")
+    dev_share: str = as_declared(Records, "dev_share")
+
+    def __post_init__(self) -> None:
+        """Refuse what contradicts itself, before anything is fetched."""
+        check_own(self, self.task.upper())
+        if self.task.upper() == OWN and not self.data:
+            raise UsageError("--task own has no files to fetch.", next_step="Name yours: --data FOLDER or --data FILE.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from bertbuild.errors import UsageError
 from bertbuild.parameters import check, check_choice, parameter, parameters_of
 from bertbuild.plans.plan import File, Plan, Step
-from bertbuild.toml.values import Choice, Text, Truth, Whole
+from bertbuild.toml.values import Choice, Number, Text, Truth, Whole
 
 GLUE = ("AX", "COLA", "MNLI", "MRPC", "QNLI", "QQP", "RTE", "SST-2", "STS-B", "WNLI")
 SQUAD = ("SQUAD-1.1", "SQUAD-2.0")
@@ -78,7 +79,7 @@ class Records:
     )
     multi_label: bool = parameter(Truth(), False, "own tables: a row has any of the labels, not one")
     dev_share: str = parameter(
-        Text(),
+        Number(above=0, below=1),
         "",
         "own data without a dev file: the share of the training set that becomes it, e.g. 0.1",
         written="SHARE",
@@ -118,22 +119,36 @@ class PrepareRequest(Records):
         """Refuse what no data could make sense of, before anything is fetched."""
         check(self)
         check_choice("task", (self.task,), (*TASKS, OWN))
-        given = _given_of_own(self)
-        if given and self.task != OWN:
-            flag = given[0].replace("_", "-")
-            raise UsageError(
-                f"--{flag} is for your own data, and {self.task} says it already.",
-                next_step="Leave it out, or give --task own.",
-            )
-        if self.dev_share and not _is_share(self.dev_share):
-            raise UsageError(
-                f"--dev-share must be above 0 and below 1 (got {self.dev_share!r}).", next_step="For instance 0.1."
-            )
+        check_own(self, self.task)
 
     @property
     def squad(self) -> bool:
         """Whether the data are questions on paragraphs."""
         return self.task in SQUAD
+
+
+def check_own(request: Any, task: str) -> None:
+    """Refuse what is said of own data where they are none.
+
+    Args:
+        request: a dataclass that has the fields `OF_OWN`.
+        task: that is prepared; "" where the data are prepared already.
+
+    Raises:
+        UsageError: it names the flag.
+    """
+    given = given_of_own(request)
+    if given and task != OWN:
+        flag = given[0].replace("_", "-")
+        raise UsageError(
+            f"--{flag} is for your own data, and {f'{task} says' if task else 'prepared data say'} it already.",
+            next_step="Leave it out, or give --task own.",
+        )
+
+
+def given_of_own(request: Any) -> list[str]:
+    """Those of the fields `OF_OWN` that have a value."""
+    return [name for name in OF_OWN if getattr(request, name) != parameters_of(Records)[name].unset]
 
 
 def plan_prepare_data(name: str, data: File, vocab: File, request: PrepareRequest) -> Plan:
@@ -159,7 +174,7 @@ def plan_prepare_data(name: str, data: File, vocab: File, request: PrepareReques
         params["doc-stride"] = str(request.doc_stride)
     if request.task == OWN:
         params |= {"task": "own", "own-name": request.own_name}
-        params |= {name.replace("_", "-"): _text(getattr(request, name)) for name in _given_of_own(request)}
+        params |= {name.replace("_", "-"): _text(getattr(request, name)) for name in given_of_own(request)}
     if request.vocab_reading:
         params["vocab-reading"] = request.vocab_reading
     step = Step(id="prepare-data", stage="prepare-data", inputs={"data": data, "vocab": vocab}, params=params)
@@ -179,17 +194,6 @@ def target_name(request: PrepareRequest) -> str:
     if request.squad and request.doc_stride != DOC_STRIDE:
         parts.append(f"d{request.doc_stride}")
     return "-".join(parts)
-
-
-def _given_of_own(request: PrepareRequest) -> list[str]:
-    return [name for name in OF_OWN if getattr(request, name) != parameters_of(Records)[name].unset]
-
-
-def _is_share(text: str) -> bool:
-    try:
-        return 0 < float(text) < 1
-    except ValueError:
-        return False
 
 
 def _text(value: str | bool) -> str:

@@ -6,14 +6,16 @@ from pathlib import Path
 
 from bertbuild.config import Settings
 from bertbuild.plans.wanted import Wanted
-from bertbuild.source.resolve import is_archive, unpacked_place
+from bertbuild.source.resolve import is_archive, located, unpacked_place
 from bertbuild.store.store import Store
 
 
 def model_at_hand(wanted: Wanted, settings: Settings, store: Store) -> Path | None:
     """Where a source is as `resolve.located` finds it, or None where it would be fetched or unpacked first."""
-    if not wanted.model:
-        path = Path(wanted.checkpoint or wanted.of_tf2)
+    if not (wanted.model or wanted.checkpoint):
+        return located(wanted, settings, store, lambda _event: None)
+    if wanted.checkpoint:
+        path = Path(wanted.checkpoint)
         folder = unpacked_place(path, store) if is_archive(path) else path
         return None if is_archive(path) and not folder.exists() else folder
     from bertbuild.catalogue.contents import look

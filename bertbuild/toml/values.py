@@ -88,7 +88,8 @@ class Number:
     def words(self) -> str:
         """What a value must be."""
         if self.least == -math.inf:
-            return "a number" if self.above == -math.inf else f"a number above {self.above:g}"
+            below = f" and below {self.below:g}" if self.below < math.inf else ""
+            return "a number" if self.above == -math.inf else f"a number above {self.above:g}{below}"
         if self.most < math.inf:
             return f"a number from {self.least:g} to {self.most:g}"
         return f"a number, {self.least:g} or more" + (f" and below {self.below:g}" if self.below < math.inf else "")

@@ -14,6 +14,8 @@ from bertbuild.plans.wanted import NAMING, Wanted
 from bertbuild.toml.values import Location
 
 MODES = ("do_train", "do_eval", "do_predict")
+SOURCE = (*FROM_CHECKPOINT, *NAMING)
+"""The fields of `Wanted` that it takes."""
 OUTPUT_DIR = Parameter(
     name="output_dir", type=Location(), written="FOLDER", about="also copy the result to this folder"
 )
@@ -32,7 +34,8 @@ def _run(session: Session, values: Values) -> None:
     from bertbuild.commands import finetune as commands
 
     request = FinetuneRequest(**picked(FinetuneRequest, with_modes(values)))
-    wanted, named = Wanted(**picked(Wanted, values)), Named(**picked(Named, values))
+    of_source = {name: values[name] for name in SOURCE if name in values}  # `labels` are those of own data here
+    wanted, named = Wanted(**of_source), Named(**picked(Named, values))
     commands.finetune(session, wanted, named, request, str(values.get(OUTPUT_DIR.name, "")))
 
 
@@ -44,7 +47,7 @@ def _flags() -> list[Parameter]:
         train, about="train; where one of --do-train, --do-eval, --do-predict is true, those not given are false"
     )
     return [
-        *(sources[name] for name in (*FROM_CHECKPOINT, *NAMING)),
+        *(sources[name] for name in SOURCE),
         *parameters_of(Named).values(),
         OUTPUT_DIR,
         *request.values(),

@@ -15,7 +15,9 @@ from bertbuild.kinds.neuron_ready import NeuronReady
 from bertbuild.kinds.saved_model import SavedModel
 from bertbuild.kinds.tf2 import Tf2
 from bertbuild.kinds.tf2_savedmodel import Tf2SavedModel
+from bertbuild.parameters import parameters_of
 from bertbuild.plans.finetuning import FinetuneRequest, Named
+from bertbuild.plans.prepare_data import OF_OWN, Records
 from bertbuild.plans.wanted import Wanted
 
 FULL = """
@@ -240,6 +242,43 @@ def test_a_model_comes_from_one_of_four_places(tmp_path, monkeypatch):
             request=FinetuneRequest(learning_rate=2e-5),
         ),
     ]
+
+
+def test_graphs_and_saved_models_are_sources_too(tmp_path):
+    models = load(
+        tmp_path,
+        '[targets.ir]\nkind = "ir"\n[targets.ready]\nkind = "neuron-ready"\n'
+        '[models.a]\nfrozen = "a.pb"\noutputs = "x:y"\ntargets = ["ir"]\n'
+        '[models.b]\nsaved_model = "b"\ntargets = ["ready"]\n',
+    ).models
+    assert [model.source for model in models] == [
+        Wanted(frozen=str(tmp_path / "a.pb"), outputs="x:y", name="a"),
+        Wanted(saved_model=str(tmp_path / "b"), name="b"),
+    ]
+
+
+def test_a_recipe_takes_own_data_as_prepare_data_does(tmp_path):
+    """The words of the recipe are those that `Records` declares; nothing is declared twice."""
+    head = '[targets.hub]\nkind = "hub"\n[models.a]\nmodel = "minilm-l6"\n'
+    recipe = (
+        load(
+            tmp_path,
+            f'{head}[models.b.finetune]\nfrom = "a"\ntask = "own"\ndata = "reviews.csv"\ntext_column = "review"\n'
+            'label_column = "stars"\nlabels = "bad,good"\ndev_share = 0.1\n',
+        )
+        .models[1]
+        .source
+    )
+    assert recipe.named == Named(
+        task="own",
+        data=str(tmp_path / "reviews.csv"),
+        text_column="review",
+        label_column="stars",
+        labels="bad,good",
+        dev_share="0.1",
+    )
+    declared, named = parameters_of(Records), parameters_of(Named)
+    assert {name: named[name] for name in OF_OWN} == {name: declared[name] for name in OF_OWN}
 
 
 def test_paths_are_absolute_though_the_file_was_named_by_a_relative_path(tmp_path, monkeypatch):

@@ -141,6 +141,33 @@ CASES = [
     (IR + "[models.m]\nfinetune = { task = 'MRPC' }", 4, '[models.m.finetune] has no "from".'),
     (IR + "[models.m]\nfinetune = { from = 'x' }", 4, '[models.m.finetune] has neither "task" nor "prepared".'),
     (IR + "[models.m]\nfinetune = { from = 'x', task = 'RTE', prepared = 'd' }", 4, 'has both "task" and "prepared".'),
+    (
+        IR + MODEL + "[models.n.finetune]\nfrom = 'm'\ntask = 'RTE'\nlabels = 'a,b'",
+        8,
+        "[models.n.finetune]: labels is for your own data, and RTE says it already.",
+    ),
+    (
+        IR + MODEL + "[models.n.finetune]\nfrom = 'm'\nprepared = 'p'\ntext_column = 'a'",
+        8,
+        "[models.n.finetune]: text_column is for your own data, and prepared data say it already.",
+    ),
+    (
+        IR + MODEL + "[models.n.finetune]\nfrom = 'm'\ntask = 'own'",
+        7,
+        "[models.n.finetune]: task own has no files to fetch.",
+    ),
+    (
+        IR + MODEL + "[models.n.finetune]\nfrom = 'm'\ntask = 'own'\ndata = 'd'\ndev_share = 1.5",
+        9,
+        '"dev_share" of [models.n.finetune] must be a number above 0 and below 1, not 1.5.',
+    ),
+    (
+        IR + MODEL + "[models.n.finetune]\nfrom = 'm'\ntextcolumn = 'a'",
+        7,
+        'no key "textcolumn"; did you mean "text_column"?',
+    ),
+    (IR + MODEL + "outputs = 'x'", 5, '"outputs" of [models.m] says how a frozen graph is read, and none is named.'),
+    (IR + "[models.m]\nfrozen = 'g.pb'\nema = true", 5, '"ema" of [models.m] says how a checkpoint is read'),
     (IR + "[models.m]\nfinetune = { from = 'x', task = 'mrcp' }", 4, 'not "mrcp"; did you mean "MRPC"?'),
     (
         IR + MODEL + "[models.n]\nfinetune = { from = 'mm', task = 'RTE' }",

@@ -25,7 +25,14 @@ SCHEMA = build_file_schema()
 VALIDATOR = Draft202012Validator(SCHEMA)
 
 ABOUT_MORE_THAN_SHAPE = (
-    *("[targets.ir]: ", "[targets.n]: ", "[models.b.finetune]: ", "[models.override", "[models.m.override.n]: "),
+    *(
+        "[targets.ir]: ",
+        "[targets.n]: ",
+        "[models.b.finetune]: ",
+        "[models.n.finetune]: ",
+        "[models.override",
+        "[models.m.override.n]: ",
+    ),
     *("make two targets", 'takes no "exact"', "combinations", "there is no", "has no beginning", "does not list"),
     *("not nan", "not 128.0", '"ir-a/b" cannot'),
 )

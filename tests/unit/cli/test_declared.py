@@ -22,7 +22,8 @@ FLAGS = {
     "finetune": f"{SOURCE} task data prepared vocab-reading squad output-dir do-lower-case max-seq-length "
     "train-batch-size eval-batch-size predict-batch-size learning-rate num-train-epochs warmup-proportion "
     "save-checkpoints-steps do-train do-eval do-predict doc-stride max-query-length n-best-size max-answer-length "
-    "null-score-diff-threshold version-2-with-negative seed pad-to-max bucket-by-length",
+    "null-score-diff-threshold version-2-with-negative seed pad-to-max bucket-by-length "
+    "text-column text-pair-column label-column label-separator labels regression multi-label dev-share",
     "train": f"{SOURCE} mode init-checkpoint hub-module-url model-dir model-export-path root task data max-seq-length "
     "prepared vocab-reading train-data-path eval-data-path input-meta-data-path predict-file train-batch-size "
     "eval-batch-size predict-batch-size learning-rate num-train-epochs steps-per-loop null-score-diff-threshold "
@@ -48,7 +49,8 @@ YES_OR_NO = {
 OWN_SWITCHES = {
     "evaluate": {"version-2-with-negative", "pad-to-max"},
     "prepare-data": {"multi-label"},
-    **{name: {"pad-to-max", "bucket-by-length"} for name in ("finetune", "train")},
+    "train": {"pad-to-max", "bucket-by-length"},
+    "finetune": {"pad-to-max", "bucket-by-length", "multi-label"},
 }
 
 

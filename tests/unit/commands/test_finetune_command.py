@@ -113,6 +113,30 @@ def test_the_result_has_the_tasks_name_and_its_figures_are_shown(train, root, da
     ]
 
 
+def test_own_data_are_prepared_as_they_are_told_and_evaluated_as_they_were_prepared(
+    root, isolation, events, checkpoint, train, tmp_path
+):
+    assert callable(train)  # its stage is played
+    (tmp_path / "reviews.csv").write_text("review,stars\nx,1\n")
+    asked = []
+
+    def prepare(run):
+        asked.append(run.params)
+        for name in ("stage.json", *STAGES["prepare-data"].outputs):
+            (run.work / "out" / name).write_text("x")
+
+    isolation.behaviour["prepare-data"] = prepare
+    session = Session(settings=Settings(artifacts=root), report=events)
+    session.__dict__["isolation"] = isolation
+    named = Named(task="own", data=str(tmp_path / "reviews.csv"), text_column="review", label_column="stars")
+    finetune(session, Wanted(checkpoint=str(checkpoint)), named, FinetuneRequest(max_seq_length=12))
+    told = {name: asked[0][name] for name in ("task", "own-name", "text-column", "label-column")}
+    assert told == {"task": "own", "own-name": "own-reviews", "text-column": "review", "label-column": "stars"}
+    link, prepared = (root / "out" / "tiny" / name for name in ("finetuned-own-reviews", "data-own-reviews-12"))
+    assert events[-1]["path"] == str(link)
+    assert events[-1]["lines"][-2] == f"next: invoke evaluate --checkpoint {link} --prepared {prepared}"
+
+
 def test_answers_to_questions_are_evaluated_on_these(train, tmp_path):
     asked = squad_file(tmp_path / "dev.json", "x")
     lines = train(squad=str(asked))[-1]["lines"]

@@ -31,7 +31,10 @@ def test_plans_of_all_tasks_are_those_on_record():
 
 
 REFUSED = {
-    "a share that is none": ({"task": OWN, "dev_share": "1"}, "--dev-share must be above 0 and below 1 (got '1')."),
+    "a share that is none": (
+        {"task": OWN, "dev_share": "1"},
+        "--dev-share must be a number above 0 and below 1 (got 1).",
+    ),
     "an unknown task": ({"task": "IMDB"}, f"--task must be one of {', '.join((*TASKS, OWN))} (got 'IMDB')."),
     "a column of a task that has its own": (
         {"task": "MRPC", "text_column": "text"},
