@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from bertbuild.commands.finetune import Finetuned
     from bertbuild.commands.gc import Audited, Swept
     from bertbuild.commands.graph import Drawn
+    from bertbuild.commands.init import Initiated
     from bertbuild.commands.log import Logs
     from bertbuild.commands.models import Fetched, Inspection
     from bertbuild.commands.predict import Predicted
@@ -90,6 +91,7 @@ __all__ = [
     "Generated",
     "Hub",
     "HuggingFace",
+    "Initiated",
     "Inspection",
     "Ir",
     "Listener",
@@ -146,6 +148,7 @@ _PLACES = {
     "Frozen": "kinds.frozen.Frozen",
     "Generated": "commands.remote.Generated",
     "Hub": "kinds.hub.Hub",
+    "Initiated": "commands.init.Initiated",
     "Inspection": "commands.models.Inspection",
     "Ir": "kinds.ir_request.Ir",
     "Logs": "commands.log.Logs",

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from bertbuild.commands.buildfile import Schema
     from bertbuild.commands.doctor import Diagnosis
     from bertbuild.commands.graph import Drawn
+    from bertbuild.commands.init import Initiated
     from bertbuild.commands.log import Logs
     from bertbuild.commands.models import Inspection
     from bertbuild.commands.report import Page
@@ -80,6 +81,18 @@ class Looks(Base):
 
         with self._session() as session:
             return doctor(session)
+
+    def init(self, *, folder: Path = ".") -> Initiated:
+        """Look through a folder of models, and write the bertbuild.toml that builds them all into the current folder.
+
+        Raises:
+            UsageError: there is one already, or no such folder.
+            CheckpointError: the folder holds no model that can be built from; `details` says why of each.
+        """
+        from bertbuild.commands.init import Init, init
+
+        with self._session() as session:
+            return init(session, Init(folder=str(folder)))
 
     def schema(self) -> Schema:
         """The JSON Schema of bertbuild.toml."""

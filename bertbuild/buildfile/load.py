@@ -176,7 +176,7 @@ def _source(document: Document, place: Place, given: Mapping[str, Given]) -> Mod
     path = str(absolute(value, document.path.absolute().parent))
     how: dict[str, Any] = {one: given[one].value for one in reading}
     field = "checkpoint" if found == ["huggingface"] else found[0]
-    return Wanted(**{field: path}, name=name, **how)
+    return Wanted(**{field: path, **how}, name=name)
 
 
 def _recipe(document: Document, place: Place) -> Recipe:

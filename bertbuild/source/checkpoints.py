@@ -101,6 +101,21 @@ def inspected(
     return _plain(source, engine.stored(_normalising(files, file, name, choice, store), write), store)
 
 
+def expected(files: CheckpointFiles, name: str) -> tuple[Inspected, Mapping[str, Any]]:
+    """A checkpoint as a source, as far as its index and the small files beside it tell, and its inspection as JSON.
+
+    No byte of its weights is read, and nothing is kept: it is enough to plan with.
+
+    Raises:
+        CheckpointError: something is wrong with it.
+    """
+    from bertbuild.checkpoint.inspection import require_sound
+
+    facts = require_sound(files, checksums=False).to_json()
+    file = File(path=files.folder, digest="", files=(files.index.name,))
+    return _of_facts(files, file, name, facts, AS_IT_IS), facts
+
+
 def inspected_before(
     path: Path, name: str, store: Store, engine: Engine, report: Report, choice: Choice = AS_IT_IS
 ) -> Inspected | None:

@@ -106,7 +106,15 @@ def _imported_labels(folder: Path, source: Source) -> tuple[str, ...]:
 
     facts = import_facts(find_checkpoint(folder)) or {}
     try:
-        named = dict(parse_json(str(facts.get("from", "{}")))).get("id2label") or {}
+        return named_labels(dict(parse_json(str(facts.get("from", "{}")))))
+    except (ValueError, TypeError):
+        return ()
+
+
+def named_labels(config: Mapping[str, Any]) -> tuple[str, ...]:
+    """The labels that a Hugging Face config.json names; none where it has but transformers' own names for them."""
+    try:
+        named = config.get("id2label") or {}
         labels = tuple(str(named[number]) for number in sorted(named, key=int))
     except (ValueError, TypeError, AttributeError):
         return ()

@@ -143,6 +143,12 @@ def look(wanted: Wanted, place: Path, name: str, store: Store, engine: Engine, r
     Raises:
         CheckpointError: it did not pass.
     """
+    found = look_at_other(wanted, place, name, store, report)
+    return found or inspected(place, name, store, engine, report, wanted.choice)
+
+
+def look_at_other(wanted: Wanted, place: Path, name: str, store: Store, report: Report) -> Inspected | None:
+    """The same of what is no checkpoint of TensorFlow 1, for which no engine is needed; None for one."""
     if wanted.frozen:
         return _frozen(place, name, wanted, store, report)
     if wanted.saved_model:
@@ -151,7 +157,7 @@ def look(wanted: Wanted, place: Path, name: str, store: Store, engine: Engine, r
         from bertbuild.source.tensorflow2 import tensorflow_2
 
         return tensorflow_2(wanted, place, name, store, report)
-    return inspected(place, name, store, engine, report, wanted.choice)
+    return None
 
 
 def looked_before(

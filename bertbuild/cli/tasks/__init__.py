@@ -6,7 +6,7 @@ from bertbuild.backends import NAMES
 from bertbuild.cli.declared import Values, declared
 from bertbuild.cli.flags import FROM, ISOLATION, JSON, MIRROR, NAMES_ARE, NO_NETWORK, OFFLINE, backends
 from bertbuild.cli.tasks.build import build
-from bertbuild.cli.tasks.buildfile import schema
+from bertbuild.cli.tasks.buildfile import init, schema
 from bertbuild.cli.tasks.data import prepare_data
 from bertbuild.cli.tasks.evaluate import evaluate
 from bertbuild.cli.tasks.fetching import fetch, fetch_data
@@ -102,6 +102,7 @@ TASKS = {
     command.name: command
     for command in (
         doctor,
+        init,
         build,
         images,
         fetch,

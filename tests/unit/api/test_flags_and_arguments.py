@@ -12,6 +12,7 @@ from bertbuild.cli.tasks.build import DRY_RUN
 
 COMMANDS = [
     "doctor",
+    "init",
     "images",
     "inspect",
     "verify",
@@ -46,6 +47,8 @@ def test_arguments_are_flags(name):
     flags, arguments = flags_of(name), arguments_of(getattr(Project, name.replace("-", "_")))
     if name in ("images", "sbom"):
         assert (flags, arguments) == ({"backend"}, {"backends"})
+    elif name == "init":
+        assert flags - {"yes"} == arguments  # nothing is asked in Python
     elif name == "inspect":
         assert (flags - OF_SOURCE, arguments) == (set(), {"source"})
     else:
