@@ -25,6 +25,8 @@ PERPLEXITIES = ("pseudo_perplexity",)
 """The metrics of which less is better."""
 SAME_SCORE = 3
 """Decimals to which two scores are the same answer."""
+NO_SPREAD = 1e-5
+"""Scores that all lie so near, of the largest of them, differ by rounding: of these there is no correlation."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,9 +119,10 @@ def judge(
     main = metrics_of(data)[0]
     given = {target: _given(data, labels, folder, scores.get(target)) for target, folder in answers.items()}
     expected = given[REFERENCE]
+    lacking = _unusable(expected, expected, data.tensors)
     found = []
     for target, one in given.items():
-        reason = _unusable(one, expected, data.tensors)
+        reason = _unusable(one, expected, data.tensors) or (f"is not compared: the source {lacking}" if lacking else "")
         drop = None if reason else _worth(main, expected.metrics) - _worth(main, one.metrics)
         found.append(
             Judged(
@@ -150,7 +153,9 @@ def _given(data: Measured, labels: NDArray[Any], answered: Path, scored: Path | 
         return _Given(arrays, {}, None, 0)
     names = metrics_of(data)
     if data.head == "regression":
-        return _Given(arrays, _figures(names, labels, values), None, len(np.unique(values.round(SAME_SCORE))))
+        alike = np.ptp(values) <= NO_SPREAD * max(1, np.abs(values).max())
+        figures = dict.fromkeys(names, math.nan) if alike else _figures(names, labels, values)
+        return _Given(arrays, figures, None, len(np.unique(values.round(SAME_SCORE))))
     classes = values.argmax(axis=-1)
     return _Given(arrays, _figures(names, labels, classes), classes.tolist(), len(np.unique(classes)))
 
