@@ -78,16 +78,22 @@ class Building:
         self._program = neuron.having(BERTBUILD_NEURON_DEVICE=device)
         columns = features(64)
         write_prepared(folder / "prepared", columns, columns, columns["input_ids"][:, 0] * 0)
-        self._file = folder / "targets.toml"
-        self._file.write_text(build_file(checkpoints, neuron.artifacts / "out", prefix))
+        self._words = ("build", "--file", folder / "targets.toml", "--keep-going", "--jobs", 2)
+        self._words[2].write_text(build_file(checkpoints, neuron.artifacts / "out", prefix))
         self._prefix = prefix
 
     def column(self, column):
         """Target → cell, and the reasons that cells name by number: its targets, then the way back."""
-        words = ("build", "--file", self._file, "--keep-going", "--jobs", 2)
         model = f"{self._prefix}{column}"
-        outcomes = [self._program(*words, f"{model}/*"), self._program(*words, f"back-{model}/*")]
+        outcomes = [self._program(*self._words, f"{model}/*"), self._program(*self._words, f"back-{model}/*")]
         return tabled(read([event for outcome in outcomes for event in outcome.events]), column, model)
+
+    def cells(self, targets):
+        """Column → cell of the one target that is named with it, and the reasons; all made by one command."""
+        places = {column: (f"{self._prefix}{column}", target) for column, target in targets.items()}
+        events = read(self._program(*self._words, *map("/".join, places.values())).events)
+        reasons = []
+        return {column: cell(*events[place], column, reasons) for column, place in places.items()}, reasons
 
 
 def read(events):
