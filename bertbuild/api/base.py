@@ -30,6 +30,7 @@ class Base:
         memory: str | None = None,
         mirror: str | None = None,
         local: Path | None = None,
+        fetch: str | None = None,
         listener: Listener | None = None,
     ) -> None:
         if listener is not None and not callable(listener):
@@ -37,7 +38,8 @@ class Base:
         # Where they are now, wherever the program goes later.
         artifacts, local = _absolute("artifacts", artifacts), _absolute("local", local)
         told = {"artifacts": artifacts, "isolation": isolation, "jobs": jobs, "memory": memory}
-        told |= {"mirror": mirror, "local": local, "offline": offline if offline is None else str(offline).lower()}
+        told |= {"mirror": mirror, "local": local, "fetch": fetch}
+        told |= {"offline": offline if offline is None else str(offline).lower()}
         self._flags = {name: str(value) for name, value in told.items() if value is not None}
         self._listener = listener
 

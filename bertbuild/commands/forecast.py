@@ -13,12 +13,14 @@ from bertbuild.commands.entry_jobs import LocateJob, ModelJob, RefusedJob
 from bertbuild.commands.session import Session, shown
 from bertbuild.commands.training_jobs import RecipeJob, TrainingJobs
 from bertbuild.engine.jobs import StageJob
+from bertbuild.engine.remote_object import RemoteObject
 from bertbuild.engine.schedule import Job
 from bertbuild.engine.staleness import (
     BLOCKED,
     FAILED,
     MAY_RUN,
     NOT_CHECKED,
+    REMOTE,
     SHARED,
     UP_TO_DATE,
     WOULD_RUN,
@@ -33,7 +35,7 @@ from bertbuild.store.records import Record
 UNKNOWN = "unknown"
 """Of a target: what it is made from is not there yet, or cannot be used."""
 
-_WORST = (FAILED, BLOCKED, WOULD_RUN, MAY_RUN, NOT_CHECKED, SHARED, UP_TO_DATE)
+_WORST = (FAILED, BLOCKED, WOULD_RUN, MAY_RUN, NOT_CHECKED, SHARED, REMOTE, UP_TO_DATE)
 
 
 @dataclass(kw_only=True)
@@ -169,7 +171,10 @@ class Forecast:
             case ModelJob():
                 if isinstance(job.place, StageJob):
                     model.jobs = list(dict.fromkeys(_made_by(job.place)))
-                    if self.checker.result(job.place) is None:
+                    found = self.checker.result(job.place)
+                    if isinstance(found, RemoteObject):
+                        model.first = "brought from the remote store"
+                    elif found is None:
                         model.first = "trained" if model.base else "imported"
                 if not model.first and not job.settle():
                     job.run()

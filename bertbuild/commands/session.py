@@ -29,6 +29,7 @@ from bertbuild.store.naming import MODEL
 from bertbuild.store.store import Store, translated_os_errors
 
 if TYPE_CHECKING:
+    from bertbuild.engine.elsewhere import Elsewhere
     from bertbuild.remote.results import Results
 
 Ended = TypeVar("Ended", bound=Result)
@@ -106,7 +107,35 @@ class Session:
         slots = self.settings.jobs or os.cpu_count() or 1
         memory = self.settings.memory_bytes or 0
         offline = self.settings.offline
-        return Engine(self.store, self.isolation, self.report, slots=slots, memory=memory, offline=offline)
+        return Engine(
+            self.store,
+            self.isolation,
+            self.report,
+            slots=slots,
+            memory=memory,
+            offline=offline,
+            elsewhere=self._elsewhere(),
+        )
+
+    def _elsewhere(self) -> Elsewhere | None:
+        """The remote store, as the engine uses it; None where there is none, or it is not to be used."""
+        settings, remote = self.settings, self.remote
+        if remote is None or (settings.offline and not settings.remote.startswith("file://")):
+            return None
+        from bertbuild.engine.elsewhere import Elsewhere
+
+        reads, trusted = settings.remote_read, remote.trusted
+        if reads and not trusted:
+            self._note(f"no key is in trust, so nothing of {remote.address} is used: [remote] trust, docs/remote.md")
+        return Elsewhere(
+            remote,
+            self.store,
+            self.report,
+            reads=reads and bool(trusted),
+            writes=settings.remote_write and not self.only_looks,
+            fetch=settings.fetch,
+            trusted=trusted,
+        )
 
     @cached_property
     def has_tensorflow_1(self) -> bool:

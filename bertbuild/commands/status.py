@@ -15,7 +15,7 @@ from bertbuild.commands.result import Result
 from bertbuild.commands.selection import add_all, find
 from bertbuild.commands.session import Session, shown
 from bertbuild.engine.jobs import needed_steps
-from bertbuild.engine.staleness import NOT_CHECKED, UP_TO_DATE
+from bertbuild.engine.staleness import NOT_CHECKED, REMOTE, UP_TO_DATE
 from bertbuild.errors import BertbuildError, StoreError
 from bertbuild.json_text import parse_json
 from bertbuild.plural import number_of
@@ -179,6 +179,8 @@ def _as_of_now(fact: Facts, forecast: Forecast, target: TargetForecast, ended: M
     if (changed or target.because) and ended.get("state") in (FAILED, "skipped"):
         state = FAILED
         because.insert(0, f"last run: {ended.get('message') or str(ended.get('because')) + ' failed'}")
+    elif changed and state == MISSING and all(check.state == REMOTE for check in changed):
+        state = REMOTE
     elif changed and state in (BUILT, NOT_VERIFIED, "unnamed"):
         state = NOT_CHECKED if all(check.state == NOT_CHECKED for check in changed) else STALE
     return {**fact, "state": state, "because": [*fact["because"], *filter(None, [target.because]), *because]}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bertbuild.engine.events import Asked, Teller, new_run, run_event
 from bertbuild.engine.executor import Maker, Order, Report, Write
@@ -18,6 +19,9 @@ from bertbuild.plans.placing import backend_of
 from bertbuild.plans.plan import File, Plan, Step
 from bertbuild.store.store import Store, StoredObject
 
+if TYPE_CHECKING:
+    from bertbuild.engine.elsewhere import Elsewhere
+
 
 class Engine:
     """One store, one isolation, one listener; so many jobs at once, in so many bytes of memory (0: what is free)."""
@@ -31,9 +35,11 @@ class Engine:
         slots: int = 1,
         memory: int = 0,
         offline: bool = False,
+        elsewhere: Elsewhere | None = None,
     ) -> None:
+        """`elsewhere`: the remote store, where there is one."""
         self._run_id = new_run()
-        self._maker = Maker(store, isolation, report, self._run_id)
+        self._maker = Maker(store, isolation, report, self._run_id, elsewhere)
         self._judge = Judge(self._maker)
         self._report = report
         self._isolation = isolation

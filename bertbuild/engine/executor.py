@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from bertbuild import keys
 from bertbuild.backends import require_locked
 from bertbuild.engine.memory import Measured, Phases, require_room
+from bertbuild.engine.remote_object import ALL, RemoteObject
 from bertbuild.errors import NoSpaceError, StageError
 from bertbuild.files.disk import full_disk_told, no_space, raise_if_full
 from bertbuild.graph.processor import instruction_set
@@ -27,7 +28,9 @@ from bertbuild.store.other_keys import other_format
 from bertbuild.store.store import Store, StoredObject, remove_tree
 
 if TYPE_CHECKING:
+    from bertbuild.engine.elsewhere import Elsewhere
     from bertbuild.provenance.statement import Input
+    from bertbuild.remote.statement import Statement
 
 Report = Callable[[Mapping[str, Any]], None]
 Looked = TypeVar("Looked")
@@ -67,6 +70,7 @@ class Order:
         sources: what it is made from, by the names that `parts` has.
         told: what each event about it holds: `id`, and `job` and `model` where it belongs to one.
         backend: of the stage; empty for what the host makes itself.
+        shared: whether it may come from the remote store, and go there.
     """
 
     stage: str
@@ -74,6 +78,7 @@ class Order:
     sources: Inputs
     told: Mapping[str, str]
     backend: str = ""
+    shared: bool = False
 
     @cached_property
     def key(self) -> str:
@@ -84,9 +89,12 @@ class Order:
 class Maker:
     """One store, one isolation, one listener. Several threads may ask it for different results at once."""
 
-    def __init__(self, store: Store, isolation: Isolation, report: Report, run: str) -> None:
-        """`run` is the id of the command's run."""
-        self.store = store
+    def __init__(
+        self, store: Store, isolation: Isolation, report: Report, run: str, elsewhere: Elsewhere | None = None
+    ) -> None:
+        """`run` is the id of the command's run; `elsewhere` the remote store, where there is one."""
+        self.store, self.elsewhere = store, elsewhere
+        self.look_ahead: Callable[[], None] = _look_at_nothing
         self._run_id = run
         self.report = report
         self.measured = Measured(store.root / "cache" / "measured.json")
@@ -106,6 +114,11 @@ class Maker:
     def used_isolation(self) -> bool:
         """Whether a backend's environment was ready and asked for its facts."""
         return bool(self._environments)
+
+    @property
+    def fetches_all(self) -> bool:
+        """Whether every result that only the remote store has is brought here."""
+        return self.elsewhere is not None and self.elsewhere.fetch == ALL
 
     def is_ready(self, backend: str) -> bool:
         """Whether a backend's environment is as it should be."""
@@ -138,7 +151,7 @@ class Maker:
             params=step.params,
             inputs={name: source.digest for name, source in inputs.items()},
         )
-        return Order(stage=step.stage, parts=parts, sources=inputs, told=told, backend=backend)
+        return Order(stage=step.stage, parts=parts, sources=inputs, told=told, backend=backend, shared=True)
 
     def environment(self, backend: str, made_by: Iterable[str] = ()) -> dict[str, str]:
         """The facts that pin a backend's environment, which must be ready.
@@ -165,6 +178,24 @@ class Maker:
             self._tell(order, "cached")
         return found
 
+    def found_elsewhere(self, order: Order, make: Callable[[], StoredObject]) -> RemoteObject | None:
+        """The remote store's result, whose files are not here yet; `make` is to bring them, or to make them."""
+        statement = self.stated_elsewhere(order)
+        if statement is None or self.elsewhere is None:
+            return None
+        self.elsewhere.keep(statement)
+        self._tell(order, "cached", remote=self.elsewhere.address)
+        return RemoteObject(statement, self.store.objects / order.stage / order.key, make)
+
+    def stated_elsewhere(self, order: Order) -> Statement | None:
+        """What the remote store says of a result; None where it has none to be used."""
+        if self.elsewhere is None or not order.shared:
+            return None
+        if not self.elsewhere.asked(order.stage, order.key):
+            self.look_ahead()  # all others whose keys are known are asked for with it
+            self.elsewhere.ask([(order.stage, order.key)])
+        return self.elsewhere.statement(order.stage, order.key)
+
     def make(self, order: Order, write: Write, copy: Callable[[Path], Written | None] | None = None) -> StoredObject:
         """What `write` puts into the `out` of its work folder, published; or what another process made meanwhile.
 
@@ -178,6 +209,9 @@ class Maker:
             if found is not None:
                 self._tell(order, "cached")
                 return found
+            brought = self._brought(order, work)
+            if brought is not None:
+                return brought
             try:
                 with full_disk_told(self.store.root):
                     copied = copy(work) if copy else None
@@ -209,7 +243,19 @@ class Maker:
                     self.store.digests.remember(path, sha256)
                 self.store.forget_unfinished(order.stage, order.key)
                 figures.update(_figures(stored))
-            return stored
+        if self.elsewhere is not None and order.shared:
+            self.elsewhere.push(stored, order.told)
+        return stored
+
+    def _brought(self, order: Order, work: Path) -> StoredObject | None:
+        """The result, brought from the remote store into the work folder and published; None where it has none."""
+        if self.elsewhere is None or not order.shared:
+            return None
+        with full_disk_told(self.store.root):
+            found = self.elsewhere.bring(order.stage, order.key, work, order.told)
+        if found is not None:
+            self._tell(order, "cached", remote=self.elsewhere.address)
+        return found
 
     @contextlib.contextmanager
     def _telling(self, order: Order, *, runs: bool) -> Iterator[dict[str, Any]]:
@@ -417,6 +463,10 @@ class Maker:
         """A note or a warning, with the job and the model that it is about."""
         told = {name: value for name, value in order.told.items() if name in ("job", "model")}
         self.report({"event": kind, "text": text, **told})
+
+
+def _look_at_nothing() -> None:
+    """Ask the remote store of nothing more."""
 
 
 def made_by(inputs: Inputs) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -11,6 +11,7 @@ from typing import Any
 
 from bertbuild import keys
 from bertbuild.engine.executor import Maker, Order
+from bertbuild.engine.remote_object import NONE, RemoteObject
 from bertbuild.errors import ParityError
 from bertbuild.files.disk import read_json
 from bertbuild.gate.answered import answered_in
@@ -79,11 +80,20 @@ class Judge:
             params=judged_by(plan, target),
             inputs={name: source.digest for name, source in sources.items()},
         )
-        return Order(stage=PARITY, parts=parts, sources=sources, told=told)
+        return Order(stage=PARITY, parts=parts, sources=sources, told=told, shared=True)
 
     def found(self, order: Order) -> StoredObject | None:
         """The verdict, if the store has it."""
         return self._maker.find(order)
+
+    def found_elsewhere(self, order: Order, make: Callable[[], StoredObject]) -> RemoteObject | None:
+        """The same of the remote store; `make` brings it, or judges."""
+        return self._maker.found_elsewhere(order, make)
+
+    @property
+    def fetches(self) -> bool:
+        """Whether a target that only the remote store has is brought here."""
+        return self._maker.elsewhere is None or self._maker.elsewhere.fetch != NONE
 
     def judge(self, order: Order, plan: Plan, target: Target, results: Results, probes: File) -> StoredObject:
         """Compare a target's answers with its source's; the verdict is stored like any other result."""
@@ -102,7 +112,9 @@ class Judge:
             ParityError: the target does not answer like its source; it has no name from now on.
         """
         verdict = Verdict.from_json(read_json(f"{judged.path}/parity.json"))
-        verdict = with_processor(verdict, results[target.answers].path)
+        answers = results[target.answers]
+        if self.fetches or not isinstance(answers, RemoteObject):
+            verdict = with_processor(verdict, answers.path)
         told = verdict.as_json()
         write_record(self._maker.store, plan, target, results, told)
         return self._settled(plan, target, results[target.step], verdict, told)
@@ -115,7 +127,7 @@ class Judge:
             verdict = known.verdict  # it was run elsewhere, over this store
             return self._settled(plan, target, stored, verdict, verdict.as_json())
         write_record(store, plan, target, results, None)
-        link = store.link(plan.model, target.name, stored)
+        link = self._named(plan.model, target.name, stored)
         self._maker.report({"event": "unverified", "model": plan.model, "target": target.name, "reason": NO_DEVICE})
         return Built(
             model=plan.model, target=target.name, path=link, stored=stored, verdict=None, assumed=target.assumed
@@ -123,8 +135,8 @@ class Judge:
 
     def tell(self, target: Target, results: Results, probes: File, told: Mapping[str, str]) -> None:
         """Say how far the answers are that are compared for people to know."""
-        reference, answers = (results[step].path / "answers.npz" for step in (target.reference, target.answers))
         for words, prefix in target.told.items():
+            reference, answers = (results[step].path / "answers.npz" for step in (target.reference, target.answers))
             found = compare_under(prefix, reference, answers, _read(probes), limits(target.precision))
             worst = {row.output: row.max_abs for row in sorted(found, key=lambda row: row.max_abs)}
             figures = ", ".join(f"{output} max abs {value:.1e}" for output, value in worst.items())
@@ -142,8 +154,14 @@ class Judge:
                 next_step=made_for(plan, target, verdict)
                 + f"The result is kept for study, without a name in out/: {stored.path}",
             )
-        link = store.link(model, target.name, stored)
+        link = self._named(model, target.name, stored)
         return Built(model=model, target=target.name, path=link, stored=stored, verdict=verdict, assumed=target.assumed)
+
+    def _named(self, model: str, target: str, stored: StoredObject) -> Path:
+        """The name of a target in out/; where it stays in the remote store it has none, and would be in this folder."""
+        if isinstance(stored, RemoteObject) and not self.fetches:
+            return stored.place
+        return self._maker.store.link(model, target, stored)
 
 
 def judged_from(target: Target) -> dict[str, str]:

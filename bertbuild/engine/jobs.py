@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from bertbuild.engine.executor import Inputs, Maker, Order
 from bertbuild.engine.gate import Built, Judge, Results, can_answer, judged_from
+from bertbuild.engine.looking_ahead import Known, LookAhead
+from bertbuild.engine.remote_object import RemoteObject
 from bertbuild.engine.schedule import Job
 from bertbuild.errors import UsageError
 from bertbuild.plans.placing import backend_of
@@ -75,9 +77,22 @@ class StageJob(Job):
     def order(self) -> Order:
         """What is to be made; known once all that it needs is done."""
         if self._order is None:
-            told = {"id": self.step.id, "job": self.id, "model": self.model}
-            self._order = self._maker.order(self.step, self.inputs, told)
+            self._order = self.order_of(self.inputs)
         return self._order
+
+    def order_of(self, inputs: Inputs) -> Order:
+        """What would be made of these inputs."""
+        told = {"id": self.step.id, "job": self.id, "model": self.model}
+        return self._maker.order(self.step, inputs, told)
+
+    def order_ahead(self, known: Known, is_ready: Callable[[str], bool]) -> Order | None:
+        """See `Foreseen`."""
+        sources = {
+            name: source if isinstance(source, File) else source.result or known.get(source.id)
+            for name, source in self.sources.items()
+        }
+        inputs = {name: source for name, source in sources.items() if source is not None}
+        return self.order_of(inputs) if len(inputs) == len(sources) and is_ready(self.backend) else None
 
     @property
     def inputs(self) -> Inputs:
@@ -97,8 +112,11 @@ class StageJob(Job):
 
     def settle(self) -> bool:
         """See `schedule.Job`."""
-        self.result = self._maker.find(self.order)
-        return self.result is not None
+        self.result = self._maker.find(self.order) or self._maker.found_elsewhere(self.order, self._make)
+        return self.result is not None and not (isinstance(self.result, RemoteObject) and self._maker.fetches_all)
+
+    def _make(self) -> StoredObject:
+        return self._maker.made(self.order, self.step)
 
     def memory(self) -> int:
         """See `schedule.Job`."""
@@ -106,8 +124,11 @@ class StageJob(Job):
 
     def run(self) -> None:
         """See `schedule.Job`."""
+        if isinstance(self.result, RemoteObject):
+            self.result = self.result.here()
+            return
         began = time.monotonic()
-        self.result = self._maker.made(self.order, self.step)
+        self.result = self._make()
         self.seconds = time.monotonic() - began
 
 
@@ -146,6 +167,7 @@ class GateJob(Job):
         self.model, self.plan, self.target = plan.model, plan, target
         self.can_answer = can_answer(plan, target)
         self.built: Built | None = None
+        self._judged: StoredObject | None = None
         self._judge, self._steps, self._probes = judge, steps, probes
         self._told = {"id": f"parity {target.name}", "job": self.id, "model": plan.model}
 
@@ -164,7 +186,18 @@ class GateJob(Job):
     @property
     def order(self) -> Order:
         """The verdict that is wanted; known once all that it needs is done."""
-        return self._judge.order(self.plan, self.target, self.results, self._told)
+        return self.order_of(self.results)
+
+    def order_of(self, results: Results) -> Order:
+        """The verdict that would be wanted of these results of the plan's steps."""
+        return self._judge.order(self.plan, self.target, results, self._told)
+
+    def order_ahead(self, known: Known, is_ready: Callable[[str], bool]) -> Order | None:  # noqa: ARG002 - no backend
+        """See `Foreseen`."""
+        jobs = {step: self._steps[step] for step in judged_from(self.target).values()}
+        found = {step: job.result or known.get(job.id) for step, job in jobs.items()}
+        results = {step: result for step, result in found.items() if result is not None}
+        return self.order_of(results) if self.can_answer and len(results) == len(jobs) else None
 
     @property
     def asked(self) -> dict[str, StageJob]:
@@ -179,12 +212,22 @@ class GateJob(Job):
     def settle(self) -> bool:
         """See `schedule.Job`."""
         if not self.can_answer:
+            if self._lacks_target:
+                return False
             self.built = self._judge.conclude_unverified(self.plan, self.target, self.results)
             return True
-        judged = self._judge.found(self.order)
-        if judged is not None:
-            self._conclude(judged)
-        return judged is not None
+        self._judged = self._judge.found(self.order) or self._judge.found_elsewhere(self.order, self._make)
+        if self._judged is None or isinstance(self._judged, RemoteObject) or self._lacks_target:
+            return False  # there is something to bring
+        self._conclude(self._judged)
+        return True
+
+    @property
+    def _lacks_target(self) -> bool:
+        return self._judge.fetches and isinstance(self.results[self.target.step], RemoteObject)
+
+    def _make(self) -> StoredObject:
+        return self._judge.judge(self.order, self.plan, self.target, self.results, self._probes)
 
     def memory(self) -> int:
         """See `schedule.Job`."""
@@ -192,7 +235,10 @@ class GateJob(Job):
 
     def run(self) -> None:
         """See `schedule.Job`."""
-        self._conclude(self._judge.judge(self.order, self.plan, self.target, self.results, self._probes))
+        if not self.can_answer:
+            self.built = self._judge.conclude_unverified(self.plan, self.target, self.results)
+        else:
+            self._conclude(self._judged or self._make())
 
     def _conclude(self, judged: StoredObject) -> None:
         self.built = self._judge.conclude(self.plan, self.target, self.results, judged)
@@ -215,6 +261,16 @@ class Jobs:
     judge: Judge
     ids: dict[str, EnvironmentJob | StageJob | GateJob] = field(default_factory=dict)
     _steps: dict[Any, StageJob] = field(default_factory=dict)
+    _ahead: LookAhead | None = None
+
+    def __post_init__(self) -> None:
+        """Where there is a remote store, it is asked of all jobs whose keys are known, at once."""
+        if self.maker.elsewhere is not None:
+            self._ahead = self.maker.look_ahead = LookAhead(self.maker, self.maker.elsewhere)
+
+    def _look_ahead_to(self, job: StageJob | GateJob) -> None:
+        if self._ahead is not None:
+            self._ahead.add(job)
 
     def of_steps(self, plan: Plan) -> tuple[list[Job], dict[str, StageJob]]:
         """The new jobs of all steps of a plan, and the jobs of all its steps by their ids."""
@@ -236,6 +292,7 @@ class Jobs:
             known = self.ids.setdefault(gate.id, gate)
             if known is gate:
                 new.append(gate)
+                self._look_ahead_to(gate)
             elif not isinstance(known, GateJob) or known.made_by != gate.made_by:
                 raise UsageError(
                     f"Two different targets of {plan.model} are called {target.name}.",
@@ -284,6 +341,7 @@ class Jobs:
         job = StageJob(self.maker, self._free_id(f"{plan.model}/{step.id}"), plan.model, step, sources)
         job.needs += tuple(gate.id for gate in gates if _is_made_of(step, gate.target))
         self.ids[job.id] = self._steps[structure] = job
+        self._look_ahead_to(job)
         new.append(job)
         return job
 

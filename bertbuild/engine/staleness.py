@@ -9,19 +9,23 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bertbuild import keys
 from bertbuild.engine.executor import Order
 from bertbuild.engine.gate import NO_DEVICE, PARITY, judged_by
 from bertbuild.engine.history import History, Past
 from bertbuild.engine.jobs import EnvironmentJob, GateJob, Jobs, StageJob, needed_steps
+from bertbuild.engine.remote_object import RemoteObject
 from bertbuild.errors import StoreError
 from bertbuild.json_text import parse_json
 from bertbuild.places import PLACES
 from bertbuild.plans.carrying import TEXT
 from bertbuild.plans.plan import File, Plan, Step, Target
 from bertbuild.store.store import Store, StoredObject
+
+if TYPE_CHECKING:
+    from bertbuild.remote.statement import Statement
 
 UP_TO_DATE = "up to date"
 WOULD_RUN = "would run"
@@ -30,6 +34,9 @@ MAY_RUN = "may run"
 
 NOT_CHECKED = "not checked"
 """Made in a place that cannot be asked now: nothing else is another than it was."""
+
+REMOTE = "in the remote store"
+"""It would be brought from there, or left there where no file of it is needed."""
 
 SHARED = "shared"
 """Another job would make the same result."""
@@ -206,6 +213,8 @@ class Checker:
             found, damage = self._stored(job.order)
             if found is not None:
                 return _done(replace(check, key=key), job, found)
+            if not damage and (statement := self._jobs.maker.stated_elsewhere(job.order)) is not None:
+                return self._elsewhere(replace(check, key=key), job, statement)
         past, own = self._past(job, parts)
         changes = tuple(self._changes(past, parts, sources)) if past else ()
         if own and past is not None and self._is_mute(past, changes, dict(awaits)):
@@ -230,6 +239,14 @@ class Checker:
             past=past,
             own=own,
         )
+
+    def _elsewhere(self, check: Check, job: StageJob | GateJob, statement: Statement) -> Check:
+        """The check of a result that the remote store has; one that an earlier build left there is up to date."""
+        elsewhere = self._jobs.maker.elsewhere
+        if isinstance(job, StageJob):
+            job.result = RemoteObject(statement, self._store.objects / job.order.stage / job.order.key, _not_brought)
+        is_kept = elsewhere is not None and elsewhere.is_kept(job.order.stage, job.order.key)
+        return replace(check, state=UP_TO_DATE if is_kept else REMOTE, reason=elsewhere.address if elsewhere else "")
 
     def _awaited(
         self, job: StageJob | GateJob, sources: Mapping[str, StageJob | File], parts: Mapping[str, Any]
@@ -346,6 +363,15 @@ class Checker:
             yield Change(kind=ENVIRONMENT, name="isolation", old=past.isolation, new=self._isolation)
         elif past.environment is not None and parts["environment"] is not None:
             yield from _differing(ENVIRONMENT, past.environment, parts["environment"])
+
+
+def _not_brought() -> StoredObject:
+    """What is looked at is not brought.
+
+    Raises:
+        AssertionError: always.
+    """
+    raise AssertionError("a check does not bring results")
 
 
 def _done(check: Check, job: StageJob | GateJob, found: StoredObject) -> Check:

@@ -59,6 +59,11 @@ class Results:
         """See `Remote`."""
         return self.transport.address
 
+    @property
+    def trusted(self) -> tuple[str, ...]:
+        """The public keys whose signatures count."""
+        return self._trust.texts
+
     def has(self, names: Iterable[str]) -> set[str]:
         """See `Remote`."""
         asked = list(dict.fromkeys(names))

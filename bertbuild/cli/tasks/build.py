@@ -8,9 +8,10 @@ from bertbuild.cli.declared import Values, declared
 from bertbuild.cli.flags import FROM, ISOLATION, JSON, MIRROR, NAMES_ARE, OFFLINE, REPLACE, build_file, switch
 from bertbuild.commands.session import Session
 from bertbuild.config import CONFIG_FILE
+from bertbuild.config import FETCH as FETCHES
 from bertbuild.kinds.kind import REFERENCE
 from bertbuild.parameters import Parameter
-from bertbuild.toml.values import Size, Whole
+from bertbuild.toml.values import Choice, Size, Whole
 
 KEEP_GOING = switch("keep_going", "after a failure, build all that does not depend on it")
 DRY_RUN = switch("dry_run", "run nothing, show what would run and why")
@@ -23,6 +24,11 @@ MEMORY = Parameter(
     type=Size(),
     written="SIZE",
     about="how much memory stages that run at once may take together, as 16g (default: what is free)",
+)
+FETCH = Parameter(
+    name="fetch",
+    type=Choice(FETCHES),
+    about="which results of the remote store are brought here: targets (default), all, or none but what stages read",
 )
 
 
@@ -46,7 +52,7 @@ build = declared(
     "build",
     "Build what bertbuild.toml says: all, or what is named.",
     lambda: (KEEP_GOING, DRY_RUN, REPRODUCIBLE),
-    (build_file(CONFIG_FILE), JOBS, MEMORY, FROM, MIRROR, ISOLATION, OFFLINE, REPLACE, REFERENCE, JSON),
+    (build_file(CONFIG_FILE), JOBS, MEMORY, FETCH, FROM, MIRROR, ISOLATION, OFFLINE, REPLACE, REFERENCE, JSON),
     _run,
     example="'mine/*' --keep-going",
     names=f"{NAMES_ARE}: invoke build tiny 'large-*/ir-fp16'",

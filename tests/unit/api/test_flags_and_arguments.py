@@ -27,7 +27,7 @@ COMMANDS = [
     "verify-store",
     "report",
 ]
-OF_PROJECT = {"json", "isolation", "offline", "jobs", "memory", "mirror", "from"}
+OF_PROJECT = {"json", "isolation", "offline", "jobs", "memory", "mirror", "from", "fetch"}
 """Flags that are arguments of `Project`, or of no meaning in Python."""
 OF_SOURCE = set(TASKS["inspect"].parameters)
 """Flags that are arguments of a source's class."""
