@@ -61,13 +61,15 @@ def parameter(
 
     Args:
         type_: what its value may be.
-        default: its value where it is not given. None, or "" where that is not text, leaves it to the plan.
+        default: its value where it is not given. None, "" where that is not text, or a number below the least leaves it
+            to the plan.
         about: what it means, in a line.
         several: see `Parameter`.
         written: likewise.
         only_for: likewise.
     """
     depends = default is None or (default == "" and not isinstance(type_, Text))
+    depends = depends or (isinstance(type_, Whole) and default < type_.least)
     told = {"type": type_, "about": about, "default": None if depends else default, "unset": default}
     return field(
         default=default, metadata={_DECLARED: {**told, "several": several, "written": written, "only_for": only_for}}

@@ -82,9 +82,12 @@ def predict(session: Session, asked: Predict) -> Predicted:
     ]
     lines = [line_of(kind, row) for row in rows]
     if questions.cut:
-        what = "The question" if kind == "span" else "The text"
-        whole = f"{what} was" if len(texts) == 1 else f"{len(questions.cut)} of {number_of(len(texts), 'text')} were"
-        session.report({"event": "warning", "text": f"{whole} cut to fit {reading.length} pieces (--max-seq-length)"})
+        one = "question" if kind == "span" else "text"
+        whole = f"The {one} was" if len(texts) == 1 else f"{len(questions.cut)} of {number_of(len(texts), one)} were"
+        fitting = (
+            f"to {reading.query} pieces" if kind == "span" else f"to fit {reading.length} pieces (--max-seq-length)"
+        )
+        session.report({"event": "warning", "text": f"{whole} cut {fitting}"})
     named = [{"text": one.text, **({} if one.other is None else {"other": one.other})} for one in texts]
     result = Predicted(
         target=asked.target,
@@ -318,6 +321,6 @@ def _answers(
         step = Step(id="predict", stage=str(how["stage"]), inputs=inputs, params=params)
         placed = presumed(session, Plan(model=asked.target, steps=(step,)))
         require_1(session, placed)
-        session.engine.run_again(placed.steps[0], {}, work / "answers", {"model": folder.parent.name})
+        session.engine.run_again(placed.steps[0], {}, work / "answers", {"model": asked.target})
         with np.load(work / "answers" / "answers.npz") as file:
             return dict(file)

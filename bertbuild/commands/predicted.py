@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
@@ -10,7 +11,7 @@ import numpy as np
 
 from bertbuild.heads.padding import ASKED_WITH_PADDING
 from bertbuild.heads.rows import HEADS
-from bertbuild.text.answer_spans import NOTHING, WINDOWS, Spans
+from bertbuild.text.answer_spans import NOTHING, WINDOWS, Answer, Spans
 from bertbuild.text.asking import Asked, Questions, of_masked, of_questions, of_texts, of_words
 from bertbuild.text.facts import Text
 from bertbuild.text.wordpiece import FullTokenizer
@@ -38,6 +39,11 @@ class Reading:
     tokenizer: FullTokenizer
     length: int
 
+    @property
+    def query(self) -> int:
+        """Pieces of a question; the rest is cut off."""
+        return self.text.max_query_length or QUERY_LENGTH
+
     def label(self, number: int) -> str:
         """The name of a class."""
         labels = self.text.labels
@@ -48,8 +54,8 @@ def asked_of(kind: str, texts: Sequence[Asked], reading: Reading) -> Questions:
     """The sequences that a head is asked."""
     tokenizer, length = reading.tokenizer, reading.length
     if kind == "span":
-        query, stride = reading.text.max_query_length or QUERY_LENGTH, reading.text.doc_stride or DOC_STRIDE
-        found = of_questions(texts, tokenizer, length, query=query, stride=stride)
+        stride = reading.text.doc_stride or DOC_STRIDE
+        found = of_questions(texts, tokenizer, length, query=reading.query, stride=stride)
     else:
         found = {"tokens": of_words, "masked-lm": of_masked}.get(kind, of_texts)(texts, tokenizer, length)
     return replace(found, width=length) if kind in ASKED_WITH_PADDING else found
@@ -114,18 +120,36 @@ def _spans(asked: Questions, answers: Answers, reading: Reading) -> list[Row]:
     windows = dict(zip(WINDOWS, np.array(asked.windows, np.int32).reshape(-1, len(WINDOWS)).T, strict=True))
     spans = Spans(asked.articles, windows, reading.lower_case, reading.text.negatives)
     found = spans.answers(answers["start_logits"], answers["end_logits"])
-    return [_span(answer.text, answer.nbest, answer.odds) for answer in found.values()]
+    paragraphs = [paragraph for article in asked.articles for paragraph in article["paragraphs"]]
+    return [_span(*both) for both in zip(found.values(), paragraphs, strict=True)]
 
 
-def _span(text: str, nbest: Sequence[Row], odds: float | None) -> Row:
-    best = next((entry for entry in nbest if entry["text"] == text), nbest[0])
-    none = text in ("", NOTHING)
+def _span(answer: Answer, paragraph: Mapping[str, Any]) -> Row:
+    best = next((entry for entry in answer.nbest if entry["text"] == answer.text), answer.nbest[0])
+    none = answer.text in ("", NOTHING) or answer.words is None
     row = {
-        "answer": None if none else text,
+        "answer": None if none else answer.text,
+        "span": None if answer.words is None or none else _place(answer.text, answer.words, paragraph),
         "probability": best["probability"],
         "score": best["start_logit"] + best["end_logit"],
     }
-    return row if odds is None else {**row, "no_answer_odds": odds}
+    return row if answer.odds is None else {**row, "no_answer_odds": answer.odds}
+
+
+def _place(text: str, words: tuple[int, int], paragraph: Mapping[str, Any]) -> list[int]:
+    """Where an answer stands in its context: its first character, and the one after it.
+
+    Args:
+        text: the answer, with one space between its words, whatever the context has there.
+        words: the numbers of the words that it begins and ends in.
+        paragraph: `context` and `words`.
+    """
+    context, begin, end = paragraph["context"], 0, 0
+    for number, word in enumerate(paragraph["words"][: words[1] + 1]):
+        place = context.index(word, end)
+        begin, end = place if number <= words[0] else begin, place + len(word)
+    found = re.search(r"[\s\u202f]+".join(map(re.escape, text.split(" "))), context[begin:end])
+    return [begin + found.start(), begin + found.end()] if found else [begin, end]
 
 
 def _masked(asked: Questions, answers: Answers, reading: Reading) -> list[Row]:
@@ -178,7 +202,8 @@ def line_of(kind: str, row: Row) -> str:
 
 
 def _span_line(row: Row) -> str:
-    return f"{'no answer' if row['answer'] is None else row['answer']}  {row['probability']:.4f}"
+    told = f"{'no answer' if row['answer'] is None else row['answer']}  {row['probability']:.4f}"
+    return told if row["span"] is None else f"{told}  (characters {row['span'][0]} to {row['span'][1]})"
 
 
 def _labels_line(row: Row) -> str:

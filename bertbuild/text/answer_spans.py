@@ -30,6 +30,8 @@ class Entry(NamedTuple):
     text: str
     start_logit: float
     end_logit: float
+    words: tuple[int, int] | None = None
+    """The numbers of the paragraph's words that it begins and ends in; None for no answer."""
 
 
 class Answer(NamedTuple):
@@ -40,6 +42,8 @@ class Answer(NamedTuple):
     """The n best as dicts, as nbest_predictions.json has them."""
     odds: float | None
     """The score of no answer less that of the best one; None where each question has an answer."""
+    words: tuple[int, int] | None = None
+    """As in `Entry`."""
 
 
 class Spans:
@@ -102,11 +106,11 @@ class Spans:
         # Upstream fails where none of the n best spans is in the text: there, all spans are looked at; and where there
         # is no span at all, as in an empty paragraph, there is no answer.
         odds = None
-        text = found[0].text
+        taken = found[0]
         if self._negatives:
             null = self._null(starts, ends)[1]
             odds = null - best.start_logit - best.end_logit if best is not None else 0.0
-            text = best.text if best is not None and not odds > self._threshold else ""
+            taken = best if best is not None and not odds > self._threshold else Entry("", 0.0, 0.0)
         shares = _softmax([entry.start_logit + entry.end_logit for entry in found])
         nbest: list[dict[str, Any]] = [
             {
@@ -117,7 +121,7 @@ class Spans:
             }
             for entry, share in zip(found, shares)
         ]
-        return Answer(text, nbest, odds)
+        return Answer(taken.text, nbest, odds, taken.words)
 
     def _nbest(self, paragraph: Mapping[str, Any], rows: Any, starts: Any, ends: Any, n_best: int) -> list[Entry]:
         """The best entries, of which each text is there once."""
@@ -137,10 +141,10 @@ class Spans:
                 found.append(Entry("", *null[0]))
                 seen.add("")
                 continue
-            text = self._text(paragraph, rows[window], first, last)
+            text, words = self._text(paragraph, rows[window], first, last)
             if text not in seen:
                 seen.add(text)
-                found.append(Entry(text, float(starts[window, first]), float(ends[window, last])))
+                found.append(Entry(text, float(starts[window, first]), float(ends[window, last]), words))
         if null is not None and "" not in seen:
             found.append(Entry("", *null[0]))
         return found or [Entry(NOTHING, 0.0, 0.0)]
@@ -180,12 +184,13 @@ class Spans:
         window = int(sums.argmin())
         return (float(starts[window, 0]), float(ends[window, 0])), float(sums[window])
 
-    def _text(self, paragraph: Mapping[str, Any], row: int, first: int, last: int) -> str:
+    def _text(self, paragraph: Mapping[str, Any], row: int, first: int, last: int) -> tuple[str, tuple[int, int]]:
+        """The text of a span of pieces, and the words that it begins and ends in."""
         begin = self._windows["begin"][row] - self._windows["first"][row]
         pieces = " ".join(paragraph["pieces"][begin + first : begin + last + 1])
         told = " ".join(pieces.replace(" ##", "").replace("##", "").split())
-        words = [paragraph["word_of_piece"][begin + place] for place in (first, last)]
-        return final_text(told, " ".join(paragraph["words"][words[0] : words[1] + 1]), self._words)
+        low, high = (paragraph["word_of_piece"][begin + place] for place in (first, last))
+        return final_text(told, " ".join(paragraph["words"][low : high + 1]), self._words), (low, high)
 
 
 def final_text(told: str, original: str, words: BasicWords) -> str:

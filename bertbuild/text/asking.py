@@ -132,6 +132,7 @@ def of_questions(
         if room < 1:
             raise ValueError(number)
         told = {
+            "context": context or "",
             "words": paragraph.words,
             "pieces": [pieces[one] for one in paragraph.ids],
             "word_of_piece": paragraph.word_of_piece(),

@@ -166,7 +166,41 @@ def test_an_answer_is_the_words_of_the_context(target, run):
 
     result, lines, _ = run(answers, question="Who made it", context="Tom made it")
     assert lines[0].startswith("Tom  0.9")
+    assert lines[0].endswith("  (characters 0 to 3)")
     assert (result.answers[0]["answer"], result.answers[0]["score"]) == ("Tom", 9)
+
+
+@pytest.mark.parametrize(
+    ("context", "first", "last", "answer", "span"),
+    [
+        ("Tom  made\tit", 1, 2, "made it", [5, 12]),
+        ("it Tom it", 2, 2, "it", [7, 9]),
+        ("(Tom) made", 1, 1, "Tom", [1, 4]),
+    ],
+)
+def test_an_answer_has_its_characters_in_the_context(target, run, context, first, last, answer, span):
+    target("span", ())
+
+    def answers(questions):
+        start = np.zeros((1, len(questions.ids[0])), np.float32)
+        end = start.copy()
+        start[0, 3 + first], end[0, 3 + last] = 5, 4  # after [CLS], one word of a question, [SEP]
+        return {"start_logits": start, "end_logits": end}
+
+    result, _, _ = run(answers, question="who", context=context)
+    (row,) = result.answers
+    assert (row["answer"], row["span"]) == (answer, span)
+    assert " ".join(context[slice(*span)].split()) == answer
+
+
+def test_a_question_that_is_cut_is_told_by_its_own_length(target, run):
+    target("span", (), max_query_length=2)
+    run(
+        lambda _: dict.fromkeys(("start_logits", "end_logits"), np.zeros((1, 16))),
+        question="who made it",
+        context="a",
+    )
+    assert "The question was cut to 2 pieces" in [event.get("text") for event in run.events]
 
 
 def test_a_long_context_is_asked_in_windows_as_far_apart_as_it_was_trained(target, run):

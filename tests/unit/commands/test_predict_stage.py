@@ -80,13 +80,17 @@ def ask(tmp_path, stage, target):
         isolation=isolation, engine=Engine(session.store, isolation, events.append), has_tensorflow_1=True
     )
     return SimpleNamespace(
-        session=session, folder=folder, of=lambda **named: predict(session, Predict(target=str(folder), **named))
+        session=session,
+        events=events,
+        folder=folder,
+        of=lambda **named: predict(session, Predict(target=str(folder), **named)),
     )
 
 
 def test_the_stage_is_given_the_target_and_the_texts(ask, stage):
     result = ask.of(text="good good good", batch_size=3)
     assert [row["label"] for row in result.answers] == ["yes"]
+    assert {event["model"] for event in ask.events if event["event"] == "stage"} == {str(ask.folder)}
     (run,) = stage.seen
     assert (run.backend, run.stage, run.inputs["ir"], run.params["batch-size"]) == (
         "openvino",
