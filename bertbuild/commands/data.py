@@ -204,12 +204,13 @@ def planned(session: Session, asked: Asked) -> tuple[Plan, PrepareRequest]:
 
 def task_of(asked: Asked) -> str:
     """The task that was named, or that the flags mean."""
+    own_questions = asked.task.upper() == OWN and asked.data.endswith(".json")
     kinds = {
         "SQUAD": "SQUAD-2.0" if asked.version_2_with_negative else "SQUAD-1.1",
         **{task: task for task in (*TASKS, OWN)},
     }
     is_squad = asked.fine_tuning_task_type == "squad" or asked.data.endswith(".json")
-    named = asked.task.upper() or ("SQUAD" if is_squad else "")
+    named = "SQUAD" if own_questions else asked.task.upper() or ("SQUAD" if is_squad else "")
     if not named:
         raise UsageError("No task is named.", next_step="For instance --task MRPC; --help lists every one.")
     if named not in kinds:

@@ -99,7 +99,7 @@ def _label(task: GlueTask, path: Path, number: int, row: list[str], width: int |
 def read_squad(path: Path) -> list[dict[str, Any]]:
     """The articles of a SQuAD file, of which each question has an id of its own."""
     next_step = "Give dev-v1.1.json or dev-v2.0.json."
-    value = _json(path)
+    value = _json_lines(path) if path.suffix.lower() == ".jsonl" else _json(path)
     try:
         articles: list[dict[str, Any]] = _held(value, "data", list, "the file")
         times = Counter(_question_ids(articles))
@@ -164,6 +164,19 @@ def _json(path: Path) -> Any:
         return parse_json(_text(path), parse_int=_whole_number)
     except ValueError as error:
         raise DataError(f"{path} is not JSON: {error}.", next_step=_AS_IT_WAS) from error
+
+
+def _json_lines(path: Path) -> dict[str, Any]:
+    """SQuAD's form in JSON Lines: each line is an article, or a paragraph with its questions."""
+    found = []
+    for number, line in enumerate(_text(path).split("\n"), 1):
+        if line.strip():
+            try:
+                value = parse_json(line, parse_int=_whole_number)
+            except ValueError as error:
+                raise DataError(f"{path}, line {number} is not JSON: {error}.", next_step=_AS_IT_WAS) from error
+            found.append({"paragraphs": [value]} if isinstance(value, dict) and "qas" in value else value)
+    return {"data": found}
 
 
 def _whole_number(digits: str) -> int | str:

@@ -2,7 +2,9 @@
 
 import os
 import random
+from collections import Counter
 
+from squad_file import LINES
 from stage import StageInputError, step
 
 from stages import _classification, _conll, _glue, _own_labels, _own_tables
@@ -31,6 +33,8 @@ def prepare(args, tokenizer, report):
 def _prepare_tables(args, tokenizer, found, report):
     if not args.text_column or not args.label_column:
         message = "%s is a table: name its columns, --text-column and --label-column"
+        if next(iter(found.values())).lower().endswith(LINES):
+            message += "; of questions as SQuAD's give --task SQUAD-1.1 or SQUAD-2.0 in the place of own"
         raise StageInputError(message % next(iter(found.values())))
     texts = [name for name in (args.text_column, args.text_pair_column) if name]
     labels = _own_labels.labels_of(args, args.label_column.split(","))
@@ -118,11 +122,13 @@ def _counted(labels, rows, path):
 def _tell(split, rows, classes, make, length, report):
     """Say how the classes of a split are spread, its longest row, and how many were cut."""
     if classes:
-        shown = ["%s %d" % pair for pair in list(classes.items())[:_SHOWN]] + ["…"] * (len(classes) > _SHOWN)
-        report.note("%s: %d rows: %s" % (split, rows, ", ".join(shown)))
-    if make.cut:
-        text = "%s: %d of %d rows are cut to %d pieces; the longest has %d"
-        report.note(text % (split, make.cut, rows, length, make.longest))
+        report.note("%s: %d rows: %s" % (split, rows, _shown_counts(classes)))
+    cut = "%d of %d rows are cut" % (make.cut, rows) if make.cut else "none of %d rows is cut" % rows
+    report.note("%s: the longest row has %d pieces; %s to %d" % (split, make.longest, cut, length))
+
+
+def _shown_counts(classes):
+    return ", ".join(["%s %d" % pair for pair in list(classes.items())[:_SHOWN]] + ["…"] * (len(classes) > _SHOWN))
 
 
 def _learn(labels, rows, found):
@@ -144,7 +150,7 @@ def _prepare_tags(args, tokenizer, found, report):
     found, sentences = _with_dev_set(args, found, sentences, report)
     labels = _tags(args, sentences, found)
     make = _conll.Features(tokenizer, args.max_seq_length)
-    counts, words, cut = {}, {}, {}
+    counts, words, cut, classes = {}, {}, {}, {}
     for split, path in found.items():
         step("preparing %s" % split)
         made = [
@@ -153,6 +159,11 @@ def _prepare_tags(args, tokenizer, found, report):
         ]
         cut[split] = sum(len(parts) > 1 for parts in made)
         words[split] = sum(len(sentence.tokens) for sentence in sentences[split])
+        if split != "test":
+            tags = Counter(tag for sentence in sentences[split] for tag in sentence.tags)
+            classes[split] = {tag: tags[tag] for tag in labels}
+            told = (split, len(sentences[split]), words[split], _shown_counts(classes[split]))
+            report.note("%s: %d sentences, %d words: %s" % told)
         counts[split] = _write(args.out, split, (parts for several in made for parts in several))
         if split != "train":
             _conll.write_words(os.path.join(args.out, WORDS % split), sentences[split])
@@ -164,6 +175,7 @@ def _prepare_tags(args, tokenizer, found, report):
         "ignored_label": _conll.IGNORED,
         "sentences": {split: len(found) for split, found in sentences.items()},
         "words": words,
+        "class_counts": classes,
     }
 
 

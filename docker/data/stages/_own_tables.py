@@ -7,7 +7,7 @@ import json
 import os
 
 from stage import StageInputError
-from text_encoding import refuse_utf16
+from text_encoding import not_utf8, refuse_utf16
 
 SPLITS = {"train": ("train",), "eval": ("dev", "valid", "validation", "eval"), "test": ("test",)}
 """What the files of a split are called, without the ending."""
@@ -60,9 +60,8 @@ def read_text(path):
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        message = "%s line %d is not UTF-8; convert the file, for instance: iconv -f latin1 -t utf-8"
-        raise StageInputError(message % (path, line)) from error
+        message = "%s %s; convert the file, for instance: iconv -f latin1 -t utf-8"
+        raise StageInputError(message % (path, not_utf8(error, content))) from error
 
 
 def read_table(path, columns, optional=()):
@@ -135,6 +134,8 @@ def _json_rows(path, text, columns, optional):
             raise StageInputError('%s line %d is no JSON object; write {"column": value, …}' % (path, number))
         missing = [name for name in columns if name not in row and name not in optional]
         if missing:
-            message = "%s line %d has no %s (it has %s); add it or remove the line"
-            raise StageInputError(message % (path, number, missing[0], ", ".join(map(str, row))))
+            near = difflib.get_close_matches(missing[0], row, n=1)
+            hint = 'did you mean "%s"?' % near[0] if near else "add it or remove the line"
+            message = "%s line %d has no %s (it has %s); %s"
+            raise StageInputError(message % (path, number, missing[0], ", ".join(map(str, row)), hint))
         yield number, {name: row.get(name) for name in columns}

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Optional
 
 from stage import StageInputError
-from text_encoding import refuse_utf16
+from text_encoding import not_utf8, refuse_utf16
 
 from stages import _glue
 
@@ -130,9 +130,8 @@ class File:
         try:
             return block.decode("utf-8-sig" if first == 1 else "utf-8")  # the first line may begin with a mark
         except UnicodeDecodeError as error:
-            line = first + block.count(b"\n", 0, error.start)
-            message = "%s line %d is not UTF-8; convert the file, for instance: iconv -f latin1 -t utf-8"
-            raise StageInputError(message % (self.path, line)) from error
+            message = "%s %s; convert the file, for instance: iconv -f latin1 -t utf-8"
+            raise StageInputError(message % (self.path, not_utf8(error, block, first))) from error
 
     def _labels(self):
         labels = {label: number for number, label in enumerate(self.task.labels or ())}

@@ -1,13 +1,12 @@
 """Features of SQuAD questions for training, as the Model Garden's squad_lib makes them."""
 
-import json
 import os
 import reprlib
 from collections import Counter
 from dataclasses import dataclass, field
 
+from squad_file import squad_json
 from stage import StageInputError
-from text_encoding import refuse_utf16
 
 from bertbuild.text.paragraphs import MARKS, Paragraph, starts_of
 from stages._tfrecord import Feature, packed
@@ -188,25 +187,15 @@ def made_of(make, article):
 
 
 def read(path):
-    """The articles of a SQuAD file; raises `StageInputError` where it is none."""
+    """The articles of a SQuAD file, JSON or JSON Lines; raises `StageInputError` where it is none."""
     if os.path.isdir(path):
         raise StageInputError("%s is a folder; name the SQuAD file in it" % path)
     with open(path, "rb") as file:
         content = file.read()
-    refuse_utf16(path, content)
     if not content.strip():
         raise StageInputError("%s is empty; get the whole file" % path)
     try:
-        # A file may begin with a byte order mark.
-        articles = json.loads(content.decode("utf-8-sig"), parse_int=_whole_number)["data"]
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise StageInputError("%s line %d is not UTF-8; convert the file" % (path, line)) from error
-    except RecursionError as error:
-        message = "%s is not readable JSON: its lists lie too deep in one another; get the whole file"
-        raise StageInputError(message % path) from error
-    except ValueError as error:
-        raise StageInputError("%s is not JSON (%s); get the whole file" % (path, error)) from error
+        articles = squad_json(path, content, parse_int=_whole_number)["data"]
     except (KeyError, TypeError) as error:
         raise StageInputError("%s is JSON, but not a SQuAD file: it has no list of data" % path) from error
     if not isinstance(articles, list):

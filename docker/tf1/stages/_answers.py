@@ -4,6 +4,7 @@ import functools
 import os
 
 from absl import flags
+from squad_file import as_upstream_reads
 from stage import StageInputError, step
 from vocabulary import load_vocab
 
@@ -28,7 +29,7 @@ def write_answers(args, prepared, source, trainer, work, report):
 
     flags.FLAGS(["run_squad", *("--%s=%s" % (name, getattr(args, name)) for name in FLAGS)])
     step("reading %s" % os.path.basename(args.squad))
-    examples = _read(args.squad, run_squad)
+    examples = _read(as_upstream_reads(args.squad, work), run_squad)
     # The package's own does not count a line that is there a second time, which no other program does.
     tokenization.load_vocab = functools.partial(load_vocab, reading=prepared.vocab_reading)
     tokenizer = tokenization.FullTokenizer(os.path.join(source.folder, "vocab.txt"), prepared.do_lower_case)

@@ -282,6 +282,11 @@ def test_own_data_that_are_not_there_are_told(prepare, own, words, sentence):
         prepare(**words)
 
 
+@pytest.mark.parametrize(("negative", "task"), [(None, "SQUAD-1.1"), (True, "SQUAD-2.0")])
+def test_own_data_in_squads_form_are_questions(negative, task):
+    assert data.task_of(data.Asked(task="own", data="mine.json", version_2_with_negative=negative)) == task
+
+
 def test_a_training_is_given_own_data_once_they_are_prepared():
     with pytest.raises(UsageError, match="are to be prepared first") as raised:
         data.prepared_task("own", "ner")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import struct
 import types
+from pathlib import Path
 from typing import ClassVar
 
 import pytest
@@ -12,6 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bertbuild.checkpoint.crc32c import crc32c, masked
+from bertbuild.errors import DataError
+from bertbuild.gate.prediction_files import read_squad
 
 
 def read(data, place=0):
@@ -355,6 +358,23 @@ def test_what_is_not_of_squads_form_is_named_with_its_question_and_key(load, squ
         squad(article)
     assert str(raised.value).startswith("squad.json: ")
     assert words in str(raised.value)
+
+
+def test_a_squad_file_may_be_json_lines_of_articles_or_paragraphs(load, tmp_path):
+    """For every reader: what makes records, what upstream's programs are given, and what judges answers."""
+    articles = [squad_article("ab", "a", 0, id=name) for name in ("1", "2")]
+    lines = [json.dumps(articles[0]), json.dumps(articles[1]["paragraphs"][0])]
+    expected = [articles[0], {"paragraphs": articles[1]["paragraphs"]}]
+    path = tmp_path / "squad.jsonl"
+    path.write_bytes(b"\xef\xbb\xbf" + "\n\n".join(lines).encode() + b"\n")
+    assert load("stages._squad").read(str(path)) == read_squad(path) == expected
+    copy = load("squad_file").as_upstream_reads(str(path), str(tmp_path))
+    assert json.loads(Path(copy).read_text()) == {"data": expected}
+    path.write_text(lines[0] + "\n{\n")
+    with pytest.raises(load("stage").StageInputError, match=r"is not JSON \(line 2: "):
+        load("stages._squad").read(str(path))
+    with pytest.raises(DataError, match="line 2 is not JSON"):
+        read_squad(path)
 
 
 def test_a_squad_file_may_begin_with_a_byte_order_mark(load, tmp_path):

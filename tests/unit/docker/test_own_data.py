@@ -79,7 +79,7 @@ def test_a_long_sentence_becomes_several_examples_and_no_word_is_lost(prepare):
     assert [one["sub_sentence_id"].tolist() for one in made.records["train"]] == [[0], [1]]
     labels = np.concatenate([one["label_ids"] for one in made.records["train"]])
     assert labels[labels != -1].tolist() == [0, 1, 0, 1]
-    assert "no word is lost" in made.notes[0]
+    assert "no word is lost" in made.notes[-1]
 
 
 def test_classes_are_the_training_sets_sorted_or_as_named(prepare):
@@ -230,7 +230,16 @@ REFUSED = {
         TABLE,
         "train.jsonl line 1, column t: 1 is no text",
     ),
-    "another encoding": ({"train.tsv": "t\tl\ncaf\xe9\t0\n".encode("latin-1")}, TABLE, "train.tsv line 2 is not UTF-8"),
+    "another encoding": (
+        {"train.tsv": "t\tl\ncaf\xe9\t0\n".encode("latin-1")},
+        TABLE,
+        "train.tsv line 2 is not UTF-8 (byte 4 of it)",
+    ),
+    "a column of JSON that is nearly there": (
+        {"train.jsonl": '{"tt": "a", "l": 1}\n'},
+        {"text_column": "t", "label_column": "l"},
+        'line 1 has no t (it has tt, l); did you mean "tt"?',
+    ),
     "two files of a split": (
         {"dev.tsv": "t\tl\na\t0\n", "valid.csv": "t,l\na,0\n"},
         TABLE,
@@ -282,7 +291,19 @@ def test_classes_the_longest_row_and_rows_that_are_cut_are_told_and_recorded(pre
     assert made.facts["class_counts"] == {"train": {"0": 1, "1": 2}}
     assert (made.facts["longest"], made.facts["cut"]) == ({"train": 10}, {"train": 1})
     assert "train: 3 rows: 0 1, 1 2" in made.notes
-    assert "train: 1 of 3 rows are cut to 6 pieces; the longest has 10" in made.notes
+    assert "train: the longest row has 10 pieces; 1 of 3 rows are cut to 6" in made.notes
+
+
+def test_where_nothing_is_cut_the_longest_row_is_told_all_the_same(prepare):
+    rows = "a\ts\nx\t1\njohn lives in x\t0.5\n"
+    made = prepare({"train.tsv": rows}, text_column="a", label_column="s", regression="0,1")
+    assert made.notes == ["train: the longest row has 6 pieces; none of 2 rows is cut to 8"]
+
+
+def test_words_are_counted_by_their_tags(prepare):
+    made = prepare({"train.txt": TAGGED})
+    assert made.facts["class_counts"] == {"train": {"B-LOC": 1, "B-PER": 1, "O": 2}}
+    assert made.notes == ["train: 2 sentences, 4 words: B-LOC 1, B-PER 1, O 2"]
 
 
 def test_several_labels_are_counted_each(prepare):
