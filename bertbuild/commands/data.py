@@ -284,7 +284,9 @@ def _data(session: Session, asked: Asked, request: PrepareRequest) -> File:
     if asked.data:
         path = Path(asked.data)
         if not path.exists():
-            raise UsageError(f"{path} does not exist.", next_step="Give the folder with the task's files, or leave it.")
+            files = "Give your file, or the folder of your files"
+            step = files if request.task == OWN else "Give the folder with the task's files, or leave --data out"
+            raise UsageError(f"{path} does not exist.", next_step=f"{step}.")
     else:
         from bertbuild.source.fetched import fetch_dataset
 

@@ -163,7 +163,7 @@ def _prepare_tags(args, tokenizer, found, report):
             tags = Counter(tag for sentence in sentences[split] for tag in sentence.tags)
             classes[split] = {tag: tags[tag] for tag in labels}
             told = (split, len(sentences[split]), words[split], _shown_counts(classes[split]))
-            report.note("%s: %d sentences, %d words: %s" % told)
+            report.note("%s: sentences %d, words %d: %s" % told)
         counts[split] = _write(args.out, split, (parts for several in made for parts in several))
         if split != "train":
             _conll.write_words(os.path.join(args.out, WORDS % split), sentences[split])
@@ -193,6 +193,8 @@ def _tags(args, sentences, found):
 def _text(value, where, column):
     if not isinstance(value, str):
         raise StageInputError("%s, column %s: %r is no text; fix the row or remove it" % (where, column, value))
+    if not value.strip():
+        raise StageInputError("%s, column %s is empty; give the row a text or remove it" % (where, column))
     return value
 
 

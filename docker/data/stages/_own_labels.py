@@ -15,10 +15,13 @@ class Classes:
 
     def learn(self, rows, path):
         """Take the classes of the training set, sorted, where none are named; there must be two."""
-        if not self.labels:
+        named = bool(self.labels)
+        if not named:
             self.labels = _in_order(self._text(row, where) for where, row in located(rows, path))
+        if len(self.labels) < 2 and named:
+            raise StageInputError("--labels names one class, %s; name all of them: --labels a,b" % self.labels[0])
         if len(self.labels) < 2:
-            message = "%s has one class alone in the column %s, %s; a classifier needs two"
+            message = "%s has one class alone in the column %s, %s; add rows of another, a classifier needs two"
             raise StageInputError(message % (path, self.columns[0], ", ".join(self.labels)))
 
     def numbers(self, row, where):

@@ -167,7 +167,22 @@ REFUSED = {
         TABLE,
         "dev.tsv line 2, column l: '2' is none of the labels 0, 1",
     ),
-    "one class alone": ({"train.tsv": "t\tl\na\t0\n"}, TABLE, "has one class alone in the column l, 0"),
+    "one class alone": (
+        {"train.tsv": "t\tl\na\t0\n"},
+        TABLE,
+        "has one class alone in the column l, 0; add rows of another",
+    ),
+    "one class named": (
+        {"train.tsv": "t\tl\na\t0\n"},
+        {**TABLE, "labels": "0"},
+        "--labels names one class, 0; name all of them",
+    ),
+    "fewer labels than there are": (
+        {"train.tsv": "t\tl\na\t0\nb\t1\nc\t2\n"},
+        {**TABLE, "labels": "0,1"},
+        "line 4, column l: '2' is none of the labels 0, 1; fix the row, or name all labels: --labels",
+    ),
+    "an empty text": ({"train.tsv": "t\tl\n \t0\nb\t1\n"}, TABLE, "line 2, column t is empty; give the row a text"),
     "a row without its label": (
         {"train.tsv": "t\tl\na\t\n"},
         TABLE,
@@ -303,7 +318,7 @@ def test_where_nothing_is_cut_the_longest_row_is_told_all_the_same(prepare):
 def test_words_are_counted_by_their_tags(prepare):
     made = prepare({"train.txt": TAGGED})
     assert made.facts["class_counts"] == {"train": {"B-LOC": 1, "B-PER": 1, "O": 2}}
-    assert made.notes == ["train: 2 sentences, 4 words: B-LOC 1, B-PER 1, O 2"]
+    assert made.notes == ["train: sentences 2, words 4: B-LOC 1, B-PER 1, O 2"]
 
 
 def test_several_labels_are_counted_each(prepare):
