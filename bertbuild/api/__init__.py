@@ -39,6 +39,8 @@ if TYPE_CHECKING:
     from bertbuild.commands.init import Initiated
     from bertbuild.commands.log import Logs
     from bertbuild.commands.models import Fetched, Inspection
+    from bertbuild.commands.package import Packaged
+    from bertbuild.commands.package_request import Package
     from bertbuild.commands.predict import Predicted
     from bertbuild.commands.predict_texts import Predict
     from bertbuild.commands.pretraining import PretrainingData
@@ -100,6 +102,8 @@ __all__ = [
     "Neuron",
     "NeuronReady",
     "Onnx",
+    "Package",
+    "Packaged",
     "Page",
     "Predict",
     "Predicted",
@@ -155,6 +159,8 @@ _PLACES = {
     "Neuron": "kinds.neuron.Neuron",
     "NeuronReady": "kinds.neuron_ready.NeuronReady",
     "Onnx": "kinds.onnx.Onnx",
+    "Package": "commands.package_request.Package",
+    "Packaged": "commands.package.Packaged",
     "Page": "commands.report.Page",
     "Predict": "commands.predict_texts.Predict",
     "Predicted": "commands.predict.Predicted",

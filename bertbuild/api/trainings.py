@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from bertbuild.commands.evaluation_data import Data as EvaluateData
     from bertbuild.commands.finetune import Finetuned
     from bertbuild.commands.models import Fetched
+    from bertbuild.commands.package import Packaged
+    from bertbuild.commands.package_request import Package
     from bertbuild.commands.predict import Predicted
     from bertbuild.commands.predict_texts import Predict
     from bertbuild.commands.pretraining import PretrainingData
@@ -193,6 +195,19 @@ class Trainings(Base):
 
         with self._session() as session:
             return predict(session, request)
+
+    def package(self, request: Package) -> Packaged:
+        """A folder made of a built target that is complete in itself; the request names both.
+
+        Raises:
+            UsageError: there is no such target, it is stale, the layout cannot take it, or a licence forbids it.
+            ParityError, NotVerifiedError: it did not pass its gate.
+            DataError: it carries no tokenizer.
+        """
+        from bertbuild.commands.package import package
+
+        with self._session() as session:
+            return package(session, request)
 
     def evaluate_predictions(self, file: Path, task: str, *, data: Path = "") -> Figures:
         """Judge a test_results.tsv of a GLUE task's dev set, whose files are in the folder `data`, or are fetched."""

@@ -59,6 +59,10 @@ class Dataset:
     """A sentence, shown before the data set is brought."""
     parts: tuple[Part, ...]
     files: tuple[DataFile, ...]
+    spdx: str = ""
+    """The licence's SPDX identifier, LicenseRef-… for terms that SPDX does not list; empty where none are stated."""
+    restricted: bool = False
+    """Whether it forbids to publish the data, or commercial use."""
     aliases: tuple[str, ...] = ()
     recipe: Literal["", "mrpc"] = ""
 

@@ -68,9 +68,9 @@ def predict(session: Session, asked: Predict) -> Predicted:
     """
     folder = _folder(session, asked.target)
     texts = texts_of(asked)
-    facts = _facts(folder)
+    facts = facts_of(folder)
     kind = _kind(folder, facts, asked)
-    reading = _reading(folder, facts, kind, asked)
+    reading = reading_of(folder, facts, kind, asked)
     _check_fits(texts, kind)
     questions = _asked(kind, texts, reading)
     if kind in OF_WORDS and not reading.text.labels:
@@ -118,7 +118,7 @@ def _folder(session: Session, target: str) -> Path:
     )
 
 
-def _facts(folder: Path) -> Mapping[str, Any]:
+def facts_of(folder: Path) -> Mapping[str, Any]:
     """What text.json says.
 
     Raises:
@@ -163,12 +163,13 @@ def _kind(folder: Path, facts: Mapping[str, Any], asked: Predict) -> str:
 
 
 def _outputs(folder: Path) -> set[str] | None:
-    """The names of the target's outputs, None where it has no signature.json."""
+    """The names of the target's outputs, None where no signature.json tells them, as of TensorFlow 2's SavedModels."""
     path = folder / SIGNATURE
-    return set(read_object(path).get("outputs", {})) if path.is_file() else None
+    found = read_object(path).get("outputs", {}) if path.is_file() else {}
+    return set(found) or None
 
 
-def _reading(folder: Path, facts: Mapping[str, Any], kind: str, asked: Predict) -> Reading:
+def reading_of(folder: Path, facts: Mapping[str, Any], kind: str, asked: Predict) -> Reading:
     """What text is read with.
 
     Raises:

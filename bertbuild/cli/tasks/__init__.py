@@ -12,6 +12,7 @@ from bertbuild.cli.tasks.evaluate import evaluate
 from bertbuild.cli.tasks.fetching import fetch, fetch_data
 from bertbuild.cli.tasks.finetune import finetune
 from bertbuild.cli.tasks.kind_commands import target_tasks
+from bertbuild.cli.tasks.package import package
 from bertbuild.cli.tasks.predict import predict
 from bertbuild.cli.tasks.pretraining import prepare_pretraining_data
 from bertbuild.cli.tasks.provenance import sbom, verify_provenance
@@ -115,6 +116,7 @@ TASKS = {
         *target_tasks(),
         evaluate,
         predict,
+        package,
         verify,
         verify_provenance,
         sbom,

@@ -29,6 +29,7 @@ INVOKES = {"--dry", "--echo", "--list", "--list-format", "--help", "--version"}
 """Invoke's own: shown, or named because they are refused."""
 
 OTHERS = {
+    "servers": "--config_path --rest_port --model-repository",
     "systemd": "--user",
     "docker": "--all --env --filter --mount --no-deps --project-directory --project-name --rm --volume",
     "uv and pip": "--build-constraints --constraints --dest --disable-pip-version-check --editable "

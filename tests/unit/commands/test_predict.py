@@ -109,6 +109,12 @@ def test_a_pair_is_two_segments(target, run):
     assert (questions.ids, questions.segments) == ([[2, 5, 3, 6, 7, 3]], [[0, 0, 0, 1, 1, 1]])
 
 
+def test_a_model_of_tensorflow_2_whose_signature_tells_no_outputs_is_asked_by_its_head(target, run):
+    signature = target() / "signature.json"
+    signature.write_text(json.dumps({"kind": "savedmodel", "gelu": "erf", "heads": []}))
+    assert run(shares([0.2, 0.8]), text="good")[1] == ["yes  0.8000"]
+
+
 def test_without_labels_a_class_has_its_number(target, run):
     target(labels=())
     assert run(shares([0.2, 0.8]), text="good")[1] == ["1  0.8000"]

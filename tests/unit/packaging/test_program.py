@@ -1,0 +1,193 @@
+"""predict.py of a plain package: at most 25 lines, and what it prints, by stand-ins for OpenVINO and for tokenizers."""
+
+from __future__ import annotations
+
+import runpy
+import sys
+from types import SimpleNamespace
+from typing import ClassVar
+
+import numpy as np
+import pytest
+from packed_target import OUTPUTS, WORDS, signature, target_files, text_facts, verdict
+
+from bertbuild.packaging import plain
+from bertbuild.packaging.licences import PACKAGES
+from bertbuild.packaging.packed import Packed
+from bertbuild.packaging.program import program, reads_text
+
+MOST = 25
+
+
+class Port(str):
+    """The name of an output."""
+
+    __slots__ = ()
+    any_name = property(str)
+
+
+class Core:
+    """A stand-in for openvino.Core: its model gives `given`, and keeps what it was asked."""
+
+    given: ClassVar[dict] = {}
+    asked: ClassVar[dict] = {}
+
+    def compile_model(self, path, *_):
+        assert path.is_file(), path
+        if "tokenizer" in path.name:
+            return lambda texts: {Port("input_ids"): [list(texts.values())]}
+
+        def model(asked):
+            Core.asked = {name: np.array(value).tolist() for name, value in asked.items()}
+            return {Port(name): np.array(value, np.float32) for name, value in Core.given.items()}
+
+        return model
+
+
+class Tokenizer:
+    """A stand-in for tokenizers.Tokenizer: a word of the vocabulary is a piece."""
+
+    length = 0
+
+    @classmethod
+    def from_file(cls, _path):
+        return cls()
+
+    def enable_truncation(self, *_, **_more):
+        pass
+
+    def enable_padding(self, length):
+        self.length = length
+
+    def add_special_tokens(self, _words):
+        pass
+
+    def id_to_token(self, number):
+        return WORDS[number]
+
+    def encode(self, text, pair=None, *, is_pretokenized=False):
+        words = text if is_pretokenized else text.split()
+        more = pair.split() if pair else []
+        self.tokens = ["[CLS]", *words, "[SEP]", *more]
+        self.tokens += ["[PAD]"] * (self.length - len(self.tokens))
+        self.ids = [WORDS.index(word) for word in self.tokens]
+        self.attention_mask = [int(word != "[PAD]") for word in self.tokens]
+        self.type_ids = [0] * len(self.ids)
+        self.word_ids = [None, *range(len(words)), None]
+        self.sequence_ids = [None] + [0] * len(words) + [None] + [1] * len(more)
+        ends = [len(" ".join(more[: n + 1])) for n in range(len(more))]
+        spans = [(end - len(word), end) for word, end in zip(more, ends, strict=True)]
+        self.offsets = [(0, 0)] * (len(words) + 2) + spans
+        return self
+
+
+@pytest.fixture
+def packed(tmp_path):
+    def make(head="classifier", *, labels=("no", "yes"), files=(), **more):
+        for name, text in target_files("ir", head, labels=labels, **more).items():
+            (tmp_path / name).write_text(text)
+        for name in files:
+            (tmp_path / name).write_text(name)
+        known = {"text": text_facts(head, labels), "signature": signature("ir", head, **more)}
+        return Packed(model="mine", target="t", kind="ir", folder=tmp_path, verdict=verdict(), **known)
+
+    return make
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch, capsys):
+    """Run the program of a target over stand-ins; what it prints, and what the model was asked."""
+
+    def told(target, answers, *texts):
+        stand_ins = {"openvino": {"Core": Core}, "openvino_tokenizers": {}, "tokenizers": {"Tokenizer": Tokenizer}}
+        for name, content in stand_ins.items():
+            monkeypatch.setitem(sys.modules, name, SimpleNamespace(**content))
+        monkeypatch.setattr(sys, "argv", ["predict.py", *texts])
+        monkeypatch.setattr(Core, "given", answers)
+        (tmp_path / "predict.py").write_text(program(target))
+        runpy.run_path(str(tmp_path / "predict.py"))
+        return capsys.readouterr().out.splitlines(), Core.asked
+
+    return told
+
+
+@pytest.mark.parametrize(
+    ("head", "answers", "texts", "lines"),
+    [
+        ("classifier", {"probabilities": [[0.25, 0.75]]}, ("good film",), ["yes 0.7500"]),
+        ("multi-label", {"probabilities": [[0.75, 0.25]]}, ("good film",), ["no 0.7500"]),
+        ("regression", {"score": [2.5]}, ("good film",), ["2.5000"]),
+        ("tokens", {"probabilities": [[[1, 0], [0, 1], [1, 0], [0, 1]]]}, ("good film",), ["good yes", "film no"]),
+        (
+            "span",
+            {"start_logits": [[9, 9, 9, 0, 1, 0]], "end_logits": [[9, 9, 9, 0, 0, 1]]},
+            ("good", "bad film film"),
+            ["film film"],
+        ),
+        (
+            "masked-lm",
+            {"masked_lm_logits": [[[0] * 8, [*range(8)], [0] * 8]]},
+            ("[MASK]",),
+            ["film bad good [MASK] [SEP]"],
+        ),
+        ("next-sentence", {"next_sentence_logits": [[0, 100]]}, ("good", "bad"), ["does not follow 1.0000"]),
+        ("", {"pooled_output": [[0.5, 1]]}, ("good",), ["pooled_output [0.5, 1.0]"]),
+    ],
+)
+def test_it_tells_the_answer_of_each_kind_of_head(packed, run, head, answers, texts, lines):
+    target = packed(head)
+    said, asked = run(target, answers, *texts)
+    assert said == lines
+    assert asked["input_ids"][0][0] == WORDS.index("[CLS]")
+    assert len(program(target).splitlines()) <= MOST
+
+
+@pytest.mark.parametrize("head", OUTPUTS)
+@pytest.mark.parametrize("shape", [(-1, -1), (1, 12), (4, 12)])
+def test_it_has_at_most_25_lines(packed, head, shape):
+    assert len(program(packed(head, shape=shape)).splitlines()) <= MOST
+
+
+def test_logits_become_shares(packed, run):
+    target = packed(outputs={"logits": [-1, 2]})
+    assert run(target, {"logits": [[0, 1.0986123]]}, "good")[0] == ["yes 0.7500"]
+    target = packed("multi-label", outputs={"logits": [-1, 2]})
+    assert run(target, {"logits": [[-1, 1.0986123]]}, "good")[0] == ["yes 0.7500"]
+    assert len(program(target).splitlines()) <= MOST
+
+
+def test_without_labels_a_class_has_its_number(packed, run):
+    assert run(packed(labels=()), {"probabilities": [[0.25, 0.75]]}, "good")[0] == ["1 0.7500"]
+
+
+def test_a_model_of_one_shape_is_asked_in_it(packed, run):
+    _, asked = run(packed(shape=(2, 6)), {"probabilities": [[0.25, 0.75]] * 2}, "good film")
+    assert asked["input_ids"] == [[2, 5, 7, 3, 0, 0]] * 2
+    assert asked["input_mask"] == [[1, 1, 1, 1, 0, 0]] * 2
+
+
+def test_models_that_read_text_are_asked_for_it(packed, run, tmp_path, monkeypatch):
+    readers = ("text_model.xml", *plain.READERS)
+    target = packed(files=readers)
+    assert reads_text(target)
+    said, asked = run(target, {"probabilities": [[0.25, 0.75]]}, "good", "bad")
+    assert said == ["yes 0.7500"]
+    assert asked == {"input_ids": [[["good"], ["bad"]]]}
+    lock = tmp_path / "lock.txt"
+    lock.write_text("numpy==2.0 \\\nopenvino==2026.4.1 \\\nopenvino-tokenizers==2026.4.1.0 \\\n")
+    monkeypatch.setattr(plain, "lock_file", lambda _backend: lock)
+    assert plain.requirements(target) == {
+        "numpy": "2.0",
+        "openvino": "2026.4.1",
+        "openvino-tokenizers": "2026.4.1.0",
+    }
+    assert set(plain.READERS) <= plain.files(target).keys()
+
+
+def test_what_it_needs_is_pinned_and_its_licence_known(packed):
+    needed = plain.requirements(packed())
+    assert set(needed) == {"numpy", "openvino", "tokenizers"}
+    assert needed.keys() <= PACKAGES.keys()
+    files = plain.files(packed())
+    assert files["requirements.txt"].decode() == "".join(f"{name}=={needed[name]}\n" for name in sorted(needed))
+    assert not set(plain.READERS) & files.keys()
