@@ -23,8 +23,8 @@ from bertbuild.packaging.card import card
 from bertbuild.packaging.layouts import LAYOUTS, Layout
 from bertbuild.packaging.licences import DATA, WEIGHTS, Licence, forbidding, licences
 from bertbuild.packaging.lineage import lineage
+from bertbuild.packaging.origin import statement
 from bertbuild.packaging.packed import Files
-from bertbuild.packaging.statement import statement
 from bertbuild.packaging.writing import write_archive, write_folder
 from bertbuild.plural import number_of
 from bertbuild.provenance.sbom import FOLDER as SBOMS

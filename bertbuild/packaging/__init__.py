@@ -11,6 +11,6 @@
 | `licences`              | under what weights, data and packages are, and whether that may be given |
 | `lineage`               | the models, data sets and trainings that a target comes from             |
 | `card`                  | README.md: a model card                                                  |
-| `statement`             | the in-toto statement on a package's files                               |
+| `origin`                | the in-toto statement on a package's files                               |
 | `writing`               | the folder and the archive, the same bytes each time                     |
 """
