@@ -82,6 +82,11 @@ ONNX = ("model.onnx", "signature.json")
 HUGGING_FACE = ("config.json", VOCAB_FILE, "tokenizer.json", "tokenizer_config.json", "signature.json")
 """And model.safetensors, or its shards."""
 IR = ("model.xml", "model.bin", "signature.json")
+TEXT_MODELS = tuple(
+    f"{name}.{ending}"
+    for name in ("tokenizer", "tokenizer_pair", "text_model", "text_pair_model")
+    for ending in ("xml", "bin")
+)
 
 TENSORBOARD = {"events/*": "TensorBoard's names and times"}
 
@@ -107,6 +112,7 @@ STAGES = {
             name="quantize", backend="openvino", memory=Memory(base=700, factor=8.0), outputs=IR, by_processor=True
         ),
         StageSpec(name="compress", backend="openvino", memory=Memory(base=700, factor=4.0), outputs=IR),
+        StageSpec(name="text", backend="openvino", memory=Memory(base=500, factor=4.0), outputs=(*IR, *TEXT_MODELS)),
         StageSpec(name="openvino-infer", backend="openvino", memory=OPENVINO, outputs=("answers.npz",)),
         StageSpec(name="convert-tf2", backend="tf2", memory=TF2, outputs=(*CONVERTED, "checkpoint")),
         StageSpec(name="convert-tf1", backend="tf2", memory=TF2, outputs=CONVERTED),

@@ -22,13 +22,13 @@ from bertbuild.kinds.ir_request import Ir
 from bertbuild.kinds.kind import Request
 from bertbuild.kinds.leaving import left_out
 from bertbuild.kinds.planning import longest_probe, named, plan_targets
-from bertbuild.plans.carrying import with_text
+from bertbuild.plans.carrying import reads_text, with_text
 from bertbuild.plans.parts import Part
 from bertbuild.plans.plan import TF2, File, Plan, Source
 from bertbuild.plans.prepare_data import OWN
 from bertbuild.plans.wanted import Wanted
 from bertbuild.source.checkpoints import Inspected
-from bertbuild.source.known_text import text_of
+from bertbuild.source.known_text import require_text, text_of
 from bertbuild.source.on_disk import model_at_hand
 from bertbuild.source.own_data import own_name
 from bertbuild.source.resolve import (
@@ -307,6 +307,8 @@ def planned(session: Session, target: TargetEntry, found: Inspected) -> tuple[Pl
     plan = named(plan, target.name) if target.name else plan
     session.claim_targets(plan, found.named, found.source.file)
     placed, text = with_reference(session, plan, target.reference), text_of(found, session.store)
+    if reads_text(plan):
+        require_text(found, text)
     return with_text(placed, *text) if text else placed, probes
 
 

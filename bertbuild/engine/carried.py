@@ -19,16 +19,17 @@ from typing import Any
 
 from bertbuild.checkpoint.vocabulary import BERT_TENSORFLOW, read_vocabulary
 from bertbuild.json_text import parse_json
-from bertbuild.text.facts import TEXT_FILE, TOKENIZER_FILE, VOCAB_FILE, from_json
+from bertbuild.text.facts import TEXT_FILE, TEXT_GATE_FILE, TOKENIZER_FILE, VOCAB_FILE, from_json
 from bertbuild.text.tokenizer_json import tokenizer_json
 from bertbuild.text.wordpiece import END, FIRST, UNKNOWN, numbered
 
 MODEL, SIGNATURE, SAVED_MODEL = "model.xml", "signature.json", "saved_model.pb"
+MODELS = (MODEL, "text_model.xml", "text_pair_model.xml")
+"""Those that may have text in their rt_info."""
 ASSETS = "assets"
 ADDED = ""
 """Stands for the sha256 of a file that its stage did not write."""
 IN_SIGNATURE = ("task", "head", "labels", "do_lower_case", "max_seq_length", "tokens")
-USUAL_LENGTH = 128
 _END_OF_RT_INFO = b"\t</rt_info>\n</net>"
 _SECTIONS = re.compile(
     rb"\t\t<model_info>\n(?:\t\t\t<[^\n]*\n)*\t\t</model_info>\n|\t\t<text>\n(?:\t\t\t<[^\n]*\n)*\t\t</text>\n"
@@ -51,7 +52,9 @@ def carry(out: Path, told: str, vocab: Path) -> dict[str, str]:
     numbers = numbered(words, by_word=text.vocab_reading == BERT_TENSORFLOW)
     facts = text.as_json(words)
     facts["vocab_sha256"] = hashlib.sha256(content).hexdigest()
-    facts["max_seq_length"] = text.max_seq_length or min(USUAL_LENGTH, text.max_positions)
+    facts["max_seq_length"] = text.length
+    if (out / TEXT_GATE_FILE).is_file():
+        facts["text_model"] = _object((out / TEXT_GATE_FILE).read_bytes())
     files = {TEXT_FILE: _json(facts), VOCAB_FILE: content}
     if (out / SAVED_MODEL).is_file():
         files |= {f"{ASSETS}/{name}": files[name] for name in (TEXT_FILE, VOCAB_FILE)}
@@ -61,9 +64,8 @@ def carry(out: Path, told: str, vocab: Path) -> dict[str, str]:
         files[TOKENIZER_FILE] = tokenizer_json(
             numbers, lower_case=facts["do_lower_case"], max_seq_length=length
         ).encode()
-    before = {name: _sha256(_without(out / name)) for name in (MODEL, SIGNATURE) if (out / name).is_file()}
-    if MODEL in before:
-        files[MODEL] = _model(_without(out / MODEL), facts)
+    before = {name: _sha256(_without(out / name)) for name in (*MODELS, SIGNATURE) if (out / name).is_file()}
+    files |= {name: _model(_without(out / name), facts) for name in MODELS if name in before}
     if SIGNATURE in before and (signature := _object(_without(out / SIGNATURE))):
         files[SIGNATURE] = _json({**signature, "text": {name: facts[name] for name in IN_SIGNATURE}})
     for name, new in files.items():
@@ -78,7 +80,7 @@ def carry(out: Path, told: str, vocab: Path) -> dict[str, str]:
 
 def clean(out: Path) -> None:
     """Take out what a stage copied of the text of its input."""
-    for name in (MODEL, SIGNATURE):
+    for name in (*MODELS, SIGNATURE):
         path = out / name
         if path.is_file() and path.read_bytes() != (new := _without(path)):
             path.write_bytes(new)
@@ -120,7 +122,7 @@ def _link(source: Path, copy: Path) -> None:
 def _without(path: Path) -> bytes:
     """A file's bytes without the text that was added to it."""
     content = path.read_bytes()
-    if path.name == MODEL:
+    if path.name in MODELS:
         return _SECTIONS.sub(b"", content)
     told = _object(content) if path.name == SIGNATURE else {}
     if "text" in told:

@@ -26,6 +26,8 @@ from bertbuild.plans.plan import File, Plan, Target
 from bertbuild.stages import FACTS, INSTRUCTIONS, STAGES, host_code
 from bertbuild.store.records import read_records, write_record
 from bertbuild.store.store import StoredObject
+from bertbuild.text import differences
+from bertbuild.text.facts import TEXT_GATE_FILE
 
 PARITY = "parity"
 NO_DEVICE = "this machine has no Neuron device to run it on"
@@ -49,9 +51,12 @@ class Built:
 
     @property
     def told(self) -> Iterator[str]:
-        """A line on a head whose kind is assumed."""
+        """A line on a head whose kind is assumed, and one on how models that take strings read text."""
+        name = f"{self.model}/{self.target}"
         if self.assumed:
-            yield assumed_line(f"{self.model}/{self.target}", self.assumed)
+            yield assumed_line(name, self.assumed)
+        if (self.stored.path / TEXT_GATE_FILE).is_file():
+            yield f"{name}: the tokenizer {differences.told(read_json(f'{self.stored.path}/{TEXT_GATE_FILE}'))}"
 
 
 def assumed_line(name: str, kind: str) -> str:

@@ -32,6 +32,7 @@ from bertbuild.kinds.ir_request import (
     check_route,
     check_saved,
 )
+from bertbuild.kinds.ir_text import with_text_models
 from bertbuild.kinds.kind import FROM_CHECKPOINT, Asked, Command, Evaluated, Kind
 from bertbuild.kinds.measured import Measured
 from bertbuild.kinds.tf2 import model_steps
@@ -70,6 +71,8 @@ def plan_ir(source: Source, request: Ir, probes: File, calibration: Calibration 
         plan = _plan_made_of_float(source, request, probes, calibration)
     else:
         plan = _plan_floats(source, request, request.precisions, probes)
+    if request.text:
+        plan = with_text_models(plan, source, probes, ASKED)
     return in_version(plan, request.version)
 
 

@@ -14,7 +14,7 @@ from bertbuild.kinds.kind import Request
 from bertbuild.parameters import Parameter, check, parameter, parameters_of
 from bertbuild.plans.plan import GELU_FORMS
 from bertbuild.plans.prepare_data import VOCAB_READING_ABOUT
-from bertbuild.toml.values import Choice, Choices, Location, Number, Whole
+from bertbuild.toml.values import Choice, Choices, Location, Number, Truth, Whole
 
 INT8 = "int8"
 INT8_WEIGHTS, INT4_WEIGHTS = "int8-weights", "int4-weights"
@@ -77,6 +77,9 @@ class Ir(Request):
         "version of OpenVINO that makes the IR, and runs it for the gate; "
         f"default: {OPENVINOS[0]}, with converter mo {WITH_MO}",
     )
+    text: bool = parameter(
+        Truth(), False, "beside the IR, models that take strings: the tokenizer, and tokenizer and IR in one"
+    )
     batch_size: int = parameter(Whole(), 0, "fixed batch size; 0: free")
     seq_len: int = parameter(Whole(), 0, "fixed sequence length; 0: free")
     calibration: str = parameter(
@@ -133,6 +136,7 @@ class Ir(Request):
                 next_step=f"Add --precision {INT4_WEIGHTS}, or leave it out.",
             )
         check_route(self, self.route)
+        _check_text(self)
 
     @property
     def precisions(self) -> tuple[str, ...]:
@@ -232,6 +236,28 @@ def _check_int8(request: Ir) -> None:
         raise UsageError(
             "--validation is what --max-drop is measured on, and no --max-drop was given.",
             next_step="Add --max-drop, for instance 0.01, or leave --validation out.",
+        )
+
+
+def _check_text(request: Ir) -> None:
+    """Refuse models that take strings where their operators, or the IR's free sizes, are not to be had.
+
+    Raises:
+        UsageError: they do not go together.
+    """
+    if not request.text:
+        return
+    if request.version != OPENVINOS[0]:
+        what = "--converter mo" if request.converter == "mo" else "--openvino"
+        raise UsageError(
+            f"--text takes OpenVINO {OPENVINOS[0]}, whose package openvino-tokenizers has the operators that read "
+            f"text; {request.version} was asked for.",
+            next_step=f"Leave {what} out, or --text.",
+        )
+    if request.batch_size or request.seq_len or request.route == STATIC:
+        raise UsageError(
+            "--text makes models that take any number of texts of any length, and the IR's sizes would be fixed.",
+            next_step="Leave --batch-size, --seq-len and --route static out, or --text.",
         )
 
 

@@ -20,6 +20,8 @@ TEXT = "text"
 """The parameter: a `Text` as JSON."""
 VOCAB = "vocab"
 """The input: vocab.txt."""
+TEXT_STAGE, WORDS = "text", "words"
+"""The stage that makes models which take strings, and what it calls its vocab.txt."""
 
 Value = TypeVar("Value")
 
@@ -29,6 +31,8 @@ def with_text(plan: Plan, text: Text, vocab: File) -> Plan:
     made = {target.step: target for target in plan.targets}
 
     def step_with(step: Step) -> Step:
+        if step.stage == TEXT_STAGE:
+            step = _reading(step, text, vocab)
         if step.id not in made:
             return step
         if TOKENIZER_FILE in STAGES[step.stage].outputs:
@@ -58,6 +62,21 @@ def computed(parts: Mapping[str, Any]) -> dict[str, Any]:
         for group in ("params", "inputs")
     }
     return {**parts, **left}
+
+
+def reads_text(plan: Plan) -> bool:
+    """Whether a plan has models that take strings."""
+    return any(step.stage == TEXT_STAGE for step in plan.steps)
+
+
+def _reading(step: Step, text: Text, vocab: File) -> Step:
+    """A step that makes models which take strings, told how they are to read text."""
+    told = {"max-seq-length": str(text.length)}
+    if text.do_lower_case is not None:
+        told["do-lower-case"] = str(text.do_lower_case).lower()
+    if text.vocab_reading:
+        told["vocab-reading"] = text.vocab_reading
+    return replace(step, inputs={**step.inputs, WORDS: vocab}, params={**step.params, **told})
 
 
 def _told(step: Step, text: Text) -> Step:

@@ -9,7 +9,7 @@ from typing import Any
 
 from bertbuild.checkpoint.imported import RECORD, import_facts
 from bertbuild.checkpoint.user_files import read_object
-from bertbuild.checkpoint.vocabulary import chosen_reading
+from bertbuild.checkpoint.vocabulary import chosen_reading, require_words
 from bertbuild.errors import BertbuildError, UsageError
 from bertbuild.huggingface.vocabulary import recorded_lower_case
 from bertbuild.json_text import parse_json
@@ -56,6 +56,27 @@ def text_of(found: Inspected, store: Store) -> tuple[Text, File] | None:
         return None  # nothing tells how its lines are numbered: text cannot be read with it
     text = replace(text, vocab_reading=reading, max_positions=source.max_positions)
     return text, file_input(vocab, store.inputs)
+
+
+def require_text(found: Inspected, text: tuple[Text, File] | None) -> None:
+    """Refuse models that take strings, of a source whose text nothing tells how to read.
+
+    Args:
+        found: the source.
+        text: what `text_of` gives.
+
+    Raises:
+        UsageError: it comes without a vocab.txt.
+        CheckpointError: its vocab.txt has more words than the model.
+    """
+    if text is None:
+        raise UsageError(
+            f"--text makes models that read text by a vocab.txt, and {found.source.model} comes without one that can "
+            "be read.",
+            next_step="Put the model's vocab.txt beside it, or leave --text out.",
+        )
+    if found.vocab_size:
+        require_words(text[1].path, found.vocab_size, text[0].vocab_reading)
 
 
 def _known(folder: Path, source: Source, found: Inspected) -> Text | None:

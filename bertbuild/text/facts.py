@@ -11,12 +11,15 @@ from bertbuild.text.wordpiece import CONTINUED, END, FIRST, LONGEST_WORD, MASK, 
 
 TEXT_FILE: Final = "text.json"
 TOKENIZER_FILE: Final = "tokenizer.json"
+TEXT_GATE_FILE: Final = "text_gate.json"
+"""How models that take strings read a corpus of texts."""
 VOCAB_FILE: Final = "vocab.txt"
 CARRIED: Final = (TEXT_FILE, TOKENIZER_FILE, VOCAB_FILE)
 """The files that a target's folder gets."""
 FORMAT: Final = 1
 TOKENS: Final = {"pad": PAD, "unknown": UNKNOWN, "first": FIRST, "end": END, "mask": MASK}
 """What text.json calls the special tokens → the words."""
+USUAL_LENGTH: Final = 128
 OF_MARKS: Final = ("[", "<")
 """How special tokens and other marks begin ([CLS], <S>)."""
 
@@ -49,6 +52,11 @@ class Text:
     max_query_length: int = 0
     negatives: bool = False
     asked: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def length(self) -> int:
+        """Pieces that a text is cut to: what the model was trained on, or the usual number."""
+        return self.max_seq_length or min(USUAL_LENGTH, self.max_positions)
 
     def as_parameter(self) -> str:
         """As a value of a step's parameter."""

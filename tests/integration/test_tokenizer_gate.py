@@ -10,11 +10,12 @@ from collections import Counter
 from pathlib import Path
 
 import backends
+import glue_texts
 import pytest
-import text_corpus
 
 from bertbuild.checkpoint.vocabulary import read_vocabulary
 from bertbuild.project import ROOT
+from bertbuild.text import corpus
 from bertbuild.text.tokenizer_json import tokenizer_json
 from bertbuild.text.wordpiece import SPECIAL, FullTokenizer, numbered, sequence
 
@@ -39,17 +40,17 @@ def words_of(name, folder):
     path = DATA / "vocab" / f"{name}.vocab.txt"
     if path.is_file():
         return path
-    characters = sorted({char for texts in text_corpus.generated().values() for text, _ in texts for char in text})
+    characters = sorted({char for texts in corpus.generated().values() for text, _ in texts for char in text})
     kept = [char for char in characters if not char.isspace()][::2]
-    words = [*SPECIAL, *text_corpus.PLAIN, *kept, *(f"##{char}" for char in kept)]
+    words = [*SPECIAL, *corpus.PLAIN, *kept, *(f"##{char}" for char in kept)]
     made = folder / f"{name}.txt"
     made.write_text("".join(f"{word}\n" for word in dict.fromkeys(words)), encoding="utf-8")
     return made
 
 
-def compared(folder, corpus):
+def compared(folder, classes):
     """Of each vocabulary: the texts, what upstream, predict's tokenizer, and tokenizer.json make of each."""
-    texts = [text for texts in corpus.values() for text in texts]
+    texts = [text for texts in classes.values() for text in texts]
     named = {"texts": folder / "texts.jsonl"}
     named["texts"].write_text("".join(json.dumps(text) + "\n" for text in texts), encoding="utf-8")
     files = {name: words_of(name, folder) for name in VOCABULARIES}
@@ -92,9 +93,9 @@ def classed(rows):
 
 @pytest.fixture(scope="module")
 def rows(tmp_path_factory):
-    corpus = text_corpus.generated()
-    assert sum(map(len, corpus.values())) >= 5000
-    return compared(tmp_path_factory.mktemp("corpus"), corpus)
+    texts = corpus.generated()
+    assert sum(map(len, texts.values())) >= 5000
+    return compared(tmp_path_factory.mktemp("corpus"), texts)
 
 
 def test_every_text_is_read_as_upstream_reads_it(rows):
@@ -119,6 +120,6 @@ def test_the_page_has_the_classes_and_their_counts(rows):
 @pytest.mark.whole
 @pytest.mark.skipif(not (DATA / "glue").is_dir(), reason="GLUE's texts are not at hand")
 def test_every_text_of_glue_is_read_as_upstream_reads_it(tmp_path):
-    rows = compared(tmp_path, dict(text_corpus.glue(DATA / "glue")))
+    rows = compared(tmp_path, dict(glue_texts.glue(DATA / "glue")))
     assert [text for _, _, text, upstream, ours, _ in rows if ours[0] != upstream] == []
     assert classed(rows)[1] == []

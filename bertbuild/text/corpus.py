@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import random
 import unicodedata
-from pathlib import Path
+from collections.abc import Sequence
 
 EACH = 240
 """Texts of a generated class."""
-GLUE = {"MRPC": (3, 4), "RTE": (1, 2), "CoLA": (3, None), "STS-B": (7, 8), "WNLI": (1, 2)}
-"""Columns of a task's dev.tsv: a text, and what goes with it."""
 PLAIN = tuple(
     "the quick brown fox jumps over a lazy dog while film critics said nothing about its unaffordable prices in "  # noqa: SIM905
     "Paris London 1999 3,000 U.S. isn't e-mail don't state-of-the-art (sic) $5 50% #1 a@b.c re-elected".split()
@@ -50,10 +48,18 @@ ODD = {
 }
 
 
-def generated():
-    """Class → texts, each (text, what goes with it or None)."""
+SIGMAS = tuple("ΟΔΟΣ ΣΟΦΙΑ ΑΣ' ΑΣ'Α ΑΣ.Α ΣΣΣ Σ 1Σ ΑΣ\u200b ΑΣ\u0301Α ΑΣ字 'Σ ΑΣ:Β Α\u00adΣ ΑΣ-Σ".split())  # noqa: SIM905
+MARKS = ("\u302e\U0001d165", "\U0001d165\u302e", "\u302f", "\U0001d15f", "a\u0323\u0301", "e\u0301\u0323")
+"""Of the first, normalization changes the order."""
+
+Text = tuple[str, str | None]
+"""A text, and what goes with it, if anything."""
+
+
+def generated() -> dict[str, list[Text]]:
+    """Class → texts."""
     chance = random.Random(14)  # noqa: S311 - no secret
-    found = {"plain": [_joined(chance, PLAIN) for _ in range(EACH)]}
+    found: dict[str, list[Text]] = {"plain": [_joined(chance, PLAIN) for _ in range(EACH)]}
     found["capitals"] = [(one.upper() if chance.random() < 0.5 else one.title(), None) for one, _ in found["plain"]]
     accents = ACCENTED.split()
     for form in ("NFC", "NFD"):
@@ -68,41 +74,32 @@ def generated():
     found["long words of two bytes"] = [("é" * chance.randint(40, 201), None) for _ in range(EACH // 4)]
     found["special tokens"] = [_with(chance, [f" {word} " for word in SPECIAL]) for _ in range(EACH)]
     found["pairs"] = [(_joined(chance, PLAIN, 90)[0], _joined(chance, PLAIN, 90)[0]) for _ in range(EACH)]
+    found["the character 0"] = [_with(chance, "\0") for _ in range(EACH // 4)]
+    found["empty texts"] = [(one, two) for one in ("", " ", "a") for two in (None, "", " ", "b")]
+    found["capital sigma"] = [_with(chance, SIGMAS) for _ in range(EACH)]
+    found["marks in another order"] = [_with(chance, MARKS) for _ in range(EACH // 4)]
     return found
 
 
-def glue(folder):
-    """The texts of GLUE's dev sets that are there."""
-    for task, (one, two) in GLUE.items():
-        path = Path(folder) / task / "dev.tsv"
-        if path.is_file():
-            rows = path.read_text(encoding="utf-8").splitlines()
-            cells = [row.split("\t") for row in (rows if task == "CoLA" else rows[1:])]
-            yield (
-                f"GLUE {task}",
-                [(row[one], row[two] if two else None) for row in cells if len(row) > max(one, two or 0)],
-            )
-
-
-def _joined(chance, words, most=18):
+def _joined(chance: random.Random, words: Sequence[str], most: int = 18) -> Text:
     return " ".join(chance.choice(words) for _ in range(chance.randint(1, most))), None
 
 
-def _of_block(chance, ranges):
+def _of_block(chance: random.Random, ranges: Sequence[tuple[int, int]]) -> Text:
     characters = [chr(chance.randint(*chance.choice(ranges))) for _ in range(chance.randint(1, 12))]
     for _ in range(chance.randint(0, 3)):
         characters.insert(chance.randint(0, len(characters)), chance.choice([" ", "a", ", ", "Bc", "7"]))
     return "".join(characters), None
 
 
-def _with(chance, characters):
+def _with(chance: random.Random, characters: Sequence[str]) -> Text:
     text = list(_joined(chance, PLAIN, 5)[0])
     for _ in range(chance.randint(1, 4)):
         text.insert(chance.randint(0, len(text)), chance.choice(characters))
     return "".join(text), None
 
 
-def _long(chance):
+def _long(chance: random.Random) -> str:
     return "".join(
         chance.choice("abcdeß字") if chance.random() < 0.02 else chance.choice("unaffable")
         for _ in range(chance.randint(95, 205))

@@ -1,0 +1,70 @@
+"""What an IR that takes strings is held to: google-research/bert's ids of a corpus, and the answers of the IR that it
+was made of, bit for bit.
+"""
+
+import numpy as np
+
+from bertbuild.text import differences
+from bertbuild.text.corpus import generated
+from bertbuild.text.wordpiece import PAD, FullTokenizer, sequence
+from stages._text_graph import PAIR, ROLES, TEXT
+
+BATCH = 64
+ANSWERED = 8
+"""Texts of a batch that both models answer, and batches."""
+
+
+def read_as_upstream(runs, vocab, lower_case, length):
+    """How tokenizers read the corpus, as `differences.Differences`.
+
+    Args:
+        runs: of single texts and of pairs, functions of feeds of strings, giving the arrays of the three roles.
+        vocab: piece → number.
+        lower_case: whether letters are made small, and accents taken off.
+        length: pieces at most, special tokens counted.
+    """
+    upstream = FullTokenizer(vocab, lower_case=lower_case)
+
+    def rows():
+        for texts in batches(BATCH):
+            made = runs[is_pair(texts)](feeds(texts))
+            for text, row in zip(texts, zip(*(made[role].tolist() for role in ROLES))):
+                first, second = (None if part is None else upstream.ids(part) for part in text)
+                yield text, sequence(upstream, first, second, length), differences.Read(*row)
+
+    return differences.compared(rows(), differences.OF_TEXT_MODELS, vocab.get(PAD, 0))
+
+
+def some():
+    """A few batches of the corpus: feeds, those of single texts and those of pairs."""
+    found = [[feeds(texts) for texts in batches(ANSWERED) if is_pair(texts) == pairs] for pairs in (False, True)]
+    return [of_kind[:: max(1, len(of_kind) // ANSWERED)] for of_kind in found]
+
+
+def batches(size):
+    """The corpus: lists of texts, single ones or pairs."""
+    texts = [text for texts in generated().values() for text in texts]
+    for pairs in (False, True):
+        those = [text for text in texts if is_pair([text]) == pairs]
+        for start in range(0, len(those), size):
+            yield those[start : start + size]
+
+
+def is_pair(texts):
+    """Whether the texts of a batch are pairs."""
+    return texts[0][1] is not None
+
+
+def feeds(texts):
+    """Texts of a batch, all of them single or all of them pairs, as the model takes them."""
+    found = {TEXT: np.array([first for first, _ in texts])}
+    if is_pair(texts):
+        found[PAIR] = np.array([second for _, second in texts])
+    return found
+
+
+def same_bits(one, other):
+    """Whether two answers, name → array, are the same, bit for bit."""
+    return one.keys() == other.keys() and all(
+        one[name].shape == other[name].shape and one[name].tobytes() == other[name].tobytes() for name in one
+    )
