@@ -1,5 +1,6 @@
-"""The gate of the tokenizers: what predict reads text with, and the tokenizer.json that targets carry, against
-google-research/bert's own FullTokenizer and run_classifier, text by text. A difference of no listed class fails.
+"""The gate of the tokenizers: what predict reads text with, the models of build-ir --text, and the tokenizer.json that
+targets carry, against google-research/bert's own FullTokenizer and run_classifier, text by text. A difference of no
+listed class fails.
 """
 
 from __future__ import annotations
@@ -117,9 +118,26 @@ def test_the_page_has_the_classes_and_their_counts(rows):
         assert f"| {kind} | {counts} |" in page
 
 
+def read_by_models(folder, texts):
+    """What the models that take strings make of each text, by each vocabulary."""
+    named, out = folder / "model_texts.jsonl", folder / "models.jsonl"
+    named.write_text("".join(json.dumps(text) + "\n" for text in texts), encoding="utf-8")
+    pairs = [[words_of(name, folder), lower_case] for name, lower_case in VOCABULARIES.items()]
+    backends.run("openvino", "text_pieces", root=ROOT, texts=named, vocabularies=pairs, length=LENGTH, out=out)
+    return list(_lines(out))
+
+
+@pytest.mark.whole
+def test_models_that_take_strings_read_every_text_as_upstream_does(rows, tmp_path):
+    found = read_by_models(tmp_path, [row[2] for row in rows[: len(rows) // len(VOCABULARIES)]])
+    assert [(row[0], row[2]) for row, read in zip(rows, found, strict=True) if read != row[3]] == []
+
+
 @pytest.mark.whole
 @pytest.mark.skipif(not (DATA / "glue").is_dir(), reason="GLUE's texts are not at hand")
 def test_every_text_of_glue_is_read_as_upstream_reads_it(tmp_path):
     rows = compared(tmp_path, dict(glue_texts.glue(DATA / "glue")))
     assert [text for _, _, text, upstream, ours, _ in rows if ours[0] != upstream] == []
     assert classed(rows)[1] == []
+    found = read_by_models(tmp_path, [row[2] for row in rows[: len(rows) // len(VOCABULARIES)]])
+    assert [row[2] for row, read in zip(rows, found, strict=True) if read != row[3]] == []

@@ -29,6 +29,7 @@ LEFT_OUT = {
     "route",  # these three go together with some values of others alone
     "converter",
     "openvino",
+    "text",
     "vocab_reading",
     "do_lower_case",
     "standard",

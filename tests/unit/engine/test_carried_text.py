@@ -217,3 +217,15 @@ def test_a_note_on_what_was_added_cannot_be_left_out(build, store):
     path.write_text(json.dumps(statement))
     wrong = verify.verify(built.stored.path, store).wrong
     assert any("has other files, sizes or sha256" in line or "changed" in line for line in wrong)
+
+
+def test_models_that_take_strings_have_the_labels_and_the_figures_too(folder, vocab):
+    gate = {"texts": 5, "differences": {"some": 1}}
+    (folder / "text_model.xml").write_text(XML)
+    (folder / "text_gate.json").write_text(json.dumps(gate))
+    added = carry(folder, TEXT.as_parameter(), vocab)
+    assert sections(folder / "text_model.xml") == sections(folder / "model.xml")
+    assert json.loads((folder / "text.json").read_text())["text_model"] == gate
+    assert "text_gate.json" not in added
+    clean(folder)
+    assert (folder / "text_model.xml").read_text() == XML

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from bertbuild.errors import UsageError
+from bertbuild.errors import CheckpointError, UsageError
 from bertbuild.heads.found import FoundHead
 from bertbuild.plans.plan import File, Source
 from bertbuild.source.checkpoints import Inspected
-from bertbuild.source.known_text import text_of
+from bertbuild.source.known_text import require_text, text_of
 
 WORDS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "good")
 TWO = FoundHead(kind="classifier", weights="output_weights", bias="output_bias", labels=2)
@@ -130,3 +130,15 @@ def test_a_graph_has_the_text_of_the_target_that_it_lies_in(folder, store):
 def test_a_text_file_that_cannot_be_read_tells_nothing(folder, store, content):
     Path(folder / "text.json").write_text(content)
     assert told(folder, store, kind="saved-model", head=None).labels == ()
+
+
+def test_models_that_take_strings_need_a_vocabulary_of_this_model(folder, store):
+    fits = found(folder)
+    require_text(fits, text_of(fits, store))
+    (folder / "vocab.txt").write_text("".join(f"{word}\n" for word in (*WORDS, "more")))
+    longer = found(folder)
+    with pytest.raises(CheckpointError, match="has 7 lines, but the model knows 6 words"):
+        require_text(longer, text_of(longer, store))
+    (folder / "vocab.txt").unlink()
+    with pytest.raises(UsageError, match=r"--text .* comes without one"):
+        require_text(found(folder), None)

@@ -1,0 +1,41 @@
+"""In the openvino environment: what the models of `build-ir --text` make of texts.
+
+Request: {"root": of the repository, "texts": path of JSON lines [text, other or null], "vocabularies": [[vocab.txt,
+lower case], …], "length", "out": path}. Writes JSON lines, for each vocabulary and text [ids, segments].
+"""
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import openvino
+
+request = json.load(sys.stdin)
+docker = Path(request["root"]) / "docker"
+sys.path[:0] = [str(docker / "openvino"), str(docker / "common"), request["root"]]
+
+from stages import _text_graph  # noqa: E402
+from vocabulary import load_vocab  # noqa: E402
+
+with open(request["texts"], encoding="utf-8") as file:  # noqa: PTH123
+    texts = [json.loads(line) for line in file]
+core = openvino.Core()
+core.add_extension(str(_text_graph.EXTENSION))
+
+
+def read(models, text, other):
+    feeds = {"text": np.array([text])}
+    if other is not None:
+        feeds["text_pair"] = np.array([other])
+    found = models[other is not None](feeds)
+    return [found[name][0].tolist() for name in ("input_ids", "segment_ids")]
+
+
+with open(request["out"], "w", encoding="utf-8") as out:  # noqa: PTH123
+    for path, lower_case in request["vocabularies"]:
+        vocab = load_vocab(path, "lines")
+        graphs = (_text_graph.tokenizer(vocab, lower_case, request["length"], pairs) for pairs in (False, True))
+        models = [core.compile_model(graph, "CPU") for graph in graphs]
+        out.writelines(json.dumps(read(models, *text)) + "\n" for text in texts)
+print("{}")  # noqa: T201

@@ -1,0 +1,44 @@
+"""Texts that a tokenizer reads otherwise are counted by class; one of no class is told by itself."""
+
+from __future__ import annotations
+
+import pytest
+
+from bertbuild.text.differences import Read, compared, told
+from bertbuild.text.wordpiece import Sequenced
+
+CLASSES = {"with an x": lambda text: "x" in text, "long": lambda text: len(text) > 3}
+WANTED = Sequenced(ids=[2, 7, 3], segments=[0, 0, 0], cut=False)
+SAME = Read([2, 7, 3, 9, 9], [1, 1, 1, 0, 0], [0, 0, 0, 0, 0])
+OTHERS = {
+    "another piece": SAME._replace(ids=[2, 8, 3, 9, 9]),
+    "a piece more": SAME._replace(mask=[1, 1, 1, 1, 0]),
+    "another segment": SAME._replace(segments=[0, 1, 1, 0, 0]),
+    "other padding": SAME._replace(ids=[2, 7, 3, 0, 0]),
+    "segments in the padding": SAME._replace(segments=[0, 0, 0, 1, 1]),
+    "cut": Read([2, 7], [1, 1], [0, 0]),
+}
+
+
+def rows(*reads, text=("y", None)):
+    return [(text, WANTED, read) for read in reads]
+
+
+def test_equal_rows_are_no_difference():
+    found = compared(rows(SAME, Read(WANTED.ids, [1, 1, 1], [0, 0, 0])), CLASSES, 9)
+    assert (found.texts, found.classes, found.unlisted) == (2, {}, [])
+    assert told(found.as_json()) == "reads all of 2 texts as google-research/bert does"
+
+
+@pytest.mark.parametrize("read", OTHERS.values(), ids=OTHERS)
+def test_a_difference_of_no_class_is_told(read):
+    found = compared(rows(SAME, read), CLASSES, 9)
+    assert (found.classes, found.unlisted) == ({}, [("y", None)])
+
+
+def test_a_difference_is_counted_in_the_first_class_that_its_text_is_of():
+    wrong = OTHERS["another piece"]
+    made = [*rows(wrong, text=("xxxx", None)), *rows(wrong, wrong, text=("ab", "cd")), *rows(SAME, text=("x", None))]
+    found = compared(made, CLASSES, 9)
+    assert (found.classes, found.unlisted) == ({"with an x": 1, "long": 2}, [])
+    assert told(found.as_json()) == "reads 1 of 4 texts as google-research/bert does; not: with an x 1, long 2"
