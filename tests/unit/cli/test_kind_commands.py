@@ -20,7 +20,7 @@ SOURCE = "model checkpoint config vocab name scope ema head labels from mirror i
 NEURON = f"{SOURCE} saved-model seq-len output compute gelu-approximation batch-size"
 FLAGS = {
     "freeze": f"{SOURCE} reference output gelu",
-    "build-ir": f"{SOURCE} reference frozen outputs precision output gelu route converter openvino batch-size seq-len "
+    "build-ir": f"{SOURCE} reference frozen outputs precision output gelu route converter openvino text batch-size seq-len "
     "calibration calibration-text calibration-size vocab-reading max-drop validation int8-for group-size",
     "convert-onnx": f"{SOURCE} reference precision output gelu opset ir-version batch-size seq-len",
     "export": f"{SOURCE} reference seq-len output",
@@ -31,7 +31,7 @@ FLAGS = {
     "convert-hf": f"{SOURCE} reference gelu do-lower-case vocab-reading",
     "convert-tf1": "tf2 root config vocab head name isolation offline replace json reference gelu checkpoint-to-path",
 }
-SWITCHES = {"ema", "offline", "replace", "json", "standard"}
+SWITCHES = {"ema", "offline", "replace", "json", "standard", "text"}
 
 
 @pytest.fixture
