@@ -30,7 +30,7 @@ class WrittenModel:
     def lines(self, targets: Sequence[str]) -> list[str]:
         """The table, in a file that has these targets."""
         own = [] if list(self.targets) == list(targets) else [f"targets = [{', '.join(map(toml_text, self.targets))}]"]
-        table = [f"[models.{_key(self.name)}]", f"{self.key} = {toml_text(self.path)}", *own]
+        table = [f"[models.{table_key(self.name)}]", f"{self.key} = {toml_text(self.path)}", *own]
         return [*_comments(self.about), *table, *_comments(self.below)]
 
 
@@ -45,7 +45,7 @@ def written(head: Sequence[str], kinds: Mapping[str, str], models: Sequence[Writ
     """
     lines = [*_comments(head), ""]
     for kind, about in kinds.items():
-        lines += [*_comments([about]), f"[targets.{_key(kind)}]", f"kind = {toml_text(kind)}", ""]
+        lines += [*_comments([about]), f"[targets.{table_key(kind)}]", f"kind = {toml_text(kind)}", ""]
     for model in models:
         lines += [*model.lines([*kinds]), ""]
     return "\n".join([*lines, *_comments(left)]).rstrip("\n") + "\n"
@@ -57,7 +57,7 @@ def toml_text(value: str) -> str:
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
-def _key(name: str) -> str:
+def table_key(name: str) -> str:
     """A name as a key: in quotes where a dot stands in it."""
     return toml_text(name) if "." in name else name
 

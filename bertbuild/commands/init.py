@@ -9,11 +9,12 @@ from typing import Any, Final
 
 from bertbuild.buildfile.parameters import READING
 from bertbuild.buildfile.targets import LONGEST_NAME
-from bertbuild.buildfile.written import WrittenModel, toml_text, written
+from bertbuild.buildfile.written import WrittenModel, table_key, toml_text, written
 from bertbuild.commands.result import Result
 from bertbuild.commands.session import Session, shown
 from bertbuild.config import CONFIG_FILE
 from bertbuild.errors import BertbuildError, CheckpointError, StoreError, UsageError
+from bertbuild.heads.rows import HEADS
 from bertbuild.kinds import KINDS
 from bertbuild.kinds.ir_request import Ir
 from bertbuild.kinds.kind import Request
@@ -270,8 +271,13 @@ def _hints(place: Place, name: str, found: Seen, out: Path) -> Iterator[str]:
         yield f'labels = "{words}{more}"    # words for the {head.labels} rows of its head, which nothing names'
     if head is not None and head.assumed:
         yield f'head = "{head.kind}"    # assumed: no file tells of what kind the head is'
+    others = [answer for one in found.source.heads if not HEADS[one.kind].of_task for answer in HEADS[one.kind].answers]
+    if others and found.source.head is None and place.key in ("checkpoint", "huggingface"):
+        yield "It gives what the encoder answers; the words and sentences of its pre-training as well:"
+        yield f"[models.{table_key(name)}.override.ir]"
+        yield f"output = [{', '.join(toml_text(answer.output) for answer in others)}]"
     if place.key == "tf2":
         yield "Once it is built, its checkpoint is a model like the others:"
-        yield f"[models.{name}-tf1]"
+        yield f"[models.{table_key(f'{name}-tf1')}]"
         yield f"checkpoint = {toml_text(shown(out / name / 'tf1-checkpoint'))}"
         yield 'targets = ["ir"]'

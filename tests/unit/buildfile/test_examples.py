@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import json
 import runpy
@@ -45,6 +46,17 @@ def test_the_fleet_is_six_models_of_five_targets(checkpoints):
     assert {path.name for path in checkpoints.iterdir()} == {
         Path(model.source.checkpoint).name for model in fleet.models
     }
+
+
+def test_own_data_have_the_columns_and_labels_that_the_recipe_names():
+    _, reviews = load_build_file(EXAMPLES / "own-data.toml").models
+    named = reviews.source.named
+    with Path(named.data).open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert (named.task, list(rows[0])) == ("own", [named.text_column, named.label_column])
+    assert {row[named.label_column] for row in rows} == set(named.labels.split(","))
+    assert all(row[named.text_column] for row in rows)
+    assert 0 < len(rows) * float(named.dev_share) < len(rows)
 
 
 def test_checkpoints_are_small_sound_and_the_same_every_time(checkpoints):

@@ -27,6 +27,7 @@ from bertbuild.cli.tasks import buildfile as tasks
 from bertbuild.commands.init import Init, init
 from bertbuild.commands.session import Session
 from bertbuild.errors import CheckpointError, UsageError
+from bertbuild.heads.rows import HEADS
 from bertbuild.plans.wanted import SOURCES
 from bertbuild.source import folder_tree
 from bertbuild.source.folder_tree import Tree
@@ -137,6 +138,19 @@ def test_what_no_file_tells_is_there_to_be_said(models, run, fleet):
     said = text.replace('# labels = "name-0,name-1"', 'labels = "no,yes"').replace("# head =", "head =")
     fleet.write(said)
     assert load_build_file(fleet.folder / "bertbuild.toml").models[0].source.labels == "no,yes"
+
+
+def test_a_model_that_is_pre_trained_alone_may_give_what_it_learnt(models, run, fleet):
+    heads = {name: np.ones(shape, np.float32) for name, shape in HEADS["next-sentence"].variables(8, 20, 2).items()}
+    write_tiny(models / "pre.trained", heads=heads)
+    run()
+    text = (fleet.folder / "bertbuild.toml").read_text()
+    block = '# [models."pre.trained".override.ir]\n# output = ["next-sentence-logits"]'
+    assert block in text
+    fleet.write(text.replace(block, block.replace("# ", "")))
+    (model,) = load_build_file(fleet.folder / "bertbuild.toml").models
+    assert model.targets[0].request.output == "next-sentence-logits"
+    assert fleet.dry_run()["counts"]["targets"] == {"would run": 1}
 
 
 def test_a_sentence_stands_for_each_thing_that_cannot_be_built(models, run, fleet):
