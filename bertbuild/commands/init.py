@@ -190,6 +190,10 @@ class _Found:
             if found is None:
                 return
             plan_targets(found.source, request, File(path=Path(), digest=""))
+        except OSError as error:
+            why = f"{place.path} cannot be read: {error.strerror}."
+            self._leave(Unusable(path=place.path, why=why, next_step="Check its rights, and that it is whole."))
+            return
         except BertbuildError as error:
             why = str(error).removeprefix(f"{name}: ")
             whole = why if str(place.path) in why else f"{place.path}: {why}"

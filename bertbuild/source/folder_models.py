@@ -28,10 +28,10 @@ OF_OTHERS: Final = {
     ".onnx": "an ONNX model",
     ".tflite": "a TensorFlow Lite model",
     ".gguf": "a GGUF model",
-    ".pt": "a file of PyTorch's",
-    ".pth": "a file of PyTorch's",
 }
 """How files of models end that nothing is built from."""
+OF_PYTORCH: Final = (".pt", ".pth")
+"""The same of PyTorch's, which are zips; Python has text files of such names."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,11 +121,21 @@ def _is_graph(name: str) -> bool:
 def _of_others(path: Path, names: list[str]) -> Iterator[Unusable]:
     for name in names:
         what = next((words for ending, words in OF_OTHERS.items() if name.endswith(ending)), "")
+        if name.endswith(OF_PYTORCH) and _is_zip(path / name):
+            what = "a file of PyTorch's"
         if name.endswith(".xml") and f"{name.removesuffix('.xml')}.bin" in names:
             what = "an OpenVINO IR"
         if what:
             why = f"{path / name} is {what}, from which nothing is built."
             yield Unusable(path=path / name, why=why, next_step="Name the checkpoint that it was made from.")
+
+
+def _is_zip(path: Path) -> bool:
+    try:
+        with open_regular(path) as file:
+            return file.read(4) == b"PK\x03\x04"
+    except (OSError, CheckpointError):
+        return False
 
 
 def _weights(folder: Folder) -> Iterator[Unusable]:

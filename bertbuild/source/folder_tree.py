@@ -16,6 +16,8 @@ DEEPEST: Final = 16
 SAVED_MODELS: Final = ("saved_model.pb", "saved_model.pbtxt")
 NOT_OF_MODELS: Final = ("__MACOSX", "node_modules")
 VIRTUAL_ENVIRONMENT: Final = "pyvenv.cfg"
+STORE: Final = frozenset(("objects", "out", "locks"))
+"""Folders that only artifacts of builds have beside each other."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,9 +94,9 @@ class Tree:
             return None, []
         self._count += len(listed)
         names = tuple(name for name, is_folder in listed if not is_folder)
-        if VIRTUAL_ENVIRONMENT in names:
-            return None, []
         below = [name for name, is_folder in listed if is_folder and not name.startswith(".")]
+        if VIRTUAL_ENVIRONMENT in names or STORE.issubset(below):
+            return None, []
         return Folder(path=path, names=names), [path / name for name in below if name not in NOT_OF_MODELS]
 
 

@@ -166,15 +166,20 @@ def test_a_sentence_stands_for_each_thing_that_cannot_be_built(models, run, flee
     (models / "broken.zip").write_bytes(b"PK\x03\x04 and no more")
     (models / "graph.pb").write_bytes(b"\x0a\x07\x0a\x01x\x12\x02No")
     (models / "tokens.onnx").write_bytes(b"onnx")
+    (models / "paths.pth").write_text("import site")
+    (models / "spoilt").mkdir()
+    write_tiny(models / "spoilt", heads=HEAD)
+    (models / "spoilt" / "task.json").write_text('{"task": "x", "head": "classifier", "labels": 5}')
     (models / "keras").mkdir()
     (models / "keras" / "bert.h5").write_bytes(b"\x89HDF")
     write_huggingface(models / "roberta", huggingface_tensors(weights()), model_type="xlnet")
     result = run()
     left = {one["path"].removeprefix("models/"): one for one in result["unusable"]}
     assert sorted(left) == sorted(
-        ["no config", "one column", "wide", "broken.zip", "graph.pb", "tokens.onnx", "keras", "roberta"]
+        ["no config", "one column", "wide", "broken.zip", "graph.pb", "tokens.onnx", "keras", "roberta", "spoilt"]
     )
     assert all(path in one["why"] and one["next_step"] for path, one in left.items())
+    assert left["spoilt"]["why"] == "The task.json in models/spoilt has the labels 5, which are no list."
     assert "no bert_config.json" in left["no config"]["why"]
     assert "--head" in left["one column"]["next_step"]
     assert left["tokens.onnx"]["why"] == "models/tokens.onnx is an ONNX model, from which nothing is built."
@@ -295,6 +300,8 @@ def test_the_store_hidden_folders_and_virtual_environments_are_passed_over(fleet
     write_tiny(models / "venv" / "inner")
     (models / "venv" / "pyvenv.cfg").write_text("")
     write_tiny(fleet.folder / "artifacts" / "objects" / "made")
+    for name in ("objects", "out", "locks"):
+        write_tiny(models / "others' artifacts" / name / "made")
     run(".")
     assert list(sources()) == ["good"]
 
