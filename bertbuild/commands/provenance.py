@@ -17,7 +17,8 @@ from bertbuild.plural import are, number_of
 from bertbuild.provenance.sbom import FOLDER, materials
 from bertbuild.provenance.verify import Findings, verify
 from bertbuild.store.naming import below
-from bertbuild.store.opened import changed
+from bertbuild.store.opened import changed, manifests_of
+from bertbuild.store.records import read_records
 from bertbuild.store.store import Store
 
 
@@ -86,8 +87,10 @@ def verify_provenance(session: Session, names: Sequence[str] = (), *, path: str 
     found = {label: verify(folder, store) for label, folder in _folders(session, names, path).items()}
     misled = _misled(session, names, path, found)
     if store is not None and not path:
+        manifests = manifests_of(read_records(store))
         for record in built(store, names):
-            found[f"{record.model} {record.target.name}"].wrong.extend(text for _, text in changed(store, record))
+            problems = changed(store, record, manifests)
+            found[f"{record.model} {record.target.name}"].wrong.extend(text for _, text in problems)
     for label, findings in found.items():
         session.report({"event": "provenance", "name": label, **findings.as_json()})
     wrong = {label: findings for label, findings in found.items() if findings.wrong}

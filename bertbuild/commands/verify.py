@@ -21,8 +21,8 @@ from bertbuild.gate.parity import Verdict
 from bertbuild.plans.placing import backend_of
 from bertbuild.plans.plan import File
 from bertbuild.plural import are, number_of
-from bertbuild.store.opened import changed
-from bertbuild.store.records import Record, write_record
+from bertbuild.store.opened import changed, manifests_of
+from bertbuild.store.records import Record, read_records, write_record
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,8 +98,9 @@ def verify(session: Session, names: Sequence[str], runtime: str = "") -> Verifie
 
 def _require_recorded(session: Session, records: Iterable[Record]) -> None:
     """Refuse results that were changed since they were recorded, with manifest and statement."""
+    manifests = manifests_of(read_records(session.store))
     for record in records:
-        for path, problem in changed(session.store, record):
+        for path, problem in changed(session.store, record, manifests):
             raise StoreError(
                 f"{record.model}/{record.target.name}: {problem}.",
                 next_step=f"If you did not make it again, remove {path} and build the target anew; "

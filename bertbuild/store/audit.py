@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bertbuild.errors import StoreError
-from bertbuild.store.opened import changed, misled
+from bertbuild.store.opened import changed, manifests_of, misled
 from bertbuild.store.records import Record, read_records
 from bertbuild.store.store import Store, translated_os_errors
 from bertbuild.store.survey import left_over
@@ -135,7 +135,8 @@ def _gone(store: Store, records: list[Record]) -> Iterator[Problem]:
 
 def _changed(store: Store, records: list[Record], needed: dict[Path, list[str]]) -> list[Problem]:
     """Results whose files and manifest fit one another, and not what is on record of them."""
-    found = {path: problem for record in records for path, problem in changed(store, record)}
+    manifests = manifests_of(records)
+    found = {path: problem for record in records for path, problem in changed(store, record, manifests)}
     return [
         Problem(problem=problem, path=_below(store, path), needed_by=needed.get(path, []))
         for path, problem in found.items()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +14,8 @@ from bertbuild.store.records import Record
 from bertbuild.store.store import Store
 
 OUT = "out"
+
+Manifests = Mapping[tuple[str, str], Collection[str]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,11 +48,14 @@ def misled(
         records: of all targets.
         wanted: whether a name (model, target) is looked at; all are where it is not given.
     """
-    of = {(record.model, record.target.name): given(record) for record in records}
+    recorded = list(records)
+    of = {(record.model, record.target.name): given(record) for record in recorded}
+    manifests = manifests_of(recorded)
     found = []
     for model, target in _names(store.root / OUT):
         if wanted(model, target):
-            problem = _problem(store, model, target, of.get((model, target)) or store.names.given(model, target))
+            known = of.get((model, target)) or store.names.given(model, target)
+            problem = _problem(store, model, target, known, manifests)
             if problem:
                 found.append(Misled(model=model, target=target, problem=problem))
     return found
@@ -62,10 +67,24 @@ def given(record: Record) -> Given:
     return Given(stage=stage, key=key, manifest="")
 
 
-def changed(store: Store, record: Record) -> Iterator[tuple[Path, str]]:
+def manifests_of(records: Iterable[Record]) -> dict[tuple[str, str], set[str]]:
+    """(stage, key) of a result → its manifests on record, by digest: several where it was made again in between."""
+    found: dict[tuple[str, str], set[str]] = {}
+    for record in records:
+        for step, manifest in record.manifests.items():
+            found.setdefault(record.results[step], set()).add(manifest)
+    return found
+
+
+def changed(store: Store, record: Record, manifests: Manifests) -> Iterator[tuple[Path, str]]:
     """Results of a record whose files, manifest and statement were changed together: folder, what is wrong.
 
     What is missing or does not fit its own manifest is not told here.
+
+    Args:
+        store: where they lie.
+        record: whose results.
+        manifests: `manifests_of` all records: what another target's build made again is known by that one's.
     """
     for step, (stage, key) in record.results.items():
         path = store.objects / stage / key
@@ -76,7 +95,7 @@ def changed(store: Store, record: Record) -> Iterator[tuple[Path, str]]:
             continue
         if known is not None and stored.digest != known:
             yield path, f"{stage} {key[:12]} has other content than when it was recorded"
-        elif step == record.target.step and record.manifest and stored.manifest_digest != record.manifest:
+        elif step in record.manifests and stored.manifest_digest not in manifests[stage, key]:
             yield path, _other_statement(stage, key)
 
 
@@ -90,7 +109,7 @@ def _names(out: Path) -> Iterator[tuple[str, str]]:
                 yield "", folder.name
 
 
-def _problem(store: Store, model: str, target: str, known: Given | None) -> str:
+def _problem(store: Store, model: str, target: str, known: Given | None, manifests: Manifests) -> str:
     place = store.root / OUT / model / target
     name = f"{OUT}/{model}/{target}" if model else f"{OUT}/{target}"
     if known is None:
@@ -100,10 +119,10 @@ def _problem(store: Store, model: str, target: str, known: Given | None) -> str:
     if known.stage == "":  # given before results were noted: any of this store's
         of_store = Path(os.path.realpath(place)).parent.parent == store.objects.resolve()
         return "" if of_store else f"{name} leads to {os.path.realpath(place)}, which is no result of this store"
-    return _misleading(store, place, name, known)
+    return _misleading(store, place, name, known, manifests)
 
 
-def _misleading(store: Store, place: Path, name: str, known: Given) -> str:
+def _misleading(store: Store, place: Path, name: str, known: Given, manifests: Manifests) -> str:
     """What is wrong with a name's link; damage is told of the result."""
     real = os.path.realpath(place)
     there = store.objects / known.stage / known.key
@@ -112,7 +131,8 @@ def _misleading(store: Store, place: Path, name: str, known: Given) -> str:
     if not there.exists():
         return f"{name} leads to {known.stage} {known.key[:12]}, which is not there"
     with contextlib.suppress(StoreError):
-        if known.manifest and store.peek(there).manifest_digest != known.manifest:
+        of_a_build = manifests.get((known.stage, known.key), ())
+        if known.manifest and store.peek(there).manifest_digest not in {known.manifest, *of_a_build}:
             return f"{name}: {_other_statement(known.stage, known.key)}"
     return ""
 

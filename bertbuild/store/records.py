@@ -33,7 +33,7 @@ class Record:
         results: step id → (stage, key) in the store.
         verdict: its parity figures, None where it could not be run.
         contents: step id → the digest of its result's files; empty where it was recorded before they were noted.
-        manifest: the digest of the manifest of the target's own result; likewise.
+        manifests: step id → the digest of its result's manifest; likewise.
     """
 
     model: str
@@ -42,7 +42,7 @@ class Record:
     results: dict[str, tuple[str, str]]
     verdict: Verdict | None
     contents: Mapping[str, str] = field(default_factory=dict)
-    manifest: str = ""
+    manifests: Mapping[str, str] = field(default_factory=dict)
 
 
 def write_record(
@@ -55,7 +55,7 @@ def write_record(
         "steps": [_step_as_json(step, store.root) for step in plan.steps],
         "results": {step_id: [stored.stage, stored.key] for step_id, stored in results.items()},
         "contents": {step_id: stored.digest for step_id, stored in results.items()},
-        "manifest": results[target.step].manifest_digest,
+        "manifests": {step_id: stored.manifest_digest for step_id, stored in results.items()},
         "verdict": verdict,
     }
     path = _path(store, plan.model, target.name)
@@ -158,7 +158,7 @@ def _record(value: Mapping[str, Any], root: Path) -> Record:
         results={step_id: (stage, key) for step_id, (stage, key) in value["results"].items()},
         verdict=None if value["verdict"] is None else Verdict.from_json(value["verdict"]),
         contents=dict(value.get("contents", {})),
-        manifest=str(value.get("manifest", "")),
+        manifests=dict(value.get("manifests", {})),
     )
 
 

@@ -22,7 +22,7 @@ from bertbuild.keys import digest
 from bertbuild.plans.plan import File, Plan, Step, Target
 from bertbuild.provenance.statement import result_named
 from bertbuild.stages import MANIFEST, PROVENANCE
-from bertbuild.store.records import write_record
+from bertbuild.store.records import read_records, write_record
 from bertbuild.store.store import Store, content_digest
 
 GRAPH = {"inference_graph.pb": "graph", "signature.json": "{}", "stage.json": "{}"}
@@ -199,6 +199,19 @@ RESULTS = {
         made["toy"]["ir"].path / MANIFEST, lambda manifest: manifest["files"]["model.bin"].update(bytes=1)
     ),
     "the run in the statement": lambda made, _: rewrite(made["toy"]["ir"].path / PROVENANCE, other_run),
+    "the facts of what it was made from, likewise": lambda made, _: changed_together(
+        made["toy"]["freeze"].path, "stage.json"
+    ),
+    "statement and manifest of what it was made from": lambda made, _: reseal(made["toy"]["freeze"].path, other_run),
+    "the statement of what it was made from": lambda made, _: rewrite(
+        made["toy"]["freeze"].path / PROVENANCE, other_run
+    ),
+    "the place in the manifest of what it was made from": lambda made, _: rewrite(
+        made["toy"]["freeze"].path / MANIFEST, lambda manifest: manifest.update(isolation="host")
+    ),
+    "a fact more in the manifest of what it was made from": lambda made, _: rewrite(
+        made["toy"]["freeze"].path / MANIFEST, lambda manifest: manifest.update(more="x")
+    ),
     "a linked folder": lambda made, tmp: linked_folder(made["toy"]["ir"].path, tmp),
     "a linked file with the same bytes": lambda made, tmp: moved_out(made["toy"]["ir"].path, "model.bin", tmp),
     "a linked statement": lambda made, tmp: moved_out(made["toy"]["ir"].path, PROVENANCE, tmp),
@@ -234,6 +247,20 @@ def test_a_result_that_was_changed_by_hand_is_told(session, results, tmp_path, w
     for command in COMMANDS.values():
         with pytest.raises((StoreError, ProvenanceError)):
             command(session)
+
+
+def test_what_the_build_of_another_target_made_again_passes(session, results):
+    """The same content with another statement, which the record of that target has."""
+    reseal(results["toy"]["freeze"].path, other_run)
+    again = replace(GOAL, name="ir-again")
+    record = next(read_records(session.store, "toy"))
+    loaded = {
+        step: session.store.peek(session.store.objects / stage / key) for step, (stage, key) in record.results.items()
+    }
+    write_record(session.store, record.plan, again, loaded, None)
+    session.store.link("toy", again.name, loaded["ir"])
+    for command in COMMANDS.values():
+        command(session)
 
 
 def test_only_the_names_that_were_asked_for_are_looked_at(session, root, results):
