@@ -18,11 +18,11 @@ from bertbuild.commands.reference import presumed, require_1
 from bertbuild.commands.result import Result
 from bertbuild.commands.session import Session, shown
 from bertbuild.errors import BertbuildError, DataError, UsageError
+from bertbuild.kinds import KINDS
 from bertbuild.names import did_you_mean
 from bertbuild.plans.plan import File, Plan, Step
 from bertbuild.plural import number_of
 from bertbuild.source.known_text import OF_WORDS
-from bertbuild.stages import STAGES
 from bertbuild.text.asking import Asked, Questions
 from bertbuild.text.facts import TEXT_FILE, VOCAB_FILE, from_json
 from bertbuild.text.wordpiece import END, FIRST, MASK, SPECIAL, UNKNOWN, FullTokenizer, numbered
@@ -136,9 +136,19 @@ def facts_of(folder: Path) -> Mapping[str, Any]:
         from_json(found)
     except (BertbuildError, ValueError, TypeError, KeyError) as error:
         raise DataError(f"{path} cannot be read: {error}.", next_step="Build the target again.") from error
-    if found.get("asked", {}).get("stage") not in STAGES:
+    how = found.get("asked", {})
+    params = how.get("params", {})
+    told = isinstance(params, dict) and all(isinstance(value, str) for value in params.values())
+    if not told or (how.get("stage"), how.get("flag")) not in _ways():
         raise DataError(f"{path} does not say how the target is asked.", next_step="Build the target again.")
+    if not {"head", "do_lower_case", "max_seq_length", "max_positions"} <= found.keys():
+        raise DataError(f"{path} does not say how text is read.", next_step="Build the target again.")
     return found
+
+
+def _ways() -> list[tuple[str, str]]:
+    """The stages that answer for a target, each with what it calls that: another one is not run for it."""
+    return [(kind.asked.stage, kind.asked.flag) for kind in KINDS.values()]
 
 
 def _kind(folder: Path, facts: Mapping[str, Any], asked: Predict) -> str:
@@ -164,9 +174,22 @@ def _kind(folder: Path, facts: Mapping[str, Any], asked: Predict) -> str:
 
 def _outputs(folder: Path) -> set[str] | None:
     """The names of the target's outputs, None where no signature.json tells them, as of TensorFlow 2's SavedModels."""
+    return set(_ports(folder, "outputs")) or None
+
+
+def _ports(folder: Path, which: str) -> Mapping[str, Any]:
+    """The "inputs" or "outputs" of the target's signature.json; nothing where it has none.
+
+    Raises:
+        DataError: the file is of another form.
+    """
     path = folder / SIGNATURE
-    found = read_object(path).get("outputs", {}) if path.is_file() else {}
-    return set(found) or None
+    if not path.is_file():
+        return {}
+    found = read_object(path).get(which, {})
+    if not isinstance(found, dict) or not all(isinstance(port, dict) for port in found.values()):
+        raise DataError(f"{path} has {which} that are no ports by name.", next_step="Build the target again.")
+    return found
 
 
 def reading_of(folder: Path, facts: Mapping[str, Any], kind: str, asked: Predict) -> Reading:
@@ -188,7 +211,10 @@ def reading_of(folder: Path, facts: Mapping[str, Any], kind: str, asked: Predict
     if missing:
         raise DataError(f"{path} has no {' and no '.join(missing)}.", next_step="Give the model's own vocab.txt.")
     fixed = _fixed_length(folder)
-    longest = min(filter(None, (text.max_positions, fixed)))
+    longest = min(filter(None, (text.max_positions, fixed)), default=0)
+    usual = min(longest, facts["max_seq_length"])
+    if usual < SHORTEST:
+        raise DataError(f"{folder / TEXT_FILE} tells of texts of {usual} pieces.", next_step="Build the target again.")
     if asked.max_seq_length > longest or 0 < asked.max_seq_length < SHORTEST:
         raise UsageError(
             f"--max-seq-length must be from {SHORTEST} to {longest} (got {asked.max_seq_length}).",
@@ -200,16 +226,15 @@ def reading_of(folder: Path, facts: Mapping[str, Any], kind: str, asked: Predict
         text=text,
         lower_case=lower_case,
         tokenizer=FullTokenizer(vocab, lower_case=lower_case, special=special),
-        length=asked.max_seq_length or min(longest, int(facts["max_seq_length"])),
+        length=asked.max_seq_length or usual,
     )
 
 
 def _fixed_length(folder: Path) -> int:
     """The only sequence length that the target takes, 0 where it takes several."""
-    path = folder / SIGNATURE
-    ports = read_object(path).get("inputs", {}) if path.is_file() else {}
-    shape = ports.get("input_ids", {}).get("shape") or [-1, -1]
-    return int(shape[1]) if len(shape) == 2 and isinstance(shape[1], int) and shape[1] > 0 else 0
+    shape = _ports(folder, "inputs").get("input_ids", {}).get("shape")
+    known = isinstance(shape, list) and len(shape) == 2 and isinstance(shape[1], int)
+    return shape[1] if known and shape[1] > 0 else 0
 
 
 def _check_fits(texts: Sequence[Asked], kind: str) -> None:

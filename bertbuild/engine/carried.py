@@ -31,6 +31,8 @@ ADDED = ""
 """Stands for the sha256 of a file that its stage did not write."""
 IN_SIGNATURE = ("task", "head", "labels", "do_lower_case", "max_seq_length", "tokens")
 _END_OF_RT_INFO = b"\t</rt_info>\n</net>"
+_NOT_XML = re.compile("[^\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""What XML has no character for, and line breaks and tabs, which an attribute does not keep."""
 _SECTIONS = re.compile(
     rb"\t\t<model_info>\n(?:\t\t\t<[^\n]*\n)*\t\t</model_info>\n|\t\t<text>\n(?:\t\t\t<[^\n]*\n)*\t\t</text>\n"
 )
@@ -148,7 +150,7 @@ def _model(content: bytes, facts: Mapping[str, Any]) -> bytes:
 def _sections(facts: Mapping[str, Any]) -> Iterator[str]:
     labels = facts["labels"]
     # The Model API splits at spaces.
-    named = {"labels": " ".join("_".join(re.sub(r"[\x00-\x1f]", " ", label).split()) or "_" for label in labels)}
+    named = {"labels": " ".join("_".join(_NOT_XML.sub(" ", label).split()) or "_" for label in labels)}
     named["label_ids"] = " ".join(str(number) for number in range(len(labels)))
     model_info = named if labels else {}
     if facts["head"] == "multi-label":
@@ -164,7 +166,7 @@ def _sections(facts: Mapping[str, Any]) -> Iterator[str]:
 def _section(name: str, values: Mapping[str, str]) -> Iterator[str]:
     yield f"\t\t<{name}>\n"
     for key, value in sorted(values.items()):
-        yield f'\t\t\t<{key} value="{html.escape(value)}" />\n'
+        yield f'\t\t\t<{key} value="{html.escape(_NOT_XML.sub(" ", value))}" />\n'
     yield f"\t\t</{name}>\n"
 
 

@@ -120,7 +120,7 @@ def _trained_labels(tuned: Mapping[str, Any], folder: Path) -> tuple[str, ...]:
 
 def _whole(facts: Mapping[str, Any], name: str) -> int:
     value = facts.get(name)
-    return value if isinstance(value, int) and not isinstance(value, bool) else 0
+    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 0
 
 
 def _beside(folder: Path) -> Text | None:

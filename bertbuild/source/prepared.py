@@ -96,9 +96,22 @@ def check_vocabulary(what: str, known: str, vocab: Path, model: str) -> None:
 
 
 def fine_tuned(folder: Path, prefix: str) -> dict[str, Any]:
-    """What the task.json of the checkpoint `prefix` says it was fine-tuned for; nothing where it has none."""
+    """What the task.json of the checkpoint `prefix` says it was fine-tuned for; nothing where it has none.
+
+    Raises:
+        DataError: it cannot be read, or is of another form. Labels may be numbers there; here they are words.
+    """
     path = task_file(folder, prefix)
-    return {} if path is None else _object(path, "Fix it or remove it.")
+    if path is None:
+        return {}
+    fix = "Fix it or remove it."
+    found = _object(path, fix)
+    labels, lower_case = found.get("labels") or [], found.get("do_lower_case")
+    if not isinstance(labels, list) or not all(isinstance(label, str | int | float) for label in labels):
+        raise DataError(f"{path}: labels is not a list of words.", next_step=fix)
+    if lower_case is not None and not isinstance(lower_case, bool):
+        raise DataError(f"{path}: do_lower_case is not true or false.", next_step=fix)
+    return {**found, "labels": [str(label) for label in labels]}
 
 
 def check_made_for(prepared: PreparedFolder, checkpoint: Path, prefix: str, model: str) -> None:

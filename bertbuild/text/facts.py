@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
@@ -93,7 +93,32 @@ def from_json(value: Mapping[str, Any]) -> Text:
     if value["format"] != FORMAT:
         raise ValueError(f"text.json is of format {value['format']}, and this version reads {FORMAT}")
     known = {name: value[name] for name in Text.__dataclass_fields__ if name in value}
-    return Text(**{**known, "labels": tuple(map(str, value["labels"]))})
+    for name, (is_one, words) in _FORMS.items():
+        if name in known and not is_one(known[name]):
+            raise ValueError(f"{name} is not {words}")
+    return Text(**{**known, "labels": tuple(value["labels"])})
+
+
+def _is_words(value: Any) -> bool:
+    return isinstance(value, list | tuple) and all(isinstance(word, str) for word in value)
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
+_WORD: Final = lambda value: isinstance(value, str), "a word"
+_TRUTH: Final = lambda value: isinstance(value, bool), "true or false"
+_FORMS: Final[Mapping[str, tuple[Callable[[Any], bool], str]]] = {
+    **dict.fromkeys(("task", "head", "vocab_reading"), _WORD),
+    **dict.fromkeys(
+        ("max_seq_length", "max_positions", "doc_stride", "max_query_length"), (_is_whole, "a number from 0")
+    ),
+    "negatives": _TRUTH,
+    "do_lower_case": (lambda value: value is None or isinstance(value, bool), "true or false"),
+    "labels": (_is_words, "a list of words"),
+    "asked": (lambda value: isinstance(value, dict), "an object"),
+}
 
 
 def lower_cases(words: Sequence[str]) -> bool:

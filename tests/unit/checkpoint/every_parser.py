@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import io
 import json
 import random
@@ -35,6 +36,8 @@ from bertbuild.checkpoint.table import read_table, write_table
 from bertbuild.checkpoint.v1 import V1Reader
 from bertbuild.checkpoint.vocabulary import read_vocabulary
 from bertbuild.checkpoint.writer import write_checkpoint
+from bertbuild.commands import predict
+from bertbuild.commands.predict_texts import Predict, texts_of
 from bertbuild.errors import CheckpointError
 from bertbuild.gate.prediction_files import read_answers, read_scores, read_squad
 from bertbuild.graph.gelu import gelu_form
@@ -45,14 +48,19 @@ from bertbuild.graph.loading import check_loading
 from bertbuild.graph.roles import input_roles
 from bertbuild.graph.saved_model import read_saved_model
 from bertbuild.graph.wire import encode_bytes, encode_number, encode_varint
-from bertbuild.huggingface.folder import read_index
+from bertbuild.huggingface.folder import find_files, read_index
 from bertbuild.huggingface.safetensors import read_safetensors
+from bertbuild.huggingface.settings import read_settings
 from bertbuild.huggingface.torch_files import read_torch
+from bertbuild.huggingface.vocabulary import lower_case, vocabulary
 from bertbuild.json_text import parse_json
 from bertbuild.provenance.shape import problems
 from bertbuild.provenance.statement import BUILD_TYPE, PREDICATE, STATEMENT
 from bertbuild.provenance.verify import verify
+from bertbuild.source.prepared import fine_tuned
 from bertbuild.store.past_runs import events_of
+from bertbuild.text.asking import Asked
+from bertbuild.text.facts import Text
 
 CHANCE = np.random.default_rng(7)
 TENSORS = {
@@ -191,6 +199,11 @@ matrix = { precision = ["fp32", "fp16"] }
 checkpoint = "checkpoints/one"
 targets = ["ir"]
 """
+WORDS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "good", "bad", "film", "##s")
+TOKENIZER = {"model": {"type": "WordPiece", "vocab": {word: number for number, word in enumerate(WORDS)}}}
+TOKENIZER |= {"added_tokens": [{"id": 2, "content": "[CLS]"}], "normalizer": {"lowercase": True}}
+HUGGING_FACE = {**CONFIG, "model_type": "bert", "id2label": {"0": "no", "1": "yes"}, "architectures": ["BertModel"]}
+TASK = {"task": "own", "head": "classifier", "labels": ["no", "yes"], "do_lower_case": True, "max_seq_length": 16}
 SQUAD = {"data": [{"paragraphs": [{"context": "a b", "qas": [{"id": "1", "question": "q", "answers": []}]}]}]}
 
 
@@ -240,8 +253,60 @@ def parsers() -> dict[str, Parser]:
         "log of a run": Parser((event * 5).encode(), at("1.jsonl", events_of)),
         "SQuAD": Parser(json.dumps(SQUAD).encode(), at("dev.json", read_squad), is_json=True),
         "answers": Parser(b'{"1": "a", "2": ""}', at("answers.json", read_answers), is_json=True),
+        **_of_text(),
         "scores": Parser(b"0.5\t0.5\n0.25\t0.75\n", at("test_results.tsv", read_scores)),
     }
+
+
+def _of_text() -> dict[str, Parser]:
+    """What goes with a model that reads text, and texts."""
+    content = "".join(f"{word}\n" for word in WORDS).encode()
+    how = {"stage": "openvino-infer", "flag": "ir", "params": {}}
+    sizes = {"max_positions": 32, "max_seq_length": 16, "doc_stride": 4, "max_query_length": 4}
+    text = Text(task="own", head="span", asked=how, do_lower_case=True, **sizes)
+    digest = hashlib.sha256(content).hexdigest()
+    facts = json.dumps({**text.as_json(WORDS), "vocab_sha256": digest}).encode()
+    ports = {"inputs": {"input_ids": {"shape": [-1, -1]}}, "outputs": {"start_logits": {}, "end_logits": {}}}
+    signature = json.dumps(ports).encode()
+    folder: dict[str, Any] = {"text.json": facts, "signature.json": signature, "vocab.txt": content}
+    theirs = json.dumps(HUGGING_FACE).encode()
+    beside = {"config.json": theirs, "model.safetensors": b""}
+    return {
+        "text.json": Parser(facts, at("text.json", _question, **folder), is_json=True),
+        "signature.json": Parser(signature, at("signature.json", _question, **folder), is_json=True),
+        "task.json": Parser(
+            json.dumps(TASK).encode(), at("task.json", lambda path: fine_tuned(path.parent, "m")), is_json=True
+        ),
+        "config.json": Parser(theirs, at("config.json", read_settings), is_json=True),
+        "tokenizer.json": Parser(json.dumps(TOKENIZER).encode(), at("tokenizer.json", _words, **beside), is_json=True),
+        "tokenizer_config.json": Parser(
+            b'{"do_lower_case": true}',
+            at("tokenizer_config.json", _words, **beside, **{"tokenizer.json": json.dumps(TOKENIZER).encode()}),
+            is_json=True,
+        ),
+        "texts (.csv)": Parser(b'text,text_pair\n"a ""b""",c\nd,e\n', at("t.csv", _texts)),
+        "texts (.tsv)": Parser(b"text\ttext_pair\na\tb\n", at("t.tsv", _texts)),
+        "texts (.jsonl)": Parser(b'{"text": "a"}\n\n{"text": "b"}\n', at("t.jsonl", _texts)),
+    }
+
+
+def _question(path: Path) -> Any:
+    """A question as `predict` asks the target in a folder."""
+    folder, asked = path.parent, Predict(target="t", question="good", context="film " * 9)
+    facts = predict.facts_of(folder)
+    kind = predict._kind(folder, facts, asked)
+    reading = predict.reading_of(folder, facts, kind, asked)
+    texts = [Asked("good film", "film bad " * 20)]
+    return predict._asked(kind, texts, reading).arrays()["input_ids"].shape
+
+
+def _words(path: Path) -> Any:
+    files = find_files(path.parent)
+    return vocabulary(files), lower_case(files)
+
+
+def _texts(path: Path) -> Any:
+    return texts_of(Predict(target="t", file=str(path)))
 
 
 def _table(_: Path, content: bytes) -> list[tuple[bytes, bytes]]:

@@ -15,6 +15,7 @@ from bertbuild.commands.predict_texts import Predict, texts_of
 from bertbuild.commands.session import Session
 from bertbuild.config import Settings
 from bertbuild.errors import DataError, UsageError
+from bertbuild.report.clean import cleaned
 from bertbuild.text.asking import Asked
 from bertbuild.text.facts import Text
 
@@ -367,6 +368,36 @@ def test_a_target_without_its_tokenizer_is_refused_and_how_to_add_it_is_told(tar
         run(shares([1, 0]), text="good")
     assert sentence in str(refused.value)
     assert "target again" in refused.value.next_step
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "sentence"),
+    [
+        ("text.json", {"doc_stride": -1}, "doc_stride is not a number from 0"),
+        ("text.json", {"max_seq_length": 1}, "tells of texts of 1 pieces"),
+        ("text.json", {"max_positions": "x"}, "max_positions is not a number from 0"),
+        ("text.json", {"labels": "no"}, "labels is not a list of words"),
+        ("text.json", {"asked": []}, "asked is not an object"),
+        ("text.json", {"asked": {"stage": "openvino-infer", "flag": "out", "params": {}}}, "how the target is asked"),
+        ("text.json", {"asked": {"stage": "finetune", "flag": "ir", "params": {}}}, "how the target is asked"),
+        ("signature.json", {"outputs": 5}, "has outputs that are no ports by name"),
+        ("signature.json", {"inputs": {"input_ids": []}}, "has inputs that are no ports by name"),
+    ],
+)
+def test_facts_of_another_form_are_refused(target, run, name, change, sentence):
+    path = target() / name
+    path.write_text(json.dumps(json.loads(path.read_text()) | change))
+    with pytest.raises(DataError, match=sentence):
+        run(shares([1, 0]), text="good")
+
+
+def test_words_of_a_target_steer_no_terminal(target, run):
+    target(labels=("\x1b[31mno", "y\nerror: yes"))
+    result, lines, _ = run(shares([1, 0]), text="good")
+    assert result.answers[0]["label"] == "\x1b[31mno"
+    assert cleaned({"lines": lines})["lines"] == ["no  1.0000"]
+    run.events.clear()
+    assert cleaned({"lines": run(shares([0, 1]), text="good")[1]})["lines"] == ["y error: yes  1.0000"]
 
 
 def test_a_target_is_named_by_its_folder_or_a_file_in_it_too(target, run):

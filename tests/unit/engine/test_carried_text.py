@@ -67,6 +67,17 @@ def test_an_ir_has_the_labels_as_the_model_api_reads_them(folder, vocab):
     assert (text["do_lower_case"], text["max_seq_length"], text["task"]) == ("True", "64", "own-é")
 
 
+@pytest.mark.parametrize("word", ["a\x1b[31m", "a\nb", "\ud800", "\uffff", "a\x85b", "\t"])
+def test_words_that_xml_cannot_hold_leave_it_whole_and_come_out_again(folder, vocab, word):
+    carry(folder, Text(task=word, head="tokens", labels=(word, "b"), max_positions=64).as_parameter(), vocab)
+    found = sections(folder / "model.xml")
+    assert json.loads(found["text"]["labels"]) == [word, "b"]
+    assert not set(found["text"]["task"] + found["model_info"]["labels"]) & {"\x1b", "\n", "\t"}
+    assert len(found["model_info"]["labels"].split()) == 2
+    clean(folder)
+    assert (folder / "model.xml").read_text() == XML
+
+
 def test_the_folder_has_the_tokenizer_and_its_facts(folder, vocab):
     made = carry(folder, TEXT.as_parameter(), vocab)
     assert sorted(made) == ["model.xml", "signature.json", "text.json", "tokenizer.json", "vocab.txt"]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bertbuild.errors import CheckpointError, UsageError
+from bertbuild.errors import CheckpointError, DataError, UsageError
 from bertbuild.heads.found import FoundHead
 from bertbuild.plans.plan import File, Source
 from bertbuild.source.checkpoints import Inspected
@@ -59,6 +59,27 @@ def test_a_training_tells_labels_case_and_length(folder, store):
     text = told(folder, store)
     assert (text.task, text.head, text.labels) == ("MRPC", "classifier", ("0", "1"))
     assert (text.do_lower_case, text.max_seq_length, text.max_positions) == (False, 32, 64)
+
+
+def test_labels_that_are_numbers_are_words_and_sizes_that_are_none_are_not_told(folder, store):
+    write(folder, "task.json", {"task": "MRPC", "labels": [0, 1], "doc_stride": -1, "max_seq_length": True})
+    text = told(folder, store)
+    assert (text.labels, text.doc_stride, text.max_seq_length) == (("0", "1"), 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("facts", "sentence"),
+    [
+        ({"labels": 5}, "labels is not a list of words"),
+        ({"labels": "ab"}, "labels is not a list of words"),
+        ({"labels": [["a"], "b"]}, "labels is not a list of words"),
+        ({"do_lower_case": "yes"}, "do_lower_case is not true or false"),
+    ],
+)
+def test_a_task_file_of_another_form_is_refused(folder, store, facts, sentence):
+    write(folder, "task.json", {"task": "MRPC", **facts})
+    with pytest.raises(DataError, match=sentence):
+        told(folder, store)
 
 
 def test_where_nothing_tells_nothing_is_made_up(folder, store):
