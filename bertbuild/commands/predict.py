@@ -135,7 +135,8 @@ def facts_of(folder: Path) -> Mapping[str, Any]:
         found = read_object(path)
         from_json(found)
     except (BertbuildError, ValueError, TypeError, KeyError) as error:
-        raise DataError(f"{path} cannot be read: {error}.", next_step="Build the target again.") from error
+        why = str(error).rstrip(".")
+        raise DataError(f"{path} cannot be read: {why}.", next_step="Build the target again.") from error
     how = found.get("asked", {})
     params = how.get("params", {})
     told = isinstance(params, dict) and all(isinstance(value, str) for value in params.values())

@@ -7,7 +7,7 @@ Where the CPU computes in something else unless told otherwise, probes are answe
 import os
 
 import questions
-from stage import Stage, read_json, step
+from stage import Stage, StageInputError, read_json, step
 
 STAGE = Stage("infer", __doc__.splitlines()[0])
 HINT = "INFERENCE_PRECISION_HINT"
@@ -34,7 +34,11 @@ def run(args, report):
     def compiled(config):
         """The model under a configuration, and a function that runs it."""
         step("compiling")
-        model = core.compile_model(path, "CPU", config)
+        try:
+            model = core.compile_model(path, "CPU", config)
+        except RuntimeError as error:
+            why = str(error).strip().split("\n")[-1]
+            raise StageInputError("OpenVINO %s does not load %s: %s" % (openvino.__version__, path, why)) from error
 
         def run_model(feeds):
             results = model(feeds)
