@@ -14,7 +14,7 @@ import mmap
 import os
 from typing import Collection, Iterable, Iterator  # noqa: UP035  (Python 3.7)
 
-from bertbuild.graph.cutting import check_operators
+from bertbuild.graph.cutting import OperatorsRefusedError, check_operators
 from bertbuild.graph.graphdef import (
     Graph,
     GraphFormatError,
@@ -24,7 +24,7 @@ from bertbuild.graph.graphdef import (
     parse_ref,
     parsed_fields,
 )
-from bertbuild.graph.operators import RESTORES
+from bertbuild.graph.operators import RESTORES, RUN_UNASKED, refused
 from bertbuild.graph.wire import LENGTH_DELIMITED, WireError, fields
 
 FILE = "saved_model.pb"
@@ -35,8 +35,13 @@ _LOCAL_VARIABLES = "local_variables"
 _INIT_SIGNATURE = "__saved_model_init_op"
 
 
-def check_loading(folder: str | os.PathLike[str]) -> None:
+def check_loading(folder: str | os.PathLike[str], *, whole: bool = False) -> None:
     """Do nothing for a SavedModel that may be loaded.
+
+    Args:
+        folder: of it.
+        whole: whether all of it is taken in, and not what is left of it after `pruning`: then none of its operators,
+            needed or not, may be one that TensorFlow runs by that.
 
     Raises:
         OperatorsRefusedError: loading it would run operators that may not run.
@@ -52,6 +57,8 @@ def check_loading(folder: str | os.PathLike[str]) -> None:
                 if part.number == 2 and part.wire_type == LENGTH_DELIMITED:
                     graph = parse_meta_graph(buffer, part.start, part.end)
                     _check(graph, buffer[part.start : part.end])
+                    if whole:
+                        _check_unasked(graph)
         except (WireError, UnicodeDecodeError) as error:
             raise GraphFormatError(f"{path} is not a whole SavedModel: {error}.") from error
 
@@ -89,6 +96,12 @@ def _check(graph: Graph, meta_graph: bytes) -> None:
         return
     check_operators(graph, _needed(graph, _initialisers(parts)), "its initialisation runs")
     check_saver(graph)
+
+
+def _check_unasked(graph: Graph) -> None:
+    found = {node.op for nodes in (graph.nodes.values(), *graph.functions.values()) for node in nodes} & RUN_UNASKED
+    if found:
+        raise OperatorsRefusedError(refused(found), "its loading may run")
 
 
 def _run_by_loading(object_graph: bytes) -> Iterator[str]:

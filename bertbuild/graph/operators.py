@@ -114,9 +114,18 @@ RESTORES = frozenset(
 )
 """What a saver's own part of a graph is made of besides: TensorFlow runs it to restore the variables beside a graph."""
 
+_UNASKED = """
+DebugIdentity DebugIdentityV2 DebugNanCount DebugNumericSummary DebugNumericSummaryV2 DecodeProtoV2 EncodeProto
+GcsConfigureBlockCache GcsConfigureCredentials GenerateBigQueryReaderPartitions GenerateVocabRemapping ImmutableConst
+LoadAndRemapMatrix MatchingFiles PyFuncStateless ReadFile RemoteFusedGraphExecute
+"""
+RUN_UNASKED = frozenset(_UNASKED.split())
+"""Of those that may not run, the ones that reach beyond their inputs and have no state: TensorFlow runs such where it
+takes a graph in, if a shape comes from them, whether anything needs it or not."""
+
 _FILES = (
     "File|Reader|^Save|^Restore|^MergeV2|Shard|ImmutableConst|Dataset|Iterator|Summary|Record|Snapshot|Sql|Lmdb|PrintV2"
-    "|VocabRemapping|LoadAndRemap"
+    "|VocabRemapping|LoadAndRemap|codeProto"
 )
 _PROCESSES = "^_?(Host)?(Send|Recv)$|Rpc|Collective|Nccl|Remote|Gcs|BigQuery|^Debug|Worker"
 _REASONS = (

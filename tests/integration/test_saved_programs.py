@@ -14,5 +14,6 @@ def test_only_what_would_run_is_refused(bertbuild, tmp_path):
     said = run_script("tf2", "saved_programs", root=ROOT, out=tmp_path)
     assert "its answer is computed by WriteFile, which reads or writes files" in said["answer"]
     assert "its loading runs InitializeTableFromTextFileV2, which reads or writes files" in said["loading"]
+    assert "its loading may run ReadFile, which reads or writes files" in said["unasked"]
     assert said["elsewhere"] == ""
     assert said["written"] is False

@@ -194,7 +194,7 @@ class SavedModel:
 def check(folder):
     """Raise StageInputError where loading a SavedModel would run operators that may not run."""
     try:
-        check_loading(folder)
+        check_loading(folder, whole=True)
     except GraphFormatError as error:
         raise StageInputError("%s is not loaded: %s" % (folder, str(error).rstrip("."))) from error
 

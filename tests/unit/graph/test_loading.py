@@ -9,6 +9,7 @@ from hostile_graphs import function_message, library
 from bertbuild.graph.cutting import OperatorsRefusedError
 from bertbuild.graph.graphdef import GraphFormatError, parse_graph
 from bertbuild.graph.loading import check_loading, check_outputs
+from bertbuild.graph.operators import RUN_UNASKED
 from bertbuild.graph.wire import encode_bytes, encode_number
 
 HARMLESS = function_message("harmless", ("x", "Identity", ()))
@@ -55,6 +56,16 @@ def test_functions_that_restore_objects_are_looked_into(tmp_path):
 def test_a_function_that_nobody_calls_by_loading_is_no_matter(tmp_path):
     check_loading(saved(tmp_path, GRAPH, object_graph(child="notes")))
     check_loading(saved(tmp_path, GRAPH, object_graph(child="_initialize", function="harmless")))
+
+
+@pytest.mark.parametrize("op", sorted(RUN_UNASKED))
+def test_what_tensorflow_runs_where_it_takes_a_graph_in_is_refused_anywhere(tmp_path, op):
+    graph = GraphBuilder([("x", "Placeholder", [], {})]).graph_def() + library(function_message("f", ("r", op, ())))
+    folder = saved(tmp_path, graph, object_graph(child="notes", function="f"))
+    check_loading(folder)
+    with pytest.raises(OperatorsRefusedError, match=f"its loading may run {op}, which ") as refusal:
+        check_loading(folder, whole=True)
+    assert "not on the list" not in str(refusal.value) or op.startswith("Remote")
 
 
 def collection(name, *values):
