@@ -14,7 +14,12 @@ from bertbuild.remote.results import Results
 from bertbuild.remote.shared_folder import Folder
 from bertbuild.remote.signing import Signer, Trust
 
-SCHEMES = ("oci", "s3", "file")
+SCHEMES = ("oci", "oci+http", "s3", "file")
+_OCI = re.compile(
+    r"((?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\])(?::[0-9]{1,5})?)"  # host and port
+    r"/([a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*)"  # as Distribution has it
+    r"(?::([A-Za-z0-9_][A-Za-z0-9._-]{0,31}))?"
+)
 _WAYS = "oci://host/repository[:prefix], s3://bucket/prefix or file:///folder"
 
 
@@ -50,7 +55,24 @@ def open_transport(address: str) -> Transport:
         )
     if scheme == "file":
         return _folder(address, rest)
+    if scheme in ("oci", "oci+http"):
+        return _registry(address, rest, plain=scheme == "oci+http")
     raise UsageError(f"The remote store {bare(address)} cannot be used yet.", next_step=f"Write {_WAYS}.")
+
+
+def _registry(address: str, rest: str, *, plain: bool) -> Transport:
+    found = _OCI.fullmatch(rest)
+    if found is None:
+        raise UsageError(
+            f"The remote store's address {bare(address)!r} names no repository of a registry.",
+            next_step="Write oci://host/repository or oci://host/repository:prefix; the name in lower case. "
+            "A login is docker login's, and no part of it.",
+        )
+    from bertbuild.remote.http import Http
+    from bertbuild.remote.registry import Registry
+
+    host, repository, prefix = found.groups()
+    return Registry(address, Http(host, repository, plain=plain), repository, prefix or "")
 
 
 def _folder(address: str, rest: str) -> Folder:

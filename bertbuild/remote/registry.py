@@ -1,0 +1,259 @@
+"""A remote store in a registry, by the Distribution API: https://github.com/opencontainers/distribution-spec (v1.1).
+
+A registry is trusted in nothing, and little is asked of it: no referrers, no deletion (but for gc), no single step from
+"is there a tag" to "put one". A result is a tag: STAGE-KEY, or PREFIX.STAGE-KEY.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import urllib.parse
+from collections.abc import Callable, Iterable, Iterator
+from typing import BinaryIO
+
+from urllib3.exceptions import HTTPError
+from urllib3.response import BaseHTTPResponse
+
+from bertbuild.errors import RemoteError
+from bertbuild.json_text import parse_json
+from bertbuild.remote.http import Http
+from bertbuild.remote.manifest import LARGEST, MANIFEST_TYPE
+
+CHUNK = 64 * 2**20
+"""Bytes that are sent at once: what is lost where a connection breaks."""
+SMALLEST_CHUNK = 2**20
+_PIECE = 2**20
+_TRIES = 4
+_PAGE = 1000
+_MOST_TAGS = 64 * 2**20
+_RANGE = re.compile(r"(?:bytes[ =])?0-([0-9]{1,18})")
+_CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,18})-[0-9]{1,18}/(?:[0-9]{1,18}|\*)")
+_NEXT = re.compile(r'<([^>]+)>\s*;\s*rel="?next"?')
+
+
+class Registry:
+    """See `Transport`."""
+
+    def __init__(self, address: str, http: Http, repository: str, prefix: str = "", *, chunk: int = CHUNK) -> None:
+        """`prefix`: of the tags, a scope of its own within the repository."""
+        self.address, self._http, self._chunk = address, http, chunk
+        self._base, self._prefix = f"/v2/{repository}", f"{prefix}." if prefix else ""
+
+    def has_manifest(self, name: str) -> bool:
+        """See `Transport`."""
+        answer = self._http.request("HEAD", self._of_manifest(name), headers={"Accept": MANIFEST_TYPE})
+        answer.release_conn()
+        return self._found(answer)
+
+    def manifest(self, name: str, most: int) -> bytes | None:
+        """See `Transport`."""
+        answer = self._http.request("GET", self._of_manifest(name), headers={"Accept": MANIFEST_TYPE})
+        if not self._found(answer):
+            answer.drain_conn()
+            return None
+        return self._read(answer, most + 1)
+
+    def put_manifest(self, name: str, content: bytes, *, replace: bool) -> bool:  # noqa: ARG002 - the last one stays
+        """See `Transport`. By its digest first, so that the tag, last of all, leads to what is there."""
+        digest = f"sha256:{hashlib.sha256(content).hexdigest()}"
+        for reference in (digest, f"{self._prefix}{name}"):
+            answer = self._http.request(
+                "PUT",
+                f"{self._base}/manifests/{reference}",
+                headers={"Content-Type": MANIFEST_TYPE},
+                body=content,
+                writes=True,
+            )
+            self._require(answer, (201,), "take the manifest of a result")
+        return True
+
+    def has_blob(self, digest: str) -> bool:
+        """See `Transport`."""
+        answer = self._http.request("HEAD", self._of_blob(digest), writes=True)
+        answer.release_conn()
+        return self._found(answer)
+
+    def blob(self, digest: str, start: int) -> Iterator[bytes]:
+        """See `Transport`."""
+        headers = {"Range": f"bytes={start}-"} if start else {}
+        answer = self._http.request("GET", self._of_blob(digest), headers={"Accept-Encoding": "identity", **headers})
+        skip = 0
+        if start and answer.status == 206:
+            found = _CONTENT_RANGE.fullmatch(answer.headers.get("Content-Range", "").strip())
+            if found is None or int(found[1]) != start:
+                answer.close()
+                raise self._wrong("gives another part of a file than it was asked for")
+        elif start and answer.status == 200:
+            skip = start  # it knows no ranges
+        elif answer.status != 200:
+            answer.close()
+            raise self._wrong(f"does not give a file that a result has (HTTP {answer.status})")
+        try:
+            for piece in answer.stream(_PIECE, decode_content=False):
+                if skip < len(piece):
+                    yield piece[skip:]
+                skip = max(0, skip - len(piece))
+        except (HTTPError, OSError) as error:
+            raise self._http.silent(error) from error
+        finally:
+            answer.close() if answer.length_remaining else answer.release_conn()
+
+    def put_blob(self, digest: str, size: int, opened: Callable[[], BinaryIO], progress: Callable[[int], None]) -> None:
+        """See `Transport`. In chunks, each the next after what the registry says to have; lost ones are sent again."""
+        chunk = self._chunk
+        for number in range(1, _TRIES + 1):
+            upload = _Upload(self._http, self._base, digest, size, progress)
+            try:
+                with opened() as source:
+                    upload.send(source, chunk)
+            except _TooLargeError:
+                upload.take_back()
+                if chunk <= SMALLEST_CHUNK:
+                    raise self._wrong("takes no files of this size") from None
+                chunk = max(SMALLEST_CHUNK, chunk // 8)
+            except RemoteError:
+                upload.take_back()
+                if number == _TRIES:
+                    raise
+            else:
+                return
+        raise self._wrong("takes no files of this size")
+
+    def names(self) -> Iterator[str]:
+        """See `Transport`."""
+        path = f"{self._base}/tags/list?n={_PAGE}"
+        while path:
+            answer = self._http.request("GET", path)
+            if answer.status == 404:
+                answer.drain_conn()
+                return
+            link = _NEXT.search(answer.headers.get("Link", ""))
+            content = self._read(answer, _MOST_TAGS)
+            try:
+                tags = [str(tag) for tag in parse_json(content)["tags"] or ()]
+            except (ValueError, KeyError, TypeError) as error:
+                raise self._wrong("does not list its tags") from error
+            for tag in tags:
+                prefix, dot, name = tag.rpartition(".")
+                if f"{prefix}{dot}" == self._prefix:
+                    yield name
+            path = link[1] if link and link[1] != path else ""
+
+    def remove(self, name: str) -> None:
+        """See `Transport`."""
+        content = self.manifest(name, LARGEST)
+        if content is None:
+            return
+        path = f"{self._base}/manifests/sha256:{hashlib.sha256(content).hexdigest()}"
+        answer = self._http.request("DELETE", path, writes=True)
+        self._require(answer, (202, 200, 204, 404), "let anything be removed")
+
+    def collect(self, used: Callable[[], Iterable[str]]) -> int | None:  # noqa: ARG002 - it knows
+        """See `Transport`. A registry has a collection of its own."""
+        return None
+
+    def _of_manifest(self, name: str) -> str:
+        return f"{self._base}/manifests/{self._prefix}{name}"
+
+    def _of_blob(self, digest: str) -> str:
+        return f"{self._base}/blobs/sha256:{digest}"
+
+    def _found(self, answer: BaseHTTPResponse) -> bool:
+        if answer.status not in (200, 404):
+            answer.close()
+            raise self._wrong(f"does not say what it has (HTTP {answer.status})")
+        return answer.status == 200
+
+    def _read(self, answer: BaseHTTPResponse, most: int) -> bytes:
+        try:
+            content = answer.read(most, decode_content=False)
+        except (HTTPError, OSError) as error:
+            raise self._http.silent(error) from error
+        answer.release_conn() if len(content) < most else answer.close()
+        return content
+
+    def _require(self, answer: BaseHTTPResponse, good: tuple[int, ...], what: str) -> None:
+        answer.drain_conn()
+        answer.release_conn()
+        if answer.status not in good:
+            raise self._wrong(f"does not {what} (HTTP {answer.status})")
+
+    def _wrong(self, what: str) -> RemoteError:
+        return RemoteError(
+            f"The registry {self._http.host} {what}.", next_step="Ask whoever runs it, or name another one."
+        )
+
+
+class _TooLargeError(Exception):
+    """A registry takes no request of this size."""
+
+
+class _Upload:
+    """One blob on its way."""
+
+    def __init__(self, http: Http, base: str, digest: str, size: int, progress: Callable[[int], None]) -> None:
+        self._http, self._base, self._digest, self._size = http, base, digest, size
+        self._progress, self._told = progress, 0
+
+    def send(self, source: BinaryIO, chunk: int) -> None:
+        """Send all.
+
+        Raises:
+            _TooLargeError: a chunk is too large for the registry.
+            RemoteError: it went wrong, and what was sent may be lost.
+        """
+        place = self._location(self._request("POST", f"{self._base}/blobs/uploads/", b"", {}, (202,)))
+        if self._size <= chunk:
+            self._end(place, source.read())
+            self._tell(self._size)
+            return
+        done = 0
+        while done < self._size:
+            source.seek(done)
+            piece = source.read(chunk)
+            headers = {"Content-Range": f"{done}-{done + len(piece) - 1}"}
+            answer = self._request("PATCH", place, piece, headers, (202,))
+            place = self._location(answer)
+            told = _RANGE.fullmatch(answer.headers.get("Range", "").strip())
+            come = done + len(piece) if told is None else int(told[1]) + 1
+            if not done < come <= done + len(piece):
+                raise self._wrong("lost a part of a file")
+            self._tell(come - done)
+            done = come
+        self._end(place, b"")
+
+    def take_back(self) -> None:
+        """What was told to be sent is sent again."""
+        self._tell(-self._told)
+
+    def _end(self, place: str, content: bytes) -> None:
+        joint = "&" if "?" in place else "?"
+        path = f"{place}{joint}{urllib.parse.urlencode({'digest': f'sha256:{self._digest}'})}"
+        self._request("PUT", path, content, {}, (201,))
+
+    def _request(
+        self, method: str, path: str, body: bytes, headers: dict[str, str], good: tuple[int, ...]
+    ) -> BaseHTTPResponse:
+        more = {"Content-Type": "application/octet-stream", "Content-Length": str(len(body))}
+        answer = self._http.request(method, path, headers={**more, **headers}, body=body, writes=True, tries=1)
+        answer.drain_conn()
+        answer.release_conn()
+        if answer.status == 413:
+            raise _TooLargeError
+        if answer.status not in good:
+            raise self._wrong(f"does not take a file (HTTP {answer.status})")
+        return answer
+
+    def _location(self, answer: BaseHTTPResponse) -> str:
+        place = answer.headers.get("Location", "")
+        if not place:
+            raise self._wrong("does not say where a file is to be sent")
+        return place
+
+    def _tell(self, count: int) -> None:
+        self._told += count
+        self._progress(count)
+
+    def _wrong(self, what: str) -> RemoteError:
+        return RemoteError(f"The registry {self._http.host} {what}.", next_step="Ask whoever runs it.")
