@@ -1,11 +1,13 @@
-"""Debian's docker-registry on a port of this machine, as a context; and a proxy that adds a delay, as a network does."""
+"""Debian's docker-registry on a port of this machine, as a context; and a way there that takes time."""
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import shutil
 import socket
 import subprocess
+import threading
 import time
 import urllib.request
 
@@ -47,3 +49,41 @@ def registry(folder, *, more=""):
         server.kill()
         server.wait()
         log.close()
+
+
+@contextlib.contextmanager
+def delayed(host, seconds):
+    """A way to a server on which each answer comes that much later; gives "127.0.0.1:PORT"."""
+    port = free_port()
+    where, _, theirs = host.partition(":")
+    loop = asyncio.new_event_loop()
+
+    async def pass_on(reader, writer, wait):
+        with contextlib.suppress(ConnectionError):
+            while piece := await reader.read(1 << 16):
+                await asyncio.sleep(wait)
+                writer.write(piece)
+                await writer.drain()
+        writer.close()
+
+    async def connected(reader, writer):
+        to_reader, to_writer = await asyncio.open_connection(where, int(theirs))
+        await asyncio.gather(pass_on(reader, to_writer, 0), pass_on(to_reader, writer, seconds))
+
+    def serve():
+        asyncio.set_event_loop(loop)
+        server = loop.run_until_complete(asyncio.start_server(connected, "127.0.0.1", port))
+        loop.run_forever()
+        server.close()
+        for task in asyncio.all_tasks(loop):
+            task.cancel()
+        loop.run_until_complete(asyncio.sleep(0))
+
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+    try:
+        time.sleep(0.2)
+        yield f"127.0.0.1:{port}"
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(5)
