@@ -189,7 +189,7 @@ class Http:
     def _credentials(self) -> tuple[str, str, str]:
         """User, password and identity token, as `docker login` left them; read once, and never written."""
         if self._login is None:
-            auth, errors = (importlib.import_module(f"docker.{name}") for name in ("auth", "errors"))
+            auth, errors = importlib.import_module("docker.auth"), importlib.import_module("docker.errors")
             try:
                 found: Mapping[str, Any] = auth.load_config().resolve_authconfig(self.host) or {}
             except (errors.DockerException, OSError, ValueError, KeyError) as error:

@@ -7,7 +7,7 @@ import contextlib
 import shutil
 import socket
 import subprocess
-import threading
+import sys
 import time
 import urllib.request
 
@@ -53,11 +53,19 @@ def registry(folder, *, more=""):
 
 @contextlib.contextmanager
 def delayed(host, seconds):
-    """A way to a server on which each answer comes that much later; gives "127.0.0.1:PORT"."""
+    """A way to a server on which each answer comes that much later, by a process; gives "127.0.0.1:PORT"."""
     port = free_port()
-    where, _, theirs = host.partition(":")
-    loop = asyncio.new_event_loop()
+    started = subprocess.Popen([sys.executable, __file__, host, str(port), str(seconds)], stdout=subprocess.PIPE)
+    try:
+        assert started.stdout.readline()
+        yield f"127.0.0.1:{port}"
+    finally:
+        started.kill()
+        started.wait()
+        started.stdout.close()
 
+
+async def _delay(host, port, seconds):
     async def pass_on(reader, writer, wait):
         with contextlib.suppress(ConnectionError):
             while piece := await reader.read(1 << 16):
@@ -67,23 +75,14 @@ def delayed(host, seconds):
         writer.close()
 
     async def connected(reader, writer):
+        where, _, theirs = host.partition(":")
         to_reader, to_writer = await asyncio.open_connection(where, int(theirs))
         await asyncio.gather(pass_on(reader, to_writer, 0), pass_on(to_reader, writer, seconds))
 
-    def serve():
-        asyncio.set_event_loop(loop)
-        server = loop.run_until_complete(asyncio.start_server(connected, "127.0.0.1", port))
-        loop.run_forever()
-        server.close()
-        for task in asyncio.all_tasks(loop):
-            task.cancel()
-        loop.run_until_complete(asyncio.sleep(0))
+    server = await asyncio.start_server(connected, "127.0.0.1", port)
+    print("ready", flush=True)  # noqa: T201 - whoever started it waits for this
+    await server.serve_forever()
 
-    thread = threading.Thread(target=serve, daemon=True)
-    thread.start()
-    try:
-        time.sleep(0.2)
-        yield f"127.0.0.1:{port}"
-    finally:
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join(5)
+
+if __name__ == "__main__":
+    asyncio.run(_delay(sys.argv[1], int(sys.argv[2]), float(sys.argv[3])))
