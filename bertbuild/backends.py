@@ -27,6 +27,7 @@ class Backend:
         python: the version of its Python.
         beside: whether it stands beside another version, which is used where none is asked for.
         usual: whether it is made where none is named; else when it is named, or needed.
+        avx: whether it has TensorFlow, whose packages are compiled for processors with AVX.
     """
 
     folder: str
@@ -35,6 +36,7 @@ class Backend:
     python: str
     beside: bool = False
     usual: bool = True
+    avx: bool = False
 
     @property
     def name(self) -> str:
@@ -56,14 +58,14 @@ BACKENDS: dict[str, Backend] = {
     row.name: row
     for row in (
         Backend(folder="data", package="tokenizers", version="0.21", python="3.11"),
-        Backend(folder="tf1", package="tensorflow", version="1.15", python="3.7"),
+        Backend(folder="tf1", package="tensorflow", version="1.15", python="3.7", avx=True),
         Backend(folder="openvino", package="openvino", version="2026.4", python="3.11"),
         Backend(folder="openvino", package="openvino", version="2024.6", python="3.11", beside=True),
-        Backend(folder="mo", package="openvino-dev", version="2024.6", python="3.11"),
-        Backend(folder="tf2", package="tensorflow-cpu", version="2.20", python="3.11"),
+        Backend(folder="mo", package="openvino-dev", version="2024.6", python="3.11", avx=True),
+        Backend(folder="tf2", package="tensorflow-cpu", version="2.20", python="3.11", avx=True),
         Backend(folder="onnx", package="onnxruntime", version="1.32", python="3.11"),
-        Backend(folder="hf-tf", package="transformers", version="4.57", python="3.11", usual=False),
-        Backend(folder="neuron", package="tensorflow-neuron", version="1.15", python="3.7"),
+        Backend(folder="hf-tf", package="transformers", version="4.57", python="3.11", usual=False, avx=True),
+        Backend(folder="neuron", package="tensorflow-neuron", version="1.15", python="3.7", avx=True),
     )
 }
 """By name."""

@@ -17,6 +17,7 @@ from bertbuild.commands.result import Result
 from bertbuild.commands.session import Session
 from bertbuild.config import Settings
 from bertbuild.errors import CheckFailedError
+from bertbuild.graph.processor import has_avx
 from bertbuild.isolation.base import Finding, place
 from bertbuild.isolation.device import neuron_device
 from bertbuild.isolation.package_index import unresolved
@@ -114,11 +115,10 @@ def _findings(session: Session) -> Iterator[Finding]:
 
 def _processor() -> Finding:
     machine = platform.machine()
-    flags = Path("/proc/cpuinfo").read_text(encoding="utf-8") if Path("/proc/cpuinfo").exists() else ""
     if machine != "x86_64":
         text = f"{machine}: TensorFlow 1.15.5 has packages for x86_64 alone; use such a machine"
         return Finding(what="processor", ok=False, text=text, needed_for="all")
-    if flags and " avx " not in flags.replace("\n", " "):
+    if not has_avx():
         text = "without AVX, which TensorFlow's packages need"
         return Finding(what="processor", ok=False, text=text, needed_for="all")
     return Finding(

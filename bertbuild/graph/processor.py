@@ -51,6 +51,16 @@ def has_vnni(name: str) -> bool:
     return any(flag in INSTRUCTION_SETS.get(name, ()) for flag in _VNNI)
 
 
+def has_avx(cpuinfo: str | None = None) -> bool:
+    """Whether the processor has AVX; one whose flags are not told is taken for one that has.
+
+    Args:
+        cpuinfo: path of its description; None: this machine's.
+    """
+    flags = _flags(cpuinfo or CPUINFO)
+    return not flags or "avx" in flags
+
+
 def _flags(cpuinfo: str) -> frozenset[str]:
     try:
         with Path(cpuinfo).open(encoding="utf-8", errors="replace") as file:

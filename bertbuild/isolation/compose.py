@@ -41,6 +41,12 @@ ENV_FILE = ROOT / ".env"
 KILLED = 137
 """128 + SIGKILL."""
 
+ILLEGAL = 132
+"""128 + SIGILL."""
+
+NO_AVX = "was compiled to use AVX"
+"""What TensorFlow says before it ends itself on a processor without AVX."""
+
 TOLD_TO_END = 143
 """128 + SIGTERM."""
 
@@ -345,6 +351,13 @@ def _fail(run: StageRun, code: int, end: docker_engine.ContainerEnd | None, log:
             f"The stage {run.stage} was killed from outside (exit {KILLED}), below its own memory limit.",
             next_step="If nobody killed it, the whole machine ran out of memory: run fewer stages at once, or use a "
             "machine with more.",
+            details=details,
+        )
+    if NO_AVX in details or end.exit_code == ILLEGAL:
+        raise StageError(
+            f"The stage {run.stage} needs instructions that the engine's processor does not have (AVX; exit "
+            f"{end.exit_code}).",
+            next_step="Name an engine on a machine whose processor has AVX (DOCKER_HOST, or docker context use).",
             details=details,
         )
     raise StageError(

@@ -29,7 +29,7 @@ from bertbuild.errors import (
 )
 from bertbuild.files.disk import full_disk_told, raise_if_full
 from bertbuild.files.locking import exclusive
-from bertbuild.graph.processor import LIMIT
+from bertbuild.graph.processor import LIMIT, has_avx
 from bertbuild.isolation.base import OnEvent, OnLine, StageRun, log_tail
 from bertbuild.isolation.cached import Uncached, in_words, lacking_packages, locked_packages, unlocked_packages
 from bertbuild.isolation.fetching import CERTIFICATES, Fetcher, find_uv
@@ -154,6 +154,7 @@ class VenvIsolation:
             ) from error
 
     def _make(self, path: Path, backend: str, on_line: OnLine) -> None:
+        _require_avx(backend)
         if self._offline and (lacking := self.lacks(backend)):
             raise OfflineError(lacking)
         fetcher = Fetcher(folder=self._folder, children=self._children, on_line=on_line)
@@ -191,6 +192,7 @@ class VenvIsolation:
 
     def run(self, run: StageRun, on_event: OnEvent) -> None:
         """Run `python -m stages.NAME` with a clean environment; see `Isolation.run`."""
+        _require_avx(run.backend)
         if run.workers == 1:
             worker = self._worker(run, 0)
             code = run_logged(
@@ -291,6 +293,19 @@ class VenvIsolation:
             if self._offline and (words := in_words(failure.details)):
                 raise OfflineError([_packages(backend, Uncached(words=words))]) from failure
             raise failure
+
+
+def _require_avx(backend: str) -> None:
+    """TensorFlow ends itself (SIGABRT) when it is imported on a processor without AVX: refuse before that.
+
+    Raises:
+        EnvironmentBuildError: the processor has none, and the backend has TensorFlow.
+    """
+    if BACKENDS[backend].avx and not has_avx():
+        raise EnvironmentBuildError(
+            f"This machine's processor has no AVX, which TensorFlow's packages need; {backend} has TensorFlow.",
+            next_step="Use a machine whose processor has AVX, as x86-64 servers have since 2012.",
+        )
 
 
 def _packages(backend: str, uncached: Uncached) -> Lacking:

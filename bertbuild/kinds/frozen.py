@@ -9,7 +9,7 @@ from bertbuild.kinds.kind import Asked, Command, Evaluated, Kind, Request
 from bertbuild.kinds.measured import Measured
 from bertbuild.parameters import check, parameter
 from bertbuild.plans.outputs import output_params, output_word, outputs_of, taken_parts
-from bertbuild.plans.plan import GELU_FORMS, File, Plan, Source, Step, Target
+from bertbuild.plans.plan import GELU_FORMS, TOGETHER, File, Plan, Source, Step, Target
 from bertbuild.plans.tolerance import FLOAT32
 from bertbuild.toml.values import Choice, Choices
 
@@ -62,8 +62,8 @@ def reference_step(source: Source, output: str, gelu: str, probes: File) -> Step
     """The step that answers for the source."""
     if source.kind == "frozen":
         asked: dict[str, File | str] = {"frozen": source.file, "probes": probes}
-        return Step(id="reference", stage="tf1-infer", inputs=asked, params=tensors(source))
-    params = {**output_params(source, outputs_of(source, output)), **source_params(source, gelu)}
+        return Step(id="reference", stage="tf1-infer", inputs=asked, params={**tensors(source), **TOGETHER})
+    params = {**output_params(source, outputs_of(source, output)), **source_params(source, gelu), **TOGETHER}
     return Step(id="reference", stage="tf1-infer", inputs={"checkpoint": source.file, "probes": probes}, params=params)
 
 

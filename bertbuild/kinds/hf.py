@@ -14,7 +14,7 @@ from bertbuild.heads.pooled import PART as POOLER
 from bertbuild.kinds.frozen import GELU_ABOUT, gelu_form
 from bertbuild.kinds.kind import Asked, Command, Kind, Request
 from bertbuild.parameters import check, parameter
-from bertbuild.plans.plan import GELU_FORMS, File, Plan, Source, Step, Target
+from bertbuild.plans.plan import GELU_FORMS, TOGETHER, File, Plan, Source, Step, Target
 from bertbuild.plans.prepare_data import VOCAB_READING_ABOUT
 from bertbuild.plans.tolerance import FLOAT32
 from bertbuild.toml.values import Choice, Truth
@@ -85,7 +85,7 @@ def plan_hf(source: Source, request: HuggingFace, probes: File) -> Plan:
         id="reference",
         stage="tf1-infer",
         inputs={"checkpoint": source.file, "probes": probes},
-        params={"output": ",".join(outputs), "prefix": source.prefix, **gelu, **told},
+        params={"output": ",".join(outputs), "prefix": source.prefix, **gelu, **told, **TOGETHER},
     )
     answers = ASKED.step("hf-infer", made.id, probes)
     name = "-".join(["hf", *([request.gelu] if request.gelu != "auto" else [])])

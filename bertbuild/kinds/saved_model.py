@@ -10,7 +10,7 @@ from bertbuild.kinds.frozen import OUTPUT_ABOUT
 from bertbuild.kinds.kind import Asked, Command, Kind, Request
 from bertbuild.parameters import check, parameter
 from bertbuild.plans.outputs import output_params, output_word, outputs_of, taken_parts
-from bertbuild.plans.plan import File, Plan, Source, Step, Target, check_seq_len
+from bertbuild.plans.plan import TOGETHER, File, Plan, Source, Step, Target, check_seq_len
 from bertbuild.plans.tolerance import FLOAT32
 from bertbuild.toml.values import Choices, Whole
 
@@ -62,7 +62,7 @@ def _export_step(source: Source, request: SavedModel) -> Step:
 
 def reference_step(source: Source, request: SavedModel, probes: File) -> Step:
     """The step that answers for a checkpoint or a SavedModel."""
-    params = told_outputs(source, request)
+    params = {**told_outputs(source, request), **TOGETHER}
     if source.kind == "saved-model":
         params["outputs"] = source.tensors
     else:

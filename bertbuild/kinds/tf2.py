@@ -14,7 +14,7 @@ from bertbuild.heads.pooled import PART as POOLER
 from bertbuild.kinds.frozen import GELU_ABOUT, gelu_form
 from bertbuild.kinds.kind import Asked, Command, Kind, Request
 from bertbuild.parameters import Parameter, check, parameter
-from bertbuild.plans.plan import GELU_FORMS, File, Plan, Source, Step, Target, check_garden
+from bertbuild.plans.plan import GELU_FORMS, TOGETHER, File, Plan, Source, Step, Target, check_garden
 from bertbuild.plans.tolerance import FLOAT32
 from bertbuild.toml.values import Choice, Location
 
@@ -104,7 +104,7 @@ def plan_convert_tf2(source: Source, request: Tf2 | Tf2Model, probes: File) -> P
         id="reference",
         stage="tf1-infer",
         inputs={"checkpoint": source.file, "probes": probes},
-        params={"output": ",".join(outputs), "prefix": source.prefix, **gelu, **heads},
+        params={"output": ",".join(outputs), "prefix": source.prefix, **gelu, **heads, **TOGETHER},
     )
     told = {}
     if chosen and is_checkpoint:

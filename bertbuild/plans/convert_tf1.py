@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bertbuild.heads.answers import answered
 from bertbuild.heads.found import as_parameter
-from bertbuild.plans.plan import TF2_CHECKPOINT, TF2_HUB, TF2_SAVED_MODEL, File, Plan, Source, Step, Target
+from bertbuild.plans.plan import TF2_CHECKPOINT, TF2_HUB, TF2_SAVED_MODEL, TOGETHER, File, Plan, Source, Step, Target
 
 FLAGS = {TF2_CHECKPOINT: "converted", TF2_SAVED_MODEL: "saved-model", TF2_HUB: "hub"}
 """What a source of TensorFlow 2 is given to infer by."""
@@ -24,7 +24,7 @@ def plan_convert_tf1(source: Source, probes: File) -> Plan:
         asked["config"] = source.config
     output = {"output": ",".join(answered(source.heads))}
     params = {TF2_CHECKPOINT: {**gelu, **prefix, **heads}, TF2_SAVED_MODEL: heads or output, TF2_HUB: {}}[source.kind]
-    reference = Step(id="reference", stage="tf2-infer", inputs=asked, params=params)
+    reference = Step(id="reference", stage="tf2-infer", inputs=asked, params={**params, **TOGETHER})
     answers = Step(
         id="tf1-infer",
         stage="tf1-infer",

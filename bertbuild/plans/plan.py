@@ -13,6 +13,10 @@ from bertbuild.heads.pooled import DENSE as POOLER_DENSE
 from bertbuild.plans.parts import Part
 
 GELU_FORMS = ("auto", "erf", "tanh")
+TOGETHER = {"alone": "false"}
+"""Of a step that answers for a source: rows of a batch are not asked one by one. Whether each gets the answer that the
+batch gets is asked of targets alone.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

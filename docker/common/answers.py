@@ -16,9 +16,17 @@ PER_POSITION = ("start_logits", "end_logits")
 
 
 class Probes(object):
-    """The probes of a probes.json: dicts with a name and int32 arrays [B, S] under the three roles."""
+    """The probes of a probes.json: dicts with a name and int32 arrays [B, S] under the three roles.
 
-    def __init__(self, path):
+    Attributes:
+        timed: whether it counts how long an answer takes.
+    """
+
+    timed = False
+
+    def __init__(self, path, alone=True):
+        """Args: path of the file; whether the rows of a batch are run one by one too."""
+        self._alone = alone
         folder, name = os.path.split(os.path.abspath(path))
         probes = read_json(folder, name)["probes"]
         self._probes = [
@@ -34,7 +42,7 @@ class Probes(object):
             seq_len: the only sequence length the model takes, or None; probes that are longer are left out.
             prefix: put before every name.
             per_position: as for `run_shaped`.
-            singly: whether the rows of a batch are run one by one too.
+            singly: whether the rows of a batch are run one by one too, where that is asked for at all.
 
         Returns:
             dict of array name → float32 array.
@@ -51,7 +59,7 @@ class Probes(object):
             feeds = {role: probe[role] for role in ROLES}
             for output, value in run_shaped(feeds, run, batch, seq_len, per_position).items():
                 answers["%s%s/%s" % (prefix, probe["name"], output)] = value
-            if rows > 1 and singly:
+            if rows > 1 and singly and self._alone:
                 alone = [
                     run_shaped({role: feeds[role][row : row + 1] for role in ROLES}, run, batch, seq_len, per_position)
                     for row in range(rows)

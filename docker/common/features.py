@@ -29,6 +29,8 @@ class Examples(object):
     rows are as long as they were given. What is padding has no answer: `NONE` of logits of places [N, S], else 0.
     """
 
+    timed = True
+
     def __init__(self, path, batch_size, report, padded=False):
         if batch_size < 1:
             raise StageInputError("--batch-size must be at least 1 (got %d)" % batch_size)

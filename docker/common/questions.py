@@ -11,6 +11,12 @@ def declare(stage):
     stage.input(
         "examples", "features.npz, or its folder (stage examples): answers are one array [N, …]", required=False
     )
+    stage.param(
+        "alone",
+        "probes: whether the rows of a batch are asked one by one too (default: true)",
+        choices=("true", "false"),
+        default="true",
+    )
     stage.param("pad-to-max", "examples: every row as long as the longest can be", choices=("true",))
     stage.param("batch-size", "examples at a time (default: %d)" % BATCH_SIZE, type=int, default=BATCH_SIZE)
 
@@ -26,7 +32,7 @@ def read(args, report):
     if args.probes is not None:
         import answers
 
-        return answers.Probes(args.probes)
+        return answers.Probes(args.probes, args.alone == "true")
     import features
 
     return features.Examples(args.examples, args.batch_size, report, bool(args.pad_to_max))

@@ -251,6 +251,27 @@ def test_the_program_tells_a_refusal_and_names_nothing(bertbuild, fresh_model, t
     assert not bertbuild.out("refused", "finetuned-toy").exists()
 
 
+def of_many_lengths(count):
+    """The toy task's examples, the signal among their first words, padded from a place of chance on."""
+    chance = np.random.default_rng(9)
+    for row in toy_rows(count, seed=1):
+        ids, mask = np.array(row["input_ids"]), np.arange(len(row["input_ids"])) < chance.integers(4, 17)
+        ids[1:4] = SIGNAL if row["label_ids"] == [1] else 4
+        yield {**row, "input_ids": ids * mask, "input_mask": mask.astype(int).tolist()}
+
+
+def test_batches_of_rows_of_like_length_are_trained_on(bertbuild, fresh_model, session_folder):
+    data = session_folder / "lengths-data"
+    write_prepared(data, fresh_model, train=of_many_lengths(96), dev=toy_rows(8, seed=2), task="LENGTHS")
+    flags = ("--bucket-by-length", "--train-batch-size=8", "--learning-rate=2e-3", "--num-train-epochs=2")
+    bertbuild.ok("finetune", "--checkpoint", fresh_model, "--prepared", data, *flags, "--name=bucketed")
+    result = bertbuild.out("bucketed", "finetuned-lengths")
+    history = json.loads((result / "history.json").read_text())
+    assert history["step"] == list(range(1, 25))
+    assert np.mean(history["loss"][-4:]) < np.mean(history["loss"][:4])
+    assert json.loads((result / "task.json").read_text())["training"]["bucket_by_length"] is True
+
+
 def test_squad_with_questions_that_have_no_answer(bertbuild, session_folder):
     model = trainable(session_folder / "reader")
     write_special_vocab(model, CONFIG["vocab_size"])

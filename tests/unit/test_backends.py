@@ -21,6 +21,14 @@ def test_a_version_is_that_of_the_lock_file(backend):
     assert f"{pinned[row.package]}.".startswith(f"{row.version}.")
 
 
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_backend_with_tensorflow_needs_avx(backend):
+    row = BACKENDS[backend]
+    assert (
+        row.avx == any(name in locked(backend) for name in ("tensorflow", "tensorflow-cpu")) or row.folder == "neuron"
+    )
+
+
 def test_every_stage_has_a_backend_and_every_folder_one_that_is_used_unasked():
     assert {spec.backend for spec in STAGES.values()} == {row.folder for row in BACKENDS.values()}
     for row in BACKENDS.values():

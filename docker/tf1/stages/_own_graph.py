@@ -11,7 +11,7 @@ from bertbuild.graph.cutting import written
 from bertbuild.graph.gelu import gelu_form
 from bertbuild.graph.graphdef import GraphFormatError
 from stages import _cut_graph
-from stages._tensorflow import tf
+from stages._tensorflow import session_for, tf
 
 MASKED = "masked_lm_logits"
 
@@ -51,7 +51,7 @@ def check_gelu(computed, wanted):
 
 
 def _ask(source, found, asked):
-    with tf.Graph().as_default(), tf.compat.v1.Session() as session:
+    with tf.Graph().as_default(), session_for(asked) as session:
         content = written(source.meta, found.cut, meta=True)
         _cut_graph.load(content, source.meta, session, found.cut.variables, source.prefix)
         run = _runner(session, found)

@@ -12,7 +12,7 @@ from answered import joined, row
 from bertbuild.graph.own_answers import NAMES
 from bertbuild.heads.found import tensor_name
 from stages import _bert, _own_graph, _signature
-from stages._tensorflow import tf
+from stages._tensorflow import session_for, tf
 
 ALL_LAYERS = "all-layers"
 GIVEN_GRAPH = "the given graph"
@@ -60,7 +60,7 @@ def from_upstream(source, gelu, outputs, asked):
     with tf.Graph().as_default():
         inputs = _signature.placeholders(None, None)
         tensors = _bert.build(source, gelu, inputs, outputs)
-        with tf.compat.v1.Session() as session:
+        with session_for(asked) as session:
             source.restore(session)
             feeds = dict(zip(answers.ROLES, inputs))
             return asked.answer(runner(session, feeds, tensors))

@@ -15,14 +15,32 @@ os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")  # what TensorFlow 2 has left 
 
 import tensorflow as tf
 from stage import StageInputError
+from tensorflow.core.protobuf import rewriter_config_pb2
+from tensorflow.python.util import deprecation
 
 V1_MODE = not tf.__version__.startswith("1.")
 """Whether this is a TensorFlow 2 in v1 mode."""
 
 tf.compat.v1.logging.set_verbosity(tf.compat.v1.logging.ERROR)
+# Not shown anyway; to find out which operators they are about takes a sixth of the time in which a graph is built.
+deprecation._PRINT_DEPRECATION_WARNINGS = False  # noqa: SLF001
 if V1_MODE:
     tf = tf.compat.v1
     tf.disable_v2_behavior()
+
+
+def session_for(asked):
+    """A session of the default graph, for what `questions.read` gave.
+
+    Where no time is taken the graph is run as it is written. TensorFlow would rewrite it first, and that takes longer
+    than it saves over some probes.
+    """
+    config = tf.compat.v1.ConfigProto()
+    if not asked.timed:
+        rewriting = rewriter_config_pb2.RewriterConfig(disable_meta_optimizer=True)
+        config.graph_options.rewrite_options.CopyFrom(rewriting)
+    return tf.compat.v1.Session(config=config)
+
 
 NEWER_ATTRIBUTES = ("grad_a", "grad_b", "grad_x", "grad_y", "_has_manual_control_dependencies")
 """What TensorFlow 2.20 writes on operators of BERT that 1.15 has without: all false, all of use in training alone."""
@@ -47,10 +65,30 @@ def as_of_1(node):
     return node
 
 
+@contextlib.contextmanager
+def _layers_of_contrib():
+    """tf.contrib for who reads its layers alone, as modeling.py: whole it is 700 modules, and takes a third as long to
+    load as TensorFlow itself. Who imports it later has it whole.
+    """
+    if "tensorflow.contrib" in sys.modules:
+        yield
+        return
+    import tensorflow_core
+
+    contrib = types.ModuleType("tensorflow.contrib")
+    contrib.__path__ = [os.path.join(os.path.dirname(tensorflow_core.__file__), "contrib")]
+    sys.modules[contrib.__name__] = contrib
+    try:
+        yield
+    finally:
+        del sys.modules[contrib.__name__]
+
+
 def _load_modeling():
     """modeling.py; TensorFlow 2 has no tf.contrib, of which it uses the layer norm alone: `_bert` gives it one."""
     if not V1_MODE:
-        from bert import modeling
+        with _layers_of_contrib():
+            from bert import modeling
 
         return modeling
     from tensorflow.python.ops import special_math_ops

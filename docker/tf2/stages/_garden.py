@@ -1,5 +1,6 @@
 """The Model Garden's BERT, built for a bert_config.json and a form of gelu."""
 
+import contextlib
 import json
 import os
 from pathlib import Path
@@ -72,14 +73,27 @@ def with_epsilon(model, config):
     return model
 
 
+@contextlib.contextmanager
+def _unset():
+    """What is built inside has zeros where the Model Garden draws random weights, which takes most of the time."""
+    drawn = tf_keras.initializers.TruncatedNormal
+    tf_keras.initializers.TruncatedNormal = lambda stddev: tf_keras.initializers.Zeros()  # noqa: ARG005
+    try:
+        yield
+    finally:
+        tf_keras.initializers.TruncatedNormal = drawn
+
+
 def encoder_of(config):
-    """networks.BertEncoder, with random weights."""
-    return with_epsilon(bert_models.get_transformer_encoder(config), config)
+    """networks.BertEncoder, to be restored: its weights are zeros."""
+    with _unset():
+        return with_epsilon(bert_models.get_transformer_encoder(config), config)
 
 
 def subclassed_encoder(config):
-    """networks.BertEncoderV2, the current Model Garden's, which finds the same objects under other names."""
+    """networks.BertEncoderV2, the current Model Garden's, which finds the same objects under other names; zeros too."""
     encoder = networks.BertEncoderV2(
+        initializer=tf_keras.initializers.Zeros(),
         vocab_size=config.vocab_size,
         hidden_size=config.hidden_size,
         num_layers=config.num_hidden_layers,
@@ -96,5 +110,6 @@ def hub_model(config):
     """The model of a hub module, [input_word_ids, input_mask, input_type_ids] → [pooled, sequence]; and its encoder."""
     from official.legacy.bert import export_tfhub  # it defines flags that run_classifier and run_squad define too
 
-    model, encoder = export_tfhub.create_bert_model(config)
+    with _unset():
+        model, encoder = export_tfhub.create_bert_model(config)
     return with_epsilon(model, config), encoder

@@ -10,6 +10,7 @@ from bertbuild.commands import doctor as diagnosis
 from bertbuild.commands.session import Session
 from bertbuild.config import Settings
 from bertbuild.errors import CheckFailedError, InterpreterMissingError
+from bertbuild.graph import processor
 from bertbuild.isolation import virtual_environments
 from bertbuild.isolation.fetching import OLDER, Fetcher
 
@@ -130,3 +131,17 @@ def test_little_space_is_advice_and_none_is_an_end(machine, monkeypatch, free, o
     findings, usable, failed, _ = machine(here=("3.7", "3.11"))
     assert findings["disk"]["ok"] is ok
     assert (usable, bool(failed)) == ((["venv"], False) if can else ([], True))
+
+
+@pytest.mark.parametrize(
+    ("flags", "text"),
+    [("sse4_2", "without AVX, which TensorFlow's packages need"), ("sse4_2 avx", "x86_64 with AVX, ")],
+)
+def test_a_processor_without_avx_is_told(tmp_path, monkeypatch, flags, text):
+    path = tmp_path / "cpuinfo"
+    path.write_text(f"processor\t: 0\nflags\t\t: fpu {flags}\n")
+    monkeypatch.setattr(processor, "CPUINFO", str(path))
+    monkeypatch.setattr(diagnosis.platform, "machine", lambda: "x86_64")
+    found = diagnosis._processor()
+    assert found.text.startswith(text)
+    assert found.ok == ("avx" in flags.split())

@@ -10,8 +10,9 @@ from host_doubles import FakeIsolation, checkpoint_source, freezing, golden, nam
 from bertbuild import keys
 from bertbuild.engine import executor as making
 from bertbuild.engine import gate as judging
+from bertbuild.engine import memory
 from bertbuild.engine.engine import Engine
-from bertbuild.errors import BertbuildError, NoSpaceError, ParityError, StageError
+from bertbuild.errors import BertbuildError, NoSpaceError, ParityError, StageError, StageKilledForMemoryError
 from bertbuild.kinds.ir import plan_ir
 from bertbuild.kinds.ir_request import Ir
 from bertbuild.plans.plan import File
@@ -58,6 +59,14 @@ def test_a_build_after_the_last_stage_failed_runs_only_that(build, plan, isolati
         build(plan)
     del isolation.behaviour["openvino-infer"]
     assert build(plan) == ["openvino-infer"]
+
+
+def test_a_checkpoint_larger_than_the_memory_begins_no_stage(build, source, probes, isolation, monkeypatch):
+    monkeypatch.setattr(memory, "whole_memory", lambda: 1)
+    large = replace(source, file=replace(source.file, files=("weights",)))
+    with pytest.raises(StageKilledForMemoryError, match="GB of memory here; freeze was not begun"):
+        build(plan_ir(large, Ir(route="reshapeable"), probes))
+    assert isolation.runs == []
 
 
 def test_another_parameter_reruns_only_what_depends_on_it(build, source, probes):

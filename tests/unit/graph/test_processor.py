@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from bertbuild.graph.processor import INSTRUCTION_SETS, LIMIT, has_vnni, instruction_set
+from bertbuild.graph.processor import INSTRUCTION_SETS, LIMIT, has_avx, has_vnni, instruction_set
 
 SKYLAKE = "sse4_1 avx avx2 avx512f avx512bw avx512dq avx512vl avx512cd"
 ZEN4 = f"{SKYLAKE} avx512_vnni avx512_bf16"
@@ -51,6 +51,12 @@ def test_a_limit_is_heeded_and_gives_nothing_that_is_not_there(cpuinfo, monkeypa
 def test_avx2_with_vnni_is_no_part_of_avx_512(cpuinfo, monkeypatch):
     monkeypatch.setenv(LIMIT, "AVX512_CORE")
     assert instruction_set(cpuinfo("avx2 avx_vnni")) == "AVX2"
+
+
+def test_avx_is_a_flag_of_its_own_and_taken_to_be_there_where_no_flag_is_told(cpuinfo, tmp_path):
+    assert has_avx(cpuinfo("sse4_1 avx"))
+    assert not has_avx(cpuinfo("sse4_1 sse4_2 avx_like"))
+    assert has_avx(str(tmp_path / "none"))
 
 
 def test_a_machine_that_tells_nothing_has_no_name(tmp_path):

@@ -59,7 +59,7 @@ def docker(monkeypatch):
 
     def run_logged(command, *, log, **_options):
         asked["command"] = command
-        log.write_text("")
+        log.write_text(asked.get("said", ""))
         return asked["end"].exit_code
 
     monkeypatch.setattr(compose, "run_logged", run_logged)
@@ -223,6 +223,25 @@ def test_a_container_without_a_limit_was_killed_by_the_machines(docker, stage_ru
     docker["end"] = docker_engine.ContainerEnd(exit_code=137, out_of_memory=True, memory_limit=0)
     with pytest.raises(StageKilledForMemoryError, match=r"because the machine's memory ran out \(exit 137\)"):
         ComposeIsolation().run(stage_run(), lambda _event: None)
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        (
+            134,
+            "The TensorFlow library was compiled to use AVX instructions, but these aren't available on your machine.",
+        ),
+        (132, ""),
+    ],
+)
+def test_a_container_whose_processor_lacks_instructions_says_so(docker, stage_run, code, said):
+    docker["end"] = docker_engine.ContainerEnd(exit_code=code, out_of_memory=False, memory_limit=0)
+    docker["said"] = said
+    with pytest.raises(StageError) as caught:
+        ComposeIsolation().run(stage_run(), lambda _event: None)
+    assert "instructions that the engine's processor does not have (AVX" in str(caught.value)
+    assert "DOCKER_HOST" in caught.value.next_step
 
 
 @pytest.mark.parametrize("is_gone", [False, True])

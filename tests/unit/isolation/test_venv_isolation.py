@@ -17,6 +17,7 @@ from host_doubles import alive, exit_code, in_child, wait_until
 
 from bertbuild import stages
 from bertbuild.errors import EnvironmentBuildError, NoSpaceError, StageError, StageKilledForMemoryError
+from bertbuild.graph import processor
 from bertbuild.isolation import unlocked, venv
 from bertbuild.isolation.base import StageRun
 from bertbuild.isolation.venv import MARKER, VenvIsolation, installed
@@ -378,6 +379,36 @@ def test_a_stage_that_fails_is_quoted_and_its_log_named(stage, tmp_path):
         stage("import sys; [print('line', number) for number in range(30)]; sys.exit(3)")
     assert raised.value.details.splitlines() == [f"line {number}" for number in range(10, 30)]
     assert raised.value.next_step == f"Its whole log: {tmp_path}/toy.log"
+
+
+@pytest.fixture
+def without_avx(tmp_path, monkeypatch):
+    """A processor of 2010: https://ark.intel.com tells that Westmere has SSE4.2 and no AVX."""
+    path = tmp_path / "cpuinfo"
+    path.write_text("processor\t: 0\nflags\t\t: fpu sse2 ssse3 sse4_1 sse4_2 popcnt aes\n")
+    monkeypatch.setattr(processor, "CPUINFO", str(path))
+
+
+NO_AVX = "This machine's processor has no AVX, which TensorFlow's packages need; tf1 has TensorFlow."
+
+
+def test_without_avx_no_environment_of_tensorflow_is_made(environments, without_avx, tmp_path):  # noqa: ARG001
+    with pytest.raises(EnvironmentBuildError) as raised:
+        environments.prepare("tf1", lambda _: None)
+    assert str(raised.value) == NO_AVX
+    assert raised.value.exit_code == 11
+    assert "a machine whose processor has AVX" in raised.value.next_step
+    assert not (tmp_path / "uv.log").exists()
+    environments.prepare("openvino", lambda _: None)
+    assert environments.is_ready("openvino")
+
+
+def test_without_avx_a_stage_of_tensorflow_is_not_begun(stage, request):
+    stage("print()")
+    request.getfixturevalue("without_avx")
+    with pytest.raises(EnvironmentBuildError) as raised:
+        stage("raise SystemExit('begun')")
+    assert str(raised.value) == NO_AVX
 
 
 def test_a_stage_that_is_killed_is_thought_out_of_memory(stage):
