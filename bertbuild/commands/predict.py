@@ -313,7 +313,7 @@ def _told(
     if lacking and not set(tensors_of(kind)) & answers.keys():
         raise UsageError(
             f"{asked.target} gives {', '.join(sorted(answers))}, and no {lacking[0]}.",
-            next_step="Build the target with the outputs of its head (leave --output out).",
+            next_step="Build one with its head's answers: leave --output out; of TensorFlow 2 --format keras-bert.",
         )
     done = part.done + len(part.questions.of)
     session.report({"event": "progress", "name": "sequences answered", "done": done, "total": part.total})

@@ -23,6 +23,9 @@ VOCAB = "vocab"
 TEXT_STAGE, WORDS = "text", "words"
 """The stage that makes models which take strings, and what it calls its vocab.txt."""
 
+OF_PROBES = ("other-gelu",)
+"""Parameters of stages that answer which go with the gate's probes alone: a target that is asked in words has none."""
+
 Value = TypeVar("Value")
 
 
@@ -95,4 +98,5 @@ def _carrying(step: Step, asked: Mapping[str, Any], text: Text, vocab: File) -> 
 def _asked(plan: Plan, target: Target) -> dict[str, Any]:
     step = plan.step(target.answers)
     flag = next(name for name, source in step.inputs.items() if source == target.step)
-    return {"stage": step.stage, "flag": flag, "params": dict(step.params)}
+    params = {name: value for name, value in step.params.items() if name not in OF_PROBES}
+    return {"stage": step.stage, "flag": flag, "params": params}

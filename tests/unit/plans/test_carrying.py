@@ -8,6 +8,7 @@ from pathlib import Path
 from bertbuild import keys
 from bertbuild.kinds.ir import plan_ir
 from bertbuild.kinds.ir_request import Ir
+from bertbuild.kinds.tf2 import Tf2, plan_convert_tf2
 from bertbuild.plans.carrying import TEXT, VOCAB, carries_text, computed, seen_by_stage, with_text
 from bertbuild.plans.plan import File
 from bertbuild.text.facts import Text, from_json
@@ -35,6 +36,16 @@ def test_what_is_carried_tells_how_the_target_is_asked(source, probes):
     told = from_json(json.loads(planned(source, probes).step("ir-fp32").params[TEXT]))
     assert (told.labels, told.task, told.do_lower_case) == (("no", "yes"), "MRPC", None)
     assert told.asked == {"stage": "openvino-infer", "flag": "ir", "params": {}}
+
+
+def test_a_target_of_tensorflow_2_is_asked_in_words_without_what_goes_with_probes(source, probes):
+    """Its gate asks it with the other form of gelu too; a stage that is asked for texts refuses that."""
+    plan = with_text(plan_convert_tf2(source, Tf2(), probes), MINE, WORDS)
+    (target,) = plan.targets
+    assert "other-gelu" in plan.step(target.answers).params
+    told = from_json(json.loads(plan.step(target.step).params[TEXT]))
+    assert told.asked["stage"] == "tf2-infer"
+    assert set(told.asked["params"]) == {"gelu"}
 
 
 def test_a_stage_sees_neither_text_nor_vocabulary(source, probes):
