@@ -15,6 +15,7 @@ from typing import Any, Final
 from bertbuild.checkpoint.config_keys import unread
 from bertbuild.checkpoint.user_files import read_object
 from bertbuild.errors import CheckpointError
+from bertbuild.families.table import ALBERT, ALBERT_ZH, BERT, FAMILIES
 
 HIDDEN_ACTS: Final = ("linear", "relu", "gelu", "tanh")
 GELU_NAMES: Final = {
@@ -53,6 +54,10 @@ class BertConfig:
     """What each layer norm adds to the variance, where the file says so; modeling.py adds `LAYER_NORM_EPSILON`."""
     gelu: str | None = None
     """The form of gelu, `"erf"` or `"tanh"`, where hidden_act names one (`gelu_new`); no key of its own."""
+    family: str = BERT
+    """The model's name in the table of families, as its variables tell; no key of its own."""
+    embedding_size: int | None = None
+    """E, the width of the table of words, where the family has one beside the hidden size."""
     extra: Mapping[str, Any] = field(default_factory=dict)
     """Harmless keys that modeling.py does not read, as found (`pooler_fc_size` of the multilingual models, for one)."""
 
@@ -61,23 +66,42 @@ class BertConfig:
         return self.layer_norm_eps or computed or LAYER_NORM_EPSILON
 
 
-_READ: Final = tuple(item for item in fields(BertConfig) if item.name not in ("gelu", "extra"))
+_READ: Final = tuple(
+    item for item in fields(BertConfig) if item.name not in ("gelu", "family", "embedding_size", "extra")
+)
+_STATED: Final = (
+    "hidden_size",
+    "num_hidden_layers",
+    "num_attention_heads",
+    "intermediate_size",
+    "max_position_embeddings",
+    "type_vocab_size",
+)
+"""Keys that a configuration of another family than BERT must have: the repositories have other defaults."""
 
 
-def read_config(path: Path) -> BertConfig:
-    """Read and validate a bert_config.json.
+def read_config(path: Path, family: str = BERT) -> BertConfig:
+    """Read and validate a bert_config.json, of a model of a family (`families/table.py`).
 
     Raises `CheckpointError`, naming the key where there is one, for a file that cannot be read or is not a JSON object,
     for a missing vocab_size, a value of the wrong type or out of range, heads that do not divide the hidden size, and a
     key of which it is not known that it is harmless.
     """
     values = read_object(path, _NEXT_STEP)
-    return config_from(values, name=str(path))
+    return config_from(values, name=str(path), family=family)
 
 
-def config_from(values: Mapping[str, Any], *, name: str) -> BertConfig:
+def said_model_type(path: Path) -> object:
+    """What a configuration says of its model_type; None where it says nothing, or cannot be read."""
+    try:
+        return read_object(path, _NEXT_STEP).get("model_type")
+    except CheckpointError:
+        return None
+
+
+def config_from(values: Mapping[str, Any], *, name: str, family: str = BERT) -> BertConfig:
     """A `BertConfig` from parsed JSON; `name` stands for the source in the `CheckpointError` raised for bad values."""
-    known: dict[str, Any] = {}
+    known: dict[str, Any] = {} if family == BERT else _of_family(values, name, family)
     for item in _READ:
         if item.name == "hidden_act" and item.name in values:
             known["hidden_act"], known["gelu"] = _activation(values[item.name], name)
@@ -85,7 +109,7 @@ def config_from(values: Mapping[str, Any], *, name: str) -> BertConfig:
             known[item.name] = _checked(item.name, values[item.name], name)
         elif item.default is MISSING:
             raise CheckpointError(f"{name} has no key {item.name}.", next_step=_NEXT_STEP)
-    read = {item.name for item in _READ}
+    read = {item.name for item in _READ} | (set() if family == BERT else {"embedding_size"})
     config = BertConfig(**known, extra={key: value for key, value in values.items() if key not in read})
     if config.hidden_size % config.num_attention_heads:
         raise CheckpointError(
@@ -93,13 +117,31 @@ def config_from(values: Mapping[str, Any], *, name: str) -> BertConfig:
             "does not divide.",
             next_step=_NEXT_STEP,
         )
-    problem = unread(config.extra, config.hidden_size)
+    problem = unread(config.extra, config.hidden_size, config.family)
     if problem:
+        model = "google-research/bert's BERT" if family == BERT else f"an {FAMILIES[family].what}"
         raise CheckpointError(
-            f"{name} {problem}.",
-            next_step="If the model is google-research/bert's BERT and the key means nothing to it, remove the key.",
+            f"{name} {problem}.", next_step=f"If the model is {model} and the key means nothing to it, remove the key."
         )
     return config
+
+
+def _of_family(values: Mapping[str, Any], name: str, family: str) -> dict[str, Any]:
+    """What a configuration of another family than BERT says besides BERT's keys."""
+    missing = next((key for key in _STATED if key not in values), None)
+    if missing:
+        raise CheckpointError(
+            f"{name} has no key {missing}, which that of an {FAMILIES[family].what} must have.", next_step=_NEXT_STEP
+        )
+    width = values.get("embedding_size")
+    if width is None and family in (ALBERT, ALBERT_ZH):
+        raise CheckpointError(
+            f"{name} has no key embedding_size, the width of an ALBERT's table of words.", next_step=_NEXT_STEP
+        )
+    return {
+        "family": family,
+        "embedding_size": None if width is None else _checked("embedding_size", width, name),
+    }
 
 
 def config_for_others(values: Mapping[str, Any], config: BertConfig, computed_epsilon: float | None) -> dict[str, Any]:

@@ -11,6 +11,8 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final
 
+from bertbuild.families.table import ALBERT, ALBERT_ZH, BERT, ELECTRA
+
 HARMLESS: Final = frozenset(
     {
         # pooler and next-sentence settings of the multilingual models, which modeling.py has never read
@@ -92,21 +94,51 @@ EMBEDDING_SIZES: Final = ("embedding_size", "emb_size")
 """The Model Garden's and TinyBERT's word for the width of the word table; null, or the hidden size."""
 
 
-def unread(values: Mapping[str, Any], hidden_size: int) -> str | None:
-    """Why a configuration is not one of modeling.py's BERT, for the first of its other keys that says so; else None.
+_SHARED_LAYERS: Final = {
+    "down_scale_factor": (1,),
+    "gap_size": (0,),
+    "inner_group_num": (1,),
+    "ln_type": ("postln",),
+    "model_type": ("albert",),
+    "net_structure_type": (0,),
+    "num_hidden_groups": (1,),
+    "num_memory_blocks": (0,),
+}
+OF_FAMILY: Final[Mapping[str, Mapping[str, tuple[Any, ...]]]] = {
+    BERT: {},
+    ALBERT: _SHARED_LAYERS,
+    ALBERT_ZH: _SHARED_LAYERS,
+    ELECTRA: {"model_type": ("electra",)},
+}
+"""Family → its own keys with the values that are computed; they go before `ONE_VALUE`."""
+HARMLESS_OF_FAMILY: Final[Mapping[str, frozenset[str]]] = {
+    BERT: frozenset(),
+    ALBERT: frozenset({"classifier_dropout_prob"}),
+    ALBERT_ZH: frozenset({"classifier_dropout_prob"}),
+    ELECTRA: frozenset({"summary_activation", "summary_last_dropout", "summary_type", "summary_use_proj"}),
+}
+"""Of ELECTRA, what Hugging Face's configuration says of a layer that no checkpoint of TensorFlow 1 has."""
 
-    `values` are the keys that modeling.py does not read, `layer_norm_eps` left out.
+
+def unread(values: Mapping[str, Any], hidden_size: int, family: str = BERT) -> str | None:
+    """Why a configuration is not one of its family's, for the first of its other keys that says so; else None.
+
+    `values` are the keys that modeling.py does not read, `layer_norm_eps` left out, and `embedding_size` of another
+    family than BERT.
     """
+    own = OF_FAMILY[family]
     for key, value in values.items():
-        if key in HARMLESS:
+        if key in HARMLESS or key in HARMLESS_OF_FAMILY[family]:
             continue
         if key in EMBEDDING_SIZES:
             if value is not None and (isinstance(value, bool) or value != hidden_size):
                 width = json.dumps(value)
                 return f"has {key} {width} where hidden_size is {hidden_size}; a BERT's word table has that width"
-        elif key not in ONE_VALUE:
+            continue
+        known = own.get(key) or ONE_VALUE.get(key)
+        if known is None:
             return f"has the key {key}, and what it changes in the arithmetic is not known here"
-        elif not any(type(value) is type(one) and value == one for one in ONE_VALUE[key]):
-            good = json.dumps(ONE_VALUE[key][0])
-            return f"has {key} {json.dumps(value)}, and a BERT as google-research/bert computes it has {good}"
+        if not any(type(value) is type(one) and value == one for one in known):
+            model = "a BERT as google-research/bert computes it has" if key not in own else "what is computed here is"
+            return f"has {key} {json.dumps(value)}, and {model} {json.dumps(known[0])}"
     return None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
 from bertbuild.checkpoint.head_evidence import (
@@ -66,6 +66,16 @@ class JudgedHeads:
     refused: tuple[RefusedHead, ...] = ()
     problems: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+
+    def without(self, kind: str, why: str) -> JudgedHeads:
+        """The same with the heads of a kind refused, for a reason."""
+        left = [
+            RefusedHead(weights=head.weights, kinds=(kind,), why=why, next_step=_WITHOUT_HEAD)
+            for head in self.found
+            if head.kind == kind
+        ]
+        found = tuple(head for head in self.found if head.kind != kind)
+        return replace(self, found=found, refused=(*self.refused, *left))
 
     def to_json(self) -> dict[str, Any]:
         """For programs: what it holds but the problems, which `Inspection` has."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from bertbuild.checkpoint.imported import import_facts
 from bertbuild.checkpoint.judging import (
     judge_config,
     judge_data,
+    judge_family,
     judge_graph,
     judge_heads,
     judge_meta,
@@ -43,7 +44,13 @@ from bertbuild.checkpoint.variables import (
 from bertbuild.checkpoint.vocabulary import Vocabulary
 from bertbuild.errors import CheckpointError
 from bertbuild.families.bert_names import SCOPE
+from bertbuild.families.table import ALBERT_ZH, FAMILIES
+from bertbuild.heads.masked_lm import PART as MASKED_LM
 
+_NOT_ALBERT_ZHS = (
+    "The masked-LM head of albert_zh multiplies by word_embeddings_2 before the table of words, which is not computed "
+    "here."
+)
 _NO_CHOICE = Choice()
 _NAME_ONE = "See `bertbuild inspect` for what the checkpoint holds."
 _COPY_AGAIN = "Copy or download the checkpoint again, whole and with its own bert_config.json and vocab.txt."
@@ -84,6 +91,8 @@ class Inspection:
     """The slot's name (`adam_m`) → the number of variables that have it."""
     global_step: bool
     graph: GraphFacts
+    family: str
+    """The model's name in the table of families."""
     imported: bool
     """Whether it was made of a Hugging Face folder, whose plain `gelu` is the form by erf."""
     vocabulary: Vocabulary | None
@@ -118,12 +127,14 @@ class Inspection:
         """A dictionary that `json.dumps` takes, with these keys (`?` may be null):
 
         - `format` (`JSON_FORMAT`), `prefix`, `sound`, `problems` [sentence], `warnings` [sentence]
+        - `family` (the model's name in the table of families: bert, albert, albert-zh, electra)
         - `files` {name: bytes}
         - `config`? (the keys of bert_config.json, defaults filled in, unknown ones in `extra`)
         - `reading` {plain, scope?, scopes [scope], averages, averaged, casts {dtype: variables}, joined, format,
           left_out [name], told [sentence]}: which tensors are the BERT that was taken, and what is not as
           google-research/bert saves it
-        - `encoder` {layers?, hidden?, intermediate?, vocab?, positions?, token_types?, attention_heads?, pooler}; the
+        - `encoder` {layers?, hidden?, intermediate?, vocab?, positions?, token_types?, embedding?, attention_heads?,
+          pooler}; the
           heads are those of the configuration, the other sizes are those of the variables
         - `heads` {masked_lm, next_sentence, classifier_labels?, squad,
           found [{kind, weights, bias, labels, why, assumed}], refused [{weights, kinds, why, next_step, default}],
@@ -146,6 +157,7 @@ class Inspection:
             "sound": self.sound,
             "problems": list(self.problems),
             "warnings": list(self.warnings),
+            "family": self.family,
             "files": dict(self.sizes),
             "config": asdict(self.config) if self.config else None,
             "reading": {
@@ -231,7 +243,8 @@ def inspect_checkpoint(
     if OBJECT_GRAPH_KEY in entries:
         raise object_based(files.index)
     checked = judge_data(reader, problems, warnings, progress, checksums=checksums) if reader else None
-    read = judge_config(files, problems, warnings)
+    family = judge_family(files, entries)
+    read = judge_config(files, problems, warnings, family)
     shapes = {name: entry.shape for name, entry in entries.items()}
     reading, judged = judge_variables(entries, read, choice) if reader else (Reading(scope=None), [])
     problems += judged
@@ -241,16 +254,20 @@ def inspect_checkpoint(
     joined = sum(entry.slices > 0 for entry in taken.values())
     told = (*reading.told, *other_forms(files, casts, joined))
     warnings += told
-    if reading.names and not has_pooler(view):
+    if reading.names and FAMILIES[family].scopes.pooler and not has_pooler(view):
         warnings.append("The encoder has no pooler, so it gives sequence output and all layers, but no pooled output.")
     warnings += judge_heads(view)
-    encoder = encoder_sizes(view)
+    encoder = encoder_sizes(view, family)
+    if FAMILIES[family].scopes.shared and read:
+        encoder = replace(encoder, layers=read.num_hidden_layers)
     rows = encoder.vocab or (read.vocab_size if read else None)
     vocabulary = judge_vocabulary(files, rows, problems, warnings)
     graph = graph_facts(files.meta)
     judge_graph(graph, read, problems, warnings)
     problems += judge_meta(graph, shapes)
-    judged_heads = judge_kinds(_known_of_heads(files, reading, view, graph, choice))
+    judged_heads = judge_kinds(_known_of_heads(files, reading, view, encoder, graph, choice))
+    if family == ALBERT_ZH:
+        judged_heads = judged_heads.without(MASKED_LM, _NOT_ALBERT_ZHS)
     problems += judged_heads.problems
     warnings += judged_heads.warnings
     groups = sort_variables(shapes)
@@ -272,6 +289,7 @@ def inspect_checkpoint(
         optimizer_slots={slot: len(names) for slot, names in groups.slots.items()},
         global_step=groups.global_step,
         graph=graph,
+        family=family,
         imported=import_facts(files) is not None,
         vocabulary=vocabulary,
         vocab_reading=None if vocabulary is None else vocabulary.reading(rows),
@@ -305,7 +323,12 @@ def require_sound(
 
 
 def _known_of_heads(
-    files: CheckpointFiles, reading: Reading, view: Mapping[str, Shape], graph: GraphFacts, choice: Choice
+    files: CheckpointFiles,
+    reading: Reading,
+    view: Mapping[str, Shape],
+    encoder: EncoderSizes,
+    graph: GraphFacts,
+    choice: Choice,
 ) -> Known:
     """All that tells of the heads. Raises `CheckpointError` for a task.json that cannot be read."""
     task = task_file(files.folder, files.prefix.name)
@@ -313,7 +336,7 @@ def _known_of_heads(
         shapes=view,
         own=reading.names,
         others=frozenset(reading.left_out),
-        hidden=encoder_sizes(view).hidden,
+        hidden=encoder.hidden,
         traced=traced_as_json(graph.heads),
         task={} if task is None else read_object(task),
         imported=(import_facts(files) or {}).get("head") or {},

@@ -8,10 +8,11 @@ from math import isclose
 
 from bertbuild.checkpoint.bundle import TensorEntry
 from bertbuild.checkpoint.checksums import Checked, Progress, check_tensors
-from bertbuild.checkpoint.config import LAYER_NORM_EPSILON, BertConfig, read_config
+from bertbuild.checkpoint.config import LAYER_NORM_EPSILON, BertConfig, read_config, said_model_type
 from bertbuild.checkpoint.data_files import check_data_files
 from bertbuild.checkpoint.folder import CheckpointFiles
 from bertbuild.checkpoint.graph_facts import GraphFacts
+from bertbuild.checkpoint.kin import family as family_of
 from bertbuild.checkpoint.kin import kin
 from bertbuild.checkpoint.lfs import lfs_pointer
 from bertbuild.checkpoint.reading import Choice, Reading, read_names
@@ -21,6 +22,7 @@ from bertbuild.checkpoint.v1 import V1Reader
 from bertbuild.checkpoint.variables import FLOAT32, disagreements, listed, of_another_build
 from bertbuild.checkpoint.vocabulary import BERT_TENSORFLOW, Vocabulary, read_vocabulary, vocabulary_warning
 from bertbuild.errors import CheckpointError
+from bertbuild.families.table import BERT
 from bertbuild.heads.rows import HEADS
 from bertbuild.plural import are, number_of
 
@@ -61,8 +63,9 @@ def judge_variables(
     entries: Mapping[str, TensorEntry], config: BertConfig | None, choice: Choice
 ) -> tuple[Reading, list[str]]:
     """Which variables are the BERT that is meant, and what is wrong with them."""
-    model = kin({name: entry.shape for name, entry in entries.items()})
-    if model:
+    shapes = {name: entry.shape for name, entry in entries.items()}
+    model = kin(shapes)
+    if model and family_of(shapes) is None:
         return Reading(scope=None), [of_another_build(model)]
     reading = read_names(entries, choice)
     if reading.problems or config is None:
@@ -113,13 +116,21 @@ def opened(files: CheckpointFiles, problems: list[str]) -> Reader | None:
         return None
 
 
-def judge_config(files: CheckpointFiles, problems: list[str], warnings: list[str]) -> BertConfig | None:
+def judge_family(files: CheckpointFiles, entries: Mapping[str, TensorEntry]) -> str:
+    """The family of a checkpoint, by its variables and its configuration; BERT where they are of none."""
+    shapes = {name: entry.shape for name, entry in entries.items()}
+    return family_of(shapes, said_model_type(files.config)) or BERT
+
+
+def judge_config(
+    files: CheckpointFiles, problems: list[str], warnings: list[str], family: str = BERT
+) -> BertConfig | None:
     """bert_config.json; None where it is of no use."""
     if lfs_pointer(files.config):
         problems.append(f"{files.config.name} is a git-lfs pointer, not the file itself; run `git lfs pull`.")
         return None
     try:
-        found = read_config(files.config)
+        found = read_config(files.config, family)
     except CheckpointError as error:
         problems.append(str(error))
         return None

@@ -10,6 +10,9 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
+from bertbuild.families.albert import ALBERT_ZH as ZH
+from bertbuild.families.table import ALBERT, ALBERT_ZH, BERT, ELECTRA
+
 Shape = tuple[int, ...]
 
 _SIGNS: Final = (
@@ -31,6 +34,25 @@ _ANY: Final = re.compile("|".join(sign.pattern for sign, _ in _SIGNS))
 _ROBERTA_POSITIONS: Final = 514
 """Its positions count from 2, so it has two rows more than it takes pieces; and it has one type of token."""
 _NO_POSITIONS: Final = re.compile(r"^(?P<scope>(.*/)?)embeddings/token_type_embeddings$")
+
+
+_DESCRIBED: Final = {"ALBERT": ALBERT, "ELECTRA": ELECTRA}
+_OF_ALBERT_ZH: Final = (f"{ZH.layer.removeprefix('bert')}/", ZH.projected_words.removeprefix("bert"))
+
+
+def family(shapes: Mapping[str, Shape], model_type: object = None) -> str | None:
+    """The family of a checkpoint's variables in the table of families; None where it is a model that is in none.
+
+    Args:
+        shapes: name → shape.
+        model_type: what the configuration says of it, which alone tells an ELECTRA under BERT's names.
+    """
+    model = kin(shapes)
+    if model == "ALBERT" and any(part in name for name in shapes for part in _OF_ALBERT_ZH):
+        return ALBERT_ZH
+    if model is None:
+        return ELECTRA if model_type == ELECTRA else BERT
+    return _DESCRIBED.get(model)
 
 
 def kin(shapes: Mapping[str, Shape]) -> str | None:

@@ -16,9 +16,10 @@ import numpy as np
 import numpy.typing as npt
 
 from bertbuild.checkpoint.bundle import CheckpointReader
-from bertbuild.checkpoint.config import LAYER_NORM_EPSILON, read_config
+from bertbuild.checkpoint.config import LAYER_NORM_EPSILON, read_config, said_model_type
 from bertbuild.checkpoint.folder import CheckpointFiles
 from bertbuild.checkpoint.graph_facts import graph_facts
+from bertbuild.checkpoint.kin import family as family_of
 from bertbuild.checkpoint.reading import Choice, read_names
 from bertbuild.checkpoint.task_file import task_file
 from bertbuild.checkpoint.tensors import Reader, open_tensors
@@ -27,6 +28,7 @@ from bertbuild.checkpoint.variables import FLOAT32
 from bertbuild.checkpoint.writer import write_checkpoint
 from bertbuild.errors import CheckpointError
 from bertbuild.families.bert_names import CONFIG_FILE, VOCAB_FILE
+from bertbuild.families.table import BERT, ELECTRA
 from bertbuild.json_text import parse_json
 
 RECORD: Final = "normalised.json"
@@ -44,7 +46,9 @@ def write_plain(files: CheckpointFiles, choice: Choice, prefix: Path) -> None:
     tensors = _Tensors(reader, reading.names)
     write_checkpoint(prefix, tensors)
     _compare(CheckpointReader(prefix), tensors)
-    _write_config(files, prefix.with_name(CONFIG_FILE))
+    shapes = {name: entry.shape for name, entry in reader.entries.items()}
+    family = family_of(shapes, said_model_type(files.config)) or BERT
+    _write_config(files, prefix.with_name(CONFIG_FILE), family)
     if files.vocab is not None:
         shutil.copyfile(files.vocab, prefix.with_name(VOCAB_FILE))
     task = task_file(files.folder, files.prefix.name)
@@ -62,14 +66,16 @@ def write_plain(files: CheckpointFiles, choice: Choice, prefix: Path) -> None:
     prefix.with_name(RECORD).write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
 
 
-def _write_config(files: CheckpointFiles, path: Path) -> None:
-    """The configuration; what only the .meta tells, which is left behind, is added to it."""
-    content, config, graph = read_regular(files.config), read_config(files.config), graph_facts(files.meta)
+def _write_config(files: CheckpointFiles, path: Path, family: str) -> None:
+    """The configuration; what only the .meta or the names tell, which are left behind, is added to it."""
+    content, config, graph = read_regular(files.config), read_config(files.config, family), graph_facts(files.meta)
     added: dict[str, Any] = {}
     if graph.epsilon and config.layer_norm_eps is None and graph.epsilon != LAYER_NORM_EPSILON:
         added["layer_norm_eps"] = graph.epsilon
     if graph.gelu == "tanh" and config.hidden_act == "gelu" and config.gelu is None:
         added["hidden_act"] = _GELU_BY_TANH  # "gelu" alone is taken for the published graphs' form, erf
+    if family == ELECTRA:
+        added["model_type"] = ELECTRA
     if added:
         content = (json.dumps(parse_json(content) | added, indent=2) + "\n").encode()
     path.write_bytes(content)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from bertbuild.checkpoint.training import averaged, sort_variables
+from bertbuild.families import electra
 from bertbuild.families.bert import BUFFERS
 from bertbuild.heads.rows import HEADS
 from bertbuild.plural import are, number_of
@@ -88,6 +89,7 @@ def read_names(names: Mapping[str, object], choice: Choice) -> Reading:
     averages = {variable: name for name in names if (variable := averaged(name, names)) is not None}
     values = {name: name for name in model if averaged(name, names) is None}
     available = values | averages if choice.ema else values
+    available |= _of_generator(available)
     scopes = _scopes(available)
     problem = _of_averages(averages, scopes, choice)
     if problem:
@@ -147,6 +149,8 @@ def _chosen(scopes: tuple[str, ...], wanted: str) -> tuple[str] | str:
     if not wanted:
         if len(scopes) == 1:
             return (scopes[0],)
+        if scopes == (electra.DISCRIMINATOR, electra.GENERATOR):
+            return (electra.DISCRIMINATOR,)  # what ELECTRA's repository takes to fine-tune
         return f"The checkpoint holds {len(scopes)} encoders ({listed}); choose one with --scope {shown(scopes[0])}."
     asked = "" if wanted == TOP else wanted.strip("/")
     if asked in scopes:
@@ -177,7 +181,22 @@ def _taken(available: Mapping[str, str], scope: str, scopes: tuple[str, ...]) ->
             if parts:
                 taken |= parts
                 break
+    if f"/{scope}".endswith(f"/{electra.GENERATOR}"):
+        for theirs, ours in electra.GENERATOR_HEAD:
+            head = {name: own for name, own in available.items() if name.startswith(outer + theirs)}
+            taken |= {ours + name.removeprefix(outer + theirs): own for name, own in head.items()}
     return {name: own for name, own in taken.items() if name not in BUFFERS}
+
+
+def _of_generator(names: Mapping[str, str]) -> dict[str, str]:
+    """The embeddings of an ELECTRA's generator that has the discriminator's: under its own scope, whose they are."""
+    shared = f"{electra.DISCRIMINATOR}/{electra.EMBEDDINGS}"
+    own = f"{electra.GENERATOR}/{electra.EMBEDDINGS}"
+    if not any(name.startswith(f"{electra.GENERATOR}/{electra.LAYERS}") for name in names):
+        return {}
+    if any(name.startswith(own) for name in names):
+        return {}
+    return {own + name.removeprefix(shared): place for name, place in names.items() if name.startswith(shared)}
 
 
 def _told(scope: str, scopes: tuple[str, ...], averages: int, averaged_: int, count: int) -> Iterable[str]:

@@ -13,15 +13,9 @@ from typing import Final
 
 from bertbuild.checkpoint.config import BertConfig
 from bertbuild.checkpoint.training import sort_variables
-from bertbuild.families import bert
-from bertbuild.families.bert import (
-    INTERMEDIATE,
-    LAYER_PATTERN,
-    POSITION_EMBEDDINGS,
-    TOKEN_TYPE_EMBEDDINGS,
-    WORD_EMBEDDINGS,
-)
+from bertbuild.families.bert import LAYER_PATTERN
 from bertbuild.families.bert_names import POOLER, SCOPE
+from bertbuild.families.table import BERT, FAMILIES, variables_of
 from bertbuild.heads import classifier, masked_lm, next_sentence, span
 from bertbuild.plural import are, number_of
 
@@ -47,6 +41,8 @@ class EncoderSizes:
     vocab: int | None
     positions: int | None
     token_types: int | None
+    embedding: int | None = None
+    """The width of the table of words of another family than BERT."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,20 +57,24 @@ class Heads:
 
 
 def encoder_variables(config: BertConfig) -> dict[str, Shape]:
-    """Name → shape of the 5 + 16·L + 2 variables of the encoder that `config` describes, all float32."""
-    return bert.encoder_variables({key: getattr(config, key) for key in bert.SIZES})
+    """Name → shape of the variables of the encoder that `config` describes, all float32; of a BERT 5 + 16·L + 2."""
+    return variables_of(config.family, config)
 
 
-def encoder_sizes(shapes: Mapping[str, Shape]) -> EncoderSizes:
+def encoder_sizes(shapes: Mapping[str, Shape], family: str = BERT) -> EncoderSizes:
     """The sizes of the encoder in a checkpoint with variables of these shapes."""
+    scopes = FAMILIES[family].scopes
     layers = {int(found[1]) for name in shapes if (found := _LAYER.match(name))}
+    width = _side(shapes, scopes.words, 1)
+    layer = scopes.of_layer(0)
     return EncoderSizes(
         layers=max(layers) + 1 if layers else None,
-        hidden=_side(shapes, WORD_EMBEDDINGS, 1),
-        intermediate=_side(shapes, INTERMEDIATE, 1),
-        vocab=_side(shapes, WORD_EMBEDDINGS, 0),
-        positions=_side(shapes, POSITION_EMBEDDINGS, 0),
-        token_types=_side(shapes, TOKEN_TYPE_EMBEDDINGS, 0),
+        hidden=width if family == BERT else _side(shapes, f"{layer}/{scopes.query}/kernel", 0),
+        intermediate=_side(shapes, f"{layer}/{scopes.grown}/kernel", 1),
+        vocab=_side(shapes, scopes.words, 0),
+        positions=_side(shapes, scopes.positions, 0),
+        token_types=_side(shapes, scopes.types, 0),
+        embedding=None if family == BERT else width,
     )
 
 
@@ -118,7 +118,7 @@ def disagreements(config: BertConfig, shapes: Mapping[str, Shape], dtypes: Mappi
             f"{len(missing)} of the {number_of(len(expected), 'encoder variable')} {are(len(missing))} "
             f"missing: {listed(missing)}.",
         )
-    sizes = encoder_sizes(shapes)
+    sizes = encoder_sizes(shapes, config.family)
     if sizes.layers is not None and sizes.layers > config.num_hidden_layers:
         problems.append(
             f"The checkpoint has {number_of(sizes.layers, 'layer')}, the configuration num_hidden_layers "
@@ -138,7 +138,7 @@ def disagreements(config: BertConfig, shapes: Mapping[str, Shape], dtypes: Mappi
     ]
     if extra:
         problems.append(
-            f"The encoder has {number_of(len(extra), 'variable')} that BERT does not have: {listed(extra)}."
+            f"The encoder has {number_of(len(extra), 'variable')} that {FAMILIES[config.family].what} does not have: {listed(extra)}."
         )
     return problems
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Tuple  # noqa: UP035  (evaluated by Python 3.7)
 
-Shape = Tuple[int, ...]  # noqa: UP006
+from bertbuild.families import scopes
+from bertbuild.families.scopes import Scopes, Shape
 
 EMBEDDINGS = "bert/embeddings"
 WORD_EMBEDDINGS = "bert/embeddings/word_embeddings"
@@ -26,46 +26,13 @@ HEADS_SCOPE = "cls/"
 """How the names of most heads begin; the classifier's have no scope."""
 
 
-SIZES = (
-    "vocab_size",
-    "hidden_size",
-    "num_hidden_layers",
-    "intermediate_size",
-    "max_position_embeddings",
-    "type_vocab_size",
-)
-"""The keys of the configuration that shape variables."""
+SCOPES = Scopes(embeddings=EMBEDDINGS, layer=LAYER, pooler=POOLER_DENSE)
 
 
 def encoder_variables(sizes: Mapping[str, int]) -> dict[str, Shape]:
     """Name → shape of the 5 + 16·L + 2 variables of the encoder with these sizes, all float32.
 
     Args:
-        sizes: by the keys of `SIZES`.
+        sizes: by the keys of `scopes.SIZES`.
     """
-    hidden, intermediate = sizes["hidden_size"], sizes["intermediate_size"]
-    shapes: dict[str, Shape] = {
-        WORD_EMBEDDINGS: (sizes["vocab_size"], hidden),
-        TOKEN_TYPE_EMBEDDINGS: (sizes["type_vocab_size"], hidden),
-        POSITION_EMBEDDINGS: (sizes["max_position_embeddings"], hidden),
-    }
-    shapes.update(_layer_norm(EMBEDDINGS, hidden))
-    for layer in range(sizes["num_hidden_layers"]):
-        scope = LAYER % layer
-        for part in ("query", "key", "value"):
-            shapes.update(_dense(f"{scope}/attention/self/{part}", hidden, hidden))
-        shapes.update(_dense(f"{scope}/attention/output/dense", hidden, hidden))
-        shapes.update(_layer_norm(f"{scope}/attention/output", hidden))
-        shapes.update(_dense(f"{scope}/intermediate/dense", hidden, intermediate))
-        shapes.update(_dense(f"{scope}/output/dense", intermediate, hidden))
-        shapes.update(_layer_norm(f"{scope}/output", hidden))
-    shapes.update(_dense(POOLER_DENSE, hidden, hidden))
-    return shapes
-
-
-def _dense(scope: str, inputs: int, outputs: int) -> dict[str, Shape]:
-    return {f"{scope}/kernel": (inputs, outputs), f"{scope}/bias": (outputs,)}
-
-
-def _layer_norm(scope: str, hidden: int) -> dict[str, Shape]:
-    return {f"{scope}/LayerNorm/beta": (hidden,), f"{scope}/LayerNorm/gamma": (hidden,)}
+    return scopes.encoder_variables(SCOPES, sizes)

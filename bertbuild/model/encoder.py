@@ -1,4 +1,7 @@
-"""BERT's encoder, as google-research/bert's modeling.py computes it (eedf5716): the order of operators is its own."""
+"""The encoder of BERT and its families, as google-research/bert's modeling.py computes it (eedf5716): the order of
+operators is its own. What the families differ by are the scopes of variables (`families/scopes.py`): layers that share
+one set of them, and embeddings narrower than the hidden states.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from bertbuild.families import bert
+from bertbuild.families.scopes import Scopes
 from bertbuild.model.operators import Operators, Value
 
 MASKED_OUT = -10000.0
@@ -22,6 +26,8 @@ class Sizes(NamedTuple):
         hidden: H, the width of hidden states.
         activation: of the intermediate layer, as `Operators.activation` names it.
         epsilon: what each layer norm adds to the variance.
+        scopes: of the variables.
+        projected: whether there is a dense layer behind the embeddings.
     """
 
     layers: int
@@ -29,6 +35,8 @@ class Sizes(NamedTuple):
     hidden: int
     activation: str
     epsilon: float
+    scopes: Scopes = bert.SCOPES
+    projected: bool = False
 
 
 class Encoder(NamedTuple):
@@ -61,14 +69,14 @@ def describe(ops: Operators, sizes: Sizes, ids: Value, mask: Value, segments: Va
     layers = []
     for number in range(sizes.layers):
         alone = first_alone and number == sizes.layers - 1
-        hidden = _layer(ops, sizes, bert.LAYER % number, hidden, bias, alone)
+        hidden = _layer(ops, sizes, sizes.scopes.of_layer(number) + "/", hidden, bias, alone)
         layers.append(hidden)
     return Encoder(layers, hidden if first_alone else ops.first_position(hidden))
 
 
-def pooled(ops: Operators, first: Value) -> Value:
+def pooled(ops: Operators, sizes: Sizes, first: Value) -> Value:
     """The pooler: the hidden state of the first position, [B, 1, H] → [B, H]."""
-    return ops.activation(dense(ops, bert.POOLER_DENSE, ops.without_position(first)), "tanh")
+    return ops.activation(dense(ops, sizes.scopes.pooler, ops.without_position(first)), "tanh")
 
 
 def dense(ops: Operators, scope: str, values: Value) -> Value:
@@ -83,30 +91,34 @@ def layer_norm(ops: Operators, scope: str, values: Value, epsilon: float) -> Val
 
 
 def _embedded(ops: Operators, sizes: Sizes, ids: Value, segments: Value) -> Value:
-    words = ops.rows(ops.variable(bert.WORD_EMBEDDINGS), ids)
-    types = ops.rows_or_zero(ops.variable(bert.TOKEN_TYPE_EMBEDDINGS), segments)
-    positions = ops.first_rows(ops.variable(bert.POSITION_EMBEDDINGS), ids)
-    embedded = ops.add(ops.add(words, types), positions)
-    return layer_norm(ops, bert.EMBEDDINGS + "/LayerNorm", embedded, sizes.epsilon)
+    scopes = sizes.scopes
+    words = ops.rows(ops.variable(scopes.words), ids)
+    if scopes.projected_words:
+        words = ops.product(words, ops.variable(scopes.projected_words))
+    types = ops.rows_or_zero(ops.variable(scopes.types), segments)
+    positions = ops.first_rows(ops.variable(scopes.positions), ids)
+    embedded = layer_norm(ops, scopes.norm, ops.add(ops.add(words, types), positions), sizes.epsilon)
+    return dense(ops, scopes.projection, embedded) if sizes.projected else embedded
 
 
-def _layer(ops: Operators, sizes: Sizes, scope: str, hidden: Value, bias: Value, alone: bool) -> Value:
+def _layer(ops: Operators, sizes: Sizes, layer: str, hidden: Value, bias: Value, alone: bool) -> Value:
+    scopes = sizes.scopes
     asking = ops.first_position(hidden) if alone and not ops.whole_attention else hidden
-    context = _attention(ops, sizes, scope + "/attention/self/", asking, hidden, bias)
-    attended = dense(ops, scope + "/attention/output/dense", context)
-    attended = layer_norm(ops, scope + "/attention/output/LayerNorm", ops.add(attended, asking), sizes.epsilon)
+    context = _attention(ops, sizes, layer, asking, hidden, bias)
+    attended = dense(ops, layer + scopes.attended, context)
+    attended = layer_norm(ops, layer + scopes.attended_norm, ops.add(attended, asking), sizes.epsilon)
     if alone and ops.whole_attention:
         attended = ops.first_position(attended)
-    grown = ops.activation(dense(ops, scope + "/intermediate/dense", attended), sizes.activation)
-    shrunk = dense(ops, scope + "/output/dense", grown)
-    return layer_norm(ops, scope + "/output/LayerNorm", ops.add(shrunk, attended), sizes.epsilon)
+    grown = ops.activation(dense(ops, layer + scopes.grown, attended), sizes.activation)
+    shrunk = dense(ops, layer + scopes.shrunk, grown)
+    return layer_norm(ops, layer + scopes.shrunk_norm, ops.add(shrunk, attended), sizes.epsilon)
 
 
-def _attention(ops: Operators, sizes: Sizes, scope: str, asking: Value, hidden: Value, bias: Value) -> Value:
-    size = sizes.hidden // sizes.heads
+def _attention(ops: Operators, sizes: Sizes, layer: str, asking: Value, hidden: Value, bias: Value) -> Value:
+    scopes, size = sizes.scopes, sizes.hidden // sizes.heads
     query, key, value = [
-        ops.split_heads(dense(ops, scope + name, read), sizes.heads, size)
-        for name, read in (("query", asking), ("key", hidden), ("value", hidden))
+        ops.split_heads(dense(ops, layer + name, read), sizes.heads, size)
+        for name, read in ((scopes.query, asking), (scopes.key, hidden), (scopes.value, hidden))
     ]
     scores = ops.scale(ops.product(query, key, transposed=True), 1.0 / math.sqrt(size))
     shares = ops.softmax(ops.add(scores, bias))

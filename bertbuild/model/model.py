@@ -45,7 +45,7 @@ def describe(
     ids, mask, segments = (inputs[role] for role in ROLES)
     body = encoder.describe(ops, sizes, ids, mask, segments, first_alone=not of_all)
     of_first = "pooled" in wanted or any(head.kind not in heads.OF_SEQUENCE for head in needed)
-    pooled = encoder.pooled(ops, body.first) if of_first else None
+    pooled = encoder.pooled(ops, sizes, body.first) if of_first else None
     given = {"pooled": pooled, "sequence": body.layers[-1]}
     for head in needed:
         read = body.layers[-1] if head.kind in heads.OF_SEQUENCE else pooled

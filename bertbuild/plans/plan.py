@@ -7,6 +7,7 @@ from pathlib import Path
 
 from bertbuild.checkpoint.head_judging import RefusedHead
 from bertbuild.errors import UsageError
+from bertbuild.families.table import BERT
 from bertbuild.heads.answers import task_head
 from bertbuild.heads.found import FoundHead
 from bertbuild.heads.pooled import DENSE as POOLER_DENSE
@@ -137,6 +138,7 @@ class Source:
         parts: what it has besides its encoder.
         config, vocab: of TensorFlow 2, bert_config.json and vocab.txt where they are not in its folder.
         root: of several encoders in a checkpoint of TensorFlow 2 the one below this object.
+        family: its name in the table of families.
     """
 
     model: str
@@ -159,6 +161,7 @@ class Source:
     config: File | None = None
     vocab: File | None = None
     root: str = ""
+    family: str = BERT
 
     @property
     def head(self) -> FoundHead | None:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from bertbuild.families.table import FAMILIES
 from bertbuild.plural import are, number_of
 
 _LAYER = re.compile(r"(?<=layer_)\d+")
@@ -66,7 +67,8 @@ def _group(name: str, slots: set[str]) -> str:
 def _summary(facts: Mapping[str, Any]) -> Iterator[list[str]]:
     encoder, graph = facts["encoder"], facts["graph"]
     yield ["files", ", ".join(f"{name} {size / 1e6:,.1f} MB" for name, size in facts["files"].items())]
-    sizes = ("layers", "hidden", "attention_heads", "intermediate", "vocab", "positions", "token_types")
+    sizes = ("layers", "hidden", "embedding", "attention_heads", "intermediate", "vocab", "positions", "token_types")
+    yield ["family", FAMILIES[facts["family"]].what]
     yield ["encoder", ", ".join(f"{name.replace('_', ' ')} {encoder[name]}" for name in sizes if encoder[name])]
     yield ["parameters", f"{facts['parameters']:,} ({facts['encoder_parameters']:,} of the encoder)"]
     yield ["heads", "; ".join(_heads(facts["heads"])) or "none"]
@@ -97,9 +99,10 @@ def _gelu(facts: Mapping[str, Any]) -> str:
         return known or "not known"
     if activation != "gelu":
         return f"none, hidden_act is {activation}"
-    return (
-        "erf, as Hugging Face's gelu is" if facts["imported"] else "not known; taken as erf, the published graphs' form"
-    )
+    family = FAMILIES[facts["family"]]
+    if facts["imported"]:
+        return "erf, as Hugging Face's gelu is"
+    return f"not known; taken as {family.gelu}, {family.why}"
 
 
 def _heads(heads: Mapping[str, Any]) -> Iterator[str]:

@@ -20,6 +20,7 @@ from bertbuild.checkpoint.task_file import task_file
 from bertbuild.checkpoint.training import sort_variables
 from bertbuild.engine.engine import Engine
 from bertbuild.engine.executor import Order, Report
+from bertbuild.families.table import FAMILIES
 from bertbuild.heads.found import FoundHead
 from bertbuild.json_text import parse_json
 from bertbuild.plans.parts import Part, parts_of
@@ -33,8 +34,6 @@ NORMALISE = "normalise"
 MODULES = {INSPECT: "bertbuild.checkpoint.inspection", NORMALISE: "bertbuild.checkpoint.plain"}
 """Whose code makes each of them."""
 
-PUBLISHED_GELU = "erf"
-"""What Google's graphs of 2018 compute; google-research/bert's code of 2019 and later computes tanh."""
 AS_IT_IS = Choice()
 RECORDS = ("normalised.json", PROVENANCE)
 """What lies beside a checkpoint that was written anew and is not part of it."""
@@ -89,7 +88,7 @@ def inspected(
     told = facts["graph"]["gelu"] or facts["config"]["gelu"]
     if made and source.source.gelu and not told and import_facts(files) is None:  # Hugging Face's gelu is erf
         gelu, why = source.source.gelu, facts["graph"]["notes"][0]
-        report({"event": "note", "text": f"gelu taken as {gelu}, the published graphs' form: {why}"})
+        report({"event": "note", "text": f"gelu taken as {gelu}, {FAMILIES[facts['family']].why}: {why}"})
     if facts["reading"]["plain"]:
         return source
 
@@ -163,14 +162,15 @@ def _input(files: CheckpointFiles, store: Store) -> File:
 
 
 def _of_facts(files: CheckpointFiles, file: File, name: str, facts: dict[str, Any], choice: Choice) -> Inspected:
-    config, graph = facts["config"], facts["graph"]
+    config, graph, family = facts["config"], facts["graph"], FAMILIES[facts["family"]]
     heads = tuple(FoundHead(**head) for head in facts["heads"]["found"])
     return Inspected(
         source=Source(
             model=name,
             kind="checkpoint",
             file=file,
-            gelu=(graph["gelu"] or config["gelu"] or PUBLISHED_GELU) if config["hidden_act"] == "gelu" else None,
+            gelu=(graph["gelu"] or config["gelu"] or family.gelu) if config["hidden_act"] == "gelu" else None,
+            family=family.name,
             published=graph["published_form"] is not None,
             prefix=files.prefix.name,
             heads=heads,

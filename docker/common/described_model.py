@@ -8,7 +8,7 @@ from pathlib import Path
 
 import asked_outputs
 from checkpoint_files import find_prefix
-from stage import StageInputError, step
+from stage import StageInputError, read_json, step
 
 ACTIVATIONS = {"erf": "erf", "tanh": "tanh-gelu"}
 
@@ -55,19 +55,27 @@ def _describe(args, report, writer_of, seq_len):
     from bertbuild.checkpoint.bundle import CheckpointReader
     from bertbuild.checkpoint.config import read_config
     from bertbuild.families.bert_names import CONFIG_FILE
+    from bertbuild.families.scopes import is_projected
+    from bertbuild.families.table import family_of
     from bertbuild.model.encoder import Sizes
     from bertbuild.model.model import describe
 
     prefix = Path(find_prefix(args.checkpoint, args.prefix))
-    config = read_config(Path(args.checkpoint) / CONFIG_FILE)
+    reader = CheckpointReader(prefix)
+    family = family_of(reader.entries, read_json(args.checkpoint, CONFIG_FILE))
+    config = read_config(Path(args.checkpoint) / CONFIG_FILE, family.name)
     facts = _facts(prefix, args, config)
-    gelu = _gelu(args, config, facts, report)
+    gelu = _gelu(args, config, facts, report, family)
     sizes = Sizes(
         layers=config.num_hidden_layers,
         heads=config.num_attention_heads,
         hidden=config.hidden_size,
         activation=ACTIVATIONS[gelu] if gelu else config.hidden_act,
         epsilon=config.epsilon(facts.epsilon if facts else None),
+        scopes=family.scopes,
+        projected=is_projected(
+            family.scopes, {"embedding_size": config.embedding_size, "hidden_size": config.hidden_size}
+        ),
     )
     if seq_len > config.max_position_embeddings:
         raise StageInputError(
@@ -75,7 +83,7 @@ def _describe(args, report, writer_of, seq_len):
         )
     step("writing the graph")
     outputs, heads = asked_outputs.read(args)
-    writer = writer_of(_Variables(CheckpointReader(prefix), config, heads).tensor)
+    writer = writer_of(_Variables(reader, config, family.scopes, heads).tensor)
     try:
         return writer, describe(writer, sizes, writer.inputs, heads, outputs), gelu
     except LookupError as error:
@@ -91,7 +99,7 @@ def _facts(prefix, args, config):
     return graph_facts(meta) if meta.exists() and not known else None
 
 
-def _gelu(args, config, facts, report):
+def _gelu(args, config, facts, report, family):
     if config.hidden_act != "gelu":
         return None
     if args.gelu != "auto":
@@ -104,18 +112,19 @@ def _gelu(args, config, facts, report):
         )
     if not config.gelu and not found:
         why = "the .meta shows no gelu" if facts else "no .meta beside the checkpoint"
-        report.note("%s: gelu taken as erf, the form of the published graphs" % why)
-    return config.gelu or found or "erf"
+        report.note("%s: gelu taken as %s, %s" % (why, family.gelu, family.why))
+    return config.gelu or found or family.gelu
 
 
 class _Variables(object):
     """The variables of a checkpoint, each looked at before it is used."""
 
-    def __init__(self, reader, config, heads):
-        from bertbuild.families.bert import SIZES, encoder_variables
+    def __init__(self, reader, config, scopes, heads):
+        from bertbuild.families.table import variables_of
 
         self._reader = reader
-        self._shapes = encoder_variables({name: getattr(config, name) for name in SIZES})
+        self._shapes = variables_of(config.family, config)
+        self._words = scopes.words
         self._hidden = config.hidden_size
         self._heads = {head.weights: head for head in heads}
 
@@ -144,10 +153,11 @@ class _Variables(object):
         from bertbuild.heads.found import COLUMNS
 
         bias = self._reader.mapped(head.bias).shape
-        if len(shape) != 2 or shape[1] != self._hidden or bias != shape[:1]:
+        width = self._shapes[self._words][1] if head.weights == self._words else self._hidden
+        if len(shape) != 2 or shape[1] != width or bias != shape[:1]:
             raise StageInputError(
                 "%s must have shape [C, %d] and %s [C] (got %s and %s)"
-                % (head.weights, self._hidden, head.bias, list(shape), list(bias))
+                % (head.weights, width, head.bias, list(shape), list(bias))
             )
         if shape[0] != COLUMNS.get(head.kind, shape[0]):
             raise StageInputError(

@@ -7,7 +7,7 @@ from dataclasses import fields
 import pytest
 
 from bertbuild.checkpoint.config import BertConfig
-from bertbuild.families import bert
+from bertbuild.families import bert, scopes
 from bertbuild.families.bert import ENCODER, LAYER, LAYER_OUTPUT_PATTERN, LAYER_PATTERN
 from bertbuild.families.bert_names import POOLER, POOLER_OUTPUT, SCOPE
 from bertbuild.project import ROOT
@@ -67,8 +67,8 @@ def test_bert_base_has_199_variables_of_109_million_elements():
 
 
 def test_the_sizes_are_keys_of_the_configuration_and_shape_variables_of_the_encoder():
-    assert set(bert.SIZES) <= {field.name for field in fields(BertConfig)}
-    shapes = bert.encoder_variables(dict.fromkeys(bert.SIZES, 2))
+    assert set(scopes.SIZES) <= {field.name for field in fields(BertConfig)}
+    shapes = bert.encoder_variables(dict.fromkeys(scopes.SIZES, 2))
     assert all(variable.startswith(SCOPE) for variable in shapes)
     assert set(POOLER) <= set(shapes)
 

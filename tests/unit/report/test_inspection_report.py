@@ -28,7 +28,7 @@ def record(folder, stage, facts):
 
 def test_of_a_checkpoint_alone_it_is_not_known(tmp_path):
     write_tiny(tmp_path)
-    assert gelu(tmp_path) == "not known; taken as erf, the published graphs' form"
+    assert gelu(tmp_path) == "not known; taken as erf, the form of the published graphs"
 
 
 def test_of_a_hugging_face_folder_it_is_known_wherever_the_import_lies(tmp_path):
@@ -44,7 +44,7 @@ def test_the_record_of_an_import_tells_of_no_other_checkpoint_in_its_folder(tmp_
         other = tmp_path / f"model.ckpt-100.{ending}"
         other.write_bytes((tmp_path / f"bert_model.ckpt.{ending}").read_bytes())
     assert gelu(tmp_path / "bert_model.ckpt") == "erf, as Hugging Face's gelu is"
-    assert gelu(tmp_path / "model.ckpt-100") == "not known; taken as erf, the published graphs' form"
+    assert gelu(tmp_path / "model.ckpt-100") == "not known; taken as erf, the form of the published graphs"
 
 
 @pytest.mark.parametrize("same", [True, False])
