@@ -5,6 +5,7 @@ from __future__ import annotations
 import glob
 import re
 from dataclasses import dataclass
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Final
 
@@ -15,7 +16,7 @@ from bertbuild.checkpoint.user_files import open_regular, require_regular
 from bertbuild.checkpoint.v1_files import v1_checkpoints
 from bertbuild.checkpoint.weight_files import refuse_weight_file
 from bertbuild.errors import CheckpointError
-from bertbuild.families.bert_names import CONFIG_FILE, VOCAB_FILE
+from bertbuild.families.bert_names import CONFIG_FILE, OTHER_CONFIGS, VOCAB_FILE
 
 OBJECT_GRAPH_KEY: Final = "_CHECKPOINTABLE_OBJECT_GRAPH"
 """The key that marks a checkpoint of TensorFlow 2, whose tensors are found by object, not by variable name."""
@@ -98,22 +99,35 @@ def find_checkpoint(
             + (", only a git-lfs pointer to it." if pointer else ", the file with the weights."),
             next_step="Run `git lfs pull`." if pointer else "Copy or download the whole checkpoint.",
         )
-    if config is None and CONFIG_FILE not in names:
-        raise CheckpointError(
-            f"{folder} holds the checkpoint {prefix} but no {CONFIG_FILE}.",
-            next_step="Copy the one of the model it was trained from into the folder, or name it: --config FILE.",
-        )
+    if config is None:
+        config = folder / _config(folder, prefix, names)
     return CheckpointFiles(
         folder=folder,
         prefix=folder / prefix,
         index=index,
         data=data,
         meta=folder / f"{prefix}.meta" if f"{prefix}.meta" in names else None,
-        config=config or folder / CONFIG_FILE,
+        config=config,
         vocab=vocab or (folder / VOCAB_FILE if VOCAB_FILE in names else None),
         v1=bool(v1),
         notes=notes,
     )
+
+
+def _config(folder: Path, prefix: str, names: list[str]) -> str:
+    """The name of the configuration in a folder."""
+    others = [name for name in names if any(fnmatch(name, pattern) for pattern in OTHER_CONFIGS)]
+    if CONFIG_FILE not in names and len(others) > 1:
+        raise CheckpointError(
+            f"{folder} holds {len(others)} configurations: {_shown(others)}.",
+            next_step=f"Name the one of the checkpoint {prefix}: --config {folder / others[0]}.",
+        )
+    if CONFIG_FILE not in names and not others:
+        raise CheckpointError(
+            f"{folder} holds the checkpoint {prefix} but no {CONFIG_FILE}.",
+            next_step="Copy the one of the model it was trained from into the folder, or name it: --config FILE.",
+        )
+    return CONFIG_FILE if CONFIG_FILE in names else others[0]
 
 
 def choose_checkpoint(folder: Path) -> tuple[str, tuple[str, ...]]:

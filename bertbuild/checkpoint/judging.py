@@ -122,6 +122,16 @@ def judge_family(files: CheckpointFiles, entries: Mapping[str, TensorEntry]) -> 
     return family_of(shapes, said_model_type(files.config)) or BERT
 
 
+def read_own_config(files: CheckpointFiles) -> BertConfig:
+    """The configuration of a checkpoint, read as its family's.
+
+    Raises:
+        CheckpointError: it or the checkpoint cannot be read.
+    """
+    entries = {} if files.v1 else open_tensors(files).entries
+    return read_config(files.config, judge_family(files, entries))
+
+
 def judge_config(
     files: CheckpointFiles, problems: list[str], warnings: list[str], family: str = BERT
 ) -> BertConfig | None:

@@ -147,10 +147,8 @@ def _chosen(scopes: tuple[str, ...], wanted: str) -> tuple[str] | str:
         return ""
     listed = ", ".join(map(shown, scopes))
     if not wanted:
-        if len(scopes) == 1:
-            return (scopes[0],)
-        if scopes == (electra.DISCRIMINATOR, electra.GENERATOR):
-            return (electra.DISCRIMINATOR,)  # what ELECTRA's repository takes to fine-tune
+        if len(scopes) == 1 or scopes == (electra.DISCRIMINATOR, electra.GENERATOR):
+            return (scopes[0],)  # of ELECTRA's the one that its repository fine-tunes
         return f"The checkpoint holds {len(scopes)} encoders ({listed}); choose one with --scope {shown(scopes[0])}."
     asked = "" if wanted == TOP else wanted.strip("/")
     if asked in scopes:
@@ -183,8 +181,8 @@ def _taken(available: Mapping[str, str], scope: str, scopes: tuple[str, ...]) ->
                 break
     if f"/{scope}".endswith(f"/{electra.GENERATOR}"):
         for theirs, ours in electra.GENERATOR_HEAD:
-            head = {name: own for name, own in available.items() if name.startswith(outer + theirs)}
-            taken |= {ours + name.removeprefix(outer + theirs): own for name, own in head.items()}
+            found = {name: own for name, own in available.items() if name.startswith(outer + theirs)}
+            taken |= {ours + name.removeprefix(outer + theirs): own for name, own in found.items()}
     return {name: own for name, own in taken.items() if name not in BUFFERS}
 
 

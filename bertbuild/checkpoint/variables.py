@@ -137,8 +137,9 @@ def disagreements(config: BertConfig, shapes: Mapping[str, Shape], dtypes: Mappi
         if name.startswith(SCOPE) and name not in expected and not (beyond and _LAYER.match(name))
     ]
     if extra:
+        what = FAMILIES[config.family].what
         problems.append(
-            f"The encoder has {number_of(len(extra), 'variable')} that {FAMILIES[config.family].what} does not have: {listed(extra)}."
+            f"The encoder has {number_of(len(extra), 'variable')} that {what} does not have: {listed(extra)}."
         )
     return problems
 

@@ -333,8 +333,8 @@ def _vocabulary(session: Session, asked: Asked) -> Vocabulary:
 
 def _model_vocabulary(session: Session, asked: Asked) -> Vocabulary:
     from bertbuild.catalogue.models import find_model
-    from bertbuild.checkpoint.config import read_config
     from bertbuild.checkpoint.folder import find_checkpoint
+    from bertbuild.checkpoint.judging import read_own_config
     from bertbuild.checkpoint.vocabulary import require_words
     from bertbuild.huggingface.vocabulary import recorded_lower_case
 
@@ -347,7 +347,7 @@ def _model_vocabulary(session: Session, asked: Asked) -> Vocabulary:
         raise CheckpointError(
             f"{files.folder} has no vocab.txt.", next_step="Give the model's vocabulary itself: --vocab-file FILE."
         )
-    config = read_config(files.config)
+    config = read_own_config(files)
     require_words(files.vocab, config.vocab_size, asked.vocab_reading)
     return Vocabulary(
         path=files.vocab.resolve(),

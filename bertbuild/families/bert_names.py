@@ -5,6 +5,8 @@ variables (`bert.py`) does not change what those stages are made of.
 from __future__ import annotations
 
 CONFIG_FILE = "bert_config.json"
+OTHER_CONFIGS = ("albert_config*.json", "electra_config.json")
+"""What other families call their configuration; stages read it as `CONFIG_FILE`."""
 VOCAB_FILE = "vocab.txt"
 SCOPE = "bert/"
 POOLER = ("bert/pooler/dense/kernel", "bert/pooler/dense/bias")

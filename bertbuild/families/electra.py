@@ -8,9 +8,7 @@ from __future__ import annotations
 
 from bertbuild.families.scopes import Scopes
 
-SCOPES = Scopes(
-    embeddings="bert/embeddings", projection="bert/embeddings_project", layer="bert/encoder/layer_%d"
-)
+SCOPES = Scopes(embeddings="bert/embeddings", projection="bert/embeddings_project", layer="bert/encoder/layer_%d")
 DISCRIMINATOR = "electra"
 GENERATOR = "generator"
 """The scopes of the two encoders; the generator has the discriminator's embeddings where it has none of its own."""

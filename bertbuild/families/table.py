@@ -60,6 +60,6 @@ def family_of(names: Container[str], config: Mapping[str, Any]) -> Family:
 
 
 def variables_of(family: str, config: Any) -> dict[str, Shape]:
-    """Name → shape of the encoder's variables that a configuration, with the keys of `SIZES` as attributes, asks for."""
+    """Name → shape of the encoder's variables of a configuration with the keys of `SIZES` as attributes."""
     sizes = {name: getattr(config, name) for name in (*SIZES, EMBEDDING_SIZE)}
     return encoder_variables(FAMILIES[family].scopes, sizes)

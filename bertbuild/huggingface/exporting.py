@@ -7,36 +7,29 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Final
+
+import numpy as np
 
 from bertbuild.checkpoint.bundle import CheckpointReader
 from bertbuild.checkpoint.config import BertConfig
 from bertbuild.checkpoint.training import sort_variables
 from bertbuild.checkpoint.variables import encoder_variables
 from bertbuild.errors import CheckpointError
+from bertbuild.families.albert import ALBERT_ZH as ZH
+from bertbuild.families.bert import SCOPES as BERTS
 from bertbuild.families.bert_names import SCOPE
+from bertbuild.families.table import ALBERT, ALBERT_ZH, BERT, ELECTRA
 from bertbuild.heads import masked_lm
 from bertbuild.heads.found import FoundHead
+from bertbuild.huggingface.classes import MODEL_TYPES, class_for
+from bertbuild.huggingface.family_names import LAST, albert_tensor, of_masked_lm
 from bertbuild.huggingface.naming import is_turned
 from bertbuild.huggingface.settings import DEFAULTS, PROBLEM_TYPES
 from bertbuild.huggingface.stored import Floats
 from bertbuild.huggingface.writing import SHARD_BYTES, write_weights
-
-ENCODER: Final = "BertModel"
-CLASSES: Final[Mapping[tuple[str, ...], str]] = {
-    (): ENCODER,
-    ("classifier",): "BertForSequenceClassification",
-    ("multi-label",): "BertForSequenceClassification",
-    ("regression",): "BertForSequenceClassification",
-    ("tokens",): "BertForTokenClassification",
-    ("span",): "BertForQuestionAnswering",
-    ("masked-lm",): "BertForMaskedLM",
-    ("next-sentence",): "BertForNextSentencePrediction",
-    ("masked-lm", "next-sentence"): "BertForPreTraining",
-}
-"""Kinds of heads → the class of transformers that has just these."""
 
 _LAST: Final = {
     "span": "qa_outputs",
@@ -51,21 +44,6 @@ _PARTS: Final = (
     (re.compile(r"\.beta$"), ".bias"),
     (re.compile(r"\.kernel$"), ".weight"),
 )
-
-
-def class_for(heads: Iterable[FoundHead]) -> str:
-    """The class of transformers that has just these heads.
-
-    Raises:
-        CheckpointError: there is none.
-    """
-    kinds = tuple(sorted(head.kind for head in heads))
-    if kinds not in CLASSES:
-        raise CheckpointError(
-            f"transformers has no class with the heads {' and '.join(kinds)}.",
-            next_step="Give heads of one class: one for a task, or those of pre-training.",
-        )
-    return CLASSES[kinds]
 
 
 def tensor_names(variables: Iterable[str], heads: Sequence[FoundHead]) -> dict[str, str]:
@@ -108,13 +86,15 @@ def config_json(
         labels: names of the columns of a head that has such; "LABEL_0" … stand in for what is missing.
     """
     found: dict[str, Any] = {
-        "architectures": [class_for(heads)],
-        "model_type": "bert",
+        "architectures": [class_for((head.kind for head in heads), config.family)],
+        "model_type": MODEL_TYPES.get(config.family, config.family),
         **{key: getattr(config, key) for key in DEFAULTS},
         "hidden_act": _ACTIVATIONS[gelu] if gelu else config.hidden_act,
         "layer_norm_eps": epsilon,
         "torch_dtype": "float32",
     }
+    if config.family in (ALBERT, ELECTRA):
+        found["embedding_size"] = config.embedding_size or config.hidden_size
     for head in heads:
         if head.kind in PROBLEM_TYPES.values() or head.kind == "tokens":
             names = list(labels) or [f"LABEL_{number}" for number in range(head.labels)]
@@ -162,17 +142,69 @@ def export(
     counted = [head._replace(labels=shapes[head.bias][0]) for head in heads]
     encoder = encoder_variables(config)
     variables = [name for name in sort_variables(shapes).model if name in encoder or not name.startswith(SCOPE)]
-    google = {theirs: ours for ours, theirs in tensor_names(variables, counted).items()}
+    google = variables_of(variables, counted, config)
     fitting = labels if any(head.labels == len(labels) for head in counted) else ()
     values = config_json(config, counted, gelu=gelu, epsilon=epsilon, labels=fitting)
     (out / "config.json").write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
 
     def read(name: str) -> Floats:
         numbers = reader.mapped(google[name])
+        if config.family == ALBERT_ZH and google[name] == ZH.words:
+            return np.asarray(numbers @ reader.mapped(ZH.projected_words), np.float32)
         return numbers.T if is_turned(google[name]) else numbers
 
     turned = {name: shapes[ours][::-1] if is_turned(ours) else shapes[ours] for name, ours in google.items()}
+    if config.family == ALBERT_ZH:
+        turned |= {name: (config.vocab_size, config.hidden_size) for name, ours in google.items() if ours == ZH.words}
     return write_weights(out, turned, read, most)
+
+
+def variables_of(variables: Iterable[str], heads: Sequence[FoundHead], config: BertConfig) -> dict[str, str]:
+    """Hugging Face's name of each tensor of a folder → the variable that it is made of.
+
+    An albert_zh is written as the BERT that it is once its layers are spelt out, each a copy, and its table of words
+    is multiplied by its second: transformers' ALBERT has its positions as narrow as its words.
+    """
+    if config.family == BERT:
+        return {theirs: ours for ours, theirs in tensor_names(variables, heads).items()}
+    return _OF_FAMILY[config.family](list(variables), heads, config)
+
+
+def _albert(variables: Sequence[str], heads: Sequence[FoundHead], _config: BertConfig) -> dict[str, str]:
+    prefix = "albert." if heads else ""
+    found = {prefix + name: variable for variable in variables if (name := albert_tensor(variable))}
+    return found | _of_heads(variables, heads, ALBERT)
+
+
+def _electra(variables: Sequence[str], heads: Sequence[FoundHead], _config: BertConfig) -> dict[str, str]:
+    prefix = "electra." if heads else ""
+    found = {prefix + _renamed(name.removeprefix(SCOPE)): name for name in variables if name.startswith(SCOPE)}
+    return found | _of_heads(variables, heads, ELECTRA)
+
+
+def _albert_zh(variables: Sequence[str], heads: Sequence[FoundHead], config: BertConfig) -> dict[str, str]:
+    spelt: dict[str, str] = {}
+    for variable in variables:
+        if variable.startswith(f"{ZH.layer}/"):
+            part = variable.removeprefix(ZH.layer)
+            spelt |= {BERTS.of_layer(number) + part: variable for number in range(config.num_hidden_layers)}
+        elif variable != ZH.projected_words:
+            spelt[variable] = variable
+    return {theirs: spelt[ours] for ours, theirs in tensor_names(spelt, heads).items()}
+
+
+def _of_heads(variables: Sequence[str], heads: Sequence[FoundHead], family: str) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for head in heads:
+        if head.kind == "masked-lm":
+            found |= of_masked_lm(variables, family)
+        else:
+            layer = LAST.get(head.kind, "classifier")
+            found |= {f"{layer}.weight": head.weights, f"{layer}.bias": head.bias}
+    return found
+
+
+_OF_FAMILY: Final = {ALBERT: _albert, ALBERT_ZH: _albert_zh, ELECTRA: _electra}
 
 
 def _renamed(name: str) -> str:

@@ -16,6 +16,7 @@ from bertbuild.kinds.ir_request import ANY, INT8_FOR, INT8_FOR_ABOUT, OPENVINO, 
 from bertbuild.kinds.kind import Evaluated, Kind
 from bertbuild.kinds.measured import EXAMPLES, Measured
 from bertbuild.parameters import check, check_choice, parameter
+from bertbuild.plans import family_reference
 from bertbuild.plans.outputs import output_params
 from bertbuild.plans.plan import File, Plan, Source, Step
 from bertbuild.plural import number_of
@@ -116,15 +117,9 @@ def plan_evaluate(source: Source, data: Measured, request: EvaluateRequest, prob
     steps = {step.id: step for step in data.steps}
     padded = request.pad_to_max or data.head in ASKED_WITH_PADDING
     asked = {"batch-size": str(request.batch_size)} | ({"pad-to-max": "true"} if padded else {})
-    gelu = {"gelu": source.gelu} if source.gelu else {}
     made: dict[str, str | None] = {REFERENCE: None}
     answers = {REFERENCE: f"{REFERENCE}-answers"}
-    steps[answers[REFERENCE]] = Step(
-        id=answers[REFERENCE],
-        stage="tf1-infer",
-        inputs={"checkpoint": source.file, "examples": EXAMPLES},
-        params={**output_params(source, data.output.split(",")), "prefix": source.prefix, **gelu, **asked},
-    )
+    steps |= {step.id: step for step in _reference(source, data, answers[REFERENCE], asked)}
     for name in request.names:
         kind, target = TARGETS[name]
         plan = target.plan(source, data, probes, request.int8_for)
@@ -143,6 +138,22 @@ def plan_evaluate(source: Source, data: Measured, request: EvaluateRequest, prob
         steps[step] = Step(id=step, stage="score", inputs=inputs, params={"head": data.head, **data.params})
     plan = in_version(Plan(model=source.model, steps=tuple(steps.values())), request.openvino)
     return EvaluationPlan(plan=plan, made=made, answers=answers, scores=scores)
+
+
+def _reference(source: Source, data: Measured, step_id: str, asked: dict[str, str]) -> tuple[Step, ...]:
+    """The steps that answer for the source; the last gives the answers."""
+    outputs = data.output.split(",")
+    if not family_reference.of_google(source):
+        examples: dict[str, File | str] = {"examples": EXAMPLES}
+        return family_reference.reference_steps(source, outputs, source.gelu, examples, asked, step_id)
+    gelu = {"gelu": source.gelu} if source.gelu else {}
+    step = Step(
+        id=step_id,
+        stage="tf1-infer",
+        inputs={"checkpoint": source.file, "examples": EXAMPLES},
+        params={**output_params(source, outputs), "prefix": source.prefix, **gelu, **asked},
+    )
+    return (step,)
 
 
 def _added(steps: dict[str, Step], more: tuple[Step, ...], target: str) -> str:

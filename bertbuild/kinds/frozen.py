@@ -8,6 +8,7 @@ from bertbuild.heads.answers import OUTPUT_OF_PART, OUTPUTS
 from bertbuild.kinds.kind import Asked, Command, Evaluated, Kind, Request
 from bertbuild.kinds.measured import Measured
 from bertbuild.parameters import check, parameter
+from bertbuild.plans import family_reference
 from bertbuild.plans.outputs import output_params, output_word, outputs_of, taken_parts
 from bertbuild.plans.plan import GELU_FORMS, TOGETHER, File, Plan, Source, Step, Target
 from bertbuild.plans.tolerance import FLOAT32
@@ -35,12 +36,16 @@ ASKED = Asked(stage="tf1-infer", flag="frozen")
 def plan_freeze(source: Source, request: Frozen, probes: File) -> Plan:
     """Checkpoint (or a foreign frozen graph) → frozen graph over placeholders with our names, which answers like it."""
     frozen = frozen_step(source, request.output, request.gelu)
-    reference = reference_step(source, request.output, request.gelu, probes)
+    references = reference_steps(source, request.output, request.gelu, probes)
     answers = ASKED.step("frozen-infer", frozen.id, probes)
     target = Target(
-        name=_target_name(source, request), step=frozen.id, reference=reference.id, answers=answers.id, precision="fp32"
+        name=_target_name(source, request),
+        step=frozen.id,
+        reference=references[-1].id,
+        answers=answers.id,
+        precision="fp32",
     )
-    return Plan(model=source.model, steps=(frozen, reference, answers), targets=(target,))
+    return Plan(model=source.model, steps=(frozen, *references, answers), targets=(target,))
 
 
 def _target_name(source: Source, request: Frozen) -> str:
@@ -58,13 +63,18 @@ def frozen_step(source: Source, output: str, gelu: str) -> Step:
     return Step(id="freeze", stage="freeze", inputs={"checkpoint": source.file}, params=params)
 
 
-def reference_step(source: Source, output: str, gelu: str, probes: File) -> Step:
-    """The step that answers for the source."""
+def reference_steps(source: Source, output: str, gelu: str, probes: File) -> tuple[Step, ...]:
+    """The steps that answer for the source; the last gives the answers."""
     if source.kind == "frozen":
         asked: dict[str, File | str] = {"frozen": source.file, "probes": probes}
-        return Step(id="reference", stage="tf1-infer", inputs=asked, params={**tensors(source), **TOGETHER})
-    params = {**output_params(source, outputs_of(source, output)), **source_params(source, gelu), **TOGETHER}
-    return Step(id="reference", stage="tf1-infer", inputs={"checkpoint": source.file, "probes": probes}, params=params)
+        return (Step(id="reference", stage="tf1-infer", inputs=asked, params={**tensors(source), **TOGETHER}),)
+    outputs = outputs_of(source, output)
+    if not family_reference.of_google(source):
+        form = gelu_form(source, gelu)
+        return family_reference.reference_steps(source, outputs, form, {"probes": probes}, TOGETHER)
+    params = {**output_params(source, outputs), **source_params(source, gelu), **TOGETHER}
+    inputs: dict[str, File | str] = {"checkpoint": source.file, "probes": probes}
+    return (Step(id="reference", stage="tf1-infer", inputs=inputs, params=params),)
 
 
 def tensors(source: Source) -> dict[str, str]:
@@ -100,6 +110,7 @@ KIND = Kind(
     stage="freeze",
     asked=ASKED,
     tolerances={"fp32": FLOAT32},
+    families=True,
     taken=lambda source, request: taken_parts(source, request.output),
     taken_by=OUTPUT_OF_PART,
     main_file="inference_graph.pb",

@@ -6,14 +6,17 @@ from dataclasses import dataclass
 
 from bertbuild.checkpoint.vocabulary import READINGS
 from bertbuild.errors import UsageError
+from bertbuild.families.table import ALBERT_ZH
 from bertbuild.heads import masked_lm
 from bertbuild.heads.answers import answered, task_head
 from bertbuild.heads.found import FoundHead, as_parameter
 from bertbuild.heads.pooled import OUTPUT as POOLED
 from bertbuild.heads.pooled import PART as POOLER
+from bertbuild.kinds.frozen import ASKED as FROZEN
 from bertbuild.kinds.frozen import GELU_ABOUT, gelu_form
 from bertbuild.kinds.kind import Asked, Command, Kind, Request
 from bertbuild.parameters import check, parameter
+from bertbuild.plans.family_reference import heads_of_class, of_google
 from bertbuild.plans.plan import GELU_FORMS, TOGETHER, File, Plan, Source, Step, Target
 from bertbuild.plans.prepare_data import VOCAB_READING_ABOUT
 from bertbuild.plans.tolerance import FLOAT32
@@ -42,7 +45,8 @@ class HuggingFace(Request):
 def heads_of(source: Source) -> tuple[FoundHead, ...]:
     """The heads that the folder has: that of the task, else those of pre-training; a class has one or the other."""
     task = task_head(source.heads)
-    return (task,) if task else source.heads
+    heads = (task,) if task else source.heads
+    return heads if of_google(source) else heads_of_class(source, heads)
 
 
 def plan_hf(source: Source, request: HuggingFace, probes: File) -> Plan:
@@ -53,6 +57,12 @@ def plan_hf(source: Source, request: HuggingFace, probes: File) -> Plan:
     """
     if source.kind != "checkpoint":
         raise UsageError("Only a checkpoint can be converted.", next_step="Give --model or --checkpoint.")
+    if source.family == ALBERT_ZH:
+        raise UsageError(
+            f"{source.model} is an ALBERT of albert_zh, whose positions are as wide as its hidden states, and "
+            "transformers has no class for that.",
+            next_step="Make a frozen graph, an IR or an ONNX model of it.",
+        )
     heads = heads_of(source)
     untied = next(
         (head for head in heads if head.kind == masked_lm.PART and head.weights != masked_lm.TIED_WEIGHTS), None
@@ -81,16 +91,22 @@ def plan_hf(source: Source, request: HuggingFace, probes: File) -> Plan:
         params={"prefix": source.prefix, **gelu, **told, **reading},
     )
     outputs = tuple(name for name in answered(heads) if name != POOLED or (source.pooler and not heads))
-    reference = Step(
-        id="reference",
-        stage="tf1-infer",
-        inputs={"checkpoint": source.file, "probes": probes},
-        params={"output": ",".join(outputs), "prefix": source.prefix, **gelu, **told, **TOGETHER},
-    )
+    references = _references(source, {"output": ",".join(outputs), "prefix": source.prefix, **gelu, **told}, probes)
     answers = ASKED.step("hf-infer", made.id, probes)
     name = "-".join(["hf", *([request.gelu] if request.gelu != "auto" else [])])
-    target = Target(name=name, step=made.id, reference=reference.id, answers=answers.id, precision="fp32")
-    return Plan(model=source.model, steps=(made, reference, answers), targets=(target,))
+    target = Target(name=name, step=made.id, reference=references[-1].id, answers=answers.id, precision="fp32")
+    return Plan(model=source.model, steps=(made, *references, answers), targets=(target,))
+
+
+def _references(source: Source, params: dict[str, str], probes: File) -> tuple[Step, ...]:
+    """The steps that answer for the source. Of another family than BERT that is the frozen graph in TensorFlow 1:
+    bertbuild's description of the model, which transformers' classes, the other side here, have no part in.
+    """
+    inputs: dict[str, File | str] = {"checkpoint": source.file, "probes": probes}
+    if of_google(source):
+        return (Step(id="reference", stage="tf1-infer", inputs=inputs, params={**params, **TOGETHER}),)
+    frozen = Step(id="freeze", stage="freeze", inputs={"checkpoint": source.file}, params=params)
+    return frozen, FROZEN.step("reference", frozen.id, probes, TOGETHER)
 
 
 KIND = Kind(
@@ -106,5 +122,6 @@ KIND = Kind(
     stage="convert-hf",
     asked=ASKED,
     tolerances={"fp32": FLOAT32},
+    families=True,
     taken=lambda source, _request: {POOLER, *(head.kind for head in heads_of(source))},
 )

@@ -12,7 +12,7 @@ from bertbuild.heads.pooled import OUTPUT as POOLED
 from bertbuild.kinds.frozen import (
     frozen_step,
     gelu_form,
-    reference_step,
+    reference_steps,
     source_params,
     tensors,
 )
@@ -36,6 +36,7 @@ from bertbuild.kinds.ir_text import with_text_models
 from bertbuild.kinds.kind import FROM_CHECKPOINT, Asked, Command, Evaluated, Kind
 from bertbuild.kinds.measured import Measured
 from bertbuild.kinds.tf2 import model_steps
+from bertbuild.plans.family_reference import check_family
 from bertbuild.plans.outputs import output_params, output_word, outputs_of, taken_parts
 from bertbuild.plans.plan import (
     File,
@@ -112,6 +113,8 @@ def _plan_made_of_float(source: Source, request: Ir, probes: File, calibration: 
 
 def _plan_floats(source: Source, request: Ir, precisions: tuple[str, ...], probes: File) -> Plan:
     route = _route(source, request)
+    if route in (STATIC, SAVEDMODEL):
+        check_family(source, f"the {route} route")
     _check(source, request, route)
     steps: dict[str, Step] = {}
 
@@ -120,7 +123,7 @@ def _plan_floats(source: Source, request: Ir, precisions: tuple[str, ...], probe
         return step.id
 
     base = _base(source, request, route, add)
-    reference = add(reference_step(source, request.output, request.gelu, probes))
+    reference = [add(step) for step in reference_steps(source, request.output, request.gelu, probes)][-1]
     targets = []
     for precision in precisions:
         name = _target_name(source, request, route, precision)
@@ -332,6 +335,7 @@ KIND = Kind(
         },
         "float16": FLOAT16,  # of a frozen graph that computes so itself
     },
+    families=True,
     taken=lambda source, request: taken_parts(source, request.output),
     taken_by=OUTPUT_OF_PART,
     main_file="model.xml",

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from bertbuild.heads.answers import OUTPUT_OF_PART, OUTPUTS
-from bertbuild.kinds.frozen import GELU_ABOUT, OUTPUT_ABOUT, reference_step, source_params
+from bertbuild.kinds.frozen import GELU_ABOUT, OUTPUT_ABOUT, reference_steps, source_params
 from bertbuild.kinds.ir import KIND as IR
 from bertbuild.kinds.kind import Asked, Command, Evaluated, Kind, Request
 from bertbuild.kinds.measured import Measured
@@ -54,8 +54,8 @@ def plan_onnx(source: Source, request: Onnx, probes: File) -> Plan:
         UsageError: the source takes no sequence that long.
     """
     check_seq_len(source, request.seq_len)
-    reference = reference_step(source, request.output, request.gelu, probes)
-    steps, targets = [reference], []
+    steps, targets = [*reference_steps(source, request.output, request.gelu, probes)], []
+    reference = steps[-1]
     for precision in request.precisions:
         name = _target_name(source, request, precision)
         params = {"precision": precision, "model": source.model, **_params(source, request)}
@@ -107,6 +107,7 @@ KIND = Kind(
     stage="onnx-direct",
     asked=ASKED,
     tolerances={name: IR.tolerances[name] for name in PRECISIONS},
+    families=True,
     taken=lambda source, request: taken_parts(source, request.output),
     taken_by=OUTPUT_OF_PART,
     main_file="model.onnx",

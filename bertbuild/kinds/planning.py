@@ -9,6 +9,7 @@ from bertbuild.heads.found import from_parameter
 from bertbuild.kinds import kind_of
 from bertbuild.kinds.int8 import Calibration
 from bertbuild.kinds.kind import Request
+from bertbuild.plans.family_reference import check_family
 from bertbuild.plans.plan import TF2, File, Plan, Source, Target
 
 
@@ -29,6 +30,8 @@ def plan_targets(source: Source, request: Request, probes: File, calibration: Ca
             f"{source.model} is a TensorFlow 2 model, of which {kind.command.name} makes nothing.",
             next_step="Make a checkpoint of TensorFlow 1 of it first: invoke convert-tf1 --tf2 FOLDER.",
         )
+    if not kind.families:
+        check_family(source, kind.command.name)
     given = () if calibration is None else (calibration,)
     return _marked(kind.plan(source, request, probes, *given), source)
 

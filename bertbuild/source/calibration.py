@@ -44,7 +44,7 @@ def find_calibration(request: Ir, source: Source, store: Store) -> Calibration:
     vocab = source.file.path / "vocab.txt"
     if request.calibration_text:
         read = _vocab(vocab, source, store)
-        rows = read_config(source.file.path / CONFIG_FILE).vocab_size
+        rows = read_config(source.file.path / CONFIG_FILE, source.family).vocab_size
         require_words(vocab, rows, request.vocab_reading)
         reading, _ = chosen_reading(vocab, rows, request.vocab_reading)
         step = plan_text_examples(_file(Path(request.calibration_text), store), read, source, request, reading=reading)

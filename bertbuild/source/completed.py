@@ -26,7 +26,7 @@ def completed(checkpoint: Path, config: str, vocab: str, store: Store) -> Path:
 
     Args:
         checkpoint: a folder or prefix.
-        config: path of its bert_config.json; empty: its own.
+        config: path of its bert_config.json; empty: its own, which may be called as another family's.
         vocab: path of its vocab.txt likewise.
         store: where the folder is made.
 
@@ -46,7 +46,8 @@ def completed(checkpoint: Path, config: str, vocab: str, store: Store) -> Path:
         )
     found = find_checkpoint(checkpoint, config=_path(config), vocab=_path(vocab))
     named = {CONFIG_FILE: _path(config), VOCAB_FILE: _path(vocab)}
-    if all(path is None or _same(path, found.folder / name) for name, path in named.items()):
+    own = found.config == found.folder / CONFIG_FILE or config
+    if own and all(path is None or _same(path, found.folder / name) for name, path in named.items()):
         return checkpoint
     files = {path.name: path for path in (found.index, *found.data, *filter(None, [found.meta]))}
     files |= {CONFIG_FILE: found.config} | ({VOCAB_FILE: found.vocab} if found.vocab else {})

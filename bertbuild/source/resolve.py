@@ -13,6 +13,7 @@ from bertbuild.config import Settings
 from bertbuild.engine.engine import Engine
 from bertbuild.engine.executor import Report
 from bertbuild.errors import CheckpointError, UsageError
+from bertbuild.families.bert_names import CONFIG_FILE, OTHER_CONFIGS
 from bertbuild.files.locking import exclusive
 from bertbuild.huggingface.folder import find_files, is_huggingface
 from bertbuild.names import clean_name
@@ -125,11 +126,19 @@ def located(wanted: Wanted, settings: Settings, store: Store, report: Report) ->
     if wanted.of_tf2:
         return Path(wanted.of_tf2)
     folder = _unpacked(Path(wanted.checkpoint), store)
-    if wanted.config or wanted.vocab:
+    if wanted.config or wanted.vocab or _is_called_otherwise(folder):
         from bertbuild.source.completed import completed
 
         folder = completed(folder, wanted.config, wanted.vocab, store)
     return folder
+
+
+def _is_called_otherwise(folder: Path) -> bool:
+    """Whether a checkpoint's configuration has the name of another family's, which stages do not look for."""
+    place = folder if folder.is_dir() else folder.parent
+    if (place / CONFIG_FILE).exists() or is_huggingface(place):
+        return False
+    return any(found for pattern in OTHER_CONFIGS for found in (*place.glob(pattern), *place.glob(f"*/{pattern}")))
 
 
 def to_import(wanted: Wanted, folder: Path) -> bool:

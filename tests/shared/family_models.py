@@ -1,4 +1,4 @@
-"""Variables of small ALBERTs and ELECTRAs, and what they compute by NumPy in float64: as BERTs with every layer spelt out.
+"""Variables of small ALBERTs and ELECTRAs, and what NumPy computes of them: as BERTs with every layer spelt out.
 
 Written from the papers (arXiv:1909.11942, arXiv:2003.10555): an ALBERT is a BERT whose layers are copies of one, and
 whose embeddings are narrower; of an ELECTRA only the embeddings may be.
@@ -14,6 +14,7 @@ from numpy_bert import NumpyBert
 from bertbuild.checkpoint.writer import write_checkpoint
 
 V, E, H, FFN, POSITIONS, TYPES, LAYERS, HEADS = 60, 16, 32, 64, 160, 2, 3, 4
+GENERATOR_H, GENERATOR_FFN = 24, 48
 SIZES = {
     "vocab_size": V,
     "embedding_size": E,
@@ -26,6 +27,7 @@ SIZES = {
     "hidden_act": "gelu",
     "initializer_range": 0.02,
 }
+GENERATOR_CONFIG = {**SIZES, "hidden_size": GENERATOR_H, "intermediate_size": GENERATOR_FFN}
 ALBERT_CONFIG = {
     **SIZES,
     "attention_probs_dropout_prob": 0,
@@ -110,7 +112,7 @@ def masked_lm_shapes(width=E):
 
 
 def electra_shapes(embedding=E, generator=False):
-    """google-research/electra's variables; the generator has the discriminator's embeddings, and half its width."""
+    """google-research/electra's variables; the generator has the discriminator's embeddings."""
     shapes = _embeddings("electra/embeddings", embedding, embedding)
     if embedding != H:
         shapes |= _dense("electra/embeddings_project", embedding, H)
@@ -118,10 +120,10 @@ def electra_shapes(embedding=E, generator=False):
         shapes |= _layer(f"electra/encoder/layer_{number}")
     shapes |= _dense("discriminator_predictions/dense", H, H) | _dense("discriminator_predictions/dense_1", H, 1)
     if generator:
-        shapes |= _dense("generator/embeddings_project", embedding, H // 2)
+        shapes |= _dense("generator/embeddings_project", embedding, GENERATOR_H)
         for number in range(LAYERS):
-            shapes |= _layer(f"generator/encoder/layer_{number}", width=H // 2, grown=FFN // 2)
-        shapes |= _dense("generator_predictions/dense", H // 2, embedding)
+            shapes |= _layer(f"generator/encoder/layer_{number}", width=GENERATOR_H, grown=GENERATOR_FFN)
+        shapes |= _dense("generator_predictions/dense", GENERATOR_H, embedding)
         shapes |= {**_norm("generator_predictions/LayerNorm", embedding), "generator_predictions/output_bias": (V,)}
     return shapes
 

@@ -5,7 +5,6 @@ that has the heads of --heads. Kernels are transposed ([in, out] → [out, in]);
 says how text was read, for the stage that asks the folder.
 """
 
-import json
 import shutil
 from pathlib import Path
 
@@ -13,23 +12,20 @@ import vocabulary
 from checkpoint_files import find_prefix
 from stage import Stage, StageInputError, read_json, step, write_json
 
-from bertbuild.families.bert_names import CONFIG_FILE, VOCAB_FILE
+from bertbuild.families.bert_names import VOCAB_FILE
+from stages import _hf_weights
 
 LONGEST_WORD = 200  # google-research/bert's; the tokenizers of transformers take 100 where nothing is said
 MARKS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 
 STAGE = Stage("convert-hf", __doc__.splitlines()[0])
-STAGE.input("checkpoint", "folder with bert_config.json, vocab.txt and the checkpoint's files")
-STAGE.param("heads", "KIND:WEIGHTS:BIAS with commas: the heads that the folder is to have")
-STAGE.param("prefix", "the checkpoint's name in its folder, where there are several")
-STAGE.param("gelu", "form of gelu, where the model has one (default: erf)", choices=("erf", "tanh"), default="erf")
+_hf_weights.declare(STAGE)
 STAGE.param(
     "do-lower-case",
     "whether text is lower-cased (default: as the tokenizer_config.json beside it says, else where vocab.txt has no "
     "capitals)",
     choices=("true", "false"),
 )
-STAGE.param("labels", "names of the head's columns, a list in JSON (default: as task.json says)")
 vocabulary.declare_reading(STAGE)
 
 
@@ -43,9 +39,12 @@ def run(args, report):
     prefix = Path(find_prefix(args.checkpoint, args.prefix))
     words = Path(args.checkpoint) / VOCAB_FILE
     if not words.exists():
-        raise StageInputError("the checkpoint comes without a vocab.txt, and a Hugging Face folder has a tokenizer")
+        raise StageInputError(
+            "the checkpoint comes without a vocab.txt, and a Hugging Face folder has a tokenizer; one of SentencePiece "
+            "is not written"
+        )
     try:
-        written = convert(args, prefix)
+        written = _hf_weights.write(args, prefix)
         config = read_json(args.out, "config.json")
         reading, said = chosen_reading(words, config["vocab_size"], args.vocab_reading or "")
     except BertbuildError as error:
@@ -70,41 +69,6 @@ def run(args, report):
             "longest_word": LONGEST_WORD,
         },
     )
-
-
-def convert(args, prefix):
-    """Write config.json and the weights; gives the names of the files of weights."""
-    from bertbuild.checkpoint.config import read_config
-    from bertbuild.checkpoint.graph_facts import graph_facts
-    from bertbuild.heads.found import from_parameter
-    from bertbuild.huggingface.exporting import export
-
-    config = read_config(Path(args.checkpoint) / CONFIG_FILE)
-    meta = prefix.with_name(prefix.name + ".meta")
-    computed = graph_facts(meta).epsilon if config.layer_norm_eps is None and meta.exists() else None
-    try:
-        heads = from_parameter(args.heads)
-    except ValueError as error:
-        raise StageInputError("--heads %s" % error) from error
-    step("writing the tensors")
-    return export(
-        prefix,
-        Path(args.out),
-        config=config,
-        heads=heads,
-        gelu=args.gelu if config.hidden_act == "gelu" else None,
-        epsilon=config.epsilon(computed),
-        labels=json.loads(args.labels) if args.labels else labels_of(args.checkpoint, prefix.name),
-    )
-
-
-def labels_of(folder, prefix):
-    """The names of a head's columns, as the task.json of its training has them; empty where it has none."""
-    from bertbuild.checkpoint.task_file import task_file
-
-    path = task_file(Path(folder), prefix)
-    told = read_json(str(path.parent), path.name) if path else {}
-    return [str(label) for label in told.get("labels") or ()]
 
 
 def is_lower_case(args, words):

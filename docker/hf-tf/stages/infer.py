@@ -8,16 +8,35 @@ google-research/bert's makes of them.
 import json
 import logging
 import os
+from typing import NamedTuple
 
+import answered
 import questions
 from stage import Stage, StageInputError, read_json, step
 
-STAGE = Stage("infer", __doc__.splitlines()[0])
-STAGE.input("huggingface", "folder of the stage convert-hf")
-questions.declare(STAGE)
+from bertbuild.heads.found import tensor_name
 
-UNREAD = "bert.pooler."
+STAGE = Stage("infer", __doc__.splitlines()[0])
+STAGE.input("huggingface", "folder of the stage convert-hf, or of hf-weights, which has no tokenizer")
+questions.declare(STAGE)
+STAGE.param("output", "what is to be answered, with commas (default: what the class gives, and the last layer)")
+
+UNREAD = ("bert.pooler.", "albert.pooler.")
 """Weights that some classes do not read, and the folder keeps for who goes on from it."""
+CONFIGS = {"bert": "BertConfig", "albert": "AlbertConfig", "electra": "ElectraConfig"}
+POOLED = "pooled_output"
+ANSWERS = {
+    "": ((POOLED, "pooler_output"),),
+    "ForQuestionAnswering": (("start_logits", "start_logits"), ("end_logits", "end_logits")),
+    "ForPreTraining": (
+        ("masked_lm_logits", "prediction_logits"),
+        ("next_sentence_logits", "sop_logits"),
+        ("next_sentence_logits", "seq_relationship_logits"),
+    ),
+    "ForMaskedLM": (("masked_lm_logits", "logits"),),
+    "ForNextSentencePrediction": (("next_sentence_logits", "logits"),),
+}
+"""Heads of a class → our name of an answer, and its class's; those of a head for a task are not among them."""
 
 
 def run(args, report):
@@ -35,28 +54,49 @@ def run(args, report):
     their_logging.set_verbosity_error()
     logging.getLogger("transformers").setLevel(logging.ERROR)
     told = read_json(args.huggingface, "signature.json")
-    step("comparing the tokenizer")
-    report.facts["texts"] = _tokenizer.compare(args.huggingface, told)
+    if "do_lower_case" in told:
+        step("comparing the tokenizer")
+        report.facts["texts"] = _tokenizer.compare(args.huggingface, told)
     step("loading the model")
     model, kinds = load(args.huggingface)
+    wanted = args.output.split(",") if args.output else None
+    encoder = load(args.huggingface, "Model")[0] if wanted and "pooled" in wanted and kinds.heads else None
 
     def run_model(feeds):
-        given = model(
-            input_ids=tf.constant(feeds["input_ids"]),
-            attention_mask=tf.constant(feeds["input_mask"]),
-            token_type_ids=tf.constant(feeds["segment_ids"]),
-            output_hidden_states=True,
-            training=False,
-        )
-        return named(given, kinds)
+        asked = {
+            "input_ids": tf.constant(feeds["input_ids"]),
+            "attention_mask": tf.constant(feeds["input_mask"]),
+            "token_type_ids": tf.constant(feeds["segment_ids"]),
+        }
+        given = model(output_hidden_states=True, training=False, **asked)
+        pooled = None if encoder is None else encoder(training=False, **asked).pooler_output
+        return named(given, kinds, pooled, wanted)
 
-    answers.write_answers(args.out, questions.read(args, report).answer(run_model))
+    found = questions.read(args, report).answer(run_model)
+    answers.write_answers(args.out, found)
+    answered.write(args.out, answered.rows("transformers' %s" % type(model).__name__, found))
     report.packages = versions()
     report.facts["class"] = type(model).__name__
 
 
-def load(folder):
-    """The model of a folder, and what tells what its logits are: its class, and its config's problem_type.
+class Kinds(NamedTuple):
+    """What tells what a model's answers are.
+
+    Attributes:
+        heads: of its class, without the family: "ForMaskedLM"; empty for an encoder.
+        problem: its config's problem_type.
+    """
+
+    heads: str
+    problem: str
+
+
+def load(folder, part=None):
+    """The model of a folder, and what tells what its logits are.
+
+    Args:
+        folder: with config.json and weights.
+        part: "Model" for the encoder and its pooler alone; None for the class that config.json names.
 
     Raises:
         StageInputError: transformers has no such class, or the folder lacks weights of it.
@@ -65,15 +105,22 @@ def load(folder):
     from safetensors.numpy import load_file
     from transformers.modeling_tf_pytorch_utils import load_pytorch_state_dict_in_tf2_model
 
-    config = transformers.BertConfig.from_json_file(os.path.join(folder, "config.json"))
-    name = "TF%s" % (config.architectures or ["?"])[0]
+    told = read_json(folder, "config.json")
+    if told.get("model_type") not in CONFIGS:
+        raise StageInputError(
+            "config.json has model_type %s, none of %s" % (told.get("model_type"), ", ".join(CONFIGS))
+        )
+    config = getattr(transformers, CONFIGS[told["model_type"]]).from_dict(told)
+    family = CONFIGS[told["model_type"]][: -len("Config")]
+    architecture = (config.architectures or ["?"])[0]
+    name = "TF%s" % (architecture if part is None else family + part)
     if not hasattr(transformers, name):
         raise StageInputError("transformers has no class %s, which config.json asks for" % name)
     weights = {}
     for file in files_of(folder):
         weights.update(load_file(os.path.join(folder, file)))
     options = {}
-    if name == "TFBertModel" and "pooler.dense.weight" not in weights:
+    if name == "TFBertModel" and not any(key.endswith("pooler.dense.weight") for key in weights):
         options["add_pooling_layer"] = False
     model = getattr(transformers, name)(config, **options)
     model, found = load_pytorch_state_dict_in_tf2_model(
@@ -83,9 +130,10 @@ def load(folder):
     if lacking:
         raise StageInputError("the folder has no %s, which %s has" % (", ".join(sorted(lacking)), name))
     unread = [key for key in found["unexpected_keys"] if not key.startswith(UNREAD)]
-    if unread:
+    if unread and part is None:
         raise StageInputError("%s does not read %s of the folder" % (name, ", ".join(sorted(unread))))
-    return model, (name, config.problem_type)
+    heads = architecture[len(family) :] if part is None else part
+    return model, Kinds("" if heads == "Model" else heads, config.problem_type)
 
 
 def files_of(folder):
@@ -97,28 +145,41 @@ def files_of(folder):
         return sorted(set(json.load(file)["weight_map"].values()))
 
 
-def named(given, kinds):
-    """What a model gives, by the names of its outputs here."""
+def named(given, kinds, pooled, wanted):
+    """What a model gives, by the names of its outputs here.
+
+    Args:
+        given: by the model.
+        kinds: of `load`.
+        pooled: the pooled output, where it is asked for and the class does not give it.
+        wanted: what is asked for, as --output calls it; None for what is usual.
+    """
     import numpy as np
 
-    name, problem = kinds
-    found = {"sequence_output": given.hidden_states[-1]}
-    if name == "TFBertModel":
-        if given.pooler_output is not None:
-            found["pooled_output"] = given.pooler_output
-    elif name == "TFBertForQuestionAnswering":
-        found.update(start_logits=given.start_logits, end_logits=given.end_logits)
-    elif name == "TFBertForPreTraining":
-        found.update(masked_lm_logits=given.prediction_logits, next_sentence_logits=given.seq_relationship_logits)
-    elif name == "TFBertForMaskedLM":
-        found["masked_lm_logits"] = given.logits
-    elif name == "TFBertForNextSentencePrediction":
-        found["next_sentence_logits"] = given.logits
-    elif problem == "regression":
-        found["score"] = given.logits[:, 0]
-    else:
-        found.update(logits=given.logits, probabilities=probabilities(given.logits, problem))
+    found = {"sequence_output": given.hidden_states[-1], **of_heads(given, kinds)}
+    if pooled is not None:
+        found[POOLED] = pooled
+    if wanted is not None:
+        layers = {tensor_name("all-layers") % number: layer for number, layer in enumerate(given.hidden_states[1:])}
+        names = {tensor_name(output) for output in wanted}
+        found = {name: value for name, value in found.items() if name in names}
+        found.update(layers if "all-layers" in wanted else {})
     return {output: np.asarray(value, np.float32) for output, value in found.items()}
+
+
+def of_heads(given, kinds):
+    """What the heads of a class answer, or an encoder's pooler."""
+    if kinds.heads not in ANSWERS:
+        return of_task(given.logits, kinds.problem)
+    there = [(name, getattr(given, theirs, None)) for name, theirs in ANSWERS[kinds.heads]]
+    return {name: value for name, value in there if value is not None}
+
+
+def of_task(logits, problem):
+    """What is made of the logits of a head for a task."""
+    if problem == "regression":
+        return {"score": logits[:, 0]}
+    return {"logits": logits, "probabilities": probabilities(logits, problem)}
 
 
 def probabilities(logits, problem):

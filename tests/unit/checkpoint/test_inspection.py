@@ -116,6 +116,7 @@ def test_json_is_stable(tiny):
         "sound",
         "problems",
         "warnings",
+        "family",
         "files",
         "config",
         "reading",

@@ -52,14 +52,14 @@ def test_a_bert_is_no_kin():
     assert of_kin(shapes) is None
 
 
-def test_an_electra_is_named_though_its_encoder_is_a_berts_under_another_scope(make, tensors):
-    moved = {name.replace("bert/", "electra/"): value for name, value in tensors.items() if "pooler" not in name}
-    problems = inspect_checkpoint(make(moved)).problems
-    assert problems == ("The checkpoint is of ELECTRA, a model of another build than BERT.",)
-
-
-def test_an_albert_under_berts_scope_is_named_and_not_called_incomplete(make, tensors):
+def test_an_albert_that_lacks_variables_is_judged_as_an_albert(make, tensors):
     shared = {name: value for name, value in tensors.items() if "/layer_" not in name}
     shared |= {"bert/encoder/layer_shared/output/dense/bias": np.zeros(8, np.float32)}
-    problems = inspect_checkpoint(make(shared)).problems
-    assert problems == ("The checkpoint is of ALBERT, a model of another build than BERT.",)
+    (problem,) = inspect_checkpoint(make(shared)).problems
+    assert problem.endswith("has no key embedding_size, the width of an ALBERT's table of words.")
+
+
+def test_a_model_of_no_family_is_refused_by_its_name(make, tensors):
+    extra = {"bert/encoder/layer_0/bottleneck/input/dense/kernel": np.zeros((8, 8), np.float32)}
+    problems = inspect_checkpoint(make(tensors | extra)).problems
+    assert problems == ("The checkpoint is of MobileBERT, a model of another build than BERT.",)

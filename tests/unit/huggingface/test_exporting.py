@@ -14,7 +14,8 @@ from bertbuild.checkpoint.writer import write_checkpoint
 from bertbuild.errors import CheckpointError
 from bertbuild.heads.found import FoundHead
 from bertbuild.heads.rows import HEADS
-from bertbuild.huggingface.exporting import CLASSES, export
+from bertbuild.huggingface.classes import CLASSES
+from bertbuild.huggingface.exporting import export
 from bertbuild.huggingface.folder import find_files
 from bertbuild.huggingface.importing import import_tensors, read_weights
 from bertbuild.huggingface.settings import read_settings

@@ -5,7 +5,7 @@ from __future__ import annotations
 import family_models
 import numpy as np
 import pytest
-from family_models import HEADS, H, LAYERS, NumpyFamily, values
+from family_models import HEADS, LAYERS, H, NumpyFamily, values
 from numpy_operators import NumpyOperators
 
 from bertbuild.families.table import FAMILIES, family_of
@@ -15,9 +15,7 @@ from bertbuild.model import encoder, model
 SHAPES = {
     "albert": family_models.albert_shapes() | family_models.masked_lm_shapes(),
     "albert-zh": family_models.albert_zh_shapes(),
-    "electra": {
-        name.replace("electra/", "bert/"): shape for name, shape in family_models.electra_shapes().items()
-    },
+    "electra": {name.replace("electra/", "bert/"): shape for name, shape in family_models.electra_shapes().items()},
 }
 
 

@@ -12,7 +12,7 @@ from bertbuild.errors import UsageError
 from bertbuild.heads.found import FoundHead
 from bertbuild.heads.masked_lm import UNTIED_WEIGHTS
 from bertbuild.heads.rows import HEADS
-from bertbuild.huggingface.exporting import CLASSES
+from bertbuild.huggingface.classes import CLASSES
 from bertbuild.kinds.hf import HuggingFace, heads_of, plan_hf
 from bertbuild.plans.carrying import with_text
 from bertbuild.plans.plan import File, Source

@@ -1,0 +1,75 @@
+"""The names of ALBERTs' and ELECTRAs' tensors: google-research's → Hugging Face's, and back.
+
+Names: transformers 4.57, models/albert/modeling_albert.py and models/electra/modeling_electra.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from bertbuild.families import albert, electra
+from bertbuild.families.table import ALBERT
+from bertbuild.heads import masked_lm
+
+_LAYER: Final = "encoder.albert_layer_groups.0.albert_layers.0."
+ALBERTS: Final[Mapping[str, str]] = {
+    **{
+        f"{albert.SCOPES.embeddings}/{name}_embeddings": f"embeddings.{name}_embeddings"
+        for name in ("word", "position", "token_type")
+    },
+    albert.SCOPES.norm: "embeddings.LayerNorm",
+    albert.SCOPES.projection: "encoder.embedding_hidden_mapping_in",
+    **{
+        f"{albert.SCOPES.layer}/{ours}": _LAYER + theirs
+        for ours, theirs in (
+            (albert.SCOPES.query, "attention.query"),
+            (albert.SCOPES.key, "attention.key"),
+            (albert.SCOPES.value, "attention.value"),
+            (albert.SCOPES.attended, "attention.dense"),
+            (albert.SCOPES.attended_norm, "attention.LayerNorm"),
+            (albert.SCOPES.grown, "ffn"),
+            (albert.SCOPES.shrunk, "ffn_output"),
+            (albert.SCOPES.shrunk_norm, "full_layer_layer_norm"),
+        )
+    },
+    albert.SCOPES.pooler: "pooler",
+}
+"""Of a table its name, of a layer its scope → Hugging Face's below `albert.`."""
+HEADS: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
+    ALBERT: {
+        masked_lm.DENSE: ("predictions.dense",),
+        masked_lm.LAYER_NORM: ("predictions.LayerNorm",),
+        masked_lm.BIAS: ("predictions.bias", "predictions.decoder.bias"),
+    },
+    electra.DISCRIMINATOR: {
+        masked_lm.DENSE: ("generator_predictions.dense",),
+        masked_lm.LAYER_NORM: ("generator_predictions.LayerNorm",),
+        masked_lm.BIAS: ("generator_lm_head.bias",),
+    },
+}
+"""Family → scope, or variable, of the masked-LM head → Hugging Face's names. transformers keeps an ALBERT's bias twice,
+and its TensorFlow class reads the second."""
+LAST: Final[Mapping[str, str]] = {"span": "qa_outputs", "next-sentence": "sop_classifier.classifier"}
+"""Kind of a head → what its last layer is called; of all others for a task `classifier`."""
+_ENDS: Final[Mapping[str, str]] = {"kernel": "weight", "gamma": "weight", "beta": "bias", "bias": "bias"}
+
+
+def albert_tensor(variable: str) -> str | None:
+    """Hugging Face's name of a variable of an ALBERT's encoder, below `albert.`; None of any other."""
+    if variable in ALBERTS:
+        return f"{ALBERTS[variable]}.weight"
+    scope, _, last = variable.rpartition("/")
+    return f"{ALBERTS[scope]}.{_ENDS[last]}" if scope in ALBERTS and last in _ENDS else None
+
+
+def of_masked_lm(variables: Iterable[str], family: str) -> dict[str, str]:
+    """Hugging Face's name → the variable, of a masked-LM head but for its table."""
+    found = {}
+    for variable in variables:
+        scope, _, last = variable.rpartition("/")
+        for name in HEADS[family].get(variable, ()):
+            found[name] = variable
+        for name in HEADS[family].get(scope, ()):
+            found[f"{name}.{_ENDS[last]}"] = variable
+    return found
