@@ -6,6 +6,7 @@ import json
 
 import family_models
 import pytest
+from conftest import tiny_tensors
 from family_models import ALBERT_CONFIG, FFN, GENERATOR_CONFIG, SIZES, H, values, write_family
 
 from bertbuild.checkpoint.bundle import CheckpointReader
@@ -119,3 +120,35 @@ def test_of_an_electra_the_discriminator_is_taken_and_the_generator_where_it_is_
     assert written.tensor(f"bert/{words}").tobytes() == tensors[f"electra/{words}"].tobytes()
     assert ("cls/predictions/output_bias" in written.entries) == bool(scope)
     assert inspect_checkpoint(tmp_path / "plain").family == "electra"
+
+
+BERTS = {
+    "ERNIE 1.0": (18000, 513, 2, 1e-5, "relu"),
+    "RoBERTa-wwm-ext": (21128, 512, 2, 1e-12, "gelu"),
+    "MacBERT": (21128, 512, 2, 1e-12, "gelu"),
+    "BioBERT": (28996, 512, 2, 1e-12, "gelu"),
+    "SciBERT": (31090, 512, 2, 1e-12, "gelu"),
+    "KoBERT": (8002, 512, 2, 1e-12, "gelu"),
+    "LaBSE": (501153, 512, 2, 1e-12, "gelu"),
+}
+"""Model → vocabulary, positions, token types, epsilon, activation; docs/families.md has them."""
+
+
+@pytest.mark.parametrize("name", BERTS)
+def test_what_is_bert_is_taken_for_it(make, name):
+    vocabulary, positions, types, epsilon, activation = BERTS[name]
+    config = {
+        "vocab_size": vocabulary,
+        "hidden_size": 4,
+        "num_hidden_layers": 1,
+        "num_attention_heads": 2,
+        "intermediate_size": 8,
+        "max_position_embeddings": positions,
+        "type_vocab_size": types,
+        "hidden_act": activation,
+        "layer_norm_eps": epsilon,
+    }
+    found = inspect_checkpoint(make(tiny_tensors(config), config=config, words=None), checksums=False)
+    assert (found.problems, found.family) == ((), "bert")
+    assert found.config.epsilon(None) == epsilon
+    assert (found.encoder.vocab, found.encoder.positions) == (vocabulary, positions)
