@@ -6,6 +6,7 @@ from codecs import BOM_UTF8
 from collections.abc import Iterator, Mapping, Sequence
 from math import isclose
 
+from bertbuild.checkpoint import sentencepiece
 from bertbuild.checkpoint.bundle import TensorEntry
 from bertbuild.checkpoint.checksums import Checked, Progress, check_tensors
 from bertbuild.checkpoint.config import LAYER_NORM_EPSILON, BertConfig, read_config, said_model_type
@@ -154,7 +155,8 @@ def judge_vocabulary(
 ) -> Vocabulary | None:
     """What vocab.txt holds, if it can be read."""
     if files.vocab is None:
-        warnings.append("There is no vocab.txt, so texts cannot be turned into ids for this model.")
+        why = "There is no vocab.txt, so texts cannot be turned into ids for this model."
+        warnings.append(why + sentencepiece.beside(files.folder))
         return None
     if lfs_pointer(files.vocab):
         problems.append(f"{files.vocab.name} is a git-lfs pointer, not the file itself; run `git lfs pull`.")
@@ -167,8 +169,8 @@ def judge_vocabulary(
     except CheckpointError as error:
         problems.append(str(error))
         return None
-    foreign = foreign_encoding(content)
-    if foreign is not None:
+    foreign = sentencepiece.told(content) or foreign_encoding(content)
+    if foreign:
         problems.append(f"{files.vocab.name} {foreign}.")
         return None
     damaged = undecodable(content)

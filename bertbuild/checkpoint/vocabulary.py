@@ -12,6 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Final
 
+from bertbuild.checkpoint import sentencepiece
 from bertbuild.checkpoint.user_files import read_regular, require_utf8
 from bertbuild.errors import CheckpointError, UsageError
 from bertbuild.plural import are, number_of
@@ -121,6 +122,9 @@ def chosen_reading(path: Path, rows: int | None, asked: str) -> tuple[str, str]:
 def _read(path: Path) -> Vocabulary:
     """A vocabulary that text is to be read with. Raises `CheckpointError` for what is not UTF-8, and OSError."""
     content = read_regular(path)
+    odd = sentencepiece.told(content)
+    if odd:
+        raise CheckpointError(f"{path} {odd}.", next_step="Text needs a vocab.txt; targets take ids without one.")
     require_utf8(content, path, "Give the vocab.txt that came with the model.")
     return read_vocabulary(content)
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from bertbuild import keys
 from bertbuild.checkpoint.folder import find_checkpoint
+from bertbuild.checkpoint.sentencepiece import MODELS
 from bertbuild.errors import UsageError
 from bertbuild.families.bert_names import CONFIG_FILE, VOCAB_FILE
 from bertbuild.files.disk import full_disk_told
@@ -50,6 +51,7 @@ def completed(checkpoint: Path, config: str, vocab: str, store: Store) -> Path:
     if own and all(path is None or _same(path, found.folder / name) for name, path in named.items()):
         return checkpoint
     files = {path.name: path for path in (found.index, *found.data, *filter(None, [found.meta]))}
+    files |= {path.name: path for path in found.folder.glob(MODELS) if path.is_file()}
     files |= {CONFIG_FILE: found.config} | ({VOCAB_FILE: found.vocab} if found.vocab else {})
     return _made(files, store)
 

@@ -1,0 +1,37 @@
+"""Whether a tokenizer's file is SentencePiece's: it is told from a vocab.txt of WordPiece by how it begins.
+
+A model is a protobuf of pieces (https://github.com/google/sentencepiece, sentencepiece_model.proto), a .vocab beside it
+has a piece and its score a line. Both begin with a piece in angle brackets.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Final
+
+from bertbuild.checkpoint.user_files import read_regular
+
+MODELS: Final = "*.model"
+"""What SentencePiece's models are called."""
+_MODEL: Final = re.compile(rb"\n[^\x00]\n[\x03-\x20]<", re.DOTALL)
+_SCORES: Final = re.compile(rb"<[^<>\s]{1,30}>\t-?\d")
+
+
+def told(content: bytes) -> str:
+    """What of SentencePiece's a file's content is, as a clause; "" where it is none."""
+    if _MODEL.match(content):
+        return "is a model of SentencePiece, not a list of WordPiece's words"
+    if _SCORES.match(content):
+        return "is SentencePiece's list of pieces with their scores, not a list of WordPiece's words"
+    return ""
+
+
+def beside(folder: Path) -> str:
+    """A sentence on a SentencePiece model in a folder that has no vocab.txt; "" where there is none."""
+    for path in sorted(folder.glob(MODELS)):
+        if path.is_file():
+            if told(read_regular(path)):
+                return f" Its {path.name} is a model of SentencePiece, which is not read: targets take ids."
+            return f" Its {path.name} is no model of SentencePiece; if it lists words, give it as --vocab {path.name}."
+    return ""
