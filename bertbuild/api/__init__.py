@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from bertbuild.commands.predict_texts import Predict
     from bertbuild.commands.pretraining import PretrainingData
     from bertbuild.commands.provenance import Provenance, Sboms
-    from bertbuild.commands.remote import Generated, Pushed, RemoteStatus, RemoteSwept
+    from bertbuild.commands.remote import Generated, Pulled, Pushed, RemoteStatus, RemoteSwept
     from bertbuild.commands.report import Page
     from bertbuild.commands.status import Status
     from bertbuild.commands.target import Built
@@ -113,6 +113,7 @@ __all__ = [
     "PretrainingRequest",
     "Project",
     "Provenance",
+    "Pulled",
     "Pushed",
     "RemoteStatus",
     "RemoteSwept",
@@ -169,6 +170,7 @@ _PLACES = {
     "PretrainingData": "commands.pretraining.PretrainingData",
     "PretrainingRequest": "plans.pretraining_data.PretrainingRequest",
     "Provenance": "commands.provenance.Provenance",
+    "Pulled": "commands.remote.Pulled",
     "Pushed": "commands.remote.Pushed",
     "RemoteStatus": "commands.remote.RemoteStatus",
     "RemoteSwept": "commands.remote.RemoteSwept",

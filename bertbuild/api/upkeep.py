@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from bertbuild.commands.environments import Environments
     from bertbuild.commands.gc import Audited, Swept
     from bertbuild.commands.provenance import Provenance, Sboms
-    from bertbuild.commands.remote import Generated, Pushed, RemoteStatus, RemoteSwept
+    from bertbuild.commands.remote import Generated, Pulled, Pushed, RemoteStatus, RemoteSwept
     from bertbuild.commands.verify import Verified
 
 
@@ -89,6 +89,18 @@ class Upkeep(Base):
         with self._session() as session:
             check_names(names)
             return push(session, names, dry_run=dry_run)
+
+    def remote_pull(self, *names: str, file: Path = "", dry_run: bool = False) -> Pulled:
+        """Bring all results of targets that the remote store has; `names` as of `build_file`, none for all.
+
+        Raises:
+            RemoteError: it does not answer.
+        """
+        from bertbuild.commands.remote import pull
+
+        with self._session(build_file=file) as session:
+            check_names(names)
+            return pull(session, names, str(file), dry_run=dry_run)
 
     def remote_gc(self, keep: str = "", *, dry_run: bool = False) -> RemoteSwept:
         """Remove old results from the remote store that nothing built here needs; `keep` as the flag `--keep`."""

@@ -8,12 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bertbuild.commands.forecast import looking
 from bertbuild.commands.result import Result
-from bertbuild.commands.selection import built
+from bertbuild.commands.selection import add_all, add_named, built, find
 from bertbuild.commands.session import Session
 from bertbuild.engine.gate import PARITY
+from bertbuild.engine.staleness import ENVIRONMENT, REMOTE, UP_TO_DATE
 from bertbuild.errors import NotReproducibleError, UsageError
 from bertbuild.plural import number_of
+from bertbuild.remote.bringing import bring
 from bertbuild.remote.protocols import LOST, OTHER, PUSHED, PushResult, parts_of, result_name
 from bertbuild.remote.results import Results
 from bertbuild.remote.signing import generate
@@ -60,6 +63,23 @@ class Pushed(Result):
     address: str
     dry_run: bool
     results: tuple[Mapping[str, Any], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pulled(Result):
+    """What was brought from a remote store; with `dry_run`, what would be.
+
+    Attributes:
+        address: of the remote store.
+        dry_run: whether nothing was brought.
+        results: their names.
+        lacking: how many steps a build would still run.
+    """
+
+    address: str
+    dry_run: bool
+    results: tuple[str, ...]
+    lacking: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,7 +172,7 @@ def push(session: Session, names: Sequence[str], *, dry_run: bool) -> Pushed:
             for name in (result_name(one.stage, one.key) for one in stored)
         ]
     else:
-        results = [remote.push(one, _bar(session, one.stage)) for one in stored]
+        results = [remote.push(one, _bar(session, one.stage, "sending")) for one in stored]
     rows = tuple(
         {"name": one.name, "state": one.state, "sent": one.sent, "had": one.had, "differences": list(one.differences)}
         for one in results
@@ -172,6 +192,49 @@ def push(session: Session, names: Sequence[str], *, dry_run: bool) -> Pushed:
         Pushed(address=remote.address, dry_run=dry_run, results=rows),
         f"{what}{'' if dry_run else f', {sent / 1e6:.1f} MB'}; {len(results) - len(new)} were there: {remote.address}",
     )
+
+
+def pull(session: Session, names: Sequence[str], file: str, *, dry_run: bool) -> Pulled:
+    """Bring all results of targets that the remote store has, so that a build of them runs nothing, offline too.
+
+    Raises:
+        UsageError: there is no remote store, or a name is nothing's.
+        RemoteError: it does not answer.
+    """
+    remote = required(session)
+    build_file = find(session, file)
+    with looking(session) as forecast:
+        if names:
+            add_named(session, forecast, build_file, names)
+        else:
+            add_all(session, forecast, build_file)
+        checks = forecast.checks(forecast.jobs(forecast.targets))
+    store = session.store
+    wanted = [
+        (check.stage, check.key)
+        for check in checks
+        if check.key and check.state in (REMOTE, UP_TO_DATE) and not (store.objects / check.stage / check.key).exists()
+    ]
+    wanted = list(dict.fromkeys(wanted))
+    if not dry_run:
+        for stage, key in wanted:
+            bring(remote, store, stage, key, on_wait=_note(session), progress=_bar(session, stage, "fetching"))
+    lacking = sum(check.state not in (REMOTE, UP_TO_DATE) for check in checks if check.kind != ENVIRONMENT)
+    rest = f"; {number_of(lacking, 'step')} would run: nobody put their results there" if lacking else ""
+    few = number_of(len(wanted), "result")
+    return session.result(
+        Pulled(
+            address=remote.address,
+            dry_run=dry_run,
+            results=tuple(result_name(*one) for one in wanted),
+            lacking=lacking,
+        ),
+        f"{few} {'would be brought' if dry_run else 'brought'} from {remote.address}{rest}",
+    )
+
+
+def _note(session: Session) -> Callable[[str], None]:
+    return lambda text: session.report({"event": "note", "text": text})
 
 
 def _results(store: Store, records: Iterable[Record]) -> Iterator[StoredObject]:
@@ -238,7 +301,7 @@ def required(session: Session) -> Results:
     return session.remote
 
 
-def _bar(session: Session, stage: str) -> Callable[[int, int], None]:
+def _bar(session: Session, stage: str, name: str) -> Callable[[int, int], None]:
     """Report bytes done and in all, once for each hundredth."""
     told = -1
 
@@ -247,6 +310,6 @@ def _bar(session: Session, stage: str) -> Callable[[int, int], None]:
         now = 100 * done // max(1, total)
         if now > told:
             told = now
-            session.report({"event": "progress", "name": "sending", "done": done, "total": total, "stage": stage})
+            session.report({"event": "progress", "name": name, "done": done, "total": total, "stage": stage})
 
     return report

@@ -166,6 +166,7 @@ def _judge_again(session: Session, record: Record, folder: Path, *, keep: bool) 
     store, target = session.store, record.target
     results = {}
     for step_id, (stage, key) in record.results.items():
+        _bring_if_elsewhere(session, stage, key)
         results[step_id] = store.load(store.objects / stage / key)
         if step_id not in target.asked:  # its answers are what is asked anew
             told = {"id": step_id, "job": _job(record, step_id), "model": record.model}
@@ -196,6 +197,17 @@ def _judge_again(session: Session, record: Record, folder: Path, *, keep: bool) 
     if keep and elsewhere:
         write_record(store, record.plan, target, results, verdict.as_json())
     return verdict
+
+
+def _bring_if_elsewhere(session: Session, stage: str, key: str) -> None:
+    """Bring a result that a build left in the remote store; what is lost is another matter."""
+    store = session.store
+    if session.remote is None or (store.objects / stage / key).exists() or not store.elsewhere(stage, key).exists():
+        return
+    from bertbuild.remote.bringing import bring
+
+    bring(session.remote, store, stage, key, on_wait=lambda text: session.report({"event": "note", "text": text}))
+    store.elsewhere(stage, key).unlink(missing_ok=True)
 
 
 def _check_source(record: Record) -> None:

@@ -21,9 +21,6 @@ from bertbuild.remote.protocols import LOST, OTHER, Remote, result_name
 from bertbuild.remote.statement import Statement
 from bertbuild.store.store import Store, StoredObject, remove_tree
 
-KNOWN = "remote"
-"""The folder of a store with the statements of results that builds used, and that are in the remote store alone."""
-
 
 class Elsewhere:
     """A remote store, as a run uses it. Several threads may ask."""
@@ -83,7 +80,7 @@ class Elsewhere:
 
     def keep(self, statement: Statement) -> None:
         """Remember a statement for the next run, which then need not ask."""
-        path = self._note(statement.stage, statement.key)
+        path = self._store.elsewhere(statement.stage, statement.key)
         value = {
             "signer": statement.signer,
             "payload": statement.payload.decode(),
@@ -97,7 +94,7 @@ class Elsewhere:
 
     def is_kept(self, stage: str, key: str) -> bool:
         """Whether an earlier run used it, and knew it to be in the remote store alone."""
-        return self._note(stage, key).exists()
+        return self._store.elsewhere(stage, key).exists()
 
     def bring(self, stage: str, key: str, work: Path, told: Mapping[str, str]) -> StoredObject | None:
         """Bring a result into the store, for the holder of its lock; None where that cannot be."""
@@ -113,9 +110,9 @@ class Elsewhere:
         except RemoteError as error:
             self._stop_reading(error)
         else:
-            self._note(stage, key).unlink(missing_ok=True)
+            self._store.elsewhere(stage, key).unlink(missing_ok=True)
             return found
-        self._note(stage, key).unlink(missing_ok=True)
+        self._store.elsewhere(stage, key).unlink(missing_ok=True)
         remove_tree(work / "out")
         (work / "out").mkdir()
         return None
@@ -148,15 +145,12 @@ class Elsewhere:
 
     def _remembered(self, stage: str, key: str) -> Statement | None:
         with contextlib.suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
-            value = parse_json(self._note(stage, key).read_bytes())
+            value = parse_json(self._store.elsewhere(stage, key).read_bytes())
             if value["signer"] in self._trusted and value["address"] == self.address:
                 payload = value["payload"].encode()
                 found = Statement(stage=stage, key=key, payload=payload, signer=value["signer"], sizes=value["sizes"])
                 return found if (found.made.stage, found.made.key) == (stage, key) else None
         return None
-
-    def _note(self, stage: str, key: str) -> Path:
-        return self._store.root / KNOWN / stage / f"{key}.json"
 
     def _warn(self, text: str) -> None:
         self._report({"event": "warning", "text": text})

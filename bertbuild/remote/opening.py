@@ -15,6 +15,7 @@ from bertbuild.remote.shared_folder import Folder
 from bertbuild.remote.signing import Signer, Trust
 
 SCHEMES = ("oci", "oci+http", "s3", "file")
+_S3 = re.compile(r"([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:/([A-Za-z0-9._/-]*))?")
 _OCI = re.compile(
     r"((?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\])(?::[0-9]{1,5})?)"  # host and port
     r"/([a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*)"  # as Distribution has it
@@ -57,7 +58,7 @@ def open_transport(address: str) -> Transport:
         return _folder(address, rest)
     if scheme in ("oci", "oci+http"):
         return _registry(address, rest, plain=scheme == "oci+http")
-    raise UsageError(f"The remote store {bare(address)} cannot be used yet.", next_step=f"Write {_WAYS}.")
+    return _bucket(address, rest)
 
 
 def _registry(address: str, rest: str, *, plain: bool) -> Transport:
@@ -73,6 +74,20 @@ def _registry(address: str, rest: str, *, plain: bool) -> Transport:
 
     host, repository, prefix = found.groups()
     return Registry(address, Http(host, repository, plain=plain), repository, prefix or "")
+
+
+def _bucket(address: str, rest: str) -> Transport:
+    found = _S3.fullmatch(rest)
+    if found is None:
+        raise UsageError(
+            f"The remote store's address {bare(address)!r} names no bucket.", next_step="Write s3://bucket/prefix."
+        )
+    from bertbuild.remote.bucket import Bucket, library
+
+    library()
+    from obstore.store import S3Store
+
+    return Bucket(address, S3Store(found[1], prefix=found[2] or None))
 
 
 def _folder(address: str, rest: str) -> Folder:

@@ -126,11 +126,16 @@ def _gone(store: Store, records: list[Record]) -> Iterator[Problem]:
     for record in records:
         named = _link(store, record).is_symlink()
         wanted = record.results.items() if named else [(record.target.step, record.results[record.target.step])]
-        missing = sorted({stage for _, (stage, key) in wanted if not (store.objects / stage / key).exists()})
+        missing = sorted({stage for _, (stage, key) in wanted if not _is_somewhere(store, stage, key)})
         if missing:
             path = store.root / "targets" / record.model / f"{record.target.name}.json"
             problem = f"on record, but not there: {', '.join(missing)}"
             yield Problem(problem=problem, path=_below(store, path), needed_by=[_name(record)] if named else [])
+
+
+def _is_somewhere(store: Store, stage: str, key: str) -> bool:
+    """Whether a result is here, or a build left it in the remote store."""
+    return (store.objects / stage / key).exists() or store.elsewhere(stage, key).exists()
 
 
 def _changed(store: Store, records: list[Record], needed: dict[Path, list[str]]) -> list[Problem]:

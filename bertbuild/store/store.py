@@ -372,6 +372,10 @@ class Store:
             with contextlib.suppress(OSError):  # a read-only store stays as it is
                 remove_lock(temporary)
 
+    def elsewhere(self, stage: str, key: str) -> Path:
+        """The note on a result that a build used and that is in the remote store alone: its statement."""
+        return Path(f"{self.root}/remote/{stage}/{key}.json")
+
     def lock_path(self, name: str) -> Path:
         """The lock of a folder in work/; a result's is STAGE-KEY."""
         return self.root / "locks" / name

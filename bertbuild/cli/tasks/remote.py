@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from bertbuild.cli.declared import Values, declared
-from bertbuild.cli.flags import JSON, NAMES_ARE, switch
+from bertbuild.cli.flags import JSON, NAMES_ARE, build_file, switch
 from bertbuild.commands.session import Session
 from bertbuild.errors import UsageError
 from bertbuild.names import did_you_mean
 from bertbuild.parameters import Parameter
 from bertbuild.toml.values import Location, Text
 
-ACTIONS = ("status", "push", "gc", "keygen")
-DRY_RUN = switch("dry_run", "send and remove nothing, show what would be sent or go")
+ACTIONS = ("status", "push", "pull", "gc", "keygen")
+DRY_RUN = switch("dry_run", "send, bring and remove nothing, show what would be")
 KEEP = Parameter(
     name="keep",
     type=Text(),
@@ -37,6 +37,8 @@ def _run(session: Session, values: Values) -> None:
         command.status(session, names)
     elif action == "push":
         command.push(session, names, dry_run=dry_run)
+    elif action == "pull":
+        command.pull(session, names, values.get("file", ""), dry_run=dry_run)
     elif action == "gc":
         command.gc(session, values.get(KEEP.name, ""), dry_run=dry_run)
     else:
@@ -45,9 +47,9 @@ def _run(session: Session, values: Values) -> None:
 
 remote = declared(
     "remote",
-    "The remote store: what it has of what is built here (status), what is put there (push) and removed (gc); keygen.",
+    "The remote store: what it has of what is built (status), results put there (push), brought (pull), removed (gc).",
     lambda: (DRY_RUN, KEEP, KEY),
-    (JSON,),
+    (build_file(), JSON),
     _run,
     example="push 'mine/*' --dry-run",
     names=f"The first is one of {', '.join(ACTIONS)}. {NAMES_ARE}; default: all that is built.",
