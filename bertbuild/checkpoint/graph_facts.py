@@ -12,8 +12,9 @@ from bertbuild.checkpoint.lfs import lfs_pointer
 from bertbuild.checkpoint.regular import irregular
 from bertbuild.graph.gelu import gelu_form
 from bertbuild.graph.geometry import layer_norm_epsilon
-from bertbuild.graph.graphdef import Graph, GraphFormatError, read_meta_graph
+from bertbuild.graph.graphdef import Graph, read_meta_graph
 from bertbuild.graph.head_tracing import TracedHead, trace_heads
+from bertbuild.graph.node import GraphFormatError
 from bertbuild.graph.published import published_form
 from bertbuild.graph.roles import input_roles
 from bertbuild.graph.tracing import VARIABLES

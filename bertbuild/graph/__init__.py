@@ -7,7 +7,8 @@ graph takes which input.
     wire       the protobuf wire format, read and written
     dtypes     TensorFlow's DataType numbers by name
     constants  the numbers in a tensor
-    graphdef   Graph and Node: names, operators, inputs, attributes
+    node       Node: its name, operator, inputs and small attributes; how its outputs are written
+    graphdef   files read: Graph, the nodes by name
     roles      which fed tensor is input_ids, input_mask, segment_ids
     encoder    where the encoder ends
     outputs    which tensors of a frozen graph are its outputs, and what they are

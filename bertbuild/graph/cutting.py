@@ -13,7 +13,8 @@ from io import BytesIO
 from typing import Iterable, Iterator, Mapping, NamedTuple, Sequence  # noqa: UP035  (Python 3.7)
 
 from bertbuild.graph.dtypes import DTYPE_NUMBERS
-from bertbuild.graph.graphdef import Graph, GraphFormatError, Node, TensorRef, function_name, parse_ref
+from bertbuild.graph.graphdef import Graph, function_name
+from bertbuild.graph.node import GraphFormatError, Node, TensorRef, parse_ref
 from bertbuild.graph.operators import refused
 from bertbuild.graph.tracing import FED
 from bertbuild.graph.wire import LENGTH_DELIMITED, Field, encode_bytes, encode_number, fields

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from bertbuild.graph.forward import Dropout
-from bertbuild.graph.graphdef import Graph, GraphFormatError, Node, TensorRef
+from bertbuild.graph.graphdef import Graph
+from bertbuild.graph.node import GraphFormatError, Node, TensorRef
 from bertbuild.graph.tracing import SAME_VALUES, is_add, table, unwrapped
 
 _PRODUCTS = frozenset(["MatMul", "BatchMatMul", "BatchMatMulV2", "BatchMatMulV3", "Einsum"])

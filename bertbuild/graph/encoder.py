@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from bertbuild.graph.graphdef import Graph, Node, TensorRef
+from bertbuild.graph.graphdef import Graph
+from bertbuild.graph.node import Node, TensorRef
 from bertbuild.graph.tracing import is_add, table, unwrapped
 
 _FUSED = frozenset(["FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3"])

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from bertbuild.graph.graphdef import Graph, GraphFormatError, Node, TensorRef
+from bertbuild.graph.graphdef import Graph
+from bertbuild.graph.node import GraphFormatError, Node, TensorRef
 from bertbuild.graph.tracing import unwrapped
 
 _BACKWARD = re.compile(r"(^|/)(gradients(_\d+)?|gradient_tape)/")

@@ -7,7 +7,8 @@ differ by up to 4.7e-4 per activation, which is enough to fail a parity check th
 
 from __future__ import annotations
 
-from bertbuild.graph.graphdef import Graph, GraphFormatError, TensorRef
+from bertbuild.graph.graphdef import Graph
+from bertbuild.graph.node import GraphFormatError, TensorRef
 from bertbuild.graph.tracing import SAME_VALUES, constant, is_add, table
 
 _CUBIC = 0.044715

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from bertbuild.graph.graphdef import Graph, GraphFormatError, Node, TensorRef
+from bertbuild.graph.graphdef import Graph
+from bertbuild.graph.node import GraphFormatError, Node, TensorRef
 from bertbuild.graph.tracing import constant, is_add, unwrapped
 
 _WHOLE = 1e-3  # 1/scale² of a float32 scale is this near to a whole number, up to head sizes of some hundreds

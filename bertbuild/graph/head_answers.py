@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from bertbuild.graph.dense import Dense
-from bertbuild.graph.graphdef import Graph, Node, TensorRef
+from bertbuild.graph.graphdef import Graph
+from bertbuild.graph.node import Node, TensorRef
 from bertbuild.graph.tracing import SAME_VALUES, VARIABLES, unwrapped
 
 _SOFTMAX = {

@@ -16,8 +16,9 @@ from typing import NamedTuple
 from bertbuild.graph.dense import Dense, DenseLayers, Way
 from bertbuild.graph.encoder import Encoder
 from bertbuild.graph.forward import Dropout, find_dropouts, forward_part
-from bertbuild.graph.graphdef import Graph, GraphFormatError, TensorRef
+from bertbuild.graph.graphdef import Graph
 from bertbuild.graph.head_answers import Behind, answers_behind
+from bertbuild.graph.node import GraphFormatError, TensorRef
 from bertbuild.graph.roles import embedding_lookups
 from bertbuild.graph.tracing import FED
 from bertbuild.heads import head, masked_lm, next_sentence

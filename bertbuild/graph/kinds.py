@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from bertbuild.graph.encoder import Encoder
-from bertbuild.graph.graphdef import Graph, Node, TensorRef
+from bertbuild.graph.graphdef import Graph
+from bertbuild.graph.node import Node, TensorRef
 from bertbuild.graph.tracing import FED, SAME_VALUES, is_add, table, unwrapped
 from bertbuild.heads.classifier import HEAD as CLASSIFIER
 from bertbuild.heads.pooled import TENSOR as POOLED

@@ -15,15 +15,8 @@ import os
 from typing import Collection, Iterable, Iterator  # noqa: UP035  (Python 3.7)
 
 from bertbuild.graph.cutting import OperatorsRefusedError, check_operators
-from bertbuild.graph.graphdef import (
-    Graph,
-    GraphFormatError,
-    Node,
-    TensorRef,
-    parse_meta_graph,
-    parse_ref,
-    parsed_fields,
-)
+from bertbuild.graph.graphdef import Graph, parse_meta_graph
+from bertbuild.graph.node import GraphFormatError, Node, TensorRef, parse_ref, parsed_fields
 from bertbuild.graph.operators import RESTORES, RUN_UNASKED, refused
 from bertbuild.graph.wire import LENGTH_DELIMITED, WireError, fields
 

@@ -11,8 +11,9 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from bertbuild.graph.encoder import Encoder
-from bertbuild.graph.graphdef import Graph, GraphFormatError, Node, TensorRef
+from bertbuild.graph.graphdef import Graph
 from bertbuild.graph.kinds import ANSWERS, LOGITS, Kinds
+from bertbuild.graph.node import GraphFormatError, Node, TensorRef
 from bertbuild.graph.tracing import FED, unwrapped
 from bertbuild.heads.pooled import TENSOR as POOLED
 from bertbuild.heads.regression import TENSOR as SCORE

@@ -8,8 +8,9 @@ from __future__ import annotations
 from typing import Iterable, NamedTuple  # noqa: UP035  (Python 3.7)
 
 from bertbuild.graph.cutting import Cut, cut
-from bertbuild.graph.graphdef import Graph, GraphFormatError, TensorRef
+from bertbuild.graph.graphdef import Graph
 from bertbuild.graph.head_tracing import SEQUENCE, TracedGraph, TracedHead, trace_heads
+from bertbuild.graph.node import GraphFormatError, TensorRef
 from bertbuild.graph.roles import input_roles
 from bertbuild.graph.sizes import input_sizes
 from bertbuild.heads.found import FoundHead

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from bertbuild.families.bert_names import POOLER_OUTPUT
-from bertbuild.graph.graphdef import Graph, GraphFormatError, TensorRef, parse_ref
+from bertbuild.graph.graphdef import Graph
+from bertbuild.graph.node import GraphFormatError, TensorRef, parse_ref
 from bertbuild.graph.roles import input_roles
 from bertbuild.graph.tracing import FED
 

@@ -14,7 +14,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from bertbuild.graph.graphdef import Graph, GraphFormatError, TensorRef
+from bertbuild.graph.graphdef import Graph
+from bertbuild.graph.node import GraphFormatError, TensorRef
 from bertbuild.graph.tracing import (
     SAME_VALUES,
     constant,

@@ -10,14 +10,8 @@ import os
 from typing import NamedTuple
 
 from bertbuild.graph.dtypes import dtype_name
-from bertbuild.graph.graphdef import (
-    Graph,
-    GraphFormatError,
-    parse_meta_graph,
-    parse_shape,
-    parsed_fields,
-    require_whole,
-)
+from bertbuild.graph.graphdef import Graph, parse_meta_graph, require_whole
+from bertbuild.graph.node import GraphFormatError, parse_shape, parsed_fields
 from bertbuild.graph.roles import INPUT_IDS, INPUT_MASK, SEGMENT_IDS, input_roles
 from bertbuild.graph.wire import LENGTH_DELIMITED, WireError, fields
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple, Optional
 
-from bertbuild.graph.graphdef import Graph, GraphFormatError, TensorRef, parse_ref
+from bertbuild.graph.graphdef import Graph
 from bertbuild.graph.head_tracing import TracedHead, trace_heads
+from bertbuild.graph.node import GraphFormatError, TensorRef, parse_ref
 from bertbuild.graph.saved_model import SavedModel
 from bertbuild.graph.tracing import unwrapped
 from bertbuild.heads import masked_lm, next_sentence, pooled, sequence

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from bertbuild.graph.graphdef import Graph, GraphFormatError, parse_ref
+from bertbuild.graph.graphdef import Graph
+from bertbuild.graph.node import GraphFormatError, parse_ref
 from bertbuild.graph.roles import embedding_lookups
 from bertbuild.graph.tracing import table
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from bertbuild.graph.graphdef import Graph, TensorRef
+from bertbuild.graph.graphdef import Graph
+from bertbuild.graph.node import TensorRef
 
 FED = frozenset(
     ["Placeholder", "PlaceholderV2", "PlaceholderWithDefault", "IteratorGetNext", "IteratorGetNextSync"],

@@ -8,7 +8,8 @@ from bertbuild.checkpoint.user_files import read_regular
 from bertbuild.errors import CheckpointError, UsageError
 from bertbuild.files.digests import DigestCache
 from bertbuild.graph.gelu import gelu_form
-from bertbuild.graph.graphdef import Graph, GraphFormatError, read_graph
+from bertbuild.graph.graphdef import Graph, read_graph
+from bertbuild.graph.node import GraphFormatError
 from bertbuild.graph.outputs import Output, Outputs, UnknownOutputsError, find_outputs, written
 from bertbuild.graph.roles import input_roles
 from bertbuild.graph.saved_model import read_saved_model

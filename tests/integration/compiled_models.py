@@ -7,7 +7,7 @@ from collections import Counter
 from functools import cached_property
 from pathlib import Path
 
-from bertbuild.graph.graphdef import parsed_fields
+from bertbuild.graph.node import parsed_fields
 from bertbuild.graph.saved_model import read_saved_model
 from bertbuild.graph.wire import VARINT, fields, signed
 

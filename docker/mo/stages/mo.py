@@ -99,8 +99,9 @@ def check(path, roles, outputs):
     Raises:
         StageInputError: what the outputs are computed by, or what restores the variables, holds such.
     """
-    from bertbuild.graph.graphdef import GraphFormatError, read_graph, read_meta_graph
+    from bertbuild.graph.graphdef import read_graph, read_meta_graph
     from bertbuild.graph.loading import check_outputs, check_saver
+    from bertbuild.graph.node import GraphFormatError
 
     try:
         graph = (read_meta_graph if path.endswith(".meta") else read_graph)(path)
@@ -113,7 +114,8 @@ def check(path, roles, outputs):
 def traced(path, wanted):
     """As `ir_file.read_signature`, of a frozen graph without a signature."""
     from bertbuild.graph.gelu import gelu_form
-    from bertbuild.graph.graphdef import GraphFormatError, read_graph
+    from bertbuild.graph.graphdef import read_graph
+    from bertbuild.graph.node import GraphFormatError
     from bertbuild.graph.outputs import find_outputs
     from bertbuild.graph.roles import input_roles
 

@@ -2,8 +2,8 @@
 
 from stage import StageInputError
 
-from bertbuild.graph.graphdef import GraphFormatError
 from bertbuild.graph.loading import check_loading, check_outputs
+from bertbuild.graph.node import GraphFormatError
 from bertbuild.graph.saved_model import read_saved_model
 
 NEURON_OP = "NeuronOp"

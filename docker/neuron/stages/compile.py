@@ -192,7 +192,7 @@ def origin(args):
     if args.neuron_ready:
         return read_json(args.neuron_ready, "signature.json")
     from bertbuild.graph.gelu import gelu_form
-    from bertbuild.graph.graphdef import GraphFormatError
+    from bertbuild.graph.node import GraphFormatError
     from bertbuild.graph.saved_model import read_saved_model
 
     try:

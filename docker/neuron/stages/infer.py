@@ -13,7 +13,7 @@ questions.declare(STAGE)
 
 def run(args, report):
     """Answer, write answers.npz."""
-    from bertbuild.graph.graphdef import GraphFormatError
+    from bertbuild.graph.node import GraphFormatError
     from bertbuild.graph.saved_model import read_saved_model
     from stages import _may_run
 

@@ -7,7 +7,8 @@ from stage import StageInputError
 
 from bertbuild.graph.cutting import SCOPE, cut, sized, written
 from bertbuild.graph.gelu import gelu_form
-from bertbuild.graph.graphdef import GraphFormatError, parse_ref, read_graph
+from bertbuild.graph.graphdef import read_graph
+from bertbuild.graph.node import GraphFormatError, parse_ref
 from bertbuild.graph.outputs import UnknownOutputsError, find_outputs
 from bertbuild.graph.roles import input_roles
 from bertbuild.graph.sizes import input_sizes

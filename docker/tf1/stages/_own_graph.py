@@ -9,7 +9,7 @@ from stage import StageInputError
 from bertbuild.graph import own_answers
 from bertbuild.graph.cutting import written
 from bertbuild.graph.gelu import gelu_form
-from bertbuild.graph.graphdef import GraphFormatError
+from bertbuild.graph.node import GraphFormatError
 from stages import _cut_graph
 from stages._tensorflow import session_for, tf
 

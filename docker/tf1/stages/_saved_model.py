@@ -6,7 +6,7 @@ from saved_models import read_for_serving, write_for_serving
 from stage import StageInputError
 
 from bertbuild.graph.cutting import cut, written
-from bertbuild.graph.graphdef import GraphFormatError, parse_ref
+from bertbuild.graph.node import GraphFormatError, parse_ref
 from bertbuild.graph.saved_model import FILE
 from stages import _cut_graph
 from stages._tensorflow import as_of_1, tf

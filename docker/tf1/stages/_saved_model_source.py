@@ -15,7 +15,7 @@ from bertbuild.families.bert import (
 )
 from bertbuild.graph.gelu import gelu_form
 from bertbuild.graph.geometry import head_size, layer_norm_epsilon
-from bertbuild.graph.graphdef import GraphFormatError
+from bertbuild.graph.node import GraphFormatError
 from bertbuild.graph.saved_model import read_saved_model
 from bertbuild.graph.served import known_outputs
 from bertbuild.heads.found import FoundHead

@@ -104,7 +104,7 @@ class Source(Model):
     def _epsilon(self):
         """What the configuration says, else what the graph in the .meta adds, else modeling.py's."""
         from bertbuild.graph.geometry import layer_norm_epsilon
-        from bertbuild.graph.graphdef import GraphFormatError
+        from bertbuild.graph.node import GraphFormatError
 
         stated, computed = self.config.values.get("layer_norm_eps"), None
         with contextlib.suppress(GraphFormatError):  # raised where no layer norm can be read
@@ -138,7 +138,7 @@ class Source(Model):
 
     def _computed_gelu(self):
         from bertbuild.graph.gelu import gelu_form
-        from bertbuild.graph.graphdef import GraphFormatError
+        from bertbuild.graph.node import GraphFormatError
 
         try:
             return None if self.graph is None else gelu_form(self.graph)
@@ -184,7 +184,8 @@ class Source(Model):
 
 
 def _graph(meta):
-    from bertbuild.graph.graphdef import GraphFormatError, read_meta_graph
+    from bertbuild.graph.graphdef import read_meta_graph
+    from bertbuild.graph.node import GraphFormatError
 
     try:
         return read_meta_graph(meta)

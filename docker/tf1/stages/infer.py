@@ -86,7 +86,7 @@ def from_saved_model(folder, named, wanted, asked):
     What else its signature asks for is fed nothing. `named` says which tensors it gives under which names, where those
     of its signature are other ones than ours.
     """
-    from bertbuild.graph.graphdef import GraphFormatError
+    from bertbuild.graph.node import GraphFormatError
     from bertbuild.graph.saved_model import read_saved_model
     from stages import _reference, _saved_model
     from stages._tensorflow import tf

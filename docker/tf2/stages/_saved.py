@@ -7,8 +7,9 @@ from answers import ROLES
 from stage import StageInputError
 
 from bertbuild.graph.cutting import check_operators
-from bertbuild.graph.graphdef import GraphFormatError, parse_graph
+from bertbuild.graph.graphdef import parse_graph
 from bertbuild.graph.loading import check_loading
+from bertbuild.graph.node import GraphFormatError
 from bertbuild.heads.pooled import TENSOR as POOLED
 from bertbuild.heads.sequence import TENSOR as SEQUENCE
 from stages._heads import TENSORS

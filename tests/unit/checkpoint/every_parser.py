@@ -42,9 +42,10 @@ from bertbuild.errors import CheckpointError
 from bertbuild.gate.prediction_files import read_answers, read_scores, read_squad
 from bertbuild.graph.gelu import gelu_form
 from bertbuild.graph.geometry import head_size, layer_norm_epsilon
-from bertbuild.graph.graphdef import GraphFormatError, read_graph, read_meta_graph
+from bertbuild.graph.graphdef import read_graph, read_meta_graph
 from bertbuild.graph.head_tracing import trace_heads
 from bertbuild.graph.loading import check_loading
+from bertbuild.graph.node import GraphFormatError
 from bertbuild.graph.roles import input_roles
 from bertbuild.graph.saved_model import read_saved_model
 from bertbuild.graph.wire import encode_bytes, encode_number, encode_varint

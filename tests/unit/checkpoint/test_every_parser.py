@@ -21,7 +21,7 @@ from mutations import mutated, mutated_json
 from bertbuild.checkpoint.snappy import SnappyError
 from bertbuild.checkpoint.table import TableFormatError
 from bertbuild.errors import BertbuildError
-from bertbuild.graph.graphdef import GraphFormatError
+from bertbuild.graph.node import GraphFormatError
 from bertbuild.graph.wire import WireError
 from bertbuild.report.clean import cleaned
 

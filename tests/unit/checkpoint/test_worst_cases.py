@@ -25,8 +25,9 @@ from bertbuild.errors import CheckpointError, UsageError
 from bertbuild.graph import graphdef, saved_model
 from bertbuild.graph.gelu import gelu_form
 from bertbuild.graph.geometry import head_size, layer_norm_epsilon
-from bertbuild.graph.graphdef import GraphFormatError, parse_graph
+from bertbuild.graph.graphdef import parse_graph
 from bertbuild.graph.head_tracing import trace_heads
+from bertbuild.graph.node import GraphFormatError
 from bertbuild.graph.roles import input_roles
 from bertbuild.graph.wire import encode_bytes, encode_number, fields
 from bertbuild.huggingface import safetensors, torch_files

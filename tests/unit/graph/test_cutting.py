@@ -7,7 +7,8 @@ from graph_builder import GraphBuilder, bert_graph, dtype_attr, number_attr, sha
 from hostile_graphs import func_attr, func_list_attr, function_message, library
 
 from bertbuild.graph.cutting import OperatorsRefusedError, check_operators, cut, written
-from bertbuild.graph.graphdef import GraphFormatError, TensorRef, read_graph, read_meta_graph
+from bertbuild.graph.graphdef import read_graph, read_meta_graph
+from bertbuild.graph.node import GraphFormatError, TensorRef
 from bertbuild.graph.roles import input_roles
 from bertbuild.graph.wire import encode_bytes
 

@@ -8,7 +8,8 @@ from graph_builder import GraphBuilder, bert_graph, dtype_attr
 
 from bertbuild.graph.dtypes import DTYPE_NUMBERS
 from bertbuild.graph.gelu import gelu_form
-from bertbuild.graph.graphdef import GraphFormatError, Node, read_graph, read_meta_graph
+from bertbuild.graph.graphdef import read_graph, read_meta_graph
+from bertbuild.graph.node import GraphFormatError, Node
 from bertbuild.graph.wire import encode_bytes, encode_number
 
 DATA = pathlib.Path(__file__).resolve().parents[3].parent / "shared" / "data" / "checkpoints"

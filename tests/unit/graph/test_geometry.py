@@ -6,7 +6,8 @@ import pytest
 from graph_builder import GraphBuilder, bert_graph, float_attr
 
 from bertbuild.graph.geometry import head_size, layer_norm_epsilon
-from bertbuild.graph.graphdef import GraphFormatError, read_graph
+from bertbuild.graph.graphdef import read_graph
+from bertbuild.graph.node import GraphFormatError
 
 
 @pytest.fixture

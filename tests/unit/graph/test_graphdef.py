@@ -15,7 +15,8 @@ from graph_builder import (
     tensor_attr,
 )
 
-from bertbuild.graph.graphdef import GraphFormatError, TensorRef, parse_ref, read_graph, read_meta_graph
+from bertbuild.graph.graphdef import read_graph, read_meta_graph
+from bertbuild.graph.node import GraphFormatError, TensorRef, parse_ref
 from bertbuild.graph.wire import encode_bytes, encode_number
 
 DATA = pathlib.Path(__file__).resolve().parents[3].parent / "shared" / "data" / "checkpoints"

@@ -28,8 +28,9 @@ from head_graphs import (
 )
 
 from bertbuild.graph.forward import find_dropouts, forward_part
-from bertbuild.graph.graphdef import Graph, GraphFormatError, TensorRef, read_graph
+from bertbuild.graph.graphdef import Graph, read_graph
 from bertbuild.graph.head_tracing import trace_heads
+from bertbuild.graph.node import GraphFormatError, TensorRef
 
 LENGTH = 8
 

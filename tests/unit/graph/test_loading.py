@@ -7,8 +7,9 @@ from graph_builder import GraphBuilder
 from hostile_graphs import function_message, library
 
 from bertbuild.graph.cutting import OperatorsRefusedError
-from bertbuild.graph.graphdef import GraphFormatError, parse_graph
+from bertbuild.graph.graphdef import parse_graph
 from bertbuild.graph.loading import check_loading, check_outputs
+from bertbuild.graph.node import GraphFormatError
 from bertbuild.graph.operators import RUN_UNASKED
 from bertbuild.graph.wire import encode_bytes, encode_number
 

@@ -5,7 +5,8 @@ from graph_builder import bert_graph, dtype_attr, number_attr, shape_attr
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bertbuild.graph.graphdef import GraphFormatError, parse_ref, read_graph
+from bertbuild.graph.graphdef import read_graph
+from bertbuild.graph.node import GraphFormatError, parse_ref
 from bertbuild.graph.outputs import UnknownOutputsError, find_outputs, written
 from bertbuild.graph.roles import input_roles
 

@@ -6,7 +6,8 @@ import pathlib
 import pytest
 from graph_builder import bert_graph, dtype_attr, shape_attr
 
-from bertbuild.graph.graphdef import GraphFormatError, read_graph, read_meta_graph
+from bertbuild.graph.graphdef import read_graph, read_meta_graph
+from bertbuild.graph.node import GraphFormatError
 from bertbuild.graph.published import placeholders, published_form
 from bertbuild.graph.roles import input_roles
 

@@ -6,7 +6,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from saved_model_bytes import INPUTS, UNUSED, meta_graph, saved_model, signature
 
-from bertbuild.graph.graphdef import GraphFormatError
+from bertbuild.graph.node import GraphFormatError
 from bertbuild.graph.saved_model import ROLES, Port, read_saved_model
 from bertbuild.graph.wire import encode_bytes
 

@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 from graph_builder import GraphBuilder, bert_graph, dtype_attr, number_attr, shape_attr, truth_attr
 
-from bertbuild.graph.graphdef import GraphFormatError, parse_ref, read_graph
+from bertbuild.graph.graphdef import read_graph
+from bertbuild.graph.node import GraphFormatError, parse_ref
 from bertbuild.graph.saved_model import Port, SavedModel
 from bertbuild.graph.served import known_outputs
 

@@ -10,7 +10,7 @@ import pytest
 from jsonschema import Draft202012Validator
 from packed_target import KINDS, signature, target_files, text_facts, verdict
 
-from bertbuild.graph.graphdef import parsed_fields
+from bertbuild.graph.node import parsed_fields
 from bertbuild.kinds import KINDS as ALL
 from bertbuild.packaging.layouts import LAYOUTS
 from bertbuild.packaging.packed import Packed
