@@ -6,17 +6,17 @@ import os
 import shutil
 import uuid
 from collections.abc import Callable, Collection, Sequence
+from fnmatch import fnmatch
 from pathlib import Path
 
 from bertbuild.catalogue import disk
 from bertbuild.catalogue.containers import DAMAGE, Container, ending_of, open_container
 from bertbuild.catalogue.members import Limits, Member, list_members
 from bertbuild.errors import ArchiveError
-from bertbuild.families.bert_names import CONFIG_FILE
+from bertbuild.families.bert_names import CONFIG_FILE, OTHER_CONFIGS
 
 _CHUNK = 1 << 20
 _LIMITS = Limits()
-_CHECKPOINT_CONFIG = CONFIG_FILE
 _HEADS = (  # how files begin that people take for archives
     (b"\x1f\x8b", "a gzip file (a .tar.gz, perhaps cut short or under another name)"),
     (b"BZh", "a bzip2 file (a .tar.bz2, perhaps cut short or under another name)"),
@@ -79,20 +79,21 @@ def unpack_archive(
 def unpack_checkpoint(
     archive: Path, destination: Path, *, only: Collection[str] | None = None, limits: Limits = _LIMITS
 ) -> tuple[str, ...]:
-    """`unpack_archive` for one that must hold a Google-format checkpoint: `bert_config.json` and a `*.index` on top.
+    """`unpack_archive` for one that must hold a Google-format checkpoint: its configuration and a `*.index` on top.
 
     Raises ArchiveError also for an archive of something else, saying what it holds.
     """
 
     def accept(names: Sequence[str]) -> None:
         top = [name for name in names if "/" not in name]
-        if _CHECKPOINT_CONFIG in top and any(name.endswith(".index") for name in top):
+        configs = [name for name in top if any(fnmatch(name, pattern) for pattern in (CONFIG_FILE, *OTHER_CONFIGS))]
+        if configs and any(name.endswith(".index") for name in top):
             return
         shown = ", ".join(sorted(names)[:8]) or "nothing"
         more = f" and {len(names) - 8} more" if len(names) > 8 else ""
         raise ArchiveError(
             f"{archive.name} is not a BERT checkpoint: it holds {shown}{more}.",
-            next_step=f"A checkpoint's archive has {_CHECKPOINT_CONFIG}, vocab.txt and bert_model.ckpt.* side by side.",
+            next_step=f"A checkpoint's archive has {CONFIG_FILE}, vocab.txt and bert_model.ckpt.* side by side.",
         )
 
     return unpack_archive(archive, destination, only=only, limits=limits, accept=accept)

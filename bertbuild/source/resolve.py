@@ -118,7 +118,7 @@ def checkpoint_folder(
 def located(wanted: Wanted, settings: Settings, store: Store, report: Report) -> Path:
     """The file or folder of what was named: fetched and unpacked, but not imported yet."""
     if wanted.model:
-        return fetch_model(wanted.model, settings, store, report)
+        return _as_called(fetch_model(wanted.model, settings, store, report), store)
     if wanted.frozen:
         return Path(wanted.frozen)
     if wanted.saved_model:
@@ -126,11 +126,16 @@ def located(wanted: Wanted, settings: Settings, store: Store, report: Report) ->
     if wanted.of_tf2:
         return Path(wanted.of_tf2)
     folder = _unpacked(Path(wanted.checkpoint), store)
-    if wanted.config or wanted.vocab or _is_called_otherwise(folder):
-        from bertbuild.source.completed import completed
+    return _as_called(folder, store, wanted.config, wanted.vocab)
 
-        folder = completed(folder, wanted.config, wanted.vocab, store)
-    return folder
+
+def _as_called(folder: Path, store: Store, config: str = "", vocab: str = "") -> Path:
+    """A checkpoint with the configuration and vocabulary that are its own, under the names that stages look for."""
+    if not (config or vocab or _is_called_otherwise(folder)):
+        return folder
+    from bertbuild.source.completed import completed
+
+    return completed(folder, config, vocab, store)
 
 
 def _is_called_otherwise(folder: Path) -> bool:

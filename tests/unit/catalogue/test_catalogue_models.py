@@ -13,7 +13,8 @@ from bertbuild.catalogue.sources import GOOGLE
 from bertbuild.errors import UnknownModelError
 
 HASHES = Path(__file__).parents[3].parent / "shared" / "data" / "hashes" / "google_bert_files.sha256.tsv"
-GOOGLE_MODELS = [model for model in load_models().values() if model.kind == "google-checkpoint"]
+CHECKPOINTS = [model for model in load_models().values() if model.kind == "google-checkpoint"]
+GOOGLE_MODELS = [model for model in CHECKPOINTS if model.url.startswith(f"{GOOGLE}/")]
 
 
 def test_the_catalogue_has_every_published_model():
@@ -21,6 +22,18 @@ def test_the_catalogue_has_every_published_model():
     assert (years.count("2018"), years.count("2019"), years.count("2020")) == (7, 2, 24)
     assert [model.name for model in load_models().values() if model.kind == "huggingface"] == ["minilm-l6"]
     assert len({model.url for model in GOOGLE_MODELS}) == 33
+
+
+def test_the_catalogue_has_the_alberts_and_sciberts():
+    others = [model for model in CHECKPOINTS if model not in GOOGLE_MODELS]
+    assert len({model.url for model in others}) == len(others) == 14
+    for model in others:
+        names = {file.name for file in model.files}
+        config = "albert_config.json" if model.name.startswith("albert") else "bert_config.json"
+        assert config in names
+        assert {"30k-clean.model", "vocab_chinese.txt", "vocab.txt"} & names
+        assert not any(file.sha256 for file in model.files)
+        assert model.url.endswith(f"{model.name}.tar.gz")
 
 
 @pytest.mark.parametrize("model", load_models().values(), ids=lambda model: model.name)
