@@ -19,6 +19,7 @@ from bertbuild.project import ROOT
 SUITES = {
     "unit": ["tests/unit"],
     "integration": ["tests/integration"],
+    "neuron": ["tests/integration/neuron"],
     "docker": ["tests/docker"],
     "faults": ["tests/faults"],
     "browser": ["tests/browser"],

@@ -15,7 +15,7 @@ from training_graphs import HEAD_CONFIG, HEAD_GRAPHS
 
 def pytest_collection_modifyitems(items):
     for item in items:
-        if item.path.parent == ROOT / "tests" / "integration":
+        if ROOT / "tests" / "integration" in item.path.parents:
             item.add_marker(pytest.mark.integration)
 
 
