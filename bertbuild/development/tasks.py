@@ -23,7 +23,10 @@ def _lock(session: Session, values: Values) -> None:
 def _test_flags() -> list[Parameter]:
     from bertbuild.development.checks import SUITES
 
-    about = "unit: no network, no engine; integration: real backends (neuron: of them those of Neuron); docker; faults; browser; host: all but docker"
+    about = (
+        "unit: no network, no engine; integration: real backends, neuron: those of Neuron alone; "
+        "docker; faults; browser; host: all but docker"
+    )
     return [Parameter(name="suite", type=Choice(tuple(SUITES)), default="all", about=about), WHOLE]
 
 

@@ -47,7 +47,7 @@ def _run(session: Session, values: Values) -> None:
 
 remote = declared(
     "remote",
-    "The remote store: what it has of what is built (status), results put there (push), brought (pull), removed (gc).",
+    "The remote store: what it has (status); results put there (push), brought (pull), removed (gc).",
     lambda: (DRY_RUN, KEEP, KEY),
     (build_file(), JSON),
     _run,
