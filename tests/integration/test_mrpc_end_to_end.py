@@ -6,8 +6,9 @@ import json
 import random
 from pathlib import Path
 
+import numpy as np
 import pytest
-from program import ROOT
+from program import ROOT, arrays
 from tiny_models import write_google
 
 from bertbuild.checkpoint.bundle import CheckpointReader
@@ -81,3 +82,22 @@ def test_every_target_is_as_accurate_as_the_checkpoint(bertbuild, tuned, prepare
     assert accuracy == pytest.approx(tuned.last["eval"]["eval_accuracy"], abs=1e-6)
     assert all(abs(row["metrics"]["accuracy"] - accuracy) <= 0.01 for row in rows.values())
     assert all(row["agreement"] >= 0.99 for row in rows.values())
+
+
+def test_predict_answers_the_dev_set_from_its_text_as_evaluate_does(bertbuild, tuned, prepared, tmp_path):
+    (evaluation,) = bertbuild.ok(
+        "evaluate", "--checkpoint", tuned.last["path"], "--prepared", prepared, "--target", "ir-fp32"
+    ).of("evaluation")
+    (row,) = [row for row in evaluation["targets"] if row["target"] == "ir-fp32"]
+    asked = arrays(bertbuild.artifacts / "objects" / "openvino-infer" / row["keys"]["answers"] / "answers.npz")
+    bertbuild.ok("build-ir", "--checkpoint", tuned.last["path"], "--name", "tuned-mrpc")
+    dev = MRPC / "dev.tsv"
+    if not dev.is_file():
+        write_like_mrpc(tmp_path / "again")
+        dev = tmp_path / "again" / "dev.tsv"
+    columns = ("--text-column", "#1 String", "--text-pair-column", "#2 String")
+    told = bertbuild.ok("predict", "--target", "tuned-mrpc/ir-fp32", "--file", dev, *columns).last["answers"]
+    shares = np.array([list(one["probabilities"].values()) for one in told])
+    assert len(shares) == evaluation["examples"]
+    assert (shares.argmax(1) == asked["probabilities"].argmax(1)).all()
+    np.testing.assert_allclose(shares, asked["probabilities"], atol=1e-5)
