@@ -29,6 +29,8 @@ from bertbuild.text.wordpiece import END, FIRST, MASK, SPECIAL, UNKNOWN, FullTok
 
 MASKED_LM: Final = "masked-lm"
 SIGNATURE: Final = "signature.json"
+HUGGING_FACE: Final = "tokenizer_config.json"
+"""The file by which a Hugging Face folder is known: its stage writes a tokenizer as transformers wants it."""
 SHORTEST: Final = 5
 """Pieces: one of each of two texts, and three special tokens."""
 AT_A_TIME: Final = 1024
@@ -125,6 +127,11 @@ def facts_of(folder: Path) -> Mapping[str, Any]:
         DataError: there is none that can be read.
     """
     path = folder / TEXT_FILE
+    if (folder / HUGGING_FACE).is_file():
+        raise DataError(
+            f"{shown(folder)} is a Hugging Face folder: transformers asks it in words, and bertbuild does not.",
+            next_step="Give another target of the model, or ask transformers: pipeline(model='FOLDER').",
+        )
     if not path.is_file() or not (folder / VOCAB_FILE).is_file():
         raise DataError(
             f"{shown(folder)} carries no tokenizer ({TEXT_FILE} and {VOCAB_FILE}).",

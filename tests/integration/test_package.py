@@ -84,7 +84,7 @@ def test_predict_answers_a_dev_set_from_its_text_as_evaluate_does_from_its_recor
     asked = arrays(program.artifacts / "objects" / "openvino-infer" / row["keys"]["answers"] / "answers.npz")
     dev = tuned.files / "dev.csv"
     told = program.ok("predict", "--target", f"{MODEL}/ir-fp32", "--file", dev).last["answers"]
-    assert [one["text"] for one in told] == [line["text"] for line in csv.DictReader(dev.open())]
+    assert [one["text"] for one in told] == [line["text"] for line in csv.DictReader(dev.read_text().splitlines())]
     shares = np.array([list(one["probabilities"].values()) for one in told])
     assert (shares.argmax(1) == asked["probabilities"].argmax(1)).all()
     np.testing.assert_allclose(shares, asked["probabilities"], atol=1e-6)
@@ -247,7 +247,9 @@ def test_tensorflow_servings_own_definition_reads_the_requests_and_the_model_ans
     subprocess.run([find_uv(), "pip", *words], check=True, timeout=300)
     script = [python("tf2"), SCRIPTS / "warm_up.py", folder / "model" / "1", tmp_path]
     told = json.loads(said(script, folder).splitlines()[-1])
-    texts = [line["text"] for line in csv.DictReader((tuned_heads["classifier"].files / "test.csv").open())]
+    texts = [
+        line["text"] for line in csv.DictReader((tuned_heads["classifier"].files / "test.csv").read_text().splitlines())
+    ]
     assert len(told) == len(texts)
     assert {one["model"] for one in told} == {MODEL}
     for text, one in list(zip(texts, told, strict=True))[:2]:

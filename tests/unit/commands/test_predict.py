@@ -116,6 +116,12 @@ def test_a_model_of_tensorflow_2_whose_signature_tells_no_outputs_is_asked_by_it
     assert run(shares([0.2, 0.8]), text="good")[1] == ["yes  0.8000"]
 
 
+def test_a_hugging_face_folder_is_for_transformers(target, run):
+    (target() / "tokenizer_config.json").write_text("{}")
+    with pytest.raises(DataError, match="is a Hugging Face folder: transformers asks it"):
+        run(shares([0.2, 0.8]), text="good")
+
+
 def test_without_labels_a_class_has_its_number(target, run):
     target(labels=())
     assert run(shares([0.2, 0.8]), text="good")[1] == ["1  0.8000"]
