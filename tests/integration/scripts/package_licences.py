@@ -11,4 +11,4 @@ def licence(metadata):
 
 
 installed = importlib.metadata.distributions()
-print(json.dumps({one.metadata["Name"].lower(): licence(one.metadata) for one in installed}))  # noqa: T201
+print(json.dumps({one.metadata["Name"].lower().replace("-", "_"): licence(one.metadata) for one in installed}))  # noqa: T201
