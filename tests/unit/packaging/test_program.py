@@ -15,6 +15,7 @@ from bertbuild.packaging import plain
 from bertbuild.packaging.licences import PACKAGES
 from bertbuild.packaging.packed import Packed
 from bertbuild.packaging.program import program, reads_text
+from bertbuild.project import ROOT
 
 MOST = 25
 
@@ -191,3 +192,11 @@ def test_what_it_needs_is_pinned_and_its_licence_known(packed):
     files = plain.files(packed())
     assert files["requirements.txt"].decode() == "".join(f"{name}=={needed[name]}\n" for name in sorted(needed))
     assert not set(plain.READERS) & files.keys()
+
+
+def test_from_the_archive_to_an_answer_are_five_lines_at_most(packed):
+    page = (ROOT / "docs" / "package.md").read_text(encoding="utf-8")
+    told = page.partition("## From the archive to an answer")[2].partition("```sh\n")[2].partition("```")[0]
+    assert len(told.splitlines()) <= 5
+    assert all(line in told for line in ("pip install -r requirements.txt", 'python predict.py "a good film"'))
+    assert set(plain.use(packed()).partition("```sh\n")[2].partition("```")[0].splitlines()) <= set(told.splitlines())
