@@ -14,6 +14,7 @@ graph takes which input.
     outputs    which tensors of a frozen graph are its outputs, and what they are
     operators  which operators of a stranger's graph may run
     cutting    what some outputs need, cut out of a graph: its operators checked, placeholders for its inputs
+    pruning    a whole graph without what may not run and is not needed
     forward    a training graph without its gradients, and its dropouts
     dense      the dense layers behind the encoder, and what lies in front of each
     head_tracing  which heads a graph computes, be it for training or inference

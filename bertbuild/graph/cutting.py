@@ -162,15 +162,23 @@ def written(
         made = BytesIO()  # whose value is not copied
         for role, item in cut.inputs.items():
             made.write(b"".join(encode_bytes(1, node) for node in _placeholder(_name(role), item)))
-        for field in _messages(buffer, start, end):
-            if field.number == 1:
-                node = _rewritten(buffer, field.start, field.end, cut.nodes)
-                made.write(encode_bytes(1, node) if node else b"")
-            elif field.number == 2:
-                made.write(encode_bytes(2, _library(buffer, field.start, field.end, cut.functions)))
-            elif field.number == 4:
-                made.write(encode_bytes(4, buffer[field.start : field.end]))
+        for part in kept_parts(buffer, (start, end), cut.nodes, cut.functions):
+            made.write(part)
         return made.getvalue()
+
+
+def kept_parts(
+    buffer: bytes, span: tuple[int, int], nodes: Mapping[str, tuple[str, ...]], functions: frozenset[str]
+) -> Iterator[bytes]:
+    """The fields of the GraphDef in a span of a buffer, with these nodes (name → inputs) and functions alone."""
+    for field in _messages(buffer, *span):
+        if field.number == 1:
+            node = _rewritten(buffer, field.start, field.end, nodes)
+            yield encode_bytes(1, node) if node else b""
+        elif field.number == 2:
+            yield encode_bytes(2, _library(buffer, field.start, field.end, functions))
+        elif field.number == 4:
+            yield encode_bytes(4, buffer[field.start : field.end])
 
 
 def _messages(buffer: bytes, start: int, end: int) -> Iterator[Field]:
@@ -232,7 +240,7 @@ def _node(name: str, op: str, *inputs: str, **attributes: bytes) -> bytes:
     )
 
 
-def _rewritten(buffer: bytes, start: int, end: int, kept: dict[str, tuple[str, ...]]) -> bytes:
+def _rewritten(buffer: bytes, start: int, end: int, kept: Mapping[str, tuple[str, ...]]) -> bytes:
     """The NodeDef in `buffer[start:end]` with its inputs as they are kept; empty where it is not kept."""
     parts = list(_messages(buffer, start, end))
     texts = {part.number: buffer[part.start : part.end] for part in parts if part.number in (1, 2)}  # the last of each

@@ -23,7 +23,7 @@ from bertbuild.graph.wire import LENGTH_DELIMITED, WireError, fields
 FILE = "saved_model.pb"
 
 _OF_RESOURCES = frozenset(["_create_resource", "_initialize", "_destroy_resource"])
-_INITIALISES = frozenset(["saved_model_main_op", "legacy_init_op", "local_init_op", "table_initializer"])
+INITIALISES = frozenset(["saved_model_main_op", "legacy_init_op", "local_init_op", "table_initializer"])
 _LOCAL_VARIABLES = "local_variables"
 _INIT_SIGNATURE = "__saved_model_init_op"
 
@@ -67,7 +67,7 @@ def check_outputs(graph: Graph, outputs: Iterable[str], fed: Iterable[str], also
     """
     names, ends = list(outputs), {parse_ref(tensor) for tensor in fed}
     where = ", ".join(names) + (" is" if len(names) == 1 else " are")
-    check_operators(graph, _needed(graph, names, ends), f"{where} computed by", also)
+    check_operators(graph, needed(graph, names, ends), f"{where} computed by", also)
 
 
 def check_saver(graph: Graph) -> None:
@@ -77,7 +77,7 @@ def check_saver(graph: Graph) -> None:
         OperatorsRefusedError: an operator may not.
     """
     restores = [graph.saver_restore_op] if graph.saver_restore_op else []
-    check_operators(graph, _needed(graph, restores), "its saver runs", also=RESTORES)
+    check_operators(graph, needed(graph, restores), "its saver runs", also=RESTORES)
 
 
 def _check(graph: Graph, meta_graph: bytes) -> None:
@@ -87,7 +87,7 @@ def _check(graph: Graph, meta_graph: bytes) -> None:
         names = {name for payload in objects for name in _run_by_loading(payload)}
         check_operators(graph, [node for name in names for node in graph.functions.get(name, ())], "its loading runs")
         return
-    check_operators(graph, _needed(graph, _initialisers(parts)), "its initialisation runs")
+    check_operators(graph, needed(graph, initialisers(parts)), "its initialisation runs")
     check_saver(graph)
 
 
@@ -126,7 +126,7 @@ def _reference(payload: bytes) -> tuple[int, str]:
     return place, name
 
 
-def _initialisers(meta_graph: list[tuple[int, int, bytes]]) -> Iterator[str]:
+def initialisers(meta_graph: list[tuple[int, int, bytes]]) -> Iterator[str]:
     """The tensors and operators that initialise a SavedModel of TensorFlow 1."""
     for number, _, payload in meta_graph:
         if number not in (4, 5):  # collection_def, signature_def
@@ -137,7 +137,7 @@ def _initialisers(meta_graph: list[tuple[int, int, bytes]]) -> Iterator[str]:
             for port in (item for field, _, item in value if field == 2):  # outputs
                 info = next((item for field, _, item in parsed_fields(port) if field == 2), b"")
                 yield from (text.decode() for field, _, text in parsed_fields(info) if field == 1)
-        elif number == 4 and key in _INITIALISES:
+        elif number == 4 and key in INITIALISES:
             for names in (item for field, _, item in value if field == 1):  # node_list
                 yield from (text.decode() for _, _, text in parsed_fields(names))
         elif number == 4 and key == _LOCAL_VARIABLES:
@@ -146,7 +146,7 @@ def _initialisers(meta_graph: list[tuple[int, int, bytes]]) -> Iterator[str]:
                     yield from (text.decode() for field, _, text in parsed_fields(variable) if field == 2)
 
 
-def _needed(graph: Graph, names: Iterable[str], fed: Collection[TensorRef] = ()) -> list[Node]:
+def needed(graph: Graph, names: Iterable[str], fed: Collection[TensorRef] = ()) -> list[Node]:
     """All nodes that run where these are run, those they only wait for among them; none that only fed tensors need."""
     found: dict[str, Node] = {}
     pending = [ref for ref in map(parse_ref, names) if ref not in fed]

@@ -74,7 +74,7 @@ def command_line(args, folder):
 
     if args.checkpoint:
         meta, roles, outputs, gelu = gather_published(args.checkpoint, args.prefix, args.metagraph, folder)
-        check(meta, roles, {"pooled_output": POOLER_OUTPUT + ":0"})
+        meta = checked(meta, roles, {"pooled_output": POOLER_OUTPUT + ":0"}, folder)
         names = ",".join("%s{i32}" % tensor.split(":")[0] for tensor in sorted(roles.values()))
         flags = ["--input_meta_graph", meta, "--output", POOLER_OUTPUT, "--input", names]
         return flags, roles, outputs, [], gelu
@@ -82,19 +82,22 @@ def command_line(args, folder):
     if args.frozen:
         path = os.path.join(args.frozen, "inference_graph.pb")
         roles, outputs, per_position, gelu = read_signature(args.frozen)
-        check(path, roles, outputs)
     else:
         path = args.graph
         roles, outputs, per_position, gelu = traced(path, args.outputs or "")
-        check(path, roles, outputs)
+    path = checked(path, roles, outputs, folder)
     shape = "{i32}[%d %d]" % (args.batch, args.seq_len)
     flags = ["--input_model", path, "--input", ",".join(tensor + shape for tensor in sorted(roles.values()))]
     flags += ["--output", ",".join(mo_output(tensor) for tensor in outputs.values())]
     return flags, roles, outputs, per_position, gelu
 
 
-def check(path, roles, outputs):
+def checked(path, roles, outputs, folder):
     """Make sure that mo is given no operators that may not run: it freezes variables by running the graph.
+
+    Returns:
+        the path of the graph for mo: the given one, or, where it has such operators that the outputs do not need, one
+        in `folder` without them.
 
     Raises:
         StageInputError: what the outputs are computed by, or what restores the variables, holds such.
@@ -102,13 +105,25 @@ def check(path, roles, outputs):
     from bertbuild.graph.graphdef import read_graph, read_meta_graph
     from bertbuild.graph.loading import check_outputs, check_saver
     from bertbuild.graph.node import GraphFormatError
+    from bertbuild.graph.pruning import pruned, pruned_meta
 
+    meta = path.endswith(".meta")
+    ends = outputs.values(), roles.values()
     try:
-        graph = (read_meta_graph if path.endswith(".meta") else read_graph)(path)
-        check_outputs(graph, outputs.values(), roles.values())
+        graph = (read_meta_graph if meta else read_graph)(path)
+        check_outputs(graph, *ends)
         check_saver(graph)
+        content = (pruned_meta if meta else pruned)(graph, path, *ends)
     except GraphFormatError as error:
         raise StageInputError("mo is not run: %s" % str(error).rstrip(".")) from error
+    if content is None:
+        return path
+    kept = os.path.join(folder, os.path.basename(path))  # beside the links to the checkpoint, where there is one
+    if os.path.islink(kept):
+        os.unlink(kept)
+    with open(kept, "wb") as file:
+        file.write(content)
+    return kept
 
 
 def traced(path, wanted):

@@ -37,9 +37,17 @@ MARGIN_SECONDS = 60
 def run(args, report):
     """Compile, judge what came out, write it with its signature."""
     check(args)
-    from stages import _may_run, _memory, _packages
+    from stages import _may_run
 
-    _may_run.check(args.neuron_ready or args.saved_model)
+    given = "neuron_ready" if args.neuron_ready else "saved_model"
+    with _may_run.checked(getattr(args, given)) as folder:
+        setattr(args, given, folder)
+        compile_checked(args, report)
+
+
+def compile_checked(args, report):
+    """The same of a SavedModel that may be loaded."""
+    from stages import _memory, _packages
 
     step("loading TensorFlow")
     tensorflow_neuron, compiler = _packages.tensorflow_neuron(), _packages.neuron_cc()

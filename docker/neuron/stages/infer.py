@@ -13,12 +13,18 @@ questions.declare(STAGE)
 
 def run(args, report):
     """Answer, write answers.npz."""
-    from bertbuild.graph.node import GraphFormatError
-    from bertbuild.graph.saved_model import read_saved_model
     from stages import _may_run
 
+    with _may_run.checked(args.compiled) as args.compiled:
+        answer(args, report)
+
+
+def answer(args, report):
+    """The same of a model that may be loaded."""
+    from bertbuild.graph.node import GraphFormatError
+    from bertbuild.graph.saved_model import read_saved_model
+
     signature = read_json(args.compiled, "signature.json")
-    _may_run.check(args.compiled)
     try:
         saved_model = read_saved_model(args.compiled)
         roles, outputs = saved_model.roles(), saved_model.given()
