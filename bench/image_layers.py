@@ -22,7 +22,7 @@ sys.path.insert(0, str(ROOT / "tests" / "stand_in_neuron"))
 
 from wheels import build_wheels
 
-BACKENDS = ("data", "tf1", "neuron", "openvino", "mo", "tf2")
+BACKENDS = ("data", "tf1", "neuron", "openvino", "openvino@2024.6", "mo", "tf2", "onnx", "hf-tf")
 SIDES = ("layers-first", "layers-second")
 DATE = 315532800
 """docker/Dockerfile's SOURCE_DATE_EPOCH."""
@@ -38,11 +38,11 @@ def main() -> None:
             first, second = (_layers(tree, backend, side) for side in SIDES)
             of_base = len(_inspected(os.environ[_base(tree, backend)]))
             differ = sum(one != other for one, other in zip(first, second, strict=True))
-            undated = _undated(f"bertbuild/{backend}:{SIDES[0]}", of_base)
+            undated = _undated(_name(backend, SIDES[0]), of_base)
             verdict = f"{differ}; {targets.at_most(f'layers of {backend} that differ', differ, 0, 0)}"
             rows.append([backend, len(first) - of_base, verdict, len(undated)])
             print(backend, verdict, *undated[:8], file=sys.stderr)
-            names = [f"bertbuild/{backend}:{side}" for side in SIDES]
+            names = [_name(backend, side) for side in SIDES]
             subprocess.run(["docker", "rmi", *names], check=True, stdout=subprocess.DEVNULL)
     print(machine())
     print_table(["image", "layers above the base", "that differ", "entries of another date"], rows)
@@ -52,16 +52,22 @@ def main() -> None:
 def _base(tree: Path, backend: str) -> str:
     """The variable that names a backend's base image."""
     text = (tree / "compose.yaml").read_text(encoding="utf-8")
-    service = text[text.index(f"\n  {backend}:\n") :]
+    service = text[text.index(f"\n  {backend.partition('@')[0]}:\n") :]
     return "BERTBUILD_BASE_PYTHON" + service.partition("BASE: base")[2].partition(" ")[0].strip()
+
+
+def _name(backend: str, tag: str) -> str:
+    return f"bertbuild/{backend.replace('@', '-')}:{tag}"
 
 
 def _layers(tree: Path, backend: str, tag: str) -> list[str]:
     """Build an image of a checkout without a cache; gives the digests of its layers."""
+    service, _, version = backend.partition("@")
     env = {**os.environ, "BERTBUILD_IMAGE_TAG": tag, "DOCKER_BUILDKIT": "1", "BUILDKIT_PROGRESS": "plain"}
-    command = ["docker", "compose", "build", "--no-cache", backend]
+    command = ["docker", "compose", "build", "--no-cache", service]
+    env |= {"BERTBUILD_BACKEND_VERSION": version} if version else {}
     subprocess.run(command, cwd=tree, env=env, check=True, stdout=sys.stderr, stderr=sys.stderr)
-    return _inspected(f"bertbuild/{backend}:{tag}")
+    return _inspected(_name(backend, tag))
 
 
 def _inspected(name: str) -> list[str]:
