@@ -134,10 +134,10 @@ def build_file(made: Path, heads: list[str], targets: list[str]) -> str:
         lines += [f"[targets.{target}]", *(f'{key} = "{value}"' for key, value in TARGETS[target].items())]
     for head in heads:
         lines += [f"[models.{head}]", f'checkpoint = "{made / GRAPHS[head]}"', f"targets = {json.dumps(targets)}"]
-        output = ",".join(answer.output for answer in HEADS[head].answers)
+        output = json.dumps([answer.output for answer in HEADS[head].answers])
         for target in targets:
             if KINDS[TARGETS[target]["kind"]].parameter_called("output"):
-                lines += [f"[models.{head}.override.{target}]", f'output = "{output}"']
+                lines += [f"[models.{head}.override.{target}]", f"output = {output}"]
     return "\n".join(lines)
 
 
