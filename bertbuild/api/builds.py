@@ -79,8 +79,9 @@ class Builds(Base):
         verify_reproducible: bool = False,
         reference: str = "",
         replace: bool = False,
+        shard: str = "",
     ) -> FileBuilt:
-        """Build what a build file says: all, or what is named, as `bertbuild build` does.
+        """Build what a build file says: all, or what is named, as `bertbuild build` does; `shard` as "2/5".
 
         Raises:
             BuildFailedError: a target is not built; `failures` has each reason.
@@ -89,22 +90,23 @@ class Builds(Base):
         from bertbuild.commands.build import build
 
         with self._session(build_file=file, replace=replace, reference=reference) as session:
-            selected = _selected(file, names)
+            selected = _selected(file, names, shard)
             return build(session, selected, keep_going=keep_going, verify_reproducible=verify_reproducible)
 
-    def dry_run(self, *names: str, file: Path = "bertbuild.toml", reference: str = "") -> DryRun:
+    def dry_run(self, *names: str, file: Path = "bertbuild.toml", reference: str = "", shard: str = "") -> DryRun:
         """What `build_file` would run, and why; nothing is run."""
         from bertbuild.commands.dry_run import dry_run
 
         with self._session(build_file=file, reference=reference) as session:
-            return dry_run(session, _selected(file, names))
+            return dry_run(session, _selected(file, names, shard))
 
 
-def _selected(file: Path, names: tuple[str, ...]) -> BuildFile:
+def _selected(file: Path, names: tuple[str, ...], shard: str) -> BuildFile:
     from pathlib import Path as FilePath
 
     from bertbuild.buildfile.load import load_build_file
     from bertbuild.buildfile.select import select
+    from bertbuild.buildfile.shard import shard as of_shard
 
     check_names(names)
-    return select(load_build_file(FilePath(check_path("file", file))), names)
+    return of_shard(select(load_build_file(FilePath(check_path("file", file))), names), shard)

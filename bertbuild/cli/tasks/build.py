@@ -11,7 +11,7 @@ from bertbuild.config import CONFIG_FILE
 from bertbuild.config import FETCH as FETCHES
 from bertbuild.kinds.kind import REFERENCE
 from bertbuild.parameters import Parameter
-from bertbuild.toml.values import Choice, Size, Whole
+from bertbuild.toml.values import Choice, Size, Text, Whole
 
 KEEP_GOING = switch("keep_going", "after a failure, build all that does not depend on it")
 DRY_RUN = switch("dry_run", "run nothing, show what would run and why")
@@ -30,13 +30,21 @@ FETCH = Parameter(
     type=Choice(FETCHES),
     about="which results of the remote store are brought here: targets (default), all, or none but what stages read",
 )
+SHARD = Parameter(
+    name="shard",
+    type=Text(),
+    written="2/5",
+    about="only this part of what is named, the second of five: models with steps in common stay together",
+)
 
 
 def _run(session: Session, values: Values) -> None:
     from bertbuild.buildfile.load import load_build_file
     from bertbuild.buildfile.select import select
+    from bertbuild.buildfile.shard import shard
 
     selected = select(load_build_file(Path(values.get("file", CONFIG_FILE))), values.get("names", ()))
+    selected = shard(selected, values.get(SHARD.name, ""))
     if values.get(DRY_RUN.name):
         from bertbuild.commands import dry_run as dry_runs
 
@@ -51,7 +59,7 @@ def _run(session: Session, values: Values) -> None:
 build = declared(
     "build",
     "Build what bertbuild.toml says: all, or what is named.",
-    lambda: (KEEP_GOING, DRY_RUN, REPRODUCIBLE),
+    lambda: (KEEP_GOING, DRY_RUN, REPRODUCIBLE, SHARD),
     (build_file(CONFIG_FILE), JOBS, MEMORY, FETCH, FROM, MIRROR, ISOLATION, OFFLINE, REPLACE, REFERENCE, JSON),
     _run,
     example="'mine/*' --keep-going",
