@@ -7,6 +7,7 @@ import subprocess
 from collections import deque
 from pathlib import Path
 
+from bertbuild.addresses import bare
 from bertbuild.backends import BACKENDS
 from bertbuild.errors import ImageBuildError
 from bertbuild.isolation import docker_engine
@@ -165,7 +166,9 @@ def _build_environment(backend: str, base: str) -> dict[str, str]:
         value = next((env[other] for other in (name, *others) if env.get(other)), None)
         if value is not None:
             env[name] = value
-    return env
+    packages = unlocked(backend)
+    # What credentials it has go into the build as a secret, which compose.yaml takes from the variable itself.
+    return env | ({packages.argument: bare(packages.index)} if packages is not None else {})
 
 
 def _run_lines(command: list[str], *, env: dict[str, str], on_line: OnLine, children: Children) -> int:

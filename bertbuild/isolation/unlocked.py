@@ -1,8 +1,9 @@
 """Packages that no lock file can hold, since only their maker's index has them.
 
 A backend has such packages when its folder holds a requirements-*.in. They come from the index that the Dockerfile
-names as a build argument, or from the wheels in its folder, which then take the place of that index. Their hashes are
-nobody's to lock: what is known of where they came from and of what was installed goes into the keys of results.
+names as a build argument, or from the one that the variable of that name and _URL names, or from the wheels in its
+folder, which then take the index's place. Their hashes are nobody's to lock: what is known of where they came from and
+of what was installed goes into the keys of results.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from bertbuild.backends import backend_folder
 from bertbuild.files.digests import sha256_file
 from bertbuild.project import own_file
 
-_INDEX = re.compile(r"^ARG (BERTBUILD_\w+_INDEX_URL)=(\S+)$", re.MULTILINE)
+_INDEX = re.compile(r"^ARG (BERTBUILD_\w+_INDEX)=(\S+)$", re.MULTILINE)
 _REQUIREMENT = re.compile(r"^([A-Za-z0-9._-]+)==", re.MULTILINE)
 
 
@@ -31,7 +32,8 @@ class Unlocked:
     Attributes:
         requirements: the file that pins their versions.
         names: the packages in it.
-        variable: the environment variable that names an index of one's own.
+        argument: the build argument that takes the index's address.
+        variable: the environment variable that names an index of one's own, with credentials where it needs them.
         usual: the index of their maker.
         wheels_folder: where wheels can be laid.
         wheels: the wheels that lie there.
@@ -39,6 +41,7 @@ class Unlocked:
 
     requirements: Path
     names: tuple[str, ...]
+    argument: str
     variable: str
     usual: str
     wheels_folder: Path
@@ -77,7 +80,8 @@ def unlocked(backend: str) -> Unlocked | None:
     return Unlocked(
         requirements=requirements,
         names=tuple(_REQUIREMENT.findall(requirements.read_text(encoding="utf-8"))),
-        variable=named[1],
+        argument=named[1],
+        variable=f"{named[1]}_URL",
         usual=named[2],
         wheels_folder=folder / "wheels",
         wheels=tuple(sorted((folder / "wheels").glob("*.whl"))),

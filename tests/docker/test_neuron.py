@@ -1,6 +1,6 @@
 """The image for Neuron, built of its own Dockerfile with stand-ins for AWS's packages, and what runs in it.
 
-They come from a package index on this machine that a build argument names, as it would name another one with AWS's.
+They come from a package index on this machine, named as another one with AWS's would be, with a password in it.
 """
 
 import ipaddress
@@ -38,6 +38,7 @@ STAND_INS = {"tensorflow-neuron==1.15.5.2.8.9.0+stand.in", "neuron-cc==1.13.5.0+
 FUSED, STANDARD = "neuron-float16-b4", "neuron-standard-b4"
 FIRST_PORT, PORTS = 20000, 10000
 EXACT = 1e-6
+WORD = "of-nobody-0f3a"
 VARIABLES = ("BERTBUILD_BASE_PYTHON37", "BERTBUILD_BASE_PYTHON311", "BERTBUILD_IMAGE_TAG", "BERTBUILD_NEURON_INDEX_URL")
 
 
@@ -67,7 +68,7 @@ def index(gateway, tmp_path_factory):
         if probe.connect_ex((gateway, port)) == 0:  # somebody has it
             port = 0
     with PackageIndex(folder, gateway, port) as served:
-        yield served.url_at(gateway)
+        yield served.url_at(gateway).replace("://", f"://somebody:{WORD}@")
 
 
 @pytest.fixture(scope="module")
@@ -136,6 +137,19 @@ def test_an_image_of_packages_from_elsewhere_is_stale(image, monkeypatch):
     assert image is not None
     monkeypatch.setenv("BERTBUILD_NEURON_INDEX_URL", "http://other.example/simple/")
     assert not ComposeIsolation().is_ready("neuron")
+
+
+@pytest.mark.usefixtures("image")
+def test_the_password_of_the_index_is_in_no_history_label_or_layer(index):
+    assert WORD in index
+    told = docker("history", "--no-trunc", IMAGE) + docker("image", "inspect", IMAGE)
+    assert "org.bertbuild.source" in told
+    assert WORD not in told
+    search = ["grep", "--text", "--count", WORD]
+    with subprocess.Popen(["docker", "save", IMAGE], stdout=subprocess.PIPE) as saved:  # layers and what describes them
+        found = subprocess.run(search, stdin=saved.stdout, stdout=subprocess.PIPE, text=True, check=False)
+    assert saved.returncode == 0
+    assert found.stdout.strip() == "0"
 
 
 @pytest.mark.usefixtures("image")

@@ -100,7 +100,13 @@ def test_another_version_beyond_the_lock_file_is_another_sbom(tmp_path, monkeypa
     requirements.write_text("neuron-cc==2.0\n")
     before = sbom.sbom_name("neuron")
     beyond = Unlocked(
-        requirements=requirements, names=("neuron-cc",), variable="X", usual="Y", wheels_folder=tmp_path, wheels=()
+        argument="BERTBUILD_NEURON_INDEX",
+        requirements=requirements,
+        names=("neuron-cc",),
+        variable="X",
+        usual="Y",
+        wheels_folder=tmp_path,
+        wheels=(),
     )
     monkeypatch.setattr(sbom, "unlocked", lambda _: beyond)
     assert sbom.sbom_name("neuron") != before

@@ -77,6 +77,17 @@ def test_an_image_is_another_when_its_packages_come_from_elsewhere(monkeypatch):
     assert images.source_digest("tf1") == before["tf1"]
 
 
+def test_a_build_is_given_the_index_without_its_credentials_and_those_as_a_secret(monkeypatch):
+    monkeypatch.setenv(VARIABLE, "https://me:secret@mirror.example/simple")
+    env = image_builds._build_environment("neuron", "sha256:base")
+    assert env["BERTBUILD_NEURON_INDEX"] == "https://mirror.example/simple"
+    assert "BERTBUILD_NEURON_INDEX" not in image_builds._build_environment("tf1", "sha256:base")
+    text = (ROOT / "compose.yaml").read_text(encoding="utf-8")
+    assert f"  neuron_index_url: {{ environment: {VARIABLE} }}\n" in text
+    assert f"  {VARIABLE}:" not in text
+    assert VARIABLE not in (ROOT / "docker" / "Dockerfile").read_text(encoding="utf-8")
+
+
 def test_a_build_without_the_packages_says_where_they_come_from(built):
     error = built(
         "neuron",

@@ -7,7 +7,7 @@ import pytest
 from bertbuild.isolation import device, unlocked
 from bertbuild.isolation.unlocked import installed_digest
 
-DOCKERFILE = "FROM base\nARG BERTBUILD_TOY_INDEX_URL=https://packages.example/simple\n"
+DOCKERFILE = "FROM base\nARG BERTBUILD_TOY_INDEX=https://packages.example/simple\n"
 WHEEL = "toy_package-1.0-py3-none-any.whl"
 
 

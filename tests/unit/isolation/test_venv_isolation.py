@@ -233,7 +233,7 @@ def toy_packages(monkeypatch, tmp_path):
     wheels.mkdir(parents=True)
     (folder / "build-constraints.txt").touch()
     (folder / "requirements-toy.in").write_text("toy==2.0\n")
-    (folder.parent / "Dockerfile").write_text("ARG BERTBUILD_TOY_INDEX_URL=https://toys.example/simple\n")
+    (folder.parent / "Dockerfile").write_text("ARG BERTBUILD_TOY_INDEX=https://toys.example/simple\n")
     monkeypatch.setattr(unlocked, "backend_folder", lambda _backend: folder)
     monkeypatch.delenv("BERTBUILD_TOY_INDEX_URL", raising=False)
     return wheels
