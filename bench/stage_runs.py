@@ -49,10 +49,22 @@ class StageRuns:
         return path
 
 
-def random_checkpoint(folder: Path, size: str, *, labels: int = 0) -> Path:
-    """A random checkpoint of a size of random_checkpoint.py."""
+def random_checkpoint(folder: Path, size: str, *, labels: int = 0, vocab: Path | None = None) -> Path:
+    """A random checkpoint of a size of random_checkpoint.py; with a real vocabulary where lengths of texts matter."""
     path = folder / size
     measure([sys.executable, ROOT / "bench" / "random_checkpoint.py", size, path, "--labels", labels])
+    if vocab is not None:
+        shutil.copyfile(vocab, path / "vocab.txt")
+    return path
+
+
+def uncased_vocabulary() -> Path:
+    """The vocabulary of the published uncased models; ends this program where it is not there."""
+    path = ROOT.parent / "shared" / "data" / "vocab" / "uncased.vocab.txt"
+    if not path.is_file():
+        sys.exit(
+            f"{path} is not there: the vocabulary of the published uncased models, by which texts have their lengths"
+        )
     return path
 
 

@@ -1,8 +1,13 @@
 """An OpenVINO model made ours: inputs and outputs named by their role, its origin written into it, saved."""
 
+import errno
+import math
 import os
 
 from stage import read_json, write_json
+
+BESIDE_WEIGHTS = 1 << 20
+"""Bytes: at most what model.xml and the smaller files take."""
 
 
 def read_signature(folder):
@@ -85,13 +90,32 @@ def write_ir(model, args, report, route, gelu, per_position=(), **more):
     info.update(more)
     for name, value in sorted(info.items()):
         model.set_rt_info(value, ["bertbuild", name])
-    openvino.save_model(model, os.path.join(args.out, "model.xml"), compress_to_fp16=args.precision == "fp16")
+    in_half = args.precision == "fp16"
+    try:
+        openvino.save_model(model, os.path.join(args.out, "model.xml"), compress_to_fp16=in_half)
+    except RuntimeError as error:
+        # Of a full disk it says "iostream error" alone, and removes what it had written, so that there is room again.
+        if _weights(model) // (2 if in_half else 1) + BESIDE_WEIGHTS > _free(args.out):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), args.out) from error
+        raise
 
     report.inputs = describe(model.inputs)
     report.outputs = mark(describe(model.outputs), per_position)
     report.operators = operators(model)
     report.facts = dict(more, route=route, precision=args.precision, gelu=gelu)
     write_json(args.out, "signature.json", dict(more, inputs=report.inputs, outputs=report.outputs, gelu=gelu))
+
+
+def _weights(model):
+    """Bytes of the model's constants."""
+    ports = [node.output(0) for node in model.get_ops() if node.get_type_name() == "Constant"]
+    return sum(port.get_element_type().size * math.prod(port.get_shape()) for port in ports)
+
+
+def _free(folder):
+    """Bytes that can be written there."""
+    disk = os.statvfs(folder)
+    return disk.f_bavail * disk.f_frsize
 
 
 def describe(ports):

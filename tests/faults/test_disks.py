@@ -9,6 +9,7 @@ import subprocess
 import pytest
 from killing import WHOLE, Watch, names_in
 from program import Bertbuild
+from tiny_models import CONFIG, weights, write_google
 
 FULL, STORE = 8, 15
 WITHOUT_RIGHTS = ("setpriv", "--bounding-set=-all", "--inh-caps=-all")
@@ -89,6 +90,22 @@ def test_full_disks_under_the_real_stages(real, real_build, counts, small_disk):
     for share in (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9):
         disk = small_disk(f"size={int(needed * share)}k", f"disk {share}")
         fill_and_free(real(disk), real_build, counts, disk, "size=64m")
+
+
+def test_a_disk_that_fills_while_the_weights_of_an_ir_are_written(real, small_disk, tmp_path):
+    """Everything else fits; OpenVINO writes model.bin, of 4 MB, in pieces."""
+    config = {**CONFIG, "vocab_size": 30_000}
+    model = write_google(tmp_path / "many-words", weights(config), config=config)
+    disk = small_disk("size=2m", "small")
+    program = real(disk)
+    outcome = program("build-ir", "--checkpoint", model)
+    assert outcome.code == FULL, outcome.last
+    check_sentence(outcome, disk)
+    assert "Traceback" not in outcome.stderr
+    assert "ir-fp32" in outcome.ids("started")
+    assert not list(program.artifacts.glob("objects/ir-direct/*"))
+    assert not list(program.artifacts.glob("work/*"))
+    assert not list(program.artifacts.glob("out/*/*"))
 
 
 def test_a_store_on_another_file_system_than_the_checkout_and_tmp(request, small_disk):

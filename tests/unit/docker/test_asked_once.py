@@ -48,3 +48,15 @@ def test_what_a_fixed_shape_makes_equal_is_asked_once(probes, shape, calls):
     )
     for probe in ("b4_s16", "b4_s128"):
         assert np.array_equal(found[f"{probe}/alone/pooled_output"], found[f"{probe}/pooled_output"])
+
+
+def test_a_source_is_not_asked_for_the_rows_of_a_batch(probes, answers, tmp_path):
+    calls = []
+
+    def run(group):
+        calls.append(group["input_ids"].shape)
+        return {"pooled_output": group["input_ids"][:, :2].astype(np.float32)}
+
+    found = answers.Probes(str(tmp_path / "probes.json"), alone=False).answer(run)
+    assert calls == [(1, 16), (1, 128), (4, 16), (4, 128)]
+    assert sorted(found) == sorted(name for name in probes.answer(run) if "/alone/" not in name)
