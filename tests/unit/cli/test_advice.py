@@ -31,7 +31,8 @@ INVOKES = {"--dry", "--echo", "--list", "--list-format", "--help", "--version"}
 OTHERS = {
     "servers": "--config_path --rest_port --model-repository",
     "systemd": "--user",
-    "docker": "--all --env --filter --mount --no-deps --project-directory --project-name --rm --volume",
+    "docker": "--all --env --filter --mount --no-cache --no-deps --password-stdin --project-directory --project-name --rm "
+    "--username --volume",
     "uv and pip": "--build-constraints --constraints --dest --disable-pip-version-check --editable "
     "--excludes --find-links --generate-hashes --hash --index --index-strategy --no-annotate --no-deps "
     "--no-emit-index-url --no-header --no-input --only-binary --only-downloads --progress-bar --python "
@@ -44,7 +45,7 @@ OTHERS = {
     "neuron-cc": "--fp32-cast --framework",
     "the Model Garden's exporter": "--export_type",
     "docker/unused.py": "--same-as",
-    "bench/": "--inspect --megabytes --questions --rounds --runs --size",
+    "bench/": "--inspect --megabytes --models --only --questions --rounds --runs --size",
     "a stage, as the host runs it": "--out --unfinished",
     "a pattern of words": "--core-opts --flags --modle",
 }
