@@ -36,7 +36,11 @@ BUILT = cells(CASES, "tokens", "several")
 def variables(name):
     kinds = KINDS.get(name, (name,))
     chance = np.random.default_rng(9)
-    own = {key: chance.standard_normal(shape, dtype=np.float32) for key, shape in TABLE.items() if name == "own-table"}
+    own = {  # as large as all other variables here
+        key: chance.standard_normal(shape, dtype=np.float32) * np.float32(0.25)
+        for key, shape in TABLE.items()
+        if name == "own-table"
+    }
     return {
         **weights(seed=7),
         **own,
