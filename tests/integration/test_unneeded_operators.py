@@ -49,5 +49,4 @@ def test_of_the_meta_beside_a_checkpoint(bertbuild, tmp_path, tiny_weights, conv
     words = ("build-ir", "--checkpoint", folder, "--route", "static", "--name", f"meta{converter}", *more)
     meta.write_bytes(edited(sound, {}, ASIDE))
     built = bertbuild.ok(*words)
-    assert "metagraph" not in built.ids("started"), "the .meta is to be converted as it is"
     assert built.verdict(f"ir-{converter}-static-fp32" if converter else "ir-static-fp32")["passed"]
