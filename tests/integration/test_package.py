@@ -7,6 +7,7 @@ package into an environment of the packages that it pins, and each layout to its
 from __future__ import annotations
 
 import csv
+import functools
 import json
 import os
 import shutil
@@ -52,7 +53,7 @@ def built(bertbuild, tuned_heads):
 
     def have(*targets):
         for target in targets:
-            more = ("--calibration-data", tuned.prepared) if target == "ir-int8" else ()
+            more = ("--calibration", tuned.prepared) if target == "ir-int8" else ()
             bertbuild.ok(*KINDS[target], "--checkpoint", tuned.folder, "--name", MODEL, *more)
         return bertbuild
 
@@ -97,6 +98,7 @@ def packed(built, tuned_heads, tmp_path_factory):
     folder = tmp_path_factory.mktemp("packages")
     texts = tuned_heads["classifier"].files / "test.csv"
 
+    @functools.cache
     def pack(target, layout):
         program = built(target)
         examples = ("--examples", texts) if layout == "tensorflow-serving" else ()

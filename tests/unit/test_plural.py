@@ -16,7 +16,10 @@ HOST = [path for path in sorted((ROOT / "bertbuild").rglob("*.py")) if path.pare
 
 COUNT = re.compile(r"^(len\(|sum\(|\w*count$|total)")
 THINGS = re.compile(r" ((?:more |other )?[a-z]+s)\b")
-NEVER_ONE = ("bytes", "members", "models", "encoders", "checkpoints", "exports", "files", "runs", "words", "characters")
+NEVER_ONE = (
+    *("bytes", "members", "models", "encoders", "checkpoints", "exports", "files", "runs", "words", "characters"),
+    "configurations",
+)
 
 
 def things_without_a_number_of(path):
