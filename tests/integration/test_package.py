@@ -34,7 +34,7 @@ KINDS = {
     "frozen": ("freeze",),
     "onnx-fp32": ("convert-onnx",),
     "saved-model": ("export",),
-    "tf2-keras-bert": ("convert-tf2",),
+    "tf2-keras-bert": ("convert-tf2", "--format", "keras-bert"),
     "tf2-savedmodel": ("convert-tf2", "--format", "savedmodel"),
     "ir-int8": ("build-ir", "--precision", "int8"),
     "ir-text-fp32": ("build-ir", "--text"),
