@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import traceback
 from pathlib import Path
 
@@ -29,17 +30,18 @@ MADE = ("model.bin", "model.xml", "signature.json")
 
 
 @pytest.fixture(scope="module")
-def checkpoint(isolation, tmp_path_factory):
+def checkpoint(isolation):
     """One that all may read; built once, so that a process that becomes another user has all modules in memory."""
     assert isolation.is_ready("tf1")
-    place = tmp_path_factory.mktemp("umasks")
-    for folder in (place.parent.parent, place.parent, place):
-        folder.chmod(0o755)
+    # Not in pytest's own folder, which every run of pytest closes to others.
+    place = Path(tempfile.mkdtemp(prefix="bertbuild-umasks-"))
+    place.chmod(0o755)
     folder = write_google(place / "tiny", weights())
     for path in (folder, *folder.iterdir()):
         path.chmod(0o755 if path.is_dir() else 0o644)
     build(place / "first", folder)
-    return folder
+    yield folder
+    shutil.rmtree(place)
 
 
 def build(artifacts, checkpoint):
