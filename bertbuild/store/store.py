@@ -55,8 +55,9 @@ class StoredObject:
     @property
     def manifest_digest(self) -> str:
         """Digest of its manifest: of every file's sha256, the facts of its run among them."""
-        # In the C of the standard library: a build of many targets notes hundreds.
-        return hashlib.sha256(json.dumps(self.manifest, sort_keys=True).encode()).hexdigest()
+        # The bytes of `canonical_json`, without its look for floats: a build of many targets notes hundreds.
+        text = json.dumps(self.manifest, sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()
 
 
 class Store:

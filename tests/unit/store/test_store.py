@@ -343,5 +343,6 @@ def test_any_tree_of_files_comes_back_as_it_was(tmp_path_factory, files, params)
         made = store.publish("ir", digest(parts), work, parts)
     found = Store(store.root).find("ir", digest(parts))
     assert found == made
+    assert found.manifest_digest == digest(found.manifest)  # what stores of older versions hold
     assert set(found.manifest["files"]) == set(kept)
     assert all((found.path / name).read_bytes() == content for name, content in kept.items())
