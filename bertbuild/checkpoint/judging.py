@@ -124,12 +124,15 @@ def judge_family(files: CheckpointFiles, entries: Mapping[str, TensorEntry]) -> 
 
 
 def read_own_config(files: CheckpointFiles) -> BertConfig:
-    """The configuration of a checkpoint, read as its family's.
+    """The configuration of a checkpoint, read as its family's; as BERT's where its variables cannot be read.
 
     Raises:
-        CheckpointError: it or the checkpoint cannot be read.
+        CheckpointError: it cannot be read.
     """
-    entries = {} if files.v1 else open_tensors(files).entries
+    try:
+        entries = {} if files.v1 else open_tensors(files).entries
+    except CheckpointError:
+        entries = {}  # told by who needs the variables
     return read_config(files.config, judge_family(files, entries))
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from bertbuild.checkpoint.imported import RECORD, import_facts
 from bertbuild.checkpoint.user_files import read_object
 from bertbuild.checkpoint.vocabulary import chosen_reading, require_words
-from bertbuild.errors import BertbuildError, CheckpointError, UsageError
+from bertbuild.errors import BertbuildError, UsageError
 from bertbuild.huggingface.vocabulary import recorded_lower_case
 from bertbuild.json_text import parse_json
 from bertbuild.plans.plan import TF2, File, Source
@@ -93,7 +93,7 @@ def _known(folder: Path, source: Source, found: Inspected) -> Text | None:
     return Text(
         task=str(tuned.get("task") or ""),
         head=head.kind if head else str(tuned.get("head") or ""),
-        labels=_trained_labels(tuned, folder) or _imported_labels(folder, source),
+        labels=tuple(tuned.get("labels") or ()) or _imported_labels(folder, source),
         do_lower_case=lower_case,
         vocab_reading=str(tuned.get("vocab_reading") or ""),
         max_seq_length=_whole(tuned, "max_seq_length"),
@@ -101,21 +101,6 @@ def _known(folder: Path, source: Source, found: Inspected) -> Text | None:
         max_query_length=_whole(tuned, "max_query_length"),
         negatives=bool(tuned.get("version_2_with_negative")),
     )
-
-
-def _trained_labels(tuned: Mapping[str, Any], folder: Path) -> tuple[str, ...]:
-    """The labels that a training noted, none where it noted none.
-
-    Raises:
-        CheckpointError: they are not a list.
-    """
-    labels = tuned.get("labels") or []
-    if not isinstance(labels, list):
-        raise CheckpointError(
-            f"The task.json in {folder} has the labels {labels!r}, which are no list.",
-            next_step="Bring the file back that the training wrote, or remove it.",
-        )
-    return tuple(map(str, labels))
 
 
 def _whole(facts: Mapping[str, Any], name: str) -> int:

@@ -111,7 +111,7 @@ def fine_tuned(folder: Path, prefix: str) -> dict[str, Any]:
         raise DataError(f"{path}: labels is not a list of words.", next_step=fix)
     if lower_case is not None and not isinstance(lower_case, bool):
         raise DataError(f"{path}: do_lower_case is not true or false.", next_step=fix)
-    return {**found, "labels": [str(label) for label in labels]}
+    return {**found, "labels": [str(label) for label in labels]} if labels else found
 
 
 def check_made_for(prepared: PreparedFolder, checkpoint: Path, prefix: str, model: str) -> None:

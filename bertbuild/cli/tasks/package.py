@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bertbuild.cli.declared import Values, declared
-from bertbuild.cli.flags import ISOLATION, JSON
+from bertbuild.cli.flags import ISOLATION, JSON, OFFLINE
 from bertbuild.commands.session import Session
 from bertbuild.errors import UsageError
 from bertbuild.parameters import Parameter, parameters_of
@@ -29,7 +29,7 @@ package = declared(
     "package",
     "Make a folder of a built target that is complete in itself: for a server, or for a program.",
     _flags,
-    (ISOLATION, JSON),
+    (ISOLATION, OFFLINE, JSON),
     _run,
     example="my-model/ir-fp32 --format openvino-model-server",
     names="The target is MODEL/TARGET, as status lists it.",

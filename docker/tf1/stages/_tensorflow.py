@@ -6,6 +6,8 @@ v1 mode: graphs and sessions, TensorFlow 1's variables, Keras 2. `modeling` is g
 """
 
 import contextlib
+import importlib.machinery
+import importlib.util
 import os
 import sys
 import types
@@ -73,15 +75,14 @@ def _layers_of_contrib():
     if "tensorflow.contrib" in sys.modules:
         yield
         return
-    import tensorflow_core
-
-    contrib = types.ModuleType("tensorflow.contrib")
-    contrib.__path__ = [os.path.join(os.path.dirname(tensorflow_core.__file__), "contrib")]
-    sys.modules[contrib.__name__] = contrib
+    (folder,) = importlib.util.find_spec("tensorflow_core").submodule_search_locations
+    spec = importlib.machinery.ModuleSpec("tensorflow.contrib", None, is_package=True)
+    spec.submodule_search_locations.append(os.path.join(folder, "contrib"))
+    sys.modules[spec.name] = importlib.util.module_from_spec(spec)
     try:
         yield
     finally:
-        del sys.modules[contrib.__name__]
+        del sys.modules[spec.name]
 
 
 def _load_modeling():

@@ -179,7 +179,7 @@ def test_a_sentence_stands_for_each_thing_that_cannot_be_built(models, run, flee
         ["no config", "one column", "wide", "broken.zip", "graph.pb", "tokens.onnx", "keras", "roberta", "spoilt"]
     )
     assert all(path in one["why"] and one["next_step"] for path, one in left.items())
-    assert left["spoilt"]["why"] == "The task.json in models/spoilt has the labels 5, which are no list."
+    assert left["spoilt"]["why"] == "models/spoilt/task.json: labels is not a list of words."
     assert "no bert_config.json" in left["no config"]["why"]
     assert "--head" in left["one column"]["next_step"]
     assert left["tokens.onnx"]["why"] == "models/tokens.onnx is an ONNX model, from which nothing is built."
