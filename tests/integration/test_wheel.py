@@ -140,7 +140,7 @@ def test_doctor_says_where_it_runs_from(installed, site_packages):
 @pytest.mark.parametrize("command", ["test", "lint", "lock"])
 def test_developers_commands_are_in_the_checkout_alone(installed, command):
     error = installed.refused(command, code=2)
-    assert error["message"] == f"There is no command '{command}'."
+    assert error["message"].startswith(f"There is no command '{command}'")
 
 
 def test_inside_an_archive_it_is_one_sentence(python, wheel, tmp_path):
