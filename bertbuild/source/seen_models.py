@@ -16,6 +16,7 @@ from bertbuild.checkpoint.config import read_config
 from bertbuild.checkpoint.folder import ARCHIVES, find_checkpoint
 from bertbuild.errors import ArchiveError, BertbuildError
 from bertbuild.families.bert_names import CONFIG_FILE
+from bertbuild.families.table import FAMILIES
 from bertbuild.fields import fields_of
 from bertbuild.heads.found import FoundHead
 from bertbuild.huggingface.folder import find_files
@@ -92,7 +93,9 @@ def seen(place: Place, name: str, store: Store) -> Seen | None:
 def _checkpoint(path: Path, name: str, store: Store) -> Seen:
     found, facts = expected(find_checkpoint(path), name)
     told = (*facts["warnings"], *(refused["why"] for refused in facts["heads"]["refused"]))
-    return Seen(source=found.source, what=_sizes(facts["config"]), labels=_labels(found, store), told=told)
+    return Seen(
+        source=found.source, what=_sizes(facts["config"], found.source), labels=_labels(found, store), told=told
+    )
 
 
 def _labels(found: Inspected, store: Store) -> tuple[str, ...]:
@@ -102,7 +105,7 @@ def _labels(found: Inspected, store: Store) -> tuple[str, ...]:
 
 def _hugging_face(path: Path, name: str) -> Seen:
     source, settings = expected_source(path, name), read_settings(find_files(path).config)
-    return Seen(source=source, what=_sizes(settings.bert_config), labels=named_labels(settings.theirs))
+    return Seen(source=source, what=_sizes(settings.bert_config, source), labels=named_labels(settings.theirs))
 
 
 def _by_reader(place: Place, name: str, store: Store) -> Seen:
@@ -118,15 +121,16 @@ def _by_reader(place: Place, name: str, store: Store) -> Seen:
     found = look_at_other(wanted, path, name, store, report)
     assert found is not None  # noqa: S101 - it is no checkpoint
     if place.key == "tf2":
-        what = _sizes(fields_of(read_config(folder_and_prefix(path)[0] / CONFIG_FILE)))
+        what = _sizes(fields_of(read_config(folder_and_prefix(path)[0] / CONFIG_FILE)), found.source)
     else:
         what = f"{found.vocab_size} words, {found.max_positions} positions"
     return Seen(source=found.source, what=what, labels=_labels(found, store), told=tuple(told))
 
 
-def _sizes(config: Mapping[str, Any]) -> str:
+def _sizes(config: Mapping[str, Any], source: Source) -> str:
+    layers = number_of(config["num_hidden_layers"], "layer")
     return (
-        f"{number_of(config['num_hidden_layers'], 'layer')} of {config['hidden_size']}, {config['vocab_size']} words, "
+        f"{FAMILIES[source.family].what}: {layers} of {config['hidden_size']}, {config['vocab_size']} words, "
         f"{config['max_position_embeddings']} positions"
     )
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from family_models import ALBERT_CONFIG, albert_shapes, values, write_family
 from graph_builder import bert_graph
 from saved_model_bytes import meta_graph, saved_model
 from small_fleet import TINY, Fleet, write_tiny
@@ -343,3 +344,11 @@ def test_without_a_terminal_nothing_is_asked(monkeypatch, capsys):
     monkeypatch.setattr(tasks.sys, "stdin", io.StringIO("n\n"))
     assert tasks._agreed("Write it?") is True
     assert capsys.readouterr().err == ""
+
+
+def test_a_model_is_told_by_its_family(models, run):
+    write_tiny(models / "small")
+    write_family(models / "shared", values(albert_shapes()), ALBERT_CONFIG)
+    result = run()
+    words = {one["name"]: one["what"].partition(":")[0] for one in result["models"]}
+    assert words == {"small": "BERT", "shared": "ALBERT"}
