@@ -16,10 +16,10 @@ import numpy as np
 import numpy.typing as npt
 
 from bertbuild.checkpoint.bundle import CheckpointReader
-from bertbuild.checkpoint.config import LAYER_NORM_EPSILON, read_config, said_model_type
+from bertbuild.checkpoint.config import LAYER_NORM_EPSILON, read_config
 from bertbuild.checkpoint.folder import CheckpointFiles
 from bertbuild.checkpoint.graph_facts import graph_facts
-from bertbuild.checkpoint.kin import family as family_of
+from bertbuild.checkpoint.judging import judge_family
 from bertbuild.checkpoint.reading import Choice, read_names
 from bertbuild.checkpoint.task_file import task_file
 from bertbuild.checkpoint.tensors import Reader, open_tensors
@@ -28,7 +28,7 @@ from bertbuild.checkpoint.variables import FLOAT32
 from bertbuild.checkpoint.writer import write_checkpoint
 from bertbuild.errors import CheckpointError
 from bertbuild.families.bert_names import CONFIG_FILE, VOCAB_FILE
-from bertbuild.families.table import BERT, ELECTRA
+from bertbuild.families.table import ELECTRA
 from bertbuild.json_text import parse_json
 
 RECORD: Final = "normalised.json"
@@ -46,8 +46,7 @@ def write_plain(files: CheckpointFiles, choice: Choice, prefix: Path) -> None:
     tensors = _Tensors(reader, reading.names)
     write_checkpoint(prefix, tensors)
     _compare(CheckpointReader(prefix), tensors)
-    shapes = {name: entry.shape for name, entry in reader.entries.items()}
-    family = family_of(shapes, said_model_type(files.config)) or BERT
+    family = judge_family(files, reader.entries)
     _write_config(files, prefix.with_name(CONFIG_FILE), family)
     if files.vocab is not None:
         shutil.copyfile(files.vocab, prefix.with_name(VOCAB_FILE))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -111,7 +111,7 @@ def verify_store(session: Session) -> Audited:
         StoreError: something is wrong.
     """
     store = Store(session.settings.artifacts, tidy=False)
-    found = audit(store, _bar(session, "hashing", "verify-store"))
+    found = audit(store, session.bar("hashing", "verify-store"))
     store.digests.save()
     result = Audited(
         objects=found.objects,
@@ -148,23 +148,9 @@ def _removed(session: Session, store: Store, keep: Keep, there: Snapshot, now: f
         keep,
         there,
         now,
-        on_progress=_bar(session, "deleting", "gc"),
+        on_progress=session.bar("deleting", "gc"),
         warn=lambda text: session.report({"event": "warning", "text": text}),
     )
-
-
-def _bar(session: Session, name: str, stage: str) -> Callable[[int, int], None]:
-    """Report bytes done and in all, once for each hundredth."""
-    told = -1
-
-    def report(done: int, total: int) -> None:
-        nonlocal told
-        now = 100 * done // max(1, total)
-        if now > told:
-            told = now
-            session.report({"event": "progress", "name": name, "done": done, "total": total, "stage": stage})
-
-    return report
 
 
 def _list(session: Session, things: Iterable[Thing], now: float) -> None:

@@ -172,7 +172,7 @@ def push(session: Session, names: Sequence[str], *, dry_run: bool) -> Pushed:
             for name in (result_name(one.stage, one.key) for one in stored)
         ]
     else:
-        results = [remote.push(one, _bar(session, one.stage, "sending")) for one in stored]
+        results = [remote.push(one, session.bar("sending", one.stage)) for one in stored]
     rows = tuple(
         {"name": one.name, "state": one.state, "sent": one.sent, "had": one.had, "differences": list(one.differences)}
         for one in results
@@ -218,7 +218,7 @@ def pull(session: Session, names: Sequence[str], file: str, *, dry_run: bool) ->
     wanted = list(dict.fromkeys(wanted))
     if not dry_run:
         for stage, key in wanted:
-            bring(remote, store, stage, key, on_wait=_note(session), progress=_bar(session, stage, "fetching"))
+            bring(remote, store, stage, key, on_wait=_note(session), progress=session.bar("fetching", stage))
     lacking = sum(check.state not in (REMOTE, UP_TO_DATE) for check in checks if check.kind != ENVIRONMENT)
     rest = f"; {number_of(lacking, 'step')} would run: nobody put their results there" if lacking else ""
     few = number_of(len(wanted), "result")
@@ -299,17 +299,3 @@ def required(session: Session) -> Results:
             "There is no remote store.", next_step="Name one: [remote] url in bertbuild.toml, or BERTBUILD_REMOTE."
         )
     return session.remote
-
-
-def _bar(session: Session, stage: str, name: str) -> Callable[[int, int], None]:
-    """Report bytes done and in all, once for each hundredth."""
-    told = -1
-
-    def report(done: int, total: int) -> None:
-        nonlocal told
-        now = 100 * done // max(1, total)
-        if now > told:
-            told = now
-            session.report({"event": "progress", "name": name, "done": done, "total": total, "stage": stage})
-
-    return report

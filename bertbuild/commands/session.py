@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from pathlib import Path
@@ -158,6 +158,19 @@ class Session:
         """Report sentences to look into."""
         for text in texts:
             self.report({"event": "warning", "text": text})
+
+    def bar(self, name: str, stage: str) -> Callable[[int, int], None]:
+        """A function that reports bytes done and in all, once for each hundredth."""
+        told = -1
+
+        def report(done: int, total: int) -> None:
+            nonlocal told
+            now = 100 * done // max(1, total)
+            if now > told:
+                told = now
+                self.report({"event": "progress", "name": name, "done": done, "total": total, "stage": stage})
+
+        return report
 
     def _note(self, text: str) -> None:
         self.report({"event": "note", "text": text})
