@@ -16,10 +16,13 @@ from bertbuild.errors import CheckFailedError, UsageError
 from bertbuild.names import did_you_mean
 from bertbuild.project import ROOT
 
+INTEGRATION = ("sources", "targets", "tensorflow2", "training", "builds", "neuron")
+"""Folders of tests/integration, by what their tests exercise: CI shares them out among what runs side by side."""
+
 SUITES = {
     "unit": ["tests/unit"],
     "integration": ["tests/integration"],
-    "neuron": ["tests/integration/neuron"],
+    **{name: [f"tests/integration/{name}"] for name in INTEGRATION},
     "docker": ["tests/docker"],
     "faults": ["tests/faults"],
     "browser": ["tests/browser"],

@@ -21,10 +21,10 @@ def _lock(session: Session, values: Values) -> None:
 
 
 def _test_flags() -> list[Parameter]:
-    from bertbuild.development.checks import SUITES
+    from bertbuild.development.checks import INTEGRATION, SUITES
 
     about = (
-        "unit: no network, no engine; integration: real backends, neuron: those of Neuron alone; "
+        f"unit: no network, no engine; integration: real backends, by its folders {', '.join(INTEGRATION)}; "
         "docker; faults; browser; host: all but docker"
     )
     return [Parameter(name="suite", type=Choice(tuple(SUITES)), default="all", about=about), WHOLE]

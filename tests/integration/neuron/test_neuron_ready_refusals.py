@@ -6,7 +6,7 @@ import shutil
 
 import pytest
 from backends import run as run_script
-from test_damage_and_gate import flip_a_byte
+from damage import flip_a_byte
 
 pytestmark = pytest.mark.integration
 

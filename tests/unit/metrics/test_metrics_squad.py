@@ -1,4 +1,4 @@
-"""SQuAD's figures, worked out by hand; integration/test_official_metrics.py has the official scripts beside them."""
+"""SQuAD's figures, worked out by hand; the official scripts are in tests/integration/training."""
 
 from __future__ import annotations
 

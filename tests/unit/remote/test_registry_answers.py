@@ -1,4 +1,4 @@
-"""A registry that misbehaves in one way at a time; the real one is in tests/integration/test_registry.py."""
+"""A registry that misbehaves in one way at a time; the real one is in tests/integration/builds/test_registry.py."""
 
 from __future__ import annotations
 

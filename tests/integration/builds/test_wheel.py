@@ -8,14 +8,14 @@ import subprocess
 import sys
 import zipfile
 from email.parser import Parser
-from pathlib import Path
 
 import pytest
+from backends import SCRIPTS
 from program import ROOT, Bertbuild, environment
 
 from bertbuild.isolation.fetching import find_uv
 
-KEY_PARTS = Path(__file__).parent / "scripts" / "key_parts.py"
+KEY_PARTS = SCRIPTS / "key_parts.py"
 LEFT_OUT = (".pyc", ".whl")
 
 

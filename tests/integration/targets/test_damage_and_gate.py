@@ -1,8 +1,7 @@
 from __future__ import annotations
 
-import os
-
 import pytest
+from damage import flip_a_byte
 
 pytestmark = pytest.mark.integration
 
@@ -35,19 +34,6 @@ openvino.save_model = _sabotaged
 def sabotaged(altered):
     """The program of a checkout whose stage `ir-direct` changes a weight, over the session's store."""
     return altered("openvino", "ir_direct", SABOTAGE)
-
-
-def flip_a_byte(path):
-    """Change one byte as a bad disk would: same size, same modification time."""
-    before = path.stat()
-    path.chmod(0o644)
-    with path.open("r+b") as file:
-        file.seek(before.st_size // 2)
-        byte = file.read(1)[0]
-        file.seek(-1, os.SEEK_CUR)
-        file.write(bytes([byte ^ 0x40]))
-    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
-    path.chmod(0o444)
 
 
 def test_a_damaged_ir_is_found_set_aside_and_built_again(bertbuild, tiny, tiny_built):

@@ -9,12 +9,12 @@ import sys
 from pathlib import Path
 
 import pytest
+from backends import SCRIPTS
 from program import ROOT, Bertbuild, environment
 
 from bertbuild.config import load_settings
 
-HERE = Path(__file__).parent
-PROGRAM = HERE / "scripts" / "without_python37.py"
+PROGRAM = SCRIPTS / "without_python37.py"
 PATH = ("/usr/bin", "/bin")
 NOBODY = "http://127.0.0.1:9"
 OF_TOOLS = ("PYENV_ROOT", "XDG_DATA_HOME", "UV_PYTHON_INSTALL_DIR", "ASDF_DATA_DIR", "MISE_DATA_DIR", "CONDA_EXE")
