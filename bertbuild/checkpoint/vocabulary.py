@@ -8,7 +8,7 @@ and every later word's is one smaller. A line ends at LF alone and is stripped o
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Final
 
@@ -78,10 +78,11 @@ class Vocabulary:
         return f"{counts}; the word table has {rows} rows, so its rows are {what}."
 
 
+@lru_cache(maxsize=2)  # of a fleet, many models share a vocabulary, and each is read for every target
 def read_vocabulary(content: bytes) -> Vocabulary:
     """The lines of a file; what follows the last LF is one only if it is not empty."""
     lines = content.decode("utf-8", "replace").split("\n")
-    return Vocabulary(tuple(line.strip() for line in (lines if lines[-1] else lines[:-1])))
+    return Vocabulary(tuple(map(str.strip, lines if lines[-1] else lines[:-1])))
 
 
 def chosen_reading(path: Path, rows: int | None, asked: str) -> tuple[str, str]:
