@@ -15,8 +15,12 @@ from bertbuild.toml.document import Document, read_document, shown
 from bertbuild.toml.values import Choice, Size, Text, Texts, Truth, Type, Value, Whole, WrongValueError, in_bytes
 
 CONFIG_FILE = "bertbuild.toml"
-REMOTE = "remote"
-"""The table of `bertbuild.toml` with the settings of the remote store."""
+REMOTE, CLUSTER = "remote", "cluster"
+"""The tables of `bertbuild.toml` with the settings of the remote store, and of the machines that run stages."""
+SETTING_TABLES = {
+    REMOTE: "the remote store, whose results builds use",
+    CLUSTER: "the scheduler of the machines that run stages",
+}
 
 FETCH = ("targets", "all", "none")
 """What a build brings here of the results that the remote store has."""
@@ -45,6 +49,9 @@ class Settings:
             `BERTBUILD_REMOTE_TRUST`.
         remote_key: file of the private key that signs what is put there. `BERTBUILD_REMOTE_KEY`.
         fetch: which results of the remote store a build brings here, one of `FETCH`. `BERTBUILD_FETCH`.
+        scheduler: address of the scheduler whose workers run stages: tls://host:port, or tcp:// on this machine; empty:
+            stages run here. `BERTBUILD_SCHEDULER`.
+        certificates: folder with the certificates of tls://. `BERTBUILD_CERTIFICATES`.
     """
 
     artifacts: Path = Path("artifacts")
@@ -62,6 +69,8 @@ class Settings:
     remote_trust: str = ""
     remote_key: Path | None = None
     fetch: str = "targets"
+    scheduler: str = ""
+    certificates: Path | None = None
 
     @property
     def memory_bytes(self) -> int | None:
@@ -73,19 +82,20 @@ class Settings:
 class Setting:
     """A setting: its key in `bertbuild.toml`, its variable, what it may be, and what it means in a line.
 
-    `key`: in the table [remote], of those that stand there.
+    `table`, `key`: where it stands in the file, of those that stand in one of `SETTING_TABLES`.
     """
 
     name: str
     variable: str
     type: Type
     about: str
+    table: str = ""
     key: str = ""
 
     @property
     def place(self) -> tuple[str, ...]:
         """Where it stands in the file."""
-        return (REMOTE, self.key) if self.key else (self.name,)
+        return (self.table, self.key) if self.table else (self.name,)
 
 
 SETTINGS = (
@@ -140,6 +150,7 @@ SETTINGS = (
         variable="BERTBUILD_REMOTE",
         type=Text(),
         about="the remote store: oci://host/repository[:prefix], s3://bucket/prefix or file:///folder",
+        table=REMOTE,
         key="url",
     ),
     Setting(
@@ -147,6 +158,7 @@ SETTINGS = (
         variable="BERTBUILD_REMOTE_READ",
         type=Truth(),
         about="whether builds look for results there (default: true)",
+        table=REMOTE,
         key="read",
     ),
     Setting(
@@ -154,6 +166,7 @@ SETTINGS = (
         variable="BERTBUILD_REMOTE_WRITE",
         type=Truth(),
         about="whether builds put there what they made (default: false)",
+        table=REMOTE,
         key="write",
     ),
     Setting(
@@ -161,6 +174,7 @@ SETTINGS = (
         variable="BERTBUILD_REMOTE_TRUST",
         type=Texts(),
         about="public keys, as `bertbuild remote keygen` prints them; a result counts only where one of them signed it",
+        table=REMOTE,
         key="trust",
     ),
     Setting(
@@ -168,6 +182,7 @@ SETTINGS = (
         variable="BERTBUILD_REMOTE_KEY",
         type=Text(),
         about="file of the private key that signs what is put there",
+        table=REMOTE,
         key="key",
     ),
     Setting(
@@ -176,14 +191,31 @@ SETTINGS = (
         type=Choice(FETCH),
         about="which results of the remote store a build brings here; the steps between are not needed (default: "
         "targets)",
+        table=REMOTE,
         key="fetch",
+    ),
+    Setting(
+        name="scheduler",
+        variable="BERTBUILD_SCHEDULER",
+        type=Text(),
+        about="the scheduler whose workers run stages: tls://host:port, or tcp://127.0.0.1:port on this machine",
+        table=CLUSTER,
+        key="scheduler",
+    ),
+    Setting(
+        name="certificates",
+        variable="BERTBUILD_CERTIFICATES",
+        type=Text(),
+        about="folder with the certificates of tls://, as `bertbuild cluster certificates` makes them",
+        table=CLUSTER,
+        key="certificates",
     ),
 )
 VARIABLES = {setting.name: setting.variable for setting in SETTINGS}
 TABLES = ("defaults", "targets", "models")
 """The tables of `bertbuild.toml` that are not settings but say what is built: `buildfile.load` reads them."""
 
-_PATHS = {"artifacts", "environments", "models_lock", "local", "remote_key"}
+_PATHS = {"artifacts", "environments", "models_lock", "local", "remote_key", "certificates"}
 _FLAGS = {"local": "from"}
 
 
@@ -245,10 +277,11 @@ def file_settings(document: Document) -> dict[str, Value]:
     """
     values: dict[str, Value] = {}
     known = {setting.place: setting for setting in SETTINGS}
-    tables = (REMOTE, *TABLES)
+    tables = (*SETTING_TABLES, *TABLES)
     there: dict[tuple[str, ...], object]
     there = {(name,): raw for name, raw in document.values.items() if name not in tables}
-    there |= {(REMOTE, name): raw for name, raw in document.table((REMOTE,)).items()}
+    for table in SETTING_TABLES:
+        there |= {(table, name): raw for name, raw in document.table((table,)).items()}
     for place, raw in there.items():
         if place not in known:
             beside = [other[-1] for other in known if other[:-1] == place[:-1]]

@@ -33,6 +33,7 @@ Only the command line (`bertbuild.commands`) turns an error into an exit code.
     ├── MisledNameError                  27, a StoreError too
     ├── RemoteError                      28
     ├── UntrustedError                   29, a RemoteError too
+    ├── ClusterError                     30
     └── Interrupted                     130
 """
 
@@ -264,6 +265,12 @@ class UntrustedError(RemoteError):
     """A result of the remote store that is not used: nobody in `trust` signed it, or it is not what was signed."""
 
     exit_code = 29
+
+
+class ClusterError(BertbuildError):
+    """The scheduler or its workers do not answer, refuse, or have not what a stage needs."""
+
+    exit_code = 30
 
 
 class Interrupted(BertbuildError):  # noqa: N818 - it is no error of anybody's

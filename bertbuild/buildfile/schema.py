@@ -7,7 +7,7 @@ from typing import Any
 
 from bertbuild.buildfile.parameters import FINETUNE, FROM, KIND, READ_SO, READING, SOURCES, TRAINED_ON
 from bertbuild.buildfile.targets import LONGEST_NAME
-from bertbuild.config import REMOTE, SETTINGS
+from bertbuild.config import SETTING_TABLES, SETTINGS
 from bertbuild.kinds import KINDS, kinds_with
 from bertbuild.kinds.kind import Kind
 from bertbuild.parameters import Parameter
@@ -19,17 +19,13 @@ _NAME = {"pattern": "^[A-Za-z0-9_]([A-Za-z0-9._-]*[A-Za-z0-9_])?$", "maxLength":
 
 def build_file_schema() -> Schema:
     """The schema, draft 2020-12. It knows keys, types and words; how they go together is the parser's to say."""
-    settings, remote = (
-        {
-            setting.place[-1]: _described(setting.type.schema(), f"{setting.about} ({setting.variable})")
-            for setting in SETTINGS
-            if bool(setting.key) is in_table
-        }
-        for in_table in (False, True)
-    )
+    settings: dict[str, dict[str, Schema]] = {table: {} for table in ("", *SETTING_TABLES)}
+    for setting in SETTINGS:
+        about = f"{setting.about} ({setting.variable})"
+        settings[setting.table][setting.place[-1]] = _described(setting.type.schema(), about)
     target = {"oneOf": [{"$ref": f"#/$defs/target-{kind}"} for kind in KINDS]}
     tables = {
-        REMOTE: _described(_object(remote), "the remote store, whose results builds use"),
+        **{table: _described(_object(settings[table]), about) for table, about in SETTING_TABLES.items()},
         "defaults": _defaults(),
         "targets": _tables("the targets; a table's name is the target's in out/", target),
         "models": _tables("the models; a table's name is the model's folder in out/", _model()),
@@ -38,7 +34,7 @@ def build_file_schema() -> Schema:
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "bertbuild.toml",
         "description": "which models bertbuild builds, and which targets of each",
-        **_object(settings | tables),
+        **_object(settings[""] | tables),
         "$defs": _definitions(),
     }
 

@@ -63,9 +63,17 @@ def test_the_remote_store_has_a_table_of_its_own(written):
     assert (settings.remote_trust, settings.remote_key, settings.fetch) == ("a,b", Path("k"), "all")
 
 
+def test_the_cluster_has_a_table_of_its_own(written):
+    folder = written('[cluster]\nscheduler = "tls://s:1"\ncertificates = "c"')
+    settings = load_settings(environ={}, folder=folder)
+    assert (settings.scheduler, settings.certificates) == ("tls://s:1", Path("c"))
+    assert load_settings({"scheduler": "tls://t:1"}, environ={}, folder=folder).scheduler == "tls://t:1"
+
+
 @pytest.mark.parametrize(
     ("text", "told"),
     [
+        ('[cluster]\nschedulers = "x"', 'line 2: [cluster] knows no key "schedulers"; did you mean "scheduler"?'),
         ('[remote]\nurls = "x"', 'line 2: [remote] knows no key "urls"; did you mean "url"?'),
         ("[remote]\nread = 1", 'line 2: "read" must be true or false, not 1.'),
         ("[remote]\ntrust = [1]", 'line 2: "trust" must be a string, or an array of strings, not an array.'),
