@@ -23,7 +23,8 @@ def test_addresses(text, told):
 
 
 @pytest.mark.parametrize(
-    "text", ["localhost:8786", "http://a:1", "tls://", "tls://a:b", "tls://a:70000", "tls://u:p@a:1", "tcp://127.0.0.1/"]
+    "text",
+    ["localhost:8786", "http://a:1", "tls://", "tls://a:b", "tls://a:70000", "tls://u:p@a:1", "tcp://127.0.0.1/"],
 )
 def test_what_is_no_address_is_refused(text):
     with pytest.raises(UsageError, match="is none that is known"):
