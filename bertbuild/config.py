@@ -206,7 +206,7 @@ SETTINGS = (
         name="certificates",
         variable="BERTBUILD_CERTIFICATES",
         type=Text(),
-        about="folder with the certificates of tls://, as `bertbuild cluster certificates` makes them",
+        about="folder with the certificates of tls:// (docs/cluster.md)",
         table=CLUSTER,
         key="certificates",
     ),
