@@ -25,6 +25,7 @@ from bertbuild.errors import BertbuildError
 if TYPE_CHECKING:
     from bertbuild.commands.build import FileBuilt
     from bertbuild.commands.buildfile import Schema
+    from bertbuild.commands.cluster import Certificates
     from bertbuild.commands.data import Asked as PrepareData
     from bertbuild.commands.data import PreparedData
     from bertbuild.commands.datasets import FetchedData
@@ -73,6 +74,7 @@ __all__ = [
     "Audited",
     "BertbuildError",
     "Built",
+    "Certificates",
     "Checkpoint",
     "Diagnosis",
     "Drawn",
@@ -136,6 +138,7 @@ __all__ = [
 _PLACES = {
     "Audited": "commands.gc.Audited",
     "Built": "commands.target.Built",
+    "Certificates": "commands.cluster.Certificates",
     "Diagnosis": "commands.doctor.Diagnosis",
     "Drawn": "commands.graph.Drawn",
     "DryRun": "commands.dry_run.DryRun",

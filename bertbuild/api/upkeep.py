@@ -8,6 +8,7 @@ from bertbuild.api.base import Base
 from bertbuild.api.named import Path, check_names
 
 if TYPE_CHECKING:
+    from bertbuild.commands.cluster import Certificates
     from bertbuild.commands.environments import Environments
     from bertbuild.commands.gc import Audited, Swept
     from bertbuild.commands.provenance import Provenance, Sboms
@@ -115,6 +116,13 @@ class Upkeep(Base):
 
         with self._session() as session:
             return keygen(session, str(key))
+
+    def cluster_certificates(self, folder: Path, days: int = 365) -> Certificates:
+        """Make in `folder` what it lacks of a cluster's certificates, valid for `days`."""
+        from bertbuild.commands.cluster import certificates
+
+        with self._session() as session:
+            return certificates(session, str(folder), days)
 
     def sbom(self, *backends: str) -> Sboms:
         """Write a CycloneDX bill of materials of each backend, or of those that are named."""

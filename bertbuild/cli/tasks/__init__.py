@@ -7,6 +7,7 @@ from bertbuild.cli.declared import Values, declared
 from bertbuild.cli.flags import FROM, ISOLATION, JSON, MIRROR, NAMES_ARE, NO_NETWORK, OFFLINE, backends
 from bertbuild.cli.tasks.build import build
 from bertbuild.cli.tasks.buildfile import init, schema
+from bertbuild.cli.tasks.cluster import cluster
 from bertbuild.cli.tasks.data import prepare_data
 from bertbuild.cli.tasks.evaluate import evaluate
 from bertbuild.cli.tasks.fetching import fetch, fetch_data
@@ -128,6 +129,7 @@ TASKS = {
         gc,
         verify_store,
         remote,
+        cluster,
         report,
     )
 }
