@@ -35,7 +35,7 @@ def _run(session: Session, values: Values) -> None:
 
 cluster = declared(
     "cluster",
-    "Certificates of a cluster: an authority, and one each for scheduler, workers and clients (certificates FOLDER).",
+    "Certificates for the machines of a cluster.",
     lambda: (DAYS,),
     (JSON,),
     _run,
