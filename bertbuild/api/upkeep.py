@@ -131,9 +131,15 @@ class Upkeep(Base):
         with self._session() as session:
             return sbom(session, backends)
 
-    def images(self, *backends: str) -> Environments:
-        """Make what stages run in: of some backends, or of the usual ones."""
+    def images(self, *backends: str, push: bool = False, pull: bool = False) -> Environments:
+        """Make what stages run in: of some backends, or of the usual ones; images also by the remote store's registry.
+
+        Args:
+            backends: none for the usual ones.
+            push: whether those that the registry lacks are signed and pushed.
+            pull: whether signed ones are pulled where there are any, and others built.
+        """
         from bertbuild.commands.environments import images
 
         with self._session() as session:
-            return images(session, backends)
+            return images(session, backends, push=push, pull=pull)

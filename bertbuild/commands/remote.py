@@ -17,6 +17,7 @@ from bertbuild.engine.staleness import ENVIRONMENT, REMOTE, UP_TO_DATE
 from bertbuild.errors import NotReproducibleError, UsageError
 from bertbuild.plural import number_of
 from bertbuild.remote.bringing import bring
+from bertbuild.remote.images import images_among, names_here
 from bertbuild.remote.protocols import LOST, OTHER, PUSHED, PushResult, parts_of, result_name
 from bertbuild.remote.results import Results
 from bertbuild.remote.signing import generate
@@ -250,7 +251,7 @@ def _results(store: Store, records: Iterable[Record]) -> Iterator[StoredObject]:
 
 
 def gc(session: Session, keep: str, *, dry_run: bool) -> RemoteSwept:
-    """Remove results of a remote store that no target here needs and that were made long ago.
+    """Remove results of a remote store that no target here needs and that were made long ago; images likewise.
 
     Raises:
         UsageError: there is no remote store, or `keep` is invalid or counts runs.
@@ -264,7 +265,10 @@ def gc(session: Session, keep: str, *, dry_run: bool) -> RemoteSwept:
             next_step=f"Give a time (30d, 4w), or {TARGETS} for what targets here need alone.",
         )
     needed = {result_name(*result) for record in read_records(session.store) for result in record.results.values()}
-    names = [name for name in remote.transport.names() if parts_of(name)]
+    there = list(remote.transport.names())
+    signed = images_among(there)
+    needed |= names_here() if signed else set()
+    names = [name for name in there if parts_of(name) or name in signed]
     times = remote.times(names)
     since = time.time() - (wanted.seconds or 0)
     removed = [name for name in names if name not in needed and times[name] < since]
@@ -272,6 +276,8 @@ def gc(session: Session, keep: str, *, dry_run: bool) -> RemoteSwept:
     if not dry_run:
         for name in removed:
             remote.transport.remove(name)
+            if name in signed:
+                remote.transport.remove(signed[name])
         freed = remote.collect()
     few = number_of(len(removed), "result")
     told = f"{few} would be removed" if dry_run else f"{few} removed"

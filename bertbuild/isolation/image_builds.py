@@ -74,7 +74,7 @@ def build_image(backend: str, on_line: OnLine, children: Children) -> None:
     base, on_base = _base(backend, keep, children)
     command = [*compose_command(), "build", BACKENDS[backend].folder]
     env = _build_environment(backend, base)
-    code = _run_lines(command, env=env, on_line=lambda line: keep(vertices.counted(line)), children=children)
+    code = run_lines(command, env=env, on_line=lambda line: keep(vertices.counted(line)), children=children)
     if code != 0:
         details = "\n".join(tail)
         raise ImageBuildError(
@@ -123,7 +123,7 @@ def _base(backend: str, on_line: OnLine, children: Children) -> tuple[str, docke
         on_line(line)
 
     if image is None:
-        _run_lines(["docker", "pull", name], env=compose_environment(backend), on_line=keep, children=children)
+        run_lines(["docker", "pull", name], env=compose_environment(backend), on_line=keep, children=children)
         image = docker_engine.image(name)
     if image is None:
         raise ImageBuildError(
@@ -171,7 +171,7 @@ def _build_environment(backend: str, base: str) -> dict[str, str]:
     return env | ({packages.argument: bare(packages.index)} if packages is not None else {})
 
 
-def _run_lines(command: list[str], *, env: dict[str, str], on_line: OnLine, children: Children) -> int:
+def run_lines(command: list[str], *, env: dict[str, str], on_line: OnLine, children: Children) -> int:
     """Run a command, passing on each line of its output; returns its exit code."""
     with children.start(command, env=env, cwd=ROOT, stderr=subprocess.STDOUT) as process:
         for line in process.stdout or ():

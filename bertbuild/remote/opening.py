@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import urllib.parse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bertbuild.addresses import bare
 from bertbuild.config import Settings
@@ -13,6 +14,9 @@ from bertbuild.remote.protocols import Transport
 from bertbuild.remote.results import Results
 from bertbuild.remote.shared_folder import Folder
 from bertbuild.remote.signing import Signer, Trust
+
+if TYPE_CHECKING:
+    from bertbuild.remote.images import Images
 
 SCHEMES = ("oci", "oci+http", "s3", "file")
 _S3 = re.compile(r"([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:/([A-Za-z0-9._/-]*))?")
@@ -33,14 +37,38 @@ def open_remote(settings: Settings) -> Results | None:
     """
     if not settings.remote:
         return None
-    trust = Trust(settings.remote_trust)
-    signer = Signer(settings.remote_key) if settings.remote_key is not None else None
+    trust, signer = _keys(settings)
     if settings.remote_write and signer is None:
         raise UsageError(
             "Writing to the remote store is on, and no private key is named to sign what is put there.",
             next_step="Make one with `bertbuild remote keygen`, and name it: [remote] key, or BERTBUILD_REMOTE_KEY.",
         )
     return Results(open_transport(settings.remote), trust, signer)
+
+
+def open_images(settings: Settings) -> Images:
+    """The images of stages in the registry of the settings. Nothing is asked of it.
+
+    Raises:
+        UsageError: they name none, or its address or a key is none.
+        RemoteError: it needs a package that is not installed.
+    """
+    from bertbuild.remote.images import Images
+    from bertbuild.remote.registry import Registry
+
+    transport = open_transport(settings.remote) if settings.remote else None
+    if not isinstance(transport, Registry):
+        raise UsageError(
+            f"Images are pushed to a registry and pulled from one, and the remote store is "
+            f"{bare(settings.remote) if settings.remote else 'not named'}.",
+            next_step="Name a registry: [remote] url = oci://host/repository, or BERTBUILD_REMOTE.",
+        )
+    return Images(transport, *_keys(settings))
+
+
+def _keys(settings: Settings) -> tuple[Trust, Signer | None]:
+    signer = Signer(settings.remote_key) if settings.remote_key is not None else None
+    return Trust(settings.remote_trust), signer
 
 
 def open_transport(address: str) -> Transport:

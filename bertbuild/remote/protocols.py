@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
+from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
@@ -13,6 +16,10 @@ from bertbuild.store.store import StoredObject
 
 Progress = Callable[[int, int], None]
 """Called with the bytes done and the bytes in all."""
+
+IMAGE, SIGNED_IMAGE = "image", "signed-image"
+"""What names of images, and of the statements on them, begin with; no stage's does."""
+_IMAGES = (f"{IMAGE}-", f"{SIGNED_IMAGE}-")
 
 PUSHED, THERE, OTHER, LOST = "pushed", "there", "other", "lost"
 
@@ -126,6 +133,17 @@ class Counter:
                 self.tell(self.done, self.total)
 
 
+def put_small(transport: Transport, content: bytes) -> None:
+    """Put a blob there that is in memory, unless it is there.
+
+    Raises:
+        RemoteError: it is not taken.
+    """
+    digest = hashlib.sha256(content).hexdigest()
+    if not transport.has_blob(digest):
+        transport.put_blob(digest, len(content), partial(BytesIO, content), lambda _count: None)
+
+
 def result_name(stage: str, key: str) -> str:
     """The name of a result in a remote store."""
     return f"{stage}-{key}"
@@ -135,4 +153,5 @@ def parts_of(name: str) -> tuple[str, str] | None:
     """Stage and key of a name; None where it is none of ours."""
     stage, dash, key = name.rpartition("-")
     good = dash and stage and len(key) == 64 and set(key) <= set("0123456789abcdef")
+    good = good and not stage.startswith(_IMAGES)
     return (stage, key) if good else None

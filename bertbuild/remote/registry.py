@@ -23,6 +23,11 @@ from bertbuild.remote.manifest import LARGEST, MANIFEST_TYPE
 CHUNK = 64 * 2**20
 """Bytes that are sent at once: what is lost where a connection breaks."""
 SMALLEST_CHUNK = 2**20
+_IMAGE_TYPES = (
+    "application/vnd.docker.distribution.manifest.v2+json, application/vnd.oci.image.index.v1+json, "
+    "application/vnd.docker.distribution.manifest.list.v2+json"
+)
+"""Manifests of images, as engines put them there."""
 _PIECE = 2**20
 _TRIES = 4
 _PAGE = 1000
@@ -39,6 +44,11 @@ class Registry:
         """`prefix`: of the tags, a scope of its own within the repository."""
         self.address, self._http, self._chunk = address, http, chunk
         self._base, self._prefix = f"/v2/{repository}", f"{prefix}." if prefix else ""
+        self.place = f"{http.host}/{repository}"
+
+    def tag(self, name: str) -> str:
+        """The tag of a manifest."""
+        return f"{self._prefix}{name}"
 
     def has_manifest(self, name: str) -> bool:
         """See `Transport`."""
@@ -48,7 +58,10 @@ class Registry:
 
     def manifest(self, name: str, most: int) -> bytes | None:
         """See `Transport`."""
-        answer = self._http.request("GET", self._of_manifest(name), headers={"Accept": MANIFEST_TYPE})
+        return self._manifest(name, most, MANIFEST_TYPE)
+
+    def _manifest(self, name: str, most: int, accepted: str) -> bytes | None:
+        answer = self._http.request("GET", self._of_manifest(name), headers={"Accept": accepted})
         if not self._found(answer):
             answer.drain_conn()
             return None
@@ -57,7 +70,7 @@ class Registry:
     def put_manifest(self, name: str, content: bytes, *, replace: bool) -> bool:  # noqa: ARG002 - the last one stays
         """See `Transport`. By its digest first, so that the tag, last of all, leads to what is there."""
         digest = f"sha256:{hashlib.sha256(content).hexdigest()}"
-        for reference in (digest, f"{self._prefix}{name}"):
+        for reference in (digest, self.tag(name)):
             answer = self._http.request(
                 "PUT",
                 f"{self._base}/manifests/{reference}",
@@ -142,7 +155,7 @@ class Registry:
 
     def remove(self, name: str) -> None:
         """See `Transport`."""
-        content = self.manifest(name, LARGEST)
+        content = self._manifest(name, LARGEST, f"{MANIFEST_TYPE}, {_IMAGE_TYPES}")
         if content is None:
             return
         path = f"{self._base}/manifests/sha256:{hashlib.sha256(content).hexdigest()}"
@@ -154,7 +167,7 @@ class Registry:
         return None
 
     def _of_manifest(self, name: str) -> str:
-        return f"{self._base}/manifests/{self._prefix}{name}"
+        return f"{self._base}/manifests/{self.tag(name)}"
 
     def _of_blob(self, digest: str) -> str:
         return f"{self._base}/blobs/sha256:{digest}"

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import io
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
-from functools import partial
 from pathlib import Path
-from typing import BinaryIO, TypeVar
+from typing import TypeVar
 
 from bertbuild.errors import RemoteError, UntrustedError
 from bertbuild.json_text import parse_json
 from bertbuild.plural import number_of
-from bertbuild.remote.manifest import EMPTY, LARGEST, Artifact, Blob, read_artifact, write_artifact
+from bertbuild.remote.manifest import CREATED, EMPTY, LARGEST, Artifact, read_artifact, signed_bytes, write_artifact
 from bertbuild.remote.others import against
 from bertbuild.remote.protocols import (
     LOST,
@@ -28,6 +26,7 @@ from bertbuild.remote.protocols import (
     PushResult,
     Transport,
     parts_of,
+    put_small,
     result_name,
 )
 from bertbuild.remote.signing import RefusedError, Signer, Trust
@@ -39,7 +38,6 @@ LOOKUPS = 32
 """Lookups at once: they wait for the server, and hardly compute."""
 TRANSFERS = 6
 """Blobs at once."""
-CREATED = "org.opencontainers.image.created"
 _TRIES = 4
 """Of a blob whose connection breaks, without a byte more having come."""
 
@@ -94,24 +92,12 @@ class Results:
         if parts is None:
             raise RefusedError("its name is none of a result")
         artifact = read_artifact(content)
-        blob = artifact.envelope
-        envelope = self._small(blob) if blob.content is None else blob.content
-        if len(envelope) != blob.size or hashlib.sha256(envelope).hexdigest() != blob.digest:
-            raise RefusedError("its statement is not the one of its manifest")
+        envelope = signed_bytes(artifact, self.transport.blob)
         statement = read_statement(*parts, envelope, artifact.sizes, self._trust)
         for file, layer in artifact.files.items():
             if statement.files.get(file) != layer.digest:
                 raise RefusedError(f"its file {file} is not the one that was signed")
         return statement, artifact
-
-    def _small(self, blob: Blob) -> bytes:
-        """A blob in memory; no more of it than is announced, and one byte."""
-        gathered = bytearray()
-        for piece in self.transport.blob(blob.digest, 0):
-            gathered += piece
-            if len(gathered) > blob.size:
-                break
-        return bytes(gathered)
 
     def statement(self, name: str) -> Statement:
         """The checked statement of a result.
@@ -235,7 +221,8 @@ class Results:
         if isinstance(before, Statement):
             return self._unchanged(name, stored, before)
         envelope = self._signer.envelope((stored.path / PROVENANCE).read_bytes())
-        content = write_artifact(stored, envelope, facts_of(stored))
+        files = {file: entry for file, entry in stored.manifest["files"].items() if file != PROVENANCE}
+        content = write_artifact(files, envelope, facts_of(stored))
         if len(content) > LARGEST:
             raise RemoteError(
                 f"{name} has {number_of(len(stored.manifest['files']), 'file')}, too many for one manifest.",
@@ -243,7 +230,7 @@ class Results:
             )
         sent, had = self._send_files(stored, progress)
         for small in (envelope, EMPTY):
-            self._send(hashlib.sha256(small).hexdigest(), len(small), partial(io.BytesIO, small), None)
+            put_small(self.transport, small)
         if not self.transport.put_manifest(name, content, replace=before is not None):
             return self._lost(name, stored, sent, had)
         if self.transport.manifest(name, LARGEST) != content:
@@ -281,24 +268,15 @@ class Results:
 
         def send(digest: str) -> bool:
             size, path = files[digest]
-            return self._send(digest, size, lambda: path.open("rb"), counter)
+            if self.transport.has_blob(digest):
+                counter.add(size)
+                return False
+            self.transport.put_blob(digest, size, lambda: path.open("rb"), counter.add)
+            return True
 
         sent = [digest for digest, new in zip(files, _at_once(send, list(files), TRANSFERS), strict=True) if new]
         count = sum(files[digest][0] for digest in sent)
         return count, counter.total - count
-
-    def _send(self, digest: str, size: int, opened: Callable[[], BinaryIO], counter: Counter | None) -> bool:
-        """Send a blob unless it is there; whether it was sent."""
-        add = counter.add if counter else _count_nothing
-        if self.transport.has_blob(digest):
-            add(size)
-            return False
-        self.transport.put_blob(digest, size, opened, add)
-        return True
-
-
-def _count_nothing(_count: int) -> None:
-    """Count nothing."""
 
 
 def facts_of(stored: StoredObject) -> dict[str, str]:

@@ -141,7 +141,7 @@ def test_what_builds_it_secretly_is_in_no_layer(tmp_path):
     }
     lines = []
     command = [*compose_command(), "build", "--no-cache", "openvino"]
-    assert image_builds._run_lines(command, env=env, on_line=lines.append, children=Children()) == 0
+    assert image_builds.run_lines(command, env=env, on_line=lines.append, children=Children()) == 0
     image = "bertbuild/openvino:secrets"
     assert marker not in "\n".join(lines) + docker("history", "--no-trunc", image) + docker("image", "inspect", image)
     with subprocess.Popen(["docker", "save", image], stdout=subprocess.PIPE) as saved:
@@ -190,7 +190,7 @@ def test_images_that_are_built_together_share_the_layers_of_what_they_have_in_co
         env = {**image_builds._build_environment(backend, "sha256:base"), **together}
         lines = []
         command = [*compose_command(), "build", TABLE[backend].folder]
-        assert image_builds._run_lines(command, env=env, on_line=lines.append, children=Children()) == 0, lines
+        assert image_builds.run_lines(command, env=env, on_line=lines.append, children=Children()) == 0, lines
     of_base = len(docker_engine.image(images.base_name(pair[0])).layers)
     names = [f"bertbuild/{TABLE[backend].image}:together" for backend in pair]
     layers = [docker_engine.image(name).layers[: of_base + 2] for name in names]
@@ -207,7 +207,7 @@ def test_two_builds_without_a_cache_have_the_same_layers():
     for tag in ("first", "second"):
         env = {**image_builds._build_environment("data", "sha256:base"), "BERTBUILD_IMAGE_TAG": tag}
         command = [*compose_command(), "build", "--no-cache", "data"]
-        assert image_builds._run_lines(command, env=env, on_line=print, children=Children()) == 0
+        assert image_builds.run_lines(command, env=env, on_line=print, children=Children()) == 0
         layers.append(docker_engine.image(f"bertbuild/data:{tag}").layers)
         docker("rmi", f"bertbuild/data:{tag}")
     assert layers[0] == layers[1]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bertbuild.backends import NAMES
 from bertbuild.cli.declared import Values, declared
-from bertbuild.cli.flags import FROM, ISOLATION, JSON, MIRROR, NAMES_ARE, NO_NETWORK, OFFLINE, backends
+from bertbuild.cli.flags import FROM, ISOLATION, JSON, MIRROR, NAMES_ARE, NO_NETWORK, OFFLINE, backends, switch
 from bertbuild.cli.tasks.build import build
 from bertbuild.cli.tasks.buildfile import init, schema
 from bertbuild.cli.tasks.cluster import cluster
@@ -29,6 +29,10 @@ from bertbuild.plans.wanted import READ_BY, Wanted
 from bertbuild.toml.values import Choice, Truth
 
 BACKEND = backends("data, tf1, openvino, mo, tf2, onnx")
+PULL = switch(
+    "pull", "pull images from the registry of the remote store where a key in trust signed them; build others"
+)
+PUSH = switch("push", "sign images, and push those that the registry of the remote store lacks")
 RUNTIME = Parameter(
     name="runtime",
     type=Choice(NAMES),
@@ -46,7 +50,8 @@ def _doctor(session: Session, _values: Values) -> None:
 def _images(session: Session, values: Values) -> None:
     from bertbuild.commands import environments
 
-    environments.images(session, tuple(filter(None, values.get(BACKEND.name, "").split(","))))
+    names = tuple(filter(None, values.get(BACKEND.name, "").split(",")))
+    environments.images(session, names, push=bool(values.get(PUSH.name)), pull=bool(values.get(PULL.name)))
 
 
 _ALL = Parameter(name="all", type=Truth(), unset=False, about="show every tensor, and not only their groups")
@@ -85,7 +90,7 @@ doctor = declared(
 images = declared(
     "images",
     "Build what stages run in: Docker images, or virtual environments with --isolation venv.",
-    lambda: (BACKEND,),
+    lambda: (BACKEND, PULL, PUSH),
     NO_NETWORK,
     _images,
     example="--isolation docker --backend tf1,openvino",

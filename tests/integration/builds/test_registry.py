@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 import os
 
@@ -11,20 +12,26 @@ from registry_server import PROGRAM, registry
 
 pytest.importorskip("securesystemslib")
 
+from host_doubles import Events
 from provenance_doubles import frozen, ir, publish
 from remote_doubles import keys_in
 
+from bertbuild.commands import remote as remote_command
+from bertbuild.commands.session import Session
 from bertbuild.config import Settings
 from bertbuild.errors import RemoteError, UntrustedError
 from bertbuild.remote.bringing import bring
 from bertbuild.remote.http import Http
-from bertbuild.remote.opening import open_remote
-from bertbuild.remote.protocols import OTHER, PUSHED, THERE, result_name
+from bertbuild.remote.opening import open_images, open_remote
+from bertbuild.remote.protocols import OTHER, PUSHED, THERE, put_small, result_name
 from bertbuild.remote.registry import Registry
 from bertbuild.store.store import Store
 
 BCRYPT = "$2b$04$1u8FS9HbrT9T9z9ITVgLM.0ckRnN/yhv1Ks0HgNPnW70sT6DPbyjq"
 """Of the word s3cret, for tests alone; registries take passwords as bcrypt."""
+
+IMAGE_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
+IMAGE_CONFIG = "application/vnd.docker.container.image.v1+json"
 
 pytestmark = [
     pytest.mark.integration,
@@ -132,6 +139,34 @@ def test_a_registry_with_a_login_takes_dockers_and_tells_who_has_none(stores, tm
         with pytest.raises(RemoteError, match="HTTP 401") as refused:
             open_remote(settings).push(made)
         assert "wrong" not in f"{refused.value} {refused.value.next_step} {refused.value.details}"
+
+
+def test_an_image_of_other_sources_is_removed_with_its_statement(remote, monkeypatch, tmp_path):
+    """An image's manifest has a media type of its own; here it is one without layers."""
+    settings = Settings(
+        artifacts=tmp_path / "store",
+        remote=remote.address,
+        remote_trust=",".join(remote.trusted),
+        remote_key=tmp_path / "keys" / "key.pem",
+    )
+    there, http = open_images(settings), remote.transport._http
+    put_small(remote.transport, b"{}")
+    config = {"mediaType": IMAGE_CONFIG, "size": 2, "digest": f"sha256:{hashlib.sha256(b'{}').hexdigest()}"}
+    image = json.dumps({"schemaVersion": 2, "mediaType": IMAGE_MANIFEST, "config": config, "layers": []}).encode()
+    path = f"/v2/team/results/manifests/{there.reference('data').rpartition(':')[2]}"
+    put = http.request("PUT", path, headers={"Content-Type": IMAGE_MANIFEST}, body=image, writes=True)
+    assert put.status == 201
+    there.sign("data", hashlib.sha256(image).hexdigest(), {"base": "x"})
+    assert there.look("data").digest == hashlib.sha256(image).hexdigest()
+    assert len(list(remote.transport.names())) == 2
+    session = Session(settings=settings, report=Events())
+    assert remote_command.gc(session, "targets", dry_run=False).removed == ()  # it is built of what is here
+    monkeypatch.setattr(remote_command, "names_here", set)
+    assert remote_command.gc(session, "30d", dry_run=False).removed == ()
+    (removed,) = remote_command.gc(session, "targets", dry_run=False).removed
+    assert removed.startswith("signed-image-data-")
+    assert list(remote.transport.names()) == []
+    assert there.look("data") is None
 
 
 def test_a_registry_that_is_not_there_is_told():

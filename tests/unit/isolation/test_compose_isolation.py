@@ -33,7 +33,7 @@ def built(monkeypatch):
 
         monkeypatch.setattr(docker_engine, "require_engine", lambda: None)
         monkeypatch.setattr(image_builds, "_base", lambda *_arguments: ("sha256:base", None))
-        monkeypatch.setattr(image_builds, "_run_lines", run_lines)
+        monkeypatch.setattr(image_builds, "run_lines", run_lines)
         with pytest.raises(ImageBuildError) as caught:
             ComposeIsolation().prepare(backend, lambda _line: None)
         return caught.value
@@ -135,7 +135,7 @@ def test_a_base_that_the_engine_lacks_is_pulled_first_so_that_it_is_known(monkey
     found = docker_engine.Image(id="sha256:3", labels={})
     monkeypatch.setenv("BERTBUILD_BASE_PYTHON37", "registry.example/python:3.7")
     monkeypatch.setattr(docker_engine, "image", lambda _name: found if asked else None)
-    monkeypatch.setattr(image_builds, "_run_lines", lambda command, **_more: asked.append(command) or 0)
+    monkeypatch.setattr(image_builds, "run_lines", lambda command, **_more: asked.append(command) or 0)
     assert image_builds._base("tf1", lines.append, None) == ("sha256:3", found)
     assert asked == [["docker", "pull", "registry.example/python:3.7"]]
 

@@ -16,7 +16,7 @@ from bertbuild.errors import RemoteError, UntrustedError, UsageError
 from bertbuild.provenance.verify import verify
 from bertbuild.remote.bringing import bring
 from bertbuild.remote.manifest import ENVELOPE_TYPE
-from bertbuild.remote.protocols import LOST, OTHER, PUSHED, THERE, parts_of, result_name
+from bertbuild.remote.protocols import IMAGE, LOST, OTHER, PUSHED, SIGNED_IMAGE, THERE, parts_of, result_name
 from bertbuild.remote.results import Results
 from bertbuild.remote.signing import Signer, Trust
 from bertbuild.store.store import Store
@@ -349,3 +349,4 @@ def test_a_private_key_is_its_owners_and_never_written_over(tmp_path):
 def test_names_are_of_stage_and_key():
     assert parts_of(result_name("ir-direct", "a" * 64)) == ("ir-direct", "a" * 64)
     assert [parts_of(name) for name in ("x", f"-{'a' * 64}", f"ir-{'A' * 64}", f"ir-{'a' * 63}")] == [None] * 4
+    assert [parts_of(f"{what}-data-{'a' * 64}") for what in (IMAGE, SIGNED_IMAGE)] == [None] * 2
