@@ -41,7 +41,7 @@ def served(tmp_path_factory):
 
 @pytest.fixture
 def made(monkeypatch):
-    """Makes an image with a backend's name and labels, and a file; builds make such ones, and all are gone in the end."""
+    """Makes an image with a backend's name and labels, and a file; builds make such ones. All are gone in the end."""
     monkeypatch.setenv("BERTBUILD_IMAGE_TAG", "through-a-registry")
     built = []
 
