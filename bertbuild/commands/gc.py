@@ -19,6 +19,7 @@ from bertbuild.store.sweep import sweep
 
 _KINDS = {
     "object": "results",
+    "note": "notes on results in the remote store",
     "unfinished": "unfinished training",
     "damaged": "damaged results",
     "download": "downloads",
@@ -32,7 +33,7 @@ _KINDS = {
     "sbom": "bills of materials",
     "lock": "lock files",
 }
-_SINGLE = {"object": "result", "work": "leftover", "damaged": "damaged result"}
+_SINGLE = {"object": "result", "note": "note", "work": "leftover", "damaged": "damaged result"}
 _LISTED = ("object", "unfinished", "damaged", "download", "work", "record", "name")
 """Kinds of which a dry run names every thing; the others are small and many."""
 

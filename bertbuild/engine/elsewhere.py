@@ -80,13 +80,15 @@ class Elsewhere:
 
     def keep(self, statement: Statement) -> None:
         """Remember a statement for the next run, which then need not ask."""
-        path = self._store.elsewhere(statement.stage, statement.key)
+        path, manifest = self._store.elsewhere(statement.stage, statement.key), statement.manifest
         value = {
             "signer": statement.signer,
             "payload": statement.payload.decode(),
             "sizes": dict(statement.sizes),
             "address": self.address,
+            **{name: manifest[name] for name in ("digest", "components")},  # by which `gc` knows what needs it
         }
+        self._store.use(path)
         with contextlib.suppress(OSError):
             if not path.exists():
                 path.parent.mkdir(parents=True, exist_ok=True)
@@ -145,7 +147,9 @@ class Elsewhere:
 
     def _remembered(self, stage: str, key: str) -> Statement | None:
         with contextlib.suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
-            value = parse_json(self._store.elsewhere(stage, key).read_bytes())
+            path = self._store.elsewhere(stage, key)
+            self._store.use(path)
+            value = parse_json(path.read_bytes())
             if value["signer"] in self._trusted and value["address"] == self.address:
                 payload = value["payload"].encode()
                 found = Statement(stage=stage, key=key, payload=payload, signer=value["signer"], sizes=value["sizes"])

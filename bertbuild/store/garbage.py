@@ -24,7 +24,7 @@ TARGETS = "targets"
 _SECONDS = {"h": HOUR, "d": 24 * HOUR, "w": 7 * 24 * HOUR}
 _WORDS = {"h": "hours", "d": "days", "w": "weeks"}
 
-NAMED_BY_RUNS = frozenset({"object", "unfinished", "log", "run"})
+NAMED_BY_RUNS = frozenset({"object", "note", "unfinished", "log", "run"})
 """Kinds of which the log of a run tells which it used."""
 
 GARBAGE = frozenset({"work", "lock"})
@@ -36,7 +36,7 @@ class Thing:
     """Something in a store that goes as a whole.
 
     Attributes:
-        kind: "object", "unfinished", "damaged", "download", "probes", "record", "name", "run", "log", "report",
+        kind: "object", "note", "unfinished", "damaged", "download", "probes", "record", "name", "run", "log", "report",
             "sbom", "work" or "lock".
         path: below the store.
         used: when it was used last, in Unix seconds.
@@ -55,10 +55,10 @@ class Thing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Object(Thing):
-    """A result.
+    """A result; or a note on one that is in the remote store alone, which takes its place.
 
     Attributes:
-        digest: of its content; "" where its manifest cannot be read.
+        digest: of its content; "" where its manifest cannot be read, and of a note whose result is here.
         inputs: the digests of what it was made of.
         judges: for a verdict or an inspection, what it is about: the same for any two that only differ in the code
             that worked them out; else "".

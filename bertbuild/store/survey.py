@@ -60,7 +60,10 @@ class _Survey:
             records=tuple(_each(self._record, recorded.read_records(self._store))),
             names=tuple(_each(self._name, filter(self._is_name, sorted((root / "out").glob("*/*"))))),
             runs=tuple(_each(self._run, sorted((root / "runs").glob("*.jsonl")))),
-            objects=tuple(_each(self._object, _folders(self._store.objects, 2))),
+            objects=(
+                *_each(self._object, _folders(self._store.objects, 2)),
+                *_each(self._note, sorted((root / "remote").glob("*/[!.]*.json"))),
+            ),
             others=(
                 *_each(self._result("unfinished"), _folders(root / "unfinished", 2)),
                 *_each(self._log, _entries(self._store.logs)),
@@ -74,7 +77,7 @@ class _Survey:
     def left(self) -> Iterator[Thing]:
         """What was being made or removed when its process was killed."""
         yield from _each(self._abandoned, _entries(self._store.work))
-        patterns = ("out/*/.*", "targets/*/.*", "probes/.*")
+        patterns = ("out/*/.*", "targets/*/.*", "probes/.*", "remote/*/.*")
         yield from self._old(_each(self._thing("work"), (path for name in patterns for path in self._root.glob(name))))
         for folder in (self._root / name for name in FETCHED):
             for path in _entries(folder / ".work"):
@@ -85,19 +88,18 @@ class _Survey:
     def _object(self, path: Path) -> Object:
         facts = self._result_facts("object", path) | {"used": path.stat().st_mtime}
         try:
-            manifest = parse_json((path / MANIFEST).read_text(encoding="utf-8"))
-            parts = manifest["components"]
-            about = {name: parts[name] for name in ("stage", "params", "inputs")}
-            return Object(
-                **facts,
-                digest=str(manifest["digest"]),
-                inputs=frozenset(map(str, parts["inputs"].values())),
-                # What no backend made, the host worked out: a verdict, an inspection.
-                judges="" if parts["stage"] in STAGES else digest(about),
-                mentions=self._mentioned(path),
-            )
+            return _made_of(facts, path / MANIFEST, self._mentioned(path))
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return Object(**facts)  # damaged: what it was made of is not known
+
+    def _note(self, path: Path) -> Object:
+        """A result that is in the remote store alone, as a build noted it; one that is here needs no note."""
+        facts = self._facts("note", path) | {"result": short(path.parent.name, path.stem)}
+        try:
+            is_here = (self._store.objects / path.parent.name / path.stem).exists()
+            return Object(**facts) if is_here else _made_of(facts, path)
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            return Object(**facts)
 
     def _mentioned(self, path: Path) -> frozenset[str]:
         """The bills of materials that a result's provenance names."""
@@ -108,7 +110,7 @@ class _Survey:
 
     def _record(self, record: recorded.Record) -> Record:
         path = self._root / "targets" / record.model / f"{record.target.name}.json"
-        results = {step: f"objects/{stage}/{key}" for step, (stage, key) in record.results.items()}
+        results = {step: self._below(self._place(*result)) for step, result in record.results.items()}
         files = [file for step in record.plan.steps for file in step.inputs.values() if isinstance(file, File)]
         real = self._root.resolve()
         return Record(
@@ -118,6 +120,11 @@ class _Survey:
             results=frozenset(results.values()),
             sources=frozenset(str(file.path.relative_to(real)) for file in files if file.path.is_relative_to(real)),
         )
+
+    def _place(self, stage: str, key: str) -> Path:
+        """Where a result is, or the note on it where it is in the remote store alone."""
+        here, note = self._store.objects / stage / key, self._store.elsewhere(stage, key)
+        return note if not here.exists() and note.exists() else here
 
     def _is_name(self, link: Path) -> bool:
         return link.is_symlink() and _pointed(link).is_relative_to(self._store.objects)
@@ -188,6 +195,21 @@ class _Survey:
 
     def _below(self, path: Path) -> str:
         return str(path.relative_to(self._root))
+
+
+def _made_of(facts: dict[str, Any], file: Path, mentions: frozenset[str] = frozenset()) -> Object:
+    """A result whose manifest, or what is noted of it, is in a file."""
+    manifest = parse_json(file.read_text(encoding="utf-8"))
+    parts = manifest["components"]
+    about = {name: parts[name] for name in ("stage", "params", "inputs")}
+    return Object(
+        **facts,
+        digest=str(manifest["digest"]),
+        inputs=frozenset(map(str, parts["inputs"].values())),
+        # What no backend made, the host worked out: a verdict, an inspection.
+        judges="" if parts["stage"] in STAGES else digest(about),
+        mentions=mentions,
+    )
 
 
 def _each(look: Callable[[T], K], there: Iterable[T]) -> Iterator[K]:

@@ -1,14 +1,18 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import pytest
 
 pytest.importorskip("securesystemslib")
 
-from host_doubles import Events, FakeIsolation
+from host_doubles import Events, FakeIsolation, exit_code, in_child
 from remote_doubles import GONE, Memory, keys_in, results_over
 
+from bertbuild.commands.gc import gc
+from bertbuild.commands.session import Session
+from bertbuild.config import Settings
 from bertbuild.engine.elsewhere import Elsewhere
 from bertbuild.engine.engine import Engine
 from bertbuild.engine.staleness import ENVIRONMENT, REMOTE, UP_TO_DATE, Checker
@@ -111,6 +115,43 @@ def test_a_second_build_of_a_reader_asks_for_nothing(machine, plan, memory):
     memory.gone = True
     assert reader.build(plan) == []
     assert reader.events.texts("warning") == []
+
+
+@pytest.mark.usefixtures("writer")
+def test_gc_keeps_the_notes_that_a_named_target_needs_and_removes_the_others(
+    machine, plan, memory, source, probes, tmp_path
+):
+    other = plan_ir(source, Ir(route="reshapeable", precision="fp16"), probes)
+    machine("writer", writes=True).build(other)
+    root = tmp_path / "reader"
+
+    def both_are_read():
+        assert machine("reader").build(plan) == []
+        assert machine("reader", fetch="none").build(other) == []
+
+    def nothing_is_asked():
+        memory.asked.clear()
+        assert machine("reader").build(plan) == []
+        assert memory.asked == []
+
+    assert exit_code(in_child(both_are_read)) == 0  # what a process uses stays until it ends
+    assert sorted(path.parent.name for path in root.glob("remote/*/*")) == [
+        "freeze",
+        "ir",
+        "openvino-infer",
+        "tf1-infer",
+    ]
+    assert collect(root, "30d") == []
+    assert collect(root, "targets") == ["ir", "openvino-infer"]  # of the target that has no name here
+    assert exit_code(in_child(nothing_is_asked)) == 0
+    shutil.rmtree(root / "out")
+    assert collect(root, "targets") == ["freeze", "tf1-infer"]
+
+
+def collect(root, keep):
+    """The notes that `gc` removed, by their stages."""
+    removed = gc(Session(settings=Settings(artifacts=root), report=Events()), keep, dry_run=False).removed
+    return sorted(row["path"].split("/")[1] for row in removed if row["category"] == "note")
 
 
 @pytest.mark.usefixtures("writer")
