@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
-import time
+import secrets
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, BinaryIO
 
@@ -84,8 +84,8 @@ class Bucket:
 
     def collect(self, used: Callable[[], Iterable[str]]) -> int | None:
         """See `Transport`. A blob of the last day stays."""
-        before = time.time() - _UNFINISHED
         with self._told():
+            before = self._now() - _UNFINISHED
             pages = self._obstore.list(self._store, prefix="blobs/")
             old = [one for page in pages for one in page if one["last_modified"].timestamp() < before]
             needed = set(used())
@@ -93,6 +93,14 @@ class Bucket:
             for one in gone:
                 self._obstore.delete(self._store, one["path"])
         return sum(int(one["size"]) for one in gone)
+
+    def _now(self) -> float:
+        """The time there, in unix seconds: that of a server whose clock need not be ours."""
+        path = f"now/{secrets.token_hex(8)}"
+        self._obstore.put(self._store, path, b"", use_multipart=False)
+        there = float(self._obstore.head(self._store, path)["last_modified"].timestamp())
+        self._obstore.delete(self._store, path)
+        return there
 
     def _has(self, path: str) -> bool:
         with self._told():

@@ -14,6 +14,7 @@ import threading
 import time
 import urllib.parse
 import urllib.request
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
@@ -32,8 +33,16 @@ _LONGEST_WAIT = 5.0
 """Seconds that a server may ask to be left alone for; one that asks for more is given up, and the build goes on."""
 _REDIRECTS = 5
 _TOKEN_BYTES = 1 << 20
+_OF_NO_MATTER = 1 << 16
 _FOR_NOW = (429, 500, 502, 503, 504)
 _PARAMETER = re.compile(r'([a-zA-Z_]+)\s*=\s*(?:"([^"]*)"|([^\s,]+))')
+_CERTIFICATES = (
+    ("has expired", "it has expired", "Let it be renewed; or set this machine's clock, if that is wrong."),
+    ("not yet valid", "it is not valid yet", "Set this machine's clock, if that is wrong."),
+    ("match", "it is another server's", "Name the registry as its certificate does."),
+    ("", "its issuer is not known", "Point SSL_CERT_FILE at the bundle that has its issuer."),
+)
+"""Of what OpenSSL says: a part, what it means, what helps."""
 _LOOPBACK = re.compile(r"localhost|127(?:\.[0-9]{1,3}){3}|\[::1\]")
 
 
@@ -89,11 +98,11 @@ class Http:
                 self._answer_challenge(answer, writes=writes)
                 continue
             if answer.status in (401, 403):
-                answer.release_conn()
+                let_go(answer)
                 raise self._refused(answer.status, writes=writes)
             if answer.status in _FOR_NOW:
                 wait = _seconds(answer.headers.get("Retry-After"), 0.2 * 2**number)
-                answer.release_conn()
+                let_go(answer)
                 if number >= tries or wait > _LONGEST_WAIT:
                     raise self._busy(answer.status)
                 time.sleep(wait)
@@ -122,7 +131,7 @@ class Http:
                 return None
             if answer.status not in (301, 302, 303, 307, 308) or "Location" not in answer.headers:
                 return answer
-            answer.release_conn()
+            let_go(answer)
             url = urllib.parse.urljoin(url, answer.headers["Location"])
             if not url.startswith(("https://", f"{self.base}/")):
                 break
@@ -137,7 +146,7 @@ class Http:
     def _answer_challenge(self, answer: BaseHTTPResponse, *, writes: bool) -> None:
         """Get what a registry wants to see: https://distribution.github.io/distribution/spec/auth/token/."""
         asked = answer.headers.get("WWW-Authenticate", "")
-        answer.release_conn()
+        let_go(answer)
         scheme, _, rest = asked.partition(" ")
         with self._lock:
             if scheme.lower() == "basic":
@@ -174,8 +183,7 @@ class Http:
                 headers = {"Authorization": _basic(user, password)} if user else {}
                 url = f"{realm}?{urllib.parse.urlencode(asked)}"
                 answer = self._pool.request("GET", url, headers=headers, preload_content=False, redirect=False)
-            content = answer.read(_TOKEN_BYTES)
-            answer.release_conn()
+            content = read(answer, _TOKEN_BYTES)
         except (HTTPError, OSError) as error:
             raise self.silent(error) from error
         if answer.status != 200:
@@ -191,8 +199,10 @@ class Http:
         if self._login is None:
             auth, errors = importlib.import_module("docker.auth"), importlib.import_module("docker.errors")
             try:
-                found: Mapping[str, Any] = auth.load_config().resolve_authconfig(self.host) or {}
-            except (errors.DockerException, OSError, ValueError, KeyError) as error:
+                with warnings.catch_warnings():  # of a helper that is not there, which is told below
+                    warnings.simplefilter("ignore")
+                    found: Mapping[str, Any] = auth.load_config().resolve_authconfig(self.host) or {}
+            except (errors.DockerException, OSError, ValueError, KeyError, TypeError, AttributeError) as error:
                 raise RemoteError(
                     f"The login for the registry {self.host} cannot be read: {type(error).__name__}.",
                     next_step=f"Log in anew: docker login {self.host}.",
@@ -223,11 +233,30 @@ class Http:
         )
 
     def _certificate(self, error: object) -> RemoteError:
-        expired = " or has expired" if "expired" not in str(error) else ": it has expired"
-        return RemoteError(
-            f"The certificate of the registry {self.host} is not trusted here{expired}.",
-            next_step="Point SSL_CERT_FILE at the bundle that has its issuer, or let the registry's be renewed.",
-        )
+        said = str(error)
+        why, helps = next((rest for sign, *rest in _CERTIFICATES if sign in said))
+        return RemoteError(f"The certificate of the registry {self.host} is not trusted here: {why}.", next_step=helps)
+
+
+def read(answer: BaseHTTPResponse, most: int) -> bytes:
+    """The first bytes of an answer, at most so many. Its connection is used again if these are all, else closed.
+
+    A connection of which an answer was not read to the end takes no other request.
+
+    Raises:
+        HTTPError, OSError: it broke.
+    """
+    content = answer.read(most, decode_content=False)
+    answer.release_conn() if len(content) < most else answer.close()
+    return content
+
+
+def let_go(answer: BaseHTTPResponse) -> None:
+    """Be done with an answer whose body does not matter."""
+    try:
+        read(answer, _OF_NO_MATTER)
+    except (HTTPError, OSError):
+        answer.close()
 
 
 def is_loopback(host: str) -> bool:

@@ -17,7 +17,7 @@ from urllib3.response import BaseHTTPResponse
 
 from bertbuild.errors import RemoteError
 from bertbuild.json_text import parse_json
-from bertbuild.remote.http import Http
+from bertbuild.remote.http import Http, let_go, read
 from bertbuild.remote.manifest import LARGEST, MANIFEST_TYPE
 
 CHUNK = 64 * 2**20
@@ -53,7 +53,7 @@ class Registry:
     def has_manifest(self, name: str) -> bool:
         """See `Transport`."""
         answer = self._http.request("HEAD", self._of_manifest(name), headers={"Accept": MANIFEST_TYPE})
-        answer.release_conn()
+        let_go(answer)
         return self._found(answer)
 
     def manifest(self, name: str, most: int) -> bytes | None:
@@ -63,7 +63,7 @@ class Registry:
     def _manifest(self, name: str, most: int, accepted: str) -> bytes | None:
         answer = self._http.request("GET", self._of_manifest(name), headers={"Accept": accepted})
         if not self._found(answer):
-            answer.drain_conn()
+            let_go(answer)
             return None
         return self._read(answer, most + 1)
 
@@ -84,7 +84,7 @@ class Registry:
     def has_blob(self, digest: str) -> bool:
         """See `Transport`."""
         answer = self._http.request("HEAD", self._of_blob(digest), writes=True)
-        answer.release_conn()
+        let_go(answer)
         return self._found(answer)
 
     def blob(self, digest: str, start: int) -> Iterator[bytes]:
@@ -109,8 +109,10 @@ class Registry:
                 skip = max(0, skip - len(piece))
         except (HTTPError, OSError) as error:
             raise self._http.silent(error) from error
+        else:
+            answer.release_conn()
         finally:
-            answer.close() if answer.length_remaining else answer.release_conn()
+            answer.close()  # which leaves a connection alone that was given back
 
     def put_blob(self, digest: str, size: int, opened: Callable[[], BinaryIO], progress: Callable[[int], None]) -> None:
         """See `Transport`. In chunks, each the next after what the registry says to have; lost ones are sent again."""
@@ -139,7 +141,7 @@ class Registry:
         while path:
             answer = self._http.request("GET", path)
             if answer.status == 404:
-                answer.drain_conn()
+                let_go(answer)
                 return
             link = _NEXT.search(answer.headers.get("Link", ""))
             content = self._read(answer, _MOST_TAGS)
@@ -180,15 +182,12 @@ class Registry:
 
     def _read(self, answer: BaseHTTPResponse, most: int) -> bytes:
         try:
-            content = answer.read(most, decode_content=False)
+            return read(answer, most)
         except (HTTPError, OSError) as error:
             raise self._http.silent(error) from error
-        answer.release_conn() if len(content) < most else answer.close()
-        return content
 
     def _require(self, answer: BaseHTTPResponse, good: tuple[int, ...], what: str) -> None:
-        answer.drain_conn()
-        answer.release_conn()
+        let_go(answer)
         if answer.status not in good:
             raise self._wrong(f"does not {what} (HTTP {answer.status})")
 
@@ -250,8 +249,7 @@ class _Upload:
     ) -> BaseHTTPResponse:
         more = {"Content-Type": "application/octet-stream", "Content-Length": str(len(body))}
         answer = self._http.request(method, path, headers={**more, **headers}, body=body, writes=True, tries=1)
-        answer.drain_conn()
-        answer.release_conn()
+        let_go(answer)
         if answer.status == 413:
             raise _TooLargeError
         if answer.status not in good:

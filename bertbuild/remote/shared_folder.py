@@ -9,7 +9,6 @@ import contextlib
 import hashlib
 import os
 import secrets
-import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -104,8 +103,9 @@ class Folder:
 
     def collect(self, used: Callable[[], Iterable[str]]) -> int | None:
         """See `Transport`. A blob of the last day stays: its manifest may be on its way."""
-        before, freed = time.time() - _UNFINISHED, 0
+        freed = 0
         with self._told():
+            before = self._now() - _UNFINISHED
             old = [path for path in (self._path / "blobs").glob("*/*") if path.stat().st_mtime < before]
             needed = set(used())
             for path in old:
@@ -113,6 +113,12 @@ class Folder:
                     freed += path.stat().st_size
                     path.unlink(missing_ok=True)
         return freed
+
+    def _now(self) -> float:
+        """The time there, in unix seconds: that of a server whose clock need not be ours."""
+        with self._written(self._path / "now") as temporary:
+            temporary.touch()
+            return temporary.stat().st_mtime
 
     def _manifest_path(self, name: str) -> Path:
         return self._path / "results" / name

@@ -50,6 +50,22 @@ def engine(store, isolation, events):
 
 
 @pytest.fixture
+def memory():
+    """A remote store's place, in memory."""
+    from remote_doubles import Memory
+
+    return Memory()
+
+
+@pytest.fixture
+def remote(memory, tmp_path):
+    """The remote store there; it trusts the key that it signs with, keys/key.pem."""
+    from remote_doubles import results_over
+
+    return results_over(memory, tmp_path / "keys")
+
+
+@pytest.fixture
 def source(tmp_path):
     return checkpoint_source(tmp_path)
 

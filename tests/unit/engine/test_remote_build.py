@@ -8,7 +8,7 @@ import pytest
 pytest.importorskip("securesystemslib")
 
 from host_doubles import Events, FakeIsolation, exit_code, in_child
-from remote_doubles import GONE, Memory, keys_in, results_over
+from remote_doubles import GONE, keys_in
 
 from bertbuild.commands.gc import gc
 from bertbuild.commands.session import Session
@@ -24,16 +24,6 @@ from bertbuild.remote.signing import Trust
 from bertbuild.store.store import Store
 
 STAGES = ["freeze", "tf1-infer", "ir", "openvino-infer"]
-
-
-@pytest.fixture
-def memory():
-    return Memory()
-
-
-@pytest.fixture
-def remote(memory, tmp_path):
-    return results_over(memory, tmp_path / "keys")
 
 
 @pytest.fixture

@@ -2,91 +2,35 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import io
 import json
-import threading
 from functools import partial
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+from answering_server import always, in_turn, of
 
 from bertbuild.errors import RemoteError, UsageError
-from bertbuild.remote import http as requests
 from bertbuild.remote.http import Http, is_loopback
 from bertbuild.remote.opening import open_transport
 from bertbuild.remote.registry import SMALLEST_CHUNK, Registry
 
 
-class Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def _any(self):
-        length = int(self.headers.get("Content-Length") or 0)
-        body = self.rfile.read(length)
-        self.server.asked.append((self.command, self.path, dict(self.headers), body))
-        for answer in self.server.answers:
-            given = answer(self.command, self.path, self.headers, body)
-            if given is not None:
-                break
-        else:
-            given = (404, {}, b"")
-        status, headers, content = given
-        if status == "close":
-            self.close_connection = True
-            self.wfile.write(content)
-            return
-        self.send_response(status)
-        for name, value in headers.items():
-            self.send_header(name, value)
-        if "Content-Length" not in headers:
-            self.send_header("Content-Length", str(len(content)))
-        self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.write(content)
-        if len(content) < int(headers.get("Content-Length", 0)):
-            self.close_connection = True
-
-    do_GET = do_HEAD = do_PUT = do_POST = do_PATCH = do_DELETE = _any  # noqa: N815 - the names of http.server
-
-    def log_message(self, *_):
-        """Say nothing."""
-
-
-@pytest.fixture
-def server(monkeypatch):
-    monkeypatch.setattr(requests.time, "sleep", lambda _seconds: None)
-    made = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    made.daemon_threads = True
-    made.answers, made.asked = [], []
-    made.host = f"127.0.0.1:{made.server_port}"
-    thread = threading.Thread(target=made.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    yield made
-    made.shutdown()
-    thread.join()
-    made.server_close()
-
-
-@pytest.fixture
-def registry(server):
-    http = Http(server.host, "r", timeout=2.0)
-    yield Registry(f"oci://{server.host}/r", http, "r", chunk=SMALLEST_CHUNK * 2)
-    http.close()
-
-
-def always(*answer):
-    return lambda *_: answer
-
-
-def of(method, *answer):
-    return lambda command, *_: answer if command == method else None
-
-
-def in_turn(*answers):
-    left = list(answers)
-    return lambda *_: left.pop(0) if left else None
+def test_one_connection_is_used_for_one_request_after_another(server, registry):
+    """Also after answers whose bodies nobody wants: a busy registry's, one that sends elsewhere, a HEAD's."""
+    server.answers = [
+        in_turn(
+            (200, {}, b"its body is not sent"),
+            (404, {}, b"nothing there"),
+            (503, {}, b"later"),
+            (307, {"Location": "/elsewhere"}, b"there"),
+            (200, {}, b"found"),
+        )
+    ]
+    assert registry.has_manifest("x")
+    assert registry.manifest("x", 100) is None
+    assert registry.manifest("x", 100) == b"found"
+    assert (len(server.asked), len(server.connections)) == (5, 1)
 
 
 def test_a_registry_that_has_nothing_says_so(registry):
@@ -191,55 +135,6 @@ def test_another_content_than_announced_is_refused_by_the_registry_and_told(serv
     uploads(server)
     with pytest.raises(RemoteError, match="does not take a file"):
         registry.put_blob("0" * 64, 3, partial(io.BytesIO, b"abc"), abs)
-
-
-@pytest.fixture
-def login(tmp_path, monkeypatch):
-    """Docker's own file of logins."""
-
-    def write(host, word="team:s3cret"):
-        value = {"auths": {host: {"auth": base64.b64encode(word.encode()).decode()}}}
-        (tmp_path / "config.json").write_text(json.dumps(value))
-
-    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
-    return write
-
-
-def test_a_token_is_got_with_dockers_login_and_sent_to_the_registry_alone(server, registry, login):
-    login(server.host)
-    challenge = f'Bearer realm="http://{server.host}/token",service="s",scope="repository:r:pull"'
-
-    def answer(_command, path, headers, _body):
-        if path.startswith("/token"):
-            return (200, {}, json.dumps({"token": "t0ken"}).encode())
-        if headers.get("Authorization") != "Bearer t0ken":
-            return (401, {"WWW-Authenticate": challenge}, b"")
-        return (307, {"Location": "https://127.0.0.1:9/blob?signature=secret"}, b"")
-
-    server.answers = [answer]
-    with pytest.raises(RemoteError) as silent:
-        registry.manifest("x", 10)
-    _, path, headers, _ = server.asked[1]
-    assert "scope=repository%3Ar%3Apull" in path
-    assert headers["Authorization"] == f"Basic {base64.b64encode(b'team:s3cret').decode()}"
-    said = f"{silent.value} {silent.value.next_step} {silent.value.details}"
-    assert not [word for word in ("s3cret", "t0ken", "secret") if word in said]
-
-
-def test_a_login_is_not_sent_without_tls_to_elsewhere(server, registry, login):
-    login(server.host)
-    server.answers = [always(401, {"WWW-Authenticate": 'Bearer realm="http://example.com/token",service="s"'}, b"")]
-    with pytest.raises(RemoteError, match="without TLS"):
-        registry.manifest("x", 10)
-
-
-@pytest.mark.parametrize("challenge", ["", "Negotiate", "Basic realm=r"])
-def test_without_a_login_it_is_told_how_to_get_one(server, registry, login, challenge):
-    login("elsewhere.example.com")
-    server.answers = [always(401, {"WWW-Authenticate": challenge}, b"")]
-    with pytest.raises(RemoteError, match="HTTP 401") as refused:
-        registry.manifest("x", 10)
-    assert refused.value.next_step.startswith(f"Log in: docker login {server.host}")
 
 
 def test_results_of_a_prefix_are_a_scope_of_their_own(server):

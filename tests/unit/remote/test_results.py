@@ -10,7 +10,7 @@ import pytest
 pytest.importorskip("securesystemslib")
 
 from provenance_doubles import frozen, ir, publish
-from remote_doubles import Memory, keys_in, results_over
+from remote_doubles import keys_in, results_over
 
 from bertbuild.errors import RemoteError, UntrustedError, UsageError
 from bertbuild.provenance.verify import verify
@@ -20,16 +20,6 @@ from bertbuild.remote.protocols import IMAGE, LOST, OTHER, PUSHED, SIGNED_IMAGE,
 from bertbuild.remote.results import Results
 from bertbuild.remote.signing import Signer, Trust
 from bertbuild.store.store import Store
-
-
-@pytest.fixture
-def memory():
-    return Memory()
-
-
-@pytest.fixture
-def remote(memory, tmp_path):
-    return results_over(memory, tmp_path / "keys")
 
 
 @pytest.fixture

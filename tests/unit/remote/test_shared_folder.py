@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import io
 import os
 import time
@@ -83,6 +84,17 @@ def test_blobs_that_nothing_uses_go_after_a_day_unless_someone_asks_for_them(pla
     assert folder.has_blob(digests[2])  # whoever asks is about to name it in a manifest
     assert folder.collect(lambda: digests[:1]) == 64
     assert [folder.has_blob(digest) for digest in digests] == [True, False, True, True]
+
+
+def test_a_clock_that_is_days_ahead_of_the_servers_removes_nothing_that_is_on_its_way(place, monkeypatch):
+    folder = Folder(f"file://{place}", place)
+    digest = hashlib.sha256(b"new").hexdigest()
+    folder.put_blob(digest, 3, lambda: io.BytesIO(b"new"), abs)
+    now = time.time()
+    monkeypatch.setattr(time, "time", lambda: now + 10 * 86400)
+    assert folder.collect(list) == 0
+    assert folder.has_blob(digest)
+    assert [path.name for path in place.iterdir()] == ["blobs"]
 
 
 @pytest.mark.parametrize(
