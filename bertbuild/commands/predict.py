@@ -228,7 +228,8 @@ def reading_of(folder: Path, facts: Mapping[str, Any], kind: str, asked: Predict
             f"--max-seq-length must be from {SHORTEST} to {longest} (got {asked.max_seq_length}).",
             next_step="Longer texts are cut.",
         )
-    special = SPECIAL if asked.special_tokens_in_text else (MASK,) if kind == MASKED_LM else ()
+    as_such = asked.special_tokens_in_text or text.special_tokens_in_text
+    special = SPECIAL if as_such else (MASK,) if kind == MASKED_LM else ()
     lower_case = bool(facts["do_lower_case"])
     return Reading(
         text=text,

@@ -63,8 +63,9 @@ def carry(out: Path, told: str, vocab: Path) -> dict[str, str]:
     own = (out / TOKENIZER_FILE).is_file()  # its stage knows what its format wants
     if not own and {UNKNOWN, FIRST, END} <= numbers.keys():
         length = int(facts["max_seq_length"])
+        special = text.special_tokens_in_text
         files[TOKENIZER_FILE] = tokenizer_json(
-            numbers, lower_case=facts["do_lower_case"], max_seq_length=length
+            numbers, lower_case=facts["do_lower_case"], max_seq_length=length, special=special
         ).encode()
     before = {name: _sha256(_without(out / name)) for name in (*MODELS, SIGNATURE) if (out / name).is_file()}
     files |= {name: _model(_without(out / name), facts) for name in MODELS if name in before}

@@ -73,7 +73,7 @@ def plan_ir(source: Source, request: Ir, probes: File, calibration: Calibration 
     else:
         plan = _plan_floats(source, request, request.precisions, probes)
     if request.text:
-        plan = with_text_models(plan, source, probes, ASKED)
+        plan = with_text_models(plan, source, probes, ASKED, special=request.special_tokens_in_text)
     return in_version(plan, request.version)
 
 

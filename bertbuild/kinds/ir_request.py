@@ -80,6 +80,9 @@ class Ir(Request):
     text: bool = parameter(
         Truth(), False, "beside the IR, models that take strings: the tokenizer, and tokenizer and IR in one"
     )
+    special_tokens_in_text: bool = parameter(
+        Truth(), False, "with text: take [SEP], [MASK] and the like in a text for special tokens, as Hugging Face does"
+    )
     batch_size: int = parameter(Whole(), 0, "fixed batch size; 0: free")
     seq_len: int = parameter(Whole(), 0, "fixed sequence length; 0: free")
     calibration: str = parameter(
@@ -246,6 +249,11 @@ def _check_text(request: Ir) -> None:
         UsageError: they do not go together.
     """
     if not request.text:
+        if request.special_tokens_in_text:
+            raise UsageError(
+                "--special-tokens-in-text is for models that take strings.",
+                next_step="Add --text, or leave it out; predict has the flag for every other target.",
+            )
         return
     if request.version != OPENVINOS[0]:
         what = "--converter mo" if request.converter == "mo" else "--openvino"

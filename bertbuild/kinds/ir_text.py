@@ -6,11 +6,11 @@ from dataclasses import replace
 
 from bertbuild.errors import UsageError
 from bertbuild.kinds.kind import Asked
-from bertbuild.plans.carrying import TEXT_STAGE
+from bertbuild.plans.carrying import SPECIAL_IN_TEXT, TEXT_STAGE
 from bertbuild.plans.plan import File, Plan, Source, Step, Target
 
 
-def with_text_models(plan: Plan, source: Source, probes: File, asked: Asked) -> Plan:
+def with_text_models(plan: Plan, source: Source, probes: File, asked: Asked, *, special: bool = False) -> Plan:
     """The plan with each of its IRs made into one that has such models beside it; what they read is told to the steps
     by `plans.carrying.with_text`.
 
@@ -19,6 +19,7 @@ def with_text_models(plan: Plan, source: Source, probes: File, asked: Asked) -> 
         source: what they are made of.
         probes: what they are asked.
         asked: how.
+        special: whether special tokens in a text are such.
 
     Raises:
         UsageError: the source fixes sizes.
@@ -31,10 +32,11 @@ def with_text_models(plan: Plan, source: Source, probes: File, asked: Asked) -> 
     left = {target.answers for target in plan.targets}
     steps = [step for step in plan.steps if step.id not in left]
     targets = []
+    kind, params = ("ir-text-special-", {SPECIAL_IN_TEXT: "true"}) if special else ("ir-text-", {})
     for target in plan.targets:
-        name = target.name.replace("ir-", "ir-text-", 1)
+        name = target.name.replace("ir-", kind, 1)
         answers = asked.step(f"{name}-infer", name, probes)
-        steps += [Step(id=name, stage=TEXT_STAGE, inputs={"ir": target.step}), answers]
+        steps += [Step(id=name, stage=TEXT_STAGE, inputs={"ir": target.step}, params=params), answers]
         targets.append(_renamed(target, name, answers.id))
     return replace(plan, steps=tuple(steps), targets=tuple(targets))
 

@@ -23,6 +23,9 @@ VOCAB = "vocab"
 TEXT_STAGE, WORDS = "text", "words"
 """The stage that makes models which take strings, and what it calls its vocab.txt."""
 
+SPECIAL_IN_TEXT = "special-tokens-in-text"
+"""Its parameter: "true" where special tokens in a text are such."""
+
 OF_PROBES = ("other-gelu",)
 """Parameters of stages that answer which go with the gate's probes alone: a target that is asked in words has none."""
 
@@ -91,7 +94,8 @@ def _told(step: Step, text: Text) -> Step:
 
 
 def _carrying(step: Step, asked: Mapping[str, Any], text: Text, vocab: File) -> Step:
-    told = replace(text, asked=asked).as_parameter()
+    special = step.params.get(SPECIAL_IN_TEXT) == "true"
+    told = replace(text, asked=asked, special_tokens_in_text=special).as_parameter()
     return replace(step, inputs={**step.inputs, VOCAB: vocab}, params={**step.params, TEXT: told})
 
 

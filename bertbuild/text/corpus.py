@@ -51,6 +51,19 @@ ODD = {
 SIGMAS = tuple("ΟΔΟΣ ΣΟΦΙΑ ΑΣ' ΑΣ'Α ΑΣ.Α ΣΣΣ Σ 1Σ ΑΣ\u200b ΑΣ\u0301Α ΑΣ字 'Σ ΑΣ:Β Α\u00adΣ ΑΣ-Σ".split())  # noqa: SIM905
 MARKS = ("\u302e\U0001d165", "\U0001d165\u302e", "\u302f", "\U0001d15f", "a\u0323\u0301", "e\u0301\u0323")
 """Of the first, normalization changes the order."""
+TIGHT = (
+    "[SEP]",
+    "[CLS][MASK]",
+    "[[SEP]]",
+    "ΑΣ[SEP]Α",
+    "[SE\0P]",
+    "[S\x07EP]",
+    "\x03",
+    "[UNK]\u0301",
+    "字[PAD]",
+    "[sep]",
+)
+"""Special tokens, and what is nearly one, without spaces around them."""
 
 Text = tuple[str, str | None]
 """A text, and what goes with it, if anything."""
@@ -78,6 +91,7 @@ def generated() -> dict[str, list[Text]]:
     found["empty texts"] = [(one, two) for one in ("", " ", "a") for two in (None, "", " ", "b")]
     found["capital sigma"] = [_with(chance, SIGMAS) for _ in range(EACH)]
     found["marks in another order"] = [_with(chance, MARKS) for _ in range(EACH // 4)]
+    found["special tokens without spaces"] = [_with(chance, TIGHT) for _ in range(EACH // 4)]
     return found
 
 

@@ -5,23 +5,32 @@ What a tokenizer is held to is `FullTokenizer` and `sequence` of `wordpiece.py`,
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, NamedTuple
 
 from bertbuild.text.corpus import Text
 from bertbuild.text.rewriting import changes_places
-from bertbuild.text.wordpiece import Sequenced
+from bertbuild.text.wordpiece import SPECIAL, Sequenced
 
-OF_TEXT_MODELS: Final[Mapping[str, Callable[[str], bool]]] = {"marks that change places": changes_places}
-"""Class of a difference of an IR that takes strings → whether a text is of it."""
+Classes = Mapping[str, Callable[[str, bool], bool]]
+"""Class of a difference → whether a text is of it, by its characters and by `Read.is_cut_alone`."""
+OF_TEXT_MODELS: Final[Classes] = {"marks that change places": lambda text, _cut: changes_places(text)}
+"""Those of an IR that takes strings."""
+_PRIVATE: Final = re.compile("[\ue000-\uf8ff\U000f0000-\U0010ffff]")
+_SPLIT_NOT: Final = re.compile("[\U0002b820-\U0002b91f]")
 
 
 class Read(NamedTuple):
-    """What a tokenizer made of a text: a row of its answer, with the padding. `mask` is 1 where there are pieces."""
+    """What a tokenizer made of a text: a row of its answer, with the padding. `mask` is 1 where there are pieces.
+
+    `is_cut_alone`: its parts are read as google-research/bert reads them, and no more than where they are cut differs.
+    """
 
     ids: list[int]
     mask: list[int]
     segments: list[int]
+    is_cut_alone: bool = False
 
 
 class Differences(NamedTuple):
@@ -37,14 +46,37 @@ class Differences(NamedTuple):
     classes: dict[str, int]
     unlisted: list[Text]
 
-    def as_json(self) -> dict[str, Any]:
-        """It for programs: `texts`, and `differences` by class."""
-        return {"texts": self.texts, "differences": self.classes}
+    def as_json(self, *, special: bool = False) -> dict[str, Any]:
+        """It for programs: `texts`, and `differences` by class.
+
+        Args:
+            special: whether special tokens in a text were to be such; then `special_tokens_in_text` says it.
+        """
+        return {
+            "texts": self.texts,
+            "differences": self.classes,
+            **({"special_tokens_in_text": True} if special else {}),
+        }
 
 
-def compared(
-    rows: Iterable[tuple[Text, Sequenced, Read]], classes: Mapping[str, Callable[[str], bool]], pad: int
-) -> Differences:
+def of_tokenizer_json(*, lower_case: bool, special: bool) -> Classes:
+    """The classes of the package tokenizers, version 0.23.
+
+    Args:
+        lower_case: whether letters are made small.
+        special: whether the file has special tokens in a text as such.
+    """
+    found: dict[str, Callable[[str, bool], bool]] = {
+        "private-use characters": lambda text, _cut: bool(_PRIVATE.search(text)),
+        "Chinese characters U+2B820 to U+2B91F": lambda text, _cut: bool(_SPLIT_NOT.search(text)),
+        "capital sigma": lambda text, _cut: lower_case and "\u03a3" in text,
+        "special tokens in a text": lambda text, _cut: special and any(word in text for word in SPECIAL),
+        "a pair that is cut": lambda _text, cut: cut,
+    }
+    return found
+
+
+def compared(rows: Iterable[tuple[Text, Sequenced, Read]], classes: Classes, pad: int) -> Differences:
     """Count the texts that were read otherwise.
 
     Args:
@@ -58,7 +90,7 @@ def compared(
         if _is_same(wanted, read, pad):
             continue
         joined = " ".join(part for part in text if part is not None)
-        kind = next((name for name, is_of in classes.items() if is_of(joined)), None)
+        kind = next((name for name, is_of in classes.items() if is_of(joined, read.is_cut_alone)), None)
         if kind is None:
             unlisted.append(text)
         else:
@@ -66,13 +98,25 @@ def compared(
     return Differences(texts=count, classes={name: n for name, n in found.items() if n}, unlisted=unlisted)
 
 
+def unlisted_told(differences: Differences) -> str:
+    """Why a build is refused whose tokenizer reads texts otherwise that are of no class."""
+    texts = differences.unlisted
+    first = " | ".join(repr(part) for part in texts[0] if part is not None)
+    return (
+        f"the tokenizer reads {len(texts):,} of {differences.texts:,} texts otherwise than google-research/bert, for "
+        f"no known reason; the first: {first}"
+    )
+
+
 def told(differences: Mapping[str, Any]) -> str:
     """What people are told, of `Differences.as_json`."""
     texts, classes = differences["texts"], differences["differences"]
+    special = differences.get("special_tokens_in_text")
+    like = "google-research/bert does" + (", and special tokens in them as Hugging Face does" if special else "")
     if not classes:
-        return f"reads all of {texts:,} texts as google-research/bert does"
+        return f"reads all of {texts:,} texts as {like}"
     counts = ", ".join(f"{name} {number:,}" for name, number in classes.items())
-    return f"reads {texts - sum(classes.values()):,} of {texts:,} texts as google-research/bert does; not: {counts}"
+    return f"reads {texts - sum(classes.values()):,} of {texts:,} texts as {like}; not: {counts}"
 
 
 def _is_same(wanted: Sequenced, read: Read, pad: int) -> bool:

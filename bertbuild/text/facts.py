@@ -38,6 +38,7 @@ class Text:
         max_positions: pieces that it can take.
         doc_stride, max_query_length: of questions, as it was trained; 0 where nothing tells.
         negatives: whether a question may have no answer.
+        special_tokens_in_text: whether special tokens are such where they stand in a text.
         asked: how the target is asked: "stage", "flag" and "params" of the stage that answers for it.
     """
 
@@ -51,6 +52,7 @@ class Text:
     doc_stride: int = 0
     max_query_length: int = 0
     negatives: bool = False
+    special_tokens_in_text: bool = False
     asked: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -114,7 +116,7 @@ _FORMS: Final[Mapping[str, tuple[Callable[[Any], bool], str]]] = {
     **dict.fromkeys(
         ("max_seq_length", "max_positions", "doc_stride", "max_query_length"), (_is_whole, "a number from 0")
     ),
-    "negatives": _TRUTH,
+    **dict.fromkeys(("negatives", "special_tokens_in_text"), _TRUTH),
     "do_lower_case": (lambda value: value is None or isinstance(value, bool), "true or false"),
     "labels": (_is_words, "a list of words"),
     "asked": (lambda value: isinstance(value, dict), "an object"),

@@ -2,7 +2,8 @@
 
 Written from the checkpoint with NumPy, one tensor at a time, and read back. config.json names the class of transformers
 that has the heads of --heads. Kernels are transposed ([in, out] → [out, in]); numbers are not changed. signature.json
-says how text was read, for the stage that asks the folder.
+says how text was read, for the stage that asks the folder. tokenizer.json is held to google-research/bert on a corpus:
+a difference of no listed class is refused.
 """
 
 import shutil
@@ -35,6 +36,7 @@ def run(args, report):
 
     from bertbuild.checkpoint.vocabulary import chosen_reading
     from bertbuild.errors import BertbuildError
+    from bertbuild.text.facts import TEXT_GATE_FILE
 
     prefix = Path(find_prefix(args.checkpoint, args.prefix))
     words = Path(args.checkpoint) / VOCAB_FILE
@@ -55,9 +57,11 @@ def run(args, report):
     lower_case = is_lower_case(args, words)
     step("writing the tokenizer")
     shutil.copyfile(words, Path(args.out) / VOCAB_FILE)
-    write_tokenizer(Path(args.out), vocab, lower_case, config["max_position_embeddings"])
+    positions = config["max_position_embeddings"]
+    write_tokenizer(Path(args.out), vocab, lower_case, positions)
+    found = read_as_upstream(Path(args.out), vocab, lower_case, positions)
     report.packages = {"numpy": version("numpy"), "tokenizers": version("tokenizers")}
-    report.facts.update(class_=config["architectures"][0], do_lower_case=lower_case, files=written)
+    report.facts.update(class_=config["architectures"][0], do_lower_case=lower_case, files=written, **found)
     write_json(
         args.out,
         "signature.json",
@@ -69,6 +73,7 @@ def run(args, report):
             "longest_word": LONGEST_WORD,
         },
     )
+    write_json(args.out, TEXT_GATE_FILE, found)
 
 
 def is_lower_case(args, words):
@@ -82,6 +87,23 @@ def is_lower_case(args, words):
         return told
     found = words.read_text(encoding="utf-8").split("\n")
     return not any(word != word.lower() for word in found if not word.startswith(("[", "<")))
+
+
+def read_as_upstream(folder, vocab, lower_case, positions):
+    """Hold tokenizer.json to google-research/bert: `texts`, and `differences` by class.
+
+    Raises:
+        StageInputError: it reads a text of no listed class otherwise.
+    """
+    from bertbuild.text.differences import unlisted_told
+    from stages import _tokenizer_gate
+
+    step("comparing the tokenizer with google-research/bert's")
+    path = folder / "tokenizer.json"
+    found = _tokenizer_gate.read_as_upstream(path, vocab, lower_case, True, positions)
+    if found.unlisted:
+        raise StageInputError(unlisted_told(found))
+    return found.as_json()
 
 
 def write_tokenizer(folder, vocab, lower_case, positions):

@@ -6,7 +6,7 @@ import numpy as np
 
 from bertbuild.text import differences
 from bertbuild.text.corpus import generated
-from bertbuild.text.wordpiece import PAD, FullTokenizer, sequence
+from bertbuild.text.wordpiece import PAD, SPECIAL, FullTokenizer, sequence
 from stages._text_graph import PAIR, ROLES, TEXT
 
 BATCH = 64
@@ -14,7 +14,7 @@ ANSWERED = 8
 """Texts of a batch that both models answer, and batches."""
 
 
-def read_as_upstream(runs, vocab, lower_case, length):
+def read_as_upstream(runs, vocab, lower_case, length, special=False):
     """How tokenizers read the corpus, as `differences.Differences`.
 
     Args:
@@ -22,8 +22,9 @@ def read_as_upstream(runs, vocab, lower_case, length):
         vocab: piece → number.
         lower_case: whether letters are made small, and accents taken off.
         length: pieces at most, special tokens counted.
+        special: whether special tokens in a text are such; upstream then reads what stands between them.
     """
-    upstream = FullTokenizer(vocab, lower_case=lower_case)
+    upstream = FullTokenizer(vocab, lower_case=lower_case, special=SPECIAL if special else ())
 
     def rows():
         for texts in batches(BATCH):

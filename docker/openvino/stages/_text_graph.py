@@ -5,6 +5,8 @@ Its operators are those of the package openvino-tokenizers. What upstream does t
 their lengths, as `_truncate_seq_pair` does, with no variable that a reader would have to set.
 """
 
+import re
+
 import numpy as np
 import openvino
 import openvino_tokenizers
@@ -14,7 +16,7 @@ from openvino.utils.node_factory import NodeFactory
 
 from bertbuild.text.character_map import character_map
 from bertbuild.text.rewriting import FINAL, changed_characters, final_sigma
-from bertbuild.text.wordpiece import CONTINUED, END, FIRST, LONGEST_WORD, PAD, UNKNOWN
+from bertbuild.text.wordpiece import CONTINUED, END, FIRST, LONGEST_WORD, PAD, SPECIAL, UNKNOWN
 
 TEXT, PAIR = "text", "text_pair"
 """Its inputs: strings, [batch] each. Single texts have a graph without the second: where a reader leaves an input out,
@@ -25,10 +27,15 @@ EXTENSION = openvino_tokenizers._ext_path  # noqa: SLF001 - it has no other name
 ROLES = ("input_ids", "input_mask", "segment_ids")
 NOTHING = "\x01"
 """A word that no vocabulary has: upstream takes this character out of every text."""
+MARKS = dict(zip(SPECIAL, "\x02\x03\x04\x05\x06"))
+"""Special token → the character that stands for it on its way through the graph, where it is one in a text. Upstream
+takes these out of every text too; what a text has of them becomes TAKEN_OUT, so that it stands for nothing.
+"""
+TAKEN_OUT = "\x07"
 BYTES_OF_CHARACTER = 4
 
 
-def tokenizer(vocab, lower_case, length, pairs):
+def tokenizer(vocab, lower_case, length, pairs, special=False):
     """The graph, an openvino.Model.
 
     Args:
@@ -36,14 +43,16 @@ def tokenizer(vocab, lower_case, length, pairs):
         lower_case: whether letters are made small, and accents taken off.
         length: pieces at most, special tokens counted.
         pairs: whether it reads pairs of texts, and not single ones.
+        special: whether special tokens are such where they stand in a text, as with Hugging Face.
     """
+    marks = {word: mark for word, mark in MARKS.items() if special and word in vocab}
     made = NodeFactory()
     made.add_extension(str(EXTENSION))
     texts = [ops.parameter([-1], Type.string, name=name) for name in ((TEXT, PAIR) if pairs else (TEXT,))]
     for node in texts:
         node.output(0).get_tensor().set_names({node.get_friendly_name()})
     strings = ops.string_tensor_unpack(ops.concat(texts, 0) if pairs else texts[0]).outputs()
-    begins, ends, ids = _pieces(made, _words(made, strings, lower_case), vocab)
+    begins, ends, ids = _pieces(made, _words(made, strings, lower_case, marks), vocab, marks)
     parts = _cut(*_each(begins, ends, texts[0]), length) if pairs else [_shortened(begins, ends, length)]
     sequences = _sequences(made, ids, parts, vocab)
     return openvino.Model(_dense(made, sequences, vocab.get(PAD, 0)), texts, "tokenizer")
@@ -64,9 +73,13 @@ def joined(reader, model):
     )
 
 
-def _words(made, strings, lower_case):
+def _words(made, strings, lower_case, marks):
     """Words of each text: begins and ends of its words, then begins, ends and bytes of all words."""
-    changed = changed_characters(lower_case)
+    changed = {**changed_characters(lower_case), **{mark: f" {mark} " for mark in marks.values()}}
+    if marks:  # first of all: what stands before or behind a special token is a text of its own
+        strings = _replaced(made, strings, f"[{''.join(marks.values())}]", TAKEN_OUT)
+    for word, mark in marks.items():
+        strings = _replaced(made, strings, re.escape(word), mark)
     strings = _replaced(made, strings, r"\x{0}", "")  # no table has this character
     if lower_case:
         strings = _replaced(made, strings, final_sigma(changed), "$1" + FINAL)
@@ -89,9 +102,11 @@ def _replaced(made, strings, pattern, text):
     ).outputs()
 
 
-def _pieces(made, words, vocab):
+def _pieces(made, words, vocab, marks):
     """Begins and ends of the pieces of each text, and the numbers of all."""
-    known = {number: word for word, number in vocab.items() if NOTHING not in word}
+    never = {NOTHING, *marks.values()}
+    known = {number: word for word, number in vocab.items() if never.isdisjoint(word)}
+    known.update((vocab[word], mark) for word, mark in marks.items())  # the words themselves are split, and never seen
     lines = [known.get(number, NOTHING + str(number)).encode() for number in range(max(vocab.values()) + 1)]
     ends = np.cumsum([len(line) for line in lines]).astype(np.int32)
     begins = np.concatenate([np.zeros(1, np.int32), ends[:-1]])

@@ -1,7 +1,7 @@
 """In the openvino environment: what the models of `build-ir --text` make of texts.
 
 Request: {"root": of the repository, "texts": path of JSON lines [text, other or null], "vocabularies": [[vocab.txt,
-lower case], …], "length", "out": path}. Writes JSON lines, for each vocabulary and text [ids, segments].
+lower case], …], "length", "special", "out": path}. Writes JSON lines, for each vocabulary and text [ids, segments].
 """
 
 import json
@@ -35,7 +35,10 @@ def read(models, text, other):
 with open(request["out"], "w", encoding="utf-8") as out:  # noqa: PTH123
     for path, lower_case in request["vocabularies"]:
         vocab = load_vocab(path, "lines")
-        graphs = (_text_graph.tokenizer(vocab, lower_case, request["length"], pairs) for pairs in (False, True))
+        graphs = (
+            _text_graph.tokenizer(vocab, lower_case, request["length"], pairs, request["special"])
+            for pairs in (False, True)
+        )
         models = [core.compile_model(graph, "CPU") for graph in graphs]
         out.writelines(json.dumps(read(models, *text)) + "\n" for text in texts)
 print("{}")  # noqa: T201

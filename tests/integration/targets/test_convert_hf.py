@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
 from matrix import cells
@@ -56,6 +59,14 @@ def test_transformers_own_class_answers_like_the_source(case):
     assert {row["output"] for row in verdict["rows"]} == {"sequence_output", *CASES[name][2]}
 
 
+def test_its_tokenizer_was_held_to_upstreams_and_the_differences_are_told(case):
+    _, _, built = case
+    found = json.loads((Path(built.last["path"]) / "text_gate.json").read_text())
+    assert found["texts"] >= 5000
+    assert {"private-use characters", "special tokens in a text"} <= found["differences"].keys()
+    assert any("texts as google-research/bert does; not: private-use characters" in note for note in built.notes)
+
+
 def test_the_folder_comes_back_bit_for_bit(bertbuild, case):
     name, variables, built = case
     folder = built.last["path"]
@@ -92,3 +103,16 @@ def test_a_cased_model_that_transformers_would_lower_case_fails(session_folder, 
     program = altered("data", "convert_hf", LOWERED)
     error = program.refused("convert-hf", "--checkpoint", folder, "--do-lower-case=false", code=13)
     assert "and google-research/bert as" in error["message"] + error["details"]
+
+
+SHORTER_WORDS = "LONGEST_WORD = 100\n"
+
+
+@pytest.mark.whole
+def test_a_tokenizer_that_reads_texts_otherwise_for_no_listed_reason_fails(session_folder, altered):
+    """Words of 101 characters and more are unknown to it, as to transformers where nothing is said."""
+    folder = write_google(session_folder / "to-hf-of-short-words", weights(seed=5))
+    (folder / "vocab.txt").write_text("".join(f"{word}\n" for word in WORDS))
+    program = altered("data", "convert_hf", SHORTER_WORDS)
+    error = program.refused("convert-hf", "--checkpoint", folder, code=13)
+    assert "for no known reason" in error["message"] + error["details"]

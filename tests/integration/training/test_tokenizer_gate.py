@@ -6,7 +6,6 @@ listed class fails.
 from __future__ import annotations
 
 import json
-import re
 from collections import Counter
 from pathlib import Path
 
@@ -17,6 +16,7 @@ import pytest
 from bertbuild.checkpoint.vocabulary import read_vocabulary
 from bertbuild.project import ROOT
 from bertbuild.text import corpus
+from bertbuild.text.differences import of_tokenizer_json
 from bertbuild.text.tokenizer_json import tokenizer_json
 from bertbuild.text.wordpiece import SPECIAL, FullTokenizer, numbered, sequence
 
@@ -25,15 +25,6 @@ DATA = ROOT.parent / "shared" / "data"
 VOCABULARIES = {"uncased": True, "cased": False, "chinese": True}
 """Name → whether its text is lower-cased."""
 LENGTH = 64
-E_BLOCK = re.compile("[\U0002b820-\U0002b91f]")
-PRIVATE = re.compile("[\ue000-\uf8ff\U000f0000-\U0010ffff]")
-CLASSES = {
-    "private-use characters": lambda text, _lower, _whole: bool(PRIVATE.search(text)),
-    "Chinese characters U+2B820 to U+2B91F": lambda text, _lower, _whole: bool(E_BLOCK.search(text)),
-    "capital sigma": lambda text, lower, _whole: lower and "Σ" in text,
-    "a pair that is cut": lambda _text, _lower, whole: whole,
-}
-"""Class of a difference of tokenizer.json → whether a text is of it; `whole`: uncut, its pieces are the same."""
 
 
 def words_of(name, folder):
@@ -49,8 +40,11 @@ def words_of(name, folder):
     return made
 
 
-def compared(folder, classes):
-    """Of each vocabulary: the texts, what upstream, predict's tokenizer, and tokenizer.json make of each."""
+def compared(folder, classes, *, special=False):
+    """Of each vocabulary: the texts, what upstream, predict's tokenizer, and tokenizer.json make of each.
+
+    With `special`, of the last two with special tokens in a text as such; upstream, which has none, is not asked.
+    """
     texts = [text for texts in classes.values() for text in texts]
     named = {"texts": folder / "texts.jsonl"}
     named["texts"].write_text("".join(json.dumps(text) + "\n" for text in texts), encoding="utf-8")
@@ -58,18 +52,21 @@ def compared(folder, classes):
     ours, written = [], []
     for name, lower_case in VOCABULARIES.items():
         vocab = numbered(read_vocabulary(files[name].read_bytes()).words, by_word=False)
-        tokenizer = FullTokenizer(vocab, lower_case=lower_case)
+        tokenizer = FullTokenizer(vocab, lower_case=lower_case, special=SPECIAL if special else ())
         for text, other in texts:
             made = sequence(tokenizer, tokenizer.ids(text), None if other is None else tokenizer.ids(other), LENGTH)
             whole = [tokenizer.ids(part) for part in (text, other) if part is not None]
             ours.append(([made.ids, made.segments], whole))
         written.append(folder / f"{name}.json")
-        written[-1].write_text(tokenizer_json(vocab, lower_case=lower_case, max_seq_length=LENGTH), encoding="utf-8")
+        content = tokenizer_json(vocab, lower_case=lower_case, max_seq_length=LENGTH, special=special)
+        written[-1].write_text(content, encoding="utf-8")
     upstream, theirs = folder / "upstream.jsonl", folder / "theirs.jsonl"
     pairs = [[files[name], lower_case] for name, lower_case in VOCABULARIES.items()]
-    backends.run("tf1", "google_pieces", vocabularies=pairs, length=LENGTH, out=upstream, **named)
+    if not special:
+        backends.run("tf1", "google_pieces", vocabularies=pairs, length=LENGTH, out=upstream, **named)
     backends.run("data", "tokenizers_pieces", files=written, out=theirs, **named)
-    rows = zip(_lines(upstream), ours, _lines(theirs), strict=True)
+    wanted = [made for made, _ in ours] if special else _lines(upstream)
+    rows = zip(wanted, ours, _lines(theirs), strict=True)
     return [(name, lower, text, *next(rows)) for name, lower in VOCABULARIES.items() for text in texts]
 
 
@@ -85,7 +82,8 @@ def classed(rows):
             continue
         joined = " ".join(filter(None, text))
         same = theirs[2] == whole
-        kind = next((kind for kind, is_of in CLASSES.items() if is_of(joined, lower, same and text[1])), None)
+        classes = of_tokenizer_json(lower_case=lower, special=False)
+        kind = next((kind for kind, is_of in classes.items() if is_of(joined, same and bool(text[1]))), None)
         found[name, kind] += 1
         if kind is None:
             unlisted.append((name, text, upstream[0][:20], theirs[0][:20]))
@@ -113,23 +111,39 @@ def test_tokenizer_json_differs_in_listed_classes_alone(rows):
 def test_the_page_has_the_classes_and_their_counts(rows):
     found, _ = classed(rows)
     page = (ROOT / "docs" / "text.md").read_text(encoding="utf-8")
-    for kind in CLASSES:
+    for kind in of_tokenizer_json(lower_case=True, special=False):
         counts = " | ".join(str(found[name, kind]) for name in VOCABULARIES)
-        assert f"| {kind} | {counts} |" in page
+        assert f"| {kind} | {counts} |" in page or counts == "0 | 0 | 0"
 
 
-def read_by_models(folder, texts):
+def test_special_tokens_in_a_text_are_read_as_hugging_face_reads_them(tmp_path):
+    """What --special-tokens-in-text asks for: predict's tokenizer and the gate of the text models stand for it."""
+    texts = corpus.generated()
+    rows = compared(tmp_path, {name: those for name, those in texts.items() if "special" in name}, special=True)
+    assert len([row for row in rows if "[SEP]" in str(row[2])]) > 100
+    assert classed(rows)[1] == []
+
+
+def read_by_models(folder, texts, *, special=False):
     """What the models that take strings make of each text, by each vocabulary."""
     named, out = folder / "model_texts.jsonl", folder / "models.jsonl"
     named.write_text("".join(json.dumps(text) + "\n" for text in texts), encoding="utf-8")
     pairs = [[words_of(name, folder), lower_case] for name, lower_case in VOCABULARIES.items()]
-    backends.run("openvino", "text_pieces", root=ROOT, texts=named, vocabularies=pairs, length=LENGTH, out=out)
+    request = {"root": ROOT, "texts": named, "vocabularies": pairs, "length": LENGTH, "special": special, "out": out}
+    backends.run("openvino", "text_pieces", **request)
     return list(_lines(out))
 
 
 @pytest.mark.whole
 def test_models_that_take_strings_read_every_text_as_upstream_does(rows, tmp_path):
     found = read_by_models(tmp_path, [row[2] for row in rows[: len(rows) // len(VOCABULARIES)]])
+    assert [(row[0], row[2]) for row, read in zip(rows, found, strict=True) if read != row[3]] == []
+
+
+@pytest.mark.whole
+def test_models_that_take_strings_read_special_tokens_as_predict_does(tmp_path):
+    rows = compared(tmp_path, corpus.generated(), special=True)
+    found = read_by_models(tmp_path, [row[2] for row in rows[: len(rows) // len(VOCABULARIES)]], special=True)
     assert [(row[0], row[2]) for row, read in zip(rows, found, strict=True) if read != row[3]] == []
 
 

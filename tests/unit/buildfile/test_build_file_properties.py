@@ -30,6 +30,7 @@ LEFT_OUT = {
     "converter",
     "openvino",
     "text",
+    "special_tokens_in_text",
     "vocab_reading",
     "do_lower_case",
     "standard",

@@ -20,8 +20,8 @@ SOURCE = "model checkpoint config vocab name scope ema head labels from mirror i
 NEURON = f"{SOURCE} saved-model seq-len output compute gelu-approximation batch-size"
 FLAGS = {
     "freeze": f"{SOURCE} reference output gelu",
-    "build-ir": f"{SOURCE} reference frozen outputs precision output gelu route converter openvino text batch-size "
-    "seq-len calibration calibration-text calibration-size vocab-reading max-drop validation int8-for group-size",
+    "build-ir": f"{SOURCE} reference frozen outputs precision output gelu route converter openvino text "
+    "special-tokens-in-text batch-size seq-len calibration calibration-text calibration-size vocab-reading max-drop validation int8-for group-size",
     "convert-onnx": f"{SOURCE} reference precision output gelu opset ir-version batch-size seq-len",
     "export": f"{SOURCE} reference seq-len output",
     "neuron-ready": NEURON,

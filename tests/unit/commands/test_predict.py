@@ -255,6 +255,11 @@ def test_special_tokens_in_a_text_are_pieces_unless_asked_otherwise(target, run)
     assert asked.ids == [[2, 5, 3, 6, 3]]
 
 
+def test_special_tokens_are_such_where_the_target_was_built_so(target, run):
+    target(special_tokens_in_text=True)
+    assert run(shares([1, 0]), text="good [SEP] bad")[2].ids == [[2, 5, 3, 6, 3]]
+
+
 def test_a_text_that_is_cut_is_told(target, run):
     target()
     result, _, questions = run(shares([1, 0]), text="good " * 20)

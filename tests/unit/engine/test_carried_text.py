@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 
 import pytest
 
@@ -87,6 +88,13 @@ def test_the_folder_has_the_tokenizer_and_its_facts(folder, vocab):
     assert json.loads((folder / "signature.json").read_text())["text"]["labels"] == list(TEXT.labels)
     assert json.loads((folder / "tokenizer.json").read_text())["model"]["max_input_chars_per_word"] == 200
     assert (folder / "vocab.txt").read_bytes() == vocab.read_bytes()
+
+
+def test_tokenizer_json_has_special_tokens_in_a_text_as_the_target_has(folder, vocab):
+    carry(folder, replace(TEXT, special_tokens_in_text=True).as_parameter(), vocab)
+    added = json.loads((folder / "tokenizer.json").read_text())["added_tokens"]
+    assert [token["content"] for token in added] == ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+    assert json.loads((folder / "text.json").read_text())["special_tokens_in_text"] is True
 
 
 def test_a_saved_model_has_them_among_its_assets(tmp_path, vocab):

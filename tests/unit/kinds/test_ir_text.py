@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from bertbuild.kinds.ir_request import Ir
 from bertbuild.plans.carrying import VOCAB, carries_text, reads_text, with_text
 from bertbuild.plans.plan import File
 from bertbuild.stages import STAGES
-from bertbuild.text.facts import Text
+from bertbuild.text.facts import Text, from_json
 
 WORDS = File(path=Path("/m/vocab.txt"), digest="d-vocab")
 
@@ -53,6 +54,19 @@ def test_the_stage_is_told_how_text_is_read(source, probes):
         "text": "",
     }
     assert carries_text(step)
+
+
+def test_special_tokens_in_a_text_are_another_target(source, probes):
+    plan = plan_ir(source, Ir(text=True, special_tokens_in_text=True), probes)
+    assert [target.name for target in plan.targets] == ["ir-text-special-fp32"]
+    step = with_text(plan, Text(max_positions=64), WORDS).step("ir-text-special-fp32")
+    assert step.params["special-tokens-in-text"] == "true"
+    assert from_json(json.loads(step.params["text"])).special_tokens_in_text
+
+
+def test_special_tokens_in_a_text_are_for_models_that_take_strings():
+    with pytest.raises(UsageError, match="--special-tokens-in-text is for models that take strings"):
+        Ir(special_tokens_in_text=True)
 
 
 def test_its_files_are_those_that_predict_and_the_gate_ask_for():

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from bertbuild.text.differences import Read, compared, told
+from bertbuild.text.differences import Read, compared, of_tokenizer_json, told, unlisted_told
 from bertbuild.text.wordpiece import Sequenced
 
-CLASSES = {"with an x": lambda text: "x" in text, "long": lambda text: len(text) > 3}
+CLASSES = {"with an x": lambda text, _cut: "x" in text, "long": lambda text, _cut: len(text) > 3}
 WANTED = Sequenced(ids=[2, 7, 3], segments=[0, 0, 0], cut=False)
 SAME = Read([2, 7, 3, 9, 9], [1, 1, 1, 0, 0], [0, 0, 0, 0, 0])
 OTHERS = {
@@ -42,3 +42,36 @@ def test_a_difference_is_counted_in_the_first_class_that_its_text_is_of():
     found = compared(made, CLASSES, 9)
     assert (found.classes, found.unlisted) == ({"with an x": 1, "long": 2}, [])
     assert told(found.as_json()) == "reads 1 of 4 texts as google-research/bert does; not: with an x 1, long 2"
+
+
+def test_the_reading_of_special_tokens_is_told():
+    found = compared(rows(SAME), CLASSES, 9).as_json(special=True)
+    assert told(found).endswith("as google-research/bert does, and special tokens in them as Hugging Face does")
+
+
+def test_a_text_of_no_class_is_shown():
+    found = compared(rows(OTHERS["cut"], text=("ab", "c\x07")), {}, 9)
+    assert unlisted_told(found).endswith(
+        "of 1 texts otherwise than google-research/bert, for no known reason; the first: 'ab' | 'c\\x07'"
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "lower_case", "special", "cut", "kind"),
+    [
+        ("a\ue000", True, True, False, "private-use characters"),
+        ("\U0002b820", True, True, False, "Chinese characters U+2B820 to U+2B91F"),
+        ("ΑΣ", True, True, False, "capital sigma"),
+        ("ΑΣ", False, True, False, None),
+        ("a [SEP]", True, True, False, "special tokens in a text"),
+        ("a [SEP]", True, False, False, None),
+        ("a", True, True, True, "a pair that is cut"),
+        ("a", True, True, False, None),
+    ],
+)
+def test_the_classes_of_tokenizer_json(text, lower_case, special, cut, kind):
+    classes = of_tokenizer_json(lower_case=lower_case, special=special)
+    wrong = OTHERS["another piece"]._replace(is_cut_alone=cut)
+    found = compared(rows(wrong, text=(text, None)), classes, 9)
+    assert found.classes == ({kind: 1} if kind else {})
+    assert len(found.unlisted) == (kind is None)
