@@ -36,6 +36,7 @@ def run(args, report):
 
     from bertbuild.checkpoint.vocabulary import chosen_reading
     from bertbuild.errors import BertbuildError
+    from bertbuild.text.differences import told
     from bertbuild.text.facts import TEXT_GATE_FILE
 
     prefix = Path(find_prefix(args.checkpoint, args.prefix))
@@ -60,6 +61,7 @@ def run(args, report):
     positions = config["max_position_embeddings"]
     write_tokenizer(Path(args.out), vocab, lower_case, positions)
     found = read_as_upstream(Path(args.out), vocab, lower_case, positions)
+    report.note("the tokenizer " + told(found))
     report.packages = {"numpy": version("numpy"), "tokenizers": version("tokenizers")}
     report.facts.update(class_=config["architectures"][0], do_lower_case=lower_case, files=written, **found)
     write_json(
