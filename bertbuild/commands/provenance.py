@@ -21,6 +21,8 @@ from bertbuild.store.opened import changed, manifests_of
 from bertbuild.store.records import read_records
 from bertbuild.store.store import Store
 
+ARCHIVES = (".tar.gz", ".tgz", ".zip", ".tar")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sbom:
@@ -76,7 +78,7 @@ def verify_provenance(session: Session, names: Sequence[str] = (), *, path: str 
     Args:
         session: of the command.
         names: models, targets, model/target, or patterns of these; empty for all.
-        path: the artifact's folder, or a file in it.
+        path: the folder of an artifact or of a package, or a file in it.
 
     Raises:
         ProvenanceError: one is not what its statement says, or has none.
@@ -112,6 +114,8 @@ def _folders(session: Session, names: Sequence[str], path: str) -> dict[str, Pat
             f"--path names one artifact, and {names[0]} names another.", next_step="Give the one or the other."
         )
     if path:
+        if Path(path).is_file() and path.endswith(ARCHIVES):
+            raise UsageError(f"{path} is an archive.", next_step="Unpack it, and name the folder that was in it.")
         folder = Path(path).parent if Path(path).is_file() else Path(path)
         if not folder.is_dir():
             raise UsageError(

@@ -7,12 +7,19 @@ has them, is found by its result's key in the store that made it.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
-from bertbuild.provenance.statement import BUILDER, HOST, KEY_DIGEST, PREDICATE, STATEMENT, result_uri
+from bertbuild.provenance.statement import (
+    BUILDER,
+    HOST,
+    KEY_DIGEST,
+    PACKAGE_TYPE,
+    PREDICATE,
+    STATEMENT,
+    TARGET,
+    result_uri,
+)
 from bertbuild.stages import PROVENANCE
-
-BUILD_TYPE: Final = "https://bertbuild.org/package/v1"
 
 
 def statement(
@@ -29,7 +36,7 @@ def statement(
         sha256: of each file of the package, by name.
     """
     target = {
-        "name": "target",
+        "name": TARGET,
         "uri": result_uri(stage, key),
         "digest": {KEY_DIGEST: digest},
         "annotations": {"stage": stage, "key": key},
@@ -40,9 +47,9 @@ def statement(
         "predicateType": PREDICATE,
         "predicate": {
             "buildDefinition": {
-                "buildType": BUILD_TYPE,
-                "externalParameters": {"format": layout, "target": dict(made["externalParameters"])},
-                "internalParameters": {"target": dict(made["internalParameters"])},
+                "buildType": PACKAGE_TYPE,
+                "externalParameters": {"format": layout, TARGET: dict(made["externalParameters"])},
+                "internalParameters": {TARGET: dict(made["internalParameters"])},
                 "resolvedDependencies": [
                     target,
                     *(one for one in made["resolvedDependencies"] if not one["name"].endswith(f"/{PROVENANCE}")),

@@ -25,6 +25,10 @@ from bertbuild.store.store import MADE, StoredObject
 STATEMENT = "https://in-toto.io/Statement/v1"
 PREDICATE = "https://slsa.dev/provenance/v1"
 BUILD_TYPE = "https://bertbuild.org/stage/v1"
+PACKAGE_TYPE = "https://bertbuild.org/package/v1"
+"""The buildType of a package's statement (`packaging/origin.py`)."""
+TARGET = "target"
+"""What that calls the target it was made of: the first dependency, and the target's own parameters."""
 BUILDER = "https://bertbuild.org/builder"
 """Followed by where the stage ran, the name of a place, as /docker or /venv; or /host for what bertbuild makes."""
 

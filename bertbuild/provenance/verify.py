@@ -16,11 +16,12 @@ from bertbuild.files.digests import sha256_file
 from bertbuild.files.listing import files_below, links
 from bertbuild.json_text import parse_json
 from bertbuild.plural import are, number_of
+from bertbuild.provenance.made import Made
 from bertbuild.provenance.sbom import FOLDER, sbom_name, sbom_of_today
 from bertbuild.provenance.shape import problems
-from bertbuild.provenance.statement import BUILD_TYPE, KEY_DIGEST
+from bertbuild.provenance.statement import BUILD_TYPE, PACKAGE_TYPE
 from bertbuild.stages import FACTS, MANIFEST, PROVENANCE
-from bertbuild.store.store import MADE, Store, StoredObject, content_digest
+from bertbuild.store.store import Store, StoredObject, content_digest
 
 OWN = (MANIFEST, PROVENANCE)
 """What lies beside the subjects."""
@@ -50,65 +51,6 @@ class Findings:
         return {"path": str(self.path), "checked": self.checked, "told": self.told, "wrong": self.wrong}
 
 
-class Made:
-    """What a statement of ours says, by our names for it."""
-
-    def __init__(self, statement: Mapping[str, Any]) -> None:
-        definition = statement["predicate"]["buildDefinition"]
-        external, internal = definition["externalParameters"], definition["internalParameters"]
-        named = {_name(entry): entry for entry in definition["resolvedDependencies"]}
-        self.files: dict[str, str] = {_name(entry): entry["digest"]["sha256"] for entry in statement["subject"]}
-        self.made = {_name(entry): note for entry in statement["subject"] if (note := _made(entry)) is not None}
-        self.inputs_made = {name: note for name, entry in named.items() if (note := _made(entry)) is not None}
-        self.inputs = {name: named[name] for name in external["inputs"]}
-        self.sha256: dict[str, str] = {
-            name: entry["digest"]["sha256"] for name, entry in named.items() if "sha256" in (entry.get("digest") or {})
-        }
-        self.key = str(internal["key"])
-        self.stage = str(external["stage"])
-        self.isolation = internal.get("isolation")
-        self.environment = dict(internal["environment"])
-        self.components = {
-            "format": internal["keyFormat"],
-            "stage": self.stage,
-            "code": internal["code"],
-            "environment": self.environment,
-            "params": external["params"],
-            "inputs": {name: entry["digest"][KEY_DIGEST] for name, entry in self.inputs.items()},
-        }
-
-    @property
-    def label(self) -> str:
-        """How people are told of it."""
-        return f"{self.stage} {self.key[:12]}"
-
-    @property
-    def entries(self) -> dict[str, dict[str, Any]]:
-        """Its files as a manifest has them, but for their sizes."""
-        return {
-            name: {"sha256": sha256, **({MADE: self.made[name]} if name in self.made else {})}
-            for name, sha256 in self.files.items()
-        }
-
-    def files_of(self, name: str) -> dict[str, str]:
-        """The sha256 of an input's files by name, its statement among them."""
-        return {path[len(name) + 1 :]: value for path, value in self.sha256.items() if path.startswith(f"{name}/")}
-
-
-def _made(entry: Mapping[str, Any]) -> str | None:
-    """Of a file that the host added to, its sha256 as the stage wrote it; None of others."""
-    notes = entry.get("annotations")
-    found = notes.get(MADE) if isinstance(notes, dict) else None
-    return found if isinstance(found, str) else None
-
-
-def _name(entry: Mapping[str, Any]) -> str:
-    name = entry["name"]
-    if not isinstance(name, str) or not name:
-        raise ValueError("something without a name")
-    return name
-
-
 def verify(path: Path, store: Store | None) -> Findings:
     """Look at the result in a folder, reading every byte, and at what it was made from as far as the store has it.
 
@@ -117,10 +59,13 @@ def verify(path: Path, store: Store | None) -> Findings:
         store: where to look for what it was made from; None where there is none.
     """
     findings = Findings(path=path)
-    made = _read(path, findings)
+    made = _read(path, findings, types=(BUILD_TYPE,) if _in_store(path, store) else (BUILD_TYPE, PACKAGE_TYPE))
     if made is None:
         return findings
     _check_files(path, made, findings)
+    if made.packed is not None:
+        _check_package(path, made, made.packed, store, findings)
+        return findings
     _check_links(path, made, store, findings)
     _check_key(made, findings)
     _check_manifest(path, made, findings)
@@ -130,8 +75,12 @@ def verify(path: Path, store: Store | None) -> Findings:
     return findings
 
 
-def _read(path: Path, findings: Findings, label: str = "") -> Made | None:
-    """The statement in a folder, None where it is none of ours."""
+def _in_store(path: Path, store: Store | None) -> bool:
+    return store is not None and path.parent.parent.resolve() == store.objects.resolve()
+
+
+def _read(path: Path, findings: Findings, label: str = "", types: tuple[str, ...] = (BUILD_TYPE,)) -> Made | None:
+    """The statement in a folder, None where it is none of ours, or not of these buildTypes."""
     file = f"{label}{PROVENANCE}"
     try:
         statement = parse_json((path / PROVENANCE).read_text(encoding="utf-8"))
@@ -142,14 +91,53 @@ def _read(path: Path, findings: Findings, label: str = "") -> Made | None:
         findings.wrong.append(f"{file} cannot be read: {error}")
         return None
     found = problems(statement)
-    if not found and (kind := statement["predicate"]["buildDefinition"]["buildType"]) != BUILD_TYPE:
-        found = [f"predicate.buildDefinition.buildType: is {kind!r}, not {BUILD_TYPE!r}"]
+    if not found and (kind := statement["predicate"]["buildDefinition"]["buildType"]) not in types:
+        found = [f"predicate.buildDefinition.buildType: is {kind!r}, not {' or '.join(map(repr, types))}"]
     try:
         made = None if found else Made(statement)
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         found, made = [f"lacks what a statement of bertbuild has: {error!r}"], None
     findings.wrong.extend(f"{file}: {problem}" for problem in found)
     return made
+
+
+def _check_package(
+    path: Path, made: Made, packed: tuple[str, str, str], store: Store | None, findings: Findings
+) -> None:
+    """What a package was made of: the target's key, its lock file and bill of materials, and its result in the store.
+
+    The statements of what the target was made of are followed from there; a package does not name them.
+    """
+    findings.wrong.extend(f"{name} is a link, and a package has none" for name in links(files_below(str(path))))
+    findings.told.append("nothing but a signature can answer for the statement of a package")
+    _check_key(made, findings)
+    _check_materials(made, store, findings)
+    stage, key, digest = packed
+    if (stage, key) != (made.stage, made.key):
+        findings.wrong.append(f"{PROVENANCE}: names the target {stage} {key[:12]}, made as {made.label} is")
+        return
+    place = store.objects / made.stage / made.key if store is not None else None
+    if store is None or place is None or not os.path.exists(place):  # noqa: PTH110 - as above
+        findings.told.append(f"its target, {made.label}, is not in the store: not followed further")
+        return
+    try:
+        stored = store.peek(place)
+    except StoreError as error:
+        findings.told.append(f"{made.label} in the store is not compared: {str(error).rstrip('.')}")
+        return
+    if stored.digest != digest:
+        findings.wrong.append(
+            f"the {made.label} in the store has the content {stored.digest[:12]}, "
+            f"and the one that was packed {digest[:12]}"
+        )
+        return
+    findings.checked.append(f"the {made.label} in the store has the content that was packed")
+    theirs = {entry["sha256"] for entry in stored.manifest["files"].values()}
+    same = sum(sha256 in theirs for sha256 in made.files.values())
+    findings.checked.append(
+        f"{same} of the package's {number_of(len(made.files), 'file')} are the target's, byte for byte"
+    )
+    _follow_into(stored, made.label, store, findings, {stored.key})
 
 
 def _check_files(path: Path, made: Made, findings: Findings) -> None:
@@ -160,7 +148,8 @@ def _check_files(path: Path, made: Made, findings: Findings) -> None:
             findings.wrong.append(f"{name} is missing")
         elif (actual := _sha256(path / name)) != expected:
             findings.wrong.append(f"{name} changed: its sha256 is {actual}, the statement says {expected}")
-    present = files_below(str(path)).keys() - made.files.keys() - set(OWN)
+    own = OWN if made.packed is None else (PROVENANCE,)
+    present = files_below(str(path)).keys() - made.files.keys() - set(own)
     findings.wrong.extend(f"{name} is not in the statement" for name in sorted(present))
     if len(findings.wrong) == before:
         findings.checked.append(
@@ -171,7 +160,7 @@ def _check_files(path: Path, made: Made, findings: Findings) -> None:
 
 def _check_links(path: Path, made: Made, store: Store | None, findings: Findings) -> None:
     """A link is a failure in a store, which makes none, and where it leads to a folder; of a copied file it is told."""
-    in_store = store is not None and path.parent.parent.resolve() == store.objects.resolve()
+    in_store = _in_store(path, store)
     if in_store and path.is_symlink():
         findings.wrong.append(f"{path} is a link, and the store makes none")
     if in_store and path.name != made.key:

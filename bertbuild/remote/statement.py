@@ -11,9 +11,9 @@ from typing import Any
 
 from bertbuild import keys
 from bertbuild.json_text import parse_json
+from bertbuild.provenance.made import Made
 from bertbuild.provenance.shape import problems
 from bertbuild.provenance.statement import BUILD_TYPE, HOST
-from bertbuild.provenance.verify import Made
 from bertbuild.remote.signing import RefusedError, Trust
 from bertbuild.stages import MANIFEST, PROVENANCE
 from bertbuild.store.store import content_digest

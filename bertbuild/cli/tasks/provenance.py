@@ -13,7 +13,7 @@ PATH = Parameter(
     name="path",
     type=Location(),
     written="FOLDER",
-    about="an artifact's folder: in the store, its name in out/, or a copy elsewhere",
+    about="an artifact's folder (in the store, its name in out/, or a copy elsewhere), or a package's",
 )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import tarfile
 import time
 
@@ -12,6 +13,7 @@ from provenance_doubles import publish
 
 from bertbuild.commands.package import package
 from bertbuild.commands.package_request import Package
+from bertbuild.commands.provenance import verify_provenance
 from bertbuild.commands.session import Session
 from bertbuild.config import Settings
 from bertbuild.engine.staleness import WOULD_RUN, Check
@@ -19,6 +21,7 @@ from bertbuild.errors import DataError, NotVerifiedError, ParityError, Provenanc
 from bertbuild.files.digests import sha256_file
 from bertbuild.provenance.shape import problems
 from bertbuild.provenance.statement import file_named
+from bertbuild.provenance.verify import verify
 from bertbuild.source.inputs import folder_input
 
 
@@ -106,6 +109,83 @@ def test_the_statement_is_one_of_in_toto_and_tells_every_file(pack):
     assert definition["resolvedDependencies"][0]["annotations"] == {"stage": stored.stage, "key": stored.key}
     assert definition["externalParameters"]["format"] == "plain"
     assert "metadata" not in said["predicate"]["runDetails"]
+
+
+def test_its_statement_is_verified_like_a_targets(pack):
+    stored = build_target(pack.store, pack.source)
+    made = pack(archive=True)
+    found = verify(made.path, pack.store)
+    assert found.wrong == []
+    assert f"the ir-direct {stored.key[:12]} in the store has the content that was packed" in found.checked
+    assert "6 of the package's 12 files are the target's, byte for byte" in found.checked
+    assert f"ir-direct {stored.key[:12]}: checkpoint was given: 2 files by sha256" in found.checked
+    alone = verify(made.path, None)
+    assert alone.wrong == []
+    assert any("not in the store" in line for line in alone.told)
+    session = Session(settings=Settings(artifacts=made.path / "none"), report=len)
+    assert verify_provenance(session, path=str(made.path)).provenance[str(made.path)].wrong == []
+    with pytest.raises(UsageError, match="is an archive"):
+        verify_provenance(session, path=str(made.archive))
+
+
+def edit(path, *place, new):
+    said = json.loads(path.read_text())
+    inner = said
+    for name in place[:-1]:
+        inner = inner[name]
+    inner[place[-1]] = new
+    path.write_text(json.dumps(said))
+
+
+DEFINITION = ("predicate", "buildDefinition")
+TARGET_OF = (*DEFINITION, "resolvedDependencies", 0)
+CHANGES = {
+    "a changed file": (lambda folder: (folder / "model.bin").write_text("others"), "model.bin changed"),
+    "a missing file": (lambda folder: (folder / "vocab.txt").unlink(), "vocab.txt is missing"),
+    "a file too many": (lambda folder: (folder / "manifest.json").touch(), "manifest.json is not in the statement"),
+    "a link": (
+        lambda folder: (
+            (folder / "vocab.txt").rename(folder.with_name("v")) and os.symlink("../v", folder / "vocab.txt")
+        ),
+        "vocab.txt is a link, and a package has none",
+    ),
+    "another key": (
+        lambda folder: edit(folder / "provenance.json", *TARGET_OF, "annotations", "key", new="0" * 64),
+        "names the target ir-direct 000000000000, made as ir-direct",
+    ),
+    "another content": (
+        lambda folder: edit(folder / "provenance.json", *TARGET_OF, "digest", "bertbuild", new="0" * 64),
+        "and the one that was packed 000000000000",
+    ),
+    "other parameters": (
+        lambda folder: edit(
+            folder / "provenance.json", *DEFINITION, "externalParameters", "target", "params", new={"a": "b"}
+        ),
+        "is not the digest of what it says it was made of",
+    ),
+    "no target": (
+        lambda folder: edit(folder / "provenance.json", *DEFINITION, "resolvedDependencies", new=[]),
+        "lacks what a statement of bertbuild has",
+    ),
+}
+
+
+@pytest.mark.parametrize(("change", "wrong"), CHANGES.values(), ids=CHANGES)
+def test_a_package_that_was_changed_is_not_what_its_statement_says(pack, change, wrong):
+    build_target(pack.store, pack.source)
+    made = pack()
+    change(made.path)
+    assert any(wrong in line for line in verify(made.path, pack.store).wrong)
+
+
+def test_a_result_of_the_store_cannot_pass_for_a_package(pack):
+    stored = build_target(pack.store, pack.source)
+    path = stored.path / "provenance.json"
+    packed = (pack().path / "provenance.json").read_text()
+    for one in (stored.path, path):
+        one.chmod(0o755)
+    path.write_text(packed)
+    assert any("not 'https://bertbuild.org/stage/v1'" in line for line in verify(stored.path, pack.store).wrong)
 
 
 def test_requests_are_made_of_a_file_of_texts(pack, tmp_path):
