@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import tarfile
 import time
 
@@ -137,6 +136,12 @@ def edit(path, *place, new):
     path.write_text(json.dumps(said))
 
 
+def linked_vocabulary(folder):
+    path, other = folder / "vocab.txt", folder.with_name("words")
+    path.rename(other)
+    path.symlink_to(other)
+
+
 DEFINITION = ("predicate", "buildDefinition")
 TARGET_OF = (*DEFINITION, "resolvedDependencies", 0)
 CHANGES = {
@@ -144,9 +149,7 @@ CHANGES = {
     "a missing file": (lambda folder: (folder / "vocab.txt").unlink(), "vocab.txt is missing"),
     "a file too many": (lambda folder: (folder / "manifest.json").touch(), "manifest.json is not in the statement"),
     "a link": (
-        lambda folder: (
-            (folder / "vocab.txt").rename(folder.with_name("v")) and os.symlink("../v", folder / "vocab.txt")
-        ),
+        linked_vocabulary,
         "vocab.txt is a link, and a package has none",
     ),
     "another key": (
