@@ -29,6 +29,8 @@ from bertbuild.text.wordpiece import END, FIRST, MASK, SPECIAL, UNKNOWN, FullTok
 
 MASKED_LM: Final = "masked-lm"
 SIGNATURE: Final = "signature.json"
+MAPPING: Final = "mapping.json"
+"""The file of a checkpoint of TensorFlow 2 that tells what of the source it has."""
 HUGGING_FACE: Final = "tokenizer_config.json"
 """The file by which a Hugging Face folder is known: its stage writes a tokenizer as transformers wants it."""
 SHORTEST: Final = 5
@@ -164,15 +166,21 @@ def _kind(folder: Path, facts: Mapping[str, Any], asked: Predict) -> str:
     kinds = [facts["head"], *(kind for kind in ANSWERED if kind != facts["head"])]
     given = _outputs(folder)
     if given is None:
-        found = facts["head"] if facts["head"] in ANSWERED else ""
+        heads = _heads(folder)
+        found = facts["head"] if facts["head"] in ANSWERED and (heads is None or facts["head"] in heads) else ""
+        if heads and not found:
+            found = next((kind for kind in (MASKED_LM, "next-sentence") if kind in heads), "")
     else:
         own = (kind for kind in kinds if kind in ANSWERED and set(tensors_of(kind)) & given)
         found = next((kind for kind in own if kind == facts["head"] or kind in (MASKED_LM, "next-sentence")), "")
     if not found:
         gives = f" gives {', '.join(sorted(given))}" if given else " has no head whose answers can be told in words"
+        next_step = "Build a target of a model that was fine-tuned, or with --output masked-lm-logits."
+        if given is None and facts["head"]:
+            next_step = f"Build one that has the model's {facts['head']} head: of TensorFlow 2 --format keras-bert."
         raise UsageError(
             f"{asked.target}{gives}: predict tells classes, labels, scores, tags, answers to questions, masked words.",
-            next_step="Build a target of a model that was fine-tuned, or with --output masked-lm-logits.",
+            next_step=next_step,
         )
     if (found == "span") != (asked.question is not None) and not asked.file:
         flags = "--question and --context" if found == "span" else "--text"
@@ -183,6 +191,13 @@ def _kind(folder: Path, facts: Mapping[str, Any], asked: Predict) -> str:
 def _outputs(folder: Path) -> set[str] | None:
     """The names of the target's outputs, None where no signature.json tells them, as of TensorFlow 2's SavedModels."""
     return set(_ports(folder, "outputs")) or None
+
+
+def _heads(folder: Path) -> set[str] | None:
+    """The kinds of the heads that a checkpoint of TensorFlow 2 has, None where nothing tells them."""
+    told = read_object(folder / MAPPING).get("heads") if (folder / MAPPING).is_file() else None
+    known = isinstance(told, list) and all(isinstance(head, dict) for head in told)
+    return {str(head.get("kind")) for head in told} if known else None
 
 
 def _ports(folder: Path, which: str) -> Mapping[str, Any]:

@@ -260,6 +260,26 @@ def test_special_tokens_are_such_where_the_target_was_built_so(target, run):
     assert run(shares([1, 0]), text="good [SEP] bad")[2].ids == [[2, 5, 3, 6, 3]]
 
 
+def test_a_model_of_tensorflow_2_without_the_head_is_refused_before_it_is_asked(target, run):
+    folder = target()
+    (folder / "signature.json").unlink()
+    (folder / "mapping.json").write_text(json.dumps({"heads": []}))
+    with pytest.raises(UsageError, match="has no head whose answers can be told") as refused:
+        run(lambda _: pytest.fail("it was asked"), text="good")
+    assert refused.value.next_step.endswith("--format keras-bert.")
+
+
+def test_a_model_of_tensorflow_2_answers_with_a_head_that_it_has(target, run):
+    folder = target()
+    (folder / "signature.json").unlink()
+    (folder / "mapping.json").write_text(json.dumps({"heads": [{"kind": "classifier"}]}))
+    assert run(shares([0, 1]), text="good")[0].head == "classifier"
+    run.events.clear()
+    (folder / "mapping.json").write_text(json.dumps({"heads": [{"kind": "next-sentence"}]}))
+    answers = {"next_sentence_logits": np.array([[0.0, 9.0]])}
+    assert run(lambda _: answers, text="good", text_pair="bad")[0].head == "next-sentence"
+
+
 def test_a_text_that_is_cut_is_told(target, run):
     target()
     result, _, questions = run(shares([1, 0]), text="good " * 20)
