@@ -196,8 +196,9 @@ def _outputs(folder: Path) -> set[str] | None:
 def _heads(folder: Path) -> set[str] | None:
     """The kinds of the heads that a checkpoint of TensorFlow 2 has, None where nothing tells them."""
     told = read_object(folder / MAPPING).get("heads") if (folder / MAPPING).is_file() else None
-    known = isinstance(told, list) and all(isinstance(head, dict) for head in told)
-    return {str(head.get("kind")) for head in told} if known else None
+    if not isinstance(told, list) or not all(isinstance(head, dict) for head in told):
+        return None
+    return {str(head.get("kind")) for head in told}
 
 
 def _ports(folder: Path, which: str) -> Mapping[str, Any]:
