@@ -11,6 +11,7 @@ from bertbuild.packaging.lineage import Lineage
 PACKAGES: Final = {
     "numpy": "BSD-3-Clause AND 0BSD AND MIT AND Zlib AND CC0-1.0",
     "openvino": "Apache-2.0",
+    "openvino-telemetry": "Apache-2.0",
     "openvino-tokenizers": "Apache-2.0",
     "tokenizers": "Apache-2.0",
 }

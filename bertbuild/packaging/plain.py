@@ -13,8 +13,11 @@ PREDICT: Final = "predict.py"
 REQUIREMENTS: Final = "requirements.txt"
 READERS: Final = ("tokenizer.xml", "tokenizer.bin", "tokenizer_pair.xml", "tokenizer_pair.bin")
 """Models that read text for the IR (`build-ir --text`)."""
-OF_OPENVINO: Final = {"numpy": "openvino", "openvino": "openvino"}
-"""Package → the backend whose lock file has its version."""
+OF_OPENVINO: Final = dict.fromkeys(("numpy", "openvino", "openvino-telemetry"), "openvino")
+"""Package → the backend whose lock file has its version; those that the others pull in are among them. Not there is
+huggingface-hub, which tokenizers names and has only for downloads: it is in no lock file, and no backend has it.
+"""
+INSTALL: Final = f"pip install --no-deps -r {REQUIREMENTS}"
 
 
 def files(packed: Packed) -> Files:
@@ -28,7 +31,7 @@ def files(packed: Packed) -> Files:
 
 
 def requirements(packed: Packed) -> dict[str, str]:
-    """The packages that predict.py needs, in the versions of the lock files that made the target."""
+    """All packages that predict.py needs, in the versions of the lock files that made the target."""
     reader = {"openvino-tokenizers": "openvino"} if reads_text(packed) else {"tokenizers": "data"}
     return {name: _locked(backend, name) for name, backend in sorted({**OF_OPENVINO, **reader}.items())}
 
@@ -47,6 +50,6 @@ def use(packed: Packed) -> str:
     return f"""With Python 3.11 or newer, from this folder{more}:
 
 ```sh
-pip install -r {REQUIREMENTS}
+{INSTALL}
 python {PREDICT} {asked}
 ```"""

@@ -60,7 +60,7 @@ class Differences(NamedTuple):
 
 
 def of_tokenizer_json(*, lower_case: bool, special: bool) -> Classes:
-    """The classes of the package tokenizers, version 0.23.
+    """The classes of the package tokenizers, version 0.21.4.
 
     Args:
         lower_case: whether letters are made small.

@@ -153,10 +153,14 @@ def environment(tmp_path_factory):
 def test_a_plain_package_runs_where_only_what_it_pins_is_installed(built, packed, environment, target, reader):
     folder, _ = packed(target, "plain")
     assert f"\n{reader}==" in (folder / "requirements.txt").read_text()
-    own = environment("--requirements", folder / "requirements.txt")
+    own = environment("--no-deps", "--requirements", folder / "requirements.txt")
     told = answer(built(target), target)
     assert said([own, "predict.py", TEXT], folder) == f"{told['label']} {told['probability']:.4f}\n"
     installed = json.loads(said([own, SCRIPTS / "package_licences.py"], folder))
+    pinned = [line.partition("==")[0] for line in (folder / "requirements.txt").read_text().splitlines()]
+    assert sorted(installed) == [name.replace("-", "_") for name in pinned]
+    asked = said([own, SCRIPTS / "package_needs.py"], folder).split()
+    assert {*asked} - {*pinned} <= {"huggingface-hub"}
     for one in json.loads((folder / "licences.json").read_text()):
         if one["part"] == "package":
             assert PACKAGES[one["name"]].split("-")[0].lower() in installed[one["name"].replace("-", "_")].lower(), one
