@@ -25,6 +25,11 @@ class Address:
     port: int
 
     @property
+    def is_encrypted(self) -> bool:
+        """Whether it needs certificates."""
+        return self.scheme == TLS
+
+    @property
     def is_loopback(self) -> bool:
         """Whether nobody outside this machine can reach it."""
         return is_loopback(self.host)

@@ -15,7 +15,7 @@ from bertbuild.commands.result import Result
 from bertbuild.config import Settings
 from bertbuild.engine.engine import Engine
 from bertbuild.engine.executor import Report
-from bertbuild.errors import EngineError
+from bertbuild.errors import EngineError, UsageError
 from bertbuild.files.disk import write_atomically
 from bertbuild.gate.probes import make_probes
 from bertbuild.isolation.base import Isolation, place
@@ -29,6 +29,10 @@ from bertbuild.store.naming import MODEL
 from bertbuild.store.store import Store, translated_os_errors
 
 if TYPE_CHECKING:
+    from distributed import Security
+
+    from bertbuild.cluster.client import Cluster
+    from bertbuild.cluster.settings import Address
     from bertbuild.engine.elsewhere import Elsewhere
     from bertbuild.remote.results import Results
 
@@ -115,7 +119,20 @@ class Session:
             memory=memory,
             offline=offline,
             elsewhere=self._elsewhere(),
+            dispatcher=self._cluster,
         )
+
+    @cached_property
+    def _cluster(self) -> Cluster | None:
+        """The workers that run stages in the place of this machine; None where no scheduler is named."""
+        if not self.settings.scheduler or self.only_looks:
+            return None
+        from bertbuild.cluster.client import Cluster
+        from bertbuild.cluster.settings import scheduler_of
+
+        address = scheduler_of(self.settings)
+        remote = require_cluster_remote(self)
+        return Cluster(address, lambda: security_of(self, address, "client"), self.store, remote, self.note)
 
     def _elsewhere(self) -> Elsewhere | None:
         """The remote store, as the engine uses it; None where there is none, or it is not to be used."""
@@ -126,7 +143,7 @@ class Session:
 
         reads, trusted = settings.remote_read, remote.trusted
         if reads and not trusted:
-            self._note(f"no key is in trust, so nothing of {remote.address} is used: [remote] trust, docs/remote.md")
+            self.note(f"no key is in trust, so nothing of {remote.address} is used: [remote] trust, docs/remote.md")
         return Elsewhere(
             remote,
             self.store,
@@ -140,7 +157,7 @@ class Session:
     @cached_property
     def has_tensorflow_1(self) -> bool:
         """Whether TensorFlow 1.15 can run here; its Python is fetched now if need be, unless this only looks."""
-        return self.isolation.can_have(TF1, None if self.only_looks else self._note)
+        return self.isolation.can_have(TF1, None if self.only_looks else self.note)
 
     @cached_property
     def usual_reference(self) -> str:
@@ -148,7 +165,7 @@ class Session:
         if self.has_tensorflow_1:
             return OF_1
         why = self.isolation.why_not(TF1).partition("\n")[0]
-        self._note(
+        self.note(
             f"TensorFlow 1.15 needs Python 3.7 or Docker, and has neither here{f' ({why})' if why else ''}: "
             f"TensorFlow 2.20 in v1 mode runs the source's graph (--reference {OF_2}; docs/reference-run.md)"
         )
@@ -172,7 +189,7 @@ class Session:
 
         return report
 
-    def _note(self, text: str) -> None:
+    def note(self, text: str) -> None:
         self.report({"event": "note", "text": text})
 
     def file(self, path: Path) -> File:
@@ -214,10 +231,46 @@ class Session:
         return value
 
     def close(self) -> None:
-        """Keep what was learnt about files."""
+        """Keep what was learnt about files, and leave the cluster."""
+        if (cluster := self.__dict__.get("_cluster")) is not None:
+            cluster.close()
         if "store" in self.__dict__:
             self.store.digests.save()
             self.store.inputs.save()
+
+
+def require_cluster_remote(session: Session) -> Results:
+    """The remote store, through which what machines of a cluster make passes.
+
+    Raises:
+        UsageError: there is none, or it is not both read and written.
+    """
+    settings, remote = session.settings, session.remote
+    if remote is None or not settings.remote_read or not settings.remote_write or not remote.trusted:
+        raise UsageError(
+            "A cluster needs a remote store that is read and written: results pass through it.",
+            next_step="Set url, write, key and trust in [remote] on each machine of the cluster (docs/remote.md).",
+        )
+    return remote
+
+
+def security_of(session: Session, address: Address, role: str) -> Security | None:
+    """The certificates for a role at an address; None in the clear, which is within this machine.
+
+    Raises:
+        UsageError: they are not there, or not valid.
+    """
+    if not address.is_encrypted:
+        return None
+    if session.settings.certificates is None:
+        raise UsageError(
+            f"The scheduler {address} needs certificates, and no folder of them is named.",
+            next_step="Make them with `bertbuild cluster certificates`, and name it: [cluster] certificates, or "
+            "BERTBUILD_CERTIFICATES.",
+        )
+    from bertbuild.cluster.security import cluster_security
+
+    return cluster_security(session.settings.certificates, role, on_note=session.note)
 
 
 @cache

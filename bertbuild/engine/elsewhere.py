@@ -78,6 +78,11 @@ class Elsewhere:
         for why, which in refused.items():
             self._warn(f"{number_of(len(which), 'result')} of {self.address} not used: {why} ({which[0][:40]}…)")
 
+    def ask_again(self, stage: str, key: str) -> None:
+        """Look up a result that has been put there since it was asked for."""
+        self._known.pop(result_name(stage, key), None)
+        self.ask([(stage, key)])
+
     def keep(self, statement: Statement) -> None:
         """Remember a statement for the next run, which then need not ask."""
         path, manifest = self._store.elsewhere(statement.stage, statement.key), statement.manifest

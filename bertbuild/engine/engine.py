@@ -20,6 +20,7 @@ from bertbuild.plans.plan import File, Plan, Step
 from bertbuild.store.store import Store, StoredObject
 
 if TYPE_CHECKING:
+    from bertbuild.engine.dispatch import Dispatcher
     from bertbuild.engine.elsewhere import Elsewhere
 
 
@@ -36,10 +37,11 @@ class Engine:
         memory: int = 0,
         offline: bool = False,
         elsewhere: Elsewhere | None = None,
+        dispatcher: Dispatcher | None = None,
     ) -> None:
-        """`elsewhere`: the remote store, where there is one."""
+        """`elsewhere`: the remote store, where there is one; `dispatcher`: what has other machines run stages."""
         self._run_id = new_run()
-        self._maker = Maker(store, isolation, report, self._run_id, elsewhere)
+        self._maker = Maker(store, isolation, report, self._run_id, elsewhere, dispatcher)
         self._judge = Judge(self._maker)
         self._report = report
         self._isolation = isolation
@@ -49,11 +51,14 @@ class Engine:
         self._told = False
 
     def run(self, plan: Plan, *, alone: bool = False) -> dict[str, StoredObject]:
-        """The results of all steps, by step id; `alone`: one after the other, so that what they measure is theirs.
+        """The results of all steps, by step id; `alone`: one after the other on this machine, so that what they measure
+        is theirs.
 
         Raises:
             BertbuildError: the first failure, in the plan's order.
         """
+        if alone:
+            self._maker.dispatcher = None
         new, steps = self.jobs().of_steps(plan)
         self._execute_or_raise(new, plan.model, slots=1 if alone else self._slots)
         return {name: job.made for name, job in steps.items()}
@@ -108,6 +113,7 @@ class Engine:
         scheduler = Scheduler(
             Teller(self._report, self._maker.measured, tell_failures=tell_failures),
             slots=slots,
+            away=self._maker.dispatcher.most if self._maker.dispatcher else 0,
             fits=budget.fits,
             keep_going=keep_going,
             cancel=self._maker.end,

@@ -9,13 +9,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from bertbuild import keys
 from bertbuild.backends import require_locked
 from bertbuild.engine.memory import Measured, Phases, require_room
 from bertbuild.engine.remote_object import ALL, RemoteObject
-from bertbuild.errors import NoSpaceError, StageError
+from bertbuild.errors import NoSpaceError, RemoteError, StageError
 from bertbuild.files.disk import full_disk_told, no_space, raise_if_full
 from bertbuild.graph.processor import instruction_set
 from bertbuild.isolation.base import Isolation, StageRun
@@ -28,6 +28,7 @@ from bertbuild.store.other_keys import other_format
 from bertbuild.store.store import Store, StoredObject, remove_tree
 
 if TYPE_CHECKING:
+    from bertbuild.engine.dispatch import Dispatcher
     from bertbuild.engine.elsewhere import Elsewhere
     from bertbuild.provenance.statement import Input
     from bertbuild.remote.statement import Statement
@@ -90,10 +91,18 @@ class Maker:
     """One store, one isolation, one listener. Several threads may ask it for different results at once."""
 
     def __init__(
-        self, store: Store, isolation: Isolation, report: Report, run: str, elsewhere: Elsewhere | None = None
+        self,
+        store: Store,
+        isolation: Isolation,
+        report: Report,
+        run: str,
+        elsewhere: Elsewhere | None = None,
+        dispatcher: Dispatcher | None = None,
     ) -> None:
-        """`run` is the id of the command's run; `elsewhere` the remote store, where there is one."""
-        self.store, self.elsewhere = store, elsewhere
+        """`run` is the id of the command's run; `elsewhere` the remote store, where there is one; `dispatcher` has
+        other machines run stages, with a remote store alone.
+        """
+        self.store, self.elsewhere, self.dispatcher = store, elsewhere, dispatcher
         self.look_ahead: Callable[[], None] = _look_at_nothing
         self._run_id = run
         self.report = report
@@ -108,6 +117,8 @@ class Maker:
     def end(self) -> None:
         """End all that is being made in other threads."""
         self._ending.set()
+        if self.dispatcher is not None:
+            self.dispatcher.end()
         self._isolation.end()
 
     @property
@@ -242,7 +253,7 @@ class Maker:
                 for path, sha256 in written.linked.items():  # a new link is news to `stat`
                     self.store.digests.remember(path, sha256)
                 self.store.forget_unfinished(order.stage, order.key)
-                figures.update(_figures(stored))
+                figures.update(figures_of(stored))
         if self.elsewhere is not None and order.shared:
             self.elsewhere.push(stored, order.told)
         return stored
@@ -287,7 +298,64 @@ class Maker:
         return self.find(order) or self.make(order, write)
 
     def made(self, order: Order, step: Step) -> StoredObject:
-        """The result of a step that the store does not have."""
+        """The result of a step that the store does not have; of a worker's, the files come when they are needed."""
+        if self.dispatcher is None:
+            return self._made_here(order, step)
+        if carries_text(step) and self.store.alike(order.stage, order.parts) is not None:
+            return self._made_here(order, step)  # which copies it
+        if self.stated_elsewhere(order) is None:
+            self._dispatch(self.dispatcher, order, step)
+            return self._to_bring(order)
+        return self.make(order, partial(_not_to_be_had, order))
+
+    def _dispatch(self, dispatcher: Dispatcher, order: Order, step: Step) -> None:
+        """Have a worker make a result."""
+        began: list[float] = []
+        memory, told = self.expected_memory(order), {name: order.told[name] for name in order.told if name != "id"}
+        expects = _expects(self.measured.seconds(order.stage, input_bytes(order.sources)))
+        phases = Phases(self.measured, order.stage, input_bytes(order.sources))
+
+        def on_event(event: Mapping[str, Any]) -> None:
+            if event["event"] == "started":
+                began.append(time.monotonic())
+                self._tell(order, "started", memory=memory, worker=event["worker"], **expects)
+            elif began:
+                self.report({**event, **phases.expects(event), "stage": order.stage, **told})
+
+        try:
+            made = dispatcher.make(order, step, memory=memory, run=self._run_id, on_event=on_event)
+        except BaseException as error:
+            state = "interrupted" if self._ending.is_set() else "failed"
+            seconds = round(time.monotonic() - began[-1], 3) if began else 0.0
+            self._tell(order, state, seconds=seconds, message=str(error))
+            raise
+        if not made.ran:
+            self._tell(order, "cached", worker=made.worker)
+            return
+        phases.end()
+        self.measured.remember(
+            order.stage, input_bytes(order.sources), made.facts.get("peak_memory", 0), made.seconds
+        )
+        self.stage_log(order).write_text(made.log, encoding="utf-8")
+        figures = {"bytes": made.bytes, **made.facts, "worker": made.worker}
+        self._tell(order, "done", seconds=round(made.seconds, 3), **figures)
+
+    def _to_bring(self, order: Order) -> StoredObject:
+        """What a worker has just put into the remote store.
+
+        Raises:
+            RemoteError: it is not there, or is not to be used.
+        """
+        assert self.elsewhere is not None  # noqa: S101 - see __init__
+        self.elsewhere.ask_again(order.stage, order.key)
+        statement = self.stated_elsewhere(order)
+        if statement is None:
+            _not_to_be_had(order)
+        self.elsewhere.keep(statement)
+        place = self.store.objects / order.stage / order.key
+        return RemoteObject(statement, place, partial(self.make, order, partial(_not_to_be_had, order)))
+
+    def _made_here(self, order: Order, step: Step) -> StoredObject:
         took: list[float] = []
 
         def write(work: Path) -> Written:
@@ -297,7 +365,7 @@ class Maker:
             return written
 
         stored = self.make(order, write, lambda work: self._with_other_text(order, step, work))
-        peak = _figures(stored).get("peak_memory")
+        peak = figures_of(stored).get("peak_memory")
         if took and peak:  # its stage ran here
             self.measured.remember(step.stage, input_bytes(order.sources), peak, took[0])
         return stored
@@ -387,11 +455,15 @@ class Maker:
             return {}
         return carry(out, step.params[TEXT], order.sources[VOCAB].path)
 
+    def stage_log(self, order: Order) -> Path:
+        """The file for what a stage that begins now says."""
+        return self.store.logs / f"{time.strftime('%Y%m%d-%H%M%S')}-{order.stage}-{order.key[:12]}.log"
+
     def _run(self, order: Order, step: Step, work: Path) -> Written:
         """Run a step."""
         spec = STAGES[step.stage]
         require_room(spec.name, input_bytes({name: order.sources[name] for name in CHECKPOINT & order.sources.keys()}))
-        log = self.store.logs / f"{time.strftime('%Y%m%d-%H%M%S')}-{spec.name}-{order.key[:12]}.log"
+        log = self.stage_log(order)
         run = StageRun(
             backend=order.backend,
             stage=spec.command,
@@ -465,6 +537,18 @@ class Maker:
         self.report({"event": kind, "text": text, **told})
 
 
+def _not_to_be_had(order: Order, _work: Path | None = None) -> NoReturn:
+    """Give up what a worker has made and put elsewhere.
+
+    Raises:
+        RemoteError: always.
+    """
+    raise RemoteError(
+        f"{order.stage} {order.key[:12]} is made, and could not be had from the remote store.",
+        next_step="See the warning above. A worker's key must be in [remote] trust here; then run the same command again.",
+    )
+
+
 def _look_at_nothing() -> None:
     """Ask the remote store of nothing more."""
 
@@ -491,7 +575,7 @@ def _file_bytes(file: File) -> int:
     return sum(path.stat().st_size for path in paths if path.is_file())
 
 
-def _figures(stored: StoredObject) -> dict[str, Any]:
+def figures_of(stored: StoredObject) -> dict[str, Any]:
     """What is told of a result that was just made: its size, and what its stage says it took."""
     figures: dict[str, Any] = {"bytes": object_bytes(stored)}
     try:

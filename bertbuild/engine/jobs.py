@@ -72,6 +72,7 @@ class StageJob(Job):
         self.seconds = 0.0  # that it took in this run; none where there was nothing to do
         self._maker, self.sources = maker, sources
         self._order: Order | None = None
+        self._brings = False  # whether nothing is left but to bring it from the remote store
 
     @property
     def order(self) -> Order:
@@ -113,10 +114,16 @@ class StageJob(Job):
     def settle(self) -> bool:
         """See `schedule.Job`."""
         self.result = self._maker.find(self.order) or self._maker.found_elsewhere(self.order, self._make)
+        self._brings = self.result is not None
         return self.result is not None and not (isinstance(self.result, RemoteObject) and self._maker.fetches_all)
 
     def _make(self) -> StoredObject:
         return self._maker.made(self.order, self.step)
+
+    @property
+    def is_away(self) -> bool:
+        """See `schedule.Job`; what is to be brought is brought by this machine."""
+        return self._maker.dispatcher is not None and not self._brings
 
     def memory(self) -> int:
         """See `schedule.Job`."""
@@ -130,6 +137,8 @@ class StageJob(Job):
         began = time.monotonic()
         self.result = self._make()
         self.seconds = time.monotonic() - began
+        if isinstance(self.result, RemoteObject) and self._maker.fetches_all:
+            self.result = self.result.here()
 
 
 class AgainJob(Job):

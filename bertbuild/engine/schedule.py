@@ -24,6 +24,11 @@ class Job:
 
     promised: Sequence[tuple[str, str]] = ()
 
+    @property
+    def is_away(self) -> bool:
+        """Whether another machine does it, so that it takes no slot and no memory of this one; asked after `settle`."""
+        return False
+
     def __init__(self, job_id: str, needs: tuple[str, ...] = ()) -> None:
         self.id = job_id
         self.needs = needs
@@ -73,15 +78,23 @@ class Scheduler:
     Args:
         listener: is told what happens.
         slots: how many jobs run at once, at most.
+        away: how many jobs that are away run at once beside them, at most.
         fits: the memory budget; a job that runs alone always fits.
         keep_going: whether jobs are begun after one has failed, as far as they do not need it.
         cancel: ends what runs in the threads of jobs, so that they end soon; called when this thread is interrupted.
     """
 
     def __init__(
-        self, listener: Listener, *, slots: int, fits: Fits, keep_going: bool, cancel: Callable[[], None]
+        self,
+        listener: Listener,
+        *,
+        slots: int,
+        fits: Fits,
+        keep_going: bool,
+        cancel: Callable[[], None],
+        away: int = 0,
     ) -> None:
-        self._listener, self._slots, self._fits = listener, slots, fits
+        self._listener, self._slots, self._fits, self._away = listener, slots, fits, away
         self._keep_going, self._cancel = keep_going, cancel
         self._order: dict[str, int] = {}
         self._waiting: dict[str, Job] = {}
@@ -156,9 +169,12 @@ class Scheduler:
         return True
 
     def _started(self, job: Job) -> bool:
-        needed = job.memory()
-        taken = sum(memory for _, _, memory in self._running.values())
-        if self._running and (len(self._running) >= self._slots or not self._fits(needed, taken)):
+        is_away = job.is_away
+        beside = [memory for other, _, memory in self._running.values() if other.is_away is is_away]
+        needed = 0 if is_away else job.memory()
+        if is_away and len(beside) >= self._away:
+            return False
+        if not is_away and beside and (len(beside) >= self._slots or not self._fits(needed, sum(beside))):
             return False
         thread = Thread(target=self._work, args=(job,), name=job.id)
         self._running[job.id] = (job, thread, needed)

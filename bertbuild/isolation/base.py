@@ -112,6 +112,9 @@ class Isolation(Protocol):
             Interrupted: `end` was called.
         """
 
+    def sweep(self, work: Path) -> None:
+        """Remove what a host that was killed left running of the stage of this work folder."""
+
     def end(self) -> None:
         """End all that runs in other threads, with all it started; nothing more can be started then."""
 

@@ -84,6 +84,11 @@ class ComposeIsolation:
         """What people and records call it."""
         return "docker"
 
+    def sweep(self, work: Path) -> None:
+        """See `Isolation.sweep`: its containers, one or several."""
+        with contextlib.suppress(EngineError):  # whoever runs the stage again looks again
+            docker_engine.remove_container(f"{_container_name(work)}(-.*)?")
+
     def require(self) -> None:
         """See `Isolation.require`.
 
@@ -184,8 +189,7 @@ class ComposeIsolation:
             StageError: the stage ended with an error; the details are the last lines of its log.
             StageKilledForMemoryError: it was killed because it reached its memory limit.
         """
-        # Named for its work folder, so that a container a killed host left behind is found by whoever comes next.
-        name = f"bertbuild-{hashlib.sha256(str(run.work).encode()).hexdigest()[:16]}"
+        name = _container_name(run.work)
         containers = [name, *(f"{name}-{index}" for index in range(1, run.workers))]
         _remove(run, name, containers)
         let_read((source for flag, path in run.inputs.items() for source, _ in mounts(flag, path)), self._store)
@@ -215,6 +219,11 @@ class ComposeIsolation:
                     _remove(run, name, containers)
         if code != 0:
             _fail(run, code, end, workers[decided].log)
+
+
+def _container_name(work: Path) -> str:
+    """Named for its work folder, so that a container a killed host left behind is found by whoever comes next."""
+    return f"bertbuild-{hashlib.sha256(str(work).encode()).hexdigest()[:16]}"
 
 
 def _built(backend: str) -> docker_engine.Image:

@@ -63,6 +63,9 @@ class VenvIsolation:
         """See `Isolation.end`."""
         self._children.end()
 
+    def sweep(self, work: Path) -> None:
+        """See `Isolation.sweep`: a stage's process dies with the host that started it (docker/common/stage.py)."""
+
     def require(self) -> None:
         """See `Isolation.require`: it is each backend's Python that may be missing (`can_have`)."""
 

@@ -106,6 +106,9 @@ class FakeIsolation:
         on_line(f"making {backend}")
         self.prepared.append(backend)
 
+    def sweep(self, work):
+        """Nothing of it outlives its process."""
+
     def end(self):
         self.ended = True
 

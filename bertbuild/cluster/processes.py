@@ -1,0 +1,164 @@
+"""A scheduler and workers of Dask as this project runs them: until they are told to end, or lose one another."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import signal
+from collections.abc import AsyncIterator, Callable, Coroutine
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import dask
+from distributed import Nanny, Scheduler
+
+from bertbuild.cluster.security import tls_failure
+from bertbuild.cluster.settings import Address
+from bertbuild.cluster.worker import Ours
+from bertbuild.errors import ClusterError, UsageError
+
+if TYPE_CHECKING:
+    from distributed import Security
+
+ALLOWED_FAILURES = 2
+"""Workers that may die while they are at an order and it is given to another; with the third it counts as its fault."""
+WORKER_TTL = 30.0
+"""Seconds without a sign of life after which a worker counts as frozen: its nanny starts it anew."""
+NO_WORKERS_TIMEOUT = "60s"
+"""How long an order waits for a worker that can carry it out, once there was one."""
+NOWHERE = "127.0.0.1:0"
+"""Where the HTTP servers listen that Dask insists on, without a page to give."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerFacts:
+    """What a worker offers: its name, how many stages it runs at once, and Dask's resources."""
+
+    name: str
+    slots: int
+    resources: dict[str, float]
+
+
+def configure(*, dashboard: bool = False) -> None:
+    """Tell Dask what this project needs of it; before anything of it is started."""
+    logging.getLogger("distributed").setLevel(logging.ERROR)
+    settings: dict[str, Any] = {
+        "distributed.scheduler.no-workers-timeout": NO_WORKERS_TIMEOUT,
+        "distributed.worker.http.routes": [],
+        "distributed.worker.profile.enabled": False,
+        "distributed.admin.low-level-log-length": 1000,
+    }
+    if not dashboard:
+        settings["distributed.scheduler.http.routes"] = []
+    dask.config.set(settings)
+
+
+def until_told(main: Coroutine[Any, Any, None]) -> None:
+    """Run until it ends, or SIGINT or SIGTERM comes.
+
+    Raises:
+        KeyboardInterrupt: one of them came; all is closed.
+    """
+
+    async def watched() -> bool:
+        task = asyncio.ensure_future(main)
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, task.cancel)
+        try:
+            await task
+        except asyncio.CancelledError:
+            return True
+        return False
+
+    if asyncio.run(watched()):
+        raise KeyboardInterrupt
+
+
+@contextlib.asynccontextmanager
+async def scheduler(address: Address, security: Security | None, dashboard: str = "") -> AsyncIterator[Scheduler]:
+    """A scheduler that listens at an address; `dashboard`: where its pages are, empty for none.
+
+    Raises:
+        UsageError: the address is not this machine's, or in use.
+    """
+    try:
+        made = await Scheduler(
+            host=address.host,
+            port=address.port,
+            protocol=f"{address.scheme}://",
+            security=security,
+            dashboard=bool(dashboard),
+            dashboard_address=dashboard or NOWHERE,
+            allowed_failures=ALLOWED_FAILURES,
+            worker_ttl=WORKER_TTL,
+        )
+    except Exception as error:
+        raise UsageError(
+            f"No scheduler can listen at {address}: {_root(error)}.",
+            next_step="Choose another address or port with --scheduler.",
+        ) from error
+    try:
+        yield made
+    finally:
+        await made.close()
+
+
+@contextlib.asynccontextmanager
+async def worker(
+    address: Address, security: Security | None, ours: Ours, facts: WorkerFacts, death_timeout: float
+) -> AsyncIterator[Nanny]:
+    """A worker, and the nanny that starts it anew when it is killed.
+
+    Raises:
+        ClusterError: the scheduler does not answer, or does not take it.
+    """
+    local = ours.settings.artifacts / "cache" / "dask"
+    local.mkdir(parents=True, exist_ok=True)
+    try:
+        made = await Nanny(  # type: ignore[no-untyped-call]
+            str(address),
+            nthreads=facts.slots,
+            name=facts.name,
+            resources=facts.resources,
+            memory_limit=0,
+            death_timeout=death_timeout,
+            local_directory=str(local),
+            security=security,
+            plugins=(ours,),
+            dashboard=False,
+            dashboard_address=NOWHERE,
+        )
+    except Exception as error:
+        refused = tls_failure(error, str(address))
+        if refused is not None:
+            raise refused from error
+        raise ClusterError(
+            f"The worker {facts.name} could not join the scheduler {address}: {_root(error)}.",
+            next_step="Is it running, and does no other worker have this name (--name)?",
+        ) from error
+    try:
+        yield made
+    finally:
+        await made.close()
+
+
+async def until_lost(nannies: list[Nanny], address: Address, ready: Callable[[], None]) -> None:
+    """Wait until a worker has ended of itself.
+
+    Raises:
+        ClusterError: always; the scheduler is gone, or has sent the worker away.
+    """
+    ready()
+    await asyncio.wait([asyncio.ensure_future(nanny.finished()) for nanny in nannies], return_when="FIRST_COMPLETED")
+    raise ClusterError(
+        f"The scheduler {address} is gone, or has sent the worker away.",
+        next_step="A supervisor starts the worker again (docs/cluster.md); it waits for the scheduler.",
+    )
+
+
+def _root(error: BaseException) -> str:
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return str(error).rstrip(".") or type(error).__name__

@@ -1,0 +1,113 @@
+"""What of ours is in a worker of Dask: its store and isolation, the orders that it carries out, and how they are ended."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from distributed import WorkerPlugin, get_worker
+
+from bertbuild.cluster.orders import NAMED, TOPIC, Answer, Text, WorkOrder, told_of
+from bertbuild.cluster.work import Work
+from bertbuild.config import Settings
+from bertbuild.errors import Interrupted
+from bertbuild.files.locking import if_free
+from bertbuild.isolation.base import Isolation, place
+from bertbuild.remote.opening import open_remote
+from bertbuild.store.store import Store
+
+if TYPE_CHECKING:
+    from distributed import Worker
+
+    from bertbuild.remote.results import Results
+
+ENDED = ("cancelled", "released", "forgotten")
+"""States of Dask's that an order comes to which nobody waits for any more."""
+
+
+@dataclass
+class Ours(WorkerPlugin):  # type: ignore[misc]
+    """Ours in a worker: made where the worker is started, and set up in its process.
+
+    Attributes:
+        settings: of the machine.
+        isolation: the name of the place where stages run.
+    """
+
+    settings: Settings
+    isolation: str
+    name: str = NAMED
+    _running: dict[str, Work] = field(default_factory=dict, init=False)
+
+    def setup(self, worker: Worker) -> None:
+        """See `WorkerPlugin`: called in the worker's process, each time that it is started."""
+        self._worker, self._lock, self._closed = worker, threading.Lock(), False
+        remote = open_remote(self.settings)
+        assert remote is not None  # noqa: S101 - `commands/cluster.py` has looked
+        self._remote: Results = remote
+        self._sweep()
+        self._store = Store(self.settings.artifacts)
+
+    def _sweep(self) -> None:
+        """Remove what the worker before this one, which may have been killed, left running."""
+        isolation, root = self.new_isolation(), self.settings.artifacts
+        for folder in root.glob("work/*"):
+            with contextlib.suppress(OSError), if_free(root / "locks" / folder.name) as free:
+                if free:
+                    isolation.sweep(folder)
+
+    def new_isolation(self) -> Isolation:
+        """A place of its own for each order, so that one can be ended without the others."""
+        return place(self.isolation).isolation(self.settings)
+
+    def carry_out(self, key: str, text: str) -> Text:
+        """Carry out an order; `key` is Dask's."""
+        order = WorkOrder.from_text(text)
+        work = Work(order, self._store, self._remote, self.new_isolation(), str(self._worker.name), self._tell(order))
+        with self._lock:
+            closed = self._closed
+            if not closed:
+                self._running[key] = work
+        if closed:
+            error = told_of(Interrupted("Stopped before the end."))
+            return Answer(token=order.token, worker=str(self._worker.name), error=error).as_text()
+        try:
+            return work.carry_out().as_text()
+        finally:
+            with self._lock:
+                self._running.pop(key, None)
+
+    def _tell(self, order: WorkOrder) -> Callable[[Mapping[str, Any]], None]:
+        return lambda event: self._worker.log_event(TOPIC, {"key": order.key, "event": dict(event)})
+
+    def transition(self, key: str, start: str, finish: str, **_kwargs: Any) -> None:
+        """See `WorkerPlugin`: what nobody waits for any more is ended."""
+        if start in ("executing", "resumed") and finish in ENDED:
+            self._end([key])
+
+    def teardown(self, worker: Worker) -> None:  # noqa: ARG002 - Dask's
+        """See `WorkerPlugin`: the worker closes, and what it began ends with it."""
+        with self._lock:
+            self._closed = True
+        self._end(list(self._running), wait=True)
+
+    def _end(self, keys: list[str], *, wait: bool = False) -> None:
+        with self._lock:
+            found = [work for key in keys if (work := self._running.get(key))]
+        threads = [threading.Thread(target=work.end) for work in found]  # each may take its seconds of grace
+        for thread in threads:
+            thread.start()
+        for thread in threads if wait else ():
+            thread.join()
+
+
+def carry_out(text: str, *_inputs: str) -> Text:
+    """Carry out an order in the worker that this is called in; the answers of `_inputs` are why it is this one."""
+    worker = get_worker()
+    ours = worker.plugins.get(NAMED)
+    if not isinstance(ours, Ours):
+        raise TypeError("this worker was not started by `bertbuild worker`")
+    return ours.carry_out(worker.get_current_task(), text)
