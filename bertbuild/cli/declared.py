@@ -18,7 +18,7 @@ from bertbuild.toml.values import Real, Truth, Value, Whole
 Values = dict[str, Any]
 """What was given, by the names of parameters; nothing of what was not."""
 
-FRAME = ("json", "isolation", "offline", "replace", "reference", "mirror", "jobs", "memory", "fetch")
+FRAME = ("json", "isolation", "offline", "replace", "reference", "mirror", "jobs", "memory", "fetch", "scheduler")
 """Flags that `running` takes under their own names."""
 
 FILE = "file"

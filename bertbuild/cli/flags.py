@@ -37,6 +37,12 @@ OFFLINE = Parameter(
     unset=False,
     about="use no network: what is not here is listed, with the way to get it",
 )
+SCHEDULER = Parameter(
+    name="scheduler",
+    type=Text(),
+    written="ADDRESS",
+    about="the scheduler of a cluster: tls://host:port, or tcp://127.0.0.1:port on this machine (docs/cluster.md)",
+)
 ISOLATION = Parameter(name="isolation", type=Choice((*PLACES, "auto")), about=described())
 
 

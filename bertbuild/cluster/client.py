@@ -222,7 +222,8 @@ class Cluster:
         )
 
     def _workers(self, client: Client) -> Workers:
-        return client.scheduler_info(n_workers=-1)["workers"]  # type: ignore[no-any-return]
+        workers: Workers = client.scheduler_info(n_workers=-1)["workers"]
+        return workers
 
     def _resources(self, client: Client, order: Order, memory: int) -> dict[str, float]:
         """What a worker must have for an order; waits where there is none now and may be again.

@@ -36,9 +36,7 @@ def put(file: File, store: Store, remote: Results, run: str) -> Given:
     sources = {part: (file.path / part if names else file.path).resolve() for part in names or (name,)}
     # By the bytes themselves, since not every digest of an input is made of them.
     content = {part: store.digests.of(source) for part, source in sources.items()}
-    parts = keys.components(
-        stage=FILED, code="", environment={}, params={}, inputs={"file": keys.digest(content)}
-    )
+    parts = keys.components(stage=FILED, code="", environment={}, params={}, inputs={"file": keys.digest(content)})
     told = Given(stage=FILED, key=keys.digest(parts), digest=file.digest, files=names, name=name)
     if not remote.has([result_name(FILED, told.key)]):
         with tempfile.TemporaryDirectory(prefix="bertbuild-") as folder:

@@ -120,7 +120,8 @@ class Answer:
         told = self.error
         kind = getattr(errors, told["class"], StageError)
         more = {"next_step": told["next_step"], "details": told["details"]}
-        return kind(f"{told['message']} (On the worker {self.worker}.)", **more)  # type: ignore[no-any-return]
+        made: BertbuildError = kind(f"{told['message']} (On the worker {self.worker}.)", **more)
+        return made
 
 
 class Text(str):
@@ -129,13 +130,13 @@ class Text(str):
     __slots__ = ("size",)
     size: int
 
-    def __new__(cls, text: str, size: int) -> Text:
+    def __new__(cls, text: str, size: int) -> Text:  # noqa: PYI034 - Python 3.10 has no Self
         """A text, and its size in bytes."""
         made = super().__new__(cls, text)
         made.size = size
         return made
 
-    def __getnewargs__(self) -> tuple[str, int]:
+    def __getnewargs__(self) -> tuple[str, int]:  # type: ignore[override]
         """For pickle."""
         return str(self), self.size
 
@@ -146,7 +147,7 @@ class Text(str):
 def told_of(error: BertbuildError) -> dict[str, str]:
     """An error, as an answer has it."""
     # Those whose arguments are others arrive as what they are a kind of.
-    kinds = [kind.__name__ for kind in type(error).__mro__ if kind.__init__ is BertbuildError.__init__]
+    kinds = [kind.__name__ for kind in type(error).__mro__ if "__init__" not in vars(kind) or kind is BertbuildError]
     return {
         "class": kinds[0],
         "message": str(error),

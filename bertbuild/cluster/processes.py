@@ -117,7 +117,7 @@ async def worker(
     local = ours.settings.artifacts / "cache" / "dask"
     local.mkdir(parents=True, exist_ok=True)
     try:
-        made = await Nanny(  # type: ignore[no-untyped-call]
+        made = await Nanny(
             str(address),
             nthreads=facts.slots,
             name=facts.name,

@@ -99,7 +99,7 @@ def cluster_security(
     from distributed import Security
 
     files = {"tls_ca_file": str(paths[0]), f"tls_{role}_cert": str(paths[1]), f"tls_{role}_key": str(key)}
-    return Security(require_encryption=True, **files)  # type: ignore[no-untyped-call]
+    return Security(require_encryption=True, **files)
 
 
 def tls_failure(error: BaseException, address: str) -> UsageError | None:

@@ -1,4 +1,4 @@
-"""What a worker does with an order: checks that it is of its own kind, brings inputs, runs the stage, puts the result."""
+"""What a worker does with an order: checks that it is of its kind, brings inputs, runs the stage, puts the result."""
 
 from __future__ import annotations
 
@@ -81,7 +81,9 @@ class Work:
         order = self._order
         step = "Give all machines of the cluster the same version of bertbuild."
         if order.version != __version__:
-            raise ClusterError(f"The order is of bertbuild {order.version}, the worker's is {__version__}.", next_step=step)
+            raise ClusterError(
+                f"The order is of bertbuild {order.version}, the worker's is {__version__}.", next_step=step
+            )
         if order.stage not in STAGES or self._maker.code(order.stage) != order.code:
             raise ClusterError(f"The code of the stage {order.stage} is another one on the worker.", next_step=step)
         if not self._maker.is_ready(order.backend):
@@ -116,8 +118,9 @@ class Work:
             )
             order = self._maker.order(step, inputs, told.told)
             if order.key != told.key:
+                differs = _difference(order.parts, told)
                 raise ClusterError(
-                    f"The order {told.stage} {told.key[:12]} is not made of what it says ({_difference(order.parts, told)}).",
+                    f"The order {told.stage} {told.key[:12]} is not made of what it says ({differs}).",
                     next_step="Build again; if it stays so, give all machines the same version of bertbuild.",
                 )
             found = self._maker.made(order, step)
@@ -170,4 +173,3 @@ def _difference(parts: Mapping[str, Any], order: WorkOrder) -> str:
         "params": dict(order.params),
     }
     return next((name for name, value in theirs.items() if parts[name] != value), "key")
-

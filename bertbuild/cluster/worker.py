@@ -1,4 +1,4 @@
-"""What of ours is in a worker of Dask: its store and isolation, the orders that it carries out, and how they are ended."""
+"""What of ours is in a worker of Dask: its store, its isolation, the orders that it carries out and how they end."""
 
 from __future__ import annotations
 

@@ -190,6 +190,7 @@ class Session:
         return report
 
     def note(self, text: str) -> None:
+        """Report something to know."""
         self.report({"event": "note", "text": text})
 
     def file(self, path: Path) -> File:

@@ -166,19 +166,12 @@ def _facts(session: Session, offered: dict[str, dict[str, str]], name: str, *, s
 
 
 def _tell(session: Session, address: Address, facts: Sequence[WorkerFacts]) -> None:
-    workers = tuple(
-        {
-            "name": one.name,
-            "slots": one.slots,
-            "memory": int(one.resources[MEMORY]),
-            "backends": [name.rpartition(" ")[0] for name in one.resources if name.rpartition(" ")[0] in BACKENDS],
-        }
-        for one in facts
-    )
-    lines = [
-        f"worker {row['name']}: {row['slots']} at once in {row['memory'] / 10**9:.1f} GB, with {', '.join(row['backends'])}"
-        for row in workers
-    ]
+    workers, lines = [], []
+    for one in facts:
+        memory = int(one.resources[MEMORY])
+        having = [name.rpartition(" ")[0] for name in one.resources if name.rpartition(" ")[0] in BACKENDS]
+        workers.append({"name": one.name, "slots": one.slots, "memory": memory, "backends": having})
+        lines.append(f"worker {one.name}: {one.slots} at once in {memory / 10**9:.1f} GB, with {', '.join(having)}")
     if not facts:
         lines = ["a scheduler, without workers of its own: `bertbuild worker --scheduler …` on each machine"]
-    session.result(Ready(scheduler=str(address), workers=workers), *lines, f"scheduler: {address}")
+    session.result(Ready(scheduler=str(address), workers=tuple(workers)), *lines, f"scheduler: {address}")

@@ -333,9 +333,7 @@ class Maker:
             self._tell(order, "cached", worker=made.worker)
             return
         phases.end()
-        self.measured.remember(
-            order.stage, input_bytes(order.sources), made.facts.get("peak_memory", 0), made.seconds
-        )
+        self.measured.remember(order.stage, input_bytes(order.sources), made.facts.get("peak_memory", 0), made.seconds)
         self.stage_log(order).write_text(made.log, encoding="utf-8")
         figures = {"bytes": made.bytes, **made.facts, "worker": made.worker}
         self._tell(order, "done", seconds=round(made.seconds, 3), **figures)
@@ -545,7 +543,7 @@ def _not_to_be_had(order: Order, _work: Path | None = None) -> NoReturn:
     """
     raise RemoteError(
         f"{order.stage} {order.key[:12]} is made, and could not be had from the remote store.",
-        next_step="See the warning above. A worker's key must be in [remote] trust here; then run the same command again.",
+        next_step="See the warnings above. Workers' keys must be in [remote] trust here; then run the command again.",
     )
 
 

@@ -22,6 +22,7 @@ from bertbuild.cli.tasks.report import report
 from bertbuild.cli.tasks.store import gc, log, verify_store
 from bertbuild.cli.tasks.train import train
 from bertbuild.cli.tasks.why import graph, status, why
+from bertbuild.cli.tasks.worker import worker
 from bertbuild.commands.session import Session
 from bertbuild.kinds.kind import FROM_CHECKPOINT
 from bertbuild.parameters import Parameter, parameters_of
@@ -135,6 +136,7 @@ TASKS = {
         verify_store,
         remote,
         cluster,
+        worker,
         report,
     )
 }

@@ -5,7 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 
 from bertbuild.cli.declared import Values, declared
-from bertbuild.cli.flags import FROM, ISOLATION, JSON, MIRROR, NAMES_ARE, OFFLINE, REPLACE, build_file, switch
+from bertbuild.cli.flags import (
+    FROM,
+    ISOLATION,
+    JSON,
+    MIRROR,
+    NAMES_ARE,
+    OFFLINE,
+    REPLACE,
+    SCHEDULER,
+    build_file,
+    switch,
+)
 from bertbuild.commands.session import Session
 from bertbuild.config import CONFIG_FILE
 from bertbuild.config import FETCH as FETCHES
@@ -60,7 +71,20 @@ build = declared(
     "build",
     "Build what bertbuild.toml says: all, or what is named.",
     lambda: (KEEP_GOING, DRY_RUN, REPRODUCIBLE, SHARD),
-    (build_file(CONFIG_FILE), JOBS, MEMORY, FETCH, FROM, MIRROR, ISOLATION, OFFLINE, REPLACE, REFERENCE, JSON),
+    (
+        build_file(CONFIG_FILE),
+        JOBS,
+        MEMORY,
+        FETCH,
+        SCHEDULER,
+        FROM,
+        MIRROR,
+        ISOLATION,
+        OFFLINE,
+        REPLACE,
+        REFERENCE,
+        JSON,
+    ),
     _run,
     example="'mine/*' --keep-going",
     names=f"{NAMES_ARE}: invoke build tiny 'large-*/ir-fp16'",
