@@ -217,7 +217,7 @@ class Cluster:
             return self._nobody(order, self._workers(self._client))
         return ClusterError(
             f"The worker could not carry out {order.stage}.",
-            next_step="Is the same version of bertbuild on all machines, and was the worker started by `bertbuild worker`?",
+            next_step="Install the same version of bertbuild on all machines, and start workers by `bertbuild worker`.",
             details=f"{type(error).__name__}: {error}",
         )
 
@@ -300,5 +300,5 @@ def _all_have(workers: Iterable[Mapping[str, Any]]) -> str:
         f"{one['name']} has {', '.join(sorted(name.rpartition(' ')[0] for name in one['resources'] if ' ' in name))}"
         for one in workers
     ]
-    shown = sorted(had)[:5]
-    return f"{'; '.join(shown)}{f'; and {number_of(len(had) - 5, "other")}' if len(had) > 5 else ''}."
+    more = [f"and {number_of(len(had) - 5, 'other')}"] if len(had) > 5 else []
+    return f"{'; '.join([*sorted(had)[:5], *more])}."

@@ -19,7 +19,7 @@ NAMED = "bertbuild"
 MEMORY = "memory"
 """The resource of the bytes that stages may take together on a worker."""
 LARGEST = 400_000
-"""Bytes that an answer is told to have, at most: Dask prefers workers that hold a stage's inputs, and moves none of them."""
+"""Bytes that an answer is told to have, at most: Dask prefers workers that hold a stage's inputs; it moves none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,6 +7,7 @@ import contextlib
 import threading
 
 from host_doubles import FakeIsolation
+from remote_doubles import keys_in
 
 from bertbuild.backends import BACKENDS
 from bertbuild.cluster.client import Cluster
@@ -15,6 +16,7 @@ from bertbuild.cluster.settings import Address, read_address
 from bertbuild.config import Settings
 from bertbuild.engine.elsewhere import Elsewhere
 from bertbuild.engine.engine import Engine
+from bertbuild.remote.opening import open_remote
 from bertbuild.store.store import Store
 
 LOOPBACK = Address(scheme="tcp", host="127.0.0.1", port=0)
@@ -50,8 +52,10 @@ class PlayedPlace:
 class Machines:
     """A scheduler and workers; `workers` is name → backends that it has, or None for all."""
 
-    def __init__(self, tmp_path, remote, **workers):
-        self._tmp_path, self._remote = tmp_path, remote
+    def __init__(self, tmp_path, **workers):
+        self._tmp_path, self._place = tmp_path, tmp_path / "remote"
+        self._place.mkdir()
+        self._key, self._trust = keys_in(tmp_path / "keys")
         self._wanted = workers
         self.workers = {}
         self._loop = asyncio.new_event_loop()
@@ -77,6 +81,21 @@ class Machines:
         self._thread.join()
         self._loop.close()
 
+    def settings(self, name, **facts):
+        """Of a machine."""
+        return Settings(
+            artifacts=self._tmp_path / name,
+            remote=f"file://{self._place}",
+            remote_write=True,
+            remote_key=self._key,
+            remote_trust=self._trust,
+            **facts,
+        )
+
+    def published(self):
+        """Names of results in the remote store, without their keys."""
+        return sorted(name.rpartition("-")[0] for name in open_remote(self.settings("any")).transport.names())
+
     def do(self, coroutine):
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(30)
 
@@ -86,7 +105,7 @@ class Machines:
 
         from bertbuild.cluster.worker import Ours
 
-        settings = Settings(artifacts=self._tmp_path / name, **facts)
+        settings = self.settings(name, **facts)
         ours = Ours(settings=settings, isolation="toy")
         isolation = Played(settings.artifacts)
         names = [environment_resource(one, isolation.environment(one)) for one in backends or BACKENDS]
@@ -106,7 +125,7 @@ class Machines:
 
     def builder(self, name, report, **engine):
         """The engine of a machine that builds, and its side of the cluster."""
-        store, remote = Store(self._tmp_path / name), self._remote()
+        store, remote = Store(self._tmp_path / name), open_remote(self.settings(name))
         told = Elsewhere(
             remote, store, report, reads=True, writes=True, fetch="targets", trusted=remote.trusted
         )
