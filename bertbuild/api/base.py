@@ -31,6 +31,7 @@ class Base:
         mirror: str | None = None,
         local: Path | None = None,
         fetch: str | None = None,
+        scheduler: str | None = None,
         listener: Listener | None = None,
     ) -> None:
         if listener is not None and not callable(listener):
@@ -38,7 +39,7 @@ class Base:
         # Where they are now, wherever the program goes later.
         artifacts, local = _absolute("artifacts", artifacts), _absolute("local", local)
         told = {"artifacts": artifacts, "isolation": isolation, "jobs": jobs, "memory": memory}
-        told |= {"mirror": mirror, "local": local, "fetch": fetch}
+        told |= {"mirror": mirror, "local": local, "fetch": fetch, "scheduler": scheduler}
         told |= {"offline": offline if offline is None else str(offline).lower()}
         self._flags = {name: str(value) for name, value in told.items() if value is not None}
         self._listener = listener

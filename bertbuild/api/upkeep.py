@@ -117,6 +117,42 @@ class Upkeep(Base):
         with self._session() as session:
             return keygen(session, str(key))
 
+    def worker(self, *backends: str, file: Path = "", name: str = "", death_timeout: int = 60) -> None:
+        """Run stages that builds elsewhere ask of a scheduler, with these backends, until the process is told to end.
+
+        In the main thread of a program, since it takes SIGINT and SIGTERM.
+
+        Raises:
+            ClusterError: the scheduler does not answer within `death_timeout` seconds, or is gone.
+            KeyboardInterrupt: the process was told to end.
+        """
+        from bertbuild.commands.workers import worker
+
+        with self._session(build_file=file) as session:
+            check_names(backends)
+            worker(session, backends, name=name, death_timeout=death_timeout)
+
+    def cluster_scheduler(self, file: Path = "", dashboard: str = "") -> None:
+        """Run a scheduler, until the process is told to end; `dashboard`: where Dask's pages are, as "127.0.0.1:8787".
+
+        In the main thread of a program, as `worker`.
+        """
+        from bertbuild.commands.workers import scheduler
+
+        with self._session(build_file=file) as session:
+            scheduler(session, dashboard=dashboard)
+
+    def cluster_local(self, *backends: str, file: Path = "", workers: int = 2) -> None:
+        """Run a scheduler and some workers on this machine alone, until the process is told to end.
+
+        In the main thread of a program, as `worker`.
+        """
+        from bertbuild.commands.workers import local
+
+        with self._session(build_file=file) as session:
+            check_names(backends)
+            local(session, backends, workers=workers)
+
     def cluster_certificates(self, folder: Path, days: int = 365) -> Certificates:
         """Make in `folder` what it lacks of a cluster's certificates, valid for `days`."""
         from bertbuild.commands.cluster import certificates

@@ -41,7 +41,7 @@ _INSTEAD = {
     "command-timeout": "invoke neuron-compile has --timeout; other stages may take as long as they need.",
 }
 _ADDRESS = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]*)://", re.IGNORECASE)
-_TAKES_ADDRESS = ("mirror", "tpu")
+_TAKES_ADDRESS = ("mirror", "scheduler", "tpu")
 _BUCKETS = {"gs": "gsutil cp -r", "s3": "aws s3 cp --recursive", "hdfs": "hdfs dfs -get"}
 
 

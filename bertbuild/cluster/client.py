@@ -14,7 +14,7 @@ from bertbuild.cluster.files import put
 from bertbuild.cluster.orders import MEMORY, TOPIC, Answer, Given, WorkOrder, environment_resource, processor_resource
 from bertbuild.cluster.settings import Address
 from bertbuild.engine.dispatch import Made, OnStage
-from bertbuild.engine.executor import Order
+from bertbuild.engine.order import Order
 from bertbuild.errors import BertbuildError, ClusterError, Interrupted
 from bertbuild.plans.plan import File, Step
 from bertbuild.plural import number_of

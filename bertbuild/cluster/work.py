@@ -11,7 +11,8 @@ from bertbuild import __version__
 from bertbuild.cluster.files import FILED, taken
 from bertbuild.cluster.orders import Answer, Given, WorkOrder, told_of
 from bertbuild.engine.elsewhere import Elsewhere
-from bertbuild.engine.executor import Maker, figures_of
+from bertbuild.engine.executor import Maker
+from bertbuild.engine.order import figures_of
 from bertbuild.errors import BertbuildError, ClusterError, RemoteError
 from bertbuild.isolation.base import Isolation
 from bertbuild.plans.plan import File, Step

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
+from bertbuild.engine.order import Order
 from bertbuild.plans.plan import Step
-
-if TYPE_CHECKING:
-    from bertbuild.engine.executor import Order
 
 OnStage = Callable[[Mapping[str, Any]], None]
 

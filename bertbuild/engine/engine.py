@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bertbuild.engine.events import Asked, Teller, new_run, run_event
-from bertbuild.engine.executor import Maker, Order, Report, Write
+from bertbuild.engine.executor import Maker, Report, Write
 from bertbuild.engine.gate import Built, Judge
 from bertbuild.engine.jobs import AgainJob, EnvironmentJob, Jobs, StageJob
 from bertbuild.engine.memory import MemoryBudget
+from bertbuild.engine.order import Order
 from bertbuild.engine.schedule import Job, Scheduler
 from bertbuild.errors import BertbuildError, Lacking, OfflineError
 from bertbuild.isolation.base import Isolation

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from bertbuild import __version__
-from bertbuild.engine.executor import Report, object_bytes
+from bertbuild.engine.executor import Report
 from bertbuild.engine.gate import NO_DEVICE, PARITY
 from bertbuild.engine.jobs import AgainJob, EnvironmentJob, GateJob, StageJob
 from bertbuild.engine.memory import Measured
+from bertbuild.engine.order import object_bytes
 from bertbuild.engine.schedule import Job
 from bertbuild.errors import BertbuildError
 

@@ -7,19 +7,19 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property, partial
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from bertbuild import keys
 from bertbuild.backends import require_locked
 from bertbuild.engine.memory import Measured, Phases, require_room
+from bertbuild.engine.order import Inputs, Order, figures_of, input_bytes, made_by
 from bertbuild.engine.remote_object import ALL, RemoteObject
-from bertbuild.errors import NoSpaceError, RemoteError, StageError
+from bertbuild.errors import NoSpaceError, StageError
 from bertbuild.files.disk import full_disk_told, no_space, raise_if_full
 from bertbuild.graph.processor import instruction_set
 from bertbuild.isolation.base import Isolation, StageRun
-from bertbuild.json_text import parse_json
 from bertbuild.plans.carrying import TEXT, VOCAB, carries_text, seen_by_stage
 from bertbuild.plans.placing import backend_of
 from bertbuild.plans.plan import File, Step
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
 
 Report = Callable[[Mapping[str, Any]], None]
 Looked = TypeVar("Looked")
-Inputs = Mapping[str, File | StoredObject]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,32 +58,6 @@ Write = Callable[[Path], Written | None]
 
 CHECKPOINT = {"checkpoint"}
 """What a stage calls the one input that it holds in memory, or makes what it holds of."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Order:
-    """A result that is wanted.
-
-    Attributes:
-        stage: what makes it.
-        parts: what its key is made of.
-        sources: what it is made from, by the names that `parts` has.
-        told: what each event about it holds: `id`, and `job` and `model` where it belongs to one.
-        backend: of the stage; empty for what the host makes itself.
-        shared: whether it may come from the remote store, and go there.
-    """
-
-    stage: str
-    parts: dict[str, Any]
-    sources: Inputs
-    told: Mapping[str, str]
-    backend: str = ""
-    shared: bool = False
-
-    @cached_property
-    def key(self) -> str:
-        """The digest of the parts."""
-        return keys.digest(self.parts)
 
 
 class Maker:
@@ -122,6 +95,16 @@ class Maker:
         self._isolation.end()
 
     @property
+    def is_ending(self) -> bool:
+        """Whether `end` was called."""
+        return self._ending.is_set()
+
+    @property
+    def run_id(self) -> str:
+        """The id of the command's run."""
+        return self._run_id
+
+    @property
     def used_isolation(self) -> bool:
         """Whether a backend's environment was ready and asked for its facts."""
         return bool(self._environments)
@@ -145,7 +128,7 @@ class Maker:
         event = {"event": "environment", "backend": backend, "isolation": self._isolation.name}
         event["job"] = f"environment {backend}"
         record = f"{self._isolation.name} {backend}"
-        self.report({**event, "state": "started", **_expects(self.measured.seconds(record))})
+        self.report({**event, "state": "started", **expects(self.measured.seconds(record))})
         started = time.monotonic()
         self._isolation.prepare(backend, lambda line: self.report({**event, "state": "line", "text": line}))
         seconds = round(time.monotonic() - started, 3)
@@ -186,7 +169,7 @@ class Maker:
         if found is None and order.backend and TEXT not in order.parts["params"]:
             found = self.store.alike(order.stage, order.parts)
         if found is not None:
-            self._tell(order, "cached")
+            self.tell(order, "cached")
         return found
 
     def found_elsewhere(self, order: Order, make: Callable[[], StoredObject]) -> RemoteObject | None:
@@ -195,7 +178,7 @@ class Maker:
         if statement is None or self.elsewhere is None:
             return None
         self.elsewhere.keep(statement)
-        self._tell(order, "cached", remote=self.elsewhere.address)
+        self.tell(order, "cached", remote=self.elsewhere.address)
         return RemoteObject(statement, self.store.objects / order.stage / order.key, make)
 
     def stated_elsewhere(self, order: Order) -> Statement | None:
@@ -218,7 +201,7 @@ class Maker:
         with self.store.lock(order.stage, order.key, on_wait=note) as work:
             found = self.store.find_or_set_aside(order.stage, order.key, on_damage=warn)
             if found is not None:
-                self._tell(order, "cached")
+                self.tell(order, "cached")
                 return found
             brought = self._brought(order, work)
             if brought is not None:
@@ -265,7 +248,7 @@ class Maker:
         with full_disk_told(self.store.root):
             found = self.elsewhere.bring(order.stage, order.key, work, order.told)
         if found is not None:
-            self._tell(order, "cached", remote=self.elsewhere.address)
+            self.tell(order, "cached", remote=self.elsewhere.address)
         return found
 
     @contextlib.contextmanager
@@ -275,9 +258,9 @@ class Maker:
         Where nothing runs, it is told as what the store had.
         """
         if runs:
-            expects = self.measured.seconds(order.stage, input_bytes(order.sources)) if order.backend else None
+            seconds = self.measured.seconds(order.stage, input_bytes(order.sources)) if order.backend else None
             memory = {"memory": self.expected_memory(order)} if order.backend else {}
-            self._tell(order, "started", **memory, **_expects(expects))
+            self.tell(order, "started", **memory, **expects(seconds))
         started = time.monotonic()
         figures: dict[str, Any] = {}
         try:
@@ -286,74 +269,19 @@ class Maker:
             if isinstance(error, NoSpaceError):
                 self._full.set()  # before the work folder goes, and others find space again
             state = "interrupted" if self._ending.is_set() else "failed"
-            self._tell(order, state, seconds=round(time.monotonic() - started, 3), message=str(error))
+            self.tell(order, state, seconds=round(time.monotonic() - started, 3), message=str(error))
             raise
         if runs:
-            self._tell(order, "done", seconds=round(time.monotonic() - started, 3), **figures)
+            self.tell(order, "done", seconds=round(time.monotonic() - started, 3), **figures)
         else:
-            self._tell(order, "cached")
+            self.tell(order, "cached")
 
     def stored(self, order: Order, write: Write) -> StoredObject:
         """The store's result, or else what `make` makes."""
         return self.find(order) or self.make(order, write)
 
     def made(self, order: Order, step: Step) -> StoredObject:
-        """The result of a step that the store does not have; of a worker's, the files come when they are needed."""
-        if self.dispatcher is None:
-            return self._made_here(order, step)
-        if carries_text(step) and self.store.alike(order.stage, order.parts) is not None:
-            return self._made_here(order, step)  # which copies it
-        if self.stated_elsewhere(order) is None:
-            self._dispatch(self.dispatcher, order, step)
-            return self._to_bring(order)
-        return self.make(order, partial(_not_to_be_had, order))
-
-    def _dispatch(self, dispatcher: Dispatcher, order: Order, step: Step) -> None:
-        """Have a worker make a result."""
-        began: list[float] = []
-        memory, told = self.expected_memory(order), {name: order.told[name] for name in order.told if name != "id"}
-        expects = _expects(self.measured.seconds(order.stage, input_bytes(order.sources)))
-        phases = Phases(self.measured, order.stage, input_bytes(order.sources))
-
-        def on_event(event: Mapping[str, Any]) -> None:
-            if event["event"] == "started":
-                began.append(time.monotonic())
-                self._tell(order, "started", memory=memory, worker=event["worker"], **expects)
-            elif began:
-                self.report({**event, **phases.expects(event), "stage": order.stage, **told})
-
-        try:
-            made = dispatcher.make(order, step, memory=memory, run=self._run_id, on_event=on_event)
-        except BaseException as error:
-            state = "interrupted" if self._ending.is_set() else "failed"
-            seconds = round(time.monotonic() - began[-1], 3) if began else 0.0
-            self._tell(order, state, seconds=seconds, message=str(error))
-            raise
-        if not made.ran:
-            self._tell(order, "cached", worker=made.worker)
-            return
-        phases.end()
-        self.measured.remember(order.stage, input_bytes(order.sources), made.facts.get("peak_memory", 0), made.seconds)
-        self.stage_log(order).write_text(made.log, encoding="utf-8")
-        figures = {"bytes": made.bytes, **made.facts, "worker": made.worker}
-        self._tell(order, "done", seconds=round(made.seconds, 3), **figures)
-
-    def _to_bring(self, order: Order) -> StoredObject:
-        """What a worker has just put into the remote store.
-
-        Raises:
-            RemoteError: it is not there, or is not to be used.
-        """
-        assert self.elsewhere is not None  # noqa: S101 - see __init__
-        self.elsewhere.ask_again(order.stage, order.key)
-        statement = self.stated_elsewhere(order)
-        if statement is None:
-            _not_to_be_had(order)
-        self.elsewhere.keep(statement)
-        place = self.store.objects / order.stage / order.key
-        return RemoteObject(statement, place, partial(self.make, order, partial(_not_to_be_had, order)))
-
-    def _made_here(self, order: Order, step: Step) -> StoredObject:
+        """The result of a step that the store does not have."""
         took: list[float] = []
 
         def write(work: Path) -> Written:
@@ -511,7 +439,8 @@ class Maker:
                 raise StageError(message, next_step=error.next_step, details=error.details) from error
             raise
 
-    def _tell(self, order: Order, state: str, **figures: Any) -> None:
+    def tell(self, order: Order, state: str, **figures: Any) -> None:
+        """Report a state that an order came to."""
         event = {"event": "stage", "stage": order.stage, "key": order.key, "state": state}
         self.report({**event, **order.told, **figures})
 
@@ -535,57 +464,10 @@ class Maker:
         self.report({"event": kind, "text": text, **told})
 
 
-def _not_to_be_had(order: Order, _work: Path | None = None) -> NoReturn:
-    """Give up what a worker has made and put elsewhere.
-
-    Raises:
-        RemoteError: always.
-    """
-    raise RemoteError(
-        f"{order.stage} {order.key[:12]} is made, and could not be had from the remote store.",
-        next_step="See the warnings above. Workers' keys must be in [remote] trust here; then run the command again.",
-    )
-
-
 def _look_at_nothing() -> None:
     """Ask the remote store of nothing more."""
 
 
-def made_by(inputs: Inputs) -> list[str]:
-    """The stages that made a step's inputs."""
-    return [source.stage for source in inputs.values() if isinstance(source, StoredObject)]
-
-
-def input_bytes(inputs: Inputs) -> int:
-    """The size of what a step reads."""
-    return sum(
-        object_bytes(source) if isinstance(source, StoredObject) else _file_bytes(source) for source in inputs.values()
-    )
-
-
-def object_bytes(stored: StoredObject) -> int:
-    """The size of a result."""
-    return sum(int(entry["bytes"]) for entry in stored.manifest["files"].values())
-
-
-def _file_bytes(file: File) -> int:
-    paths = [file.path / name for name in file.files] or [file.path]
-    return sum(path.stat().st_size for path in paths if path.is_file())
-
-
-def figures_of(stored: StoredObject) -> dict[str, Any]:
-    """What is told of a result that was just made: its size, and what its stage says it took."""
-    figures: dict[str, Any] = {"bytes": object_bytes(stored)}
-    try:
-        ran = parse_json((stored.path / FACTS).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return figures  # made by the host itself
-    for name, told in (("peak_memory_bytes", "peak_memory"), ("cpu_seconds", "cpu_seconds")):
-        if isinstance(ran, dict) and name in ran:
-            figures[told] = ran[name]
-    return figures
-
-
-def _expects(seconds: float | None) -> dict[str, float]:
+def expects(seconds: float | None) -> dict[str, float]:
     """How long something took before, as its events tell it; nothing where no record does."""
     return {} if seconds is None else {"expects": seconds}

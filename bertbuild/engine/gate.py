@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from bertbuild import keys
-from bertbuild.engine.executor import Maker, Order
+from bertbuild.engine.executor import Maker
+from bertbuild.engine.order import Order
 from bertbuild.engine.remote_object import NONE, RemoteObject
 from bertbuild.errors import ParityError
 from bertbuild.files.disk import read_json

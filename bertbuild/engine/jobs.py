@@ -9,9 +9,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bertbuild.engine.executor import Inputs, Maker, Order
+from bertbuild.engine import away
+from bertbuild.engine.executor import Maker
 from bertbuild.engine.gate import Built, Judge, Results, can_answer, judged_from
 from bertbuild.engine.looking_ahead import Known, LookAhead
+from bertbuild.engine.order import Inputs, Order
 from bertbuild.engine.remote_object import RemoteObject
 from bertbuild.engine.schedule import Job
 from bertbuild.errors import UsageError
@@ -118,6 +120,8 @@ class StageJob(Job):
         return self.result is not None and not (isinstance(self.result, RemoteObject) and self._maker.fetches_all)
 
     def _make(self) -> StoredObject:
+        if self._maker.dispatcher is not None:
+            return away.made(self._maker, self._maker.dispatcher, self.order, self.step)
         return self._maker.made(self.order, self.step)
 
     @property

@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from bertbuild.engine.executor import Maker, Order
+from bertbuild.engine.executor import Maker
+from bertbuild.engine.order import Order
 from bertbuild.engine.remote_object import RemoteObject
 from bertbuild.store.store import StoredObject
 

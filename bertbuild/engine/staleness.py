@@ -12,10 +12,10 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from bertbuild import keys
-from bertbuild.engine.executor import Order
 from bertbuild.engine.gate import NO_DEVICE, PARITY, judged_by
 from bertbuild.engine.history import History, Past
 from bertbuild.engine.jobs import EnvironmentJob, GateJob, Jobs, StageJob, needed_steps
+from bertbuild.engine.order import Order
 from bertbuild.engine.remote_object import RemoteObject
 from bertbuild.errors import StoreError
 from bertbuild.json_text import parse_json

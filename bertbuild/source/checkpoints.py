@@ -19,7 +19,8 @@ from bertbuild.checkpoint.reading import Choice, read_names
 from bertbuild.checkpoint.task_file import task_file
 from bertbuild.checkpoint.training import sort_variables
 from bertbuild.engine.engine import Engine
-from bertbuild.engine.executor import Order, Report
+from bertbuild.engine.executor import Report
+from bertbuild.engine.order import Order
 from bertbuild.families.table import FAMILIES
 from bertbuild.heads.found import FoundHead
 from bertbuild.json_text import parse_json

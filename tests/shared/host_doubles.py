@@ -10,7 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from bertbuild.engine.executor import Order
+from bertbuild.engine.order import Order
 from bertbuild.kinds.frozen import Frozen, plan_freeze
 from bertbuild.plans.plan import File, Plan, Source
 from bertbuild.stages import STAGES

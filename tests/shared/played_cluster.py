@@ -126,9 +126,9 @@ class Machines:
     def builder(self, name, report, **engine):
         """The engine of a machine that builds, and its side of the cluster."""
         store, remote = Store(self._tmp_path / name), open_remote(self.settings(name))
-        told = Elsewhere(
-            remote, store, report, reads=True, writes=True, fetch="targets", trusted=remote.trusted
+        told = Elsewhere(remote, store, report, reads=True, writes=True, fetch="targets", trusted=remote.trusted)
+        cluster = Cluster(
+            self.address, lambda: None, store, remote, lambda text: report({"event": "note", "text": text})
         )
-        cluster = Cluster(self.address, lambda: None, store, remote, lambda text: report({"event": "note", "text": text}))
         isolation = Played(self._tmp_path / name)
         return Engine(store, isolation, report, elsewhere=told, dispatcher=cluster, **engine), cluster

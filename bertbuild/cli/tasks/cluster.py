@@ -59,7 +59,7 @@ def _certificates(session: Session, names: list[str], days: int) -> None:
 
 cluster = declared(
     "cluster",
-    "Machines that run stages: certificates for them, a scheduler, or a scheduler and workers here (local).",
+    "Machines that run stages: their certificates, their scheduler, or all on this machine (local).",
     lambda: (DAYS, WORKERS, DASHBOARD, OFFERED),
     (build_file(), SCHEDULER, JOBS, MEMORY, ISOLATION, JSON),
     _run,

@@ -34,5 +34,5 @@ worker = declared(
     lambda: (OFFERED, NAME, DEATH_TIMEOUT),
     (build_file(), SCHEDULER, JOBS, MEMORY, ISOLATION, JSON),
     _run,
-    example="--scheduler tls://scheduler.example.com:8786 --backend data,tf1,openvino",
+    example="--scheduler tls://scheduler.example.com --backend data",
 )

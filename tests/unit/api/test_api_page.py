@@ -101,4 +101,4 @@ def test_every_result_is_public_and_the_methods_give_it():
         str(getattr(Project, name).__annotations__.get("return")) for name in dir(Project) if name[0] != "_"
     )
     assert told == {name for name in re.findall(r"\w+", given) if name in told}
-    assert told | {"Dataset", "CatalogueModel", "tuple"} == set(re.findall(r"\w+", given))
+    assert told | {"Dataset", "CatalogueModel", "tuple", "None"} == set(re.findall(r"\w+", given))

@@ -26,8 +26,9 @@ COMMANDS = [
     "gc",
     "verify-store",
     "report",
+    "worker",
 ]
-OF_PROJECT = {"json", "isolation", "offline", "jobs", "memory", "mirror", "from", "fetch"}
+OF_PROJECT = {"json", "isolation", "offline", "jobs", "memory", "mirror", "from", "fetch", "scheduler"}
 """Flags that are arguments of `Project`, or of no meaning in Python."""
 OF_SOURCE = set(TASKS["inspect"].parameters)
 """Flags that are arguments of a source's class."""
@@ -45,7 +46,7 @@ def arguments_of(method):
 @pytest.mark.parametrize("name", COMMANDS)
 def test_arguments_are_flags(name):
     flags, arguments = flags_of(name), arguments_of(getattr(Project, name.replace("-", "_")))
-    if name in ("images", "sbom"):
+    if name in ("images", "sbom", "worker"):
         assert (flags - {"backend"}, flags & {"backend"}) == (arguments - {"backends"}, {"backend"})
     elif name == "init":
         assert flags - {"yes"} == arguments  # nothing is asked in Python

@@ -39,7 +39,6 @@ def test_a_build_on_two_workers_has_the_results_names_and_events_of_one_machine(
         (built,) = engine.build(plan, probes)
     finally:
         cluster.close()
-    print(events)
     assert built.verdict.passed
     assert built.path.resolve().parent.name == "ir"
     ran = [stage for runs in Played.runs_of.values() for stage in runs]

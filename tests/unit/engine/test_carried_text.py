@@ -186,7 +186,7 @@ def test_a_target_of_before_it_carried_text_gets_it_without_a_stage(build):
 
 
 def test_what_was_copied_is_no_measure_of_what_a_stage_takes(build, store, monkeypatch):
-    monkeypatch.setattr(executor, "_figures", lambda _stored: {"bytes": 1, "peak_memory": 1000})
+    monkeypatch.setattr(executor, "figures_of", lambda _stored: {"bytes": 1, "peak_memory": 1000})
     measured = store.root / "cache" / "measured.json"
     build()
     of_three = json.loads(measured.read_text())
