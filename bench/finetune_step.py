@@ -17,6 +17,7 @@ import argparse
 import hashlib
 import json
 import os
+import re
 import sys
 import tempfile
 from collections.abc import Callable
@@ -126,8 +127,9 @@ class Bench:
             "--distribution_strategy=one_device",
         ]
         env = {**self._stages.environment(out), "TF_USE_LEGACY_KERAS": "1", "TF_CPP_MIN_LOG_LEVEL": "3"}
-        lines = [line.split() for _, line in measure(command, env=env).lines if line.startswith("STEP ")]
-        self.taken[THEIRS].append(self._step_seconds({int(step): float(when) for _, step, when in lines}))
+        told = "\n".join(line for _, line in measure(command, env=env).lines)  # a bar of progress stands in some lines
+        found = re.findall(r"STEP (\d+) ([\d.]+)", told)
+        self.taken[THEIRS].append(self._step_seconds({int(step): float(when) for step, when in found}))
 
     def train(self, side: str, *more: str) -> None:
         """The stage train."""

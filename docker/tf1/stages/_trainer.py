@@ -6,20 +6,19 @@ What is added: the source's form of gelu, a seed, checkpoints by time, a history
 does; and a killed run goes on with the batches that it had not seen yet, where upstream would begin the data anew.
 """
 
-import contextlib
 import os
 import random
 
 import by_length
 import short_batches
 import tensorflow as tf
-from bert import modeling, optimization
+from bert import modeling
 from heartbeat import Heartbeat
 from stage import StageInputError, emit, progress, step
 
 from bertbuild.families.bert_names import SCOPE
 from bertbuild.heads.padding import ASKED_WITH_PADDING
-from stages import _bert, _hooks, _prepared, _programs, _source
+from stages import _adam, _bert, _hooks, _prepared, _programs, _source
 
 ROWS = 500
 """Rows of the history, at most: with more steps a row is of several."""
@@ -124,12 +123,12 @@ class Trainer(object):
         theirs = self.program.model_fn(**settings)
 
         def model_fn(features, labels, mode, params):
-            with _learning_rate_shown() as rates:
+            with _adam.learning_rates(in_place=not args.pad_to_max) as rates:
                 spec = theirs(features, labels, mode, params)
             self._initialise()
             if mode != tf.estimator.ModeKeys.TRAIN:
                 return spec
-            _count_after(rates[0])
+            _adam.count_after(rates[0])
             watch = _hooks.Watch(
                 spec.loss, rates[0], self.steps, args.train_batch_size, every, self._kept, self._heartbeat.show
             )
@@ -230,35 +229,3 @@ def _shuffled(path, folder):
         for record in records:
             writer.write(record)
     return copy
-
-
-@contextlib.contextmanager
-def _learning_rate_shown():
-    """A list that gets the learning rate's tensor, which create_optimizer keeps to itself; TensorBoard gets it too."""
-    found = []
-    optimizer = optimization.AdamWeightDecayOptimizer
-    theirs = optimizer.apply_gradients
-
-    def apply_gradients(self, *args, **kwargs):
-        found.append(tf.convert_to_tensor(self.learning_rate))
-        tf.compat.v1.summary.scalar("learning_rate", found[0])
-        return theirs(self, *args, **kwargs)
-
-    optimizer.apply_gradients = apply_gradients
-    try:
-        yield found
-    finally:
-        optimizer.apply_gradients = theirs
-
-
-def _count_after(rate):
-    """Count a step when its learning rate is known.
-
-    Upstream's graph does both at once, so that the learning rate is now and then that of the next step, and no two runs
-    of one seed are alike.
-    """
-    counter = tf.compat.v1.train.get_global_step()
-    for operation in tf.compat.v1.get_default_graph().get_operations():
-        assigns = operation.type == "AssignVariableOp" and operation.inputs[0] is counter.handle
-        if assigns and operation is not counter.initializer:
-            operation._add_control_input(rate.op)  # noqa: SLF001 - nothing public adds one to what is there already
