@@ -33,7 +33,7 @@ class StageRuns:
         return self._isolation._variables(run, work, code or work)  # noqa: SLF001
 
     def run(self, stage: str, out: str, *flags: str) -> tuple[Path, Measured]:
-        """Run a stage anew; its result and what it took."""
+        """Run a stage again; its result and what it took."""
         work = self.empty(f"{out}-work")
         path = self.empty(out)
         code = work / "code"
@@ -42,7 +42,7 @@ class StageRuns:
         return path, measure(command, env=self.environment(work, code), cwd=work)
 
     def empty(self, name: str) -> Path:
-        """An empty folder of that name below the one folder, made anew."""
+        """An empty folder of that name below the one folder, made again."""
         path = self._folder / name
         shutil.rmtree(path, ignore_errors=True)
         path.mkdir()

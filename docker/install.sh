@@ -14,7 +14,7 @@ index=${2:-}
 if [ -s /run/secrets/neuron_index_url ]; then index="$(cat /run/secrets/neuron_index_url)"; fi
 
 # --no-compile, since PIP_NO_COMPILE=1 means the opposite to pip: its byte-code holds the date of the source, which clean.sh
-# changes, so that Python would compile all anew at every start.
+# changes, so that Python would compile all again at every start.
 # The lock is whole, so nothing is installed for being asked for: what excluded.txt names is asked for and not used.
 lock() {
     /opt/venv/bin/python -m pip install --no-compile --no-deps --require-hashes --only-binary :all: "$@"

@@ -1,7 +1,7 @@
 """Whether a file of a data set can be what it should: text, and as many examples as were published.
 
 Most files of GLUE have no hash on record, and people bring their own copies: a web page, an empty file, the files of
-another task, a table that a spreadsheet has saved anew.
+another task, a table that a spreadsheet has saved again.
 """
 
 from __future__ import annotations

@@ -31,7 +31,7 @@ class Fetched:
     recorded: tuple[str, ...] = ()
     """Entries (`NAME/FILE`) that this call added to the lock file, because no hash of theirs was known."""
     repaired: tuple[str, ...] = ()
-    """What was wrong with the folder found, if it had to be fetched anew."""
+    """What was wrong with the folder found, if it had to be fetched again."""
 
 
 def fetch(
@@ -66,7 +66,7 @@ def fetch(
             if found.files:
                 return job.finished(found)
             for damage in found.damage:
-                tell(f"{entry.name} is damaged: {damage}. Fetching it anew.")
+                tell(f"{entry.name} is damaged: {damage}. Fetching it again.")
             return job.bring(found)
     except OSError as error:
         raise disk.no_space(error, what=str(downloads)) or DownloadError(

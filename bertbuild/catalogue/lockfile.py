@@ -34,7 +34,7 @@ def read_lock(path: Path) -> dict[str, LockEntry]:
         if content["version"] != _VERSION:
             raise LockFileError(
                 f"{path} has version {content['version']!r}; this bertbuild reads version {_VERSION}.",
-                next_step="Update bertbuild, or remove the file to record every download anew.",
+                next_step="Update bertbuild, or remove the file to record every download again.",
             )
         return {name: LockEntry(**entry) for name, entry in content["files"].items()}
     except FileNotFoundError:
@@ -42,7 +42,7 @@ def read_lock(path: Path) -> dict[str, LockEntry]:
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise LockFileError(
             f"{path} cannot be read.",
-            next_step="Restore it from version control, or remove it to record every download anew.",
+            next_step="Restore it from version control, or remove it to record every download again.",
             details=str(error),
         ) from error
 

@@ -64,7 +64,7 @@ class Partial:
         return None
 
     def begin(self, origin: Origin) -> None:
-        """Start anew with the bytes of `origin`. Raises OSError."""
+        """Start again with the bytes of `origin`. Raises OSError."""
         self.discard()
         self.path.touch()
         self._origin.write_text(json.dumps(asdict(origin)), encoding="utf-8")

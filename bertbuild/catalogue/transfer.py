@@ -148,7 +148,7 @@ class Attempt:
         if match is None or int(match[1]) != part.size() or not known.continued_by(piece):
             # Some servers honour Range but not If-Range: joining two versions would make a file nobody published.
             part.discard()
-            raise TryAgain("the server's answer does not continue the file that was begun; starting anew")
+            raise TryAgain("the server's answer does not continue the file that was begun; starting again")
         self._expect(whole)
         if whole is not None:
             disk.require_space(part.path.parent, whole - part.size(), what=f"Fetching the rest of {self.url}")

@@ -12,7 +12,7 @@ Nothing is imported here, so that programs which only look for a checkpoint star
     reading     which variables are those of the BERT that is meant
     training, kin   variables of the optimizer; of other models than BERT
     imported    whether a checkpoint was made of a Hugging Face folder
-    plain       a checkpoint written anew as google-research/bert saves one
+    plain       a checkpoint written again as google-research/bert saves one
     object_graph, strings      what a checkpoint of TensorFlow 2 has besides tensors
     model_garden, layouts      where a BERT's variables lie in TensorFlow 2, by format
     recovery    the way back

@@ -98,7 +98,7 @@ def judge_heads(shapes: Mapping[str, tuple[int, ...]]) -> Iterator[str]:
 def other_forms(files: CheckpointFiles, casts: Mapping[str, int], joined: int) -> Iterator[str]:
     """Sentences on a form in which google-research/bert saves no checkpoint."""
     if files.v1:
-        yield "The checkpoint is of the first format (V1), and is written anew."
+        yield "The checkpoint is of the first format (V1), and is written again."
     for dtype, count in sorted(casts.items()):
         yield f"{number_of(count, 'variable')} of dtype {dtype} {are(count)} cast to {FLOAT32}."
     if joined:

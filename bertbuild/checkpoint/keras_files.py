@@ -30,7 +30,7 @@ def _refuse(path: Path) -> None:
     if _HUGGING_FACE.fullmatch(path.name):
         raise CheckpointError(
             f"{path} holds Hugging Face's weights for TensorFlow in HDF5, which is not read here.",
-            next_step="With transformers 4 and PyTorch, save the model anew, its class as config.json names it: "
+            next_step="With transformers 4 and PyTorch, save the model again, its class as config.json names it: "
             f"transformers.BertModel.from_pretrained({str(path.parent)!r}, from_tf=True).save_pretrained('NEW'); then "
             "build from it with --checkpoint NEW.",
         )

@@ -1,4 +1,4 @@
-"""A checkpoint written anew as google-research/bert saves one: its own names, float32, nothing cut into parts.
+"""A checkpoint written again as google-research/bert saves one: its own names, float32, nothing cut into parts.
 
 What was taken from where is in `normalised.json` beside it. Every tensor is read back and compared with its source, bit
 by bit. That the numbers are the source's is this module's word: the parity gate restores what was written here.

@@ -33,5 +33,5 @@ def beside(folder: Path) -> str:
         if path.is_file():
             if told(read_regular(path)):
                 return f" Its {path.name} is a model of SentencePiece, which is not read: targets take ids."
-            return f" Its {path.name} is no model of SentencePiece; if it lists words, give it as --vocab {path.name}."
+            return f" Its {path.name} is not a SentencePiece model; if it lists words, give it as --vocab {path.name}."
     return ""

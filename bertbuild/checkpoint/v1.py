@@ -33,7 +33,7 @@ _MOST_TENSORS: Final = 1 << 16
 """As many as a table of the second format may have keys."""
 _COPY_AGAIN: Final = "Copy or download the checkpoint again."
 _SAVE_ANEW: Final = (
-    "Save it anew in TensorFlow 1: tf.train.Saver(write_version=tf.train.SaverDef.V2).save(session, 'model.ckpt')"
+    "Save it again in TensorFlow 1: tf.train.Saver(write_version=tf.train.SaverDef.V2).save(session, 'model.ckpt')"
 )
 
 

@@ -54,7 +54,7 @@ def read_address(text: str) -> Address:
     """
     found = _ADDRESS.fullmatch(text)
     if found is None or int(found[3] or PORT) > 65535:
-        raise UsageError(f"The scheduler's address {text!r} is none that is known.", next_step=f"Write {WAYS}.")
+        raise UsageError(f"The scheduler's address {text!r} is of no known form.", next_step=f"Write {WAYS}.")
     address = Address(scheme=found[1], host=found[2], port=int(found[3] or PORT))
     if address.scheme == TCP and not address.is_loopback:
         raise UsageError(

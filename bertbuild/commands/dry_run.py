@@ -65,7 +65,7 @@ def _of_another_version(checks: Iterable[Check]) -> Iterator[str]:
     if formats:
         yield (
             f"another version of bertbuild made {number_of(len(formats), 'result')} of these (key format "
-            f"{formats[0].old}, now {formats[0].new}): they are built anew, and gc removes the old ones"
+            f"{formats[0].old}, now {formats[0].new}): they are built again, and gc removes the old ones"
         )
 
 

@@ -91,7 +91,7 @@ def gc(session: Session, keep: str, *, dry_run: bool) -> Swept:
     skipped = len(planned) - len(gone)
     lines = [_outcome(wanted, there, gone, dry_run=dry_run)]
     if skipped > 0:
-        lines.append(f"{skipped} more could not be had: in use by now, or not ours to remove")
+        lines.append(f"{skipped} more could not be removed: in use in the meantime, or without permission")
     return session.result(
         Swept(
             dry_run=dry_run,
@@ -136,7 +136,7 @@ def verify_store(session: Session) -> Audited:
         session.report({"event": "audit", **result.facts()})
         raise StoreError(
             f"The store has {number_of(len(wrong), 'problem')}; {read}.",
-            next_step="Build the targets concerned again: what is damaged is set aside and made anew. "
+            next_step="Build the targets concerned again: what is damaged is set aside and made again. "
             "Names and records of what is gone: invoke gc.",
         )
     end = "nothing is wrong" if not found.problems else "nothing is wrong; leftovers go with the next command"

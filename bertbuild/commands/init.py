@@ -106,7 +106,7 @@ def init(session: Session, asked: Init, agreed: Callable[[str], bool] = lambda _
     file, top = Path(CONFIG_FILE), Path(asked.folder)
     if file.exists() or file.is_symlink():
         raise UsageError(
-            f"There is a {file} here already, and init writes over none.",
+            f"There is already a {file} here, and init does not overwrite it.",
             next_step="Add to that one, or move it away and run init again.",
         )
     if not top.is_dir():
@@ -139,7 +139,9 @@ def _write(file: Path, text: str) -> None:
         with file.open("x", encoding="utf-8") as opened:
             opened.write(text)
     except FileExistsError:
-        raise UsageError(f"There is a {file} here by now.", next_step="Look at it, and run init again.") from None
+        raise UsageError(
+            f"A {file} was written here in the meantime.", next_step="Look at it, and run init again."
+        ) from None
     except OSError as error:
         raise StoreError(
             f"{file.absolute()} cannot be written: {error.strerror}.", next_step="Run init in a folder of yours."

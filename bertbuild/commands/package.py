@@ -131,9 +131,9 @@ def _check_licences(session: Session, label: str, terms: Sequence[Licence], allo
     if forbid:
         first = forbid[0]
         raise UsageError(
-            f"{label} was made with {first.name}, whose licence forbids to publish it or to use it commercially: "
+            f"{label} was made with {first.name}, whose licence does not allow publishing or commercial use: "
             f"{first.terms}",
-            next_step="If you may all the same, or keep the package to yourself: "
+            next_step="If you have permission, or do not publish the package: "
             f"--allow-licence {','.join(dict.fromkeys(one.spdx for one in forbid))}",
         )
     unknown = [f"{one.name} ({one.part})" for one in terms if not one.spdx and one.part in (WEIGHTS, DATA)]

@@ -95,7 +95,7 @@ def _record(session: Session, name: str) -> Record:
 def _check_verdict(record: Record, name: str) -> None:
     if record.verdict is None:
         raise NotVerifiedError(
-            f"{name} was never compared with its source, so nothing can be said of its answers.",
+            f"{name} was never compared with its source, so nothing is known about its answers.",
             next_step="Build it where what it runs on is there, or pack another target.",
         )
     if not record.verdict.passed:
@@ -106,7 +106,7 @@ def _check_verdict(record: Record, name: str) -> None:
 
 
 def _check_current(session: Session, record: Record, name: str) -> None:
-    """Refuse a target that a build would make anew; what cannot be checked here is told."""
+    """Refuse a target that a build would make again; what cannot be checked here is told."""
     try:
         with looking(session) as forecast:
             forecast.add_record(record)

@@ -138,7 +138,7 @@ def facts_of(folder: Path) -> Mapping[str, Any]:
         raise DataError(
             f"{shown(folder)} carries no tokenizer ({TEXT_FILE} and {VOCAB_FILE}).",
             next_step="Build the target again from a checkpoint that has a vocab.txt (--vocab FILE names one that lies "
-            "elsewhere): that adds them, and computes nothing anew.",
+            "elsewhere): that adds them, and computes nothing again.",
         )
     try:
         found = read_object(path)
@@ -212,7 +212,7 @@ def _ports(folder: Path, which: str) -> Mapping[str, Any]:
         return {}
     found = read_object(path).get(which, {})
     if not isinstance(found, dict) or not all(isinstance(port, dict) for port in found.values()):
-        raise DataError(f"{path} has {which} that are no ports by name.", next_step="Build the target again.")
+        raise DataError(f"{path} has {which} that do not fit its inputs by name.", next_step="Build the target again.")
     return found
 
 

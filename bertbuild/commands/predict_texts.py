@@ -106,7 +106,7 @@ def _of_file(path: Path, asked: Predict) -> Iterator[Asked]:
         values = [row.get(name) for name in columns if name]
         if not all(isinstance(value, str) for value in values):
             raise DataError(
-                f"{path}, row {number}: {columns[[isinstance(v, str) for v in values].index(False)]} is no text.",
+                f"{path}, row {number}: {columns[[isinstance(v, str) for v in values].index(False)]} is not text.",
                 next_step="Fix the row, or remove it.",
             )
         yield Asked(*map(str, values))

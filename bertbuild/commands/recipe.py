@@ -107,7 +107,7 @@ def _data(session: Session, origin: Wanted, folder: Path, named: Named, request:
     if named.do_lower_case not in (None, facts.get("do_lower_case")):
         raise UsageError(
             f"--do-lower-case {str(named.do_lower_case).lower()} is not how {prepared} was prepared.",
-            next_step="Leave it out, or prepare the data anew: --task in the place of --prepared.",
+            next_step="Leave it out, or prepare the data again: --task in the place of --prepared.",
         )
     source = files_of(prepared, (FACTS, TRAIN, DEV, TEST, TEST_WORDS), session.store)
     length, head = facts.get("max_seq_length", 0), str(facts.get("head") or "")

@@ -21,7 +21,7 @@ def with_reference(session: Session, plan: Plan, own: str = "") -> Plan:
     """A plan of targets, with its reference in the TensorFlow that is meant.
 
     That is, in this order: what the command line says; what the build file says; what the targets on record were proved
-    by, unless --replace begins anew; TensorFlow 1.15, where this machine can have it; else TensorFlow 2.
+    by, unless --replace begins again; TensorFlow 1.15, where this machine can have it; else TensorFlow 2.
 
     Args:
         session: of the command.

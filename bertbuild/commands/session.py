@@ -94,13 +94,13 @@ class Session:
 
         Raises:
             EngineError: the store's results were made in a place that cannot be used now, and nobody said to make them
-                anew in another one.
+                again in another one.
             OfflineError: in a Docker engine that is reached over the network, which must not be used.
         """
         if self.mute and not self.only_looks:
             raise EngineError(
                 f"{self.choice.why[:1].upper()}{self.choice.why[1:]}.",
-                next_step=f"Make it available, or make all anew in {PLACES[self.choice.name].title}: "
+                next_step=f"Make it available, or make all again in {PLACES[self.choice.name].title}: "
                 f"--isolation {self.choice.name}.",
             )
         return place(self.choice.name).isolation(self.settings)

@@ -1,4 +1,4 @@
-"""status: what is built, what is not, and what a build would make anew."""
+"""status: what is built, what is not, and what a build would make again."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ class Verified(Result):
 
 
 def verify(session: Session, names: Sequence[str], runtime: str = "") -> Verified:
-    """Hash every byte of what is built, run source and target again, and compare their answers anew.
+    """Hash every byte of what is built, run source and target again, and compare their answers again.
 
     A verdict that was reached on another instruction set gives way to this one.
 
@@ -103,7 +103,7 @@ def _require_recorded(session: Session, records: Iterable[Record]) -> None:
         for path, problem in changed(session.store, record, manifests):
             raise StoreError(
                 f"{record.model}/{record.target.name}: {problem}.",
-                next_step=f"If you did not make it again, remove {path} and build the target anew; "
+                next_step=f"If you did not make it again, remove {path} and build the target again; "
                 "a build also records what was made again.",
             )
 
@@ -168,7 +168,7 @@ def _judge_again(session: Session, record: Record, folder: Path, *, keep: bool) 
     for step_id, (stage, key) in record.results.items():
         _bring_if_elsewhere(session, stage, key)
         results[step_id] = store.load(store.objects / stage / key)
-        if step_id not in target.asked:  # its answers are what is asked anew
+        if step_id not in target.asked:  # its answers are what is asked again
             told = {"id": step_id, "job": _job(record, step_id), "model": record.model}
             session.report({"event": "stage", "stage": stage, "key": key, "state": "cached", **told})
     reference = record.plan.step(target.reference)
@@ -214,6 +214,6 @@ def _check_source(record: Record) -> None:
     for source in record.plan.step(record.target.reference).inputs.values():
         if isinstance(source, File) and not source.path.exists():
             raise CheckpointError(
-                f"The source of {record.model}, {source.path}, is no longer there, so nothing can be compared with it.",
+                f"The source of {record.model}, {source.path}, is gone, so nothing can be compared with it.",
                 next_step="Bring it back, or build the target again from where it is now.",
             )

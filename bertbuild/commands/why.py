@@ -77,7 +77,7 @@ def _check(names: Sequence[str], stages: Sequence[str]) -> None:
     if stages and len(stages) < len(names):
         other = next(name for name in names if name not in stages)
         raise UsageError(
-            f"{stages[0]} is a stage, and {other} is none.",
+            f"{stages[0]} is a stage, and {other} is not.",
             next_step="Ask of stages and of targets one after the other.",
         )
 

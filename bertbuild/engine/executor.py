@@ -445,7 +445,7 @@ class Maker:
         self.report({**event, **order.told, **figures})
 
     def _tell_of_other_keys(self, order: Order) -> None:
-        """Say once why what another version of bertbuild made is made anew."""
+        """Say once why what another version of bertbuild made is made again."""
         if self._told_of_other_keys:
             return
         found = other_format(self.store, order.stage, order.parts)
@@ -455,7 +455,7 @@ class Maker:
                 "note",
                 order,
                 f"another version of bertbuild made results in this store (key format {found}, now {keys.KEY_FORMAT}): "
-                "what is asked for is built anew, and gc removes the old results",
+                "what is asked for is built again, and gc removes the old results",
             )
 
     def _say(self, kind: str, order: Order, text: str) -> None:

@@ -70,7 +70,7 @@ class History:
         try:
             return next(read_records(self._store, model, target), None)
         except StoreError:
-            return None  # a build will write it anew
+            return None  # a build will write it again
 
     def record(self, model: str, target: str) -> Record | None:
         """A target as it was last built, None where it never was."""

@@ -38,7 +38,7 @@ class RemoteObject(StoredObject):
         """Its folder, which is brought now where it is not there.
 
         Raises:
-            StageError: it could not be brought, and was made anew, and is another one.
+            StageError: it could not be brought, and was made again, and is another one.
         """
         return self.here().path
 
@@ -53,7 +53,7 @@ class RemoteObject(StoredObject):
                 found = self._bring()
                 if found.digest != self.digest:
                     raise StageError(
-                        f"{self.stage} {self.key[:12]} could not be had from the remote store, and made anew it is "
+                        f"{self.stage} {self.key[:12]} could not be had from the remote store, and made again it is "
                         "another one.",
                         next_step="Run the same command again: it goes on from what was made here.",
                     )

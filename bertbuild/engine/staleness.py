@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 UP_TO_DATE = "up to date"
 WOULD_RUN = "would run"
 MAY_RUN = "may run"
-"""What it reads is made anew first; if that comes out as it once did, the store has the result."""
+"""What it reads is made again first; if that comes out as it once did, the store has the result."""
 
 NOT_CHECKED = "not checked"
 """Made in a place that cannot be asked now: nothing else is another than it was."""
@@ -92,7 +92,7 @@ class Check:
         key: its result's; None where it is not known before `awaits` are made.
         reason: in words, where it is not a change of a component.
         changes: the components that differ from those of `past`.
-        awaits: (name of the input or `ENVIRONMENT`, job), of what is made anew first.
+        awaits: (name of the input or `ENVIRONMENT`, job), of what is made again first.
         past: the last result, which it is compared with; None where there is none.
         own: whether `past` is of this very step, and not merely the one most like it.
     """
@@ -116,7 +116,7 @@ class Checker:
 
     def __init__(self, jobs: Jobs, store: Store, isolation: str, *, mute: str = "") -> None:
         """`isolation` is the name of the one that a build would run stages in; `mute` of one that made results and
-        cannot be asked now, whose results no build makes anew unless told to.
+        cannot be asked now, whose results no build makes again unless told to.
         """
         self.history = History(store)
         self._isolation = isolation

@@ -1,7 +1,7 @@
 """ELECTRA, as google-research/electra builds it (model/modeling.py, 8a46635f): BERT's layers, and no pooler.
 
 Its scopes are `electra` (the discriminator, and the embeddings) and `generator`. What is taken of a checkpoint is
-written anew under BERT's names (`checkpoint/reading.py`), so those are what stages see.
+written again under BERT's names (`checkpoint/reading.py`), so those are what stages see.
 """
 
 from __future__ import annotations

@@ -98,7 +98,7 @@ def cut(
     where = ", ".join(map(str, outputs))
     others = sorted(name for name in nodes if graph.nodes[name].op in FED and graph.nodes[name].op != _DEFAULTED)
     if others:
-        raise GraphFormatError(f"{where} needs {', '.join(others[:_SHOWN])} too, which is none of the three inputs.")
+        raise GraphFormatError(f"{where} needs {', '.join(others[:_SHOWN])} too, which is not one of the three inputs.")
     in_order = [node for name, node in graph.nodes.items() if name in nodes]
     check_operators(graph, in_order, f"{where} is computed by")
     return Cut(

@@ -134,7 +134,7 @@ def parse_graph(content: bytes) -> Graph:
     try:
         return _graph(content, 0, len(content))
     except (WireError, UnicodeDecodeError, struct.error) as error:
-        raise GraphFormatError(f"The bytes are no whole GraphDef: {error}.") from error
+        raise GraphFormatError(f"The bytes are not a whole GraphDef: {error}.") from error
 
 
 def parse_meta_graph(buffer: bytes, start: int, end: int) -> Graph:

@@ -55,7 +55,7 @@ class Imported:
     Attributes:
         numbers: Google's name → float32 array.
         left_out: Hugging Face's name → why it has no place in the checkpoint.
-        derived: names of tensors that are tied to others, or counted up anew: nothing is lost without them.
+        derived: names of tensors that are tied to others, or counted up again: nothing is lost without them.
         notes: what a person should know, a sentence each.
         head: of what kind the classifier is ("kind") and what tells it ("why"); empty where nothing does.
     """
@@ -106,7 +106,7 @@ def import_tensors(settings: Settings, tensors: Mapping[str, Stored]) -> Importe
         elif google in named:
             raise CheckpointError(
                 f"The weights hold two tensors that would be called {google}: {named[google]} and {name}.",
-                next_step="Save the model anew (save_pretrained), so that each of its tensors is there once.",
+                next_step="Save the model again (save_pretrained), so that each of its tensors is there once.",
             )
         else:
             named[google] = name

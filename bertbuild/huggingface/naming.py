@@ -11,7 +11,7 @@ from bertbuild.heads import classifier, masked_lm, next_sentence, span
 from bertbuild.huggingface.kin import kin_of_tensors
 
 BUFFERS: Final = re.compile(r"embeddings\.(position_ids|token_type_ids)$")
-"""Tensors that are counted up anew when a model is made: nothing is lost by leaving them out."""
+"""Tensors that are counted up again when a model is made: nothing is lost by leaving them out."""
 _WORDS: Final = "embeddings.word_embeddings.weight"
 _INNER: Final = re.compile(r"^(embeddings|encoder|pooler)\.")
 _HEADS: Final = {

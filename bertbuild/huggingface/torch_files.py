@@ -37,7 +37,7 @@ _ZIP: Final = b"PK\x03\x04"
 _CHUNK: Final = 1 << 22
 _LARGEST_DIRECTORY: Final = 4 << 20
 _LOCAL_HEADER: Final = 30
-_SAVE_ANEW: Final = "Save the model anew with PyTorch: save_pretrained(FOLDER)."
+_SAVE_ANEW: Final = "Save the model again with PyTorch: save_pretrained(FOLDER)."
 _AGAIN: Final = "Download or copy the file again."
 
 

@@ -21,7 +21,7 @@ class Choice:
     Attributes:
         name: of a place, one of `PLACES`.
         why: in a few words.
-        other: whether the last build of the store used another one, so that all is made anew.
+        other: whether the last build of the store used another one, so that all is made again.
     """
 
     name: str
@@ -30,7 +30,7 @@ class Choice:
 
 
 def choose(wanted: str, last: str, why_not: Callable[[str], str]) -> Choice:
-    """Choose between the places, which have keys of their own: who changes builds all anew.
+    """Choose between the places, which have keys of their own: who changes builds all again.
 
     Args:
         wanted: the name of a place, or "auto".

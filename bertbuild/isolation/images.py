@@ -1,7 +1,7 @@
 """What the image of a backend is made of: its recipe, base, lock file and code; its name, labels and part of a key.
 
 A key holds what an image is made of and not its id, which another build of the same files need not have: so machines
-share results, and nothing is made anew in an image that was built again.
+share results, and nothing is made again in an image that was built again.
 """
 
 from __future__ import annotations

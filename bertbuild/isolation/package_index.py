@@ -29,7 +29,7 @@ def unresolved(address: str) -> str:
         parts = urlsplit(address)
         port = parts.port or 443
     except ValueError as error:
-        return f"{bare(address)} is no address: {error}"
+        return f"{bare(address)} is not an address: {error}"
     if parts.scheme not in ("http", "https") or not parts.hostname:
         return ""
     if urllib.request.getproxies().get(parts.scheme) and not urllib.request.proxy_bypass(parts.hostname):

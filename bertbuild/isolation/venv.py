@@ -134,7 +134,7 @@ class VenvIsolation:
             require_index(backend, EnvironmentBuildError)
 
     def prepare(self, backend: str, on_line: OnLine) -> None:
-        """Make the environment; one that was broken off is made anew, one that another process is making is waited for.
+        """Make the environment; one that was broken off is made again, one that another process makes is waited for.
 
         Raises:
             InterpreterMissingError: no Python of the backend's version.

@@ -244,7 +244,7 @@ def _check_made(source: Source, outputs: tuple[str, ...], request: Ir, route: st
 def _check_frozen(source: Source, request: Ir, route: str) -> None:
     if route != RESHAPEABLE:
         raise UsageError(
-            f"The {route} route starts from a checkpoint; a frozen graph is none.",
+            f"The {route} route starts from a checkpoint; a frozen graph is not one.",
             next_step="Leave --route out, or give --checkpoint.",
         )
     if (request.output, request.gelu) != ("", "auto"):

@@ -108,7 +108,7 @@ OF_FLOAT16: dict[str, Tolerances] = {
     "float16-sigmoid": _SIGMOID,
 }
 _OF_FLOAT32: dict[str, Tolerances] = {
-    # float32 throughout, the operators arranged anew. The same limits as for any float32 target.
+    # float32 throughout, the operators arranged again. The same limits as for any float32 target.
     "float32": FLOAT32,
     # Another gelu than the source's. By tanh each activation is up to 4.7e-4 off, which Google itself took for the same
     # model when it went from one form to the other; measured: 2e-3 on the pooled output of 12 random layers.

@@ -1,7 +1,7 @@
 """What a target carries so that it answers text: a parameter and an input of the step that makes it, which its stage
 does not see. The host adds the files once the stage has ended (`engine/carried.py`).
 
-What a stage computes does not depend on them. So a result's digest leaves them out, and other labels make nothing anew
+What a stage computes does not depend on them. So a result's digest leaves them out, and other labels make nothing again
 but the files that hold them: see `Store.alike`.
 """
 

@@ -272,7 +272,7 @@ def _check_sbom(backend: str, name: str, named: str, store: Store | None, findin
         else:
             _once(findings.wrong, f"{name} changed: its sha256 is {actual}, the statement says {named}")
     elif name == f"{FOLDER}/{sbom_name(backend)}" and hashlib.sha256(sbom_of_today(backend)).hexdigest() == named:
-        _once(findings.checked, f"{name}, made anew from today's lock file, has the sha256 of the statement")
+        _once(findings.checked, f"{name}, made again from today's lock file, has the sha256 of the statement")
     else:
         _once(findings.told, f"{name} is not here to be compared")
 

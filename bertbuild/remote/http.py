@@ -136,7 +136,7 @@ class Http:
             if not url.startswith(("https://", f"{self.base}/")):
                 break
         raise RemoteError(
-            f"The registry {self.host} sends on to an address that is not followed.",
+            f"The registry {self.host} redirects to an address that is not followed.",
             next_step="Name the registry itself in [remote] url.",
         )
 
@@ -205,7 +205,7 @@ class Http:
             except (errors.DockerException, OSError, ValueError, KeyError, TypeError, AttributeError) as error:
                 raise RemoteError(
                     f"The login for the registry {self.host} cannot be read: {type(error).__name__}.",
-                    next_step=f"Log in anew: docker login {self.host}.",
+                    next_step=f"Log in again: docker login {self.host}.",
                 ) from error
             names = (("Username", "username"), ("Password", "password"), ("IdentityToken", "identitytoken"))
             user, password, identity = (str(found.get(one) or found.get(other) or "") for one, other in names)

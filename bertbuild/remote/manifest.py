@@ -139,7 +139,7 @@ def _blob(layer: Mapping[str, Any]) -> Blob:
     found = _DIGEST.fullmatch(layer["digest"])
     size, data = layer["size"], layer.get("data")
     if found is None or type(size) is not int or not 0 <= size <= _LARGEST_FILE:
-        raise RefusedError("its manifest has a digest or size that is none")
+        raise RefusedError("its manifest has an invalid digest or size")
     try:
         content = None if data is None else base64.b64decode(data, validate=True)
     except (binascii.Error, ValueError, TypeError) as error:

@@ -80,7 +80,7 @@ def open_transport(address: str) -> Transport:
     scheme, found, rest = address.partition("://")
     if not found or scheme not in SCHEMES or not rest:
         raise UsageError(
-            f"The remote store's address {bare(address)!r} is none that is known.", next_step=f"Write {_WAYS}."
+            f"The remote store's address {bare(address)!r} is of no known form.", next_step=f"Write {_WAYS}."
         )
     if scheme == "file":
         return _folder(address, rest)
@@ -95,7 +95,7 @@ def _registry(address: str, rest: str, *, plain: bool) -> Transport:
         raise UsageError(
             f"The remote store's address {bare(address)!r} names no repository of a registry.",
             next_step="Write oci://host/repository or oci://host/repository:prefix; the name in lower case. "
-            "A login is docker login's, and no part of it.",
+            "The login is that of docker login and does not belong here.",
         )
     from bertbuild.remote.http import Http
     from bertbuild.remote.registry import Registry

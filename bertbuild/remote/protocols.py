@@ -97,7 +97,7 @@ class Transport(Protocol):
         """The bytes of a blob from `start` on."""
 
     def put_blob(self, digest: str, size: int, opened: Callable[[], BinaryIO], progress: Callable[[int], None]) -> None:
-        """Put a blob there; `opened` gives its bytes anew, `progress` gets how many more went out."""
+        """Put a blob there; `opened` gives its bytes again, `progress` gets how many more went out."""
 
     def names(self) -> Iterator[str]:
         """The names of all manifests."""
@@ -126,7 +126,7 @@ class Counter:
         self._lock = threading.Lock()
 
     def add(self, count: int) -> None:
-        """So many bytes more (fewer, where they are brought anew) are done."""
+        """So many bytes more (fewer, where they are brought again) are done."""
         with self._lock:
             self.done += count
             if self.tell is not None:

@@ -90,7 +90,7 @@ class Results:
         """
         parts = parts_of(name)
         if parts is None:
-            raise RefusedError("its name is none of a result")
+            raise RefusedError("its name is not that of a result")
         artifact = read_artifact(content)
         envelope = signed_bytes(artifact, self.transport.blob)
         statement = read_statement(*parts, envelope, artifact.sizes, self._trust)
@@ -194,7 +194,7 @@ class Results:
                         counter.add(len(piece))
                     error = RemoteError(
                         f"The remote store {self.address} ended {path.name} after {come:,} of {size:,} bytes.",
-                        next_step="Push the result anew from where it is whole.",
+                        next_step="Push the result again from where it is whole.",
                     )
                 except RemoteError as broken:
                     error = broken
@@ -215,7 +215,7 @@ class Results:
         if PROVENANCE not in stored.manifest["files"]:
             raise RemoteError(
                 f"{stored.stage} {stored.key[:12]} has no statement that could be signed.",
-                next_step="It was made by an old version: build it anew.",
+                next_step="It was made by an old version: build it again.",
             )
         before = self._looked(name)
         if isinstance(before, Statement):

@@ -86,7 +86,7 @@ class Folder:
             if (sha256.hexdigest(), count) != (digest, size):
                 raise RemoteError(
                     "A file of a result was changed while it was sent.",
-                    next_step="Run verify-store, and build it anew.",
+                    next_step="Run verify-store, and build it again.",
                 )
             _flush(temporary)
             temporary.replace(path)

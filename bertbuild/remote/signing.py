@@ -55,7 +55,7 @@ class Trust:
         for text in texts:
             if not _PUBLIC.fullmatch(text):
                 raise UsageError(
-                    f"The remote store's trust has {text[:80]!r}, which is no public key.",
+                    f"The remote store's trust has {text[:80]!r}, which is not a public key.",
                     next_step=f"A key is written {KEY_TYPE}: and 64 hex digits; `bertbuild remote keygen` makes one.",
                 )
         self.texts = tuple(dict.fromkeys(texts))
@@ -87,7 +87,7 @@ class Trust:
         except Exception as error:  # whatever the library meets in a stranger's bytes
             raise RefusedError(f"its signature cannot be read ({type(error).__name__})") from error
         if kind != PAYLOAD_TYPE:
-            raise RefusedError("what is signed is no in-toto statement")
+            raise RefusedError("what is signed is not an in-toto statement")
         try:
             signers = read.verify(keys, 1) if keys else {}
         except VerificationError:

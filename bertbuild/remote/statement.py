@@ -105,10 +105,10 @@ def _made(payload: bytes) -> Made:
         statement = parse_json(payload)
         found = problems(statement)
         if found or statement["predicate"]["buildDefinition"]["buildType"] != BUILD_TYPE:
-            raise RefusedError("what is signed is no statement of bertbuild")
+            raise RefusedError("what is signed is not a statement of bertbuild")
         return Made(statement)
     except (KeyError, TypeError, AttributeError, ValueError) as error:
-        raise RefusedError("what is signed is no statement of bertbuild") from error
+        raise RefusedError("what is signed is not a statement of bertbuild") from error
 
 
 def _check_name(name: str) -> None:

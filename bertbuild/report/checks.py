@@ -21,7 +21,7 @@ def in_short(check: Check) -> str:
     if check.own:
         words += [_short_change(change) for change in check.changes]
     if check.reason != NEW:
-        words += [f"{_awaited(name)} made anew" for name, _ in check.awaits if _awaited(name) not in words]
+        words += [f"{_awaited(name)} made again" for name, _ in check.awaits if _awaited(name) not in words]
     return "; ".join(dict.fromkeys(words))
 
 
@@ -32,9 +32,9 @@ def in_full(check: Check, files: Files) -> Iterator[str]:
     if check.past is not None and check.changes and not check.own:
         yield f"most like it is {check.stage} {_digits(check.past.key)}, but for:"
     yield from (_full_change(check, change, files(check, change)) for change in check.changes)
-    anew = [(name, job) for name, job in check.awaits if name != ENVIRONMENT and check.reason != NEW]
-    yield from (f"{INPUT} {name}: made anew first, by {job}" for name, job in anew)
-    if not (check.reason or check.changes or anew):
+    again = [(name, job) for name, job in check.awaits if name != ENVIRONMENT and check.reason != NEW]
+    yield from (f"{INPUT} {name}: made again first, by {job}" for name, job in again)
+    if not (check.reason or check.changes or again):
         yield f"{ENVIRONMENT}: made first"
 
 

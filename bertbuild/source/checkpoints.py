@@ -1,5 +1,5 @@
 """A checkpoint on disk as a source to build from: inspected once, and where it is not as google-research/bert saves it,
-written anew as such, so that every stage reads one kind of checkpoint.
+written again as such, so that every stage reads one kind of checkpoint.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ MODULES = {INSPECT: "bertbuild.checkpoint.inspection", NORMALISE: "bertbuild.che
 
 AS_IT_IS = Choice()
 RECORDS = ("normalised.json", PROVENANCE)
-"""What lies beside a checkpoint that was written anew and is not part of it."""
+"""What lies beside a checkpoint that was written again and is not part of it."""
 PLAIN_PREFIX = "bert_model.ckpt"
-"""What a checkpoint that was written anew is called in its folder."""
+"""What a checkpoint that was written again is called in its folder."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -205,7 +205,7 @@ def _parts_by_names(tensors: tuple[str, ...], choice: Choice, heads: tuple[Found
 
 
 def _plain(found: Inspected, stored: StoredObject, store: Store) -> Inspected:
-    """The source with the checkpoint that was written anew in the place of its own; its .meta fits other names."""
+    """The source with the checkpoint that was written again in the place of its own; its .meta fits other names."""
     names = [name for name in stored.manifest["files"] if name not in RECORDS]
     file = folder_input(stored.path, names, store.inputs)
     return replace(found, source=replace(found.source, file=file, prefix=PLAIN_PREFIX, published=False))
@@ -231,7 +231,7 @@ def _inspecting(files: CheckpointFiles, file: File, name: str, choice: Choice, s
 
 
 def _normalising(files: CheckpointFiles, file: File, name: str, choice: Choice, store: Store) -> Order:
-    """A checkpoint written anew: the same whatever its heads are of."""
+    """A checkpoint written again: the same whatever its heads are of."""
     params = replace(choice, head="").as_params()
     return _order(NORMALISE, files, {"checkpoint": file, **_task(files, store)}, name, params)
 
@@ -253,7 +253,7 @@ def _order(
 
 @cache
 def _code(stage: str) -> str:
-    """Digest of the code that inspects or writes anew: this process's own, so that it stays the same."""
+    """Digest of the code that inspects or writes again: this process's own, so that it stays the same."""
     return keys.code_digest(host_code(MODULES[stage]))
 
 

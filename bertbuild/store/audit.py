@@ -70,7 +70,7 @@ def audit(store: Store, on_progress: Callable[[int, int], None]) -> Audit:
 
 
 def _hash(store: Store, objects: list[Path], on_progress: Callable[[int, int], None]) -> tuple[int, int]:
-    """Read every file of the objects anew, on all cores; gives how many, and their bytes."""
+    """Read every file of the objects again, on all cores; gives how many, and their bytes."""
     files = [file for path in objects for file in path.rglob("*") if file.is_file() and not file.is_symlink()]
     store.digests.forget((*objects, *files))
     sizes: dict[Path, int] = {}

@@ -115,10 +115,10 @@ def _problem(store: Store, model: str, target: str, known: Given | None, manifes
     if known is None:
         return f"{name} is on no record: bertbuild did not give this name"
     if not place.is_symlink():
-        return f"{name} is no name any more: something else lies in its place"
+        return f"{name} is no longer a name: something else lies in its place"
     if known.stage == "":  # given before results were noted: any of this store's
         of_store = Path(os.path.realpath(place)).parent.parent == store.objects.resolve()
-        return "" if of_store else f"{name} leads to {os.path.realpath(place)}, which is no result of this store"
+        return "" if of_store else f"{name} leads to {os.path.realpath(place)}, which is not a result of this store"
     return _misleading(store, place, name, known, manifests)
 
 

@@ -126,7 +126,7 @@ class Store:
 
     def find_or_set_aside(self, stage: str, key: str, *, on_damage: Callable[[str], None]) -> StoredObject | None:
         """As `find`, but a damaged result is reported and set aside. Only for the holder of the key's lock: anyone else
-        might set aside what the holder has just built anew.
+        might set aside what the holder has just built again.
         """
         path = self.objects / stage / key
         if not path.exists():
@@ -275,7 +275,7 @@ class Store:
             self.names.forget(model, target)
 
     def load(self, path: Path) -> StoredObject:
-        """The object in a folder of the store, every byte hashed anew.
+        """The object in a folder of the store, every byte hashed again.
 
         Raises:
             StoreError: a file is missing, changed, or there is no manifest.

@@ -17,7 +17,7 @@ def write_tags(path, words, tags):
         StageInputError: there are not as many tags as words.
     """
     told = iter(tags)
-    wrong = StageInputError("the records are not of the words in %s; prepare the data anew" % words)
+    wrong = StageInputError("the records are not of the words in %s; prepare the data again" % words)
     with open(words, encoding="utf-8") as asked, open(path, "w", encoding="utf-8") as file:
         for line in asked:
             word = line.rstrip("\n")

@@ -182,7 +182,7 @@ def test_compose_yaml_confines_every_service():
 def test_images_that_are_built_together_share_the_layers_of_what_they_have_in_common(pair):
     """The base, the standard library's byte-code, and the packages of both lock files.
 
-    Both are built anew, with files of another date: of images that were built at different times each may have layers
+    Both are built again, with files of another date: of images that were built at different times each may have layers
     of its own, as the builder's cache forgets them, with the same files in folders of other dates.
     """
     together = {"BERTBUILD_IMAGE_TAG": "together", "SOURCE_DATE_EPOCH": "315619200"}

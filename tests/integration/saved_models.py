@@ -55,7 +55,7 @@ class LoadedSavedModel:
 
     @cached_property
     def compute_operators(self):
-        """All that the outputs need, by type, counted anew."""
+        """All that the outputs need, by type, counted again."""
         counted = Counter(self.nodes[name]["op"] for name in self.facts["needed"])
         return {op: count for op, count in counted.items() if op not in NO_WORK}
 

@@ -9,7 +9,7 @@ from bertbuild.heads.padding import ASKED_WITH_PADDING
 from stages._judges import JUDGES
 
 ROUNDING = 1e-9  # of a difference of two shares: 1 - 0.99 is more than 0.01
-LENGTHS = 32  # sequences are padded to multiples of it: for each length that is new, OpenVINO makes kernels anew
+LENGTHS = 32  # sequences are padded to multiples of it: for each length that is new, OpenVINO makes kernels again
 
 
 class Accuracy:

@@ -55,7 +55,7 @@ def run(args, report):
 
 
 def keep_freed_memory():
-    """Have glibc reuse large freed blocks instead of giving each back and asking for it anew (mallopt(3)).
+    """Have glibc reuse large freed blocks instead of giving each back and asking for it again (mallopt(3)).
 
     Every weight is copied twice on its way into an IR; zeroing fresh pages for each copy is a fifth of the conversion.
     """

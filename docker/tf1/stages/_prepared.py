@@ -141,12 +141,12 @@ class Prepared(object):
     def _check_length(self, wanted, source):
         if wanted is not None and wanted != self.max_seq_length:
             raise StageInputError(
-                "--max_seq_length=%d, but %s holds sequences of %d; prepare the data anew for another length"
+                "--max_seq_length=%d, but %s holds sequences of %d; prepare the data again for another length"
                 % (wanted, self.folder, self.max_seq_length)
             )
         if self.max_seq_length > source.config.max_position_embeddings:
             raise StageInputError(
-                "the sequences of %s are %d long, but the model's position table ends at %d; prepare the data anew "
+                "the sequences of %s are %d long, but the model's position table ends at %d; prepare the data again "
                 "with --max_seq_length=%d or less"
                 % ((self.folder, self.max_seq_length) + (source.config.max_position_embeddings,) * 2)
             )
@@ -160,7 +160,7 @@ class Prepared(object):
         if ours != prepared:
             raise StageInputError(
                 "%s was prepared with another vocabulary (sha256 %s…) than the model's vocab.txt (%s…); "
-                "prepare the data anew with that one" % (self.folder, prepared[:12], ours[:12])
+                "prepare the data again with that one" % (self.folder, prepared[:12], ours[:12])
             )
 
     def _check_labels(self, name, seen, values):
@@ -230,7 +230,7 @@ def _batches(path, features):
         except tf.errors.OutOfRangeError:
             return
         except tf.errors.DataLossError as error:
-            raise StageInputError("%s is damaged: %s; prepare the data anew" % (path, _said(error))) from error
+            raise StageInputError("%s is damaged: %s; prepare the data again" % (path, _said(error))) from error
         except tf.errors.InvalidArgumentError as error:
             wanted = ", ".join("%s %s" % (name, feature.shape) for name, feature in sorted(features.items()))
             raise StageInputError(

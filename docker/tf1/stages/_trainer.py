@@ -3,7 +3,7 @@
 For tasks that have no script there, ours in their place (`_programs`).
 
 What is added: the source's form of gelu, a seed, checkpoints by time, a history; batches end where their longest row
-does; and a killed run goes on with the batches that it had not seen yet, where upstream would begin the data anew.
+does; and a killed run goes on with the batches that it had not seen yet, where upstream would begin the data again.
 """
 
 import os

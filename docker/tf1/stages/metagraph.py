@@ -1,4 +1,4 @@
-"""metagraph: the .meta of the published form, made anew for a checkpoint that has none or a training one.
+"""metagraph: the .meta of the published form, made again for a checkpoint that has none or a training one.
 
 The archives of 2018 hold a graph over three int32 placeholders [1, 128] named Placeholder, Placeholder_1 and
 Placeholder_2; the miniatures of 2020 hold none, and a checkpoint saved while training holds the input pipeline. Writes
@@ -25,7 +25,7 @@ def run(args, report):
     from stages._tensorflow import tf
 
     source = _source.Source(args.checkpoint, args.prefix, heads)
-    report.note("the .meta is made anew in the published form: the checkpoint's own is another, or not there")
+    report.note("the .meta is made again in the published form: the checkpoint's own is another, or not there")
     gelu = source.gelu(args.gelu, report)
 
     step("building the graph")

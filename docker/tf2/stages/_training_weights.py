@@ -40,7 +40,7 @@ class Begun:
 def init_checkpoint(job):
     """The prefix of a checkpoint that the Model Garden's programs restore whole; None with a hub module.
 
-    They look for an encoder as the root `model` or `encoder`; what has it elsewhere, or with a head, is written anew.
+    They look for an encoder as the root `model` or `encoder`; what has it elsewhere, or with a head, is written again.
     """
     if job.source.kind != "init_checkpoint":
         return None

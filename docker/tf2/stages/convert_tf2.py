@@ -86,7 +86,7 @@ def heads(args, shapes):
 
 
 def write_config(path, config, prefix, out):
-    """The configuration, copied; written anew where the Model Garden would read another model in it.
+    """The configuration, copied; written again where the Model Garden would read another model in it.
 
     That is so where hidden_act is spelled in a way it does not know, where only the .meta tells of another epsilon of
     the layer norms than modeling.py's, and where the file begins with a byte order mark.

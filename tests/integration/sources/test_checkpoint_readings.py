@@ -25,7 +25,7 @@ pytestmark = pytest.mark.integration
 
 
 def test_another_form_of_a_checkpoint_gives_the_same_results(bertbuild, tiny, tiny_built, tmp_path):
-    """Under another scope, as moving averages, in float64: what is written anew is the plain one, byte for byte."""
+    """Under another scope, as moving averages, in float64: what is written again is the plain one, byte for byte."""
     assert tiny_built.code == 0
     reader = CheckpointReader(tiny / "bert_model.ckpt")
     folder = shutil.copytree(tiny, tmp_path / "averaged")

@@ -106,4 +106,4 @@ def test_static_routes_make_the_meta_of_a_training_checkpoint_anew_once_and_say_
     assert "metagraph" not in training_routes["ir-fp32"].ids("started")
     assert "metagraph" in training_routes["ir-static-fp32"].ids("done")
     assert "metagraph" in training_routes["ir-mo-static-fp32"].ids("cached")
-    assert any(".meta" in note and "anew" in note for note in training_routes["ir-static-fp32"].notes)
+    assert any(".meta" in note and "again" in note for note in training_routes["ir-static-fp32"].notes)

@@ -26,7 +26,7 @@ def graph_of(graph_def):
 
 
 def with_input_shapes(graph_def, shapes):
-    """A GraphDef whose placeholders have these shapes (name → list), and whose shapes are to be inferred anew."""
+    """A GraphDef whose placeholders have these shapes (name → list), and whose shapes are to be inferred again."""
     shaped = graph_pb2.GraphDef()
     shaped.CopyFrom(graph_def)
     for node in shaped.node:

@@ -94,7 +94,7 @@ def test_a_damaged_file_is_reported_and_the_data_set_fetched_anew(get):
     path.write_bytes(b"c\t0\n")
     said = []
     assert get(note=said.append).repaired == ("dev.tsv was changed",)
-    assert said[0] == "Toy is damaged: dev.tsv was changed. Fetching it anew."
+    assert said[0] == "Toy is damaged: dev.tsv was changed. Fetching it again."
     assert path.read_bytes() == TABLES["dev.tsv"]
 
 

@@ -1,4 +1,4 @@
-"""A checkpoint that is not as google-research/bert saves it is written anew, and every number is the source's."""
+"""A checkpoint that is not as google-research/bert saves it is written again, and every number is the source's."""
 
 from __future__ import annotations
 

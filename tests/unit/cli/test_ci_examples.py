@@ -154,13 +154,13 @@ def test_github_builds_proves_and_delivers_and_next_time_has_nothing_to_do(proje
     calls = folder.parent / "calls.txt"
     assert "docker save --output images.tar bertbuild/tf1:local bertbuild/openvino:local\n" in calls.read_text()
     assert "2 of 2 results are what their statements say" in ran.outputs["Verify the provenance"]
-    assert "2 of 2 targets answer like their source" in ran.outputs["Prove every target anew"]
+    assert "2 of 2 targets answer like their source" in ran.outputs["Prove every target again"]
     assert "targets in " in (folder.parent / "summary.md").read_text()
 
     calls.unlink()
     shutil.rmtree(folder / "targets")
     (folder / "images.tar").touch()
-    told = ("Look at the machine", "Verify the provenance", "Prove every target anew", "Report")
+    told = ("Look at the machine", "Verify the provenance", "Prove every target again", "Report")
     ran = run_github(folder, env, images_restored=True, without=told)
     assert ran.code == 0, ran.outputs
     assert {event["state"] for event in read_events(folder) if event["event"] == "stage"} == {"cached"}

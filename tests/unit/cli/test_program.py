@@ -223,7 +223,7 @@ def test_verify_without_the_source_says_what_is_missing(command, checkpoint):
     checkpoint.rename(checkpoint.with_name("moved"))
     run = command("verify")
     assert run.returncode == 4
-    assert "is no longer there, so nothing can be compared with it" in run.stderr
+    assert "is gone, so nothing can be compared with it" in run.stderr
 
 
 def test_verify_of_nothing_is_refused(command):

@@ -330,7 +330,7 @@ def test_files_of_every_form_are_read(tmp_path, name, content, flags, texts):
         ("a.csv", b"review\na\n", {}, UsageError, "has no column called text, question or sentence."),
         ("a.txt", b"\n\n", {}, DataError, "has no text."),
         ("a.tsv", b"text\na\n \n", {}, DataError, "Text 2 of"),
-        ("a.jsonl", b'{"text": 3}\n', {}, DataError, "row 1: text is no text."),
+        ("a.jsonl", b'{"text": 3}\n', {}, DataError, "row 1: text is not text."),
         ("a.jsonl", b"{\n", {}, DataError, "line 1 is not JSON"),
         ("a.jsonl", b"[1]\n", {}, DataError, "line 1 holds no JSON object"),
         ("a.xlsx", b"", {}, UsageError, "is no .tsv, .csv, .jsonl or .txt file."),
@@ -411,8 +411,8 @@ def test_a_target_without_its_tokenizer_is_refused_and_how_to_add_it_is_told(tar
         ("text.json", {"asked": []}, "asked is not an object"),
         ("text.json", {"asked": {"stage": "openvino-infer", "flag": "out", "params": {}}}, "how the target is asked"),
         ("text.json", {"asked": {"stage": "finetune", "flag": "ir", "params": {}}}, "how the target is asked"),
-        ("signature.json", {"outputs": 5}, "has outputs that are no ports by name"),
-        ("signature.json", {"inputs": {"input_ids": []}}, "has inputs that are no ports by name"),
+        ("signature.json", {"outputs": 5}, "has outputs that do not fit its inputs by name"),
+        ("signature.json", {"inputs": {"input_ids": []}}, "has inputs that do not fit its inputs by name"),
     ],
 )
 def test_facts_of_another_form_are_refused(target, run, name, change, sentence):

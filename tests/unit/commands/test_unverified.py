@@ -66,7 +66,7 @@ def plan(source, probes):
 
 @pytest.fixture
 def build(store, isolation, events, probes, plan):
-    """Build anew; gives what was built and the stages that ran."""
+    """Build again; gives what was built and the stages that ran."""
 
     def again():
         isolation.runs.clear()

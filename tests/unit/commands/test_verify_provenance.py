@@ -69,7 +69,7 @@ def test_a_copy_needs_no_store(made, tmp_path):
     folder = copied(made, tmp_path)
     found = verify.verify(folder, None)
     assert found.wrong == []
-    assert "made anew from today's lock file" in next(line for line in found.checked if line.startswith("sbom/"))
+    assert "made again from today's lock file" in next(line for line in found.checked if line.startswith("sbom/"))
     (told,) = found.told
     assert told.endswith("which is not in the store: not followed further")
 

@@ -67,7 +67,7 @@ def test_a_dry_run_says_in_a_line_what_another_version_made(fleet, monkeypatch):
     assert {row["reason"].split(";")[0] for row in rows} == {"key format"}
     assert said["lines"][-3] == (
         f"another version of bertbuild made {len(rows)} results of these (key format {keys.KEY_FORMAT - 1}, now "
-        f"{keys.KEY_FORMAT}): they are built anew, and gc removes the old ones"
+        f"{keys.KEY_FORMAT}): they are built again, and gc removes the old ones"
     )
 
 

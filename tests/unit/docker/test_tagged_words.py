@@ -30,6 +30,6 @@ def test_each_word_gets_its_tag_as_the_last_column(modules, tmp_path):
 def test_records_of_other_words_are_refused(modules, tmp_path, count):
     (tmp_path / "test.conll").write_text(WORDS)
     with pytest.raises(
-        modules.stage.StageInputError, match=r"not of the words in .*test\.conll; prepare the data anew"
+        modules.stage.StageInputError, match=r"not of the words in .*test\.conll; prepare the data again"
     ):
         modules.tagged_words.write_tags(tmp_path / "out", tmp_path / "test.conll", ["X"] * count)

@@ -29,7 +29,7 @@ def plan(source, probes):
 
 @pytest.fixture
 def build(store, isolation, events, probes):
-    """Build a plan anew; gives the stages that ran."""
+    """Build a plan again; gives the stages that ran."""
 
     def again(plan):
         isolation.runs.clear()
@@ -163,7 +163,7 @@ def test_a_store_of_a_version_with_other_keys_is_read_and_told_of(build, plan, s
     (told,) = (event["text"] for event in events if event["event"] == "note")
     assert told == (
         f"another version of bertbuild made results in this store (key format {keys.KEY_FORMAT - 1}, now "
-        f"{keys.KEY_FORMAT}): what is asked for is built anew, and gc removes the old results"
+        f"{keys.KEY_FORMAT}): what is asked for is built again, and gc removes the old results"
     )
     events.clear()
     assert build(plan) == []

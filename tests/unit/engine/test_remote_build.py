@@ -232,7 +232,7 @@ def test_what_is_made_anew_and_is_another_one_ends_with_a_sentence(machine, plan
             (stage_run.work / "out" / "model.bin").write_text("another")
 
     reader.isolation.run = otherwise
-    with pytest.raises(StageError, match="made anew it is another one"):
+    with pytest.raises(StageError, match="made again it is another one"):
         reader.build(plan)
     assert reader.build(plan) == ["openvino-infer"]
 

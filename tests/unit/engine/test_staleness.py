@@ -115,7 +115,7 @@ def test_a_parameter_is_told_with_its_old_and_new_value_though_the_step_has_anot
         "toy/ir parity": WOULD_RUN,
     }
     assert in_short(checks["toy/ir-reshapeable-fp16"]) == "parameter precision fp32 → fp16"
-    assert in_short(checks["toy/ir-reshapeable-fp16-infer"]) == "input ir made anew"
+    assert in_short(checks["toy/ir-reshapeable-fp16-infer"]) == "input ir made again"
     assert in_short(checks["toy/ir parity"]).startswith("parameter precision fp32 → fp16")
 
 
@@ -130,7 +130,7 @@ def test_an_input_is_told_with_its_digests_and_what_is_made_from_it_with_its_mak
     assert (change.old, change.new) == (source.file.digest, changed.file.digest)
     assert checks["toy/ir-reshapeable-fp32"].awaits == (("frozen", "toy/freeze"),)
     assert list(in_full(checks["toy/ir-reshapeable-fp32"], lambda *_: ())) == [
-        "input frozen: made anew first, by toy/freeze"
+        "input frozen: made again first, by toy/freeze"
     ]
 
 
@@ -199,7 +199,7 @@ def test_of_another_key_format_a_parameter_that_was_not_known_then_is_no_change(
         path.chmod(0o644)
         path.write_text(json.dumps(facts))
     told = in_short(look(ir(source, probes))["toy/ir-reshapeable-fp32 parity"])
-    assert told == "key format; input reference made anew; input answers made anew; input target made anew"
+    assert told == "key format; input reference made again; input answers made again; input target made again"
 
 
 def test_another_environment_is_told_fact_by_fact(look, build, source, probes, isolation):

@@ -109,7 +109,7 @@ def test_results_of_another_place_are_made_anew_only_where_that_was_asked_for(se
     with pytest.raises(EngineError) as caught:
         _ = session("docker", answers=False).isolation
     assert str(caught.value) == "The last build of this store used Docker, and no Docker engine answers."
-    assert caught.value.next_step == ("Make it available, or make all anew in virtual environments: --isolation venv.")
+    assert caught.value.next_step == ("Make it available, or make all again in virtual environments: --isolation venv.")
     assert session("docker", answers=False, isolation="venv").isolation.name == "venv"
     assert not events
 

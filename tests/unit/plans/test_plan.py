@@ -149,7 +149,7 @@ REFUSED = {
     "the static route from a frozen graph": (
         FROZEN,
         lambda: Ir(route="static"),
-        "The static route starts from a checkpoint; a frozen graph is none.",
+        "The static route starts from a checkpoint; a frozen graph is not one.",
     ),
     "an output of a frozen graph": (FROZEN, lambda: Ir(output="sequence"), BUILT_IN),
     "the gelu of a frozen graph": (FROZEN, lambda: Ir(gelu="erf"), BUILT_IN),

@@ -75,7 +75,7 @@ def test_only_what_was_up_to_date_from_the_start_is_folded():
     jobs = [run_logs.environment("tf1"), run_logs.environment("openvino")]
     jobs += run_logs.model_jobs("m", ("ir-fp32", "ir-fp16"))
     for job in jobs:
-        # The answers of an IR that was made anew may be up to date: it is the same, bit by bit.
+        # The answers of an IR that was made again may be up to date: it is the same, bit by bit.
         if job.job in {"m", "m/import", "m/freeze", "m/reference", "m/ir-fp16-infer"}:
             job.state = "cached"
     run = played(jobs)
