@@ -27,7 +27,7 @@ def test_addresses(text, told):
     ["localhost:8786", "http://a:1", "tls://", "tls://a:b", "tls://a:70000", "tls://u:p@a:1", "tcp://127.0.0.1/"],
 )
 def test_what_is_no_address_is_refused(text):
-    with pytest.raises(UsageError, match="is none that is known"):
+    with pytest.raises(UsageError, match="is of no known form"):
         read_address(text)
 
 

@@ -140,7 +140,7 @@ def test_why_takes_several_names_and_none_for_all(fleet):
     assert both == "nothing would run: 2 targets of one/ir-fp16 two are up to date"
     assert told(fleet.why()) == "nothing would run: 4 targets are up to date"
     assert told(fleet.why("freeze", "tf1-infer")).count("nothing would run:") == 2
-    with pytest.raises(UsageError, match="freeze is a stage, and one is none"):
+    with pytest.raises(UsageError, match="freeze is a stage, and one is not"):
         fleet.why("freeze", "one")
 
 

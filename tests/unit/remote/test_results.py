@@ -320,7 +320,7 @@ def manifests_changed(manifest):
 
 @pytest.mark.parametrize("text", ["rsa:00", "ed25519:00", "x", f"ed25519:{'0' * 63}g"])
 def test_what_is_no_public_key_is_refused(text):
-    with pytest.raises(UsageError, match="no public key"):
+    with pytest.raises(UsageError, match="not a public key"):
         Trust(f"ed25519:{'0' * 64}, {text}")
 
 

@@ -100,9 +100,9 @@ def test_a_clock_that_is_days_ahead_of_the_servers_removes_nothing_that_is_on_it
 @pytest.mark.parametrize(
     ("address", "told"),
     [
-        ("ftp://x/y", "is none that is known"),
-        ("/folder", "is none that is known"),
-        ("oci://", "is none that is known"),
+        ("ftp://x/y", "is of no known form"),
+        ("/folder", "is of no known form"),
+        ("oci://", "is of no known form"),
         ("file://folder", "has no absolute path"),
     ],
 )
