@@ -8,19 +8,19 @@ from pathlib import Path
 
 from bertbuild.buildfile.entries import ModelEntry, Recipe, TargetEntry
 from bertbuild.catalogue.models import find_model
-from bertbuild.commands.reference import presumed, require_1
+from bertbuild.commands.reference import presumed, require_1, with_folder
 from bertbuild.commands.session import Session
 from bertbuild.errors import BertbuildError, InterpreterMissingError, UsageError
 from bertbuild.heads.found import FoundHead
 from bertbuild.heads.rows import HEADS
-from bertbuild.huggingface.folder import find_files
+from bertbuild.huggingface.folder import find_files, is_huggingface
 from bertbuild.kinds import kind_of
 from bertbuild.kinds.int8 import Calibration, plan_text_examples
 from bertbuild.kinds.ir_request import Ir
 from bertbuild.kinds.kind import Request
 from bertbuild.kinds.planning import plan_targets
 from bertbuild.plans.placing import backend_of
-from bertbuild.plans.plan import TF2_CHECKPOINT, File, Plan, Source
+from bertbuild.plans.plan import TF2_CHECKPOINT, File, Origin, Plan, Source
 from bertbuild.source.resolve import is_fetched
 from bertbuild.stages import STAGES
 
@@ -39,7 +39,7 @@ def backends_of_import(model: str) -> list[str]:
 
 def backends_of_targets(session: Session, entry: ModelEntry) -> list[str]:
     """The backends that the plans of an entry's targets take."""
-    plans = [_presumed(session, entry.name, target) for target in entry.targets]
+    plans = [_presumed(session, entry, target) for target in entry.targets]
     return [backend_of(step) for plan in plans for step in plan.steps]
 
 
@@ -47,7 +47,7 @@ def refused_unfetched(session: Session, entry: ModelEntry, model: str) -> dict[s
     """Why targets of a catalogue model cannot be made on this machine, by their names; nothing once it is fetched."""
     if is_fetched(model, session.store):
         return {}
-    found = {target.name: _lacks_1(session, _presumed(session, entry.name, target)) for target in entry.targets}
+    found = {target.name: _lacks_1(session, _presumed(session, entry, target)) for target in entry.targets}
     return {name: error for name, error in found.items() if error is not None}
 
 
@@ -90,15 +90,26 @@ def is_imported(session: Session, folder: Path) -> bool:
     return all(session.store.inputs.knows(path.resolve()) for path in find_files(folder).weights)
 
 
-def _presumed(session: Session, model: str, target: TargetEntry) -> Plan:
+def _presumed(session: Session, entry: ModelEntry, target: TargetEntry) -> Plan:
     """The plan of a target of a model that nobody has seen: of a checkpoint that has all that can be asked for."""
     nobody = File(path=Path(), digest="")
     kind = TF2_CHECKPOINT if kind_of(target.request).command.sources[0] == "tf2" else "checkpoint"
-    source = Source(model=model, kind=kind, file=nobody, gelu=None, published=True)
+    origin = Origin(file=nobody) if _is_folder(entry) else None  # which comes without a .meta
+    source = Source(model=entry.name, kind=kind, file=nobody, gelu=None, published=origin is None, origin=origin)
     for heads in ((), EVERY_HEAD):
         with contextlib.suppress(UsageError):  # the command will say so itself
             return _planned(session, replace(source, heads=heads), target.request, target.reference)
-    return Plan(model=model, steps=())
+    return Plan(model=entry.name, steps=())
+
+
+def _is_folder(entry: ModelEntry) -> bool:
+    """Whether a model is a Hugging Face folder, as far as its name tells."""
+    wanted = entry.source
+    if isinstance(wanted, Recipe):
+        return False
+    if wanted.model:
+        return find_model(wanted.model).kind == "huggingface"
+    return bool(wanted.checkpoint) and is_huggingface(Path(wanted.checkpoint))
 
 
 def _planned(session: Session, source: Source, request: Request, reference: str = "") -> Plan:
@@ -106,6 +117,7 @@ def _planned(session: Session, source: Source, request: Request, reference: str 
     if isinstance(request, Ir) and request.is_calibrated:
         calibration = _unread(source, request)
     plan = plan_targets(source, request, File(path=Path(), digest=""), calibration)
+    plan = with_folder(session, plan, source, reference)
     return presumed(session, plan, reference)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from bertbuild.buildfile.entries import ModelEntry, Recipe, TargetEntry
 from bertbuild.commands.changed_default import changed_default
-from bertbuild.commands.reference import with_reference
+from bertbuild.commands.reference import with_folder, with_reference
 from bertbuild.commands.session import Session
 from bertbuild.engine.executor import Report
 from bertbuild.engine.jobs import GateJob, Jobs, StageJob
@@ -30,6 +30,7 @@ from bertbuild.plans.wanted import Wanted
 from bertbuild.source.checkpoints import Inspected
 from bertbuild.source.known_text import require_text, text_of
 from bertbuild.source.on_disk import model_at_hand
+from bertbuild.source.origin import origin_told
 from bertbuild.source.own_data import own_name
 from bertbuild.source.resolve import (
     USUAL,
@@ -228,7 +229,15 @@ class ModelJob(Job):
 
             lower_case = find_model(wanted.model).lower_case
         named = source_of(self.entry, self._entry_jobs.session)
-        return replace(found, named=named, labels=wanted.labels, lower_case=lower_case)
+        source = self._with_origin(found.source)
+        return replace(found, source=source, named=named, labels=wanted.labels, lower_case=lower_case)
+
+    def _with_origin(self, source: Source) -> Source:
+        """The source with the Hugging Face folder that it was imported from, where transformers can read that."""
+        folder = self.place.sources.get("huggingface") if isinstance(self.place, StageJob) else None
+        if not isinstance(folder, File):
+            return source
+        return replace(source, origin=origin_told(folder, source.family, self._folder))
 
     def follow(self) -> Iterable[Job]:
         """Its targets, and the models that are trained from it."""
@@ -305,6 +314,7 @@ def planned(session: Session, target: TargetEntry, found: Inspected) -> tuple[Pl
     calibration = _calibration(session, found.source, target.request)
     plan = plan_targets(found.source, target.request, probes, calibration)
     plan = named(plan, target.name) if target.name else plan
+    plan = with_folder(session, plan, found.source, target.reference)
     session.claim_targets(plan, found.named, found.source.file)
     placed, text = with_reference(session, plan, target.reference), text_of(found, session.store)
     if reads_text(plan):

@@ -6,8 +6,9 @@ from bertbuild.commands.session import Session
 from bertbuild.errors import InterpreterMissingError, UsageError
 from bertbuild.gate.judges import judges
 from bertbuild.kinds import KINDS
+from bertbuild.plans.folder_reference import by_folder
 from bertbuild.plans.placing import OF_2, TF1, backend_of, bound_to_1, can_move, placed, reference_of
-from bertbuild.plans.plan import Plan, Step, Target
+from bertbuild.plans.plan import Plan, Source, Step, Target
 from bertbuild.store.records import read_judged
 
 WHY = {
@@ -15,6 +16,29 @@ WHY = {
     "finetune": "finetune runs Google's run_classifier and run_squad, which were written for TensorFlow 1.15",
 }
 """What wants TensorFlow 1.15 and nothing else, by stage."""
+TF1_INFER = "tf1-infer"
+"""The stage that answers for a source by google-research/bert's graph, or by its own."""
+
+
+def with_folder(session: Session, plan: Plan, source: Source, own: str = "") -> Plan:
+    """A plan of targets whose source, where it was imported, is answered for by the Hugging Face folder itself.
+
+    Not where a TensorFlow is asked for that is to run google-research/bert's graph, or where the targets on record were
+    proved by one, unless --replace begins anew.
+
+    Args:
+        session: of the command.
+        plan: as it was planned.
+        source: what it was planned of.
+        own: what the build file says of its target, "" where it says nothing.
+    """
+    if source.origin is None or session.reference or own:
+        return plan
+    names = [] if session.replace else [target.name for target in plan.targets]
+    records = [record for name in names for record in read_judged(session.store, plan.model, name)]
+    if any(before.step(target.reference).stage == TF1_INFER for before, target in records):
+        return plan
+    return by_folder(plan, source)
 
 
 def with_reference(session: Session, plan: Plan, own: str = "") -> Plan:

@@ -7,6 +7,7 @@ Nothing is imported here, so that programs which only look at a folder start wit
     kin         models that are not BERT, by name
     stored      a tensor that lies in a file, read when it is asked for
     safetensors the tensors of a .safetensors file
+    weights     the tensors of a folder, whatever files they lie in
     naming      Hugging Face's names and layouts → google-research/bert's
     heads       which of its heads google-research/bert has too
     importing   the tensors of a folder under Google's names, checked against its settings

@@ -54,3 +54,9 @@ def class_for(heads: Iterable[str], family: str = BERT) -> str:
             next_step="Give heads of one class: one for a task, or those of pre-training.",
         )
     return OF_FAMILY[family][kinds]
+
+
+def kinds_of(architecture: str, family: str) -> frozenset[str]:
+    """The kinds of heads that a class may have; none of a class that is not known here."""
+    found = OF_FAMILY[family].items()
+    return frozenset(kind for kinds, name in found if name == architecture for kind in kinds)

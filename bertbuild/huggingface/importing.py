@@ -12,16 +12,13 @@ from bertbuild.checkpoint.config import config_from
 from bertbuild.checkpoint.variables import Shape, encoder_variables
 from bertbuild.errors import CheckpointError
 from bertbuild.families.bert_names import POOLER
-from bertbuild.huggingface.folder import HuggingFaceFiles, read_index
 from bertbuild.huggingface.heads import choose_heads
 from bertbuild.huggingface.naming import BUFFERS, encoder_prefix, google_name, is_turned
-from bertbuild.huggingface.safetensors import read_safetensors
 from bertbuild.huggingface.settings import Settings
 from bertbuild.huggingface.stored import FLOATS, Floats, Stored
-from bertbuild.huggingface.torch_files import read_torch
+from bertbuild.huggingface.weights import unfit
 from bertbuild.plural import are, number_of
 
-_WHOLE = "Download the whole folder of the model, with the config.json that belongs to it."
 _UNKNOWN = "google-research/bert has no such variable"
 _OF_A_HEAD = "of a head that is left out"
 
@@ -58,6 +55,7 @@ class Imported:
         derived: names of tensors that are tied to others, or counted up again: nothing is lost without them.
         notes: what a person should know, a sentence each.
         head: of what kind the classifier is ("kind") and what tells it ("why"); empty where nothing does.
+        prefix: what stands before the encoder's part of Hugging Face's names.
     """
 
     numbers: Numbers
@@ -65,26 +63,7 @@ class Imported:
     derived: tuple[str, ...]
     notes: tuple[str, ...]
     head: Mapping[str, str]
-
-
-def read_weights(files: HuggingFaceFiles) -> dict[str, Stored]:
-    """The tensors of a folder by Hugging Face's names, none of them read yet.
-
-    Raises:
-        CheckpointError: a file is damaged.
-    """
-    tensors: dict[str, Stored] = {}
-    for path in files.weights:
-        found = read_safetensors(path) if path.suffix == ".safetensors" else read_torch(path)
-        twice = next((name for name in found if name in tensors), None)
-        if twice is not None:
-            raise _unfit(f"{twice} lies in both {tensors[twice].path.name} and {path.name}")
-        tensors |= found
-    if files.index is not None:
-        for name, file in sorted(read_index(files.index).items()):
-            if name not in tensors or tensors[name].path.name != file:
-                raise _unfit(f"{files.index.name} says that {name} lies in {file}, where it is not")
-    return tensors
+    prefix: str
 
 
 def import_tensors(settings: Settings, tensors: Mapping[str, Stored]) -> Imported:
@@ -131,6 +110,7 @@ def import_tensors(settings: Settings, tensors: Mapping[str, Stored]) -> Importe
         derived=(*derived, *sorted(heads.tied)),
         notes=tuple(notes),
         head=heads.kind,
+        prefix=prefix,
     )
 
 
@@ -148,16 +128,12 @@ def _check(found: Mapping[str, Stored], wanted: Mapping[str, Shape]) -> None:
     """Refuse tensors that are not those of the model that config.json describes."""
     for name in sorted(wanted):
         if name not in found:
-            raise _unfit(f"the weights have no {name}")
+            raise unfit(f"the weights have no {name}")
     for name, stored in found.items():
         if name not in wanted:
-            raise _unfit(f"the weights have {name}, which such a BERT does not have")
+            raise unfit(f"the weights have {name}, which such a BERT does not have")
         shape = stored.shape[::-1] if is_turned(name) else stored.shape
         if shape != wanted[name]:
-            raise _unfit(f"{name} has shape {list(shape)}, config.json wants {list(wanted[name])}")
+            raise unfit(f"{name} has shape {list(shape)}, config.json wants {list(wanted[name])}")
         if stored.dtype not in FLOATS:
-            raise _unfit(f"{name} has dtype {stored.dtype}, and weights are {', '.join(FLOATS)}")
-
-
-def _unfit(why: str) -> CheckpointError:
-    return CheckpointError(f"The folder does not hold the model that it describes: {why}.", next_step=_WHOLE)
+            raise unfit(f"{name} has dtype {stored.dtype}, and weights are {', '.join(FLOATS)}")

@@ -114,6 +114,19 @@ TF2 = (TF2_CHECKPOINT, TF2_SAVED_MODEL, TF2_HUB, TF2_TRAINED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """The Hugging Face folder that a checkpoint was imported from.
+
+    Attributes:
+        file: where it lies, and what the import reads of it.
+        architecture: the class that its config.json names; "" where it names none.
+    """
+
+    file: File
+    architecture: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
     """A model to build from, as far as planning needs to know it.
 
@@ -139,6 +152,7 @@ class Source:
         config, vocab: of TensorFlow 2, bert_config.json and vocab.txt where they are not in its folder.
         root: of several encoders in a checkpoint of TensorFlow 2 the one below this object.
         family: its name in the table of families.
+        origin: the Hugging Face folder that it was imported from, where transformers' classes can read that; else None.
     """
 
     model: str
@@ -162,6 +176,7 @@ class Source:
     vocab: File | None = None
     root: str = ""
     family: str = BERT
+    origin: Origin | None = None
 
     @property
     def head(self) -> FoundHead | None:

@@ -9,11 +9,14 @@ from bertbuild.checkpoint.head_evidence import Known
 from bertbuild.checkpoint.head_judging import judge_kinds
 from bertbuild.checkpoint.variables import encoder_sizes
 from bertbuild.families.bert_names import POOLER
+from bertbuild.families.table import BERT
 from bertbuild.huggingface.folder import find_files
-from bertbuild.huggingface.importing import import_tensors, read_weights
+from bertbuild.huggingface.importing import import_tensors
 from bertbuild.huggingface.settings import read_settings
+from bertbuild.huggingface.weights import read_weights
 from bertbuild.plans.plan import File, Source
 from bertbuild.source.checkpoints import PLAIN_PREFIX
+from bertbuild.source.origin import origin_of
 
 
 def expected_source(folder: Path, name: str, head: str = "") -> Source:
@@ -34,10 +37,12 @@ def expected_source(folder: Path, name: str, head: str = "") -> Source:
     shapes = {google: imported.numbers.shape(google) for google in imported.numbers}
     hidden = encoder_sizes(shapes).hidden
     judged = judge_kinds(Known(shapes=shapes, hidden=hidden, imported=imported.head, told=head))
+    nobody = File(path=Path(), digest="")
     return Source(
         model=name,
         kind="checkpoint",
-        file=File(path=Path(), digest=""),
+        file=nobody,
+        origin=origin_of(nobody, BERT, imported.prefix, settings.theirs),
         gelu=settings.gelu,
         prefix=PLAIN_PREFIX,
         heads=judged.found,

@@ -154,6 +154,8 @@ class NumpyFamily(NumpyBert):
         names = {}
         projection = table = None
         for name, value in tensors.items():
+            if name.startswith("generator"):
+                continue  # another encoder
             if name.startswith("bert/encoder/embedding_hidden_mapping_in/"):
                 projection = "bert/encoder/embedding_hidden_mapping_in"
                 names[name] = value

@@ -28,8 +28,9 @@ def run(args, report):
     from bertbuild.errors import BertbuildError
     from bertbuild.huggingface import vocabulary
     from bertbuild.huggingface.folder import TOKENIZER_CONFIG, find_files
-    from bertbuild.huggingface.importing import import_tensors, read_weights
+    from bertbuild.huggingface.importing import import_tensors
     from bertbuild.huggingface.settings import read_settings
+    from bertbuild.huggingface.weights import read_weights
 
     try:
         files = find_files(Path(args.huggingface))
@@ -59,6 +60,7 @@ def run(args, report):
         "left_out": dict(found.left_out),
         "derived": list(found.derived),
         "head": dict(found.head),
+        "prefix": found.prefix,
         "from": json.dumps(dict(settings.theirs), sort_keys=True),
     }
 

@@ -1,11 +1,10 @@
 """infer: run probes through a Hugging Face folder, in transformers' own TensorFlow classes.
 
-config.json names the class. Every weight that the class has must be in the folder, else the stage fails; transformers
-itself would make one up and go on. The tokenizer, as transformers loads it, must make of each of some texts what
-google-research/bert's makes of them.
+config.json names the class, or --class does. Every weight that the class has must be in the folder, else the stage
+fails; transformers itself would make one up and go on. Of a folder that was made here the class must read every weight,
+and the tokenizer, as transformers loads it, must make of each of some texts what google-research/bert's makes of it.
 """
 
-import json
 import logging
 import os
 from typing import NamedTuple
@@ -15,15 +14,20 @@ import questions
 from stage import Stage, StageInputError, read_json, step
 
 from bertbuild.heads.found import tensor_name
+from stages import _weights
 
 STAGE = Stage("infer", __doc__.splitlines()[0])
-STAGE.input("huggingface", "folder of the stage convert-hf, or of hf-weights, which has no tokenizer")
+STAGE.input("huggingface", "folder of the stage convert-hf, or of hf-weights, which has no tokenizer; or anybody's")
 questions.declare(STAGE)
 STAGE.param("output", "what is to be answered, with commas (default: what the class gives, and the last layer)")
+STAGE.param(
+    "class", "of a folder that others made: the class that answers, which need not read all weights", dest="class_"
+)
 
 UNREAD = ("bert.pooler.", "albert.pooler.")
 """Weights that some classes do not read, and the folder keeps for who goes on from it."""
-CONFIGS = {"bert": "BertConfig", "albert": "AlbertConfig", "electra": "ElectraConfig"}
+FAMILIES = {"bert": "Bert", "albert": "Albert", "electra": "Electra"}
+"""config.json's model_type → what the names of its classes begin with."""
 POOLED = "pooled_output"
 ANSWERS = {
     "": ((POOLED, "pooler_output"),),
@@ -53,14 +57,17 @@ def run(args, report):
 
     their_logging.set_verbosity_error()
     logging.getLogger("transformers").setLevel(logging.ERROR)
-    told = read_json(args.huggingface, "signature.json")
+    told = {} if args.class_ else read_json(args.huggingface, "signature.json")
     if "do_lower_case" in told:
         step("comparing the tokenizer")
         report.facts["texts"] = _tokenizer.compare(args.huggingface, told)
     step("loading the model")
-    model, kinds = load(args.huggingface)
+    model, kinds, unread = load(args.huggingface, args.class_)
+    if unread and not args.class_:
+        raise StageInputError("%s does not read %s of the folder" % (type(model).__name__, ", ".join(unread)))
+    report.facts["unread"] = unread
     wanted = args.output.split(",") if args.output else None
-    encoder = load(args.huggingface, "Model")[0] if wanted and "pooled" in wanted and kinds.heads else None
+    encoder = of_encoder(args.huggingface) if wanted and "pooled" in wanted and kinds.heads else None
 
     def run_model(feeds):
         asked = {
@@ -91,34 +98,44 @@ class Kinds(NamedTuple):
     problem: str
 
 
-def load(folder, part=None):
-    """The model of a folder, and what tells what its logits are.
+def of_encoder(folder):
+    """The encoder of a folder, with its pooler: what the class of a head does not give."""
+    return load(folder, family_of(read_json(folder, "config.json")) + "Model")[0]
+
+
+def family_of(told):
+    """What the names of a model's classes begin with, by its config.json: "Bert".
+
+    Raises:
+        StageInputError: it is of another family than are asked here.
+    """
+    kind = told.get("model_type", "bert")
+    if kind not in FAMILIES:
+        raise StageInputError("config.json has model_type %s, none of %s" % (kind, ", ".join(FAMILIES)))
+    return FAMILIES[kind]
+
+
+def load(folder, architecture=None):
+    """The model of a folder, what tells what its logits are, and the names of the weights that it does not read.
 
     Args:
         folder: with config.json and weights.
-        part: "Model" for the encoder and its pooler alone; None for the class that config.json names.
+        architecture: its class; None for the one that config.json names.
 
     Raises:
         StageInputError: transformers has no such class, or the folder lacks weights of it.
     """
     import transformers
-    from safetensors.numpy import load_file
     from transformers.modeling_tf_pytorch_utils import load_pytorch_state_dict_in_tf2_model
 
     told = read_json(folder, "config.json")
-    if told.get("model_type") not in CONFIGS:
-        raise StageInputError(
-            "config.json has model_type %s, none of %s" % (told.get("model_type"), ", ".join(CONFIGS))
-        )
-    config = getattr(transformers, CONFIGS[told["model_type"]]).from_dict(told)
-    family = CONFIGS[told["model_type"]][: -len("Config")]
-    architecture = (config.architectures or ["?"])[0]
-    name = "TF%s" % (architecture if part is None else family + part)
+    family = family_of(told)
+    config = getattr(transformers, family + "Config").from_dict(told)
+    architecture = architecture or (config.architectures or ["?"])[0]
+    name = "TF%s" % architecture
     if not hasattr(transformers, name):
         raise StageInputError("transformers has no class %s, which config.json asks for" % name)
-    weights = {}
-    for file in files_of(folder):
-        weights.update(load_file(os.path.join(folder, file)))
+    weights = _weights.read(folder)
     options = {}
     if name == "TFBertModel" and not any(key.endswith("pooler.dense.weight") for key in weights):
         options["add_pooling_layer"] = False
@@ -129,20 +146,9 @@ def load(folder, part=None):
     lacking = [key for key in found["missing_keys"] if not key.endswith("position_ids")]
     if lacking:
         raise StageInputError("the folder has no %s, which %s has" % (", ".join(sorted(lacking)), name))
-    unread = [key for key in found["unexpected_keys"] if not key.startswith(UNREAD)]
-    if unread and part is None:
-        raise StageInputError("%s does not read %s of the folder" % (name, ", ".join(sorted(unread))))
-    heads = architecture[len(family) :] if part is None else part
-    return model, Kinds("" if heads == "Model" else heads, config.problem_type)
-
-
-def files_of(folder):
-    """The names of the files of weights."""
-    index = os.path.join(folder, "model.safetensors.index.json")
-    if not os.path.exists(index):
-        return ["model.safetensors"]
-    with open(index) as file:
-        return sorted(set(json.load(file)["weight_map"].values()))
+    unread = sorted(key for key in found["unexpected_keys"] if not key.startswith(UNREAD))
+    heads = architecture[len(family) :]
+    return model, Kinds("" if heads == "Model" else heads, config.problem_type), unread
 
 
 def named(given, kinds, pooled, wanted):
@@ -170,13 +176,16 @@ def named(given, kinds, pooled, wanted):
 def of_heads(given, kinds):
     """What the heads of a class answer, or an encoder's pooler."""
     if kinds.heads not in ANSWERS:
-        return of_task(given.logits, kinds.problem)
+        return of_task(given.logits, kinds)
     there = [(name, getattr(given, theirs, None)) for name, theirs in ANSWERS[kinds.heads]]
     return {name: value for name, value in there if value is not None}
 
 
-def of_task(logits, problem):
-    """What is made of the logits of a head for a task."""
+def of_task(logits, kinds):
+    """What is made of the logits of a head for a task: of one label a score, as transformers has it."""
+    problem = kinds.problem
+    if problem is None and kinds.heads == "ForSequenceClassification" and logits.shape[-1] == 1:
+        problem = "regression"
     if problem == "regression":
         return {"score": logits[:, 0]}
     return {"logits": logits, "probabilities": probabilities(logits, problem)}

@@ -51,7 +51,9 @@ def test_its_classifier_gives_probabilities_that_pass_the_gate(bertbuild, sessio
     assert inspection["sound"]
     built = bertbuild.ok("build-ir", "--checkpoint", session_folder / "imported", "--output", "probabilities")
     target = built.last["targets"][0]["target"]
-    assert built.verdict(target)["passed"]
+    verdict = built.verdict(target)
+    assert verdict["passed"]
+    assert "google-research/bert" in verdict["answered_by"][0]["what"]  # no class of transformers is named
     found = bertbuild.answers("imported", target)["b4_s16/probabilities"]
     assert found.shape == (4, 3)
     np.testing.assert_allclose(found.sum(axis=1), 1.0, atol=1e-6)
@@ -74,6 +76,7 @@ def test_tanh_gelu_and_epsilon_of_a_hugging_face_config_are_kept(bertbuild, tmp_
     folder = write_huggingface(tmp_path / "gelu_new", huggingface_tensors(tensors), **settings)
     built = bertbuild.ok("build-ir", "--checkpoint", folder)
     assert built.verdict("ir-fp32")["passed"]
+    assert built.verdict("ir-fp32")["answered_by"][0]["what"] == "transformers' TFBertModel"
     assert bertbuild.record("gelu_new", "ir-fp32")["steps"][0]["params"]["gelu"] == "tanh"
     found = bertbuild.ok("inspect", "--checkpoint", folder).last["inspection"]["config"]
     assert (found["gelu"], found["layer_norm_eps"]) == ("tanh", 1e-5)
@@ -90,7 +93,8 @@ def test_a_folder_for_questions_has_no_pooler_and_is_built_without_one(bertbuild
     built = bertbuild.ok("build-ir", "--checkpoint", folder, "--output", "sequence")
     assert built.verdict("ir-sequence-fp32")["passed"]
     assert "the model has no pooler, so it gives no pooled output" in built.notes
-    bertbuild.ok("build-ir", "--checkpoint", folder)  # what it is for needs none
+    built = bertbuild.ok("build-ir", "--checkpoint", folder)  # what it is for needs none
+    assert built.verdict(built.last["target"])["answered_by"][0]["what"] == "transformers' TFBertForQuestionAnswering"
     refused = bertbuild.refused("build-ir", "--checkpoint", folder, "--output", "pooled", code=2)
     assert "no pooler" in refused["message"]
 

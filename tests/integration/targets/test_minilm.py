@@ -21,7 +21,7 @@ PARAPHRASES = (
 
 def source_folder(bertbuild):
     steps = {step["id"]: step for step in bertbuild.record(MODEL, "ir-fp32")["steps"]}
-    return bertbuild.artifacts / steps["reference"]["inputs"]["checkpoint"]["path"]
+    return bertbuild.artifacts / steps["ir-fp32"]["inputs"]["checkpoint"]["path"]
 
 
 @pytest.fixture(scope="module")

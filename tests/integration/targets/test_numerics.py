@@ -38,9 +38,7 @@ def test_minilm_answers_like_float64_numpy(bertbuild, minilm, gelu):
     built = bertbuild.ok("build-ir", "--model", "minilm-l6", *(("--gelu", "tanh") if gelu == "tanh" else ()))
     target = built.last["targets"][0]["target"]
     steps = {step["id"]: step for step in bertbuild.record("minilm-l6", target)["steps"]}
-    reader = CheckpointReader(
-        bertbuild.artifacts / steps["reference"]["inputs"]["checkpoint"]["path"] / "bert_model.ckpt"
-    )
+    reader = CheckpointReader(bertbuild.artifacts / steps[target]["inputs"]["checkpoint"]["path"] / "bert_model.ckpt")
     tensors = {name: reader.tensor(name) for name in reader.entries}
     right = NumpyBert(tensors, heads=12, activation=gelu)
     wrong = NumpyBert(tensors, heads=12, activation={"erf": "tanh", "tanh": "erf"}[gelu])

@@ -41,7 +41,7 @@ def cut(bertbuild, minilm, session_folder):
     """MiniLM's embeddings, pooler, and first two layers of six."""
     assert minilm.code == 0
     steps = {step["id"]: step for step in bertbuild.record("minilm-l6", "ir-fp32")["steps"]}
-    source = bertbuild.artifacts / steps["reference"]["inputs"]["checkpoint"]["path"]
+    source = bertbuild.artifacts / steps["ir-fp32"]["inputs"]["checkpoint"]["path"]
     reader = CheckpointReader(source / "bert_model.ckpt")
     kept = [name for name in reader.entries if "/layer_" not in name or "/layer_0/" in name or "/layer_1/" in name]
     config = json.loads((source / "bert_config.json").read_text()) | {"num_hidden_layers": 2}

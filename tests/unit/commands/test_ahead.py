@@ -85,7 +85,7 @@ def test_an_environment_is_made_while_the_model_is_imported(session, isolation):
 def test_each_environment_is_made_once(session, isolation):
     built(session)
     assert isolation.runs == ["import"]
-    assert sorted(isolation.prepared) == sorted({STAGES["import"].backend, "tf1", "openvino"})
+    assert sorted(isolation.prepared) == sorted({STAGES["import"].backend, "hf-tf", "openvino"})
 
 
 def test_a_model_that_was_imported_is_not_looked_at_ahead(session, monkeypatch, isolation):

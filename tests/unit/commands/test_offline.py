@@ -317,14 +317,14 @@ def cut_off(monkeypatch, capsys, isolation, tmp_path):
         ),
         (["fetch-data", "--task", "MRPC", "--task", "RTE"], {"data set MRPC", "data set RTE"}),
         (["freeze", "--model", SMALL], {f"model {SMALL}", "packages of tf1"}),
-        (["build-ir", "--model", "minilm-l6"], {"model minilm-l6", "packages of tf1", "packages of openvino"}),
+        (["build-ir", "--model", "minilm-l6"], {"model minilm-l6", "packages of hf-tf", "packages of openvino"}),
         (
             ["build-ir", "--model", "minilm-l6", "--converter", "mo"],
-            {"model minilm-l6", "packages of tf1", "packages of mo", "packages of openvino"},
+            {"model minilm-l6", "packages of tf1", "packages of hf-tf", "packages of mo", "packages of openvino"},
         ),
         (
             ["build-ir", "--model", "minilm-l6", "--precision", "int8", "--calibration-text", "lines.txt"],
-            {"model minilm-l6", "packages of tf1", "packages of openvino", "packages of data"},
+            {"model minilm-l6", "packages of hf-tf", "packages of openvino", "packages of data"},
         ),
         (
             ["build-ir", "--model", "minilm-l6", "--precision", "int8", "--calibration", "d", "--reference", "both"],
@@ -408,7 +408,7 @@ def test_a_hugging_face_folder_s_import_is_named_beside_what_follows(cut_off, tm
     folder = write_huggingface(tmp_path / "hf", huggingface_tensors(weights()))
     code, error = cut_off(*command, "--checkpoint", str(folder))
     assert code == 26
-    follows = {"build-ir": ["tf1", "openvino"], "convert-tf2": ["tf1", "tf2"], "train": ["tf2"]}[command[0]]
+    follows = {"build-ir": ["hf-tf", "openvino"], "convert-tf2": ["hf-tf", "tf2"], "train": ["tf2"]}[command[0]]
     for backend in ("data", *follows):
         assert f"packages of {backend}" in error["message"]
 

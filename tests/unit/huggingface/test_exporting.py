@@ -17,8 +17,9 @@ from bertbuild.heads.rows import HEADS
 from bertbuild.huggingface.classes import CLASSES
 from bertbuild.huggingface.exporting import export
 from bertbuild.huggingface.folder import find_files
-from bertbuild.huggingface.importing import import_tensors, read_weights
+from bertbuild.huggingface.importing import import_tensors
 from bertbuild.huggingface.settings import read_settings
+from bertbuild.huggingface.weights import read_weights
 from bertbuild.huggingface.writing import write_weights
 
 POOLER = ("bert/pooler/dense/kernel", "bert/pooler/dense/bias")

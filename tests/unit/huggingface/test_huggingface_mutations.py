@@ -11,9 +11,10 @@ from mutations import cleared, mutated, mutated_json, replaced
 
 from bertbuild.errors import CheckpointError
 from bertbuild.huggingface.folder import find_files
-from bertbuild.huggingface.importing import import_tensors, read_weights
+from bertbuild.huggingface.importing import import_tensors
 from bertbuild.huggingface.settings import read_settings
 from bertbuild.huggingface.vocabulary import lower_case, vocabulary
+from bertbuild.huggingface.weights import read_weights
 
 FORMS = ("safetensors", "bin", "older", "sharded safetensors", "sharded older")
 TRIES = 40

@@ -11,8 +11,9 @@ from tiny_models import weights
 
 from bertbuild.errors import CheckpointError
 from bertbuild.huggingface.folder import find_files
-from bertbuild.huggingface.importing import import_tensors, read_weights
+from bertbuild.huggingface.importing import import_tensors
 from bertbuild.huggingface.settings import read_settings
+from bertbuild.huggingface.weights import read_weights
 
 POOLER = ("bert/pooler/dense/kernel", "bert/pooler/dense/bias")
 HEAD = {"classifier.weight": np.ones((3, 32), np.float32), "classifier.bias": np.ones(3, np.float32)}
