@@ -96,7 +96,7 @@ ALSO_TF2 = ("tf2",)
 STAGES = {
     spec.name: spec
     for spec in (
-        StageSpec(name="import", backend="data", memory=IMPORT, outputs=CHECKPOINT),
+        StageSpec(name="import", backend="data", memory=IMPORT, outputs=CHECKPOINT_FILES),
         StageSpec(name="freeze", backend="data", memory=Memory(base=100, factor=1.3), outputs=FROZEN),
         StageSpec(name="extract", backend="tf1", also=ALSO_TF2, memory=TF1, outputs=FROZEN),
         StageSpec(name="metagraph", backend="tf1", also=ALSO_TF2, memory=TF1, outputs=("bert_model.ckpt.meta",)),

@@ -33,7 +33,7 @@ OF_FAMILY: Final[Mapping[str, Mapping[tuple[str, ...], str]]] = {
     BERT: CLASSES,
     ALBERT: _classes("Albert"),
     ALBERT_ZH: {kinds: name for kinds, name in CLASSES.items() if "masked-lm" not in kinds},
-    ELECTRA: _classes("Electra", ((), ("masked-lm",))),
+    ELECTRA: _classes("Electra", ((), ("tokens",), ("span",), ("masked-lm",))),
 }
 """The same for each family. An albert_zh is written as a BERT: `exporting.py` says how."""
 MODEL_TYPES: Final[Mapping[str, str]] = {ALBERT_ZH: BERT}

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from bertbuild.families import albert, electra
-from bertbuild.families.table import ALBERT
-from bertbuild.heads import masked_lm
+from bertbuild.families import albert
+from bertbuild.families.table import ALBERT, BERT, ELECTRA
+from bertbuild.heads import classifier, masked_lm, next_sentence, span
 
 _LAYER: Final = "encoder.albert_layer_groups.0.albert_layers.0."
 ALBERTS: Final[Mapping[str, str]] = {
@@ -42,7 +42,7 @@ HEADS: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
         masked_lm.LAYER_NORM: ("predictions.LayerNorm",),
         masked_lm.BIAS: ("predictions.bias", "predictions.decoder.bias"),
     },
-    electra.DISCRIMINATOR: {
+    ELECTRA: {
         masked_lm.DENSE: ("generator_predictions.dense",),
         masked_lm.LAYER_NORM: ("generator_predictions.LayerNorm",),
         masked_lm.BIAS: ("generator_lm_head.bias",),
@@ -52,6 +52,26 @@ HEADS: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
 and its TensorFlow class reads the second."""
 LAST: Final[Mapping[str, str]] = {"span": "qa_outputs", "next-sentence": "sop_classifier.classifier"}
 """Kind of a head → what its last layer is called; of all others for a task `classifier`."""
+_VARIABLES: Final = {theirs: ours for ours, theirs in ALBERTS.items()}
+_HEADS: Final = {family: {names[0]: ours for ours, names in found.items()} for family, found in HEADS.items()}
+_OF_TOKENS: Final = {
+    "classifier": {"weight": classifier.WEIGHTS, "bias": classifier.BIAS},
+    "qa_outputs": {"weight": span.WEIGHTS, "bias": span.BIAS},
+}
+_LASTS: Final[Mapping[str, Mapping[str, Mapping[str, str]]]] = {
+    ALBERT: {
+        **_OF_TOKENS,
+        LAST["next-sentence"]: {"weight": next_sentence.WEIGHTS, "bias": next_sentence.BIAS},
+    },
+    ELECTRA: _OF_TOKENS,
+}
+"""Family → last layer of a head in Hugging Face's words → its variables."""
+DECODERS: Final[Mapping[str, str]] = {
+    BERT: "cls.predictions.decoder.",
+    ALBERT: "predictions.decoder.",
+    ELECTRA: "generator_lm_head.",
+}
+"""Family → the layer that is tied to the table of words, and to a bias."""
 _ENDS: Final[Mapping[str, str]] = {"kernel": "weight", "gamma": "weight", "beta": "bias", "bias": "bias"}
 
 
@@ -61,6 +81,30 @@ def albert_tensor(variable: str) -> str | None:
         return f"{ALBERTS[variable]}.weight"
     scope, _, last = variable.rpartition("/")
     return f"{ALBERTS[scope]}.{_ENDS[last]}" if scope in ALBERTS and last in _ENDS else None
+
+
+def albert_variable(name: str) -> str | None:
+    """The variable of an ALBERT's encoder that is called so below `albert.`; None of any other."""
+    scope, _, last = name.rpartition(".")
+    if scope not in _VARIABLES:
+        return None
+    variable = _VARIABLES[scope]
+    return variable if variable.endswith("_embeddings") else f"{variable}/{_last(variable, last)}"
+
+
+def head_variable(name: str, family: str) -> str | None:
+    """The variable of a head of an ALBERT or ELECTRA that Hugging Face calls so; None of any other."""
+    scope, _, last = name.rpartition(".")
+    if name in _HEADS[family]:
+        return _HEADS[family][name]
+    if scope in _HEADS[family]:
+        return f"{_HEADS[family][scope]}/{_last(_HEADS[family][scope], last)}"
+    return _LASTS[family].get(scope, {}).get(last)
+
+
+def _last(scope: str, last: str) -> str:
+    norm = scope.rpartition("/")[2].startswith("LayerNorm")
+    return {"weight": "gamma", "bias": "beta"}[last] if norm else {"weight": "kernel", "bias": "bias"}[last]
 
 
 def of_masked_lm(variables: Iterable[str], family: str) -> dict[str, str]:

@@ -15,6 +15,8 @@ CONFIGS: Final = ("config.json", CONFIG_FILE)
 """The second is what pytorch-pretrained-bert, which transformers grew from, called it."""
 VOCAB: Final = "vocab.txt"
 TOKENIZER: Final = "tokenizer.json"
+PIECES: Final = "spiece.model"
+"""What transformers calls a model of SentencePiece, as ALBERTs have one."""
 TOKENIZER_CONFIG: Final = "tokenizer_config.json"
 INDEX: Final = ".index.json"
 WEIGHTS: Final = (
@@ -35,7 +37,9 @@ class HuggingFaceFiles:
     Attributes:
         folder: where they lie.
         config: config.json, or bert_config.json where there is no config.json.
-        vocabulary: vocab.txt, or tokenizer.json where there is no vocab.txt.
+        vocabulary: vocab.txt, or tokenizer.json where there is no vocab.txt; None where there is but a model of
+            SentencePiece.
+        pieces: that model, where there is no vocab.txt.
         tokenizer: tokenizer_config.json, if there is one.
         weights: one file, or several where the model is sharded.
         index: which tensor lies in which of several, else None.
@@ -43,7 +47,8 @@ class HuggingFaceFiles:
 
     folder: Path
     config: Path
-    vocabulary: Path
+    vocabulary: Path | None
+    pieces: Path | None
     tokenizer: Path | None
     weights: tuple[Path, ...]
     index: Path | None
@@ -51,7 +56,7 @@ class HuggingFaceFiles:
     @property
     def names(self) -> tuple[str, ...]:
         """The names of all of them."""
-        found = (self.config, self.vocabulary, self.tokenizer, *self.weights, self.index)
+        found = (self.config, self.vocabulary, self.pieces, self.tokenizer, *self.weights, self.index)
         return tuple(sorted(path.name for path in found if path is not None))
 
 
@@ -70,15 +75,17 @@ def find_files(folder: Path) -> HuggingFaceFiles:
     config = _first(folder, CONFIGS)
     if config is None:
         raise CheckpointError(f"{folder} has a {weights} but no {CONFIGS[0]}.", next_step=_WHOLE)
-    vocabulary = _first(folder, (VOCAB, TOKENIZER))
+    vocabulary = _first(folder, (VOCAB, PIECES, TOKENIZER))
     if vocabulary is None:
         raise CheckpointError(f"{folder} has a {weights} but no {VOCAB} and no {TOKENIZER}.", next_step=_WHOLE)
+    place, is_pieces = folder / vocabulary, vocabulary == PIECES
     index = folder / weights if weights.endswith(INDEX) else None
     tokenizer = _first(folder, (TOKENIZER_CONFIG,))
     found = HuggingFaceFiles(
         folder=folder,
         config=folder / config,
-        vocabulary=folder / vocabulary,
+        vocabulary=None if is_pieces else place,
+        pieces=place if is_pieces else None,
         tokenizer=folder / tokenizer if tokenizer else None,
         weights=_shards(index) if index else (folder / weights,),
         index=index,

@@ -10,8 +10,10 @@ import numpy as np
 
 from bertbuild.checkpoint.variables import Shape
 from bertbuild.errors import CheckpointError
-from bertbuild.families.bert import WORD_EMBEDDINGS
+from bertbuild.families.table import ELECTRA, FAMILIES
 from bertbuild.heads import classifier, masked_lm, next_sentence, span
+from bertbuild.huggingface.classes import class_for
+from bertbuild.huggingface.family_names import DECODERS
 from bertbuild.huggingface.settings import PROBLEM_TYPES, Settings
 from bertbuild.huggingface.stored import FLOATS, Stored
 from bertbuild.plural import number_of
@@ -32,13 +34,13 @@ _WORDS: Final = {
     NEXT_SENTENCE: "the head for next sentences",
     MASKED_LM: "the masked-LM head",
 }
-_DECODER: Final = "cls.predictions.decoder."
-_SEQUENCE_CLASSIFIER: Final = "BertForSequenceClassification"
-_TAGGER: Final = "BertForTokenClassification"
-_HAS_CLASSIFIER: Final = (_SEQUENCE_CLASSIFIER, _TAGGER)
+_SEQUENCE_CLASSIFIER: Final = "ForSequenceClassification"
+_TAGGER: Final = "ForTokenClassification"
+_TIED: Final = "tie_word_embeddings"
+"""config.json's key; transformers takes it for true where it is not there."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Chosen:
     """What is taken of the heads, and what is not.
 
@@ -48,6 +50,7 @@ class Chosen:
         also: Hugging Face's names of what is not taken and has no name of Google's.
         tied: Hugging Face's names of what is tied to others that are taken.
         notes: what is not taken and why, a sentence for each head.
+        own_table: Hugging Face's name of the masked LM's table, where that is not the one of the word embeddings.
         kind: of what kind the classifier is ("kind", a name of the table of heads) and what tells it ("why"); empty
             where config.json does not tell, or there is none.
     """
@@ -57,6 +60,7 @@ class Chosen:
     also: list[str] = field(default_factory=list)
     tied: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    own_table: str = ""
     kind: dict[str, str] = field(default_factory=dict)
 
 
@@ -72,14 +76,16 @@ def choose_heads(settings: Settings, tensors: Mapping[str, Stored], named: Mappi
         CheckpointError: config.json has another number of labels than the classifier.
     """
     chosen = Chosen()
-    decoder = {name.rpartition(_DECODER)[2]: name for name in tensors if _DECODER in name}
+    layer, taken = DECODERS[settings.family], set(named.values())
+    decoder = {name.rpartition(layer)[2]: name for name in tensors if layer in name and name not in taken}
     hidden, vocab = settings.bert_config["hidden_size"], settings.bert_config["vocab_size"]
+    width = settings.bert_config.get("embedding_size", hidden)
     classes = tensors[named[CLASSIFIER[0]]].shape[:1] if CLASSIFIER[0] in named else ()
     sizes: dict[tuple[str, ...], tuple[Shape, ...]] = {
         CLASSIFIER: ((*classes, hidden), classes),
         SQUAD: ((2, hidden), (2,)),
         NEXT_SENTENCE: ((2, hidden), (2,)),
-        MASKED_LM: ((vocab,), (hidden, hidden), (hidden,), (hidden,), (hidden,)),
+        MASKED_LM: ((vocab,), (hidden, width), (width,), (width,), (width,)),
     }
     for head, shapes in sizes.items():
         there = [name for name in head if name in named]
@@ -93,19 +99,25 @@ def choose_heads(settings: Settings, tensors: Mapping[str, Stored], named: Mappi
                 _check_labels(settings, classes, named[CLASSIFIER[0]])
                 chosen.kind.update(_kind(settings, classes))
         if head is MASKED_LM:
-            why = why or _untied(tensors, named, decoder)
+            why = why or _other_bias(tensors, named, decoder)
+            chosen.own_table = "" if why else _own_table(settings, tensors, named, decoder)
         if why:
             chosen.left_out.extend(there)
             chosen.notes.append(f"{_WORDS[head]} is left out: {why}")
         else:
             chosen.shapes.update(zip(head, shapes, strict=True))
-    (chosen.tied if MASKED_LM[0] in chosen.shapes else chosen.also).extend(decoder.values())
+    if chosen.own_table:
+        chosen.shapes[masked_lm.UNTIED_WEIGHTS] = (vocab, width)
+    rest = [name for name in decoder.values() if name != chosen.own_table]
+    (chosen.tied if MASKED_LM[0] in chosen.shapes else chosen.also).extend(rest)
     return chosen
 
 
 def _no_classifier(settings: Settings, classes: Shape) -> str:
     """Why `classifier.*` is none of the heads of the table; or ""."""
-    if settings.architecture.startswith("Bert") and settings.architecture not in _HAS_CLASSIFIER:
+    word = class_for((), settings.family).removesuffix("Model")
+    of_family = (_TAGGER,) if settings.family == ELECTRA else (_SEQUENCE_CLASSIFIER, _TAGGER)
+    if settings.architecture.startswith(word) and settings.architecture.removeprefix(word) not in of_family:
         return f"{settings.architecture} has another one than google-research/bert"
     kind = settings.theirs.get("problem_type")
     if kind not in (None, *PROBLEM_TYPES):
@@ -131,24 +143,54 @@ def _kind(settings: Settings, classes: Shape) -> dict[str, str]:
 
     transformers takes one label for a regression where there is no problem_type.
     """
-    if settings.architecture == _TAGGER:
+    if settings.architecture.endswith(_TAGGER):
         return {"kind": "tokens", "why": f"config.json says {settings.architecture}"}
     problem = settings.theirs.get("problem_type")
     if problem is not None:
         return {"kind": PROBLEM_TYPES[problem], "why": f"config.json has problem_type {problem}"}
-    if settings.architecture != _SEQUENCE_CLASSIFIER:
+    if not settings.architecture.endswith(_SEQUENCE_CLASSIFIER):
         return {}
     kind, labels = ("regression", " of one label") if classes == (1,) else ("classifier", "")
     return {"kind": kind, "why": f"config.json says {settings.architecture}{labels}"}
 
 
-def _untied(tensors: Mapping[str, Stored], named: Mapping[str, str], decoder: Mapping[str, str]) -> str:
-    """Why a masked-LM head's decoder is not the one that google-research/bert shares with the embeddings; or ""."""
-    pairs = (("weight", WORD_EMBEDDINGS), ("bias", MASKED_LM[0]))
-    for part, google in pairs:
-        if part in decoder and not _same(tensors[decoder[part]], tensors[named[google]]):
-            return f"its {_DECODER}{part} is not tied to {named[google]}"
-    return ""
+def _other_bias(tensors: Mapping[str, Stored], named: Mapping[str, str], decoder: Mapping[str, str]) -> str:
+    """Why a masked-LM head's bias, which transformers keeps twice, is not just one; or ""."""
+    bias = decoder.get("bias")
+    if bias is None or _same(tensors[bias], tensors[named[MASKED_LM[0]]]):
+        return ""
+    return f"its {bias} is not tied to {named[MASKED_LM[0]]}"
+
+
+def _own_table(
+    settings: Settings, tensors: Mapping[str, Stored], named: Mapping[str, str], decoder: Mapping[str, str]
+) -> str:
+    """The name of a masked-LM head's table where that is its own and not the word embeddings'; else "".
+
+    Raises:
+        CheckpointError: config.json says otherwise than the weights are; transformers would go by config.json.
+    """
+    words, table = named.get(_words(settings.family)), decoder.get("weight")
+    tied = settings.theirs.get(_TIED, True) is not False
+    if words is None or (table is None and tied):
+        return ""
+    if table is None:
+        raise CheckpointError(
+            f"config.json says that the masked LM has a table of its own ({_TIED} false), and the weights have none.",
+            next_step=f"Remove {_TIED} from config.json if the head shares the word embeddings, else add the table.",
+        )
+    if _same(tensors[table], tensors[words]):
+        return ""
+    if tied:
+        raise CheckpointError(
+            f"{table} is not {words}, and config.json says that they are one table ({_TIED}, or nothing of it).",
+            next_step=f'Say "{_TIED}": false in config.json if the head has a table of its own, else remove {table}.',
+        )
+    return table
+
+
+def _words(family: str) -> str:
+    return FAMILIES[family].scopes.words
 
 
 def _same(one: Stored, other: Stored) -> bool:

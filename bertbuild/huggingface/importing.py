@@ -12,6 +12,8 @@ from bertbuild.checkpoint.config import config_from
 from bertbuild.checkpoint.variables import Shape, encoder_variables
 from bertbuild.errors import CheckpointError
 from bertbuild.families.bert_names import POOLER
+from bertbuild.families.table import FAMILIES
+from bertbuild.heads import masked_lm
 from bertbuild.huggingface.heads import choose_heads
 from bertbuild.huggingface.naming import BUFFERS, encoder_prefix, google_name, is_turned
 from bertbuild.huggingface.settings import Settings
@@ -72,12 +74,13 @@ def import_tensors(settings: Settings, tensors: Mapping[str, Stored]) -> Importe
     Raises:
         CheckpointError: no BERT, or not the one that `settings` describe.
     """
-    prefix = encoder_prefix(tensors)
+    family = settings.family
+    prefix = encoder_prefix(tensors, family)
     named: dict[str, str] = {}
     left_out: dict[str, str] = {}
     derived: list[str] = []
     for name in sorted(tensors):
-        google = google_name(name, prefix)
+        google = google_name(name, prefix, family)
         if BUFFERS.search(name):
             derived.append(name)
         elif google is None:
@@ -90,12 +93,14 @@ def import_tensors(settings: Settings, tensors: Mapping[str, Stored]) -> Importe
         else:
             named[google] = name
     notes = []
-    if prefix not in ("", "bert."):
+    if prefix not in ("", f"{family}."):
         notes.append(f"the encoder is taken from the tensors {prefix}…")
     heads = choose_heads(settings, tensors, named)
+    if heads.own_table:
+        named[masked_lm.UNTIED_WEIGHTS] = heads.own_table
     left_out |= dict.fromkeys([named.pop(google) for google in heads.left_out] + heads.also, _OF_A_HEAD)
-    for name in heads.tied:
-        del left_out[name]
+    for name in (*heads.tied, *filter(None, [heads.own_table])):
+        left_out.pop(name, None)
     notes += heads.notes
     wanted = _wanted(settings, named, notes) | heads.shapes
     found = {google: tensors[name] for google, name in named.items()}
@@ -116,8 +121,9 @@ def import_tensors(settings: Settings, tensors: Mapping[str, Stored]) -> Importe
 
 def _wanted(settings: Settings, named: Mapping[str, str], notes: list[str]) -> dict[str, Shape]:
     """Name → shape of the variables that the encoder must have; a model without a pooler has none."""
-    wanted = encoder_variables(config_from(settings.bert_config, name="config.json"))
-    if not any(name in named for name in POOLER):
+    config = config_from(settings.bert_config, name="config.json", family=settings.family)
+    wanted = encoder_variables(config)
+    if FAMILIES[settings.family].scopes.pooler and not any(name in named for name in POOLER):
         notes.append("the model has no pooler, so it gives no pooled output")
         for name in POOLER:
             del wanted[name]
@@ -131,7 +137,7 @@ def _check(found: Mapping[str, Stored], wanted: Mapping[str, Shape]) -> None:
             raise unfit(f"the weights have no {name}")
     for name, stored in found.items():
         if name not in wanted:
-            raise unfit(f"the weights have {name}, which such a BERT does not have")
+            raise unfit(f"the weights have {name}, which such a model does not have")
         shape = stored.shape[::-1] if is_turned(name) else stored.shape
         if shape != wanted[name]:
             raise unfit(f"{name} has shape {list(shape)}, config.json wants {list(wanted[name])}")

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-BERT: Final = "bert"
+from bertbuild.families.table import ALBERT, BERT, ELECTRA, FAMILIES
+
 _KIN: Final = {
     "albert": "ALBERT",
     "bert-generation": "BERT Generation",
@@ -57,6 +58,10 @@ _SIGNS: Final = (
     (".crossattention.", "BERT decoder"),
 )
 """Parts of tensors' names that only these models have."""
+IMPORTED: Final = (BERT, ALBERT, ELECTRA)
+"""The families whose folders are imported."""
+WORDS: Final = "BERT, an ALBERT or an ELECTRA"
+"""Those in words."""
 
 
 def kin_of(settings: Mapping[str, Any]) -> str | None:
@@ -69,6 +74,12 @@ def kin_of(settings: Mapping[str, Any]) -> str | None:
         return None
     named = [name for name in _KIN.values() if first.lower().startswith(name.lower().replace("-", ""))]
     return max(named, key=len) if named else _printable(first)
+
+
+def family_said(settings: Mapping[str, Any]) -> str | None:
+    """The family, among those that are imported, that a config.json is of; None for a model of another build."""
+    kin = kin_of(settings)
+    return BERT if kin is None else next((name for name in IMPORTED if FAMILIES[name].what == kin), None)
 
 
 def _printable(name: str) -> str:

@@ -7,13 +7,15 @@ from collections.abc import Iterable
 from typing import Final
 
 from bertbuild.errors import CheckpointError
+from bertbuild.families.table import ALBERT, BERT, FAMILIES
 from bertbuild.heads import classifier, masked_lm, next_sentence, span
-from bertbuild.huggingface.kin import kin_of_tensors
+from bertbuild.huggingface.family_names import albert_variable, head_variable
+from bertbuild.huggingface.kin import WORDS, kin_of_tensors
 
 BUFFERS: Final = re.compile(r"embeddings\.(position_ids|token_type_ids)$")
 """Tensors that are counted up again when a model is made: nothing is lost by leaving them out."""
 _WORDS: Final = "embeddings.word_embeddings.weight"
-_INNER: Final = re.compile(r"^(embeddings|encoder|pooler)\.")
+_INNER: Final = re.compile(r"^(embeddings|embeddings_project|encoder|pooler)\.")
 _HEADS: Final = {
     "classifier.weight": classifier.WEIGHTS,
     "classifier.bias": classifier.BIAS,
@@ -32,18 +34,24 @@ _PARTS: Final = (
 )
 
 
-def encoder_prefix(names: Iterable[str]) -> str:
+def encoder_prefix(names: Iterable[str], family: str = BERT) -> str:
     """What stands before the encoder's part of a name: "bert.", "", "model.bert.", "0.auto_model."…
+
+    Args:
+        names: Hugging Face's.
+        family: that config.json says.
 
     Raises:
         CheckpointError: there is no encoder, more than one, or another model's.
     """
     names = list(names)
     kin = kin_of_tensors(names)
-    if kin:
+    if kin and kin != FAMILIES[family].what:
+        known = [one.what for one in FAMILIES.values()]
         raise CheckpointError(
-            f"By the names of its tensors the model is {kin}; only a BERT can be imported.",
-            next_step="Name the folder of a BERT.",
+            f"By the names of its tensors the model is {kin}; "
+            + (f"config.json is of {FAMILIES[family].what}." if kin in known else f"only a {WORDS} can be imported."),
+            next_step="Name the folder of such a model, with the config.json that belongs to it.",
         )
     found = sorted(name.removesuffix(_WORDS) for name in names if name.endswith(_WORDS))
     if len(found) == 1:
@@ -59,20 +67,24 @@ def encoder_prefix(names: Iterable[str]) -> str:
     )
 
 
-def google_name(name: str, prefix: str) -> str | None:
+def google_name(name: str, prefix: str, family: str = BERT) -> str | None:
     """`bert.encoder.layer.0.attention.self.query.weight` → `bert/encoder/layer_0/attention/self/query/kernel`.
 
     Args:
         name: Hugging Face's.
         prefix: what `encoder_prefix` found.
+        family: of the model.
 
     Returns:
         Google's name, or None for a tensor that has none.
     """
-    outer = prefix.removesuffix("bert.")
+    outer = prefix.removesuffix(f"{family}.")
     if name.startswith(prefix) and _INNER.match(name.removeprefix(prefix)):
-        return _renamed("bert." + name.removeprefix(prefix))
+        inner = name.removeprefix(prefix)
+        return albert_variable(inner) if family == ALBERT else _renamed("bert." + inner)
     head = name.removeprefix(outer)
+    if family != BERT:
+        return head_variable(head, family)
     if head in _HEADS:
         return _HEADS[head]
     return _renamed(head) if head.startswith("cls.predictions.transform.") else None

@@ -15,8 +15,9 @@ from typing import Any, Final
 from bertbuild.checkpoint.config import GELU_NAMES, LAYER_NORM_EPSILON, config_from
 from bertbuild.checkpoint.user_files import read_object
 from bertbuild.errors import CheckpointError
+from bertbuild.families.table import ALBERT, BERT, ELECTRA
 from bertbuild.huggingface.harmless import HARMLESS
-from bertbuild.huggingface.kin import BERT, kin_of
+from bertbuild.huggingface.kin import WORDS, family_said, kin_of
 
 _GELU: Final = {"erf": "gelu", "tanh": "gelu_new"}
 ACTIVATIONS: Final = {
@@ -41,6 +42,21 @@ DEFAULTS: Final[Mapping[str, Any]] = {
     "vocab_size": 30522,
 }
 """What is copied, and what transformers takes for it where config.json does not say."""
+OF_FAMILY: Final[Mapping[str, Mapping[str, Any]]] = {
+    BERT: {},
+    ALBERT: {
+        "attention_probs_dropout_prob": 0,
+        "embedding_size": 128,
+        "hidden_dropout_prob": 0,
+        "hidden_size": 4096,
+        "intermediate_size": 16384,
+        "num_attention_heads": 64,
+        "vocab_size": 30000,
+    },
+    ELECTRA: {"embedding_size": 128, "hidden_size": 256, "intermediate_size": 1024, "num_attention_heads": 4},
+}
+"""The same of each family, where it is not as of a BERT."""
+_USUAL_ACT: Final = {ALBERT: "gelu_new"}
 
 PROBLEM_TYPES: Final = {
     "single_label_classification": "classifier",
@@ -49,6 +65,8 @@ PROBLEM_TYPES: Final = {
 }
 """config.json's problem_type → the name in the table of heads."""
 
+_NAMED: Final = {"gelu": "gelu_python"}
+"""The name that says which form of gelu it is."""
 _NO_WAY: Final = "Name a folder with a BERT that is an encoder as google-research/bert has it."
 
 
@@ -59,15 +77,17 @@ class Settings:
     Attributes:
         bert_config: bert_config.json's content.
         theirs: all of config.json.
+        family: of the model.
     """
 
     bert_config: Mapping[str, Any]
     theirs: Mapping[str, Any]
+    family: str = BERT
 
     @property
     def gelu(self) -> str | None:
         """The form of gelu, "erf" or "tanh"; None for another activation."""
-        return {"gelu": "erf", "gelu_new": "tanh"}.get(self.bert_config["hidden_act"])
+        return {**GELU_NAMES, "gelu": "erf"}.get(self.bert_config["hidden_act"])
 
     @property
     def architecture(self) -> str:
@@ -87,23 +107,29 @@ def read_settings(path: Path) -> Settings:
 
 def settings_from(theirs: Mapping[str, Any], *, name: str) -> Settings:
     """`read_settings` of parsed JSON; `name` stands for its source in errors."""
-    _check_model(theirs, name)
+    family = _family(theirs, name)
     odd = next((key for key in theirs if not key.isprintable()), None)
     if odd is not None:
         raise CheckpointError(f"{name} has the key {odd!r}, which is damaged.", next_step="Download the file again.")
     read = {key: value for key, value in theirs.items() if not (key in HARMLESS or key.startswith("_"))}
-    activation = _activation(theirs.get("hidden_act", "gelu"), name)
-    config_from({"model_type": BERT, **DEFAULTS, **read, "hidden_act": activation}, name=name)
-    bert_config = {key: theirs.get(key, default) for key, default in DEFAULTS.items()} | {"hidden_act": activation}
+    activation = _activation(theirs.get("hidden_act", _USUAL_ACT.get(family, "gelu")), name)
+    defaults = {**DEFAULTS, **OF_FAMILY[family]}
+    config_from({"model_type": family, **defaults, **read, "hidden_act": activation}, name=name, family=family)
+    bert_config = {key: theirs.get(key, default) for key, default in defaults.items()} | {"hidden_act": activation}
+    if family != BERT:  # whose `gelu` is of another form for google-research/albert
+        bert_config |= {"model_type": family, "hidden_act": _NAMED.get(activation, activation)}
     epsilon = theirs.get("layer_norm_eps", LAYER_NORM_EPSILON)
     stated = {} if epsilon == LAYER_NORM_EPSILON else {"layer_norm_eps": epsilon}
-    return Settings(bert_config=bert_config | stated, theirs=theirs)
+    return Settings(bert_config=bert_config | stated, theirs=theirs, family=family)
 
 
-def _check_model(theirs: Mapping[str, Any], name: str) -> None:
-    kin = kin_of(theirs)
-    if kin:
-        raise CheckpointError(f"{name} says that the model is {kin}; only a BERT can be imported.", next_step=_NO_WAY)
+def _family(theirs: Mapping[str, Any], name: str) -> str:
+    family = family_said(theirs)
+    if family is None:
+        raise CheckpointError(
+            f"{name} says that the model is {kin_of(theirs)}; only a {WORDS} can be imported.", next_step=_NO_WAY
+        )
+    return family
 
 
 def _activation(value: Any, name: str) -> str:

@@ -11,15 +11,17 @@ from bertbuild.errors import CheckpointError
 from bertbuild.huggingface.folder import TOKENIZER, TOKENIZER_CONFIG, HuggingFaceFiles
 
 LOWER_CASE: Final = "do_lower_case"
-_NOT_BERTS: Final = "A BERT's vocabulary is of WordPiece; name the folder of such a model, or add its vocab.txt."
+_NOT_BERTS: Final = "Add the model's vocab.txt, or spiece.model where its pieces are of SentencePiece."
 
 
-def vocabulary(files: HuggingFaceFiles) -> bytes:
-    """The content of vocab.txt: a word a line, in order of the ids.
+def vocabulary(files: HuggingFaceFiles) -> bytes | None:
+    """The content of vocab.txt: a word a line, in order of the ids; None of a model with SentencePiece's alone.
 
     Raises:
         CheckpointError: tokenizer.json stands in for it and is of another kind, or has gaps; or it is not UTF-8.
     """
+    if files.vocabulary is None:
+        return None
     if files.vocabulary.name != TOKENIZER:
         content = read_regular(files.vocabulary)
         require_utf8(content, files.vocabulary)
@@ -35,7 +37,7 @@ def lower_case(files: HuggingFaceFiles) -> bool | None:
         CheckpointError: what it says is not a truth value.
     """
     found = recorded_lower_case(files.folder)
-    if found is not None or files.vocabulary.name != TOKENIZER:
+    if found is not None or files.vocabulary is None or files.vocabulary.name != TOKENIZER:
         return found
     normalizer = read_object(files.vocabulary).get("normalizer")
     return _truth(files.vocabulary, "lowercase", normalizer if isinstance(normalizer, dict) else {})

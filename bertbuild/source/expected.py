@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bertbuild.checkpoint.config import config_from
 from bertbuild.checkpoint.head_evidence import Known
 from bertbuild.checkpoint.head_judging import judge_kinds
-from bertbuild.checkpoint.variables import encoder_sizes
 from bertbuild.families.bert_names import POOLER
-from bertbuild.families.table import BERT
+from bertbuild.families.table import FAMILIES
 from bertbuild.huggingface.folder import find_files
 from bertbuild.huggingface.importing import import_tensors
 from bertbuild.huggingface.settings import read_settings
@@ -35,18 +33,19 @@ def expected_source(folder: Path, name: str, head: str = "") -> Source:
     settings = read_settings(files.config)
     imported = import_tensors(settings, read_weights(files))
     shapes = {google: imported.numbers.shape(google) for google in imported.numbers}
-    hidden = encoder_sizes(shapes).hidden
+    hidden, family = settings.bert_config["hidden_size"], FAMILIES[settings.family]
     judged = judge_kinds(Known(shapes=shapes, hidden=hidden, imported=imported.head, told=head))
     nobody = File(path=Path(), digest="")
     return Source(
         model=name,
         kind="checkpoint",
         file=nobody,
-        origin=origin_of(nobody, BERT, imported.prefix, settings.theirs),
+        origin=origin_of(nobody, family.name, imported.prefix, settings.theirs),
+        family=family.name,
         gelu=settings.gelu,
         prefix=PLAIN_PREFIX,
         heads=judged.found,
         refused=judged.refused,
         pooler=all(part in shapes for part in POOLER),
-        max_positions=config_from(settings.bert_config, name=str(files.config)).max_position_embeddings,
+        max_positions=int(settings.bert_config["max_position_embeddings"]),
     )

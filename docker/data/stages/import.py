@@ -1,9 +1,9 @@
-"""import: a Hugging Face BERT folder → a Google-format TensorFlow 1 checkpoint, without its .meta.
+"""import: a Hugging Face folder of a BERT, ALBERT or ELECTRA → a TensorFlow 1 checkpoint, without its .meta.
 
-Reads config.json, vocab.txt or tokenizer.json, and the weights: safetensors or PyTorch's own files, of which nothing is
-run. Writes bert_config.json, vocab.txt, the index and data of bert_model.ckpt, one tensor at a time, and where it is
-known tokenizer_config.json with do_lower_case. Numbers are not changed: kernels are transposed ([out, in] →
-[in, out]), and narrower floats are widened to float32.
+Reads config.json, vocab.txt, tokenizer.json or spiece.model, and the weights: safetensors or PyTorch's own files, of
+which nothing is run. Writes bert_config.json, vocab.txt (or spiece.model as it is), the index and data of
+bert_model.ckpt, one tensor at a time, and where it is known tokenizer_config.json with do_lower_case. Numbers are not
+changed: kernels are transposed ([out, in] → [in, out]), and narrower floats are widened to float32.
 """
 
 import json
@@ -12,7 +12,7 @@ from pathlib import Path
 from checkpoint_files import CHECKPOINT
 from stage import Stage, StageInputError, step, write_json
 
-from bertbuild.families.bert_names import CONFIG_FILE
+from bertbuild.families.bert_names import CONFIG_FILE, VOCAB_FILE
 
 SHOWN = 3  # names of tensors in a note; stage.json has all
 
@@ -44,7 +44,11 @@ def run(args, report):
         way_out = error.next_step[:1].lower() + error.next_step[1:]
         raise StageInputError("%s; %s" % (str(error).rstrip("."), way_out.rstrip("."))) from error
     write_json(args.out, CONFIG_FILE, dict(settings.bert_config))
-    (Path(args.out) / "vocab.txt").write_bytes(words)
+    if words is None:
+        (Path(args.out) / files.pieces.name).write_bytes(files.pieces.read_bytes())
+        report.note("the vocabulary is a model of SentencePiece, which is not read: targets take ids")
+    else:
+        (Path(args.out) / VOCAB_FILE).write_bytes(words)
     if lower_case is not None:
         write_json(args.out, TOKENIZER_CONFIG, {"do_lower_case": lower_case})
     for note in found.notes:

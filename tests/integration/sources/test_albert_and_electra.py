@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import family_models
 import pytest
 from family_models import ALBERT_CONFIG, GENERATOR_CONFIG, SIZES, H, NumpyFamily, values, write_family
 from matrix import cells
+
+from bertbuild.checkpoint.bundle import CheckpointReader
 
 pytestmark = pytest.mark.integration
 
@@ -94,3 +97,25 @@ def test_the_generator_of_an_electra_and_its_masked_lm(bertbuild, session_folder
     for command, flags in (("build-ir", ("--output", "sequence,masked-lm-logits")), ("convert-hf", ())):
         built = bertbuild.ok(command, *source, *flags)
         assert built.verdict(built.last["target"])["passed"]
+
+
+@pytest.mark.whole
+@pytest.mark.parametrize("name", ["family-albert", "family-electra"])
+def test_there_and_back_through_a_hugging_face_folder(bertbuild, session_folder, name):
+    """convert-hf, then what is made of that folder: judged by the folder's own class, and of the same numbers."""
+    made = bertbuild.ok("convert-hf", "--checkpoint", checkpoint(session_folder / name, name))
+    folder = Path(made.last["targets"][0]["path"])
+    kinds = ("build-ir", "convert-hf") if name == "family-albert" else ("build-ir",)
+    for command in kinds:
+        back = bertbuild.ok(command, "--checkpoint", folder, "--name", f"{name}-back")
+        verdict = back.verdict(back.last["targets"][0]["target"])
+        assert verdict["passed"]
+        assert verdict["answered_by"][0]["what"].startswith(
+            f"transformers' TF{'Albert' if 'albert' in name else 'Ele'}"
+        )
+    found = bertbuild.ok("inspect", "--checkpoint", folder).last["inspection"]
+    reader, own = CheckpointReader(Path(found["prefix"])), values(CASES[name][0])
+    assert found["family"] == name.removeprefix("family-")
+    for variable in reader.entries:
+        theirs = variable if variable in own else variable.replace("bert/", "electra/", 1)
+        assert reader.tensor(variable).tobytes() == own[theirs].tobytes(), variable

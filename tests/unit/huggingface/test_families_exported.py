@@ -8,15 +8,19 @@ import family_models
 import numpy as np
 import pytest
 from family_models import ALBERT_CONFIG, SIZES, H, values
+from tiny_models import write_safetensors
 
 from bertbuild.checkpoint.config import config_from
 from bertbuild.checkpoint.writer import write_checkpoint
 from bertbuild.errors import CheckpointError
+from bertbuild.families.table import family_of
 from bertbuild.heads.found import FoundHead
 from bertbuild.heads.rows import HEADS
-from bertbuild.huggingface.classes import class_for
+from bertbuild.huggingface.classes import OF_FAMILY, class_for
 from bertbuild.huggingface.exporting import export
+from bertbuild.huggingface.importing import import_tensors
 from bertbuild.huggingface.safetensors import read_safetensors
+from bertbuild.huggingface.settings import settings_from
 
 LAYER = "encoder.albert_layer_groups.0.albert_layers.0"
 ALBERT_ENCODER = {
@@ -97,3 +101,67 @@ def test_an_albert_zh_is_written_as_the_bert_it_is_spelt_out(tmp_path):
 def test_heads_that_a_family_has_no_class_for_are_refused(family, kinds):
     with pytest.raises(CheckpointError, match=f"no class for an {family} with the heads {kinds[0]}"):
         class_for(kinds, family)
+
+
+FAMILIES = {
+    "albert": (family_models.albert_shapes(), {**ALBERT_CONFIG, "model_type": "albert"}),
+    "electra": (
+        {name.replace("electra/", "bert/"): shape for name, shape in family_models.electra_shapes().items()},
+        {**SIZES, "model_type": "electra"},
+    ),
+}
+CLASSES = [(family, kinds) for family in FAMILIES for kinds in OF_FAMILY[family] if kinds != ("multi-label",)]
+
+
+@pytest.mark.parametrize(("family", "kinds"), CLASSES, ids=str)
+def test_there_and_back_is_bit_for_bit(tmp_path, family, kinds):
+    shapes, config = FAMILIES[family]
+    shapes = {name: shape for name, shape in shapes.items() if name.startswith("bert/")}
+    for kind in kinds:
+        shapes = shapes | (
+            {name: shape for name, shape in family_models.masked_lm_shapes().items() if "predictions" in name}
+            if kind == "masked-lm"
+            else HEADS[kind].variables(H, family_models.V, 1 if kind == "regression" else 3)
+        )
+    tensors, _, said = exported(tmp_path, shapes, config, family, kinds)
+    settings = settings_from(said, name="config.json")
+    back = import_tensors(settings, read_safetensors(tmp_path / "out" / "model.safetensors"))
+    assert back.numbers.keys() == tensors.keys()
+    for name, value in tensors.items():
+        assert back.numbers[name].tobytes() == value.tobytes(), name
+    assert (back.left_out, back.notes) == ({}, ())
+    assert (settings.family, settings.gelu) == (family, "tanh")
+    written = dict(settings.bert_config)
+    assert family_of(back.numbers, written).name == family
+    assert config_from(written, name="bert_config.json", family=family).gelu == "tanh"
+    assert back.head.get("kind", kinds[0] if kinds else None) == (kinds[0] if kinds else None)
+
+
+@pytest.mark.parametrize("key", ["num_hidden_groups", "inner_group_num"])
+def test_an_albert_of_several_groups_is_refused_by_the_key(key):
+    values = {"model_type": "albert", **ALBERT_CONFIG, "hidden_act": "gelu_new", key: 2}
+    with pytest.raises(CheckpointError, match=f"has {key} 2, and what is computed here is 1"):
+        settings_from(values, name="config.json")
+
+
+def test_what_transformers_takes_where_config_json_does_not_say_is_taken():
+    found = settings_from({"model_type": "electra"}, name="config.json").bert_config
+    assert (found["embedding_size"], found["hidden_size"], found["num_attention_heads"]) == (128, 256, 4)
+    found = settings_from({"architectures": ["AlbertModel"]}, name="config.json")
+    assert (found.family, found.gelu, found.bert_config["hidden_size"]) == ("albert", "tanh", 4096)
+
+
+def test_gelu_alone_is_by_erf_as_transformers_has_it():
+    found = settings_from({"model_type": "albert", "hidden_act": "gelu"}, name="config.json").bert_config
+    assert config_from(found, name="bert_config.json", family="albert").gelu == "erf"
+
+
+def test_the_head_of_an_electra_with_a_layer_more_is_left_out_by_name(tmp_path):
+    shapes, config = FAMILIES["electra"]
+    shapes = {name: shape for name, shape in shapes.items() if name.startswith("bert/")}
+    _, found, said = exported(tmp_path, shapes, config, "electra")
+    more = {"classifier.dense.weight": np.ones((H, H), np.float32), "classifier.out_proj.weight": np.ones((3, H))}
+    write_safetensors(tmp_path / "more.safetensors", {**found, **more})
+    stored = read_safetensors(tmp_path / "more.safetensors")
+    back = import_tensors(settings_from({**said, "architectures": ["ElectraForX"]}, name="config.json"), stored)
+    assert set(back.left_out) == set(more)

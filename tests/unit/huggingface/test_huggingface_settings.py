@@ -137,8 +137,6 @@ def test_a_size_that_is_not_given_is_transformers_own_default():
         ("distilbert", "DistilBERT"),
         ("deberta", "DeBERTa"),
         ("deberta-v2", "DeBERTa-v2"),
-        ("albert", "ALBERT"),
-        ("electra", "ELECTRA"),
         ("mpnet", "MPNet"),
         ("modernbert", "ModernBERT"),
         ("camembert", "CamemBERT"),

@@ -128,17 +128,37 @@ def test_the_heads_that_google_has_are_imported(of):
     assert set(found.derived) == {"cls.predictions.decoder.weight", "cls.predictions.decoder.bias"}
 
 
-def test_a_masked_lm_head_that_is_not_tied_is_left_out_by_name(of):
+DECODER = "cls.predictions.decoder.weight"
+
+
+def test_a_masked_lm_head_that_is_not_tied_has_a_table_of_its_own(of):
     tensors = theirs(prefix="bert.")
     head = masked_lm(tensors, tied=False)
     found = of(tensors | head, tie_word_embeddings=False)
-    same(found, weights())
-    assert set(found.left_out) == set(head)
-    (note,) = found.notes
-    assert note == (
-        "the masked-LM head is left out: "
-        "its cls.predictions.decoder.weight is not tied to bert.embeddings.word_embeddings.weight"
-    )
+    np.testing.assert_array_equal(found.numbers["cls/predictions/output_weights"], head[DECODER])
+    assert found.left_out == {}
+    assert found.derived == ("cls.predictions.decoder.bias",)
+    assert found.notes == ()
+
+
+def test_weights_that_are_tied_otherwise_than_config_json_says_are_refused(of):
+    tensors = theirs(prefix="bert.")
+    two = tensors | masked_lm(tensors, tied=False)
+    for said in ({}, {"tie_word_embeddings": True}):
+        message = refusal(lambda said=said: of(two, **said))
+        assert message.startswith(f"{DECODER} is not bert.embeddings.word_embeddings.weight, and config.json says")
+    none = {name: value for name, value in two.items() if name != DECODER}
+    message = refusal(lambda: of(none, tie_word_embeddings=False))
+    assert message.endswith("a table of its own (tie_word_embeddings false), and the weights have none.")
+    one = tensors | masked_lm(tensors)
+    assert "cls/predictions/output_weights" not in of(one, tie_word_embeddings=False).numbers  # two equal ones are one
+
+
+def test_a_bias_that_is_not_tied_leaves_the_head_out(of):
+    tensors = theirs(prefix="bert.")
+    head = masked_lm(tensors) | {"cls.predictions.decoder.bias": masked_lm(tensors)["cls.predictions.bias"] + 1}
+    (note,) = of(tensors | head).notes
+    assert "its cls.predictions.decoder.bias is not tied to cls.predictions.bias" in note
 
 
 @pytest.mark.parametrize(
