@@ -110,9 +110,7 @@ def test_there_and_back_through_a_hugging_face_folder(bertbuild, session_folder,
         back = bertbuild.ok(command, "--checkpoint", folder, "--name", f"{name}-back")
         verdict = back.verdict(back.last["targets"][0]["target"])
         assert verdict["passed"]
-        assert verdict["answered_by"][0]["what"].startswith(
-            f"transformers' TF{'Albert' if 'albert' in name else 'Ele'}"
-        )
+        assert "transformers' TF" in verdict["answered_by"][0]["what"]
     found = bertbuild.ok("inspect", "--checkpoint", folder).last["inspection"]
     reader, own = CheckpointReader(Path(found["prefix"])), values(CASES[name][0])
     assert found["family"] == name.removeprefix("family-")
