@@ -86,7 +86,7 @@ class Http:
         Raises:
             RemoteError: it does not answer, goes on being busy, or does not let us in.
         """
-        url = urllib.parse.urljoin(f"{self.base}/", path)
+        url = self._followed(f"{self.base}/", path)
         challenged = False
         for number in range(1, 100):
             answer = self._once(method, url, headers or {}, body, writes=writes, last=number >= tries)
@@ -132,10 +132,25 @@ class Http:
             if answer.status not in (301, 302, 303, 307, 308) or "Location" not in answer.headers:
                 return answer
             let_go(answer)
-            url = urllib.parse.urljoin(url, answer.headers["Location"])
-            if not url.startswith(("https://", f"{self.base}/")):
-                break
-        raise RemoteError(
+            url = self._followed(url, answer.headers["Location"])
+        raise self._sent_elsewhere()
+
+    def _followed(self, url: str, place: str) -> str:
+        """An address that the registry gave, seen from another one: its own, or one with TLS.
+
+        Raises:
+            RemoteError: it is neither.
+        """
+        try:
+            found = urllib.parse.urljoin(url, place)
+        except ValueError as error:
+            raise self._sent_elsewhere() from error
+        if not found.startswith(("https://", f"{self.base}/")):
+            raise self._sent_elsewhere()
+        return found
+
+    def _sent_elsewhere(self) -> RemoteError:
+        return RemoteError(
             f"The registry {self.host} redirects to an address that is not followed.",
             next_step="Name the registry itself in [remote] url.",
         )

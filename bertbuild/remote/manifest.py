@@ -91,14 +91,18 @@ def read_artifact(content: bytes, kind: str = RESULT_TYPE) -> Artifact:
     try:
         value = parse_json(content)
         is_ours = (value["schemaVersion"], value["artifactType"]) == (2, kind)
+        is_ours = is_ours and value.get("mediaType", MANIFEST_TYPE) == MANIFEST_TYPE
         layers = [(layer, _blob(layer)) for layer in value["layers"]]
         envelopes = [blob for layer, blob in layers if layer["mediaType"] == ENVELOPE_TYPE]
         named = [(layer["annotations"][TITLE], blob) for layer, blob in layers if layer["mediaType"] != ENVELOPE_TYPE]
         files = dict(named)
+        is_named = all(isinstance(name, str) for name in files)
     except RefusedError:
         raise
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise RefusedError("its manifest cannot be read") from error
+    if not is_named:
+        raise RefusedError("its manifest has a file without a name")
     if not is_ours:
         raise RefusedError(f"its manifest is not of {_OF[kind]} of bertbuild")
     if len(envelopes) != 1:

@@ -30,7 +30,7 @@ _IMAGE_TYPES = (
 """Manifests of images, as engines put them there."""
 _PIECE = 2**20
 _TRIES = 4
-_PAGE = 1000
+_PAGE, _MOST_PAGES = 1000, 10_000
 _MOST_TAGS = 64 * 2**20
 _RANGE = re.compile(r"(?:bytes[ =])?0-([0-9]{1,18})")
 _CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,18})-[0-9]{1,18}/(?:[0-9]{1,18}|\*)")
@@ -138,7 +138,7 @@ class Registry:
     def names(self) -> Iterator[str]:
         """See `Transport`."""
         path = f"{self._base}/tags/list?n={_PAGE}"
-        while path:
+        for _ in range(_MOST_PAGES):
             answer = self._http.request("GET", path)
             if answer.status == 404:
                 let_go(answer)
@@ -153,7 +153,10 @@ class Registry:
                 prefix, dot, name = tag.rpartition(".")
                 if f"{prefix}{dot}" == self._prefix:
                     yield name
-            path = link[1] if link and link[1] != path else ""
+            if link is None:
+                return
+            path = link[1]
+        raise self._wrong("lists its tags without end")
 
     def remove(self, name: str) -> None:
         """See `Transport`."""

@@ -96,7 +96,7 @@ class Results:
         statement = read_statement(*parts, envelope, artifact.sizes, self._trust)
         for file, layer in artifact.files.items():
             if statement.files.get(file) != layer.digest:
-                raise RefusedError(f"its file {file} is not the one that was signed")
+                raise RefusedError(f"its file {file[:80]!r} is not the one that was signed")
         return statement, artifact
 
     def statement(self, name: str) -> Statement:

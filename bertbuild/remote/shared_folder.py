@@ -6,9 +6,12 @@ Blobs and manifests appear under their names by one rename or link each, so nobo
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import os
+import re
 import secrets
+import stat
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -19,6 +22,10 @@ from bertbuild.files.disk import FULL
 _PIECE = 1 << 20
 _UNFINISHED = 24 * 3600
 """Seconds after which a file that nobody finished may go."""
+
+
+_BLOB = re.compile(r"\.?([0-9a-f]{2})[0-9a-f]{62}(?:\.[0-9a-f]+)?")
+"""A blob's name, or that of the file that becomes one."""
 
 
 class Folder:
@@ -36,7 +43,7 @@ class Folder:
         """See `Transport`."""
         with self._told():
             try:
-                with self._manifest_path(name).open("rb") as file:
+                with _opened(self._manifest_path(name)) as file:
                     return file.read(most + 1)
             except FileNotFoundError:
                 self._require()
@@ -68,7 +75,7 @@ class Folder:
 
     def blob(self, digest: str, start: int) -> Iterator[bytes]:
         """See `Transport`."""
-        with self._told(), self._blob_path(digest).open("rb", buffering=0) as file:
+        with self._told(), _opened(self._blob_path(digest)) as file:
             file.seek(start)
             while piece := file.read(_PIECE):
                 yield piece
@@ -106,13 +113,20 @@ class Folder:
         freed = 0
         with self._told():
             before = self._now() - _UNFINISHED
-            old = [path for path in (self._path / "blobs").glob("*/*") if path.stat().st_mtime < before]
+            old = [path for path in self._blobs() if path.stat().st_mtime < before]
             needed = set(used())
             for path in old:
                 if path.name not in needed:
                     freed += path.stat().st_size
                     path.unlink(missing_ok=True)
         return freed
+
+    def _blobs(self) -> Iterator[Path]:
+        """All blobs, and what nobody finished. Links lead elsewhere, where nothing is ours to remove."""
+        above = self._path / "blobs"
+        for folder in () if above.is_symlink() else above.glob("*"):
+            if folder.is_dir() and not folder.is_symlink():
+                yield from (path for path in folder.iterdir() if _is_blob(path))
 
     def _now(self) -> float:
         """The time there, in unix seconds: that of a server whose clock need not be ours."""
@@ -155,6 +169,24 @@ class Folder:
                 f"The remote store {self.address} cannot be used: {error.strerror or error}.",
                 next_step="Check that the folder is mounted, and its permissions.",
             ) from error
+
+
+def _opened(path: Path) -> BinaryIO:
+    """A file to read, where it is one: a link leads elsewhere, a named pipe lets its reader wait.
+
+    Raises:
+        OSError: it is none, or not there.
+    """
+    file = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    if not stat.S_ISREG(os.fstat(file).st_mode):
+        os.close(file)
+        raise OSError(errno.EINVAL, "it has something that is no file", str(path))
+    return os.fdopen(file, "rb", buffering=0)
+
+
+def _is_blob(path: Path) -> bool:
+    found = _BLOB.fullmatch(path.name)
+    return found is not None and found[1] == path.parent.name and stat.S_ISREG(path.lstat().st_mode)
 
 
 def _flush(path: Path) -> None:
