@@ -4,8 +4,8 @@
 
 The registry is the real one. 720 keys are looked up cold, each answer coming 10 ms later than it would. A result of
 440 MB is pushed and pulled, in turn with files of the same sizes by the oras Python SDK (in a virtual environment that
-is made here) and, where an engine answers, by docker, as the one layer of an image. A second, empty store builds examples/fleet.toml from the warm registry; stages are real, and their
-environments are there.
+is made here) and, where an engine answers, by docker, as the one layer of an image. A second, empty store builds
+examples/fleet.toml from the warm registry; stages are real, and their environments are there.
 """
 
 from __future__ import annotations

@@ -13,6 +13,9 @@ import urllib.request
 
 PROGRAM = shutil.which("docker-registry")
 
+BCRYPT = "$2b$04$1u8FS9HbrT9T9z9ITVgLM.0ckRnN/yhv1Ks0HgNPnW70sT6DPbyjq"
+"""Of the word s3cret, for tests alone; registries take passwords as bcrypt."""
+
 
 def free_port():
     with socket.socket() as listener:

@@ -8,7 +8,7 @@ import json
 import os
 
 import pytest
-from registry_server import PROGRAM, registry
+from registry_server import BCRYPT, PROGRAM, registry
 
 pytest.importorskip("securesystemslib")
 
@@ -26,9 +26,6 @@ from bertbuild.remote.opening import open_images, open_remote
 from bertbuild.remote.protocols import OTHER, PUSHED, THERE, put_small, result_name
 from bertbuild.remote.registry import Registry
 from bertbuild.store.store import Store
-
-BCRYPT = "$2b$04$1u8FS9HbrT9T9z9ITVgLM.0ckRnN/yhv1Ks0HgNPnW70sT6DPbyjq"
-"""Of the word s3cret, for tests alone; registries take passwords as bcrypt."""
 
 IMAGE_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
 IMAGE_CONFIG = "application/vnd.docker.container.image.v1+json"
