@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import threading
 import time
 import uuid
@@ -56,6 +57,7 @@ class Cluster:
         self._futures: dict[str, Future] = {}
         self._given: dict[tuple[str, str], Given] = {}
         self._seen: set[str] = set()
+        self._refused: BertbuildError | None = None
         self._ending = False
 
     @property
@@ -63,12 +65,33 @@ class Cluster:
         """See `Dispatcher`."""
         return MOST
 
+    def _connected(self) -> Client:
+        """The connection, which is tried once.
+
+        Raises:
+            UsageError: a certificate is not right.
+            ClusterError: the scheduler does not answer.
+        """
+        with self._lock:
+            if self._ending:
+                raise Interrupted("Stopped before the end.")
+            if self._refused is not None:
+                raise type(self._refused)(
+                    str(self._refused), next_step=self._refused.next_step, details=self._refused.details
+                )
+            try:
+                return self._client
+            except BertbuildError as error:
+                self._refused = error
+                raise
+
     @cached_property
     def _client(self) -> Client:
         from distributed import Client
 
         from bertbuild.cluster.security import tls_failure
 
+        logging.getLogger("distributed").setLevel(logging.CRITICAL)  # what it would say is said by our errors
         try:
             client = Client(
                 str(self._address),
@@ -97,10 +120,7 @@ class Cluster:
 
     def make(self, order: Order, step: Step, *, memory: int, run: str, on_event: OnStage) -> Made:
         """See `Dispatcher`."""
-        with self._lock:
-            if self._ending:
-                raise Interrupted("Stopped before the end.")
-            client = self._client
+        client = self._connected()
         inputs = {name: self._input(source, run) for name, source in order.sources.items()}
         with self._listening(order.key, on_event):
             number = 1

@@ -46,6 +46,7 @@ def configure(*, dashboard: bool = False) -> None:
     settings: dict[str, Any] = {
         "distributed.scheduler.no-workers-timeout": NO_WORKERS_TIMEOUT,
         "distributed.worker.http.routes": [],
+        "distributed.nanny.pre-spawn-environ.DASK_LOGGING__DISTRIBUTED": "error",
         "distributed.worker.profile.enabled": False,
         "distributed.admin.low-level-log-length": 1000,
     }

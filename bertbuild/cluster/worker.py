@@ -8,12 +8,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from distributed import WorkerPlugin, get_worker
+from distributed import Reschedule, WorkerPlugin, get_worker
 
-from bertbuild.cluster.orders import NAMED, TOPIC, Answer, Text, WorkOrder, told_of
+from bertbuild.cluster.orders import NAMED, TOPIC, Text, WorkOrder
 from bertbuild.cluster.work import Work
 from bertbuild.config import Settings
-from bertbuild.errors import Interrupted
 from bertbuild.files.locking import if_free
 from bertbuild.isolation.base import Isolation, place
 from bertbuild.remote.opening import open_remote
@@ -64,21 +63,23 @@ class Ours(WorkerPlugin):  # type: ignore[misc]
         return place(self.isolation).isolation(self.settings)
 
     def carry_out(self, key: str, text: str) -> Text:
-        """Carry out an order; `key` is Dask's."""
+        """Carry out an order; `key` is Dask's.
+
+        Raises:
+            Reschedule: the worker closes, and another one is to carry it out.
+        """
         order = WorkOrder.from_text(text)
         work = Work(order, self._store, self._remote, self.new_isolation(), str(self._worker.name), self._tell(order))
         with self._lock:
-            closed = self._closed
-            if not closed:
-                self._running[key] = work
-        if closed:
-            error = told_of(Interrupted("Stopped before the end."))
-            return Answer(token=order.token, worker=str(self._worker.name), error=error).as_text()
+            self._running[key] = work
         try:
-            return work.carry_out().as_text()
+            answer = None if self._closed else work.carry_out()
         finally:
             with self._lock:
                 self._running.pop(key, None)
+        if answer is None or (answer.error and self._closed):
+            raise Reschedule  # this worker was told to end, which is no fault of the stage
+        return answer.as_text()
 
     def _tell(self, order: WorkOrder) -> Callable[[Mapping[str, Any]], None]:
         return lambda event: self._worker.log_event(TOPIC, {"key": order.key, "event": dict(event)})

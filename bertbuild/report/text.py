@@ -92,13 +92,15 @@ class TextReporter:
                 if self._at_once:
                     self._blocks[job] = []
                 self._whole.start(job, time.monotonic())
-                self._live.start(job, name, event.get("expects"))
+                worker = f" on {event['worker']}" if "worker" in event else ""
+                self._live.start(job, f"{name}{worker}", event.get("expects"))
             case "done":
                 self._live.end(job)
                 self._end_block(job)
                 self._made.add(event["key"])
                 if not self._many or event["stage"] != "parity":  # the target's own line tells
-                    self._print(f"{DONE} {name:<28} {event['seconds']:>7.1f} s    {event['key'][:12]}")
+                    worker = f"   on {event['worker']}" if "worker" in event else ""
+                    self._print(f"{DONE} {name:<28} {event['seconds']:>7.1f} s    {event['key'][:12]}{worker}")
             case "failed":
                 self._live.end(job)
                 self._end_block(job)

@@ -73,6 +73,14 @@ class Machines:
             self.join(name, backends)
         return self
 
+    def lose(self, name, *, gracefully):
+        """A worker goes away: told to end, or with its connection cut."""
+        worker = self.workers.pop(name)
+        if not gracefully:
+            self._loop.call_soon_threadsafe(worker.batched_stream.comm.abort)
+            return
+        self.do(worker.close(timeout=1, executor_wait=False))
+
     def __exit__(self, *_error):
         for worker in self.workers.values():
             self.do(worker.close(timeout=5))

@@ -38,6 +38,7 @@ class Job:
         state: one of the states above.
         began: None for a job that did not run.
         ended: None for a job that the run never came to.
+        worker: of a cluster, that ran it; empty for what the building machine did.
         said: the last lines of an environment's making.
     """
 
@@ -60,6 +61,7 @@ class Job:
     because: str = ""
     message: str = ""
     next_step: str = ""
+    worker: str = ""
     said: deque[str] = field(default_factory=lambda: deque(maxlen=TAIL))
 
     @property
@@ -228,7 +230,7 @@ class _Reader:
         job = self._job(_text(event, "job") or f"{_text(event, 'id')} {_text(event, 'key')[:7]}", now)
         job.stage = job.stage or _text(event, "stage")
         job.model = job.model or _text(event, "model")
-        for name in ("key", "log", "because", "message", "next_step"):
+        for name in ("key", "log", "because", "message", "next_step", "worker"):
             setattr(job, name, _text(event, name) or getattr(job, name))
         for name in ("cpu_seconds", "peak_memory"):
             setattr(job, name, number(event.get(name)))

@@ -25,7 +25,8 @@ class Passage:
         waited: seconds from ready to begun.
         reason: what it waited for: "slot", "memory", or empty where it did not wait or nothing tells.
         freed_by: the id of the job whose end let it begin; empty where it did not wait.
-        lane: the running slot, from 0.
+        lane: the running slot, from 0; those of the building machine before those of workers, by their names.
+        slot: what it is called: "slot 1", or "slot 1 of w1".
         critical: whether it is of the chain that bounds the run.
     """
 
@@ -37,13 +38,14 @@ class Passage:
     reason: str
     freed_by: str
     lane: int
+    slot: str
     critical: bool
 
 
 def passages(run: Run) -> list[Passage]:
     """One for each job that ran, in the order of beginning."""
     ran = sorted((job for job in run.jobs.values() if job.ran), key=lambda job: (job.began, job.ended))
-    lanes = _lanes(ran, number(run.head.get("jobs")))
+    lanes = _lanes_by_worker(ran, number(run.head.get("jobs")))
     chain = {job.id for job in critical_path(run)}
     found = []
     for order, job in enumerate(ran, start=1):
@@ -61,7 +63,8 @@ def passages(run: Run) -> list[Passage]:
                 waited=waited,
                 reason=reason,
                 freed_by=freed_by,
-                lane=lanes[job.id],
+                lane=lanes[job.id][0],
+                slot=lanes[job.id][1],
                 critical=job.id in chain,
             )
         )
@@ -111,6 +114,18 @@ def _why(run: Run, ran: list[Job], job: Job, ready: float) -> tuple[str, str]:
     if budget is not None and job.memory is not None and held + job.memory > budget:
         return "memory", last.id
     return "", last.id
+
+
+def _lanes_by_worker(ran: list[Job], slots: float | None) -> dict[str, tuple[int, str]]:
+    """The lane of each job and its name: the slots of the building machine, then those of each worker."""
+    found: dict[str, tuple[int, str]] = {}
+    before = 0
+    for worker in sorted({job.worker for job in ran}):
+        own = _lanes([job for job in ran if job.worker == worker], None if worker else slots)
+        of = f" of {worker}" if worker else ""
+        found |= {job_id: (before + lane, f"slot {lane + 1}{of}") for job_id, lane in own.items()}
+        before += 1 + max(own.values())
+    return found
 
 
 def _lanes(ran: list[Job], slots: float | None) -> dict[str, int]:

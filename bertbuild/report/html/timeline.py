@@ -17,6 +17,8 @@ NEAT = 30
 MOST_STRIPS = 12
 MOST_LINKED = 40
 """Bars up to which lines from need to job help more than they hide."""
+LONGEST_NAME = 7
+"""Letters of a lane's name that there is room for."""
 LETTER_SIZE = 11.0
 """Pixels: of the letters of a bar's name (page.css)."""
 
@@ -34,7 +36,7 @@ def timeline(run: Run, ran: list[Passage]) -> list[Markup]:
 def told(passage: Passage) -> str:
     """One bar in words, as the line below the picture says them."""
     job = passage.job
-    ran = f"ran {words.seconds(job.seconds)} from {words.seconds(job.began)} in slot {passage.lane + 1}"
+    ran = f"ran {words.seconds(job.seconds)} from {words.seconds(job.began)} in {passage.slot}"
     since = f"when {passage.last_need} ended" if passage.last_need else "needing nothing before it"
     parts = [f"{passage.number}. {job.id}: {job.state}, {ran}", f"ready at {words.seconds(passage.ready)}, {since}"]
     if passage.freed_by:
@@ -73,7 +75,8 @@ def _strip(run: Run, ran: list[Passage], lanes: int, number: int, span: float) -
         tag("text", f"{second:g} s", class_="tick", x=scale.at(second), y=bottom + 14, text_anchor="middle")
         for second in ticks
     ]
-    names = [tag("text", f"slot {lane + 1}", class_="tick", x=0, y=lane * LANE + 19) for lane in range(lanes)]
+    called = {passage.lane: passage.slot for passage in ran}
+    names = [_slot(called.get(lane, f"slot {lane + 1}"), lane) for lane in range(lanes)]
     links = _links(ran, scale) if span >= run.wall and len(ran) <= MOST_LINKED else []
     title = f"Jobs from {words.seconds(scale.start)} to {words.seconds(scale.end)}; the table below says the same"
     bars = [_bar(passage, scale) for passage in shown]
@@ -82,6 +85,13 @@ def _strip(run: Run, ran: list[Passage], lanes: int, number: int, span: float) -
 
 def _within(second: float, scale: _Scale) -> bool:
     return scale.start <= second < scale.end - (scale.end - scale.start) * 0.02
+
+
+def _slot(called: str, lane: int) -> Markup:
+    """The name of a lane; that of a worker's slot, shortened to the worker's, has its whole name as a title."""
+    short = called.partition(" of ")[2] or called
+    shown = short if len(short) <= LONGEST_NAME else f"{short[: LONGEST_NAME - 1]}…"
+    return tag("text", tag("title", called), shown, class_="tick", x=0, y=lane * LANE + 19)
 
 
 def _bar(passage: Passage, scale: _Scale) -> Markup:

@@ -284,6 +284,7 @@ def test_a_build_with_nothing_to_do_loads_next_to_nothing(program, checkpoint, t
     loaded = set((tmp_path / "modules").read_text().splitlines())
     assert "bertbuild.engine.engine" in loaded
     assert loaded & {"invoke", "asyncio", "numpy", "rich", "docker", "requests", "jinja2"} == set()
+    assert not [name for name in loaded if name.split(".")[0] in ("dask", "distributed") or "bertbuild.cluster" in name]
 
 
 def test_the_commands_load_next_to_nothing(environ):

@@ -131,3 +131,17 @@ def test_no_more_slots_are_drawn_than_there_were_though_times_overlap(slots):
     jobs = [Job(id=str(number), state="done", began=number, ended=number + slots + 0.5) for number in range(12)]
     assert max(_lanes(jobs, slots).values()) == slots - 1
     assert max(_lanes(jobs, None).values()) == slots
+
+
+def test_each_workers_slots_are_lanes_of_their_own():
+    run = run_with(
+        {name: ([], 1, began, began + 2.0) for name, began in (("a", 0.0), ("b", 1.0), ("c", 1.5), ("d", 3.0))}
+    )
+    for name, worker in (("a", "w2"), ("b", "w1"), ("c", "w2"), ("d", "")):
+        run.jobs[name].worker = worker
+    assert [(passage.job.id, passage.lane, passage.slot) for passage in passages(run)] == [
+        ("a", 2, "slot 1 of w2"),
+        ("b", 1, "slot 1 of w1"),
+        ("c", 3, "slot 2 of w2"),
+        ("d", 0, "slot 1"),
+    ]
