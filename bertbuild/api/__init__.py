@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from bertbuild.commands.dry_run import DryRun
     from bertbuild.commands.environments import Environments
     from bertbuild.commands.evaluation import Evaluation, Figures
-    from bertbuild.commands.evaluation_data import Data as EvaluateData
     from bertbuild.commands.finetune import Finetuned
     from bertbuild.commands.gc import Audited, Swept
     from bertbuild.commands.graph import Drawn
@@ -54,6 +53,7 @@ if TYPE_CHECKING:
     from bertbuild.commands.train import Trained
     from bertbuild.commands.verify import Verified
     from bertbuild.commands.why import Why
+    from bertbuild.kinds.evaluated_data import Data as EvaluateData
     from bertbuild.kinds.evaluation import EvaluateRequest
     from bertbuild.kinds.frozen import Frozen
     from bertbuild.kinds.hf import HuggingFace

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from bertbuild.commands.data import PreparedData
     from bertbuild.commands.datasets import FetchedData
     from bertbuild.commands.evaluation import Evaluation, Figures
-    from bertbuild.commands.evaluation_data import Data as EvaluateData
     from bertbuild.commands.finetune import Finetuned
     from bertbuild.commands.models import Fetched
     from bertbuild.commands.package import Packaged
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
     from bertbuild.commands.pretraining import PretrainingData
     from bertbuild.commands.train import Data as TrainData
     from bertbuild.commands.train import Trained
+    from bertbuild.kinds.evaluated_data import Data as EvaluateData
     from bertbuild.kinds.evaluation import EvaluateRequest
     from bertbuild.plans.finetuning import FinetuneRequest
     from bertbuild.plans.finetuning import Named as FinetuneData
@@ -177,7 +177,7 @@ class Trainings(Base):
             AccuracyError: a target is further below.
         """
         from bertbuild.commands.evaluate import targets
-        from bertbuild.commands.evaluation_data import Data
+        from bertbuild.kinds.evaluated_data import Data
         from bertbuild.kinds.evaluation import USUAL, EvaluateRequest
 
         with self._session(reference=reference) as session:
@@ -212,7 +212,7 @@ class Trainings(Base):
     def evaluate_predictions(self, file: Path, task: str, *, data: Path = "") -> Figures:
         """Judge a test_results.tsv of a GLUE task's dev set, whose files are in the folder `data`, or are fetched."""
         from bertbuild.commands.evaluate_files import predictions
-        from bertbuild.commands.evaluation_data import Data
+        from bertbuild.kinds.evaluated_data import Data
 
         with self._session() as session:
             return predictions(session, Data(task=task, data=str(data)), str(file))

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from bertbuild.kinds.evaluated_data import Data
+from bertbuild.kinds.evaluation import EvaluateRequest
 from bertbuild.kinds.kind import Request
 from bertbuild.plans.finetuning import FinetuneRequest, Named
 from bertbuild.plans.wanted import Wanted
@@ -49,12 +51,30 @@ class TargetEntry:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EvaluateEntry:
+    """What a model's targets are measured on once they are built, and how; paths are absolute.
+
+    Attributes:
+        data: on what; where it names none, what the model was trained on.
+        request: which targets, and how.
+        max_drop: how far the first metric may be below the source's, as it was typed.
+    """
+
+    data: Data
+    request: EvaluateRequest
+    max_drop: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ModelEntry:
-    """A model: its name, which is its folder's in out/, where it comes from, and its targets as the file has them."""
+    """A model: its name, which is its folder's in out/, where it comes from, its targets as the file has them, and what
+    they are measured on.
+    """
 
     name: str
     source: ModelSource
     targets: tuple[TargetEntry, ...]
+    evaluate: EvaluateEntry | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

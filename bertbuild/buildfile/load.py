@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from bertbuild.buildfile.entries import (
     BuildFile,
+    EvaluateEntry,
     ModelEntry,
     ModelSource,
     Recipe,
+    TargetEntry,
 )
 from bertbuild.buildfile.layers import Defaults, Given, read_defaults, read_layer
-from bertbuild.buildfile.parameters import FINETUNE, FROM, READ_SO, READING, SOURCES, TRAINED_ON
-from bertbuild.buildfile.requests import absolute, located, make_recipe
+from bertbuild.buildfile.parameters import EVALUATE, FINETUNE, FROM, READ_SO, READING, SOURCES, TRAINED_ON
+from bertbuild.buildfile.requests import absolute, located, make_evaluate, make_recipe, of_recipe
 from bertbuild.buildfile.targets import (
     TargetTable,
     check_folder_name,
@@ -32,6 +34,7 @@ from bertbuild.plans.wanted import Wanted
 from bertbuild.toml.document import Document, Place, read_document, shown, table_name
 
 RECIPE = "finetune"
+MEASURED = "evaluate"
 _SOURCE_KEYS = (*SOURCES, RECIPE)
 _RECIPE_KEYS: Mapping[str, Parameter] = {FROM.name: FROM, **TRAINED_ON, **FINETUNE}
 
@@ -78,7 +81,7 @@ def find_build_file(named: str) -> BuildFile | None:
 def _model(document: Document, name: str, defaults: Defaults, tables: Mapping[str, TargetTable]) -> ModelEntry:
     place: Place = ("models", name)
     check_folder_name(document, place, name)
-    source = read_layer(document, place, SOURCES | READING, RECIPE, "targets", "override")
+    source = read_layer(document, place, SOURCES | READING, RECIPE, MEASURED, "targets", "override")
     wanted = _wanted(document, place, tables)
     override = (*place, "override")
     for target in document.table(override):
@@ -106,7 +109,40 @@ def _model(document: Document, name: str, defaults: Defaults, tables: Mapping[st
         )
     ]
     check_names(document, ((entry.name, (*override, entry.table)) for entry in entries))
-    return ModelEntry(name=name, source=_source(document, place, source), targets=tuple(entries))
+    found = _source(document, place, source)
+    _check_calibrated(document, place, found, entries)
+    measured = _evaluate(document, place, found, entries) if MEASURED in document.table(place) else None
+    return ModelEntry(name=name, source=found, targets=tuple(entries), evaluate=measured)
+
+
+def _check_calibrated(document: Document, place: Place, source: ModelSource, entries: Sequence[TargetEntry]) -> None:
+    """Refuse targets that are calibrated on what a recipe trained their model on, of a model without one."""
+    target = next((one for one in entries if of_recipe(one.request)), None)
+    if target and not isinstance(source, Recipe):
+        override = table_name((*place, "override", target.table))
+        raise document.refused(
+            place,
+            f'"calibration" of {target.name} is "{RECIPE}", what a recipe trained the model on, and '
+            f"{table_name(place)} has no recipe.",
+            next_step=f'Give a folder of prepare-data in {override}; one that is called {RECIPE} is "./{RECIPE}".',
+        )
+
+
+def _evaluate(document: Document, place: Place, source: ModelSource, entries: Sequence[TargetEntry]) -> EvaluateEntry:
+    """What the model's targets are measured on."""
+    place = (*place, MEASURED)
+    if isinstance(source, Wanted) and not (source.model or source.checkpoint):
+        raise document.refused(
+            place,
+            f"{table_name(place)} measures a checkpoint and what is made of it, and this model is no checkpoint.",
+            next_step="Leave it out.",
+        )
+    given = read_layer(document, place, EVALUATE)
+    values = {name: one.value for name, one in given.items()}
+    try:
+        return make_evaluate(located(values, EVALUATE, document.path.absolute().parent), entries)
+    except UsageError as error:
+        raise in_the_file(document, error, given, EVALUATE, place) from error
 
 
 def _wanted(document: Document, place: Place, tables: Mapping[str, TargetTable]) -> list[str]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from bertbuild.kinds import KINDS
+from bertbuild.kinds.evaluated_data import Data
+from bertbuild.kinds.evaluation import MAX_DROP, TARGET, EvaluateRequest
 from bertbuild.parameters import Parameter, by_name, parameters_of
 from bertbuild.plans.finetuning import FinetuneRequest, Named
 from bertbuild.plans.wanted import READ_BY, Wanted
@@ -33,5 +35,12 @@ READ_SO = {name: "frozen" if name == "outputs" else "checkpoint" for name in REA
 """The source that each of them is said of."""
 
 FROM = Parameter(name="from", type=Name(), about="another model of this file, to begin with; must be given")
+EVALUATE = {
+    **parameters_of(Data),
+    **by_name(TARGET),
+    **parameters_of(EvaluateRequest),
+    **by_name(MAX_DROP),
+}
+"""What a model's targets are measured on, and how."""
 TRAINED_ON = parameters_of(Named)
 FINETUNE = parameters_of(FinetuneRequest)

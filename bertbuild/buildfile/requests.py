@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from bertbuild.buildfile.entries import Recipe
+from bertbuild.buildfile.entries import EvaluateEntry, Recipe, TargetEntry
+from bertbuild.kinds.evaluated_data import Data
+from bertbuild.kinds.evaluation import MAX_DROP, REFERENCE, TARGET, TARGETS, EvaluateRequest
+from bertbuild.kinds.ir_request import OF_RECIPE, Ir
 from bertbuild.kinds.kind import Kind, Request
 from bertbuild.parameters import Parameter, picked
 from bertbuild.plans.finetuning import FinetuneRequest, Named
@@ -49,10 +53,53 @@ def make_recipe(base: str, values: Values) -> Recipe:
     return Recipe(base=base, named=named, request=request)
 
 
+def make_evaluate(values: Values, targets: Sequence[TargetEntry]) -> EvaluateEntry:
+    """What a model's targets are measured on.
+
+    Args:
+        values: of its keys; paths are absolute.
+        targets: the model's; kinds of theirs are what is measured where no target is named.
+
+    Raises:
+        UsageError: the values contradict each other.
+    """
+    named = str(values.get(TARGET.name, ""))
+    names = tuple(named.split(",")) if named else (REFERENCE, *_measurable(targets))
+    return EvaluateEntry(
+        data=Data(**picked(Data, values)),
+        request=EvaluateRequest(targets=names, **picked(EvaluateRequest, values)),
+        max_drop=str(values.get(MAX_DROP.name, MAX_DROP.default)),
+    )
+
+
+def _measurable(targets: Sequence[TargetEntry]) -> list[str]:
+    """What can be measured of the kinds of some targets, of IRs and ONNX models in their precisions."""
+    built = {(target.kind, str(getattr(target.request, "precision", ""))) for target in targets}
+    return [
+        name
+        for name, (kind, _) in TARGETS.items()
+        if any(kind.name == of and (not precision or name.endswith(f"-{precision}")) for of, precision in built)
+    ]
+
+
+def of_recipe(request: Request) -> bool:
+    """Whether it is calibrated on what its model's recipe trained it on."""
+    return isinstance(request, Ir) and request.calibration == OF_RECIPE
+
+
+def calibrated(request: Request, prepared: Callable[[], Path]) -> Request:
+    """The request, calibrated on what `prepared` gives if that is what it says."""
+    if isinstance(request, Ir) and of_recipe(request):
+        return replace(request, calibration=str(prepared()))
+    return request
+
+
 def located(values: Values, parameters: Mapping[str, Parameter], folder: Path) -> dict[str, Value]:
-    """The values with every path made absolute; `folder` is the build file's."""
+    """The values with every path made absolute; `folder` is the build file's. One word for `calibration` is none."""
     return {
-        name: str(absolute(str(value), folder)) if isinstance(parameters[name].type, Location) else value
+        name: str(absolute(str(value), folder))
+        if isinstance(parameters[name].type, Location) and (name, value) != ("calibration", OF_RECIPE)
+        else value
         for name, value in values.items()
     }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from bertbuild.buildfile.parameters import FINETUNE, FROM, KIND, READ_SO, READING, SOURCES, TRAINED_ON
+from bertbuild.buildfile.parameters import EVALUATE, FINETUNE, FROM, KIND, READ_SO, READING, SOURCES, TRAINED_ON
 from bertbuild.buildfile.targets import LONGEST_NAME
 from bertbuild.config import SETTING_TABLES, SETTINGS
 from bertbuild.kinds import KINDS, kinds_with
@@ -79,6 +79,7 @@ def _model() -> Schema:
     properties = {
         **_properties((*SOURCES.values(), *READING.values())),
         "finetune": finetune,
+        "evaluate": _described(_object(_properties(EVALUATE.values())), "what its targets are measured on once built"),
         "targets": _described(names, "names of [targets.*]; default: all"),
         "override": _tables("parameters of targets that are others for this model, by name of [targets.*]", override),
     }

@@ -28,7 +28,9 @@ def select(build_file: BuildFile, names: Sequence[str]) -> BuildFile:
             raise _unknown(build_file, name)
     kept = {
         model.name: replace(
-            model, targets=tuple(target for target in model.targets if _any_means(names, model, target))
+            model,
+            targets=tuple(target for target in model.targets if _any_means(names, model, target)),
+            evaluate=model.evaluate if _any_means(names, model, None) else None,
         )
         for model in build_file.models
         if any(_any_means(names, model, target) for target in (None, *model.targets))
@@ -37,7 +39,7 @@ def select(build_file: BuildFile, names: Sequence[str]) -> BuildFile:
     while waiting:
         source = waiting.pop().source
         if isinstance(source, Recipe) and source.base not in kept:
-            kept[source.base] = replace(build_file.model(source.base), targets=())
+            kept[source.base] = replace(build_file.model(source.base), targets=(), evaluate=None)
             waiting.append(kept[source.base])
     return replace(build_file, models=tuple(kept[model.name] for model in build_file.models if model.name in kept))
 

@@ -48,9 +48,10 @@ class FileTarget:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileBuilt(Result):
-    """The targets of a build file, in its order."""
+    """The targets of a build file, in its order; model → the figures of its evaluation, where the file asks for one."""
 
     targets: tuple[FileTarget, ...]
+    evaluations: Mapping[str, Path]
 
 
 def build(session: Session, build_file: BuildFile, *, keep_going: bool, verify_reproducible: bool = False) -> FileBuilt:
@@ -65,6 +66,7 @@ def build(session: Session, build_file: BuildFile, *, keep_going: bool, verify_r
     Raises:
         BuildFailedError: a target failed, or what it is made of; those that passed have their names.
         NotReproducibleError: a stage wrote something else the second time.
+        AccuracyError: a target is too far below its source on what the file says to measure it on.
     """
     session.warn(build_file.warnings)
     require_places(session, build_file.models)
@@ -76,7 +78,12 @@ def build(session: Session, build_file: BuildFile, *, keep_going: bool, verify_r
         from bertbuild.commands.reproduce import verify_reproducible as verify
 
         verify(session, [job for job in jobs.jobs.ids.values() if isinstance(job, StageJob)], asked)
-    return _finish(session, jobs)
+    measured: dict[str, Path] = {}
+    if any(entry.evaluate for entry in jobs.entries):
+        from bertbuild.commands.file_evaluations import evaluations
+
+        measured = evaluations(session, jobs)
+    return _finish(session, jobs, measured)
 
 
 def _targets(jobs: EntryJobs) -> list[tuple[str, str]]:
@@ -100,14 +107,15 @@ def _check(jobs: EntryJobs, failures: Sequence[BertbuildError]) -> None:
         )
 
 
-def _finish(session: Session, jobs: EntryJobs) -> FileBuilt:
+def _finish(session: Session, jobs: EntryJobs, measured: Mapping[str, Path]) -> FileBuilt:
     """Say what is built."""
     rows = [_fact(name, jobs.gates[name][-1], jobs.left(*name)) for name in _targets(jobs)]
     counts = counted(row.state for row in rows) or "none"
     line = f"{number_of(len(rows), 'target')} in {shown(session.store.root / 'out')}: {counts}"
     left = _left_out({name: jobs.left(*name) for name in _targets(jobs)})
     assumed = [told for name in _targets(jobs) if (built := jobs.gates[name][-1].built) for told in built.told]
-    return session.result(FileBuilt(targets=tuple(rows)), *left, line, *assumed)
+    figures = [f"{model}: {shown(path)}" for model, path in measured.items()]
+    return session.result(FileBuilt(targets=tuple(rows), evaluations=measured), *left, line, *assumed, *figures)
 
 
 def _left_out(left: Mapping[tuple[str, str], Sequence[Part]]) -> Iterable[str]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from bertbuild.commands.entry_jobs import find
 from bertbuild.commands.evaluation import Evaluation, require_passed, table
-from bertbuild.commands.evaluation_data import Data, check_named, measured
+from bertbuild.commands.evaluation_data import check_named, measured
 from bertbuild.commands.memory import memory_told
 from bertbuild.commands.reference import presumed, require_1, with_reference
 from bertbuild.commands.session import Session, shown
@@ -17,6 +17,7 @@ from bertbuild.files.disk import write_atomically
 from bertbuild.gate.judges import tensorflow_of
 from bertbuild.heads.classifier import HEAD as CLASSIFIER
 from bertbuild.heads.masked_lm import HEAD as MASKED_LM
+from bertbuild.kinds.evaluated_data import Data
 from bertbuild.kinds.evaluation import REFERENCE, TARGETS, EvaluateRequest, plan_evaluate
 from bertbuild.kinds.measured import EXAMPLES
 from bertbuild.plans.placing import BOTH
@@ -31,6 +32,16 @@ if TYPE_CHECKING:
 
 
 def targets(session: Session, wanted: Wanted, data: Data, request: EvaluateRequest, max_drop: str) -> Evaluation:
+    """The command: `measure`, whose result is the command's.
+
+    Raises:
+        DataError, AccuracyError: as `measure`.
+    """
+    found = measure(session, wanted, data, request, max_drop)
+    return session.result(found, shown(found.path))
+
+
+def measure(session: Session, wanted: Wanted, data: Data, request: EvaluateRequest, max_drop: str) -> Evaluation:
     """Run the dev set through each target, show one table, and hold the targets to the source's accuracy.
 
     Raises:
@@ -95,7 +106,7 @@ def targets(session: Session, wanted: Wanted, data: Data, request: EvaluateReque
         text = f"{source.model} gives every example {what}: it has learnt nothing of {task}"
         session.report({"event": "warning", "text": text})
     require_passed(facts, judged, path)
-    return session.result(Evaluation(**told, path=path), shown(path))
+    return Evaluation(**told, path=path)
 
 
 def _require_offline(session: Session, wanted: Wanted, data: Data, request: EvaluateRequest) -> None:

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bertbuild.commands.evaluation import Figures
-from bertbuild.commands.evaluation_data import Data
 from bertbuild.commands.session import Session
 from bertbuild.errors import DataError, UsageError
+from bertbuild.kinds.evaluated_data import Data
 from bertbuild.names import did_you_mean
 from bertbuild.plural import are, number_of
 

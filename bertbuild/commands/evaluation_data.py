@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bertbuild.checkpoint.vocabulary import READINGS
 from bertbuild.commands.session import Session
 from bertbuild.errors import DataError, UsageError
-from bertbuild.kinds.measured import Judging, Measured, Reading, of_prepared, of_questions, of_text
+from bertbuild.kinds.evaluated_data import Data
+from bertbuild.kinds.measured import Measured, Reading, of_prepared, of_questions, of_text
 from bertbuild.kinds.saved_model import SEQ_LEN
-from bertbuild.parameters import parameter
 from bertbuild.plans.plan import File, Source
-from bertbuild.plans.prepare_data import DOC_STRIDE, QUERY_LENGTH, SQUAD, TASKS, VOCAB_READING_ABOUT
+from bertbuild.plans.prepare_data import DOC_STRIDE, QUERY_LENGTH, SQUAD, TASKS
 from bertbuild.plans.wanted import Wanted
 from bertbuild.source.prepared import (
     TRAIN,
@@ -25,54 +23,9 @@ from bertbuild.source.prepared import (
     read_facts,
     read_prepared,
 )
-from bertbuild.toml.values import Choice, Location, Text, Truth, Whole
 
 SQUAD_LEN = 384
 DEV_FILES = {"SQUAD-1.1": "dev-v1.1.json", "SQUAD-2.0": "dev-v2.0.json"}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Data(Judging):
-    """What the user named to evaluate on: a task and its files, what prepare-data made of them, questions, or text."""
-
-    task: str = parameter(
-        Text(),
-        "",
-        "a task of GLUE or SQuAD, or the name of your own data; default: what the checkpoint was fine-tuned on",
-        written="TASK",
-    )
-    data: str = parameter(
-        Location(),
-        "",
-        "folder of the task's files, or SQuAD's dev file; default: what fetch-data brings",
-        written="FOLDER|FILE",
-    )
-    prepared: str = parameter(
-        Location(),
-        "",
-        "folder of prepare-data, whose dev set is taken; default: the task's data are prepared first",
-        written="FOLDER",
-    )
-    squad_data_file: str = parameter(
-        Location(), "", "dev-v1.1.json or dev-v2.0.json: questions to ask; with --predictions, to judge", written="FILE"
-    )
-    text: str = parameter(
-        Location(),
-        "",
-        "any text in UTF-8, an example a line: the pseudo-perplexity of the masked-LM head on it",
-        written="FILE",
-    )
-    max_seq_length: int = parameter(
-        Whole(1), 0, "questions and text: pieces of an example; default: as fine-tuned, else 384 and 128"
-    )
-    max_query_length: int = parameter(Whole(1), 0, "SQuAD: pieces of a question; default: as prepared, else 64")
-    doc_stride: int = parameter(
-        Whole(1), 0, "SQuAD: pieces between two windows of a paragraph; default: as prepared, else 128"
-    )
-    do_lower_case: bool | None = parameter(
-        Truth(), None, "questions: make letters small; default: as fine-tuned, else as the vocabulary is"
-    )
-    vocab_reading: str = parameter(Choice(READINGS), "", VOCAB_READING_ABOUT)
 
 
 def check_named(data: Data) -> None:

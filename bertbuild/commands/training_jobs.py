@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bertbuild.buildfile.entries import ModelEntry, Recipe
+from bertbuild.buildfile.requests import calibrated
 from bertbuild.commands.entry_jobs import EntryJobs, ModelJob
-from bertbuild.engine.jobs import StageJob
+from bertbuild.commands.session import Session
+from bertbuild.engine.jobs import Jobs, StageJob
 from bertbuild.engine.schedule import Job
 from bertbuild.plans.finetuning import STEP
 from bertbuild.plans.wanted import Wanted
+from bertbuild.source.checkpoints import Inspected
 from bertbuild.source.on_disk import data_at_hand
 
 if TYPE_CHECKING:
@@ -28,6 +32,23 @@ class TrainingJobs(EntryJobs):
 
     alone = False
 
+    def __init__(
+        self, session: Session, entries: Sequence[ModelEntry], *, keep_going: bool = False, jobs: Jobs | None = None
+    ) -> None:
+        super().__init__(session, entries, keep_going=keep_going, jobs=jobs)
+        self._prepared: dict[str, StageJob | Path] = {}
+
+    def prepared(self, model: str) -> Path:
+        """The folder of what a model of a recipe was trained on, once it is trained."""
+        place = self._prepared[model]
+        return place if isinstance(place, Path) else place.made.path
+
+    def of_targets(self, entry: ModelEntry, found: Inspected) -> list[Job]:
+        """See `EntryJobs`."""
+        prepared = partial(self.prepared, entry.name)
+        targets = tuple(replace(one, request=calibrated(one.request, prepared)) for one in entry.targets)
+        return super().of_targets(replace(entry, targets=targets), found)
+
     def of_trained(self, entry: ModelEntry, folder: Path) -> list[Job]:
         """See `EntryJobs`."""
         return [
@@ -42,6 +63,10 @@ class TrainingJobs(EntryJobs):
 
     def planned(self, entry: ModelEntry, training: Training) -> None:
         """Told of a training before it runs; raises what stands against it."""
+
+    def trained_on(self, entry: ModelEntry, place: StageJob | Path) -> None:
+        """Told of what a model is trained on: the step that prepares it, or its folder."""
+        self._prepared[entry.name] = place
 
     def trained(self, entry: ModelEntry, steps: Mapping[str, StageJob]) -> list[Job]:
         """What follows from a training, whose steps these are: the model, which is inspected like any other."""
@@ -103,4 +128,7 @@ class RecipeJob(Job):
         assert self._training is not None  # noqa: S101 - it has run
         self._entry_jobs.planned(self.entry, self._training)
         new, steps = self._entry_jobs.jobs.of_steps(self._training.plan)
+        data = self._training.data.source
+        place = steps[data] if isinstance(data, str) else Path(self._recipe.named.prepared)
+        self._entry_jobs.trained_on(self.entry, place)
         return [*new, *self._entry_jobs.trained(self.entry, steps)]

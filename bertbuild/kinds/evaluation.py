@@ -15,13 +15,13 @@ from bertbuild.kinds.ir import in_version
 from bertbuild.kinds.ir_request import ANY, INT8_FOR, INT8_FOR_ABOUT, OPENVINO, OPENVINOS
 from bertbuild.kinds.kind import Evaluated, Kind
 from bertbuild.kinds.measured import EXAMPLES, Measured
-from bertbuild.parameters import check, check_choice, parameter
+from bertbuild.parameters import Parameter, check, check_choice, parameter
 from bertbuild.plans import family_reference
 from bertbuild.plans.outputs import output_params
 from bertbuild.plans.plan import File, Plan, Source, Step
 from bertbuild.plural import number_of
 from bertbuild.stages import STAGES
-from bertbuild.toml.values import Choice, Truth, Whole
+from bertbuild.toml.values import Choice, Choices, Number, Truth, Whole
 
 REFERENCE = "tf1"
 BATCH_SIZE = 8
@@ -38,6 +38,18 @@ GROUPS = {
 }
 USUAL = tuple(dict.fromkeys([REFERENCE, *(one.group or name for name, (_, one) in TARGETS.items() if one.usual)]))
 """What is evaluated where no target is named."""
+TARGET = Parameter(
+    name="target",
+    type=Choices((REFERENCE, *TARGETS, *GROUPS)),
+    about="what is measured, each made as its command makes it; default: the kinds of the model's targets here",
+)
+MAX_DROP = Parameter(
+    name="max_drop",
+    type=Number(least=0, most=1),
+    default="0.01",
+    written="SHARE",
+    about="how far a target's first metric may be below tf1's; beyond it, exit code 22",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

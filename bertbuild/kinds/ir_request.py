@@ -32,6 +32,10 @@ VNNI = "vnni"
 
 INT8_FOR = (ANY, VNNI)
 INT8_FOR_ABOUT = "for int8: any: right on every processor; vnni: all 8 bits, and wrong on processors without VNNI"
+OF_RECIPE = "finetune"
+"""In the place of a folder, in a build file: what the model's recipe, `finetune`, trained it on. `./finetune` is a
+folder of that name.
+"""
 ONLY_INT8 = ("precision", INT8)
 ONLY_INT4 = ("precision", INT4_WEIGHTS)
 PRECISIONS = (FLOAT, "fp16", INT8, *COMPRESSED)
@@ -88,7 +92,8 @@ class Ir(Request):
     calibration: str = parameter(
         Location(),
         "",
-        "for int8: folder of prepare-data, whose training examples it is calibrated on",
+        "for int8: folder of prepare-data, whose training examples it is calibrated on; in bertbuild.toml also "
+        f"{OF_RECIPE}: what the model's recipe trained it on",
         written="FOLDER",
         only_for=ONLY_INT8,
     )

@@ -11,13 +11,6 @@ from bertbuild.parameters import Parameter, parameters_of, picked
 from bertbuild.plans.wanted import NAMING, Wanted
 from bertbuild.toml.values import Location, Text, Truth
 
-MAX_DROP = Parameter(
-    name="max_drop",
-    type=Text(),
-    default="0.01",
-    written="SHARE",
-    about="how far a target's first metric may be below tf1's; beyond it, exit code 22",
-)
 PREDICTIONS = Parameter(
     name="predictions",
     type=Location(),
@@ -34,8 +27,8 @@ NEGATIVES = Parameter(name="version_2_with_negative", type=Truth(), unset=False,
 
 
 def _flags() -> list[Parameter]:
-    from bertbuild.commands.evaluation_data import Data
-    from bertbuild.kinds.evaluation import TARGETS, USUAL, EvaluateRequest
+    from bertbuild.kinds.evaluated_data import Data
+    from bertbuild.kinds.evaluation import MAX_DROP, TARGETS, USUAL, EvaluateRequest
 
     sources = parameters_of(Wanted)
     others = [name for name, (_, one) in TARGETS.items() if not one.usual]
@@ -58,8 +51,8 @@ def _flags() -> list[Parameter]:
 def _run(session: Session, values: Values) -> None:
     from bertbuild.commands import evaluate as command
     from bertbuild.commands import evaluate_files as files
-    from bertbuild.commands.evaluation_data import Data
-    from bertbuild.kinds.evaluation import USUAL, EvaluateRequest
+    from bertbuild.kinds.evaluated_data import Data
+    from bertbuild.kinds.evaluation import MAX_DROP, USUAL, EvaluateRequest
 
     wanted, data = Wanted(**picked(Wanted, values)), Data(**picked(Data, values))
     predictions, odds = (str(values.get(one.name, "")) for one in (PREDICTIONS, NULL_ODDS))

@@ -14,7 +14,6 @@ from host_doubles import Events
 
 from bertbuild.commands import data as data_command
 from bertbuild.commands import evaluate
-from bertbuild.commands.evaluation_data import Data
 from bertbuild.commands.session import Session
 from bertbuild.config import load_settings
 from bertbuild.errors import (
@@ -26,6 +25,7 @@ from bertbuild.errors import (
     UsageError,
 )
 from bertbuild.heads.classifier import found as classifier_of
+from bertbuild.kinds.evaluated_data import Data
 from bertbuild.kinds.evaluation import EvaluateRequest
 from bertbuild.plans.wanted import Wanted
 from bertbuild.source.checkpoints import Inspected

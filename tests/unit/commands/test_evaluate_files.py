@@ -9,11 +9,11 @@ import pytest
 from host_doubles import Events
 
 from bertbuild.commands import evaluate_files
-from bertbuild.commands.evaluation_data import Data
 from bertbuild.commands.session import Session
 from bertbuild.config import load_settings
 from bertbuild.errors import DataError, UsageError
 from bertbuild.gate.prediction_files import read_dev_labels
+from bertbuild.kinds.evaluated_data import Data
 from bertbuild.metrics.glue import TASKS
 from bertbuild.project import ROOT
 from bertbuild.source import fetched
