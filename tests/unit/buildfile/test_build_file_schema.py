@@ -9,13 +9,14 @@ from build_files import load
 from jsonschema import Draft202012Validator
 from test_build_file_errors import CASES
 
-from bertbuild.buildfile.parameters import FINETUNE, FROM, READING, SOURCES, TRAINED_ON
+from bertbuild.buildfile.parameters import EVALUATE, FINETUNE, FROM, READING, SOURCES, TRAINED_ON
 from bertbuild.buildfile.requests import make_recipe, make_request
 from bertbuild.buildfile.schema import build_file_schema
 from bertbuild.commands.buildfile import schema
 from bertbuild.commands.session import Session
 from bertbuild.config import SETTINGS, Settings
 from bertbuild.kinds import KINDS
+from bertbuild.kinds.evaluated_data import Data
 from bertbuild.plans.finetuning import FinetuneRequest
 from bertbuild.project import ROOT
 from bertbuild.toml.document import _parsed
@@ -96,11 +97,14 @@ def test_a_file_with_every_key_is_accepted_by_both(tmp_path):
     ]
     lines += ["[models.n.finetune]", 'from = "m"', 'task = "MRPC"']
     lines += [f"{p.name} = {json.dumps(p.default)}" for p in FINETUNE.values() if p.default is not None]
+    lines += ["[models.n.evaluate]"]
+    lines += [f"{p.name} = {json.dumps(p.default)}" for p in EVALUATE.values() if p.default]
     text = "\n".join(lines)
     VALIDATOR.validate(_parsed(text))
     m, n = load(tmp_path, text).models
     assert [target.name for target in m.targets] == ["ir", "hub"]
     assert n.source.request == FinetuneRequest()
+    assert n.evaluate.data == Data()
 
 
 @pytest.mark.parametrize("kind", KINDS.values(), ids=list(KINDS))
@@ -136,4 +140,5 @@ def test_the_reference_has_each_key_of_models_recipes_and_settings():
     sources = [*SOURCES.values(), *READING.values()]
     assert rows("Where a model comes from")[: len(sources)] == [row(parameter) for parameter in sources]
     assert rows("`finetune`: a recipe") == [row(p) for p in (FROM, *TRAINED_ON.values(), *FINETUNE.values())]
+    assert rows("`evaluate`: what the targets are measured on") == [row(p) for p in EVALUATE.values()]
     assert rows("Settings") == [(f"`{'.'.join(s.place)}`", s.type.words, f"`{s.variable}`", s.about) for s in SETTINGS]
