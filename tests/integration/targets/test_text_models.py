@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
+from pathlib import Path
 
 import numpy as np
 import pytest
 from backends import run as run_script
+from program import Bertbuild
 from tiny_models import CONFIG, weights, write_google
 
+from bertbuild.project import ROOT
 from bertbuild.text.corpus import PLAIN
 from bertbuild.text.wordpiece import SPECIAL, FullTokenizer, sequence
 
@@ -24,15 +28,20 @@ BATCHES = [
 ]
 
 
-@pytest.fixture(scope="module")
-def built(bertbuild, session_folder):
-    """A tiny classifier that was trained on texts of 32 pieces, built with models that take strings."""
+def written(folder):
+    """A tiny classifier that was trained on texts of 32 pieces."""
     config = {**CONFIG, "vocab_size": len(WORDS)}
-    folder = write_google(session_folder / "takes-strings", weights(config, labels=2), config=config)
+    write_google(folder, weights(config, labels=2), config=config)
     (folder / "vocab.txt").write_text("".join(f"{word}\n" for word in WORDS), encoding="utf-8")
     task = {"task": "own", "head": "classifier", "labels": ["bad", "good"], "max_seq_length": LENGTH}
     (folder / "task.json").write_text(json.dumps({**task, "do_lower_case": True}), encoding="utf-8")
-    return bertbuild.ok("build-ir", "--checkpoint", folder, "--text")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def built(bertbuild, session_folder):
+    """It, built with models that take strings."""
+    return bertbuild.ok("build-ir", "--checkpoint", written(session_folder / "takes-strings"), "--text")
 
 
 @pytest.fixture(scope="module")
@@ -95,3 +104,65 @@ def test_predict_answers_as_the_model_that_takes_strings(bertbuild, folder, aske
     answer = bertbuild.ok("predict", "--target", "takes-strings/ir-text-fp32", "--text", "the quick").last["answers"][0]
     wanted = asked["answered"][1]["answers"]["probabilities"][0]
     assert list(answer["probabilities"].values()) == pytest.approx(wanted, abs=1e-6)
+
+
+@pytest.mark.whole
+def test_special_tokens_in_a_text_are_such_where_that_is_asked_for(bertbuild, session_folder):
+    checkpoint = written(session_folder / "takes-special-tokens")
+    built = bertbuild.ok("build-ir", "--checkpoint", checkpoint, "--text", "--special-tokens-in-text")
+    assert built.verdict("ir-text-special-fp32")["passed"]
+    assert any(note.endswith("and special tokens in them as Hugging Face does") for note in built.notes)
+    folder = bertbuild.out("takes-special-tokens", "ir-text-special-fp32")
+    batch = {"text": ["the [SEP] quick[MASK]", "a"]}
+    (found,) = run_script("openvino", "text_models", folder=folder, batches=[batch])["answered"]
+    numbers = {word: number for number, word in enumerate(WORDS)}
+    words = ["[CLS]", "the", "[SEP]", "quick", "[MASK]", "[SEP]"]
+    assert found["input_ids"][0] == [numbers[word] for word in words]
+    target = "takes-special-tokens/ir-text-special-fp32"
+    answer = bertbuild.ok("predict", "--target", target, "--text", batch["text"][0]).last["answers"][0]
+    assert list(answer["probabilities"].values()) == pytest.approx(found["answers"]["probabilities"][0], abs=1e-6)
+
+
+@pytest.mark.whole
+def test_an_int8_ir_and_a_frozen_graph_get_models_that_take_strings(bertbuild, session_folder, tmp_path):
+    checkpoint = written(session_folder / "takes-strings-too")
+    texts = tmp_path / "texts.txt"
+    texts.write_text("".join(" ".join(PLAIN[start : start + 6]) + "\n" for start in range(20)))
+    int8 = ("--precision", "int8", "--calibration-text", texts)
+    assert bertbuild.ok("build-ir", "--checkpoint", checkpoint, "--text", *int8).verdict("ir-text-int8")["passed"]
+    graph = bertbuild.ok("freeze", "--checkpoint", checkpoint).last["path"]
+    built = bertbuild.ok("build-ir", "--frozen", graph, "--name", "takes-strings-frozen", "--text")
+    assert built.verdict("ir-text-fp32")["passed"]
+    answers = [
+        bertbuild.ok("predict", "--target", target, "--text", "the quick").last["answers"][0]["probabilities"]
+        for target in ("takes-strings-too/ir-text-int8", "takes-strings-frozen/ir-text-fp32")
+    ]
+    assert list(answers[0].values()) == pytest.approx(list(answers[1].values()), abs=0.2)
+
+
+MACHINES = (
+    {"TZ": "UTC", "FAULTS_CLOCK": 0, "PYTHONHASHSEED": 1},
+    {"TZ": "Asia/Tokyo", "FAULTS_CLOCK": -20 * 365 * 86_400, "PYTHONHASHSEED": 2},
+)
+
+
+@pytest.mark.whole
+def test_packed_on_two_machines_it_has_the_same_bytes(tmp_path):
+    """Two stores in two folders, with two clocks, time zones and umasks: what was built in one is unknown to the other.
+    The processor is one: figures of parity, which the model card has, may differ on another.
+    """
+    archives = []
+    for variables, umask in zip(MACHINES, (0o022, 0o077), strict=True):
+        place = tmp_path / variables["TZ"]
+        place.mkdir(parents=True)
+        hooks = ROOT / "tests" / "faults" / "hooks"
+        program = Bertbuild(place / "artifacts").having(PYTHONPATH=f"{hooks}:{ROOT}", **variables)
+        before = os.umask(umask)
+        try:
+            program.ok("build-ir", "--checkpoint", written(place / "models" / "on-two-machines"), "--text")
+            for layout in ("plain", "openvino-model-server"):
+                words = ("on-two-machines/ir-text-fp32", "--format", layout, "--to", place / layout, "--archive")
+                archives.append(Path(program.ok("package", *words).last["archive"]).read_bytes())
+        finally:
+            os.umask(before)
+    assert archives[:2] == archives[2:]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import tarfile
 import time
 
@@ -62,17 +63,31 @@ def test_a_plain_package_has_all_that_is_needed_and_no_link(pack):
     assert "## Parity with the source" in (made.path / "README.md").read_text()
 
 
-def test_packed_twice_in_two_folders_at_two_times_it_has_the_same_bytes(tmp_path, monkeypatch):
+@pytest.fixture
+def own_clock(monkeypatch):
+    """Whatever a test makes of umask, clock and time zone is as before after it."""
+    before = os.umask(0o022)
+    yield monkeypatch
+    os.umask(before)
+    monkeypatch.undo()
+    time.tzset()
+
+
+def test_packed_twice_in_two_folders_at_two_times_under_two_umasks_it_has_the_same_bytes(tmp_path, own_clock):
     found = []
-    for number, moment in enumerate((1_000_000_000, 1_700_000_000)):
+    for number, (moment, zone, umask) in enumerate(((1_000_000_000, "UTC", 0o022), (1_700_000_000, "UTC-9", 0o077))):
         place = tmp_path / f"machine {number}"
         (place / "artifacts").mkdir(parents=True)
-        monkeypatch.chdir(place)
-        monkeypatch.setattr(time, "time", lambda now=moment: float(now))
+        own_clock.setenv("TZ", zone)
+        time.tzset()
+        os.umask(umask)
+        own_clock.chdir(place)
+        own_clock.setattr(time, "time", lambda now=moment: float(now))
         session = Session(settings=Settings(artifacts=place / "artifacts", isolation="venv"), report=len)
         build_target(session.store, place / "source")
         made = package(session, Package(target="mine/ir-fp32", to=f"p{number}", archive=True))
-        found.append((contents(made.path), made.archive.read_bytes()))
+        modes = {path.name: path.stat().st_mode for path in (made.path, *made.path.rglob("*"))} | {made.path.name: 0}
+        found.append((contents(made.path), made.archive.read_bytes(), sorted(modes.values())))
         session.close()
     assert found[0] == found[1]
 
