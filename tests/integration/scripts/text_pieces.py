@@ -5,6 +5,7 @@ lower case], …], "length", "special", "out": path}. Writes JSON lines, for eac
 """
 
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -18,11 +19,6 @@ sys.path[:0] = [str(docker / "openvino"), str(docker / "common"), request["root"
 from stages import _text_graph  # noqa: E402
 from vocabulary import load_vocab  # noqa: E402
 
-with open(request["texts"], encoding="utf-8") as file:  # noqa: PTH123
-    texts = [json.loads(line) for line in file]
-core = openvino.Core()
-core.add_extension(str(_text_graph.EXTENSION))
-
 
 def read(models, text, other):
     feeds = {"text": np.array([text])}
@@ -32,13 +28,19 @@ def read(models, text, other):
     return [found[name][0].tolist() for name in ("input_ids", "segment_ids")]
 
 
-with open(request["out"], "w", encoding="utf-8") as out:  # noqa: PTH123
-    for path, lower_case in request["vocabularies"]:
-        vocab = load_vocab(path, "lines")
-        graphs = (
-            _text_graph.tokenizer(vocab, lower_case, request["length"], pairs, request["special"])
-            for pairs in (False, True)
-        )
-        models = [core.compile_model(graph, "CPU") for graph in graphs]
-        out.writelines(json.dumps(read(models, *text)) + "\n" for text in texts)
-print("{}")  # noqa: T201
+def main():
+    with open(request["texts"], encoding="utf-8") as file:  # noqa: PTH123
+        texts = [json.loads(line) for line in file]
+    core = openvino.Core()
+    core.add_extension(str(_text_graph.EXTENSION))
+    with open(request["out"], "w", encoding="utf-8") as out:  # noqa: PTH123
+        for path, lower_case in request["vocabularies"]:
+            how = load_vocab(path, "lines"), lower_case, request["length"]
+            graphs = (_text_graph.tokenizer(*how, pairs, request["special"]) for pairs in (False, True))
+            models = [core.compile_model(graph, "CPU") for graph in graphs]
+            out.writelines(json.dumps(read(models, *text)) + "\n" for text in texts)
+    print("{}", flush=True)  # noqa: T201
+    os._exit(0)  # graphs of the extension's operators, made here, end the interpreter with a signal (OpenVINO 2026.4.1)
+
+
+main()

@@ -238,7 +238,7 @@ def test_a_licence_that_forbids_to_publish_is_told_and_can_be_allowed(pack):
     build_target(
         pack.store, pack.source, inputs=trained_on(pack.store, pack.source, "QQP"), files=target_files(task="")
     )
-    with pytest.raises(UsageError, match=r"made with QQP, whose licence forbids .* Quora's terms") as raised:
+    with pytest.raises(UsageError, match=r"made with QQP, whose licence does not allow .* Quora's terms") as raised:
         pack()
     assert raised.value.next_step.endswith("--allow-licence LicenseRef-Quora")
     assert not list(pack.source.parent.glob("mine-*"))
