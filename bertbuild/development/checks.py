@@ -8,10 +8,14 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from bertbuild.commands.result import Result
 from bertbuild.commands.session import Session
+from bertbuild.development.counts import Counted, counts_of, summary
 from bertbuild.errors import CheckFailedError, UsageError
 from bertbuild.names import did_you_mean
 from bertbuild.project import ROOT
@@ -27,7 +31,7 @@ SUITES = {
     "faults": ["tests/faults"],
     "browser": ["tests/browser"],
     "host": ["tests/unit", "tests/integration", "tests/faults", "tests/browser"],
-    "all": ["tests"],
+    "all": ["tests/unit", "tests/integration", "tests/docker", "tests/faults", "tests/browser"],
 }
 
 
@@ -37,10 +41,11 @@ WHOLE = "BERTBUILD_TEST_WHOLE"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tested(Result):
-    """A suite that passed."""
+    """Suites that passed, each with its counts."""
 
     suite: str
     whole: bool
+    suites: tuple[Counted, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,14 +66,33 @@ def test(session: Session, suite: str, *, whole: bool) -> None:
     if suite not in SUITES:
         near = did_you_mean(suite, SUITES)
         raise UsageError(f"There is no suite {suite}{near}", next_step=f"There are {', '.join(SUITES)}.")
-    folders = [folder for folder in SUITES[suite] if (ROOT / folder).is_dir()]
     # A shell starts what runs in the background with SIGINT ignored, and so would be the Ctrl-C that tests press.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     environment = os.environ | ({WHOLE: "1"} if whole else {})
-    code = subprocess.call([sys.executable, "-m", "pytest", *folders], cwd=ROOT, env=environment)
-    if code != 0:
-        raise CheckFailedError("Tests failed.", next_step="See the first failure above.")
-    session.result(Tested(suite=suite, whole=whole), f"tests passed: {suite}{', whole' if whole else ''}")
+    failed, counted = [], []
+    for folder in SUITES[suite]:
+        if (ROOT / folder).is_dir():
+            code, counts = _run(folder, environment)
+            failed += [folder] if code != 0 else []
+            counted += counts
+    lines = summary(counted, whole=whole)
+    if failed:
+        raise CheckFailedError(
+            f"Tests failed: {', '.join(failed)}.",
+            next_step="See the first failure above.",
+            details="\n".join(lines),
+        )
+    words = f"tests passed: {suite}{', whole' if whole else ''}"
+    session.result(Tested(suite=suite, whole=whole, suites=tuple(counted)), *lines, words)
+
+
+def _run(folder: str, environment: Mapping[str, str]) -> tuple[int, list[Counted]]:
+    """Run the tests of a folder in one process, and so with one session's fixtures: its code, and the counts."""
+    with tempfile.TemporaryDirectory() as room:
+        told = Path(room) / "tests.xml"
+        words = [sys.executable, "-m", "pytest", folder, f"--junit-xml={told}"]
+        code = subprocess.call(words, cwd=ROOT, env=environment)
+        return code, counts_of(told, folder)
 
 
 def lint(session: Session) -> None:

@@ -123,6 +123,7 @@ def test_an_image_lists_its_stages(backend):
     assert ("tf1/metagraph" in listing.stderr) == (backend == "tf2")  # TensorFlow 1's code, for v1 mode
 
 
+@pytest.mark.whole
 @pytest.mark.usefixtures("isolation")
 def test_what_builds_it_secretly_is_in_no_layer(tmp_path):
     marker = "marker-of-a-secret-7f3a9c"

@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import containers
+from matrix import WHOLE
 
 from bertbuild.backends import lock_file
 from bertbuild.isolation import docker_engine, images, mounts
@@ -216,6 +217,7 @@ def test_the_fused_way_in_containers(fused):
     assert {path.stat().st_uid for path in model.folder.iterdir()} == {os.getuid()}
 
 
+@pytest.mark.whole
 def test_the_standard_way_in_containers(standard):
     exported, compiled = standard.last["targets"]
     assert (exported["verified"], compiled["verified"], compiled["target"]) == (True, False, STANDARD)
@@ -224,9 +226,9 @@ def test_the_standard_way_in_containers(standard):
     assert model.stage["facts"]["operators_on_cpu"] == sum(model.on_cpu.values())
 
 
-def test_what_was_compiled_in_a_container_runs_in_the_one_with_the_device(contained, fused, standard):
+def test_what_was_compiled_in_a_container_runs_in_the_one_with_the_device(contained, fused, request):
     here = contained.having(BERTBUILD_NEURON_DEVICE=os.devnull)
-    for outcome in (fused, standard):
+    for outcome in (fused, *([request.getfixturevalue("standard")] if WHOLE else ())):
         target = outcome.last["targets"][-1]["target"]
         verdict = here.ok("verify", target).verdict(target)
         assert verdict["passed"]
@@ -234,6 +236,7 @@ def test_what_was_compiled_in_a_container_runs_in_the_one_with_the_device(contai
     assert {fact["state"] for fact in contained.ok("status").last["targets"]} == {"built"}
 
 
+@pytest.mark.whole
 def test_both_isolations_compile_the_same_model_with_the_same_answers(contained, fused, checkpoint, tmp_path):
     device = {"BERTBUILD_NEURON_DEVICE": os.devnull}
     here = Bertbuild(tmp_path / "artifacts", checkout(tmp_path / "checkout")).having(**device)
@@ -269,7 +272,9 @@ def test_a_container_with_too_little_memory_is_told_before_it_begins_or_when_it_
 
 
 @pytest.mark.usefixtures("image")
-@pytest.mark.parametrize("hollow", [True, False], ids=["the_public_indexs_hollow_ones", "none"])
+@pytest.mark.parametrize(
+    "hollow", [True, pytest.param(False, marks=pytest.mark.whole)], ids=["the_public_indexs_hollow_ones", "none"]
+)
 def test_no_image_is_built_without_the_packages(contained, gateway, tmp_path, hollow):
     if hollow:
         stubs(tmp_path)

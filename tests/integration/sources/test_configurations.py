@@ -49,7 +49,7 @@ def bert(tensors):
     [
         (["build-ir", "--output", "pooled"], "pooled_output"),
         (["neuron-ready", "--compute", "float32"], "probabilities"),
-        (["convert-tf2"], "pooled_output"),
+        pytest.param(["convert-tf2"], "pooled_output", marks=pytest.mark.whole),
         (["convert-tf2", "--format", "savedmodel"], "probabilities"),
     ],
 )

@@ -98,3 +98,8 @@ def test_a_graph_that_tensorflow_does_not_take_is_refused_in_words(fresh, tmp_pa
     error = fresh.refused("build-ir", "--frozen", path, "--outputs", "bert/pooler/dense/Tanh", code=13)
     assert f"TensorFlow does not take the graph of {path}: NodeDef missing attr" in error["message"]
     assert "Traceback" not in error["details"]
+
+
+@pytest.mark.parametrize("flags", [("--route", "static"), ("--output", "sequence"), ("--gelu", "tanh")])
+def test_a_frozen_graph_takes_no_flags_that_it_has_built_in(bertbuild, foreign, flags):
+    assert "frozen graph" in bertbuild.refused("build-ir", "--frozen", foreign / "page.pb", *flags, code=2)["message"]

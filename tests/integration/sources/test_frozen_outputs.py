@@ -23,7 +23,7 @@ GRAPHS = {
     "half": {**POOLED, "probabilities": "[?,3]"},
 }
 """Graph of make_frozen.py → what its IR gives, with the shape."""
-RUN = cells(GRAPHS, "pooled_softmax", "pooled_span", "tokens", "half")
+RUN = cells(GRAPHS, "pooled_softmax", "tokens", "half")
 
 
 @pytest.fixture(scope="module")
@@ -117,7 +117,7 @@ OUTPUTS = {
     "all-layers": {"layer_0_output", "layer_1_output"},
     "pooled,probabilities": {"pooled_output", "probabilities"},
 }
-OUTPUTS = cells(OUTPUTS, "sequence", "all-layers", "pooled,probabilities")
+OUTPUTS = cells(OUTPUTS, "all-layers", "pooled,probabilities")
 
 
 @pytest.fixture(scope="module")
@@ -144,9 +144,9 @@ def test_our_own_frozen_graph_gives_what_its_signature_says(bertbuild, frozen):
 
 
 def test_heads_of_a_checkpoint_that_are_left_out_are_told_in_the_last_lines(bertbuild, frozen):
-    last = frozen["sequence"].last
+    last = frozen["all-layers"].last
     (head,) = [part for part in last["left_out"] if part["kind"] == "classifier"]
     assert head["names"] == ["output_bias", "output_weights"]
     assert "left out: classifier head (output_bias, output_weights); --output probabilities takes it" in last["lines"]
     assert frozen["pooled,probabilities"].last["left_out"] == []
-    assert json.dumps(bertbuild.record("several", frozen["sequence"].last["targets"][0]["target"]))
+    assert json.dumps(bertbuild.record("several", frozen["all-layers"].last["targets"][0]["target"]))

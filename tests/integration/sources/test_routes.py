@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+from matrix import cells
 from tiny_models import huggingface_tensors, write_huggingface
 
 pytestmark = pytest.mark.integration
@@ -17,6 +18,7 @@ ROUTES = {
     "ir-mo-static-fp32": ("--converter", "mo"),
     "ir-mo-fp32": ("--converter", "mo", "--route", "reshapeable"),
 }
+ROUTES = cells(ROUTES, "ir-fp32", "ir-reshapeable-fp32", "ir-static-fp32", "ir-mo-static-fp32")
 
 
 def build_all(bertbuild, folder):

@@ -99,6 +99,7 @@ def test_nothing_of_training_is_left(with_head):
     assert "Softmax" in with_head.compute_operators
 
 
+@pytest.mark.whole
 def test_the_form_of_gelu_is_the_checkpoints(bertbuild, foreign):
     operators = {}
     for form in ("erf", "tanh"):

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -142,3 +143,15 @@ def test_sentence_embeddings_put_paraphrases_nearer_than_unrelated_sentences(ber
     paraphrases = [near[2 * pair, 2 * pair + 1] for pair in range(len(PARAPHRASES))]
     unrelated = [near[i, j] for i in range(6) for j in range(i) if i // 2 != j // 2]
     assert min(paraphrases) > max(unrelated) + 0.1
+
+
+def test_a_second_build_does_no_work(bertbuild, minilm, capsys):
+    assert minilm.code == 0
+    again = bertbuild.ok("build-ir", "--model", "minilm-l6", "--precision", "fp32,fp16")
+    assert again.ids("started") == []
+    assert len(again.ids("cached")) == len(set(again.ids("cached"))) >= 8
+    assert again.of("download") == []
+    assert again.last == minilm.last
+    with capsys.disabled():
+        sys.stdout.write(f" [second build of MiniLM: {again.seconds:.2f} s] ")
+    assert again.seconds < 5

@@ -69,11 +69,6 @@ def test_probabilities_of_a_model_without_a_head_are_refused(bertbuild, session_
     assert "output_weights" in error["message"]
 
 
-@pytest.mark.parametrize("flags", [("--route", "static"), ("--output", "sequence"), ("--gelu", "tanh")])
-def test_a_frozen_graph_takes_no_flags_that_it_has_built_in(bertbuild, foreign, flags):
-    assert "frozen graph" in bertbuild.refused("build-ir", "--frozen", foreign / "page.pb", *flags, code=2)["message"]
-
-
 def test_a_model_with_fewer_positions_than_a_probe_is_asked_shorter_ones(bertbuild, session_folder):
     config = CONFIG | {"max_position_embeddings": 24}
     folder = write_google(session_folder / "short", weights(config, seed=6), config=config)

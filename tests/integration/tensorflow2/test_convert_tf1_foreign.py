@@ -33,7 +33,7 @@ SOURCES = {
     "inner": HIDDEN,
 }
 """Folder of foreign_tf2.py → what it answers with."""
-SOURCES = cells(SOURCES, "compiled", "dense", "encoder_weights", "older_pretrainer")
+SOURCES = cells(SOURCES, "compiled", "dense", "older_pretrainer")
 KINDS = {
     "tagger": "tokens",
     "tagger_whole": "tokens",

@@ -46,7 +46,7 @@ CASES = {
     "names of spans": ("keras-names", 0, (*SQUAD, *MASKED_LM), [SPAN, WORDS]),
 }
 """Format, columns of output_weights, variables of other heads, the heads."""
-CASES = cells(CASES, "multi-label", "regression", "tokens", "names")
+CASES = cells(CASES, "multi-label", "regression", "tokens", "span", "names")
 SERVED = cells(tuple(CASES), "names")
 PROBE = "b3_s9"
 

@@ -140,6 +140,7 @@ def test_other_batch_sizes_answer_the_same(bertbuild, evaluated, tuned, prepared
     assert facts["targets"][1]["max_abs"] <= 1e-5
 
 
+@pytest.mark.whole
 def test_int8_is_in_the_table_too(bertbuild, evaluated, tuned, prepared):
     assert evaluated.code == 0
     words = ("--target", "ir-int8", "--max-drop", "1")

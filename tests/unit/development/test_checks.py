@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import importlib.metadata
 import os
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from host_doubles import Events
@@ -19,14 +21,50 @@ from bertbuild.project import ROOT
 @pytest.mark.parametrize("whole", [False, True])
 def test_a_suite_is_whole_by_the_flag_alone(monkeypatch, suite, whole):
     monkeypatch.delenv("BERTBUILD_TEST_WHOLE", raising=False)
-    called = []
-    monkeypatch.setattr(subprocess, "call", lambda words, **options: called.append((words, options)) or 0)
-    events = Events()
+    called, events = [], Events()
+    monkeypatch.setattr(subprocess, "call", lambda words, **options: told(words, called.append((words, options))))
     checks.test(Session(settings=Settings(), report=events), suite, whole=whole)
-    ((words, options),) = called
-    assert words[3:] == checks.SUITES[suite]
-    assert ("BERTBUILD_TEST_WHOLE" in options["env"]) == whole
+    assert [words[3] for words, _ in called] == checks.SUITES[suite]
+    assert all(("BERTBUILD_TEST_WHOLE" in options["env"]) == whole for _, options in called)
     assert (events[-1]["suite"], events[-1]["whole"]) == (suite, whole)
+    assert [row["suite"] for row in events[-1]["suites"]] == [
+        folder.removeprefix("tests/") for folder in checks.SUITES[suite]
+    ]
+
+
+def told(words, _called, outcome=""):
+    """What pytest does: it writes of one test of the folder; 1 where it failed."""
+    (path,) = (word.partition("=")[2] for word in words if word.startswith("--junit-xml="))
+    module = words[3].replace("/", ".")
+    Path(path).write_text(f'<testsuites><testcase classname="{module}" time="1">{outcome}</testcase></testsuites>')
+    return int(bool(outcome))
+
+
+def test_a_suite_that_fails_keeps_no_other_from_running_and_all_are_counted(monkeypatch):
+    called = []
+
+    def call(words, **_):
+        return told(words, called.append(words[3]), "<failure/>" if words[3] == "tests/unit" else "")
+
+    monkeypatch.setattr(subprocess, "call", call)
+    with pytest.raises(CheckFailedError, match=r"^Tests failed: tests/unit\.$") as raised:
+        checks.test(Session(settings=Settings(), report=Events()), "all", whole=True)
+    assert called == checks.SUITES["all"]
+    assert "| unit | 0 | 1 | 0 | 1 |" in raised.value.details
+    assert raised.value.details.endswith("| all | 4 | 1 | 0 | 5 |")
+
+
+def test_every_folder_of_tests_is_in_a_suite_of_all():
+    kept = {"golden", "shared", "stand_in_neuron"}
+    folders = {
+        f"tests/{path.name}" for path in (ROOT / "tests").iterdir() if path.is_dir() and path.name[0] not in "._"
+    }
+    assert folders - {f"tests/{name}" for name in kept} == set(checks.SUITES["all"])
+
+
+def test_ci_runs_every_suite_once():
+    words = re.search(r"^readonly SUITES=\((.+)\)$", (ROOT / ".ci" / "run").read_text(), re.MULTILINE)[1].split()
+    assert sorted(words) == sorted({"unit", *checks.INTEGRATION, "docker", "faults", "browser"})
 
 
 MARKED = """
