@@ -30,7 +30,7 @@ TABLE = {"cls/predictions/output_weights": (CONFIG["vocab_size"], CONFIG["hidden
 """Of a masked LM that is not tied to the embeddings."""
 PRECISIONS = {"fp32": 2e-5, "fp16": 3e-2}
 """Largest difference from NumPy in float64."""
-BUILT = cells(CASES, "tokens", "several")
+BUILT = cells(CASES, "several")
 
 
 def variables(name):

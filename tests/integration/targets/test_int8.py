@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from backends import python
 from calibration_data import features, write_prepared
+from matrix import cells
 from program import arrays
 from tiny_models import CONFIG, weights, write_google
 
@@ -174,6 +175,7 @@ def test_a_quarter_of_the_bytes(bertbuild, built):
     assert sizes["ir-int8"] < 0.5 * sizes["ir-fp32"]  # scales and biases are a part of so small a model
 
 
+@pytest.mark.whole
 def test_the_same_bytes_twice(quantize, ir, prepared):
     runs = [quantize(ir, f"--examples={prepared}", "--examples-used=16") for _ in range(2)]
     assert [code for code, _, _ in runs] == [0, 0], runs[0][1]
@@ -255,6 +257,7 @@ REFUSED = {
     "longer than the position table": ({"length": 200}, {}, "the model cannot run an example of 200 tokens"),
     "padding alone": ({}, {"input_mask": 0}, "example 0 is padding alone"),
 }
+REFUSED = cells(REFUSED, "another vocabulary")
 
 
 @pytest.mark.parametrize("name", REFUSED)
@@ -272,6 +275,7 @@ def test_examples_that_do_not_fit_are_refused_in_a_sentence(quantize, ir, tmp_pa
     assert "Traceback" not in words
 
 
+@pytest.mark.whole
 def test_a_bound_on_what_has_no_accuracy_is_refused(bertbuild, tiny, quantize, ir, prepared, tmp_path):
     bounded = (f"--examples={prepared}", "--max-drop=0.01")
     pooled = bertbuild.ok("build-ir", "--checkpoint", tiny, "--output", "pooled").last["targets"][0]["path"]
@@ -284,6 +288,7 @@ def test_a_bound_on_what_has_no_accuracy_is_refused(bertbuild, tiny, quantize, i
     assert (code, "numbers of a regression" in words) == (2, True)
 
 
+@pytest.mark.whole
 def test_weights_that_are_no_numbers_are_told_before_the_work(bertbuild, session_folder, prepared):
     broken = weights(seed=2)
     broken["bert/pooler/dense/bias"][0] = np.nan
