@@ -17,6 +17,7 @@ from bertbuild.engine.jobs import GateJob, Jobs, StageJob
 from bertbuild.engine.schedule import Job
 from bertbuild.errors import BertbuildError
 from bertbuild.kinds import kind_of
+from bertbuild.kinds.guard import asked_outside
 from bertbuild.kinds.int8 import Calibration
 from bertbuild.kinds.ir_request import Ir
 from bertbuild.kinds.kind import Request
@@ -28,7 +29,7 @@ from bertbuild.plans.plan import TF2, File, Plan, Source
 from bertbuild.plans.prepare_data import OWN
 from bertbuild.plans.wanted import Wanted
 from bertbuild.source.checkpoints import Inspected
-from bertbuild.source.known_text import require_text, text_of
+from bertbuild.source.known_text import require_text, text_of, unknown_of
 from bertbuild.source.on_disk import model_at_hand
 from bertbuild.source.origin import origin_told
 from bertbuild.source.own_data import own_name
@@ -43,6 +44,7 @@ from bertbuild.source.resolve import (
     looked_before,
     to_import,
 )
+from bertbuild.text.facts import Text
 
 
 class EntryJobs:
@@ -310,16 +312,32 @@ def planned(session: Session, target: TargetEntry, found: Inspected) -> tuple[Pl
         UsageError: the target and the model do not go together, or its name is another source's.
         InterpreterMissingError: TensorFlow 1.15 is meant and cannot be had here.
     """
-    probes = session.probes(found, longest_probe(target.request))
-    calibration = _calibration(session, found.source, target.request)
-    plan = plan_targets(found.source, target.request, probes, calibration)
+    text = text_of(found, session.store)
+    source, probes, asked = _asked(session, found, text, target.request)
+    calibration = _calibration(session, source, target.request)
+    plan = asked_outside(plan_targets(source, target.request, probes, calibration), asked)
     plan = named(plan, target.name) if target.name else plan
     plan = with_folder(session, plan, found.source, target.reference)
     session.claim_targets(plan, found.named, found.source.file)
-    placed, text = with_reference(session, plan, target.reference), text_of(found, session.store)
+    placed = with_reference(session, plan, target.reference)
     if reads_text(plan):
         require_text(found, text)
     return with_text(placed, *text) if text else placed, probes
+
+
+def _asked(
+    session: Session, found: Inspected, text: tuple[Text, File] | None, request: Request
+) -> tuple[Source, File, File]:
+    """The source as a request needs it known, what it is asked, and what the request's targets are asked.
+
+    Raises:
+        UsageError, CheckpointError: as `unknown_of`, where the request's graph is guarded.
+    """
+    if not kind_of(request).guarded(request):
+        probes = session.probes(found, longest_probe(request))
+        return found.source, probes, probes
+    unknown = unknown_of(found, text)
+    return replace(found.source, unknown=unknown), *session.guarded_probes(found, unknown)
 
 
 def _calibration(session: Session, source: Source, request: Request) -> Calibration | None:

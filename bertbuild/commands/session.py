@@ -17,7 +17,7 @@ from bertbuild.engine.engine import Engine
 from bertbuild.engine.executor import Report
 from bertbuild.errors import EngineError, UsageError
 from bertbuild.files.disk import write_atomically
-from bertbuild.gate.probes import make_probes
+from bertbuild.gate.probes import make_outside_probe, make_probes
 from bertbuild.isolation.base import Isolation, place
 from bertbuild.isolation.choice import Choice, choose, last_used
 from bertbuild.places import AUTO, PLACES
@@ -200,12 +200,26 @@ class Session:
     def probes(self, inspected: Inspected, longest: int = 0) -> File:
         """The probe inputs of a model, as a file whose name is its digest; `longest` is a sequence length, or 0."""
         positions = min(inspected.max_positions, longest or inspected.max_positions)
-        text, digest = _probes(inspected.vocab_size, inspected.type_vocab_size, positions)
+        return self._probes_file(_probes(inspected.vocab_size, inspected.type_vocab_size, positions))
+
+    def guarded_probes(self, inspected: Inspected, unknown: int) -> tuple[File, File]:
+        """The probes of a model whose graph is guarded: what its source is asked, and what it is asked itself.
+
+        Args:
+            inspected: the model.
+            unknown: the id that one outside the vocabulary is taken for.
+        """
+        sizes = (inspected.vocab_size, inspected.type_vocab_size, inspected.max_positions)
+        within, asked = (self._probes_file(_probes(*sizes, unknown, outside)) for outside in (False, True))
+        return within, asked
+
+    def _probes_file(self, probes: tuple[str, str]) -> File:
+        text, digest = probes
         if digest not in self._written:
-            self._written[digest] = self._probes_file(text, digest)
+            self._written[digest] = self._write_probes(text, digest)
         return self._written[digest]
 
-    def _probes_file(self, text: str, digest: str) -> File:
+    def _write_probes(self, text: str, digest: str) -> File:
         path = self.store.root / "probes" / f"{digest[:16]}.json"
         self.store.use(path)
         with translated_os_errors(path):
@@ -275,9 +289,14 @@ def security_of(session: Session, address: Address, role: str) -> Security | Non
 
 
 @cache
-def _probes(vocab_size: int, type_vocab_size: int, max_positions: int) -> tuple[str, str]:
+def _probes(
+    vocab_size: int, type_vocab_size: int, max_positions: int, unknown: int | None = None, outside: bool = False
+) -> tuple[str, str]:
     """The text of a file of probes, and its digest; most models of a build file have the same."""
-    value = make_probes(vocab_size=vocab_size, type_vocab_size=type_vocab_size, max_positions=max_positions)
+    sizes = {"vocab_size": vocab_size, "type_vocab_size": type_vocab_size, "max_positions": max_positions}
+    value = make_probes(**sizes)
+    if unknown is not None:
+        value.append(make_outside_probe(**sizes, unknown=unknown)[outside])
     text = json.dumps({"probes": value})
     return text, hashlib.sha256(text.encode()).hexdigest()
 

@@ -16,6 +16,7 @@ from bertbuild.kinds.frozen import (
     source_params,
     tensors,
 )
+from bertbuild.kinds.guard import GUARD, guard_params
 from bertbuild.kinds.int8 import Calibration, compress_step, quantize_step
 from bertbuild.kinds.ir_request import (
     DIRECT,
@@ -186,6 +187,8 @@ def _target_name(source: Source, request: Ir, route: str, precision: str) -> str
         parts.append(route)
     if request.version != request.usual_version:
         parts.append(f"{OPENVINO}{request.version}")
+    if request.guard:
+        parts.append(GUARD)
     parts += [f"{letter}{size}" for letter, size in (("b", request.batch_size), ("s", request.seq_len)) if size]
     if source.kind == "checkpoint" and output_word(source, request.output):
         parts.append(output_word(source, request.output))
@@ -201,7 +204,11 @@ def _converter_params(source: Source, request: Ir, route: str) -> dict[str, str]
         return {"prefix": source.prefix}
     output = {"output": ",".join(outputs_of(source, request.output))} if route == SAVEDMODEL else {}
     if route == DIRECT:
-        output = {**output_params(source, outputs_of(source, request.output)), **source_params(source, request.gelu)}
+        output = {
+            **output_params(source, outputs_of(source, request.output)),
+            **source_params(source, request.gelu),
+            **guard_params(source, request.guard),
+        }
     batch, seq_len = request.batch_size, request.seq_len
     if request.converter == "mo":  # the page's command fixes both
         batch = batch or source.batch or MO_SHAPE[0]
@@ -336,6 +343,7 @@ KIND = Kind(
         "float16": FLOAT16,  # of a frozen graph that computes so itself
     },
     families=True,
+    guarded=lambda request: bool(request.guard),
     taken=lambda source, request: taken_parts(source, request.output),
     taken_by=OUTPUT_OF_PART,
     main_file="model.xml",

@@ -42,6 +42,7 @@ PRECISIONS = (FLOAT, "fp16", INT8, *COMPRESSED)
 MADE_OF_FLOAT = (INT8, *COMPRESSED)
 """What is made of the fp32 IR."""
 
+GUARD_ABOUT = "in the graph itself: an id outside the vocabulary is taken for [UNK], a segment outside its table for 0"
 GROUP_SIZES = ("128", "64", "32")
 DIRECT, RESHAPEABLE, STATIC, SAVEDMODEL = "direct", "reshapeable", "static", "savedmodel"
 ROUTES = (DIRECT, RESHAPEABLE, STATIC, SAVEDMODEL)
@@ -87,6 +88,7 @@ class Ir(Request):
     special_tokens_in_text: bool = parameter(
         Truth(), False, "with text: take [SEP], [MASK] and the like in a text for special tokens, as Hugging Face does"
     )
+    guard: bool = parameter(Truth(), False, GUARD_ABOUT)
     batch_size: int = parameter(Whole(), 0, "fixed batch size; 0: free")
     seq_len: int = parameter(Whole(), 0, "fixed sequence length; 0: free")
     calibration: str = parameter(
@@ -187,6 +189,12 @@ def check_route(request: Ir, route: str) -> None:
         raise UsageError(
             "The direct route is written by our own code; the Model Optimizer has no part in it.",
             next_step="Leave --converter out, or choose another route.",
+        )
+    if request.guard and (request.converter == "mo" or route not in ("", DIRECT)):
+        raise UsageError(
+            "--guard is written into the graph by the direct route, and others convert a graph as it is.",
+            next_step="Leave --guard out, or --route and --converter; of a frozen graph build from its checkpoint "
+            "(--checkpoint).",
         )
     if route == SAVEDMODEL and request.converter == "mo":
         raise UsageError(

@@ -114,6 +114,7 @@ class Kind:
         only_1_15: a sentence on why nothing but TensorFlow 1.15 judges it; empty where that is not so.
         seq_len: the only sequence length that a target takes, 0 where it takes several.
         evaluated: the targets of it that `evaluate` measures.
+        guarded: whether a target's graph itself takes inputs outside the model's range for others within it.
         families: whether it is made of all families of `families/table.py`; else of BERT alone.
     """
 
@@ -135,6 +136,7 @@ class Kind:
     only_1_15: str = ""
     seq_len: Callable[[Any], int] = lambda _request: 0
     evaluated: tuple[Evaluated, ...] = ()
+    guarded: Callable[[Any], bool] = lambda _request: False
     families: bool = False
 
     @property

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 
 from bertbuild.heads.answers import OUTPUT_OF_PART, OUTPUTS
 from bertbuild.kinds.frozen import GELU_ABOUT, OUTPUT_ABOUT, reference_steps, source_params
+from bertbuild.kinds.guard import GUARD, guard_params
 from bertbuild.kinds.ir import KIND as IR
+from bertbuild.kinds.ir_request import Ir
 from bertbuild.kinds.kind import Asked, Command, Evaluated, Kind, Request
 from bertbuild.kinds.measured import Measured
-from bertbuild.parameters import check, parameter
+from bertbuild.parameters import as_declared, check, parameter
 from bertbuild.plans.outputs import output_params, output_word, outputs_of, taken_parts
 from bertbuild.plans.plan import GELU_FORMS, File, Plan, Source, Step, Target, check_seq_len
 from bertbuild.toml.values import Choice, Choices, Whole
@@ -31,6 +33,7 @@ class Onnx(Request):
     gelu: str = parameter(Choice(GELU_FORMS), "auto", GELU_ABOUT)
     opset: int = parameter(Whole(LOWEST_OPSET), LOWEST_OPSET, f"version of ONNX's operators; {LOWEST_OPSET} has Gelu")
     ir_version: int = parameter(Whole(), 0, "version of ONNX's file format; 0: the first that has the opset")
+    guard: bool = as_declared(Ir, "guard")
     batch_size: int = parameter(Whole(), 0, "fixed batch size; 0: free")
     seq_len: int = parameter(Whole(), 0, "fixed sequence length; 0: free")
 
@@ -73,6 +76,7 @@ def _params(source: Source, request: Onnx) -> dict[str, str]:
         **{name: str(size) for name, size in sizes if size},
         **output_params(source, outputs_of(source, request.output)),
         **source_params(source, request.gelu),
+        **guard_params(source, request.guard),
     }
 
 
@@ -82,6 +86,8 @@ def _target_name(source: Source, request: Onnx, precision: str) -> str:
         parts.append(f"opset{request.opset}")
     if request.ir_version:
         parts.append(f"v{request.ir_version}")
+    if request.guard:
+        parts.append(GUARD)
     parts += [f"{letter}{size}" for letter, size in (("b", request.batch_size), ("s", request.seq_len)) if size]
     if output_word(source, request.output):
         parts.append(output_word(source, request.output))
@@ -108,6 +114,7 @@ KIND = Kind(
     asked=ASKED,
     tolerances={name: IR.tolerances[name] for name in PRECISIONS},
     families=True,
+    guarded=lambda request: bool(request.guard),
     taken=lambda source, request: taken_parts(source, request.output),
     taken_by=OUTPUT_OF_PART,
     main_file="model.onnx",

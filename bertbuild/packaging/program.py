@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from bertbuild.packaging.packed import TEXT_MODEL, Packed
+from bertbuild.packaging import ir_tables
+from bertbuild.packaging.packed import OPENVINO, TEXT_MODEL, Packed
 
 WHOLE: Final = ("classifier", "multi-label", "regression", "next-sentence")
 """Heads whose answers are of the whole text, so that nothing need be known of its pieces."""
@@ -39,9 +40,7 @@ for number, share in enumerate(shares):
     "regression": 'print("%.4f" % answers["score"][0])',
     "next-sentence": 'print("follows" if shares[0] > shares[1] else "does not follow", f"{shares.max():.4f}")',
     "tokens": """\
-places = {}
-for place, word in enumerate(encoded.word_ids):
-    places.setdefault(word, place)
+places = {word: place for place, word in reversed([*enumerate(encoded.word_ids)])}
 for number, word in enumerate(words):
     tag = shares[places[number]].argmax() if number in places else None
     print(word, labels[tag] if labels and tag is not None else tag)""",
@@ -123,9 +122,24 @@ def _read_by_tokenizer(packed: Packed, kind: str) -> Iterator[str]:
     if length > 0:
         yield f"tokenizer.enable_padding(length={length})"
     yield ENCODED.get(kind, "encoded = tokenizer.encode(*sys.argv[1:3])")
+    yield from _refused(packed)
     yield 'asked = {"input_ids": encoded.ids, "input_mask": encoded.attention_mask, "segment_ids": encoded.type_ids}'
     rows = f"[row] * {batch}" if batch > 1 else "[row]"
     yield f"answers = model({{name: np.array({rows}, np.int32) for name, row in asked.items()}})"
+
+
+def _refused(packed: Packed) -> Iterator[str]:
+    """Lines that refuse what the model has no rows for, which runtimes answer without a word (docs/limits.md)."""
+    most = packed.text["max_positions"]
+    least = {} if "guard" in packed.signature else ir_tables.rows(packed.folder / OPENVINO)
+    named = {ir_tables.IDS: ("encoded.ids", "ids"), ir_tables.SEGMENTS: ("encoded.type_ids", "segments")}
+    tests = [f"not 0 < len(encoded.ids) <= {most}"] if most else []
+    tests += [f"max({named[role][0]}) >= {size}" for role, size in least.items()]
+    words = [f"from 1 to {most} pieces"] if most else []
+    words += [f"{named[role][1]} below {size}" for role, size in least.items()]
+    if tests:
+        yield f"if {' or '.join(tests)}:"
+        yield f'    sys.exit("The text is not within what the model takes: {", ".join(words)}.")'
 
 
 def _shares(packed: Packed, kind: str) -> Iterator[str]:

@@ -153,6 +153,7 @@ class Source:
         root: of several encoders in a checkpoint of TensorFlow 2 the one below this object.
         family: its name in the table of families.
         origin: the Hugging Face folder that it was imported from, where transformers' classes can read that; else None.
+        unknown: the number of [UNK] in its vocabulary, where a request needs it.
     """
 
     model: str
@@ -177,6 +178,7 @@ class Source:
     root: str = ""
     family: str = BERT
     origin: Origin | None = None
+    unknown: int | None = None
 
     @property
     def head(self) -> FoundHead | None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from bertbuild.checkpoint.imported import RECORD, import_facts
 from bertbuild.checkpoint.user_files import read_object
-from bertbuild.checkpoint.vocabulary import chosen_reading, require_words
+from bertbuild.checkpoint.vocabulary import BERT_TENSORFLOW, chosen_reading, read_vocabulary, require_words
 from bertbuild.errors import BertbuildError, UsageError
 from bertbuild.huggingface.vocabulary import recorded_lower_case
 from bertbuild.json_text import parse_json
@@ -20,6 +20,7 @@ from bertbuild.source.inputs import file_input
 from bertbuild.source.prepared import fine_tuned
 from bertbuild.store.store import Store
 from bertbuild.text.facts import TEXT_FILE, VOCAB_FILE, Text, from_json
+from bertbuild.text.wordpiece import UNKNOWN, numbered
 
 OF_WORDS = ("classifier", "multi-label", "tokens")
 """Heads whose rows have names."""
@@ -56,6 +57,36 @@ def text_of(found: Inspected, store: Store) -> tuple[Text, File] | None:
         return None  # nothing tells how its lines are numbered: text cannot be read with it
     text = replace(text, vocab_reading=reading, max_positions=source.max_positions)
     return text, file_input(vocab, store.inputs)
+
+
+def unknown_of(found: Inspected, text: tuple[Text, File] | None) -> int:
+    """The number of [UNK], which a guarded graph takes ids outside the vocabulary for.
+
+    Args:
+        found: the source.
+        text: what `text_of` gives.
+
+    Raises:
+        UsageError: it comes without a vocab.txt, or there is no [UNK] in it.
+        CheckpointError: its vocab.txt has more words than the model.
+    """
+    model = found.source.model
+    if text is None:
+        raise UsageError(
+            f"--guard answers an id outside the vocabulary as [UNK], and {model} comes without a vocab.txt that can be "
+            "read.",
+            next_step="Name the model's vocab.txt (--vocab FILE), or leave --guard out.",
+        )
+    facts, vocab = text
+    require_words(vocab.path, found.vocab_size, facts.vocab_reading)
+    words = read_vocabulary(vocab.path.read_bytes()).words
+    numbers = numbered(words, by_word=facts.vocab_reading == BERT_TENSORFLOW)
+    if UNKNOWN not in numbers:
+        raise UsageError(
+            f"--guard answers an id outside the vocabulary as {UNKNOWN}, and the vocab.txt of {model} has none.",
+            next_step="Leave --guard out.",
+        )
+    return numbers[UNKNOWN]
 
 
 def require_text(found: Inspected, text: tuple[Text, File] | None) -> None:

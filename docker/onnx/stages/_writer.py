@@ -35,7 +35,7 @@ class Writer(Operators):
 
     whole_attention = True
 
-    def __init__(self, tensor, roles, batch, seq_len, half):
+    def __init__(self, tensor, roles, batch, seq_len, half, unknown=None):
         """Begin a graph.
 
         Args:
@@ -44,8 +44,10 @@ class Writer(Operators):
             batch: their first size, 0 where it is free.
             seq_len: their second one, likewise.
             half: whether variables are stored as float16, which is cast to float32 before they are used.
+            unknown: the id that one outside the vocabulary is taken for, None where ids are taken as they are.
         """
         self._tensor = tensor
+        self._unknown = unknown
         self._half = half
         self._names = Names()
         self._variables = {}
@@ -94,10 +96,12 @@ class Writer(Operators):
         return self._variables[name]
 
     def rows(self, table, ids):
+        ids = self._within(ids, table.shape[0], self._unknown)
         return self._node(table.scope, "Gather", [table.name, ids.name], (*ids.shape, table.shape[1]), axis=0)
 
     def rows_or_zero(self, table, ids):
         depth, width = table.shape
+        ids = self._within(ids, depth, 0)
         inputs = [ids.name, self._constant([depth], np.int32), self._constant([0, 1], np.float32)]
         one_hot = self._node(table.scope, "OneHot", inputs, (*ids.shape, depth), axis=-1)
         return self._node(table.scope, "MatMul", [one_hot.name, table.name], (*ids.shape, width))
@@ -173,6 +177,15 @@ class Writer(Operators):
 
     def softmax(self, values):
         return self._node(values.scope, "Softmax", [values.name], values.shape, axis=-1)
+
+    def _within(self, ids, size, otherwise):
+        """The ids, where the model is guarded with another in the place of each that a table of this size has not."""
+        if self._unknown is None:
+            return ids
+        least = self._node("", "GreaterOrEqual", [ids.name, self._constant(0, np.int32)], ids.shape)
+        most = self._node("", "Less", [ids.name, self._constant(size, np.int32)], ids.shape)
+        is_row = self._node("", "And", [least.name, most.name], ids.shape)
+        return self._node("", "Where", [is_row.name, ids.name, self._constant(otherwise, np.int32)], ids.shape)
 
     def _turned(self, value):
         """The value with its last two axes swapped; of a variable there is one."""

@@ -8,6 +8,7 @@ model. The parity gate compares it with the source's own graph, or modeling.py's
 import os
 
 import described_model
+import guarded
 from stage import Stage, StageInputError, step, write_json
 
 LOWEST_OPSET = 20
@@ -22,6 +23,7 @@ STAGE.param("opset", "version of ONNX's operators (default: %d)" % LOWEST_OPSET,
 STAGE.param(
     "ir-version", "version of ONNX's file format; 0: the first that has the opset (default)", type=int, default=0
 )
+guarded.declare(STAGE)
 STAGE.param("model", "the source model's name, written into the model", default="")
 
 
@@ -36,7 +38,7 @@ def run(args, report):
     writer, tensors, gelu = described_model.describe(
         args,
         report,
-        lambda tensor: _writer.Writer(tensor, ROLES, args.batch, args.seq_len, args.precision == "fp16"),
+        lambda tensor: _writer.Writer(tensor, ROLES, args.batch, args.seq_len, args.precision == "fp16", args.guard),
         args.seq_len,
     )
     graph = writer.graph(tensors, args.model or "bert")
@@ -47,6 +49,7 @@ def run(args, report):
     model.opset_import.add(domain="", version=args.opset)
     info = {name.replace("-", "_"): version for name, version in report.packages.items()}
     info.update(model=args.model, key=report.key or "", route="direct", gelu=gelu or "none", precision=args.precision)
+    info.update(guarded.facts(args))
     for name, value in sorted(info.items()):
         model.metadata_props.add(key="bertbuild." + name, value=value)
     head, body = (message.SerializeToString(deterministic=True) for message in (model, graph))
@@ -66,7 +69,8 @@ def run(args, report):
         "ir_version": ir_version,
         "files": files,
     }
-    write_json(args.out, "signature.json", {"inputs": report.inputs, "outputs": report.outputs, "gelu": gelu})
+    signature = {"inputs": report.inputs, "outputs": report.outputs, "gelu": gelu, **guarded.facts(args)}
+    write_json(args.out, "signature.json", signature)
 
 
 def load_onnx():

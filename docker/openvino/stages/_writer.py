@@ -25,9 +25,18 @@ class Writer(Operators):
         inputs: Parameters of int32 [batch, seq_len] by their names.
     """
 
-    def __init__(self, tensor, roles, batch, seq_len):
-        """Args: function of a variable's name → array; names of the inputs; their sizes, None where they are free."""
+    def __init__(self, tensor, roles, batch, seq_len, unknown=None):
+        """Begin a model.
+
+        Args:
+            tensor: function of a variable's name → array.
+            roles: names of the inputs.
+            batch: their first size, None where it is free.
+            seq_len: their second one, likewise.
+            unknown: the id that one outside the vocabulary is taken for, None where ids are taken as they are.
+        """
         self._tensor = tensor
+        self._unknown = unknown
         self._variables = {}
         shape = openvino.PartialShape([-1 if size is None else size for size in (batch, seq_len)])
         self.inputs = {role: op.parameter(shape, np.int32, name=role) for role in roles}
@@ -54,10 +63,12 @@ class Writer(Operators):
         return self._variables[name]
 
     def rows(self, table, ids):
+        ids = self._within(ids, table.get_output_shape(0)[0], self._unknown)
         return op.gather(table, ids, np.int32(0))
 
     def rows_or_zero(self, table, ids):
         depth = table.get_output_shape(0)[0]
+        ids = self._within(ids, depth, 0)
         one_hot = op.one_hot(ids, np.int32(depth), np.float32(1), np.float32(0), -1)
         return op.matmul(one_hot, table, False, False)
 
@@ -113,3 +124,10 @@ class Writer(Operators):
 
     def softmax(self, values):
         return op.softmax(values, -1)
+
+    def _within(self, ids, size, otherwise):
+        """The ids, where the model is guarded with another in the place of each that a table of this size has not."""
+        if self._unknown is None:
+            return ids
+        is_row = op.logical_and(op.greater_equal(ids, np.int32(0)), op.less(ids, np.int32(size)))
+        return op.select(is_row, ids, np.int32(otherwise))

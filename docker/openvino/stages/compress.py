@@ -7,6 +7,7 @@ another width, embeddings and the last layer take 8 bits. Writes model.xml, mode
 
 import os
 
+import guarded
 from stage import Stage, StageInputError, read_json, step
 
 from stages._weights import FLOATS, origin, out_of_the_way, readers_of_weights, stored_in
@@ -41,7 +42,7 @@ def run(args, report):
     step("writing model.xml and model.bin")
     report.packages = packages("nncf", "openvino", "numpy")
     signature = read_json(args.ir, "signature.json")
-    more = {"group_size": str(size)} if args.precision == INT4 else {}
+    more = {**({"group_size": str(size)} if args.precision == INT4 else {}), **guarded.kept(signature)}
     write_ir(model, args, report, origin(model), signature["gelu"], per_position(signature), **more)
     report.facts.update(facts(model))
     kept = report.facts["left_in_float32"]

@@ -6,6 +6,7 @@ with the source's own graph, or modeling.py's.
 """
 
 import described_model
+import guarded
 from stage import Stage, step
 
 STAGE = Stage("ir-direct", __doc__.splitlines()[0])
@@ -13,6 +14,7 @@ described_model.declare(STAGE)
 STAGE.param("batch", "fixed batch size; 0 leaves it free (default)", type=int, default=0)
 STAGE.param("seq-len", "fixed sequence length; 0 leaves it free (default)", type=int, default=0)
 STAGE.param("precision", "of the stored weights (default: fp32)", choices=("fp32", "fp16"), default="fp32")
+guarded.declare(STAGE)
 STAGE.param("model", "the source model's name, written into the IR", default="")
 
 
@@ -27,14 +29,14 @@ def run(args, report):
 
     batch, seq_len = args.batch or None, args.seq_len or None
     writer, tensors, gelu = described_model.describe(
-        args, report, lambda tensor: Writer(tensor, ROLES, batch, seq_len), args.seq_len
+        args, report, lambda tensor: Writer(tensor, ROLES, batch, seq_len, args.guard), args.seq_len
     )
     model = writer.model(tensors, args.model or "bert")
     if batch or seq_len:
         fold_constants(model)
     step("writing model.xml and model.bin")
     report.packages = packages("openvino", "numpy")
-    write_ir(model, args, report, "direct", gelu)
+    write_ir(model, args, report, "direct", gelu, **guarded.facts(args))
 
 
 if __name__ == "__main__":

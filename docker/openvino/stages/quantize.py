@@ -8,6 +8,7 @@ they are in --ir.
 
 import os
 
+import guarded
 from stage import Stage, StageInputError, read_json, step
 
 from stages._weights import origin, out_of_the_way, readers_of_weights, stored_in, weight_of
@@ -68,8 +69,8 @@ def run(args, report):
     report.packages = packages("nncf", "openvino", "numpy")
     args.precision = "int8"
     signature = read_json(args.ir, "signature.json")
-    marked = per_position(signature)
-    write_ir(quantized, args, report, origin(model), signature["gelu"], marked, int8_for=args.int8_for)
+    marked, more = per_position(signature), {"int8_for": args.int8_for, **guarded.kept(signature)}
+    write_ir(quantized, args, report, origin(model), signature["gelu"], marked, **more)
     report.facts.update(facts(quantized), calibrated_on=len(examples))
     counts = ", ".join("%d %s" % (count, kind) for kind, count in sorted(report.facts["quantized"].items()))
     report.note("int8: %s, calibrated on %d examples" % (counts, len(examples)))

@@ -31,6 +31,7 @@ LEFT_OUT = {
     "openvino",
     "text",
     "special_tokens_in_text",
+    "guard",
     "vocab_reading",
     "do_lower_case",
     "standard",

@@ -21,9 +21,9 @@ NEURON = f"{SOURCE} saved-model seq-len output compute gelu-approximation batch-
 FLAGS = {
     "freeze": f"{SOURCE} reference output gelu",
     "build-ir": f"{SOURCE} reference frozen outputs precision output gelu route converter openvino text "
-    "special-tokens-in-text batch-size seq-len calibration calibration-text calibration-size vocab-reading max-drop "
-    "validation int8-for group-size",
-    "convert-onnx": f"{SOURCE} reference precision output gelu opset ir-version batch-size seq-len",
+    "special-tokens-in-text guard batch-size seq-len calibration calibration-text calibration-size vocab-reading "
+    "max-drop validation int8-for group-size",
+    "convert-onnx": f"{SOURCE} reference precision output gelu opset ir-version guard batch-size seq-len",
     "export": f"{SOURCE} reference seq-len output",
     "neuron-ready": NEURON,
     "neuron-compile": f"{NEURON} output-dir standard neuroncore-pipeline-cores compiler-args timeout min-on-neuron "
@@ -32,7 +32,7 @@ FLAGS = {
     "convert-hf": f"{SOURCE} reference gelu do-lower-case vocab-reading",
     "convert-tf1": "tf2 root config vocab head name isolation offline replace json reference gelu checkpoint-to-path",
 }
-SWITCHES = {"ema", "offline", "replace", "json", "standard", "text", "special-tokens-in-text"}
+SWITCHES = {"ema", "offline", "replace", "json", "standard", "text", "special-tokens-in-text", "guard"}
 
 
 @pytest.fixture

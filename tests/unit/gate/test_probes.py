@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bertbuild.gate.probes import make_probes
+from bertbuild.gate.probes import make_outside_probe, make_probes
 
 BASE = {"vocab_size": 30522, "type_vocab_size": 2, "max_positions": 512}
 PRINT = f"import json; from bertbuild.gate.probes import make_probes; print(json.dumps(make_probes(**{BASE})))"
@@ -74,3 +74,16 @@ def test_both_segments_occur_in_every_row_of_a_model_that_has_two():
 def test_a_model_with_one_segment_gets_no_second():
     probes = make_probes(**BASE | {"type_vocab_size": 1})
     assert {segment for probe in probes for row in probe["segment_ids"] for segment in row} == {0}
+
+
+@pytest.mark.parametrize("sizes", [BASE, {"vocab_size": 3, "type_vocab_size": 1, "max_positions": 8}])
+def test_a_probe_outside_differs_from_what_it_is_taken_for_where_it_is_outside_alone(sizes):
+    within, asked = make_outside_probe(**sizes, unknown=1)
+    assert within["name"] == asked["name"]
+    assert within["input_mask"] == asked["input_mask"]
+    for role, size, otherwise in (("input_ids", sizes["vocab_size"], 1), ("segment_ids", sizes["type_vocab_size"], 0)):
+        values = [value for row in asked[role] for value in row]
+        taken = [value for row in within[role] for value in row]
+        assert taken == [value if 0 <= value < size else otherwise for value in values]
+        assert {-1, -size, -size - 1, size, 2**31 - 1, -(2**31)} <= set(values) or len(values) < 20
+        assert any(0 <= value < size for value in values)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import runpy
 import sys
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import ClassVar
 
@@ -11,7 +12,7 @@ import numpy as np
 import pytest
 from packed_target import OUTPUTS, WORDS, signature, target_files, text_facts, verdict
 
-from bertbuild.packaging import plain
+from bertbuild.packaging import ir_tables, plain
 from bertbuild.packaging.licences import PACKAGES
 from bertbuild.packaging.packed import Packed
 from bertbuild.packaging.program import program, reads_text
@@ -181,6 +182,47 @@ def test_models_that_read_text_are_asked_for_it(packed, run, tmp_path, monkeypat
     monkeypatch.setattr(plain, "lock_file", lambda _backend: lock)
     assert plain.requirements(target) == packages
     assert set(plain.READERS) <= plain.files(target).keys()
+
+
+NET = """<net><layers>
+<layer id="0" name="input_ids" type="Parameter"><output><port id="0"><dim>-1</dim></port></output></layer>
+<layer id="1" name="segment_ids" type="Parameter"><output><port id="0"><dim>-1</dim></port></output></layer>
+<layer id="2" name="c" type="Convert"><input><port id="0"/></input><output><port id="1"/></output></layer>
+<layer id="3" name="g" type="Gather"><input><port id="0"><dim>7</dim><dim>4</dim></port><port id="1"/></input></layer>
+<layer id="4" name="o" type="OneHot"><input><port id="0"/></input>
+<output><port id="4"><dim>-1</dim><dim>2</dim></port></output></layer>
+<layer id="5" name="s" type="ShapeOf"><input><port id="0"/></input></layer>
+</layers><edges>
+<edge from-layer="0" from-port="0" to-layer="5" to-port="0"/>
+<edge from-layer="0" from-port="0" to-layer="2" to-port="0"/>
+<edge from-layer="2" from-port="1" to-layer="3" to-port="1"/>
+<edge from-layer="1" from-port="0" to-layer="4" to-port="0"/>
+</edges></net>"""
+"""An IR with a table of seven words, one fewer than the vocabulary has, and one of two segments."""
+
+
+@pytest.mark.parametrize("head", OUTPUTS)
+@pytest.mark.parametrize("shape", [(-1, -1), (4, 12)])
+def test_it_refuses_what_the_model_has_no_rows_for(packed, run, tmp_path, monkeypatch, head, shape):
+    target = packed(head, shape=shape)
+    (tmp_path / "model.xml").write_text(NET)
+    assert ir_tables.rows(tmp_path / "model.xml") == {"input_ids": 7, "segment_ids": 2}
+    text = program(target)
+    assert "max(encoded.ids) >= 7 or max(encoded.type_ids) >= 2" in text
+    assert len(text.splitlines()) <= MOST
+    monkeypatch.setattr(Core, "asked", {})
+    with pytest.raises(SystemExit, match="from 1 to 32 pieces, ids below 7, segments below 2"):
+        run(target, {}, "good film", "bad")  # "film" is the word 7
+    with pytest.raises(SystemExit, match="from 1 to 32 pieces"):
+        run(target, {}, "good " * 40, "bad")
+    assert Core.asked == {}
+
+
+def test_a_guarded_model_is_asked_any_id(packed, run, tmp_path):
+    target = packed()
+    (tmp_path / "model.xml").write_text(NET)
+    target = replace(target, signature={**target.signature, "guard": "1"})
+    assert run(target, {"probabilities": [[0.25, 0.75]]}, "good film")[0] == ["yes 0.7500"]
 
 
 def test_what_it_needs_is_pinned_and_its_licence_known(packed):

@@ -11,7 +11,7 @@ from bertbuild.errors import CheckpointError, DataError, UsageError
 from bertbuild.heads.found import FoundHead
 from bertbuild.plans.plan import File, Source
 from bertbuild.source.checkpoints import Inspected
-from bertbuild.source.known_text import require_text, text_of
+from bertbuild.source.known_text import require_text, text_of, unknown_of
 
 WORDS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "good")
 TWO = FoundHead(kind="classifier", weights="output_weights", bias="output_bias", labels=2)
@@ -163,3 +163,18 @@ def test_models_that_take_strings_need_a_vocabulary_of_this_model(folder, store)
     (folder / "vocab.txt").unlink()
     with pytest.raises(UsageError, match=r"--text .* comes without one"):
         require_text(found(folder), None)
+
+
+def test_the_number_of_unk_is_found_as_the_lines_are_read(folder, store):
+    assert unknown_of(found(folder), text_of(found(folder), store)) == 1
+
+
+@pytest.mark.parametrize(("words", "why"), [(None, "without a vocab.txt"), (("[PAD]", "good"), r"has none\.")])
+def test_a_guard_without_an_unk_is_refused(folder, store, words, why):
+    vocab = folder / "vocab.txt"
+    if words:
+        vocab.write_text("".join(f"{word}\n" for word in words))
+    else:
+        vocab.unlink()
+    with pytest.raises(UsageError, match=why):
+        unknown_of(found(folder), text_of(found(folder), store))
