@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, BinaryIO
 
 from bertbuild.errors import RemoteError
+from bertbuild.remote.protocols import GoneError
 
 _PIECE = 2**20
 _UNFINISHED = 24 * 3600
@@ -62,7 +63,11 @@ class Bucket:
         """See `Transport`."""
         with self._told():
             options = {"range": {"offset": start}} if start else {}
-            for piece in self._obstore.get(self._store, _blob(digest), options=options).stream(_PIECE):
+            try:
+                found = self._obstore.get(self._store, _blob(digest), options=options)
+            except (FileNotFoundError, self._errors.NotFoundError) as error:
+                raise GoneError from error
+            for piece in found.stream(_PIECE):
                 yield bytes(piece)
 
     def put_blob(self, digest: str, size: int, opened: Callable[[], BinaryIO], progress: Callable[[int], None]) -> None:

@@ -28,7 +28,7 @@ from bertbuild.remote.manifest import (
     signed_bytes,
     write_artifact,
 )
-from bertbuild.remote.protocols import IMAGE, SIGNED_IMAGE, put_small
+from bertbuild.remote.protocols import IMAGE, SIGNED_IMAGE, GoneError, put_small
 from bertbuild.remote.signing import RefusedError, Signer, Trust
 
 if TYPE_CHECKING:
@@ -84,6 +84,8 @@ class Images:
             return _read(backend, *self._trust.payload(envelope))
         except RefusedError as error:
             return str(error)
+        except GoneError:
+            return "its statement is not there any more"
 
     def require_signer(self) -> Signer:
         """The private key.

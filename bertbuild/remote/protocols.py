@@ -70,6 +70,10 @@ class Remote(Protocol):
         """Put a result there, signed; only files that it lacks are sent."""
 
 
+class GoneError(Exception):
+    """A place has no such blob."""
+
+
 class Transport(Protocol):
     """A place that keeps blobs by their sha256, and manifests by name. It is trusted in nothing.
 
@@ -94,7 +98,11 @@ class Transport(Protocol):
         """Whether it has the blob of this sha256 (hex)."""
 
     def blob(self, digest: str, start: int) -> Iterator[bytes]:
-        """The bytes of a blob from `start` on."""
+        """The bytes of a blob from `start` on.
+
+        Raises:
+            GoneError: there is none.
+        """
 
     def put_blob(self, digest: str, size: int, opened: Callable[[], BinaryIO], progress: Callable[[int], None]) -> None:
         """Put a blob there; `opened` gives its bytes again, `progress` gets how many more went out."""

@@ -19,6 +19,7 @@ from bertbuild.errors import RemoteError
 from bertbuild.json_text import parse_json
 from bertbuild.remote.http import Http, let_go, read
 from bertbuild.remote.manifest import LARGEST, MANIFEST_TYPE
+from bertbuild.remote.protocols import GoneError
 
 CHUNK = 64 * 2**20
 """Bytes that are sent at once: what is lost where a connection breaks."""
@@ -99,6 +100,9 @@ class Registry:
                 raise self._wrong("gives another part of a file than it was asked for")
         elif start and answer.status == 200:
             skip = start  # it knows no ranges
+        elif answer.status == 404:
+            let_go(answer)
+            raise GoneError
         elif answer.status != 200:
             answer.close()
             raise self._wrong(f"does not give a file that a result has (HTTP {answer.status})")

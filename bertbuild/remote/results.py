@@ -5,11 +5,11 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from bertbuild.errors import RemoteError, UntrustedError
 from bertbuild.json_text import parse_json
@@ -22,6 +22,7 @@ from bertbuild.remote.protocols import (
     PUSHED,
     THERE,
     Counter,
+    GoneError,
     Progress,
     PushResult,
     Transport,
@@ -92,7 +93,10 @@ class Results:
         if parts is None:
             raise RefusedError("its name is not that of a result")
         artifact = read_artifact(content)
-        envelope = signed_bytes(artifact, self.transport.blob)
+        try:
+            envelope = signed_bytes(artifact, self.transport.blob)
+        except GoneError as error:
+            raise RefusedError("its statement is not there any more") from error
         statement = read_statement(*parts, envelope, artifact.sizes, self._trust)
         for file, layer in artifact.files.items():
             if statement.files.get(file) != layer.digest:
@@ -198,6 +202,8 @@ class Results:
                     )
                 except RemoteError as broken:
                     error = broken
+                except GoneError as gone:
+                    raise RefusedError(f"its file {path.name} is not there any more") from gone
                 failures = 0 if come > before else failures + 1
                 if come < size and failures >= _TRIES:
                     raise error
@@ -219,10 +225,9 @@ class Results:
             )
         before = self._looked(name)
         if isinstance(before, Statement):
-            return self._unchanged(name, stored, before)
+            return self._unchanged(name, stored, before, progress)
         envelope = self._signer.envelope((stored.path / PROVENANCE).read_bytes())
-        files = {file: entry for file, entry in stored.manifest["files"].items() if file != PROVENANCE}
-        content = write_artifact(files, envelope, facts_of(stored))
+        content = write_artifact(_files(stored), envelope, facts_of(stored))
         if len(content) > LARGEST:
             raise RemoteError(
                 f"{name} has {number_of(len(stored.manifest['files']), 'file')}, too many for one manifest.",
@@ -237,11 +242,12 @@ class Results:
             return self._lost(name, stored, sent, had)
         return PushResult(name=name, state=PUSHED, sent=sent, had=had)
 
-    def _unchanged(self, name: str, stored: StoredObject, theirs: Statement) -> PushResult:
-        """A trusted result was there first, and stays."""
-        had = sum(int(entry["bytes"]) for entry in stored.manifest["files"].values())
+    def _unchanged(self, name: str, stored: StoredObject, theirs: Statement, progress: Progress | None) -> PushResult:
+        """A trusted result was there first, and stays; of its files, those that were lost are sent anew."""
         if theirs.manifest["digest"] == stored.digest:
-            return PushResult(name=name, state=THERE, had=had)
+            sent, had = self._send_files(stored, progress, frozenset(theirs.files.values()))
+            return PushResult(name=name, state=THERE, sent=sent, had=had)
+        had = sum(int(entry["bytes"]) for entry in stored.manifest["files"].values())
         return PushResult(name=name, state=OTHER, had=had, differences=against(self, name, stored, theirs))
 
     def _lost(self, name: str, stored: StoredObject, sent: int, had: int) -> PushResult:
@@ -257,12 +263,17 @@ class Results:
         differences = () if same else against(self, name, stored, theirs)
         return PushResult(name=name, state=LOST, sent=sent, had=had, differences=differences)
 
-    def _send_files(self, stored: StoredObject, progress: Progress | None) -> tuple[int, int]:
-        """Send the files that are lacking, each content once; gives the bytes that were sent, and the others."""
+    def _send_files(
+        self, stored: StoredObject, progress: Progress | None, only: Container[str] | None = None
+    ) -> tuple[int, int]:
+        """Send the files that are lacking, each content once; gives the bytes that were sent, and the others.
+
+        `only`: the sha256 of those that are asked for, where not all are.
+        """
         files = {
             entry["sha256"]: (int(entry["bytes"]), stored.path / name)
-            for name, entry in stored.manifest["files"].items()
-            if name != PROVENANCE
+            for name, entry in _files(stored).items()
+            if only is None or entry["sha256"] in only
         }
         counter = Counter(total=sum(size for size, _ in files.values()), tell=progress)
 
@@ -277,6 +288,11 @@ class Results:
         sent = [digest for digest, new in zip(files, _at_once(send, list(files), TRANSFERS), strict=True) if new]
         count = sum(files[digest][0] for digest in sent)
         return count, counter.total - count
+
+
+def _files(stored: StoredObject) -> dict[str, Mapping[str, Any]]:
+    """Its files as its manifest has them, but for the statement, which is sent signed."""
+    return {name: entry for name, entry in stored.manifest["files"].items() if name != PROVENANCE}
 
 
 def facts_of(stored: StoredObject) -> dict[str, str]:

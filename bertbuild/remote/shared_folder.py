@@ -18,6 +18,7 @@ from typing import BinaryIO
 
 from bertbuild.errors import RemoteError
 from bertbuild.files.disk import FULL
+from bertbuild.remote.protocols import GoneError
 
 _PIECE = 1 << 20
 _UNFINISHED = 24 * 3600
@@ -75,7 +76,13 @@ class Folder:
 
     def blob(self, digest: str, start: int) -> Iterator[bytes]:
         """See `Transport`."""
-        with self._told(), _opened(self._blob_path(digest)) as file:
+        with self._told():
+            try:
+                file = _opened(self._blob_path(digest))
+            except FileNotFoundError as error:
+                self._require()
+                raise GoneError from error
+        with self._told(), file:
             file.seek(start)
             while piece := file.read(_PIECE):
                 yield piece

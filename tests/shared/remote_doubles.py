@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 
 from bertbuild.errors import RemoteError
+from bertbuild.remote.protocols import GoneError
 from bertbuild.remote.results import Results
 from bertbuild.remote.signing import Signer, Trust, generate
 
@@ -60,7 +61,7 @@ class Memory:
     def blob(self, digest, start):
         content = self._ask("blob", digest, self.blobs.get(digest))
         if content is None:
-            raise RemoteError(f"no blob {digest}")
+            raise GoneError
         yield content[start : start + 5]
         yield content[start + 5 :]
 

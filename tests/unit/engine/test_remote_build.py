@@ -256,6 +256,19 @@ def test_a_result_that_another_machine_made_otherwise_is_told_and_stays(machine,
     assert {name: memory.manifests[name] for name in before} == before
 
 
+def test_a_file_that_was_lost_there_is_told_made_and_put_there_again(writer, machine, plan, memory):
+    """As a registry's own collection, or a disk, may lose one. All else of the remote store is used."""
+    content = (writer.built[0].path / "model.bin").read_bytes()
+    (lost,) = [digest for digest, blob in memory.blobs.items() if blob == content]
+    del memory.blobs[lost]
+    reader = machine("reader", writes=True)
+    assert reader.build(plan) == ["ir"]
+    (told,) = reader.events.texts("warning")
+    assert "is not used: its file model.bin is not there any more" in told
+    assert memory.blobs[lost] == content
+    assert machine("third").build(plan) == []
+
+
 def checks(machine, plan):
     """What a build would do, as `build --dry-run` looks: job → state."""
     elsewhere = Elsewhere(
