@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import multiprocessing
+import signal
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from distributed import Reschedule, WorkerPlugin, get_worker
@@ -23,6 +26,8 @@ if TYPE_CHECKING:
 
     from bertbuild.remote.results import Results
 
+CLOSING_SECONDS = 3.0
+"""After a stage was told to end, in which the worker may be told too: by one who ends all processes of a machine."""
 ENDED = ("cancelled", "released", "forgotten")
 """States of Dask's that an order comes to which nobody waits for any more."""
 
@@ -43,7 +48,10 @@ class Ours(WorkerPlugin):  # type: ignore[misc]
 
     def setup(self, worker: Worker) -> None:
         """See `WorkerPlugin`: called in the worker's process, each time that it is started."""
-        self._worker, self._lock, self._closed = worker, threading.Lock(), False
+        self._worker, self._lock, self._closing = worker, threading.Lock(), threading.Event()
+        if multiprocessing.parent_process() is not None:  # a terminal and systemd tell the nanny, and every child too
+            for number in (signal.SIGINT, signal.SIGTERM):
+                signal.signal(number, _leave_it_to_the_nanny)  # and not SIG_IGN, which stages would inherit
         remote = open_remote(self.settings)
         assert remote is not None  # noqa: S101 - `commands/cluster.py` has looked
         self._remote: Results = remote
@@ -73,11 +81,13 @@ class Ours(WorkerPlugin):  # type: ignore[misc]
         with self._lock:
             self._running[key] = work
         try:
-            answer = None if self._closed else work.carry_out()
+            answer = None if self._closing.is_set() else work.carry_out()
         finally:
             with self._lock:
                 self._running.pop(key, None)
-        if answer is None or (answer.error and self._closed):
+        if answer is not None and "SIGTERM" in answer.error.get("message", ""):
+            self._closing.wait(CLOSING_SECONDS)
+        if answer is None or (answer.error and self._closing.is_set()):
             raise Reschedule  # this worker was told to end, which is no fault of the stage
         return answer.as_text()
 
@@ -91,8 +101,7 @@ class Ours(WorkerPlugin):  # type: ignore[misc]
 
     def teardown(self, worker: Worker) -> None:  # noqa: ARG002 - Dask's
         """See `WorkerPlugin`: the worker closes, and what it began ends with it."""
-        with self._lock:
-            self._closed = True
+        self._closing.set()
         self._end(list(self._running), wait=True)
 
     def _end(self, keys: list[str], *, wait: bool = False) -> None:
@@ -103,6 +112,10 @@ class Ours(WorkerPlugin):  # type: ignore[misc]
             thread.start()
         for thread in threads if wait else ():
             thread.join()
+
+
+def _leave_it_to_the_nanny(_number: int, _frame: FrameType | None) -> None:
+    """Do nothing of a signal."""
 
 
 def carry_out(text: str, *_inputs: str) -> Text:

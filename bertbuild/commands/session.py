@@ -8,6 +8,7 @@ import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import cache, cached_property
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -15,7 +16,7 @@ from bertbuild.commands.result import Result
 from bertbuild.config import Settings
 from bertbuild.engine.engine import Engine
 from bertbuild.engine.executor import Report
-from bertbuild.errors import EngineError, UsageError
+from bertbuild.errors import ClusterError, EngineError, UsageError
 from bertbuild.files.disk import write_atomically
 from bertbuild.gate.probes import make_outside_probe, make_probes
 from bertbuild.isolation.base import Isolation, place
@@ -258,13 +259,24 @@ def require_cluster_remote(session: Session) -> Results:
     """The remote store, through which what machines of a cluster make passes.
 
     Raises:
-        UsageError: there is none, or it is not both read and written.
+        UsageError: there is none, or it is not both read and written; or the network must not be used.
+        ClusterError: the extra is not installed.
     """
     settings, remote = session.settings, session.remote
     if remote is None or not settings.remote_read or not settings.remote_write or not remote.trusted:
         raise UsageError(
             "A cluster needs a remote store that is read and written: results pass through it.",
             next_step="Set url, write, key and trust in [remote] on each machine of the cluster (docs/remote.md).",
+        )
+    if settings.offline and not settings.remote.startswith("file://"):
+        raise UsageError(
+            "A cluster needs the network, which must not be used (offline).",
+            next_step="Leave --offline out, or the scheduler.",
+        )
+    if find_spec("distributed") is None:
+        raise ClusterError(
+            "A cluster needs Dask.distributed, which is not installed.",
+            next_step="Install it: pip install 'bertbuild[cluster]'",
         )
     return remote
 
