@@ -32,6 +32,8 @@ MOST = 512
 CONNECT_SECONDS = 10.0
 WAIT_SECONDS = 60.0
 """For a worker that can, where there was one, or where there is none at all yet."""
+ASK_SECONDS = 1.0
+"""After which the scheduler is asked again what workers there are."""
 RESUME = "Run the same command again: it goes on from what is finished."
 
 Workers = Mapping[str, Mapping[str, Any]]
@@ -58,6 +60,7 @@ class Cluster:
         self._given: dict[tuple[str, str], Given] = {}
         self._seen: set[str] = set()
         self._refused: BertbuildError | None = None
+        self._last_workers: tuple[float, Workers] = (0.0, {})
         self._ending = False
 
     @property
@@ -255,8 +258,12 @@ class Cluster:
         if INSTRUCTIONS in order.parts["environment"]:
             needed.append(processor_resource(order.parts["environment"][INSTRUCTIONS]))
         since, told = time.monotonic(), False
+        asked, workers = self._last_workers
+        is_new = time.monotonic() - asked > ASK_SECONDS
         while True:
-            workers = self._workers(client)
+            if is_new:
+                workers = self._workers(client)
+                self._last_workers = time.monotonic(), workers
             fit = [one["resources"] for one in workers.values() if all(name in one["resources"] for name in needed)]
             if fit:
                 self._seen.update(needed)
@@ -265,6 +272,9 @@ class Cluster:
                 return {MEMORY: min(memory, most), **dict.fromkeys(needed, 1)}
             if self._ending:
                 raise Interrupted("Stopped before the end.")
+            if not is_new:
+                is_new = True
+                continue
             may_come = not workers or set(needed) <= self._seen
             if not may_come or time.monotonic() - since > WAIT_SECONDS:
                 raise self._nobody(order, workers)

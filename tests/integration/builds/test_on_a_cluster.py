@@ -91,5 +91,8 @@ def test_a_build_on_two_workers_one_of_which_is_killed(machines):
         cluster.communicate(timeout=60)
     assert cluster.returncode == 130
     assert left_after(10, workers.artifacts) == []
-    refused = builder.having(BERTBUILD_ARTIFACTS=builder.artifacts.parent / "new").refused("build", code=30)
-    assert refused["message"] == "1 of 1 target is not built."
+    third = builder.having(BERTBUILD_ARTIFACTS=builder.artifacts.parent / "third")
+    assert third.ok("build").ids("done") == []  # all is in the remote store, and no scheduler is asked
+    write_google(builder.artifacts.parent / "clustered", weights(seed=42))
+    fourth = builder.having(BERTBUILD_ARTIFACTS=builder.artifacts.parent / "fourth")
+    assert fourth.refused("build", code=30)["message"] == "1 of 1 target is not built."
