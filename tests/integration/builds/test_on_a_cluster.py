@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 from pathlib import Path
@@ -93,6 +94,7 @@ def test_a_build_on_two_workers_one_of_which_is_killed(machines):
     assert left_after(10, workers.artifacts) == []
     third = builder.having(BERTBUILD_ARTIFACTS=builder.artifacts.parent / "third")
     assert third.ok("build").ids("done") == []  # all is in the remote store, and no scheduler is asked
+    shutil.rmtree(builder.artifacts.parent / "clustered")
     write_google(builder.artifacts.parent / "clustered", weights(seed=42))
     fourth = builder.having(BERTBUILD_ARTIFACTS=builder.artifacts.parent / "fourth")
     assert fourth.refused("build", code=30)["message"] == "1 of 1 target is not built."
