@@ -16,6 +16,7 @@ from bertbuild.heads.classifier import WEIGHTS
 from bertbuild.heads.found import FoundHead
 from bertbuild.heads.masked_lm import PART as MASKED_LM
 from bertbuild.heads.next_sentence import PART as NEXT_SENTENCE
+from bertbuild.heads.replaced_token import PART as REPLACED_TOKEN
 from bertbuild.heads.rows import HEADS
 from bertbuild.heads.span import PART as SPAN
 from bertbuild.plural import number_of
@@ -101,7 +102,7 @@ def evidence_of(head: FoundHead, known: Known, *, told: str) -> Iterator[Evidenc
     traced = traced_of(head, known)
     if traced is not None and traced["kinds"]:
         yield Evidence(kinds=tuple(traced["kinds"]), why=traced["why"])
-    task = _of_task(known) if head.kind not in (MASKED_LM, NEXT_SENTENCE) else None
+    task = _of_task(known) if head.kind not in (MASKED_LM, NEXT_SENTENCE, REPLACED_TOKEN) else None
     if task is not None:
         yield task
     if bare and known.imported.get("kind"):

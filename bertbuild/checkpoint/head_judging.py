@@ -19,7 +19,7 @@ from bertbuild.checkpoint.head_evidence import (
 from bertbuild.errors import UsageError
 from bertbuild.heads.classifier import PART as CLASSIFIER
 from bertbuild.heads.classifier import WEIGHTS
-from bertbuild.heads.found import FoundHead
+from bertbuild.heads.found import BY_COLUMN, FoundHead
 from bertbuild.heads.masked_lm import TIED_WEIGHTS
 from bertbuild.heads.named import heads_named
 from bertbuild.heads.rows import HEADS
@@ -230,10 +230,11 @@ def _misshapen(head: FoundHead, known: Known) -> str:
         return ""
     weights, bias = known.shapes[head.weights], known.shapes[head.bias]
     hidden = known.hidden
-    if hidden is None or weights == (bias[0], hidden):
+    shape = (hidden, bias[0]) if head.kind in BY_COLUMN else (bias[0], hidden)
+    if hidden is None or weights == shape:
         return ""
-    wanted = [bias[0], hidden]
-    turned = weights == (hidden, bias[0])
+    wanted = list(shape)
+    turned = weights == shape[::-1]
     how = ": it is transposed" if turned else ""
     return f"{head.weights} has shape {list(weights)}, and with {head.bias} {list(bias)} it must be {wanted}{how}."
 

@@ -14,6 +14,7 @@ from typing import Final
 from bertbuild.checkpoint.training import averaged, sort_variables
 from bertbuild.families import electra
 from bertbuild.families.bert import BUFFERS
+from bertbuild.heads.replaced_token import HEAD as REPLACED_TOKEN
 from bertbuild.heads.rows import HEADS
 from bertbuild.plural import are, number_of
 
@@ -27,6 +28,7 @@ _LAYER: Final = "encoder/layer_0/"
 _PARTS: Final = ("embeddings/", "encoder/", "pooler/")
 _HEADS: Final = tuple(dict.fromkeys(head.scopes for head in HEADS.values() if head.part and not head.of_encoder))
 """How the names of heads begin, outside the encoder; each is taken whole or not at all."""
+OF_DISCRIMINATOR: Final = REPLACED_TOKEN.scopes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,7 +171,10 @@ def _taken(available: Mapping[str, str], scope: str, scopes: tuple[str, ...]) ->
         if (name.startswith(start) if scope else name.startswith(_PARTS)) and not name.startswith(inner)
     }
     outer = start[: start.rfind("/", 0, -1) + 1]
+    of_generator = f"/{scope}".endswith(f"/{electra.GENERATOR}")
     for head in _HEADS:
+        if of_generator and head == OF_DISCRIMINATOR:
+            continue
         places = (
             (outer, "") if len(scopes) == 1 else (outer,)
         )  # of several encoders none owns a head that stands outside all
@@ -179,7 +184,7 @@ def _taken(available: Mapping[str, str], scope: str, scopes: tuple[str, ...]) ->
             if parts:
                 taken |= parts
                 break
-    if f"/{scope}".endswith(f"/{electra.GENERATOR}"):
+    if of_generator:
         for theirs, ours in electra.GENERATOR_HEAD:
             found = {name: own for name, own in available.items() if name.startswith(outer + theirs)}
             taken |= {ours + name.removeprefix(outer + theirs): own for name, own in found.items()}

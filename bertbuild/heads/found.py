@@ -16,8 +16,10 @@ from typing import NamedTuple, Tuple  # noqa: UP035  (evaluated by Python 3.7)
 OF_ENCODER = {"pooled": "pooled_output", "sequence": "sequence_output", "all-layers": "layer_%d_output"}
 """What the encoder gives: what --output calls it → the name of its tensor; of all layers, one for each number."""
 
-COLUMNS = {"regression": 1, "span": 2, "next-sentence": 2}
+COLUMNS = {"regression": 1, "span": 2, "next-sentence": 2, "replaced-token": 1}
 """How many columns the last layers of heads of these kinds have; others have one for each class."""
+BY_COLUMN = ("replaced-token",)
+"""The kinds whose last layer's weights lie as [H, C]."""
 
 
 class FoundHead(NamedTuple):
@@ -26,7 +28,7 @@ class FoundHead(NamedTuple):
     kind: str
     """The name of a row of the table of heads: "classifier"."""
     weights: str
-    """google-research/bert's name of its last layer's weights [C, H]: "output_weights"."""
+    """google-research/bert's name of its last layer's weights [C, H] (of `BY_COLUMN` [H, C]): "output_weights"."""
     bias: str
     """The same of its bias [C]."""
     labels: int

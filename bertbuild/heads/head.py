@@ -73,6 +73,9 @@ class Head(NamedTuple):
     metric: str = ""
     """What it is judged by on a task's data."""
 
+    family: str = ""
+    """The family whose models alone have it; empty where a BERT may."""
+
     @property
     def parts(self) -> frozenset[str]:
         """The parts of a source that its answers are made of, besides the encoder."""

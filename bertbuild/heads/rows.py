@@ -10,6 +10,7 @@ from bertbuild.heads import (
     next_sentence,
     pooled,
     regression,
+    replaced_token,
     sequence,
     span,
     tokens,
@@ -29,5 +30,6 @@ HEADS: dict[str, Head] = {
         span,
         masked_lm,
         next_sentence,
+        replaced_token,
     )
 }

@@ -18,6 +18,7 @@ _TASKS: Final[Mapping[tuple[str, ...], str]] = {
     ("masked-lm",): "ForMaskedLM",
     ("masked-lm", "next-sentence"): "ForPreTraining",
 }
+_DISCRIMINATOR: Final = ("replaced-token",)
 
 
 def _classes(word: str, kinds: Iterable[tuple[str, ...]] = tuple(_TASKS)) -> dict[tuple[str, ...], str]:
@@ -33,7 +34,10 @@ OF_FAMILY: Final[Mapping[str, Mapping[tuple[str, ...], str]]] = {
     BERT: CLASSES,
     ALBERT: _classes("Albert"),
     ALBERT_ZH: {kinds: name for kinds, name in CLASSES.items() if "masked-lm" not in kinds},
-    ELECTRA: _classes("Electra", ((), ("tokens",), ("span",), ("masked-lm",))),
+    ELECTRA: {
+        **_classes("Electra", ((), ("tokens",), ("span",), ("masked-lm",))),
+        _DISCRIMINATOR: "ElectraForPreTraining",
+    },
 }
 """The same for each family. An albert_zh is written as a BERT: `exporting.py` says how."""
 MODEL_TYPES: Final[Mapping[str, str]] = {ALBERT_ZH: BERT}

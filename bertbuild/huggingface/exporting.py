@@ -25,7 +25,7 @@ from bertbuild.families.table import ALBERT, ALBERT_ZH, BERT, ELECTRA
 from bertbuild.heads import masked_lm
 from bertbuild.heads.found import FoundHead
 from bertbuild.huggingface.classes import MODEL_TYPES, class_for
-from bertbuild.huggingface.family_names import LAST, albert_tensor, of_masked_lm
+from bertbuild.huggingface.family_names import LAST, albert_tensor, of_masked_lm, of_replaced_token
 from bertbuild.huggingface.naming import is_turned
 from bertbuild.huggingface.settings import DEFAULTS, PROBLEM_TYPES
 from bertbuild.huggingface.stored import Floats
@@ -198,6 +198,8 @@ def _of_heads(variables: Sequence[str], heads: Sequence[FoundHead], family: str)
     for head in heads:
         if head.kind == "masked-lm":
             found |= of_masked_lm(variables, family)
+        elif head.kind == "replaced-token":
+            found |= of_replaced_token(variables)
         else:
             layer = LAST.get(head.kind, "classifier")
             found |= {f"{layer}.weight": head.weights, f"{layer}.bias": head.bias}

@@ -10,7 +10,7 @@ from typing import Final
 
 from bertbuild.families import albert
 from bertbuild.families.table import ALBERT, BERT, ELECTRA
-from bertbuild.heads import classifier, masked_lm, next_sentence, span
+from bertbuild.heads import classifier, masked_lm, next_sentence, replaced_token, span
 
 _LAYER: Final = "encoder.albert_layer_groups.0.albert_layers.0."
 ALBERTS: Final[Mapping[str, str]] = {
@@ -53,7 +53,16 @@ and its TensorFlow class reads the second."""
 LAST: Final[Mapping[str, str]] = {"span": "qa_outputs", "next-sentence": "sop_classifier.classifier"}
 """Kind of a head → what its last layer is called; of all others for a task `classifier`."""
 _VARIABLES: Final = {theirs: ours for ours, theirs in ALBERTS.items()}
-_HEADS: Final = {family: {names[0]: ours for ours, names in found.items()} for family, found in HEADS.items()}
+REPLACED_TOKEN: Final[Mapping[str, str]] = {
+    replaced_token.DENSE: "discriminator_predictions.dense",
+    replaced_token.WEIGHTS.rpartition("/")[0]: "discriminator_predictions.dense_prediction",
+}
+"""Scope of the head of an ELECTRA's discriminator → Hugging Face's."""
+_HEADS: Final = {
+    family: {names[0]: ours for ours, names in found.items()}
+    | ({theirs: ours for ours, theirs in REPLACED_TOKEN.items()} if family == ELECTRA else {})
+    for family, found in HEADS.items()
+}
 _OF_TOKENS: Final = {
     "classifier": {"weight": classifier.WEIGHTS, "bias": classifier.BIAS},
     "qa_outputs": {"weight": span.WEIGHTS, "bias": span.BIAS},
@@ -105,6 +114,12 @@ def head_variable(name: str, family: str) -> str | None:
 def _last(scope: str, last: str) -> str:
     norm = scope.rpartition("/")[2].startswith("LayerNorm")
     return {"weight": "gamma", "bias": "beta"}[last] if norm else {"weight": "kernel", "bias": "bias"}[last]
+
+
+def of_replaced_token(variables: Iterable[str]) -> dict[str, str]:
+    """Hugging Face's name → the variable, of the head of an ELECTRA's discriminator."""
+    parts = ((variable, *variable.rpartition("/")[::2]) for variable in variables)
+    return {f"{REPLACED_TOKEN[scope]}.{_ENDS[last]}": name for name, scope, last in parts if scope in REPLACED_TOKEN}
 
 
 def of_masked_lm(variables: Iterable[str], family: str) -> dict[str, str]:

@@ -11,7 +11,7 @@ import numpy as np
 from bertbuild.checkpoint.variables import Shape
 from bertbuild.errors import CheckpointError
 from bertbuild.families.table import ELECTRA, FAMILIES
-from bertbuild.heads import classifier, masked_lm, next_sentence, span
+from bertbuild.heads import classifier, masked_lm, next_sentence, replaced_token, span
 from bertbuild.huggingface.classes import class_for
 from bertbuild.huggingface.family_names import DECODERS
 from bertbuild.huggingface.settings import PROBLEM_TYPES, Settings
@@ -28,11 +28,13 @@ MASKED_LM: Final = (
     masked_lm.GAMMA,
     masked_lm.BETA,
 )
+REPLACED_TOKEN: Final = tuple(replaced_token.HEAD.variables(0, 0, 0))
 _WORDS: Final = {
     CLASSIFIER: "the classifier",
     SQUAD: "the head for questions",
     NEXT_SENTENCE: "the head for next sentences",
     MASKED_LM: "the masked-LM head",
+    REPLACED_TOKEN: "the replaced-token head",
 }
 _SEQUENCE_CLASSIFIER: Final = "ForSequenceClassification"
 _TAGGER: Final = "ForTokenClassification"
@@ -86,6 +88,7 @@ def choose_heads(settings: Settings, tensors: Mapping[str, Stored], named: Mappi
         SQUAD: ((2, hidden), (2,)),
         NEXT_SENTENCE: ((2, hidden), (2,)),
         MASKED_LM: ((vocab,), (hidden, width), (width,), (width,), (width,)),
+        REPLACED_TOKEN: tuple(replaced_token.HEAD.variables(hidden, 0, 0).values()),
     }
     for head, shapes in sizes.items():
         there = [name for name in head if name in named]

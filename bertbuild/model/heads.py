@@ -1,15 +1,17 @@
-"""What heads answer, by their kinds: the arithmetic of run_classifier.py, run_squad.py and run_pretraining.py."""
+"""What heads answer, by their kinds: the arithmetic of run_classifier.py, run_squad.py and run_pretraining.py (of
+google-research/electra too).
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from bertbuild.heads import masked_lm
-from bertbuild.heads.found import FoundHead
+from bertbuild.heads import masked_lm, replaced_token
+from bertbuild.heads.found import BY_COLUMN, FoundHead
 from bertbuild.model import encoder
 from bertbuild.model.operators import Operators, Value
 
-OF_SEQUENCE = ("tokens", "span", "masked-lm")
+OF_SEQUENCE = ("tokens", "span", "masked-lm", "replaced-token")
 """The kinds that read the hidden states of all positions; the others read the pooled output."""
 
 
@@ -37,6 +39,7 @@ ANSWERS: Mapping[str, Mapping[str, Callable[[Operators, Value], Value]]] = {
     "span": {"start_logits": _column(0), "end_logits": _column(1)},
     "masked-lm": {"masked-lm-logits": _as_it_is},
     "next-sentence": {"next-sentence-logits": _as_it_is},
+    "replaced-token": {"replaced-token-logits": _column(0)},
 }
 """Kind → output → what makes it of the last layer's logits, [B, C] or [B, S, C]."""
 
@@ -47,7 +50,7 @@ def logits(ops: Operators, sizes: encoder.Sizes, head: FoundHead, values: Value)
     Args:
         ops: the writer.
         sizes: of the model.
-        head: its weights are [C, H].
+        head: its weights are [C, H], of `BY_COLUMN` [H, C].
         values: the pooled output [B, H], or the sequence output [B, S, H] where the kind is one of `OF_SEQUENCE`.
 
     Returns:
@@ -56,4 +59,7 @@ def logits(ops: Operators, sizes: encoder.Sizes, head: FoundHead, values: Value)
     if head.kind == "masked-lm":
         grown = ops.activation(encoder.dense(ops, masked_lm.DENSE, values), sizes.activation)
         values = encoder.layer_norm(ops, masked_lm.LAYER_NORM, grown, sizes.epsilon)
-    return ops.add(ops.product(values, ops.variable(head.weights), transposed=True), ops.variable(head.bias))
+    if head.kind == "replaced-token":
+        values = ops.activation(encoder.dense(ops, replaced_token.DENSE, values), sizes.activation)
+    turned = head.kind not in BY_COLUMN
+    return ops.add(ops.product(values, ops.variable(head.weights), transposed=turned), ops.variable(head.bias))

@@ -14,12 +14,16 @@ from bertbuild.huggingface.classes import class_for, kinds_of
 from bertbuild.plans.family_reference import INFER
 from bertbuild.plans.plan import TOGETHER, Plan, Source, Step
 
+LABELLED = ("classifier", "multi-label", "regression", "tokens")
+"""The kinds of heads that a class makes with as many columns as config.json has labels."""
+
 
 def by_folder(plan: Plan, source: Source) -> Plan:
     """The plan with its source's answers given by the folder that the source was imported from.
 
     A reference stays as it was planned where no class of transformers gives what is asked for: the folder's own class
-    lacks a head, the masked LM has a table of its own, or another gelu than the folder's is asked for.
+    lacks a head or makes one of another number of labels, the masked LM has a table of its own, or another gelu than
+    the folder's is asked for.
     """
     asked = {target.reference for target in plan.targets}
     steps = tuple(_of_folder(plan, step, source) if step.id in asked else step for step in plan.steps)
@@ -58,4 +62,5 @@ def _class(source: Source, heads: tuple[FoundHead, ...]) -> str:
     kinds = {head.kind for head in heads}
     untied = any(head.kind == masked_lm.PART and head.weights != masked_lm.TIED_WEIGHTS for head in heads)
     own = source.origin.architecture
-    return own if not untied and kinds <= kinds_of(own, source.family) else ""
+    labelled = all(head.labels == source.origin.labels for head in heads if head.kind in LABELLED)
+    return own if labelled and not untied and kinds <= kinds_of(own, source.family) else ""

@@ -120,10 +120,12 @@ class Origin:
     Attributes:
         file: where it lies, and what the import reads of it.
         architecture: the class that its config.json names; "" where it names none.
+        labels: how many a class gives its head by config.json.
     """
 
     file: File
     architecture: str = ""
+    labels: int = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -29,7 +29,16 @@ def origin_of(file: File, family: str, prefix: str, config: Mapping[str, Any]) -
     if prefix not in ("", f"{family}.") or (file.files and CONFIGS[0] not in file.files):
         return None
     named = config.get("architectures")
-    return Origin(file=file, architecture=str(named[0]) if isinstance(named, list) and named else "")
+    architecture = str(named[0]) if isinstance(named, list) and named else ""
+    return Origin(file=file, architecture=architecture, labels=_labels(config))
+
+
+def _labels(config: Mapping[str, Any]) -> int:
+    """As transformers counts them: two where nothing is said."""
+    named, number = config.get("id2label"), config.get("num_labels")
+    if isinstance(named, dict) and named:
+        return len(named)
+    return number if isinstance(number, int) else 2
 
 
 def origin_told(file: File, family: str, imported: Path) -> Origin | None:

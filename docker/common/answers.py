@@ -11,7 +11,7 @@ import numpy as np
 from stage import StageInputError, read_json, step
 
 ROLES = ("input_ids", "input_mask", "segment_ids")
-PER_POSITION = ("start_logits", "end_logits")
+PER_POSITION = ("start_logits", "end_logits", "replaced_token_logits")
 """Outputs [B, S] that hold something for each position, wherever they come from."""
 
 

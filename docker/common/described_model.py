@@ -150,10 +150,11 @@ class _Variables(object):
         return array
 
     def _check_head(self, head, shape):
-        from bertbuild.heads.found import COLUMNS
+        from bertbuild.heads.found import BY_COLUMN, COLUMNS
 
         bias = self._reader.mapped(head.bias).shape
         width = self._shapes[self._words][1] if head.weights == self._words else self._hidden
+        shape = shape[::-1] if head.kind in BY_COLUMN else shape
         if len(shape) != 2 or shape[1] != width or bias != shape[:1]:
             raise StageInputError(
                 "%s must have shape [C, %d] and %s [C] (got %s and %s)"

@@ -36,6 +36,7 @@ ANSWERS = {
         ("masked_lm_logits", "prediction_logits"),
         ("next_sentence_logits", "sop_logits"),
         ("next_sentence_logits", "seq_relationship_logits"),
+        ("replaced_token_logits", "logits"),  # of an ELECTRA
     ),
     "ForMaskedLM": (("masked_lm_logits", "logits"),),
     "ForNextSentencePrediction": (("next_sentence_logits", "logits"),),

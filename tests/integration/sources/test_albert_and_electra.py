@@ -22,7 +22,12 @@ CASES = {
         {"ir": "TFAlbertModel", "onnx": "TFAlbertModel"},
     ),
     "family-albert-zh": (family_models.albert_zh_shapes(), "pooled,all-layers", "tanh", {"ir": "TFBertModel"}),
-    "family-electra": (family_models.electra_shapes(generator=True), "sequence", "erf", {"hf": "frozen"}),
+    "family-electra": (
+        family_models.electra_shapes(generator=True),
+        "sequence,replaced-token-logits",
+        "erf",
+        {"hf": "frozen", "ir": "TFElectraForPreTraining"},
+    ),
     "family-electra-base": (family_models.electra_shapes(embedding=H), "sequence", "erf", {"ir": "TFElectraModel"}),
 }
 """Name → variables, outputs, the form of gelu of the family's code, and kinds with who answers for the source."""
@@ -115,5 +120,5 @@ def test_there_and_back_through_a_hugging_face_folder(bertbuild, session_folder,
     reader, own = CheckpointReader(Path(found["prefix"])), values(CASES[name][0])
     assert found["family"] == name.removeprefix("family-")
     for variable in reader.entries:
-        theirs = variable if variable in own else variable.replace("bert/", "electra/", 1)
+        theirs = variable if variable in own else variable.replace("bert/", "electra/", 1)  # ELECTRA's encoder
         assert reader.tensor(variable).tobytes() == own[theirs].tobytes(), variable

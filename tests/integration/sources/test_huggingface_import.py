@@ -74,7 +74,12 @@ def test_half_precision_weights_are_widened_and_a_note_says_so(bertbuild, tmp_pa
 
 
 def test_tanh_gelu_and_epsilon_of_a_hugging_face_config_are_kept(bertbuild, tmp_path, tensors):
-    settings = {"hidden_act": "gelu_new", "layer_norm_eps": 1e-5, "architectures": [CLASSIFIER]}
+    settings = {
+        "hidden_act": "gelu_new",
+        "layer_norm_eps": 1e-5,
+        "architectures": [CLASSIFIER],
+        "id2label": {"0": "a", "1": "b", "2": "c"},
+    }
     folder = write_huggingface(tmp_path / "gelu_new", huggingface_tensors(tensors), **settings)
     built = bertbuild.ok("build-ir", "--checkpoint", folder)
     assert built.verdict("ir-fp32")["passed"]

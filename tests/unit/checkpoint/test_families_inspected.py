@@ -109,7 +109,7 @@ def test_of_an_electra_the_discriminator_is_taken_and_the_generator_where_it_is_
     choice = Choice(scope=scope)
     found = inspect_checkpoint(folder, choice=choice)
     assert found.problems == ()
-    assert [head.kind for head in found.judged_heads.found] == (["masked-lm"] if scope else [])
+    assert [head.kind for head in found.judged_heads.found] == (["masked-lm"] if scope else ["replaced-token"])
     (tmp_path / "plain").mkdir()
     write_plain(find_checkpoint(folder), choice, tmp_path / "plain" / "bert_model.ckpt")
     assert json.loads((tmp_path / "plain" / "bert_config.json").read_text())["model_type"] == "electra"

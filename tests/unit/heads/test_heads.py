@@ -28,12 +28,13 @@ from bertbuild.project import ROOT
 
 TINY = {"vocab_size": 7, "hidden_size": 4, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 8}
 OF_PRETRAINING = ("masked-lm-logits", "next-sentence-logits")
+OF_FAMILY = ("replaced-token-logits",)
 STAGES = ROOT / "docker" / "tf1" / "stages"
 
 
 def test_outputs_are_those_that_people_type():
     of_heads = ("logits", "probabilities", "score", "start_logits", "end_logits", *OF_PRETRAINING)
-    assert ("pooled", "sequence", "all-layers", *of_heads) == OUTPUTS
+    assert ("pooled", "sequence", "all-layers", *of_heads, *OF_FAMILY) == OUTPUTS
     assert tuple(EXPORTED) == (*of_heads, "pooled", "sequence")
 
 
@@ -57,6 +58,7 @@ def test_what_outputs_need_and_which_flag_takes_a_part():
         "span": "--output start_logits,end_logits",
         "masked-lm": "--output masked-lm-logits",
         "next-sentence": "--output next-sentence-logits",
+        "replaced-token": "--output replaced-token-logits",
     }
 
 
@@ -123,7 +125,7 @@ def test_heads_that_give_the_same_output_call_and_judge_it_alike(output):
 
 def test_variables_are_those_that_the_model_garden_is_given():
     config = config_from(TINY, name="tiny")
-    last = {name: row.last for name, row in HEADS.items() if not row.of_encoder}
+    last = {name: row.last for name, row in HEADS.items() if not row.of_encoder and not row.family}
     assert last.pop("masked-lm")[1] == masked_lm.BIAS
     places = {name: dense_places(config, FoundHead(name, *names, labels=2), ("head",)) for name, names in last.items()}
     for name, made in {**places, "masked-lm": masked_lm_places(config)}.items():
@@ -179,7 +181,7 @@ def test_stages_know_the_encoders_outputs_and_name_the_others_by_the_rule():
 def test_every_kind_of_head_is_computed_by_the_reference():
     name = "_upstream_heads.py"
     (builders,) = stage_values(name, "BUILDERS")
-    assert list(builders) == [row.name for row in HEADS.values() if not row.of_encoder]
+    assert list(builders) == [row.name for row in HEADS.values() if not row.of_encoder and not row.family]
     functions = {node.name: node for node in ast.parse((STAGES / name).read_text()).body if hasattr(node, "name")}
     for kind, function in builders.items():
         strings = {node.value for node in ast.walk(functions[function]) if isinstance(node, ast.Constant)}

@@ -8,8 +8,8 @@ from numpy_bert import NumpyBert
 from numpy_operators import NumpyOperators
 
 from bertbuild.families.bert import encoder_variables
-from bertbuild.heads import masked_lm
-from bertbuild.heads.found import FoundHead
+from bertbuild.heads import masked_lm, replaced_token
+from bertbuild.heads.found import BY_COLUMN, FoundHead
 from bertbuild.heads.head import SEQUENCE
 from bertbuild.heads.rows import HEADS
 from bertbuild.model import encoder, heads, model
@@ -32,6 +32,8 @@ def tensors():
     for kind, labels in LABELS.items():
         shapes |= {f"{kind}/weights": (labels, 8), f"{kind}/bias": (labels,)}
     shapes |= {masked_lm.KERNEL: (8, 8), masked_lm.KERNEL_BIAS: (8,), "masked-lm/bias": (30,)}
+    shapes |= {f"{replaced_token.DENSE}/kernel": (8, 8), f"{replaced_token.DENSE}/bias": (8,)}
+    shapes |= {"replaced-token/weights": (8, 1), "replaced-token/bias": (1,)}
     shapes |= {masked_lm.GAMMA: (8,), masked_lm.BETA: (8,), "masked-lm/weights": (30, 8)}
     return {name: random.normal(0, 0.5, shape) for name, shape in shapes.items()}
 
@@ -77,7 +79,10 @@ def test_a_head_answers_as_the_scripts_of_the_repository_do(tensors, inputs, kin
     if kind == "masked-lm":
         grown = bert.activation(bert.dense(read, masked_lm.DENSE))
         read = bert.norm(grown, masked_lm.LAYER_NORM.rpartition("/")[0])
-    logits = read @ tensors[f"{kind}/weights"].T + tensors[f"{kind}/bias"]
+    if kind == "replaced-token":
+        read = bert.activation(bert.dense(read, replaced_token.DENSE))
+    weights = tensors[f"{kind}/weights"]
+    logits = read @ (weights if kind in BY_COLUMN else weights.T) + tensors[f"{kind}/bias"]
     powers = np.exp(logits)
     by_output = {
         "logits": logits,
@@ -87,6 +92,7 @@ def test_a_head_answers_as_the_scripts_of_the_repository_do(tensors, inputs, kin
         "end_logits": logits[..., -1],
         "masked-lm-logits": logits,
         "next-sentence-logits": logits,
+        "replaced-token-logits": logits[..., 0],
     }
     outputs = tuple(heads.ANSWERS[kind])
     answers, _ = described(tensors, inputs, outputs, [found(kind)])

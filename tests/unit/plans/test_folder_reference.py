@@ -27,7 +27,7 @@ CLASSIFIER = "BertForSequenceClassification"
 
 def source(*kinds, architecture="BertModel", **changes):
     heads = tuple(FoundHead(kind, *HEADS[kind].last, labels=3) for kind in kinds)
-    told = {"heads": heads, "origin": Origin(file=FOLDER, architecture=architecture), **changes}
+    told = {"heads": heads, "origin": Origin(file=FOLDER, architecture=architecture, labels=3), **changes}
     return Source(model="small", kind="checkpoint", file=CHECKPOINT, gelu="erf", **told)
 
 
@@ -71,13 +71,20 @@ def test_the_encoder_of_a_folder_with_any_head_is_asked_of_the_encoder_s_class()
     ("changed", "request_"),
     [
         ({"origin": None}, Ir()),
+        ({"heads": (FoundHead("tokens", "w", "b", 4),), "architecture": "BertForTokenClassification"}, Ir()),
         ({}, Ir(gelu="tanh")),
         ({"heads": (FoundHead("masked-lm", "cls/predictions/output_weights", "b", 9),)}, Ir(output="masked-lm-logits")),
     ],
-    ids=["a checkpoint of Google's", "another gelu", "a table of its own"],
+    ids=[
+        "a checkpoint of Google's",
+        "another number of labels than config.json has",
+        "another gelu",
+        "a table of its own",
+    ],
 )
 def test_what_the_folder_does_not_compute_is_judged_as_before(changed, request_):
-    one = replace(source(architecture="BertForMaskedLM"), **changed)
+    named = {"architecture": "BertForMaskedLM", **changed}
+    one = replace(source(architecture=named.pop("architecture")), **{"heads": (), **named})
     assert planned(one, request_) == plan_targets(one, request_, CHECKPOINT)
 
 

@@ -79,3 +79,23 @@ def test_fine_tuning_says_so():
 def test_no_folder_is_made_of_an_albert_zh():
     with pytest.raises(UsageError, match="transformers has no class for that"):
         plan_targets(source("albert-zh"), HuggingFace(), NOBODY)
+
+
+def test_a_generator_asked_for_the_discriminators_head_is_refused_in_one_sentence():
+    with pytest.raises(UsageError) as raised:
+        plan_targets(source("electra", "masked-lm"), Ir(output="replaced-token-logits"), NOBODY)
+    assert str(raised.value) == (
+        "small has no replaced-token head (discriminator_predictions/dense_1/kernel), so it gives no replaced-token "
+        "logits."
+    )
+    assert raised.value.next_step
+
+
+def test_a_discriminators_head_is_asked_of_its_class_and_goes_into_a_folder():
+    plan = plan_targets(source("electra", "replaced-token"), Ir(output="replaced-token-logits,sequence"), NOBODY)
+    assert (
+        plan.step("hf-weights").params["heads"].startswith("replaced-token:discriminator_predictions/dense_1/kernel:")
+    )
+    assert plan.step("reference").params["output"] == "replaced-token-logits,sequence"
+    made = plan_targets(source("electra", "replaced-token"), HuggingFace(), NOBODY)
+    assert made.step("hf").params["heads"].startswith("replaced-token:")
