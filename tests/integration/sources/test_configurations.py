@@ -50,7 +50,7 @@ def bert(tensors):
         (["build-ir", "--output", "pooled"], "pooled_output"),
         (["neuron-ready", "--compute", "float32"], "probabilities"),
         pytest.param(["convert-tf2"], "pooled_output", marks=pytest.mark.whole),
-        (["convert-tf2", "--format", "savedmodel"], "probabilities"),
+        pytest.param(["convert-tf2", "--format", "savedmodel"], "probabilities", marks=pytest.mark.whole),
     ],
 )
 def test_every_kind_of_target_computes_the_epsilon_and_gelu_that_are_told(bertbuild, told, bert, command, output):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from backends import run as run_script
 from graph_builder import bert_graph
+from matrix import cells
 
 pytestmark = pytest.mark.integration
 
@@ -25,13 +26,13 @@ def test_our_own_frozen_graph_gives_the_answers_of_its_checkpoint(bertbuild, tin
     assert {port["shape"] for port in facts["inputs"].values()} == {"[?,?]"}
 
 
-@pytest.mark.parametrize(
-    ("graph", "ports"),
-    [
-        ("page", {"input_ids": 0, "input_mask": 1, "segment_ids": 4}),
-        ("page_permuted", {"input_ids": 4, "input_mask": 3, "segment_ids": 0}),
-    ],
-)
+PORTS = {
+    "page": {"input_ids": 0, "input_mask": 1, "segment_ids": 4},
+    "page_permuted": {"input_ids": 4, "input_mask": 3, "segment_ids": 0},
+}
+
+
+@pytest.mark.parametrize(("graph", "ports"), cells(PORTS, "page").items())
 def test_a_graph_fed_by_an_input_pipeline_is_traced_whatever_its_features_are_called(bertbuild, foreign, graph, ports):
     built = bertbuild.ok("build-ir", "--frozen", foreign / f"{graph}.pb", "--name", graph)
     verdict = built.verdict("ir-fp32")
@@ -46,6 +47,7 @@ def test_a_graph_fed_by_an_input_pipeline_is_traced_whatever_its_features_are_ca
     assert list(facts["outputs"]) == ["pooled_output"]
 
 
+@pytest.mark.whole
 def test_the_order_of_features_changes_no_answer(bertbuild, foreign):
     for graph in ("page", "page_permuted"):
         bertbuild.ok("build-ir", "--frozen", foreign / f"{graph}.pb", "--name", graph)
