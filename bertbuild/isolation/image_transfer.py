@@ -34,7 +34,7 @@ def push_image(backend: str, reference: str, progress: Progress) -> str:
         try:
             code, tail = _docker(backend, "push", reference, progress=progress)
         finally:  # with the tag goes the engine's note that a registry has it: it was made here, and not pulled
-            _docker(backend, "rmi", "--no-prune", reference)
+            _docker(backend, "rmi", reference)
     found = next((found for line in reversed(tail) if (found := _PUSHED.search(line))), None)
     if code != 0 or found is None:
         host = reference.partition("/")[0]
