@@ -18,9 +18,14 @@ _MODEL: Final = re.compile(rb"\n[^\x00]\n[\x03-\x20]<", re.DOTALL)
 _SCORES: Final = re.compile(rb"<[^<>\s]{1,30}>\t-?\d")
 
 
+def is_model(content: bytes) -> bool:
+    """Whether a file's content is a model of SentencePiece."""
+    return _MODEL.match(content) is not None
+
+
 def told(content: bytes) -> str:
     """What of SentencePiece's a file's content is, as a clause; "" where it is none."""
-    if _MODEL.match(content):
+    if is_model(content):
         return "is a model of SentencePiece, not a list of WordPiece's words"
     if _SCORES.match(content):
         return "is SentencePiece's list of pieces with their scores, not a list of WordPiece's words"

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from bertbuild.checkpoint.sentencepiece import is_model
 from bertbuild.checkpoint.user_files import read_object, read_regular, require_utf8
 from bertbuild.errors import CheckpointError
-from bertbuild.huggingface.folder import TOKENIZER, TOKENIZER_CONFIG, HuggingFaceFiles
+from bertbuild.huggingface.folder import TOKENIZER, TOKENIZER_CONFIG, VOCAB, HuggingFaceFiles
 
 LOWER_CASE: Final = "do_lower_case"
 _NOT_BERTS: Final = "Add the model's vocab.txt, or spiece.model where its pieces are of SentencePiece."
@@ -28,6 +29,23 @@ def vocabulary(files: HuggingFaceFiles) -> bytes | None:
         return content
     words = _words(files.vocabulary)
     return "".join(f"{word}\n" for word in words).encode()
+
+
+def pieces(files: HuggingFaceFiles) -> bytes | None:
+    """The content of spiece.model; None of a model with a vocab.txt.
+
+    Raises:
+        CheckpointError: it is no model of SentencePiece.
+    """
+    if files.pieces is None:
+        return None
+    content = read_regular(files.pieces)
+    if not is_model(content):
+        raise CheckpointError(
+            f"{files.pieces} is no model of SentencePiece.",
+            next_step=f"If it lists the words of WordPiece, call it {VOCAB}; else download it again.",
+        )
+    return content
 
 
 def lower_case(files: HuggingFaceFiles) -> bool | None:

@@ -38,14 +38,15 @@ def run(args, report):
         step("reading %s" % ", ".join(path.name for path in files.weights))
         found = import_tensors(settings, read_weights(files))
         words, lower_case = vocabulary.vocabulary(files), vocabulary.lower_case(files)
+        pieces = vocabulary.pieces(files)
         step("writing %d tensors" % len(found.numbers))
         write_checkpoint(Path(args.out) / CHECKPOINT, found.numbers)
     except BertbuildError as error:
         way_out = error.next_step[:1].lower() + error.next_step[1:]
         raise StageInputError("%s; %s" % (str(error).rstrip("."), way_out.rstrip("."))) from error
     write_json(args.out, CONFIG_FILE, dict(settings.bert_config))
-    if words is None:
-        (Path(args.out) / files.pieces.name).write_bytes(files.pieces.read_bytes())
+    if pieces is not None:
+        (Path(args.out) / files.pieces.name).write_bytes(pieces)
         report.note("the vocabulary is a model of SentencePiece, which is not read: targets take ids")
     else:
         (Path(args.out) / VOCAB_FILE).write_bytes(words)

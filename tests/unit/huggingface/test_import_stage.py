@@ -67,3 +67,28 @@ def test_a_refusal_is_one_sentence_with_the_way_out(stage, tmp_path):
     (line,) = done.stderr.splitlines()
     assert line.startswith(f"import: {path} cannot be read: it ends before ")
     assert line.endswith("; download or copy the file again")
+
+
+MODEL = b"\n\x0e\n\x05<unk>\x15\x00\x00\x00\x00\x18\x02\n\x0c\n\x05[CLS]"
+"""How a model of SentencePiece begins."""
+
+
+def test_a_model_of_sentencepiece_is_kept_as_it_is_and_not_read(stage, tmp_path):
+    folder = write(tmp_path / "hf", theirs(), vocab=False)
+    (folder / "spiece.model").write_bytes(MODEL)
+    done, files = stage(folder)
+    assert done.returncode == 0, done.stderr
+    assert files["spiece.model"] == MODEL
+    assert "vocab.txt" not in files
+    assert "a model of SentencePiece, which is not read: targets take ids" in done.stdout
+
+
+def test_words_that_are_called_a_model_of_sentencepiece_are_refused(stage, tmp_path):
+    folder = write(tmp_path / "hf", theirs(), vocab=False)
+    (folder / "spiece.model").write_text("\n".join(WORDS))
+    done, _ = stage(folder)
+    assert done.returncode == 2
+    assert (
+        "spiece.model is no model of SentencePiece; if it lists the words of WordPiece, call it vocab.txt"
+        in done.stdout
+    )
