@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import logging
 import threading
 import time
 import uuid
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from bertbuild.cluster.files import put
 from bertbuild.cluster.orders import MEMORY, TOPIC, Answer, Given, WorkOrder, environment_resource, processor_resource
-from bertbuild.cluster.settings import Address
+from bertbuild.cluster.settings import Address, silence_dask
 from bertbuild.engine.dispatch import Made, OnStage
 from bertbuild.engine.order import Order
 from bertbuild.errors import BertbuildError, ClusterError, Interrupted
@@ -94,7 +93,7 @@ class Cluster:
 
         from bertbuild.cluster.security import tls_failure
 
-        logging.getLogger("distributed").setLevel(logging.CRITICAL)  # what it would say is said by our errors
+        silence_dask()
         try:
             client = Client(
                 str(self._address),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 import signal
 from collections.abc import AsyncIterator, Callable, Coroutine
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ import dask
 from distributed import Nanny, Scheduler
 
 from bertbuild.cluster.security import tls_failure
-from bertbuild.cluster.settings import Address
+from bertbuild.cluster.settings import Address, silence_dask
 from bertbuild.cluster.worker import Ours
 from bertbuild.errors import ClusterError, UsageError
 
@@ -42,11 +41,11 @@ class WorkerFacts:
 
 def configure(*, dashboard: bool = False) -> None:
     """Tell Dask what this project needs of it; before anything of it is started."""
-    logging.getLogger("distributed").setLevel(logging.ERROR)
+    silence_dask()
     settings: dict[str, Any] = {
         "distributed.scheduler.no-workers-timeout": NO_WORKERS_TIMEOUT,
         "distributed.worker.http.routes": [],
-        "distributed.nanny.pre-spawn-environ.DASK_LOGGING__DISTRIBUTED": "error",
+        "distributed.nanny.pre-spawn-environ.DASK_LOGGING__DISTRIBUTED": "critical",
         "distributed.worker.profile.enabled": False,
         "distributed.admin.low-level-log-length": 1000,
     }
@@ -135,9 +134,14 @@ async def worker(
         refused = tls_failure(error, str(address))
         if refused is not None:
             raise refused from error
+        if "name taken" in _root(error):
+            raise ClusterError(
+                f"The scheduler {address} has a worker of the name {facts.name}.",
+                next_step="Give this one another name: --name. One that was lost just now is forgotten within 30 s.",
+            ) from error
         raise ClusterError(
             f"The worker {facts.name} could not join the scheduler {address}: {_root(error)}.",
-            next_step="Is it running, and does no other worker have this name (--name)?",
+            next_step="Start it with `bertbuild cluster scheduler`, or look whether its port can be reached from here.",
         ) from error
     try:
         yield made

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import logging
 import re
 from dataclasses import dataclass
 
@@ -62,6 +63,13 @@ def read_address(text: str) -> Address:
             next_step="Write tls://, with the certificates that `bertbuild cluster certificates` makes.",
         )
     return address
+
+
+def silence_dask() -> None:
+    """Keep Dask, which is loaded, from writing to stderr: what matters of it is said by our errors."""
+    for name in list(logging.root.manager.loggerDict):
+        if name.partition(".")[0] == "distributed":
+            logging.getLogger(name).setLevel(logging.CRITICAL + 1)
 
 
 def scheduler_of(settings: Settings) -> Address:
