@@ -16,20 +16,10 @@ import os
 import sys
 import tempfile
 from collections.abc import Callable
+from dataclasses import astuple
 from pathlib import Path
 
-from common import (
-    ROOT,
-    Measured,
-    Targets,
-    checked_out,
-    interleaved,
-    machine,
-    measure,
-    median,
-    paired_ratio,
-    print_table,
-)
+from common import ROOT, Measured, Targets, checked_out, interleaved, machine, measure, pair_of, print_table
 
 FIRST, SECOND = "443d240", "4998f5e"
 INSPECT, ALL, ONE = "inspect", "build of all, nothing to do", "build of one target, nothing to do"
@@ -66,13 +56,9 @@ def main() -> None:
     rows = []
     for what, runs in found.items():
         before, most = MOST[what]
-        seconds = {side: [run.seconds for run in measured] for side, measured in runs.items()}
-        work = {side: [run.cpu_seconds for run in measured] for side, measured in runs.items()}
-        ratio = paired_ratio(seconds["now"], seconds[before])
-        shown = [f"{median(values[side]):.3f}" for values in (seconds, work) for side in ("now", before)]
-        at_work = f"{paired_ratio(work['now'], work[before]):.3f}"
-        judged = targets.at_most(f"{what}, now / {before}", ratio, most)
-        rows.append([what, before, *shown, f"{ratio:.3f}", at_work, judged])
+        pair = pair_of(runs["now"], runs[before])
+        judged = targets.at_most(f"{what}, now / {before}", pair.ratio, most)
+        rows.append([what, before, *(f"{value:.3f}" for value in astuple(pair)), judged])
     columns = ["whole process", "before", "s", "s before", "at work, s", "before", "ratio", "at work", "target"]
     print_table(columns, rows)
     targets.finish()

@@ -83,6 +83,26 @@ def paired_ratio(ours: Sequence[float], baseline: Sequence[float]) -> float:
     return median([left / right for left, right in zip(ours, baseline, strict=True)])
 
 
+@dataclass(frozen=True)
+class Pair:
+    """Medians of runs of this code and of the code before, and the medians of the pairs' ratios."""
+
+    seconds: float
+    seconds_before: float
+    work: float
+    work_before: float
+    ratio: float
+    work_ratio: float
+
+
+def pair_of(now: Sequence[Measured], before: Sequence[Measured]) -> Pair:
+    """Runs in pairs: wall time, and the processor time at work, which other work on the machine changes less."""
+    seconds, seconds_before = ([run.seconds for run in runs] for runs in (now, before))
+    work, work_before = ([run.cpu_seconds for run in runs] for runs in (now, before))
+    medians = map(median, (seconds, seconds_before, work, work_before))
+    return Pair(*medians, paired_ratio(seconds, seconds_before), paired_ratio(work, work_before))
+
+
 def machine() -> str:
     """Date, processor, cores, memory: the line that figures mean nothing without."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1024**3

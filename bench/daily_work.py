@@ -19,18 +19,7 @@ import tempfile
 from pathlib import Path
 
 from checking import program, surroundings
-from common import (
-    ROOT,
-    Measured,
-    Targets,
-    checked_out,
-    interleaved,
-    machine,
-    measure,
-    median,
-    paired_ratio,
-    print_table,
-)
+from common import ROOT, Measured, Targets, checked_out, interleaved, machine, measure, pair_of, print_table
 from stage_runs import random_checkpoint, uncased_vocabulary
 
 BEFORE = "443d240"
@@ -108,15 +97,11 @@ def main() -> None:
     )
     shown += "".join(f", {name}" for name in args.models)
     print(f"{machine()}; {shown}; {args.runs} pairs, medians\n")
-    seconds = {side: [run.seconds for run in runs] for side, runs in bench.taken.items()}
-    work = {side: [run.cpu_seconds for run in runs] for side, runs in bench.taken.items()}
-    ratio, at_work = (paired_ratio(values["now"], values[BEFORE]) for values in (seconds, work))
+    pair = pair_of(bench.taken["now"], bench.taken[BEFORE])
+    judged = targets.at_most(f"{args.what}, now / {BEFORE}", pair.ratio, MOST[args.what])
     rows = [
-        [BEFORE, f"{median(seconds[BEFORE]):.1f}", "", f"{median(work[BEFORE]):.1f}", "", ""],
-        [
-            *("now", f"{median(seconds['now']):.1f}", f"{ratio:.2f}", f"{median(work['now']):.1f}", f"{at_work:.2f}"),
-            targets.at_most(f"{args.what}, now / {BEFORE}", ratio, MOST[args.what]),
-        ],
+        [BEFORE, f"{pair.seconds_before:.1f}", "", f"{pair.work_before:.1f}", "", ""],
+        ["now", f"{pair.seconds:.1f}", f"{pair.ratio:.2f}", f"{pair.work:.1f}", f"{pair.work_ratio:.2f}", judged],
     ]
     print_table(["side", "s", "ratio", "at work, s", "ratio", "target"], rows)
     targets.finish()
