@@ -196,6 +196,6 @@ def _lines(link: Path, name: str, ran: dict[str, Any], learnt: Learnt | None, da
         lines.append(learnt.line)
     lines += [f"{shown(link / name)}" for name in WRITTEN if (link / name).exists()]
     lines.append(shown(link))
-    lines.append(f"next: invoke evaluate --checkpoint {shown(link)}{data}")
+    lines.append(f"next: invoke evaluate --checkpoint {shown(link)} --name {name}{data}")
     lines.append(f"next: invoke build-ir --checkpoint {shown(link)} --name {name}   (or export, neuron-compile)")
     return lines

@@ -14,6 +14,7 @@ from host_doubles import Events
 
 from bertbuild.commands import data as data_command
 from bertbuild.commands import evaluate
+from bertbuild.commands.entry_jobs import asked_alone, planned
 from bertbuild.commands.session import Session
 from bertbuild.config import load_settings
 from bertbuild.errors import (
@@ -27,6 +28,7 @@ from bertbuild.errors import (
 from bertbuild.heads.classifier import found as classifier_of
 from bertbuild.kinds.evaluated_data import Data
 from bertbuild.kinds.evaluation import EvaluateRequest
+from bertbuild.kinds.ir_request import Ir
 from bertbuild.plans.wanted import Wanted
 from bertbuild.source.checkpoints import Inspected
 from bertbuild.source.prepared import fine_tuned
@@ -198,6 +200,20 @@ def test_what_was_asked_once_is_not_asked_again(run, isolation):
     before = list(isolation.runs)
     run()
     assert isolation.runs == before
+
+
+def test_an_ir_that_its_own_command_made_is_not_made_again(run, session, isolation, source):
+    """Made by build-ir it carries the model's tokenizer and labels, and evaluate asks for it without them."""
+    (source.file.path.parent / "vocab.txt").write_text("[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\na\nb\nc\nd\n")
+    plan, _ = planned(session, asked_alone(Ir()), evaluate.find(session, WANTED))
+    (made,) = plan.targets
+    results = session.engine.run(replace(plan, steps=plan.needed(made.step), targets=()))
+    assert (results[made.step].path / "tokenizer.json").is_file()
+    before = len(isolation.runs)
+    run("ir-fp32")
+    after = [one if isinstance(one, str) else one.stage for one in isolation.runs[before:]]
+    assert "openvino-infer" in after
+    assert "ir-direct" not in after
 
 
 @pytest.mark.parametrize(

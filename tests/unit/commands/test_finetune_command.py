@@ -108,7 +108,7 @@ def test_the_result_has_the_tasks_name_and_its_figures_are_shown(train, root, da
     assert result["eval"] == EVAL
     assert result["lines"][0] == "eval_accuracy = 0.8750"
     assert result["lines"][-2:] == [
-        f"next: invoke evaluate --checkpoint {link} --prepared {data}",
+        f"next: invoke evaluate --checkpoint {link} --name tiny-mrpc --prepared {data}",
         f"next: invoke build-ir --checkpoint {link} --name tiny-mrpc   (or export, neuron-compile)",
     ]
 
@@ -134,7 +134,10 @@ def test_own_data_are_prepared_as_they_are_told_and_evaluated_as_they_were_prepa
     assert told == {"task": "own", "own-name": "own-reviews", "text-column": "review", "label-column": "stars"}
     link, prepared = (root / "out" / "tiny" / name for name in ("finetuned-own-reviews", "data-own-reviews-12"))
     assert events[-1]["path"] == str(link)
-    assert events[-1]["lines"][-2] == f"next: invoke evaluate --checkpoint {link} --prepared {prepared}"
+    assert (
+        events[-1]["lines"][-2]
+        == f"next: invoke evaluate --checkpoint {link} --name tiny-own-reviews --prepared {prepared}"
+    )
 
 
 def test_answers_to_questions_are_evaluated_on_these(train, tmp_path):
