@@ -48,6 +48,7 @@ def dry_run(session: Session, build_file: BuildFile) -> DryRun:
     steps = [check.state for check in checks]
     shown = [[row["job"], row["state"], row["reason"]] for row in rows]
     _require_at_hand(session, build_file, shown)
+    measured = ", ".join(model.name for model in build_file.models if model.evaluate)
     lines = [tabbed(row) for row in shown]
     of_steps = f"{counted(steps) or 'none known yet'}" if rows else f"nothing would run: {len(steps)} up to date"
     return session.result(
@@ -56,6 +57,7 @@ def dry_run(session: Session, build_file: BuildFile) -> DryRun:
         *_of_another_version(checks),
         f"steps: {of_steps}",
         f"targets: {counted(targets) or 'none'}",
+        *([f"then measured: {measured}"] if measured else []),
     )
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from small_fleet import MODELS, TARGETS, Fleet
 
 from bertbuild.buildfile.entries import EvaluateEntry, ModelEntry, Recipe
 from bertbuild.commands import file_evaluations
@@ -67,3 +68,12 @@ def test_all_are_measured_before_it_fails(run):
     with pytest.raises(BuildFailedError, match="2 of 3 models do not keep their accuracy") as raised:
         run(entry("bad"), entry("bad too"), entry("good"))
     assert len(raised.value.failures) == 2
+
+
+def test_a_dry_run_says_what_is_measured_then(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    fleet = Fleet(tmp_path)
+    fleet.write(TARGETS + MODELS + "[models.two.evaluate]\nprepared = 'p'\n")
+    assert fleet.dry_run()["lines"][-1] == "then measured: two"
+    fleet.write(TARGETS + MODELS)
+    assert fleet.dry_run()["lines"][-1].startswith("targets: ")
