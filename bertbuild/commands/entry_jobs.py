@@ -29,7 +29,7 @@ from bertbuild.plans.plan import TF2, File, Plan, Source
 from bertbuild.plans.prepare_data import OWN
 from bertbuild.plans.wanted import Wanted
 from bertbuild.source.checkpoints import Inspected
-from bertbuild.source.known_text import require_text, text_of, unknown_of
+from bertbuild.source.known_text import require_text, text_of, unknown_of, words_of_another
 from bertbuild.source.on_disk import model_at_hand
 from bertbuild.source.origin import origin_told
 from bertbuild.source.own_data import own_name
@@ -322,6 +322,9 @@ def planned(session: Session, target: TargetEntry, found: Inspected) -> tuple[Pl
     placed = with_reference(session, plan, target.reference)
     if reads_text(plan):
         require_text(found, text)
+    elif text is not None and (other := words_of_another(found, text)):
+        session.report({"event": "warning", "text": f"{other} The target carries no tokenizer."})
+        text = None
     return with_text(placed, *text) if text else placed, probes
 
 

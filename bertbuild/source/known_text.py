@@ -10,7 +10,7 @@ from typing import Any
 from bertbuild.checkpoint.imported import RECORD, import_facts
 from bertbuild.checkpoint.user_files import read_object
 from bertbuild.checkpoint.vocabulary import BERT_TENSORFLOW, chosen_reading, read_vocabulary, require_words
-from bertbuild.errors import BertbuildError, UsageError
+from bertbuild.errors import BertbuildError, CheckpointError, UsageError
 from bertbuild.huggingface.vocabulary import recorded_lower_case
 from bertbuild.json_text import parse_json
 from bertbuild.plans.plan import TF2, File, Source
@@ -108,6 +108,15 @@ def require_text(found: Inspected, text: tuple[Text, File] | None) -> None:
         )
     if found.vocab_size:
         require_words(text[1].path, found.vocab_size, text[0].vocab_reading)
+
+
+def words_of_another(found: Inspected, text: tuple[Text, File]) -> str:
+    """Why a model's vocab.txt is another model's: it has more words than the model; "" where it may be its own."""
+    try:
+        require_text(found, text)
+    except CheckpointError as error:
+        return str(error)
+    return ""
 
 
 def _known(folder: Path, source: Source, found: Inspected) -> Text | None:

@@ -11,7 +11,7 @@ from bertbuild.errors import CheckpointError, DataError, UsageError
 from bertbuild.heads.found import FoundHead
 from bertbuild.plans.plan import File, Source
 from bertbuild.source.checkpoints import Inspected
-from bertbuild.source.known_text import require_text, text_of, unknown_of
+from bertbuild.source.known_text import require_text, text_of, unknown_of, words_of_another
 
 WORDS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "good")
 TWO = FoundHead(kind="classifier", weights="output_weights", bias="output_bias", labels=2)
@@ -52,6 +52,13 @@ def test_a_checkpoint_without_a_vocabulary_has_no_text(folder, store):
     assert text_of(found(folder), store) is None
     with pytest.raises(UsageError, match=r"--labels goes with a vocab\.txt"):
         text_of(found(folder, labels="a,b"), store)
+
+
+def test_a_vocabulary_with_more_words_than_the_model_is_anothers(folder, store):
+    text = text_of(found(folder), store)
+    assert words_of_another(found(folder), text) == ""
+    (folder / "vocab.txt").write_text("".join(f"w{number}\n" for number in range(len(WORDS) + 1)))
+    assert "has 7 lines, but the model knows 6 words" in words_of_another(found(folder), text_of(found(folder), store))
 
 
 def test_a_training_tells_labels_case_and_length(folder, store):
