@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from bertbuild.buildfile.entries import ModelEntry, Recipe, TargetEntry
+from bertbuild.checkpoint.vocabulary import require_words
 from bertbuild.commands.changed_default import changed_default
 from bertbuild.commands.reference import with_folder, with_reference
 from bertbuild.commands.session import Session
@@ -224,12 +225,18 @@ class ModelJob(Job):
         self._found = self._told(found)
 
     def _told(self, found: Inspected) -> Inspected:
-        """What was found, with what the entry and the catalogue say of it."""
+        """What was found, with what the entry and the catalogue say of it.
+
+        Raises:
+            CheckpointError: the vocabulary that is named has more words than the model.
+        """
         wanted, lower_case = how_read(self.entry), None
         if wanted.model:
             from bertbuild.catalogue.models import find_model
 
             lower_case = find_model(wanted.model).lower_case
+        if wanted.vocab and found.vocab_size:  # one that lies beside the weights is told, one that is named is refused
+            require_words(Path(wanted.vocab), found.vocab_size)
         named = source_of(self.entry, self._entry_jobs.session)
         source = self._with_origin(found.source)
         return replace(found, source=source, named=named, labels=wanted.labels, lower_case=lower_case)
