@@ -198,6 +198,8 @@ def _text(packed: Packed) -> Iterator[str]:
     text = packed.text
     letters = "made small" if text["do_lower_case"] else "left as they are"
     yield f"- letters are {letters}, and texts are cut to {text['max_seq_length']} pieces"
+    if text.get("special_tokens_in_text"):
+        yield "- [SEP], [MASK] and the like in a text are special tokens, as with Hugging Face"
     yield "- `vocab.txt` and `text.json` tell how google-research/bert reads text"
     if packed.has("tokenizer.json"):
         yield (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 from packed_target import OUTPUTS, signature, text_facts, verdict
@@ -72,6 +73,14 @@ def test_it_tells_source_licence_data_accuracy_parity_and_use(tmp_path):
     (result,) = fields["model-index"][0]["results"]
     assert result["metrics"] == [{"type": "pearson", "value": 0.8765}]
     assert fields["datasets"] == ["glue"]
+
+
+def test_special_tokens_in_a_text_are_told(tmp_path):
+    found = packed(tmp_path)
+    for special in (False, True):
+        other = replace(found, text={**found.text, "special_tokens_in_text": special})
+        told = "[SEP], [MASK] and the like in a text are special" in card(other, "How.", origin(), (), ())
+        assert told is special
 
 
 def test_what_was_not_measured_is_said_not_to_be(tmp_path):
