@@ -36,12 +36,10 @@ MEASURED = {
         0.79 / 720, "s of one core for a job that is planned and looked at", "results.md, 720 jobs in 0.79 s"
     ),
     "lookup": Figure(0.83 / 720, "s of one core for a key that is looked up", "results.md, 720 keys in 0.70 to 0.95 s"),
-    "order": Figure(
-        0.020, "s of one core of the client for an order and its answer", "assumed, five times Dask's own 4 ms"
-    ),
+    "order": Figure(0.014, "s of one core of the client for an order and its answer", "bench/cluster.py, 13 and 14 ms"),
     "push": Figure(440 / 7.66, "MB/s of one worker that pushes", "results.md, 440 MB in 7.66 s"),
     "pull": Figure(440 / 3.83, "MB/s of one worker that pulls and checks", "results.md, 440 MB in 3.83 s"),
-    "memory": Figure(0.05, "MB of the client for a job", "assumed; to be held against a build of 3,600 jobs"),
+    "memory": Figure(0.05, "MB of the client for a job", "assumed, not measured"),
 }
 
 
