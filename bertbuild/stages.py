@@ -106,6 +106,13 @@ STAGES = {
         StageSpec(name="ir", backend="openvino", memory=OPENVINO, outputs=IR),
         StageSpec(name="ir-direct", backend="openvino", memory=Memory(base=150, factor=1.3), outputs=IR),
         StageSpec(name="onnx-direct", backend="onnx", memory=Memory(base=150, factor=1.3), outputs=ONNX),
+        StageSpec(
+            name="onnx-quantize",
+            backend="onnx",
+            memory=Memory(base=700, factor=8.0),
+            outputs=ONNX,
+            by_processor=True,
+        ),
         StageSpec(name="onnx-infer", backend="onnx", memory=OPENVINO, outputs=("answers.npz",)),
         StageSpec(name="mo", backend="mo", memory=Memory(base=1000, factor=4.0), outputs=IR),
         StageSpec(

@@ -15,8 +15,8 @@ from bertbuild.heads.found import FoundHead
 from bertbuild.heads.rows import HEADS
 from bertbuild.huggingface.folder import find_files, is_huggingface
 from bertbuild.kinds import kind_of
-from bertbuild.kinds.int8 import Calibration, plan_text_examples
-from bertbuild.kinds.ir_request import Ir
+from bertbuild.kinds.int8 import Calibration, asks_int8, plan_text_examples
+from bertbuild.kinds.ir_request import Calibrated
 from bertbuild.kinds.kind import Request
 from bertbuild.kinds.planning import plan_targets
 from bertbuild.plans.placing import backend_of
@@ -114,14 +114,14 @@ def _is_folder(entry: ModelEntry) -> bool:
 
 def _planned(session: Session, source: Source, request: Request, reference: str = "") -> Plan:
     calibration = None
-    if isinstance(request, Ir) and request.is_calibrated:
+    if asks_int8(request):
         calibration = _unread(source, request)
     plan = plan_targets(source, request, File(path=Path(), digest=""), calibration)
     plan = with_folder(session, plan, source, reference)
     return presumed(session, plan, reference)
 
 
-def _unread(source: Source, request: Ir) -> Calibration:
+def _unread(source: Source, request: Calibrated) -> Calibration:
     """As `find_calibration`, which reads the model's vocabulary and the examples; here neither need be there."""
     nobody = source.file
     if not request.calibration_text:

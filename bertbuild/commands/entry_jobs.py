@@ -19,8 +19,7 @@ from bertbuild.engine.schedule import Job
 from bertbuild.errors import BertbuildError
 from bertbuild.kinds import kind_of
 from bertbuild.kinds.guard import asked_outside
-from bertbuild.kinds.int8 import Calibration
-from bertbuild.kinds.ir_request import Ir
+from bertbuild.kinds.int8 import Calibration, asks_int8
 from bertbuild.kinds.kind import Request
 from bertbuild.kinds.leaving import left_out
 from bertbuild.kinds.planning import longest_probe, named, plan_targets
@@ -351,12 +350,12 @@ def _asked(
 
 
 def _calibration(session: Session, source: Source, request: Request) -> Calibration | None:
-    """What a request's int8 IR is calibrated on, found and checked; None where no such IR is asked for.
+    """What a request's int8 target is calibrated on, found and checked; None where none is asked for.
 
     Raises:
         DataError, UsageError: as `find_calibration`.
     """
-    if not isinstance(request, Ir) or not request.is_calibrated:
+    if not asks_int8(request):
         return None
     from bertbuild.source.calibration import find_calibration
 

@@ -25,7 +25,7 @@ from bertbuild.toml.values import Choice, Choices, Number, Truth, Whole
 
 REFERENCE = "tf1"
 BATCH_SIZE = 8
-INT8_TARGET = "ir-int8"
+INT8_TARGETS = ("ir-int8", "onnx-int8")
 
 TARGETS: dict[str, tuple[Kind, Evaluated]] = {
     evaluated.name: (kind, evaluated) for kind in KINDS.values() for evaluated in kind.evaluated
@@ -60,7 +60,7 @@ class EvaluateRequest:
         targets: some of `TARGETS`, `GROUPS`; the reference is always evaluated.
         batch_size: examples at a time.
         pad_to_max: whether every example is computed at the data's sequence length.
-        int8_for: the processors that ir-int8 is for: one of `INT8_FOR`.
+        int8_for: the processors that int8 targets are for: one of `INT8_FOR`.
         openvino: the version of OpenVINO that makes the IRs and answers with them: one of `OPENVINOS`.
     """
 
@@ -82,10 +82,10 @@ class EvaluateRequest:
         """Refuse what no source could make sense of, before anything is fetched."""
         check_choice("target", self.targets, (REFERENCE, *TARGETS, *GROUPS))
         check(self)
-        if self.int8_for != ANY and INT8_TARGET not in self.targets:
+        if self.int8_for != ANY and not set(INT8_TARGETS) & set(self.targets):
             raise UsageError(
-                f"--int8-for is for the target {INT8_TARGET} alone.",
-                next_step=f"Add it (--target {INT8_TARGET}), or leave --int8-for out.",
+                f"--int8-for is for the targets {' and '.join(INT8_TARGETS)} alone.",
+                next_step=f"Add one (--target {INT8_TARGETS[0]}), or leave --int8-for out.",
             )
         if self.openvino != OPENVINOS[0] and not any(_is_ir(name) for name in self.names):
             irs = ", ".join(name for name in TARGETS if _is_ir(name))

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from bertbuild.backends import of_version
-from bertbuild.errors import DataError, UsageError
+from bertbuild.errors import UsageError
 from bertbuild.heads.answers import ENCODER, OUTPUT_OF_PART, heads_for
 from bertbuild.heads.pooled import OUTPUT as POOLED
 from bertbuild.kinds.frozen import (
@@ -35,7 +35,7 @@ from bertbuild.kinds.ir_request import (
 )
 from bertbuild.kinds.ir_text import with_text_models
 from bertbuild.kinds.kind import FROM_CHECKPOINT, Asked, Command, Evaluated, Kind
-from bertbuild.kinds.measured import Measured
+from bertbuild.kinds.measured import Measured, training_of
 from bertbuild.kinds.tf2 import model_steps
 from bertbuild.plans.family_reference import check_family
 from bertbuild.plans.outputs import output_params, output_word, outputs_of, taken_parts
@@ -276,13 +276,9 @@ def _evaluated_float(precision: str) -> Callable[[Source, Measured, File, str], 
 
 
 def _evaluated_int8(source: Source, data: Measured, probes: File, int8_for: str) -> Plan:
-    if data.training is None:
-        raise DataError(
-            f"The {data.task} data hold no training examples, which int8 is calibrated on.",
-            next_step="Give a prepared data set that has them (--prepared FOLDER), or leave ir-int8 out.",
-        )
-    request = Ir(precision=INT8, output=data.output, calibration=str(data.training.path), int8_for=int8_for)
-    return plan_ir(source, request, probes, Calibration(examples=data.training))
+    training = training_of(data, "ir-int8")
+    request = Ir(precision=INT8, output=data.output, calibration=str(training.path), int8_for=int8_for)
+    return plan_ir(source, request, probes, Calibration(examples=training))
 
 
 KIND = Kind(

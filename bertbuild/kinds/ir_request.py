@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 from bertbuild.backends import versions
 from bertbuild.checkpoint.vocabulary import READINGS
@@ -53,6 +54,50 @@ OPENVINO = "openvino"
 OPENVINOS = versions(OPENVINO)
 WITH_MO = "2024.6"
 """The last version of OpenVINO that has the Model Optimizer; what that makes is quantized and asked by it too."""
+
+
+class Calibrated(Protocol):
+    """A request whose target may be int8, calibrated on examples; `Ir` says what each parameter is."""
+
+    @property
+    def output(self) -> str:
+        """As of `Ir`."""
+
+    @property
+    def seq_len(self) -> int:
+        """As of `Ir`."""
+
+    @property
+    def calibration(self) -> str:
+        """As of `Ir`."""
+
+    @property
+    def calibration_text(self) -> str:
+        """As of `Ir`."""
+
+    @property
+    def calibration_size(self) -> int:
+        """As of `Ir`."""
+
+    @property
+    def vocab_reading(self) -> str:
+        """As of `Ir`."""
+
+    @property
+    def max_drop(self) -> str:
+        """As of `Ir`."""
+
+    @property
+    def validation(self) -> str:
+        """As of `Ir`."""
+
+    @property
+    def int8_for(self) -> str:
+        """As of `Ir`."""
+
+    @property
+    def is_calibrated(self) -> bool:
+        """As of `Ir`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,7 +184,7 @@ class Ir(Request):
     def __post_init__(self) -> None:
         """Refuse what no source could make sense of, before anything is fetched."""
         check(self)
-        _check_int8(self)
+        check_int8(self)
         if INT4_WEIGHTS not in self.precisions and self.group_size != GROUP_SIZES[0]:
             raise UsageError(
                 f"--group-size is for {INT4_WEIGHTS} alone.",
@@ -218,7 +263,7 @@ def check_saved(outputs: tuple[str, ...]) -> None:
         )
 
 
-def _check_int8(request: Ir) -> None:
+def check_int8(request: Calibrated) -> None:
     """Refuse int8 without data, and data or a bound without int8.
 
     Raises:
@@ -282,5 +327,5 @@ def _check_text(request: Ir) -> None:
         )
 
 
-def _is_given(request: Ir, one: Parameter) -> bool:
+def _is_given(request: object, one: Parameter) -> bool:
     return bool(getattr(request, one.name) != one.unset)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from bertbuild.errors import DataError
 from bertbuild.heads.answers import ANSWERS
 from bertbuild.heads.masked_lm import HEAD as MASKED_LM
 from bertbuild.heads.rows import HEADS
@@ -152,3 +153,17 @@ def of_text(text: File, reading: Reading) -> Measured:
     return Measured(
         task=text.path.stem, head=MASKED_LM.name, labels=(), max_seq_length=reading.max_seq_length, steps=(read, masked)
     )
+
+
+def training_of(data: Measured, target: str) -> File:
+    """The examples that a target of int8 is calibrated on.
+
+    Raises:
+        DataError: the data hold none.
+    """
+    if data.training is None:
+        raise DataError(
+            f"The {data.task} data hold no training examples, which int8 is calibrated on.",
+            next_step=f"Give a prepared data set that has them (--prepared FOLDER), or leave {target} out.",
+        )
+    return data.training

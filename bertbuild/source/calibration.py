@@ -15,7 +15,7 @@ from bertbuild.heads.rows import HEADS
 from bertbuild.heads.span import PART as SPAN
 from bertbuild.heads.tokens import HEAD as TOKENS_HEAD
 from bertbuild.kinds.int8 import Calibration, head_judged, plan_text_examples
-from bertbuild.kinds.ir_request import Ir
+from bertbuild.kinds.ir_request import Calibrated
 from bertbuild.kinds.measured import HEAD_OF, Judging, Reading, of_questions
 from bertbuild.plans.plan import File, Source, Step
 from bertbuild.plans.prepare_data import DOC_STRIDE, QUERY_LENGTH
@@ -28,7 +28,7 @@ JUDGED = frozenset(HEAD_OF.values())
 """The heads whose metric a loss can be bounded by."""
 
 
-def find_calibration(request: Ir, source: Source, store: Store) -> Calibration:
+def find_calibration(request: Calibrated, source: Source, store: Store) -> Calibration:
     """What was named, found and checked.
 
     Raises:
@@ -38,7 +38,8 @@ def find_calibration(request: Ir, source: Source, store: Store) -> Calibration:
     """
     if request.max_drop and source.kind == "checkpoint" and head_judged(source, request) not in JUDGED:
         raise UsageError(
-            f"This IR of {source.model} gives no answer of a head for a task, so --max-drop has no metric to bound.",
+            f"This target of {source.model} gives no answer of a head for a task, so --max-drop has no metric to "
+            "bound.",
             next_step="Leave --max-drop out; or give a fine-tuned checkpoint, and leave --output out.",
         )
     vocab = source.file.path / "vocab.txt"
@@ -72,7 +73,7 @@ def find_calibration(request: Ir, source: Source, store: Store) -> Calibration:
     return Calibration(examples=training, validation=_records(folder, DEV, store, *([FACTS] if head == TOKENS else [])))
 
 
-def _questions(request: Ir, source: Source, facts: dict[str, Any], store: Store) -> Step:
+def _questions(request: Calibrated, source: Source, facts: dict[str, Any], store: Store) -> Step:
     """The step that reads the questions as the training data were prepared."""
     if not request.validation:
         raise UsageError(

@@ -3,62 +3,23 @@
 import dataclasses
 
 import numpy as np
-from stage import StageInputError
-
-from bertbuild.heads.padding import ASKED_WITH_PADDING
-from stages._judges import JUDGES
-
-ROUNDING = 1e-9  # of a difference of two shares: 1 - 0.99 is more than 0.01
-LENGTHS = 32  # sequences are padded to multiples of it: for each length that is new, OpenVINO makes kernels again
+from metric import ROUNDING, Metric
 
 
-class Accuracy:
-    """The metric of a model's head, on examples."""
+class Accuracy(Metric):
+    """The metric of an openvino.Model's head, on examples."""
 
     def __init__(self, head, model, examples, shape):
-        """Refuse a model without that head, and labels it has no class for.
-
-        Args:
-            head: the kind of head: a name of `JUDGES`.
-            model: the openvino.Model to be quantized.
-            examples: `_calibration.Examples` with labels.
-            shape: batch size and sequence length, each None where free.
-        """
-        self._head = head
-        self._judge = JUDGES[head](examples)
-        for name in self._judge.outputs:
-            outputs = [port for port in model.outputs if name in port.get_names()]
-            if not outputs:
-                raise StageInputError("the model gives no %s, so it has no %s to bound" % (name, self.metric))
-            classes = outputs[0].get_partial_shape()[-1]
-            if self._judge.least and classes.is_static and self._judge.least > classes.get_length():
-                raise StageInputError(
-                    "%s has the label %d, and the model knows %d classes"
-                    % (examples.path, self._judge.least - 1, classes.get_length())
-                )
-        self.examples = examples
-        self._shape = shape
-
-    @property
-    def metric(self):
-        """Its name."""
-        return self._judge.metric
+        """As of `Metric`; `model` is the openvino.Model to be quantized."""
+        sizes = {name: port.get_partial_shape()[-1] for port in model.outputs for name in port.get_names()}
+        classes = {name: size.get_length() if size.is_static else None for name, size in sizes.items()}
+        super().__init__(head, classes, examples, shape)
 
     def of(self, model):
         """The metric of an openvino.Model, computed in float32 where it is not int8."""
         import openvino
 
-        compiled = openvino.Core().compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
-        answers = self._joined(self._answers(compiled, self.items()))
-        return self._judge.figure(answers, np.arange(len(self.examples)))
-
-    def items(self):
-        """(feeds, numbers of the examples) of each run."""
-        size = self._shape[0] or 1
-        numbers = np.arange(len(self.examples))
-        rows = (numbers[start : start + size] for start in range(0, len(numbers), size))
-        multiple = self.examples.width if self._head in ASKED_WITH_PADDING else LENGTHS
-        return list(zip(self.examples.feeds(*self._shape, multiple=multiple), rows))
+        return self.of_run(openvino.Core().compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"}))
 
     def validate(self, compiled, items):
         """What NNCF asks of some items: the metric, and a figure for each that is the higher the better.
@@ -73,24 +34,6 @@ class Accuracy:
         if self._judge.of_parts or len(numbers) == len(self.examples):
             return self._judge.figure(self._joined(answers), numbers), figures
         return float(np.mean(figures)), figures
-
-    def _answers(self, compiled, items):
-        """The answers to each item, as wide as the examples."""
-        return [
-            {name: self._padded(np.array(results[name])[: len(rows)]) for name in self._judge.outputs}
-            for results, rows in ((compiled(feeds), rows) for feeds, rows in items)
-        ]
-
-    def _padded(self, values):
-        """Answers to each position, with what was cut off with the padding put back."""
-        if self._judge.per_position:
-            missing = self.examples.width - values.shape[1]
-            values = np.pad(values, [(0, 0), (0, max(0, missing)), *[(0, 0)] * (values.ndim - 2)])
-            values = values[:, : self.examples.width]
-        return values
-
-    def _joined(self, answers):
-        return {name: np.concatenate([found[name] for found in answers]) for name in self._judge.outputs}
 
     def quantize(self, model, dataset, max_drop, advanced, **options):
         """Quantize, and put operators back into float32 until the metric falls by no more than `max_drop`.

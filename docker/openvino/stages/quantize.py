@@ -44,9 +44,8 @@ def run(args, report):
     check_flags(args)
     step("loading OpenVINO")
     import openvino
+    from calibration import check_fit, read_calibration
     from ir_file import packages, per_position, write_ir
-
-    from stages._calibration import check_fit, read_calibration
 
     model = openvino.Core().read_model(os.path.join(args.ir, "model.xml"))
     shape = fixed_shape(model)
@@ -112,8 +111,9 @@ def read_accuracy(args, model, shape):
     """What measures the metric, or None where no bound was given."""
     if args.validation is None:
         return None
+    from calibration import check_fit, read_validation
+
     from stages._accuracy import Accuracy
-    from stages._calibration import check_fit, read_validation
 
     examples = read_validation(args.validation, args.head)
     check_fit(examples, vocab_size(model), shape[1])
@@ -207,18 +207,12 @@ def judge_accuracy(max_drop, accuracy, model, quantized, report):
     Raises:
         StageInputError: it falls by more than `max_drop`, or nothing stayed int8.
     """
-    from stages._accuracy import ROUNDING
+    from metric import ROUNDING, told
 
     step("comparing the %s" % accuracy.metric)
     before, after = accuracy.of(model), accuracy.of(quantized)
     put_back = report.facts["left_in_float32"]
-    report.facts["accuracy"] = {
-        "metric": accuracy.metric,
-        "fp32": round(before, 6),
-        "int8": round(after, 6),
-        "max_drop": max_drop,
-        "examples": len(accuracy.examples),
-    }
+    report.facts["accuracy"] = told(accuracy, before, after, max_drop)
     words = "%s on %d examples: %.4f in fp32, %.4f in int8" % (accuracy.metric, len(accuracy.examples), before, after)
     report.note("%s; put back into float32: %s" % (words, ", ".join(put_back) or "nothing"))
     if before - after > max_drop + ROUNDING:

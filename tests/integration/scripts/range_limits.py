@@ -36,7 +36,7 @@ def in_tensorflow(path):
     graph.ParseFromString(Path(path).read_bytes())
     tf.import_graph_def(graph, name="")
     session = tf.Session()
-    return lambda feeds: session.run("pooled_output:0", {f"{name}:0": value for name, value in feeds.items()})
+    return lambda feeds: session.run("bert/pooler/dense/Tanh:0", {f"{name}:0": value for name, value in feeds.items()})
 
 
 request = json.loads(sys.stdin.read())

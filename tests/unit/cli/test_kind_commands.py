@@ -18,12 +18,12 @@ from bertbuild.plans.wanted import Wanted
 
 SOURCE = "model checkpoint config vocab name scope ema head labels from mirror isolation offline replace json"
 NEURON = f"{SOURCE} saved-model seq-len output compute gelu-approximation batch-size"
+INT8 = "calibration calibration-text calibration-size vocab-reading max-drop validation int8-for"
 FLAGS = {
     "freeze": f"{SOURCE} reference output gelu",
     "build-ir": f"{SOURCE} reference frozen outputs precision output gelu route converter openvino text "
-    "special-tokens-in-text guard batch-size seq-len calibration calibration-text calibration-size vocab-reading "
-    "max-drop validation int8-for group-size",
-    "convert-onnx": f"{SOURCE} reference precision output gelu opset ir-version guard batch-size seq-len",
+    f"special-tokens-in-text guard batch-size seq-len {INT8} group-size",
+    "convert-onnx": f"{SOURCE} reference precision output gelu opset ir-version guard batch-size seq-len {INT8}",
     "export": f"{SOURCE} reference seq-len output",
     "neuron-ready": NEURON,
     "neuron-compile": f"{NEURON} output-dir standard neuroncore-pipeline-cores compiler-args timeout min-on-neuron "

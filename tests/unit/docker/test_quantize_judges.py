@@ -1,4 +1,4 @@
-"""docker/openvino's _judges and _accuracy: what bounds the loss of each kind of head, by hand."""
+"""docker/common's judges and docker/openvino's _accuracy: what bounds the loss of each kind of head, by hand."""
 
 from __future__ import annotations
 
@@ -20,11 +20,13 @@ def stages():
     """Modules of docker/openvino; nothing of them stays."""
     before = dict(sys.modules)
     paths = [str(ROOT / "docker" / part) for part in ("openvino", "common")]
-    for name in [name for name in sys.modules if name.split(".")[0] in ("stage", "stages")]:
+    for name in [
+        name for name in sys.modules if name.split(".")[0] in ("stage", "stages", "judges", "calibration", "metric")
+    ]:
         del sys.modules[name]
     sys.path[:0] = paths
-    names = ("_judges", "_accuracy", "_calibration")
-    yield SimpleNamespace(**{name[1:]: importlib.import_module(f"stages.{name}") for name in names})
+    names = ("judges", "metric", "stages._accuracy", "calibration")
+    yield SimpleNamespace(**{name.rpartition("_")[2]: importlib.import_module(name) for name in names})
     del sys.path[: len(paths)]
     for name in set(sys.modules) - set(before):
         del sys.modules[name]
@@ -147,7 +149,7 @@ def test_answers_to_short_examples_are_as_wide_as_the_others(stages):
 
 
 def test_windows_of_questions_are_asked_with_their_padding_and_tags_without(stages, tmp_path, monkeypatch):
-    monkeypatch.setattr(stages.accuracy, "LENGTHS", 1)
+    monkeypatch.setattr(stages.metric, "LENGTHS", 1)
     model = SimpleNamespace(outputs=[Port(name, 2) for name in ("start_logits", "end_logits", "probabilities")])
     tags = examples(stages, np.zeros((COUNT, LENGTH), int), more={"sentence_id": np.arange(COUNT)}, told={"labels": []})
     widths = {

@@ -170,7 +170,7 @@ def test_what_is_refused_is_told_with_the_value_and_what_is_nearest(make, senten
 
 def test_what_can_be_evaluated_is_what_kinds_say():
     assert list(TARGETS) == [
-        *("frozen", "ir-fp32", "ir-fp16", "ir-int8", "onnx-fp32", "onnx-fp16"),
+        *("frozen", "ir-fp32", "ir-fp16", "ir-int8", "onnx-fp32", "onnx-fp16", "onnx-int8"),
         *("neuron-ready-float32", "neuron-ready-float16", "tf2"),
     ]
     assert GROUPS == {"neuron-ready": ("neuron-ready-float32", "neuron-ready-float16")}

@@ -98,4 +98,4 @@ def test_evaluate_knows_it(program):
     assert run.returncode == 2
     assert 'did you mean "toy"?' in run.stderr
     told = "".join(program("--help", "evaluate").stdout.split())
-    assert "neuron-ready,tf2,toy;alsoir-int8,onnx-fp32,onnx-fp16." in told
+    assert "neuron-ready,tf2,toy;alsoir-int8,onnx-fp32,onnx-fp16,onnx-int8." in told

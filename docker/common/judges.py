@@ -25,9 +25,11 @@ class Classes(object):
         self.least = int(self.labels.max()) + 1
 
     def figure(self, answers, rows):
+        """The metric."""
         return accuracy(self.labels[rows], answers["probabilities"].argmax(axis=-1))
 
     def each(self, answers, rows):
+        """How good the answers are."""
         return float(answers["probabilities"][np.arange(len(rows)), self.labels[rows]].mean())
 
 
@@ -42,9 +44,11 @@ class Labels(object):
         self.least = self.labels.shape[1]
 
     def figure(self, answers, rows):
+        """The metric."""
         return macro_average_precision(self.labels[rows], answers["probabilities"])
 
     def each(self, answers, rows):
+        """How good the answers are."""
         found = answers["probabilities"]
         return float(np.where(self.labels[rows] == 1, found, 1 - found).mean())
 
@@ -61,9 +65,11 @@ class Scores(object):
         self.labels = examples.labels
 
     def figure(self, answers, rows):
+        """The metric."""
         return pearson(self.labels[rows], answers["score"])
 
     def each(self, answers, rows):
+        """How good the answers are."""
         return -float(np.abs(answers["score"] - self.labels[rows]).mean())
 
 
@@ -87,10 +93,12 @@ class Tags(object):
         return list(found.values())
 
     def figure(self, answers, rows):
+        """The metric."""
         given = answers["probabilities"].argmax(axis=-1)
         return entity_f1(self._named(self.labels[rows], rows), self._named(given, rows))
 
     def each(self, answers, rows):
+        """How good the answers are."""
         labels, found = self.labels[rows], answers["probabilities"]
         right = np.take_along_axis(found, np.maximum(labels, 0)[..., None], axis=-1)[..., 0]
         return float(right[labels >= 0].mean()) if (labels >= 0).any() else 1.0
@@ -113,6 +121,7 @@ class Questions(object):
         self.reference = None
 
     def figure(self, answers, _rows):
+        """The metric."""
         from bertbuild.metrics.squad import evaluate_v1, evaluate_v2
 
         if self.reference is None:  # the first model that is judged is the one that is quantized
@@ -124,6 +133,7 @@ class Questions(object):
         return evaluate_v1(self.articles, texts)["f1"] / 100
 
     def each(self, answers, rows):
+        """How good the answers are."""
         return -sum(
             float(np.abs(answers[name] - self.reference[name][rows])[self.mask[rows]].mean()) for name in self.outputs
         )
