@@ -11,6 +11,7 @@ from bertbuild.kinds.evaluated_data import Data
 from bertbuild.kinds.evaluation import MAX_DROP, REFERENCE, TARGET, TARGETS, EvaluateRequest
 from bertbuild.kinds.ir_request import OF_RECIPE, Ir
 from bertbuild.kinds.kind import Kind, Request
+from bertbuild.kinds.onnx import Onnx
 from bertbuild.parameters import Parameter, picked
 from bertbuild.plans.finetuning import FinetuneRequest, Named
 from bertbuild.toml.values import Location, Value
@@ -84,12 +85,12 @@ def _measurable(targets: Sequence[TargetEntry]) -> list[str]:
 
 def of_recipe(request: Request) -> bool:
     """Whether it is calibrated on what its model's recipe trained it on."""
-    return isinstance(request, Ir) and request.calibration == OF_RECIPE
+    return isinstance(request, Ir | Onnx) and request.calibration == OF_RECIPE
 
 
 def calibrated(request: Request, prepared: Callable[[], Path]) -> Request:
     """The request, calibrated on what `prepared` gives if that is what it says."""
-    if isinstance(request, Ir) and of_recipe(request):
+    if isinstance(request, Ir | Onnx) and of_recipe(request):
         return replace(request, calibration=str(prepared()))
     return request
 
