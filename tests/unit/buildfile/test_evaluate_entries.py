@@ -61,7 +61,7 @@ def test_its_keys_are_the_flags_of_the_command(tmp_path):
         ("evaluate = { taks = 'MRPC' }", 'knows no key "taks"; did you mean "task"?'),
         ("evaluate = { max_drop = 2 }", "must be a number from 0 to 1, not 2"),
         ("evaluate = { target = 'ir' }", "must be one of tf1, frozen, ir-fp32"),
-        ("evaluate = { int8_for = 'vnni', target = 'tf2' }", "int8_for is for the target ir-int8 alone"),
+        ("evaluate = { int8_for = 'vnni', target = 'tf2' }", "int8_for is for the targets ir-int8 and onnx-int8 alone"),
         ("evaluate = 3", "must be a table"),
         ("[models.other]\nfrozen = 'g.pb'\ntargets = ['tf2']\nevaluate = {}", "this model is no checkpoint"),
     ],

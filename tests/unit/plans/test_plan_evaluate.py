@@ -94,7 +94,7 @@ def test_int8_is_for_any_processor_unless_it_is_asked_for_vnni():
     for asked in ("any", "vnni"):
         planned = plan_evaluate(SOURCE, DATA, EvaluateRequest(targets=("ir-int8",), int8_for=asked), PROBES)
         assert planned.plan.step(planned.made["ir-int8"]).params["int8-for"] == asked
-    with pytest.raises(UsageError, match="--int8-for is for the target ir-int8 alone") as caught:
+    with pytest.raises(UsageError, match="--int8-for is for the targets ir-int8 and onnx-int8 alone") as caught:
         EvaluateRequest(targets=("ir-fp32",), int8_for="vnni")
     assert "--target ir-int8" in caught.value.next_step
 
