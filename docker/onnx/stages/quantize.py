@@ -14,8 +14,6 @@ from stage import Stage, StageInputError, read_json, step, write_json
 
 SUBSET = 300
 HEADS = ("classifier", "multi-label", "regression", "tokens", "span")
-IN_FLOAT = {"tokens": ("logits", "probabilities"), "span": ("start_logits", "end_logits")}
-"""Heads whose last layer stays float32: its answers, which it computes for each position."""
 ANY, VNNI = "any", "vnni"  # processors that the model is for
 QUANTIZED = ("MatMul", "Gather")
 IN_FRONT = ("OneHot", "Gelu", "Relu")
@@ -59,7 +57,7 @@ def run(args, report):
     metric = read_metric(args, signature, shape, vocab_size(graph))
 
     step("quantizing")
-    quantize(path, out, examples, shape, left_out(graph, args), args)
+    quantize(path, out, examples, shape, left_out(graph, args.int8_for), args)
     report.packages = packages()
     operators = finish(out, args, report)
     report.inputs, report.outputs, report.operators = signature["inputs"], signature["outputs"], operators
@@ -102,35 +100,26 @@ def read_metric(args, signature, shape, words):
     return Metric(args.head, {name: size if size >= 0 else None for name, size in sizes.items()}, examples, shape)
 
 
-def left_out(graph, args):
+def left_out(graph, int8_for):
     """The names of operators that stay float32.
 
     These are products with a one-hot matrix, which pick rows of a small table; products that read what an activation
     function gives: few of its values are so large that 8 bits for all of them leave nothing of the others (MiniLM's
-    smallest cosine of the pooled output is 0.90 with them in int8, 0.98 without); the last ones of heads that answer
-    for each position; and, made for any processor, products of two activations.
+    smallest cosine of the pooled output is 0.90 with them in int8, 0.98 without); the last layers of heads, whose
+    weights are turned first; and, made for any processor, products of two activations.
     """
     constants = {constant.name for constant in graph.initializer}
     makers = {output: node for node in graph.node for output in node.output}
-    products = [node for node in graph.node if node.op_type == "MatMul"]
-    left = {node.name for node in products if makers.get(node.input[0], node).op_type in IN_FRONT}
-    if args.int8_for == ANY:
-        left |= {node.name for node in products if not has_weights(node, constants, makers)}
-    found = [makers[output.name] for output in graph.output if output.name in IN_FLOAT.get(args.head, ())]
-    while found:
-        node = found.pop()
-        if node.op_type == "MatMul" and has_weights(node, constants, makers):
-            left.add(node.name)
-        else:
-            found += [makers[name] for name in node.input if name in makers]
-    return sorted(left)
 
+    def stays(product):
+        left, right = product.input
+        if left in makers and makers[left].op_type in IN_FRONT:
+            return True
+        if right in constants:
+            return False
+        return int8_for == ANY or (makers[right].op_type == "Transpose" and makers[right].input[0] in constants)
 
-def has_weights(node, constants, makers):
-    """Whether a product reads a constant, be it transposed."""
-    read = node.input[1]
-    maker = makers.get(read)
-    return read in constants or (maker is not None and maker.op_type == "Transpose" and maker.input[0] in constants)
+    return sorted(node.name for node in graph.node if node.op_type == "MatMul" and stays(node))
 
 
 def quantize(path, out, examples, shape, left, args):
@@ -186,10 +175,9 @@ def finish(out, args, report):
     from_int8 = {
         node.output[0] for node in model.graph.node if node.op_type == "DequantizeLinear" and node.input[0] in stored
     }
-    moved = {node.output[0] for node in model.graph.node if node.op_type == "Transpose" and node.input[0] in from_int8}
     quantized, left = {}, []
     for node in model.graph.node:
-        if node.op_type in QUANTIZED and (from_int8 | moved) & set(node.input):
+        if node.op_type in QUANTIZED and from_int8 & set(node.input):
             quantized[node.op_type] = quantized.get(node.op_type, 0) + 1
         elif node.op_type == "MatMul":
             left.append(node.name)

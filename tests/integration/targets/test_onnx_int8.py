@@ -34,9 +34,8 @@ def test_it_passes_the_gate_of_int8_and_says_what_it_cost(bertbuild, quantized):
     assert (verdict["passed"], verdict["precision"]) == (True, "int8")
     facts = json.loads((bertbuild.out("tiny", TARGET) / "stage.json").read_text())["facts"]
     assert facts["quantized"] == {"Gather": 1, "MatMul": 11}
-    assert (
-        len(facts["left_in_float32"]) == 7
-    )  # the table of segments; of a layer two products of activations and one more
+    # Of segments, of the head; of each layer two products of activations and one more.
+    assert len(facts["left_in_float32"]) == 8
     assert facts["calibrated_on"] == 40
     assert facts["accuracy"].keys() == {"metric", "fp32", "int8", "max_drop", "examples"}
     assert facts["accuracy"]["metric"] == "accuracy"
