@@ -58,6 +58,10 @@ def run(args, report):
     from stages import _training_devices, _versions
 
     strategy = _training_devices.strategy(args)
+    if args.pad_to_max != "true":
+        from stages import _training_optimizer
+
+        _training_optimizer.settle()
     if job.task_type == "squad":
         from stages import _training_squad as program
     else:
