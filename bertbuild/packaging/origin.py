@@ -19,7 +19,10 @@ from bertbuild.provenance.statement import (
     TARGET,
     result_uri,
 )
-from bertbuild.stages import PROVENANCE
+from bertbuild.stages import FACTS, PROVENANCE
+
+OF_A_RUN = (f"/{PROVENANCE}", f"/{FACTS}")
+"""Files of what a target was made of that have times in them; no digest of a result counts the second."""
 
 
 def statement(
@@ -52,7 +55,7 @@ def statement(
                 "internalParameters": {TARGET: dict(made["internalParameters"])},
                 "resolvedDependencies": [
                     target,
-                    *(one for one in made["resolvedDependencies"] if not one["name"].endswith(f"/{PROVENANCE}")),
+                    *(one for one in made["resolvedDependencies"] if not one["name"].endswith(OF_A_RUN)),
                 ],
             },
             "runDetails": {"builder": {"id": f"{BUILDER}/{HOST}"}},

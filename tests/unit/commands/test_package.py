@@ -19,6 +19,7 @@ from bertbuild.config import Settings
 from bertbuild.engine.staleness import WOULD_RUN, Check
 from bertbuild.errors import DataError, NotVerifiedError, ParityError, ProvenanceError, StoreError, UsageError
 from bertbuild.files.digests import sha256_file
+from bertbuild.packaging.origin import statement
 from bertbuild.provenance.shape import problems
 from bertbuild.provenance.statement import file_named
 from bertbuild.provenance.verify import verify
@@ -204,6 +205,22 @@ def test_a_result_of_the_store_cannot_pass_for_a_package(pack):
         one.chmod(0o755)
     path.write_text(packed)
     assert any("not 'https://bertbuild.org/stage/v1'" in line for line in verify(stored.path, pack.store).wrong)
+
+
+def test_what_a_stage_before_it_took_has_no_part_in_it():
+    """A target of two stages: stage.json of the first, which its statement names, has times in it."""
+
+    def said(sha256):
+        names = ("ir/model.bin", "ir/stage.json", "ir/provenance.json")
+        made = {
+            "externalParameters": {},
+            "internalParameters": {},
+            "resolvedDependencies": [{"name": name, "digest": {"sha256": sha256[name[-9:]]}} for name in names],
+        }
+        return statement(layout="plain", stage="text", key="k", digest="d", made=made, sha256={})
+
+    once, again = (dict.fromkeys(("tage.json", "ance.json"), text) | {"model.bin"[-9:]: "0"} for text in ("1", "2"))
+    assert said(once) == said(again)
 
 
 def test_requests_are_made_of_a_file_of_texts(pack, tmp_path):
