@@ -1,0 +1,123 @@
+"""Latency of one model in all engines: our fp32 IR in OpenVINO 2026.4 and 2024.6, our ONNX model, Optimum-Intel's IR.
+
+    python3.11 -m venv VENV && VENV/bin/pip install -r bench/optimum-2026-requirements.txt
+    .venv/bin/python bench/latency_engines.py VENV [--sizes minilm,base] [--runs 60]
+
+Checkpoints are of random weights, of the sizes of MiniLM and base. The stages ir-direct and onnx-direct write our
+models, with the last layer's hidden states, as Optimum-Intel gives them; its IR is exported from the folder of
+convert-hf of the same checkpoint. Each engine is a process that stays; all answer in turn, batch 1 and 4, length 128,
+free shapes, float32. Make our environments first: `invoke images --backend data,onnx,openvino,openvino@2024.6`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from common import ROOT, Targets, machine, measure, median, paired_ratio, print_table
+from stage_runs import StageRuns, random_checkpoint
+
+SHAPES = ((1, 128), (4, 128))
+MOST = 1.0
+WARM_UPS = 5
+OURS, OLD, ONNX, THEIRS = "IR, OpenVINO 2026.4", "IR, OpenVINO 2024.6", "ONNX Runtime", "Optimum-Intel"
+
+
+class Worker:
+    """A model in an engine, kept for one shape."""
+
+    def __init__(self, python: Path, engine: str, model: Path, shape: tuple[int, int]) -> None:
+        command = [python, ROOT / "bench" / "latency_engines_worker.py"]
+        env = {**os.environ, "CI": "true"}  # without it OpenVINO sends usage data
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=env)
+        self.times: list[float] = []
+        self.answers = self._ask({"engine": engine, "model": str(model), "shape": shape})["answers"]
+
+    def _ask(self, request: dict[str, Any]) -> dict[str, Any]:
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(json.dumps(request) + "\n")
+        self._process.stdin.flush()
+        return dict(json.loads(self._process.stdout.readline()))
+
+    def __call__(self) -> None:
+        """Infer once."""
+        self.times.append(self._ask({})["milliseconds"])
+
+    def end(self) -> None:
+        """Let it go."""
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        self._process.wait()
+
+
+class Models:
+    """The models of one checkpoint: name → Python, engine, file."""
+
+    def __init__(self, folder: Path, size: str, optimum: Path) -> None:
+        openvino, old, onnx, data = (
+            StageRuns(name, folder) for name in ("openvino", "openvino@2024.6", "onnx", "data")
+        )
+        checkpoint = random_checkpoint(folder, size)
+        flags = (f"--checkpoint={checkpoint}", "--output=sequence", "--gelu=erf")
+        ir, _ = openvino.run("ir-direct", f"{size}-ir", *flags)
+        model, _ = onnx.run("direct", f"{size}-onnx", *flags)
+        weights, _ = data.run("convert-hf", f"{size}-hf", f"--checkpoint={checkpoint}")
+        exported = folder / f"{size}-optimum"
+        command = [optimum / "bin" / "optimum-cli", "export", "openvino", "--model", weights, "--weight-format", "fp32"]
+        env = os.environ | {"HF_HUB_OFFLINE": "1", "PATH": f"{optimum / 'bin'}:{os.environ['PATH']}"}
+        measure([*command, "--task", "feature-extraction", exported], env=env)
+        self.of = {
+            OURS: (openvino.program("python"), "openvino", ir / "model.xml"),
+            OLD: (old.program("python"), "openvino", ir / "model.xml"),
+            ONNX: (onnx.program("python"), "onnxruntime", model / "model.onnx"),
+            THEIRS: (openvino.program("python"), "openvino", exported / "openvino_model.xml"),
+        }
+
+    def times(self, shape: tuple[int, int], runs: int) -> tuple[dict[str, list[float]], float]:
+        """Milliseconds of each inference by model, and how far the means of their answers are apart."""
+        workers = {name: Worker(*asked, shape) for name, asked in self.of.items()}
+        for turn in range(runs + WARM_UPS):
+            for worker in workers.values() if turn % 2 else reversed(workers.values()):
+                worker()
+        for worker in workers.values():
+            worker.end()
+        whole = max(workers[OURS].answers)
+        means = [worker.answers.get(whole, float("inf")) for worker in workers.values()]
+        return {name: worker.times[WARM_UPS:] for name, worker in workers.items()}, max(means) - min(means)
+
+
+def main() -> None:
+    """Measure, print, judge."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("optimum", type=Path, help="a virtual environment with optimum-2026-requirements.txt")
+    parser.add_argument("--sizes", default="minilm,base", help="of random_checkpoint.py (default: minilm,base)")
+    parser.add_argument("--runs", type=int, default=60, help="inferences of each model and shape (default: 60)")
+    args = parser.parse_args()
+    optimum = args.optimum.absolute()
+    os.chdir(ROOT)
+    targets, rows = Targets(), []
+    for size in args.sizes.split(","):
+        with tempfile.TemporaryDirectory() as folder:
+            models = Models(Path(folder), size, optimum)
+            for shape in SHAPES:
+                times, difference = models.times(shape, args.runs)
+                what = f"{size}, batch {shape[0]}"
+                ratios = {name: paired_ratio(times[OURS], times[name]) for name in (OLD, ONNX, THEIRS)}
+                worst = targets.at_most(f"{what}: ours ÷ the best of the others", max(ratios.values()), MOST)
+                cells = [f"{median(times[OURS]):.1f}"]
+                cells += [f"{median(times[name]):.1f} ({ratio:.3f})" for name, ratio in ratios.items()]
+                rows.append((what, *cells, worst, f"{difference:.0e}"))
+    print(f"{machine()}; float32, length 128, free shapes; medians of {args.runs} inferences in turn, in ms\n")
+    columns = (OURS, *(f"{name} (ours ÷ it)" for name in (OLD, ONNX, THEIRS)))
+    print_table(("", *columns, "target of the largest ratio", "means differ by"), rows)
+    targets.finish()
+
+
+if __name__ == "__main__":
+    main()
