@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import os
 import subprocess
 import sys
 
@@ -39,7 +40,8 @@ def counted(tmp_path, folder):
     """What is counted of a run of pytest over files of a folder."""
     (tmp_path / "pytest.ini").write_text("[pytest]\n")
     words = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", folder, "--junit-xml=told.xml"]
-    done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=False)
+    kept = {name: value for name, value in os.environ.items() if name != "PYTEST_ADDOPTS"}
+    done = subprocess.run(words, cwd=tmp_path, env=kept, capture_output=True, text=True, check=False)
     return done.stdout, counts_of(tmp_path / "told.xml", folder)
 
 
