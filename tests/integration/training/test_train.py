@@ -241,12 +241,16 @@ def test_what_does_not_go_together_is_told_in_a_sentence(trained, bertbuild, toy
     assert said in bertbuild.refused("train", "--checkpoint", toy / "small", *words, code=13)["message"]
 
 
-def test_a_model_of_another_task_or_form_is_told(trained, bertbuild, toy, converted, tmp_path):
+def test_a_model_of_another_task_is_told(trained, bertbuild, toy):
+    words = ("--model_dir", folder(trained["alone"]), "--mode", "predict", "--prepared", toy / "three")
+    assert "2 classes apart, and the data have 3" in bertbuild.refused("train", *words, code=13)["message"]
+
+
+@pytest.mark.whole
+def test_a_model_of_another_form_is_told(bertbuild, toy, converted, tmp_path):
     def refused(*words):
         return bertbuild.refused("train", *words, code=13)["message"]
 
-    model = ("--model_dir", folder(trained["alone"]), "--mode", "predict")
-    assert "2 classes apart, and the data have 3" in refused(*model, "--prepared", toy / "three")
     names = converted.folder("wide", "keras-names")
     assert "convert-tf2 --format keras-bert" in refused("--init_checkpoint", names, *_files(toy))
     config = tmp_path / "bert_config.json"
