@@ -143,7 +143,7 @@ _PLACES = {
     "Drawn": "commands.graph.Drawn",
     "DryRun": "commands.dry_run.DryRun",
     "Environments": "commands.environments.Environments",
-    "EvaluateData": "commands.evaluation_data.Data",
+    "EvaluateData": "kinds.evaluated_data.Data",
     "EvaluateRequest": "kinds.evaluation.EvaluateRequest",
     "Evaluation": "commands.evaluation.Evaluation",
     "Fetched": "commands.models.Fetched",

@@ -39,6 +39,8 @@ OTHERS = {
     "--python-version --quiet --require-hashes --requirements "
     "--no-binary --no-build-isolation --use-pep517",
     "git, rsync, cp, tar, apt-get": "--dereference --no-install-recommends --recursive --short --yes",
+    "pytest": "--junit-xml",
+    "kubectl and helm": "--docker-server --filename --from-file --namespace --replicas",
     "cosign": "--bundle --key --statement --type --yes",
     "tensorboard": "--logdir",
     "tensorflow_model_server and mo": "--model_base_path --model_name --port",

@@ -91,7 +91,7 @@ def test_credentials_go_to_the_index_as_a_header(network, monkeypatch):
 def test_what_is_no_address_is_told_in_a_sentence(network, monkeypatch, address):
     monkeypatch.setenv(VARIABLE, address)
     network()
-    with pytest.raises(EnvironmentBuildError, match="is no address"):
+    with pytest.raises(EnvironmentBuildError, match="is not an address"):
         require_index("neuron", EnvironmentBuildError)
 
 
