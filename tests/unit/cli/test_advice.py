@@ -47,7 +47,8 @@ OTHERS = {
     "neuron-cc": "--fp32-cast --framework",
     "the Model Garden's exporter": "--export_type",
     "docker/unused.py": "--same-as",
-    "bench/": "--inspect --kills --megabytes --models --only --questions --rounds --runs --size --stages --steps --what",
+    "bench/": "--inspect --kills --megabytes --models --only --questions --rounds --runs --size --stages --steps "
+    "--what",
     "a stage, as the host runs it": "--out --unfinished",
     "a pattern of words": "--core-opts --flags --modle",
 }

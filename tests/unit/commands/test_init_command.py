@@ -229,7 +229,7 @@ def test_names_are_unique_and_fit(models, run):
 def test_no_build_file_is_ever_written_over(models, run, fleet):
     write_tiny(models / "good")
     fleet.write("jobs = 1\n")
-    with pytest.raises(UsageError, match=r"There is a bertbuild\.toml here already") as raised:
+    with pytest.raises(UsageError, match=r"There is already a bertbuild\.toml here") as raised:
         run()
     assert "run init again" in raised.value.next_step
     assert (fleet.folder / "bertbuild.toml").read_text() == "jobs = 1\n"
