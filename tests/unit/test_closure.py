@@ -183,7 +183,7 @@ EDITS = {
     "docker/neuron/stages/_memory.py": {"neuron-compile"},
     "docker/common/training_plot.py": {"finetune", "tf2-train"},
     "docker/data/stages/freeze.py": {"freeze"},
-    "docker/common/tfrecords.py": {"examples", "quantize"},
+    "docker/common/tfrecords.py": {"examples", "quantize", "onnx-quantize"},
     "bertbuild/__init__.py": set(),
     "bertbuild/report/html/svg.py": set(),
     "bertbuild/huggingface/heads.py": {"import"},
