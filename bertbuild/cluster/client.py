@@ -57,6 +57,7 @@ class Cluster:
         self._heard: dict[str, list[OnStage]] = {}
         self._futures: dict[str, Future] = {}
         self._given: dict[tuple[str, str], Given] = {}
+        self._sending: dict[tuple[str, str], threading.Lock] = {}
         self._seen: set[str] = set()
         self._refused: BertbuildError | None = None
         self._last_workers: tuple[float, Workers] = (0.0, {})
@@ -155,7 +156,9 @@ class Cluster:
         if not isinstance(source, File):
             return Given(stage=source.stage, key=source.key, digest=source.digest)
         known = (str(source.path), source.digest)
-        with self._lock:  # one sends it; who else needs it waits
+        with self._lock:
+            sending = self._sending.setdefault(known, threading.Lock())
+        with sending:  # one sends it; who else needs it waits, and nobody else
             if known not in self._given:
                 self._given[known] = put(source, self._store, self._remote, run)
             return self._given[known]
