@@ -64,6 +64,8 @@ TIGHT = (
     "[sep]",
 )
 """Special tokens, and what is nearly one, without spaces around them."""
+ONLY_EMPTY = "only empty texts"
+"""The class of what has no characters that are kept; a batch of these alone is a case of its own."""
 
 Text = tuple[str, str | None]
 """A text, and what goes with it, if anything."""
@@ -89,6 +91,7 @@ def generated() -> dict[str, list[Text]]:
     found["pairs"] = [(_joined(chance, PLAIN, 90)[0], _joined(chance, PLAIN, 90)[0]) for _ in range(EACH)]
     found["the character 0"] = [_with(chance, "\0") for _ in range(EACH // 4)]
     found["empty texts"] = [(one, two) for one in ("", " ", "a") for two in (None, "", " ", "b")]
+    found[ONLY_EMPTY] = [(one, two) for one in ("", "\0") for two in (None, "")]
     found["capital sigma"] = [_with(chance, SIGMAS) for _ in range(EACH)]
     found["marks in another order"] = [_with(chance, MARKS) for _ in range(EACH // 4)]
     found["special tokens without spaces"] = [_with(chance, TIGHT) for _ in range(EACH // 4)]

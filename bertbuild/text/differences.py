@@ -76,6 +76,20 @@ def of_tokenizer_json(*, lower_case: bool, special: bool) -> Classes:
     return found
 
 
+def reads(count: int, ids: list[list[int]], masks: list[list[int]], segments: list[list[int]]) -> list[Read]:
+    """What a tokenizer made of a batch, text by text: of none, where it gave another number of rows than texts.
+
+    Args:
+        count: texts of the batch.
+        ids: a row for each text, with the padding.
+        masks: likewise.
+        segments: likewise.
+    """
+    if any(len(rows) != count for rows in (ids, masks, segments)):
+        return [Read([], [], [])] * count
+    return [Read(*row) for row in zip(ids, masks, segments, strict=True)]
+
+
 def compared(rows: Iterable[tuple[Text, Sequenced, Read]], classes: Classes, pad: int) -> Differences:
     """Count the texts that were read otherwise.
 

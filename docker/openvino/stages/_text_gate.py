@@ -5,7 +5,7 @@ was made of, bit for bit.
 import numpy as np
 
 from bertbuild.text import differences
-from bertbuild.text.corpus import generated
+from bertbuild.text.corpus import ONLY_EMPTY, generated
 from bertbuild.text.wordpiece import PAD, SPECIAL, FullTokenizer, sequence
 from stages._text_graph import PAIR, ROLES, TEXT
 
@@ -29,9 +29,9 @@ def read_as_upstream(runs, vocab, lower_case, length, special=False):
     def rows():
         for texts in batches(BATCH):
             made = runs[is_pair(texts)](feeds(texts))
-            for text, row in zip(texts, zip(*(made[role].tolist() for role in ROLES))):
+            for text, read in zip(texts, differences.reads(len(texts), *(made[role].tolist() for role in ROLES))):
                 first, second = (None if part is None else upstream.ids(part) for part in text)
-                yield text, sequence(upstream, first, second, length), differences.Read(*row)
+                yield text, sequence(upstream, first, second, length), read
 
     return differences.compared(rows(), differences.OF_TEXT_MODELS, vocab.get(PAD, 0))
 
@@ -43,12 +43,14 @@ def some():
 
 
 def batches(size):
-    """The corpus: lists of texts, single ones or pairs."""
-    texts = [text for texts in generated().values() for text in texts]
+    """The corpus: lists of texts, single ones or pairs. The first of each kind are of empty texts alone."""
+    classes = generated()
+    empty = classes.pop(ONLY_EMPTY)
     for pairs in (False, True):
-        those = [text for text in texts if is_pair([text]) == pairs]
-        for start in range(0, len(those), size):
-            yield those[start : start + size]
+        for texts in (empty, [text for texts in classes.values() for text in texts]):
+            those = [text for text in texts if is_pair([text]) == pairs]
+            for start in range(0, len(those), size):
+                yield those[start : start + size]
 
 
 def is_pair(texts):

@@ -93,6 +93,8 @@ def _words(made, strings, lower_case, marks):
     begins = ops.range(zero, count, one, output_type="i32")
     ends = ops.range(one, ops.add(count, one), one, output_type="i32")
     spaces = {"behaviour": "remove", "invert": False, "max_splits": -1}
+    # Of no bytes at all RegexSplit makes one row, however many texts there are: a space of no text follows the last.
+    strings[2] = ops.concat([strings[2], _bytes(" ")], 0).output(0)
     return made.create("RegexSplit", [begins.output(0), ends.output(0), *strings, _bytes(" +")], spaces).outputs()[:5]
 
 

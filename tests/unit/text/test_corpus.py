@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bertbuild.project import ROOT
-from bertbuild.text.corpus import generated
+from bertbuild.text.corpus import ONLY_EMPTY, generated
 
 WANTED = {
     "words of 100 to 201 characters": lambda text: any(100 <= len(word) <= 201 for word in text.split()),
@@ -28,6 +28,14 @@ def test_it_has_all_kinds_of_texts_and_is_the_same_each_time():
     texts = [part for those in generated().values() for text in those for part in text if part is not None]
     assert [kind for kind, is_of in WANTED.items() if not any(map(is_of, texts))] == []
     assert generated() == generated()
+
+
+def test_single_texts_and_pairs_make_batches_of_empty_texts_alone():
+    """One text is not enough: openvino-tokenizers made one row of any number of them."""
+    for pairs in (False, True):
+        those = [text for text in generated()[ONLY_EMPTY] if (text[1] is not None) == pairs]
+        assert len(those) >= 2
+        assert all(part.strip("\0") == "" for text in those for part in text if part is not None)
 
 
 def test_the_page_says_how_many_there_are():

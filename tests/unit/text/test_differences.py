@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bertbuild.text.differences import Read, compared, of_tokenizer_json, told, unlisted_told
+from bertbuild.text.differences import Read, compared, of_tokenizer_json, reads, told, unlisted_told
 from bertbuild.text.wordpiece import Sequenced
 
 CLASSES = {"with an x": lambda text, _cut: "x" in text, "long": lambda text, _cut: len(text) > 3}
@@ -42,6 +42,13 @@ def test_a_difference_is_counted_in_the_first_class_that_its_text_is_of():
     found = compared(made, CLASSES, 9)
     assert (found.classes, found.unlisted) == ({"with an x": 1, "long": 2}, [])
     assert told(found.as_json()) == "reads 1 of 4 texts as google-research/bert does; not: with an x 1, long 2"
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_of_another_number_of_rows_than_texts_no_text_is_read(count):
+    """One row of two texts is no answer to the first: which text it is of, nothing tells."""
+    found = compared(rows(*reads(count, [SAME.ids] * 2, [SAME.mask] * 2, [SAME.segments] * 2)), CLASSES, 9)
+    assert (found.texts, len(found.unlisted)) == (count, 0 if count == 2 else count)
 
 
 def test_the_reading_of_special_tokens_is_told():
