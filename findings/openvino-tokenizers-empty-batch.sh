@@ -55,6 +55,7 @@ def tokenizer():
     pipeline = steps.TokenizerPipeline(vocab=WORDS)
     pipeline.add_steps(
         [
+            steps.SpecialTokensSplit.from_string_iter(["[SEP]"]),
             steps.RegexSplitStep.bert_whitespace_splitter(),
             steps.WordPieceTokenizationStep(vocab=WORDS),
             steps.CombineSegmentsStep([cls, steps.Sequence(token_type_id=0), sep]),
