@@ -46,8 +46,9 @@ def batches(size):
     """The corpus: lists of texts, single ones or pairs. The first of each kind are of empty texts alone."""
     classes = generated()
     empty = classes.pop(ONLY_EMPTY)
+    others = [text for texts in classes.values() for text in texts]
     for pairs in (False, True):
-        for texts in (empty, [text for texts in classes.values() for text in texts]):
+        for texts in (empty, others):
             those = [text for text in texts if is_pair([text]) == pairs]
             for start in range(0, len(those), size):
                 yield those[start : start + size]
