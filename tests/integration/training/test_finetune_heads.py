@@ -102,7 +102,8 @@ def test_what_was_learnt_is_told_against_who_has_learnt_nothing(tuned_heads, kin
     assert better or not WHOLE
     assert any(text.startswith("It has learnt nothing of") for text in tuned.outcome.warnings) is not better
     assert re.fullmatch(
-        r"next: \w+ evaluate --checkpoint \S+/finetuned-\S+ --(prepared|squad-data-file) \S+", lines[-2]
+        r"next: \w+ evaluate --checkpoint \S+/finetuned-\S+ --name small-\S+ --(prepared|squad-data-file) \S+",
+        lines[-2],
     )
     assert re.match(r"next: \w+ build-ir --checkpoint \S+/finetuned-\S+ --name small-", lines[-1])
 

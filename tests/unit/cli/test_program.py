@@ -307,7 +307,6 @@ NOT_OF_A_BUILD = {
         "bertbuild.graph.graphdef",
     ),
     *(
-        "bertbuild.kinds.evaluation",
         "bertbuild.plans.pretraining_data",
         "bertbuild.plans.tf2_train",
         "bertbuild.provenance",

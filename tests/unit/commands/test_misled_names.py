@@ -302,7 +302,7 @@ def test_a_name_given_before_results_were_noted_may_lead_to_any_of_the_store(ses
     rewrite(path, lambda known: (known.pop("result"), known.pop("manifest")))
     provenance.verify_provenance(session)
     repoint(root / "out/toy/data", tmp_path)
-    with pytest.raises(MisledNameError, match="no result of this store"):
+    with pytest.raises(MisledNameError, match="not a result of this store"):
         provenance.verify_provenance(session)
     assert results
 
