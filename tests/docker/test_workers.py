@@ -69,6 +69,7 @@ def trained(request, toy):
     return train
 
 
+@pytest.mark.whole
 def test_two_containers_learn_what_one_learns_with_the_same_batches(trained):
     alone, together = trained(), trained(*TOGETHER)
     assert together["step"] == alone["step"] == list(range(1, 9))

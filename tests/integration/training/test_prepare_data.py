@@ -138,6 +138,7 @@ def real(bertbuild, tmp_path_factory):
     return jobs
 
 
+@pytest.mark.whole
 def test_every_example_of_the_data_at_hand_is_upstreams(real):
     real.compare()
     for name in real.answers:
