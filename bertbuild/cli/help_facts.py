@@ -31,7 +31,7 @@ _FLAGS = {  # all others are of what is made
         """,
     RUNS: """
         reference isolation offline replace jobs memory keep-going dry-run verify-reproducible timeout min-memory keep
-        backend runtime check upgrade whole
+        backend runtime check upgrade whole scheduler dashboard death-timeout
         """,
     SHOWN: "list json",
 }
@@ -39,6 +39,8 @@ _GROUP_OF = {flag: group for group, flags in _FLAGS.items() for flag in flags.sp
 _ELSEWHERE = {
     "graph format": SHOWN,
     "evaluate batch-size": RUNS,
+    "cluster workers": RUNS,
+    "worker name": RUNS,
 }
 
 _OF_TYPES = (
