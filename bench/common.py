@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import os
 import platform
 import shutil
@@ -13,6 +14,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 MIB = 1024**2
@@ -143,3 +145,31 @@ class Targets:
         for line in self._missed:
             print(f"\nmissed: {line}", file=sys.stderr)
         sys.exit(1 if self._missed else 0)
+
+
+class Asked:
+    """A program that keeps a model and answers requests: a line of JSON each way; what loads the model comes first."""
+
+    def __init__(self, command: Sequence[object], request: Mapping[str, Any]) -> None:
+        env = {**os.environ, "CI": "true"}  # without it OpenVINO sends usage data
+        words = [str(word) for word in command]
+        self._process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=env)
+        self.times: list[float] = []
+        self.answers = self._ask(request)["answers"]
+
+    def _ask(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(json.dumps(request) + "\n")
+        self._process.stdin.flush()
+        return dict(json.loads(self._process.stdout.readline()))
+
+    def __call__(self) -> None:
+        """Infer once."""
+        self.times.append(self._ask({})["milliseconds"])
+
+    def end(self) -> None:
+        """Let it go."""
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        self._process.wait()

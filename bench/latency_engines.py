@@ -12,14 +12,11 @@ free shapes, float32. Make our environments first: `invoke images --backend data
 from __future__ import annotations
 
 import argparse
-import json
 import os
-import subprocess
 import tempfile
 from pathlib import Path
-from typing import Any
 
-from common import ROOT, Targets, machine, measure, median, paired_ratio, print_table
+from common import ROOT, Asked, Targets, machine, measure, median, paired_ratio, print_table
 from stage_runs import StageRuns, random_checkpoint
 
 SHAPES = ((1, 128), (4, 128))
@@ -28,32 +25,12 @@ WARM_UPS = 5
 OURS, OLD, ONNX, THEIRS = "IR, OpenVINO 2026.4", "IR, OpenVINO 2024.6", "ONNX Runtime", "Optimum-Intel"
 
 
-class Worker:
+class Worker(Asked):
     """A model in an engine, kept for one shape."""
 
     def __init__(self, python: Path, engine: str, model: Path, shape: tuple[int, int]) -> None:
         command = [python, ROOT / "bench" / "latency_engines_worker.py"]
-        env = {**os.environ, "CI": "true"}  # without it OpenVINO sends usage data
-        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=env)
-        self.times: list[float] = []
-        self.answers = self._ask({"engine": engine, "model": str(model), "shape": shape})["answers"]
-
-    def _ask(self, request: dict[str, Any]) -> dict[str, Any]:
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.write(json.dumps(request) + "\n")
-        self._process.stdin.flush()
-        return dict(json.loads(self._process.stdout.readline()))
-
-    def __call__(self) -> None:
-        """Infer once."""
-        self.times.append(self._ask({})["milliseconds"])
-
-    def end(self) -> None:
-        """Let it go."""
-        assert self._process.stdin is not None
-        self._process.stdin.close()
-        self._process.wait()
+        super().__init__(command, {"engine": engine, "model": str(model), "shape": shape})
 
 
 class Models:

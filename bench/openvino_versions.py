@@ -11,12 +11,10 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
-from common import ROOT, Targets, machine, measure, median, paired_ratio, print_table
+from common import ROOT, Asked, Targets, machine, measure, median, paired_ratio, print_table
 from stage_runs import StageRuns
 
 from bertbuild.backends import of_version, versions
@@ -26,33 +24,13 @@ MOST = 1.0
 WARM_UPS = 5
 
 
-class Worker:
+class Worker(Asked):
     """An IR in one version of OpenVINO, compiled for one shape's sake and kept."""
 
     def __init__(self, version: str, ir: Path, shape: tuple[int, int]) -> None:
         python = StageRuns(of_version("openvino", version), ir).program("python")
         command = [python, ROOT / "bench" / "openvino_versions_worker.py"]
-        env = {**os.environ, "CI": "true"}
-        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=env)
-        self.times: list[float] = []
-        self.answers = self._ask({"ir": str(ir / "model.xml"), "shape": shape})["answers"]
-
-    def _ask(self, request: dict[str, Any]) -> dict[str, Any]:
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.write(json.dumps(request) + "\n")
-        self._process.stdin.flush()
-        return dict(json.loads(self._process.stdout.readline()))
-
-    def __call__(self) -> None:
-        """Infer once."""
-        self.times.append(self._ask({})["milliseconds"])
-
-    def end(self) -> None:
-        """Let it go."""
-        assert self._process.stdin is not None
-        self._process.stdin.close()
-        self._process.wait()
+        super().__init__(command, {"ir": str(ir / "model.xml"), "shape": shape})
 
 
 def build(model: str) -> Path:

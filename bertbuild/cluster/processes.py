@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 ALLOWED_FAILURES = 2
 """Workers that may die while they are at an order and it is given to another; with the third it counts as its fault."""
 WORKER_TTL = 30.0
-"""Seconds without a sign of life after which a worker counts as frozen: its nanny starts it anew."""
+"""Seconds without a sign of life after which a worker counts as frozen: its nanny starts it again."""
 NO_WORKERS_TIMEOUT = "60s"
 """How long an order waits for a worker that can carry it out, once there was one."""
 NOWHERE = "127.0.0.1:0"
@@ -109,7 +109,7 @@ async def scheduler(address: Address, security: Security | None, dashboard: str 
 async def worker(
     address: Address, security: Security | None, ours: Ours, facts: WorkerFacts, death_timeout: float
 ) -> AsyncIterator[Nanny]:
-    """A worker, and the nanny that starts it anew when it is killed.
+    """A worker, and the nanny that starts it again when it is killed.
 
     Raises:
         ClusterError: the scheduler does not answer, or does not take it.

@@ -160,7 +160,7 @@ def _require_made_by(authority: Certificate, certificate: Certificate, path: Pat
 
 def _anew(path: Path) -> str:
     if path.stem == AUTHORITY:
-        return "make all certificates anew: `bertbuild cluster certificates` with a new folder"
+        return "make all certificates again: `bertbuild cluster certificates` with a new folder"
     return (
         f"remove it and {path.stem}-key.pem where the authority's key is, run `bertbuild cluster certificates` "
         "there again, and copy both here"

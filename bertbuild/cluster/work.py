@@ -96,7 +96,7 @@ class Work:
         if self._maker.environment(order.backend) != pinned:
             raise ClusterError(
                 f"The environment {order.backend} is another one on the worker.",
-                next_step="Give all machines the same version of bertbuild and the same isolation, and make it anew.",
+                next_step="Give all machines the same version of bertbuild and the same isolation, and make it again.",
             )
 
     def _made(self) -> tuple[StoredObject | Statement, str]:

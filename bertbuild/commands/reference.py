@@ -24,7 +24,7 @@ def with_folder(session: Session, plan: Plan, source: Source, own: str = "") -> 
     """A plan of targets whose source, where it was imported, is answered for by the Hugging Face folder itself.
 
     Not where a TensorFlow is asked for that is to run google-research/bert's graph, or where the targets on record were
-    proved by one, unless --replace begins anew.
+    proved by one, unless --replace begins again.
 
     Args:
         session: of the command.

@@ -243,7 +243,7 @@ class Results:
         return PushResult(name=name, state=PUSHED, sent=sent, had=had)
 
     def _unchanged(self, name: str, stored: StoredObject, theirs: Statement, progress: Progress | None) -> PushResult:
-        """A trusted result was there first, and stays; of its files, those that were lost are sent anew."""
+        """A trusted result was there first, and stays; of its files, those that were lost are sent again."""
         if theirs.manifest["digest"] == stored.digest:
             sent, had = self._send_files(stored, progress, frozenset(theirs.files.values()))
             return PushResult(name=name, state=THERE, sent=sent, had=had)
