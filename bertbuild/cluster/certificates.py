@@ -87,7 +87,7 @@ def make_certificates(folder: Path, days: int = DAYS, *, now: dt.datetime | None
         ends = min(read_certificate(certificate_file(folder, role)).not_valid_after_utc for role in ROLES)
         raise UsageError(
             f"{folder} has all certificates already, the first of which expires on {ends:%Y-%m-%d}.",
-            next_step="To make one a second time, remove it and its key (worker.pem, worker-key.pem). Or name a new folder.",
+            next_step="To replace one, remove it and its key (worker.pem, worker-key.pem). Or name a new folder.",
         )
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
