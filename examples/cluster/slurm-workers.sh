@@ -19,11 +19,11 @@ export BERTBUILD_ISOLATION=venv
 export BERTBUILD_ARTIFACTS=${TMPDIR:-/tmp}/bertbuild-$SLURM_JOB_ID # the node's own disk: results go to the remote store
 trap 'rm -rf "$BERTBUILD_ARTIFACTS"' EXIT
 
-# Slurm's signal reaches the script alone, so it waits for the worker, and hands the signal on.
+# Slurm's signal reaches the script alone, so it waits for the worker, and hands the signal on, also one that comes at once.
+trap 'kill -TERM $!' TERM INT
 bertbuild worker --backend data,tf1,openvino --jobs 2 --memory 16g --name "$(hostname -s)-$SLURM_ARRAY_TASK_ID" &
 worker=$!
-trap 'kill -TERM "$worker"' TERM INT
 status=0
 wait "$worker" || status=$?
-if kill -0 "$worker" 2>/dev/null; then status=0; wait "$worker" || status=$?; fi # a signal ended the first wait
+if ((status > 128)); then wait "$worker" && status=0 || { again=$?; ((again == 127)) || status=$again; }; fi # a signal ended the first wait
 exit "$status"
