@@ -88,7 +88,7 @@ def generated() -> dict[str, list[Text]]:
     found["long words"] = [(f"a {_long(chance)} b", None) for _ in range(EACH)]
     found["long words of two bytes"] = [("é" * chance.randint(40, 201), None) for _ in range(EACH // 4)]
     found["special tokens"] = [_with(chance, [f" {word} " for word in SPECIAL]) for _ in range(EACH)]
-    found["pairs"] = [(_joined(chance, PLAIN, 90)[0], _joined(chance, PLAIN, 90)[0]) for _ in range(EACH)]
+    found["pairs"] = [(_joined(chance, PLAIN, 45)[0], _joined(chance, PLAIN, 45)[0]) for _ in range(EACH)]
     found["the character 0"] = [_with(chance, "\0") for _ in range(EACH // 4)]
     found["empty texts"] = [(one, two) for one in ("", " ", "a") for two in (None, "", " ", "b")]
     found[ONLY_EMPTY] = [(one, two) for one in ("", "\0") for two in (None, "")]

@@ -41,6 +41,7 @@ class FullTokenizer:
         self._special = re.compile(f"({'|'.join(map(re.escape, found))})") if found else None
         self._unknown = vocab[UNKNOWN]
         self._known: dict[str, list[int]] = {}
+        self._longest = max(map(len, vocab), default=0)
 
     def ids(self, text: str) -> list[int]:
         """The numbers of a text's pieces: a new list."""
@@ -72,7 +73,7 @@ class FullTokenizer:
             return [self._unknown]
         numbers, start = [], 0
         while start < len(word):
-            for end in range(len(word), start, -1):
+            for end in range(min(len(word), start + self._longest), start, -1):  # no piece is longer
                 number = self.vocab.get((CONTINUED if start else "") + word[start:end])
                 if number is not None:
                     numbers.append(number)
@@ -92,18 +93,28 @@ def sequence(tokenizer: FullTokenizer, first: Sequence[int], second: Sequence[in
         second: of the text that goes with it, None where there is none.
         length: pieces at most, special tokens counted.
     """
-    one, two = list(first), list(second or ())
-    room = length - (2 if second is None else 3)
-    cut = len(one) + len(two) > room
-    while len(one) + len(two) > room:
-        (one if len(one) > len(two) else two).pop()
+    kept_first, kept_second = _kept(len(first), len(second or ()), length - (2 if second is None else 3))
     begin, end = tokenizer.vocab[FIRST], tokenizer.vocab[END]
-    ids = [begin, *one, end]
+    ids = [begin, *first[:kept_first], end]
     segments = [0] * len(ids)
+    cut = kept_first < len(first)
     if second is not None:
-        ids += [*two, end]
-        segments += [1] * (len(two) + 1)
+        ids += [*second[:kept_second], end]
+        segments += [1] * (kept_second + 1)
+        cut = cut or kept_second < len(second)
     return Sequenced(ids=ids, segments=segments, cut=cut)
+
+
+def _kept(first: int, second: int, room: int) -> tuple[int, int]:
+    """How many pieces are left of two texts: the longer one loses its last, and of equal ones the second."""
+    too_many = max(first + second - room, 0)
+    from_longer = min(too_many, abs(first - second))
+    if first > second:
+        first -= from_longer
+    else:
+        second -= from_longer
+    rest = too_many - from_longer
+    return first - rest // 2, second - (rest + 1) // 2
 
 
 def numbered(words: Sequence[str], *, by_word: bool) -> dict[str, int]:

@@ -17,18 +17,28 @@ def declare(stage):
     stage.param("labels", "names of the head's columns, a list in JSON (default: as task.json says)")
 
 
-def write(args, prefix):
-    """Write config.json and the weights; gives the names of the files of weights."""
+def config_of(args, prefix):
+    """The checkpoint's own configuration, as bertbuild.checkpoint.config.BertConfig."""
     from bertbuild.checkpoint.bundle import CheckpointReader
     from bertbuild.checkpoint.config import read_config
-    from bertbuild.checkpoint.graph_facts import graph_facts
     from bertbuild.families.table import family_of
+
+    family = family_of(CheckpointReader(prefix).entries, read_json(args.checkpoint, CONFIG_FILE))
+    return read_config(Path(args.checkpoint) / CONFIG_FILE, family.name)
+
+
+def write(args, prefix, config):
+    """Write config.json and the weights; gives the names of the files of weights.
+
+    Args:
+        args: of the stage.
+        prefix: of the checkpoint.
+        config: of `config_of`.
+    """
+    from bertbuild.checkpoint.graph_facts import graph_facts
     from bertbuild.heads.found import from_parameter
     from bertbuild.huggingface.exporting import export
 
-    names = CheckpointReader(prefix).entries
-    family = family_of(names, read_json(args.checkpoint, CONFIG_FILE))
-    config = read_config(Path(args.checkpoint) / CONFIG_FILE, family.name)
     meta = prefix.with_name(prefix.name + ".meta")
     computed = graph_facts(meta).epsilon if config.layer_norm_eps is None and meta.exists() else None
     try:

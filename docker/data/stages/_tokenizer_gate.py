@@ -19,20 +19,21 @@ def read_as_upstream(path, vocab, lower_case, special, positions):
     """
     from tokenizers import Tokenizer
 
-    cutting, whole = Tokenizer.from_file(str(path)), Tokenizer.from_file(str(path))
+    tokenizer = Tokenizer.from_file(str(path))
+    tokenizer.no_padding()
     length = min(LONGEST, positions)
-    for one in (cutting, whole):
-        one.no_padding()
-    cutting.enable_truncation(length)
-    whole.no_truncation()
+    tokenizer.enable_truncation(length)
     upstream = FullTokenizer(vocab, lower_case=lower_case)
     texts = [text for texts in corpus.generated().values() for text in texts]
+    read = tokenizer.encode_batch([_asked(text) for text in texts])
+    tokenizer.no_truncation()
 
     def rows():
-        for text, one in zip(texts, cutting.encode_batch([_asked(text) for text in texts])):
+        for text, one in zip(texts, read):
             parts = [upstream.ids(part) for part in text if part is not None]
             wanted = sequence(upstream, parts[0], parts[1] if len(parts) > 1 else None, length)
-            alone = wanted.cut and len(parts) > 1 and parts == [_ids(whole, part) for part in text]
+            is_pair_cut = wanted.cut and len(parts) > 1 and one.ids != wanted.ids
+            alone = is_pair_cut and parts == [_ids(tokenizer, part) for part in text]
             yield text, wanted, differences.Read(one.ids, one.attention_mask, one.type_ids, alone)
 
     classes = differences.of_tokenizer_json(lower_case=lower_case, special=special)

@@ -7,6 +7,7 @@ a difference of no listed class is refused.
 """
 
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import vocabulary
@@ -31,13 +32,10 @@ vocabulary.declare_reading(STAGE)
 
 
 def run(args, report):
-    """Read, rename, write, compare."""
+    """Read, rename, write, compare: the weights in a thread of their own, beside the tokenizer."""
     from importlib.metadata import version
 
-    from bertbuild.checkpoint.vocabulary import chosen_reading
     from bertbuild.errors import BertbuildError
-    from bertbuild.text.differences import told
-    from bertbuild.text.facts import TEXT_GATE_FILE
 
     prefix = Path(find_prefix(args.checkpoint, args.prefix))
     words = Path(args.checkpoint) / VOCAB_FILE
@@ -47,35 +45,48 @@ def run(args, report):
             "is not written"
         )
     try:
-        written = _hf_weights.write(args, prefix)
-        config = read_json(args.out, "config.json")
-        reading, said = chosen_reading(words, config["vocab_size"], args.vocab_reading or "")
+        config = _hf_weights.config_of(args, prefix)
+        with ThreadPoolExecutor(max_workers=1) as thread:
+            weights = thread.submit(_hf_weights.write, args, prefix, config)
+            read = make_tokenizer(args, report, words, config)
+            report.facts["files"] = weights.result()
     except BertbuildError as error:
         raise StageInputError("%s %s" % (error, error.next_step)) from error
+    written = read_json(args.out, "config.json")
+    report.packages = {"numpy": version("numpy"), "tokenizers": version("tokenizers")}
+    report.facts["class_"] = written["architectures"][0]
+    write_json(
+        args.out,
+        "signature.json",
+        {
+            "class": written["architectures"][0],
+            "gelu": args.gelu if written["hidden_act"].startswith("gelu") else None,
+            **read,
+            "longest_word": LONGEST_WORD,
+        },
+    )
+
+
+def make_tokenizer(args, report, words, config):
+    """Write the tokenizer's files and hold them to google-research/bert; gives what signature.json says of them."""
+    from bertbuild.checkpoint.vocabulary import chosen_reading
+    from bertbuild.text.differences import told
+    from bertbuild.text.facts import TEXT_GATE_FILE
+
+    reading, said = chosen_reading(words, config.vocab_size, args.vocab_reading or "")
     if said:
         report.note(said)
     vocab = vocabulary.load_vocab(str(words), reading or None)
     lower_case = is_lower_case(args, words)
     step("writing the tokenizer")
     shutil.copyfile(words, Path(args.out) / VOCAB_FILE)
-    positions = config["max_position_embeddings"]
+    positions = config.max_position_embeddings
     write_tokenizer(Path(args.out), vocab, lower_case, positions)
     found = read_as_upstream(Path(args.out), vocab, lower_case, positions)
     report.note("the tokenizer " + told(found))
-    report.packages = {"numpy": version("numpy"), "tokenizers": version("tokenizers")}
-    report.facts.update(class_=config["architectures"][0], do_lower_case=lower_case, files=written, **found)
-    write_json(
-        args.out,
-        "signature.json",
-        {
-            "class": config["architectures"][0],
-            "gelu": args.gelu if config["hidden_act"].startswith("gelu") else None,
-            "do_lower_case": lower_case,
-            "vocab_reading": reading or None,
-            "longest_word": LONGEST_WORD,
-        },
-    )
+    report.facts.update(do_lower_case=lower_case, **found)
     write_json(args.out, TEXT_GATE_FILE, found)
+    return {"do_lower_case": lower_case, "vocab_reading": reading or None}
 
 
 def is_lower_case(args, words):

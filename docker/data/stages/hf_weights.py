@@ -20,8 +20,9 @@ def run(args, report):
 
     from bertbuild.errors import BertbuildError
 
+    prefix = Path(find_prefix(args.checkpoint, args.prefix))
     try:
-        report.facts["files"] = _hf_weights.write(args, Path(find_prefix(args.checkpoint, args.prefix)))
+        report.facts["files"] = _hf_weights.write(args, prefix, _hf_weights.config_of(args, prefix))
     except BertbuildError as error:
         raise StageInputError("%s %s" % (error, error.next_step)) from error
     report.packages = {"numpy": version("numpy")}
