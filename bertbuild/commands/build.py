@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from bertbuild.buildfile.entries import BuildFile
 from bertbuild.commands.entry_jobs import EntryJobs, require_places
 from bertbuild.commands.result import Result
 from bertbuild.commands.session import Session, shown
 from bertbuild.commands.training_jobs import TrainingJobs
+from bertbuild.commands.unchanged import Unchanged
 from bertbuild.engine.events import Asked
 from bertbuild.engine.jobs import GateJob, StageJob
 from bertbuild.errors import BertbuildError, BuildFailedError
@@ -70,8 +72,11 @@ def build(session: Session, build_file: BuildFile, *, keep_going: bool, verify_r
     """
     session.warn(build_file.warnings)
     require_places(session, build_file.models)
-    jobs = TrainingJobs(session, build_file.models, keep_going=keep_going)
     asked = Asked(models=[entry.name for entry in build_file.models], build_file=str(build_file.path))
+    unchanged = Unchanged(session, build_file)
+    if not verify_reproducible and (said := unchanged.said_again(asked)) is not None:
+        return session.result(_built(said), *said["lines"])
+    jobs = TrainingJobs(session, build_file.models, keep_going=keep_going)
     failures = session.engine.execute(jobs.roots(), asked, keep_going=keep_going)
     _check(jobs, failures)
     if verify_reproducible:
@@ -83,7 +88,10 @@ def build(session: Session, build_file: BuildFile, *, keep_going: bool, verify_r
         from bertbuild.commands.file_evaluations import evaluations
 
         measured = evaluations(session, jobs)
-    return _finish(session, jobs, measured)
+    built, lines = _finish(session, jobs, measured)
+    session.result(built, *lines)
+    unchanged.keep(jobs.jobs, {**built.facts(), "lines": lines})
+    return built
 
 
 def _targets(jobs: EntryJobs) -> list[tuple[str, str]]:
@@ -107,15 +115,31 @@ def _check(jobs: EntryJobs, failures: Sequence[BertbuildError]) -> None:
         )
 
 
-def _finish(session: Session, jobs: EntryJobs, measured: Mapping[str, Path]) -> FileBuilt:
-    """Say what is built."""
+def _finish(session: Session, jobs: EntryJobs, measured: Mapping[str, Path]) -> tuple[FileBuilt, list[str]]:
+    """What is built, and the lines that say so."""
     rows = [_fact(name, jobs.gates[name][-1], jobs.left(*name)) for name in _targets(jobs)]
     counts = counted(row.state for row in rows) or "none"
     line = f"{number_of(len(rows), 'target')} in {shown(session.store.root / 'out')}: {counts}"
     left = _left_out({name: jobs.left(*name) for name in _targets(jobs)})
     assumed = [told for name in _targets(jobs) if (built := jobs.gates[name][-1].built) for told in built.told]
     figures = [f"{model}: {shown(path)}" for model, path in measured.items()]
-    return session.result(FileBuilt(targets=tuple(rows), evaluations=measured), *left, line, *assumed, *figures)
+    return FileBuilt(targets=tuple(rows), evaluations=measured), [*left, line, *assumed, *figures]
+
+
+def _built(facts: Mapping[str, Any]) -> FileBuilt:
+    """The targets that `Result.facts` told of, none of which was measured."""
+    targets = [
+        FileTarget(
+            **{
+                **row,
+                "left_out": tuple(Part(**{**part, "names": tuple(part["names"])}) for part in row["left_out"]),
+                "path": Path(row["path"]),
+                "references": tuple(row["references"]),
+            }
+        )
+        for row in facts["targets"]
+    ]
+    return FileBuilt(targets=tuple(targets), evaluations={})
 
 
 def _left_out(left: Mapping[tuple[str, str], Sequence[Part]]) -> Iterable[str]:

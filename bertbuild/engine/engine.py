@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bertbuild.engine.events import Asked, Teller, new_run, run_event
+from bertbuild.engine.events import SAID_BEFORE, Asked, Teller, new_run, run_event
 from bertbuild.engine.executor import Maker, Report, Write
 from bertbuild.engine.gate import Built, Judge
 from bertbuild.engine.jobs import AgainJob, EnvironmentJob, Jobs, StageJob
@@ -126,6 +126,16 @@ class Engine:
             if self._maker.used_isolation:
                 remember(self._maker.store.root, self._isolation.name)
         return scheduler.failures
+
+    @property
+    def run_id(self) -> str:
+        """The id of the run, by which its log is called."""
+        return self._run_id
+
+    def say_again(self, run: str, asked: Asked) -> None:
+        """Say all that an earlier run said, because nothing has changed since (`run_log.RunLog` has its words)."""
+        self.begin(asked, slots=self._slots, memory=MemoryBudget(self._memory).limit)
+        self._report({"event": SAID_BEFORE, "run": run})
 
     def begin(self, asked: Asked, *, slots: int = 1, memory: int = 0) -> None:
         """Say what a run is about, once: its log begins with this."""

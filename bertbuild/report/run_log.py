@@ -11,11 +11,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol, TextIO
 
+from bertbuild.engine.events import SAID_BEFORE
+from bertbuild.json_text import parse_json
+
 FLEETING = ("progress", "download")
 """Events that draw bars: many, and of no interest afterwards."""
 
 NOTHING_DONE = ("cached", "up to date")
 """States of which there are hundreds at once; they reach the disk with the next event of another kind."""
+
+ENDS = ("run", "result")
+"""The first event of a run and its last."""
 
 _ENCODER = json.JSONEncoder()
 
@@ -44,6 +50,9 @@ class RunLog:
 
     def __call__(self, event: Mapping[str, Any]) -> None:
         """Write the event, and pass it on."""
+        if event["event"] == SAID_BEFORE:
+            self._say_again(str(event["run"]))
+            return
         with self._lock:
             with contextlib.suppress(OSError):
                 if event["event"] == "run":
@@ -62,6 +71,18 @@ class RunLog:
         self._folder.mkdir(parents=True, exist_ok=True)
         self._file = (self._folder / f"{run}.jsonl").open("w", encoding="utf-8")
         fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # `gc` leaves a run's log alone while it is written
+
+    def _say_again(self, run: str) -> None:
+        """Write and pass on what an earlier run said, as of now: all but how it began and ended."""
+        with self._lock, contextlib.suppress(OSError), (self._folder / f"{run}.jsonl").open(encoding="utf-8") as lines:
+            now = f', "time": {round(time.time(), 3)}}}\n'
+            for line in lines:
+                event = parse_json(line)
+                if event["event"] not in ENDS:
+                    if self._file is not None:
+                        self._file.write(line.rpartition(', "time": ')[0] + now)
+                    del event["time"]
+                    self._shown(event)
 
     def _write(self, event: Mapping[str, Any]) -> None:
         if self._file is None or event["event"] in FLEETING:

@@ -43,6 +43,11 @@ class Uses:
             if handle is not None:
                 weakref.finalize(self, os.close, handle)
 
+    @property
+    def names(self) -> frozenset[str]:
+        """What this process uses."""
+        return frozenset(self._used)
+
     def add(self, name: str) -> None:
         """Use a thing until the process ends; waits while somebody who claimed it removes it."""
         if name not in self._used:
