@@ -132,6 +132,7 @@ STAGES = {
         ),
         StageSpec(name="tf2-saved-model", backend="tf2", memory=TF2, outputs=SAVED_MODEL),
         StageSpec(name="tf2-infer", backend="tf2", memory=TF2, outputs=("answers.npz",)),
+        StageSpec(name="tokenizer", backend="data", memory=Memory(base=150), outputs=("text_gate.json",)),
         StageSpec(name="convert-hf", backend="data", memory=IMPORT, outputs=HUGGING_FACE),
         StageSpec(name="hf-weights", backend="data", memory=IMPORT, outputs=("config.json", "signature.json")),
         StageSpec(name="hf-tf-infer", backend="hf-tf", memory=TF2, outputs=("answers.npz",)),

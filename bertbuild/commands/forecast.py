@@ -239,8 +239,8 @@ def _as_it_is_now(record: Record, session: Session) -> tuple[Plan, File]:
         return replace(step, inputs={name: now(source) for name, source in step.inputs.items()})
 
     plan, target = record.plan, record.target
-    asked = (target.step, *target.asked)  # though it cannot be asked here
-    steps = {step.id: renewed(step) for step in plan.needed(*asked)}
+    needed = target.needed(is_asked=True)  # though it cannot be asked here
+    steps = {step.id: renewed(step) for step in plan.needed(*needed)}
     probes = now(plan.step(target.reference).inputs["probes"])
     assert isinstance(probes, File)  # noqa: S101 - plans give probes as a file
     return replace(plan, steps=tuple(steps.values()), targets=(target,)), probes

@@ -20,8 +20,8 @@ from typing import Any
 from bertbuild.checkpoint.vocabulary import BERT_TENSORFLOW, read_vocabulary
 from bertbuild.json_text import parse_json
 from bertbuild.text.facts import TEXT_FILE, TEXT_GATE_FILE, TOKENIZER_FILE, VOCAB_FILE, from_json
-from bertbuild.text.tokenizer_json import tokenizer_json
-from bertbuild.text.wordpiece import END, FIRST, UNKNOWN, numbered
+from bertbuild.text.tokenizer_json import can_be_written, tokenizer_json
+from bertbuild.text.wordpiece import numbered
 
 MODEL, SIGNATURE, SAVED_MODEL = "model.xml", "signature.json", "saved_model.pb"
 MODELS = (MODEL, "text_model.xml", "text_pair_model.xml")
@@ -61,7 +61,7 @@ def carry(out: Path, told: str, vocab: Path) -> dict[str, str]:
     if (out / SAVED_MODEL).is_file():
         files |= {f"{ASSETS}/{name}": files[name] for name in (TEXT_FILE, VOCAB_FILE)}
     own = (out / TOKENIZER_FILE).is_file()  # its stage knows what its format wants
-    if not own and {UNKNOWN, FIRST, END} <= numbers.keys():
+    if not own and can_be_written(numbers):
         length = int(facts["max_seq_length"])
         special = text.special_tokens_in_text
         files[TOKENIZER_FILE] = tokenizer_json(

@@ -261,9 +261,7 @@ class GateJob(Job):
 
 def needed_steps(plan: Plan, target: Target) -> tuple[str, ...]:
     """The steps whose results a target's gate works with."""
-    if not can_answer(plan, target):
-        return (target.step,)
-    return (target.step, *target.asked)
+    return target.needed(is_asked=can_answer(plan, target))
 
 
 @dataclass

@@ -23,8 +23,11 @@ VOCAB = "vocab"
 TEXT_STAGE, WORDS = "text", "words"
 """The stage that makes models which take strings, and what it calls its vocab.txt."""
 
+TOKENIZER_STAGE = "tokenizer"
+"""The stage that holds the tokenizer.json which targets carry to google-research/bert; it has the same input."""
+
 SPECIAL_IN_TEXT = "special-tokens-in-text"
-"""Its parameter: "true" where special tokens in a text are such."""
+"""The parameter of both: "true" where special tokens in a text are such."""
 
 OF_PROBES = ("other-gelu",)
 """Parameters of stages that answer which go with the gate's probes alone: a target that is asked in words has none."""
@@ -33,8 +36,19 @@ Value = TypeVar("Value")
 
 
 def with_text(plan: Plan, text: Text, vocab: File) -> Plan:
-    """The plan with its targets carrying a model's text."""
+    """The plan with its targets carrying a model's text, and their tokenizer.json held to google-research/bert: by a
+    step of its own, which waits for none, so that it runs beside the others; once for all targets that are read alike.
+    """
     made = {target.step: target for target in plan.targets}
+    held: dict[str, Step] = {}
+
+    def target_with(target: Target) -> Target:
+        step = plan.step(target.step)
+        if TOKENIZER_FILE in STAGES[step.stage].outputs:
+            return target
+        check = _held(step, text, vocab)
+        held[check.id] = check
+        return replace(target, tokenizer=check.id)
 
     def step_with(step: Step) -> Step:
         if step.stage == TEXT_STAGE:
@@ -45,7 +59,8 @@ def with_text(plan: Plan, text: Text, vocab: File) -> Plan:
             return _told(step, text)
         return _carrying(step, _asked(plan, made[step.id]), text, vocab)
 
-    return replace(plan, steps=tuple(map(step_with, plan.steps)))
+    targets = tuple(map(target_with, plan.targets))
+    return replace(plan, steps=(*map(step_with, plan.steps), *held.values()), targets=targets)
 
 
 def carries_text(step: Step) -> bool:
@@ -77,12 +92,26 @@ def reads_text(plan: Plan) -> bool:
 
 def _reading(step: Step, text: Text, vocab: File) -> Step:
     """A step that makes models which take strings, told how they are to read text."""
-    told = {"max-seq-length": str(text.length)}
+    told = {"max-seq-length": str(text.length), **_how(text)}
+    return replace(step, inputs={**step.inputs, WORDS: vocab}, params={**step.params, **told})
+
+
+def _held(step: Step, text: Text, vocab: File) -> Step:
+    """The step that holds the tokenizer.json of what a step makes to google-research/bert."""
+    special = step.params.get(SPECIAL_IN_TEXT) == "true"
+    params = {**_how(text), **({SPECIAL_IN_TEXT: "true"} if special else {})}
+    step_id = "tokenizer-special" if special else "tokenizer"
+    return Step(id=step_id, stage=TOKENIZER_STAGE, inputs={WORDS: vocab}, params=params)
+
+
+def _how(text: Text) -> dict[str, str]:
+    """How a vocabulary is read, as parameters of stages."""
+    told = {}
     if text.do_lower_case is not None:
         told["do-lower-case"] = str(text.do_lower_case).lower()
     if text.vocab_reading:
         told["vocab-reading"] = text.vocab_reading
-    return replace(step, inputs={**step.inputs, WORDS: vocab}, params={**step.params, **told})
+    return told
 
 
 def _told(step: Step, text: Text) -> Step:

@@ -70,6 +70,8 @@ class Target:
             the step `answers` gives them.
         assumed: the kind of the head whose answers it gives, where nothing tells that it is of that kind; else empty.
         second: a second comparison that must pass too: "reference" and "answers" → step. Empty where there is none.
+        tokenizer: the step that holds its tokenizer.json to google-research/bert; "" where its own stage does, or it
+            has none.
     """
 
     name: str
@@ -80,11 +82,16 @@ class Target:
     told: dict[str, str] = field(default_factory=dict)
     second: dict[str, str] = field(default_factory=dict)
     assumed: str = ""
+    tokenizer: str = ""
 
     @property
     def asked(self) -> tuple[str, ...]:
         """The steps whose answers its gate compares: the source's, its own, and those of a second comparison."""
         return tuple(dict.fromkeys((self.reference, self.answers, *self.second.values())))
+
+    def needed(self, *, is_asked: bool) -> tuple[str, ...]:
+        """The steps whose results are there before it is named; `is_asked`: whether its gate asks it."""
+        return tuple(filter(None, (self.step, *(self.asked if is_asked else ()), self.tokenizer)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -59,6 +59,10 @@ class Differences(NamedTuple):
         }
 
 
+NO_TEXTS: Final = Differences(texts=0, classes={}, unlisted=[])
+"""Of a vocabulary that no tokenizer is made of."""
+
+
 def of_tokenizer_json(*, lower_case: bool, special: bool) -> Classes:
     """The classes of the package tokenizers, version 0.21.4.
 
@@ -112,12 +116,12 @@ def compared(rows: Iterable[tuple[Text, Sequenced, Read]], classes: Classes, pad
     return Differences(texts=count, classes={name: n for name, n in found.items() if n}, unlisted=unlisted)
 
 
-def unlisted_told(differences: Differences) -> str:
-    """Why a build is refused whose tokenizer reads texts otherwise that are of no class."""
+def unlisted_told(differences: Differences, what: str = "the tokenizer") -> str:
+    """Why a build is refused whose tokenizer, which is called `what`, reads texts otherwise that are of no class."""
     texts = differences.unlisted
     first = " | ".join(repr(part) for part in texts[0] if part is not None)
     return (
-        f"the tokenizer reads {len(texts):,} of {differences.texts:,} texts otherwise than google-research/bert, for "
+        f"{what} reads {len(texts):,} of {differences.texts:,} texts otherwise than google-research/bert, for "
         f"no known reason; the first: {first}"
     )
 

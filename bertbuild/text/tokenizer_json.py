@@ -13,6 +13,11 @@ from typing import Any
 from bertbuild.text.wordpiece import CONTINUED, END, FIRST, LONGEST_WORD, PAD, SPECIAL, UNKNOWN
 
 
+def can_be_written(vocab: Mapping[str, int]) -> bool:
+    """Whether a vocabulary has the words that the file names."""
+    return {UNKNOWN, FIRST, END} <= vocab.keys()
+
+
 def tokenizer_json(vocab: Mapping[str, int], *, lower_case: bool, max_seq_length: int, special: bool = False) -> str:
     """The content of the file.
 

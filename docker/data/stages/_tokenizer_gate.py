@@ -1,31 +1,28 @@
 """What a tokenizer.json is held to: google-research/bert's ids of a corpus."""
 
 from bertbuild.text import corpus, differences
-from bertbuild.text.wordpiece import PAD, FullTokenizer, sequence
+from bertbuild.text.wordpiece import PAD, sequence
 
 LONGEST = 64
 """Pieces that texts are cut to, so that pairs of the corpus are cut."""
 
 
-def read_as_upstream(path, vocab, lower_case, special, positions):
+def read_as_upstream(content, upstream, classes, length=LONGEST):
     """How the package tokenizers reads the corpus by a file, as `differences.Differences`.
 
     Args:
-        path: of tokenizer.json.
-        vocab: piece → number.
-        lower_case: whether letters are made small, and accents taken off.
-        special: whether the file has special tokens in a text as such.
-        positions: pieces that the model takes at most.
+        content: of tokenizer.json, text.
+        upstream: the `FullTokenizer` that reads as google-research/bert does.
+        classes: the classes of differences that are listed.
+        length: pieces that texts are cut to.
     """
     from tokenizers import Tokenizer
 
-    tokenizer = Tokenizer.from_file(str(path))
+    tokenizer = Tokenizer.from_str(content)
     tokenizer.no_padding()
-    length = min(LONGEST, positions)
     tokenizer.enable_truncation(length)
-    upstream = FullTokenizer(vocab, lower_case=lower_case)
     texts = [text for texts in corpus.generated().values() for text in texts]
-    read = tokenizer.encode_batch([_asked(text) for text in texts])
+    read = tokenizer.encode_batch_fast([_asked(text) for text in texts])  # without places in the text
     tokenizer.no_truncation()
 
     def rows():
@@ -36,8 +33,7 @@ def read_as_upstream(path, vocab, lower_case, special, positions):
             alone = is_pair_cut and parts == [_ids(tokenizer, part) for part in text]
             yield text, wanted, differences.Read(one.ids, one.attention_mask, one.type_ids, alone)
 
-    classes = differences.of_tokenizer_json(lower_case=lower_case, special=special)
-    return differences.compared(rows(), classes, vocab.get(PAD, 0))
+    return differences.compared(rows(), classes, upstream.vocab.get(PAD, 0))
 
 
 def _asked(text):

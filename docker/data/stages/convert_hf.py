@@ -108,12 +108,15 @@ def read_as_upstream(folder, vocab, lower_case, positions):
     Raises:
         StageInputError: it reads a text of no listed class otherwise.
     """
-    from bertbuild.text.differences import unlisted_told
+    from bertbuild.text.differences import of_tokenizer_json, unlisted_told
+    from bertbuild.text.wordpiece import FullTokenizer
     from stages import _tokenizer_gate
 
     step("comparing the tokenizer with google-research/bert's")
-    path = folder / "tokenizer.json"
-    found = _tokenizer_gate.read_as_upstream(path, vocab, lower_case, True, positions)
+    content = (folder / "tokenizer.json").read_text(encoding="utf-8")
+    upstream = FullTokenizer(vocab, lower_case=lower_case)
+    classes = of_tokenizer_json(lower_case=lower_case, special=True)
+    found = _tokenizer_gate.read_as_upstream(content, upstream, classes, min(_tokenizer_gate.LONGEST, positions))
     if found.unlisted:
         raise StageInputError(unlisted_told(found))
     return found.as_json()
