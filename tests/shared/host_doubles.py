@@ -39,7 +39,8 @@ def golden_plan(name: str, plan: Any) -> None:
     facts = asdict(plan)
     held = facts.get("plan", facts)
     steps, targets = held.pop("steps"), held.pop("targets")
-    targets = [{name: value for name, value in target.items() if name != "assumed" or value} for target in targets]
+    where_told = ("assumed", "tokenizer")
+    targets = [{name: value for name, value in one.items() if name not in where_told or value} for one in targets]
     lines = [facts, *({"step": step} for step in steps), *({"target": target} for target in targets)]
     golden(f"{name}.jsonl", "".join(json.dumps(line, default=str) + "\n" for line in lines))
 

@@ -173,3 +173,41 @@ def test_packed_on_two_machines_it_has_the_same_bytes(tmp_path):
         finally:
             os.umask(before)
     assert archives[:2] == archives[2:]
+
+
+def of_tokenizer(outcome):
+    """What became of the step that holds tokenizer.json to google-research/bert: (state, notes)."""
+    (state,) = [event["state"] for event in outcome.events if event["event"] == "stage" and event["id"] == "tokenizer"]
+    return state, [note for note in outcome.notes if note.startswith("tokenizer.json reads")]
+
+
+@pytest.mark.whole
+def test_targets_of_one_vocabulary_have_their_tokenizer_json_held_to_upstreams_once(fresh, session_folder):
+    folder = written(session_folder / "tokenizer-held")
+    state, notes = of_tokenizer(fresh.ok("build-ir", "--checkpoint", folder))
+    assert (state, len(notes)) == ("done", 1)
+    assert "texts as google-research/bert does; not: private-use characters " in notes[0]
+    assert of_tokenizer(fresh.ok("freeze", "--checkpoint", folder)) == ("cached", [])
+    assert of_tokenizer(fresh.ok("build-ir", "--checkpoint", folder, "--labels", "no,yes")) == ("cached", [])
+
+
+SHORT_WORDS = """
+from bertbuild.text import tokenizer_json as written
+
+as_written = written.tokenizer_json
+written.tokenizer_json = lambda *args, **kwargs: as_written(*args, **kwargs).replace(
+    '"max_input_chars_per_word": 200', '"max_input_chars_per_word": 100'
+)
+"""
+
+
+@pytest.mark.whole
+def test_a_tokenizer_json_that_reads_texts_otherwise_for_no_listed_reason_fails_the_build(session_folder, altered):
+    """Words of 101 characters and more are unknown to it, as to transformers where nothing is said."""
+    folder = written(session_folder / "tokenizer-of-short-words")
+    program = altered("data", "tokenizer", SHORT_WORDS)
+    error = program.refused("build-ir", "--checkpoint", folder, code=13)
+    said = error["message"] + error["details"]
+    assert "tokenizer.json reads " in said
+    assert "for no known reason" in said
+    assert not (program.artifacts / "out" / folder.name / "ir-fp32").exists()

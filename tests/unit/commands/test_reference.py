@@ -66,7 +66,7 @@ def test_where_1_15_can_be_had_it_judges(make, isolation):
 def test_where_it_cannot_2_20_judges_and_one_note_says_so(make, fleet, isolation):
     isolation.lacking = ("tf1",)
     assert make()["references"] == [IN_2]
-    assert isolation.prepared == ["tf2", "openvino"]
+    assert isolation.prepared == ["tf2", "openvino", "data"]
     (note,) = [text for text in fleet.events.texts("note") if "Python 3.7" in text]
     assert note.startswith(
         "TensorFlow 1.15 needs Python 3.7 or Docker, and has neither here (no tf1): TensorFlow 2.20 in v1 mode"

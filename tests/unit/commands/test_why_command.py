@@ -39,10 +39,12 @@ def test_a_dry_run_says_what_a_build_runs_in_its_order_and_writes_nothing(fleet)
     said = fleet.dry_run()
     assert listing(fleet.folder / "artifacts") == []
     steps = [row["job"] for row in said["plan"]]
-    assert [row["state"] for row in said["plan"]] == ["would run"] * len(steps)
-    assert said["counts"] == {"steps": {"would run": len(steps)}, "targets": {"would run": 4}}
+    shared = {row["job"]: row["reason"] for row in said["plan"] if row["state"] != "would run"}
+    assert shared == {"two/tokenizer": "as one/tokenizer"}
+    assert said["counts"]["steps"] == {"would run": len(steps) - 1, "shared": 1}
+    assert said["counts"]["targets"] == {"would run": 4}
     ran = fleet.build()  # models are looked at side by side, and come in any order
-    assert sorted(ran, key=lambda job: job.split("/")[0]) == steps
+    assert sorted(ran, key=lambda job: job.split("/")[0]) == [job for job in steps if job not in shared]
     again = fleet.dry_run()
     assert (again["plan"], again["counts"]["targets"]) == ([], {"up to date": 4})
     assert told(again) == f"steps: nothing would run: {len(steps)} up to date\ntargets: 4 up to date"
@@ -64,7 +66,7 @@ def test_a_dry_run_says_in_a_line_what_another_version_made(fleet, monkeypatch):
         fleet.build()
     said = fleet.dry_run()
     rows = said["plan"]
-    assert {row["reason"].split(";")[0] for row in rows} == {"key format"}
+    assert {row["reason"].split(";")[0] for row in rows if row["state"] != "shared"} == {"key format"}
     assert said["lines"][-3] == (
         f"another version of bertbuild made {len(rows)} results of these (key format {keys.KEY_FORMAT - 1}, now "
         f"{keys.KEY_FORMAT}): they are built again, and gc removes the old ones"
@@ -108,11 +110,13 @@ def test_what_was_built_without_a_build_file_is_found_on_record(fleet):
     fleet.run(single.build, Wanted(checkpoint="checkpoints/one"), Frozen())
     assert told(fleet.why("frozen")) == "nothing would run: one/frozen is up to date"
     write_tiny(fleet.folder / "checkpoints" / "one", seed=5)
-    assert [step["state"] for step in fleet.why("one/frozen")["steps"] if step["kind"] != "environment"] == [
-        "would run",
-        "would run",
-        "may run",
-        "may run",
+    steps = [step for step in fleet.why("one/frozen")["steps"] if step["kind"] != "environment"]
+    assert [(step["job"].rpartition("/")[2], step["state"]) for step in steps] == [
+        ("freeze", "would run"),
+        ("reference", "would run"),
+        ("frozen-infer", "may run"),
+        ("tokenizer", "up to date"),
+        ("frozen parity", "may run"),
     ]
     assert fleet.status()["one/frozen"]["state"] == "stale"
 
@@ -318,18 +322,21 @@ def test_graph_draws_what_is_shared_once(fleet):
         "├─ target frozen     up to date",
         "│  ├─ freeze         up to date",
         "│  ├─ reference      up to date",
-        "│  └─ frozen-infer   up to date",
-        "│     └─ freeze      as above",
+        "│  ├─ frozen-infer   up to date",
+        "│  │  └─ freeze      as above",
+        "│  └─ tokenizer      up to date",
         "├─ target ir-fp32    would run",
         "│  ├─ ir-fp32        would run",
         "│  ├─ reference      as above",
-        "│  └─ ir-fp32-infer  would run",
-        "│     └─ ir-fp32     as above",
+        "│  ├─ ir-fp32-infer  would run",
+        "│  │  └─ ir-fp32     as above",
+        "│  └─ tokenizer      as above",
         "└─ target ir-fp16    would run",
         "   ├─ ir-fp16        would run",
         "   ├─ reference      as above",
-        "   └─ ir-fp16-infer  would run",
-        "      └─ ir-fp16     as above",
+        "   ├─ ir-fp16-infer  would run",
+        "   │  └─ ir-fp16     as above",
+        "   └─ tokenizer      as above",
     ]
 
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 from bertbuild import keys
+from bertbuild.kinds.hf import HuggingFace, plan_hf
 from bertbuild.kinds.ir import plan_ir
 from bertbuild.kinds.ir_request import Ir
 from bertbuild.kinds.tf2 import Tf2, plan_convert_tf2
 from bertbuild.plans.carrying import TEXT, VOCAB, carries_text, computed, seen_by_stage, with_text
-from bertbuild.plans.plan import File
+from bertbuild.plans.carrying import WORDS as WORDS_FLAG
+from bertbuild.plans.plan import File, Step
 from bertbuild.text.facts import Text, from_json
 
 WORDS = File(path=Path("/m/vocab.txt"), digest="d-vocab")
@@ -30,6 +33,37 @@ def test_only_steps_that_make_targets_carry_text(source, probes):
     plan = planned(source, probes)
     assert [step.id for step in plan.steps if carries_text(step)] == ["ir-fp32", "ir-fp16"]
     assert plan.step("ir-fp32").inputs[VOCAB] == WORDS
+
+
+def test_the_tokenizer_of_targets_is_held_to_upstreams_once(source, probes):
+    plan = planned(source, probes, replace(MINE, do_lower_case=False, vocab_reading="lines"))
+    assert [target.tokenizer for target in plan.targets] == ["tokenizer", "tokenizer"]
+    assert plan.steps[-1] == Step(
+        id="tokenizer",
+        stage="tokenizer",
+        inputs={WORDS_FLAG: WORDS},
+        params={"do-lower-case": "false", "vocab-reading": "lines"},
+    )
+    assert plan.targets[0].needed(is_asked=True) == ("ir-fp32", "reference", "ir-fp32-infer", "tokenizer")
+    assert plan.targets[0].needed(is_asked=False) == ("ir-fp32", "tokenizer")
+
+
+def test_labels_and_lengths_are_nothing_to_the_tokenizer(source, probes):
+    """So models of one vocabulary share the step."""
+    step = planned(source, probes).step("tokenizer")
+    assert step == planned(source, probes, Text(labels=("0", "1"), max_seq_length=64)).step("tokenizer")
+
+
+def test_special_tokens_in_a_text_are_another_tokenizer(source, probes):
+    plan = with_text(plan_ir(source, Ir(text=True, special_tokens_in_text=True), probes), MINE, WORDS)
+    (target,) = plan.targets
+    assert plan.step(target.tokenizer).params == {"special-tokens-in-text": "true"}
+
+
+def test_a_hugging_face_folder_has_its_own_gate(source, probes):
+    plan = with_text(plan_hf(source, HuggingFace(), probes), MINE, WORDS)
+    assert [target.tokenizer for target in plan.targets] == [""]
+    assert "tokenizer" not in [step.stage for step in plan.steps]
 
 
 def test_what_is_carried_tells_how_the_target_is_asked(source, probes):
