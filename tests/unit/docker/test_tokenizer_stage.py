@@ -1,4 +1,4 @@
-"""The stage tokenizer, run as the program it is, with a stand-in for the package tokenizers that is wrong where told."""
+"""The stage tokenizer, run as a program, with a stand-in for the package tokenizers that is wrong where it is told."""
 
 from __future__ import annotations
 
