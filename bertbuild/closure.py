@@ -46,22 +46,44 @@ class Source(NamedTuple):
     imports: Tuple[Import, ...]
 
 
-_known: dict[str, tuple[tuple[int, ...], Source]] = {}
+Version = Tuple[int, ...]
+"""What tells a file or folder from a changed one; empty where there is none."""
 
 
-def closure(modules: Iterable[str], places: Mapping[str, Path]) -> dict[str, Path]:
+class Folder(NamedTuple):
+    """What a folder holds, and its version before that was asked."""
+
+    version: Version
+    names: frozenset[str]
+
+
+class Looked(NamedTuple):
+    """What a stage was found to run, and the versions of all files and folders that this was found by."""
+
+    versions: dict[str, Version]
+    files: dict[str, Path]
+
+
+_known: dict[str, tuple[Version, Source]] = {}
+_stages: dict[Tuple[str, str, str], Looked] = {}
+
+
+def closure(
+    modules: Iterable[str], places: Mapping[str, Path], folders: dict[str, Folder] | None = None
+) -> dict[str, Path]:
     """The files that some modules run, by their names below a folder that all could be imported from.
 
     Args:
         modules: names, as they are imported.
         places: where our modules are: the file or folder of each that stands outside any package. All other modules
             are not ours.
+        folders: gets each folder that was looked into.
 
     Raises:
         LookupError: a module of ours is imported that is not there.
     """
     found: dict[str, Path] = {}
-    listed: dict[str, frozenset[str]] = {}
+    listed: dict[str, Folder] = {} if folders is None else folders
     seen: set[str] = set()
     there: set[str] = set()
     waiting = list(modules)
@@ -102,10 +124,24 @@ def stage_files(root: str | Path, backend: str, command: str) -> dict[str, Path]
         backend: whose stage it is.
         command: the stage's name there.
     """
-    docker = Path(root) / "docker"
-    common = {path.stem: path for path in (docker / "common").glob("*.py")}
-    places = {**common, "stages": docker / backend / "stages", PACKAGE: Path(root) / PACKAGE}
-    return closure((ENTRY, module_of(command)), places)
+    asked = (str(root), backend, command)
+    known = _stages.get(asked)
+    if known is None or any(_version(path) != version for path, version in known.versions.items()):
+        known = _stages[asked] = _looked(Path(root), backend, command)
+    return dict(known.files)
+
+
+def _looked(root: Path, backend: str, command: str) -> Looked:
+    docker = root / "docker"
+    listed: dict[str, Folder] = {}
+    folder = docker / "common"
+    names = (os.path.splitext(name) for name in sorted(_names(str(folder), listed)))
+    common = {stem: folder / (stem + ending) for stem, ending in names if ending == ".py"}
+    places = {**common, "stages": docker / backend / "stages", PACKAGE: root / PACKAGE}
+    files = closure((ENTRY, module_of(command)), places, listed)
+    versions = {path: one.version for path, one in listed.items()}
+    versions.update((str(path), _known[str(path)][0]) for path in files.values())
+    return Looked(versions, files)
 
 
 def image_files(root: str | Path, backend: str) -> dict[str, Path]:
@@ -131,8 +167,7 @@ def _carried(path: Path) -> list[str]:
 
 def source(path: str) -> Source:
     """What a file holds; one that was read before is read again when it has another size or time."""
-    there = os.stat(path)
-    version = (there.st_mtime_ns, there.st_ctime_ns, there.st_size, there.st_ino)
+    version = _version(path)
     known = _known.get(path)
     if known is None or known[0] != version:
         with open(path, "rb") as file:
@@ -142,7 +177,15 @@ def source(path: str) -> Source:
     return known[1]
 
 
-def _file(module: str, place: str, listed: dict[str, frozenset[str]]) -> tuple[str, str]:
+def _version(path: str) -> Version:
+    try:
+        there = os.stat(path)
+    except OSError:
+        return ()
+    return there.st_mtime_ns, there.st_ctime_ns, there.st_size, there.st_ino
+
+
+def _file(module: str, place: str, listed: dict[str, Folder]) -> tuple[str, str]:
     """The name and path of a module's file; empty where there is no such module."""
     name = module.replace(".", "/")
     if place.endswith(".py"):
@@ -155,13 +198,14 @@ def _file(module: str, place: str, listed: dict[str, frozenset[str]]) -> tuple[s
     return "", ""
 
 
-def _names(folder: str, listed: dict[str, frozenset[str]]) -> frozenset[str]:
+def _names(folder: str, listed: dict[str, Folder]) -> frozenset[str]:
     if folder not in listed:
-        listed[folder] = frozenset(os.listdir(folder)) if os.path.isdir(folder) else frozenset()
-    return listed[folder]
+        version = _version(folder)
+        listed[folder] = Folder(version, frozenset(os.listdir(folder)) if os.path.isdir(folder) else frozenset())
+    return listed[folder].names
 
 
-def _is_there(module: str, places: Mapping[str, Path], listed: dict[str, frozenset[str]]) -> bool:
+def _is_there(module: str, places: Mapping[str, Path], listed: dict[str, Folder]) -> bool:
     """Whether a module is a file, or a folder of modules."""
     place = str(places[module.partition(".")[0]])
     path = os.path.join(place, *module.split(".")[1:])

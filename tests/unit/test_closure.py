@@ -201,6 +201,27 @@ def test_an_edit_changes_the_keys_of_the_stages_that_run_what_was_edited(checkou
     assert checkout(path) == EDITS[path]
 
 
+def test_what_a_stage_runs_is_found_again_once_a_file_or_a_folder_is_another(checkout, tmp_path):
+    assert checkout("docker/data/stages/freeze.py") == {"freeze"}
+
+    def files():
+        return set(stage_code(STAGES["freeze"]))
+
+    before, ours = files(), tmp_path / "docker" / "common" / "bisect.py"
+    assert files() == before
+    ours.write_text("")  # what was Python's is a module of ours now
+    assert files() == before | {"bisect.py"}
+    ours.unlink()
+    assert files() == before
+    freeze, added = (tmp_path / "docker" / "data" / "stages" / name for name in ("freeze.py", "added.py"))
+    added.write_text("")
+    freeze.write_text(f"import stages.added\n{freeze.read_text()}")
+    assert files() == before | {"stages/added.py"}
+    added.unlink()
+    with pytest.raises(LookupError, match=r"stages\.added"):
+        files()
+
+
 def test_another_version_changes_no_key(checkout):
     assert checkout("bertbuild/__init__.py", '\n__version__ = "9.9.9"\n') == set()
 
