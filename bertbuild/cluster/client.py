@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from bertbuild.cluster.files import put
+from bertbuild.cluster.holdings import Holdings
 from bertbuild.cluster.orders import MEMORY, TOPIC, Answer, Given, WorkOrder, environment_resource, processor_resource
 from bertbuild.cluster.settings import Address, silence_dask
 from bertbuild.engine.dispatch import Made, OnStage
@@ -59,6 +60,7 @@ class Cluster:
         self._given: dict[tuple[str, str], Given] = {}
         self._sending: dict[tuple[str, str], threading.Lock] = {}
         self._seen: set[str] = set()
+        self._holdings = Holdings()
         self._refused: BertbuildError | None = None
         self._last_workers: tuple[float, Workers] = (0.0, {})
         self._ending = False
@@ -189,7 +191,7 @@ class Cluster:
             told=dict(order.told),
             run=run,
         )
-        held = [self._futures[one.key] for one in inputs.values() if one.key in self._futures]
+        held = self._held(client, order, inputs)
         future = client.submit(
             carry_out,
             work.as_text(),
@@ -213,6 +215,12 @@ class Cluster:
         if answer.error:
             self._forget(order.key)
         return answer, answer.token == work.token
+
+    def _held(self, client: Client, order: Order, inputs: Mapping[str, Given]) -> list[Future]:
+        """Of its inputs, what Dask knows to be with a worker; and of the result, which its worker may not have sent."""
+        ours = [self._futures[one.key] for one in inputs.values() if one.key in self._futures]
+        others = [(one.stage, one.key) for one in inputs.values() if one.key not in self._futures]
+        return ours + self._holdings.marks(client, [*others, (order.stage, order.key)])
 
     def _forget(self, key: str) -> None:
         """Let go of what failed, so that Dask forgets it too."""
@@ -266,6 +274,7 @@ class Cluster:
             if is_new:
                 workers = self._workers(client)
                 self._last_workers = time.monotonic(), workers
+                self._holdings.ask(client, workers)
             fit = [one["resources"] for one in workers.values() if all(name in one["resources"] for name in needed)]
             if fit:
                 self._seen.update(needed)

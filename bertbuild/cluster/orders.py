@@ -162,6 +162,11 @@ def environment_resource(backend: str, facts: Mapping[str, str]) -> str:
     return f"{backend} {keys.digest(pinned)[:16]}"
 
 
+def short_name(stage: str, key: str) -> str:
+    """A result, by as much of its key as workers tell of what they have."""
+    return f"{stage}-{key[:16]}"
+
+
 def processor_resource(instructions: str) -> str:
     """The resource of a worker whose processor has such an instruction set."""
     return f"{INSTRUCTIONS} {instructions}"

@@ -13,10 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from distributed import Reschedule, WorkerPlugin, get_worker
 
-from bertbuild.cluster.orders import NAMED, TOPIC, Text, WorkOrder
+from bertbuild.cluster.orders import NAMED, TOPIC, Text, WorkOrder, short_name
 from bertbuild.cluster.work import Work
 from bertbuild.config import Settings
-from bertbuild.files.locking import if_free
 from bertbuild.isolation.base import Isolation, place
 from bertbuild.remote.opening import open_remote
 from bertbuild.store.store import Store
@@ -55,16 +54,13 @@ class Ours(WorkerPlugin):  # type: ignore[misc]
         remote = open_remote(self.settings)
         assert remote is not None  # noqa: S101 - `commands/cluster.py` has looked
         self._remote: Results = remote
-        self._sweep()
         self._store = Store(self.settings.artifacts)
+        with contextlib.suppress(OSError):  # what the worker before this one left, which may have been killed
+            self.new_isolation().sweep(self._store.work, self._store.locks)
 
-    def _sweep(self) -> None:
-        """Remove what the worker before this one, which may have been killed, left running."""
-        isolation, root = self.new_isolation(), self.settings.artifacts
-        for folder in root.glob("work/*"):
-            with contextlib.suppress(OSError), if_free(root / "locks" / folder.name) as free:
-                if free:
-                    isolation.sweep(folder)
+    def held(self) -> list[str]:
+        """The results in the store."""
+        return [short_name(path.parent.name, path.name) for path in self._store.objects.glob("*/*")]
 
     def new_isolation(self) -> Isolation:
         """A place of its own for each order, so that one can be ended without the others."""

@@ -112,8 +112,13 @@ class Isolation(Protocol):
             Interrupted: `end` was called.
         """
 
-    def sweep(self, work: Path) -> None:
-        """Remove what a host that was killed left running of the stage of this work folder."""
+    def sweep(self, works: Path, locks: Path) -> None:
+        """Remove what hosts that were killed left of stages whose work folder was in `works`, be it there or not.
+
+        Args:
+            works: the store's folder of work folders.
+            locks: the lock of each by its name; what somebody holds runs, and stays.
+        """
 
     def end(self) -> None:
         """End all that runs in other threads, with all it started; nothing more can be started then."""

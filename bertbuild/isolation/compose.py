@@ -23,6 +23,7 @@ from bertbuild.errors import (
     StageError,
     StageKilledForMemoryError,
 )
+from bertbuild.files.locking import if_free
 from bertbuild.isolation import docker_engine
 from bertbuild.isolation.base import OnEvent, OnLine, StageRun, log_tail
 from bertbuild.isolation.compose_file import build_by_hand, compose_command, compose_environment
@@ -59,6 +60,9 @@ EMULATED = "DOCKER_DEFAULT_PLATFORM"
 PROJECT = "bertbuild-stages"
 """The Compose project of stages: another than that of compose.yaml, whose containers `docker compose down` ends."""
 
+WORK_LABEL = "org.bertbuild.work"
+"""Of a container: its stage's work folder, by which it is known to be left behind once nobody holds the folder's lock."""
+
 WORKERS_NETWORK = "workers"
 """compose.yaml's name for the network that joins the containers of one stage, and nothing else."""
 
@@ -84,10 +88,14 @@ class ComposeIsolation:
         """What people and records call it."""
         return "docker"
 
-    def sweep(self, work: Path) -> None:
-        """See `Isolation.sweep`: its containers, one or several."""
+    def sweep(self, works: Path, locks: Path) -> None:
+        """See `Isolation.sweep`: containers that have the label of such a folder, one or several of each."""
         with contextlib.suppress(EngineError):  # whoever runs the stage again looks again
-            docker_engine.remove_container(f"{_container_name(work)}(-.*)?")
+            for work in map(Path, docker_engine.values_of(WORK_LABEL)):
+                if work.parent == works:
+                    with if_free(locks / work.name) as free:
+                        if free:
+                            docker_engine.remove_container(f"{_container_name(work)}(-.*)?")
 
     def require(self) -> None:
         """See `Isolation.require`.
@@ -262,6 +270,7 @@ def _is_mapped() -> bool:
 def _command(run: StageRun, name: str, containers: list[str], index: int) -> list[str]:
     """Compose's command line for one of a stage's containers; most stages have just one, number 0."""
     command = [*compose_command(), *_project(run, name), "run", "-T", "--no-deps", "--name", containers[index]]
+    command += ["--label", f"{WORK_LABEL}={run.work}"]
     for flag, path in run.inputs.items():
         for source, target in mounts(flag, path):
             command += ["--volume", f"{source}:{target}:ro"]

@@ -234,6 +234,17 @@ def remove_container(name: str) -> None:
             container.remove(force=True, v=True)
 
 
+def values_of(label: str) -> set[str]:
+    """The values of a label that containers have, running or not.
+
+    Raises:
+        EngineError: the engine cannot be asked.
+    """
+    with _sdk() as client:
+        found = client.containers.list(all=True, filters={"label": label}, sparse=True)
+        return {container.attrs["Labels"][label] for container in found}
+
+
 def remove_network(name: str) -> None:
     """Remove the network of that name; nothing where there is none.
 

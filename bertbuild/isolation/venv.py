@@ -63,7 +63,7 @@ class VenvIsolation:
         """See `Isolation.end`."""
         self._children.end()
 
-    def sweep(self, work: Path) -> None:
+    def sweep(self, works: Path, locks: Path) -> None:
         """See `Isolation.sweep`: a stage's process dies with the host that started it (docker/common/stage.py)."""
 
     def require(self) -> None:

@@ -68,11 +68,12 @@ class Store:
         self.objects = root / "objects"
         self.work = root / "work"
         self.logs = root / "logs"
+        self.locks = root / "locks"
         self._is_there = False
         if root.exists():
             self._make_folders()
         else:
-            self.uses = Uses(root / "locks" / IN_USE)
+            self.uses = Uses(self.locks / IN_USE)
         self.digests = DigestCache(root / "cache" / "digests.json")
         self.inputs = TreeDigestCache(root / "cache" / "inputs.json")
         self.names = Names(root)
@@ -85,10 +86,10 @@ class Store:
 
     def _make_folders(self) -> None:
         with translated_os_errors(self.root):
-            for folder in (self.objects, self.work, self.logs, self.root / "locks"):
+            for folder in (self.objects, self.work, self.logs, self.locks):
                 folder.mkdir(parents=True, exist_ok=True)
             (self.root / ".gitignore").write_text("*\n") if not (self.root / ".gitignore").exists() else None
-        self.uses = Uses(self.root / "locks" / IN_USE)  # its locks are files in there
+        self.uses = Uses(self.locks / IN_USE)  # its locks are files in there
         self._is_there = True
 
     def use(self, path: Path | str) -> None:
@@ -379,7 +380,7 @@ class Store:
 
     def lock_path(self, name: str) -> Path:
         """The lock of a folder in work/; a result's is STAGE-KEY."""
-        return self.root / "locks" / name
+        return self.locks / name
 
 
 def content_digest(files: Mapping[str, Any]) -> str:

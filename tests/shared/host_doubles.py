@@ -107,7 +107,7 @@ class FakeIsolation:
         on_line(f"making {backend}")
         self.prepared.append(backend)
 
-    def sweep(self, work):
+    def sweep(self, works, locks):
         """Nothing of it outlives its process."""
 
     def end(self):

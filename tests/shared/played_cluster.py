@@ -104,6 +104,12 @@ class Machines:
         """Names of results in the remote store, without their keys."""
         return sorted(name.rpartition("-")[0] for name in open_remote(self.settings("any")).transport.names())
 
+    def forget_published(self):
+        """The remote store loses all results."""
+        there = open_remote(self.settings("any")).transport
+        for name in list(there.names()):
+            there.remove(name)
+
     def do(self, coroutine):
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(30)
 

@@ -241,3 +241,34 @@ def test_a_cluster_without_workers_is_told(tmp_path, plan, probes, monkeypatch):
         with pytest.raises(ClusterError, match="has no worker"):
             builder.build(plan, probes)
         assert any("waits for a worker with" in text for text in builder.events.texts("note"))
+
+
+def test_a_stage_goes_to_the_worker_whose_store_has_it_or_its_inputs(one, plan, probes):
+    """From an earlier run: the remote store has lost all since, and another worker is as idle."""
+    with Builder(one) as builder:
+        builder.build(plan, probes)
+    one.forget_published()
+    one.join("w2")
+    with Builder(one, "second") as builder:
+        (built,) = builder.build(plan, probes)
+        assert built.verdict.passed
+        assert {event["worker"] for event in builder.events.of("stage") if "worker" in event} == {"w1"}
+    assert ran() == STAGES  # what was made is put there again, and not made
+    assert "ir" in one.published()
+
+
+def test_a_worker_that_does_not_tell_what_it_has_delays_nothing(one, plan, probes, monkeypatch):
+    monkeypatch.setattr("bertbuild.cluster.holdings.ANSWER_SECONDS", 0.1)
+    asked, goes_on = threading.Event(), threading.Event()
+
+    def frozen(_self):
+        asked.set()
+        goes_on.wait(20)
+        return []
+
+    monkeypatch.setattr("bertbuild.cluster.worker.Ours.held", frozen)
+    with Builder(one) as builder:
+        threading.Timer(0.5, goes_on.set).start()  # the played worker shares its thread with the scheduler
+        (built,) = builder.build(plan, probes)
+    assert asked.is_set()
+    assert built.verdict.passed

@@ -13,6 +13,7 @@ import pytest
 from bertbuild import backends
 from bertbuild.backends import backend_folder
 from bertbuild.errors import ImageBuildError, StageError, StageKilledForMemoryError
+from bertbuild.files.locking import if_free
 from bertbuild.isolation import compose, docker_engine, image_builds, images
 from bertbuild.isolation.base import StageRun
 from bertbuild.isolation.compose import ComposeIsolation
@@ -323,3 +324,19 @@ def test_the_worker_that_failed_is_quoted(workers, stage_run, monkeypatch):
         ComposeIsolation().run(stage_run(backend="tf2", stage="train", workers=2), lambda _event: None)
     assert caught.value.details == "words of log.worker-1"
     assert ends[0].endswith("-1")
+
+
+def test_a_container_is_removed_whose_work_folder_no_process_holds(docker, stage_run, monkeypatch, tmp_path):
+    """Known by its label, also where the folder is gone."""
+    ComposeIsolation().run(stage_run(), lambda _event: None)
+    label = docker["command"][docker["command"].index("--label") + 1]
+    assert label == f"{compose.WORK_LABEL}={tmp_path / 'work'}"
+    works, locks, removed = tmp_path / "store" / "work", tmp_path / "store" / "locks", []
+    locks.mkdir(parents=True)
+    there = [works / "ir-left", works / "ir-running", tmp_path / "another store" / "work" / "ir-left"]
+    monkeypatch.setattr(docker_engine, "values_of", lambda label: {str(path) for path in there if label})
+    monkeypatch.setattr(docker_engine, "remove_container", removed.append)
+    with if_free(locks / "ir-running") as held:
+        assert held
+        ComposeIsolation().sweep(works, locks)
+    assert removed == [f"{compose._container_name(works / 'ir-left')}(-.*)?"]
