@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from bertbuild.backends import BACKENDS
 from bertbuild.cluster.files import put
 from bertbuild.cluster.holdings import Holdings
 from bertbuild.cluster.orders import MEMORY, TOPIC, Answer, Given, WorkOrder, environment_resource, processor_resource
@@ -337,9 +338,7 @@ def _names(workers: Iterable[Mapping[str, Any]]) -> str:
 
 def _all_have(workers: Iterable[Mapping[str, Any]]) -> str:
     """Which backends each of a few workers has."""
-    had = [
-        f"{one['name']} has {', '.join(sorted(name.rpartition(' ')[0] for name in one['resources'] if ' ' in name))}"
-        for one in workers
-    ]
+    having = {one["name"]: {name.rpartition(" ")[0] for name in one["resources"]} & BACKENDS.keys() for one in workers}
+    had = [f"{worker} has {', '.join(sorted(backends))}" for worker, backends in having.items()]
     more = [f"and {number_of(len(had) - 5, 'other')}"] if len(had) > 5 else []
     return f"{'; '.join([*sorted(had)[:5], *more])}."

@@ -16,6 +16,7 @@ from bertbuild.cluster.security import tls_failure
 from bertbuild.cluster.settings import Address, silence_dask
 from bertbuild.cluster.worker import Ours
 from bertbuild.errors import ClusterError, UsageError
+from bertbuild.plural import number_of
 
 if TYPE_CHECKING:
     from distributed import Security
@@ -139,8 +140,11 @@ async def worker(
                 f"The scheduler {address} has a worker of the name {facts.name}.",
                 next_step="Give this one another name: --name. One that was lost just now is forgotten within 30 s.",
             ) from error
+        reason = _root(error)
+        silent = isinstance(error, TimeoutError) or reason in ("CancelledError", "TimeoutError")
+        why = f"it did not answer within {number_of(int(death_timeout), 'second')}" if silent else reason
         raise ClusterError(
-            f"The worker {facts.name} could not join the scheduler {address}: {_root(error)}.",
+            f"The worker {facts.name} could not join the scheduler {address}: {why}.",
             next_step="Start it with `bertbuild cluster scheduler`, or look whether its port can be reached from here.",
         ) from error
     try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -212,7 +212,7 @@ def looking(session: Session) -> Iterator[Forecast]:
     """A forecast that tells nobody what it looks at, but for a place that cannot be asked."""
     if session.mute:
         session.report({"event": "note", "text": f"{session.choice.why}: its results are not checked"})
-    silent = replace(session, report=_nobody, only_looks=True)
+    silent = replace(session, report=_warnings_of(session), only_looks=True)
     try:
         yield Forecast(silent)
     finally:
@@ -246,5 +246,11 @@ def _as_it_is_now(record: Record, session: Session) -> tuple[Plan, File]:
     return replace(plan, steps=tuple(steps.values()), targets=(target,)), probes
 
 
-def _nobody(_event: Mapping[str, Any]) -> None:
-    """Tell nobody."""
+def _warnings_of(session: Session) -> Callable[[Mapping[str, Any]], None]:
+    """Tell the session's listener of warnings alone: of results of the remote store that are not used, and why."""
+
+    def tell(event: Mapping[str, Any]) -> None:
+        if event["event"] == "warning":
+            session.report(event)
+
+    return tell

@@ -221,7 +221,7 @@ def pull(session: Session, names: Sequence[str], file: str, *, dry_run: bool) ->
         for stage, key in wanted:
             bring(remote, store, stage, key, on_wait=_note(session), progress=session.bar("fetching", stage))
     lacking = sum(check.state not in (REMOTE, UP_TO_DATE) for check in checks if check.kind != ENVIRONMENT)
-    rest = f"; {number_of(lacking, 'step')} would run: nobody put their results there" if lacking else ""
+    rest = f"; {number_of(lacking, 'step')} would run: it has no results of theirs to be used" if lacking else ""
     few = number_of(len(wanted), "result")
     return session.result(
         Pulled(

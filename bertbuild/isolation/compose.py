@@ -61,7 +61,7 @@ PROJECT = "bertbuild-stages"
 """The Compose project of stages: another than that of compose.yaml, whose containers `docker compose down` ends."""
 
 WORK_LABEL = "org.bertbuild.work"
-"""Of a container: its stage's work folder, by which it is known to be left behind once nobody holds the folder's lock."""
+"""Of a container: its stage's work folder; it is left behind where nobody holds that folder's lock."""
 
 WORKERS_NETWORK = "workers"
 """compose.yaml's name for the network that joins the containers of one stage, and nothing else."""

@@ -11,11 +11,12 @@ from remote_doubles import keys_in
 
 from bertbuild.backends import BACKENDS
 from bertbuild.cluster.client import Cluster
-from bertbuild.cluster.orders import MEMORY, environment_resource
+from bertbuild.cluster.orders import MEMORY, environment_resource, processor_resource
 from bertbuild.cluster.settings import Address, read_address
 from bertbuild.config import Settings
 from bertbuild.engine.elsewhere import Elsewhere
 from bertbuild.engine.engine import Engine
+from bertbuild.graph.processor import instruction_set
 from bertbuild.remote.opening import open_remote
 from bertbuild.store.store import Store
 
@@ -123,6 +124,7 @@ class Machines:
         ours = Ours(settings=settings, isolation="toy")
         isolation = Played(settings.artifacts)
         names = [environment_resource(one, isolation.environment(one)) for one in backends or BACKENDS]
+        names.append(processor_resource(instruction_set()))
 
         async def start():
             return await Worker(

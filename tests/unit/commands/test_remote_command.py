@@ -12,6 +12,7 @@ from host_doubles import Events, FakeIsolation
 from remote_doubles import keys_in
 
 from bertbuild.commands import remote as command
+from bertbuild.commands.forecast import looking
 from bertbuild.commands.session import Session
 from bertbuild.config import Settings
 from bertbuild.engine.engine import Engine
@@ -136,3 +137,10 @@ def test_a_key_is_made_once(session, tmp_path):
     assert made.public in session.report.of("result")[0]["lines"][2]
     with pytest.raises(UsageError, match="exists already"):
         command.keygen(session, str(tmp_path / "k.pem"))
+
+
+def test_who_only_looks_hears_why_results_are_not_used_and_nothing_else(session):
+    with looking(session) as forecast:
+        for event in ("note", "warning", "stage"):
+            forecast.session.report({"event": event, "text": "1 result not used: no key in trust signed it"})
+    assert [event["event"] for event in session.report] == ["warning"]
