@@ -1,11 +1,13 @@
 """A cluster on this machine: what an order costs, how busy workers are, and builds whose workers are killed.
 
-    python bench/cluster.py [--only overhead|busy|kills] [--stages 40] [--jobs 200] [--kills 50]
+    python bench/cluster.py [--only overhead|busy|idle|kills] [--stages 40] [--jobs 200] [--models 200] [--kills 50]
 
 A scheduler and three workers are processes of the real program, each worker at a loopback address of its own (127.0.0.1
 to 127.0.0.3) and with a store of its own; the remote store is Debian's docker-registry. Stages of the first two are
 played within the workers (`bench/played_stages`); those of the third are processes that start no TensorFlow
-(`tests/faults/stand_ins.py`), so that killed workers could leave them behind.
+(`tests/faults/stand_ins.py`), so that killed workers could leave them behind. `idle`: a build of five targets a model
+with nothing to do, its scheduler and registry being named and there, over a store of `bench/fleet_store.py`; looked at
+as a whole, as after any change, and where all is as it was.
 """
 
 from __future__ import annotations
@@ -24,7 +26,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from common import ROOT, Targets, machine, median, print_table
+from common import ROOT, Measured, Targets, machine, measure, median, print_table
 
 sys.path.insert(0, str(ROOT / "tests" / "shared"))
 sys.path.insert(0, str(ROOT / "tests" / "integration"))
@@ -173,6 +175,54 @@ def kills(folder: Path, made: Processes, count: int) -> dict[str, int]:
     return told
 
 
+def idle(folder: Path, made: Processes, models: int, runs: int) -> dict[str, list[Measured]]:
+    """Builds with nothing to do: those that look at all, and those that find all as it was."""
+    folder.mkdir()
+    alone = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "BERTBUILD_"))}
+    alone |= {name: os.environ[name] for name in ("BERTBUILD_ENVIRONMENTS",) if name in os.environ}
+    alone |= {"BERTBUILD_ISOLATION": "venv", "BERTBUILD_JOBS": str(SLOTS)}
+    words = [sys.executable, ROOT / "bench" / "fleet_store.py", folder, "--models", models, "--words", 300]
+    measure(words, env=alone)
+    env = alone | {
+        "BERTBUILD_SCHEDULER": made.address,
+        "BERTBUILD_REMOTE": made.place,
+        "BERTBUILD_REMOTE_WRITE": "true",
+        "BERTBUILD_REMOTE_KEY": str(made.key),
+        "BERTBUILD_REMOTE_TRUST": made.trust,
+    }
+
+    def build() -> Measured:
+        found = measure([Path(sys.executable).parent / "bertbuild", "build"], cwd=folder, env=env)
+        assert found.lines[-1][1].endswith(f": {5 * models} up to date"), found.lines[-1]
+        return found
+
+    kept = folder / "artifacts" / "cache" / "unchanged.json"
+    build()
+    took: dict[str, list[Measured]] = {"looked at": [], "as it was": []}
+    for _ in range(runs):
+        kept.unlink()
+        took["looked at"].append(build())
+        build()  # what was kept stands from now on
+        took["as it was"].append(build())
+    return took
+
+
+def idle_rows(took: dict[str, list[Measured]], count: int, targets: Targets) -> Iterator[list[object]]:
+    """What such builds took; those that find all as it was are judged."""
+    for how, runs in took.items():
+        what = f"{count} targets, nothing to do, {how}"
+        seconds, work = (median([getattr(run, name) for run in runs]) for name in ("seconds", "cpu_seconds"))
+        memory = max(run.peak_bytes for run in runs) / 1e6
+        is_judged = how == "as it was"
+        yield [what, f"{seconds:.2f} s", targets.at_most(f"{what}, s", seconds, 1.0) if is_judged else ""]
+        yield ["at work", f"{work:.2f} s", ""]
+        yield [
+            "peak of memory",
+            f"{memory:.0f} MB",
+            targets.at_most(f"{what}, MB", memory, 150, 0) if is_judged else "",
+        ]
+
+
 def build_file(folder: Path, number: int) -> tuple[object, ...]:
     """Two new models with two targets each; gives the command."""
     models = {name: write_google(folder / name, weights(seed=1000 + 2 * number + add)) for add, name in enumerate("ab")}
@@ -185,9 +235,11 @@ def build_file(folder: Path, number: int) -> tuple[object, ...]:
 def main() -> None:
     """Measure, print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--only", choices=("overhead", "busy", "kills"))
+    parser.add_argument("--only", choices=("overhead", "busy", "idle", "kills"))
     parser.add_argument("--stages", type=int, default=40)
     parser.add_argument("--jobs", type=int, default=200)
+    parser.add_argument("--models", type=int, default=200)
+    parser.add_argument("--runs", type=int, default=5, help="of builds with nothing to do")
     parser.add_argument("--kills", type=int, default=50)
     args = parser.parse_args()
     rows: list[list[object]] = []
@@ -209,6 +261,10 @@ def main() -> None:
                     share = busy(folder, made, args.jobs)
                 judged = "≥ 0.85: met" if share >= 0.85 else "≥ 0.85: **missed**"
                 rows.append([f"{args.jobs} stages of 1 s on 3 × {SLOTS} slots, ideal ÷ it", f"{share:.2f}", judged])
+            if args.only in (None, "idle"):
+                with Processes(folder / "idle", ROOT, f"oci://{host}/bench/idle") as made:
+                    found = idle(folder / "fleet", made, args.models, args.runs)
+                rows += idle_rows(found, 5 * args.models, targets)
             if args.only in (None, "kills"):
                 with cluster(folder / "kills", host, light_checkout(folder / "light"), None) as made:
                     told = kills(folder, made, args.kills)

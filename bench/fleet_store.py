@@ -44,6 +44,9 @@ kind = "tf2-savedmodel"
 """
 """Five targets a model, those of examples/fleet.toml."""
 
+SIZE = 5000
+"""Words of the vocabulary."""
+
 
 class PlayedStages(VenvIsolation):
     """Real virtual environments, and in the place of each stage's program a few lines of this one."""
@@ -89,30 +92,29 @@ def _bytes_of_weights(run: StageRun) -> int:
     return max(file.stat().st_size for file in files)
 
 
-def write_models(folder: Path, count: int) -> list[str]:
-    """Checkpoints of a megabyte and a half, each with weights of its own, and the build file; gives their names."""
+def write_models(folder: Path, count: int, words: int = SIZE) -> list[str]:
+    """Checkpoints, each with weights of its own, and the build file; gives their names.
+
+    With a vocabulary of `SIZE` words one has a megabyte and a half.
+    """
     from random_checkpoint import config, tensors, vocabulary
 
     from bertbuild.checkpoint.writer import write_checkpoint
 
     names = [f"model-{number:02}" for number in range(count)]
     made = {name: value for name, value in tensors(1, 64).items() if not name.startswith("cls/")}
-    made["bert/embeddings/word_embeddings"] = made["bert/embeddings/word_embeddings"][:SIZE]
+    made["bert/embeddings/word_embeddings"] = made["bert/embeddings/word_embeddings"][:words]
     for number, name in enumerate(names):
         own = folder / "checkpoints" / name
         own.mkdir(parents=True)
         made["bert/pooler/dense/bias"] = np.full(64, number, np.float32)
         write_checkpoint(own / "bert_model.ckpt", made)
-        facts = {**config(1, 64), "vocab_size": SIZE, "num_attention_heads": 1}
+        facts = {**config(1, 64), "vocab_size": words, "num_attention_heads": 1}
         (own / "bert_config.json").write_text(json.dumps(facts), encoding="utf-8")
-        (own / "vocab.txt").write_text("\n".join(vocabulary()[:SIZE]) + "\n", encoding="utf-8")
+        (own / "vocab.txt").write_text("\n".join(vocabulary()[:words]) + "\n", encoding="utf-8")
     models = "".join(f'\n[models.{name}]\ncheckpoint = "checkpoints/{name}"\n' for name in names)
     (folder / "bertbuild.toml").write_text(TARGETS + models, encoding="utf-8")
     return names
-
-
-SIZE = 5000
-"""Words of the vocabulary."""
 
 
 def main() -> None:
@@ -120,8 +122,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--models", type=int, default=40)
+    parser.add_argument("--words", type=int, default=SIZE, help="of the vocabulary: how large the models are")
     args = parser.parse_args()
-    write_models(args.folder, args.models)
+    write_models(args.folder, args.models, args.words)
     os.chdir(args.folder)
 
     from bertbuild.cli.main import main as bertbuild

@@ -35,6 +35,7 @@ from bertbuild.isolation.device import neuron_device
 from bertbuild.parameters import parameters_of
 from bertbuild.plans.plan import File
 from bertbuild.store.naming import FOLDER as NAMES
+from bertbuild.store.store import StoredObject
 from bertbuild.toml.values import Location
 
 MOST_FILES = 20_000
@@ -99,7 +100,7 @@ class Unchanged:
         """
         run = self._session.engine.run_id
         log, sources = _stamp(self._log(run)), self._sources(jobs)
-        if not log or sources is None or not _had_nothing_to_do(jobs):
+        if not log or sources is None or not self._had_nothing_to_do(jobs):
             return
         kept = Kept(
             run=run,
@@ -148,6 +149,19 @@ class Unchanged:
             return None  # what a build itself writes lies in there
         return sorted(folders - {f"{self._root}/probes"})  # these are used, each by its name
 
+    def _had_nothing_to_do(self, jobs: Jobs) -> bool:
+        """Whether no stage ran, and each result is here, or on a note of the store that the remote store has it."""
+        stages = [job for job in jobs.ids.values() if isinstance(job, StageJob)]
+        gates = [job for job in jobs.ids.values() if isinstance(job, GateJob)]
+        return all(
+            job.result is not None and not job.seconds and self._is_on_disk(job.result) for job in stages
+        ) and all(job.built is not None for job in gates)
+
+    def _is_on_disk(self, stored: StoredObject) -> bool:
+        if not isinstance(stored, RemoteObject):
+            return True
+        return self._session.store.elsewhere(stored.stage, stored.key).exists()
+
     def _digest(self, kept: Kept) -> str:
         """The digest of all that a build depends on that uses what this one used; "" where it cannot be told."""
         for name in kept.used:
@@ -185,14 +199,6 @@ class Unchanged:
 
 class _TooManyFilesError(Exception):
     """A source lies among more files than are looked at."""
-
-
-def _had_nothing_to_do(jobs: Jobs) -> bool:
-    """Whether no stage ran, and all results are here."""
-    stages = [job for job in jobs.ids.values() if isinstance(job, StageJob)]
-    gates = [job for job in jobs.ids.values() if isinstance(job, GateJob)]
-    here = all(job.result is not None and not isinstance(job.result, RemoteObject) for job in stages)
-    return here and not any(job.seconds for job in stages) and all(job.built is not None for job in gates)
 
 
 def _locations(request: Any) -> Iterator[str]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bertbuild.engine.events import SAID_BEFORE, Asked, Teller, new_run, run_event
+from bertbuild.engine.events import Asked, Teller, new_run, run_event
 from bertbuild.engine.executor import Maker, Report, Write
 from bertbuild.engine.gate import Built, Judge
 from bertbuild.engine.jobs import AgainJob, EnvironmentJob, Jobs, StageJob
@@ -18,6 +18,7 @@ from bertbuild.isolation.base import Isolation
 from bertbuild.isolation.choice import remember
 from bertbuild.plans.placing import backend_of
 from bertbuild.plans.plan import File, Plan, Step
+from bertbuild.store.past_runs import SAID_BEFORE
 from bertbuild.store.store import Store, StoredObject
 
 if TYPE_CHECKING:

@@ -18,9 +18,6 @@ from bertbuild.engine.order import object_bytes
 from bertbuild.engine.schedule import Job
 from bertbuild.errors import BertbuildError
 
-SAID_BEFORE = "said before"
-"""The event in whose place the log of a run, and who shows events, get those of an earlier run; nobody else sees it."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:

@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol, TextIO
 
-from bertbuild.engine.events import SAID_BEFORE
 from bertbuild.json_text import parse_json
+from bertbuild.store.past_runs import SAID_BEFORE
 
 FLEETING = ("progress", "download")
 """Events that draw bars: many, and of no interest afterwards."""

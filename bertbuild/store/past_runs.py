@@ -8,6 +8,9 @@ from typing import Any
 
 from bertbuild.json_text import parse_json
 
+SAID_BEFORE = "said before"
+"""The event in whose place the log of a run, and who shows events, get those of an earlier run; nobody else sees it."""
+
 
 def events_of(path: Path) -> list[dict[str, Any]]:
     """The events of a run's log, in order. A run that was killed may have left half a line: it is left out."""

@@ -10,6 +10,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from remote_doubles import keys_in
 from small_fleet import MODELS, TARGETS, Fleet, write_tiny
 
 from bertbuild.backends import BACKENDS
@@ -365,3 +366,23 @@ def test_a_store_that_cannot_be_written_is_looked_at(fleet, monkeypatch):
 
     monkeypatch.setattr(unchanged, "write_atomically", refuse)
     assert [fleet.look() for _ in range(4)] == [False] * 4
+
+
+def test_results_that_the_remote_store_alone_has_count_by_the_notes_on_them(fleet, tmp_path, monkeypatch):
+    key, trust = keys_in(tmp_path / "keys")
+    given = {"jobs": "1", "remote": f"file://{tmp_path / 'remote'}", "remote_trust": trust, "fetch": "targets"}
+    (tmp_path / "remote").mkdir()
+
+    def session_in(store, **more):
+        settings = load_settings({**given, "artifacts": str(tmp_path / store), **more})
+        fleet.events.clear()
+        return Session(settings=settings, report=RunLog(settings.artifacts / "runs", fleet.events))
+
+    monkeypatch.setattr(fleet, "session", lambda: session_in("first", remote_write="true", remote_key=str(key)))
+    assert not fleet.look()
+    monkeypatch.setattr(fleet, "session", lambda: session_in("artifacts"))
+    assert [fleet.look() for _ in range(4)] == [False, False, False, True]
+    notes = sorted((fleet.root / "remote").rglob("*.json"))
+    assert notes
+    notes[0].unlink()
+    assert not fleet.look()
