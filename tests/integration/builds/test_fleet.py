@@ -110,6 +110,7 @@ def test_stages_run_twice_write_the_same(built, fleet, build):
         "tf1-infer",
         "ir-direct",
         "openvino-infer",
+        "tokenizer",
     }
     assert all(event["reproducible"] for event in outcome.of("reproduced"))
 
