@@ -81,24 +81,6 @@ def test_a_second_build_runs_nothing(builds):
     assert {event["state"] for event in events if event["event"] == "stage"} == {"cached"}
 
 
-@pytest.mark.whole
-def test_models_that_take_strings_are_the_same_from_both_isolations(builds):
-    """build-ir --text, whole: what is written reads the corpus as google-research/bert does, and passes the gate."""
-    made = {}
-    for name, build in builds.items():
-        code, events = build("build-ir", "--model", "minilm-l6", "--text", *JUDGED)
-        assert code == 0, events[-1]
-        (verdict,) = (event for event in events if event["event"] == "verdict")
-        assert (verdict["target"], verdict["passed"]) == ("ir-text-fp32", True)
-        made[name] = build.manifest("text")["files"]
-        assert build.manifest("tokenizer")["files"]["text_gate.json"]
-    for file in ("model.bin", "text_model.bin", "text_pair_model.bin", "tokenizer.bin", "text_gate.json"):
-        assert made["docker"][file]["sha256"] == made["venv"][file]["sha256"], file
-    found = json.loads((builds["docker"].artifacts / "out/minilm-l6/ir-text-fp32/text_gate.json").read_text())
-    assert found["texts"] >= 5000
-    assert found["differences"] == {}
-
-
 def test_verify_repeats_the_gate_in_containers(builds):
     code, events = builds["docker"]("verify")
     assert code == 0
@@ -122,3 +104,21 @@ def test_a_stage_beyond_its_memory_limit_ends_with_its_own_exit_code(builds, mon
     assert code == 14
     assert "120" in events[-1]["message"]
     assert "BERTBUILD_MEMORY" in events[-1]["next_step"]
+
+
+@pytest.mark.whole
+def test_models_that_take_strings_are_the_same_from_both_isolations(builds):
+    """build-ir --text, whole: what is written reads the corpus as google-research/bert does, and passes the gate."""
+    made = {}
+    for name, build in builds.items():
+        code, events = build("build-ir", "--model", "minilm-l6", "--text", *JUDGED)
+        assert code == 0, events[-1]
+        (verdict,) = (event for event in events if event["event"] == "verdict")
+        assert (verdict["target"], verdict["passed"]) == ("ir-text-fp32", True)
+        made[name] = build.manifest("text")["files"]
+        assert build.manifest("tokenizer")["files"]["text_gate.json"]
+    for file in ("model.bin", "text_model.bin", "text_pair_model.bin", "tokenizer.bin", "text_gate.json"):
+        assert made["docker"][file]["sha256"] == made["venv"][file]["sha256"], file
+    found = json.loads((builds["docker"].artifacts / "out/minilm-l6/ir-text-fp32/text_gate.json").read_text())
+    assert found["texts"] >= 5000
+    assert found["differences"] == {}
