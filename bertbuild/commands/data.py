@@ -28,7 +28,7 @@ from bertbuild.plans.prepare_data import (
 )
 from bertbuild.plans.wanted import Wanted
 from bertbuild.source.inputs import file_input, folder_input
-from bertbuild.source.own_data import own_data, own_name
+from bertbuild.source.own_data import own_data, own_name, questions_in
 from bertbuild.source.resolve import as_named, check_name, checkpoint_folder, vocabulary_name
 from bertbuild.store.naming import DATA, described
 from bertbuild.store.store import StoredObject
@@ -295,10 +295,8 @@ def _data(session: Session, asked: Asked, request: PrepareRequest) -> File:
     if request.squad:
         path = path / SQUAD_FILES[request.task] if path.is_dir() else path
         if not path.is_file():
-            raise UsageError(
-                f"{path.parent} holds no {path.name}.",
-                next_step="Give the file itself: --data FILE.",
-            )
+            step = questions_in(path.parent) or "Give the file itself: --data FILE"
+            raise UsageError(f"{path.parent} holds no {path.name}.", next_step=f"{step}.")
         return file_input(path, session.store.inputs)
     if request.task == OWN:
         return own_data(path, session.store.inputs)

@@ -13,6 +13,8 @@ from bertbuild.source.inputs import file_input, folder_input
 STEMS = ("train", "dev", "valid", "validation", "eval", "test")
 ENDINGS = (".tsv", ".csv", ".jsonl", ".conll", ".txt")
 """What the files of own data are called (docker/data/stages/_own_tables.py reads them)."""
+OF_QUESTIONS = (".json", ".jsonl")
+"""How files of questions end."""
 
 
 def own_name(path: Path) -> str:
@@ -32,8 +34,13 @@ def own_data(path: Path, digests: DigestCache) -> File:
     names = {f"{stem}{ending}" for stem in STEMS for ending in ENDINGS}
     found = [file.name for file in path.iterdir() if file.is_file() and file.name.lower() in names]
     if not found:
-        raise UsageError(
-            f"{path} holds no own data.",
-            next_step=f"Name its files train, dev, test with one of the endings {', '.join(ENDINGS)}.",
-        )
+        named = f"Name its files train, dev, test with one of the endings {', '.join(ENDINGS)}"
+        raise UsageError(f"{path} holds no own data.", next_step=f"{questions_in(path) or named}.")
     return folder_input(path, found, digests)
+
+
+def questions_in(folder: Path) -> str:
+    """What to do with a folder that has JSON files: questions as SQuAD has them are one file; "" where it has none."""
+    files = [file for file in folder.iterdir() if file.is_file() and file.suffix.lower() in OF_QUESTIONS]
+    first = min(files, key=lambda file: (not file.stem.startswith("train"), file.name), default=None)
+    return f"Of questions as SQuAD has them give the file itself: --data {first}" if first else ""

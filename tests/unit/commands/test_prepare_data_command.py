@@ -282,6 +282,20 @@ def test_own_data_that_are_not_there_are_told(prepare, own, words, sentence):
         prepare(**words)
 
 
+@pytest.mark.parametrize("task", ["own", "squad-1.1"])
+def test_of_a_folder_of_questions_the_file_to_give_is_named(prepare, own, task):
+    folder = own.with_name("questions")
+    folder.mkdir()
+    for name in ("dev.json", "train.json", "README.md"):
+        (folder / name).write_text("{}")
+    with pytest.raises(UsageError, match=r"holds no (own data|train-v1\.1\.json)\.$") as raised:
+        prepare(task=task, data="questions")
+    assert (
+        raised.value.next_step
+        == f"Of questions as SQuAD has them give the file itself: --data {folder / 'train.json'}."
+    )
+
+
 @pytest.mark.parametrize(("negative", "task"), [(None, "SQUAD-1.1"), (True, "SQUAD-2.0")])
 def test_own_data_in_squads_form_are_questions(negative, task):
     assert data.task_of(data.Asked(task="own", data="mine.json", version_2_with_negative=negative)) == task
