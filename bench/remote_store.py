@@ -1,17 +1,19 @@
 """The remote store in Debian's docker-registry on this machine: lookups, a large result, a fleet on a second machine.
 
-    python bench/remote_store.py [--runs 3] [--only lookups]
+    python bench/remote_store.py [--runs 3] [--only lookups|large|fleet|cluster] [--models NAME …]
 
 The registry is the real one. 720 keys are looked up cold, each answer coming 10 ms later than it would. A result of
 440 MB is pushed and pulled, in turn with files of the same sizes by the oras Python SDK (in a virtual environment that
 is made here) and, where an engine answers, by docker, as the one layer of an image. A second, empty store builds
-examples/fleet.toml from the warm registry; stages are real, and their environments are there.
+examples/fleet.toml from the warm registry; stages are real, and their environments are there. `cluster` is the same
+where a worker runs the stages of the first machine.
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
+import json
 import os
 import shutil
 import statistics
@@ -27,7 +29,7 @@ from common import ROOT, machine, print_table
 sys.path.insert(0, str(ROOT / "tests" / "shared"))
 
 from provenance_doubles import publish
-from registry_server import delayed, registry
+from registry_server import delayed, free_port, registry
 from remote_doubles import keys_in
 
 from bertbuild.config import Settings
@@ -41,6 +43,8 @@ from bertbuild.store.store import Store
 ORAS = "oras==0.2.43"
 KEYS = 720
 BYTES = 440 * 10**6
+MADE_EVERYWHERE = {"inspect", "normalise"}
+"""What is never shared, since it takes less time than a request."""
 _ORAS = """\
 import sys, time, oras.client
 host, action, folder, name = sys.argv[1:]
@@ -166,34 +170,53 @@ def _grown(store: Store, path: Path, number: int):  # noqa: ANN202 - a result
         Path.write_text = written  # type: ignore[method-assign]
 
 
-def fleet(host: str, keys: tuple[Path, str], folder: Path, names: Sequence[str]) -> tuple[float, float, float]:
-    """Build a build file, then from the warm registry into an empty store, then once more; seconds."""
-    place = folder / "fleet"
+def fleet(host: str, keys: tuple[Path, str], place: Path, names: Sequence[str], *, by_workers: bool) -> list[float]:
+    """Build a build file, then from the warm registry into an empty store, then once more; seconds.
+
+    `by_workers`: the stages of the first are run by a worker of two slots, and the second has the same scheduler.
+    """
     place.mkdir()
     shutil.copy(ROOT / "examples" / "make_checkpoints.py", place)
     subprocess.run([sys.executable, "make_checkpoints.py"], cwd=place, check=True, capture_output=True)
-    text = (ROOT / "examples" / "fleet.toml").read_text(encoding="utf-8")
-    (place / "fleet.toml").write_text(text, encoding="utf-8")
-    shared = {**os.environ, "BERTBUILD_REMOTE": f"oci://{host}/bench/fleet", "BERTBUILD_REMOTE_TRUST": keys[1]}
+    shutil.copy(ROOT / "examples" / "fleet.toml", place)
+    shared = {**os.environ, "BERTBUILD_REMOTE": f"oci://{host}/bench/{place.name}", "BERTBUILD_REMOTE_TRUST": keys[1]}
     shared |= {"BERTBUILD_ISOLATION": "venv", "BERTBUILD_JOBS": "2"}
+    writer = {"BERTBUILD_REMOTE_WRITE": "1", "BERTBUILD_REMOTE_KEY": str(keys[0])}
     took: list[float] = []
-    for store, more in (
-        ("first", {"BERTBUILD_REMOTE_READ": "0"}),
-        ("second", {}),
-        ("second", {}),
-    ):
-        writer = {"BERTBUILD_REMOTE_WRITE": "1", "BERTBUILD_REMOTE_KEY": str(keys[0])} if store == "first" else {}
-        env = {**shared, **more, **writer, "BERTBUILD_ARTIFACTS": str(place / store)}
-        command = [sys.executable, "-m", "bertbuild", "build", *names, "--file", "fleet.toml", "--json"]
-        with timed(took):
-            said = subprocess.run(command, cwd=place, env=env, capture_output=True, text=True, check=False)
-        if said.returncode:
-            sys.exit("\n".join(said.stdout.splitlines()[-3:]) + said.stderr)
-        ran = [line for line in said.stdout.splitlines() if '"state": "started"' in line and '"stage"' in line]
-        assert store == "first" or not [
-            line for line in ran if '"event": "stage"' in line and '"stage": "inspect"' not in line
-        ], ran
-    return took[0], took[1], took[2]
+    with contextlib.ExitStack() as running:
+        if by_workers:
+            shared |= {**writer, "BERTBUILD_SCHEDULER": f"tcp://127.0.0.1:{free_port()}"}
+            running.enter_context(worker(place, {**shared, "BERTBUILD_ARTIFACTS": str(place / "worker")}))
+        for store in ("first", "second", "second"):
+            more = writer if store == "first" else {}
+            env = {**shared, **more, "BERTBUILD_ARTIFACTS": str(place / store)}
+            command = [sys.executable, "-m", "bertbuild", "build", *names, "--file", "fleet.toml", "--json"]
+            with timed(took):
+                said = subprocess.run(command, cwd=place, env=env, capture_output=True, text=True, check=False)
+            if said.returncode:
+                sys.exit("\n".join(said.stdout.splitlines()[-3:]) + said.stderr)
+            events = [json.loads(line) for line in said.stdout.splitlines()]
+            ran = {event["stage"] for event in events if event["event"] == "stage" and event["state"] == "started"}
+            assert store == "first" or ran <= MADE_EVERYWHERE, ran
+    return took
+
+
+@contextlib.contextmanager
+def worker(place: Path, env: dict[str, str]) -> Iterator[None]:
+    """A scheduler and a worker of two slots, with all backends that are made here."""
+    command = [sys.executable, "-m", "bertbuild", "cluster", "local", "--workers", "1", "--jobs", "2", "--json"]
+    with (place / "worker.log").open("w") as log:
+        started = subprocess.Popen(command, cwd=place, env=env, stdout=subprocess.PIPE, stderr=log, text=True)
+        try:
+            assert started.stdout
+            for line in started.stdout:
+                if json.loads(line)["event"] in ("result", "error"):
+                    break
+            assert started.poll() is None, line
+            yield
+        finally:
+            started.terminate()
+            started.communicate()
 
 
 def compared(took: dict[str, float], who: str) -> Iterator[list[str]]:
@@ -209,7 +232,7 @@ def main() -> None:
     """Measure, and print a table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--runs", type=int, default=3)
-    parser.add_argument("--only", choices=("lookups", "large", "fleet"))
+    parser.add_argument("--only", choices=("lookups", "large", "fleet", "cluster"))
     parser.add_argument("--models", nargs="*", default=[], help="of examples/fleet.toml; default: all")
     args = parser.parse_args()
     rows: list[list[str]] = []
@@ -226,18 +249,14 @@ def main() -> None:
                 for who in ("oras ", "docker "):
                     if f"{who}pull" in took:
                         rows += compared(took, who)
-            if args.only in (None, "fleet"):
-                built, brought, nothing = fleet(host, keys, folder, args.models)
-                rows.append(
-                    [
-                        "fleet.toml in an empty store",
-                        f"{brought:.1f} s",
-                        f"{built:.1f} s",
-                        f"{brought / built:.2f}",
-                        "≤ 0.15",
-                    ]
-                )
-                rows.append(["nothing to do there afterwards", f"{nothing:.1f} s", "", "", "as locally"])
+            for what, title in (("fleet", "fleet.toml"), ("cluster", "fleet.toml, built by a worker,")):
+                if args.only in (None, what):
+                    built, brought, nothing = fleet(
+                        host, keys, folder / what, args.models, by_workers=what == "cluster"
+                    )
+                    cells = [f"{brought:.1f} s", f"{built:.1f} s", f"{brought / built:.3f}"]
+                    rows.append([f"{title} in an empty store", *cells, "≤ 0.15"])
+                    rows.append(["nothing to do there afterwards", f"{nothing:.1f} s", "", "", "as locally"])
     print(machine(), end="\n\n")
     print_table(["", "bertbuild", "the other; building", "ratio", "target"], rows)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -42,10 +43,16 @@ class Machines:
         return self
 
     def __exit__(self, *_error):
-        for process in self.running.values():
+        for name in list(self.running):
+            self.kill(name)
+
+    def kill(self, machine):
+        """Kill -9 a machine's program and all below it; nothing where none runs."""
+        process = self.running.pop(machine, None)
+        if process is not None:
             for pid in [process.pid, *descendants(process.pid)]:
                 with contextlib.suppress(ProcessLookupError):
-                    os.kill(pid, 9)
+                    os.kill(pid, signal.SIGKILL)
             process.communicate()
 
     def start_registry(self):

@@ -5,6 +5,7 @@ Each program runs on a machine of its own, a network namespace; between them is 
 
 from __future__ import annotations
 
+import json
 import time
 
 import pytest
@@ -39,8 +40,10 @@ def cluster(machines):
             start()
     for name in WORKERS:
         if name not in machines.running or machines.running[name].poll() is not None:
+            machines.kill(name)
             machines.start_worker(name)
-    return machines
+    yield machines
+    machines.kill("client")
 
 
 @pytest.fixture
@@ -73,7 +76,7 @@ def failed(events, *sentences):
 def again(cluster, words):
     cluster.start("client", *words)
     code, events = cluster.ended("client", 120)
-    assert code == 0, [event for event in events if event["event"] in ("failure", "error", "warning")]
+    assert code == 0, json.dumps([event for event in events if event["event"] in ("failure", "error", "warning")])
     built(cluster, events)
 
 
@@ -134,9 +137,7 @@ def test_nothing_comes_from_the_registry(cluster, words, which):
 @pytest.mark.parametrize("seconds", [0, 2, 12])
 def test_the_registry_is_killed(cluster, words, seconds):
     """It comes back while workers would still ask, or later; a build that fails is typed again."""
-    process = cluster.running.pop("registry")
-    process.kill()
-    process.wait()
+    cluster.kill("registry")
     time.sleep(seconds)
     if seconds:
         cluster.start_registry()
