@@ -246,7 +246,7 @@ class Cluster:
                 next_step="See its machine's log: memory may have run out, or a disk. Then run the same command again.",
             )
         if isinstance(error, CancelledError) or "FutureCancelledError" in type(error).__name__:
-            return ClusterError(f"The scheduler {self._address} is gone.", next_step=RESUME, details=str(error))
+            return ClusterError(f"The scheduler {self._address} is gone.", next_step=RESUME)
         if type(error).__name__ in ("NoValidWorkerError", "NoWorkerError"):
             return self._nobody(order, self._workers(self._client))
         return ClusterError(

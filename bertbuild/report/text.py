@@ -55,6 +55,7 @@ class TextReporter:
         self._many = self._at_once = False
         self._blocks: dict[str, list[str]] = {}
         self._made: set[str] = set()
+        self._failures: dict[tuple[str, str, str], str] = {}
 
     def __call__(self, event: Mapping[str, Any]) -> None:
         """Show one event, its words clean; kinds it does not know are for programs only."""
@@ -219,8 +220,12 @@ class TextReporter:
             self._print(line)
 
     def _on_failure(self, event: Mapping[str, Any]) -> None:
-        """A failure that does not end the run: all its words, in one block."""
+        """A failure that does not end the run: all its words, in one block; the same one of other jobs in a line."""
         self._live.end(event["job"])
+        first = self._failures.setdefault((event["message"], event["next_step"], event["details"]), event["job"])
+        if first != event["job"]:  # a scheduler that is gone, an expired certificate: of hundreds of jobs at once
+            self._print(f"{FAILED} {event['job']}: as {first}")
+            return
         for line in event["details"].splitlines():
             self._print(f"  | {line}")
         self._print(f"{FAILED} {event['job']}: {event['message']}")

@@ -80,7 +80,12 @@ def test_a_failure_that_the_run_outlives_is_told_with_all_its_words(shown):
         "next_step": "Look.",
         "details": "a\nb",
     }
-    assert shown(RUN, failure)[0] == "  | a\n  | b\n✗ tiny/freeze: It failed.\n  → Look.\n"
+    told = "  | a\n  | b\n✗ tiny/freeze: It failed.\n  → Look.\n"
+    assert shown(RUN, failure)[0] == told
+    again = {**failure, "job": "large/freeze"}
+    assert shown(RUN, failure, again)[0] == f"{told}✗ large/freeze: as tiny/freeze\n"
+    other = {**again, "details": "c"}
+    assert shown(RUN, failure, other)[0] == f"{told}  | c\n✗ large/freeze: It failed.\n  → Look.\n"
 
 
 def test_an_interrupted_job_leaves_no_line(shown):
