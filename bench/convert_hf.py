@@ -4,30 +4,34 @@
     .venv/bin/python bench/convert_hf.py VENV/bin/python [--runs 3]
 
 The other side is transformers 4.57.6 with torch and TensorFlow in one environment: BertForPreTraining,
-load_tf_weights_in_bert, save_pretrained. Both are processes of their own, in turn: A B, B A, and so on. Both sides'
-weights are read and compared. Weights are random. Make our environment first: `invoke images --backend data`.
+load_tf_weights_in_bert, save_pretrained. Both are processes of their own, in turn: A B, B A, and so on; all of each is
+timed, of ours the tokenizer's comparison too, and not the host or the gate. Both sides' weights are read and compared.
+Weights are random. Make our environment first: `invoke images --backend data`.
 """
 
 from __future__ import annotations
 
-import argparse
 import os
 import tempfile
 from pathlib import Path
 
 import numpy as np
-from common import MIB, ROOT, Measured, Targets, interleaved, machine, measure, median, paired_ratio, print_table
+from common import ROOT, Measured, Targets, interleaved, measure, print_table
+from conversions import header, parser_of, process_rows
 from stage_runs import StageRuns, checkpoint_bytes, random_checkpoint
 
 from bertbuild.huggingface.safetensors import read_safetensors
 
-MOST_TIME, MOST_MEMORY = 0.1, 0.3
 HEADS = (
     "--heads=masked-lm:bert/embeddings/word_embeddings:cls/predictions/output_bias,"
     "next-sentence:cls/seq_relationship/output_weights:cls/seq_relationship/output_bias"
 )
 """Those of BertForPreTraining."""
-THEIRS, OURS = "transformers 4.57.6", "convert-hf"
+THEIRS, OURS = "transformers 4.57.6", "convert-hf, the stage"
+TIMED = """\
+Timed are whole processes. Ours begins, writes, reads the weights back, compares them, and holds the tokenizer to
+google-research/bert's on its corpus; theirs begins and writes. In neither is the rest of the command: the host, and the
+gate in which checkpoint and folder answer."""
 SCRIPT = """
 import sys
 from transformers import BertConfig, BertForPreTraining
@@ -73,11 +77,7 @@ def apart(left: Path, right: Path) -> tuple[int, float]:
 
 def main() -> None:
     """Measure, print, judge."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("python", type=Path, help="a Python that has transformers 4.57.6, torch and TensorFlow")
-    parser.add_argument("--size", default="base", help="of random_checkpoint.py (default: base)")
-    parser.add_argument("--runs", type=int, default=3, help="runs of each side (default: 3)")
-    args = parser.parse_args()
+    args = parser_of(__doc__, "transformers 4.57.6, torch and TensorFlow", runs=3).parse_args()
     python = args.python.absolute()
     os.chdir(ROOT)
     targets = Targets()
@@ -87,19 +87,10 @@ def main() -> None:
         size = checkpoint_bytes(bench.checkpoint)
         both, difference = apart(bench.made[OURS], bench.made[THEIRS])
 
-    print(f"{machine()}; {args.size}-size, a checkpoint of {size / MIB:.0f} MiB; medians of {args.runs} paired runs\n")
-    rows = []
-    for what, unit, most, get in (
-        ("wall time", "s", MOST_TIME, lambda run: run.seconds),
-        ("processor time", "s", None, lambda run: run.cpu_seconds),
-        ("peak memory", "MiB", MOST_MEMORY, lambda run: run.peak_bytes / MIB),
-    ):
-        left, right = ([get(run) for run in bench.taken[side]] for side in (OURS, THEIRS))
-        ratio = paired_ratio(left, right)
-        judged = "" if most is None else targets.at_most(what, ratio, most)
-        rows.append([f"{what}, {unit}", f"{median(left):.2f}", f"{median(right):.2f}", f"{ratio:.3f}", judged])
+    print(header(args, size))
+    rows = process_rows(targets, bench.taken[OURS], bench.taken[THEIRS])
     print_table(("", OURS, THEIRS, "÷", "target"), rows)
-    print(f"\n{both} tensors are in both, and differ by {difference:.1e} at most.")
+    print(f"\n{both} tensors are in both, and differ by {difference:.1e} at most.\n{TIMED}")
     targets.finish()
 
 

@@ -10,17 +10,17 @@ Make the environments first: `invoke images --backend data,onnx --isolation venv
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import subprocess
 import tempfile
 from pathlib import Path
 
-from common import MIB, ROOT, Measured, Targets, interleaved, machine, measure, median, paired_ratio, print_table
+from common import ROOT, Measured, Targets, interleaved, measure, median, paired_ratio, print_table
+from conversions import header, parser_of, process_rows
 from stage_runs import StageRuns, checkpoint_bytes, random_checkpoint
 
-MOST_TIME, MOST_MEMORY, MOST_LATENCY = 0.1, 0.3, 1.0
+MOST_LATENCY = 1.0
 THEIRS, OURS = "tf2onnx", "onnx-direct"
 INPUTS = "input_ids:0,input_mask:0,segment_ids:0"
 OUTPUT = "bert/pooler/dense/Tanh:0"
@@ -67,10 +67,7 @@ class Bench:
 
 def main() -> None:
     """Measure, print, judge."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("python", type=Path, help="a Python that has tf2onnx")
-    parser.add_argument("--size", default="base", help="of random_checkpoint.py (default: base)")
-    parser.add_argument("--runs", type=int, default=5, help="runs of each side (default: 5)")
+    parser = parser_of(__doc__, "tf2onnx", runs=5)
     parser.add_argument("--rounds", type=int, default=30, help="answers of each model (default: 30)")
     args = parser.parse_args()
     python = args.python.absolute()
@@ -82,18 +79,8 @@ def main() -> None:
         size = checkpoint_bytes(bench.checkpoint)
         asked = {shape: bench.latency(*shape, args.rounds) for shape in SHAPES}
 
-    print(f"{machine()}; {args.size}-size, a checkpoint of {size / MIB:.0f} MiB; medians of {args.runs} paired runs\n")
-    theirs, ours = bench.taken[THEIRS], bench.taken[OURS]
-    rows = []
-    for what, unit, most, get in (
-        ("wall time", "s", MOST_TIME, lambda run: run.seconds),
-        ("processor time", "s", None, lambda run: run.cpu_seconds),
-        ("peak memory", "MiB", MOST_MEMORY, lambda run: run.peak_bytes / MIB),
-    ):
-        left, right = [get(run) for run in ours], [get(run) for run in theirs]
-        ratio = paired_ratio(left, right)
-        judged = "" if most is None else targets.at_most(what, ratio, most)
-        rows.append([f"{what}, {unit}", f"{median(left):.2f}", f"{median(right):.2f}", f"{ratio:.3f}", judged])
+    print(header(args, size))
+    rows = process_rows(targets, bench.taken[OURS], bench.taken[THEIRS])
     for (batch, length), found in asked.items():
         taken = found["milliseconds"]
         ratio = paired_ratio(taken[OURS], taken[THEIRS])  # type: ignore[index]

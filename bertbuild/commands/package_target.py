@@ -22,13 +22,15 @@ from bertbuild.kinds import KINDS
 from bertbuild.names import did_you_mean
 from bertbuild.packaging.card import Measured
 from bertbuild.packaging.layouts import LAYOUTS, Layout
-from bertbuild.packaging.packed import OPENVINO, ROLES, SIGNATURE, Packed
+from bertbuild.packaging.packed import ONNX, OPENVINO, ROLES, SIGNATURE, Packed
 from bertbuild.report.checks import in_short
 from bertbuild.store.records import Record, read_records
 from bertbuild.store.store import StoredObject
 
 OF_EVALUATION = 8
 """Examples of a dev set that requests are made of."""
+OF_FILE = {OPENVINO: "ir", ONNX: "onnx"}
+"""File → the kind of target that has it, whichever stage made it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,9 +129,10 @@ def _check_current(session: Session, record: Record, name: str) -> None:
 
 
 def _kind(stage: str, folder: Path) -> str:
-    """The kind of target that a stage made."""
-    if (folder / OPENVINO).is_file():
-        return "ir"
+    """The kind of target that a stage made; IRs and ONNX models are made by several."""
+    for file, kind in OF_FILE.items():
+        if (folder / file).is_file():
+            return kind
     kinds = [kind for kind in KINDS.values() if kind.stage == stage]
     if len(kinds) > 1:
         form = read_object(folder / SIGNATURE).get("kind", "")

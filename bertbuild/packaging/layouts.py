@@ -34,7 +34,7 @@ class Layout:
 LAYOUTS: Final = {
     layout.name: layout
     for layout in (
-        Layout(name="plain", takes=("ir",), files=plain.files, use=plain.use, packages=plain.requirements),
+        Layout(name="plain", takes=("ir", "onnx"), files=plain.files, use=plain.use, packages=plain.requirements),
         Layout(
             name="openvino-model-server",
             takes=("ir",),

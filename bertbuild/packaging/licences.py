@@ -9,10 +9,14 @@ from typing import Any, Final
 from bertbuild.packaging.lineage import Lineage
 
 PACKAGES: Final = {
+    "flatbuffers": "Apache-2.0",
     "numpy": "BSD-3-Clause AND 0BSD AND MIT AND Zlib AND CC0-1.0",
+    "onnxruntime": "MIT",
     "openvino": "Apache-2.0",
     "openvino-telemetry": "Apache-2.0",
     "openvino-tokenizers": "Apache-2.0",
+    "packaging": "Apache-2.0 OR BSD-2-Clause",
+    "protobuf": "BSD-3-Clause",
     "tokenizers": "Apache-2.0",
 }
 """What predict.py can need → the SPDX identifier that its metadata names; a test of the packages compares them."""

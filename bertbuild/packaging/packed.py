@@ -24,6 +24,9 @@ TEXT_MODEL: Final = "text_model.xml"
 TEXT_PAIR_MODEL: Final = "text_pair_model.xml"
 """Tokenizer and model joined into one, of single texts and of pairs (`build-ir --text`)."""
 OPENVINO, ONNX, SAVED_MODEL = "model.xml", "model.onnx", "saved_model.pb"
+OF_IR: Final = (OPENVINO, "model.bin")
+OF_ONNX: Final = (ONNX, f"{ONNX}.data")
+"""The files of a model; the second of ONNX's is there above 2 GB of weights."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

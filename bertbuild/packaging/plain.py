@@ -1,4 +1,4 @@
-"""A model that a program of 25 lines runs: the IR, its tokenizer, its labels, predict.py and the packages it needs."""
+"""A model that a program of 25 lines runs: IR or ONNX model, tokenizer, labels, predict.py, the packages it needs."""
 
 from __future__ import annotations
 
@@ -6,15 +6,18 @@ import re
 from typing import Final
 
 from bertbuild.backends import lock_file
-from bertbuild.packaging.packed import OPENVINO, SIGNATURE, Files, Packed
+from bertbuild.packaging.packed import OF_IR, OF_ONNX, SIGNATURE, Files, Packed
 from bertbuild.packaging.program import ARGUMENTS, answering, program, reads_text
 
 PREDICT: Final = "predict.py"
 REQUIREMENTS: Final = "requirements.txt"
 READERS: Final = ("tokenizer.xml", "tokenizer.bin", "tokenizer_pair.xml", "tokenizer_pair.bin")
 """Models that read text for the IR (`build-ir --text`)."""
-OF_OPENVINO: Final = dict.fromkeys(("numpy", "openvino", "openvino-telemetry"), "openvino")
-"""Package → the backend whose lock file has its version; those that the others pull in are among them. Not there is
+RUNTIMES: Final = {
+    "ir": dict.fromkeys(("numpy", "openvino", "openvino-telemetry"), "openvino"),
+    "onnx": dict.fromkeys(("flatbuffers", "numpy", "onnxruntime", "packaging", "protobuf"), "onnx"),
+}
+"""Kind of target → package → the backend whose lock file has its version; what others pull in is there. Not there is
 huggingface-hub, which tokenizers names and has only for downloads: it is in no lock file, and no backend has it.
 """
 INSTALL: Final = f"pip install --no-deps -r {REQUIREMENTS}"
@@ -23,7 +26,7 @@ INSTALL: Final = f"pip install --no-deps -r {REQUIREMENTS}"
 def files(packed: Packed) -> Files:
     """The files of the layout."""
     return {
-        **packed.files(OPENVINO, "model.bin", SIGNATURE, *(READERS if reads_text(packed) else ())),
+        **packed.files(*OF_IR, *OF_ONNX, SIGNATURE, *(READERS if reads_text(packed) else ())),
         **packed.tokenizer(),
         PREDICT: program(packed).encode(),
         REQUIREMENTS: "".join(f"{name}=={version}\n" for name, version in requirements(packed).items()).encode(),
@@ -33,7 +36,7 @@ def files(packed: Packed) -> Files:
 def requirements(packed: Packed) -> dict[str, str]:
     """All packages that predict.py needs, in the versions of the lock files that made the target."""
     reader = {"openvino-tokenizers": "openvino"} if reads_text(packed) else {"tokenizers": "data"}
-    return {name: _locked(backend, name) for name, backend in sorted({**OF_OPENVINO, **reader}.items())}
+    return {name: _locked(backend, name) for name, backend in sorted({**RUNTIMES[packed.kind], **reader}.items())}
 
 
 def _locked(backend: str, name: str) -> str:

@@ -6,11 +6,12 @@ once.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Final
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Final, NamedTuple
 
-from bertbuild.packaging import ir_tables
-from bertbuild.packaging.packed import OPENVINO, TEXT_MODEL, Packed
+from bertbuild.packaging import ir_tables, onnx_tables
+from bertbuild.packaging.packed import ONNX, OPENVINO, TEXT_MODEL, Packed
 
 WHOLE: Final = ("classifier", "multi-label", "regression", "next-sentence")
 """Heads whose answers are of the whole text, so that nothing need be known of its pieces."""
@@ -57,9 +58,56 @@ for place, piece in enumerate(encoded.tokens):
         print(*map(tokenizer.id_to_token, best))""",
     "": """\
 for port, value in answers.items():
-    print(port.any_name, value[0].tolist())""",
+    print({name}, value[0].tolist())""",
 }
 """Kind of head → the lines that tell its answer; "" where no head answers."""
+
+
+class Runtime(NamedTuple):
+    """How a kind of target is run.
+
+    Attributes:
+        package: what is imported.
+        file: of the target.
+        rows: the file → rows of its tables, by input.
+        loaded: the lines that load it as `model`.
+        asked: the lines that make `answers`; {fed} is what it is asked.
+        name: the name of an answer, in Python.
+    """
+
+    package: str
+    file: str
+    rows: Callable[[Path], Mapping[str, int]]
+    loaded: str
+    asked: str
+    name: str
+
+
+RUNTIMES: Final = {
+    "ir": Runtime(
+        package="openvino",
+        file=OPENVINO,
+        rows=ir_tables.rows,
+        loaded="""\
+here, core = Path(__file__).parent, openvino.Core()
+model = core.compile_model(here / "model.xml", "CPU", {"INFERENCE_PRECISION_HINT": "f32"})""",
+        asked="answers = model({fed})",
+        name="port.any_name",
+    ),
+    "onnx": Runtime(
+        package="onnxruntime",
+        file=ONNX,
+        rows=onnx_tables.rows,
+        loaded="""\
+here = Path(__file__).parent
+model = onnxruntime.InferenceSession(here / "model.onnx", providers=["CPUExecutionProvider"])""",
+        asked="""\
+given = model.run(None, {fed})
+answers = {{port.name: value for port, value in zip(model.get_outputs(), given)}}""",
+        name="port",
+    ),
+}
+"""Kind of target → how it is run."""
 
 
 def answering(packed: Packed) -> str:
@@ -78,23 +126,22 @@ def reads_text(packed: Packed) -> bool:
 
 def program(packed: Packed) -> str:
     """The text of predict.py."""
-    reads, kind = reads_text(packed), answering(packed)
+    reads, kind, runtime = reads_text(packed), answering(packed), RUNTIMES[packed.kind]
     usage = ARGUMENTS.get(kind, "TEXT [TEXT_PAIR]")
     lines = [
         f'"""python predict.py {usage}"""',
         "",
-        "import json" if _labels(kind) else None,
-        "import sys",
+        "import json, sys" if _labels(kind) else "import sys",
         "from pathlib import Path",
         "import numpy as np",
-        "import openvino, openvino_tokenizers" if reads else "import openvino\nfrom tokenizers import Tokenizer",
+        "import openvino, openvino_tokenizers" if reads else f"import {runtime.package}",
+        None if reads else "from tokenizers import Tokenizer",
         "",
-        "here, core = Path(__file__).parent, openvino.Core()",
-        'model = core.compile_model(here / "model.xml", "CPU", {"INFERENCE_PRECISION_HINT": "f32"})',
+        runtime.loaded,
         _labels(kind),
         *(_read_by_model() if reads else _read_by_tokenizer(packed, kind)),
         *_shares(packed, kind),
-        TOLD[kind],
+        TOLD[kind] if kind else TOLD[kind].format(name=runtime.name),
     ]
     return "".join(f"{line}\n" for line in lines if line is not None)
 
@@ -125,13 +172,15 @@ def _read_by_tokenizer(packed: Packed, kind: str) -> Iterator[str]:
     yield from _refused(packed)
     yield 'asked = {"input_ids": encoded.ids, "input_mask": encoded.attention_mask, "segment_ids": encoded.type_ids}'
     rows = f"[row] * {batch}" if batch > 1 else "[row]"
-    yield f"answers = model({{name: np.array({rows}, np.int32) for name, row in asked.items()}})"
+    fed = f"{{name: np.array({rows}, np.int32) for name, row in asked.items()}}"
+    yield RUNTIMES[packed.kind].asked.format(fed=fed)
 
 
 def _refused(packed: Packed) -> Iterator[str]:
     """Lines that refuse what the model has no rows for, which runtimes answer without a word (docs/limits.md)."""
     most = packed.text["max_positions"]
-    least = {} if "guard" in packed.signature else ir_tables.rows(packed.folder / OPENVINO)
+    runtime = RUNTIMES[packed.kind]
+    least = {} if "guard" in packed.signature else runtime.rows(packed.folder / runtime.file)
     named = {ir_tables.IDS: ("encoded.ids", "ids"), ir_tables.SEGMENTS: ("encoded.type_ids", "segments")}
     tests = [f"not 0 < len(encoded.ids) <= {most}"] if most else []
     tests += [f"max({named[role][0]}) >= {size}" for role, size in least.items()]

@@ -11,7 +11,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from bertbuild.packaging.packed import LABELS, ONNX, OPENVINO, Files, Packed
+from bertbuild.packaging.packed import LABELS, OF_IR, OF_ONNX, Files, Packed
 
 REPOSITORY: Final = "model_repository"
 BACKENDS: Final = {"ir": "openvino", "onnx": "onnxruntime"}
@@ -36,7 +36,7 @@ def files(packed: Packed) -> Files:
     tokenizer = packed.tokenizer()
     found = {
         f"{folder}config.pbtxt": _config(packed).encode(),
-        **packed.files(OPENVINO, "model.bin", ONNX, to=f"{folder}1/"),
+        **packed.files(*OF_IR, *OF_ONNX, to=f"{folder}1/"),
         **tokenizer,
     }
     if _label_file(packed):

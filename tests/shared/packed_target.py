@@ -18,12 +18,13 @@ INPUTS = ("input_ids", "input_mask", "segment_ids")
 KINDS = {
     "ir": ("ir-direct", "openvino", {"model.xml": "<net/>", "model.bin": "weights"}),
     "onnx": ("onnx-direct", "onnx", {"model.onnx": "graph"}),
+    "onnx-int8": ("onnx-quantize", "onnx", {"model.onnx": "graph"}),
     "saved-model": ("export", "tf1", {"saved_model.pb": "graph", "variables/variables.index": "index"}),
     "tf2-savedmodel": ("tf2-saved-model", "tf2", {"saved_model.pb": "graph", "fingerprint.pb": "print"}),
     "frozen": ("freeze", "data", {"inference_graph.pb": "graph"}),
     "hub": ("tf2-saved-model", "tf2", {"saved_model.pb": "graph"}),
 }
-"""Kind → the stage that makes it, its backend, and the files that it has of its own."""
+"""Kind, or what is made of one → the stage that makes it, its backend, and the files that it has of its own."""
 OUTPUTS = {
     "classifier": {"probabilities": [-1, 2]},
     "multi-label": {"probabilities": [-1, 2]},

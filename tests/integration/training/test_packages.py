@@ -37,6 +37,7 @@ KINDS = {
     "tf2-keras-bert": ("convert-tf2", "--format", "keras-bert"),
     "tf2-savedmodel": ("convert-tf2", "--format", "savedmodel"),
     "ir-int8": ("build-ir", "--precision", "int8"),
+    "onnx-int8": ("convert-onnx", "--precision", "int8"),
     "ir-text-fp32": ("build-ir", "--text"),
 }
 """Target → the command that makes it."""
@@ -53,7 +54,7 @@ def built(bertbuild, tuned_heads):
 
     def have(*targets):
         for target in targets:
-            more = ("--calibration", tuned.prepared) if target == "ir-int8" else ()
+            more = ("--calibration", tuned.prepared) if "int8" in target else ()
             bertbuild.ok(*KINDS[target], "--checkpoint", tuned.folder, "--name", MODEL, *more)
         return bertbuild
 
@@ -74,7 +75,7 @@ def test_every_kind_of_target_answers_a_text_alike(built):
     assert first["probability"] > 0.6
     for target, told in found.items():
         assert told["label"] == first["label"], target
-        allowed = INT8 if target == "ir-int8" else 1e-5
+        allowed = INT8 if "int8" in target else 1e-5
         assert told["probabilities"] == pytest.approx(first["probabilities"], abs=allowed), target
 
 
@@ -120,18 +121,23 @@ def said(words, folder):
     return done.stdout
 
 
-def test_a_plain_package_answers_as_predict_does(built, packed):
-    folder, made = packed("ir-fp32", "plain")
+PLAIN = {"ir-fp32": "openvino", "onnx-fp32": "onnx", "onnx-int8": "onnx"}
+"""Target → the backend that has what runs it."""
+
+
+@pytest.mark.parametrize("target", cells(tuple(PLAIN), "ir-fp32", "onnx-fp32"))
+def test_a_plain_package_answers_as_predict_does(built, packed, target):
+    folder, made = packed(target, "plain")
     assert {path.name for path in folder.iterdir()} == set(made["files"])
     assert not any(path.is_symlink() for path in folder.iterdir())
-    # The backends' own OpenVINO, and tokenizers behind it.
+    # The backends' own runtime, and tokenizers behind it.
     tokenizers = next((python("data").parents[1] / "lib").glob("python3*")) / "site-packages"
     script = f"import runpy, sys; sys.path.append({str(tokenizers)!r}); runpy.run_path('predict.py')"
-    told = answer(built("ir-fp32"), "ir-fp32")
-    assert said([python("openvino"), "-c", script, TEXT], folder) == f"{told['label']} {told['probability']:.4f}\n"
+    told = answer(built(target), target)
+    assert said([python(PLAIN[target]), "-c", script, TEXT], folder) == f"{told['label']} {told['probability']:.4f}\n"
     card = (folder / "README.md").read_text()
     assert "- trained by `finetune`" in card
-    assert "own-mood: 24 examples of the dev set" in card or not WHOLE
+    assert "own-mood: 24 examples of the dev set" in card or not WHOLE or target != "ir-fp32"
 
 
 @pytest.fixture(scope="module")
@@ -148,8 +154,11 @@ def environment(tmp_path_factory):
     return make
 
 
+RUN_ALONE = [("ir-fp32", "tokenizers"), ("ir-text-fp32", "openvino-tokenizers"), ("onnx-int8", "tokenizers")]
+
+
 @pytest.mark.whole
-@pytest.mark.parametrize(("target", "reader"), [("ir-fp32", "tokenizers"), ("ir-text-fp32", "openvino-tokenizers")])
+@pytest.mark.parametrize(("target", "reader"), RUN_ALONE)
 def test_a_plain_package_runs_where_only_what_it_pins_is_installed(built, packed, environment, target, reader):
     folder, _ = packed(target, "plain")
     assert f"\n{reader}==" in (folder / "requirements.txt").read_text()
@@ -167,14 +176,14 @@ def test_a_plain_package_runs_where_only_what_it_pins_is_installed(built, packed
 
 
 @pytest.mark.whole
-@pytest.mark.parametrize("target", ["ir-fp32", "onnx-fp32"])
+@pytest.mark.parametrize("target", ["ir-fp32", "onnx-fp32", "onnx-int8"])
 def test_tritons_own_definition_reads_the_config(packed, environment, target):
     folder, _ = packed(target, "triton")
     own = environment("tritonclient[grpc]==2.73.0")
     (config,) = folder.glob("model_repository/*/config.pbtxt")
     told = json.loads(said([own, SCRIPTS / "triton_config.py", config], folder))
     assert told["name"] == config.parent.name == MODEL
-    assert told["backend"] == {"ir-fp32": "openvino", "onnx-fp32": "onnxruntime"}[target]
+    assert told["backend"] == ("openvino" if target == "ir-fp32" else "onnxruntime")
     assert {port["name"] for port in told["input"]} == {"input_ids", "input_mask", "segment_ids"}
     assert {port["dataType"] for port in told["input"]} == {"TYPE_INT32"}
     assert told["output"][0]["dims"] == ["-1", "2"]

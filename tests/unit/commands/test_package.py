@@ -298,6 +298,20 @@ def test_what_cannot_be_packed_is_refused(pack, tmp_path, asked, message):
     assert not list(tmp_path.glob("mine-*"))
 
 
+def test_an_onnx_model_is_of_its_kind_whichever_stage_made_it(pack):
+    """Of int8 it was told to be of the kind onnx-quantize, which no layout takes; large weights lie beside the graph."""
+    files = {**target_files("onnx-int8"), "model.onnx.data": "weights"}
+    build_target(pack.store, pack.source, "onnx-int8", "onnx-int8", files=files)
+    made = pack("mine/onnx-int8", format="triton")
+    served = made.path / "model_repository" / "mine"
+    assert 'backend: "onnxruntime"' in (served / "config.pbtxt").read_text()
+    assert {path.name: path.read_text() for path in (served / "1").iterdir()} == {
+        "model.onnx": "graph",
+        "model.onnx.data": "weights",
+    }
+    assert "This is an ONNX model" in (made.path / "README.md").read_text()
+
+
 @pytest.mark.parametrize(("kind", "name"), [("frozen", "frozen"), ("hub", "hub")])
 def test_a_kind_that_no_layout_takes_is_named(pack, kind, name):
     build_target(pack.store, pack.source, kind, name, files=target_files(kind))

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 from packed_target import OUTPUTS, WORDS, signature, target_files, text_facts, verdict
 
-from bertbuild.packaging import ir_tables, plain
+from bertbuild.graph.wire import encode_bytes, encode_number, encode_varint
+from bertbuild.packaging import ir_tables, onnx_tables, plain
 from bertbuild.packaging.licences import PACKAGES
 from bertbuild.packaging.packed import Packed
 from bertbuild.packaging.program import program, reads_text
@@ -44,6 +45,22 @@ class Core:
             return {Port(name): np.array(value, np.float32) for name, value in Core.given.items()}
 
         return model
+
+
+class InferenceSession:
+    """A stand-in for onnxruntime's: likewise."""
+
+    def __init__(self, path, providers):
+        assert path.is_file(), path
+        assert providers == ["CPUExecutionProvider"]
+
+    def get_outputs(self):
+        return [SimpleNamespace(name=name) for name in Core.given]
+
+    def run(self, names, asked):
+        assert names is None
+        Core.asked = {name: value.tolist() for name, value in asked.items()}
+        return [np.array(value, np.float32) for value in Core.given.values()]
 
 
 class Tokenizer:
@@ -83,15 +100,22 @@ class Tokenizer:
         return self
 
 
+@pytest.fixture(params=["ir", "onnx"])
+def kind(request):
+    return request.param
+
+
 @pytest.fixture
-def packed(tmp_path):
-    def make(head="classifier", *, labels=("no", "yes"), files=(), **more):
-        for name, text in target_files("ir", head, labels=labels, **more).items():
+def packed(tmp_path, kind):
+    def make(head="classifier", *, labels=("no", "yes"), files=(), kind=kind, **more):
+        for name, text in target_files(kind, head, labels=labels, **more).items():
             (tmp_path / name).write_text(text)
+        if kind == "onnx":
+            (tmp_path / "model.onnx").write_bytes(onnx_model(len(WORDS)))
         for name in files:
             (tmp_path / name).write_text(name)
-        known = {"text": text_facts(head, labels), "signature": signature("ir", head, **more)}
-        return Packed(model="mine", target="t", kind="ir", folder=tmp_path, verdict=verdict(), **known)
+        known = {"text": text_facts(head, labels), "signature": signature(kind, head, **more)}
+        return Packed(model="mine", target="t", kind=kind, folder=tmp_path, verdict=verdict(), **known)
 
     return make
 
@@ -102,6 +126,7 @@ def run(tmp_path, monkeypatch, capsys):
 
     def told(target, answers, *texts):
         stand_ins = {"openvino": {"Core": Core}, "openvino_tokenizers": {}, "tokenizers": {"Tokenizer": Tokenizer}}
+        stand_ins["onnxruntime"] = {"InferenceSession": InferenceSession}
         for name, content in stand_ins.items():
             monkeypatch.setitem(sys.modules, name, SimpleNamespace(**content))
         monkeypatch.setattr(sys, "argv", ["predict.py", *texts])
@@ -170,7 +195,7 @@ def test_a_model_of_one_shape_is_asked_in_it(packed, run):
 
 def test_models_that_read_text_are_asked_for_it(packed, run, tmp_path, monkeypatch):
     readers = ("text_model.xml", *plain.READERS)
-    target = packed(files=readers)
+    target = packed(files=readers, kind="ir")
     assert reads_text(target)
     said, asked = run(target, {"probabilities": [[0.25, 0.75]]}, "good", "bad")
     assert said == ["yes 0.7500"]
@@ -201,12 +226,60 @@ NET = """<net><layers>
 """An IR with a table of seven words, one fewer than the vocabulary has, and one of two segments."""
 
 
+def onnx_model(rows=7, *, stored=()):
+    """An ONNX model with such tables; `stored`: operators that the table of words goes through first."""
+    nodes, words = [], "words"
+    for operator in stored:
+        nodes.append((operator, [words, "scale"], [f"{words}'"]))
+        words += "'"
+    nodes.append(("Shape", ["input_ids"], ["sizes"]))
+    nodes.append(("Gather", [words, "input_ids"], ["picked"]))
+    nodes.append(("Gather", ["sizes", "input_mask"], ["other"]))
+    nodes.append(("OneHot", ["segment_ids", "depth", "values"], ["marked"]))
+    nodes.append(("MatMul", ["marked", "types"], ["added"]))
+    graph = [encode_bytes(1, node_of(*node)) for node in nodes]
+    graph += [encode_bytes(5, constant(*one)) for one in (("words", rows, 4), ("types", 2, 4), ("scale",))]
+    return encode_number(1, 9) + encode_bytes(7, b"".join(graph))
+
+
+def node_of(operator, inputs, outputs):
+    given = [encode_bytes(1, name.encode()) for name in inputs]
+    made = [encode_bytes(2, name.encode()) for name in outputs]
+    return b"".join([*given, *made, encode_bytes(4, operator.encode())])
+
+
+def constant(name, *dims, packed_dims=False):
+    """A TensorProto of float32 zeros."""
+    sizes = b"".join(encode_number(1, size) for size in dims)
+    if packed_dims:
+        sizes = encode_bytes(1, b"".join(map(encode_varint, dims)))
+    return sizes + encode_number(2, 1) + encode_bytes(8, name.encode()) + encode_bytes(9, b"\0" * 4)
+
+
+@pytest.mark.parametrize("stored", [(), ("DequantizeLinear",), ("DequantizeLinear", "Cast")])
+def test_the_tables_of_an_onnx_model_are_found(tmp_path, stored):
+    (tmp_path / "model.onnx").write_bytes(onnx_model(stored=stored))
+    assert onnx_tables.rows(tmp_path / "model.onnx") == {"input_ids": 7, "segment_ids": 2}
+
+
+def test_sizes_may_lie_in_one_field(tmp_path):
+    nodes = encode_bytes(1, node_of("Gather", ["words", "input_ids"], ["picked"]))
+    graph = encode_bytes(5, constant("words", 300, 4, packed_dims=True)) + nodes
+    (tmp_path / "model.onnx").write_bytes(encode_bytes(7, graph))
+    assert onnx_tables.rows(tmp_path / "model.onnx") == {"input_ids": 300}
+
+
+def test_the_tables_of_an_ir_are_found(tmp_path):
+    (tmp_path / "model.xml").write_text(NET)
+    assert ir_tables.rows(tmp_path / "model.xml") == {"input_ids": 7, "segment_ids": 2}
+
+
 @pytest.mark.parametrize("head", OUTPUTS)
 @pytest.mark.parametrize("shape", [(-1, -1), (4, 12)])
 def test_it_refuses_what_the_model_has_no_rows_for(packed, run, tmp_path, monkeypatch, head, shape):
     target = packed(head, shape=shape)
     (tmp_path / "model.xml").write_text(NET)
-    assert ir_tables.rows(tmp_path / "model.xml") == {"input_ids": 7, "segment_ids": 2}
+    (tmp_path / "model.onnx").write_bytes(onnx_model())
     text = program(target)
     assert "max(encoded.ids) >= 7 or max(encoded.type_ids) >= 2" in text
     assert len(text.splitlines()) <= MOST
@@ -221,13 +294,20 @@ def test_it_refuses_what_the_model_has_no_rows_for(packed, run, tmp_path, monkey
 def test_a_guarded_model_is_asked_any_id(packed, run, tmp_path):
     target = packed()
     (tmp_path / "model.xml").write_text(NET)
+    (tmp_path / "model.onnx").write_bytes(onnx_model())
     target = replace(target, signature={**target.signature, "guard": "1"})
     assert run(target, {"probabilities": [[0.25, 0.75]]}, "good film")[0] == ["yes 0.7500"]
 
 
-def test_what_it_needs_is_pinned_and_its_licence_known(packed):
+NEEDED = {
+    "ir": {"numpy", "openvino", "openvino-telemetry", "tokenizers"},
+    "onnx": {"flatbuffers", "numpy", "onnxruntime", "packaging", "protobuf", "tokenizers"},
+}
+
+
+def test_what_it_needs_is_pinned_and_its_licence_known(packed, kind):
     needed = plain.requirements(packed())
-    assert set(needed) == {"numpy", "openvino", "openvino-telemetry", "tokenizers"}
+    assert set(needed) == NEEDED[kind]
     assert needed.keys() <= PACKAGES.keys()
     files = plain.files(packed())
     assert files["requirements.txt"].decode() == "".join(f"{name}=={needed[name]}\n" for name in sorted(needed))
