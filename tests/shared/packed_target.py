@@ -18,13 +18,12 @@ INPUTS = ("input_ids", "input_mask", "segment_ids")
 KINDS = {
     "ir": ("ir-direct", "openvino", {"model.xml": "<net/>", "model.bin": "weights"}),
     "onnx": ("onnx-direct", "onnx", {"model.onnx": "graph"}),
-    "onnx-int8": ("onnx-quantize", "onnx", {"model.onnx": "graph"}),
     "saved-model": ("export", "tf1", {"saved_model.pb": "graph", "variables/variables.index": "index"}),
     "tf2-savedmodel": ("tf2-saved-model", "tf2", {"saved_model.pb": "graph", "fingerprint.pb": "print"}),
     "frozen": ("freeze", "data", {"inference_graph.pb": "graph"}),
     "hub": ("tf2-saved-model", "tf2", {"saved_model.pb": "graph"}),
 }
-"""Kind, or what is made of one → the stage that makes it, its backend, and the files that it has of its own."""
+"""Kind → the stage that makes it, its backend, and the files that it has of its own."""
 OUTPUTS = {
     "classifier": {"probabilities": [-1, 2]},
     "multi-label": {"probabilities": [-1, 2]},
@@ -83,9 +82,14 @@ def target_files(kind="ir", head="classifier", *, labels=("no", "yes"), task="ow
     }
 
 
-def build_target(store, folder, kind="ir", name="ir-fp32", *, files=None, inputs=None, judged=True, model="mine"):
-    """A target on record under a name; `judged` is whether it passed its gate, None where it was not asked."""
-    stage, backend, _ = KINDS[kind]
+def build_target(
+    store, folder, kind="ir", name="ir-fp32", *, files=None, inputs=None, judged=True, model="mine", stage=""
+):
+    """A target on record under a name, made by the first stage of its kind, or another; `judged` is whether it passed
+    its gate, None where it was not asked.
+    """
+    first, backend, _ = KINDS[kind]
+    stage = stage or first
     made = inputs or [checkpoint(store, folder)]
     stored = publish(store, stage, files or target_files(kind), made, backend=backend)
     given = File(path=folder, digest=made[0].digest, files=("bert_config.json", "weights"))

@@ -299,9 +299,9 @@ def test_what_cannot_be_packed_is_refused(pack, tmp_path, asked, message):
 
 
 def test_an_onnx_model_is_of_its_kind_whichever_stage_made_it(pack):
-    """Of int8 it was told to be of the kind onnx-quantize, which no layout takes; large weights lie beside the graph."""
-    files = {**target_files("onnx-int8"), "model.onnx.data": "weights"}
-    build_target(pack.store, pack.source, "onnx-int8", "onnx-int8", files=files)
+    """One of int8 was taken for the kind onnx-quantize, which no layout has; large weights lie beside the graph."""
+    files = {**target_files("onnx"), "model.onnx.data": "weights"}
+    build_target(pack.store, pack.source, "onnx", "onnx-int8", files=files, stage="onnx-quantize")
     made = pack("mine/onnx-int8", format="triton")
     served = made.path / "model_repository" / "mine"
     assert 'backend: "onnxruntime"' in (served / "config.pbtxt").read_text()
