@@ -35,8 +35,7 @@ def text_of(found: Inspected, store: Store) -> tuple[Text, File] | None:
         UsageError: --labels names more or fewer labels than the head has.
     """
     source = found.source
-    folder = source.file.path if source.file.files else source.file.path.parent
-    vocab = source.vocab.path if source.vocab else folder / VOCAB_FILE
+    vocab = _vocabulary(source)
     if not vocab.is_file():
         if found.labels:
             raise UsageError(
@@ -44,6 +43,7 @@ def text_of(found: Inspected, store: Store) -> tuple[Text, File] | None:
                 next_step="Name it: --vocab FILE.",
             )
         return None
+    folder = _folder(source)
     text = _known(folder, source, found) if source.kind == "checkpoint" or source.kind in TF2 else None
     text = text or _beside(folder) or Text()
     head = source.head
@@ -97,13 +97,13 @@ def require_text(found: Inspected, text: tuple[Text, File] | None) -> None:
         text: what `text_of` gives.
 
     Raises:
-        UsageError: it comes without a vocab.txt.
+        UsageError: it comes without a vocab.txt, or nothing tells how equal lines of it are numbered.
         CheckpointError: its vocab.txt has more words than the model.
     """
     if text is None:
         raise UsageError(
             f"--text makes models that read text by a vocab.txt, and {found.source.model} comes without one that can "
-            "be read.",
+            f"be read.{_why_unread(found)}",
             next_step="Put the model's vocab.txt beside it, or leave --text out.",
         )
     if found.vocab_size:
@@ -117,6 +117,26 @@ def words_of_another(found: Inspected, text: tuple[Text, File]) -> str:
     except CheckpointError as error:
         return str(error)
     return ""
+
+
+def _why_unread(found: Inspected) -> str:
+    """Why the vocab.txt that is there cannot be read; "" where there is none."""
+    vocab = _vocabulary(found.source)
+    try:
+        if vocab.is_file():
+            chosen_reading(vocab, found.vocab_size, "")
+    except BertbuildError as error:
+        return f" {error}"
+    return ""
+
+
+def _folder(source: Source) -> Path:
+    return source.file.path if source.file.files else source.file.path.parent
+
+
+def _vocabulary(source: Source) -> Path:
+    """Where a source's vocab.txt is, if it has one."""
+    return source.vocab.path if source.vocab else _folder(source) / VOCAB_FILE
 
 
 def _known(folder: Path, source: Source, found: Inspected) -> Text | None:

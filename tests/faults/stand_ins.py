@@ -78,6 +78,7 @@ REPLACED = {
     ("tf1", "infer"): ANSWERS,
     ("openvino", "ir_direct"): FILES.format(outputs=("model.xml", "model.bin", "signature.json")),
     ("openvino", "infer"): ANSWERS,
+    ("data", "tokenizer"): FILES.format(outputs=("text_gate.json",)),
 }
 
 

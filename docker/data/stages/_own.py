@@ -13,7 +13,7 @@ from stages._tfrecord import Feature, packed, record
 EXAMPLE_ID = Feature("example_id")
 WORDS = "%s.conll"
 """Of tags: the words of a set and their tags, in the order of the records' places whose label is not -1."""
-UNLABELLED = "%s: %d rows are labelled -: the annotators did not agree; they are left out"
+UNLABELLED = "%s: rows left out that are labelled -, since the annotators did not agree: %d"
 SEED = 12345
 _SHOWN = 10  # classes of a note; prepared.json has all
 _OF_TABLES = ("text_column", "text_pair_column", "label_column", "regression")

@@ -292,7 +292,7 @@ def test_rows_of_inference_without_a_label_are_left_out_counted_and_told(prepare
     made = prepare({"train.tsv": INFERENCE, "dev.tsv": INFERENCE.replace("-", "neutral")}, **PAIRS)
     assert made.facts["examples"] == {"train": 3, "eval": 5}
     assert made.facts["labels"] == ["contradiction", "entailment", "neutral"]
-    assert "train: 2 rows are labelled -: the annotators did not agree; they are left out" in made.notes
+    assert "train: rows left out that are labelled -, since the annotators did not agree: 2" in made.notes
 
 
 def test_a_dash_is_a_label_like_others_in_any_other_task(prepare):

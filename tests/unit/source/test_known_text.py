@@ -167,8 +167,15 @@ def test_models_that_take_strings_need_a_vocabulary_of_this_model(folder, store)
     longer = found(folder)
     with pytest.raises(CheckpointError, match="has 7 lines, but the model knows 6 words"):
         require_text(longer, text_of(longer, store))
+    (folder / "vocab.txt").write_text("".join(f"{word}\n" for word in (*WORDS, WORDS[-1], "more")))
+    twice = found(folder)
+    assert text_of(twice, store) is None
+    with pytest.raises(
+        UsageError, match=r"--text .* comes without one that can be read\. .*vocab\.txt has duplicate lines"
+    ):
+        require_text(twice, None)
     (folder / "vocab.txt").unlink()
-    with pytest.raises(UsageError, match=r"--text .* comes without one"):
+    with pytest.raises(UsageError, match=r"--text .* comes without one that can be read\.$"):
         require_text(found(folder), None)
 
 
