@@ -28,6 +28,9 @@ class Backend:
         beside: whether it stands beside another version, which is used where none is asked for.
         usual: whether it is made where none is named; else when it is named, or needed.
         avx: whether it has TensorFlow, whose packages are compiled for processors with AVX.
+        slow_imports: modules of its packages that its stages import and that take long; where stages are processes of
+            this machine (virtual environments), one imports them for all.
+        import_variables: what stages set in their environment before they import these.
     """
 
     folder: str
@@ -37,6 +40,8 @@ class Backend:
     beside: bool = False
     usual: bool = True
     avx: bool = False
+    slow_imports: tuple[str, ...] = ()
+    import_variables: tuple[tuple[str, str], ...] = ()
 
     @property
     def name(self) -> str:
@@ -54,15 +59,40 @@ class Backend:
         return f"{self.folder}/{self.version}" if self.beside else self.folder
 
 
+TENSORFLOW_VARIABLES = (("TF_CPP_MIN_LOG_LEVEL", "2"), ("TF_USE_LEGACY_KERAS", "1"))
+
 BACKENDS: dict[str, Backend] = {
     row.name: row
     for row in (
         Backend(folder="data", package="tokenizers", version="0.21", python="3.11"),
-        Backend(folder="tf1", package="tensorflow", version="1.15", python="3.7", avx=True),
-        Backend(folder="openvino", package="openvino", version="2026.4", python="3.11"),
-        Backend(folder="openvino", package="openvino", version="2024.6", python="3.11", beside=True),
+        Backend(
+            folder="tf1",
+            package="tensorflow",
+            version="1.15",
+            python="3.7",
+            avx=True,
+            slow_imports=("tensorflow",),
+            import_variables=TENSORFLOW_VARIABLES,
+        ),
+        Backend(folder="openvino", package="openvino", version="2026.4", python="3.11", slow_imports=("openvino",)),
+        Backend(
+            folder="openvino",
+            package="openvino",
+            version="2024.6",
+            python="3.11",
+            beside=True,
+            slow_imports=("openvino",),
+        ),
         Backend(folder="mo", package="openvino-dev", version="2024.6", python="3.11", avx=True),
-        Backend(folder="tf2", package="tensorflow-cpu", version="2.20", python="3.11", avx=True),
+        Backend(
+            folder="tf2",
+            package="tensorflow-cpu",
+            version="2.20",
+            python="3.11",
+            avx=True,
+            slow_imports=("tensorflow", "official.legacy.bert.bert_models"),
+            import_variables=TENSORFLOW_VARIABLES,
+        ),
         Backend(folder="onnx", package="onnxruntime", version="1.32", python="3.11"),
         Backend(folder="hf-tf", package="transformers", version="4.57", python="3.11", usual=False, avx=True),
         Backend(folder="neuron", package="tensorflow-neuron", version="1.15", python="3.7", avx=True),

@@ -8,9 +8,9 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Protocol, TypeVar
 
 from bertbuild.errors import Interrupted
 from bertbuild.isolation.base import OnEvent
@@ -20,11 +20,42 @@ GRACE_SECONDS = 5.0
 """Between SIGTERM and SIGKILL."""
 
 
+class Process(Protocol):
+    """The leader of a process group, as far as it matters here: `subprocess.Popen`, or a forked stage."""
+
+    @property
+    def pid(self) -> int:
+        """Its id, and its group's."""
+
+    @property
+    def stdout(self) -> IO[bytes] | None:
+        """What it writes."""
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Its exit code, negative for the signal that ended it.
+
+        Raises:
+            subprocess.TimeoutExpired: it has not ended yet.
+        """
+
+
+Started = TypeVar("Started", bound=Process)
+
+
+class Fork(Protocol):
+    """Starts a command, `python -m MODULE WORDS…`, otherwise than by executing a program."""
+
+    def __call__(
+        self, command: Sequence[str], *, env: Mapping[str, str], cwd: Path, stderr: IO[bytes]
+    ) -> Process | None:
+        """What leads a session of its own and has a pipe for its stdout; None where it cannot be."""
+
+
 class Children:
     """The processes that several threads wait for, each the leader of a group; any thread can end them all."""
 
     def __init__(self) -> None:
-        self._running: set[subprocess.Popen[bytes]] = set()
+        self._running: set[Process] = set()
         self._ending = False
         self._lock = threading.Lock()
 
@@ -37,18 +68,16 @@ class Children:
         Raises:
             Interrupted: all have been told to end.
         """
+        with self.started(lambda: popen(command, env=env, cwd=cwd, stderr=stderr)) as process:
+            yield process
+
+    @contextlib.contextmanager
+    def started(self, start: Callable[[], Started]) -> Iterator[Started]:
+        """The same of a child that `start` starts."""
         with self._lock:  # so that none is started that `end` does not see
             if self._ending:
                 raise Interrupted("Stopped before the end.")
-            process = subprocess.Popen(
-                list(command),
-                env=dict(env),
-                cwd=cwd,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=stderr,
-                start_new_session=True,
-            )
+            process = start()
             self._running.add(process)
         try:
             with process.stdout or contextlib.nullcontext():
@@ -69,6 +98,21 @@ class Children:
         end_groups(running)
 
 
+def popen(
+    command: Sequence[str], *, env: Mapping[str, str], cwd: Path | None = None, stderr: IO[bytes] | int
+) -> subprocess.Popen[bytes]:
+    """Execute a program with nothing to read, in a session of its own; its stdout is a pipe."""
+    return subprocess.Popen(
+        list(command),
+        env=dict(env),
+        cwd=cwd,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=stderr,
+        start_new_session=True,
+    )
+
+
 def run_logged(
     command: Sequence[str],
     *,
@@ -77,8 +121,11 @@ def run_logged(
     log: Path,
     on_event: OnEvent,
     children: Children,
+    fork: Fork | None = None,
 ) -> int:
     """Run a command to its end; returns its exit code, negative for the signal that ended it.
+
+    Where `fork` gives a process for it, no program is executed.
 
     Lines on stdout that are JSON objects with an "event" go to `on_event`; all else, and stderr, is appended to `log`,
     and so are the words of events that say what is done (`logged`).
@@ -86,12 +133,18 @@ def run_logged(
     child's whole group.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("ab") as log_file, children.start(command, env=env, cwd=cwd, stderr=log_file) as process:
-        _sort_output(process.stdout or (), log_file, on_event)
-        return process.wait()
+    with log.open("ab") as log_file:
+
+        def start() -> Process:
+            forked = fork(command, env=env, cwd=cwd, stderr=log_file) if fork else None
+            return forked or popen(command, env=env, cwd=cwd, stderr=log_file)
+
+        with children.started(start) as process:
+            _sort_output(process.stdout or (), log_file, on_event)
+            return process.wait()
 
 
-def end_groups(leaders: Sequence[subprocess.Popen[bytes]]) -> None:
+def end_groups(leaders: Sequence[Process]) -> None:
     """End children, each the leader of its group, and all they started: SIGTERM, some seconds of grace, SIGKILL.
 
     Once a child is gone, whatever of its group is left gets SIGKILL at once; a second Ctrl-C ends the grace.
@@ -111,7 +164,7 @@ def end_groups(leaders: Sequence[subprocess.Popen[bytes]]) -> None:
             leader.wait()
 
 
-def _kill(leader: subprocess.Popen[bytes]) -> None:
+def _kill(leader: Process) -> None:
     with contextlib.suppress(ProcessLookupError):
         os.killpg(leader.pid, signal.SIGKILL)
 

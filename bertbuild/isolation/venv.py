@@ -6,7 +6,6 @@ private temporary folder and its inputs; unlike in a container, nothing keeps it
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import os
@@ -33,10 +32,11 @@ from bertbuild.graph.processor import LIMIT, has_avx
 from bertbuild.isolation.base import OnEvent, OnLine, StageRun, log_tail
 from bertbuild.isolation.cached import Uncached, in_words, lacking_packages, locked_packages, unlocked_packages
 from bertbuild.isolation.fetching import CERTIFICATES, Fetcher, find_uv
+from bertbuild.isolation.forking import ForkServers
 from bertbuild.isolation.interpreters import find_interpreter
 from bertbuild.isolation.process import Children, run_logged
 from bertbuild.isolation.unlocked import Unlocked, installed_digest, package_of, unlocked
-from bertbuild.isolation.workers import Worker, cluster, run_together, worker_folder, worker_log
+from bertbuild.isolation.workers import Worker, cluster, free_ports, run_together, worker_folder, worker_log
 from bertbuild.json_text import parse_json
 from bertbuild.stages import code_of
 
@@ -57,11 +57,13 @@ class VenvIsolation:
         self._folder = folder
         self._offline = offline
         self._children = Children()
+        self._servers = ForkServers()
         self._why_not: dict[str, str] = {}
 
     def end(self) -> None:
         """See `Isolation.end`."""
         self._children.end()
+        self._servers.end()
 
     def sweep(self, works: Path, locks: Path) -> None:
         """See `Isolation.sweep`: a stage's process dies with the host that started it (docker/common/stage.py)."""
@@ -205,10 +207,11 @@ class VenvIsolation:
                 log=worker.log,
                 on_event=on_event,
                 children=self._children,
+                fork=self._servers.fork_of(run, worker, path=str(SITE)),
             )
             log = worker.log
         else:
-            addresses = [f"127.0.0.1:{port}" for port in _free_ports(run.workers)]
+            addresses = [f"127.0.0.1:{port}" for port in free_ports(run.workers)]
             workers = [self._worker(run, index, TF_CONFIG=cluster(addresses, index)) for index in range(run.workers)]
             decided, code = run_together(workers, on_event, self._children)
             log = workers[decided].log
@@ -335,15 +338,6 @@ def installed(environment: Path) -> list[str]:
     """`name==version` of every package in a virtual environment, sorted, as its dist-info folders tell."""
     folders = environment.glob("lib/python3*/site-packages/*.dist-info")
     return sorted(filter(None, (package_of(folder.name) for folder in folders)))
-
-
-def _free_ports(count: int) -> list[int]:
-    """Ports of this machine that nobody listens at now."""
-    import socket
-
-    with contextlib.ExitStack() as held:
-        sockets = [held.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
-        return [int(held_one.getsockname()[1]) for held_one in sockets]
 
 
 def _nobody(_line: str) -> None:

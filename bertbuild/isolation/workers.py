@@ -27,6 +27,15 @@ class Worker:
     log: Path
 
 
+def free_ports(count: int) -> list[int]:
+    """Ports of this machine that nobody listens at now."""
+    import socket
+
+    with contextlib.ExitStack() as held:
+        sockets = [held.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
+        return [int(held_one.getsockname()[1]) for held_one in sockets]
+
+
 def cluster(addresses: Sequence[str], index: int) -> str:
     """TF_CONFIG of one of the workers at these addresses (host:port)."""
     return json.dumps({"cluster": {"worker": list(addresses)}, "task": {"type": "worker", "index": index}})

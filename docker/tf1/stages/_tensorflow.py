@@ -72,17 +72,21 @@ def _layers_of_contrib():
     """tf.contrib for who reads its layers alone, as modeling.py: whole it is 700 modules, and takes a third as long to
     load as TensorFlow itself. Who imports it later has it whole.
     """
-    if "tensorflow.contrib" in sys.modules:
+    if "tensorflow_core.contrib" in sys.modules:
         yield
         return
-    (folder,) = importlib.util.find_spec("tensorflow_core").submodule_search_locations
-    spec = importlib.machinery.ModuleSpec("tensorflow.contrib", None, is_package=True)
-    spec.submodule_search_locations.append(os.path.join(folder, "contrib"))
-    sys.modules[spec.name] = importlib.util.module_from_spec(spec)
+    name = "tensorflow.contrib"
+    whole = sys.modules.get(name)  # which loads itself when it is asked for anything
+    spec = importlib.machinery.ModuleSpec(name, None, is_package=True)
+    for folder in importlib.util.find_spec("tensorflow_core").submodule_search_locations:
+        spec.submodule_search_locations.append(os.path.join(folder, "contrib"))
+    sys.modules[name] = importlib.util.module_from_spec(spec)
     try:
         yield
     finally:
-        del sys.modules[spec.name]
+        del sys.modules[name]
+        if whole is not None:
+            sys.modules[name] = whole
 
 
 def _load_modeling():
