@@ -36,19 +36,26 @@ def free_port():
         return taken.getsockname()[1]
 
 
-def stages_below(pid):
-    """The stages that a process has started."""
+def children_of(pid):
     children = Path(f"/proc/{pid}/task").glob("*/children")
     return [int(child) for file in children for child in file.read_text().split()]
+
+
+def runs_a_stage(pid):
+    """Whether a process has a stage now, started by itself or forked."""
+    for child in children_of(pid):
+        words = Path(f"/proc/{child}/cmdline").read_bytes()
+        if b"stages." in words or (b"fork_server.py" in words and children_of(child)):
+            return True
+    return False
 
 
 def worker_that_runs_a_stage(cluster):
     """The id of the process of a worker that has a stage now."""
     for path in Path(f"/proc/{cluster.pid}/task").glob("*/children"):
-        for worker in path.read_text().split():
-            for stage in stages_below(worker):
-                if b"stages." in Path(f"/proc/{stage}/cmdline").read_bytes():
-                    return int(worker)
+        for worker in map(int, path.read_text().split()):
+            if runs_a_stage(worker):
+                return worker
     return None
 
 

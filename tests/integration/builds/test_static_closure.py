@@ -22,11 +22,12 @@ import os as _os
 import sys as _sys
 import threading as _threading
 
-_main = _os.path.realpath(_os.path.join(_os.getcwd(), "run_stage.py"))
-_root = _os.path.dirname(_os.path.dirname(_os.path.dirname(_main)))
+_root = "ROOT"
 _end = _os._exit
 
 def _record(code):
+    if not _os.path.exists("run_stage.py"):  # what forks stages
+        _end(code)
     files = (getattr(module, "__file__", None) for module in list(_sys.modules.values()))
     files = {_os.path.realpath(file) for file in files if file}
     stage = _os.path.realpath(_sys.modules["__main__"].__file__)
@@ -36,7 +37,7 @@ def _record(code):
         _json.dump({"stage": _os.path.relpath(stage, _root), "ours": ours}, file)
     _end(code)
 
-if _threading.current_thread() is _threading.main_thread() and _os.path.exists("run_stage.py"):
+if _threading.current_thread() is _threading.main_thread():
     _os._exit = _record
     _sys.path += [_os.path.join(_root, "docker", "common"), _root]
 """
@@ -63,7 +64,7 @@ def recorded(bertbuild, tmp_path):
         shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copyfile(ROOT / "compose.yaml", tmp_path / "compose.yaml")
     site = tmp_path / SITE
-    site.write_text(site.read_text() + RECORDER.replace("LOADED", str(loaded)))
+    site.write_text(site.read_text() + RECORDER.replace("LOADED", str(loaded)).replace("ROOT", str(tmp_path.resolve())))
     return Bertbuild(tmp_path / "artifacts", root=tmp_path), loaded
 
 
