@@ -57,5 +57,6 @@ def test_only_places_to_run_and_what_tasks_py_adds_are_imported_by_a_name_that_i
         and ast.unparse(node.func).endswith(("import_module", "__import__"))
         and not isinstance(node.args[0], ast.Constant)
     ]
-    assert sorted(by_name) == ["api/__init__.py", "cli/main.py", "isolation/base.py"]
+    outside = "isolation/fork_server.py"  # it runs in an environment's Python, which has none of our modules
+    assert sorted(by_name) == ["api/__init__.py", "cli/main.py", "isolation/base.py", outside]
     assert all(row.module.startswith("bertbuild.isolation.") for row in PLACES.values())
