@@ -158,7 +158,7 @@ CRASHES = {
 def test_a_crash_ends_that_stage_alone_in_the_words_of_one_that_starts_by_itself(environments, cold, crash):
     _, kind, words = CRASHES[crash]
     source = IMPORTS + f"print('last words', flush=True)\n{crash}\n"
-    beside = threading.Thread(target=environments.run, args=(IMPORTS + "time.sleep(1)\nopen('../done', 'w')\n",))
+    beside = threading.Thread(target=environments.run, args=(IMPORTS + "time.sleep(0.5)\nopen('../done', 'w')\n",))
     beside.start()
     folder = wait_until(lambda: next(iter(environments.folder.glob("work 1/code")), None))
     errors = []
