@@ -44,8 +44,8 @@ if _threading.current_thread() is _threading.main_thread():
 """Begins each Python of a stage: at its end, says which files of the checkout at ROOT it has loaded."""
 
 SITE = "bertbuild/isolation/site/sitecustomize.py"
-HOST = {SITE, "bertbuild/__init__.py"}
-"""Where byte-code is kept, in virtual environments; what a stage finds only where it can find the host's code too."""
+HOST = {SITE, "bertbuild/isolation/fork_server.py", "bertbuild/__init__.py"}
+"""Where byte-code is kept, and what forks stages, in virtual environments; what a stage finds only where it can find the host's code too."""
 
 COMMANDS = {
     "build-ir --route reshapeable": ("freeze", "tf1-infer", "ir", "openvino-infer"),
