@@ -45,7 +45,8 @@ if _threading.current_thread() is _threading.main_thread():
 
 SITE = "bertbuild/isolation/site/sitecustomize.py"
 HOST = {SITE, "bertbuild/isolation/fork_server.py", "bertbuild/__init__.py"}
-"""Where byte-code is kept, and what forks stages, in virtual environments; what a stage finds only where it can find the host's code too."""
+"""Where byte-code is kept, and what forks stages, in virtual environments; what a
+stage finds only where it can find the host's code too."""
 
 COMMANDS = {
     "build-ir --route reshapeable": ("freeze", "tf1-infer", "ir", "openvino-infer"),
