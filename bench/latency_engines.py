@@ -1,12 +1,12 @@
 """Latency of one model in all engines: our fp32 IR in OpenVINO 2026.4 and 2024.6, our ONNX model, Optimum-Intel's IR.
 
-    python3.11 -m venv VENV && VENV/bin/pip install -r bench/optimum-2026-requirements.txt
-    .venv/bin/python bench/latency_engines.py VENV [--sizes minilm,base] [--runs 60]
+    .venv/bin/python bench/latency_engines.py [--sizes minilm,base] [--runs 60]
 
 Checkpoints are of random weights, of the sizes of MiniLM and base. The stages ir-direct and onnx-direct write our
 models, with the last layer's hidden states, as Optimum-Intel gives them; its IR is exported from the folder of
 convert-hf of the same checkpoint. Each engine is a process that stays; all answer in turn, batch 1 and 4, length 128,
-free shapes, float32. Make our environments first: `invoke images --backend data,onnx,openvino,openvino@2024.6`.
+free shapes, float32. Make our environments first: `invoke images --backend data,onnx,openvino,openvino@2024.6`; the one
+with Optimum-Intel is made where it is missing.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ import os
 import tempfile
 from pathlib import Path
 
-from common import ROOT, Asked, Targets, machine, measure, median, paired_ratio, print_table
+import optimum_intel
+from common import ROOT, Asked, Targets, machine, median, paired_ratio, print_table
 from stage_runs import StageRuns, random_checkpoint
 
 SHAPES = ((1, 128), (4, 128))
@@ -36,7 +37,7 @@ class Worker(Asked):
 class Models:
     """The models of one checkpoint: name → Python, engine, file."""
 
-    def __init__(self, folder: Path, size: str, optimum: Path) -> None:
+    def __init__(self, folder: Path, size: str) -> None:
         openvino, old, onnx, data = (
             StageRuns(name, folder) for name in ("openvino", "openvino@2024.6", "onnx", "data")
         )
@@ -45,15 +46,12 @@ class Models:
         ir, _ = openvino.run("ir-direct", f"{size}-ir", *flags)
         model, _ = onnx.run("direct", f"{size}-onnx", *flags)
         weights, _ = data.run("convert-hf", f"{size}-hf", f"--checkpoint={checkpoint}")
-        exported = folder / f"{size}-optimum"
-        command = [optimum / "bin" / "optimum-cli", "export", "openvino", "--model", weights, "--weight-format", "fp32"]
-        env = os.environ | {"HF_HUB_OFFLINE": "1", "PATH": f"{optimum / 'bin'}:{os.environ['PATH']}"}
-        measure([*command, "--task", "feature-extraction", exported], env=env)
+        exported = optimum_intel.export(optimum_intel.environment("2026.4"), weights, folder / f"{size}-optimum")
         self.of = {
             OURS: (openvino.program("python"), "openvino", ir / "model.xml"),
             OLD: (old.program("python"), "openvino", ir / "model.xml"),
             ONNX: (onnx.program("python"), "onnxruntime", model / "model.onnx"),
-            THEIRS: (openvino.program("python"), "openvino", exported / "openvino_model.xml"),
+            THEIRS: (openvino.program("python"), "openvino", exported),
         }
 
     def times(self, shape: tuple[int, int], runs: int) -> tuple[dict[str, list[float]], float]:
@@ -72,16 +70,14 @@ class Models:
 def main() -> None:
     """Measure, print, judge."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("optimum", type=Path, help="a virtual environment with optimum-2026-requirements.txt")
     parser.add_argument("--sizes", default="minilm,base", help="of random_checkpoint.py (default: minilm,base)")
     parser.add_argument("--runs", type=int, default=60, help="inferences of each model and shape (default: 60)")
     args = parser.parse_args()
-    optimum = args.optimum.absolute()
     os.chdir(ROOT)
     targets, rows = Targets(), []
     for size in args.sizes.split(","):
         with tempfile.TemporaryDirectory() as folder:
-            models = Models(Path(folder), size, optimum)
+            models = Models(Path(folder), size)
             for shape in SHAPES:
                 times, difference = models.times(shape, args.runs)
                 what = f"{size}, batch {shape[0]}"

@@ -1,60 +1,72 @@
-"""Times compiled models against each other, interleaved, in the environment that has OpenVINO. Started by latency.py.
+"""Times compiled models against each other, interleaved, in an environment with OpenVINO. Started by latency.py.
 
-Reads one JSON object on stdin: {"models": {name: path of an .xml}, "shape": [batch, length], "fixed": bool, "runs": n}.
-Writes one on stdout: per model the times in milliseconds, the outputs' last-axis agreement with the first model, the
-operators of the compiled model by type, and (with "profile") where its time goes.
+Reads one JSON object on stdin: {"models": {name: path of an .xml}, "shape": [batch, length], "cores": n, "runs": n}.
+Writes one on stdout: per model the times in milliseconds, how far its answers are from the first model's of equal
+shape, the layers of the compiled model by type, and of the last inference what ran how long; and the GFLOP/s of the
+fastest matrix product found on these cores.
 """
 
 from __future__ import annotations
 
 import collections
 import json
+import os
 import sys
 import time
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import openvino
 
 WARM_UPS = 5
+SIDE, PRODUCTS = 1536, 8
 
 
 def main() -> None:
     """Read the request, answer it."""
     request = json.load(sys.stdin)
+    os.sched_setaffinity(0, set(sorted(os.sched_getaffinity(0))[: request["cores"]]))
     core = openvino.Core()
     runs = [Run(core, path, request) for path in request["models"].values()]
+    product = Product(core, request["cores"])
+    in_turn(runs, request["runs"], product)
+    answer: dict[str, Any] = {name: run.as_dict(runs[0]) for name, run in zip(request["models"], runs, strict=True)}
+    json.dump({"models": answer, "gflops": product.gflops()}, sys.stdout)
+
+
+def in_turn(runs: list[Run], turns: int, sometimes: Callable[[], None] = lambda: None) -> None:
+    """Infer with each model in turn, A B, B A, … so that neither always goes first; now and then do another thing."""
     for run in runs * WARM_UPS:
         run()
     for run in runs:
         run.times.clear()
-    for turn in range(request["runs"]):
-        for run in runs if turn % 2 == 0 else reversed(runs):  # A B, B A, …: neither always goes first
+    for turn in range(turns):
+        for run in runs if turn % 2 == 0 else reversed(runs):
             run()
-    answer = {name: run.as_dict(runs[0]) for name, run in zip(request["models"], runs, strict=True)}
-    json.dump(answer, sys.stdout)
+        if turn % max(1, turns // PRODUCTS) == 0:
+            sometimes()
+
+
+def settings(cores: int, profiled: bool = False) -> dict[str, Any]:
+    """What models are compiled with."""
+    config = {"INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "LATENCY", "INFERENCE_NUM_THREADS": cores}
+    return {**config, "PERF_COUNT": "YES"} if profiled else config
 
 
 class Run:
     """One compiled model and its times."""
 
     def __init__(self, core: openvino.Core, path: str, request: dict[str, Any]) -> None:
-        model = core.read_model(path)
-        if request["fixed"]:
-            model.reshape(dict.fromkeys(range(len(model.inputs)), request["shape"]))
-        config = {"INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "LATENCY"}
         self.profiled = bool(request.get("profile"))
-        if self.profiled:
-            config["PERF_COUNT"] = "YES"
-        self.compiled = core.compile_model(model, "CPU", config)
+        self.compiled = core.compile_model(path, "CPU", settings(request["cores"], self.profiled))
         self.request = self.compiled.create_infer_request()
-        self.inputs = feed(self.compiled, request["shape"])
+        for port, tensor in feed(self.compiled, request["shape"]).items():
+            self.request.set_tensor(port, tensor)
         self.times: list[float] = []
 
     def __call__(self) -> None:
         """Infer once; the time is the call's alone, inputs are in place."""
-        for port, tensor in self.inputs.items():
-            self.request.set_tensor(port, tensor)
         started = time.perf_counter()
         self.request.infer()
         self.times.append(1000 * (time.perf_counter() - started))
@@ -65,15 +77,37 @@ class Run:
 
     def as_dict(self, first: Run) -> dict[str, Any]:
         """What is told of it."""
-        answer = {
+        return {
             "milliseconds": self.times,
-            "outputs": [list(array.shape) for array in self.outputs()],
             "max_abs": difference(first.outputs(), self.outputs()),
             "operators": operators(self.compiled),
+            "profile": profile(self.request) if self.profiled else [],
         }
-        if self.profiled:
-            answer["profile"] = profile(self.request)
-        return answer
+
+
+class Product:
+    """One large matrix product of float32, by OpenVINO and by NumPy."""
+
+    def __init__(self, core: openvino.Core, cores: int) -> None:
+        opset = getattr(openvino, "opset13", None) or openvino.runtime.opset13
+        side = openvino.PartialShape([SIDE, SIDE])
+        self._left = np.random.default_rng(0).standard_normal((SIDE, SIDE), dtype=np.float32)
+        given = opset.parameter(side, np.float32)
+        model = openvino.Model([opset.matmul(given, opset.constant(self._left), False, False)], [given])
+        self._request = core.compile_model(model, "CPU", settings(cores)).create_infer_request()
+        self._request.set_input_tensor(openvino.Tensor(self._left))
+        self._seconds: list[float] = []
+
+    def __call__(self) -> None:
+        """Multiply once with each."""
+        for multiply in (self._request.infer, lambda: self._left @ self._left):
+            started = time.perf_counter()
+            multiply()
+            self._seconds.append(time.perf_counter() - started)
+
+    def gflops(self) -> float:
+        """Of the fastest."""
+        return 2 * SIDE**3 / min(self._seconds) / 1e9
 
 
 def difference(left: list[np.ndarray], right: list[np.ndarray]) -> float | None:
@@ -83,21 +117,26 @@ def difference(left: list[np.ndarray], right: list[np.ndarray]) -> float | None:
 
 
 def feed(compiled: openvino.CompiledModel, shape: list[int]) -> dict[Any, openvino.Tensor]:
-    """The same ids, mask and segments whatever the inputs are called: half of the last row is padding."""
-    rng = np.random.default_rng(0)
+    """The same ids, mask and segments for every model: half of the last row is padding."""
     values = {
-        "ids": rng.integers(1000, 20000, shape),
-        "mask": np.ones(shape, np.int64),
-        "segments": np.zeros(shape, np.int64),
+        "input_ids": np.random.default_rng(0).integers(1000, 20000, shape),
+        "input_mask": np.ones(shape, np.int64),
+        "segment_ids": np.zeros(shape, np.int64),
     }
-    values["mask"][-1, shape[1] // 2 :] = 0
-    values["segments"][:, shape[1] // 4 :] = 1
-    tensors = {}
+    values["input_mask"][-1, shape[1] // 2 :] = 0
+    values["segment_ids"][:, shape[1] // 4 :] = 1
+    return {port: openvino.Tensor(value) for port, value in by_port(compiled, values).items()}
+
+
+def by_port(compiled: openvino.CompiledModel, values: dict[str, Any]) -> dict[Any, Any]:
+    """Values by their roles → by the inputs of a model, whatever these are called, in the type that each takes."""
+    found = {}
     for port in compiled.inputs:
         names = " ".join(port.get_names())
-        role = "mask" if "mask" in names else "segments" if "segment" in names or "token_type" in names else "ids"
-        tensors[port] = openvino.Tensor(values[role].astype(port.get_element_type().to_dtype()))
-    return tensors
+        role = "input_mask" if "mask" in names else "input_ids"
+        role = "segment_ids" if "segment" in names or "token_type" in names else role
+        found[port] = values[role].astype(port.get_element_type().to_dtype())
+    return found
 
 
 def operators(compiled: openvino.CompiledModel) -> dict[str, int]:

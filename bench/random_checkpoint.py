@@ -20,6 +20,9 @@ from bertbuild.checkpoint.writer import write_checkpoint
 SIZES = {"large": (24, 1024), "base": (12, 768), "minilm": (6, 384), "tiny": (2, 128)}
 """Name → layers, hidden size."""
 
+HEADS = {384: 12}
+"""Hidden size → heads of attention, where they are not of 64 units."""
+
 VOCABULARY = 30522
 POSITIONS = 512
 DEVIATION = 0.02
@@ -51,7 +54,7 @@ def config(layers: int, hidden: int) -> dict[str, object]:
         "initializer_range": DEVIATION,
         "intermediate_size": 4 * hidden,
         "max_position_embeddings": POSITIONS,
-        "num_attention_heads": hidden // 64,
+        "num_attention_heads": HEADS.get(hidden, hidden // 64),
         "num_hidden_layers": layers,
         "type_vocab_size": 2,
         "vocab_size": VOCABULARY,
