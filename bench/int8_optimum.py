@@ -6,7 +6,8 @@
 CHECKPOINT is what finetune made, PREPARED the folder of prepare-data that it was trained on. Both sides quantize the
 same weights, calibrated on the same first 300 training examples without padding: ours by build-ir, for any processor
 and for those with VNNI; Optimum-Intel's by its defaults, from the folder of convert-hf. All answer 1 x 128 in one
-process, in turn; then every example of the dev set. The fp32 IR is told beside them.
+process, in turn; then every example of the dev set. The fp32 IR is told beside them, and how large the int8 IR is by
+the NNCF of each version of OpenVINO (3.4.0 of 2026.4, 2.14.1 of 2024.6).
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ from tfrecords import read_columns
 
 SHAPE = (1, 128)
 CALIBRATED_ON = 300
-MOST = 1.0
+MOST, MOST_SIZE = 1.0, 1.02
 ROLES = ("input_ids", "input_mask", "segment_ids")
 FP32, ANY, VNNI, THEIRS = "fp32 IR", "int8 IR", "int8 IR for VNNI", "Optimum-Intel"
 
@@ -82,6 +83,11 @@ def compare(version: str, models: dict[str, str], **request: Any) -> dict[str, A
     return dict(json.loads(answer.stdout))
 
 
+def size(model: str) -> int:
+    """Bytes of an IR: .xml and .bin."""
+    return sum(Path(model).with_suffix(suffix).stat().st_size for suffix in (".xml", ".bin"))
+
+
 def rows(what: str, answer: dict[str, Any], count: int, targets: Targets) -> list[list[str]]:
     """A line for each model, ours judged."""
     times = {name: found["milliseconds"] for name, found in answer.items()}
@@ -110,7 +116,7 @@ def main() -> None:
     args = parser.parse_args()
     checkpoint, prepared = args.checkpoint.absolute(), args.prepared.absolute()
     os.chdir(ROOT)
-    targets, table = Targets(), []
+    targets, table, sizes = Targets(), [], {}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         examples = write_examples(prepared, "train.tf_record", folder / "train.npz", most=CALIBRATED_ON)
@@ -119,6 +125,7 @@ def main() -> None:
         for version in args.openvino.split(","):
             models = ours(checkpoint, prepared, version)
             models[THEIRS] = theirs(checkpoint, examples, version, folder / version)
+            sizes[version] = [size(models[name]) for name in (ANY, VNNI, THEIRS)]
             for cores in map(int, args.cores.split(",")):
                 answer = compare(version, models, cores=cores, runs=args.runs, examples=str(dev))
                 table += rows(f"{version}, cores: {cores}", answer, count, targets)
@@ -126,6 +133,11 @@ def main() -> None:
     print(f"accuracy of {count} examples of MRPC's dev set, calibrated on {CALIBRATED_ON} of its training set\n")
     columns = ("", "model", "ms", f"÷ {THEIRS}", "target", "accuracy", "matrix products", "Subgraphs")
     print_table(columns, table)
+    print()
+    print_table(("bytes", ANY, VNNI, THEIRS), [(version, *map(str, found)) for version, found in sizes.items()])
+    if len(sizes) == len(BACKENDS):
+        ratio = sizes["2026.4"][0] / sizes["2024.6"][0]
+        print(f"\n{ANY}, 2026.4 ÷ 2024.6: {ratio:.4f}, {targets.at_most('its size', ratio, MOST_SIZE)}")
     targets.finish()
 
 
