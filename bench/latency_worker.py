@@ -116,10 +116,10 @@ def difference(left: list[np.ndarray], right: list[np.ndarray]) -> float | None:
     return max((float(np.abs(a - b).max()) for a, b in pairs), default=None)
 
 
-def feed(compiled: openvino.CompiledModel, shape: list[int]) -> dict[Any, openvino.Tensor]:
+def feed(compiled: openvino.CompiledModel, shape: list[int], words: int = 20000) -> dict[Any, openvino.Tensor]:
     """The same ids, mask and segments for every model: half of the last row is padding."""
     values = {
-        "input_ids": np.random.default_rng(0).integers(1000, 20000, shape),
+        "input_ids": np.random.default_rng(0).integers(1000, words, shape),
         "input_mask": np.ones(shape, np.int64),
         "segment_ids": np.zeros(shape, np.int64),
     }

@@ -1,0 +1,186 @@
+"""Times forms of one model that compute the same with other operators. Started by operator_choices.py, with OpenVINO.
+
+Reads one JSON object on stdin: {"layers": n, "hidden": n, "heads": n, "shape": [batch, length], "runs": n}. All forms
+run on one core, in turn. Writes per form the processor time of each inference in milliseconds, which other work on the
+machine changes less than the time on the clock; how far its answers are from the first form's; its layers by type.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+from unittest import mock
+
+import numpy as np
+import openvino
+from answers import ROLES
+from latency_worker import difference, feed, operators, settings
+from stages._writer import Writer, op
+from weights_only_worker import encoder_shape
+
+from bertbuild.model import encoder
+from bertbuild.model.model import describe
+
+VOCABULARY, WARM_UPS = 2000, 3
+Attention = Callable[..., Any]
+
+
+class SegmentsGathered(Writer):
+    """Segments are looked up, not multiplied: another answer for one outside the table where it is negative."""
+
+    def rows_or_zero(self, table: Any, ids: Any) -> Any:
+        """A lookup."""
+        return op.gather(table, ids, np.int32(0))
+
+
+class WeightsTurned(Writer):
+    """Weights lie as [outputs, inputs], as PyTorch has them."""
+
+    def product(self, left: Any, right: Any, transposed: bool = False) -> Any:
+        """The product with a turned constant."""
+        if transposed or right.get_type_name() != "Constant":
+            return op.matmul(left, right, False, transposed)
+        return op.matmul(left, op.constant(np.ascontiguousarray(right.data.T)), False, True)
+
+
+class NormsInParts(Writer):
+    """A layer norm is written as means and a square root."""
+
+    def layer_norm(self, values: Any, gamma: Any, beta: Any, epsilon: float) -> Any:
+        """Nine operators."""
+        axis = np.array([-1], np.int32)
+        off = op.subtract(values, op.reduce_mean(values, axis, True))
+        variance = op.reduce_mean(op.multiply(off, off), axis, True)
+        root = op.sqrt(op.add(variance, np.float32(epsilon)))
+        return op.add(op.multiply(op.divide(off, root), gamma), beta)
+
+
+class WholeLast(Writer):
+    """The last layer's attention is computed for all positions, where the first alone is read."""
+
+    whole_attention = True
+
+
+def one_operator(ops: Any, sizes: Any, layer: str, asking: Any, hidden: Any, bias: Any) -> Any:
+    """Attention as ScaledDotProductAttention."""
+    query, key, value = parts(ops, sizes, layer, asking, hidden)
+    factor = op.constant(np.float32(1 / math.sqrt(sizes.hidden // sizes.heads)))
+    return ops.merge_heads(op.scaled_dot_product_attention(query, key, value, bias, factor, False), sizes.hidden)
+
+
+def one_product(ops: Any, sizes: Any, layer: str, _asking: Any, hidden: Any, bias: Any) -> Any:
+    """Queries, keys and values by one matrix product, split behind it."""
+    scopes = sizes.scopes
+    names = [layer + name for name in (scopes.query, scopes.key, scopes.value)]
+    weights, biases = (
+        op.constant(np.concatenate([ops.variable(f"{name}/{what}").data for name in names], -1))
+        for what in ("kernel", "bias")
+    )
+    together = op.split(op.add(op.matmul(hidden, weights, False, False), biases), np.int32(2), 3)
+    heads = [ops.split_heads(together.output(part), sizes.heads, sizes.hidden // sizes.heads) for part in range(3)]
+    return attended(ops, sizes, *heads, bias)
+
+
+def scaled_weights(ops: Any, sizes: Any, layer: str, asking: Any, hidden: Any, bias: Any) -> Any:
+    """Queries are scaled by their weights."""
+    scopes, size = sizes.scopes, sizes.hidden // sizes.heads
+    kernel, offset = (
+        op.constant(ops.variable(f"{layer}{scopes.query}/{what}").data / np.float32(math.sqrt(size)))
+        for what in ("kernel", "bias")
+    )
+    query = ops.split_heads(op.add(op.matmul(asking, kernel, False, False), offset), sizes.heads, size)
+    _, key, value = parts(ops, sizes, layer, asking, hidden)
+    shares = ops.softmax(ops.add(ops.product(query, key, transposed=True), bias))
+    return ops.merge_heads(ops.product(shares, value), sizes.hidden)
+
+
+def parts(ops: Any, sizes: Any, layer: str, asking: Any, hidden: Any) -> list[Any]:
+    """Queries, keys and values."""
+    scopes, size = sizes.scopes, sizes.hidden // sizes.heads
+    read = ((scopes.query, asking), (scopes.key, hidden), (scopes.value, hidden))
+    return [ops.split_heads(encoder.dense(ops, layer + name, values), sizes.heads, size) for name, values in read]
+
+
+def attended(ops: Any, sizes: Any, query: Any, key: Any, value: Any, bias: Any) -> Any:
+    """What the description has behind queries, keys and values."""
+    scores = ops.scale(ops.product(query, key, transposed=True), 1 / math.sqrt(sizes.hidden // sizes.heads))
+    return ops.merge_heads(ops.product(ops.softmax(ops.add(scores, bias)), value), sizes.hidden)
+
+
+USUAL = encoder._attention  # noqa: SLF001 - the forms of it are what is compared
+FORMS: dict[str, tuple[type[Writer], Attention, str]] = {
+    "as it is": (Writer, USUAL, "sequence"),
+    "as it is, again": (Writer, USUAL, "sequence"),
+    "ScaledDotProductAttention": (Writer, one_operator, "sequence"),
+    "queries, keys, values as one product": (Writer, one_product, "sequence"),
+    "scale in the queries' weights": (Writer, scaled_weights, "sequence"),
+    "segments by Gather": (SegmentsGathered, USUAL, "sequence"),
+    "weights as [outputs, inputs]": (WeightsTurned, USUAL, "sequence"),
+    "layer norms in parts": (NormsInParts, USUAL, "sequence"),
+    "pooled output": (Writer, USUAL, "pooled"),
+    "pooled output, last attention whole": (WholeLast, USUAL, "pooled"),
+}
+
+
+class Form:
+    """A compiled form and its times."""
+
+    def __init__(self, core: openvino.Core, name: str, request: dict[str, Any]) -> None:
+        made, attention, output = FORMS[name]
+        hidden = request["hidden"]
+        ops = made(lambda variable: weights(variable, hidden), ROLES, None, None)
+        sizes = encoder.Sizes(request["layers"], request["heads"], hidden, "erf", 1e-12)
+        with mock.patch.object(encoder, "_attention", attention):
+            outputs = describe(ops, sizes, ops.inputs, (), [output])
+        self.compiled = core.compile_model(ops.model(outputs, "form"), "CPU", settings(1))
+        self.request = self.compiled.create_infer_request()
+        for port, tensor in feed(self.compiled, request["shape"], VOCABULARY).items():
+            self.request.set_tensor(port, tensor)
+        self.times: list[float] = []
+
+    def __call__(self) -> None:
+        """Infer once."""
+        started = time.process_time()
+        self.request.infer()
+        self.times.append(1000 * (time.process_time() - started))
+
+    def outputs(self) -> list[np.ndarray]:
+        """Of the last inference."""
+        return [self.request.get_tensor(port).data for port in self.compiled.outputs]
+
+
+def weights(name: str, hidden: int) -> Any:
+    """A variable of random numbers, the same each time it is asked for."""
+    shape = encoder_shape(name, hidden, VOCABULARY)
+    values = np.random.default_rng(list(name.encode())).standard_normal(shape, dtype=np.float32) * np.float32(0.02)
+    return values + np.float32(name.endswith("gamma"))
+
+
+def main() -> None:
+    """Read the request, answer it."""
+    request = json.load(sys.stdin)
+    os.sched_setaffinity(0, set(sorted(os.sched_getaffinity(0))[:1]))
+    core = openvino.Core()
+    forms = {name: Form(core, name, request) for name in FORMS}
+    for turn in range(WARM_UPS + request["runs"]):
+        for form in forms.values() if turn % 2 == 0 else reversed(forms.values()):
+            form()
+    first = forms["as it is"].outputs()
+    answer = {
+        name: {
+            "milliseconds": form.times[WARM_UPS:],
+            "max_abs": difference(first, form.outputs()),
+            "operators": operators(form.compiled),
+        }
+        for name, form in forms.items()
+    }
+    json.dump(answer, sys.stdout)
+
+
+if __name__ == "__main__":
+    main()
