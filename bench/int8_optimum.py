@@ -48,11 +48,16 @@ def bertbuild(*words: object) -> dict[str, Any]:
 def ours(checkpoint: Path, prepared: Path, version: str) -> dict[str, str]:
     """Name → .xml of bertbuild's IRs."""
     words = ["build-ir", "--checkpoint", checkpoint, "--output", "logits", "--openvino", version]
-    words += ["--name", f"mrpc-{version}", "--calibration", prepared, "--calibration-size", CALIBRATED_ON]
-    both = bertbuild(*words, "--precision", "fp32,int8")["targets"]
-    vnni = bertbuild(*words, "--precision", "int8", "--int8-for", "vnni")["targets"]
-    found = {FP32: both[0], ANY: both[1], VNNI: vnni[-1]}
-    return {name: str(Path(target["path"]) / "model.xml") for name, target in found.items()}
+    words += ["--name", "mrpc-" + version.replace(".", "-"), "--calibration", prepared]
+    words += ["--calibration-size", CALIBRATED_ON]
+    made = bertbuild(*words, "--precision", "fp32,int8")["targets"]
+    made += bertbuild(*words, "--precision", "int8", "--int8-for", "vnni")["targets"]
+    kinds = {"fp32": FP32, "vnni-int8": VNNI, "int8": ANY}
+    found = {}
+    for target in made:
+        kind = next(kind for kind in kinds if target["target"].endswith(kind))
+        found[kinds[kind]] = str(Path(target["path"]) / "model.xml")
+    return {name: found[name] for name in (FP32, ANY, VNNI)}
 
 
 def theirs(checkpoint: Path, examples: Path, version: str, folder: Path) -> str:

@@ -28,7 +28,7 @@ from bertbuild.kinds import KINDS
 SMALL = 2000
 """Words of random models: how many rows a table has changes no row."""
 LENGTHS = (16, 128)
-PRECISIONS = ("int8-weights", "int4-weights, 128", "int4-weights, 64", "int4-weights, 32")
+PRECISIONS = ("int8-weights", "int4-weights, 128", "int4-weights, 32")
 
 
 def measured(size: str, prefix: Path | None, seeds: int, deviations: list[float]) -> list[dict[str, Any]]:

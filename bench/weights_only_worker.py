@@ -8,6 +8,7 @@ is, and for each precision the largest difference from the fp32 IR and the small
 from __future__ import annotations
 
 import json
+import logging
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -27,7 +28,7 @@ from bertbuild.heads.rows import HEADS
 from bertbuild.model.encoder import Sizes
 from bertbuild.model.model import describe
 
-PRECISIONS = {"int8-weights": (INT8, 128), **{f"int4-weights, {size}": (INT4, size) for size in (128, 64, 32)}}
+PRECISIONS = {"int8-weights": (INT8, 128), **{f"int4-weights, {size}": (INT4, size) for size in (128, 32)}}
 LABELS = {"classifier": 2, "multi-label": 4, "tokens": 9}
 OF_ENCODER = ("pooled", "sequence")
 LEFT_OUT = "all-layers"
@@ -35,11 +36,13 @@ LEFT_OUT = "all-layers"
 
 def main() -> None:
     """Answer."""
-    request = json.load(sys.stdin)
+    request, out = json.load(sys.stdin), sys.stdout
     with out_of_the_way():
-        found = list(measured(request))
-    for line in found:
-        print(json.dumps(line), flush=True)
+        import nncf
+
+        nncf.set_log_level(logging.ERROR)
+        for line in measured(request):
+            print(json.dumps(line), file=out, flush=True)
 
 
 def measured(request: dict[str, Any]) -> Iterator[dict[str, Any]]:
