@@ -45,8 +45,8 @@ def measured(size: str, prefix: Path | None, seeds: int, deviations: list[float]
         "lengths": LENGTHS,
     }
     places = [ROOT, ROOT / "docker" / "common", ROOT / "docker" / "openvino"]
-    env = os.environ | {"CI": "true", "PYTHONPATH": os.pathsep.join(map(str, places))}
-    command = [StageRuns("openvino", ROOT).program("python"), "-W", "ignore", ROOT / "bench" / "weights_only_worker.py"]
+    env = os.environ | {"CI": "true", "PYTHONWARNINGS": "ignore", "PYTHONPATH": os.pathsep.join(map(str, places))}
+    command = [StageRuns("openvino", ROOT).program("python"), ROOT / "bench" / "weights_only_worker.py"]
     done = subprocess.run(command, input=json.dumps(request), stdout=subprocess.PIPE, text=True, check=True, env=env)
     return [json.loads(line) for line in done.stdout.splitlines()]
 

@@ -320,20 +320,24 @@ KIND = Kind(
             "logits": Tolerance(max_abs=3.0, cosine=0.5),
             "hidden": Tolerance(max_abs=3.0, cosine=0.5),
         },
-        # Weights alone rounded to 8 or 4 bits. The pooled output of MiniLM is 8e-3 and 6e-2 off (docs/int8.md). Heads
-        # were not measured one by one: their limits are ten times those of fp16, and those of int8.
+        # Weights alone rounded to 8 or 4 bits; docs/int8.md has what was measured of every head, largest differences of
+        # MiniLM's size, random and trained encoders, heads of deviation 0.3: 9e-3 and 1.4e-1 on the pooled output, 0.10
+        # and 0.44 on probabilities, 2.3e-2 and 2.0e-1 on a score, 0.42 and 3.9 on logits that reach 7 (0.11 and 0.95 on
+        # others that reach 20), 0.12 and 1.0 on hidden states. The limits are two to five times that. Rows of two logits
+        # near 0 point anywhere (cosines of 0.91 and -0.99), so that int4's have no bound on it. With 4 bits a sound
+        # model and a trained head may change a class on random ids: this tells a broken one, and `evaluate` the loss.
         INT8_WEIGHTS: {
-            "pooled_output": Tolerance(max_abs=5e-2, cosine=0.999),
-            "probabilities": Tolerance(max_abs=5e-2),
-            "score": Tolerance(max_abs=2e-1),
-            "logits": Tolerance(max_abs=5e-1, cosine=0.99),
-            "hidden": Tolerance(max_abs=5e-1, cosine=0.99),
+            "pooled_output": Tolerance(max_abs=4e-2, cosine=0.998),
+            "probabilities": Tolerance(max_abs=3e-1),
+            "score": Tolerance(max_abs=1e-1),
+            "logits": Tolerance(max_abs=1.0, cosine=0.5),
+            "hidden": Tolerance(max_abs=5e-1, cosine=0.98),
         },
         INT4_WEIGHTS: {
-            "pooled_output": Tolerance(max_abs=5e-1, cosine=0.9),
-            "probabilities": Tolerance(max_abs=2e-1),
+            "pooled_output": Tolerance(max_abs=5e-1, cosine=0.7),
+            "probabilities": Tolerance(max_abs=8e-1),
             "score": Tolerance(max_abs=1.0),
-            "logits": Tolerance(max_abs=3.0, cosine=0.5),
+            "logits": Tolerance(max_abs=8.0),
             "hidden": Tolerance(max_abs=3.0, cosine=0.5),
         },
         "float16": FLOAT16,  # of a frozen graph that computes so itself
