@@ -323,7 +323,7 @@ KIND = Kind(
         # Weights alone rounded to 8 or 4 bits; docs/int8.md has what was measured of every head, largest differences of
         # MiniLM's size, random and trained encoders, heads of deviation 0.3: 9e-3 and 1.4e-1 on the pooled output, 0.10
         # and 0.44 on probabilities, 2.3e-2 and 2.0e-1 on a score, 0.42 and 3.9 on logits that reach 7 (0.11 and 0.95 on
-        # others that reach 20), 0.12 and 1.0 on hidden states. The limits are two to five times that. Rows of two logits
+        # others that reach 20), 0.12 and 1.0 on hidden states. The limits are 2 to 5 times that. Rows of two logits
         # near 0 point anywhere (cosines of 0.91 and -0.99), so that int4's have no bound on it. With 4 bits a sound
         # model and a trained head may change a class on random ids: this tells a broken one, and `evaluate` the loss.
         INT8_WEIGHTS: {
