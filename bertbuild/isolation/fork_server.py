@@ -101,9 +101,15 @@ class Server:
                     return dict(json.loads(message.decode()))
 
     def _fork(self, files: list[int]) -> bool:
-        """Whether this is the new process, which has the files as its own."""
+        """Whether this is the new process, which has the files as its own; nothing is told where there can be none."""
         stdout, stderr, told = files
-        server, child = os.getpid(), os.fork()
+        server = os.getpid()
+        try:
+            child = os.fork()
+        except OSError:  # no memory, or too many processes: the stage's own start tells of it
+            for file in files:
+                os.close(file)
+            return False
         if child:
             os.close(stdout)
             os.close(stderr)

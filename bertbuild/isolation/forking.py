@@ -183,15 +183,17 @@ class _Server:
         try:
             with self._lock:
                 self._control.sendmsg([message], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, files)])
+            is_told = True
         except OSError:
-            self.end()
+            is_told = False  # it has ended
         finally:
             os.close(their_stdout)
             os.close(their_told)
-        line = telling.readline() if select.select([telling], [], [], SECONDS)[0] else b""
-        if (pid := _number(line, b"pid")) is not None:
-            return ForkedProcess(pid, output, telling)
-        self.end()
+        if is_told and select.select([telling], [], [], SECONDS)[0]:
+            if (pid := _number(telling.readline(), b"pid")) is not None:
+                return ForkedProcess(pid, output, telling)
+        elif is_told:
+            self.end()  # or it might still begin what is begun otherwise now
         output.close()
         telling.close()
         return None

@@ -293,6 +293,25 @@ def test_a_package_that_keeps_a_thread_is_not_forked(environments, monkeypatch):
     assert seen["parent"] == os.getpid()
 
 
+def test_where_no_process_can_be_forked_the_stage_starts_by_itself_and_others_go_on(environments, monkeypatch):
+    script = environments.folder / "fork_server.py"
+    source = Path(fork_server.__file__).read_text()
+    assert source.count("            child = os.fork()\n") == 1
+    failing = "            child = os.fork() if not self._told else os.stat('/nowhere')\n"  # an OSError
+    script.write_text(source.replace("            child = os.fork()\n", failing))
+    monkeypatch.setattr(fork_server, "__file__", str(script))
+    parents = []
+
+    def beside(event):
+        parents.append(event["parent"])
+        (seen,) = environments.run(SEEN)
+        parents.append(seen["parent"])
+
+    environments.run(SEEN + "time.sleep(0.5)\nopen('../done', 'w')\n", beside)
+    assert parents == [environments.server._process.pid, os.getpid()]
+    assert (environments.folder / "work 1" / "done").exists()
+
+
 def test_a_server_without_work_ends_and_another_comes(environments, monkeypatch):
     script = environments.folder / "fork_server.py"
     script.write_text(Path(fork_server.__file__).read_text().replace("IDLE_SECONDS = 30.0", "IDLE_SECONDS = 0.1"))
