@@ -15,11 +15,9 @@ from bertbuild.files.digests import DigestCache
 from bertbuild.json_text import parse_json
 from bertbuild.plans.plan import File, Step, Target
 from bertbuild.stages import MANIFEST, PROVENANCE
+from bertbuild.store.other_keys import PROBES
 from bertbuild.store.records import Record, read_records
 from bertbuild.store.store import Store
-
-PROBES = "probes"
-"""The input that models of the same size share, so that it says nothing of what they have in common."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -171,6 +171,21 @@ def test_a_store_of_a_version_with_other_keys_is_read_and_told_of(build, plan, s
     assert len(list((store.objects / "freeze").iterdir())) == 2
 
 
+def test_it_is_told_where_that_version_gave_its_stages_other_parameters_and_less_to_read(
+    build, plan, events, monkeypatch
+):
+    steps = list(plan.steps)
+    steps[0] = replace(steps[0], params={**steps[0].params, "then": "other"})
+    monkeypatch.setattr(keys, "KEY_FORMAT", keys.KEY_FORMAT - 1)
+    build(replace(plan, steps=tuple(steps)))
+    monkeypatch.undo()
+    events.clear()
+    build(plan)
+    first = next(event for event in events if event["event"] == "stage" and event["state"] == "started")
+    (told,) = (event for event in events if event["event"] == "note")
+    assert events.index(told) < events.index(first)
+
+
 def test_another_code_that_writes_other_bytes_reruns_all_that_is_made_of_them(build, plan, code, isolation):
     def write_otherwise(run):
         for name in ("inference_graph.pb", "signature.json", "stage.json"):
