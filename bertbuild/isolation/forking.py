@@ -78,7 +78,7 @@ class ForkedProcess:
         try:
             if self.returncode is None:
                 left = None if end is None else max(0.0, end - time.monotonic())
-                if not select.select([self._told], [], [], left)[0]:
+                if not _can_be_read(self._told, left):
                     raise subprocess.TimeoutExpired("fork", timeout or 0.0)
                 line = self._told.readline()
                 self._told.close()
@@ -189,7 +189,7 @@ class _Server:
         finally:
             os.close(their_stdout)
             os.close(their_told)
-        if is_told and select.select([telling], [], [], SECONDS)[0]:
+        if is_told and _can_be_read(telling, SECONDS):
             if (pid := _number(telling.readline(), b"pid")) is not None:
                 return ForkedProcess(pid, output, telling)
         elif is_told:
@@ -229,6 +229,13 @@ def imported(modules: Iterable[str], files: Iterable[Path]) -> tuple[str, ...]:
     """Those of some modules whose package is imported in any of these files."""
     packages = {name.partition(".")[0] for path in files for dots, name, _ in source(str(path)).imports if not dots}
     return tuple(module for module in modules if module.partition(".")[0] in packages)
+
+
+def _can_be_read(file: IO[bytes], seconds: float | None) -> bool:
+    """Whether a file has something, or its end, within some seconds; None for ever."""
+    poll = select.poll()  # select.select knows no file numbers above 1023
+    poll.register(file, select.POLLIN)
+    return bool(poll.poll(None if seconds is None else seconds * 1000))
 
 
 def _number(line: bytes, name: bytes) -> int | None:
