@@ -158,23 +158,23 @@ Rows = Iterator[tuple[int, Mapping[str, Any]]]
 
 
 def _tab_separated(path: Path, content: str) -> Rows:
-    """Without quotes, as GLUE's files are."""
-    lines = _lines(content)
+    """Without quotes, as GLUE's files are. An empty line is no row, but where there is one column: an empty text."""
+    lines = _lines(content.rstrip("\r\n"))
     names = lines[0].split("\t") if lines else []
     for number, line in enumerate(lines[1:], 2):
-        if line:
+        if line or len(names) == 1:
             yield number, _row(names, line.split("\t"), path, number)
 
 
 def _comma_separated(path: Path, content: str) -> Rows:
-    lines = csv.reader(content.splitlines(keepends=True), strict=True)
+    lines = csv.reader(content.rstrip("\r\n").splitlines(keepends=True), strict=True)
     names: Sequence[str] = ()
     try:
         for cells in lines:
             if not names:
                 names = cells
-            elif cells:
-                yield lines.line_num, _row(names, cells, path, lines.line_num)
+            elif cells or len(names) == 1:
+                yield lines.line_num, _row(names, cells or [""], path, lines.line_num)
     except csv.Error as error:
         raise DataError(
             f"{path}, up to line {lines.line_num}: {error}.",

@@ -311,6 +311,8 @@ def test_many_texts_are_asked_in_parts_with_the_time_that_is_left(target, run, t
         ("a.tsv", b'text\tmore\n"one\tx\n', {}, [('"one', None)]),
         ("a.tsv", b"sentence1\tsentence2\tlabel\na\tb\t0\n", {}, [("a", "b")]),
         ("a.csv", b'\xef\xbb\xbfquestion,context\n"Who, me?","He said ""no""."\n', {}, [("Who, me?", 'He said "no".')]),
+        ("a.tsv", b"text\na\n\n\n", {}, [("a", None)]),
+        ("a.csv", b"text\na\n\n\n", {}, [("a", None)]),
         ("a.csv", b"x,y\n1,2\n", {"text_column": "y", "text_pair_column": "x"}, [("2", "1")]),
         ("a.jsonl", b'{"text": "one", "text_pair": "two"}\n\n{"text": "a", "text_pair": "b"}\n', {}, [("one", "two"), ("a", "b")]),  # noqa: E501
     ],
@@ -330,6 +332,8 @@ def test_files_of_every_form_are_read(tmp_path, name, content, flags, texts):
         ("a.csv", b"review\na\n", {}, UsageError, "has no column called text, question or sentence."),
         ("a.txt", b"\n\n", {}, DataError, "has no text."),
         ("a.tsv", b"text\na\n \n", {}, DataError, "Text 2 of"),
+        ("a.tsv", b"text\na\n\nb\n", {}, DataError, "Text 2 of"),
+        ("a.csv", b"text\r\na\r\n\r\nb\r\n", {}, DataError, "Text 2 of"),
         ("a.jsonl", b'{"text": 3}\n', {}, DataError, "row 1: text is not text."),
         ("a.jsonl", b"{\n", {}, DataError, "line 1 is not JSON"),
         ("a.jsonl", b"[1]\n", {}, DataError, "line 1 holds no JSON object"),
