@@ -10,38 +10,21 @@ import logging
 import os
 
 import guarded
+import int8_flags
 from stage import Stage, StageInputError, read_json, step, write_json
 
-SUBSET = 300
-HEADS = ("classifier", "multi-label", "regression", "tokens", "span")
-ANY, VNNI = "any", "vnni"  # processors that the model is for
 QUANTIZED = ("MatMul", "Gather")
 IN_FRONT = ("OneHot", "Gelu", "Relu")
 """Operators that a product behind them stays float32 for."""
 
 STAGE = Stage("quantize", __doc__.splitlines()[0])
 STAGE.input("onnx", "folder with model.onnx and signature.json, fp32")
-STAGE.input("examples", "to calibrate on: train.tf_record of prepare-data, features.npz, or the folder of one")
-STAGE.input(
-    "validation",
-    "for --max-drop: eval.tf_record, its folder, or an .npz with label_ids; of questions a folder of squad-examples",
-    required=False,
-)
-STAGE.param("max-drop", "how far the metric may fall, e.g. 0.01 from 0.85 to 0.84", type=float)
-STAGE.param("head", "what answers (default: classifier)", choices=HEADS, default=HEADS[0])
-STAGE.param("examples-used", "how many to calibrate on (default: %d)" % SUBSET, type=int, default=SUBSET)
-STAGE.param(
-    "int8-for",
-    "any (default): weights have 7 bits, right on every processor; vnni: 8 bits, wrong on processors without VNNI",
-    choices=(ANY, VNNI),
-    default=ANY,
-)
-STAGE.param("model", "the source model's name, written into the model", default="")
+int8_flags.declare(STAGE)
 
 
 def run(args, report):
     """Read, check, quantize, check, save."""
-    check_flags(args)
+    int8_flags.check(args)
     step("loading ONNX Runtime")
     import onnx
     from calibration import check_fit, read_calibration
@@ -68,16 +51,6 @@ def run(args, report):
     report.note("int8: %s, calibrated on %d examples" % (counts, len(examples)))
     if metric is not None:
         judge(metric, path, out, args.max_drop, report)
-
-
-def check_flags(args):
-    """Refuse invalid values."""
-    if args.examples_used < 1:
-        raise StageInputError("--examples-used must be at least 1 (got %d)" % args.examples_used)
-    if (args.max_drop is None) != (args.validation is None):
-        raise StageInputError("--max-drop and --validation belong together: a bound, and what it is measured on")
-    if args.max_drop is not None and not 0 <= args.max_drop < 1:
-        raise StageInputError("--max-drop must be in [0, 1) (got %g)" % args.max_drop)
 
 
 def vocab_size(graph):
@@ -117,7 +90,9 @@ def left_out(graph, int8_for):
             return True
         if right in constants:
             return False
-        return int8_for == ANY or (makers[right].op_type == "Transpose" and makers[right].input[0] in constants)
+        return int8_for == int8_flags.ANY or (
+            makers[right].op_type == "Transpose" and makers[right].input[0] in constants
+        )
 
     return sorted(node.name for node in graph.node if node.op_type == "MatMul" and stays(node))
 
@@ -143,7 +118,7 @@ def quantize(path, out, examples, shape, left, args):
         op_types_to_quantize=list(QUANTIZED),
         nodes_to_exclude=left,
         per_channel=True,
-        reduce_range=args.int8_for == ANY,
+        reduce_range=args.int8_for == int8_flags.ANY,
         activation_type=quantization.QuantType.QUInt8,
         weight_type=quantization.QuantType.QInt8,
     )

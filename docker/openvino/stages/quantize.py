@@ -9,39 +9,22 @@ they are in --ir.
 import os
 
 import guarded
+import int8_flags
 from stage import Stage, StageInputError, read_json, step
 
 from stages._weights import origin, out_of_the_way, readers_of_weights, stored_in, weight_of
 
-SUBSET = 300  # NNCF's own default
-HEADS = ("classifier", "multi-label", "regression", "tokens", "span")
 IN_FLOAT = {"tokens": ("logits", "probabilities"), "span": ("start_logits", "end_logits")}
 """Heads whose last layer stays float32: its answers, which it computes for each position."""
-ANY, VNNI = "any", "vnni"  # processors that the IR is for
 
 STAGE = Stage("quantize", __doc__.splitlines()[0])
 STAGE.input("ir", "folder with model.xml, model.bin and signature.json, fp32")
-STAGE.input("examples", "to calibrate on: train.tf_record of prepare-data, features.npz, or the folder of one")
-STAGE.input(
-    "validation",
-    "for --max-drop: eval.tf_record, its folder, or an .npz with label_ids; of questions a folder of squad-examples",
-    required=False,
-)
-STAGE.param("max-drop", "how far the metric may fall, e.g. 0.01 from 0.85 to 0.84", type=float)
-STAGE.param("head", "what answers (default: classifier)", choices=HEADS, default=HEADS[0])
-STAGE.param("examples-used", "how many to calibrate on (default: %d)" % SUBSET, type=int, default=SUBSET)
-STAGE.param(
-    "int8-for",
-    "any (default): weights have 7 bits, right on every processor; vnni: 8 bits, wrong on processors without VNNI",
-    choices=(ANY, VNNI),
-    default=ANY,
-)
-STAGE.param("model", "the source model's name, written into the IR", default="")
+int8_flags.declare(STAGE)
 
 
 def run(args, report):
     """Read, check, quantize, check, save."""
-    check_flags(args)
+    int8_flags.check(args)
     step("loading OpenVINO")
     import openvino
     from calibration import check_fit, read_calibration
@@ -75,16 +58,6 @@ def run(args, report):
     report.note("int8: %s, calibrated on %d examples" % (counts, len(examples)))
     if accuracy is not None:
         judge_accuracy(args.max_drop, accuracy, model, quantized, report)
-
-
-def check_flags(args):
-    """Refuse invalid values."""
-    if args.examples_used < 1:
-        raise StageInputError("--examples-used must be at least 1 (got %d)" % args.examples_used)
-    if (args.max_drop is None) != (args.validation is None):
-        raise StageInputError("--max-drop and --validation belong together: a bound, and what it is measured on")
-    if args.max_drop is not None and not 0 <= args.max_drop < 1:
-        raise StageInputError("--max-drop must be in [0, 1) (got %g)" % args.max_drop)
 
 
 def fixed_shape(model):
@@ -159,7 +132,7 @@ def quantize(model, examples, shape, accuracy, args):
     options = {"model_type": nncf.ModelType.TRANSFORMER, "subset_size": len(feeds)}
     fix = nncf.OverflowFix.DISABLE
     left = last_products(model, IN_FLOAT.get(args.head, ()))
-    if args.int8_for == ANY:
+    if args.int8_for == int8_flags.ANY:
         fix = nncf.OverflowFix.ENABLE
         left += products_of_activations(model)
     if left:
