@@ -38,6 +38,8 @@ class GraphFacts:
     """The heads that it computes; none where they cannot be traced."""
     variables: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     """The name of each of its variables → its shape."""
+    answers: tuple[str, ...] = ()
+    """The names of its answers, where it can be asked; of a BERT none, whose stages find that out."""
     notes: tuple[str, ...] = ()
     """Sentences that say why something above is not known."""
     problem: str | None = None

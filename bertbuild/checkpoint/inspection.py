@@ -28,6 +28,7 @@ from bertbuild.checkpoint.judging import (
     opened,
     other_forms,
 )
+from bertbuild.checkpoint.own_graph import own_answers
 from bertbuild.checkpoint.reading import Choice, Reading
 from bertbuild.checkpoint.task_file import task_file
 from bertbuild.checkpoint.training import sort_variables
@@ -44,7 +45,7 @@ from bertbuild.checkpoint.variables import (
 from bertbuild.checkpoint.vocabulary import Vocabulary
 from bertbuild.errors import CheckpointError
 from bertbuild.families.bert_names import SCOPE
-from bertbuild.families.table import ALBERT_ZH, FAMILIES
+from bertbuild.families.table import ALBERT_ZH, BERT, FAMILIES
 from bertbuild.heads.masked_lm import PART as MASKED_LM
 
 _NOT_ALBERT_ZHS = (
@@ -142,7 +143,8 @@ class Inspection:
           what people should know of both
         - `parameters`, `encoder_parameters`, `optimizer_slots` {slot: variables}, `global_step` (whether there is one)
         - `graph` {tensorflow_version, gelu?, layer_norm_epsilon?, inputs? {role: tensor},
-          published_form? {batch, seq_len}, heads [{weights, bias, columns, reads, kinds, unknown, behind, why}], notes}
+          published_form? {batch, seq_len}, heads [{weights, bias, columns, reads, kinds, unknown, behind, why}],
+          answers [name] (that it is asked for; of other families than BERT), notes}
         - `imported` (of a Hugging Face folder, whose `gelu` is the form by erf)
         - `vocab_lines`?, `vocab_words`? (different ones), `vocab_duplicates` {word: [line, from 1]}, `vocab_reading`?
           ("lines" or "bert-tensorflow"; null where duplicates can be counted in two ways and nothing tells)
@@ -189,6 +191,7 @@ class Inspection:
                 "inputs": dict(self.graph.inputs) if self.graph.inputs is not None else None,
                 "published_form": {"batch": published[0], "seq_len": published[1]} if published else None,
                 "heads": traced_as_json(self.graph.heads),
+                "answers": list(self.graph.answers),
                 "notes": list(self.graph.notes),
             },
             "imported": self.imported,
@@ -270,6 +273,8 @@ def inspect_checkpoint(
         judged_heads = judged_heads.without(MASKED_LM, _NOT_ALBERT_ZHS)
     problems += judged_heads.problems
     warnings += judged_heads.warnings
+    if family != BERT and not reading.averaged:
+        graph = replace(graph, answers=own_answers(files.meta, judged_heads.found, reading.names, shapes))
     groups = sort_variables(shapes)
     return Inspection(
         files=files,

@@ -20,6 +20,7 @@ VARIABLES = frozenset(["Variable", "VariableV2", "VarHandleOp"])
 """Operators that are variables."""
 _TABLES = VARIABLES | {"Const"}
 _SPREADS = frozenset(["BroadcastTo", "Tile", "Transpose"])
+_PRODUCTS = frozenset(["MatMul", "BatchMatMul", "BatchMatMulV2", "BatchMatMulV3"])
 _ADDS = frozenset(["Add", "AddV2", "BiasAdd"])
 
 
@@ -66,8 +67,9 @@ def table(graph: Graph, tensor: TensorRef) -> tuple[str, tuple[int, ...]] | None
 def fed_sources(graph: Graph, tensor: TensorRef) -> set[TensorRef]:
     """The fed tensors whose values make `tensor`, through shape changes, casts, spreading and products only.
 
-    A factor that is constant or filled (the `ones` that spread BERT's mask) contributes nothing. Anything else on the
-    way (a gather, a matrix product) ends the trace there: its values are computed, not fed.
+    A factor that is constant or filled (the `ones` that spread BERT's mask) contributes nothing; google-research/albert
+    spreads its mask by a matrix product with ones. Anything else on the way (a gather, another matrix product) ends the
+    trace there: its values are computed, not fed.
     """
     sources: set[TensorRef] = set()
     pending = [tensor]
@@ -85,7 +87,18 @@ def fed_sources(graph: Graph, tensor: TensorRef) -> set[TensorRef]:
             pending.extend(node.data_inputs[:1])
         elif node.op == "Mul":
             pending.extend(node.data_inputs)
+        elif node.op in _PRODUCTS and len(node.data_inputs) == 2:
+            left, right = node.data_inputs
+            pending.extend(other for ones, other in ((left, right), (right, left)) if _is_filled(graph, ones))
     return sources
+
+
+def _is_filled(graph: Graph, tensor: TensorRef) -> bool:
+    """Whether a tensor holds one constant number at all its places."""
+    node = graph.nodes[unwrapped(graph, tensor).node]
+    if node.op == "Fill" and len(node.data_inputs) == 2:
+        return constant(graph, node.data_inputs[1]) is not None
+    return node.op == "Const" and len(set(node.values() or ())) == 1
 
 
 def constant(graph: Graph, tensor: TensorRef) -> float | None:

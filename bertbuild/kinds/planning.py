@@ -10,6 +10,7 @@ from bertbuild.kinds import kind_of
 from bertbuild.kinds.int8 import Calibration
 from bertbuild.kinds.kind import Request
 from bertbuild.plans.family_reference import check_family
+from bertbuild.plans.own_reference import by_own_graph
 from bertbuild.plans.plan import TF2, File, Plan, Source, Target
 
 
@@ -33,7 +34,7 @@ def plan_targets(source: Source, request: Request, probes: File, calibration: Ca
     if not kind.families:
         check_family(source, kind.command.name)
     given = () if calibration is None else (calibration,)
-    return _marked(kind.plan(source, request, probes, *given), source)
+    return by_own_graph(_marked(kind.plan(source, request, probes, *given), source), source)
 
 
 def _marked(plan: Plan, source: Source) -> Plan:

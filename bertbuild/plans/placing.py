@@ -67,7 +67,7 @@ def bound_to_1(plan: Plan) -> Step | None:
 
 def reference_of(plan: Plan, target: Target) -> str:
     """What a placed plan judges a target by, one of `REFERENCES`; "" where TensorFlow 1 has no part in that."""
-    if target.second:
+    if _is_by_both(plan, target):
         return BOTH
     asked = [step for step in map(plan.step, (target.reference, target.answers)) if can_move(step)]
     if not asked:
@@ -75,8 +75,16 @@ def reference_of(plan: Plan, target: Target) -> str:
     return OF_2 if any(backend_of(step) == V1_MODE for step in asked) else OF_1
 
 
+def _is_by_both(plan: Plan, target: Target) -> bool:
+    """Whether one stage gave a target's answers, or its source's, in either TensorFlow."""
+    pairs = [(plan.step(getattr(target, role)), plan.step(step)) for role, step in target.second.items()]
+    return any(one.stage == other.stage and backend_of(one) != backend_of(other) for one, other in pairs)
+
+
 def _judged_again(plan: Plan, target: Target, steps: list[Step]) -> Target:
     """The target with TensorFlow 1's side of its comparison asked a second time; that step is added, once."""
+    if target.second:
+        return target  # by its own graph, and by an implementation that TensorFlow 1 has no part in
     roles = {"reference": target.reference, "answers": target.answers}
     role = next((role for role in roles if can_move(plan.step(roles[role]))), "")
     if not role:

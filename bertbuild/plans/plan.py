@@ -136,6 +136,21 @@ class Origin:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OwnGraph:
+    """A checkpoint whose own graph, in its .meta, answers for it.
+
+    Attributes:
+        file: where it lies, as it is: with the names that the graph has.
+        prefix: its name in its folder.
+        answers: the names of the answers that the graph gives.
+    """
+
+    file: File
+    prefix: str
+    answers: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
     """A model to build from, as far as planning needs to know it.
 
@@ -162,6 +177,7 @@ class Source:
         root: of several encoders in a checkpoint of TensorFlow 2 the one below this object.
         family: its name in the table of families.
         origin: the Hugging Face folder that it was imported from, where transformers' classes can read that; else None.
+        own: of another family than BERT its own graph, where that can be asked; else None.
         unknown: the number of [UNK] in its vocabulary, where a request needs it.
     """
 
@@ -187,6 +203,7 @@ class Source:
     root: str = ""
     family: str = BERT
     origin: Origin | None = None
+    own: OwnGraph | None = None
     unknown: int | None = None
 
     @property

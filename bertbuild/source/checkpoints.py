@@ -25,7 +25,7 @@ from bertbuild.families.table import FAMILIES
 from bertbuild.heads.found import FoundHead
 from bertbuild.json_text import parse_json
 from bertbuild.plans.parts import Part, parts_of
-from bertbuild.plans.plan import File, Source
+from bertbuild.plans.plan import File, OwnGraph, Source
 from bertbuild.source.inputs import file_input, folder_input
 from bertbuild.stages import PROVENANCE, host_code
 from bertbuild.store.store import Store, StoredObject
@@ -165,6 +165,7 @@ def _input(files: CheckpointFiles, store: Store) -> File:
 def _of_facts(files: CheckpointFiles, file: File, name: str, facts: dict[str, Any], choice: Choice) -> Inspected:
     config, graph, family = facts["config"], facts["graph"], FAMILIES[facts["family"]]
     heads = tuple(FoundHead(**head) for head in facts["heads"]["found"])
+    answers = tuple(graph["answers"])
     return Inspected(
         source=Source(
             model=name,
@@ -179,6 +180,7 @@ def _of_facts(files: CheckpointFiles, file: File, name: str, facts: dict[str, An
             pooler=facts["encoder"]["pooler"],
             max_positions=config["max_position_embeddings"],
             parts=_parts(facts, files, choice, heads),
+            own=OwnGraph(file=file, prefix=files.prefix.name, answers=answers) if answers else None,
         ),
         vocab_size=config["vocab_size"],
         type_vocab_size=config["type_vocab_size"],

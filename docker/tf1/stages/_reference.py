@@ -8,6 +8,7 @@ import os
 
 import answers
 from answered import joined, row
+from stage import StageInputError
 
 from bertbuild.graph.own_answers import NAMES
 from bertbuild.heads.found import tensor_name
@@ -42,7 +43,7 @@ def answer(source, gelu, outputs, asked):
     names = {output: tensor_name(output) for output in outputs}
     own, missing = _own_graph.answer(source, gelu, [names[name] for name in names if name != ALL_LAYERS], asked)
     given = [name for output, name in names.items() if own and name not in missing and output != ALL_LAYERS]
-    rows = [row("the checkpoint's own graph (%s)" % os.path.basename(source.meta), given)] if given else []
+    rows = [own_row(source, given)] if given else []
     lacking = asked.unanswered(own, names.values())
     rest = [output for output, name in names.items() if name in lacking]
     if not rest:
@@ -53,6 +54,24 @@ def answer(source, gelu, outputs, asked):
         why = "" if source.meta is None else why
         rows.append(row(program(names[output], source.heads), [names[output].replace("%d", "*")], why))
     return dict(found, **own), joined(rows)
+
+
+def own_graph(source, gelu, outputs, asked):
+    """The same of the checkpoint's own graph alone: of another family than BERT, that is.
+
+    Raises:
+        StageInputError: it does not give an output.
+    """
+    names = [tensor_name(output) for output in outputs]
+    found, missing = _own_graph.answer(source, gelu, names, asked)
+    if missing:
+        raise StageInputError("; ".join(sorted(set(missing.values()))) or "there is no .meta beside the checkpoint")
+    return found, [own_row(source, names)]
+
+
+def own_row(source, names):
+    """The row of reference.json of what the checkpoint's own graph answered."""
+    return row("the checkpoint's own graph (%s)" % os.path.basename(source.meta), names)
 
 
 def from_upstream(source, gelu, outputs, asked):

@@ -22,6 +22,7 @@ questions.declare(STAGE)
 STAGE.param("outputs", "of a frozen graph that is not freeze's or extract's, and of a SavedModel: as in extract")
 asked_outputs.declare(STAGE, "of a checkpoint pooled, of a SavedModel all it gives")
 STAGE.param("prefix", "the checkpoint's name in its folder, where there are several")
+STAGE.param("reference", "of a checkpoint: its own graph alone, for what that is asked", choices=("own-graph",))
 STAGE.param("gelu", "as in freeze (default: auto)", choices=("auto", "erf", "tanh"), default="auto")
 
 
@@ -45,7 +46,8 @@ def run(args, report):
         wanted, heads = asked_outputs.read(args)
         source = _source.Source(args.checkpoint, args.prefix, heads)
         gelu = source.gelu(args.gelu, report)
-        found, rows = _reference.answer(source, gelu, wanted, asked)
+        ask = _reference.own_graph if args.reference else _reference.answer
+        found, rows = ask(source, gelu, wanted, asked)
         report.facts["gelu"] = gelu
     answers.write_answers(args.out, found)
     answered.write(args.out, rows)

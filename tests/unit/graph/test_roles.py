@@ -4,7 +4,7 @@ import itertools
 import pathlib
 
 import pytest
-from graph_builder import bert_graph, dtype_attr, shape_attr
+from graph_builder import bert_graph, dtype_attr, float_attr, shape_attr
 
 from bertbuild.graph.graphdef import read_graph, read_meta_graph
 from bertbuild.graph.node import GraphFormatError
@@ -187,3 +187,22 @@ def test_roles_in_genuine_graphs(name):
     assert tuple(input_roles(graph)[role] for role in ("input_ids", "input_mask", "segment_ids")) == SHARED[name]
     form = published_form(graph)
     assert (None if form is None else (form.batch, form.seq_len)) == ((1, 128) if name.startswith("chinese") else None)
+
+
+@pytest.mark.parametrize("ones", ["Fill", "Const", "computed"])
+def test_a_mask_may_be_spread_by_a_matrix_product_with_ones(load, ones):
+    """As google-research/albert spreads it; what is multiplied with anything else is not the fed mask."""
+    builder, source = bert_graph()
+    builder.scalar("one", 1.0)
+    made = {"Fill": ("Fill", "position/read", "one"), "Const": ("Const",), "computed": ("Softmax", "mask/Cast")}[ones]
+    attributes = {"dtype": dtype_attr("float32"), "value": float_attr(1.0)} if ones == "Const" else {}
+    builder.add("mask/spread", *made, **attributes)
+    for number, (name, *_) in enumerate(builder.nodes):
+        if name == "mask/mul":
+            builder.nodes[number] = (name, "BatchMatMulV2", ["mask/spread", "mask/Cast"], {})
+    graph = load(builder)
+    if ones == "computed":
+        with pytest.raises(GraphFormatError, match="No attention softmax"):
+            input_roles(graph)
+    else:
+        assert input_roles(graph)["input_mask"] == full(source["input_mask"])

@@ -16,9 +16,11 @@ from bertbuild.kinds.ir_request import Ir
 from bertbuild.kinds.onnx import Onnx
 from bertbuild.kinds.planning import plan_targets
 from bertbuild.plans.finetuning import FinetuneRequest, plan_finetune
-from bertbuild.plans.plan import File, Source
+from bertbuild.plans.placing import BOTH, OF_1, OF_2, placed, reference_of
+from bertbuild.plans.plan import File, OwnGraph, Source
 
 NOBODY = File(path=PurePosixPath("/c"), digest="d")
+LEFT = File(path=PurePosixPath("/left"), digest="e")
 
 
 def source(family="albert", *kinds, **changes):
@@ -99,3 +101,60 @@ def test_a_discriminators_head_is_asked_of_its_class_and_goes_into_a_folder():
     assert plan.step("reference").params["output"] == "replaced-token-logits,sequence"
     made = plan_targets(source("electra", "replaced-token"), HuggingFace(), NOBODY)
     assert made.step("hf").params["heads"].startswith("replaced-token:")
+
+
+def with_graph(answers, *kinds, family="albert", **changes):
+    own = OwnGraph(file=LEFT, prefix="model.ckpt-best", answers=answers)
+    return source(family, *kinds, own=own, **changes)
+
+
+OF_ENCODER = ("pooled_output", "sequence_output")
+
+
+@pytest.mark.parametrize("request_", [Frozen(), Ir(precision="fp32,fp16"), Onnx()])
+def test_the_own_graph_of_a_checkpoint_answers_first_and_transformers_classes_too(request_):
+    plan = plan_targets(with_graph(OF_ENCODER), request_, NOBODY)
+    asked = plan.step("own-graph")
+    assert (asked.stage, asked.inputs["checkpoint"]) == ("tf1-infer", LEFT)
+    assert asked.params == {
+        "prefix": "model.ckpt-best",
+        "output": "pooled",
+        "reference": "own-graph",
+        "gelu": "tanh",
+        "alone": "false",
+    }
+    for target in plan.targets:
+        assert target.reference == "own-graph"
+        assert plan.step(target.second["reference"]).stage == "hf-tf-infer"
+        assert target.second["answers"] == target.answers
+    assert [step.id for step in plan.steps].count("own-graph") == 1
+
+
+def test_a_graph_is_asked_for_what_it_gives_of_what_is_wanted():
+    plan = plan_targets(with_graph(OF_ENCODER, "classifier"), Onnx(output="sequence,probabilities"), NOBODY)
+    assert plan.step("own-graph").params["output"] == "sequence"
+    assert plan.step("reference").params["output"] == "sequence,probabilities"
+    plan = plan_targets(with_graph((*OF_ENCODER, "probabilities"), "classifier"), Onnx(), NOBODY)
+    assert plan.step("own-graph").params["heads"] == "classifier:output_weights:output_bias"
+
+
+@pytest.mark.parametrize("request_", [Onnx(output="all-layers"), Onnx(gelu="erf")])
+def test_a_graph_that_gives_nothing_of_what_is_wanted_is_not_asked(request_):
+    plan = plan_targets(with_graph(OF_ENCODER), request_, NOBODY)
+    assert plan.targets[0].reference == "reference"
+    assert not any(step.id == "own-graph" for step in plan.steps)
+
+
+def test_a_folder_is_judged_by_the_own_graph_and_by_the_description():
+    target = (plan := plan_targets(with_graph(OF_ENCODER), HuggingFace(), NOBODY)).targets[0]
+    assert (target.reference, target.second["reference"]) == ("own-graph", "reference")
+    assert plan.step("reference").inputs["frozen"] == "freeze"
+
+
+@pytest.mark.parametrize("request_", [Onnx(), Frozen(), HuggingFace()])
+def test_which_tensorflow_ran_the_own_graph_is_known_of_a_target_with_two_judges(request_):
+    plan = plan_targets(with_graph(OF_ENCODER), request_, NOBODY)
+    assert reference_of(plan, plan.targets[0]) == OF_1
+    moved = placed(plan, OF_2)
+    assert reference_of(moved, moved.targets[0]) == OF_2
+    assert placed(plan, BOTH).targets == plan.targets

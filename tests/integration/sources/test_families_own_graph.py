@@ -1,0 +1,88 @@
+"""The own graphs of ALBERTs and ELECTRAs, as their training leaves them, answer first for what is made of them."""
+
+from __future__ import annotations
+
+import family_models
+import pytest
+from backends import run as run_script
+from family_models import ALBERT_CONFIG, ALBERT_LAYER, GROUP, SIZES, H, NumpyFamily, values, write_family
+
+pytestmark = pytest.mark.integration
+
+CLASSES = 3
+HEAD = {"output_weights": (CLASSES, H), "output_bias": (CLASSES,)}
+CASES = {
+    "graph-albert": {
+        "shapes": family_models.albert_shapes() | HEAD,
+        "config": ALBERT_CONFIG,
+        "names": ALBERT_LAYER,
+        "embeddings": "bert/embeddings",
+        "layer": GROUP,
+        "projection": "bert/encoder/embedding_hidden_mapping_in",
+        "pooler": "bert/pooler/dense",
+        "gelu": "tanh",
+        "judge": "TFAlbert",
+        "outputs": {"frozen": "probabilities,sequence", "ir": "probabilities", "onnx": "pooled", "hf": ""},
+    },
+    "graph-electra": {
+        "shapes": family_models.electra_shapes(),
+        "config": SIZES,
+        "names": {part: part for part in ALBERT_LAYER},
+        "embeddings": "electra/embeddings",
+        "layer": "electra/encoder/layer_%d",
+        "projection": "electra/embeddings_project",
+        "pooler": "",
+        "gelu": "erf",
+        "judge": "TFElectra",
+        "outputs": {"frozen": "sequence", "ir": "sequence,replaced-token-logits", "onnx": "sequence", "hf": ""},
+    },
+}
+COMMANDS = {"frozen": "freeze", "ir": "build-ir", "onnx": "convert-onnx", "hf": "convert-hf"}
+ASKED = ("config", "names", "embeddings", "layer", "projection", "pooler", "gelu")
+
+
+@pytest.fixture(scope="module")
+def checkpoints(session_folder):
+    """Name → a checkpoint with the .meta of its training; the variables are written by NumPy."""
+    found = {}
+    for name, case in CASES.items():
+        called = "albert_config.json" if "albert" in name else "electra_config.json"
+        folder = write_family(session_folder / name, values(case["shapes"]), case["config"], config_name=called)
+        words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *(f"w{number}" for number in range(family_models.V - 5))]
+        (folder / "vocab.txt").write_text("".join(f"{word}\n" for word in words))
+        asked = {key: case[key] for key in ASKED}
+        run_script("tf1", "make_family_meta", out=folder / "model.ckpt-best.meta", length=16, classes=CLASSES, **asked)
+        found[name] = folder
+    return found
+
+
+def judged(bertbuild, folder, name, kind):
+    outputs = CASES[name]["outputs"][kind]
+    built = bertbuild.ok(COMMANDS[kind], "--checkpoint", folder, *(("--output", outputs) if outputs else ()))
+    verdict = built.verdict(built.last["target"])
+    assert verdict["passed"]
+    own, other = verdict["answered_by"]
+    assert own["what"] == "the checkpoint's own graph (model.ckpt-best.meta)"
+    assert other["what"].startswith("the given graph" if kind == "hf" else f"transformers' {CASES[name]['judge']}")
+    asked = [row["probe"].partition(" with ") for row in verdict["rows"] if "alone" not in row["probe"]]
+    assert {probe for probe, by, _ in asked if not by} == {"b1_s16", "b4_s16"}  # as long as it was trained with
+    assert {probe for probe, by, _ in asked if by} == {"b1_s16", "b4_s16", "b1_s128", "b4_s128"}
+    return built.last["target"]
+
+
+def test_a_training_graph_of_an_albert_answers_first(bertbuild, checkpoints):
+    name = "graph-albert"
+    target = judged(bertbuild, checkpoints[name], name, "frozen")
+    numpy = NumpyFamily(values(CASES[name]["shapes"]), activation="tanh")
+    found = bertbuild.answers(name, target, step="own-graph")
+    for probe, inputs in bertbuild.probes(name, target).items():
+        if f"{probe}/sequence_output" in found:
+            wrong = abs(found[f"{probe}/sequence_output"] - numpy.layers(**inputs)[-1])
+            assert wrong[inputs["input_mask"].astype(bool)].max() < 2e-5
+
+
+@pytest.mark.whole
+@pytest.mark.parametrize("kind", COMMANDS)
+@pytest.mark.parametrize("name", CASES)
+def test_every_kind_is_judged_by_a_training_graph(bertbuild, checkpoints, name, kind):
+    judged(bertbuild, checkpoints[name], name, kind)
