@@ -79,8 +79,8 @@ FINETUNED = (*CHECKPOINT, "bert_model.ckpt.meta", "task.json")
 FROZEN = ("inference_graph.pb", "signature.json")
 SAVED_MODEL = ("saved_model.pb", "signature.json")
 ONNX = ("model.onnx", "signature.json")
-HUGGING_FACE = ("config.json", VOCAB_FILE, "tokenizer.json", "tokenizer_config.json", "signature.json")
-"""And model.safetensors, or its shards."""
+HUGGING_FACE = ("config.json", "tokenizer.json", "tokenizer_config.json", "signature.json")
+"""And model.safetensors, or its shards; vocab.txt or spiece.model."""
 IR = ("model.xml", "model.bin", "signature.json")
 TEXT_MODELS = tuple(
     f"{name}.{ending}"

@@ -15,6 +15,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from bertbuild.checkpoint import sentencepiece
 from bertbuild.checkpoint.bundle import CheckpointReader
 from bertbuild.checkpoint.config import LAYER_NORM_EPSILON, read_config
 from bertbuild.checkpoint.folder import CheckpointFiles
@@ -50,6 +51,8 @@ def write_plain(files: CheckpointFiles, choice: Choice, prefix: Path) -> None:
     _write_config(files, prefix.with_name(CONFIG_FILE), family)
     if files.vocab is not None:
         shutil.copyfile(files.vocab, prefix.with_name(VOCAB_FILE))
+    elif (pieces := sentencepiece.model_in(files.folder)) is not None:
+        shutil.copyfile(pieces, prefix.with_name(pieces.name))
     task = task_file(files.folder, files.prefix.name)
     if task is not None:
         shutil.copyfile(task, prefix.with_name(task.name))

@@ -32,11 +32,20 @@ def told(content: bytes) -> str:
     return ""
 
 
+def model_in(folder: Path) -> Path | None:
+    """The one model of SentencePiece in a folder; None where there is none, or several."""
+    found = [path for path in sorted(folder.glob(MODELS)) if path.is_file() and is_model(read_regular(path))]
+    return found[0] if len(found) == 1 else None
+
+
 def beside(folder: Path) -> str:
     """A sentence on a SentencePiece model in a folder that has no vocab.txt; "" where there is none."""
     for path in sorted(folder.glob(MODELS)):
         if path.is_file():
             if told(read_regular(path)):
-                return f" Its {path.name} is a model of SentencePiece, which is not read: targets take ids."
+                return (
+                    f" Its {path.name} is a model of SentencePiece: convert-hf makes a tokenizer of it, other targets "
+                    "take ids."
+                )
             return f" Its {path.name} is not a SentencePiece model; if it lists words, give it as --vocab {path.name}."
     return ""

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from bertbuild import keys
+from bertbuild.checkpoint import sentencepiece
 from bertbuild.checkpoint.folder import CheckpointFiles, find_checkpoint
 from bertbuild.checkpoint.head_judging import RefusedHead
 from bertbuild.checkpoint.imported import import_facts
@@ -158,7 +159,8 @@ def _known_input(files: CheckpointFiles, store: Store) -> File | None:
 
 
 def _input(files: CheckpointFiles, store: Store) -> File:
-    read = {files.config, files.index, *files.data, *filter(None, (files.vocab, files.meta))}
+    words = files.vocab or sentencepiece.model_in(files.folder)
+    read = {files.config, files.index, *files.data, *filter(None, (words, files.meta))}
     return folder_input(files.folder, [path.name for path in read], store.inputs)
 
 

@@ -6,6 +6,7 @@ What a tokenizer is held to is `FullTokenizer` and `sequence` of `wordpiece.py`,
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, NamedTuple
 
@@ -17,7 +18,10 @@ Classes = Mapping[str, Callable[[str, bool], bool]]
 """Class of a difference → whether a text is of it, by its characters and by `Read.is_cut_alone`."""
 OF_TEXT_MODELS: Final[Classes] = {"marks that change places": lambda text, _cut: changes_places(text)}
 """Those of an IR that takes strings."""
+UPSTREAM: Final = "google-research/bert"
+"""Whose reading a tokenizer is held to."""
 _PRIVATE: Final = re.compile("[\ue000-\uf8ff\U000f0000-\U0010ffff]")
+_DIGIT_COMMA: Final = re.compile(r"\d\s*,")
 _SPLIT_NOT: Final = re.compile("[\U0002b820-\U0002b91f]")
 
 
@@ -80,6 +84,20 @@ def of_tokenizer_json(*, lower_case: bool, special: bool) -> Classes:
     return found
 
 
+def of_pieces(special: tuple[str, ...], *, lower_case: bool) -> Classes:
+    """The classes of the package tokenizers, version 0.21.4, reading pieces of SentencePiece.
+
+    Args:
+        special: the pieces that are special tokens in a text.
+        lower_case: whether letters are made small.
+    """
+    return {
+        "special tokens in a text": lambda text, _cut: any(word in text for word in special),
+        "capital sigma": lambda text, _cut: lower_case and "\u03a3" in text,
+        "a digit and a comma": lambda text, _cut: bool(_DIGIT_COMMA.search(unicodedata.normalize("NFKD", text))),
+    }
+
+
 def reads(count: int, ids: list[list[int]], masks: list[list[int]], segments: list[list[int]]) -> list[Read]:
     """What a tokenizer made of a batch, text by text: of none, where it gave another number of rows than texts.
 
@@ -116,12 +134,12 @@ def compared(rows: Iterable[tuple[Text, Sequenced, Read]], classes: Classes, pad
     return Differences(texts=count, classes={name: n for name, n in found.items() if n}, unlisted=unlisted)
 
 
-def unlisted_told(differences: Differences, what: str = "the tokenizer") -> str:
-    """Why a build is refused whose tokenizer, which is called `what`, reads texts otherwise that are of no class."""
+def unlisted_told(differences: Differences, what: str = "the tokenizer", upstream: str = UPSTREAM) -> str:
+    """Why a build is refused: its tokenizer, called `what`, reads texts of no class otherwise than `upstream`."""
     texts = differences.unlisted
     first = " | ".join(repr(part) for part in texts[0] if part is not None)
     return (
-        f"{what} reads {len(texts):,} of {differences.texts:,} texts otherwise than google-research/bert, for "
+        f"{what} reads {len(texts):,} of {differences.texts:,} texts otherwise than {upstream}, for "
         f"no known reason; the first: {first}"
     )
 
@@ -130,7 +148,9 @@ def told(differences: Mapping[str, Any]) -> str:
     """What people are told, of `Differences.as_json`."""
     texts, classes = differences["texts"], differences["differences"]
     special = differences.get("special_tokens_in_text")
-    like = "google-research/bert does" + (", and special tokens in them as Hugging Face does" if special else "")
+    like = f"{differences.get('upstream', UPSTREAM)} does" + (
+        ", and special tokens in them as Hugging Face does" if special else ""
+    )
     if not classes:
         return f"reads all of {texts:,} texts as {like}"
     counts = ", ".join(f"{name} {number:,}" for name, number in classes.items())

@@ -15,9 +15,11 @@ from checkpoint_files import find_prefix
 from stage import Stage, StageInputError, read_json, step, write_json
 
 from bertbuild.families.bert_names import VOCAB_FILE
-from stages import _hf_weights
+from stages import _hf_weights, _sentencepiece_files
 
 LONGEST_WORD = 200  # google-research/bert's; the tokenizers of transformers take 100 where nothing is said
+PACKAGES = ("numpy", "sentencepiece", "tokenizers")
+UPSTREAM = "google-research/albert"
 MARKS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 
 STAGE = Stage("convert-hf", __doc__.splitlines()[0])
@@ -39,22 +41,24 @@ def run(args, report):
 
     prefix = Path(find_prefix(args.checkpoint, args.prefix))
     words = Path(args.checkpoint) / VOCAB_FILE
-    if not words.exists():
+    pieces = None if words.exists() else _sentencepiece_files.find(args.checkpoint)
+    if pieces is None and not words.exists():
         raise StageInputError(
-            "the checkpoint comes without a vocab.txt, and a Hugging Face folder has a tokenizer; one of SentencePiece "
-            "is not written"
+            "the checkpoint comes without a vocab.txt and without a model of SentencePiece, and a Hugging Face folder "
+            "has a tokenizer"
         )
     try:
         config = _hf_weights.config_of(args, prefix)
         with ThreadPoolExecutor(max_workers=1) as thread:
             weights = thread.submit(_hf_weights.write, args, prefix, config)
-            read = make_tokenizer(args, report, words, config)
+            read, found = of_words(args, words, config, report) if pieces is None else of_pieces(args, pieces, config)
             report.facts["files"] = weights.result()
     except BertbuildError as error:
         raise StageInputError("%s %s" % (error, error.next_step)) from error
     written = read_json(args.out, "config.json")
-    report.packages = {"numpy": version("numpy"), "tokenizers": version("tokenizers")}
-    report.facts["class_"] = written["architectures"][0]
+    report.note("the tokenizer " + told(found))
+    report.packages = {name: version(name) for name in PACKAGES}
+    report.facts.update(class_=written["architectures"][0], do_lower_case=read["do_lower_case"], **found)
     write_json(
         args.out,
         "signature.json",
@@ -62,16 +66,18 @@ def run(args, report):
             "class": written["architectures"][0],
             "gelu": args.gelu if written["hidden_act"].startswith("gelu") else None,
             **read,
-            "longest_word": LONGEST_WORD,
         },
     )
+    write_json(args.out, TEXT_GATE_FILE, found)
 
 
-def make_tokenizer(args, report, words, config):
-    """Write the tokenizer's files and hold them to google-research/bert; gives what signature.json says of them."""
+def of_words(args, words, config, report):
+    """Write the files of a tokenizer of WordPiece, and hold them to google-research/bert.
+
+    Returns:
+        what signature.json says of them; how tokenizer.json reads the corpus, as JSON.
+    """
     from bertbuild.checkpoint.vocabulary import chosen_reading
-    from bertbuild.text.differences import told
-    from bertbuild.text.facts import TEXT_GATE_FILE
 
     reading, said = chosen_reading(words, config.vocab_size, args.vocab_reading or "")
     if said:
@@ -83,23 +89,36 @@ def make_tokenizer(args, report, words, config):
     positions = config.max_position_embeddings
     write_tokenizer(Path(args.out), vocab, lower_case, positions)
     found = read_as_upstream(Path(args.out), vocab, lower_case, positions)
-    report.note("the tokenizer " + told(found))
-    report.facts.update(do_lower_case=lower_case, **found)
-    write_json(args.out, TEXT_GATE_FILE, found)
-    return {"do_lower_case": lower_case, "vocab_reading": reading or None}
+    return {"do_lower_case": lower_case, "vocab_reading": reading or None, "longest_word": LONGEST_WORD}, found
+
+
+def of_pieces(args, pieces, config):
+    """The same of SentencePiece, held to google-research/albert."""
+    from bertbuild.text.differences import unlisted_told
+
+    positions, words = config.max_position_embeddings, config.vocab_size
+    read, found = _sentencepiece_files.write(Path(args.out), pieces, said_lower_case(args), positions, words)
+    if found.unlisted:
+        raise StageInputError(unlisted_told(found, upstream=UPSTREAM))
+    return read, {**found.as_json(), "upstream": UPSTREAM}
 
 
 def is_lower_case(args, words):
     """Whether text is lower-cased before words are looked up."""
-    from bertbuild.huggingface.vocabulary import recorded_lower_case
-
-    if args.do_lower_case:
-        return args.do_lower_case == "true"
-    told = recorded_lower_case(Path(args.checkpoint))
+    told = said_lower_case(args)
     if told is not None:
         return told
     found = words.read_text(encoding="utf-8").split("\n")
     return not any(word != word.lower() for word in found if not word.startswith(("[", "<")))
+
+
+def said_lower_case(args):
+    """Whether text is lower-cased, as --do-lower-case or the tokenizer_config.json beside it says; else None."""
+    from bertbuild.huggingface.vocabulary import recorded_lower_case
+
+    if args.do_lower_case:
+        return args.do_lower_case == "true"
+    return recorded_lower_case(Path(args.checkpoint))
 
 
 def read_as_upstream(folder, vocab, lower_case, positions):

@@ -40,6 +40,8 @@ def compare(folder, told):
     from transformers import AutoTokenizer
 
     theirs = AutoTokenizer.from_pretrained(folder)
+    if "pieces" in told:
+        return compare_pieces(theirs, told["read"])
     vocab = load_vocab(os.path.join(folder, "vocab.txt"), told["vocab_reading"])
     words, longest = BasicWords(told["do_lower_case"]), told["longest_word"]
     for text in TEXTS:
@@ -55,6 +57,18 @@ def compare(folder, told):
                 )
             )
     return len(TEXTS)
+
+
+def compare_pieces(theirs, read):
+    """The same of pieces of SentencePiece: `read` has texts with the ids that google-research/albert makes of them."""
+    for text, wanted in read.items():
+        found = theirs(text, add_special_tokens=False)["input_ids"]
+        if list(found) != wanted:
+            raise StageInputError(
+                "transformers reads %r as %s, and google-research/albert as %s"
+                % (text[:60], " ".join(map(str, found)), " ".join(map(str, wanted)))
+            )
+    return len(read)
 
 
 def ids(text, vocab, words, longest):

@@ -2,8 +2,9 @@
 
 Request: {"out": path of the .meta, "config": of the model, "names": what BERT calls a part of a layer → what the family
 does, "embeddings", "layer" (with %d, or one for all), "projection", "pooler", "classes", "length"}. Written from the
-papers (arXiv:1909.11942, arXiv:2003.10555) and the names of the published variables. As theirs it stands behind an input
-pipeline, has dropout, a loss and an optimizer; dense layers are einsums, and a mask is spread by a product with ones.
+papers (arXiv:1909.11942, arXiv:2003.10555) and the names of the published variables. As theirs it stands behind an
+input pipeline, has dropout, a loss and an optimizer; dense layers are einsums, and a mask is spread by a product with
+ones.
 """
 
 import json
@@ -51,7 +52,7 @@ def gelu(x):
 
 def attention(x, mask, scope):
     def heads(part):
-        found = dense(x, "%s/%s" % (scope, NAMES[part]), H)
+        found = dense(x, f"{scope}/{NAMES[part]}", H)
         return tf.transpose(tf.reshape(found, [BATCH, LENGTH, HEADS, H // HEADS]), [0, 2, 1, 3])
 
     query, key, value = (heads("attention/self/" + part) for part in ("query", "key", "value"))
@@ -64,7 +65,7 @@ def attention(x, mask, scope):
 
 def layer(x, mask, scope):
     def named(part):
-        return "%s/%s" % (scope, NAMES[part])
+        return f"{scope}/{NAMES[part]}"
 
     attended = dropped(dense(attention(x, mask, scope), named("attention/output/dense"), H))
     x = norm(attended + x, named("attention/output/LayerNorm"))
@@ -104,4 +105,4 @@ def build():
 with tf.Graph().as_default():
     build()
     tf.train.export_meta_graph(request["out"])
-print("{}")
+sys.stdout.write("{}\n")

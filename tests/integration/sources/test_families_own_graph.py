@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import family_models
 import pytest
 from backends import run as run_script
@@ -22,6 +24,7 @@ CASES = {
         "pooler": "bert/pooler/dense",
         "gelu": "tanh",
         "judge": "TFAlbert",
+        "pieces": "30k-clean.model",
         "outputs": {"frozen": "probabilities,sequence", "ir": "probabilities", "onnx": "pooled", "hf": ""},
     },
     "graph-electra": {
@@ -34,6 +37,7 @@ CASES = {
         "pooler": "",
         "gelu": "erf",
         "judge": "TFElectra",
+        "pieces": "",
         "outputs": {"frozen": "sequence", "ir": "sequence,replaced-token-logits", "onnx": "sequence", "hf": ""},
     },
 }
@@ -47,9 +51,16 @@ def checkpoints(session_folder):
     found = {}
     for name, case in CASES.items():
         called = "albert_config.json" if "albert" in name else "electra_config.json"
-        folder = write_family(session_folder / name, values(case["shapes"]), case["config"], config_name=called)
-        words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *(f"w{number}" for number in range(family_models.V - 5))]
-        (folder / "vocab.txt").write_text("".join(f"{word}\n" for word in words))
+        tensors = values(case["shapes"])
+        folder = write_family(session_folder / name, tensors, case["config"], config_name=called, vocab=False)
+        if case["pieces"]:
+            run_script("data", "make_pieces", out=folder / case["pieces"], size=family_models.V, seed=5)
+        else:
+            words = [
+                *("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"),
+                *(f"w{one}" for one in range(family_models.V - 5)),
+            ]
+            (folder / "vocab.txt").write_text("".join(f"{word}\n" for word in words))
         asked = {key: case[key] for key in ASKED}
         run_script("tf1", "make_family_meta", out=folder / "model.ckpt-best.meta", length=16, classes=CLASSES, **asked)
         found[name] = folder
@@ -70,15 +81,25 @@ def judged(bertbuild, folder, name, kind):
     return built.last["target"]
 
 
-def test_a_training_graph_of_an_albert_answers_first(bertbuild, checkpoints):
-    name = "graph-albert"
-    target = judged(bertbuild, checkpoints[name], name, "frozen")
-    numpy = NumpyFamily(values(CASES[name]["shapes"]), activation="tanh")
+def test_a_training_graph_of_an_albert_answers_first_and_its_folder_has_its_pieces(bertbuild, checkpoints):
+    """A folder of convert-hf: proved by the graph, and its tokenizer by the package sentencepiece."""
+    name, tensors = "graph-albert", values(CASES["graph-albert"]["shapes"])
+    target = judged(bertbuild, checkpoints[name], name, "hf")
+    numpy = NumpyFamily(tensors, activation="tanh")
     found = bertbuild.answers(name, target, step="own-graph")
     for probe, inputs in bertbuild.probes(name, target).items():
-        if f"{probe}/sequence_output" in found:
-            wrong = abs(found[f"{probe}/sequence_output"] - numpy.layers(**inputs)[-1])
-            assert wrong[inputs["input_mask"].astype(bool)].max() < 2e-5
+        if f"{probe}/logits" in found:
+            logits = numpy.answer(inputs)["pooled_output"] @ tensors["output_weights"].T + tensors["output_bias"]
+            assert abs(found[f"{probe}/logits"] - logits).max() < 2e-5
+    folder = bertbuild.artifacts / "out" / name / target
+    assert (folder / "spiece.model").read_bytes() == (checkpoints[name] / "30k-clean.model").read_bytes()
+    told = json.loads((folder / "signature.json").read_text())
+    assert (told["do_lower_case"], told["pieces"]) == (True, "spiece.model")
+    assert not (folder / "vocab.txt").exists()
+    gate = json.loads((folder / "text_gate.json").read_text())
+    assert gate["texts"] > 5000
+    assert set(gate["differences"]) <= {"special tokens in a text", "capital sigma", "a digit and a comma"}
+    assert json.loads((folder / "tokenizer.json").read_text())["model"]["type"] == "Unigram"
 
 
 @pytest.mark.whole

@@ -45,7 +45,7 @@ def test_names_may_be_others_than_those_the_model_is_taken_under(graph):
 
 
 @pytest.mark.parametrize("change", ["another shape", "not taken", "no file", "no graph"])
-def test_it_is_not_asked_where_it_is_of_another_model_or_unreadable(graph, tmp_path, change):
+def test_it_is_not_asked_where_it_is_of_another_model_or_unreadable(graph, change):
     path, shapes = graph
     named, first = same(shapes), next(iter(shapes))
     if change == "another shape":
