@@ -56,11 +56,8 @@ def checkpoints(session_folder):
         if case["pieces"]:
             run_script("data", "make_pieces", out=folder / case["pieces"], size=family_models.V, seed=5)
         else:
-            words = [
-                *("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"),
-                *(f"w{one}" for one in range(family_models.V - 5)),
-            ]
-            (folder / "vocab.txt").write_text("".join(f"{word}\n" for word in words))
+            words = (f"w{one}\n" for one in range(family_models.V - 5))
+            (folder / "vocab.txt").write_text("[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\n" + "".join(words))
         asked = {key: case[key] for key in ASKED}
         run_script("tf1", "make_family_meta", out=folder / "model.ckpt-best.meta", length=16, classes=CLASSES, **asked)
         found[name] = folder
