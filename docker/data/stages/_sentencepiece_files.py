@@ -23,13 +23,13 @@ NEEDED = ("unk", "cls", "sep")
 SHOWN = (
     "The quick brown fox jumps over the lazy dog.",
     "D\u00e9j\u00e0 vu in CAF\u00c9S: na\u00efve, \u00c5ngstr\u00f6m!",
-    "don't stop-it (now), e.g. 3.14% of $5,000 in 1999, or ``so''",
+    "don't stop-it (now), e.g. 3.14% of $5000 in 1999 or ``so''",
     "tab\there, a line\nthere, two  spaces \u00a0and\u3000wide ones",
     "\u5317\u4eac\u662f\u4e2d\u56fd\u7684\u9996\u90fd\u3002 \ud55c\uad6d\uc5b4",
     "\ufb01ne \u00bd \u00b2 \u2122 \u2460 \U0001f600",
     "",
 )
-"""Texts whose ids are written beside the folder, for the stage that asks it."""
+"""Texts whose ids are written beside the folder, for the stage that asks it; of none of the classes of differences."""
 _SPACES = r"[\t-\r\x{1c}-\x{20}\x{85}\x{a0}\x{1680}\x{2000}-\x{200a}\x{2028}\x{2029}\x{202f}\x{205f}\x{3000}]+"
 _UNIGRAM = 1
 _TRAINER, _NORMALIZER = 2, 3  # fields of sentencepiece_model.proto's ModelProto

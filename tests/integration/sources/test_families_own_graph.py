@@ -84,10 +84,11 @@ def test_a_training_graph_of_an_albert_answers_first_and_its_folder_has_its_piec
     target = judged(bertbuild, checkpoints[name], name, "hf")
     numpy = NumpyFamily(tensors, activation="tanh")
     found = bertbuild.answers(name, target, step="own-graph")
-    for probe, inputs in bertbuild.probes(name, target).items():
-        if f"{probe}/logits" in found:
-            logits = numpy.answer(inputs)["pooled_output"] @ tensors["output_weights"].T + tensors["output_bias"]
-            assert abs(found[f"{probe}/logits"] - logits).max() < 2e-5
+    probes = bertbuild.probes(name, target)
+    for probe in ("b1_s16", "b4_s16"):
+        pooled = numpy.answer(probes[probe])["pooled_output"]
+        logits = pooled @ tensors["output_weights"].T + tensors["output_bias"]
+        assert abs(found[f"{probe}/logits"] - logits).max() < 2e-5
     folder = bertbuild.artifacts / "out" / name / target
     assert (folder / "spiece.model").read_bytes() == (checkpoints[name] / "30k-clean.model").read_bytes()
     told = json.loads((folder / "signature.json").read_text())

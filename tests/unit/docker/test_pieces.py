@@ -80,6 +80,12 @@ def test_the_characters_that_combine_are_those_of_python(files):
     assert [bool(found.fullmatch(one)) for one in texts] == [bool(unicodedata.combining(one)) for one in texts]
 
 
+def test_the_texts_that_are_shown_are_of_no_class(files):
+    for lower_case in (True, False):
+        classes = of_pieces(tuple(files.MARKS.values()), lower_case=lower_case)
+        assert not [text for text in files.SHOWN for is_of in classes.values() if is_of(text, False)]
+
+
 def test_classes_of_differences_look_at_the_text_as_it_is_decomposed():
     classes = of_pieces(("[SEP]",), lower_case=True)
     assert classes["a digit and a comma"]("\u00b3, 4", False)
