@@ -2,8 +2,8 @@
 
 Written from the checkpoint with NumPy, one tensor at a time, and read back. config.json names the class of transformers
 that has the heads of --heads. Kernels are transposed ([in, out] → [out, in]); numbers are not changed. signature.json
-says how text was read, for the stage that asks the folder. tokenizer.json is held to google-research/bert on a corpus:
-a difference of no listed class is refused.
+says how text was read, for the stage that asks the folder. tokenizer.json is held to google-research/bert on a corpus,
+that of SentencePiece's pieces to google-research/albert: a difference of no listed class is refused.
 """
 
 import shutil
@@ -38,6 +38,8 @@ def run(args, report):
     from importlib.metadata import version
 
     from bertbuild.errors import BertbuildError
+    from bertbuild.text.differences import told
+    from bertbuild.text.facts import TEXT_GATE_FILE
 
     prefix = Path(find_prefix(args.checkpoint, args.prefix))
     words = Path(args.checkpoint) / VOCAB_FILE
