@@ -55,7 +55,7 @@ def image(bases, tmp_path_factory):
     (folder / "Dockerfile").write_text(text)
     docker("build", "--tag", IMAGE, folder, env={**os.environ, "DOCKER_BUILDKIT": "1"})
     yield
-    docker("rmi", IMAGE)
+    docker("rmi", IMAGE, *([STAND_IN] if bases else []))
 
 
 def stand_in(bases, folder):
@@ -65,6 +65,7 @@ def stand_in(bases, folder):
     (folder / "Dockerfile").write_text(
         f"FROM {bases['BERTBUILD_BASE_PYTHON311']}\n"
         f"COPY --from={bases['BERTBUILD_BASE_PYTHON37']} /usr/local /opt/python3.7\n"
+        "RUN echo /opt/python3.7/lib >/etc/ld.so.conf.d/python3.7.conf && ldconfig\n"
         f"COPY certificates {CERTIFICATES}\n"
         f"ENV PIP_CERT={CERTIFICATES} SSL_CERT_FILE={CERTIFICATES} BERTBUILD_PYTHON37={python37}\n"
     )
