@@ -60,7 +60,7 @@ def _dispatch(maker: Maker, dispatcher: Dispatcher, order: Order, step: Step) ->
         return
     phases.end()
     maker.measured.remember(order.stage, size, answer.facts.get("peak_memory", 0), answer.seconds)
-    maker.stage_log(order).write_text(answer.log, encoding="utf-8")
+    maker.stage_log(order).write_text(f"on the worker {answer.worker}\n{answer.log}", encoding="utf-8")
     seconds = round(answer.seconds, 3)
     maker.tell(order, "done", seconds=seconds, bytes=answer.bytes, worker=answer.worker, **answer.facts)
 

@@ -89,7 +89,8 @@ def test_a_build_on_two_workers_has_the_results_names_and_events_of_one_machine(
         assert [event["text"] for event in builder.events.of("step")].count("doing ir") == 1
         assert [event["state"] for event in builder.events.of("target")] == ["built"]
         logs = builder.engine._maker.store.logs
-        assert sorted(path.read_text() for path in logs.glob("*.log")) == [f"log of {stage}\n" for stage in STAGES]
+        said = {path.read_text() for path in logs.glob("*.log")}
+        assert said == {f"on the worker {worker}\nlog of {stage}\n" for stage, worker in builder.told("done")}
         builder.events.clear()
         builder.build(plan, probes)
         assert ran() == STAGES
