@@ -9,6 +9,7 @@ fastest matrix product found on these cores.
 from __future__ import annotations
 
 import collections
+import importlib
 import json
 import os
 import sys
@@ -89,7 +90,7 @@ class Product:
     """One large matrix product of float32, by OpenVINO and by NumPy."""
 
     def __init__(self, core: openvino.Core, cores: int) -> None:
-        opset = getattr(openvino, "opset13", None) or openvino.runtime.opset13
+        opset = importlib.import_module(f"openvino.{'' if hasattr(openvino, 'opset13') else 'runtime.'}opset13")
         side = openvino.PartialShape([SIDE, SIDE])
         self._left = np.random.default_rng(0).standard_normal((SIDE, SIDE), dtype=np.float32)
         given = opset.parameter(side, np.float32)
