@@ -7,23 +7,28 @@ official.legacy.bert.run_classifier`), in turn (A B C, C B A, …), on the same 
 vocabulary of the uncased models, and the same records, which are those that upstream's script of tf1 wrote. Ours runs
 twice: with upstream's batches in upstream's order, and with --bucket_by_length. What is timed is read from what each
 program tells of its steps: the time from step 4 to the last one, with all that goes on beside the steps (ours keeps
-checkpoints, writes its history and tells its progress).
+checkpoints, writes its history and tells its progress). The processor time between both is read from /proc meanwhile;
+other work on the machine changes it less.
 Make the environments first: `invoke images --isolation venv --backend tf1` (and tf2).
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import hashlib
 import json
 import os
 import re
 import sys
 import tempfile
+import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
+import numpy as np
 from common import ROOT, Targets, interleaved, machine, measure, median, paired_ratio, print_table
 from stage_runs import StageRuns, random_checkpoint, uncased_vocabulary
 
@@ -32,6 +37,7 @@ MOST_BUCKETED = 0.50
 FIRST = 4
 """The step after which time counts: the graph is built, and every kernel has run."""
 
+SECONDS_BETWEEN_LOOKS = 0.05
 LENGTH = 128
 EXAMPLES = 3668
 THEIRS, OURS, BUCKETED = "upstream's script", "ours", "ours, --bucket_by_length"
@@ -84,6 +90,7 @@ class Bench:
         self._glue = glue
         self._checkpoint = random_checkpoint(folder, size, vocab=uncased_vocabulary())
         self.taken: dict[str, list[float]] = {THEIRS: [], OURS: [], BUCKETED: []}
+        self.worked: dict[str, list[float]] = {side: [] for side in self.taken}
 
     def sides(self) -> tuple[Callable[[], None], ...]:
         """What is run in turn."""
@@ -103,14 +110,16 @@ class Bench:
             f"--init_checkpoint={self._checkpoint / 'bert_model.ckpt'}",
             *(f"--max_seq_length={LENGTH}", f"--output_dir={out}", *self._flags()),
         ]
-        measure(command, env=self._tf1.environment(out))
-        self.taken[THEIRS].append(self._step_seconds(self._events(out)))
+        with AtWork() as at_work:
+            measure(command, env=self._tf1.environment(out))
+        self._count(THEIRS, self._events(out), at_work)
 
     def ours(self, side: str, *more: str) -> None:
         """The stage finetune."""
         flags = (f"--checkpoint={self._checkpoint}", f"--data={self._data()}", "--do_eval=false", "--gelu=tanh")
-        out, _ = self._stages.run("finetune", "ours", *flags, *self._flags(), *more)
-        self.taken[side].append(self._step_seconds(self._events(out / "events")))
+        with AtWork() as at_work:
+            out, _ = self._stages.run("finetune", "ours", *flags, *self._flags(), *more)
+        self._count(side, self._events(out / "events"), at_work)
 
     def garden(self) -> None:
         """The Model Garden's script."""
@@ -127,17 +136,21 @@ class Bench:
             "--distribution_strategy=one_device",
         ]
         env = {**self._stages.environment(out), "TF_USE_LEGACY_KERAS": "1", "TF_CPP_MIN_LOG_LEVEL": "3"}
-        told = "\n".join(line for _, line in measure(command, env=env).lines)  # a bar of progress stands in some lines
-        found = re.findall(r"STEP (\d+) ([\d.]+)", told)
-        self.taken[THEIRS].append(self._step_seconds({int(step): float(when) for step, when in found}))
+        with AtWork() as at_work:
+            lines = measure(command, env=env).lines
+        found = re.findall(
+            r"STEP (\d+) ([\d.]+)", "\n".join(line for _, line in lines)
+        )  # bars of progress are there too
+        self._count(THEIRS, {int(step): float(when) for step, when in found}, at_work)
 
     def train(self, side: str, *more: str) -> None:
         """The stage train."""
         flags = (f"--init-checkpoint={self._encoder}", f"--config={self._checkpoint / 'bert_config.json'}")
         flags += (f"--vocab={self._checkpoint / 'vocab.txt'}", f"--data={self._data()}", "--num-train-epochs=1")
         flags += (f"--train-batch-size={self._batch}", "--gelu=tanh")
-        out, _ = self._stages.run("train", "ours", *flags, *more)
-        self.taken[side].append(self._step_seconds(self._events(out / "events")))
+        with AtWork() as at_work:
+            out, _ = self._stages.run("train", "ours", *flags, *more)
+        self._count(side, self._events(out / "events"), at_work)
 
     def _flags(self) -> tuple[str, ...]:
         epochs = (self._steps + 0.5) * self._batch / EXAMPLES
@@ -172,9 +185,41 @@ class Bench:
         read = measure([self._tf1.program("python"), "-W", "ignore", "-c", READ_EVENTS, folder])
         return {int(step): float(time) for step, time in json.loads(read.lines[-1][1]).items()}
 
-    def _step_seconds(self, times: dict[int, float]) -> float:
+    def _count(self, side: str, times: dict[int, float], at_work: AtWork) -> None:
         first, last = (min(times, key=lambda step: abs(step - wanted)) for wanted in (FIRST, self._steps))
-        return (times[last] - times[first]) / (last - first)
+        self.taken[side].append((times[last] - times[first]) / (last - first))
+        self.worked[side].append((at_work.until(times[last]) - at_work.until(times[first])) / (last - first))
+
+
+class AtWork:
+    """The processor time of the program that this one runs meanwhile, at any moment of its run."""
+
+    def __init__(self) -> None:
+        self._found: list[tuple[float, float]] = []
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._watch, args=(threading.get_native_id(),))
+
+    def __enter__(self) -> AtWork:  # noqa: PYI034 - typing has Self from Python 3.11 on
+        """Begin to watch."""
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """The program has ended."""
+        self._ended.set()
+        self._thread.join()
+
+    def until(self, moment: float) -> float:
+        """Processor seconds until a moment of the clock."""
+        return float(np.interp(moment, *zip(*self._found, strict=True)))
+
+    def _watch(self, thread: int) -> None:
+        children = Path(f"/proc/self/task/{thread}/children")
+        while not self._ended.wait(SECONDS_BETWEEN_LOOKS):
+            with contextlib.suppress(OSError):  # it has ended between both looks
+                for child in children.read_text(encoding="utf-8").split():
+                    words = Path("/proc", child, "stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+                    self._found.append((time.time(), (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")))
 
 
 def _record(file: BinaryIO) -> bytes:
@@ -200,16 +245,18 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         bench = Bench(Path(folder), args.backend, args.size, args.batch, args.steps, args.glue.resolve())
         bench.theirs()  # what ours needs, and a page cache for all
-        bench.taken = {name: [] for name in bench.taken}
+        for figures in (bench.taken, bench.worked):
+            figures[THEIRS].clear()
         interleaved(args.runs, *bench.sides())
     shape = f"{args.size}, batch {args.batch}, {LENGTH} tokens, {args.steps} steps"
     print(f"{machine()}; {args.backend}, {shape}; medians of {args.runs} paired runs\n")
-    rows = [[THEIRS, f"{median(bench.taken[THEIRS]):.4f}", "", ""]]
+    rows = [[THEIRS, f"{median(bench.taken[THEIRS]):.4f}", "", f"{median(bench.worked[THEIRS]):.4f}", "", ""]]
     for side, most in ((OURS, MOST[args.backend]), (BUCKETED, MOST_BUCKETED)):
-        ratio = paired_ratio(bench.taken[side], bench.taken[THEIRS])
+        ratio, worked = (paired_ratio(figures[side], figures[THEIRS]) for figures in (bench.taken, bench.worked))
         judged = targets.at_most(f"a step of {side}", ratio, most)
-        rows.append([side, f"{median(bench.taken[side]):.4f}", f"{ratio:.3f}", judged])
-    print_table(("program", "s a step", "÷ theirs", "target"), rows)
+        seconds = [f"{median(figures[side]):.4f}" for figures in (bench.taken, bench.worked)]
+        rows.append([side, seconds[0], f"{ratio:.3f}", seconds[1], f"{worked:.3f}", judged])
+    print_table(("program", "s a step", "÷ theirs", "of the processor, s", "÷ theirs", "target"), rows)
     targets.finish()
 
 

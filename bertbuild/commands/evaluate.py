@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -67,7 +68,7 @@ def measure(session: Session, wanted: Wanted, data: Data, request: EvaluateReque
     examples = measured(session, wanted, source, inspected.vocab_size, data)
     planned = plan_evaluate(source, examples, request, session.probes(inspected))
     plan = with_reference(session, planned.plan)
-    results = _run(session, plan, request.batch_size)
+    results = _run(session, plan, planned.answers.values(), request.batch_size)
     labels = _labels(results[EXAMPLES])
     task = examples.task
     judged = judge(
@@ -141,12 +142,12 @@ def _require_reference(session: Session, wanted: Wanted, request: EvaluateReques
         require_1(session, presumed(session, plan))
 
 
-def _run(session: Session, plan: Plan, batch_size: int) -> dict[str, StoredObject]:
+def _run(session: Session, plan: Plan, answers: Collection[str], batch_size: int) -> dict[str, StoredObject]:
     with memory_told(
         f"It had {number_of(batch_size, 'example')} at a time.",
         next_step="Try fewer with --batch-size, close other programs, or use a machine with more memory.",
     ):
-        return session.engine.run(plan, alone=True)  # latencies are measured
+        return session.engine.run(plan, alone=answers)  # these measure latencies
 
 
 def _labels(examples: StoredObject) -> NDArray[Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -52,9 +52,13 @@ class Engine:
         self._offline = offline
         self._told = False
 
-    def run(self, plan: Plan, *, alone: bool = False) -> dict[str, StoredObject]:
-        """The results of all steps, by step id; `alone`: one after the other on this machine, so that what they measure
-        is theirs.
+    def run(self, plan: Plan, *, alone: Collection[str] = ()) -> dict[str, StoredObject]:
+        """The results of all steps, by step id.
+
+        Args:
+            plan: its steps are run, its targets are not judged.
+            alone: ids of steps that run on this machine with none beside them, so that the times they measure are
+                theirs. Where there are such, no step runs on another machine.
 
         Raises:
             BertbuildError: the first failure, in the plan's order.
@@ -62,7 +66,9 @@ class Engine:
         if alone:
             self._maker.dispatcher = None
         new, steps = self.jobs().of_steps(plan)
-        self._execute_or_raise(new, plan.model, slots=1 if alone else self._slots)
+        for name in alone:
+            steps[name].is_alone = True
+        self._execute_or_raise(new, plan.model)
         return {name: job.made for name, job in steps.items()}
 
     def build(self, plan: Plan, probes: File) -> list[Built]:
@@ -73,7 +79,7 @@ class Engine:
             ParityError: a target does not answer like its source.
         """
         new, gates = self.jobs().of_targets(plan, probes)
-        self._execute_or_raise(new, plan.model, slots=self._slots)
+        self._execute_or_raise(new, plan.model)
         return [gate.built for gate in gates if gate.built is not None]
 
     def jobs(self) -> Jobs:
@@ -88,7 +94,7 @@ class Engine:
             asked: what they are about.
             keep_going: whether jobs that do not need a failed one are begun.
         """
-        return self._execute(jobs, asked, slots=self._slots, keep_going=keep_going, tell_failures=True)
+        return self._execute(jobs, asked, keep_going=keep_going, tell_failures=True)
 
     def run_jobs(self, jobs: Iterable[Job], model: str) -> None:
         """Run jobs that are about a model, and what follows from them.
@@ -96,25 +102,25 @@ class Engine:
         Raises:
             BertbuildError: the first failure, in the order in which they were given.
         """
-        self._execute_or_raise(jobs, model, slots=self._slots)
+        self._execute_or_raise(jobs, model)
 
-    def _execute_or_raise(self, jobs: Iterable[Job], model: str, *, slots: int) -> None:
+    def _execute_or_raise(self, jobs: Iterable[Job], model: str) -> None:
         asked = Asked(models=[model])
-        failures = self._execute(jobs, asked, slots=slots, keep_going=False, tell_failures=False)
+        failures = self._execute(jobs, asked, keep_going=False, tell_failures=False)
         if failures:
             raise failures[0]
 
     def _execute(
-        self, jobs: Iterable[Job], asked: Asked, *, slots: int, keep_going: bool, tell_failures: bool
+        self, jobs: Iterable[Job], asked: Asked, *, keep_going: bool, tell_failures: bool
     ) -> list[BertbuildError]:
         jobs = list(jobs)
         if self._offline:
             self.require(job.backend for job in jobs if isinstance(job, EnvironmentJob))
         budget = MemoryBudget(self._memory)
-        self.begin(asked, slots=slots, memory=budget.limit)
+        self.begin(asked, slots=self._slots, memory=budget.limit)
         scheduler = Scheduler(
             Teller(self._report, self._maker.measured, tell_failures=tell_failures),
-            slots=slots,
+            slots=self._slots,
             away=self._maker.dispatcher.most if self._maker.dispatcher else 0,
             fits=budget.fits,
             keep_going=keep_going,

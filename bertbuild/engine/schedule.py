@@ -20,9 +20,11 @@ class Job:
         id: its name, which no other job has.
         needs: the jobs that must be done before; all are made known together or earlier.
         promised: targets (model, name) whose jobs will follow from it, and will not where it fails.
+        is_alone: whether no other job runs on this machine while it does, because it measures how long something takes.
     """
 
     promised: Sequence[tuple[str, str]] = ()
+    is_alone = False
 
     @property
     def is_away(self) -> bool:
@@ -170,17 +172,23 @@ class Scheduler:
 
     def _started(self, job: Job) -> bool:
         is_away = job.is_away
-        beside = [memory for other, _, memory in self._running.values() if other.is_away is is_away]
+        others = [(other, memory) for other, _, memory in self._running.values() if other.is_away is is_away]
         needed = 0 if is_away else job.memory()
-        if is_away and len(beside) >= self._away:
+        if is_away and len(others) >= self._away:
             return False
-        if not is_away and beside and (len(beside) >= self._slots or not self._fits(needed, sum(beside))):
+        if not is_away and others and not self._goes_beside(others, job, needed):
             return False
         thread = Thread(target=self._work, args=(job,), name=job.id)
         self._running[job.id] = (job, thread, needed)
         self._listener.started(job)
         thread.start()
         return True
+
+    def _goes_beside(self, others: list[tuple[Job, int]], job: Job, needed: int) -> bool:
+        """Whether a job that needs so many bytes may run beside others on this machine."""
+        if job.is_alone or any(other.is_alone for other, _ in others):
+            return False
+        return len(others) < self._slots and self._fits(needed, sum(memory for _, memory in others))
 
     def _work(self, job: Job) -> None:
         try:

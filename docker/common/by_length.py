@@ -9,6 +9,7 @@ import struct
 
 import numpy as np
 
+STEP = 8  # places; what computes a new shape slowly meets few of them, where lengths are rounded up to it
 _HEADER = struct.Struct("<QI")
 _FOOTER = 4  # bytes of a TFRecord's second checksum
 

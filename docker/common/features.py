@@ -11,12 +11,11 @@ import zipfile
 
 import numpy as np
 from answers import PER_POSITION, ROLES, run_shaped
-from by_length import lengths
+from by_length import STEP, lengths
 from stage import StageInputError, step
 
 FILE = "features.npz"
 ALONE, SHARE = 20, 10  # examples that are timed one at a time, at most; one of so many where these are fewer
-STEP = 8  # places; a model that is compiled for each length it is asked meets few of them
 NONE = np.finfo(np.float32).min  # a logit of what is no answer
 SECONDS_BETWEEN_STEPS = 1.0
 OUT_OF_MEMORY = ("MemoryError", "ResourceExhaustedError")  # Python's and NumPy's; TensorFlow's

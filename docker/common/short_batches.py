@@ -10,7 +10,7 @@ SAFE = ("classifier", "multi-label", "regression", "tokens")
 """The heads whose losses and gradients are the same with and without padding, as google-research/bert, the Model Garden
 and this project write them; tests compare both."""
 WINDOW = 50
-"""Batches whose rows are sorted together by `bucketed`."""
+"""Batches whose rows are sorted together by `bucketed`, at most."""
 
 
 def real_places(mask, tags=None):
@@ -31,18 +31,25 @@ def row_lengths(real):
     return tf.where(tf.reduce_any(real, axis=1), size - behind, tf.fill(tf.shape(behind), size))
 
 
-def cut(real, *columns):
-    """Columns [B, S], each without the places that are padding in all rows: a list."""
-    longest = tf.reduce_max(row_lengths(real))
+def cut(real, *columns, step=1):
+    """Columns [B, S], each without the places that are padding in all rows: a list.
+
+    Args:
+        real: of `real_places`.
+        columns: arrays [B, S].
+        step: as many places are left as the next multiple of it, where there are so many.
+    """
+    longest = -(-tf.reduce_max(row_lengths(real)) // step) * step
     return [column[:, :longest] for column in columns]
 
 
-def bucketed(batches, real, seed=None):
+def bucketed(batches, real, epoch, seed=None):
     """The same rows in other batches: of `WINDOW` batches at a time, sorted by length; the batches come in any order.
 
     Args:
         batches: a dataset without end, of batches of one size.
         real: function of a batch that gives `real_places`.
+        epoch: batches in which every row is once: no more are sorted together, else a row would lie beside itself.
         seed: of the batches' order; None: the graph's.
     """
 
@@ -62,4 +69,5 @@ def bucketed(batches, real, seed=None):
             one.set_shape(like.shape)
         return tf.data.Dataset.from_tensor_slices(made)
 
-    return batches.batch(WINDOW, drop_remainder=True).flat_map(sorted_window).shuffle(WINDOW, seed=seed)
+    count = max(1, min(WINDOW, epoch))
+    return batches.batch(count, drop_remainder=True).flat_map(sorted_window).shuffle(count, seed=seed)

@@ -44,7 +44,7 @@ class Trainer(object):
         self._report = report
         self._told_head = False
         self._told_pooler = False
-        self.steps = 0
+        self.steps = self._epoch = 0
         self.program = _programs.of(prepared)
         self.length = prepared.max_seq_length
         self.trims = not args.pad_to_max and prepared.head in short_batches.SAFE
@@ -54,6 +54,7 @@ class Trainer(object):
         """Train on train.tf_record, from where the folder's checkpoint ends."""
         args = self._args
         self.steps = int(examples / args.train_batch_size * args.num_train_epochs)
+        self._epoch = examples // args.train_batch_size
         if not self.steps:
             raise StageInputError(
                 "%d examples, --train_batch_size=%d and --num_train_epochs=%g make no step; lower the batch size"
@@ -181,7 +182,7 @@ class Trainer(object):
             path = _shuffled(path, self._kept.folder)
         batches = self._input(path, training=True)(params)
         if self._args.bucket_by_length:
-            batches = short_batches.bucketed(batches, self._real)
+            batches = short_batches.bucketed(batches, self._real, self._epoch)
         batches = batches.skip(self._kept.step)
         return (batches.map(self._cut) if self.trims else batches).prefetch(2)
 

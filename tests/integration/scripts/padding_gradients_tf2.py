@@ -13,7 +13,9 @@ import tf_keras
 
 request = json.load(sys.stdin)
 sys.path[:0] = [str(Path(request["root"], part)) for part in ("docker/tf2", "docker/common", "")]
-short_batches, heads = map(importlib.import_module, ("short_batches", "stages._training_heads"))
+short_batches, by_length, heads = map(
+    importlib.import_module, ("short_batches", "by_length", "stages._training_heads")
+)
 from official.legacy.bert import bert_models, configs  # noqa: E402
 
 LENGTH, LONGEST, COLUMNS = 24, 11, 3
@@ -60,8 +62,9 @@ def compared(kind):
         if cutting:
             tags = tf.constant(labels) if kind == "tokens" else None
             real = short_batches.real_places(inputs["input_mask"], tags)
-            asked = dict(zip(NAMES, short_batches.cut(real, *inputs.values()), strict=True))
-            wanted = short_batches.cut(real, tags)[0] if kind == "tokens" else labels
+            step = by_length.STEP
+            asked = dict(zip(NAMES, short_batches.cut(real, *inputs.values(), step=step), strict=True))
+            wanted = short_batches.cut(real, tags, step=step)[0] if kind == "tokens" else labels
         with tf.GradientTape() as tape:
             loss = loss_fn(wanted, model(asked, training=False))
         gradients = tape.gradient(loss, model.trainable_variables)

@@ -59,6 +59,7 @@ def trained(bertbuild, toy, request):
     spans = ("--prepared", toy / "squad", "--predict_file", toy / "squad" / "spans.json", *SQUAD)
     begun = {
         "alone": (*small, *task, *FEW),
+        "bucketed": (*small, *task, *FEW, "--bucket-by-length"),
         "mirrored": (*small, *task, *FEW, "--distribution_strategy", "mirrored", "--virtual_cpus", 2),
         "scores": (*small, "--prepared", toy / "scores", *FAST, "--num_train_epochs", 1),
         "spans": (*small, *spans, "--mode", "train_and_eval"),
@@ -150,6 +151,16 @@ def test_two_devices_learn_what_one_learns_with_the_same_batches(trained):
     for epoch in ("1", "2"):
         assert both["epochs"][epoch] == pytest.approx(alone["epochs"][epoch], rel=1e-5)
     assert both["loss"][-1] < (0.3 if WHOLE else both["loss"][0])
+
+
+@pytest.mark.whole
+def test_batches_of_rows_of_like_length_are_trained_on(trained):
+    """The rows, whose masks end at places of chance, are the same; their batches and the losses are others."""
+    usual, bucketed = history(trained["alone"]), history(trained["bucketed"])
+    assert bucketed["step"] == usual["step"]
+    assert bucketed["loss"][-1] < 0.3
+    assert not np.allclose(bucketed["loss"], usual["loss"], rtol=1e-5)
+    assert results(trained["bucketed"])["eval_accuracy"] == 1
 
 
 def test_what_is_trained_goes_back_to_tensorflow_1_and_answers_the_same(trained, bertbuild, toy):

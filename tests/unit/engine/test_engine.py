@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -124,6 +125,25 @@ def test_two_steps_that_differ_only_in_their_backend_are_two(plan, engine):
     both = replace(plan, steps=(reference, replace(reference, id="again", backend="tf2")))
     results = engine.run(both)
     assert results["reference"].key != results["again"].key
+
+
+def test_a_step_that_is_to_be_alone_runs_with_none_beside_it(store, isolation, events, plan):
+    running, seen = [], {}
+    run = isolation.run
+
+    def watched(stage_run, on_event):
+        running.append(stage_run.stage)
+        seen[stage_run.stage] = list(running)
+        time.sleep(0.02)
+        run(stage_run, on_event)
+        running.remove(stage_run.stage)
+
+    isolation.run = watched
+    reference = plan.step("reference")
+    steps = (reference, *(replace(plan.step("freeze"), id=name, params={"output": name}) for name in ("a", "b")))
+    Engine(store, isolation, events, slots=2).run(replace(plan, steps=steps, targets=()), alone=["reference"])
+    assert seen["infer"] == ["infer"]
+    assert seen["freeze"] == ["freeze", "freeze"]
 
 
 def test_a_record_of_before_steps_had_a_backend_is_read_as_it_was(build, plan, store):

@@ -148,6 +148,26 @@ def test_one_that_is_larger_than_the_budget_runs_alone(world):
     assert world.most_bytes == 50
 
 
+def test_what_measures_times_runs_with_none_beside_it_and_what_does_not_need_it_goes_first(world):
+    beside, begun = {}, []
+
+    def pause(job):
+        begun.append(job.id)
+        time.sleep(0.01)
+        beside[job.id] = len(world.running)
+
+    world.pause = pause
+    jobs = [
+        Played(world, name, needs)
+        for name, needs in (("a", ()), ("timed a", "a"), ("b", ()), ("timed b", "b"), ("c", ()))
+    ]
+    jobs[1].is_alone = jobs[3].is_alone = True
+    world.run(jobs, slots=3)
+    assert beside["timed a"] == beside["timed b"] == 1
+    assert set(begun[:3]) == {"a", "b", "c"}
+    assert world.most > 1
+
+
 @pytest.mark.parametrize("error", [RuntimeError("bug"), KeyboardInterrupt(), BrokenPipeError()])
 def test_what_users_cannot_meet_cancels_all_waits_and_is_raised(world, error):
     begun = threading.Event()
