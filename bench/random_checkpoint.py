@@ -35,13 +35,21 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("size", choices=SIZES)
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--labels", type=int, default=0, help="classes of a classifier head (default: none)")
+    parser.add_argument(
+        "--labels",
+        type=int,
+        default=0,
+        help="of a classifier's head, which takes the place of pre-training's (default: none)",
+    )
     args = parser.parse_args()
     layers, hidden = SIZES[args.size]
     args.folder.mkdir(parents=True, exist_ok=True)
     (args.folder / "bert_config.json").write_text(json.dumps(config(layers, hidden), indent=2) + "\n", encoding="utf-8")
     (args.folder / "vocab.txt").write_text("\n".join(vocabulary()) + "\n", encoding="utf-8")
-    write_checkpoint(args.folder / "bert_model.ckpt", {**tensors(layers, hidden), **head(args.labels, hidden)})
+    made = tensors(layers, hidden)
+    if args.labels:  # run_classifier's checkpoints have no other head
+        made = {name: value for name, value in made.items() if not name.startswith("cls/")} | head(args.labels, hidden)
+    write_checkpoint(args.folder / "bert_model.ckpt", made)
 
 
 def config(layers: int, hidden: int) -> dict[str, object]:
@@ -110,9 +118,7 @@ def tensors(layers: int, hidden: int) -> Tensors:
 
 
 def head(labels: int, hidden: int) -> Tensors:
-    """run_classifier.py's two tensors, or none; weights far enough apart that every input has a class."""
-    if not labels:
-        return {}
+    """run_classifier.py's two tensors; weights far enough apart that every input has a class."""
     rng = np.random.default_rng(1)
     weights = rng.standard_normal((labels, hidden), dtype=np.float32)
     return {"output_weights": weights, "output_bias": np.zeros(labels, np.float32)}

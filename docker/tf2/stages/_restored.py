@@ -258,7 +258,8 @@ def serving_module(answering, signatures):
         the module, and its functions by name.
     """
     module = tf.Module()
-    module.models = list(answering.models)
+    known = {}
+    module.models = [_bare(model, known) for model in answering.models]
     specs = [tf.TensorSpec([None, None], tf.int32, name=name) for name in ("input_ids", "input_mask", "segment_ids")]
 
     def function(names):
@@ -266,3 +267,18 @@ def serving_module(answering, signatures):
 
     module.functions = {name: function(names) for name, names in signatures.items()}
     return module, module.functions
+
+
+def _bare(tracked, known):
+    """An object with the same variables below it, under the same names, and nothing else of Keras.
+
+    Of a Keras model TensorFlow writes the functions of every layer, which takes longer than all the rest, and which
+    whoever loads it reads again.
+    """
+    if isinstance(tracked, tf.Variable):
+        return tracked
+    if id(tracked) not in known:
+        known[id(tracked)] = made = tf.__internal__.tracking.AutoTrackable()
+        for name, child in tracked._trackable_children().items():  # noqa: SLF001 - nothing public lists them
+            setattr(made, name, _bare(child, known))
+    return known[id(tracked)]
