@@ -13,9 +13,7 @@ import tf_keras
 
 request = json.load(sys.stdin)
 sys.path[:0] = [str(Path(request["root"], part)) for part in ("docker/tf2", "docker/common", "")]
-short_batches, by_length, heads = map(
-    importlib.import_module, ("short_batches", "by_length", "stages._training_heads")
-)
+short_batches, by_length, heads = map(importlib.import_module, ("short_batches", "by_length", "stages._training_heads"))
 from official.legacy.bert import bert_models, configs  # noqa: E402
 
 LENGTH, LONGEST, COLUMNS = 24, 11, 3
@@ -76,4 +74,13 @@ def compared(kind):
     return {"loss": abs(loss - short_loss), "gradient": off, "largest": largest, "lengths": [whole, short]}
 
 
-json.dump({kind: compared(kind) for kind in request["kinds"]}, sys.stdout)
+def bucketed():
+    """The rows of batches of like length, of a data set smaller than a window: 3 batches of 2."""
+    lengths = np.array([7, 2, 5, 3, 6, 4])
+    rows = {"mask": (np.arange(8) < lengths[:, None]).astype(np.int32), "row": np.arange(6)}
+    batches = tf.data.Dataset.from_tensor_slices(rows).batch(2).repeat()
+    found = short_batches.bucketed(batches, lambda batch: short_batches.real_places(batch["mask"]), 3, seed=1)
+    return [batch["row"].numpy().tolist() for batch in found.take(12)]
+
+
+json.dump({"bucketed": bucketed(), **{kind: compared(kind) for kind in request["kinds"]}}, sys.stdout)

@@ -56,6 +56,13 @@ def test_the_model_gardens_losses_do_not_read_padding(by_tensorflow2, head):
     assert told["gradient"] <= 1e-5
 
 
+def test_batches_of_like_length_of_few_rows_hold_no_row_twice(by_tensorflow2):
+    """A window of more than an epoch would put a row beside itself."""
+    batches = by_tensorflow2["bucketed"]
+    assert {tuple(batch) for batch in batches} == {(1, 3), (5, 2), (4, 0)}
+    assert all(batches.count(batch) > 1 for batch in batches)
+
+
 @pytest.mark.whole
 def test_the_model_gardens_loss_of_spans_reads_padding(by_tensorflow2):
     assert by_tensorflow2["span"]["loss"] > 1e-3
