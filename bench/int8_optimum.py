@@ -4,7 +4,7 @@
     .venv/bin/python bench/int8_optimum.py CHECKPOINT PREPARED [--openvino 2026.4,2024.6] [--cores 1,2] [--runs 200]
 
 CHECKPOINT is what finetune made, PREPARED the folder of prepare-data that it was trained on. Both sides quantize the
-same weights, calibrated on the same first 300 training examples without padding: ours by build-ir, for any processor
+same weights, calibrated on the same first 300 training examples without padding: ours by its stages, for any processor
 and for those with VNNI; Optimum-Intel's by its defaults, from the folder of convert-hf. All answer 1 x 128 in one
 process, in turn; then every example of the dev set. The fp32 IR is told beside them, and how large the int8 IR is by
 the NNCF of each version of OpenVINO (3.4.0 of 2026.4, 2.14.1 of 2024.6).
@@ -35,38 +35,28 @@ from tfrecords import read_columns
 SHAPE = (1, 128)
 CALIBRATED_ON = 300
 MOST, MOST_SIZE = 1.0, 1.02
+HEAD = "classifier:output_weights:output_bias"
 ROLES = ("input_ids", "input_mask", "segment_ids")
 FP32, ANY, VNNI, THEIRS = "fp32 IR", "int8 IR", "int8 IR for VNNI", "Optimum-Intel"
 
 
-def bertbuild(*words: object) -> dict[str, Any]:
-    """The result of a command."""
-    command = [sys.executable, "-m", "bertbuild", *words, "--isolation", "venv", "--json"]
-    return dict(json.loads(measure(command, cwd=ROOT).lines[-1][1]))
-
-
-def ours(checkpoint: Path, prepared: Path, version: str) -> dict[str, str]:
+def ours(checkpoint: Path, examples: Path, version: str, folder: Path) -> dict[str, str]:
     """Name → .xml of bertbuild's IRs."""
-    words = ["build-ir", "--checkpoint", checkpoint, "--output", "logits", "--openvino", version]
-    words += ["--name", "mrpc-" + version.replace(".", "-"), "--calibration", prepared]
-    words += ["--calibration-size", CALIBRATED_ON]
-    made = bertbuild(*words, "--precision", "fp32,int8")["targets"]
-    made += bertbuild(*words, "--precision", "int8", "--int8-for", "vnni")["targets"]
-    kinds = {"fp32": FP32, "vnni-int8": VNNI, "int8": ANY}
-    found = {}
-    for target in made:
-        kind = next(kind for kind in kinds if target["target"].endswith(kind))
-        found[kinds[kind]] = str(Path(target["path"]) / "model.xml")
-    return {name: found[name] for name in (FP32, ANY, VNNI)}
+    openvino = StageRuns(BACKENDS[version], folder)
+    fp32, _ = openvino.run("ir-direct", "fp32", f"--checkpoint={checkpoint}", f"--heads={HEAD}", "--output=logits")
+    flags = (f"--ir={fp32}", f"--examples={examples}", f"--examples-used={CALIBRATED_ON}")
+    made, _ = openvino.run("quantize", "int8", *flags)
+    vnni, _ = openvino.run("quantize", "int8-vnni", *flags, "--int8-for=vnni")
+    return {name: str(path / "model.xml") for name, path in ((FP32, fp32), (ANY, made), (VNNI, vnni))}
 
 
 def theirs(checkpoint: Path, examples: Path, version: str, folder: Path) -> str:
     """The .xml of Optimum-Intel's int8 IR."""
-    weights = bertbuild("convert-hf", "--checkpoint", checkpoint, "--name", "mrpc-hf")["targets"][0]["path"]
-    path = optimum_intel.environment(version)
-    command = [path / "bin" / "python", ROOT / "bench" / "int8_optimum_quantize.py", weights, examples, folder]
+    weights, _ = StageRuns("data", folder).run("convert-hf", "hf", f"--checkpoint={checkpoint}", f"--heads={HEAD}")
+    path, out = optimum_intel.environment(version), folder / "optimum"
+    command = [path / "bin" / "python", ROOT / "bench" / "int8_optimum_quantize.py", weights, examples, out]
     measure(command, env=optimum_intel.variables(path))
-    return str(folder / "openvino_model.xml")
+    return str(out / "openvino_model.xml")
 
 
 def write_examples(prepared: Path, name: str, out: Path, *, most: int | None = None, labels: bool = False) -> Path:
@@ -128,8 +118,10 @@ def main() -> None:
         dev = write_examples(prepared, "eval.tf_record", folder / "dev.npz", labels=True)
         count = len(np.load(dev)["label_ids"])
         for version in args.openvino.split(","):
-            models = ours(checkpoint, prepared, version)
-            models[THEIRS] = theirs(checkpoint, examples, version, folder / version)
+            made = folder / version
+            made.mkdir()
+            models = ours(checkpoint, examples, version, made)
+            models[THEIRS] = theirs(checkpoint, examples, version, made)
             sizes[version] = [size(models[name]) for name in (ANY, VNNI, THEIRS)]
             for cores in map(int, args.cores.split(",")):
                 answer = compare(version, models, cores=cores, runs=args.runs, examples=str(dev))
