@@ -32,7 +32,7 @@ OTHERS = {
     "servers": "--config_path --rest_port --model-repository",
     "systemd": "--user",
     "docker": "--all --env --filter --mount --no-cache --no-deps --password-stdin --project-directory --project-name "
-    "--rm --username --volume",
+    "--label --rm --username --volume",
     "uv and pip": "--build-constraints --constraints --dest --disable-pip-version-check --editable "
     "--excludes --find-links --generate-hashes --hash --index --index-strategy --no-annotate --no-deps "
     "--no-emit-index-url --no-header --no-input --only-binary --only-downloads --progress-bar --python "
