@@ -19,10 +19,12 @@ from bertbuild.kinds.int8 import Calibration, asks_int8, plan_text_examples
 from bertbuild.kinds.ir_request import Calibrated
 from bertbuild.kinds.kind import Request
 from bertbuild.kinds.planning import plan_targets
+from bertbuild.plans.carrying import with_text
 from bertbuild.plans.placing import backend_of
 from bertbuild.plans.plan import TF2_CHECKPOINT, File, Origin, Plan, Source
 from bertbuild.source.resolve import is_fetched
 from bertbuild.stages import STAGES
+from bertbuild.text.facts import VOCAB_FILE, Text
 
 EVERY_HEAD = tuple(
     FoundHead(kind=head.name, weights=head.last[0], bias=head.last[1], labels=2)
@@ -40,6 +42,9 @@ def backends_of_import(model: str) -> list[str]:
 def backends_of_targets(session: Session, entry: ModelEntry) -> list[str]:
     """The backends that the plans of an entry's targets take."""
     plans = [_presumed(session, entry, target) for target in entry.targets]
+    if _has_words(entry):
+        nobody = File(path=Path(), digest="")
+        plans = [with_text(plan, Text(), nobody) for plan in plans]
     return [backend_of(step) for plan in plans for step in plan.steps]
 
 
@@ -100,6 +105,15 @@ def _presumed(session: Session, entry: ModelEntry, target: TargetEntry) -> Plan:
         with contextlib.suppress(UsageError):  # the command will say so itself
             return _planned(session, replace(source, heads=heads), target.request, target.reference)
     return Plan(model=entry.name, steps=())
+
+
+def _has_words(entry: ModelEntry) -> bool:
+    """Whether a model comes with a vocab.txt, as far as is known before it is looked at."""
+    wanted = entry.source
+    if isinstance(wanted, Recipe) or wanted.model:
+        return True
+    path = Path(wanted.checkpoint)
+    return bool(wanted.checkpoint) and ((path if path.is_dir() else path.parent) / VOCAB_FILE).is_file()
 
 
 def _is_folder(entry: ModelEntry) -> bool:
