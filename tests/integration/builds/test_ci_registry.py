@@ -135,7 +135,7 @@ MODELS = {"one": 1, "two": 2, "three": 3}
 STEPS = ["freeze", "parity", "tf1-infer", "tf1-infer"]
 """Of one model: its target, the verdict, the answers of source and target."""
 OF_WORDS = ["tokenizer"]
-"""Of all models, which have one vocabulary: whatever part comes first runs it, and the others find it."""
+"""Of all models, which have one vocabulary: what each part may run."""
 
 
 @pytest.mark.whole
@@ -146,14 +146,14 @@ def test_on_github_the_branch_writes_and_signs_and_a_pull_request_reads(place):
         assert images == "images --backend data,tf1,openvino,tf2 --pull --push write= key=/remote.pem"
         assert build == f"build --shard {part}/{PARTS} --keep-going write=true key=/remote.pem"
         made += ran
-    assert sorted(made) == sorted(STEPS * 3 + OF_WORDS)  # each once
+    assert sorted(name for name in made if name not in OF_WORDS) == sorted(STEPS * 3)  # each once
     there, made = place.results(), []
     for part in range(1, PARTS + 1):
         (images, build), ran = on_github(place, "read", part, MODELS | {"one": 4})
         assert images == "images --backend data,tf1,openvino,tf2 --pull write= key="
         assert build == f"build --shard {part}/{PARTS} --keep-going --fetch none write= key="
         made += ran
-    assert sorted(made) == STEPS  # what the pull request changed
+    assert sorted(name for name in made if name not in OF_WORDS) == STEPS  # what the pull request changed
     assert place.results() == there
 
 
