@@ -196,7 +196,10 @@ def test_real_uv_tells_without_the_network_that_its_cache_is_empty(monkeypatch, 
     uncached = cached.lacking_packages("data", "3.11")
     assert uncached.packages == tuple(f"{name}=={version}" for name, version in locked("data").items())
     three = ", ".join(uncached.packages[:3]).replace("==", " ")
-    assert uncached.words == f"uv's cache lacks {len(uncached.packages)} packages: {three} and {len(uncached.packages) - 3} more"
+    assert (
+        uncached.words
+        == f"uv's cache lacks {len(uncached.packages)} packages: {three} and {len(uncached.packages) - 3} more"
+    )
 
 
 def test_of_packages_only_those_are_listed_that_uv_lacks(uv, tmp_path, monkeypatch):
