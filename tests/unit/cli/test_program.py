@@ -125,7 +125,7 @@ def test_build_build_again_status_verify_and_damage(command, checkpoint, tmp_pat
     again = command(*build)
     assert again.returncode == 0
     marks = [line[0] for line in again.stdout.splitlines() if " up to date " in line or re.search(r"\d s\b", line)]
-    assert marks == ["="] * 5
+    assert marks == ["="] * 6
 
     status = last(command("status", "--json"))
     (target,) = status["targets"]
