@@ -20,10 +20,12 @@ class Encoder:
     Attributes:
         end: the node that computes the last hidden states, or None where no one such node is found.
         inside: names of all nodes that a layer norm of the encoder is computed from.
+        norms: names of the nodes that end its layer norms over sums.
     """
 
     def __init__(self, graph: Graph) -> None:
         norms = [node for node in graph.nodes.values() if _is_residual_norm(graph, node)]
+        self.norms = frozenset(node.name for node in norms)
         self.inside: set[str] = set()
         pending = [ref.node for node in norms for ref in node.data_inputs]
         while pending:

@@ -34,13 +34,14 @@ class Kinds:
     def __init__(self, graph: Graph, encoder: Encoder) -> None:
         self._graph = graph
         self._encoder = encoder
+        self._ends_at_one_position = any(self._takes_one_of_a_layer(graph.nodes[name]) for name in encoder.inside)
 
     def of(self, ref: TensorRef) -> str | None:
         """The kind of a tensor: a name as outputs have it, or None where it is of no known one."""
         core = unwrapped(self._graph, ref)
         node = self._graph.nodes[core.node]
         if core.node == self._encoder.end:
-            return SEQUENCE
+            return None if self._ends_at_one_position else SEQUENCE
         if core.node in self._encoder.inside:
             return None
         if self._is_pooled(node):
@@ -87,7 +88,7 @@ class Kinds:
             current = pending.pop()
             node = self._graph.nodes[current.node]
             if current.node == self._encoder.end:
-                return True
+                return not self._ends_at_one_position
             if node.op in _NO_VALUES or current.node in self._encoder.inside or self._takes_positions_away(node):
                 continue
             inputs = node.data_inputs[:1] if node.op in _FIRST_INPUT else node.data_inputs
@@ -156,6 +157,12 @@ class Kinds:
 
     def _reduces_positions(self, node: Node) -> bool:
         return self._takes_positions_away(node) and self.per_position(node.data_inputs[0])
+
+    def _takes_one_of_a_layer(self, node: Node) -> bool:
+        """Whether the last layer computes one position alone, of what the layer before gives for all."""
+        if not node.data_inputs or not self._takes_positions_away(node):
+            return False
+        return unwrapped(self._graph, node.data_inputs[0]).node in self._encoder.norms
 
     def _takes_positions_away(self, node: Node) -> bool:
         """Whether an operator leaves one of the positions, or one number for all."""

@@ -117,7 +117,7 @@ class _Finder:
             core = unwrapped(self._graph, ref)
             if core not in found or is_end:
                 found[core] = output
-        if sequence is not None and unwrapped(self._graph, sequence) not in found:
+        if sequence is not None and self._kinds.of(sequence) and unwrapped(self._graph, sequence) not in found:
             found[sequence] = Output(sequence, SEQUENCE, per_position=True)
         return list(found.values())
 

@@ -40,26 +40,11 @@ def run(args, report):
     operators, size = _graph_file.write_frozen_graph(path, graph_def)
 
     report.inputs = _signature.describe(inputs)
-    outputs = _signature.describe(tensors)
-    report.outputs = mark(outputs, with_positions(foreign.per_position, outputs, report.inputs["input_ids"]["shape"]))
+    report.outputs = mark(_signature.describe(tensors), foreign.per_position)
     report.operators = dict(operators)
     report.packages = _signature.packages()
     report.facts = {"gelu": foreign.gelu, "graph_bytes": size, "found": foreign.found}
     write_json(args.out, "signature.json", {"inputs": report.inputs, "outputs": report.outputs, "gelu": foreign.gelu})
-
-
-def with_positions(names, outputs, shape):
-    """Of the outputs that tracing takes for such those whose second axis may be the sequence.
-
-    Tracing does not see where positions end in an encoder whose last layer computes one of them alone.
-
-    Args:
-        names: of the outputs.
-        outputs: name → "shape", None for one of any rank.
-        shape: of input_ids, likewise.
-    """
-    free = ([-1], shape[1:2] if shape else [-1])
-    return [name for name in names if outputs[name]["shape"] is None or outputs[name]["shape"][1:2] in free]
 
 
 if __name__ == "__main__":

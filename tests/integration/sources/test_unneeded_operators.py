@@ -46,7 +46,18 @@ def test_of_the_meta_beside_a_checkpoint(bertbuild, tmp_path, tiny_weights, conv
     meta = folder / "bert_model.ckpt.meta"
     sound = meta.read_bytes()
     more = ("--converter", converter) if converter else ()
-    words = ("build-ir", "--checkpoint", folder, "--route", "static", "--name", f"meta{converter}", *more)
+    words = (
+        "build-ir",
+        "--checkpoint",
+        folder,
+        "--route",
+        "static",
+        "--output",
+        "pooled",
+        "--name",
+        f"meta{converter}",
+        *more,
+    )
     meta.write_bytes(edited(sound, {}, ASIDE))
     built = bertbuild.ok(*words)
     assert built.verdict(f"ir-{converter}-static-fp32" if converter else "ir-static-fp32")["passed"]

@@ -14,6 +14,7 @@ from bertbuild.checkpoint.writer import write_checkpoint
 from bertbuild.graph.gelu import gelu_form
 from bertbuild.graph.geometry import head_size, layer_norm_epsilon
 from bertbuild.graph.graphdef import read_graph
+from bertbuild.graph.outputs import find_outputs
 from bertbuild.graph.roles import input_roles
 from bertbuild.heads.found import FoundHead, as_parameter
 
@@ -85,6 +86,17 @@ def test_a_graph_is_read_as_the_bert_it_was_written_of(freeze, tensors, form):
     }
     assert {graph.nodes[role].shape() for role in signature["inputs"]} == {(-1, -1)}
     assert SPAN.weights not in graph.nodes, "what the pooled output does not need is left out"
+
+
+@pytest.mark.parametrize("output", ["pooled", "sequence", "pooled,sequence"])
+def test_outputs_are_traced_as_what_they_are(freeze, tensors, output):
+    graph, signature, _ = freeze(tensors, output=output)
+    taken = find_outputs(graph, input_roles(graph)).taken
+    assert {found.name for found in taken} == set(signature["outputs"])
+    expected = {"pooled_output": False, "sequence_output": True}
+    assert {found.name: found.per_position for found in taken} == {
+        name: expected[name] for name in signature["outputs"]
+    }
 
 
 def test_nodes_are_called_as_those_of_google_research_bert(freeze, tensors):
