@@ -10,11 +10,12 @@ from typing import Any
 
 from bertbuild.checkpoint.lfs import lfs_pointer
 from bertbuild.checkpoint.regular import irregular
+from bertbuild.families.bert_names import POOLER_OUTPUT
 from bertbuild.graph.gelu import gelu_form
 from bertbuild.graph.geometry import layer_norm_epsilon
 from bertbuild.graph.graphdef import Graph, read_meta_graph
 from bertbuild.graph.head_tracing import TracedHead, trace_heads
-from bertbuild.graph.node import GraphFormatError
+from bertbuild.graph.node import GraphFormatError, TensorRef
 from bertbuild.graph.published import published_form
 from bertbuild.graph.roles import input_roles
 from bertbuild.graph.tracing import VARIABLES
@@ -33,7 +34,8 @@ class GraphFacts:
     inputs: Mapping[str, str] | None = None
     """input_ids, input_mask and segment_ids → tensor name, or None where they cannot be traced."""
     published: tuple[int, int] | None = None
-    """Batch size and sequence length of a graph in the form of Google's 2018 archives; None for any other graph."""
+    """Batch size and sequence length of a graph in the form of Google's 2018 archives, which ends at the pooler, or
+    None."""
     heads: tuple[TracedHead, ...] = ()
     """The heads that it computes; none where they cannot be traced."""
     variables: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
@@ -80,7 +82,8 @@ def _traced(graph: Graph) -> GraphFacts:
     try:
         inputs = input_roles(graph)
         form = published_form(graph)
-        published = None if form is None else (form.batch, form.seq_len)
+        if form is not None and not graph.consumers(TensorRef(POOLER_OUTPUT, 0)):  # OpenVINO's converter cuts none off
+            published = (form.batch, form.seq_len)
     except GraphFormatError as error:
         notes.append(str(error))
     try:

@@ -8,7 +8,6 @@ import pytest
 from graph_builder import node_message
 from hostile_graphs import edited
 from test_routes import published
-from tiny_models import huggingface_tensors
 
 from bertbuild.graph.wire import encode_bytes, fields
 
@@ -42,7 +41,7 @@ def test_of_a_frozen_graph(bertbuild, tiny, tmp_path, converter):
 
 @pytest.mark.parametrize("converter", ["", "mo"])
 def test_of_the_meta_beside_a_checkpoint(bertbuild, tmp_path, tiny_weights, converter):
-    folder = published(bertbuild, tmp_path, huggingface_tensors(tiny_weights))
+    folder = published(bertbuild, tmp_path, tiny_weights)
     meta = folder / "bert_model.ckpt.meta"
     sound = meta.read_bytes()
     more = ("--converter", converter) if converter else ()
