@@ -228,6 +228,7 @@ def test_the_command_that_runs_a_stage(fake_docker, stage_run, tmp_path):
         *("docker", "compose", "--project-directory", str(ROOT), "--file", str(ROOT / "compose.yaml")),
         *("--project-name", "bertbuild-stages"),
         *("run", "-T", "--no-deps", "--name", name),
+        *("--label", f"{compose.WORK_LABEL}={stage_run.work}"),
         *("--volume", f"{tmp_path / 'model'}:/in/checkpoint:ro"),
         *("data", "freeze", "--checkpoint=/in/checkpoint", "--output=pooled", "--out=/bertbuild/artifacts/out"),
     ]
