@@ -25,5 +25,9 @@ bertbuild worker --backend data,tf1,openvino --jobs 2 --memory 16g --name "$(hos
 worker=$!
 status=0
 wait "$worker" || status=$?
-if ((status > 128)); then wait "$worker" && status=0 || { again=$?; ((again == 127)) || status=$again; }; fi # a signal ended the first wait
+if ((status > 128)); then # a signal ended that wait: now the worker ends
+    ended=0
+    wait "$worker" || ended=$?
+    ((ended == 127)) || status=$ended # 127: it had ended already
+fi
 exit "$status"
