@@ -5,8 +5,9 @@ import json
 
 
 def licence(metadata):
-    """The expression of PEP 639, else the field or the classifiers of before."""
-    told = [metadata.get("License-Expression"), metadata.get("License"), *(metadata.get_all("Classifier") or ())]
+    """The expression of PEP 639, else the classifiers and the field of before."""
+    classifiers = metadata.get_all("Classifier") or ()
+    told = [metadata.get("License-Expression"), *classifiers, metadata.get("License")]  # the last may be a whole text
     return " ".join(text for text in told if text and ("::" not in text or "License" in text))[:500]
 
 
