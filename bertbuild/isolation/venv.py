@@ -11,9 +11,10 @@ import json
 import os
 import signal
 import subprocess
+import threading
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bertbuild import keys as key
 from bertbuild.backends import BACKENDS, lock_file
@@ -32,13 +33,15 @@ from bertbuild.graph.processor import LIMIT, has_avx
 from bertbuild.isolation.base import OnEvent, OnLine, StageRun, log_tail
 from bertbuild.isolation.cached import Uncached, in_words, lacking_packages, locked_packages, unlocked_packages
 from bertbuild.isolation.fetching import CERTIFICATES, Fetcher, find_uv
-from bertbuild.isolation.forking import ForkServers
 from bertbuild.isolation.interpreters import find_interpreter
 from bertbuild.isolation.process import Children, run_logged
 from bertbuild.isolation.unlocked import Unlocked, installed_digest, package_of, unlocked
 from bertbuild.isolation.workers import Worker, cluster, free_ports, run_together, worker_folder, worker_log
 from bertbuild.json_text import parse_json
 from bertbuild.stages import code_of
+
+if TYPE_CHECKING:
+    from bertbuild.isolation.forking import ForkServers
 
 SITE = Path(__file__).parent / "site"
 """Has the sitecustomize.py of all environments."""
@@ -57,13 +60,16 @@ class VenvIsolation:
         self._folder = folder
         self._offline = offline
         self._children = Children()
-        self._servers = ForkServers()
+        self._servers: ForkServers | None = None
+        self._servers_lock = threading.Lock()
         self._why_not: dict[str, str] = {}
 
     def end(self) -> None:
         """See `Isolation.end`."""
         self._children.end()
-        self._servers.end()
+        with self._servers_lock:
+            if self._servers is not None:
+                self._servers.end()
 
     def sweep(self, works: Path, locks: Path) -> None:
         """See `Isolation.sweep`: a stage's process dies with the host that started it (docker/common/stage.py)."""
@@ -195,6 +201,15 @@ class VenvIsolation:
         (site_packages,) = path.glob("lib/python3*/site-packages")
         return key.digest({"from": packages.digest(), "installed": installed_digest(site_packages, locked)})
 
+    def _fork_servers(self) -> ForkServers:
+        """Loaded for the first stage: most builds run none."""
+        from bertbuild.isolation.forking import ForkServers
+
+        with self._servers_lock:
+            if self._servers is None:
+                self._servers = ForkServers()
+            return self._servers
+
     def run(self, run: StageRun, on_event: OnEvent) -> None:
         """Run `python -m stages.NAME` with a clean environment; see `Isolation.run`."""
         _require_avx(run.backend)
@@ -207,7 +222,7 @@ class VenvIsolation:
                 log=worker.log,
                 on_event=on_event,
                 children=self._children,
-                fork=self._servers.fork_of(run, worker, path=str(SITE)),
+                fork=self._fork_servers().fork_of(run, worker, path=str(SITE)),
             )
             log = worker.log
         else:

@@ -230,7 +230,7 @@ def test_who_waits_for_the_imports_is_let_go_by_the_end(environments, monkeypatc
 
     thread = threading.Thread(target=run)
     thread.start()
-    wait_until(lambda: environments.isolation._servers._servers and environments.server._process)
+    wait_until(lambda: getattr(environments.isolation._servers, "_servers", {}) and environments.server._process)
     environments.isolation.end()
     thread.join(10)
     assert not thread.is_alive()
