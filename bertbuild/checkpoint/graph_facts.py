@@ -34,8 +34,9 @@ class GraphFacts:
     inputs: Mapping[str, str] | None = None
     """input_ids, input_mask and segment_ids → tensor name, or None where they cannot be traced."""
     published: tuple[int, int] | None = None
-    """Batch size and sequence length of a graph in the form of Google's 2018 archives, which ends at the pooler, or
-    None."""
+    """Batch size and sequence length of a graph in the form of Google's 2018 archives; None for any other graph."""
+    ends_at_pooler: bool = False
+    """Whether it is of that form and computes nothing behind the pooler: OpenVINO's converter cuts nothing off."""
     heads: tuple[TracedHead, ...] = ()
     """The heads that it computes; none where they cannot be traced."""
     variables: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
@@ -72,6 +73,7 @@ def _traced(graph: Graph) -> GraphFacts:
     epsilon: float | None = None
     inputs: Mapping[str, str] | None = None
     published: tuple[int, int] | None = None
+    ends_at_pooler = False
     heads: tuple[TracedHead, ...] = ()
     try:
         gelu = gelu_form(graph)
@@ -82,8 +84,9 @@ def _traced(graph: Graph) -> GraphFacts:
     try:
         inputs = input_roles(graph)
         form = published_form(graph)
-        if form is not None and not graph.consumers(TensorRef(POOLER_OUTPUT, 0)):  # OpenVINO's converter cuts none off
+        if form is not None:
             published = (form.batch, form.seq_len)
+            ends_at_pooler = not graph.consumers(TensorRef(POOLER_OUTPUT, 0))
     except GraphFormatError as error:
         notes.append(str(error))
     try:
@@ -98,6 +101,7 @@ def _traced(graph: Graph) -> GraphFacts:
         epsilon=epsilon,
         inputs=inputs,
         published=published,
+        ends_at_pooler=ends_at_pooler,
         heads=heads,
         variables={
             node.name: shape

@@ -190,6 +190,7 @@ class Inspection:
                 "layer_norm_epsilon": self.graph.epsilon,
                 "inputs": dict(self.graph.inputs) if self.graph.inputs is not None else None,
                 "published_form": {"batch": published[0], "seq_len": published[1]} if published else None,
+                "ends_at_pooler": self.graph.ends_at_pooler,
                 "heads": traced_as_json(self.graph.heads),
                 "answers": list(self.graph.answers),
                 "notes": list(self.graph.notes),

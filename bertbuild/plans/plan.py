@@ -160,7 +160,7 @@ class Source:
             or one of `TF2`, of TensorFlow 2.
         file: where it lies.
         gelu: the form its own graph computes, None where the model has no gelu.
-        published: whether its .meta is of the published form, so that it can be converted as it is.
+        published: whether its .meta is of the published form and ends at the pooler: it can be converted as it is.
         prefix: the checkpoint's name in its folder.
         heads: the heads it was found to have, besides what its encoder gives.
         refused: its heads whose outputs cannot be had.

@@ -175,7 +175,7 @@ def _of_facts(files: CheckpointFiles, file: File, name: str, facts: dict[str, An
             file=file,
             gelu=(graph["gelu"] or config["gelu"] or family.gelu) if config["hidden_act"] == "gelu" else None,
             family=family.name,
-            published=graph["published_form"] is not None,
+            published=graph["ends_at_pooler"],
             prefix=files.prefix.name,
             heads=heads,
             refused=tuple(RefusedHead(**head) for head in facts["heads"]["refused"]),

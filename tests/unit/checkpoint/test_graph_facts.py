@@ -14,5 +14,6 @@ def test_a_graph_that_goes_on_behind_the_pooler_is_not_converted_as_it_is(tmp_pa
     (tmp_path / "alone.meta").write_bytes(builder.meta_graph())
     builder.add("loss/Softmax", "Softmax", builder.dense("loss", POOLED))
     (tmp_path / "head.meta").write_bytes(builder.meta_graph())
-    assert graph_facts(tmp_path / "alone.meta").published == (1, 8)
-    assert graph_facts(tmp_path / "head.meta").published is None
+    alone, head = graph_facts(tmp_path / "alone.meta"), graph_facts(tmp_path / "head.meta")
+    assert (alone.published, alone.ends_at_pooler) == ((1, 8), True)
+    assert (head.published, head.ends_at_pooler) == ((1, 8), False)
