@@ -99,7 +99,7 @@ def test_what_is_said_again_is_what_the_whole_look_said(fleet):
     looked = sorted(map(str, without_times(fleet.events)))  # of two models side by side, in any order
     assert fleet.look()
     assert sorted(map(str, without_times(fleet.events))) == looked
-    first, *_, last = sorted((fleet.root / "runs").iterdir())
+    first, *_, last = sorted((fleet.root / "runs").iterdir(), key=lambda log: log.stat().st_mtime_ns)
     assert sorted(map(str, without_times(events_of(last)))) == looked
     times = [event["time"] for event in events_of(last)]
     assert times == sorted(times)
