@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
+import time
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -24,18 +25,22 @@ class Holdings:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._asked: set[str] = set()
+        self._asking: list[tuple[threading.Thread, float]] = []  # and until when each is waited for
         self._of: dict[str, frozenset[str]] = {}
         self._marks: dict[str, Future] = {}
 
     def ask(self, client: Client, addresses: Iterable[str]) -> None:
-        """Ask the workers that were not asked yet."""
+        """Ask the workers that were not asked yet, and wait for what is asked, by this order or by another one."""
         with self._lock:
             new = [address for address in addresses if address not in self._asked]
-            self._asked.update(new)
-        if new:
-            asking = threading.Thread(target=self._told, args=(client, new), daemon=True)
-            asking.start()
-            asking.join(ANSWER_SECONDS)  # a worker that is frozen never tells
+            if new:
+                self._asked.update(new)
+                thread = threading.Thread(target=self._told, args=(client, new), daemon=True)
+                thread.start()
+                self._asking.append((thread, time.monotonic() + ANSWER_SECONDS))
+            asking = list(self._asking)
+        for thread, until in asking:
+            thread.join(max(0, until - time.monotonic()))  # a worker that is frozen never tells
 
     def _told(self, client: Client, addresses: list[str]) -> None:
         with contextlib.suppress(Exception):  # who tells nothing is not preferred

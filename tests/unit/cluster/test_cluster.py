@@ -13,6 +13,7 @@ from played_cluster import Machines, Played, PlayedPlace
 
 from bertbuild import __version__
 from bertbuild.cluster import client
+from bertbuild.cluster.holdings import Holdings
 from bertbuild.cluster.settings import Address
 from bertbuild.engine.events import Asked
 from bertbuild.errors import BertbuildError, ClusterError, StageError
@@ -259,6 +260,30 @@ def test_a_stage_goes_to_the_worker_whose_store_has_it_or_its_inputs(tmp_path, p
             assert {event["worker"] for event in builder.events.of("stage") if "worker" in event} == {"w1"}
         assert ran() == STAGES  # what was made is put there again, and not made
         assert "ir" in one.published()
+
+
+def test_an_order_waits_too_for_what_another_order_asked(monkeypatch):
+    monkeypatch.setattr("bertbuild.cluster.holdings.ANSWER_SECONDS", 30)
+    asked, tells = threading.Event(), threading.Event()
+
+    class Telling:
+        def run(self, _function, workers, on_error):
+            asked.set()
+            tells.wait(30)
+            return {address: ["ir-1"] for address in workers}
+
+    holdings, ready = Holdings(), []
+    first = threading.Thread(target=holdings.ask, args=(Telling(), ["w1"]))
+    first.start()
+    asked.wait(30)
+    second = threading.Thread(target=lambda: ready.append(holdings.ask(Telling(), ["w1"])))
+    second.start()
+    second.join(0.2)
+    assert ready == []
+    tells.set()
+    first.join(30)
+    second.join(30)
+    assert ready == [None]
 
 
 def test_a_worker_that_does_not_tell_what_it_has_delays_nothing(one, plan, probes, monkeypatch):
