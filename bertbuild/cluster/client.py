@@ -274,8 +274,9 @@ class Cluster:
         while True:
             if is_new:
                 workers = self._workers(client)
-                self._last_workers = time.monotonic(), workers
                 self._holdings.ask(client, workers)
+                # Only now: an order that comes meanwhile asks, and waits, too.
+                self._last_workers = time.monotonic(), workers
             fit = [one["resources"] for one in workers.values() if all(name in one["resources"] for name in needed)]
             if fit:
                 self._seen.update(needed)

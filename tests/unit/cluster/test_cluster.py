@@ -267,7 +267,7 @@ def test_an_order_waits_too_for_what_another_order_asked(monkeypatch):
     asked, tells = threading.Event(), threading.Event()
 
     class Telling:
-        def run(self, _function, workers, on_error):
+        def run(self, _function, workers, **_more):
             asked.set()
             tells.wait(30)
             return {address: ["ir-1"] for address in workers}
