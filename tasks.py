@@ -1,10 +1,14 @@
 """What `invoke` finds here: the commands of the program, and those of its developers.
 
 Invoke reads a command line in its own way: it knows no underscores, ends with 1 and no next step where it is mistyped,
-and takes --dry for nothing. So where it was started as a program, ours goes on from here, and ends the process.
+and takes --dry for nothing. So where it was started as a program, ours goes on from here, and ends the process. It also
+keeps no bytecode of what a tasks.py loads, so that all of the program would be compiled again by each command.
 """
 
 import sys
+
+if not sys.flags.dont_write_bytecode:  # nobody told Python so but Invoke
+    sys.dont_write_bytecode = False
 
 from bertbuild.cli.main import main
 from bertbuild.cli.wording import started_by_invoke

@@ -33,9 +33,11 @@ class Measured:
 def measure(command: Sequence[object], *, env: Mapping[str, str] | None = None, cwd: Path | None = None) -> Measured:
     """Run a command to its end; ends this program with the command's output if it fails.
 
+    Bytecode is kept as for people, also where this program was told to keep none (PYTHONDONTWRITEBYTECODE).
     Linux lets a child's peak memory begin with its parent's, so a benchmark that quotes it must stay small itself.
     """
     words = [str(word) for word in command]
+    env = {name: value for name, value in (env or os.environ).items() if name != "PYTHONDONTWRITEBYTECODE"}
     started = time.perf_counter()
     process = subprocess.Popen(
         words, env=env, cwd=cwd, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True

@@ -573,3 +573,15 @@ def test_an_output_that_takes_no_more_is_told_on_the_other(environ, tmp_path, wo
 def test_without_outputs_a_command_works(environ, tmp_path):
     line = f'"{sys.executable}" "{HERE / "host_program.py"}" status >&- 2>&-'
     assert subprocess.run(["/bin/sh", "-c", line], env=environ, check=False, cwd=tmp_path).returncode == 0
+
+
+@pytest.mark.parametrize("told", ["", "1"])
+def test_bytecode_is_kept_under_invoke_as_under_any_other_program(environ, tmp_path, told):
+    folder = tmp_path / "bytecode"
+    variables = environ | {"PYTHONPYCACHEPREFIX": str(folder), "PYTHONDONTWRITEBYTECODE": told}
+    done = subprocess.run(
+        [sys.executable, "-m", "invoke", "status"], env=variables, capture_output=True, text=True, check=False, cwd=ROOT
+    )
+    assert done.returncode == 0, done.stderr
+    kept = {path.name.split(".")[0] for path in folder.rglob("bertbuild/cli/*.pyc")}
+    assert kept >= {"main", "call"} if not told else kept == set()
