@@ -210,7 +210,7 @@ def exit_code(child):
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
-def wait_until(true, seconds=10.0):
+def wait_until(true, seconds=60.0):
     """Wait until a function gives something true; gives that."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:

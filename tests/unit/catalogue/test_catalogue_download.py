@@ -356,19 +356,19 @@ def test_a_disk_that_fills_up_keeps_what_fits(get, server, target, monkeypatch):
 
 def test_two_downloads_of_one_file_make_one_request(get, server):
     """Two threads open the lock file apart, so they stand for two processes."""
-    started = threading.Event()
+    started, waiting = threading.Event(), threading.Event()
 
     def slow(handler, server):
         started.set()
-        time.sleep(0.2)
+        waiting.wait(60)
         honest(handler, server)
 
     server.steps = [slow]
     first = threading.Thread(target=get)
     first.start()
-    assert started.wait(5)
+    assert started.wait(60)
     said = []
-    get(note=said.append)
+    get(note=lambda sentence: (said.append(sentence), waiting.set()))
     first.join()
     assert len(server.requests) == 1
     assert said == [f"Another process is fetching {server.url}/file.zip; waiting for it."]

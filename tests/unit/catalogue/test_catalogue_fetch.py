@@ -223,13 +223,13 @@ def test_two_fetches_of_one_model_make_one_download(get, server):
 
     def slow(handler, server):
         started.set()
-        waiting.wait(5)
+        waiting.wait(60)
         honest(handler, server)
 
     server.steps = [slow]
     first = threading.Thread(target=get)
     first.start()
-    assert started.wait(5)
+    assert started.wait(60)
     said = []
     got = get(note=lambda sentence: (said.append(sentence), waiting.set()))
     first.join()

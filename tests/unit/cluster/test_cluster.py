@@ -143,7 +143,7 @@ def test_a_worker_that_is_lost_gives_its_stage_to_another_one(one, plan, probes,
     with Builder(one) as builder:
         thread = threading.Thread(target=builder.build, args=(plan, probes))
         thread.start()
-        assert began.wait(10)
+        assert began.wait(60)
         del Played.behave["freeze"]
         one.join("w2")
         one.lose("w1", gracefully=gracefully)
@@ -165,10 +165,10 @@ def test_ctrl_c_ends_what_runs_on_workers(one, plan, probes):
     with Builder(one) as builder:
         thread = threading.Thread(target=builder.attempt, args=(plan, probes))
         thread.start()
-        assert began.wait(10)
+        assert began.wait(60)
         builder.engine._maker.end()
         thread.join(20)
-        assert ended.wait(10)
+        assert ended.wait(60)
         assert ("freeze", "interrupted") in [(event["stage"], event["state"]) for event in builder.events.of("stage")]
 
 
@@ -188,7 +188,7 @@ def test_a_scheduler_that_goes_away_is_one_sentence(one, plan, probes, monkeypat
 
         thread = threading.Thread(target=build)
         thread.start()
-        assert began.wait(10)
+        assert began.wait(60)
         one.do(one.scheduler.close())
         thread.join(30)
         assert {str(error) for error in failures} == {f"The scheduler {one.address} is gone."}

@@ -100,7 +100,7 @@ def test_the_script_of_slurm_hands_the_signal_on_and_gives_the_worker_s_code(tmp
     with subprocess.Popen(["bash", SLURM], env=variables, stdout=subprocess.PIPE, text=True) as job:
         assert job.stdout.readline() == "started\n"
         job.terminate()
-        assert job.wait(10) == 7
+        assert job.wait(60) == 7
     assert not (tmp_path / "bertbuild-5").exists()
 
 

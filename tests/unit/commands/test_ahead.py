@@ -73,7 +73,7 @@ def test_an_environment_is_made_while_the_model_is_imported(session, isolation):
             made.set()
 
     def wait(_run):
-        assert made.wait(10)
+        assert made.wait(60)
         raise StageError("It has waited.")
 
     isolation.prepare = prepared

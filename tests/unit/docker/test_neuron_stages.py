@@ -146,7 +146,8 @@ def test_a_compiler_that_lists_nothing_does_not_work(program, compiler):
 
 def test_what_a_compiler_says_is_kept_and_its_place_is_not(compilation, tmp_path):
     said = compilation("print('all is well'); sys.stderr.write('a warning\\n')")
-    assert said == "returned 0\n[['neuron-cc', 'compile', 'graph_def.pb']]\n"
+    told = [line for line in said.splitlines() if '"event": "step"' not in line]  # a slow machine's compiler is alive
+    assert told == ["returned 0", "[['neuron-cc', 'compile', 'graph_def.pb']]"]
     log = (tmp_path / "compile.log").read_text().splitlines()
     assert log[0] == "$ neuron-cc compile graph_def.pb"
     assert sorted(log[1:]) == ["a warning", "all is well"]
@@ -166,7 +167,7 @@ def test_how_a_compiler_failed_is_told_in_words(compilation, line, words):
 
 
 def test_a_compilation_says_that_it_is_alive(compilation):
-    said = compilation("time.sleep(1.8)")
+    said = compilation("time.sleep(1.8)", more="_watch.HEARTBEAT_SECONDS = 0.1")
     assert said.count('"event": "step"') >= 2
     assert "neuron-cc uses 0.0 GB" in said
 
