@@ -24,7 +24,7 @@ from bertbuild.plans.carrying import TEXT, VOCAB, carries_text, seen_by_stage
 from bertbuild.plans.placing import backend_of
 from bertbuild.plans.plan import File, Step
 from bertbuild.stages import FACTS, INSTRUCTIONS, PROVENANCE, STAGES, StageSpec, is_by_processor, stage_code
-from bertbuild.store.other_keys import other_format
+from bertbuild.store.other_keys import OtherKeys
 from bertbuild.store.store import Store, StoredObject, remove_tree
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ class Maker:
         self._full = threading.Event()
         self._environments: dict[str, dict[str, str]] = {}
         self._codes: dict[str, str] = {}
-        self._told_of_other_keys = False
+        self._told_of_other_keys, self._other_keys = False, OtherKeys(store)
 
     def end(self) -> None:
         """End all that is being made in other threads."""
@@ -448,7 +448,7 @@ class Maker:
         """Say once why what another version of bertbuild made is made again."""
         if self._told_of_other_keys:
             return
-        found = other_format(self.store, order.stage, order.parts)
+        found = self._other_keys.format(order.stage, order.parts)
         if found is not None:
             self._told_of_other_keys = True
             self._say(

@@ -103,7 +103,7 @@ class Scheduler:
         self._unmet: dict[str, set[str]] = {}
         self._needed_by: dict[str, list[str]] = {}
         self._ready: list[tuple[int, str]] = []
-        self._startable: list[tuple[int, Job]] = []
+        self._startable: dict[bool, list[tuple[int, Job]]] = {False: [], True: []}  # by whether they are away
         self._running: dict[str, tuple[Job, Thread, int]] = {}
         self._done: set[str] = set()
         self._gone: dict[str, Job] = {}  # failed or skipped → the job whose failure it was
@@ -151,10 +151,25 @@ class Scheduler:
         while self._ready and not self._stopped:
             number, job_id = heappop(self._ready)
             if not self._settled(job := self._waiting.pop(job_id)):
-                insort(self._startable, (number, job), key=lambda entry: entry[0])
+                insort(self._startable[job.is_away], (number, job), key=lambda entry: entry[0])
         if not self._stopped:
-            self._startable = [entry for entry in self._startable if not self._started(entry[1])]
+            for is_away in self._startable:
+                self._start_those(is_away)
         return bool(self._running)
+
+    def _start_those(self, is_away: bool) -> None:
+        """Start what fits; where there is no room, thousands that wait are not looked at."""
+        waiting, number = self._startable[is_away], 0
+        most = self._away if is_away else self._slots
+        while number < len(waiting) and len(self._beside(is_away)) < most:
+            if self._started(waiting[number][1], is_away):
+                del waiting[number]
+            else:
+                number += 1
+
+    def _beside(self, is_away: bool) -> list[tuple[Job, int]]:
+        """What runs here, or away, and the memory that it needs."""
+        return [(other, memory) for other, _, memory in self._running.values() if other.is_away is is_away]
 
     @property
     def _stopped(self) -> bool:
@@ -170,13 +185,9 @@ class Scheduler:
             self._fail(job, error)
         return True
 
-    def _started(self, job: Job) -> bool:
-        is_away = job.is_away
-        others = [(other, memory) for other, _, memory in self._running.values() if other.is_away is is_away]
+    def _started(self, job: Job, is_away: bool) -> bool:
         needed = 0 if is_away else job.memory()
-        if is_away and len(others) >= self._away:
-            return False
-        if not is_away and others and not self._goes_beside(others, job, needed):
+        if not is_away and not self._goes_beside(self._beside(False), job, needed):
             return False
         thread = Thread(target=self._work, args=(job,), name=job.id)
         self._running[job.id] = (job, thread, needed)
@@ -186,9 +197,11 @@ class Scheduler:
 
     def _goes_beside(self, others: list[tuple[Job, int]], job: Job, needed: int) -> bool:
         """Whether a job that needs so many bytes may run beside others on this machine."""
+        if not others:
+            return True
         if job.is_alone or any(other.is_alone for other, _ in others):
             return False
-        return len(others) < self._slots and self._fits(needed, sum(memory for _, memory in others))
+        return self._fits(needed, sum(memory for _, memory in others))
 
     def _work(self, job: Job) -> None:
         try:

@@ -187,3 +187,16 @@ def test_what_users_cannot_meet_cancels_all_waits_and_is_raised(world, error):
         world.run([Played(world, "long"), Played(world, "bad")])
     assert world.cancelled.is_set()
     assert all(thread.name != "long" for thread in threading.enumerate())
+
+
+def test_jobs_that_wait_are_not_asked_what_they_take_while_there_is_no_room(world):
+    """Thousands may wait, and to tell what one takes its files are looked at."""
+    asked = []
+
+    class Asked(Played):
+        def memory(self):
+            asked.append(self.id)
+            return 0
+
+    assert world.run([Asked(world, str(number)) for number in range(300)]) == []
+    assert len(asked) == 300
