@@ -30,6 +30,8 @@ NO_WORKERS_TIMEOUT = "60s"
 NOWHERE = "127.0.0.1:0"
 """Where the HTTP servers listen that Dask insists on, without a page to give."""
 
+TOLD = "Told to end; nothing that ran here runs any more."
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerFacts:
@@ -74,7 +76,7 @@ def until_told(main: Coroutine[Any, Any, None]) -> None:
         return False
 
     if asyncio.run(watched()):
-        raise KeyboardInterrupt
+        raise KeyboardInterrupt(TOLD)
 
 
 @contextlib.asynccontextmanager

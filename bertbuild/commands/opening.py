@@ -53,8 +53,8 @@ def opened(
         _strip(error)
         _tell(reporter, error)
         raise
-    except KeyboardInterrupt:
-        _tell(reporter, interrupted())
+    except KeyboardInterrupt as interrupt:
+        _tell(reporter, interrupted(*interrupt.args))
         raise
     finally:
         with contextlib.suppress(BrokenPipeError):
@@ -82,8 +82,10 @@ def _strip(error: BertbuildError) -> None:
     error.next_step, error.details = bare(error.next_step), bare(error.details)
 
 
-def interrupted() -> Interrupted:
-    """What is told of a command that Ctrl-C ended."""
+def interrupted(text: str = "") -> Interrupted:
+    """What is told of a command that Ctrl-C ended; `text`: of one that has no end of its own, the interrupt's word."""
+    if text:
+        return Interrupted(text)
     return Interrupted(
         "Stopped before the end.", next_step="Run the same command again: what is finished will be used."
     )

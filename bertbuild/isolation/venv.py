@@ -48,7 +48,10 @@ SITE = Path(__file__).parent / "site"
 
 MARKER = "bertbuild.json"
 PASSED_ON = ("LANG", "TZ", "OMP_NUM_THREADS", "LD_LIBRARY_PATH", LIMIT)
-NETWORK = "Check the network and the index settings (UV_INDEX_URL, SSL_CERT_FILE), then try again."
+NETWORK = (
+    "Check the network, the index settings (UV_INDEX_URL, SSL_CERT_FILE) and that uv's cache can be written "
+    "(UV_CACHE_DIR), then try again."
+)
 
 
 class VenvIsolation:

@@ -79,6 +79,16 @@ def test_systemd_takes_each_unit(unit, tmp_path):
     assert (done.returncode, told) == (0, []), done.stderr
 
 
+def test_systemd_s_units_end_well_when_stopped_and_write_below_their_state_alone():
+    for unit in UNITS:
+        lines = unit.read_text(encoding="utf-8").splitlines()
+        assert "SuccessExitStatus=130" in lines
+        assert f"WorkingDirectory=/var/lib/{unit.stem}" in lines
+        assert ("ProtectHome=yes" in lines, f"StateDirectory={unit.stem}" in lines) == (True, True)
+    # What makes the environments has a cache below HOME, and the user's own is hidden.
+    assert "Environment=HOME=/var/lib/bertbuild-worker" in UNITS[-1].read_text(encoding="utf-8").splitlines()
+
+
 def test_bash_takes_the_script_of_slurm():
     subprocess.run(["bash", "-n", SLURM], check=True)
 
@@ -147,10 +157,10 @@ def test_what_is_deployed_is_not_root_and_writes_to_its_volumes_alone():
     assert re.search(r"^USER 1000$", (FOLDER / "Dockerfile").read_text(encoding="utf-8"), re.MULTILINE)
 
 
-def test_only_workers_and_clients_reach_the_scheduler():
+def test_only_workers_and_clients_reach_the_scheduler_and_only_workers_and_the_scheduler_a_worker():
     policies = {one["metadata"]["name"]: one["spec"] for one in read(KUBERNETES) if one["kind"] == "NetworkPolicy"}
     roles = {
         name: {peer["podSelector"]["matchLabels"]["role"] for rule in spec["ingress"] for peer in rule["from"]}
         for name, spec in policies.items()
     }
-    assert roles == {"bertbuild-scheduler": {"worker", "client"}, "bertbuild-worker": {"scheduler"}}
+    assert roles == {"bertbuild-scheduler": {"worker", "client"}, "bertbuild-worker": {"scheduler", "worker"}}
