@@ -11,7 +11,9 @@ import time
 
 from registry_server import free_port
 
-PROGRAMS = {name: shutil.which(name, path=f"{os.environ['PATH']}:/usr/sbin") for name in ("munged", "slurmctld", "slurmd")}
+PROGRAMS = {
+    name: shutil.which(name, path=f"{os.environ['PATH']}:/usr/sbin") for name in ("munged", "slurmctld", "slurmd")
+}
 WHY_NOT = (
     "Slurm is not installed (apt-get install munge slurmctld slurmd slurm-client)"
     if None in PROGRAMS.values()
