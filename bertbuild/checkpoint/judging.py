@@ -5,6 +5,7 @@ from __future__ import annotations
 from codecs import BOM_UTF8
 from collections.abc import Iterator, Mapping, Sequence
 from math import isclose
+from pathlib import Path
 
 from bertbuild.checkpoint import sentencepiece
 from bertbuild.checkpoint.bundle import TensorEntry
@@ -21,7 +22,15 @@ from bertbuild.checkpoint.tensors import Reader, open_tensors
 from bertbuild.checkpoint.user_files import foreign_encoding, read_regular, undecodable
 from bertbuild.checkpoint.v1 import V1Reader
 from bertbuild.checkpoint.variables import FLOAT32, disagreements, listed, of_another_build
-from bertbuild.checkpoint.vocabulary import BERT_TENSORFLOW, Vocabulary, read_vocabulary, vocabulary_warning
+from bertbuild.checkpoint.vocabulary import (
+    BERT_TENSORFLOW,
+    Vocabulary,
+    is_pieces,
+    pieces_of,
+    read_vocabulary,
+    require_pieces,
+    vocabulary_warning,
+)
 from bertbuild.errors import CheckpointError
 from bertbuild.families.table import BERT
 from bertbuild.heads.rows import HEADS
@@ -157,9 +166,8 @@ def judge_vocabulary(
     files: CheckpointFiles, expected: int | None, problems: list[str], warnings: list[str]
 ) -> Vocabulary | None:
     """What vocab.txt holds, if it can be read."""
-    if files.vocab is None:
-        why = "There is no vocab.txt, so texts cannot be turned into ids for this model."
-        warnings.append(why + sentencepiece.beside(files.folder))
+    if files.vocab is None or is_pieces(files.vocab):
+        warnings += _judged_pieces(files.vocab or sentencepiece.model_in(files.folder), files.folder, expected)
         return None
     if lfs_pointer(files.vocab):
         problems.append(f"{files.vocab.name} is a git-lfs pointer, not the file itself; run `git lfs pull`.")
@@ -189,6 +197,21 @@ def judge_vocabulary(
     if expected not in (None, found.lines) and found.reading(expected) != BERT_TENSORFLOW:
         warnings.append(vocabulary_warning(files.vocab.name, found.lines, expected))
     return found
+
+
+def _judged_pieces(path: Path | None, folder: Path, expected: int | None) -> Iterator[str]:
+    """Sentences on the model of SentencePiece that text is read with, where there is none or it cannot be read."""
+    no_ids = "so texts cannot be turned into ids for this model."
+    if path is None:
+        yield f"There is no vocab.txt, {no_ids}{sentencepiece.beside(folder)}"
+        return
+    try:
+        if expected is None:
+            pieces_of(path)
+        else:
+            require_pieces(path, expected)
+    except CheckpointError as error:
+        yield str(error)
 
 
 def judge_meta(graph: GraphFacts, shapes: Mapping[str, tuple[int, ...]]) -> Iterator[str]:

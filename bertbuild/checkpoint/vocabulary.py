@@ -1,4 +1,5 @@
 """vocab.txt beside the model's table of words, and the two ways in which programs number lines that are there twice.
+A model of SentencePiece may stand in its place: its pieces have their numbers.
 
 google-research/bert's tokenization.py, the Model Garden and Hugging Face number the lines: the last of two equal ones
 counts. bert-tensorflow 1.0.4, the package of the former, numbers the words: the first counts, the second has no number,
@@ -15,7 +16,9 @@ from typing import Final
 from bertbuild.checkpoint import sentencepiece
 from bertbuild.checkpoint.user_files import read_regular, require_utf8
 from bertbuild.errors import CheckpointError, UsageError
+from bertbuild.families.bert_names import VOCAB_FILE
 from bertbuild.plural import are, number_of
+from bertbuild.text.pieces import PieceModel
 
 LINES: Final = "lines"
 BERT_TENSORFLOW: Final = "bert-tensorflow"
@@ -86,27 +89,37 @@ def read_vocabulary(content: bytes) -> Vocabulary:
 
 
 def chosen_reading(path: Path, rows: int | None, asked: str) -> tuple[str, str]:
-    """How the lines of a vocab.txt are numbered, and a sentence on it; both empty where there is but one way.
+    """How the lines of a vocab.txt are numbered, and a sentence on it; both empty where there is but one way, as of a
+    model of SentencePiece.
 
     Args:
-        path: the file.
+        path: the file, called vocab.txt where it is one.
         rows: of the model's word table, None where there is no model.
         asked: one of `READINGS`, or empty.
 
     Raises:
         CheckpointError: the file cannot be read, or is not UTF-8.
-        UsageError: `asked` is neither; or nothing is asked, and the rows do not tell.
+        UsageError: `asked` is neither, or asked of a model of SentencePiece; or nothing is asked, and the rows do not
+            tell.
     """
     if asked and asked not in READINGS:
         raise UsageError(
             f"--vocab-reading must be one of {', '.join(READINGS)} (got {asked!r}).", next_step="Give one of them."
         )
     try:
-        vocabulary = _read(path)
+        vocabulary = None if is_pieces(path) else _read(path)
     except OSError as error:
         raise CheckpointError(
             f"{path} cannot be read: {error.strerror}.", next_step="Check that the file exists and may be read."
         ) from error
+    if vocabulary is None:
+        pieces_of(path)
+        if asked:
+            raise UsageError(
+                f"--vocab-reading numbers the lines of a vocab.txt, and {path} is a model of SentencePiece.",
+                next_step="Leave it out.",
+            )
+        return "", ""
     if not vocabulary.ambiguous:
         return "", ""
     reading = asked or vocabulary.reading(rows)
@@ -120,12 +133,30 @@ def chosen_reading(path: Path, rows: int | None, asked: str) -> tuple[str, str]:
     return reading, vocabulary.told(rows) + said
 
 
+def is_pieces(path: Path) -> bool:
+    """Whether a file is a model of SentencePiece, and is not called as if it were none."""
+    return path.name != VOCAB_FILE and sentencepiece.is_model(read_regular(path))
+
+
+def pieces_of(path: Path) -> PieceModel:
+    """What a model of SentencePiece holds. Raises `CheckpointError` where text cannot be read with it."""
+    try:
+        return sentencepiece.read_model(read_regular(path))
+    except ValueError as error:
+        raise CheckpointError(
+            f"{path} {error}.", next_step="Give the file that came with the model: its .model, or its vocab.txt."
+        ) from error
+
+
 def _read(path: Path) -> Vocabulary:
     """A vocabulary that text is to be read with. Raises `CheckpointError` for what is not UTF-8, and OSError."""
     content = read_regular(path)
     odd = sentencepiece.told(content)
     if odd:
-        raise CheckpointError(f"{path} {odd}.", next_step="Text needs a vocab.txt; targets take ids without one.")
+        raise CheckpointError(
+            f"{path} {odd}.",
+            next_step="Give the model's vocab.txt; a model of SentencePiece is called FILE.model, as spiece.model.",
+        )
     require_utf8(content, path, "Give the vocab.txt that came with the model.")
     return read_vocabulary(content)
 
@@ -155,6 +186,9 @@ def require_words(vocab: Path, words: int, reading: str = "") -> None:
 
     `reading` is how its lines are numbered, where that was said; else the model's words may tell.
     """
+    if is_pieces(vocab):
+        require_pieces(vocab, words)
+        return
     found = _read(vocab)
     if (reading or found.reading(words)) == BERT_TENSORFLOW and found.different <= words:
         return
@@ -165,4 +199,15 @@ def require_words(vocab: Path, words: int, reading: str = "") -> None:
             "would get ids that it has not.",
             next_step="Give the vocab.txt that came with the model."
             + (f" Read by {BERT_TENSORFLOW}, it fits: --vocab-reading {BERT_TENSORFLOW}." if fits else ""),
+        )
+
+
+def require_pieces(path: Path, words: int) -> None:
+    """Raise `CheckpointError` where a model of SentencePiece cannot be read, or has more pieces than the model rows."""
+    pieces = len(pieces_of(path).names)
+    if pieces > words:
+        raise CheckpointError(
+            f"{path} has {number_of(pieces, 'piece')}, but the model knows {number_of(words, 'word')}: some text would "
+            "get ids that it has not.",
+            next_step="Give the .model that came with the model.",
         )

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from bertbuild.buildfile.entries import ModelEntry, Recipe, TargetEntry
 from bertbuild.catalogue.models import find_model
+from bertbuild.checkpoint.tokenizer_file import tokenizer_in
 from bertbuild.commands.reference import presumed, require_1, with_folder
 from bertbuild.commands.session import Session
 from bertbuild.errors import BertbuildError, InterpreterMissingError, UsageError
@@ -24,7 +25,7 @@ from bertbuild.plans.placing import backend_of
 from bertbuild.plans.plan import TF2_CHECKPOINT, File, Origin, Plan, Source
 from bertbuild.source.resolve import is_fetched
 from bertbuild.stages import STAGES
-from bertbuild.text.facts import VOCAB_FILE, Text
+from bertbuild.text.facts import Text
 
 EVERY_HEAD = tuple(
     FoundHead(kind=head.name, weights=head.last[0], bias=head.last[1], labels=2)
@@ -108,12 +109,13 @@ def _presumed(session: Session, entry: ModelEntry, target: TargetEntry) -> Plan:
 
 
 def _has_words(entry: ModelEntry) -> bool:
-    """Whether a model comes with a vocab.txt, as far as is known before it is looked at."""
+    """Whether a model comes with a tokenizer, as far as is known before it is looked at."""
     wanted = entry.source
     if isinstance(wanted, Recipe) or wanted.model:
         return True
     path = Path(wanted.checkpoint)
-    return bool(wanted.checkpoint) and ((path if path.is_dir() else path.parent) / VOCAB_FILE).is_file()
+    folder = path if path.is_dir() else path.parent
+    return bool(wanted.checkpoint) and folder.is_dir() and tokenizer_in(folder) is not None
 
 
 def _is_folder(entry: ModelEntry) -> bool:

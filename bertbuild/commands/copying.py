@@ -9,12 +9,13 @@ from pathlib import Path
 from bertbuild.checkpoint.task_file import TASK
 from bertbuild.commands.session import shown
 from bertbuild.errors import UsageError
-from bertbuild.families.bert_names import CONFIG_FILE, VOCAB_FILE
+from bertbuild.families.bert_names import CONFIG_FILE
 from bertbuild.files.disk import full_disk_told
 from bertbuild.kinds.kind import Kind
 from bertbuild.report.mapping import MAPPING
+from bertbuild.text.words import TOKENIZER_FILES
 
-MODEL = ("*.ckpt.*", CONFIG_FILE, VOCAB_FILE, "saved_model.pb", "variables/*", "assets/*")
+MODEL = ("*.ckpt.*", CONFIG_FILE, *TOKENIZER_FILES, "saved_model.pb", "variables/*", "assets/*")
 """Files that make up a model. What a run says besides, as eval_results.txt, is replaced by what the next run says."""
 
 
@@ -77,7 +78,7 @@ def _under_prefix(path: Path, destination: Path) -> Path:
         for file in path.parent.iterdir():
             if file.name.startswith(path.name):
                 shutil.copyfile(file, destination.with_name(destination.name + file.name.removeprefix(path.name)))
-            elif file.name in (CONFIG_FILE, VOCAB_FILE, MAPPING, TASK):
+            elif file.name in (CONFIG_FILE, *TOKENIZER_FILES, MAPPING, TASK):
                 shutil.copyfile(file, destination.with_name(file.name))
     return destination
 

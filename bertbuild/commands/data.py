@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bertbuild import keys
+from bertbuild.checkpoint.tokenizer_file import is_lower_cased, tokenizer_in
 from bertbuild.checkpoint.vocabulary import READINGS, chosen_reading
 from bertbuild.commands.result import Result
 from bertbuild.commands.session import Session, shown
@@ -61,14 +62,15 @@ class Asked(Records):
         written="FOLDER|FILE",
     )
     model: str = parameter(Name(), "", "a model of the catalogue, whose vocabulary and lower-casing are taken")
-    checkpoint: str = parameter(Location(), "", "a checkpoint of your own, whose vocab.txt is taken")
+    checkpoint: str = parameter(Location(), "", "a checkpoint of your own, whose tokenizer is taken")
     config: str = parameter(
         Location(), "", "the checkpoint's bert_config.json, where it is not in its folder", written="FILE"
     )
     vocab_file: str = parameter(
         Location(),
         "",
-        "a vocab.txt by itself, where no model is named; beside --checkpoint, that checkpoint's",
+        "a vocab.txt or a model of SentencePiece by itself, where no model is named; beside --checkpoint, that "
+        "checkpoint's",
         written="FILE",
     )
     vocab_rows: int | None = None
@@ -195,9 +197,9 @@ def planned(session: Session, asked: Asked) -> tuple[Plan, PrepareRequest]:
     _check_positions(vocabulary, request.max_seq_length)
     request = replace(
         request,
-        do_lower_case=_lower_case(session, vocabulary, asked.do_lower_case),
         vocab_reading=reading_of(session, vocabulary.path, vocabulary.rows, asked.vocab_reading),
     )
+    request = replace(request, do_lower_case=_lower_case(session, vocabulary, asked.do_lower_case))
     vocab = session.file(vocabulary.path)
     return plan_prepare_data(vocabulary.name, data, vocab, request), request
 
@@ -323,7 +325,7 @@ def _vocabulary(session: Session, asked: Asked) -> Vocabulary:
         return _model_vocabulary(session, asked)
     path = Path(asked.vocab_file)
     if not path.is_file():
-        raise UsageError(f"{path} is not a file.", next_step="Give the model's vocab.txt.")
+        raise UsageError(f"{path} is not a file.", next_step="Give the model's vocab.txt or .model.")
     return Vocabulary(
         path=path.resolve(), name=asked.name or vocabulary_name(path, session.store), rows=asked.vocab_rows
     )
@@ -333,6 +335,7 @@ def _model_vocabulary(session: Session, asked: Asked) -> Vocabulary:
     from bertbuild.catalogue.models import find_model
     from bertbuild.checkpoint.folder import find_checkpoint
     from bertbuild.checkpoint.judging import read_own_config
+    from bertbuild.checkpoint.sentencepiece import beside
     from bertbuild.checkpoint.vocabulary import require_words
     from bertbuild.huggingface.vocabulary import recorded_lower_case
 
@@ -341,14 +344,16 @@ def _model_vocabulary(session: Session, asked: Asked) -> Vocabulary:
     )
     folder, name = checkpoint_folder(wanted, session.settings, session.store, session.engine, session.report)
     files = find_checkpoint(folder, require_data=False)
-    if files.vocab is None:
+    vocab = files.vocab or tokenizer_in(files.folder)
+    if vocab is None:
         raise CheckpointError(
-            f"{files.folder} has no vocab.txt.", next_step="Give the model's vocabulary itself: --vocab-file FILE."
+            f"{files.folder} has no vocab.txt and no model of SentencePiece.{beside(files.folder)}",
+            next_step="Give the model's vocabulary itself: --vocab-file FILE.",
         )
     config = read_own_config(files)
-    require_words(files.vocab, config.vocab_size, asked.vocab_reading)
+    require_words(vocab, config.vocab_size, asked.vocab_reading)
     return Vocabulary(
-        path=files.vocab.resolve(),
+        path=vocab.resolve(),
         name=name,
         lower_case=find_model(asked.model).lower_case if asked.model else recorded_lower_case(files.folder),
         positions=config.max_position_embeddings,
@@ -368,7 +373,7 @@ def _lower_case(session: Session, vocabulary: Vocabulary, asked: bool | None) ->
     """Whether to lower-case: as asked, else as the catalogue says, else yes as upstream; warns of an odd choice."""
     known = vocabulary.lower_case
     chosen = asked if asked is not None else True if known is None else known
-    fitting = not _has_capitals(vocabulary.path) if known is None else known
+    fitting = is_lower_cased(vocabulary.path) if known is None else known
     if chosen != fitting:
         words = (
             "is of words with capitals, which lower-cased text never meets; is --do-lower-case=false meant?"
@@ -377,12 +382,6 @@ def _lower_case(session: Session, vocabulary: Vocabulary, asked: bool | None) ->
         )
         session.report({"event": "warning", "text": f"{vocabulary.path} {words}"})
     return chosen
-
-
-def _has_capitals(vocab: Path) -> bool:
-    """Whether a vocabulary has a word with a capital; marks ([CLS], <S>) are not words."""
-    words = vocab.read_text(encoding="utf-8", errors="replace").split("\n")
-    return any(word != word.lower() for word in words if not word.startswith(("[", "<")))
 
 
 def _check_copies(asked: Asked) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from bertbuild.checkpoint.tokenizer_file import is_lower_cased, tokenizer_in
+from bertbuild.checkpoint.vocabulary import require_words
 from bertbuild.commands.session import Session
 from bertbuild.errors import DataError, UsageError
 from bertbuild.kinds.evaluated_data import Data
@@ -101,7 +103,7 @@ def _questions(session: Session, source: Source, rows: int, data: Data, told: di
     training = None
     if data.prepared:
         folder = Path(data.prepared)
-        vocab = source.file.path / "vocab.txt"
+        vocab = tokenizer_in(source.file.path)
         check_vocabulary(f"The {task} examples were", str(told.get("vocab_sha256") or ""), vocab, source.model)
         training = files_of(folder, (TRAIN,), session.store) if (folder / TRAIN).is_file() else None
     named = data.squad_data_file or data.data
@@ -126,12 +128,15 @@ def _reading(
 ) -> Reading:
     from bertbuild.commands.data import reading_of
 
-    vocab = source.file.path / "vocab.txt"
-    if not vocab.is_file():
-        raise DataError(f"{source.model} comes without a vocab.txt.", next_step="Name it: --vocab FILE.")
+    vocab = tokenizer_in(source.file.path)
+    if vocab is None:
+        raise DataError(
+            f"{source.model} comes without a vocab.txt or a model of SentencePiece.", next_step="Name it: --vocab FILE."
+        )
+    require_words(vocab, rows, data.vocab_reading)
     lower_case = data.do_lower_case if data.do_lower_case is not None else told.get("do_lower_case")
     if lower_case is None:
-        lower_case = not _has_capitals(vocab)
+        lower_case = is_lower_cased(vocab)
     return Reading(
         vocab=session.file(vocab),
         lower_case=bool(lower_case),
@@ -141,11 +146,6 @@ def _reading(
         max_query_length=data.max_query_length or int(told.get("max_query_length") or QUERY_LENGTH),
         doc_stride=data.doc_stride or int(told.get("doc_stride") or DOC_STRIDE),
     )
-
-
-def _has_capitals(vocab: Path) -> bool:
-    words = vocab.read_text(encoding="utf-8", errors="replace").split("\n")
-    return any(word != word.lower() for word in words if not word.startswith(("[", "<")))
 
 
 def _file(session: Session, name: str, what: str) -> File:

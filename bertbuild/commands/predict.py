@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
+from bertbuild.checkpoint.tokenizer_file import read_words
 from bertbuild.checkpoint.user_files import read_object, read_regular
-from bertbuild.checkpoint.vocabulary import BERT_TENSORFLOW, read_vocabulary
 from bertbuild.commands.predict_texts import Predict, texts_of
 from bertbuild.commands.predicted import ANSWERED, Reading, Row, asked_of, line_of, rows_of, tensors_of
 from bertbuild.commands.reference import presumed, require_1
@@ -24,8 +24,9 @@ from bertbuild.plans.plan import File, Plan, Step
 from bertbuild.plural import number_of
 from bertbuild.source.known_text import OF_WORDS
 from bertbuild.text.asking import Asked, Questions
-from bertbuild.text.facts import TEXT_FILE, VOCAB_FILE, from_json
-from bertbuild.text.wordpiece import END, FIRST, MASK, SPECIAL, UNKNOWN, FullTokenizer, numbered
+from bertbuild.text.facts import TEXT_FILE, WORDS_FILE, from_json
+from bertbuild.text.wordpiece import MASK
+from bertbuild.text.words import ROLES, TOKENIZER_FILES, VOCAB_FILE
 
 MASKED_LM: Final = "masked-lm"
 SIGNATURE: Final = "signature.json"
@@ -134,11 +135,11 @@ def facts_of(folder: Path) -> Mapping[str, Any]:
             f"{shown(folder)} is a Hugging Face folder: transformers asks it in words, and bertbuild does not.",
             next_step="Give another target of the model, or ask transformers: pipeline(model='FOLDER').",
         )
-    if not path.is_file() or not (folder / VOCAB_FILE).is_file():
+    if not path.is_file() or not any((folder / name).is_file() for name in TOKENIZER_FILES):
         raise DataError(
-            f"{shown(folder)} carries no tokenizer ({TEXT_FILE} and {VOCAB_FILE}).",
-            next_step="Build the target again from a checkpoint that has a vocab.txt (--vocab FILE names one that lies "
-            "elsewhere): that adds them, and computes nothing again.",
+            f"{shown(folder)} carries no tokenizer ({TEXT_FILE}, and {' or '.join(TOKENIZER_FILES)}).",
+            next_step="Build the target again from a checkpoint that has a vocab.txt or a model of SentencePiece "
+            "(--vocab FILE names one that lies elsewhere): that adds them, and computes nothing again.",
         )
     try:
         found = read_object(path)
@@ -223,17 +224,21 @@ def reading_of(folder: Path, facts: Mapping[str, Any], kind: str, asked: Predict
         DataError: the vocabulary is not the one that the target was built with, or lacks a special token.
         UsageError: --max-seq-length is more than the model or the target takes.
     """
-    text, path = from_json(facts), folder / VOCAB_FILE
+    text, path = from_json(facts), _tokenizer_of(folder, facts)
     content = read_regular(path)
     if facts.get("vocab_sha256") != hashlib.sha256(content).hexdigest():
         raise DataError(
             f"{path} is another vocabulary than the one that the target was built with.",
             next_step="Bring the model's own back, or build the target again with --vocab FILE.",
         )
-    vocab = numbered(read_vocabulary(content).words, by_word=text.vocab_reading == BERT_TENSORFLOW)
-    missing = [word for word in (UNKNOWN, FIRST, END, *((MASK,) if kind == MASKED_LM else ())) if word not in vocab]
+    try:
+        words = read_words(content, text.vocab_reading)
+    except ValueError as error:
+        raise DataError(f"{path} {error}.", next_step="Give the model's own file.") from error
+    _, *needed = words.special if kind == MASKED_LM else words.special[: ROLES.index("mask")]
+    missing = [word for word in needed if word not in words.vocab]
     if missing:
-        raise DataError(f"{path} has no {' and no '.join(missing)}.", next_step="Give the model's own vocab.txt.")
+        raise DataError(f"{path} has no {' and no '.join(missing)}.", next_step=f"Give the model's own {path.name}.")
     fixed = _fixed_length(folder)
     longest = min(filter(None, (text.max_positions, fixed)), default=0)
     usual = min(longest, facts["max_seq_length"])
@@ -245,14 +250,29 @@ def reading_of(folder: Path, facts: Mapping[str, Any], kind: str, asked: Predict
             next_step="Longer texts are cut.",
         )
     as_such = asked.special_tokens_in_text or text.special_tokens_in_text
-    special = SPECIAL if as_such else (MASK,) if kind == MASKED_LM else ()
+    special = words.special if as_such else (MASK,) if kind == MASKED_LM else ()
     lower_case = bool(facts["do_lower_case"])
     return Reading(
         text=text,
         lower_case=lower_case,
-        tokenizer=FullTokenizer(vocab, lower_case=lower_case, special=special),
+        words=words,
+        tokenizer=words.tokenizer(lower_case=lower_case, special=special),
         length=asked.max_seq_length or usual,
     )
+
+
+def _tokenizer_of(folder: Path, facts: Mapping[str, Any]) -> Path:
+    """The file that text is read with.
+
+    Raises:
+        DataError: it is not there, or not called as such a file.
+    """
+    name = facts.get(WORDS_FILE, VOCAB_FILE)
+    if name not in TOKENIZER_FILES or not (folder / name).is_file():
+        raise DataError(
+            f"{folder / TEXT_FILE} names {name!r}, which is not there.", next_step="Build the target again."
+        )
+    return folder / str(name)
 
 
 def _fixed_length(folder: Path) -> int:

@@ -14,7 +14,7 @@ from bertbuild.heads.rows import HEADS
 from bertbuild.text.answer_spans import NOTHING, WINDOWS, Answer, Spans
 from bertbuild.text.asking import Asked, Questions, of_masked, of_questions, of_texts, of_words
 from bertbuild.text.facts import Text
-from bertbuild.text.wordpiece import FullTokenizer
+from bertbuild.text.words import Tokenizer, Words
 
 BEST: Final = 5
 """Words that are told of a masked one."""
@@ -30,13 +30,15 @@ class Reading:
     Attributes:
         text: what the target carries.
         lower_case: whether letters are made small.
-        tokenizer: of its vocabulary.
+        words: what the file of its tokenizer holds.
+        tokenizer: made of it.
         length: pieces of a sequence.
     """
 
     text: Text
     lower_case: bool
-    tokenizer: FullTokenizer
+    words: Words
+    tokenizer: Tokenizer
     length: int
 
     @property
@@ -55,7 +57,7 @@ def asked_of(kind: str, texts: Sequence[Asked], reading: Reading) -> Questions:
     tokenizer, length = reading.tokenizer, reading.length
     if kind == "span":
         stride = reading.text.doc_stride or DOC_STRIDE
-        found = of_questions(texts, tokenizer, length, query=reading.query, stride=stride)
+        found = of_questions(texts, tokenizer, length, query=reading.query, stride=stride, words=reading.words)
     else:
         found = {"tokens": of_words, "masked-lm": of_masked}.get(kind, of_texts)(texts, tokenizer, length)
     return replace(found, width=length) if kind in ASKED_WITH_PADDING else found

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from bertbuild import keys
+from bertbuild.checkpoint.vocabulary import is_pieces
 from bertbuild.commands.data import reading_of
 from bertbuild.commands.result import Result
 from bertbuild.commands.session import Session, shown
@@ -57,6 +58,11 @@ def prepare_pretraining_data(
     for output in outputs:
         if Path(output).exists():
             raise UsageError(f"There is a file {output} already.", next_step="Name another, or remove that one first.")
+    if is_pieces(Path(vocab)):
+        raise UsageError(
+            f"{vocab} is a model of SentencePiece, and records for pre-training are made of WordPiece's words.",
+            next_step="Give a vocab.txt; an ALBERT is pre-trained with google-research/albert's own program.",
+        )
     reading = reading_of(session, Path(vocab), None, request.vocab_reading)
     request = replace(request, vocab_reading=reading)
     digests = [session.store.inputs.of(path) for path in texts]

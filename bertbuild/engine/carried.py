@@ -1,8 +1,8 @@
 """A tokenizer and what goes with it, added to what a stage wrote; and taken out again, byte for byte.
 
-Added are `text.json`, `tokenizer.json` and `vocab.txt`; the first and the last also to a SavedModel's `assets/`; "text"
-in signature.json; and in an IR two sections of its rt_info: `model_info`, whose names OpenVINO's Model API reads, and
-`text`.
+Added are `text.json`, `tokenizer.json` and `vocab.txt`, or `spiece.model` in its place; the first and the last also to
+a SavedModel's `assets/`; "text" in signature.json; and in an IR two sections of its rt_info: `model_info`, whose names
+OpenVINO's Model API reads, and `text`.
 """
 
 from __future__ import annotations
@@ -17,11 +17,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from bertbuild.checkpoint.vocabulary import BERT_TENSORFLOW, read_vocabulary
+from bertbuild.checkpoint.tokenizer_file import read_words
 from bertbuild.json_text import parse_json
-from bertbuild.text.facts import TEXT_FILE, TEXT_GATE_FILE, TOKENIZER_FILE, VOCAB_FILE, from_json
-from bertbuild.text.tokenizer_json import can_be_written, tokenizer_json
-from bertbuild.text.wordpiece import numbered
+from bertbuild.text.facts import TEXT_FILE, TEXT_GATE_FILE, TOKENIZER_FILE, from_json
 
 MODEL, SIGNATURE, SAVED_MODEL = "model.xml", "signature.json", "saved_model.pb"
 MODELS = (MODEL, "text_model.xml", "text_pair_model.xml")
@@ -44,29 +42,27 @@ def carry(out: Path, told: str, vocab: Path) -> dict[str, str]:
     Args:
         out: what the stage wrote.
         told: a `Text` as JSON.
-        vocab: the model's vocab.txt.
+        vocab: the file of the model's tokenizer.
 
     Returns:
         name of each file that was changed → its sha256 without the text; `ADDED` for one that was not there.
     """
     content = vocab.read_bytes()
-    text, words = from_json(parse_json(told)), read_vocabulary(content).words
-    numbers = numbered(words, by_word=text.vocab_reading == BERT_TENSORFLOW)
+    text = from_json(parse_json(told))
+    words = read_words(content, text.vocab_reading)
     facts = text.as_json(words)
     facts["vocab_sha256"] = hashlib.sha256(content).hexdigest()
     facts["max_seq_length"] = text.length
     if (out / TEXT_GATE_FILE).is_file():
         facts["text_model"] = _object((out / TEXT_GATE_FILE).read_bytes())
-    files = {TEXT_FILE: _json(facts), VOCAB_FILE: content}
+    files = {TEXT_FILE: _json(facts), words.file: content}
     if (out / SAVED_MODEL).is_file():
-        files |= {f"{ASSETS}/{name}": files[name] for name in (TEXT_FILE, VOCAB_FILE)}
+        files |= {f"{ASSETS}/{name}": files[name] for name in (TEXT_FILE, words.file)}
     own = (out / TOKENIZER_FILE).is_file()  # its stage knows what its format wants
-    if not own and can_be_written(numbers):
-        length = int(facts["max_seq_length"])
-        special = text.special_tokens_in_text
-        files[TOKENIZER_FILE] = tokenizer_json(
-            numbers, lower_case=facts["do_lower_case"], max_seq_length=length, special=special
-        ).encode()
+    if not own:
+        how = {"lower_case": facts["do_lower_case"], "special": text.special_tokens_in_text}
+        written = words.tokenizer_json(max_seq_length=text.length, **how)
+        files |= {} if written is None else {TOKENIZER_FILE: written.encode()}
     before = {name: _sha256(_without(out / name)) for name in (*MODELS, SIGNATURE) if (out / name).is_file()}
     files |= {name: _model(_without(out / name), facts) for name in MODELS if name in before}
     if SIGNATURE in before and (signature := _object(_without(out / SIGNATURE))):

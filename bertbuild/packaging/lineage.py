@@ -16,13 +16,14 @@ from bertbuild.catalogue.datasets import Dataset, find_dataset
 from bertbuild.catalogue.lockfile import read_lock
 from bertbuild.catalogue.models import Model, find_model, load_models
 from bertbuild.errors import UnknownModelError
-from bertbuild.families.bert_names import CONFIG_FILE, VOCAB_FILE
+from bertbuild.families.bert_names import CONFIG_FILE
 from bertbuild.files.disk import read_json
 from bertbuild.json_text import parse_json
 from bertbuild.stages import MANIFEST, PROVENANCE
 from bertbuild.store.store import Store
+from bertbuild.text.words import TOKENIZER_FILES
 
-SHARED = (VOCAB_FILE, CONFIG_FILE, "tokenizer.json", "text.json")
+SHARED = (*TOKENIZER_FILES, CONFIG_FILE, "tokenizer.json", "text.json")
 """Files that models of several origins have alike."""
 WEIGHTS = (".data-00000-of-00001", ".safetensors")
 TRAININGS = ("finetune", "tf2-train")

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from bertbuild.gate.parity import Verdict
-from bertbuild.text.facts import TEXT_FILE, TOKENIZER_FILE, VOCAB_FILE
+from bertbuild.text.facts import TEXT_FILE, TOKENIZER_FILE
+from bertbuild.text.words import TOKENIZER_FILES
 
 Content = bytes | Path
 """A file's bytes, or the file that has them."""
@@ -78,7 +79,7 @@ class Packed:
 
     def tokenizer(self, to: str = "") -> Files:
         """What its text is read with, its labels a line each."""
-        found = self.files(VOCAB_FILE, TOKENIZER_FILE, TEXT_FILE, to=to)
+        found = self.files(*TOKENIZER_FILES, TOKENIZER_FILE, TEXT_FILE, to=to)
         if self.text["labels"]:
             found[f"{to}{LABELS}"] = "".join(f"{label}\n" for label in self.text["labels"]).encode()
         return found

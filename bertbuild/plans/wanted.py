@@ -108,7 +108,12 @@ class Wanted:
     config: str = parameter(
         Location(), "", "the checkpoint's bert_config.json, where it is not in its folder", written="FILE"
     )
-    vocab: str = parameter(Location(), "", "the checkpoint's vocab.txt, where it is not in its folder", written="FILE")
+    vocab: str = parameter(
+        Location(),
+        "",
+        "the checkpoint's vocab.txt or model of SentencePiece, where it is not in its folder",
+        written="FILE",
+    )
 
     def __post_init__(self) -> None:
         check(self)

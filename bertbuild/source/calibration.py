@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from bertbuild.checkpoint.config import read_config
+from bertbuild.checkpoint.tokenizer_file import tokenizer_in
 from bertbuild.checkpoint.vocabulary import chosen_reading, require_words
 from bertbuild.errors import DataError, UsageError
 from bertbuild.families.bert_names import CONFIG_FILE
@@ -42,12 +43,12 @@ def find_calibration(request: Calibrated, source: Source, store: Store) -> Calib
             "bound.",
             next_step="Leave --max-drop out; or give a fine-tuned checkpoint, and leave --output out.",
         )
-    vocab = source.file.path / "vocab.txt"
+    vocab = tokenizer_in(source.file.path) if source.kind == "checkpoint" else None
     if request.calibration_text:
         read = _vocab(vocab, source, store)
         rows = read_config(source.file.path / CONFIG_FILE, source.family).vocab_size
-        require_words(vocab, rows, request.vocab_reading)
-        reading, _ = chosen_reading(vocab, rows, request.vocab_reading)
+        require_words(read.path, rows, request.vocab_reading)
+        reading, _ = chosen_reading(read.path, rows, request.vocab_reading)
         step = plan_text_examples(_file(Path(request.calibration_text), store), read, source, request, reading=reading)
         return Calibration(examples=step.id, steps=(step,))
     folder = Path(request.calibration)
@@ -81,7 +82,7 @@ def _questions(request: Calibrated, source: Source, facts: dict[str, Any], store
             next_step="Give them: --validation dev-v1.1.json.",
         )
     reading = Reading(
-        vocab=_vocab(source.file.path / "vocab.txt", source, store),
+        vocab=_vocab(tokenizer_in(source.file.path), source, store),
         lower_case=bool(facts.get("do_lower_case", True)),
         vocab_reading=request.vocab_reading,
         max_seq_length=int(facts["max_seq_length"]),
@@ -100,10 +101,11 @@ def _records(folder: Path, name: str, store: Store, *also: str) -> File:
     return files_of(folder, (name, *also), store)
 
 
-def _vocab(path: Path, source: Source, store: Store) -> File:
-    if source.kind != "checkpoint" or not path.is_file():
+def _vocab(path: Path | None, source: Source, store: Store) -> File:
+    if path is None:
         raise UsageError(
-            f"--calibration-text needs the model's vocab.txt, and {source.model} comes without one.",
+            f"--calibration-text needs the model's vocab.txt or model of SentencePiece, and {source.model} comes "
+            "without one.",
             next_step="Give examples that are prepared: --calibration FOLDER.",
         )
     return _file(path, store)

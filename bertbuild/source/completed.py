@@ -14,12 +14,15 @@ from pathlib import Path
 from bertbuild import keys
 from bertbuild.checkpoint.folder import find_checkpoint
 from bertbuild.checkpoint.sentencepiece import MODELS
+from bertbuild.checkpoint.tokenizer_file import tokenizer_in
+from bertbuild.checkpoint.vocabulary import is_pieces
 from bertbuild.errors import UsageError
 from bertbuild.families.bert_names import CONFIG_FILE, VOCAB_FILE
 from bertbuild.files.disk import full_disk_told
 from bertbuild.files.locking import exclusive
 from bertbuild.huggingface.folder import is_huggingface
 from bertbuild.store.store import Store
+from bertbuild.text.words import PIECES_FILE
 
 
 def completed(checkpoint: Path, config: str, vocab: str, store: Store) -> Path:
@@ -28,7 +31,7 @@ def completed(checkpoint: Path, config: str, vocab: str, store: Store) -> Path:
     Args:
         checkpoint: a folder or prefix.
         config: path of its bert_config.json; empty: its own, which may be called as another family's.
-        vocab: path of its vocab.txt likewise.
+        vocab: path of its vocab.txt, or its model of SentencePiece, likewise.
         store: where the folder is made.
 
     Raises:
@@ -46,13 +49,16 @@ def completed(checkpoint: Path, config: str, vocab: str, store: Store) -> Path:
             next_step=f"Leave {flag} out; the folder must have the files itself.",
         )
     found = find_checkpoint(checkpoint, config=_path(config), vocab=_path(vocab))
-    named = {CONFIG_FILE: _path(config), VOCAB_FILE: _path(vocab)}
+    words = PIECES_FILE if vocab and is_pieces(Path(vocab)) else VOCAB_FILE
+    named = {CONFIG_FILE: _path(config), words: _path(vocab)}
     own = found.config == found.folder / CONFIG_FILE or config
-    if own and all(path is None or _same(path, found.folder / name) for name, path in named.items()):
+    is_own = not vocab or tokenizer_in(found.folder) == found.folder / words
+    if own and is_own and all(path is None or _same(path, found.folder / name) for name, path in named.items()):
         return checkpoint
     files = {path.name: path for path in (found.index, *found.data, *filter(None, [found.meta]))}
-    files |= {path.name: path for path in found.folder.glob(MODELS) if path.is_file()}
-    files |= {CONFIG_FILE: found.config} | ({VOCAB_FILE: found.vocab} if found.vocab else {})
+    if not vocab:
+        files |= {path.name: path for path in found.folder.glob(MODELS) if path.is_file()}
+    files |= {CONFIG_FILE: found.config} | ({words: found.vocab} if found.vocab else {})
     return _made(files, store)
 
 

@@ -1,4 +1,4 @@
-"""What is known of a source's text: its vocabulary, and what its own files, its training or the user say of it."""
+"""What is known of a source's text: its tokenizer, and what its own files, its training or the user say of it."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from bertbuild.checkpoint.imported import RECORD, import_facts
+from bertbuild.checkpoint.tokenizer_file import read_words, tokenizer_in
 from bertbuild.checkpoint.user_files import read_object
-from bertbuild.checkpoint.vocabulary import BERT_TENSORFLOW, chosen_reading, read_vocabulary, require_words
+from bertbuild.checkpoint.vocabulary import chosen_reading, is_pieces, require_words
 from bertbuild.errors import BertbuildError, CheckpointError, UsageError
 from bertbuild.huggingface.vocabulary import recorded_lower_case
 from bertbuild.json_text import parse_json
@@ -19,8 +20,8 @@ from bertbuild.source.checkpoints import Inspected
 from bertbuild.source.inputs import file_input
 from bertbuild.source.prepared import fine_tuned
 from bertbuild.store.store import Store
-from bertbuild.text.facts import TEXT_FILE, VOCAB_FILE, Text, from_json
-from bertbuild.text.wordpiece import UNKNOWN, numbered
+from bertbuild.text.facts import TEXT_FILE, Text, from_json
+from bertbuild.text.words import ROLES
 
 OF_WORDS = ("classifier", "multi-label", "tokens")
 """Heads whose rows have names."""
@@ -29,17 +30,18 @@ UNNAMED = "LABEL_"
 
 
 def text_of(found: Inspected, store: Store) -> tuple[Text, File] | None:
-    """A source's text and its vocab.txt; None for one without a vocabulary.
+    """A source's text and the file of its tokenizer; None for one without.
 
     Raises:
         UsageError: --labels names more or fewer labels than the head has.
     """
     source = found.source
     vocab = _vocabulary(source)
-    if not vocab.is_file():
+    if vocab is None:
         if found.labels:
             raise UsageError(
-                f"--labels goes with a vocab.txt, and {source.model} comes without one.",
+                f"--labels goes with a tokenizer, and {source.model} comes without a vocab.txt or a model of "
+                "SentencePiece.",
                 next_step="Name it: --vocab FILE.",
             )
         return None
@@ -52,9 +54,10 @@ def text_of(found: Inspected, store: Store) -> tuple[Text, File] | None:
     elif head is not None and head.kind in OF_WORDS and len(text.labels) != head.labels:
         text = replace(text, labels=())
     try:
-        reading = text.vocab_reading or chosen_reading(vocab, found.vocab_size, "")[0]
+        is_of_lines = not is_pieces(vocab)
+        reading = (is_of_lines and text.vocab_reading) or chosen_reading(vocab, found.vocab_size, "")[0]
     except BertbuildError:
-        return None  # nothing tells how its lines are numbered: text cannot be read with it
+        return None  # damaged, or nothing tells how its lines are numbered: text cannot be read with it
     text = replace(text, vocab_reading=reading, max_positions=source.max_positions)
     return text, file_input(vocab, store.inputs)
 
@@ -67,26 +70,26 @@ def unknown_of(found: Inspected, text: tuple[Text, File] | None) -> int:
         text: what `text_of` gives.
 
     Raises:
-        UsageError: it comes without a vocab.txt, or there is no [UNK] in it.
-        CheckpointError: its vocab.txt has more words than the model.
+        UsageError: it comes without a tokenizer, or there is no [UNK] in its vocab.txt.
+        CheckpointError: its tokenizer has more words than the model.
     """
     model = found.source.model
     if text is None:
         raise UsageError(
-            f"--guard answers an id outside the vocabulary as [UNK], and {model} comes without a vocab.txt that can be "
-            "read.",
+            f"--guard answers an id outside the vocabulary as [UNK], and {model} comes without a vocab.txt or a model "
+            "of SentencePiece that can be read.",
             next_step="Name the model's vocab.txt (--vocab FILE), or leave --guard out.",
         )
     facts, vocab = text
     require_words(vocab.path, found.vocab_size, facts.vocab_reading)
-    words = read_vocabulary(vocab.path.read_bytes()).words
-    numbers = numbered(words, by_word=facts.vocab_reading == BERT_TENSORFLOW)
-    if UNKNOWN not in numbers:
+    words = read_words(vocab.path.read_bytes(), facts.vocab_reading)
+    unknown = words.special[ROLES.index("unknown")]
+    if unknown not in words.vocab:
         raise UsageError(
-            f"--guard answers an id outside the vocabulary as {UNKNOWN}, and the vocab.txt of {model} has none.",
+            f"--guard answers an id outside the vocabulary as {unknown}, and the {words.file} of {model} has none.",
             next_step="Leave --guard out.",
         )
-    return numbers[UNKNOWN]
+    return words.vocab[unknown]
 
 
 def require_text(found: Inspected, text: tuple[Text, File] | None) -> None:
@@ -97,9 +100,15 @@ def require_text(found: Inspected, text: tuple[Text, File] | None) -> None:
         text: what `text_of` gives.
 
     Raises:
-        UsageError: it comes without a vocab.txt, or nothing tells how equal lines of it are numbered.
+        UsageError: it comes without a vocab.txt, or nothing tells how equal lines of it are numbered; or its text is
+            read by SentencePiece.
         CheckpointError: its vocab.txt has more words than the model.
     """
+    if text is not None and is_pieces(text[1].path):
+        raise UsageError(
+            f"--text makes models that read text by a vocab.txt, and {found.source.model} has pieces of SentencePiece.",
+            next_step="Leave --text out: predict and packages read text for this model outside of the graph.",
+        )
     if text is None:
         raise UsageError(
             f"--text makes models that read text by a vocab.txt, and {found.source.model} comes without one that can "
@@ -111,19 +120,20 @@ def require_text(found: Inspected, text: tuple[Text, File] | None) -> None:
 
 
 def words_of_another(found: Inspected, text: tuple[Text, File]) -> str:
-    """Why a model's vocab.txt is another model's: it has more words than the model; "" where it may be its own."""
+    """Why a model's tokenizer is another model's: it has more words than the model; "" where it may be its own."""
     try:
-        require_text(found, text)
+        if found.vocab_size:
+            require_words(text[1].path, found.vocab_size, text[0].vocab_reading)
     except CheckpointError as error:
         return str(error)
     return ""
 
 
 def _why_unread(found: Inspected) -> str:
-    """Why the vocab.txt that is there cannot be read; "" where there is none."""
+    """Why the tokenizer that is there cannot be read; "" where there is none."""
     vocab = _vocabulary(found.source)
     try:
-        if vocab.is_file():
+        if vocab is not None:
             chosen_reading(vocab, found.vocab_size, "")
     except BertbuildError as error:
         return f" {error}"
@@ -134,9 +144,9 @@ def _folder(source: Source) -> Path:
     return source.file.path if source.file.files else source.file.path.parent
 
 
-def _vocabulary(source: Source) -> Path:
-    """Where a source's vocab.txt is, if it has one."""
-    return source.vocab.path if source.vocab else _folder(source) / VOCAB_FILE
+def _vocabulary(source: Source) -> Path | None:
+    """Where the file of a source's tokenizer is, if it has one."""
+    return source.vocab.path if source.vocab else tokenizer_in(_folder(source))
 
 
 def _known(folder: Path, source: Source, found: Inspected) -> Text | None:

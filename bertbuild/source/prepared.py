@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from bertbuild.checkpoint.task_file import task_file
+from bertbuild.checkpoint.tokenizer_file import tokenizer_in
 from bertbuild.checkpoint.user_files import read_regular
 from bertbuild.errors import CheckpointError, DataError
 from bertbuild.json_text import parse_json
@@ -76,21 +77,21 @@ def files_of(folder: Path, names: Sequence[str], store: Store) -> File:
     return folder_input(folder, there, store.inputs)
 
 
-def check_vocabulary(what: str, known: str, vocab: Path, model: str) -> None:
+def check_vocabulary(what: str, known: str, vocab: Path | None, model: str) -> None:
     """Refuse data made with another vocabulary than the model's.
 
     Args:
         what: the data and their verb, for the sentence.
         known: sha256 of the vocabulary they were made with, or empty.
-        vocab: the model's, if it is there.
+        vocab: the model's vocab.txt or model of SentencePiece; None where it has none.
         model: its name.
 
     Raises:
         DataError: they do not fit.
     """
-    if known and vocab.is_file() and hashlib.sha256(vocab.read_bytes()).hexdigest() != known:
+    if known and vocab is not None and hashlib.sha256(vocab.read_bytes()).hexdigest() != known:
         raise DataError(
-            f"{what} prepared with another vocab.txt than {model}'s.",
+            f"{what} prepared with another {vocab.name} than {model}'s.",
             next_step=f"Prepare the data once more: invoke prepare-data --vocab-file {vocab}",
         )
 
@@ -127,7 +128,7 @@ def check_made_for(prepared: PreparedFolder, checkpoint: Path, prefix: str, mode
         DataError: they do not fit.
     """
     data = prepared.data
-    check_vocabulary(f"The {data.task} examples were", prepared.vocab_sha256, checkpoint / "vocab.txt", model)
+    check_vocabulary(f"The {data.task} examples were", prepared.vocab_sha256, tokenizer_in(checkpoint), model)
     tuned = fine_tuned(checkpoint, prefix)
     if str(tuned.get("task", data.task)).upper() != data.task.upper():
         raise DataError(

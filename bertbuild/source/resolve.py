@@ -24,6 +24,7 @@ from bertbuild.source.fetched import fetch_model
 from bertbuild.source.inputs import folder_input
 from bertbuild.store.naming import below, described
 from bertbuild.store.store import Store
+from bertbuild.text.words import TOKENIZER_FILES
 
 if TYPE_CHECKING:
     from bertbuild.graph.sizes import EmbeddingSizes
@@ -308,9 +309,9 @@ def _frozen_name(path: Path, store: Store) -> str:
 
 def vocabulary_name(path: Path, store: Store) -> str:
     """What to call a vocabulary: its model where it has a model's usual file name, else the file's name."""
-    if path.name == "vocab.txt":
+    if path.name in TOKENIZER_FILES:
         return model_name(path.absolute().parent, store)
-    return clean_name(path.name.removesuffix(".txt").removesuffix(".vocab"))
+    return clean_name(path.name.removesuffix(".txt").removesuffix(".vocab").removesuffix(".model"))
 
 
 def check_name(name: str) -> None:

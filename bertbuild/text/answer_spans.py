@@ -2,7 +2,8 @@
 
 A question's paragraph goes through the model in windows. `questions.json` has the articles; a paragraph of it, besides
 SQuAD's "context" and "qas", its "words" (what lies between white space), its "pieces" and, for each piece, the number
-of its word ("word_of_piece"). Arrays of features.npz tell of each window [N] int32: "question" (a number, in the order
+of its word ("word_of_piece"); where the pieces are not parts of google-research/bert's basic words also what each word
+is as it was read ("said"). Arrays of features.npz tell of each window [N] int32: "question" (a number, in the order
 of the articles), "first" (where in the sequence the paragraph begins), "begin" and "count" (its pieces: the first one's
 number in the paragraph, and how many).
 
@@ -190,18 +191,20 @@ class Spans:
         pieces = " ".join(paragraph["pieces"][begin + first : begin + last + 1])
         told = " ".join(pieces.replace(" ##", "").replace("##", "").split())
         low, high = (paragraph["word_of_piece"][begin + place] for place in (first, last))
-        return final_text(told, " ".join(paragraph["words"][low : high + 1]), self._words), (low, high)
+        original = " ".join(paragraph["words"][low : high + 1])
+        said = paragraph["said"][low : high + 1] if "said" in paragraph else self._words(original)
+        return final_text(told, original, said), (low, high)
 
 
-def final_text(told: str, original: str, words: BasicWords) -> str:
+def final_text(told: str, original: str, words: Sequence[str]) -> str:
     """run_squad.py's get_final_text: the part of the `original` text that the pieces of an answer, `told`, stand for.
 
     Args:
         told: the answer's pieces as text.
         original: all text of the words that these are of.
-        words: a `BasicWords`.
+        words: that text as it was read, which the pieces are parts of; `BasicWords` of it.
     """
-    tokenized = " ".join(words(original))
+    tokenized = " ".join(filter(None, words))
     start = tokenized.find(told)
     places = [place for place, char in enumerate(original) if char != " "]
     if not told or start == -1 or len(places) != len(tokenized) - tokenized.count(" "):

@@ -9,7 +9,8 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from bertbuild.text.paragraphs import MARKS, Paragraph, starts_of
-from bertbuild.text.wordpiece import END, FIRST, MASK, FullTokenizer, sequence
+from bertbuild.text.wordpiece import END, FIRST, MASK, sequence
+from bertbuild.text.words import Tokenizer, Words
 
 ROLES: Final = ("input_ids", "input_mask", "segment_ids")
 
@@ -55,7 +56,7 @@ class Questions:
         return found
 
 
-def of_texts(texts: Sequence[Asked], tokenizer: FullTokenizer, length: int) -> Questions:
+def of_texts(texts: Sequence[Asked], tokenizer: Tokenizer, length: int) -> Questions:
     """A sequence a text or pair, cut as run_classifier does."""
     found = Questions()
     for number, (text, other) in enumerate(texts):
@@ -66,7 +67,7 @@ def of_texts(texts: Sequence[Asked], tokenizer: FullTokenizer, length: int) -> Q
     return found
 
 
-def of_masked(texts: Sequence[Asked], tokenizer: FullTokenizer, length: int) -> Questions:
+def of_masked(texts: Sequence[Asked], tokenizer: Tokenizer, length: int) -> Questions:
     """The same, with the places of the masked words that were not cut off."""
     found = of_texts(texts, tokenizer, length)
     mask = tokenizer.vocab[MASK]
@@ -74,7 +75,7 @@ def of_masked(texts: Sequence[Asked], tokenizer: FullTokenizer, length: int) -> 
     return found
 
 
-def of_words(texts: Sequence[Asked], tokenizer: FullTokenizer, length: int) -> Questions:
+def of_words(texts: Sequence[Asked], tokenizer: Tokenizer, length: int) -> Questions:
     """What lies between white space, each word asked for at its first piece; what is too long goes on in another
     sequence, as in the records that taggers are trained on.
     """
@@ -90,7 +91,7 @@ def of_words(texts: Sequence[Asked], tokenizer: FullTokenizer, length: int) -> Q
     return found
 
 
-def _parts(words: Iterable[str], tokenizer: FullTokenizer, room: int) -> Iterator[list[tuple[str, list[int]]]]:
+def _parts(words: Iterable[str], tokenizer: Tokenizer, room: int) -> Iterator[list[tuple[str, list[int]]]]:
     part: list[tuple[str, list[int]]] = []
     size = 0
     for word in words:
@@ -105,7 +106,7 @@ def _parts(words: Iterable[str], tokenizer: FullTokenizer, room: int) -> Iterato
 
 
 def of_questions(
-    texts: Sequence[Asked], tokenizer: FullTokenizer, length: int, *, query: int, stride: int
+    texts: Sequence[Asked], tokenizer: Tokenizer, length: int, *, query: int, stride: int, words: Words
 ) -> Questions:
     """The windows of paragraphs, as run_squad makes them.
 
@@ -115,12 +116,12 @@ def of_questions(
         length: pieces of a window.
         query: pieces of a question.
         stride: pieces between two windows.
+        words: what the tokenizer was made of.
 
     Raises:
         ValueError: a question leaves no room for its paragraph; its argument is the question's number.
     """
     found = Questions()
-    pieces = {number: piece for piece, number in tokenizer.vocab.items()}
     begin, end = [tokenizer.vocab[FIRST]], [tokenizer.vocab[END]]
     for number, (question, context) in enumerate(texts):
         paragraph = Paragraph(context or "", tokenizer)
@@ -134,9 +135,10 @@ def of_questions(
         told = {
             "context": context or "",
             "words": paragraph.words,
-            "pieces": [pieces[one] for one in paragraph.ids],
+            "pieces": words.spelt(paragraph.ids),
             "word_of_piece": paragraph.word_of_piece(),
             "qas": [{"id": str(number)}],
+            **words.said(tokenizer, paragraph.words),
         }
         found.articles.append({"paragraphs": [told]})
         first = len(asked) + 2

@@ -98,6 +98,11 @@ def generated() -> dict[str, list[Text]]:
     return found
 
 
+def parts() -> list[str]:
+    """All texts of `generated`, those of pairs one by one, without empty ones; each once."""
+    return list(dict.fromkeys(part for texts in generated().values() for text in texts for part in text if part))
+
+
 def _joined(chance: random.Random, words: Sequence[str], most: int = 18) -> Text:
     return " ".join(chance.choice(words) for _ in range(chance.randint(1, most))), None
 

@@ -13,6 +13,7 @@ from typing import Any, Final, NamedTuple
 from bertbuild.text.corpus import Text
 from bertbuild.text.rewriting import changes_places
 from bertbuild.text.wordpiece import SPECIAL, Sequenced
+from bertbuild.text.words import VOCAB_FILE, Words
 
 Classes = Mapping[str, Callable[[str, bool], bool]]
 """Class of a difference → whether a text is of it, by its characters and by `Read.is_cut_alone`."""
@@ -22,6 +23,10 @@ UPSTREAM: Final = "google-research/bert"
 """Whose reading a tokenizer is held to."""
 _PRIVATE: Final = re.compile("[\ue000-\uf8ff\U000f0000-\U0010ffff]")
 _DIGIT_COMMA: Final = re.compile(r"\d\s*,")
+_TAKEN_OUT: Final = ("Cc", "Cf")
+TIED: Final = "pieces that are as likely as others"
+"""The class of what rounding decides."""
+_CUT: Final = "a pair that is cut"
 _SPLIT_NOT: Final = re.compile("[\U0002b820-\U0002b91f]")
 
 
@@ -29,12 +34,14 @@ class Read(NamedTuple):
     """What a tokenizer made of a text: a row of its answer, with the padding. `mask` is 1 where there are pieces.
 
     `is_cut_alone`: its parts are read as google-research/bert reads them, and no more than where they are cut differs.
+    `is_tied`: its pieces are others than SentencePiece's and as likely, so that rounding decides between them.
     """
 
     ids: list[int]
     mask: list[int]
     segments: list[int]
     is_cut_alone: bool = False
+    is_tied: bool = False
 
 
 class Differences(NamedTuple):
@@ -79,7 +86,7 @@ def of_tokenizer_json(*, lower_case: bool, special: bool) -> Classes:
         "Chinese characters U+2B820 to U+2B91F": lambda text, _cut: bool(_SPLIT_NOT.search(text)),
         "capital sigma": lambda text, _cut: lower_case and "\u03a3" in text,
         "special tokens in a text": lambda text, _cut: special and any(word in text for word in SPECIAL),
-        "a pair that is cut": lambda _text, cut: cut,
+        _CUT: lambda _text, cut: cut,
     }
     return found
 
@@ -92,10 +99,22 @@ def of_pieces(special: tuple[str, ...], *, lower_case: bool) -> Classes:
         lower_case: whether letters are made small.
     """
     return {
-        "special tokens in a text": lambda text, _cut: any(word in text for word in special),
+        "special tokens in a text": lambda text, _cut: any(word in _shown(text) for word in special),
         "capital sigma": lambda text, _cut: lower_case and "\u03a3" in text,
-        "a digit and a comma": lambda text, _cut: bool(_DIGIT_COMMA.search(unicodedata.normalize("NFKD", text))),
+        "a digit and a comma": lambda text, _cut: bool(_DIGIT_COMMA.search(_shown(text))),
     }
+
+
+def classes_of(words: Words, *, lower_case: bool) -> Classes:
+    """The classes of the tokenizer.json that targets carry, by the file of the tokenizer.
+
+    Args:
+        words: what the file holds.
+        lower_case: whether letters are made small.
+    """
+    if words.file == VOCAB_FILE:
+        return of_tokenizer_json(lower_case=lower_case, special=False)
+    return {**of_pieces(words.special, lower_case=lower_case), _CUT: lambda _text, cut: cut}
 
 
 def reads(count: int, ids: list[list[int]], masks: list[list[int]], segments: list[list[int]]) -> list[Read]:
@@ -120,13 +139,14 @@ def compared(rows: Iterable[tuple[Text, Sequenced, Read]], classes: Classes, pad
         classes: class → whether a text is of it; a text is counted in its first one.
         pad: the number that fills what is left of a row.
     """
-    count, found, unlisted = 0, dict.fromkeys(classes, 0), []
+    count, found, unlisted = 0, dict.fromkeys((*classes, TIED), 0), []
     for text, wanted, read in rows:
         count += 1
         if _is_same(wanted, read, pad):
             continue
         joined = " ".join(part for part in text if part is not None)
-        kind = next((name for name, is_of in classes.items() if is_of(joined, read.is_cut_alone)), None)
+        named = (name for name, is_of in classes.items() if is_of(joined, read.is_cut_alone))
+        kind = next(named, TIED if read.is_tied else None)
         if kind is None:
             unlisted.append(text)
         else:
@@ -155,6 +175,11 @@ def told(differences: Mapping[str, Any]) -> str:
         return f"reads all of {texts:,} texts as {like}"
     counts = ", ".join(f"{name} {number:,}" for name, number in classes.items())
     return f"reads {texts - sum(classes.values()):,} of {texts:,} texts as {like}; not: {counts}"
+
+
+def _shown(text: str) -> str:
+    """A text as a table of SentencePiece leaves it: decomposed, without control and format characters."""
+    return "".join(one for one in unicodedata.normalize("NFKD", text) if unicodedata.category(one) not in _TAKEN_OUT)
 
 
 def _is_same(wanted: Sequenced, read: Read, pad: int) -> bool:

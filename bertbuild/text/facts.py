@@ -3,25 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
-from bertbuild.text.wordpiece import CONTINUED, END, FIRST, LONGEST_WORD, MASK, PAD, UNKNOWN, numbered
+from bertbuild.text.words import ROLES, VOCAB_FILE, Words
 
 TEXT_FILE: Final = "text.json"
 TOKENIZER_FILE: Final = "tokenizer.json"
 TEXT_GATE_FILE: Final = "text_gate.json"
 """How models that take strings read a corpus of texts."""
-VOCAB_FILE: Final = "vocab.txt"
-CARRIED: Final = (TEXT_FILE, TOKENIZER_FILE, VOCAB_FILE)
-"""The files that a target's folder gets."""
+WORDS_FILE: Final = "tokenizer_file"
+"""What text.json calls the name of the file that text is read with, where it is no vocab.txt."""
 FORMAT: Final = 1
-TOKENS: Final = {"pad": PAD, "unknown": UNKNOWN, "first": FIRST, "end": END, "mask": MASK}
-"""What text.json calls the special tokens → the words."""
 USUAL_LENGTH: Final = 128
-OF_MARKS: Final = ("[", "<")
-"""How special tokens and other marks begin ([CLS], <S>)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,25 +59,19 @@ class Text:
         """As a value of a step's parameter."""
         return json.dumps({"format": FORMAT, **asdict(self)}, sort_keys=True, separators=(",", ":"))
 
-    def as_json(self, words: Sequence[str]) -> dict[str, Any]:
-        """What text.json says, with what the lines of vocab.txt tell."""
-        vocab = numbered(words, by_word=self.vocab_reading == "bert-tensorflow")
-        lower_case = lower_cases(words) if self.do_lower_case is None else self.do_lower_case
-        tokens = {name: {"word": word, "id": vocab[word]} for name, word in TOKENS.items() if word in vocab}
+    def as_json(self, words: Words) -> dict[str, Any]:
+        """What text.json says, with what the file of the tokenizer tells."""
+        vocab = words.vocab
+        lower_case = words.lower_cases() if self.do_lower_case is None else self.do_lower_case
+        named = dict(zip(ROLES, words.special, strict=True))
         return {
             "format": FORMAT,
             **asdict(self),
             "labels": list(self.labels),
             "do_lower_case": lower_case,
-            "tokens": tokens,
-            "preprocessing": {
-                "tokenizer": "google-research/bert FullTokenizer: BasicTokenizer, then WordpieceTokenizer",
-                "split_chinese": True,
-                "strip_accents": lower_case,
-                "continued": CONTINUED,
-                "longest_word": LONGEST_WORD,
-                "truncation": "run_classifier._truncate_seq_pair",
-            },
+            "tokens": {role: {"word": word, "id": vocab[word]} for role, word in named.items() if word in vocab},
+            "preprocessing": words.preprocessing(lower_case=lower_case),
+            **({} if words.file == VOCAB_FILE else {WORDS_FILE: words.file}),
         }
 
 
@@ -121,8 +110,3 @@ _FORMS: Final[Mapping[str, tuple[Callable[[Any], bool], str]]] = {
     "labels": (_is_words, "a list of words"),
     "asked": (lambda value: isinstance(value, dict), "an object"),
 }
-
-
-def lower_cases(words: Sequence[str]) -> bool:
-    """Whether a vocabulary is of lower-cased words: but for marks no word has a capital."""
-    return all(word == word.lower() for word in words if not word.startswith(OF_MARKS))

@@ -30,21 +30,9 @@ def tokenizer_json(vocab: Mapping[str, int], *, lower_case: bool, max_seq_length
     added = [word for word in SPECIAL if special and word in vocab]
     value = {
         "version": "1.0",
-        "truncation": {
-            "direction": "Right",
-            "max_length": max_seq_length,
-            "strategy": "LongestFirst",
-            "stride": 0,
-        },
-        "padding": {
-            "strategy": "BatchLongest",
-            "direction": "Right",
-            "pad_to_multiple_of": None,
-            "pad_id": vocab.get(PAD, 0),
-            "pad_type_id": 0,
-            "pad_token": PAD,
-        },
-        "added_tokens": [_added(word, vocab[word]) for word in added],
+        "truncation": cut_to(max_seq_length),
+        "padding": padded_with(PAD, vocab.get(PAD, 0)),
+        "added_tokens": [added_token(word, vocab[word]) for word in added],
         "normalizer": {
             "type": "BertNormalizer",
             "clean_text": True,
@@ -53,7 +41,7 @@ def tokenizer_json(vocab: Mapping[str, int], *, lower_case: bool, max_seq_length
             "lowercase": lower_case,
         },
         "pre_tokenizer": {"type": "BertPreTokenizer"},
-        "post_processor": _post_processor(vocab),
+        "post_processor": post_processor({FIRST: vocab[FIRST], END: vocab[END]}),
         "decoder": {"type": "WordPiece", "prefix": CONTINUED, "cleanup": True},
         "model": {
             "type": "WordPiece",
@@ -66,7 +54,25 @@ def tokenizer_json(vocab: Mapping[str, int], *, lower_case: bool, max_seq_length
     return json.dumps(value, ensure_ascii=False, indent=1) + "\n"
 
 
-def _added(word: str, number: int) -> dict[str, Any]:
+def cut_to(max_seq_length: int) -> dict[str, Any]:
+    """How texts are cut: to a number of pieces, special tokens counted."""
+    return {"direction": "Right", "max_length": max_seq_length, "strategy": "LongestFirst", "stride": 0}
+
+
+def padded_with(token: str, number: int) -> dict[str, Any]:
+    """How texts are made as long as the longest of their batch."""
+    return {
+        "strategy": "BatchLongest",
+        "direction": "Right",
+        "pad_to_multiple_of": None,
+        "pad_id": number,
+        "pad_type_id": 0,
+        "pad_token": token,
+    }
+
+
+def added_token(word: str, number: int) -> dict[str, Any]:
+    """A special token, which is such where it stands in a text."""
     return {
         "id": number,
         "content": word,
@@ -78,17 +84,24 @@ def _added(word: str, number: int) -> dict[str, Any]:
     }
 
 
-def _post_processor(vocab: Mapping[str, int]) -> dict[str, Any]:
+def post_processor(marks: Mapping[str, int]) -> dict[str, Any]:
+    """How texts get their special tokens.
+
+    Args:
+        marks: the one in front of a text and the one behind each → their numbers.
+    """
+    begin, end = marks
+
     def token(word: str, segment: int) -> dict[str, Any]:
         return {"SpecialToken": {"id": word, "type_id": segment}}
 
     def text(name: str, segment: int) -> dict[str, Any]:
         return {"Sequence": {"id": name, "type_id": segment}}
 
-    single = [token(FIRST, 0), text("A", 0), token(END, 0)]
+    single = [token(begin, 0), text("A", 0), token(end, 0)]
     return {
         "type": "TemplateProcessing",
         "single": single,
-        "pair": [*single, text("B", 1), token(END, 1)],
-        "special_tokens": {word: {"id": word, "ids": [vocab[word]], "tokens": [word]} for word in (FIRST, END)},
+        "pair": [*single, text("B", 1), token(end, 1)],
+        "special_tokens": {word: {"id": word, "ids": [number], "tokens": [word]} for word, number in marks.items()},
     }

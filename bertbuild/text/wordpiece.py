@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Protocol
 
 from bertbuild.text.basic_words import BasicWords
 
@@ -84,7 +84,15 @@ class FullTokenizer:
         return numbers
 
 
-def sequence(tokenizer: FullTokenizer, first: Sequence[int], second: Sequence[int] | None, length: int) -> Sequenced:
+class HasVocabulary(Protocol):
+    """What has the numbers of the special tokens."""
+
+    @property
+    def vocab(self) -> Mapping[str, int]:
+        """Piece → number."""
+
+
+def sequence(tokenizer: HasVocabulary, first: Sequence[int], second: Sequence[int] | None, length: int) -> Sequenced:
     """[CLS] first [SEP] second [SEP], cut to a length as run_classifier does: at the end of the longer text.
 
     Args:

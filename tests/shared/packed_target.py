@@ -11,6 +11,7 @@ from bertbuild.gate.parity import Row, Verdict
 from bertbuild.plans.plan import File, Plan, Step, Target
 from bertbuild.store.records import write_record
 from bertbuild.text.facts import Text
+from bertbuild.text.words import WordPieces
 
 WORDS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "good", "bad", "film")
 VOCAB = "".join(f"{word}\n" for word in WORDS)
@@ -41,7 +42,7 @@ def text_facts(head="classifier", labels=("no", "yes"), task="own-mood"):
     asked = {"stage": "openvino-infer", "flag": "ir", "params": {}}
     text = Text(task=task, head=head, labels=labels, max_positions=32, do_lower_case=True, asked=asked)
     digest = hashlib.sha256(VOCAB.encode()).hexdigest()
-    return {**text.as_json(WORDS), "max_seq_length": 16, "vocab_sha256": digest}
+    return {**text.as_json(WordPieces(WORDS)), "max_seq_length": 16, "vocab_sha256": digest}
 
 
 def signature(kind="ir", head="classifier", shape=(-1, -1), outputs=None):

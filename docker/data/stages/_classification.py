@@ -11,7 +11,7 @@ class Features:
     `longest`: pieces of the longest row so far, marks counted; `cut`: rows that were longer than they may be.
 
     Args:
-        tokenizer: a `WordPiece`.
+        tokenizer: of `_reading`.
         length: of every sequence, in pieces.
         scores: whether labels are numbers with a fraction.
     """

@@ -75,7 +75,7 @@ class Features:
     """From sentences to the parts of records, as tagging_data_lib makes them: a long sentence becomes several.
 
     Args:
-        tokenizer: a `WordPiece`.
+        tokenizer: of `_reading`.
         length: of every sequence, in pieces.
     """
 
@@ -103,7 +103,7 @@ class Features:
         for token, label in zip(tokens, labels):
             pieces = self._tokenizer.ids(token)
             if not pieces or len(pieces) > most:
-                pieces = [self._tokenizer.vocab["[UNK]"]]
+                pieces = [self._tokenizer.unknown]
             if len(ids) + len(pieces) > most:
                 yield ids, tags
                 ids, tags = [], []

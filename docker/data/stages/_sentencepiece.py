@@ -1,50 +1,23 @@
-"""Text as google-research/albert reads it: its preprocess_text and encode_pieces (tokenization.py), over SentencePiece.
+"""Text as google-research/albert reads it, over the package sentencepiece: it reads data, and others are held to it."""
 
-White space becomes single spaces, characters are decomposed (NFKD) and lose what combines with them, and are made small
-where that is asked for. Of a piece that ends in a digit and a comma the comma becomes a piece of its own. That code
-compares text with bytes where it would take a mark off what is in front of the comma, so under Python 3 it never does.
-"""
-
-import unicodedata
-
-MARK = "\u2581"
-"""What SentencePiece has in the place of a space."""
+from bertbuild.text.pieces import Reading, numbered
 
 
-class SentencePiece:
-    """A model of pieces.
+class SentencePiece(Reading):
+    """The tokenizer.
 
-    Attributes:
-        model: the processor of the package sentencepiece.
+    Args:
+        path: of the model.
+        model: what it holds, a `PieceModel`.
         lower_case: whether letters are made small.
     """
 
-    def __init__(self, path, lower_case):
+    def __init__(self, path, model, lower_case):
         from sentencepiece import SentencePieceProcessor
 
-        self.model = SentencePieceProcessor(model_file=str(path))
-        self.lower_case = lower_case
+        super().__init__(numbered(model), lower_case=lower_case)
+        self._processor = SentencePieceProcessor(model_file=str(path))
 
-    def ids(self, text):
-        """The ids of a text's pieces: a new list."""
-        return [self.model.piece_to_id(piece) for piece in self.pieces(text)]
-
-    def pieces(self, text):
-        """A text's pieces."""
-        found = []
-        for piece in self._encoded(prepared(text, self.lower_case)):
-            if len(piece) > 1 and piece[-1] == "," and piece[-2].isdigit():
-                found += [*self._encoded(piece[:-1].replace(MARK, "")), ","]
-            else:
-                found.append(piece)
-        return found
-
-    def _encoded(self, text):
-        return self.model.encode(text, out_type=str)
-
-
-def prepared(text, lower_case):
-    """A text before it is cut into pieces."""
-    text = unicodedata.normalize("NFKD", " ".join(text.split()))
-    text = "".join(one for one in text if not unicodedata.combining(one))
-    return text.lower() if lower_case else text
+    def encoded(self, text):
+        """A prepared text's pieces."""
+        return self._processor.encode(text, out_type=str)

@@ -49,7 +49,7 @@ class Features:
     """From articles to parts of records.
 
     Args:
-        tokenizer: a `WordPiece`.
+        tokenizer: of `_reading`.
         path: the file, for what is said of it.
         sizes: the `Sizes`.
         negatives: whether questions may have no answer (SQuAD 2.0).

@@ -16,9 +16,8 @@ class Questions:
     its second segment begins; `answers`: the right answers' texts of each question.
     """
 
-    def __init__(self, tokenizer, path, sizes):
-        self._tokenizer, self._path, self._sizes = tokenizer, path, sizes
-        self._pieces = {number: piece for piece, number in tokenizer.vocab.items()}
+    def __init__(self, tokenizer, words, path, sizes):
+        self._tokenizer, self._words, self._path, self._sizes = tokenizer, words, path, sizes
         self._first, self._end = ([tokenizer.vocab[mark]] for mark in ("[CLS]", "[SEP]"))
         self.rows, self.ids, self.firsts, self.answers = [], [], [], []
 
@@ -34,8 +33,9 @@ class Questions:
         text = Paragraph(held(paragraph, "context", str, whose), self._tokenizer)
         told = {
             "words": text.words,
-            "pieces": [self._pieces[number] for number in text.ids],
+            "pieces": self._words.spelt(text.ids),
             "word_of_piece": text.word_of_piece(),
+            **self._words.said(self._tokenizer, text.words),
             "qas": [],
         }
         for question in held(paragraph, "qas", list, whose):

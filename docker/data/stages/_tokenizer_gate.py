@@ -12,7 +12,7 @@ def read_as_upstream(content, upstream, classes, length=LONGEST):
 
     Args:
         content: of tokenizer.json, text.
-        upstream: the `FullTokenizer` that reads as google-research/bert does.
+        upstream: the tokenizer that reads as google-research/bert does, or google-research/albert.
         classes: the classes of differences that are listed.
         length: pieces that texts are cut to.
     """
@@ -31,9 +31,17 @@ def read_as_upstream(content, upstream, classes, length=LONGEST):
             wanted = sequence(upstream, parts[0], parts[1] if len(parts) > 1 else None, length)
             is_pair_cut = wanted.cut and len(parts) > 1 and one.ids != wanted.ids
             alone = is_pair_cut and parts == [_ids(tokenizer, part) for part in text]
-            yield text, wanted, differences.Read(one.ids, one.attention_mask, one.type_ids, alone)
+            tied = one.ids != wanted.ids and _tied(tokenizer, upstream, text)
+            yield text, wanted, differences.Read(one.ids, one.attention_mask, one.type_ids, alone, tied)
 
     return differences.compared(rows(), classes, upstream.vocab.get(PAD, 0))
+
+
+def _tied(tokenizer, upstream, text):
+    """Whether each part of a text has the pieces of `upstream`, or such as are as likely to it."""
+    ties = getattr(upstream, "ties", None)  # pieces of WordPiece have no scores
+    read = [(part, _ids(tokenizer, part)) for part in text if part is not None]
+    return ties is not None and all(ids == upstream.ids(part) or ties(part, ids) for part, ids in read)
 
 
 def _asked(text):

@@ -25,7 +25,7 @@ class WordPiece:
 
     def __init__(self, vocab, lower_case=True, longest=400):
         self.vocab = vocab
-        self._unknown = (vocab[UNKNOWN],)
+        self.unknown = vocab[UNKNOWN]
         self.words = BasicWords(lower_case)
         self._model = HuggingFaceWordPiece(
             vocab=vocab, unk_token=UNKNOWN, max_input_chars_per_word=longest, continuing_subword_prefix="##"
@@ -58,7 +58,7 @@ class WordPiece:
         try:
             ids = tuple(token.id for token in self._model.tokenize(word))
         except UnicodeEncodeError:  # half of a surrogate pair, which JSON can hold and no vocabulary
-            ids = self._unknown
+            ids = (self.unknown,)
         if len(word) <= _LONG:
             _keep(self._words, word, ids)
         return ids

@@ -47,7 +47,7 @@ def run(args, report):
     write_json(args.out, CONFIG_FILE, dict(settings.bert_config))
     if pieces is not None:
         (Path(args.out) / files.pieces.name).write_bytes(pieces)
-        report.note("the vocabulary is a model of SentencePiece: convert-hf makes a tokenizer of it, targets take ids")
+        report.note("the vocabulary is a model of SentencePiece, and is kept as it is")
     else:
         (Path(args.out) / VOCAB_FILE).write_bytes(words)
     if lower_case is not None:

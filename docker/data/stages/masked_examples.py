@@ -8,14 +8,16 @@ told in docker/common/features.py.
 import os
 
 from stage import Stage, StageInputError, step
-from vocabulary import declare_reading, load_vocab
+from vocabulary import declare_reading
+
+from stages._reading import read_words
 
 MASK, MARKS = "[MASK]", ("[CLS]", "[SEP]")
 MOST = 20000  # pieces: as many runs of the model
 
 STAGE = Stage("masked-examples", __doc__.splitlines()[0])
 STAGE.input("examples", "folder of the stage text-examples")
-STAGE.input("vocab", "the model's vocab.txt")
+STAGE.input("vocab", "the model's vocab.txt, or its model of SentencePiece")
 STAGE.param("most", "take no more pieces than this (default: %d)" % MOST, type=int, default=MOST)
 declare_reading(STAGE)
 
@@ -26,7 +28,7 @@ def run(args, report):
 
     if args.most < 1:
         raise StageInputError("--most must be at least 1 (got %d)" % args.most)
-    vocab = load_vocab(args.vocab, args.vocab_reading)
+    vocab = read_words(args.vocab, args.vocab_reading).vocab
     missing = [mark for mark in (MASK, *MARKS) if mark not in vocab]
     if missing:
         raise StageInputError("%s has no %s" % (args.vocab, ", ".join(missing)))

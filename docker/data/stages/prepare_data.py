@@ -8,21 +8,21 @@ import hashlib
 import json
 import os
 import time
+from importlib.metadata import version
 
-import tokenizers
 from stage import Stage, StageInputError, progress, step, write_json
-from vocabulary import LINES, declare_reading, load_vocab
+from vocabulary import LINES, declare_reading
 
-from stages import _classification, _glue, _own, _rows, _squad
+from bertbuild.families.bert_names import VOCAB_FILE
+from stages import _classification, _glue, _own, _reading, _rows, _squad
 from stages._tfrecord import Feature, packed, record
-from stages._wordpiece import WordPiece
 
 SQUAD = ("SQUAD-1.1", "SQUAD-2.0")
 OWN = "own"
 
 STAGE = Stage("prepare-data", description=__doc__)
 STAGE.input("data", help="folder with the task's files, a SQuAD file (.json), or a file of own data")
-STAGE.input("vocab", help="the model's vocab.txt")
+STAGE.input("vocab", help="the model's vocab.txt, or its model of SentencePiece")
 STAGE.param(
     "task",
     required=True,
@@ -65,7 +65,8 @@ def run(args, report):
     """Write the records and meta data."""
     if args.max_seq_length < _squad.MARKS:
         raise StageInputError("--max-seq-length %d leaves no room for a word" % args.max_seq_length)
-    tokenizer = WordPiece(load_vocab(args.vocab, args.vocab_reading), lower_case=args.do_lower_case == "true")
+    words = _reading.read_words(args.vocab, args.vocab_reading)
+    tokenizer = _reading.tokenizer_of(args.vocab, words, args.do_lower_case == "true", args.vocab_reading)
     of_others = prepare_squad if args.task in SQUAD else prepare_rows
     prepare = _own.prepare if args.task == OWN else of_others
     meta, facts = prepare(args, tokenizer, report)
@@ -77,11 +78,11 @@ def run(args, report):
         "max_seq_length": args.max_seq_length,
         "do_lower_case": args.do_lower_case == "true",
         "vocab_sha256": vocab,
-        "vocab_reading": args.vocab_reading or LINES,
+        **({"vocab_reading": args.vocab_reading or LINES} if words.file == VOCAB_FILE else {}),
         "version_2_with_negative": args.task == "SQUAD-2.0",
     }
     write_json(args.out, "prepared.json", {**common, **facts})
-    report.packages = {"tokenizers": tokenizers.__version__}
+    report.packages = {name: version(name) for name in _reading.packages(words)}
     report.facts = {"examples": facts["examples"]}
 
 

@@ -8,14 +8,14 @@ read. The windows are run_squad.py's for --do_predict, number for number.
 import os
 
 from stage import Stage, StageInputError, step, write_json
-from vocabulary import declare_reading, load_vocab
+from vocabulary import declare_reading
 
 ROLES = ("input_ids", "input_mask", "segment_ids")
 LONGEST_WORD = 200  # google-research/bert's: a longer one is unknown
 
 STAGE = Stage("squad-examples", __doc__.splitlines()[0])
 STAGE.input("data", "a SQuAD file (.json)")
-STAGE.input("vocab", "the model's vocab.txt")
+STAGE.input("vocab", "the model's vocab.txt, or its model of SentencePiece")
 STAGE.param("do-lower-case", "make letters small (default: true)", default="true", choices=("true", "false"))
 STAGE.param("max-seq-length", "pieces of a window, marks counted (default: 384)", type=int, default=384)
 STAGE.param("max-query-length", "pieces of a question (default: 64)", type=int, default=64)
@@ -29,17 +29,17 @@ def run(args, report):
 
     import numpy as np
 
-    from stages import _squad, _squad_questions
-    from stages._wordpiece import WordPiece
+    from stages import _reading, _squad, _squad_questions
 
     if args.doc_stride < 1 or args.max_query_length < 1:
         raise StageInputError("--doc-stride and --max-query-length must be at least 1")
     articles = _squad.read(args.data)
     step("tokenizing %d questions" % sum(map(_squad.questions, articles)))
     lower_case = args.do_lower_case == "true"
-    tokenizer = WordPiece(load_vocab(args.vocab, args.vocab_reading), lower_case=lower_case, longest=LONGEST_WORD)
+    words = _reading.read_words(args.vocab, args.vocab_reading)
+    tokenizer = _reading.tokenizer_of(args.vocab, words, lower_case, args.vocab_reading, LONGEST_WORD)
     sizes = _squad.Sizes(args.max_seq_length, args.max_query_length, args.doc_stride)
-    questions = _squad_questions.Questions(tokenizer, args.data, sizes)
+    questions = _squad_questions.Questions(tokenizer, words, args.data, sizes)
     told = [questions.of(article) for article in articles]
     if not questions.rows:
         raise StageInputError("%s holds no question with a paragraph" % args.data)
@@ -49,7 +49,7 @@ def run(args, report):
     negatives = any(not answers for answers in questions.answers)
     facts = {"articles": told, "lower_case": lower_case, "negatives": negatives}
     write_json(args.out, "questions.json", facts)
-    report.packages = {name: version(name) for name in ("tokenizers", "numpy")}
+    report.packages = {name: version(name) for name in (*_reading.packages(words), "numpy")}
     report.facts = {"questions": len(questions.answers), "windows": len(questions.rows)}
 
 

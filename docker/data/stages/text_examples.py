@@ -2,23 +2,22 @@
 
 Each line is an example: [CLS], its pieces, [SEP], padding. What stands behind a tab is its second segment, which ends
 in a [SEP] of its own. Lines without a word are left out, long ones cut, at the end of the longer segment. Text is
-lower-cased where the vocabulary has no capitals.
+lower-cased where the file of the tokenizer has no capitals.
 """
 
 import os
 
 from stage import Stage, StageInputError, step
 from text_encoding import refuse_utf16
-from vocabulary import declare_reading, load_vocab
+from vocabulary import declare_reading
 
 ROLES = ("input_ids", "input_mask", "segment_ids")
 MARKS = ("[CLS]", "[SEP]")
 SHORTEST = 5  # a piece in each of two segments, and three marks
-TOLD_APART = ("[", "<")  # how marks begin: [CLS], <S>
 
 STAGE = Stage("text-examples", __doc__.splitlines()[0])
 STAGE.input("text", "a text file in UTF-8, an example a line")
-STAGE.input("vocab", "the model's vocab.txt")
+STAGE.input("vocab", "the model's vocab.txt, or its model of SentencePiece")
 STAGE.param("max-seq-length", "pieces of an example, marks counted (default: 128)", type=int, default=128)
 STAGE.param("most", "take no more examples than this (default: all)", type=int)
 declare_reading(STAGE)
@@ -30,14 +29,14 @@ def run(args, report):
 
     import numpy as np
 
-    from stages._wordpiece import WordPiece
+    from stages import _reading
 
     if args.max_seq_length < SHORTEST:
         raise StageInputError("--max-seq-length %d leaves no room for a word" % args.max_seq_length)
     step("tokenizing")
-    vocab = load_vocab(args.vocab, args.vocab_reading)
-    tokenizer = WordPiece(vocab, lower_case=lower_cases(vocab))
-    first, last = (vocab[mark] for mark in MARKS)
+    words = _reading.read_words(args.vocab, args.vocab_reading)
+    tokenizer = _reading.tokenizer_of(args.vocab, words, words.lower_cases(), args.vocab_reading)
+    first, last = (words.vocab[mark] for mark in MARKS)
     rows, cut = [], 0
     for line in read_lines(args.text):
         segments = [ids for ids in map(tokenizer.ids, line.split("\t", 1)) if ids]
@@ -58,8 +57,8 @@ def run(args, report):
         features[1, number, : len(ids)] = 1
         features[2, number, len(segments[0]) : len(ids)] = 1
     np.savez(os.path.join(args.out, "features.npz"), **dict(zip(ROLES, features)))
-    report.packages = {name: version(name) for name in ("tokenizers", "numpy")}
-    report.facts = {"examples": len(rows), "cut": cut, "lower_cased": lower_cases(vocab)}
+    report.packages = {name: version(name) for name in (*_reading.packages(words), "numpy")}
+    report.facts = {"examples": len(rows), "cut": cut, "lower_cased": words.lower_cases()}
 
 
 def cut_to(segments, room):
@@ -68,11 +67,6 @@ def cut_to(segments, room):
     while sum(map(len, segments)) > room:
         max(segments[::-1], key=len).pop()  # of two that are as long, the second
     return needed
-
-
-def lower_cases(vocab):
-    """Whether a vocabulary is of lower-cased words: but for marks no word has a capital."""
-    return all(word == word.lower() for word in vocab if not word.startswith(TOLD_APART))
 
 
 def read_lines(path):

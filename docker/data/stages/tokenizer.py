@@ -1,8 +1,10 @@
-"""tokenizer: a vocab.txt → how the tokenizer.json that targets carry reads a corpus, held to google-research/bert.
+"""tokenizer: the file of a tokenizer → how the tokenizer.json that targets carry reads a corpus.
 
-Writes text_gate.json: how many texts, and how many of each listed class are read otherwise by the package tokenizers.
-A difference of no listed class is refused. No tokenizer.json is written of a vocabulary that lacks [UNK], [CLS] or
-[SEP]: then there are no texts.
+It is held to google-research/bert, of a model of SentencePiece to google-research/albert. Writes text_gate.json: how
+many texts, and how many of each listed class are read otherwise by the package tokenizers. A difference of no listed
+class is refused. None is written of a vocabulary that lacks [UNK], [CLS] or [SEP]: then there are no texts.
+
+How predict reads pieces of SentencePiece is held to the package sentencepiece on the same texts, and may not differ.
 """
 
 from pathlib import Path
@@ -11,10 +13,10 @@ from stage import Stage, StageInputError, step, write_json
 from vocabulary import declare_reading
 
 STAGE = Stage("tokenizer", __doc__.splitlines()[0])
-STAGE.input("words", "the model's vocab.txt")
+STAGE.input("words", "the model's vocab.txt, or its model of SentencePiece")
 STAGE.param(
     "do-lower-case",
-    "whether text is lower-cased (default: where vocab.txt has no capitals)",
+    "whether text is lower-cased (default: where the file has no capitals)",
     choices=("true", "false"),
 )
 STAGE.param(
@@ -29,42 +31,62 @@ def run(args, report):
     """Write a tokenizer.json as the host does, and compare."""
     from importlib.metadata import version
 
-    from bertbuild.checkpoint.vocabulary import BERT_TENSORFLOW, read_vocabulary
+    from bertbuild.checkpoint.tokenizer_file import read_words
     from bertbuild.text.differences import NO_TEXTS, told
-    from bertbuild.text.facts import TEXT_GATE_FILE, lower_cases
-    from bertbuild.text.tokenizer_json import can_be_written
-    from bertbuild.text.wordpiece import numbered
+    from bertbuild.text.facts import TEXT_GATE_FILE
+    from bertbuild.text.words import PIECES_FILE
+    from stages._tokenizer_gate import LONGEST
 
-    words = read_vocabulary(Path(args.words).read_bytes()).words
-    vocab = numbered(words, by_word=args.vocab_reading == BERT_TENSORFLOW)
-    lower_case = args.do_lower_case == "true" if args.do_lower_case else lower_cases(words)
-    report.packages = {"tokenizers": version("tokenizers")}
+    try:
+        words = read_words(Path(args.words).read_bytes(), args.vocab_reading or "")
+    except ValueError as error:
+        raise StageInputError("%s %s" % (args.words, error)) from error
+    lower_case = args.do_lower_case == "true" if args.do_lower_case else words.lower_cases()
+    special = args.special_tokens_in_text == "true"
+    is_pieces = words.file == PIECES_FILE
+    report.packages = {name: version(name) for name in ("tokenizers", *(("sentencepiece",) if is_pieces else ()))}
+    if is_pieces:
+        step("comparing how SentencePiece's pieces are read with the package sentencepiece")
+        _require_alike(args.words, words, lower_case)
+    content = words.tokenizer_json(lower_case=lower_case, max_seq_length=LONGEST, special=special)
     found = NO_TEXTS.as_json()
-    if can_be_written(vocab):
-        step("comparing tokenizer.json with google-research/bert's tokenizer")
-        found = _compared(vocab, lower_case, args.special_tokens_in_text == "true")
+    if content is not None:
+        step("comparing tokenizer.json with %s's tokenizer" % words.upstream)
+        found = _compared(content, words, lower_case, special)
         report.note("tokenizer.json " + told(found))
     report.facts.update(do_lower_case=lower_case, **found)
     write_json(args.out, TEXT_GATE_FILE, found)
 
 
-def _compared(vocab, lower_case, special):
+def _require_alike(path, words, lower_case):
+    """Hold how the host reads pieces to the package sentencepiece.
+
+    Raises:
+        StageInputError: a text is read otherwise.
+    """
+    from bertbuild.text import corpus
+    from stages._sentencepiece import SentencePiece
+
+    host, package = words.tokenizer(lower_case=lower_case), SentencePiece(path, words.model, lower_case)
+    for text in corpus.parts():
+        if host.pieces(text) != package.pieces(text):
+            raise StageInputError("predict reads a text otherwise than the package sentencepiece: %r" % text)
+
+
+def _compared(content, words, lower_case, special):
     """`texts`, and `differences` by class.
 
     Raises:
         StageInputError: a text of no listed class is read otherwise.
     """
-    from bertbuild.text.differences import of_tokenizer_json, unlisted_told
-    from bertbuild.text.tokenizer_json import tokenizer_json
-    from bertbuild.text.wordpiece import SPECIAL, FullTokenizer
-    from stages._tokenizer_gate import LONGEST, read_as_upstream
+    from bertbuild.text.differences import UPSTREAM, classes_of, unlisted_told
+    from stages._tokenizer_gate import read_as_upstream
 
-    content = tokenizer_json(vocab, lower_case=lower_case, max_seq_length=LONGEST, special=special)
-    upstream = FullTokenizer(vocab, lower_case=lower_case, special=SPECIAL if special else ())
-    found = read_as_upstream(content, upstream, of_tokenizer_json(lower_case=lower_case, special=False))
+    upstream = words.tokenizer(lower_case=lower_case, special=words.special if special else ())
+    found = read_as_upstream(content, upstream, classes_of(words, lower_case=lower_case))
     if found.unlisted:
-        raise StageInputError(unlisted_told(found, "tokenizer.json"))
-    return found.as_json(special=special)
+        raise StageInputError(unlisted_told(found, "tokenizer.json", words.upstream))
+    return {**found.as_json(special=special), **({} if words.upstream == UPSTREAM else {"upstream": words.upstream})}
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ import shutil
 from stage import Stage, StageInputError, read_json, step, write_json
 from vocabulary import declare_reading, load_vocab
 
-from bertbuild.text.facts import lower_cases
+from bertbuild.text.words import lower_cases
 from stages._one_bin import Weights
 from stages.infer import IN_FLOAT32
 

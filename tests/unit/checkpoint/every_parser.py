@@ -62,6 +62,7 @@ from bertbuild.source.prepared import fine_tuned
 from bertbuild.store.past_runs import events_of
 from bertbuild.text.asking import Asked
 from bertbuild.text.facts import Text
+from bertbuild.text.words import WordPieces
 
 CHANCE = np.random.default_rng(7)
 TENSORS = {
@@ -266,7 +267,7 @@ def _of_text() -> dict[str, Parser]:
     sizes = {"max_positions": 32, "max_seq_length": 16, "doc_stride": 4, "max_query_length": 4}
     text = Text(task="own", head="span", asked=how, do_lower_case=True, **sizes)
     digest = hashlib.sha256(content).hexdigest()
-    facts = json.dumps({**text.as_json(WORDS), "vocab_sha256": digest}).encode()
+    facts = json.dumps({**text.as_json(WordPieces(WORDS)), "vocab_sha256": digest}).encode()
     ports = {"inputs": {"input_ids": {"shape": [-1, -1]}}, "outputs": {"start_logits": {}, "end_logits": {}}}
     signature = json.dumps(ports).encode()
     folder: dict[str, Any] = {"text.json": facts, "signature.json": signature, "vocab.txt": content}

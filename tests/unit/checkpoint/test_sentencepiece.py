@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import re
+
 import family_models
 import pytest
 from family_models import ALBERT_CONFIG, values, write_family
+from piece_models import PIECES, model_bytes
 
 from bertbuild.checkpoint.inspection import inspect_checkpoint
-from bertbuild.checkpoint.vocabulary import chosen_reading
-from bertbuild.errors import CheckpointError
+from bertbuild.checkpoint.sentencepiece import read_model
+from bertbuild.checkpoint.tokenizer_file import read_words, tokenizer_in
+from bertbuild.checkpoint.vocabulary import chosen_reading, require_words
+from bertbuild.errors import CheckpointError, UsageError
+from bertbuild.graph.wire import encode_number
 
 MODEL = b"\n\x0e\n\x05<pad>\x15\x00\x00\x00\x00\x18\x03\n\x0e\n\x05<unk>\x15\x00\x00\x00\x00\x18\x02"
 """The first pieces of 30k-clean.model of the published ALBERTs, as its protobuf has them."""
@@ -32,12 +38,62 @@ def test_a_sentencepiece_file_in_the_place_of_a_vocabulary_is_refused(folder, co
         chosen_reading(folder / "vocab.txt", None, "")
 
 
-def test_a_sentencepiece_model_alone_leaves_targets_of_ids(folder):
-    (folder / "30k-clean.model").write_bytes(MODEL)
+def test_a_sentencepiece_model_is_the_tokenizer_where_there_is_no_vocabulary(folder):
+    (folder / "30k-clean.model").write_bytes(model_bytes())
+    found = inspect_checkpoint(folder)
+    assert (found.problems, found.warnings) == ((), ())
+    assert tokenizer_in(folder).name == "30k-clean.model"
+    assert chosen_reading(folder / "30k-clean.model", None, "") == ("", "")
+    assert read_words(model_bytes()).vocab["[SEP]"] == 3
+    (folder / "vocab.txt").write_text("[UNK]\n")
+    assert tokenizer_in(folder).name == "vocab.txt"
+
+
+def test_of_two_models_none_is_taken(folder):
+    for name in ("a.model", "b.model"):
+        (folder / name).write_bytes(model_bytes())
+    (warning,) = inspect_checkpoint(folder).warnings
+    assert warning.endswith("It has 2 models of SentencePiece; leave the one of this model.")
+    assert tokenizer_in(folder) is None
+
+
+MANY = (*PIECES, *((f"w{number}", -9.0, 1) for number in range(family_models.V)))
+
+
+@pytest.mark.parametrize(
+    ("content", "what"),
+    [
+        (MODEL, "has no [CLS] and no [SEP], as those of google-research/albert have."),
+        (model_bytes()[:-3], "is damaged: it is no whole model of SentencePiece."),
+        (model_bytes((*PIECES, PIECES[-1])), "is damaged: a piece of it is empty or there twice, or has no score."),
+        (model_bytes((*PIECES, ("x", float("nan"), 1))), "is damaged: a piece of it is empty or there twice"),
+        (model_bytes(charsmap=b"\xff\xff\xff\x00\0"), "is damaged: it is no whole model of SentencePiece."),
+        (model_bytes(trained=encode_number(3, 2)), "is no unigram model with a mark in front"),
+        (model_bytes(trained=encode_number(35, 1)), "is no unigram model with a mark in front"),
+        (model_bytes(normalized=encode_number(3, 0)), "is no unigram model with a mark in front"),
+        (model_bytes(MANY), f"has {len(MANY)} pieces, but the model knows {family_models.V} words"),
+    ],
+)  # fmt: skip
+def test_a_model_that_text_cannot_be_read_with_is_told(folder, content, what):
+    (folder / "spiece.model").write_bytes(content)
     found = inspect_checkpoint(folder)
     assert found.problems == ()
-    told = "is a model of SentencePiece: convert-hf makes a tokenizer of it, other targets take ids."
-    assert f"Its 30k-clean.model {told}" in found.warnings[0]
+    assert f"{folder / 'spiece.model'} {what}" in found.warnings[0]
+    with pytest.raises(CheckpointError, match=re.escape(what)):
+        require_words(folder / "spiece.model", family_models.V)
+
+
+def test_a_model_is_read_field_by_field():
+    model = read_model(model_bytes(normalized=encode_number(4, 0)))
+    assert (model.names, model.types) == (tuple(one[0] for one in PIECES), tuple(one[2] for one in PIECES))
+    assert model.scores == tuple(one[1] for one in PIECES)
+    assert (model.spaces_removed, model.prefix, model.charsmap) == (False, True, b"")
+
+
+def test_the_lines_of_a_model_of_sentencepiece_are_not_numbered(folder):
+    (folder / "spiece.model").write_bytes(model_bytes())
+    with pytest.raises(UsageError, match=r"--vocab-reading numbers the lines of a vocab\.txt"):
+        chosen_reading(folder / "spiece.model", None, "lines")
 
 
 def test_a_list_of_words_that_is_called_a_model_is_told(folder):

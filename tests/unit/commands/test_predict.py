@@ -18,6 +18,7 @@ from bertbuild.errors import DataError, UsageError
 from bertbuild.report.clean import cleaned
 from bertbuild.text.asking import Asked
 from bertbuild.text.facts import Text
+from bertbuild.text.words import WordPieces
 
 WORDS = (
     "[PAD]",
@@ -59,7 +60,7 @@ def target(tmp_path):
         (folder / "vocab.txt").write_bytes(content)
         kept = {"max_positions": 32, "max_seq_length": 16, **more}
         text = Text(task="own-t", head=head, labels=labels, asked=ASKED, do_lower_case=True, **kept)
-        facts = {**text.as_json(words), "vocab_sha256": hashlib.sha256(content).hexdigest()}
+        facts = {**text.as_json(WordPieces(words)), "vocab_sha256": hashlib.sha256(content).hexdigest()}
         (folder / "text.json").write_text(json.dumps(facts))
         given = OUTPUTS[head] if outputs is None else outputs
         signature = {"inputs": {"input_ids": {"shape": [-1, seq_len]}}, "outputs": {name: {} for name in given}}
@@ -390,7 +391,10 @@ def test_what_a_target_cannot_answer_is_refused(target, run, made, flags, senten
 @pytest.mark.parametrize(
     ("spoil", "sentence"),
     [
-        (lambda folder: (folder / "text.json").unlink(), "carries no tokenizer (text.json and vocab.txt)."),
+        (
+            lambda folder: (folder / "text.json").unlink(),
+            "carries no tokenizer (text.json, and vocab.txt or spiece.model).",
+        ),
         (lambda folder: (folder / "vocab.txt").unlink(), "carries no tokenizer"),
         (lambda folder: (folder / "vocab.txt").write_text("[UNK]\n"), "is another vocabulary than the one"),
         (lambda folder: (folder / "text.json").write_text("{"), "cannot be read"),

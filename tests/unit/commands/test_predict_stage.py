@@ -21,6 +21,7 @@ from bertbuild.engine.engine import Engine
 from bertbuild.project import ROOT
 from bertbuild.text.answer_spans import Spans
 from bertbuild.text.facts import Text
+from bertbuild.text.words import WordPieces
 
 LENGTH = 16
 WORDS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "good", "bad")
@@ -63,7 +64,7 @@ def target(tmp_path):
         asked = {"stage": "openvino-infer", "flag": "ir", "params": {}}
         text = Text(head=head, labels=labels, asked=asked, max_seq_length=LENGTH, max_positions=2 * LENGTH)
         (folder / "text.json").write_text(
-            json.dumps({**text.as_json(WORDS), "vocab_sha256": hashlib.sha256(content).hexdigest()})
+            json.dumps({**text.as_json(WordPieces(WORDS)), "vocab_sha256": hashlib.sha256(content).hexdigest()})
         )
         return folder
 

@@ -80,7 +80,7 @@ def test_a_model_of_sentencepiece_is_kept_as_it_is_and_not_read(stage, tmp_path)
     assert done.returncode == 0, done.stderr
     assert files["spiece.model"] == MODEL
     assert "vocab.txt" not in files
-    assert "a model of SentencePiece: convert-hf makes a tokenizer of it, targets take ids" in done.stdout
+    assert "the vocabulary is a model of SentencePiece, and is kept as it is" in done.stdout
 
 
 def test_words_that_are_called_a_model_of_sentencepiece_are_refused(stage, tmp_path):

@@ -104,4 +104,4 @@ def test_an_empty_paragraph_has_no_answer():
     ],
 )
 def test_where_pieces_are_not_found_in_the_text_all_of_it_is_the_answer(told, original, text):
-    assert final_text(told, original, BasicWords(True)) == text
+    assert final_text(told, original, BasicWords(True)(original)) == text
