@@ -19,6 +19,7 @@ import numpy as np
 from first_format import write_v1
 from graph_builder import bert_graph
 from hostile_graphs import function_message, library
+from piece_models import model_bytes
 from saved_model_bytes import meta_graph, saved_model
 from torch_files import write_torch
 
@@ -34,7 +35,7 @@ from bertbuild.checkpoint.object_graph import VALUE, read_variables, value_key
 from bertbuild.checkpoint.snappy import decompress
 from bertbuild.checkpoint.table import read_table, write_table
 from bertbuild.checkpoint.v1 import V1Reader
-from bertbuild.checkpoint.vocabulary import read_vocabulary
+from bertbuild.checkpoint.vocabulary import pieces_of, read_vocabulary
 from bertbuild.checkpoint.writer import write_checkpoint
 from bertbuild.commands import predict
 from bertbuild.commands.predict_texts import Predict, texts_of
@@ -61,7 +62,9 @@ from bertbuild.provenance.verify import verify
 from bertbuild.source.prepared import fine_tuned
 from bertbuild.store.past_runs import events_of
 from bertbuild.text.asking import Asked
+from bertbuild.text.character_map import character_map
 from bertbuild.text.facts import Text
+from bertbuild.text.pieces import PieceTokenizer
 from bertbuild.text.words import WordPieces
 
 CHANCE = np.random.default_rng(7)
@@ -275,6 +278,7 @@ def _of_text() -> dict[str, Parser]:
     beside = {"config.json": theirs, "model.safetensors": b""}
     return {
         "text.json": Parser(facts, at("text.json", _question, **folder), is_json=True),
+        "spiece.model": Parser(model_bytes(charsmap=character_map({"\u2019": "'"})), at("spiece.model", _pieces)),
         "signature.json": Parser(signature, at("signature.json", _question, **folder), is_json=True),
         "task.json": Parser(
             json.dumps(TASK).encode(), at("task.json", lambda path: fine_tuned(path.parent, "m")), is_json=True
@@ -290,6 +294,11 @@ def _of_text() -> dict[str, Parser]:
         "texts (.tsv)": Parser(b"text\ttext_pair\na\tb\n", at("t.tsv", _texts)),
         "texts (.jsonl)": Parser(b'{"text": "a"}\n\n{"text": "b"}\n', at("t.jsonl", _texts)),
     }
+
+
+def _pieces(path: Path) -> Any:
+    """The pieces of a text by a model of SentencePiece."""
+    return PieceTokenizer(pieces_of(path), lower_case=True).ids("Good films (tom\u2019s) in 1999, x")
 
 
 def _question(path: Path) -> Any:

@@ -8,6 +8,7 @@ import xml.etree.ElementTree as ET
 from dataclasses import replace
 
 import pytest
+from piece_models import model_bytes
 
 from bertbuild.engine import executor
 from bertbuild.engine.carried import carry, clean, copy_computed
@@ -248,3 +249,18 @@ def test_models_that_take_strings_have_the_labels_and_the_figures_too(folder, vo
     assert "text_gate.json" not in added
     clean(folder)
     assert (folder / "text_model.xml").read_text() == XML
+
+
+def test_a_model_of_sentencepiece_is_carried_in_the_place_of_a_vocabulary(folder, tmp_path):
+    (tmp_path / "30k-clean.model").write_bytes(model_bytes())
+    (folder / "saved_model.pb").write_bytes(b"")
+    made = carry(folder, TEXT.as_parameter(), tmp_path / "30k-clean.model")
+    assert {"assets/spiece.model", "spiece.model", "tokenizer.json"} <= set(made)
+    assert not (folder / "vocab.txt").exists()
+    told = json.loads((folder / "text.json").read_text())
+    assert (told["tokenizer_file"], told["do_lower_case"]) == ("spiece.model", True)
+    assert {role: token["word"] for role, token in told["tokens"].items()}["pad"] == "<pad>"
+    assert json.loads((folder / "tokenizer.json").read_text())["model"]["type"] == "Unigram"
+    assert sections(folder / "model.xml")["text"]["unknown_id"] == "1"
+    clean(folder)
+    assert (folder / "model.xml").read_text() == XML

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from piece_models import PIECES, model_bytes
 
 from bertbuild.errors import CheckpointError, DataError, UsageError
 from bertbuild.heads.found import FoundHead
@@ -192,3 +194,19 @@ def test_a_guard_without_an_unk_is_refused(folder, store, words, why):
         vocab.unlink()
     with pytest.raises(UsageError, match=why):
         unknown_of(found(folder), text_of(found(folder), store))
+
+
+def test_a_model_of_sentencepiece_is_the_tokenizer_where_there_is_no_vocabulary(folder, store):
+    (folder / "vocab.txt").unlink()
+    (folder / "30k-clean.model").write_bytes(model_bytes())
+    known = replace(found(folder), vocab_size=len(PIECES))
+    text = text_of(known, store)
+    assert text[1].path.name == "30k-clean.model"
+    assert text[0].vocab_reading == ""
+    assert words_of_another(known, text) == ""
+    assert "pieces, but the model knows" in words_of_another(found(folder), text)
+    assert unknown_of(known, text) == 1
+    with pytest.raises(UsageError, match="mine has pieces of SentencePiece"):
+        require_text(known, text)
+    (folder / "30k-clean.model").write_bytes(model_bytes()[:-3])
+    assert text_of(known, store) is None
