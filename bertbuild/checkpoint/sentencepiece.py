@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from bertbuild.checkpoint.user_files import read_regular
+from bertbuild.checkpoint.user_files import open_regular
 from bertbuild.graph.wire import FIXED32, LENGTH_DELIMITED, Field, fields
 from bertbuild.text.charsmap import CharacterMap
 from bertbuild.text.pieces import END, FIRST, NORMAL, UNKNOWN, PieceModel
@@ -22,6 +22,8 @@ MODELS: Final = "*.model"
 """What SentencePiece's models are called."""
 NEEDED: Final = (UNKNOWN, FIRST, END)
 _MODEL: Final = re.compile(rb"\n[^\x00]\n[\x03-\x20]<", re.DOTALL)
+_TELLING: Final = 64
+"""Bytes of a file that tell whether it is a model."""
 _SCORES: Final = re.compile(rb"<[^<>\s]{1,30}>\t-?\d")
 _PIECES, _TRAINER, _NORMALIZER = 1, 2, 3  # fields of ModelProto
 _UNIGRAM: Final = 1
@@ -58,7 +60,13 @@ def model_in(folder: Path) -> Path | None:
 
 def models_in(folder: Path) -> list[Path]:
     """The models of SentencePiece in a folder, by their names."""
-    return [path for path in sorted(folder.glob(MODELS)) if path.is_file() and is_model(read_regular(path))]
+    return [path for path in sorted(folder.glob(MODELS)) if path.is_file() and is_model(_beginning(path))]
+
+
+def _beginning(path: Path) -> bytes:
+    """As much of a file as tells what it is: other programs call files of gigabytes so."""
+    with open_regular(path) as file:
+        return file.read(_TELLING)
 
 
 def read_model(content: bytes) -> PieceModel:
