@@ -19,8 +19,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from types import CodeType
 
-KEPT = sys.prefix + "/stage-bytecode/"
-INSTALLED = (sys.prefix + "/", sys.base_prefix + "/")
 UNUSABLE = (OSError, EOFError, ValueError, TypeError, ImportError)
 """What says that a file has no bytecode."""
 
@@ -34,10 +32,10 @@ def _set_data(self: SourceFileLoader, path: str, data: bytes, **more: Any) -> No
 
 def _get_code(self: SourceFileLoader, fullname: str) -> CodeType | None:
     path = self.get_filename(fullname)
-    if path.startswith(INSTALLED):
+    if path.startswith((sys.prefix + "/", sys.base_prefix + "/")) or sys.prefix == sys.base_prefix:
         return _code(self, fullname)
     source = self.get_data(path)
-    kept = f"{KEPT}{hashlib.sha256(source).hexdigest()}.{sys.implementation.cache_tag}"
+    kept = f"{sys.prefix}/stage-bytecode/{hashlib.sha256(source).hexdigest()}.{sys.implementation.cache_tag}"
     code: CodeType
     with contextlib.suppress(*UNUSABLE):
         read = _bootstrap_external._compile_bytecode  # type: ignore[attr-defined] # noqa: SLF001 - and names the path
