@@ -51,20 +51,28 @@ class GraphFacts:
 
 def graph_facts(meta: Path | None) -> GraphFacts:
     """Read and trace the graph in `meta`. Never raises for what the file holds."""
+    return graph_and_facts(meta)[1]
+
+
+def graph_and_facts(meta: Path | None) -> tuple[Graph | None, GraphFacts]:
+    """The graph in `meta`, None where it cannot be read, and what is known of it. Never raises for what it holds."""
     if meta is None:
-        return GraphFacts(notes=("There is no .meta, so the graph the model was trained with is not known.",))
+        return None, GraphFacts(notes=("There is no .meta, so the graph the model was trained with is not known.",))
+    problem = None
     if lfs_pointer(meta) is not None:
-        return GraphFacts(problem=f"{meta.name} is a git-lfs pointer, not the file itself; run `git lfs pull`.")
-    odd = irregular(meta)
-    if odd is not None:
-        return GraphFacts(problem=f"{meta.name} {odd}.")
-    try:
-        graph = read_meta_graph(meta)
-    except GraphFormatError as error:
-        return GraphFacts(problem=f"{meta.name} is damaged: {error}")
-    except OSError as error:
-        return GraphFacts(problem=f"{meta.name} cannot be read: {error}.")
-    return _traced(graph)
+        problem = f"{meta.name} is a git-lfs pointer, not the file itself; run `git lfs pull`."
+    elif (odd := irregular(meta)) is not None:
+        problem = f"{meta.name} {odd}."
+    if problem is None:
+        try:
+            graph = read_meta_graph(meta)
+        except GraphFormatError as error:
+            problem = f"{meta.name} is damaged: {error}"
+        except OSError as error:
+            problem = f"{meta.name} cannot be read: {error}."
+        else:
+            return graph, _traced(graph)
+    return None, GraphFacts(problem=problem)
 
 
 def _traced(graph: Graph) -> GraphFacts:

@@ -12,7 +12,7 @@ from bertbuild.checkpoint.bundle import TensorEntry
 from bertbuild.checkpoint.checksums import Progress
 from bertbuild.checkpoint.config import BertConfig
 from bertbuild.checkpoint.folder import OBJECT_GRAPH_KEY, CheckpointFiles, find_checkpoint, object_based
-from bertbuild.checkpoint.graph_facts import GraphFacts, graph_facts, traced_as_json
+from bertbuild.checkpoint.graph_facts import GraphFacts, graph_and_facts, traced_as_json
 from bertbuild.checkpoint.head_evidence import Known
 from bertbuild.checkpoint.head_judging import JudgedHeads, judge_kinds
 from bertbuild.checkpoint.imported import import_facts
@@ -266,7 +266,7 @@ def inspect_checkpoint(
         encoder = replace(encoder, layers=read.num_hidden_layers)
     rows = encoder.vocab or (read.vocab_size if read else None)
     vocabulary = judge_vocabulary(files, rows, problems, warnings)
-    graph = graph_facts(files.meta)
+    own, graph = graph_and_facts(files.meta)
     judge_graph(graph, read, problems, warnings)
     problems += judge_meta(graph, shapes)
     judged_heads = judge_kinds(_known_of_heads(files, reading, view, encoder, graph, choice))
@@ -275,7 +275,7 @@ def inspect_checkpoint(
     problems += judged_heads.problems
     warnings += judged_heads.warnings
     if family != BERT and not reading.averaged:
-        graph = replace(graph, answers=own_answers(files.meta, judged_heads.found, reading.names, shapes))
+        graph = replace(graph, answers=own_answers(own, judged_heads.found, reading.names, shapes))
     groups = sort_variables(shapes)
     return Inspection(
         files=files,

@@ -7,9 +7,8 @@ a plan must know it before: nothing else in TensorFlow 1 answers for them.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 
-from bertbuild.graph.graphdef import Graph, read_meta_graph
+from bertbuild.graph.graphdef import Graph
 from bertbuild.graph.node import GraphFormatError
 from bertbuild.graph.own_answers import NAMES, own_graph
 from bertbuild.heads.found import FoundHead
@@ -22,23 +21,19 @@ SHORTEST = 16
 
 
 def own_answers(
-    meta: Path | None, heads: Iterable[FoundHead], names: Mapping[str, str], shapes: Mapping[str, Shape]
+    graph: Graph | None, heads: Iterable[FoundHead], names: Mapping[str, str], shapes: Mapping[str, Shape]
 ) -> tuple[str, ...]:
     """The names of the answers that the graph gives from the variables that are taken; none where it cannot be asked.
 
     Args:
-        meta: the file, None where there is none.
+        graph: of the .meta; None where there is none, or it cannot be read.
         heads: those of the checkpoint. One whose variables have other names there is not asked for.
         names: google-research/bert's name → the checkpoint's, of the variables that are taken.
         shapes: of all variables, by the checkpoint's names.
     """
     found = tuple(head for head in heads if names.get(head.weights) == head.weights)
-    if meta is None:
+    if graph is None:
         return ()
-    try:
-        graph = read_meta_graph(meta)
-    except (GraphFormatError, OSError):
-        return ()  # judged elsewhere
     wanted = [*_OF_ENCODER, *dict.fromkeys(name for head in found for name in NAMES.get(head.kind, ()))]
     taken = {own: shapes[own] for own in names.values()}
     return tuple(name for name in wanted if _gives(graph, found, name, taken))

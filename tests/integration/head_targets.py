@@ -14,11 +14,17 @@ TARGETS = {
     "ir-fp32": ("`ir` fp32", {"kind": "ir"}),
     "ir-fp16": ("`ir` fp16", {"kind": "ir", "precision": "fp16"}),
     "ir-int8": ("`ir` int8", {"kind": "ir", "precision": "int8", "calibration": "prepared"}),
+    "ir-int8-weights": ("`ir` int8-weights", {"kind": "ir", "precision": "int8-weights"}),
+    "ir-int4-weights": (
+        "`ir` int4-weights, groups of 32",
+        {"kind": "ir", "precision": "int4-weights", "group_size": "32"},
+    ),
     "ir-reshapeable": ("`ir` fp32, route reshapeable", {"kind": "ir", "route": "reshapeable"}),
     "ir-static": ("`ir` fp32, route static", {"kind": "ir", "route": "static"}),
     "ir-savedmodel": ("`ir` fp32, route savedmodel", {"kind": "ir", "route": "savedmodel"}),
     "onnx-fp32": ("`onnx` fp32", {"kind": "onnx"}),
     "onnx-fp16": ("`onnx` fp16", {"kind": "onnx", "precision": "fp16"}),
+    "onnx-int8": ("`onnx` int8", {"kind": "onnx", "precision": "int8", "calibration": "prepared"}),
     "saved-model": ("`saved-model`", {"kind": "saved-model"}),
     "neuron-ready": ("`neuron-ready` float16", {"kind": "neuron-ready"}),
     "neuron-ready-float32": ("`neuron-ready` float32", {"kind": "neuron-ready", "compute": "float32"}),
@@ -32,7 +38,7 @@ TARGETS = {
     "hf": ("`hf`", {"kind": "hf"}),
 }
 BACK = ("`tf1-checkpoint` of the `tf2-savedmodel`", {"kind": "tf1-checkpoint"})
-ASKED_FOR = {head: f'"{HEADS[head].answers[0].output}"' for head in ("masked-lm", "next-sentence")}
+ASKED_FOR = {head: f'"{HEADS[head].answers[0].output}"' for head in ("masked-lm", "next-sentence", "replaced-token")}
 """What no model gives unless it is asked for."""
 
 
@@ -42,23 +48,41 @@ def tensors(column):
     return {answer.tensor for head in heads for answer in head.answers}
 
 
-def build_file(checkpoints, saved_models, prefix):
-    """Every target of every column; and of its SavedModel the way back."""
+def target_lines():
+    """The tables of all targets but the way back."""
     lines = []
     for target, (_, keys) in TARGETS.items():
         lines += [f"[targets.{target}]", *(f'{key} = "{value}"' for key, value in keys.items())]
-    lines += ["[targets.back]", f'kind = "{BACK[1]["kind"]}"']
+    return lines
+
+
+def model_lines(model, column, source):
+    """The tables of a model that has every target; `source` is what stands in the first besides."""
+    lines = [f"[models.{model}]", *(f'{key} = "{value}"' for key, value in source.items())]
+    lines += [f"targets = {list(TARGETS)}"]
+    for target, (_, keys) in TARGETS.items():
+        if column in ASKED_FOR and KINDS[keys["kind"]].parameter_called("output"):
+            lines += [f"[models.{model}.override.{target}]", f"output = {ASKED_FOR[column]}"]
+    return lines
+
+
+def build_file(checkpoints, saved_models, prefix):
+    """Every target of every column; and of its SavedModel the way back."""
+    lines = [*target_lines(), "[targets.back]", f'kind = "{BACK[1]["kind"]}"']
     for column, checkpoint in checkpoints.items():
-        lines += [f"[models.{prefix}{column}]", f'checkpoint = "{checkpoint}"', f"targets = {list(TARGETS)}"]
-        for target, (_, keys) in TARGETS.items():
-            if column in ASKED_FOR and KINDS[keys["kind"]].parameter_called("output"):
-                lines += [f"[models.{prefix}{column}.override.{target}]", f"output = {ASKED_FOR[column]}"]
         lines += [
+            *model_lines(f"{prefix}{column}", column, {"checkpoint": checkpoint}),
             f"[models.back-{prefix}{column}]",
             f'tf2 = "{saved_models / f"{prefix}{column}" / "tf2-savedmodel"}"',
             'targets = ["back"]',
         ]
     return "\n".join(lines)
+
+
+def write_calibration(folder):
+    """What int8 is calibrated on, as `prepared` beside the build file."""
+    columns = features(64)
+    write_prepared(folder / "prepared", columns, columns, columns["input_ids"][:, 0] * 0)
 
 
 class Building:
@@ -76,8 +100,7 @@ class Building:
         device = folder / "neuron0"
         device.touch()
         self._program = neuron.having(BERTBUILD_NEURON_DEVICE=device)
-        columns = features(64)
-        write_prepared(folder / "prepared", columns, columns, columns["input_ids"][:, 0] * 0)
+        write_calibration(folder)
         self._words = ("build", "--file", folder / "targets.toml", "--keep-going", "--jobs", 2)
         self._words[2].write_text(build_file(checkpoints, neuron.artifacts / "out", prefix))
         self._prefix = prefix

@@ -128,11 +128,11 @@ def electra_shapes(embedding=E, generator=False):
     return shapes
 
 
-def values(shapes, seed=11):
+def values(shapes, seed=11, deviation=0.25):
     """Numbers large enough that the two forms of gelu are told apart in the answers."""
     chance = np.random.default_rng(seed)
     return {
-        name: (chance.standard_normal(shape) * 0.25 + name.endswith("gamma")).astype(np.float32)
+        name: (chance.standard_normal(shape) * deviation + name.endswith("gamma")).astype(np.float32)
         for name, shape in shapes.items()
     }
 

@@ -10,6 +10,8 @@ BEGIN, END = "<!-- heads and targets: begin -->\n", "<!-- heads and targets: end
 NONE = "none"
 """The column of a checkpoint without a head."""
 REFUSED, LEFT_OUT, FAILED = "refused", "left out", "failed"
+NO_HEAD = "no such head"
+"""A family's models do not have it."""
 OTHER_REFERENCE = "°"
 """Behind a figure whose reference is not the source's own graph."""
 
@@ -28,7 +30,7 @@ def replace_block(text, path=PATH):
 def table(text):
     """Target → column → cell."""
     lines = [line.strip("| ").split(" | ") for line in text.splitlines() if line.startswith("| ")]
-    columns = [name.strip() for name in lines[0][1:]]
+    columns = [name.strip() for name in lines[0][1:]] if lines else []
     return {row[0]: dict(zip(columns, row[1:], strict=True)) for row in lines[2:]}
 
 
@@ -37,32 +39,35 @@ def notes(text):
     return re.findall(r"^\(\d+\) (.+)$", text, re.MULTILINE)
 
 
-def replace_column(column, cells, reasons, date):
+def replace_column(column, cells, reasons, date, path=PATH):
     """Write another column, whose cells name reasons of its own by number; every reason is written once."""
-    text = block()
+    text = block(path)
     rows = table(text)
-    told = {target: {**rows.get(target, {}), column: ""} for target in cells}
+    names = dict.fromkeys([*(next(iter(rows.values()), ())), column], "")
+    told = {target: names | rows.get(target, {}) for target in cells}
     kept = notes(text)
     every = []
 
-    def numbered(cell, own):
-        number = re.search(r"\((\d+)\)", cell)
-        if number is None:
-            return cell
-        reason = own[int(number[1]) - 1]
-        if reason not in every:
-            every.append(reason)
-        return cell.replace(number[0], f"({every.index(reason) + 1})")
-
     for target, row in told.items():
         own = {name: (cells[target], reasons) if name == column else (cell, kept) for name, cell in row.items()}
-        told[target] = {name: numbered(*cell) for name, cell in own.items()}
-    replace_block(written(told, every, date))
+        told[target] = {name: renumbered(*cell, every) for name, cell in own.items()}
+    replace_block(written(told, every, date), path)
+
+
+def renumbered(cell, own, every):
+    """A cell that names its reason by the number in `every` and no longer in `own`; a new reason is added to it."""
+    number = re.search(r"\((\d+)\)", cell)
+    if number is None:
+        return cell
+    reason = own[int(number[1]) - 1]
+    if reason not in every:
+        every.append(reason)
+    return cell.replace(number[0], f"({every.index(reason) + 1})")
 
 
 def outcome(cell):
     """What a cell says besides its figure: "refused", "left out", …, or "passed" and by which reference."""
-    for word in (REFUSED, LEFT_OUT, FAILED):
+    for word in (REFUSED, LEFT_OUT, FAILED, NO_HEAD):
         if cell.startswith(word):
             return word
     float(cell.strip(OTHER_REFERENCE))

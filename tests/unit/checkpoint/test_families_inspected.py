@@ -8,13 +8,16 @@ import family_models
 import pytest
 from conftest import tiny_tensors
 from family_models import ALBERT_CONFIG, FFN, GENERATOR_CONFIG, SIZES, H, values, write_family
+from graph_builder import bert_graph
 
+from bertbuild.checkpoint import graph_facts, own_graph
 from bertbuild.checkpoint.bundle import CheckpointReader
 from bertbuild.checkpoint.folder import find_checkpoint
 from bertbuild.checkpoint.inspection import inspect_checkpoint
 from bertbuild.checkpoint.plain import write_plain
 from bertbuild.checkpoint.reading import Choice
 from bertbuild.errors import CheckpointError
+from bertbuild.graph.graphdef import read_meta_graph
 
 ALBERT = family_models.albert_shapes()
 
@@ -40,6 +43,30 @@ def test_a_family_is_told_by_its_variables_whatever_its_configuration_is_called(
     assert (sizes.layers, sizes.hidden, sizes.intermediate, sizes.vocab) == (3, H, FFN, family_models.V)
     assert sizes.embedding == (H if shapes == family_models.electra_shapes(embedding=H) else family_models.E)
     assert found.pooler == (family != "electra")
+
+
+@pytest.mark.parametrize(
+    ("shapes", "called"),
+    [(ALBERT, "albert_config.json"), (family_models.electra_shapes(), "electra_config.json")],
+    ids=["albert", "electra"],
+)
+def test_the_meta_of_a_family_is_read_once(tmp_path, monkeypatch, shapes, called):
+    """Parsing is most of what an inspection of a training graph takes."""
+    folder = write_family(
+        tmp_path / "model", values(shapes), ALBERT_CONFIG if "albert" in called else SIZES, config_name=called
+    )
+    meta = folder / "model.ckpt-best.meta"
+    meta.write_bytes(bert_graph(norms=True)[0].meta_graph())
+    read = []
+
+    def reading(path):
+        read.append(path)
+        return read_meta_graph(path)
+
+    for module in (graph_facts, own_graph):
+        monkeypatch.setattr(module, "read_meta_graph", reading, raising=False)
+    inspect_checkpoint(folder)
+    assert read == [meta]
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import math
 import numpy as np
 import pytest
 
-from bertbuild.gate.parity import Verdict, compare
+from bertbuild.gate.parity import FEW, Verdict, compare
 from bertbuild.kinds import limits, tolerances
 
 PROBES = [
@@ -66,13 +66,51 @@ def test_the_named_tolerance_decides(judged, precision, output, share, passes):
 
 
 def test_a_cosine_beyond_its_limit_fails_where_one_is_asked(judged):
-    tiny = {"b2_s3/pooled_output": np.array([[1e-3, 0], [1e-3, 0]], np.float32)}
-    turned = {"b2_s3/pooled_output": np.array([[0, 1e-3], [1e-3, 0]], np.float32)}
+    tiny = {"b2_s3/pooled_output": np.pad(np.array([[1e-3, 0], [1e-3, 0]], np.float32), ((0, 0), (0, FEW - 2)))}
+    turned = {"b2_s3/pooled_output": tiny["b2_s3/pooled_output"].copy()}
+    turned["b2_s3/pooled_output"][0, :2] = 0, 1e-3
     verdict = judged(turned, tiny, "fp16")
     assert row(verdict).max_abs < row(verdict).limit
     assert (row(verdict).cosine, row(verdict).argmax) == (0.0, 0.5)
     assert not verdict.passed
     assert verdict.worst.sentence == "pooled_output of probe b2_s3 has a cosine of 0.000000, and 0.9999 is asked"
+
+
+def of_two(rows, one):
+    return {"b2_s3/logits": np.array(rows, np.float32), "b1_s9/logits": np.array([one], np.float32)}
+
+
+@pytest.mark.parametrize("precision", ["fp16", "int8", "int8-weights"])
+def test_a_short_row_of_two_logits_that_turns_by_rounding_does_not_decide(judged, precision):
+    """A row near a decision points anywhere: its own cosine is -1, of an answer that is right but for rounding."""
+    source = of_two([[1.5, -1.2], [2e-3, -2e-3]], [0.8, -1.1])
+    verdict = judged(of_two([[1.5, -1.2], [-2e-3, 2e-3]], [0.8, -1.1]), source, precision)
+    assert verdict.passed
+    assert [row.cosine for row in verdict.rows] == [pytest.approx(1 - 2.9e-6, abs=1e-7)] * 2
+
+
+@pytest.mark.parametrize("precision", ["fp16", "int8", "int8-weights"])
+@pytest.mark.parametrize("broken", [lambda rows: -rows, lambda rows: rows[..., ::-1], lambda rows: rows * 0])
+def test_small_logits_that_are_wrong_fail_by_the_cosine_of_all_of_them(judged, precision, broken):
+    """They are smaller than the largest difference that is allowed, which therefore sees nothing."""
+    source = of_two([[0.02, -0.01], [0.004, -0.02]], [-0.008, 0.02])
+    verdict = judged({name: broken(rows) for name, rows in source.items()}, source, precision)
+    assert not verdict.passed
+    assert all(row.max_abs < row.limit and row.cosine < row.cosine_limit for row in verdict.rows)
+
+
+def test_the_cosine_of_few_elements_is_each_outputs_own_and_that_of_many_each_positions(judged):
+    wide = np.ones((2, FEW), np.float32)
+    turned = wide * np.array([[1], [-1]], np.float32)
+    source = {**of_two([[1, 2], [3, 4]], [5, 6]), "b2_s3/pooled_output": wide, "b1_s9/pooled_output": wide[:1]}
+    verdict = judged({**source, "b2_s3/pooled_output": turned}, source, "int8")
+    cosines = {(row.probe, row.output): round(row.cosine, 6) for row in verdict.rows}
+    assert cosines == {
+        ("b2_s3", "logits"): 1.0,
+        ("b1_s9", "logits"): 1.0,
+        ("b2_s3", "pooled_output"): -1.0,
+        ("b1_s9", "pooled_output"): 1.0,
+    }
 
 
 def test_the_sentence_has_the_figures(judged):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import struct
 
 import numpy as np
@@ -18,6 +19,7 @@ from bertbuild.huggingface.classes import CLASSES
 from bertbuild.huggingface.exporting import export
 from bertbuild.huggingface.folder import find_files
 from bertbuild.huggingface.importing import import_tensors
+from bertbuild.huggingface.safetensors import read_safetensors
 from bertbuild.huggingface.settings import read_settings
 from bertbuild.huggingface.weights import read_weights
 from bertbuild.huggingface.writing import write_weights
@@ -180,7 +182,31 @@ def test_an_array_that_is_not_contiguous_is_written_as_it_is(tmp_path):
         np.testing.assert_array_equal(there, value)
 
 
-def test_what_is_read_back_otherwise_is_refused(tmp_path):
-    reads = iter([np.zeros(2, np.float32), np.ones(2, np.float32)])
+def test_arrays_of_any_form_come_back_bit_for_bit(tmp_path):
+    """Longer than what is read back at once, and of a width that is no multiple of what is turned at once."""
+    chance = np.random.default_rng(3)
+    arrays = {
+        "long": chance.standard_normal(400_001).astype(np.float32),
+        "turned": chance.standard_normal((83, 37)).astype(np.float32).T,
+        "cube": chance.standard_normal((3, 4, 5)).astype(np.float32).transpose(2, 0, 1),
+        "nan": np.array([[np.nan, -0.0], [np.inf, 0.0]], np.float32).T,
+        "empty": np.empty((0, 3), np.float32),
+    }
+    write_weights(tmp_path, {name: value.shape for name, value in arrays.items()}, arrays.__getitem__)
+    found = read_safetensors(tmp_path / "model.safetensors")
+    for name, value in arrays.items():
+        assert found[name].read().tobytes() == value.tobytes(), name
+
+
+def test_what_is_read_back_otherwise_is_refused(tmp_path, monkeypatch):
+    """A disk that has other bytes than were written."""
+    kept = os.preadv
+
+    def damaged(file, buffers, offset):
+        count = kept(file, buffers, offset)
+        buffers[0][-1] ^= 1
+        return count
+
+    monkeypatch.setattr("bertbuild.huggingface.writing.os.preadv", damaged)
     with pytest.raises(CheckpointError, match=r"model\.safetensors does not hold the a that was written"):
-        write_weights(tmp_path, {"a": (2,)}, lambda _name: next(reads))
+        write_weights(tmp_path, {"a": (2,)}, lambda _name: np.zeros(2, np.float32))
