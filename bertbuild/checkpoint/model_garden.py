@@ -1,8 +1,9 @@
 """Where google-research/bert's variables lie in TensorFlow 2 checkpoints of the Model Garden's BERT.
 
 The Model Garden (tf-models-official 2.20; the layout is the same since 2.4) is the definition: `networks.BertEncoder`,
-which the legacy BERT of run_classifier and run_squad is built on, `networks.BertEncoderV2`, `models.BertPretrainerV2`;
-for the names, its tf1_bert_checkpoint_converter_lib. H hidden, N heads, D = H / N, I intermediate, L layers.
+which the legacy BERT of run_classifier and run_squad is built on, `networks.BertEncoderV2`, `models.BertPretrainerV2`,
+and of google-research/albert's variables `networks.AlbertEncoder`; for the names, its
+tf1_bert_checkpoint_converter_lib. H hidden, N heads, D = H / N, I intermediate, L layers.
 """
 
 from __future__ import annotations
@@ -16,9 +17,15 @@ import numpy.typing as npt
 from bertbuild.checkpoint.config import BertConfig
 from bertbuild.checkpoint.object_graph import Path
 from bertbuild.checkpoint.variables import Shape, encoder_variables
+from bertbuild.families import albert, bert
+from bertbuild.families.scopes import EMBEDDING_SIZE, is_projected
+from bertbuild.families.table import ALBERT
 from bertbuild.heads import masked_lm
 from bertbuild.heads.found import FoundHead
 
+_PARTS = ("query", "key", "value", "attended", "attended_norm", "grown", "shrunk", "shrunk_norm")
+_BERTS_PARTS = {getattr(albert.SCOPES, name): getattr(bert.SCOPES, name) for name in _PARTS}
+"""Scope of a part of an ALBERT's layer → BERT's of the same."""
 _GARDEN_DENSE = {"query": "_query_dense", "key": "_key_dense", "value": "_value_dense"}
 
 # tf1_bert_checkpoint_converter_lib.BERT_NAME_REPLACEMENTS: each replaces every occurrence in the result of the last.
@@ -77,8 +84,9 @@ class Place:
 
 def encoder_places(config: BertConfig, root: str) -> Iterator[Place]:
     """Every variable of the encoder below `root`, in the order of `encoder_variables`."""
+    place_of = _albert_place if config.family == ALBERT else _encoder_place
     for source, shape in encoder_variables(config).items():
-        path, name, changed = _encoder_place(source, shape, config)
+        path, name, changed = place_of(source, shape, config)
         yield Place(source=source, source_shape=shape, path=(root, *path), name=name, shape=changed)
 
 
@@ -98,6 +106,30 @@ def _encoder_place(source: str, shape: Shape, config: BertConfig) -> tuple[Path,
     layer = int(rest[0].removeprefix("layer_"))
     inner, name, changed = _layer_place("/".join(rest[1:-1]), last, shape, config)
     return (f"layer_with_weights-{4 + layer}", *inner, last), f"transformer/layer_{layer}/{name}/{last}", changed
+
+
+def _albert_place(source: str, shape: Shape, config: BertConfig) -> tuple[Path, str, Shape]:
+    """The same of an ALBERT: a projection behind the embeddings where there is one, then the one layer, the pooler."""
+    scopes = albert.SCOPES
+    scope, _, last = source.rpartition("/")
+    layer = 4 + is_projected(scopes, {"hidden_size": config.hidden_size, EMBEDDING_SIZE: config.embedding_size or 0})
+    numbers = {
+        scopes.words: (0, "word_embeddings"),
+        scopes.positions: (1, "position_embedding"),
+        scopes.types: (2, "type_embeddings"),
+        scopes.norm: (3, "embeddings/layer_norm"),
+        scopes.projection: (4, "embedding_projection"),
+        scopes.pooler: (layer + 1, "pooler_transform"),
+    }
+    if source in numbers:
+        number, name = numbers[source]
+        return (f"layer_with_weights-{number}", "embeddings"), f"{name}/embeddings", shape
+    if scope in numbers:
+        number, name = numbers[scope]
+        return (f"layer_with_weights-{number}", last), f"{name}/{last}", shape
+    part = _BERTS_PARTS[scope.removeprefix(scopes.layer + "/")]
+    inner, name, changed = _layer_place(part, last, shape, config)
+    return (f"layer_with_weights-{layer}", *inner, last), f"transformer/{name}/{last}", changed
 
 
 def _layer_place(scope: str, last: str, shape: Shape, config: BertConfig) -> tuple[Path, str, Shape]:
@@ -122,7 +154,12 @@ def _layer_place(scope: str, last: str, shape: Shape, config: BertConfig) -> tup
 
 
 def encoder_aliases(config: BertConfig, root: str) -> dict[Path, Path]:
-    """Other ways to the encoder's objects: those by which `BertEncoderV2`, a subclassed model, finds them."""
+    """Other ways to the encoder's objects: those by which `BertEncoderV2`, a subclassed model, finds them; of an ALBERT
+    the attributes of `AlbertEncoder`.
+    """
+    if config.family == ALBERT:
+        attributes = ("_embedding_layer", "_position_embedding_layer")
+        return {(root, name): (root, f"layer_with_weights-{number}") for number, name in enumerate(attributes)}
     layers = config.num_hidden_layers
     names: dict[Path, int] = {
         ("_embedding_layer",): 0,

@@ -28,6 +28,7 @@ KIND = Kind(
     stage="tf2-saved-model",
     asked=Asked(stage="tf2-infer", flag=Hub.flag),
     tolerances={"fp32": FLOAT32},
+    families=True,
     taken=taken,
     taken_by=TAKEN_BY,
 )

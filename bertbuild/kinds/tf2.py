@@ -8,12 +8,15 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from bertbuild.errors import UsageError
+from bertbuild.families.table import ALBERT, BERT, FAMILIES
 from bertbuild.heads.answers import ENCODER, answered, task_head, usual
 from bertbuild.heads.found import FoundHead, as_parameter
+from bertbuild.heads.pooled import OUTPUT as POOLED
 from bertbuild.heads.pooled import PART as POOLER
 from bertbuild.kinds.frozen import GELU_ABOUT, gelu_form
 from bertbuild.kinds.kind import Asked, Command, Kind, Request
 from bertbuild.parameters import Parameter, check, parameter
+from bertbuild.plans.family_reference import of_google, reference_steps
 from bertbuild.plans.plan import GELU_FORMS, TOGETHER, File, Plan, Source, Step, Target, check_garden
 from bertbuild.plans.tolerance import FLOAT32
 from bertbuild.toml.values import Choice, Location
@@ -29,6 +32,8 @@ HEADS_OF_FORMAT = {
 }
 """Format → the kinds of heads that it has a place for, as `checkpoint/layouts.py` lays them out (a test compares)."""
 FORMATS = tuple(HEADS_OF_FORMAT)
+OF_ALBERT = ("encoder", "keras-bert", "savedmodel")
+"""The formats that there are of an ALBERT: `AlbertEncoder`, also below the classes with a head for a task."""
 TAKEN_BY = {
     **dict.fromkeys(OF_TASKS, "--format keras-bert"),
     **dict.fromkeys(OF_PRETRAINING, "--format pretrainer"),
@@ -81,6 +86,7 @@ def plan_convert_tf2(source: Source, request: Tf2 | Tf2Model, probes: File) -> P
     if source.kind != "checkpoint":
         raise UsageError("Only a checkpoint can be converted.", next_step="Give --model or --checkpoint.")
     check_garden(source)
+    _check_family(source, request.format)
     if request.format == "pretrainer" and source.head is not None:
         raise UsageError(
             f"{source.model} has a head for a task ({source.head.kind}), and BertPretrainerV2 has none such.",
@@ -100,12 +106,14 @@ def plan_convert_tf2(source: Source, request: Tf2 | Tf2Model, probes: File) -> P
     else:
         steps = [_converted(source, request.format, carried, gelu)]
     made = steps[-1].id
-    reference = Step(
-        id="reference",
-        stage="tf1-infer",
-        inputs={"checkpoint": source.file, "probes": probes},
-        params={"output": ",".join(outputs), "prefix": source.prefix, **gelu, **heads, **TOGETHER},
-    )
+    if of_google(source):
+        params = {"output": ",".join(outputs), "prefix": source.prefix, **gelu, **heads, **TOGETHER}
+        inputs: dict[str, File | str] = {"checkpoint": source.file, "probes": probes}
+        references: tuple[Step, ...] = (Step(id="reference", stage="tf1-infer", inputs=inputs, params=params),)
+    else:  # of which the classes with heads give no pooled output
+        wanted = [name for name in outputs if name != POOLED or not carried]
+        references = reference_steps(source, wanted, chosen, {"probes": probes}, TOGETHER)
+    reference = references[-1]
     told = {}
     if chosen and is_checkpoint:
         # No checkpoint says which gelu it wants, and the Model Garden's classes compute theirs unless they are told.
@@ -115,12 +123,34 @@ def plan_convert_tf2(source: Source, request: Tf2 | Tf2Model, probes: File) -> P
     answers = Asked(stage=ASKED.stage, flag=flag).step("tf2-infer", made, probes, asked)
     name = "-".join(["tf2", request.format, *([request.gelu] if request.gelu != "auto" else [])])
     target = Target(name=name, step=made, reference=reference.id, answers=answers.id, precision="fp32", told=told)
-    return Plan(model=source.model, steps=(*steps, reference, answers), targets=(target,))
+    return Plan(model=source.model, steps=(*steps, *references, answers), targets=(target,))
+
+
+def _check_family(source: Source, format_: str) -> None:
+    """Refuse a family, or a format of it, that no class of the Model Garden is for.
+
+    Raises:
+        UsageError: it names what can be made.
+    """
+    if source.family in (BERT, ALBERT) and (source.family == BERT or format_ in OF_ALBERT):
+        return
+    what = FAMILIES[source.family].what
+    if source.family == ALBERT:
+        raise UsageError(
+            f"{source.model} is an {what}, and the format {format_} is for BERT alone.",
+            next_step=f"Use one of {', '.join(OF_ALBERT)}.",
+        )
+    raise UsageError(
+        f"{source.model} is an {what}, and the Model Garden has no class for it.",
+        next_step="Make a frozen graph, an IR or an ONNX model of it (docs/families.md).",
+    )
 
 
 def heads_of(source: Source, request: Tf2 | Tf2Model) -> tuple[FoundHead, ...]:
     """The heads of a source that a target of it has."""
     parts = HEADS_OF_FORMAT[request.format] if isinstance(request, Tf2) else request.heads
+    if not of_google(source):
+        parts = parts & OF_TASKS
     fitting = tuple(head for head in source.heads if head.kind in parts)
     return fitting[:1] if request.format == "keras-bert" else fitting
 
@@ -189,6 +219,7 @@ KIND = Kind(
     stage="convert-tf2",
     asked=ASKED,
     tolerances={"fp32": FLOAT32},
+    families=True,
     taken=taken,
     taken_by=TAKEN_BY,
     main_file="bert_model.ckpt",

@@ -34,6 +34,7 @@ KIND = Kind(
     stage="tf2-saved-model",
     asked=Asked(stage="tf2-infer", flag=Tf2SavedModel.flag),
     tolerances={"fp32": FLOAT32},
+    families=True,
     taken=taken,
     taken_by=TAKEN_BY,
     evaluated=(Evaluated(name="tf2", plan=_evaluated),),

@@ -1,4 +1,4 @@
-"""The Model Garden's BERT, built for a bert_config.json and a form of gelu."""
+"""The Model Garden's BERT and ALBERT, built for a bert_config.json and a form of gelu."""
 
 import contextlib
 import json
@@ -12,11 +12,13 @@ os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 import tensorflow as tf
 import tf_keras
 from official.legacy.bert import bert_models, configs
+from official.modeling import tf_utils
 from official.nlp.modeling import networks
 from stage import StageInputError
 
 from bertbuild.checkpoint.config import read_config
 from bertbuild.errors import BertbuildError
+from bertbuild.families.table import ALBERT, BERT
 
 
 def gelu_erf(x):
@@ -45,23 +47,25 @@ def any_gelu(form):
     return gelu
 
 
-def bert_config(path, gelu):
+def bert_config(path, gelu, family=BERT):
     """A bert_config.json as the Model Garden reads it, its activation the form of gelu that is given, if any.
 
     Args:
         path: of the file.
         gelu: "erf", "tanh", what `any_gelu` gives, or None.
+        family: of the model: BERT or ALBERT.
 
     Raises:
         StageInputError: it is none.
     """
     try:
-        read = read_config(Path(path))
+        read = read_config(Path(path), family)
     except BertbuildError as error:
         raise StageInputError(str(error).rstrip(".")) from error
     config = configs.BertConfig.from_dict(json.loads(Path(path).read_bytes()))
     config.hidden_act = GELU.get(gelu, gelu) if gelu and read.hidden_act == "gelu" else read.hidden_act
     config.layer_norm_eps = read.epsilon(None)
+    config.family, config.embedding_size = family, read.embedding_size
     return config
 
 
@@ -85,9 +89,28 @@ def _unset():
 
 
 def encoder_of(config):
-    """networks.BertEncoder, to be restored: its weights are zeros."""
+    """networks.BertEncoder or networks.AlbertEncoder, to be restored: its weights are zeros."""
+    if config.family == ALBERT:
+        return with_epsilon(_albert_encoder(config), config)
     with _unset():
         return with_epsilon(bert_models.get_transformer_encoder(config), config)
+
+
+def _albert_encoder(config):
+    return networks.AlbertEncoder(
+        vocab_size=config.vocab_size,
+        embedding_width=config.embedding_size,
+        hidden_size=config.hidden_size,
+        num_layers=config.num_hidden_layers,
+        num_attention_heads=config.num_attention_heads,
+        max_sequence_length=config.max_position_embeddings,
+        type_vocab_size=config.type_vocab_size,
+        intermediate_size=config.intermediate_size,
+        activation=tf_utils.get_activation(config.hidden_act),
+        dropout_rate=config.hidden_dropout_prob,
+        attention_dropout_rate=config.attention_probs_dropout_prob,
+        initializer=tf_keras.initializers.Zeros(),
+    )
 
 
 def subclassed_encoder(config):

@@ -19,6 +19,7 @@ from bertbuild.checkpoint.recovery import recover
 from bertbuild.errors import BertbuildError
 from bertbuild.families.bert import WORD_EMBEDDINGS
 from bertbuild.families.bert_names import CONFIG_FILE, POOLER
+from bertbuild.families.table import BERT
 from bertbuild.heads.found import FoundHead
 from bertbuild.heads.pooled import TENSOR as POOLED
 from bertbuild.heads.sequence import TENSOR as SEQUENCE
@@ -84,7 +85,8 @@ def converted(folder, table, gelu, prefix=None):
     Raises:
         StageInputError: a variable of the checkpoint or of the model was left.
     """
-    config, path = _garden.bert_config(os.path.join(folder, CONFIG_FILE), gelu), find_prefix(folder, prefix)
+    family = table.get("family", BERT)  # older ones do not tell
+    config, path = _garden.bert_config(os.path.join(folder, CONFIG_FILE), gelu, family), find_prefix(folder, prefix)
     heads = tuple(FoundHead(**row) for row in table["heads"])
     try:
         if table["format"] == "keras-names":
@@ -100,6 +102,8 @@ def converted(folder, table, gelu, prefix=None):
 def _encoder(config, path):
     encoder = _garden.encoder_of(config)
     tf.train.Checkpoint(model=encoder, encoder=encoder).restore(path).assert_consumed()
+    if config.family != BERT:
+        return Answering((encoder,), encoder)
     subclassed = _garden.subclassed_encoder(config)
     tf.train.Checkpoint(encoder=subclassed).restore(path).assert_existing_objects_matched()
     return Answering((encoder,), encoder)

@@ -1,4 +1,4 @@
-"""convert-tf2: a TensorFlow 1 BERT checkpoint → a TensorFlow 2 checkpoint of the Model Garden's BERT.
+"""convert-tf2: a TensorFlow 1 checkpoint → a TensorFlow 2 checkpoint of the Model Garden's BERT, or ALBERT.
 
 Read and written by bertbuild's own reader and writer, one tensor at a time; TensorFlow is not loaded for it, and proves
 the result afterwards (the stage infer). Writes bert_model.ckpt.{index,data-…}, which is just what `restore` takes,
@@ -13,7 +13,7 @@ from pathlib import Path
 
 import asked_outputs
 from checkpoint_files import CHECKPOINT, find_prefix
-from stage import Stage, StageInputError, step, write_json
+from stage import Stage, StageInputError, read_json, step, write_json
 
 from bertbuild.families.bert_names import CONFIG_FILE
 
@@ -36,12 +36,14 @@ def run(args, report):
     from bertbuild.checkpoint.variables import disagreements
     from bertbuild.checkpoint.writer import write_checkpoint
     from bertbuild.errors import BertbuildError
+    from bertbuild.families.table import family_of
 
     folder = Path(args.checkpoint)
     try:
-        config = read_config(folder / CONFIG_FILE)
         prefix = find_prefix(args.checkpoint, args.prefix)
         reader = CheckpointReader(prefix)
+        family = family_of(reader.entries, read_json(args.checkpoint, CONFIG_FILE))
+        config = read_config(folder / CONFIG_FILE, family.name)
         shapes = {name: entry.shape for name, entry in reader.entries.items()}
         problems = disagreements(config, shapes, {name: entry.dtype for name, entry in reader.entries.items()})
         if problems:
@@ -61,6 +63,7 @@ def run(args, report):
     order = {place.source: number for number, place in reversed(list(enumerate(taken.places)))}
     table = {
         "format": args.format,
+        "family": config.family,
         "gelu": args.gelu,
         "roots": list(taken.roots),
         "heads": [head._asdict() for head in taken.heads],

@@ -13,11 +13,13 @@ from checkpoint_files import find_prefix
 from stage import Stage, StageInputError, read_json, step
 
 from bertbuild.families.bert_names import CONFIG_FILE
+from bertbuild.families.table import BERT
 from bertbuild.heads.found import tensor_name
 from bertbuild.heads.pooled import TENSOR as POOLED
 from bertbuild.heads.sequence import TENSOR as SEQUENCE
 
 HUB_MODULE = "the given hub module"
+SIGNATURE = "signature.json"
 
 STAGE = Stage("infer", __doc__.splitlines()[0])
 STAGE.input("converted", "folder of the stage convert-tf2, or of another TensorFlow 2 checkpoint", required=False)
@@ -93,7 +95,9 @@ def saved(args, report):
     from stages import _garden, _saved
 
     config = args.config or os.path.join(args.saved_model, CONFIG_FILE)
-    hidden_size = _garden.bert_config(config, None).hidden_size
+    told = os.path.exists(os.path.join(args.saved_model, SIGNATURE))
+    family = read_json(args.saved_model, SIGNATURE).get("family", BERT) if told else BERT
+    hidden_size = _garden.bert_config(config, None, family).hidden_size
     kinds = [head.kind for head in asked_outputs.heads(args)]
     wanted = tensors(args) or (None if args.probes else [])  # examples are timed: they ask the default signature alone
     return _saved.SavedModel(args.saved_model, hidden_size, report, kinds, wanted)

@@ -55,7 +55,8 @@ def run(args, report):
             shutil.copyfile(os.path.join(args.converted, name), os.path.join(args.out, name))
     report.packages = _versions.packages()
     report.facts = {"kind": args.kind, "gelu": args.gelu}
-    write_json(args.out, "signature.json", {"kind": args.kind, "gelu": args.gelu, "heads": table["heads"]})
+    told = {"kind": args.kind, "family": table["family"], "gelu": args.gelu, "heads": table["heads"]}
+    write_json(args.out, "signature.json", told)
 
 
 def signatures(answering, output):

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import family_models
+import family_sources
 import pytest
 from family_models import ALBERT_CONFIG, GENERATOR_CONFIG, SIZES, H, NumpyFamily, values, write_family
 from matrix import cells
@@ -102,6 +103,25 @@ def test_the_generator_of_an_electra_and_its_masked_lm(bertbuild, session_folder
     for command, flags in (("build-ir", ("--output", "sequence,masked-lm-logits")), ("convert-hf", ())):
         built = bertbuild.ok(command, *source, *flags)
         assert built.verdict(built.last["target"])["passed"]
+
+
+@pytest.mark.whole
+@pytest.mark.parametrize(
+    ("format_", "head"),
+    [("encoder", "none"), ("keras-bert", "classifier"), ("keras-bert", "span"), ("savedmodel", "tokens")],
+)
+def test_an_albert_is_restored_into_the_model_gardens_classes(bertbuild, tmp_path, format_, head):
+    name = f"family-garden-{format_}-{head}"
+    told = family_sources.write(tmp_path / name, "albert", head)
+    flags = ("--head", told["head"]) if "head" in told else ()
+    made = bertbuild.ok("convert-tf2", "--checkpoint", told["checkpoint"], "--format", format_, *flags)
+    verdict = made.verdict(made.last["target"])
+    assert verdict["passed"]
+    assert "transformers' TFAlbert" in verdict["answered_by"][0]["what"]
+    folder = bertbuild.artifacts / "out" / name / made.last["target"]
+    if format_ != "savedmodel":
+        told = json.loads((folder / "mapping.json").read_text())
+        assert (told["family"], told["left_out"]) == ("albert", [])
 
 
 @pytest.mark.whole

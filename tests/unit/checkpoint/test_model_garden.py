@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 from conftest import TINY
+from family_models import ALBERT_CONFIG
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -35,6 +36,65 @@ CONFIGS = st.builds(
     type_vocab_size=st.integers(1, 3),
 )
 TWELVE = config_of(hidden_size=384, num_attention_heads=12, intermediate_size=64, num_hidden_layers=2)
+
+ALBERT_LAYER = "bert/encoder/transformer/group_0/inner_group_0"
+OF_ALBERT_ENCODER = {
+    "bert/embeddings/position_embeddings": (
+        "layer_with_weights-1/embeddings",
+        "position_embedding/embeddings",
+        [12, 8],
+    ),
+    "bert/embeddings/LayerNorm/beta": ("layer_with_weights-3/beta", "embeddings/layer_norm/beta", [8]),
+    "bert/encoder/embedding_hidden_mapping_in/kernel": (
+        "layer_with_weights-4/kernel",
+        "embedding_projection/kernel",
+        [8, 32],
+    ),
+    f"{ALBERT_LAYER}/attention_1/self/query/kernel": (
+        "layer_with_weights-5/_attention_layer/_query_dense/kernel",
+        "transformer/self_attention/query/kernel",
+        [32, 4, 8],
+    ),
+    f"{ALBERT_LAYER}/LayerNorm/gamma": (
+        "layer_with_weights-5/_attention_layer_norm/gamma",
+        "transformer/self_attention_layer_norm/gamma",
+        [32],
+    ),
+    f"{ALBERT_LAYER}/ffn_1/intermediate/output/dense/bias": (
+        "layer_with_weights-5/_output_dense/bias",
+        "transformer/output/bias",
+        [32],
+    ),
+    f"{ALBERT_LAYER}/LayerNorm_1/beta": (
+        "layer_with_weights-5/_output_layer_norm/beta",
+        "transformer/output_layer_norm/beta",
+        [32],
+    ),
+    "bert/pooler/dense/kernel": ("layer_with_weights-6/kernel", "pooler_transform/kernel", [32, 32]),
+}
+
+
+def of_albert(**changes):
+    sizes = {"hidden_size": 32, "num_attention_heads": 4, "embedding_size": 8, "max_position_embeddings": 12}
+    return config_from({**ALBERT_CONFIG, **sizes, **changes}, name="test", family="albert")
+
+
+def test_an_alberts_variables_lie_where_the_model_gardens_encoder_has_them():
+    places = {place.source: place for place in encoder_places(of_albert(), "encoder")}
+    assert list(places) == list(encoder_variables(of_albert()))
+    found = {name: ("/".join(places[name].path[1:]), places[name].name, list(places[name].shape)) for name in places}
+    assert {name: found[name] for name in OF_ALBERT_ENCODER} == OF_ALBERT_ENCODER
+    assert encoder_aliases(of_albert(), "encoder") == {
+        ("encoder", "_embedding_layer"): ("encoder", "layer_with_weights-0"),
+        ("encoder", "_position_embedding_layer"): ("encoder", "layer_with_weights-1"),
+    }
+
+
+def test_an_albert_whose_embeddings_are_as_wide_as_its_states_has_no_projection():
+    places = {place.source: place for place in encoder_places(of_albert(embedding_size=32), "encoder")}
+    assert places["bert/pooler/dense/bias"].path == ("encoder", "layer_with_weights-5", "bias")
+    assert places[f"{ALBERT_LAYER}/LayerNorm/gamma"].path[1] == "layer_with_weights-4"
+
 
 OF_THE_MODEL_GARDEN = {
     "bert/embeddings/word_embeddings": ("layer_with_weights-0/embeddings", "word_embeddings/embeddings", [20, 384]),

@@ -12,9 +12,12 @@ from bertbuild.heads.rows import HEADS
 from bertbuild.kinds import KINDS
 from bertbuild.kinds.frozen import Frozen
 from bertbuild.kinds.hf import HuggingFace
+from bertbuild.kinds.hub import Hub
 from bertbuild.kinds.ir_request import Ir
 from bertbuild.kinds.onnx import Onnx
 from bertbuild.kinds.planning import plan_targets
+from bertbuild.kinds.tf2 import Tf2
+from bertbuild.kinds.tf2_savedmodel import Tf2SavedModel
 from bertbuild.plans.finetuning import FinetuneRequest, plan_finetune
 from bertbuild.plans.placing import BOTH, OF_1, OF_2, placed, reference_of
 from bertbuild.plans.plan import File, OwnGraph, Source
@@ -65,6 +68,42 @@ def test_kinds_that_are_made_of_berts_alone_say_so(kind):
         return
     with pytest.raises(UsageError, match=f"small is an ALBERT, and {kind.command.name} is for BERT alone"):
         plan_targets(source(), kind.request(), NOBODY)
+
+
+@pytest.mark.parametrize(("request_", "kinds"), [(Tf2(), ()), (Tf2(format="keras-bert"), ("classifier",))])
+def test_an_albert_goes_to_tensorflow_2_and_is_judged_by_transformers_class(request_, kinds):
+    plan = plan_targets(source("albert", *kinds), request_, NOBODY)
+    assert plan.step("convert-tf2").params["format"] == request_.format
+    assert plan.step("reference").stage == "hf-tf-infer"
+    of_head = ",logits,probabilities" if kinds else ""
+    assert plan.step("reference").params["output"] == ("sequence" + of_head if kinds else "pooled,sequence")
+    (target,) = plan.targets
+    assert target.told == {"restored into the same model with gelu by erf": "erf"}
+
+
+def test_a_saved_model_of_an_albert_has_its_heads_for_tasks_alone():
+    plan = plan_targets(source("albert", "tokens", "masked-lm"), Tf2SavedModel(), NOBODY)
+    assert plan.step("convert-tf2").params["heads"].startswith("tokens:")
+    assert "masked-lm" not in plan.step("convert-tf2").params["heads"]
+
+
+@pytest.mark.parametrize("request_", [Hub(), Tf2(format="pretrainer"), Tf2(format="keras-names")])
+def test_formats_that_an_albert_has_not_say_which_it_has(request_):
+    with pytest.raises(UsageError, match=f"small is an ALBERT, and the format {request_.format} is for BERT") as raised:
+        plan_targets(source(), request_, NOBODY)
+    assert raised.value.next_step == "Use one of encoder, keras-bert, savedmodel."
+
+
+@pytest.mark.parametrize(
+    ("family", "sentence"),
+    [
+        ("albert-zh", "small is an ALBERT of albert_zh, and the Model Garden has no class for it"),
+        ("electra", "small has no pooler"),
+    ],
+)
+def test_families_that_the_model_garden_has_no_class_for_say_why(family, sentence):
+    with pytest.raises(UsageError, match=sentence):
+        plan_targets(source(family), Tf2(), NOBODY)
 
 
 @pytest.mark.parametrize("route", ["static", "savedmodel"])
