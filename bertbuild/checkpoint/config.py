@@ -12,7 +12,7 @@ from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Final
 
-from bertbuild.checkpoint.config_keys import unread
+from bertbuild.checkpoint.config_keys import OF_FAMILY, unread
 from bertbuild.checkpoint.user_files import read_object
 from bertbuild.errors import CheckpointError
 from bertbuild.families.table import ALBERT, ALBERT_ZH, BERT, FAMILIES
@@ -117,12 +117,14 @@ def config_from(values: Mapping[str, Any], *, name: str, family: str = BERT) -> 
             "does not divide.",
             next_step=_NEXT_STEP,
         )
-    problem = unread(config.extra, config.hidden_size, config.family)
-    if problem:
+    found = unread(config.extra, config.hidden_size, config.family)
+    if found:
+        key, problem = found
         model = "google-research/bert's BERT" if family == BERT else f"an {FAMILIES[family].what}"
-        raise CheckpointError(
-            f"{name} {problem}.", next_step=f"If the model is {model} and the key means nothing to it, remove the key."
-        )
+        remedy = f"If the model is {model} and the key means nothing to it, remove the key."
+        if key in OF_FAMILY[family]:  # which says how the model is built
+            remedy = f"Give {model} without it; nothing is made of this one."
+        raise CheckpointError(f"{name} {problem}.", next_step=remedy)
     return config
 
 

@@ -120,8 +120,8 @@ HARMLESS_OF_FAMILY: Final[Mapping[str, frozenset[str]]] = {
 """Of ELECTRA, what Hugging Face's configuration says of a layer that no checkpoint of TensorFlow 1 has."""
 
 
-def unread(values: Mapping[str, Any], hidden_size: int, family: str = BERT) -> str | None:
-    """Why a configuration is not one of its family's, for the first of its other keys that says so; else None.
+def unread(values: Mapping[str, Any], hidden_size: int, family: str = BERT) -> tuple[str, str] | None:
+    """The first of its other keys by which a configuration is not one of its family's, and why; else None.
 
     `values` are the keys that modeling.py does not read, `layer_norm_eps` left out, and `embedding_size` of another
     family than BERT.
@@ -133,12 +133,12 @@ def unread(values: Mapping[str, Any], hidden_size: int, family: str = BERT) -> s
         if key in EMBEDDING_SIZES:
             if value is not None and (isinstance(value, bool) or value != hidden_size):
                 width = json.dumps(value)
-                return f"has {key} {width} where hidden_size is {hidden_size}; a BERT's word table has that width"
+                return key, f"has {key} {width} where hidden_size is {hidden_size}; a BERT's word table has that width"
             continue
         known = own.get(key) or ONE_VALUE.get(key)
         if known is None:
-            return f"has the key {key}, and what it changes in the arithmetic is not known here"
+            return key, f"has the key {key}, and what it changes in the arithmetic is not known here"
         if not any(type(value) is type(one) and value == one for one in known):
             model = "a BERT as google-research/bert computes it has" if key not in own else "what is computed here is"
-            return f"has {key} {json.dumps(value)}, and {model} {json.dumps(known[0])}"
+            return key, f"has {key} {json.dumps(value)}, and {model} {json.dumps(known[0])}"
     return None

@@ -12,12 +12,16 @@ import shutil
 from pathlib import Path
 
 from bertbuild import keys
-from bertbuild.checkpoint.folder import find_checkpoint
+from bertbuild.checkpoint.config import read_config
+from bertbuild.checkpoint.folder import CheckpointFiles, find_checkpoint
+from bertbuild.checkpoint.judging import judge_family
 from bertbuild.checkpoint.sentencepiece import MODELS
+from bertbuild.checkpoint.tensors import open_tensors
 from bertbuild.checkpoint.tokenizer_file import tokenizer_in
 from bertbuild.checkpoint.vocabulary import is_pieces
-from bertbuild.errors import UsageError
+from bertbuild.errors import CheckpointError, UsageError
 from bertbuild.families.bert_names import CONFIG_FILE, VOCAB_FILE
+from bertbuild.families.table import BERT
 from bertbuild.files.disk import full_disk_told
 from bertbuild.files.locking import exclusive
 from bertbuild.huggingface.folder import is_huggingface
@@ -55,11 +59,25 @@ def completed(checkpoint: Path, config: str, vocab: str, store: Store) -> Path:
     is_own = not vocab or tokenizer_in(found.folder) == found.folder / words
     if own and is_own and all(path is None or _same(path, found.folder / name) for name, path in named.items()):
         return checkpoint
+    _require_own_config(found)
     files = {path.name: path for path in (found.index, *found.data, *filter(None, [found.meta]))}
     if not vocab:
         files |= {path.name: path for path in found.folder.glob(MODELS) if path.is_file()}
     files |= {CONFIG_FILE: found.config} | ({words: found.vocab} if found.vocab else {})
     return _made(files, store)
+
+
+def _require_own_config(found: CheckpointFiles) -> None:
+    """Raise `CheckpointError` for a configuration of another family that says what is not computed: by its own name,
+    and not by that which it gets in the store.
+    """
+    try:
+        entries = {} if found.v1 else open_tensors(found).entries
+    except CheckpointError:
+        return  # told by who looks at the variables
+    family = judge_family(found, entries)
+    if family != BERT:
+        read_config(found.config, family)
 
 
 def _made(files: dict[str, Path], store: Store) -> Path:

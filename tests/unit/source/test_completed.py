@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 
 import pytest
+from family_models import ALBERT_CONFIG, albert_shapes, values, write_family
 from small_fleet import write_tiny
 
 from bertbuild.commands.entry_jobs import find
@@ -129,6 +130,16 @@ def test_what_cannot_be_completed_is_refused(trained, base, session, name):
     with pytest.raises(error, match=sentence) as raised:
         find(session, Wanted(**wanted))
     assert raised.value.next_step
+
+
+@pytest.mark.parametrize("key", ["num_hidden_groups", "inner_group_num"])
+def test_an_alberts_configuration_is_refused_under_its_own_name(store, tmp_path, key):
+    folder = write_family(tmp_path / "model", values(albert_shapes()), {**ALBERT_CONFIG, key: 2})
+    with pytest.raises(CheckpointError) as raised:
+        completed(folder, "", "", store)
+    assert str(raised.value) == f"{folder / 'albert_config.json'} has {key} 2, and what is computed here is 1."
+    assert raised.value.next_step == "Give an ALBERT without it; nothing is made of this one."
+    assert not (store.root / "downloads").exists()
 
 
 def test_a_hugging_face_folder_has_its_own(base, store, tmp_path):
