@@ -57,8 +57,8 @@ class BertbuildProgram(Program):
     def parse_collection(self) -> None:
         """All tasks, or those alone that the line names, whose flags are then all that Invoke reads."""
         super().parse_collection()
-        words = self.core.unparsed
-        if words and words[0] in TASKS:
+        words = self.core.unparsed or [self.args.help.value]
+        if words[0] in TASKS:
             self.collection = Collection(*(self.collection[word] for word in {*words} & TASKS.keys()))
 
     def parse_tasks(self) -> None:
