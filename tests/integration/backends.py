@@ -7,6 +7,9 @@ import os
 import subprocess
 from pathlib import Path
 
+from matrix import WHOLE
+from warm_runs import warm_runs
+
 from bertbuild.config import load_settings
 from bertbuild.isolation.venv import VenvIsolation
 
@@ -20,9 +23,11 @@ def python(backend):
 
 def run(backend, script, timeout=300, **request):
     """Run `scripts/<script>.py` in a backend's environment; request and answer are JSON."""
-    done = subprocess.run(
-        [str(python(backend)), str(SCRIPTS / f"{script}.py")],
-        input=json.dumps(request, default=str),
+    path, told = SCRIPTS / f"{script}.py", json.dumps(request, default=str)
+    done = None if WHOLE else warm_runs().script(backend, python(backend), path, told, timeout)
+    done = done or subprocess.run(
+        [str(python(backend)), str(path)],
+        input=told,
         capture_output=True,
         text=True,
         timeout=timeout,

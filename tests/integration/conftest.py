@@ -8,7 +8,7 @@ import pytest
 import tf2_models
 from backends import run as run_script
 from neuron_checkout import checkout
-from program import DATA, ROOT, Bertbuild
+from program import DATA, ROOT, STAY, Bertbuild
 from tiny_models import CONFIG, weights, write_google
 from training_graphs import HEAD_CONFIG, HEAD_GRAPHS
 
@@ -120,6 +120,7 @@ def bare_ready_half(bertbuild, bare):
 def neuron(session_folder, bertbuild):
     """The program with stand-ins for AWS's Neuron packages and no device; its environment is made."""
     program = Bertbuild(bertbuild.artifacts, root=checkout(session_folder / "neuron-checkout"))
+    STAY.add(program.root)
     program.ok("images", "--backend", "neuron")
     return program.having(BERTBUILD_NEURON_DEVICE=session_folder / "no-device")
 

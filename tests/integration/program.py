@@ -13,6 +13,8 @@ from typing import Any
 
 import numpy as np
 from event_schema import check
+from matrix import WHOLE
+from warm_runs import warm_runs
 
 ROOT = Path(__file__).resolve().parents[2]
 DATA = ROOT.parent / "shared" / "data"
@@ -22,6 +24,8 @@ KEPT = ("BERTBUILD_ENVIRONMENTS", "BERTBUILD_PYTHON37", "BERTBUILD_PYTHON311")
 """The only settings of the person who runs the tests that reach the program."""
 WITH_ISOLATION = ("images", "freeze", "build-ir", "verify")
 """Commands that take the flag; the rest (`inspect` of a Hugging Face folder) have it from the environment."""
+STAY = {ROOT}
+"""Checkouts that no test changes."""
 
 
 def environment(artifacts, root=ROOT):
@@ -85,6 +89,13 @@ class Bertbuild:
         texts = {name: str(value) for name, value in variables.items()}
         return Bertbuild(self.artifacts, self.root, self.variables | texts)
 
+    @property
+    def _may_be_warm(self):
+        """Whether a run may be forked: of a checkout that stays as it is, with no variables but the program's own."""
+        own = all(name.startswith("BERTBUILD_") for name in self.variables)
+        stays = self.root in STAY and self.variables.get("BERTBUILD_ISOLATION", "venv") == "venv"
+        return own and stays and not WHOLE
+
     def _command(self, words):
         return command(words, self.variables.get("BERTBUILD_ISOLATION", "venv"))
 
@@ -94,15 +105,9 @@ class Bertbuild:
     def __call__(self, *words):
         """Run to the end, whatever the end."""
         started = time.monotonic()
-        done = subprocess.run(
-            self._command(words),
-            env=self._environment(),
-            cwd=self.artifacts.parent,
-            capture_output=True,
-            text=True,
-            timeout=600,
-            check=False,
-        )
+        how = {"env": self._environment(), "cwd": self.artifacts.parent, "timeout": 600}
+        done = warm_runs().run(self._command(words), **how) if self._may_be_warm else None
+        done = done or subprocess.run(self._command(words), **how, capture_output=True, text=True, check=False)
         return self._outcome(done.returncode, done.stdout, done.stderr, started)
 
     def ok(self, *words):
