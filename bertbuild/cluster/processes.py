@@ -14,7 +14,7 @@ from distributed import Nanny, Scheduler
 
 from bertbuild.cluster.security import tls_failure
 from bertbuild.cluster.settings import Address, silence_dask
-from bertbuild.cluster.worker import Ours
+from bertbuild.cluster.worker import Apart, Ours
 from bertbuild.errors import ClusterError, UsageError
 from bertbuild.plural import number_of
 
@@ -129,6 +129,7 @@ async def worker(
             death_timeout=death_timeout,
             local_directory=str(local),
             security=security,
+            worker_class=Apart,
             plugins=(ours,),
             dashboard=False,
             dashboard_address=NOWHERE,

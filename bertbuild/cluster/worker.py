@@ -6,14 +6,15 @@ import contextlib
 import multiprocessing
 import signal
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
-from distributed import Reschedule, WorkerPlugin, get_worker
+from distributed import Reschedule, Worker, WorkerPlugin, get_worker
+from distributed.worker_state_machine import GatherDepSuccessEvent
 
-from bertbuild.cluster.orders import NAMED, TOPIC, Text, WorkOrder, short_name
+from bertbuild.cluster.orders import NAMED, TOPIC, Answer, Text, WorkOrder, short_name
 from bertbuild.cluster.work import Work
 from bertbuild.config import Settings
 from bertbuild.isolation.base import Isolation, place
@@ -21,14 +22,35 @@ from bertbuild.remote.opening import open_remote
 from bertbuild.store.store import Store
 
 if TYPE_CHECKING:
-    from distributed import Worker
-
     from bertbuild.remote.results import Results
 
 CLOSING_SECONDS = 3.0
 """After a stage was told to end, in which the worker may be told too: by one who ends all processes of a machine."""
 ENDED = ("cancelled", "released", "forgotten")
 """States of Dask's that an order comes to which nobody waits for any more."""
+
+
+class Apart(Worker):  # type: ignore[misc]
+    """A worker of Dask's that takes nothing from another one, which it may be unable to reach: then Dask asks for ever.
+
+    Dask would bring the answers that an order depends on. They only say where inputs lie, and no order reads them.
+    """
+
+    async def gather_dep(
+        self,
+        worker: str,
+        to_gather: Collection[str],
+        total_nbytes: int,
+        *,
+        stimulus_id: str,
+    ) -> GatherDepSuccessEvent:
+        """See `Worker`: from now on this one has them too, since the stage's inputs are brought from elsewhere.
+
+        Where a build asks for such an answer, which another build's order got, the token says that it is not its own.
+        """
+        sizes = {key: self.state.tasks[key].get_nbytes() for key in to_gather}
+        data = {key: Answer(token="", worker=str(self.name), bytes=size).as_text() for key, size in sizes.items()}
+        return GatherDepSuccessEvent(worker=worker, total_nbytes=total_nbytes, data=data, stimulus_id=stimulus_id)
 
 
 @dataclass

@@ -136,10 +136,12 @@ class Machines:
                         found.setdefault(machine, []).append(pid)
         return found
 
-    def write_model(self, seed):
-        """A build file of one new model, with one target."""
-        write_google(self.folder / f"toy{seed}", weights(seed=seed))
-        text = f'[targets.ir]\nkind = "ir"\n[models.toy{seed}]\ncheckpoint = "toy{seed}"\n'
-        path = self.folder / f"toy{seed}.toml"
+    def write_models(self, seeds, *kinds):
+        """A build file of new models, with a target of each of these kinds."""
+        text = "".join(f'[targets.{kind}]\nkind = "{kind}"\n' for kind in kinds)
+        for seed in seeds:
+            write_google(self.folder / f"toy{seed}", weights(seed=seed))
+            text += f'[models.toy{seed}]\ncheckpoint = "toy{seed}"\n'
+        path = self.folder / f"toy{seeds[0]}.toml"
         path.write_text(text)
         return "build", "--file", path.name

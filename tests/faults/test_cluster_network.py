@@ -49,7 +49,7 @@ def cluster(machines):
 @pytest.fixture
 def words(cluster, request):
     """A build of a model that no other test builds, of which workers run stages now."""
-    made = cluster.write_model(sum(map(ord, request.node.name)))
+    made = cluster.write_models([sum(map(ord, request.node.name))], "ir")
     cluster.start("client", *made)
     wait_until(cluster.stages, 60)
     return made
@@ -90,6 +90,20 @@ def test_the_cable_of_a_worker_is_cut(cluster):
     assert cluster.ended(name, 60)[0] == 30
     built(cluster, events)
     cluster.network.mend(name)
+
+
+def test_workers_that_cannot_reach_one_another(cluster):
+    """A firewall lets each speak with the scheduler and the registry alone; stages need what the other one made."""
+    pairs = (WORKERS, WORKERS[::-1])
+    for pair in pairs:
+        cluster.network.cut_between(*pair)
+    cluster.start("client", *cluster.write_models(range(4100, 4104), "ir", "frozen"))
+    code, events = cluster.ended("client", 120)
+    for pair in pairs:
+        cluster.network.mend_between(*pair)
+    assert code == 0, [event for event in events if event["event"] in ("failure", "error", "warning")]
+    assert [event["state"] for event in events if event["event"] == "target"] == ["built"] * 8
+    assert {event["worker"] for event in events if "worker" in event} == {*WORKERS}
 
 
 def test_the_cable_of_a_build_is_cut(cluster, words):

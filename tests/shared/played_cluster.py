@@ -116,9 +116,7 @@ class Machines:
 
     def join(self, name, backends=None, slots=2, **facts):
         """A worker that joins now."""
-        from distributed import Worker
-
-        from bertbuild.cluster.worker import Ours
+        from bertbuild.cluster.worker import Apart, Ours
 
         settings = self.settings(name, **facts)
         ours = Ours(settings=settings, isolation="toy")
@@ -127,7 +125,7 @@ class Machines:
         names.append(processor_resource(instruction_set()))
 
         async def start():
-            return await Worker(
+            return await Apart(
                 self.scheduler.address,
                 nthreads=slots,
                 name=name,

@@ -301,3 +301,21 @@ def test_a_worker_that_does_not_tell_what_it_has_delays_nothing(one, plan, probe
         (built,) = builder.build(plan, probes)
     assert asked.is_set()
     assert built.verdict.passed
+
+
+def test_no_worker_asks_another_one_for_anything(tmp_path, plan, probes, monkeypatch):
+    """They may be unable to reach one another, for which Dask would wait for ever."""
+    worker_of_dask = pytest.importorskip("distributed.worker")
+    asked, gives = [], worker_of_dask.get_data_from_worker
+
+    async def given(*args, who=None, **told):
+        if who is not None:  # not the scheduler, which brings an answer to the build
+            asked.append(who)
+        return await gives(*args, who=who, **told)
+
+    monkeypatch.setattr(worker_of_dask, "get_data_from_worker", given)
+    with Machines(tmp_path, w1=["data", "tf1"], w2=["openvino"]) as machines, Builder(machines) as builder:
+        (built,) = builder.build(plan, probes)
+        assert built.verdict.passed
+        assert {worker for _, worker in builder.told("done")} == {"w1", "w2"}
+    assert asked == []

@@ -157,10 +157,10 @@ def test_what_is_deployed_is_not_root_and_writes_to_its_volumes_alone():
     assert re.search(r"^USER 1000$", (FOLDER / "Dockerfile").read_text(encoding="utf-8"), re.MULTILINE)
 
 
-def test_only_workers_and_clients_reach_the_scheduler_and_only_workers_and_the_scheduler_a_worker():
+def test_only_workers_and_clients_reach_the_scheduler():
     policies = {one["metadata"]["name"]: one["spec"] for one in read(KUBERNETES) if one["kind"] == "NetworkPolicy"}
     roles = {
         name: {peer["podSelector"]["matchLabels"]["role"] for rule in spec["ingress"] for peer in rule["from"]}
         for name, spec in policies.items()
     }
-    assert roles == {"bertbuild-scheduler": {"worker", "client"}, "bertbuild-worker": {"scheduler", "worker"}}
+    assert roles == {"bertbuild-scheduler": {"worker", "client"}, "bertbuild-worker": {"scheduler"}}
