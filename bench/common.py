@@ -121,6 +121,12 @@ def _processor() -> str:
     return platform.machine()
 
 
+def told(row: Sequence[object]) -> Sequence[object]:
+    """A row of a table, shown on stderr at once: what was measured is there where a run does not come to its end."""
+    print("| " + " | ".join(str(cell) for cell in row) + " |", file=sys.stderr, flush=True)
+    return row
+
+
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     """A Markdown table."""
     print("| " + " | ".join(columns) + " |")

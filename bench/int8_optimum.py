@@ -6,8 +6,9 @@
 CHECKPOINT is what finetune made, PREPARED the folder of prepare-data that it was trained on. Both sides quantize the
 same weights, calibrated on the same first 300 training examples without padding: ours by its stages, for any processor
 and for those with VNNI; Optimum-Intel's by its defaults, from the folder of convert-hf. All answer 1 x 128 in one
-process, in turn; then every example of the dev set. The fp32 IR is told beside them, and how large the int8 IR is by
-the NNCF of each version of OpenVINO (3.4.0 of 2026.4, 2.14.1 of 2024.6).
+process, in turn; then every example of the dev set. Each row is told on stderr as soon as it is measured. The fp32 IR
+is told beside them, and how large the int8 IR is by the NNCF of each version of OpenVINO (3.4.0 of 2026.4, 2.14.1 of
+2024.6).
 """
 
 from __future__ import annotations
@@ -18,12 +19,13 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import optimum_intel
-from common import ROOT, Targets, machine, measure, median, paired_ratio, print_table
+from common import ROOT, Targets, machine, measure, median, paired_ratio, print_table, told
 from latency import BACKENDS
 from stage_runs import StageRuns
 
@@ -111,7 +113,7 @@ def main() -> None:
     args = parser.parse_args()
     checkpoint, prepared = args.checkpoint.absolute(), args.prepared.absolute()
     os.chdir(ROOT)
-    targets, table, sizes = Targets(), [], {}
+    targets, table, sizes = Targets(), list[Sequence[object]](), {}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         examples = write_examples(prepared, "train.tf_record", folder / "train.npz", most=CALIBRATED_ON)
@@ -125,7 +127,7 @@ def main() -> None:
             sizes[version] = [size(models[name]) for name in (ANY, VNNI, THEIRS)]
             for cores in map(int, args.cores.split(",")):
                 answer = compare(version, models, cores=cores, runs=args.runs, examples=str(dev))
-                table += rows(f"{version}, cores: {cores}", answer, count, targets)
+                table += map(told, rows(f"{version}, cores: {cores}", answer, count, targets))
     print(f"\n{machine()}; instructions: {instruction_set()}; 1 x 128, free shapes; medians of {args.runs} in turn")
     print(f"accuracy of {count} examples of MRPC's dev set, calibrated on {CALIBRATED_ON} of its training set\n")
     columns = ("", "model", "ms", f"÷ {THEIRS}", "target", "accuracy", "matrix products", "Subgraphs")

@@ -17,7 +17,7 @@ import tempfile
 from pathlib import Path
 
 import optimum_intel
-from common import ROOT, Asked, Targets, machine, median, paired_ratio, print_table
+from common import ROOT, Asked, Targets, machine, median, paired_ratio, print_table, told
 from stage_runs import StageRuns, random_checkpoint
 
 SHAPES = ((1, 128), (4, 128))
@@ -85,7 +85,7 @@ def main() -> None:
                 worst = targets.at_most(f"{what}: ours ÷ the best of the others", max(ratios.values()), MOST)
                 cells = [f"{median(times[OURS]):.1f}"]
                 cells += [f"{median(times[name]):.1f} ({ratio:.3f})" for name, ratio in ratios.items()]
-                rows.append((what, *cells, worst, f"{difference:.0e}"))
+                rows.append(told((what, *cells, worst, f"{difference:.0e}")))
     print(f"{machine()}; float32, length 128, free shapes; medians of {args.runs} inferences in turn, in ms\n")
     columns = (OURS, *(f"{name} (ours ÷ it)" for name in (OLD, ONNX, THEIRS)))
     print_table(("", *columns, "target of the largest ratio", "means differ by"), rows)
