@@ -30,6 +30,7 @@ from bertbuild.checkpoint.judging import (
 )
 from bertbuild.checkpoint.own_graph import own_answers
 from bertbuild.checkpoint.reading import Choice, Reading
+from bertbuild.checkpoint.sentencepiece import model_in
 from bertbuild.checkpoint.task_file import task_file
 from bertbuild.checkpoint.training import sort_variables
 from bertbuild.checkpoint.user_files import read_object
@@ -351,5 +352,5 @@ def _known_of_heads(
 
 
 def _file_sizes(files: CheckpointFiles) -> dict[str, int]:
-    paths = [files.index, *files.data, files.meta, files.config, files.vocab]
+    paths = [files.index, *files.data, files.meta, files.config, files.vocab or model_in(files.folder)]
     return {path.name: path.stat().st_size for path in paths if path is not None and path.is_file()}

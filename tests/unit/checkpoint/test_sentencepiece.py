@@ -42,6 +42,7 @@ def test_a_sentencepiece_model_is_the_tokenizer_where_there_is_no_vocabulary(fol
     (folder / "30k-clean.model").write_bytes(model_bytes())
     found = inspect_checkpoint(folder)
     assert (found.problems, found.warnings) == ((), ())
+    assert found.sizes["30k-clean.model"] == len(model_bytes())
     assert tokenizer_in(folder).name == "30k-clean.model"
     assert chosen_reading(folder / "30k-clean.model", None, "") == ("", "")
     assert read_words(model_bytes()).vocab["[SEP]"] == 3
