@@ -89,10 +89,9 @@ class Bertbuild:
         texts = {name: str(value) for name, value in variables.items()}
         return Bertbuild(self.artifacts, self.root, self.variables | texts)
 
-    @property
-    def _may_be_warm(self):
+    def _may_be_warm(self, command):
         """Whether a run may be forked: of a checkout that stays as it is, with no variables but the program's own."""
-        own = all(name.startswith("BERTBUILD_") for name in self.variables)
+        own = command[0] == str(BERTBUILD) and all(name.startswith("BERTBUILD_") for name in self.variables)
         stays = self.root in STAY and self.variables.get("BERTBUILD_ISOLATION", "venv") == "venv"
         return own and stays and not WHOLE
 
@@ -104,10 +103,10 @@ class Bertbuild:
 
     def __call__(self, *words):
         """Run to the end, whatever the end."""
-        started = time.monotonic()
+        started, command = time.monotonic(), self._command(words)
         how = {"env": self._environment(), "cwd": self.artifacts.parent, "timeout": 600}
-        done = warm_runs().run(self._command(words), **how) if self._may_be_warm else None
-        done = done or subprocess.run(self._command(words), **how, capture_output=True, text=True, check=False)
+        done = warm_runs().run(command, **how) if self._may_be_warm(command) else None
+        done = done or subprocess.run(command, **how, capture_output=True, text=True, check=False)
         return self._outcome(done.returncode, done.stdout, done.stderr, started)
 
     def ok(self, *words):
