@@ -25,6 +25,9 @@ CONFIG = {
     "vocab_size": 60,
 }
 
+MARKS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
+"""What a vocabulary needs before texts can be read by it."""
+
 
 def weights(config=CONFIG, *, seed=1, labels=0):
     """Variables of a BERT, large enough that the two forms of gelu are told apart in the answers."""
@@ -50,6 +53,13 @@ def head_weights(kind, config=CONFIG, *, seed=2, labels=3):
 
 def write_vocab(folder, config=CONFIG):
     (folder / "vocab.txt").write_text("".join(f"w{index}\n" for index in range(config["vocab_size"])))
+
+
+def write_readable_vocab(folder, config=CONFIG):
+    """A vocabulary with the marks that texts need; its words, which are returned: MARKS, w0, w1, ..."""
+    words = (*MARKS, *(f"w{number}" for number in range(config["vocab_size"] - len(MARKS))))
+    (folder / "vocab.txt").write_text("\n".join(words) + "\n")
+    return words
 
 
 def write_google(folder, tensors, *, config=CONFIG):

@@ -13,7 +13,7 @@ from backends import python
 from calibration_data import features, write_prepared
 from matrix import cells
 from program import arrays
-from tiny_models import CONFIG, weights, write_google
+from tiny_models import weights, write_google, write_readable_vocab
 
 from bertbuild.backends import locked
 from bertbuild.graph.processor import LIMIT, has_vnni, instruction_set
@@ -24,8 +24,6 @@ pytestmark = pytest.mark.integration
 EXAMPLES = features(64)
 WITHOUT_VNNI = "AVX512_CORE"
 """As which OpenVINO 2026.4 can be told to compute; told AVX2, it finds no kernel for one operator (docs/int8.md)."""
-
-MARKS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 
 
 @pytest.fixture(scope="module")
@@ -217,9 +215,8 @@ def fp32_classes(ir, examples, folder):
 
 @pytest.mark.whole
 def test_text_calibrates_a_fixed_shape(bertbuild, session_folder):
-    words = [*MARKS, *(f"w{number}" for number in range(CONFIG["vocab_size"] - len(MARKS)))]
     folder = write_google(session_folder / "worded", weights(seed=3))
-    (folder / "vocab.txt").write_text("\n".join(words) + "\n")
+    words = write_readable_vocab(folder)
     chance = np.random.default_rng(5)
     lines = [" ".join(f"W{number}" for number in chance.integers(0, 55, length)) for length in range(2, 40)]
     lines = [line.replace(" ", "\t", 1) if number % 2 else line for number, line in enumerate(lines)]

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from backends import run as run_script
 from calibration_data import features, write_prepared
+from tiny_models import weights, write_google, write_readable_vocab
 
 pytestmark = pytest.mark.integration
 
@@ -54,9 +55,11 @@ def test_it_is_of_onnxs_own_operators_and_says_what_it_is(bertbuild, quantized):
 
 
 @pytest.mark.whole
-def test_text_every_processor_and_a_guard(bertbuild, session_folder, tiny):
+def test_text_every_processor_and_a_guard(bertbuild, session_folder):
+    readable = write_google(session_folder / "readable-for-onnx", weights(seed=1, labels=3))
+    write_readable_vocab(readable)
     text = session_folder / "for-onnx.txt"
     text.write_text("".join(f"w{number} w{number + 7}\tw{number + 3}\n" for number in range(30)))
     words = ("--precision", "int8", "--calibration-text", text, "--int8-for", "vnni", "--output", "sequence,pooled")
-    built = bertbuild.ok("convert-onnx", "--checkpoint", tiny, *words)
+    built = bertbuild.ok("convert-onnx", "--checkpoint", readable, *words)
     assert built.verdict(built.last["target"])["passed"]
