@@ -45,6 +45,7 @@ SIZES = {
     "tags": LENGTH,
     "several": 3,
 }
+MARKS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 
 
 def features():
@@ -210,7 +211,8 @@ def write(name, build):
     folder = OUT / name
     folder.mkdir(parents=True)
     (folder / "bert_config.json").write_text(json.dumps(request["config"]))
-    (folder / "vocab.txt").write_text("".join(f"w{index}\n" for index in range(request["config"]["vocab_size"])))
+    words = [*MARKS, *(f"w{index}" for index in range(request["config"]["vocab_size"] - len(MARKS)))]
+    (folder / "vocab.txt").write_text("\n".join(words) + "\n")
     with tf.Graph().as_default(), tf.compat.v1.Session() as session:
         tf.compat.v1.set_random_seed(request["seed"])
         tf.compat.v1.train.get_or_create_global_step()
