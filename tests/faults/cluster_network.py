@@ -79,9 +79,14 @@ class Machines:
         self.ready("scheduler", self.start("scheduler", "cluster", "scheduler"))
 
     def start_worker(self, name):
-        """A worker of two slots."""
+        """A worker of two slots; as a supervisor does, again while the scheduler still knows the one that was lost."""
         words = ("worker", "--name", name, "--backend", BACKENDS, "--jobs", "2", "--memory", "8g")
-        self.ready(name, self.start(name, *words))
+        until = time.monotonic() + 60
+        while (error := self.error_of(name, self.start(name, *words))) is not None:
+            assert f"has a worker of the name {name}." in error["message"], error
+            assert time.monotonic() < until, error
+            self.ended(name, 10)
+            time.sleep(1)
 
     def start(self, machine, *words):
         """The program on a machine, with a store of its own."""
@@ -112,11 +117,15 @@ class Machines:
 
     def ready(self, machine, process):
         """Wait until a program that stays says that it is ready."""
+        error = self.error_of(machine, process)
+        assert error is None, (machine, error)
+
+    def error_of(self, machine, process):
+        """Wait until a program that stays says that it is ready: None, or the error that it ends with."""
         for line in process.stdout:
             event = json.loads(line)
-            assert event["event"] != "error", (machine, event)
-            if event["event"] == "result":
-                return
+            if event["event"] in ("error", "result"):
+                return event if event["event"] == "error" else None
         raise AssertionError((machine, process.communicate()[1]))
 
     def ended(self, machine, timeout):

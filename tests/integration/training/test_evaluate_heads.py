@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -196,8 +197,7 @@ def test_int8_is_bounded_by_the_answers_of_a_reader(bertbuild, reader, session_f
     built = bertbuild.ok("build-ir", "--checkpoint", reader, *words)
     (target,) = built.last["targets"]
     assert target["target"] == "ir-drop0.5-int8"
-    (facts,) = (bertbuild.artifacts / "objects" / "quantize").glob("*/stage.json")
-    told = json.loads(facts.read_text())["facts"]
+    told = json.loads((Path(target["path"]) / "stage.json").read_text())["facts"]
     assert (told["accuracy"]["metric"], told["accuracy"]["examples"] > 18) == ("f1", True)
     assert len(told["left_in_float32"]) == 1
 
