@@ -132,14 +132,14 @@ def test_verify_asks_on_this_processor_and_the_record_says_so(bertbuild, built):
 
 @pytest.mark.whole
 def test_all_8_bits_are_wrong_without_vnni_and_that_is_said(bertbuild, tiny, prepared):
-    """The difference is about 1.2 there, and 0.4 with VNNI."""
+    """The probabilities differ by 0.23 there, and by 0.08 with VNNI; 0.2 is allowed."""
     data = ("--calibration", prepared, "--calibration-size", 16)
     options = ("build-ir", "--checkpoint", tiny, "--precision", "int8", *data, "--int8-for", "vnni")
     if has_vnni(instruction_set()):
         assert bertbuild.ok(*options).verdict("ir-vnni-int8")["passed"]
         assert signature(bertbuild.out("tiny", "ir-vnni-int8"))["int8_for"] == "vnni"
     error = bertbuild.having(**{LIMIT: WITHOUT_VNNI}).refused(*options, code=20)
-    assert "pooled_output" in error["message"]
+    assert "probabilities" in error["message"]
     assert (
         "It was made for processors with VNNI, and this one (AVX512_CORE) has none: --int8-for any."
         in error["next_step"]
