@@ -39,7 +39,10 @@ MEASURED = {
     "order": Figure(0.014, "s of one core of the client for an order and its answer", "bench/cluster.py, 13 and 14 ms"),
     "push": Figure(440 / 7.66, "MB/s of one worker that pushes", "results.md, 440 MB in 7.66 s"),
     "pull": Figure(440 / 3.83, "MB/s of one worker that pulls and checks", "results.md, 440 MB in 3.83 s"),
-    "memory": Figure(0.05, "MB of the client for a job", "assumed, not measured"),
+    "memory": Figure(
+        (82 - 41) / (90 * 19), "MB of the client for a job", "bench/fleet_store.py, 41 MB with 30 models, 82 with 120"
+    ),
+    "schedule": Figure(23.3 / 270_000, "s of one core for a job's turn", "bench/scale_client.py, 270,000 jobs"),
 }
 
 
@@ -274,12 +277,13 @@ def fixed(models: int) -> list[list[str]]:
     """What follows from the count alone."""
     steps, jobs = models * len(STAGES), models * (len(STAGES) + GATES_AND_LOOKS)
     seconds = sum(stage.seconds for stage in STAGES)
-    plan, look, order = (MEASURED[name].value for name in ("plan", "lookup", "order"))
+    plan, look, order, turn = (MEASURED[name].value for name in ("plan", "lookup", "order", "schedule"))
     return [
         ["jobs", f"{jobs:,}", f"{len(STAGES)} stages, {TARGETS} gates, 2 looks a model"],
         ["planning, and looking at what is here", f"{jobs * plan:.0f} s", MEASURED["plan"].source],
         ["lookups in the remote store", f"{steps * look:.0f} s", MEASURED["lookup"].source],
         ["orders and answers", f"{steps * order / 3600:.1f} h", MEASURED["order"].source],
+        ["turns in the scheduler of the build", f"{jobs * turn:.0f} s", MEASURED["schedule"].source],
         ["memory of the client", f"{jobs * MEASURED['memory'].value / 1000:.1f} GB", MEASURED["memory"].source],
         ["stages, one after the other", f"{models * seconds / 3600:.0f} h", f"{seconds:.0f} s a model"],
         ["bytes of all results", f"{models * sum(stage.megabytes for stage in STAGES) / MB:.1f} TB", "below"],
