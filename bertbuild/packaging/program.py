@@ -50,7 +50,7 @@ places = [place for place, part in enumerate(encoded.sequence_ids) if part == 1]
 start, end = answers["start_logits"][0], answers["end_logits"][0]
 spans = ((first, last) for first in places for last in places if first <= last < first + 30)
 first, last = max(spans, key=lambda span: start[span[0]] + end[span[1]])
-print(sys.argv[2][encoded.offsets[first][0] : encoded.offsets[last][1]])""",
+print(sys.argv[2][encoded.offsets[first][0] : encoded.offsets[last][1]].strip())""",
     "masked-lm": """\
 for place, piece in enumerate(encoded.tokens):
     if piece == "[MASK]":
