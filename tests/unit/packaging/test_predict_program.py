@@ -67,6 +67,8 @@ class Tokenizer:
     """A stand-in for tokenizers.Tokenizer: a word of the vocabulary is a piece."""
 
     length = 0
+    before = 0
+    """Characters that a piece begins with in front of its word."""
 
     @classmethod
     def from_file(cls, _path):
@@ -95,7 +97,7 @@ class Tokenizer:
         self.word_ids = [None, *range(len(words)), None]
         self.sequence_ids = [None] + [0] * len(words) + [None] + [1] * len(more)
         ends = [len(" ".join(more[: n + 1])) for n in range(len(more))]
-        spans = [(end - len(word), end) for word, end in zip(more, ends, strict=True)]
+        spans = [(max(end - len(word) - self.before, 0), end) for word, end in zip(more, ends, strict=True)]
         self.offsets = [(0, 0)] * (len(words) + 2) + spans
         return self
 
@@ -173,6 +175,12 @@ def test_it_tells_the_answer_of_each_kind_of_head(packed, run, head, answers, te
 @pytest.mark.parametrize("shape", [(-1, -1), (1, 12), (4, 12)])
 def test_it_has_at_most_25_lines(packed, head, shape):
     assert len(program(packed(head, shape=shape)).splitlines()) <= MOST
+
+
+def test_an_answer_is_told_without_the_space_that_its_first_piece_begins_with(packed, run, monkeypatch):
+    monkeypatch.setattr(Tokenizer, "before", 1)
+    answers = {"start_logits": [[0, 0, 0, 0, 9, 0]], "end_logits": [[0, 0, 0, 0, 9, 0]]}
+    assert run(packed("span"), answers, "good", "bad film bad")[0] == ["film"]
 
 
 def test_logits_become_shares(packed, run):
