@@ -1,7 +1,7 @@
 """How far int8-weights and int4-weights are from the fp32 IR, for every head: what their tolerances are set from.
 
     .venv/bin/python bench/weights_only.py [--sizes tiny,minilm] [--checkpoint PREFIX] [--seeds 3]
-                                           [--deviations 0.02,0.3]
+                                           [--deviations 0.02,0.3] [--heads replaced-token,…]
 
 Encoders and heads are random (deviation 0.02, as BERT's initialiser draws; the heads' also 0.3), or the encoder is that
 of a checkpoint of MiniLM's size, its prefix given. Four rows of 16 and of 128 random ids are asked, as the gate asks.
@@ -23,15 +23,19 @@ from common import ROOT, Targets, machine, print_table
 from random_checkpoint import SIZES, VOCABULARY, config
 from stage_runs import StageRuns
 
+from bertbuild.heads.rows import HEADS
 from bertbuild.kinds import KINDS
 
 SMALL = 2000
 """Words of random models: how many rows a table has changes no row."""
 LENGTHS = (16, 128)
+ASKED = tuple(head for head in HEADS if head != "all-layers")
 PRECISIONS = ("int8-weights", "int4-weights, 128", "int4-weights, 32")
 
 
-def measured(size: str, prefix: Path | None, seeds: int, deviations: list[float]) -> list[dict[str, Any]]:
+def measured(
+    size: str, prefix: Path | None, seeds: int, deviations: list[float], heads: list[str]
+) -> list[dict[str, Any]]:
     """What weights_only_worker.py answers."""
     layers, hidden = SIZES[size]
     request = {
@@ -42,6 +46,7 @@ def measured(size: str, prefix: Path | None, seeds: int, deviations: list[float]
         "seeds": list(range(seeds)),
         "deviations": deviations,
         "checkpoint": str(prefix) if prefix else None,
+        "kinds": heads,
         "lengths": LENGTHS,
     }
     places = [ROOT, ROOT / "docker" / "common", ROOT / "docker" / "openvino"]
@@ -95,6 +100,7 @@ def main() -> None:
     parser.add_argument("--checkpoint", type=Path, help="also this one's encoder, of MiniLM's size: its prefix")
     parser.add_argument("--seeds", type=int, default=3, help="models of each (default: 3)")
     parser.add_argument("--deviations", default="0.02,0.3", help="of the weights of heads (default: 0.02,0.3)")
+    parser.add_argument("--heads", default=",".join(ASKED), help="(default: all)")
     args = parser.parse_args()
     deviations = [float(text) for text in args.deviations.split(",")]
     asked: list[tuple[str, Path | None]] = [(size, None) for size in filter(None, args.sizes.split(","))]
@@ -103,7 +109,9 @@ def main() -> None:
     lines = []
     for size, prefix in asked:
         model = "checkpoint" if prefix else size
-        lines += [{**line, "model": model} for line in measured(size, prefix, args.seeds, deviations)]
+        lines += [
+            {**line, "model": model} for line in measured(size, prefix, args.seeds, deviations, args.heads.split(","))
+        ]
     print(f"{machine()}; OpenVINO 2026.4, float32; {args.seeds} seeds, deviations of heads {args.deviations}\n")
     print_answers(lines)
     print()

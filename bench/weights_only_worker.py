@@ -1,8 +1,9 @@
 """What weights of 8 and of 4 bits change of the answers of every head. Started by weights_only.py, where OpenVINO is.
 
 Reads one JSON object on stdin: {"layers": n, "hidden": n, "heads": n, "vocabulary": n, "seeds": [n, …], "deviations":
-[x, …], "checkpoint": prefix or null, "lengths": [n, …]}. Writes a line of JSON for each answer of a head: how large it
-is, and for each precision the largest difference from the fp32 IR and the smallest cosine of a row with it.
+[x, …], "checkpoint": prefix or null, "kinds": [head, …], "lengths": [n, …]}. Writes a line of JSON for each answer of a
+head: how large it is, and for each precision the largest difference from the fp32 IR and the smallest cosine of a row
+with it.
 """
 
 from __future__ import annotations
@@ -31,7 +32,6 @@ from bertbuild.model.model import describe
 PRECISIONS = {"int8-weights": (INT8, 128), **{f"int4-weights, {size}": (INT4, size) for size in (128, 32)}}
 LABELS = {"classifier": 2, "multi-label": 4, "tokens": 9}
 OF_ENCODER = ("pooled", "sequence")
-LEFT_OUT = "all-layers"
 
 
 def main() -> None:
@@ -49,9 +49,8 @@ def measured(request: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """A line for each answer of each head, each seed and deviation."""
     for deviation in request["deviations"]:
         for seed in request["seeds"]:
-            for head in HEADS:
-                again = head in OF_ENCODER and deviation != request["deviations"][0]
-                if head != LEFT_OUT and not again:
+            for head in request["kinds"]:
+                if head not in OF_ENCODER or deviation == request["deviations"][0]:
                     yield from of_head(request, head, deviation, seed)
 
 

@@ -323,21 +323,23 @@ KIND = Kind(
         # Weights alone rounded to 8 or 4 bits; docs/int8.md has what was measured of every head, largest differences of
         # MiniLM's size, random and trained encoders, heads of deviation 0.3: 9e-3 and 1.4e-1 on the pooled output, 0.10
         # and 0.44 on probabilities, 2.3e-2 and 2.0e-1 on a score, 0.42 and 3.9 on logits that reach 7 (0.11 and 0.95 on
-        # others that reach 20), 0.12 and 1.0 on hidden states. The limits are 2 to 5 times that. Rows of two logits
-        # near 0 point anywhere (cosines of 0.91 and -0.99), so that int4's have no bound on it. With 4 bits a sound
-        # model and a trained head may change a class on random ids: this tells a broken one, and `evaluate` the loss.
+        # others that reach 20), 0.12 and 1.0 on hidden states. The limits are 2 to 5 times that. Of an ELECTRA's
+        # replaced-token head logits reach 60 with such weights, and are off by 0.63 and 6.9: a share of 0.011 and 0.12
+        # of the largest, so that large logits are held to a share. int4's have no bound on the cosine: it was measured
+        # of single short rows alone (-0.99). With 4 bits a sound model and a trained head may change a class on
+        # random ids: this tells a broken one, and `evaluate` the loss.
         INT8_WEIGHTS: {
             "pooled_output": Tolerance(max_abs=4e-2, cosine=0.998),
             "probabilities": Tolerance(max_abs=3e-1),
             "score": Tolerance(max_abs=1e-1),
-            "logits": Tolerance(max_abs=1.0, cosine=0.5),
+            "logits": Tolerance(max_abs=1.0, cosine=0.5, relative=3e-2),
             "hidden": Tolerance(max_abs=5e-1, cosine=0.98),
         },
         INT4_WEIGHTS: {
             "pooled_output": Tolerance(max_abs=5e-1, cosine=0.7),
             "probabilities": Tolerance(max_abs=8e-1),
             "score": Tolerance(max_abs=1.0),
-            "logits": Tolerance(max_abs=8.0),
+            "logits": Tolerance(max_abs=8.0, relative=3e-1),
             "hidden": Tolerance(max_abs=3.0, cosine=0.5),
         },
         "float16": FLOAT16,  # of a frozen graph that computes so itself

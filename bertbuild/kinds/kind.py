@@ -107,6 +107,7 @@ class Kind:
         tolerances: name of a row → the row; a plan's targets name one of them (`Target.precision`).
         taken: the parts of a source (`plans/parts.py`) that a target of it has.
         taken_by: part → the flag by which a target of this command would have it.
+        taken_of_family: family → the same, where that is not as of a BERT.
         main_file: what people open in its folder; empty where that is the folder itself.
         is_prefix: whether that is the prefix of a checkpoint's files.
         mapping: what its mapping.json leads from and to, which its command shows as a table; empty where it has none.
@@ -128,6 +129,7 @@ class Kind:
     tolerances: Mapping[str, Tolerances]
     taken: Callable[[Source, Any], set[str]]
     taken_by: Mapping[str, str] = field(default_factory=dict)
+    taken_of_family: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     chosen: Mapping[str, str] = field(default_factory=dict)
     main_file: str = ""
     is_prefix: bool = False

@@ -18,6 +18,7 @@ def left_out(source: Source, request: Request) -> list[Part]:
     lacking = {row.part for row in HEADS.values() if not row.of_encoder} - {
         HEADS[one.kind].part for one in source.heads
     }
-    takes = {part: flag for part, flag in kind.taken_by.items() if part not in lacking}  # of what is whole
+    flags = kind.taken_of_family.get(source.family, kind.taken_by)
+    takes = {part: flag for part, flag in flags.items() if part not in lacking}  # of what is whole
     left = [part for part in source.parts if part.kind not in taken]
     return [part if part.taken_by else replace(part, taken_by=takes.get(part.kind, "")) for part in left]

@@ -38,6 +38,7 @@ TAKEN_BY = {
     **dict.fromkeys(OF_TASKS, "--format keras-bert"),
     **dict.fromkeys(OF_PRETRAINING, "--format pretrainer"),
 }
+TAKEN_OF_FAMILY = {ALBERT: dict.fromkeys(OF_TASKS, "--format keras-bert")}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -222,6 +223,7 @@ KIND = Kind(
     families=True,
     taken=taken,
     taken_by=TAKEN_BY,
+    taken_of_family=TAKEN_OF_FAMILY,
     main_file="bert_model.ckpt",
     is_prefix=True,
     mapping=("TensorFlow 1", "TensorFlow 2"),

@@ -6,7 +6,16 @@ from dataclasses import dataclass
 
 from bertbuild.kinds.kind import Asked, Evaluated, Kind
 from bertbuild.kinds.measured import Measured
-from bertbuild.kinds.tf2 import CONVERT_TF2, OF_PRETRAINING, OF_TASKS, TAKEN_BY, Tf2Model, plan_convert_tf2, taken
+from bertbuild.kinds.tf2 import (
+    CONVERT_TF2,
+    OF_PRETRAINING,
+    OF_TASKS,
+    TAKEN_BY,
+    TAKEN_OF_FAMILY,
+    Tf2Model,
+    plan_convert_tf2,
+    taken,
+)
 from bertbuild.plans.plan import File, Plan, Source
 from bertbuild.plans.tolerance import FLOAT32
 
@@ -37,5 +46,6 @@ KIND = Kind(
     families=True,
     taken=taken,
     taken_by=TAKEN_BY,
+    taken_of_family=TAKEN_OF_FAMILY,
     evaluated=(Evaluated(name="tf2", plan=_evaluated),),
 )

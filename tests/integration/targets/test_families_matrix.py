@@ -43,6 +43,7 @@ def build(bertbuild, tmp_path_factory):
         reasons, cells = [], {}
         for target, (name, _) in TARGETS.items():
             why, verdict = events[model, target]
+            why = why.partition(" Its whole log:")[0]
             why = OF_FAMILY.sub("It is no BERT, and", why.replace(f" ({model})", "").replace(model, "It"))
             told = cell(why, verdict, head, reasons)
             cells[name] = told.rstrip(head_table.OTHER_REFERENCE)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import PurePosixPath
 
 import pytest
@@ -14,11 +15,13 @@ from bertbuild.kinds.frozen import Frozen
 from bertbuild.kinds.hf import HuggingFace
 from bertbuild.kinds.hub import Hub
 from bertbuild.kinds.ir_request import Ir
+from bertbuild.kinds.leaving import left_out
 from bertbuild.kinds.onnx import Onnx
 from bertbuild.kinds.planning import plan_targets
 from bertbuild.kinds.tf2 import Tf2
 from bertbuild.kinds.tf2_savedmodel import Tf2SavedModel
 from bertbuild.plans.finetuning import FinetuneRequest, plan_finetune
+from bertbuild.plans.parts import Part
 from bertbuild.plans.placing import BOTH, OF_1, OF_2, placed, reference_of
 from bertbuild.plans.plan import File, OwnGraph, Source
 
@@ -92,6 +95,15 @@ def test_formats_that_an_albert_has_not_say_which_it_has(request_):
     with pytest.raises(UsageError, match=f"small is an ALBERT, and the format {request_.format} is for BERT") as raised:
         plan_targets(source(), request_, NOBODY)
     assert raised.value.next_step == "Use one of encoder, keras-bert, savedmodel."
+
+
+def test_what_is_left_out_of_an_albert_names_no_format_that_it_has_not():
+    heads = source("albert", "classifier", "masked-lm")
+    parts = tuple(Part(kind=kind, what=kind, names=()) for kind in ("classifier", "masked-lm"))
+    left = left_out(replace(heads, parts=parts), Tf2())
+    assert {part.kind: part.taken_by for part in left} == {"classifier": "--format keras-bert", "masked-lm": ""}
+    left = left_out(replace(heads, family="bert", parts=parts), Tf2())
+    assert {part.kind: part.taken_by for part in left}["masked-lm"] == "--format pretrainer"
 
 
 @pytest.mark.parametrize(
