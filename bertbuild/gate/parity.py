@@ -25,8 +25,8 @@ CLASSES = Tolerance(max_abs=0.5)
 FEW = 16
 """Vectors of fewer elements have no cosine of their own. A row of two logits is a short vector wherever the classes are
 near to each other, and then points anywhere after the least rounding: of sound models' short rows cosines of 0.91 (8
-bits) and -0.99 (4 bits) were measured. So all of such an output, over all probes, is one vector: its cosine says how large the difference is
-beside what was answered, not how it falls on the nearest decision.
+bits) and -0.99 (4 bits) were measured. So all of such an output, over all probes, is one vector: its cosine says how
+large the difference is beside what was answered, not how it falls on the nearest decision.
 """
 
 
