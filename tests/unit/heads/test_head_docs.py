@@ -33,6 +33,20 @@ def test_each_cell_is_a_figure_by_the_sources_own_graph_or_a_reason():
         assert all(0 < int(number) <= len(reasons) for number in numbers)
 
 
+def test_each_cell_of_each_other_family_is_a_figure_or_a_reason():
+    block = head_table.block(head_table.PATH.with_name("families.md"))
+    cells, reasons = head_table.table(block), head_table.notes(block)
+    kinds = set(KINDS) - {"tf1-checkpoint"}  # which is made of TensorFlow 2's
+    for family in ("ALBERT", "albert_zh", "ELECTRA"):
+        assert {target.split("`")[1] for target in cells if target.startswith(f"{family}, ")} == kinds
+    for row in cells.values():
+        assert set(row) == {*OF_TASK_OR_PRETRAINING, head_table.NONE}
+        ends = {head_table.outcome(cell) for cell in row.values()}
+        assert ends <= {"passed", head_table.LEFT_OUT, head_table.REFUSED, head_table.NO_HEAD}
+        numbers = [int(cell.partition("(")[2].rstrip(")")) for cell in row.values() if "(" in cell]
+        assert all(0 < number <= len(reasons) for number in numbers)
+
+
 @pytest.mark.parametrize("name", [*OF_TASK_OR_PRETRAINING, head_table.NONE])
 def test_the_table_of_commands_says_what_comes_out_of_each_head(name):
     text = head_table.PATH.read_text(encoding="utf-8").partition("| head | file |")[2].partition("\n\n")[0]
