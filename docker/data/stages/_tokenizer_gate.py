@@ -1,5 +1,7 @@
 """What a tokenizer.json is held to: google-research/bert's ids of a corpus."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 from bertbuild.text import corpus, differences
 from bertbuild.text.wordpiece import PAD, sequence
 
@@ -22,12 +24,14 @@ def read_as_upstream(content, upstream, classes, length=LONGEST):
     tokenizer.no_padding()
     tokenizer.enable_truncation(length)
     texts = [text for texts in corpus.generated().values() for text in texts]
-    read = tokenizer.encode_batch_fast([_asked(text) for text in texts])  # without places in the text
+    with ThreadPoolExecutor(max_workers=1) as thread:  # which holds no lock of Python's
+        reading = thread.submit(tokenizer.encode_batch_fast, [_asked(text) for text in texts])  # without places
+        wanted_of = [[upstream.ids(part) for part in text if part is not None] for text in texts]
+        read = reading.result()
     tokenizer.no_truncation()
 
     def rows():
-        for text, one in zip(texts, read):
-            parts = [upstream.ids(part) for part in text if part is not None]
+        for text, parts, one in zip(texts, wanted_of, read):
             wanted = sequence(upstream, parts[0], parts[1] if len(parts) > 1 else None, length)
             is_pair_cut = wanted.cut and len(parts) > 1 and one.ids != wanted.ids
             alone = is_pair_cut and parts == [_ids(tokenizer, part) for part in text]
