@@ -144,6 +144,7 @@ def _by_name(config, path, targets, found):
     encoder = _garden.encoder_of(config)
     variables = {variable.name.split(":")[0]: variable for variable in encoder.variables}
     settings = {**config.to_dict(), "hidden_act": "gelu"}  # it may be a function by now
+    del settings["family"]  # no key of the file
     read = config_from(settings, name=CONFIG_FILE)
     for place in encoder_places(read, "encoder"):
         variables.pop(place.name).assign(place.forth(values[place.source]))
