@@ -134,7 +134,7 @@ class Elsewhere:
             with self._lock:
                 first, self._writes = self._writes, False
             if first:
-                self._warn(f"{error} Nothing more is put into the remote store; the build goes on")
+                self._warn(f"{error} Nothing more is put into the remote store; the build goes on{_step(error)}")
             return
         if result.state == LOST:
             self._warn(
@@ -148,7 +148,7 @@ class Elsewhere:
         with self._lock:
             first, self._reads = self._reads, False
         if first:
-            self._warn(f"{error} It is asked no more; the build goes on without it")
+            self._warn(f"{error} It is asked no more; the build goes on without it{_step(error)}")
 
     def _remembered(self, stage: str, key: str) -> Statement | None:
         with contextlib.suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
@@ -178,3 +178,8 @@ class Elsewhere:
                 self._report({**event, **facts})
 
         return report
+
+
+def _step(error: RemoteError) -> str:
+    """What mends it, such as a login, as the end of a warning."""
+    return f". {error.next_step}" if error.next_step else ""
