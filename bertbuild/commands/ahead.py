@@ -21,7 +21,7 @@ from bertbuild.kinds.ir_request import Calibrated
 from bertbuild.kinds.kind import Request
 from bertbuild.kinds.planning import plan_targets
 from bertbuild.plans.carrying import with_text
-from bertbuild.plans.placing import backend_of
+from bertbuild.plans.placing import TF1, backend_of
 from bertbuild.plans.plan import TF2_CHECKPOINT, File, Origin, Plan, Source
 from bertbuild.source.resolve import is_fetched
 from bertbuild.stages import STAGES
@@ -42,11 +42,31 @@ def backends_of_import(model: str) -> list[str]:
 
 def backends_of_targets(session: Session, entry: ModelEntry) -> list[str]:
     """The backends that the plans of an entry's targets take."""
+    return [backend_of(step) for plan in _plans(session, entry) for step in plan.steps]
+
+
+def expect_stages(session: Session, entry: ModelEntry) -> None:
+    """Have what the first stages of an entry's targets import imported while the model is read for the first time.
+
+    Nothing on a cluster, where they run elsewhere, nor where a remote store may have their results, nor where nothing
+    of TensorFlow 1.15 is made yet: then it is not known what will answer for the model.
+    """
+    settings = session.settings
+    if settings.remote or settings.scheduler or session.only_looks or not session.isolation.is_ready(TF1):
+        return
+    for step in (step for plan in _plans(session, entry) for step in plan.steps):
+        if all(isinstance(source, File) for source in step.inputs.values()):
+            spec = STAGES[step.stage]
+            session.isolation.expect(backend_of(step), spec.backend, spec.command)
+
+
+def _plans(session: Session, entry: ModelEntry) -> list[Plan]:
+    """Those of an entry's targets, of a model that nobody has seen."""
     plans = [_presumed(session, entry, target) for target in entry.targets]
     if _has_words(entry):
         nobody = File(path=Path(), digest="")
         plans = [with_text(plan, Text(), nobody) for plan in plans]
-    return [backend_of(step) for plan in plans for step in plan.steps]
+    return plans
 
 
 def refused_unfetched(session: Session, entry: ModelEntry, model: str) -> dict[str, BertbuildError]:

@@ -218,7 +218,10 @@ class ModelJob(Job):
 
     def run(self) -> None:
         """See `schedule.Job`."""
+        from bertbuild.commands.ahead import expect_stages
+
         session, entry = self._entry_jobs.session, self.entry
+        expect_stages(session, entry)
         report = _of_job(session.report, self.id)
         found = look(how_read(entry), self._folder, entry.name, session.store, session.engine, report)
         self._found = self._told(found)

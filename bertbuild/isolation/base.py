@@ -103,6 +103,12 @@ class Isolation(Protocol):
     def by_hand(self) -> list[str]:
         """Lines that tell how to run a stage by hand in a prepared environment; none where that needs no words."""
 
+    def expect(self, backend: str, code: str, stage: str) -> None:
+        """Begin, and wait for nothing, what the first run of a stage would wait for, where there is such a thing.
+
+        The arguments are those of `StageRun`. What never runs then has cost time and nothing else.
+        """
+
     def run(self, run: StageRun, on_event: OnEvent) -> None:
         """Run a stage to its end.
 

@@ -88,6 +88,9 @@ class ComposeIsolation:
         """What people and records call it."""
         return "docker"
 
+    def expect(self, backend: str, code: str, stage: str) -> None:
+        """See `Isolation.expect`: containers share no process."""
+
     def sweep(self, works: Path, locks: Path) -> None:
         """See `Isolation.sweep`: containers that have the label of such a folder, one or several of each."""
         with contextlib.suppress(EngineError):  # whoever runs the stage again looks again

@@ -104,18 +104,27 @@ class ForkServers:
         The server imports what the stage's own code imports and nothing more, so that no stage waits for what it does
         not use. Training, which takes long, depends on no other process. `path`: PYTHONPATH of the server.
         """
-        backend = run.code or run.backend
-        row = BACKENDS[backend]
-        modules = imported(row.slow_imports, code_of(backend, run.stage).values())
-        if not modules or run.unfinished:
+        imports = imports_of(run.code or run.backend, run.stage, stage.command[0], path)
+        if imports is None or run.unfinished:
             return None
-        variables = dict(row.import_variables)
-        imports = Imports(python=stage.command[0], modules=modules, variables=variables, path=path)
         server = self.ready(imports, stage.env)
         return server.fork if server else None
 
+    def expect(self, python: str, backend: str, stage: str, env: Mapping[str, str], path: str) -> None:
+        """Start the server of a stage that would run with these variables, and wait for nothing.
+
+        `backend` is the one that has the stage's code, `path` as for `fork_of`.
+        """
+        imports = imports_of(backend, stage, python, path)
+        if imports is not None:
+            self._server(imports, env)
+
     def ready(self, imports: Imports, env: Mapping[str, str]) -> _Server | None:
         """The server for a stage with these variables, once it has imported; None where there can be none."""
+        server = self._server(imports, env)
+        return server if server and server.is_ready() else None
+
+    def _server(self, imports: Imports, env: Mapping[str, str]) -> _Server | None:
         shared = {name: value for name, value in env.items() if name not in OWN}
         known = (imports.python, imports.modules, *sorted(shared.items()))
         with self._lock:
@@ -124,7 +133,7 @@ class ForkServers:
             server = self._servers.get(known)
             if server is None or server.has_ended:
                 server = self._servers[known] = _Server(imports, env)
-        return server if server.is_ready() else None
+        return server
 
     def end(self) -> None:
         """End them all, and start none any more."""
@@ -223,6 +232,15 @@ class _Server:
         self._ended = True
         with self._lock:
             self._control.close()
+
+
+def imports_of(backend: str, stage: str, python: str, path: str) -> Imports | None:
+    """What a server of a stage imports; None where the stage imports nothing that takes long."""
+    row = BACKENDS[backend]
+    modules = imported(row.slow_imports, code_of(backend, stage).values())
+    if not modules:
+        return None
+    return Imports(python=python, modules=modules, variables=dict(row.import_variables), path=path)
 
 
 def imported(modules: Iterable[str], files: Iterable[Path]) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ import json
 import os
 import signal
 import subprocess
+import tempfile
 import threading
 from collections.abc import Mapping
 from pathlib import Path
@@ -213,6 +214,14 @@ class VenvIsolation:
                 self._servers = ForkServers()
             return self._servers
 
+    def expect(self, backend: str, code: str, stage: str) -> None:
+        """See `Isolation.expect`: what the stage imports and takes long is imported from now on."""
+        if self.is_ready(backend):
+            temporary = Path(tempfile.gettempdir())  # a stage that is forked then has its own
+            env = self._variables(backend, temporary, temporary)
+            python = str(self._path(backend) / "bin" / "python")
+            self._fork_servers().expect(python, code or backend, stage, env, path=str(SITE))
+
     def run(self, run: StageRun, on_event: OnEvent) -> None:
         """Run `python -m stages.NAME` with a clean environment; see `Isolation.run`."""
         _require_avx(run.backend)
@@ -268,13 +277,13 @@ class VenvIsolation:
             *([f"--unfinished={run.unfinished}"] if run.unfinished else []),
             f"--out={folder / 'out'}",
         ]
-        variables = self._variables(run, temporary, code) | more
+        variables = self._variables(run.backend, temporary, code) | more
         return Worker(command=command, env=variables, cwd=code, log=worker_log(run, index))
 
-    def _variables(self, run: StageRun, temporary: Path, code: Path) -> dict[str, str]:
+    def _variables(self, backend: str, temporary: Path, code: Path) -> dict[str, str]:
         variables = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
         return variables | {
-            "PATH": f"{self._path(run.backend) / 'bin'}:/usr/bin:/bin",
+            "PATH": f"{self._path(backend) / 'bin'}:/usr/bin:/bin",
             "HOME": str(temporary),
             "TMPDIR": str(temporary),
             "PYTHONPATH": f"{code}:{SITE}",  # programs that a stage starts find its code by it

@@ -43,6 +43,10 @@ def lent(_servers, imports, env):
     return server
 
 
+def expect(_servers, *_what, **_more):
+    """Nothing: the session's servers are there, or begin with the first stage."""
+
+
 def fork_of(servers, run, stage, path):
     """Trainings are forked too: they take seconds here."""
     return _fork_of(servers, replace(run, unfinished=None), stage, path)
@@ -53,4 +57,4 @@ for name in ("neuron", "hf-tf"):  # whose stages import it too
     BACKENDS[name] = row
 
 _fork_of = forking.ForkServers.fork_of
-forking.ForkServers.ready, forking.ForkServers.fork_of = lent, fork_of
+forking.ForkServers.ready, forking.ForkServers.fork_of, forking.ForkServers.expect = lent, fork_of, expect

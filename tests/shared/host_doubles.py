@@ -79,6 +79,7 @@ class FakeIsolation:
         self.runs = []
         self.backends = []  # of each run
         self.prepared = []
+        self.expected = []
         self.lacking = ()
         self.lock = "lock-1"
         self.behaviour = {}
@@ -106,6 +107,9 @@ class FakeIsolation:
     def prepare(self, backend, on_line):
         on_line(f"making {backend}")
         self.prepared.append(backend)
+
+    def expect(self, backend, code, stage):
+        self.expected.append((backend, code, stage))
 
     def sweep(self, works, locks):
         """Nothing of it outlives its process."""

@@ -7,6 +7,7 @@ import threading
 from pathlib import Path
 
 import pytest
+from small_fleet import Fleet
 from tiny_models import CONFIG as TINY
 from tiny_models import huggingface_tensors, weights, write_safetensors, write_vocab
 
@@ -217,3 +218,40 @@ def test_what_else_a_build_file_asks_of_that_folder_is_made_with_keep_going(of_f
         build.build(of_folder, load_build_file(path), keep_going=True)
     assert isolation.runs == ["import"]
     assert [type(failure) for failure in raised.value.failures] == [UsageError, DownloadError]
+
+
+@pytest.fixture
+def build_ir(tmp_path, isolation, monkeypatch):
+    """Builds an IR of a checkpoint, where TensorFlow 1.15 is made, and gives what was expected meanwhile."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(Session, "isolation", isolation)
+    monkeypatch.setattr("bertbuild.files.digests.SETTLED_NS", -1)
+    isolation.prepared.append("tf1")
+    fleet = Fleet(tmp_path)
+
+    def run():
+        isolation.expected.clear()
+        fleet.run(target.build, Wanted(checkpoint=str(tmp_path / "checkpoints" / "one")), Ir())
+        return list(isolation.expected)
+
+    return run
+
+
+def test_what_the_first_stages_import_begins_while_a_checkpoint_is_read(build_ir):
+    assert ("tf1", "tf1", "infer") in build_ir()
+
+
+def test_nothing_begins_where_the_checkpoint_was_read_before(build_ir):
+    build_ir()
+    assert build_ir() == []
+
+
+def test_nothing_begins_where_it_is_not_known_what_answers_for_the_model(build_ir, isolation):
+    isolation.prepared.clear()
+    assert build_ir() == []
+
+
+def test_nothing_begins_where_a_remote_store_may_have_the_results(build_ir, tmp_path, monkeypatch):
+    (tmp_path / "remote").mkdir()
+    monkeypatch.setenv("BERTBUILD_REMOTE", f"file://{tmp_path / 'remote'}")
+    assert build_ir() == []

@@ -104,6 +104,29 @@ def test_two_stages_are_forked_from_one_process(environments):
     assert first["pid"] != second["pid"]
 
 
+def test_a_stage_that_was_expected_is_forked_from_what_was_begun_then(environments, monkeypatch):
+    monkeypatch.setattr(environments.isolation, "is_ready", lambda _backend: True)
+    stages_folder = environments.folder / "docker" / "data" / "stages"
+    (stages_folder / "toy_1.py").write_text(SEEN)
+    environments.isolation.expect("data", "data", "toy-1")
+    begun = environments.server
+    (seen,) = environments.run(SEEN)
+    assert environments.server is begun
+    assert seen["parent"] == begun._process.pid
+
+
+def test_nothing_is_begun_for_a_stage_that_imports_nothing_slow(environments, monkeypatch):
+    monkeypatch.setattr(environments.isolation, "is_ready", lambda _backend: True)
+    (environments.folder / "docker" / "data" / "stages" / "toy_1.py").write_text("import json\n")
+    environments.isolation.expect("data", "data", "toy-1")
+    assert environments.isolation._servers._servers == {}
+
+
+def test_nothing_is_begun_in_an_environment_that_is_not_made(environments):
+    environments.isolation.expect("data", "data", "toy-1")
+    assert environments.isolation._servers is None
+
+
 def test_a_forked_stage_finds_itself_as_one_that_starts_by_itself(environments, cold):
     (forked,), (started,) = environments.run(SEEN), cold(SEEN)
     other = {"pid", "parent", "BERTBUILD_PARENT"}
