@@ -37,7 +37,8 @@ def main() -> None:
     wanted = {what: against for what, against in MOST.items() if what == INSPECT or not args.inspect}
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        code = {"now": ROOT, **{commit: checked_out(commit, folder / commit) for commit, _ in wanted.values()}}
+        commits = {commit for commit, _ in wanted.values()}
+        code = {"now": ROOT, **{commit: checked_out(commit, folder / commit) for commit in commits}}
         for side in code.values():
             measure([sys.executable, "-m", "compileall", "-q", side / "bertbuild"])
         checkpoint = folder / "checkpoint"

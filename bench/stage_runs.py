@@ -10,7 +10,6 @@ from common import ROOT, Measured, measure
 
 from bertbuild.closure import module_of
 from bertbuild.config import load_settings
-from bertbuild.isolation.base import StageRun
 from bertbuild.isolation.venv import VenvIsolation, lay_out
 from bertbuild.stages import code_of
 
@@ -29,8 +28,7 @@ class StageRuns:
 
     def environment(self, work: Path, code: Path | None = None) -> dict[str, str]:
         """The variables a stage is given: its temporary folder and the folder of its code (none: no code of ours)."""
-        run = StageRun(backend=self._backend, stage="", inputs={}, params={}, work=work, log=work / "log")
-        return self._isolation._variables(run, work, code or work)  # noqa: SLF001
+        return self._isolation._variables(self._backend, work, code or work)  # noqa: SLF001
 
     def run(self, stage: str, out: str, *flags: str) -> tuple[Path, Measured]:
         """Run a stage again; its result and what it took."""

@@ -20,7 +20,6 @@ import sys
 import tempfile
 import threading
 from pathlib import Path
-from types import SimpleNamespace
 
 from bertbuild.backends import BACKENDS
 from bertbuild.isolation.forking import ForkServers, Imports, imported
@@ -59,8 +58,8 @@ class WarmRuns:
         if not modules:
             return None
         imports = Imports(python=str(python), modules=modules, variables=dict(row.import_variables), path=str(SITE))
-        isolation, run = VenvIsolation(python.parents[2]), SimpleNamespace(backend=backend)
-        server = self._servers.ready(imports, isolation._variables(run, self._folder.name, path.parent))
+        variables = VenvIsolation(python.parents[2])._variables(backend, self._folder.name, path.parent)
+        server = self._servers.ready(imports, variables)
         with tempfile.NamedTemporaryFile("w", suffix=".json") as asked:
             asked.write(request)
             asked.flush()
