@@ -11,7 +11,6 @@ import json
 import os
 import signal
 import subprocess
-import tempfile
 import threading
 from collections.abc import Mapping
 from pathlib import Path
@@ -217,6 +216,8 @@ class VenvIsolation:
     def expect(self, backend: str, code: str, stage: str) -> None:
         """See `Isolation.expect`: what the stage imports and takes long is imported from now on."""
         if self.is_ready(backend):
+            import tempfile
+
             temporary = Path(tempfile.gettempdir())  # a stage that is forked then has its own
             env = self._variables(backend, temporary, temporary)
             python = str(self._path(backend) / "bin" / "python")

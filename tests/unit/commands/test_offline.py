@@ -275,7 +275,7 @@ def test_doctor_does_not_ask_an_engine_on_the_network(never_asked, monkeypatch):
 
 
 def test_an_image_is_neither_pulled_nor_built(monkeypatch):
-    monkeypatch.setattr(docker_engine, "require_engine", lambda: None)
+    monkeypatch.setattr(ComposeIsolation, "require", lambda _self: None)
     monkeypatch.setattr(image_builds, "run_lines", lambda *_args, **_more: pytest.fail("docker was asked"))
     with pytest.raises(OfflineError) as raised:
         ComposeIsolation(offline=True).prepare("tf1", lambda _: None)
