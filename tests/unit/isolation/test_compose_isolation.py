@@ -32,7 +32,7 @@ def built(monkeypatch):
                 on_line(line)
             return 17 if env else 0
 
-        monkeypatch.setattr(docker_engine, "require_engine", lambda: None)
+        monkeypatch.setattr(ComposeIsolation, "require", lambda _self: None)
         monkeypatch.setattr(image_builds, "_base", lambda *_arguments: ("sha256:base", None))
         monkeypatch.setattr(image_builds, "run_lines", run_lines)
         with pytest.raises(ImageBuildError) as caught:
