@@ -90,6 +90,6 @@ def test_two_builds_at_once_make_each_result_once(fresh, tiny):
     outcomes = [fresh.finish(process) for process in processes]
     assert [outcome.code for outcome in outcomes] == [0, 0], [outcome.last for outcome in outcomes]
     done = sorted(step for outcome in outcomes for step in outcome.ids("done"))
-    assert done == sorted({"inspect", "reference", "ir-fp32", "ir-fp32-infer", "parity ir-fp32"})
+    assert done == sorted({"inspect", "tokenizer", "reference", "ir-fp32", "ir-fp32-infer", "parity ir-fp32"})
     assert outcomes[0].last == outcomes[1].last
     assert any("another process is building" in note for outcome in outcomes for note in outcome.notes)
