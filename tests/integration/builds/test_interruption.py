@@ -12,7 +12,7 @@ from program import events_until
 
 pytestmark = pytest.mark.integration
 
-KILLED_IN = (("reference", 1.2), ("ir-fp32", 0.3), ("reference", 2.0), ("ir-fp32-infer", 0.2))
+KILLED_IN = (("ir-fp32", 0.1), ("reference", 0.3), ("reference", 0.5), ("ir-fp32-infer", 0.2))
 """Steps of a build, and within how many seconds of each one's start the program is killed."""
 
 
