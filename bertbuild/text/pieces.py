@@ -11,7 +11,6 @@ package sentencepiece.
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from math import fsum, isclose
@@ -19,6 +18,7 @@ from struct import Struct
 from typing import Final, NamedTuple
 
 from bertbuild.text.charsmap import CharacterMap
+from bertbuild.text.wordpiece import Reader
 
 MARK: Final = "\u2581"
 """What SentencePiece has in the place of a space."""
@@ -59,7 +59,7 @@ class PieceModel(NamedTuple):
     marks_spaces: bool = True
 
 
-class Reading:
+class Reading(Reader):
     """How google-research/albert reads text, whatever cuts a prepared text into pieces.
 
     Attributes:
@@ -69,33 +69,10 @@ class Reading:
     """
 
     def __init__(self, vocab: Mapping[str, int], *, lower_case: bool, special: Iterable[str] = ()) -> None:
-        """As `FullTokenizer`.
-
-        Args:
-            vocab: piece → number.
-            lower_case: whether letters are made small.
-            special: pieces that are special tokens where they stand in a text; google-research/albert has none such.
-        """
-        self.vocab = vocab
+        """As `FullTokenizer`."""
+        super().__init__(vocab, special)
         self.lower_case = lower_case
         self.unknown = vocab[UNKNOWN]
-        found = [piece for piece in special if piece in vocab]
-        self._special = re.compile(f"({'|'.join(map(re.escape, found))})") if found else None
-
-    def ids(self, text: str) -> list[int]:
-        """The numbers of a text's pieces: a new list."""
-        if self._special is None:
-            return self._plain(text)
-        parts = self._special.split(text)  # at odd places stand the special pieces
-        return [
-            number
-            for place, part in enumerate(parts)
-            for number in ([self.vocab[part]] if place % 2 else self._plain(part))
-        ]
-
-    def ids_of_each(self, parts: Iterable[str]) -> list[list[int]]:
-        """The numbers of each of some texts."""
-        return [self.ids(part) for part in parts]
 
     def pieces(self, text: str) -> list[str]:
         """A text's pieces; what is unknown is as it stands in the text."""

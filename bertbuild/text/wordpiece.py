@@ -25,29 +25,24 @@ class Sequenced(NamedTuple):
     cut: bool
 
 
-class FullTokenizer:
-    """Text → numbers of pieces.
+class Reader:
+    """What reads text as numbers of pieces; how it cuts what has no special tokens is `_plain`'s.
 
     Args:
         vocab: piece → number.
-        lower_case: whether letters are made small, and accents taken off.
-        special: words that are special tokens where they stand in a text; google-research/bert has none such.
+        special: pieces that are special tokens where they stand in a text; google-research's models have none such.
     """
 
-    def __init__(self, vocab: Mapping[str, int], *, lower_case: bool, special: Iterable[str] = ()) -> None:
+    def __init__(self, vocab: Mapping[str, int], special: Iterable[str]) -> None:
         self.vocab = vocab
-        self.words = BasicWords(lower_case)
-        found = [word for word in special if word in vocab]
+        found = [piece for piece in special if piece in vocab]
         self._special = re.compile(f"({'|'.join(map(re.escape, found))})") if found else None
-        self._unknown = vocab[UNKNOWN]
-        self._known: dict[str, list[int]] = {}
-        self._longest = max(map(len, vocab), default=0)
 
     def ids(self, text: str) -> list[int]:
         """The numbers of a text's pieces: a new list."""
         if self._special is None:
             return self._plain(text)
-        parts = self._special.split(text)  # at odd places stand the special words
+        parts = self._special.split(text)  # at odd places stand the special pieces
         return [
             number
             for place, part in enumerate(parts)
@@ -57,6 +52,26 @@ class FullTokenizer:
     def ids_of_each(self, parts: Iterable[str]) -> list[list[int]]:
         """The numbers of each of some texts."""
         return [self.ids(part) for part in parts]
+
+    def _plain(self, text: str) -> list[int]:
+        raise NotImplementedError
+
+
+class FullTokenizer(Reader):
+    """Text → numbers of pieces.
+
+    Args:
+        vocab: piece → number.
+        lower_case: whether letters are made small, and accents taken off.
+        special: see `Reader`.
+    """
+
+    def __init__(self, vocab: Mapping[str, int], *, lower_case: bool, special: Iterable[str] = ()) -> None:
+        super().__init__(vocab, special)
+        self.words = BasicWords(lower_case)
+        self._unknown = vocab[UNKNOWN]
+        self._known: dict[str, list[int]] = {}
+        self._longest = max(map(len, vocab), default=0)
 
     def _plain(self, text: str) -> list[int]:
         return [number for word in self.words(text) for number in self._word(word)]
