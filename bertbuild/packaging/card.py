@@ -17,7 +17,7 @@ from bertbuild.packaging.licences import DATA, WEIGHTS, Licence
 from bertbuild.packaging.lineage import Lineage
 from bertbuild.packaging.packed import Packed
 from bertbuild.packaging.program import answering
-from bertbuild.text.words import PIECES_FILE, VOCAB_FILE
+from bertbuild.text.words import Pieces, WordPieces
 
 LIBRARY: Final = {"ir": "openvino", "onnx": "onnx", "saved-model": "tensorflow", "tf2-savedmodel": "tensorflow"}
 PIPELINES: Final = {
@@ -74,16 +74,16 @@ class Measured:
 
 
 _WORDS: Final = (
-    VOCAB_FILE,
-    "google-research/bert",
+    WordPieces.file,
+    WordPieces.upstream,
     (
         "private-use characters, the Chinese characters U+2B820 to U+2B91F, a capital sigma at the end of a word, and "
         "some pairs that are cut"
     ),
 )
 _PIECES: Final = (
-    PIECES_FILE,
-    "google-research/albert",
+    Pieces.file,
+    Pieces.upstream,
     (
         "special tokens in a text, a comma behind a digit, a capital sigma at the end of a word, pieces that are as "
         "likely as others, and some pairs that are cut"
@@ -220,7 +220,7 @@ def _text(packed: Packed) -> Iterator[str]:
     yield f"- letters are {letters}, and texts are cut to {text['max_seq_length']} pieces"
     if text.get("special_tokens_in_text"):
         yield "- [SEP], [MASK] and the like in a text are special tokens, as with Hugging Face"
-    words, upstream, otherwise = _PIECES if packed.has(PIECES_FILE) else _WORDS
+    words, upstream, otherwise = _PIECES if packed.has(Pieces.file) else _WORDS
     yield f"- `{words}` and `text.json` tell how {upstream} reads text"
     if packed.has("tokenizer.json"):
         yield f"- `tokenizer.json` reads it so for the package tokenizers, but for {otherwise}"
