@@ -23,13 +23,13 @@ from bertbuild.kinds.int8 import Calibration, asks_int8
 from bertbuild.kinds.kind import Request
 from bertbuild.kinds.leaving import left_out
 from bertbuild.kinds.planning import longest_probe, named, plan_targets
-from bertbuild.plans.carrying import reads_text, with_text
+from bertbuild.plans.carrying import reads_text, with_text, writes_tokenizer
 from bertbuild.plans.parts import Part
 from bertbuild.plans.plan import TF2, File, Plan, Source
 from bertbuild.plans.prepare_data import OWN
 from bertbuild.plans.wanted import Wanted
 from bertbuild.source.checkpoints import Inspected
-from bertbuild.source.known_text import require_text, text_of, unknown_of, words_of_another
+from bertbuild.source.known_text import require_text, require_tokenizer, text_of, unknown_of, words_of_another
 from bertbuild.source.on_disk import model_at_hand
 from bertbuild.source.origin import origin_told
 from bertbuild.source.own_data import own_name
@@ -321,7 +321,8 @@ def planned(session: Session, target: TargetEntry, found: Inspected) -> tuple[Pl
         UsageError: the target and the model do not go together, or its name is another source's.
         InterpreterMissingError: TensorFlow 1.15 is meant and cannot be had here.
     """
-    text = text_of(found, session.store)
+    how_read = kind_of(target.request).how_read(target.request)
+    text = text_of(found, session.store, how_read)
     source, probes, asked = _asked(session, found, text, target.request)
     calibration = _calibration(session, source, target.request)
     plan = asked_outside(plan_targets(source, target.request, probes, calibration), asked)
@@ -331,6 +332,8 @@ def planned(session: Session, target: TargetEntry, found: Inspected) -> tuple[Pl
     placed = with_reference(session, plan, target.reference)
     if reads_text(plan):
         require_text(found, text)
+    elif writes_tokenizer(plan):
+        require_tokenizer(found, text, how_read)
     elif text is not None and (other := words_of_another(found, text)):
         session.report({"event": "warning", "text": f"{other} The target carries no tokenizer."})
         text = None

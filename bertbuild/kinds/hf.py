@@ -20,6 +20,7 @@ from bertbuild.plans.family_reference import heads_of_class, of_google
 from bertbuild.plans.plan import GELU_FORMS, TOGETHER, File, Plan, Source, Step, Target
 from bertbuild.plans.prepare_data import VOCAB_READING_ABOUT
 from bertbuild.plans.tolerance import FLOAT32
+from bertbuild.text.facts import HowRead
 from bertbuild.toml.values import Choice, Truth
 
 ASKED = Asked(stage="hf-tf-infer", flag="huggingface")
@@ -76,19 +77,11 @@ def plan_hf(source: Source, request: HuggingFace, probes: File) -> Plan:
     chosen = gelu_form(source, request.gelu)
     gelu = {"gelu": chosen} if chosen else {}
     told = {"heads": as_parameter(heads)} if heads else {}
-    reading = {
-        name: value
-        for name, value in (
-            ("do-lower-case", "" if request.do_lower_case is None else str(request.do_lower_case).lower()),
-            ("vocab-reading", request.vocab_reading),
-        )
-        if value
-    }
     made = Step(
         id="hf",
         stage="convert-hf",
         inputs={"checkpoint": source.file},
-        params={"prefix": source.prefix, **gelu, **told, **reading},
+        params={"prefix": source.prefix, **gelu, **told},
     )
     outputs = tuple(name for name in answered(heads) if name != POOLED or (source.pooler and not heads))
     references = _references(source, {"output": ",".join(outputs), "prefix": source.prefix, **gelu, **told}, probes)
@@ -122,6 +115,7 @@ KIND = Kind(
     stage="convert-hf",
     asked=ASKED,
     tolerances={"fp32": FLOAT32},
+    how_read=lambda request: HowRead(request.do_lower_case, request.vocab_reading),
     families=True,
     taken=lambda source, _request: {POOLER, *(head.kind for head in heads_of(source))},
 )

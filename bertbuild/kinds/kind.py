@@ -12,6 +12,7 @@ from bertbuild.plans.placing import REFERENCES
 from bertbuild.plans.plan import File, Plan, Source, Step
 from bertbuild.plans.tolerance import Tolerances
 from bertbuild.renamed import renamed_in
+from bertbuild.text.facts import HowRead
 from bertbuild.toml.values import Choice
 
 FROM_CHECKPOINT = ("model", "checkpoint", "config", "vocab")
@@ -116,6 +117,7 @@ class Kind:
         seq_len: the only sequence length that a target takes, 0 where it takes several.
         evaluated: the targets of it that `evaluate` measures.
         guarded: whether a target's graph itself takes inputs outside the model's range for others within it.
+        how_read: what a request says of how text is read.
         families: whether it is made of all families of `families/table.py`; else of BERT alone.
     """
 
@@ -139,6 +141,7 @@ class Kind:
     seq_len: Callable[[Any], int] = lambda _request: 0
     evaluated: tuple[Evaluated, ...] = ()
     guarded: Callable[[Any], bool] = lambda _request: False
+    how_read: Callable[[Any], HowRead] = lambda _request: HowRead()
     families: bool = False
 
     @property

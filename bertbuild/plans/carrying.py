@@ -21,10 +21,10 @@ TEXT = "text"
 VOCAB = "vocab"
 """The input: vocab.txt."""
 TEXT_STAGE, WORDS = "text", "words"
-"""The stage that makes models which take strings, and what it calls its vocab.txt."""
+"""The stage that makes models which take strings, and what all stages that read text call the tokenizer's file."""
 
 TOKENIZER_STAGE = "tokenizer"
-"""The stage that holds the tokenizer.json which targets carry to google-research/bert; it has the same input."""
+"""The stage that holds the tokenizer.json of targets to google-research/bert."""
 
 SPECIAL_IN_TEXT = "special-tokens-in-text"
 """The parameter of both: "true" where special tokens in a text are such."""
@@ -43,10 +43,7 @@ def with_text(plan: Plan, text: Text, vocab: File) -> Plan:
     held: dict[str, Step] = {}
 
     def target_with(target: Target) -> Target:
-        step = plan.step(target.step)
-        if TOKENIZER_FILE in STAGES[step.stage].outputs:
-            return target
-        check = _held(step, text, vocab)
+        check = _held(plan.step(target.step), text, vocab)
         held[check.id] = check
         return replace(target, tokenizer=check.id)
 
@@ -55,8 +52,8 @@ def with_text(plan: Plan, text: Text, vocab: File) -> Plan:
             step = _reading(step, text, vocab)
         if step.id not in made:
             return step
-        if TOKENIZER_FILE in STAGES[step.stage].outputs:
-            return _told(step, text)
+        if _writes_tokenizer(step):
+            return _writing(step, text, vocab)
         return _carrying(step, _asked(plan, made[step.id]), text, vocab)
 
     targets = tuple(map(target_with, plan.targets))
@@ -90,6 +87,15 @@ def reads_text(plan: Plan) -> bool:
     return any(step.stage == TEXT_STAGE for step in plan.steps)
 
 
+def writes_tokenizer(plan: Plan) -> bool:
+    """Whether a plan has targets whose format has the files of a tokenizer, so that there is none without."""
+    return any(_writes_tokenizer(plan.step(target.step)) for target in plan.targets)
+
+
+def _writes_tokenizer(step: Step) -> bool:
+    return TOKENIZER_FILE in STAGES[step.stage].outputs
+
+
 def _reading(step: Step, text: Text, vocab: File) -> Step:
     """A step that makes models which take strings, told how they are to read text."""
     told = {"max-seq-length": str(text.length), **_how(text)}
@@ -98,7 +104,7 @@ def _reading(step: Step, text: Text, vocab: File) -> Step:
 
 def _held(step: Step, text: Text, vocab: File) -> Step:
     """The step that holds the tokenizer.json of what a step makes to google-research/bert."""
-    special = step.params.get(SPECIAL_IN_TEXT) == "true"
+    special = _writes_tokenizer(step) or step.params.get(SPECIAL_IN_TEXT) == "true"  # to transformers they always are
     params = {**_how(text), **({SPECIAL_IN_TEXT: "true"} if special else {})}
     step_id = "tokenizer-special" if special else "tokenizer"
     return Step(id=step_id, stage=TOKENIZER_STAGE, inputs={WORDS: vocab}, params=params)
@@ -114,12 +120,10 @@ def _how(text: Text) -> dict[str, str]:
     return told
 
 
-def _told(step: Step, text: Text) -> Step:
+def _writing(step: Step, text: Text, vocab: File) -> Step:
     """A step whose stage writes a tokenizer itself, told what is known of the text."""
-    known = {"labels": json.dumps(list(text.labels))} if text.labels else {}
-    if text.do_lower_case is not None:
-        known["do-lower-case"] = str(text.do_lower_case).lower()
-    return replace(step, params={**known, **step.params})
+    labels = {"labels": json.dumps(list(text.labels))} if text.labels else {}
+    return replace(step, inputs={**step.inputs, WORDS: vocab}, params={**step.params, **labels, **_how(text)})
 
 
 def _carrying(step: Step, asked: Mapping[str, Any], text: Text, vocab: File) -> Step:

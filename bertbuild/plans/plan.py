@@ -70,8 +70,7 @@ class Target:
             the step `answers` gives them.
         assumed: the kind of the head whose answers it gives, where nothing tells that it is of that kind; else empty.
         second: a second comparison that must pass too: "reference" and "answers" → step. Empty where there is none.
-        tokenizer: the step that holds its tokenizer.json to google-research/bert; "" where its own stage does, or it
-            has none.
+        tokenizer: the step that holds its tokenizer.json to google-research/bert; "" where it has none.
     """
 
     name: str

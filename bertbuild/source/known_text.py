@@ -20,7 +20,7 @@ from bertbuild.source.checkpoints import Inspected
 from bertbuild.source.inputs import file_input
 from bertbuild.source.prepared import fine_tuned
 from bertbuild.store.store import Store
-from bertbuild.text.facts import TEXT_FILE, Text, from_json
+from bertbuild.text.facts import TEXT_FILE, HowRead, Text, from_json
 from bertbuild.text.words import ROLES
 
 OF_WORDS = ("classifier", "multi-label", "tokens")
@@ -29,8 +29,13 @@ UNNAMED = "LABEL_"
 """How transformers begins the names of labels that nobody named."""
 
 
-def text_of(found: Inspected, store: Store) -> tuple[Text, File] | None:
+def text_of(found: Inspected, store: Store, how_read: HowRead = HowRead()) -> tuple[Text, File] | None:
     """A source's text and the file of its tokenizer; None for one without.
+
+    Args:
+        found: the source.
+        store: knows digests.
+        how_read: what the user says.
 
     Raises:
         UsageError: --labels names more or fewer labels than the head has.
@@ -55,10 +60,13 @@ def text_of(found: Inspected, store: Store) -> tuple[Text, File] | None:
         text = replace(text, labels=())
     try:
         is_of_lines = not is_pieces(vocab)
-        reading = (is_of_lines and text.vocab_reading) or chosen_reading(vocab, found.vocab_size, "")[0]
+        known = is_of_lines and not how_read.vocab_reading and text.vocab_reading
+        reading = known or chosen_reading(vocab, found.vocab_size, how_read.vocab_reading)[0]
     except BertbuildError:
         return None  # damaged, or nothing tells how its lines are numbered: text cannot be read with it
     text = replace(text, vocab_reading=reading, max_positions=source.max_positions)
+    if how_read.lower_case is not None:
+        text = replace(text, do_lower_case=how_read.lower_case)
     return text, file_input(vocab, store.inputs)
 
 
@@ -117,6 +125,31 @@ def require_text(found: Inspected, text: tuple[Text, File] | None) -> None:
         )
     if found.vocab_size:
         require_words(text[1].path, found.vocab_size, text[0].vocab_reading)
+
+
+def require_tokenizer(found: Inspected, text: tuple[Text, File] | None, how_read: HowRead) -> None:
+    """Refuse targets whose format has the files of a tokenizer, of a source without one that fits it.
+
+    Args:
+        found: the source.
+        text: what `text_of` gives.
+        how_read: what it was given.
+
+    Raises:
+        UsageError: it comes without a tokenizer, or nothing tells how equal lines of its vocab.txt are numbered.
+        CheckpointError: its tokenizer cannot be read, or has more words than the model.
+    """
+    vocab = _vocabulary(found.source)
+    if vocab is None:
+        raise UsageError(
+            f"A Hugging Face folder has a tokenizer, and {found.source.model} comes without a vocab.txt and without "
+            "one model of SentencePiece.",
+            next_step="Name the one that came with the model: --vocab FILE.",
+        )
+    if text is None:
+        chosen_reading(vocab, found.vocab_size, how_read.vocab_reading)  # which says why it cannot be read
+    elif found.vocab_size:
+        require_words(vocab, found.vocab_size, text[0].vocab_reading)
 
 
 def words_of_another(found: Inspected, text: tuple[Text, File]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from bertbuild.text.words import ROLES, VOCAB_FILE, Words
 
@@ -17,6 +17,18 @@ WORDS_FILE: Final = "tokenizer_file"
 """What text.json calls the name of the file that text is read with, where it is no vocab.txt."""
 FORMAT: Final = 1
 USUAL_LENGTH: Final = 128
+
+
+class HowRead(NamedTuple):
+    """What a user says of how text is read; the model's files tell what is not said.
+
+    Attributes:
+        lower_case: whether letters are made small.
+        vocab_reading: how duplicate lines of vocab.txt are numbered.
+    """
+
+    lower_case: bool | None = None
+    vocab_reading: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

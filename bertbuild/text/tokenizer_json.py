@@ -24,14 +24,14 @@ def tokenizer_json(vocab: Mapping[str, int], *, lower_case: bool, max_seq_length
     Args:
         vocab: piece → number.
         lower_case: whether letters are made small, and accents taken off.
-        max_seq_length: pieces at most, special tokens counted.
+        max_seq_length: pieces at most, special tokens counted; 0: texts are neither cut nor padded.
         special: whether special tokens are such where they stand in a text.
     """
     added = [word for word in SPECIAL if special and word in vocab]
     value = {
         "version": "1.0",
-        "truncation": cut_to(max_seq_length),
-        "padding": padded_with(PAD, vocab.get(PAD, 0)),
+        "truncation": cut_to(max_seq_length) if max_seq_length else None,
+        "padding": padded_with(PAD, vocab.get(PAD, 0)) if max_seq_length else None,
         "added_tokens": [added_token(word, vocab[word]) for word in added],
         "normalizer": {
             "type": "BertNormalizer",

@@ -11,24 +11,12 @@ from bertbuild.text.differences import of_pieces
 
 @pytest.fixture(scope="module")
 def files(load):
-    return load("stages._sentencepiece_files")
+    return load("stages.convert_hf")
 
 
 @pytest.fixture(scope="module")
 def reading(load):
     return load("stages._reading")
-
-
-def test_the_one_model_of_a_folder_is_found(files, tmp_path):
-    from stage import StageInputError
-
-    assert files.find(tmp_path) is None
-    (tmp_path / "words.model").write_text("a\nb\n")
-    (tmp_path / "30k-clean.model").write_bytes(model_bytes())
-    assert files.find(tmp_path).name == "30k-clean.model"
-    (tmp_path / "spiece.model").write_bytes(model_bytes())
-    with pytest.raises(StageInputError, match="2 models of SentencePiece; leave one"):
-        files.find(tmp_path)
 
 
 def test_the_texts_that_are_shown_are_of_no_class(files):

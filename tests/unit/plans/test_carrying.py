@@ -11,7 +11,7 @@ from bertbuild.kinds.hf import HuggingFace, plan_hf
 from bertbuild.kinds.ir import plan_ir
 from bertbuild.kinds.ir_request import Ir
 from bertbuild.kinds.tf2 import Tf2, plan_convert_tf2
-from bertbuild.plans.carrying import TEXT, VOCAB, carries_text, computed, seen_by_stage, with_text
+from bertbuild.plans.carrying import TEXT, VOCAB, carries_text, computed, seen_by_stage, with_text, writes_tokenizer
 from bertbuild.plans.carrying import WORDS as WORDS_FLAG
 from bertbuild.plans.plan import File, Step
 from bertbuild.text.facts import Text, from_json
@@ -60,10 +60,11 @@ def test_special_tokens_in_a_text_are_another_tokenizer(source, probes):
     assert plan.step(target.tokenizer).params == {"special-tokens-in-text": "true"}
 
 
-def test_a_hugging_face_folder_has_its_own_gate(source, probes):
+def test_a_hugging_face_folder_writes_its_own_tokenizer(source, probes):
     plan = with_text(plan_hf(source, HuggingFace(), probes), MINE, WORDS)
-    assert [target.tokenizer for target in plan.targets] == [""]
-    assert "tokenizer" not in [step.stage for step in plan.steps]
+    assert not [step.id for step in plan.steps if carries_text(step)]
+    assert writes_tokenizer(plan)
+    assert not writes_tokenizer(planned(source, probes))
 
 
 def test_what_is_carried_tells_how_the_target_is_asked(source, probes):

@@ -13,11 +13,12 @@ from bertbuild.heads.found import FoundHead
 from bertbuild.heads.masked_lm import UNTIED_WEIGHTS
 from bertbuild.heads.rows import HEADS
 from bertbuild.huggingface.classes import CLASSES
-from bertbuild.kinds.hf import HuggingFace, heads_of, plan_hf
+from bertbuild.kinds.hf import KIND, HuggingFace, heads_of, plan_hf
 from bertbuild.plans.carrying import with_text
-from bertbuild.plans.plan import File, Source
-from bertbuild.text.facts import Text
+from bertbuild.plans.plan import File, Source, Step
+from bertbuild.text.facts import HowRead, Text
 
+VOCAB = File(path=PurePosixPath("/c/vocab.txt"), digest="d-vocab")
 PROBES = File(path=PurePosixPath("/probes.json"), digest="d-probes")
 CHECKPOINT = Source(
     model="bert", kind="checkpoint", file=File(path=PurePosixPath("/c"), digest="d-checkpoint"), gelu="erf"
@@ -37,11 +38,7 @@ PLANS = {
     "hf": plan_hf(CHECKPOINT, HuggingFace(), PROBES),
     "hf_pretrained_tanh": plan_hf(PRETRAINED, HuggingFace(gelu="tanh"), PROBES),
     "hf_span": plan_hf(with_heads("span", pooler=False), HuggingFace(), PROBES),
-    "hf_classifier_cased": plan_hf(
-        with_heads("classifier", gelu=None, prefix="model.ckpt-3"),
-        HuggingFace(do_lower_case=False, vocab_reading="lines"),
-        PROBES,
-    ),
+    "hf_classifier": plan_hf(with_heads("classifier", gelu=None, prefix="model.ckpt-3"), HuggingFace(), PROBES),
 }
 
 
@@ -78,10 +75,26 @@ def test_what_the_proof_has_no_class_for_is_refused():
 
 def test_what_is_known_of_the_text_is_told_to_the_stage_which_writes_the_tokenizer():
     """The host adds none of its own files to such a folder."""
-    vocab = File(path=PurePosixPath("/c/vocab.txt"), digest="d-vocab")
     plan = plan_hf(with_heads("classifier"), HuggingFace(), PROBES)
-    made = with_text(plan, Text(labels=("no", "yes"), do_lower_case=True), vocab).step("hf")
-    assert made.inputs == plan.step("hf").inputs
-    assert made.params == {**plan.step("hf").params, "labels": '["no", "yes"]', "do-lower-case": "true"}
-    cased = plan_hf(CHECKPOINT, HuggingFace(do_lower_case=False), PROBES)
-    assert with_text(cased, Text(do_lower_case=True), vocab).step("hf").params["do-lower-case"] == "false"
+    text = Text(labels=("no", "yes"), do_lower_case=True, vocab_reading="lines")
+    made = with_text(plan, text, VOCAB).step("hf")
+    how = {"do-lower-case": "true", "vocab-reading": "lines"}
+    assert made.inputs == {**plan.step("hf").inputs, "words": VOCAB}
+    assert made.params == {**plan.step("hf").params, "labels": '["no", "yes"]', **how}
+
+
+def test_its_tokenizer_is_held_to_upstreams_by_the_step_that_all_kinds_share():
+    """In which special tokens in a text are such, as they are to transformers."""
+    plan = with_text(plan_hf(CHECKPOINT, HuggingFace(), PROBES), Text(do_lower_case=False), VOCAB)
+    (target,) = plan.targets
+    assert plan.step(target.tokenizer) == Step(
+        id="tokenizer-special",
+        stage="tokenizer",
+        inputs={"words": VOCAB},
+        params={"do-lower-case": "false", "special-tokens-in-text": "true"},
+    )
+
+
+def test_what_a_request_says_of_text_is_told():
+    assert KIND.how_read(HuggingFace()) == HowRead()
+    assert KIND.how_read(HuggingFace(do_lower_case=False, vocab_reading="lines")) == HowRead(False, "lines")

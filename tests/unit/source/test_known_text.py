@@ -13,7 +13,14 @@ from bertbuild.errors import CheckpointError, DataError, UsageError
 from bertbuild.heads.found import FoundHead
 from bertbuild.plans.plan import File, Source
 from bertbuild.source.checkpoints import Inspected
-from bertbuild.source.known_text import require_text, text_of, unknown_of, words_of_another
+from bertbuild.source.known_text import (
+    require_text,
+    require_tokenizer,
+    text_of,
+    unknown_of,
+    words_of_another,
+)
+from bertbuild.text.facts import HowRead
 
 WORDS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "good")
 TWO = FoundHead(kind="classifier", weights="output_weights", bias="output_bias", labels=2)
@@ -179,6 +186,37 @@ def test_models_that_take_strings_need_a_vocabulary_of_this_model(folder, store)
     (folder / "vocab.txt").unlink()
     with pytest.raises(UsageError, match=r"--text .* comes without one that can be read\.$"):
         require_text(found(folder), None)
+
+
+def test_a_folder_that_has_a_tokenizer_needs_one_of_this_model(folder, store):
+    def require(how_read=HowRead()):
+        require_tokenizer(found(folder), text_of(found(folder), store, how_read), how_read)
+
+    require()
+    (folder / "vocab.txt").write_text("".join(f"{word}\n" for word in (*WORDS, "more")))
+    with pytest.raises(CheckpointError, match="has 7 lines, but the model knows 6 words"):
+        require()
+    (folder / "vocab.txt").write_text("".join(f"{word}\n" for word in (*WORDS[:-2], WORDS[0])))
+    with pytest.raises(UsageError, match=r"vocab\.txt has duplicate lines"):
+        require()
+    require(HowRead(vocab_reading="lines"))
+    (folder / "vocab.txt").unlink()
+    with pytest.raises(UsageError, match=r"mine comes without a vocab\.txt and without one model of SentencePiece"):
+        require()
+    (folder / "spiece.model").write_bytes(model_bytes(PIECES[: len(WORDS)]))
+    require()
+    with pytest.raises(UsageError, match="--vocab-reading numbers the lines"):
+        require(HowRead(vocab_reading="lines"))
+
+
+def test_what_the_user_says_of_reading_goes_before_what_files_tell(folder, store):
+    write(folder, "tokenizer_config.json", {"do_lower_case": True})
+    assert told(folder, store).do_lower_case is True
+    said, _ = text_of(found(folder), store, HowRead(lower_case=False, vocab_reading="lines"))
+    assert (said.do_lower_case, said.vocab_reading) == (False, "")  # no line is there twice
+    (folder / "vocab.txt").write_text("".join(f"{word}\n" for word in (*WORDS[:-2], WORDS[0])))
+    said, _ = text_of(found(folder), store, HowRead(vocab_reading="lines"))
+    assert said.vocab_reading == "lines"
 
 
 def test_the_number_of_unk_is_found_as_the_lines_are_read(folder, store):
