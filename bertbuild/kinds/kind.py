@@ -12,7 +12,7 @@ from bertbuild.plans.placing import REFERENCES
 from bertbuild.plans.plan import File, Plan, Source, Step
 from bertbuild.plans.tolerance import Tolerances
 from bertbuild.renamed import renamed_in
-from bertbuild.text.facts import HowRead
+from bertbuild.text.facts import AS_TOLD_BY_FILES, HowRead
 from bertbuild.toml.values import Choice
 
 FROM_CHECKPOINT = ("model", "checkpoint", "config", "vocab")
@@ -141,7 +141,7 @@ class Kind:
     seq_len: Callable[[Any], int] = lambda _request: 0
     evaluated: tuple[Evaluated, ...] = ()
     guarded: Callable[[Any], bool] = lambda _request: False
-    how_read: Callable[[Any], HowRead] = lambda _request: HowRead()
+    how_read: Callable[[Any], HowRead] = lambda _request: AS_TOLD_BY_FILES
     families: bool = False
 
     @property

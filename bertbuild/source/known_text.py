@@ -20,7 +20,7 @@ from bertbuild.source.checkpoints import Inspected
 from bertbuild.source.inputs import file_input
 from bertbuild.source.prepared import fine_tuned
 from bertbuild.store.store import Store
-from bertbuild.text.facts import TEXT_FILE, HowRead, Text, from_json
+from bertbuild.text.facts import AS_TOLD_BY_FILES, TEXT_FILE, HowRead, Text, from_json
 from bertbuild.text.words import ROLES
 
 OF_WORDS = ("classifier", "multi-label", "tokens")
@@ -29,7 +29,7 @@ UNNAMED = "LABEL_"
 """How transformers begins the names of labels that nobody named."""
 
 
-def text_of(found: Inspected, store: Store, how_read: HowRead = HowRead()) -> tuple[Text, File] | None:
+def text_of(found: Inspected, store: Store, how_read: HowRead = AS_TOLD_BY_FILES) -> tuple[Text, File] | None:
     """A source's text and the file of its tokenizer; None for one without.
 
     Args:

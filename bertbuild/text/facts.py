@@ -31,6 +31,10 @@ class HowRead(NamedTuple):
     vocab_reading: str = ""
 
 
+AS_TOLD_BY_FILES: Final = HowRead()
+"""Nothing is said."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Text:
     """What is known of a model's text.

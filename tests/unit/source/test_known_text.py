@@ -20,7 +20,7 @@ from bertbuild.source.known_text import (
     unknown_of,
     words_of_another,
 )
-from bertbuild.text.facts import HowRead
+from bertbuild.text.facts import AS_TOLD_BY_FILES, HowRead
 
 WORDS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "good")
 TWO = FoundHead(kind="classifier", weights="output_weights", bias="output_bias", labels=2)
@@ -189,7 +189,7 @@ def test_models_that_take_strings_need_a_vocabulary_of_this_model(folder, store)
 
 
 def test_a_folder_that_has_a_tokenizer_needs_one_of_this_model(folder, store):
-    def require(how_read=HowRead()):
+    def require(how_read=AS_TOLD_BY_FILES):
         require_tokenizer(found(folder), text_of(found(folder), store, how_read), how_read)
 
     require()
