@@ -5,9 +5,10 @@ from __future__ import annotations
 import contextlib
 import json
 import re
+import resource
 import time
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Iterator, Mapping
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from bertbuild.errors import BertbuildError, StageKilledForMemoryError
@@ -23,6 +24,14 @@ MARGIN = 1.2
 
 REMEMBERED = 50
 """Measurements of one stage that are kept."""
+
+
+CGROUPS = Path("/sys/fs/cgroup")
+OWN_CGROUPS = Path("/proc/self/cgroup")
+
+VERSION_2 = ("memory.max", "memory.current")
+VERSION_1 = ("memory.limit_in_bytes", "memory.usage_in_bytes")
+"""What cgroups call the limit of their memory, and how much of it is taken."""
 
 
 class Measured:
@@ -106,24 +115,59 @@ class Phases:
 
 
 def available_memory() -> int:
-    """Bytes that can be taken now without anything being swapped out: of the machine, and of this process's cgroup."""
+    """Bytes that can be taken now without anything being swapped out: of the machine, and of this process's cgroups."""
     free = [2**63, _told("MemAvailable")]
-    for limit, used in (
-        ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current"),
-        ("/sys/fs/cgroup/memory/memory.limit_in_bytes", "/sys/fs/cgroup/memory/memory.usage_in_bytes"),
-    ):
+    for folder, (limit, used) in _cgroups():
         with contextlib.suppress(OSError, ValueError):  # ValueError: "max"
-            free.append(int(Path(limit).read_text(encoding="ascii")) - int(Path(used).read_text(encoding="ascii")))
+            allowed = int((folder / limit).read_text(encoding="ascii"))
+            free.append(allowed - int((folder / used).read_text(encoding="ascii")) + _given_up(folder))
     return max(0, min(free))
 
 
 def whole_memory() -> int:
-    """Bytes that there are in all, with what can be swapped out: of the machine, or of this process's cgroup."""
+    """Bytes that there are in all, with what can be swapped out: of the machine, or of what this process may have.
+
+    A limit of address space (`ulimit -v`) counts: files that are mapped take of it too.
+    """
     limits = [_told("MemTotal") + _told("SwapTotal", 0)]
-    for path in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
+    for folder, (limit, _) in _cgroups():
         with contextlib.suppress(OSError, ValueError):
-            limits.append(int(Path(path).read_text(encoding="ascii")))
+            limits.append(int((folder / limit).read_text(encoding="ascii")))
+    address_space, _ = resource.getrlimit(resource.RLIMIT_AS)
+    if address_space != resource.RLIM_INFINITY:
+        limits.append(address_space)
     return min(limits)
+
+
+def _cgroups(root: Path = CGROUPS, own: Path = OWN_CGROUPS) -> Iterator[tuple[Path, tuple[str, str]]]:
+    """The folders of this process's cgroups and of those that they lie in, with the names of limit and use there.
+
+    In a container the paths of /proc may be the host's, and its own cgroup is what is mounted.
+    """
+    lines = []
+    with contextlib.suppress(OSError):
+        lines = own.read_text(encoding="utf-8").splitlines()
+    for names, controller, mounts in ((VERSION_2, "", ("", "unified")), (VERSION_1, "memory", ("memory",))):
+        paths = [
+            path
+            for _, controllers, path in (line.split(":", 2) for line in lines if line.count(":") > 1)
+            if controller in controllers.split(",")
+        ]
+        for mount in mounts:
+            folders = {root / mount}
+            for path in paths:
+                below = PurePosixPath(path.lstrip("/"))
+                folders.update(root / mount / part for part in (below, *below.parents) if ".." not in part.parts)
+            yield from ((folder, names) for folder in sorted(folders))
+
+
+def _given_up(folder: Path) -> int:
+    """Bytes of a cgroup's use that the kernel gives up when memory is asked for: of files read a while ago."""
+    with contextlib.suppress(OSError, ValueError):
+        lines = (folder / "memory.stat").read_text(encoding="ascii").splitlines()
+        figures = dict(line.split(" ", 1) for line in lines)
+        return int(figures.get("total_inactive_file") or figures.get("inactive_file") or 0)
+    return 0
 
 
 def require_room(stage: str, checkpoint_bytes: int) -> None:
@@ -135,7 +179,7 @@ def require_room(stage: str, checkpoint_bytes: int) -> None:
     there = whole_memory()
     if checkpoint_bytes > there:
         raise StageKilledForMemoryError(
-            f"The checkpoint has {checkpoint_bytes / 10**9:.1f} GB, and there are {there / 10**9:.1f} GB of memory "
+            f"The checkpoint has {checkpoint_bytes / 10**9:.2f} GB, and there are {there / 10**9:.2f} GB of memory "
             f"here; {stage} was not begun.",
             next_step="Use a machine with more memory. A checkpoint of a training also holds what the optimizer keeps, "
             "which is twice the model: save the model alone.",

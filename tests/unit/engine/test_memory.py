@@ -99,10 +99,55 @@ def test_a_checkpoint_larger_than_the_memory_is_refused_with_both_figures(monkey
     with pytest.raises(StageKilledForMemoryError) as raised:
         memory.require_room("ir-direct", 9_600_000_000)
     assert str(raised.value) == (
-        "The checkpoint has 9.6 GB, and there are 8.0 GB of memory here; ir-direct was not begun."
+        "The checkpoint has 9.60 GB, and there are 8.00 GB of memory here; ir-direct was not begun."
     )
     assert "save the model alone" in raised.value.next_step
 
 
 def test_what_there_is_in_all_is_more_than_what_is_free():
     assert available_memory() <= memory.whole_memory() < 2**63
+
+
+@pytest.mark.parametrize(
+    ("line", "folder", "names"),
+    [
+        ("0::/user.slice/run-7.scope", "user.slice/run-7.scope", memory.VERSION_2),
+        ("0::/user.slice/run-7.scope/inner", "user.slice/run-7.scope", memory.VERSION_2),
+        ("0::/run-7.scope", "unified/run-7.scope", memory.VERSION_2),
+        ("4:memory:/run-7.scope", "memory/run-7.scope", memory.VERSION_1),
+        ("4:cpu,memory:/docker/a1b2", "memory", memory.VERSION_1),
+        ("0::/", "", memory.VERSION_2),
+        ("0::/../../other", "", memory.VERSION_2),
+    ],
+)
+def test_the_limit_of_any_cgroup_around_this_process_is_a_limit(tmp_path, monkeypatch, line, folder, names):
+    own, root = tmp_path / "cgroup", tmp_path / "fs"
+    own.write_text(f"9:name=systemd:/\n{line}\n")
+    there = root / folder
+    there.mkdir(parents=True)
+    limit, used = names
+    (there / limit).write_text("3000000\n")
+    (there / used).write_text("2000000\n")
+    (there / "memory.stat").write_text("anon 1200000\ninactive_file 500000\n")
+    found = memory._cgroups(root, own)
+    monkeypatch.setattr(memory, "_cgroups", lambda: found)
+    found = list(found)
+    assert memory.whole_memory() == 3_000_000
+    assert memory.available_memory() == 1_500_000, "files that were read count as free"
+
+
+def test_a_cgroup_without_a_limit_is_none(tmp_path, monkeypatch):
+    own, root = tmp_path / "cgroup", tmp_path / "fs"
+    own.write_text("0::/\n")
+    root.mkdir()
+    (root / "memory.max").write_text("max\n")
+    free = memory.available_memory()
+    found = list(memory._cgroups(root, own))
+    monkeypatch.setattr(memory, "_cgroups", lambda: found)
+    assert memory.whole_memory() > 3_000_000
+    assert abs(memory.available_memory() - free) < 10**10
+
+
+def test_a_limit_of_address_space_is_a_limit(monkeypatch):
+    monkeypatch.setattr(memory.resource, "getrlimit", lambda kind: (5_000_000, 5_000_000))
+    assert memory.whole_memory() == 5_000_000
