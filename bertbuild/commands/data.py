@@ -28,9 +28,9 @@ from bertbuild.plans.prepare_data import (
     target_name,
 )
 from bertbuild.plans.wanted import Wanted
-from bertbuild.source.inputs import file_input, folder_input
 from bertbuild.source.own_data import own_data, own_name, questions_in
 from bertbuild.source.resolve import as_named, check_name, checkpoint_folder, vocabulary_name
+from bertbuild.store.inputs import file_input, folder_input
 from bertbuild.store.naming import DATA, described
 from bertbuild.store.store import StoredObject
 from bertbuild.toml.values import Choice, Location, Name, Truth

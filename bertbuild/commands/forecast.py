@@ -29,7 +29,7 @@ from bertbuild.engine.staleness import (
 )
 from bertbuild.errors import BertbuildError
 from bertbuild.plans.plan import File, Plan, Step
-from bertbuild.source.inputs import as_it_is_now
+from bertbuild.store.inputs import as_it_is_now
 from bertbuild.store.records import Record
 
 UNKNOWN = "unknown"

@@ -25,7 +25,7 @@ from bertbuild.places import AUTO, PLACES
 from bertbuild.plans.placing import OF_1, OF_2, TF1
 from bertbuild.plans.plan import File, Plan
 from bertbuild.source.checkpoints import Inspected
-from bertbuild.source.inputs import file_input
+from bertbuild.store.inputs import file_input
 from bertbuild.store.naming import MODEL
 from bertbuild.store.store import Store, translated_os_errors
 

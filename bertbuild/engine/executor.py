@@ -16,7 +16,7 @@ from bertbuild.backends import require_locked
 from bertbuild.engine.memory import Measured, Phases, require_room
 from bertbuild.engine.order import Inputs, Order, figures_of, input_bytes, made_by
 from bertbuild.engine.remote_object import ALL, RemoteObject
-from bertbuild.errors import NoSpaceError, StageError
+from bertbuild.errors import BertbuildError, Interrupted, NoSpaceError, StageError
 from bertbuild.files.disk import full_disk_told, no_space, raise_if_full
 from bertbuild.graph.processor import instruction_set
 from bertbuild.isolation.base import Isolation, StageRun
@@ -24,6 +24,7 @@ from bertbuild.plans.carrying import TEXT, VOCAB, carries_text, seen_by_stage
 from bertbuild.plans.placing import backend_of
 from bertbuild.plans.plan import File, Step
 from bertbuild.stages import FACTS, INSTRUCTIONS, PROVENANCE, STAGES, StageSpec, is_by_processor, stage_code
+from bertbuild.store.inputs import changed_since
 from bertbuild.store.other_keys import OtherKeys
 from bertbuild.store.store import Store, StoredObject, remove_tree
 
@@ -218,7 +219,7 @@ class Maker:
             with self._telling(order, runs=copied is None) as figures:
                 with ThreadPoolExecutor(max_workers=1) as pool, full_disk_told(self.store.root):
                     naming = pool.submit(self._named, order)  # files are hashed while the stage runs, which reads them
-                    written = copied or write(work) or NOTHING_TO_SAY
+                    written = copied or self._written(order, write, work)
                     named = naming.result()
 
                 def said(files: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -240,6 +241,32 @@ class Maker:
         if self.elsewhere is not None and order.shared:
             self.elsewhere.push(stored, order.told)
         return stored
+
+    def _written(self, order: Order, write: Write, work: Path) -> Written:
+        """What `write` says of what it made, if it made it from the bytes that the key was made of.
+
+        Raises:
+            StageError: a file of the source was changed meanwhile; what that made of the stage is its detail.
+        """
+        try:
+            written = write(work) or NOTHING_TO_SAY
+        except (NoSpaceError, Interrupted):
+            raise
+        except BertbuildError as error:
+            self._require_unchanged(order, error.details or str(error))
+            raise
+        self._require_unchanged(order)
+        return written
+
+    def _require_unchanged(self, order: Order, details: str = "") -> None:
+        for source in order.sources.values():
+            changed = changed_since(source, self.store.inputs) if isinstance(source, File) else None
+            if changed is not None:
+                raise StageError(
+                    f"{changed} was changed while {order.stage} read it.",
+                    next_step="Run the same command again once nothing writes there.",
+                    details=details,
+                )
 
     def _brought(self, order: Order, work: Path) -> StoredObject | None:
         """The result, brought from the remote store into the work folder and published; None where it has none."""
@@ -300,7 +327,7 @@ class Maker:
         """Run a step whether or not the store has its result; gives what `look` sees in the folder that it wrote."""
         order = self.order(step, inputs, told)
         with self.store.lock(f"again-{step.stage}", order.key, on_wait=partial(self._say, "warning", order)) as work:
-            self._run(order, step, work)
+            self._written(order, lambda there: self._run(order, step, there), work)
             return look(work / "out")
 
     def asked_again(self, step: Step, inputs: Inputs, told: Mapping[str, str], destination: Path) -> None:
@@ -310,7 +337,7 @@ class Maker:
             self.store.lock(f"again-{step.stage}", order.key, on_wait=partial(self._say, "warning", order)) as work,
             self._telling(order, runs=True),
         ):
-            self._run(order, step, work)
+            self._written(order, lambda there: self._run(order, step, there), work)
             (work / "out").rename(destination)
 
     def expected_memory(self, order: Order) -> int:

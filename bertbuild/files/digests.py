@@ -15,6 +15,8 @@ from bertbuild.errors import UsageError
 from bertbuild.files.disk import write_atomically
 from bertbuild.json_text import parse_json
 
+Stamp = tuple[int, ...]
+
 CHUNK = 1 << 22
 PIECE = 1 << 25
 SETTLED_NS = 50_000_000
@@ -79,14 +81,14 @@ class DigestCache:
             return known
         _require_regular(path)
         value = self._hash(path)
-        if _stamp(path.stat()) == _stamp(stat):
+        if stamp_of(path.stat()) == stamp_of(stat):
             self.note(str(path), stat, value)
         return value
 
     def known(self, path: str, stat: os.stat_result) -> str | None:
         """Digest of the file, in hex, where it is known without reading it; `stat`: what the system says of it now."""
         entry = self._entries.get(path)
-        return str(entry[-1]) if entry is not None and entry[:-1] == _stamp(stat) else None
+        return str(entry[-1]) if entry is not None and tuple(entry[:-1]) == stamp_of(stat) else None
 
     def knows(self, path: Path) -> bool:
         """Whether the file's digest is known without reading it."""
@@ -97,13 +99,13 @@ class DigestCache:
 
     def remember(self, path: Path, value: str) -> None:
         """Note a digest that was just computed from the file's bytes."""
-        self._entries[str(path)] = [*_stamp(path.stat()), value]
+        self._entries[str(path)] = [*stamp_of(path.stat()), value]
         self._changed = True
 
     def note(self, path: str, stat: os.stat_result, value: str) -> None:
         """Note what is right as long as `stat` is; of a file that was written just now nothing is."""
         if time.time_ns() - max(stat.st_mtime_ns, stat.st_ctime_ns) > SETTLED_NS:
-            self._entries[path] = [*_stamp(stat), value]
+            self._entries[path] = [*stamp_of(stat), value]
             self._changed = True
 
     def forget(self, paths: Iterable[Path]) -> None:
@@ -134,5 +136,6 @@ def _require_regular(path: Path) -> None:
         raise UsageError(f"{path} {odd}.", next_step="Name a regular file, or a link to one.")
 
 
-def _stamp(stat: os.stat_result) -> list[int | str]:
-    return [stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino]
+def stamp_of(stat: os.stat_result) -> Stamp:
+    """What tells that a file was changed: size, times and inode."""
+    return stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino

@@ -28,11 +28,14 @@ class File:
         path: where it lies.
         digest: of the file; of a folder, of the files in `files`.
         files: what is read of a folder: paths below it. Empty for a file.
+        stamps: what the system said of each file before its bytes were read for the digest, by its real path (size,
+            times, inode); empty where nobody looked. It says nothing of the bytes, so inputs are equal without it.
     """
 
     path: Path
     digest: str
     files: tuple[str, ...] = ()
+    stamps: tuple[tuple[Path, tuple[int, ...]], ...] = field(default=(), compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,8 +20,8 @@ from bertbuild.kinds.ir_request import Calibrated
 from bertbuild.kinds.measured import HEAD_OF, Judging, Reading, of_questions
 from bertbuild.plans.plan import File, Source, Step
 from bertbuild.plans.prepare_data import DOC_STRIDE, QUERY_LENGTH
-from bertbuild.source.inputs import file_input
 from bertbuild.source.prepared import DEV, FACTS, TRAIN, check_vocabulary, files_of, read_facts
+from bertbuild.store.inputs import file_input
 from bertbuild.store.store import Store
 
 TOKENS = TOKENS_HEAD.name

@@ -27,8 +27,8 @@ from bertbuild.heads.found import FoundHead
 from bertbuild.json_text import parse_json
 from bertbuild.plans.parts import Part, parts_of
 from bertbuild.plans.plan import File, OwnGraph, Source
-from bertbuild.source.inputs import file_input, folder_input
 from bertbuild.stages import PROVENANCE, host_code
+from bertbuild.store.inputs import file_input, folder_input
 from bertbuild.store.store import Store, StoredObject
 
 INSPECT = "inspect"

@@ -20,7 +20,7 @@ from bertbuild.heads.found import FoundHead
 from bertbuild.json_text import parse_json
 from bertbuild.plans.parts import Part
 from bertbuild.plans.plan import Source
-from bertbuild.source.inputs import file_input, folder_input
+from bertbuild.store.inputs import file_input, folder_input
 
 SIGNATURE = "signature.json"
 

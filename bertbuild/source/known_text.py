@@ -17,8 +17,8 @@ from bertbuild.json_text import parse_json
 from bertbuild.plans.plan import TF2, File, Source
 from bertbuild.plural import number_of
 from bertbuild.source.checkpoints import Inspected
-from bertbuild.source.inputs import file_input
 from bertbuild.source.prepared import fine_tuned
+from bertbuild.store.inputs import file_input
 from bertbuild.store.store import Store
 from bertbuild.text.facts import AS_TOLD_BY_FILES, TEXT_FILE, HowRead, Text, from_json
 from bertbuild.text.words import ROLES

@@ -8,7 +8,7 @@ from bertbuild.errors import UsageError
 from bertbuild.files.digests import DigestCache
 from bertbuild.names import clean_name
 from bertbuild.plans.plan import File
-from bertbuild.source.inputs import file_input, folder_input
+from bertbuild.store.inputs import file_input, folder_input
 
 STEMS = ("train", "dev", "valid", "validation", "eval", "test")
 ENDINGS = (".tsv", ".csv", ".jsonl", ".conll", ".txt")

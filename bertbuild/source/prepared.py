@@ -15,7 +15,7 @@ from bertbuild.errors import CheckpointError, DataError
 from bertbuild.json_text import parse_json
 from bertbuild.plans.plan import File
 from bertbuild.plans.prepare_data import Prepared
-from bertbuild.source.inputs import folder_input
+from bertbuild.store.inputs import folder_input
 from bertbuild.store.store import Store
 
 FACTS = "prepared.json"

@@ -21,7 +21,7 @@ from bertbuild.plans.plan import Plan, Source, plan_import
 from bertbuild.plans.wanted import SOURCES, Wanted
 from bertbuild.source.checkpoints import AS_IT_IS, Inspected, inspected, inspected_before
 from bertbuild.source.fetched import fetch_model
-from bertbuild.source.inputs import folder_input
+from bertbuild.store.inputs import folder_input
 from bertbuild.store.naming import below, described
 from bertbuild.store.store import Store
 from bertbuild.text.words import TOKENIZER_FILES

@@ -14,8 +14,8 @@ from bertbuild.plans.plan import TF2_CHECKPOINT, TF2_HUB, TF2_SAVED_MODEL, TF2_T
 from bertbuild.plans.wanted import Wanted
 from bertbuild.source.checkpoints import Inspected
 from bertbuild.source.garden import heads_of, recorded
-from bertbuild.source.inputs import file_input, folder_input
 from bertbuild.stages import MANIFEST, UNTRACKED
+from bertbuild.store.inputs import file_input, folder_input
 from bertbuild.store.store import Store
 from bertbuild.text.facts import TEXT_FILE, TOKENIZER_FILE
 

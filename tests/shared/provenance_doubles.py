@@ -8,7 +8,7 @@ import time
 from bertbuild import keys
 from bertbuild.provenance.sbom import materials
 from bertbuild.provenance.statement import file_named, result_named, statement
-from bertbuild.source.inputs import folder_input
+from bertbuild.store.inputs import folder_input
 
 FACTS = {"python": "3.7.17", "packages": {"tensorflow": "1.15.5"}, "seconds": 1.5}
 

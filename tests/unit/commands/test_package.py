@@ -23,7 +23,7 @@ from bertbuild.packaging.origin import statement
 from bertbuild.provenance.shape import problems
 from bertbuild.provenance.statement import file_named
 from bertbuild.provenance.verify import verify
-from bertbuild.source.inputs import folder_input
+from bertbuild.store.inputs import folder_input
 
 
 @pytest.fixture

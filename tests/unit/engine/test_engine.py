@@ -18,6 +18,7 @@ from bertbuild.kinds.ir import plan_ir
 from bertbuild.kinds.ir_request import Ir
 from bertbuild.plans.plan import File
 from bertbuild.stages import STAGES
+from bertbuild.store.inputs import folder_input
 from bertbuild.store.records import read_records
 
 BOTH = Ir(route="reshapeable", precision="fp32,fp16")
@@ -68,6 +69,56 @@ def test_a_checkpoint_larger_than_the_memory_begins_no_stage(build, source, prob
     with pytest.raises(StageKilledForMemoryError, match="GB of memory here; freeze was not begun"):
         build(plan_ir(large, Ir(route="reshapeable"), probes))
     assert isolation.runs == []
+
+
+@pytest.fixture
+def on_disk(tmp_path, store):
+    """A plan of a checkpoint that is a file on disk, and that file."""
+    folder = tmp_path / "on-disk"
+    folder.mkdir()
+    weights = folder / "weights"
+    weights.write_text("first")
+    return folder_input(folder, ["weights"], store.inputs), weights
+
+
+def changing(isolation, change, *, then=None):
+    """Let the checkpoint be changed while freeze runs, which writes its result or fails."""
+
+    def stage(run):
+        change()
+        if then is not None:
+            raise then
+        del isolation.behaviour["freeze"]
+        isolation.run(run, lambda _: None)
+
+    isolation.behaviour["freeze"] = stage
+
+
+@pytest.mark.parametrize("then", [None, StageError("exit code 1", details="Traceback")])
+def test_of_a_file_that_is_changed_while_a_stage_reads_it_no_result_is_kept(
+    build, source, probes, isolation, store, on_disk, then
+):
+    file, weights = on_disk
+    changing(isolation, lambda: weights.write_text("other"), then=then)
+    with pytest.raises(StageError) as raised:
+        build(plan_ir(replace(source, file=file), Ir(route="reshapeable"), probes))
+    assert str(raised.value) == f"{weights} was changed while freeze read it."
+    assert raised.value.details == (then.details if then else "")
+    assert not list((store.objects / "freeze").glob("*"))
+    assert not list(store.work.iterdir())
+
+
+def test_a_file_that_is_gone_was_changed(build, source, probes, isolation, on_disk):
+    file, weights = on_disk
+    changing(isolation, weights.unlink, then=StageError("no"))
+    with pytest.raises(StageError, match="weights was changed while freeze read it"):
+        build(plan_ir(replace(source, file=file), Ir(route="reshapeable"), probes))
+
+
+def test_a_file_that_is_written_again_with_the_same_bytes_was_not_changed(build, source, probes, isolation, on_disk):
+    file, weights = on_disk
+    changing(isolation, lambda: weights.write_text("first"))
+    assert "freeze" in build(plan_ir(replace(source, file=file), Ir(route="reshapeable"), probes))
 
 
 def test_another_parameter_reruns_only_what_depends_on_it(build, source, probes):

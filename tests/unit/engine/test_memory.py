@@ -149,5 +149,5 @@ def test_a_cgroup_without_a_limit_is_none(tmp_path, monkeypatch):
 
 
 def test_a_limit_of_address_space_is_a_limit(monkeypatch):
-    monkeypatch.setattr(memory.resource, "getrlimit", lambda kind: (5_000_000, 5_000_000))
+    monkeypatch.setattr(memory.resource, "getrlimit", lambda _kind: (5_000_000, 5_000_000))
     assert memory.whole_memory() == 5_000_000

@@ -37,7 +37,7 @@ from bertbuild.kinds.ir import plan_ir
 from bertbuild.kinds.ir_request import Ir
 from bertbuild.kinds.planning import named
 from bertbuild.report.checks import as_json, in_full, in_short
-from bertbuild.source.inputs import folder_input
+from bertbuild.store.inputs import folder_input
 from bertbuild.store.store import Store
 
 IR = [

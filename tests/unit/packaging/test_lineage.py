@@ -13,7 +13,7 @@ from bertbuild.catalogue.models import load_models
 from bertbuild.packaging.licences import forbidding, licences
 from bertbuild.packaging.lineage import lineage
 from bertbuild.provenance.statement import file_named, result_named
-from bertbuild.source.inputs import folder_input
+from bertbuild.store.inputs import folder_input
 
 MODEL = next(name for name, model in load_models().items() if not model.wheel)
 WEIGHTS = "bert_model.ckpt.data-00000-of-00001"

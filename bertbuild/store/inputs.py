@@ -6,21 +6,24 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from bertbuild import keys
-from bertbuild.files.digests import DigestCache
+from bertbuild.files.digests import DigestCache, Stamp, stamp_of
 from bertbuild.plans.plan import File
 
 
 def file_input(path: Path, digests: DigestCache) -> File:
     """A file; a link to it counts as the file itself."""
     real = path.resolve()
-    return File(path=real, digest=digests.of(real))
+    stamp = stamp_of(real.stat())
+    return File(path=real, digest=digests.of(real), stamps=((real, stamp),))
 
 
 def folder_input(folder: Path, names: Iterable[str], digests: DigestCache) -> File:
     """A folder of which a stage reads the named files (paths below it): their names and bytes."""
     real, files = folder.resolve(), tuple(sorted(names))
-    found = {name: digests.of(_real(real, name)) for name in files}
-    return File(path=real, digest=keys.digest(found), files=files)
+    paths = {name: _real(real, name) for name in files}
+    stamps = tuple((path, stamp_of(path.stat())) for path in paths.values())
+    found = {name: digests.of(path) for name, path in paths.items()}
+    return File(path=real, digest=keys.digest(found), files=files, stamps=stamps)
 
 
 def _real(folder: Path, name: str) -> Path:
@@ -36,4 +39,23 @@ def as_it_is_now(file: File, digests: DigestCache) -> File | None:
             return folder_input(file.path, file.files, digests)
         return file_input(file.path, digests) if file.path.is_file() else None
     except FileNotFoundError:
+        return None
+
+
+def changed_since(file: File, digests: DigestCache) -> Path | None:
+    """The file of an input that was changed after its digest was taken, or is gone; None where the bytes are the same.
+
+    What the system says of a file is asked first; it is read again only where that is other than it was.
+    """
+    touched = [path for path, stamp in file.stamps if _stamp_now(path) != stamp]
+    if not touched:
+        return None
+    now = as_it_is_now(file, digests)
+    return None if now is not None and now.digest == file.digest else touched[0]
+
+
+def _stamp_now(path: Path) -> Stamp | None:
+    try:
+        return stamp_of(path.stat())
+    except OSError:
         return None
