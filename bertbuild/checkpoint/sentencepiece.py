@@ -82,7 +82,7 @@ def read_model(content: bytes) -> PieceModel:
         trained = _numbers(content, parts, _TRAINER, _TRAINED)
         normalized = _numbers(content, parts, _NORMALIZER, _NORMALIZED)
         charsmaps = [content[one.start : one.end] for one in _inside(content, parts, _NORMALIZER, _CHARSMAP)]
-        for charsmap in charsmaps:
+        for charsmap in filter(None, charsmaps):  # of the rule "identity" there is an empty one
             CharacterMap(charsmap)
     except ValueError as error:  # also of the wire, and of what is no UTF-8
         raise ValueError("is damaged: it is no whole model of SentencePiece") from error
@@ -96,6 +96,7 @@ def read_model(content: bytes) -> PieceModel:
         prefix=bool(normalized[3]),
         spaces_removed=bool(normalized[4]),
         marks_spaces=bool(normalized[5]),
+        content=content,
     )
     lacking = [piece for piece in NEEDED if piece not in names]
     if not model.unigram or not model.prefix or not model.marks_spaces or lacking:

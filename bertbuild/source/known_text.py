@@ -108,20 +108,14 @@ def require_text(found: Inspected, text: tuple[Text, File] | None) -> None:
         text: what `text_of` gives.
 
     Raises:
-        UsageError: it comes without a vocab.txt, or nothing tells how equal lines of it are numbered; or its text is
-            read by SentencePiece.
-        CheckpointError: its vocab.txt has more words than the model.
+        UsageError: it comes without a tokenizer's file, or nothing tells how equal lines of a vocab.txt are numbered.
+        CheckpointError: the file has more words than the model.
     """
-    if text is not None and is_pieces(text[1].path):
-        raise UsageError(
-            f"--text makes models that read text by a vocab.txt, and {found.source.model} has pieces of SentencePiece.",
-            next_step="Leave --text out: predict and packages read text for this model outside of the graph.",
-        )
     if text is None:
         raise UsageError(
-            f"--text makes models that read text by a vocab.txt, and {found.source.model} comes without one that can "
-            f"be read.{_why_unread(found)}",
-            next_step="Put the model's vocab.txt beside it, or leave --text out.",
+            f"--text makes models that read text, and {found.source.model} comes without a vocab.txt or a model of "
+            f"SentencePiece that can be read.{_why_unread(found)}",
+            next_step="Put the model's vocab.txt or model of SentencePiece beside it, or leave --text out.",
         )
     if found.vocab_size:
         require_words(text[1].path, found.vocab_size, text[0].vocab_reading)

@@ -17,8 +17,6 @@ from bertbuild.text.words import VOCAB_FILE, Words
 
 Classes = Mapping[str, Callable[[str, bool], bool]]
 """Class of a difference → whether a text is of it, by its characters and by `Read.is_cut_alone`."""
-OF_TEXT_MODELS: Final[Classes] = {"marks that change places": lambda text, _cut: changes_places(text)}
-"""Those of an IR that takes strings."""
 UPSTREAM: Final = "google-research/bert"
 """Whose reading a tokenizer is held to."""
 _PRIVATE: Final = re.compile("[\ue000-\uf8ff\U000f0000-\U0010ffff]")
@@ -57,21 +55,30 @@ class Differences(NamedTuple):
     classes: dict[str, int]
     unlisted: list[Text]
 
-    def as_json(self, *, special: bool = False) -> dict[str, Any]:
+    def as_json(self, *, special: bool = False, upstream: str = UPSTREAM) -> dict[str, Any]:
         """It for programs: `texts`, and `differences` by class.
 
         Args:
             special: whether special tokens in a text were to be such; then `special_tokens_in_text` says it.
+            upstream: whose reading it was held to; `upstream` says it where it is not google-research/bert's.
         """
         return {
             "texts": self.texts,
             "differences": self.classes,
             **({"special_tokens_in_text": True} if special else {}),
+            **({} if upstream == UPSTREAM else {"upstream": upstream}),
         }
 
 
 NO_TEXTS: Final = Differences(texts=0, classes={}, unlisted=[])
 """Of a vocabulary that no tokenizer is made of."""
+
+
+def of_text_models(words: Words) -> Classes:
+    """The classes of an IR that takes strings, by its tokenizer's file: none of pieces of SentencePiece."""
+    if words.file == VOCAB_FILE:
+        return {"marks that change places": lambda text, _cut: changes_places(text)}
+    return {}
 
 
 def of_tokenizer_json(*, lower_case: bool, special: bool) -> Classes:

@@ -47,6 +47,7 @@ class PieceModel(NamedTuple):
         prefix: whether a mark is put in front of a text.
         spaces_removed: whether several spaces count as one, and those at the ends not at all.
         marks_spaces: whether a mark stands for a space.
+        content: the bytes.
     """
 
     names: tuple[str, ...]
@@ -57,6 +58,7 @@ class PieceModel(NamedTuple):
     prefix: bool = True
     spaces_removed: bool = True
     marks_spaces: bool = True
+    content: bytes = b""
 
 
 class Reading(Reader):
@@ -78,18 +80,26 @@ class Reading(Reader):
         """A text's pieces; what is unknown is as it stands in the text."""
         found: list[str] = []
         for piece in self.encoded(prepared(text, self.lower_case)):
-            if len(piece) > 1 and piece[-1] == "," and piece[-2].isdigit():
-                found += [*self.encoded(piece[:-1].replace(MARK, "")), ","]
-            else:
-                found.append(piece)
+            found += self._without_comma(piece) if _is_cut_again(piece) else [piece]
         return found
 
     def encoded(self, text: str) -> list[str]:
         """A prepared text's pieces, as SentencePiece cuts it."""
         raise NotImplementedError
 
+    def cut_again(self) -> dict[int, list[int]]:
+        """Number of a piece that ends in a digit and a comma → the numbers of the pieces in its place."""
+        known = ((number, piece) for piece, number in self.vocab.items() if _is_cut_again(piece))
+        return {number: self._numbers(self._without_comma(piece)) for number, piece in known}
+
     def _plain(self, text: str) -> list[int]:
-        return [self.vocab.get(piece, self.unknown) for piece in self.pieces(text)]
+        return self._numbers(self.pieces(text))
+
+    def _numbers(self, pieces: Iterable[str]) -> list[int]:
+        return [self.vocab.get(piece, self.unknown) for piece in pieces]
+
+    def _without_comma(self, piece: str) -> list[str]:
+        return [*self.encoded(piece[:-1].replace(MARK, "")), ","]
 
 
 class PieceTokenizer(Reading):
@@ -137,6 +147,19 @@ class PieceTokenizer(Reading):
         other = [names[one] for one in ids]
         sums = (fsum(self._scores.get(piece, self._unknown_score) for piece in found) for found in (own, other))
         return "".join(own) == "".join(other) and isclose(*sums, rel_tol=0.0, abs_tol=_TIED)
+
+    def beyond_numbers(self) -> str:
+        """Why the numbers that SentencePiece gives do not tell the numbers that google-research/albert takes, as a
+        clause: it looks pieces up by their text, also what is unknown. "" where they tell them.
+        """
+        if "," not in self._scores:
+            return "it has no piece for a comma, which is cut off behind a digit that is unknown too"
+        apart = (name for name in self.vocab if name not in self._scores and name != UNKNOWN)
+        as_text = [name for name in apart if prepared(name, self.lower_case) == name]
+        found = [name for name in as_text if self._scores.keys().isdisjoint(name)]
+        return (
+            f"it has no piece for any character of {found[0]}, which is then taken for one in a text" if found else ""
+        )
 
     def _path(self, text: str) -> tuple[list[int], list[bool]]:
         """For each place where a piece of the best path up to there ends, where it begins, and whether it is known."""
@@ -210,6 +233,10 @@ def prepared(text: str, lower_case: bool) -> str:
     text = unicodedata.normalize("NFKD", " ".join(text.split()))
     text = "".join(one for one in text if not unicodedata.combining(one))
     return text.lower() if lower_case else text
+
+
+def _is_cut_again(piece: str) -> bool:
+    return len(piece) > 1 and piece[-1] == "," and piece[-2].isdigit()
 
 
 def _rounded(value: float) -> float:

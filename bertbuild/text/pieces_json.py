@@ -12,7 +12,7 @@ from typing import Any, Final
 from bertbuild.text.pieces import END, FIRST, MARK, PAD, SPECIAL, UNKNOWN, PieceModel, numbered
 from bertbuild.text.tokenizer_json import added_token, cut_to, padded_with, post_processor
 
-_SPACES: Final = r"[\t-\r\x{1c}-\x{20}\x{85}\x{a0}\x{1680}\x{2000}-\x{200a}\x{2028}\x{2029}\x{202f}\x{205f}\x{3000}]+"
+SPACES: Final = r"[\t-\r\x{1c}-\x{20}\x{85}\x{a0}\x{1680}\x{2000}-\x{200a}\x{2028}\x{2029}\x{202f}\x{205f}\x{3000}]+"
 """What Python's str.split takes for white space, as a regular expression."""
 _COMBINING: Final = (
     "300-34e 350-36f 483-487 591-5bd 5bf 5c1-5c2 5c4-5c5 5c7 610-61a 64b-65f 670 6d6-6dc 6df-6e4 6e7-6e8 "
@@ -74,7 +74,7 @@ def combining() -> str:
 def _steps(model: PieceModel, lower_case: bool) -> list[dict[str, Any]]:
     """What is done to a text before it is cut."""
     strip = {"type": "Strip", "strip_left": True, "strip_right": True}
-    steps = [_replaced(_SPACES, " "), strip, {"type": "NFKD"}, _replaced(combining(), "")]
+    steps = [_replaced(SPACES, " "), strip, {"type": "NFKD"}, _replaced(combining(), "")]
     steps += [{"type": "Lowercase"}] if lower_case else []
     if model.charsmap:
         steps.append({"type": "Precompiled", "precompiled_charsmap": base64.b64encode(model.charsmap).decode()})

@@ -1,5 +1,6 @@
-"""What google-research/bert makes of text, as rules that a program without Python can carry out: a table from each
-character to what takes its place, and a pattern for the one letter whose lower case depends on its neighbours.
+"""What google-research/bert and google-research/albert make of text, as rules that a program without Python can carry
+out: tables from each character to what takes its place, and a pattern for the one letter whose lower case depends on
+its neighbours.
 
 Beyond both is only the order of marks: `changes_places`.
 """
@@ -11,6 +12,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 
 from bertbuild.text.basic_words import BasicWords
+from bertbuild.text.pieces import prepared
 
 SIGMA, FINAL = "\u03a3", "\u03c2"
 """A capital sigma; the small one that ends a word."""
@@ -28,6 +30,19 @@ def changed_characters(lower_case: bool) -> dict[str, str]:
     return {char: text for char, text in made if text != char}
 
 
+def decomposed_characters() -> dict[str, str]:
+    """Each character that google-research/albert decomposes, or takes off another → what takes its place. White space
+    is not among them, nor is the character 0, which stays.
+    """
+    made = ((char, prepared(char, lower_case=False)) for char in _characters() if not char.isspace())
+    return {char: text for char, text in made if text != char}
+
+
+def small_characters() -> dict[str, str]:
+    """Each character that is made small → what takes its place, without regard to its neighbours."""
+    return {char: char.lower() for char in _characters() if char.lower() != char}
+
+
 def final_sigma(changed: Mapping[str, str]) -> str:
     """A pattern (PCRE) of a Σ at the end of a word and what stands before it, which is its first group.
 
@@ -35,7 +50,7 @@ def final_sigma(changed: Mapping[str, str]) -> str:
     count either.
 
     Args:
-        changed: the table, for text that is lower-cased.
+        changed: the table that is applied next, for text that is lower-cased.
     """
     cased, ignored = [], []
     for char in _characters():

@@ -175,6 +175,11 @@ class Pieces:
         }
 
 
+def pad_of(words: Words) -> int:
+    """The number that fills up a sequence: 0 where the file has no piece for it."""
+    return words.vocab.get(words.special[ROLES.index("pad")], 0)
+
+
 def lower_cases(words: Sequence[str]) -> bool:
     """Whether a vocabulary is of lower-cased words: but for marks no word has a capital."""
     return all(word == word.lower() for word in words if not word.startswith(OF_MARKS))

@@ -79,14 +79,14 @@ def _compared(content, words, lower_case, special):
     Raises:
         StageInputError: a text of no listed class is read otherwise.
     """
-    from bertbuild.text.differences import UPSTREAM, classes_of, unlisted_told
+    from bertbuild.text.differences import classes_of, unlisted_told
     from stages._tokenizer_gate import read_as_upstream
 
     upstream = words.tokenizer(lower_case=lower_case, special=words.special if special else ())
     found = read_as_upstream(content, upstream, classes_of(words, lower_case=lower_case))
     if found.unlisted:
         raise StageInputError(unlisted_told(found, "tokenizer.json", words.upstream))
-    return {**found.as_json(special=special), **({} if words.upstream == UPSTREAM else {"upstream": words.upstream})}
+    return found.as_json(special=special, upstream=words.upstream)
 
 
 if __name__ == "__main__":

@@ -1,12 +1,13 @@
-"""What an IR that takes strings is held to: google-research/bert's ids of a corpus, and the answers of the IR that it
-was made of, bit for bit.
+"""What an IR that takes strings is held to: google-research/bert's ids of a corpus (google-research/albert's, of pieces
+of SentencePiece), and the answers of the IR that it was made of, bit for bit.
 """
 
 import numpy as np
 
 from bertbuild.text import differences
 from bertbuild.text.corpus import ONLY_EMPTY, generated
-from bertbuild.text.wordpiece import PAD, SPECIAL, FullTokenizer, sequence
+from bertbuild.text.wordpiece import sequence
+from bertbuild.text.words import pad_of
 from stages._text_graph import PAIR, ROLES, TEXT
 
 BATCH = 64
@@ -14,26 +15,29 @@ ANSWERED = 8
 """Texts of a batch that both models answer, and batches."""
 
 
-def read_as_upstream(runs, vocab, lower_case, length, special=False):
+def read_as_upstream(runs, words, lower_case, length, special=False):
     """How tokenizers read the corpus, as `differences.Differences`.
 
     Args:
         runs: of single texts and of pairs, functions of feeds of strings, giving the arrays of the three roles.
-        vocab: piece → number.
-        lower_case: whether letters are made small, and accents taken off.
+        words: what the tokenizer's file holds, a `Words`.
+        lower_case: whether letters are made small.
         length: pieces at most, special tokens counted.
         special: whether special tokens in a text are such; upstream then reads what stands between them.
     """
-    upstream = FullTokenizer(vocab, lower_case=lower_case, special=SPECIAL if special else ())
+    upstream = words.tokenizer(lower_case=lower_case, special=words.special if special else ())
 
     def rows():
         for texts in batches(BATCH):
-            made = runs[is_pair(texts)](feeds(texts))
-            for text, read in zip(texts, differences.reads(len(texts), *(made[role].tolist() for role in ROLES))):
-                first, second = (None if part is None else upstream.ids(part) for part in text)
-                yield text, sequence(upstream, first, second, length), read
+            fed = feeds(texts)
+            made = runs[is_pair(texts)](fed)
+            held = zip(texts, *([str(part) for part in parts] for parts in fed.values()))  # NumPy cuts off a last 0
+            read = differences.reads(len(texts), *(made[role].tolist() for role in ROLES))
+            for (text, *parts), one in zip(held, read):
+                first, second = [*(upstream.ids(part) for part in parts), None][:2]
+                yield text, sequence(upstream, first, second, length), one
 
-    return differences.compared(rows(), differences.OF_TEXT_MODELS, vocab.get(PAD, 0))
+    return differences.compared(rows(), differences.of_text_models(words), pad_of(words))
 
 
 def some():

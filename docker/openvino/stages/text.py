@@ -1,27 +1,31 @@
-"""text: an IR and a vocab.txt → the same IR, models that read text for it, and each of them joined with the IR.
+"""text: an IR and its tokenizer's file → the same IR, models that read text for it, and each joined with the IR.
 
 Writes model.xml (the IR as it is); tokenizer.xml and tokenizer_pair.xml, from strings to its inputs; text_model.xml and
 text_pair_model.xml, from strings to its answers; a .bin for each, of which the three with weights are one file;
-signature.json, text_gate.json and README.txt. What reads text is held to google-research/bert on a corpus: a difference
-of no listed class is refused. The joined models have to answer as the IR does, bit for bit.
+signature.json, text_gate.json and README.txt. What reads text is held to google-research/bert on a corpus, of a model
+of SentencePiece to google-research/albert: a difference of no listed class is refused. The joined models have to answer
+as the IR does, bit for bit.
 """
 
 import os
 import shutil
+from pathlib import Path
 
 from stage import Stage, StageInputError, read_json, step, write_json
 from vocabulary import declare_reading, load_vocab
 
-from bertbuild.text.words import lower_cases
+from bertbuild.checkpoint import sentencepiece
+from bertbuild.checkpoint.tokenizer_file import read_words
+from bertbuild.text.words import PIECES_FILE
 from stages._one_bin import Weights
 from stages.infer import IN_FLOAT32
 
 STAGE = Stage("text", __doc__.splitlines()[0])
 STAGE.input("ir", "folder with model.xml, model.bin and signature.json, of free batch size and sequence length")
-STAGE.input("words", "the model's vocab.txt")
+STAGE.input("words", "the model's vocab.txt, or its model of SentencePiece")
 STAGE.param(
     "do-lower-case",
-    "whether text is lower-cased (default: where vocab.txt has no capitals)",
+    "whether text is lower-cased (default: where the file has no capitals)",
     choices=("true", "false"),
 )
 STAGE.param("max-seq-length", "pieces at most, special tokens counted", type=int, required=True)
@@ -59,10 +63,11 @@ pieces. Measured when they were made: the tokenizer %(told)s.
 
 def run(args, report):
     """Build, join, compare."""
-    vocab = load_vocab(args.words, args.vocab_reading)
+    words = _words(args)
     length = args.max_seq_length
-    lower_case = args.do_lower_case == "true" if args.do_lower_case else lower_cases(list(vocab))
-    how = (vocab, lower_case, length)
+    lower_case = args.do_lower_case == "true" if args.do_lower_case else words.lower_cases()
+    _require_numbers(args.words, words, lower_case)
+    how = (words, lower_case, length)
     special = args.special_tokens_in_text == "true"
     if length < 4:
         raise StageInputError(
@@ -73,10 +78,10 @@ def run(args, report):
     from ir_file import packages
 
     from bertbuild.text.differences import told
-    from stages import _text_graph
+    from stages import _strings, _text_graph
 
     core = openvino.Core()
-    core.add_extension(str(_text_graph.EXTENSION))
+    core.add_extension(str(_strings.EXTENSION))
     _check(core.read_model(os.path.join(args.ir, MODEL + ".xml")))
     report.packages = packages("openvino", PACKAGE, "numpy")
 
@@ -102,12 +107,31 @@ def run(args, report):
     _describe(args, report, core.read_model(_path(args, JOINED[1], ".xml")), found)
 
 
-def _compared(runner, vocab, lower_case, length, special):
-    """Hold the tokenizers to google-research/bert's, and the joined models to the IR; what the first gave.
+def _words(args):
+    """What the tokenizer's file holds."""
+    content = Path(args.words).read_bytes()
+    if not sentencepiece.is_model(content):
+        load_vocab(args.words, args.vocab_reading)  # which refuses what is no vocabulary
+    try:
+        return read_words(content, args.vocab_reading or "")
+    except ValueError as error:
+        raise StageInputError("%s %s" % (args.words, error)) from error
+
+
+def _require_numbers(path, words, lower_case):
+    """Refuse a model of SentencePiece whose numbers do not tell how google-research/albert reads a text."""
+    if words.file == PIECES_FILE:
+        why = words.tokenizer(lower_case=lower_case).beyond_numbers()
+        if why:
+            raise StageInputError("%s cannot be read within a graph: %s; leave --text out" % (path, why))
+
+
+def _compared(runner, words, lower_case, length, special):
+    """Hold the tokenizers to upstream's, and the joined models to the IR; what the first gave.
 
     Args:
         runner: function of a model's name that loads it and gives what runs it.
-        vocab: piece → number.
+        words: what the tokenizer's file holds.
         lower_case: whether letters are made small.
         length: pieces at most.
         special: whether special tokens in a text are such.
@@ -115,11 +139,11 @@ def _compared(runner, vocab, lower_case, length, special):
     from bertbuild.text.differences import unlisted_told
     from stages import _text_gate
 
-    step("comparing the tokenizers with google-research/bert's")
+    step("comparing the tokenizers with %s's" % words.upstream)
     readers = [runner(name) for name in TOKENIZERS]
-    differences = _text_gate.read_as_upstream(readers, vocab, lower_case, length, special)
+    differences = _text_gate.read_as_upstream(readers, words, lower_case, length, special)
     if differences.unlisted:
-        raise StageInputError(unlisted_told(differences))
+        raise StageInputError(unlisted_told(differences, upstream=words.upstream))
     step("comparing answers with the IR's")
     model = runner(MODEL)
     batches = _text_gate.some()
@@ -129,7 +153,7 @@ def _compared(runner, vocab, lower_case, length, special):
         joined = runner(name)
         if not all(_text_gate.same_bits(joined(feeds), answers) for feeds, answers in zip(some, wanted)):
             raise StageInputError("%s.xml does not answer as model.xml does, fed by its tokenizer" % name)
-    return differences.as_json(special=special)
+    return differences.as_json(special=special, upstream=words.upstream)
 
 
 def _describe(args, report, model, found):

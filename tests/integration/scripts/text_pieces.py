@@ -16,8 +16,9 @@ request = json.load(sys.stdin)
 docker = Path(request["root"]) / "docker"
 sys.path[:0] = [str(docker / "openvino"), str(docker / "common"), request["root"]]
 
-from stages import _text_graph  # noqa: E402
-from vocabulary import load_vocab  # noqa: E402
+from stages import _strings, _text_graph  # noqa: E402
+
+from bertbuild.checkpoint.tokenizer_file import read_words  # noqa: E402
 
 
 def read(models, text, other):
@@ -32,10 +33,10 @@ def main():
     with open(request["texts"], encoding="utf-8") as file:  # noqa: PTH123
         texts = [json.loads(line) for line in file]
     core = openvino.Core()
-    core.add_extension(str(_text_graph.EXTENSION))
+    core.add_extension(str(_strings.EXTENSION))
     with open(request["out"], "w", encoding="utf-8") as out:  # noqa: PTH123
         for path, lower_case in request["vocabularies"]:
-            how = load_vocab(path, "lines"), lower_case, request["length"]
+            how = read_words(Path(path).read_bytes()), lower_case, request["length"]
             graphs = (_text_graph.tokenizer(*how, pairs, request["special"]) for pairs in (False, True))
             models = [core.compile_model(graph, "CPU") for graph in graphs]
             out.writelines(json.dumps(read(models, *text)) + "\n" for text in texts)

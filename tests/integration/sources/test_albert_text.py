@@ -77,10 +77,47 @@ def test_a_text_is_read_by_the_model_of_sentencepiece_that_lies_beside_the_weigh
         np.testing.assert_allclose([found[label] for label in LABELS], shares[0], atol=2e-6)
 
 
-@pytest.mark.usefixtures("target")
-def test_models_that_take_strings_are_refused_of_pieces(bertbuild, albert):
-    words = ("build-ir", "--checkpoint", albert["text-albert"], "--text")
-    assert "text-albert has pieces of SentencePiece" in bertbuild.refused(*words, code=2)["message"]
+BATCHES = [
+    {"text": [TEXT, "", f"{OTHER} " * 40, "ab [SEP] c\0d"]},
+    {"text": [TEXT, OTHER], "text_pair": ["abc", f"{TEXT} " * 40]},
+    {"text": ["", ""]},
+    {"text": [""], "text_pair": [""]},
+    {"text": [TEXT]},
+]
+
+
+@pytest.mark.parametrize(
+    "special", [pytest.param(False, id="cut"), pytest.param(True, id="such", marks=pytest.mark.whole)]
+)
+def test_models_that_take_strings_read_pieces_as_predict_does(bertbuild, albert, special):
+    name, made = "text-albert", f"ir-text-{'special-' if special else ''}fp32"
+    asked_for = ("--text", *(("--special-tokens-in-text",) if special else ()), "--labels", ",".join(LABELS))
+    built = bertbuild.ok("build-ir", "--checkpoint", albert[name], *asked_for)
+    assert built.verdict(made)["passed"]
+    folder = bertbuild.out(name, made)
+    told = json.loads((folder / "text.json").read_text())["text_model"]
+    known = {"texts": 5536, "differences": {}, "upstream": "google-research/albert"}
+    assert told == {**known, **({"special_tokens_in_text": True} if special else {})}
+    assert any("reads all of 5,536 texts as google-research/albert does" in note for note in built.notes)
+
+    words = read_words((folder / "spiece.model").read_bytes())
+    assert words.tokenizer(lower_case=True).cut_again()
+    read = words.tokenizer(lower_case=True, special=words.special if special else ())
+    found = run_script("openvino", "text_models", folder=folder, batches=BATCHES)["answered"]
+    for batch, one in zip(BATCHES, found, strict=True):
+        others = batch.get("text_pair", [None] * len(batch["text"]))
+        wanted = [
+            sequence(read, read.ids(text), None if other is None else read.ids(other), 128)
+            for text, other in zip(batch["text"], others, strict=True)
+        ]
+        longest = max(len(row.ids) for row in wanted)
+        padding = [[0] * (longest - len(row.ids)) for row in wanted]
+        assert one["input_ids"] == [row.ids + rest for row, rest in zip(wanted, padding, strict=True)]
+        assert one["segment_ids"] == [row.segments + rest for row, rest in zip(wanted, padding, strict=True)]
+        assert one["input_mask"] == [[1] * len(row.ids) + rest for row, rest in zip(wanted, padding, strict=True)]
+        assert one["same"]
+    answer = asked(bertbuild, name, "--text", TEXT, target=made)["probabilities"]
+    assert list(answer.values()) == pytest.approx(found[-1]["answers"]["probabilities"][0], abs=1e-6)
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ from bertbuild.checkpoint.sentencepiece import read_model
 from bertbuild.checkpoint.tokenizer_file import read_words, tokenizer_in
 from bertbuild.checkpoint.vocabulary import chosen_reading, require_words
 from bertbuild.errors import CheckpointError, UsageError
-from bertbuild.graph.wire import encode_number
+from bertbuild.graph.wire import encode_bytes, encode_number
 
 MODEL = b"\n\x0e\n\x05<pad>\x15\x00\x00\x00\x00\x18\x03\n\x0e\n\x05<unk>\x15\x00\x00\x00\x00\x18\x02"
 """The first pieces of 30k-clean.model of the published ALBERTs, as its protobuf has them."""
@@ -89,6 +89,11 @@ def test_a_model_is_read_field_by_field():
     assert (model.names, model.types) == (tuple(one[0] for one in PIECES), tuple(one[2] for one in PIECES))
     assert model.scores == tuple(one[1] for one in PIECES)
     assert (model.spaces_removed, model.prefix, model.charsmap) == (False, True, b"")
+
+
+def test_a_model_whose_text_is_not_normalized_is_read():
+    """The trainer writes an empty table of characters for its rule "identity"."""
+    assert read_model(model_bytes(normalized=encode_bytes(2, b""))).charsmap == b""
 
 
 def test_the_lines_of_a_model_of_sentencepiece_are_not_numbered(folder):

@@ -83,6 +83,31 @@ def test_a_table_of_characters_is_applied_and_spaces_are_kept_where_the_model_ke
     assert tokenizer(normalized=keeps, charsmap=table).encoded("good  s ") == ["▁good", "▁", "▁", "s", "▁"]
 
 
+def test_a_piece_that_ends_in_a_digit_and_a_comma_has_its_pieces_in_its_place():
+    """That the rule depends on a piece alone, graphs that read text are made by."""
+    read = tokenizer()
+    again = read.cut_again()
+    assert again == {NUMBERS["9,"]: [NUMBERS[one] for one in ("▁", "9", ",")]}
+    cut = [read.vocab.get(one, read.unknown) for one in read.encoded("good 1999, aa")]
+    assert [one for number in cut for one in again.get(number, [number])] == read.ids("good 1999, aa")
+
+
+@pytest.mark.parametrize(
+    ("lacking", "lower_case", "why"),
+    [
+        ((), True, ""),
+        ((), False, "no piece for any character of [CLS], "),
+        ((",", "9,"), True, "no piece for a comma, "),
+        (("a", "aa", "s", "."), True, "no piece for any character of <pad>, "),
+    ],
+)
+def test_pieces_that_upstream_looks_up_by_their_text_are_told(lacking, lower_case, why):
+    """SentencePiece gives the number of what is unknown where google-research/albert looks up a text."""
+    content = model_bytes([one for one in PIECES if one[0] not in lacking])
+    found = PieceTokenizer(read_model(content), lower_case=lower_case).beyond_numbers()
+    assert (why in found) if why else found == ""
+
+
 def test_other_pieces_that_are_as_likely_are_a_tie():
     read = tokenizer()
     assert read.ties("aaa", [NUMBERS[one] for one in ("▁", "aa", "a")])

@@ -1,4 +1,4 @@
-"""google-research/bert's steps as a table and a pattern make the same words as its own steps do."""
+"""What upstream does to text, as tables and a pattern, makes the same words as its own steps do."""
 
 from __future__ import annotations
 
@@ -8,18 +8,30 @@ import pytest
 
 from bertbuild.text.basic_words import BasicWords
 from bertbuild.text.corpus import generated
-from bertbuild.text.rewriting import FINAL, changed_characters, changes_places, final_sigma
+from bertbuild.text.pieces import prepared
+from bertbuild.text.pieces_json import SPACES
+from bertbuild.text.rewriting import (
+    FINAL,
+    changed_characters,
+    changes_places,
+    decomposed_characters,
+    final_sigma,
+    small_characters,
+)
 
 CORPUS = [part for texts in generated().values() for text in texts for part in text if part is not None]
+
+
+def compiled(pattern):
+    """A pattern of PCRE, which writes a character's number in another way than Python."""
+    return re.compile(re.sub(r"\\x\{(\w+)\}", lambda found: re.escape(chr(int(found[1], 16))), pattern))
 
 
 @pytest.fixture(scope="module", params=[True, False], ids=["uncased", "cased"])
 def rewritten(request):
     """Whether text is lower-cased, and what the rules make of a text."""
     changed = changed_characters(request.param)
-    # Python's patterns write a character's number in another way than PCRE.
-    pattern = re.sub(r"\\x\{(\w+)\}", lambda found: re.escape(chr(int(found[1], 16))), final_sigma(changed))
-    sigma = re.compile(pattern)
+    sigma = compiled(final_sigma(changed))
 
     def words(text):
         text = text.replace("\0", "")
@@ -36,6 +48,22 @@ def test_the_rules_make_upstreams_words_of_the_whole_corpus(rewritten):
     other = [text for text in CORPUS if [word for word in words(text) if word] != upstream(text)]
     assert all(changes_places(text) for text in other)
     assert len(other) < 60
+
+
+@pytest.mark.parametrize("lower_case", [True, False])
+def test_the_rules_make_what_google_research_albert_cuts_into_pieces(lower_case):
+    decomposed, small = decomposed_characters(), small_characters()
+    spaces, sigma = compiled(SPACES), compiled(final_sigma({}))
+    assert not {"\0", " ", "\u3000"} & decomposed.keys()
+
+    def made(text):
+        text = spaces.sub(" ", text).removeprefix(" ").removesuffix(" ")
+        text = "".join(decomposed.get(char, char) for char in text)
+        if not lower_case:
+            return text
+        return "".join(small.get(char, char) for char in sigma.sub(rf"\1{FINAL}", text))
+
+    assert [text for text in CORPUS if made(text) != prepared(text, lower_case)] == []
 
 
 def test_what_the_table_does():
