@@ -35,7 +35,9 @@ from bertbuild.checkpoint.task_file import task_file
 from bertbuild.checkpoint.training import sort_variables
 from bertbuild.checkpoint.user_files import read_object
 from bertbuild.checkpoint.variables import (
+    ASKED_FOR,
     CAST_TO_FLOAT32,
+    NOT_OF_IT,
     EncoderSizes,
     Heads,
     Shape,
@@ -56,6 +58,8 @@ _NOT_ALBERT_ZHS = (
 _NO_CHOICE = Choice()
 _NAME_ONE = "See `bertbuild inspect` for what the checkpoint holds."
 _COPY_AGAIN = "Copy or download the checkpoint again, whole and with its own bert_config.json and vocab.txt."
+_OTHER_CONFIG = "Give the configuration that it was trained with: --config FILE."
+_OTHER_PARTS = "Nothing is made of an encoder with such parts; give one as its repository publishes it."
 
 JSON_FORMAT = 1
 """Raised when a key of `Inspection.to_json` changes its meaning or goes; new keys do not raise it."""
@@ -323,10 +327,18 @@ def require_sound(
         others = f" (and {more} more problem{'s' * (more > 1)})" if more else ""
         raise CheckpointError(
             f"The checkpoint {inspection.files.prefix} cannot be used: {inspection.problems[0]}{others}",
-            next_step=_NAME_ONE if inspection.reading.problems else _COPY_AGAIN,
+            next_step=_next_step(inspection),
             details="\n".join(inspection.problems),
         )
     return inspection
+
+
+def _next_step(inspection: Inspection) -> str:
+    """What to do about the first problem."""
+    if inspection.reading.problems:
+        return _NAME_ONE
+    first = inspection.problems[0]
+    return _OTHER_CONFIG if ASKED_FOR in first else _OTHER_PARTS if NOT_OF_IT in first else _COPY_AGAIN
 
 
 def _known_of_heads(

@@ -27,6 +27,7 @@ from bertbuild.checkpoint.vocabulary import (
     Vocabulary,
     is_pieces,
     pieces_of,
+    pieces_warning,
     read_vocabulary,
     require_pieces,
     vocabulary_warning,
@@ -210,6 +211,7 @@ def _judged_pieces(path: Path | None, folder: Path, expected: int | None) -> Ite
             pieces_of(path)
         else:
             require_pieces(path, expected)
+            yield from filter(None, [pieces_warning(path, expected)])
     except CheckpointError as error:
         yield str(error)
 

@@ -25,6 +25,10 @@ FLOAT32: Final = "float32"
 CAST_TO_FLOAT32: Final = ("float16", "bfloat16", "float64")
 """What training in mixed or double precision leaves; such variables are read as float32."""
 
+ASKED_FOR: Final = "the configuration asks for"
+NOT_OF_IT: Final = "does not have:"
+"""Words of two problems by which others know what to do about them."""
+
 _LAYER: Final = re.compile(LAYER_PATTERN)
 
 
@@ -125,7 +129,7 @@ def disagreements(config: BertConfig, shapes: Mapping[str, Shape], dtypes: Mappi
             f"{config.num_hidden_layers}.",
         )
     problems += [
-        f"{name} has shape {list(shapes[name])}; the configuration asks for {list(shape)}."
+        f"{name} has shape {list(shapes[name])}; {ASKED_FOR} {list(shape)}."
         for name, shape in expected.items()
         if name in shapes and shapes[name] != shape
     ]
@@ -138,9 +142,7 @@ def disagreements(config: BertConfig, shapes: Mapping[str, Shape], dtypes: Mappi
     ]
     if extra:
         what = FAMILIES[config.family].what
-        problems.append(
-            f"The encoder has {number_of(len(extra), 'variable')} that {what} does not have: {listed(extra)}."
-        )
+        problems.append(f"The encoder has {number_of(len(extra), 'variable')} that {what} {NOT_OF_IT} {listed(extra)}.")
     return problems
 
 

@@ -181,6 +181,18 @@ def vocabulary_warning(name: str, lines: int, words: int) -> str:
     return ""
 
 
+def pieces_warning(path: Path, words: int) -> str:
+    """The sentence on a model of SentencePiece that has fewer pieces than the model's table has words, else ""."""
+    pieces = len(pieces_of(path).names)
+    if pieces >= words:
+        return ""
+    nameless = f"{words - pieces} {are(words - pieces, 'has', 'have')}"
+    return (
+        f"{path.name} has {number_of(pieces, 'piece')} and the model's table {number_of(words, 'word')}: "
+        f"the last {nameless} no name."
+    )
+
+
 def require_words(vocab: Path, words: int, reading: str = "") -> None:
     """Raise `CheckpointError` where a vocabulary that text is to be read with has more words than the model.
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import filecmp
 import os
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
 from bertbuild import keys
@@ -25,7 +26,7 @@ from bertbuild.families.table import BERT
 from bertbuild.files.disk import full_disk_told
 from bertbuild.files.locking import exclusive
 from bertbuild.huggingface.folder import is_huggingface
-from bertbuild.store.store import Store
+from bertbuild.store.store import Store, remove_tree
 from bertbuild.text.words import PIECES_FILE
 
 
@@ -86,7 +87,8 @@ def _made(files: dict[str, Path], store: Store) -> Path:
     store.use(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
     with exclusive(folder.with_name(folder.name + ".lock")), full_disk_told(folder):
-        if not folder.exists():
+        if not _is_whole(folder, digests, store):
+            remove_tree(folder)
             work = folder.with_name(folder.name + ".part")
             shutil.rmtree(work, ignore_errors=True)
             work.mkdir()
@@ -94,6 +96,16 @@ def _made(files: dict[str, Path], store: Store) -> Path:
                 _link(path.resolve(), work / name)
             work.rename(folder)
     return folder
+
+
+def _is_whole(folder: Path, digests: Mapping[str, str], store: Store) -> bool:
+    """Whether a folder that was made before still has these bytes: a file that was written over in its place has
+    changed here too, where it is a link.
+    """
+    try:
+        return all(store.inputs.of(folder / name) == digest for name, digest in digests.items())
+    except FileNotFoundError:
+        return False
 
 
 def _link(source: Path, target: Path) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -159,7 +160,8 @@ def look(wanted: Wanted, place: Path, name: str, store: Store, engine: Engine, r
         CheckpointError: it did not pass.
     """
     found = look_at_other(wanted, place, name, store, report)
-    return found or inspected(place, name, store, engine, report, wanted.choice)
+    with _told_as_named(wanted, place):
+        return found or inspected(place, name, store, engine, report, wanted.choice)
 
 
 def look_at_other(wanted: Wanted, place: Path, name: str, store: Store, report: Report) -> Inspected | None:
@@ -181,7 +183,23 @@ def looked_before(
     """The same in a millisecond where an earlier run has read a checkpoint; else None."""
     if wanted.frozen or wanted.saved_model or wanted.of_tf2:
         return None
-    return inspected_before(place, name, store, engine, report, wanted.choice)
+    with _told_as_named(wanted, place):
+        return inspected_before(place, name, store, engine, report, wanted.choice)
+
+
+@contextlib.contextmanager
+def _told_as_named(wanted: Wanted, place: Path) -> Iterator[None]:
+    """Tell of a checkpoint by the path that the user gave, not by the store's, where it was unpacked or completed."""
+    try:
+        yield
+    except CheckpointError as error:
+        if not wanted.checkpoint or str(place) not in str(error):
+            raise
+        path = Path(wanted.checkpoint)
+        named = path if path.is_dir() or is_archive(path) or not place.is_dir() else path.parent
+        raise CheckpointError(
+            str(error).replace(str(place), str(named)), next_step=error.next_step, details=error.details
+        ) from error
 
 
 def _check_own_files(wanted: Wanted) -> None:

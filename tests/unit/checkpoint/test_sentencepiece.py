@@ -41,7 +41,9 @@ def test_a_sentencepiece_file_in_the_place_of_a_vocabulary_is_refused(folder, co
 def test_a_sentencepiece_model_is_the_tokenizer_where_there_is_no_vocabulary(folder):
     (folder / "30k-clean.model").write_bytes(model_bytes())
     found = inspect_checkpoint(folder)
-    assert (found.problems, found.warnings) == ((), ())
+    assert found.problems == ()
+    few = "30k-clean.model has 18 pieces and the model's table 60 words: the last 42 have no name."
+    assert found.warnings == (few,)
     assert found.sizes["30k-clean.model"] == len(model_bytes())
     assert tokenizer_in(folder).name == "30k-clean.model"
     assert chosen_reading(folder / "30k-clean.model", None, "") == ("", "")

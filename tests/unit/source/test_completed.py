@@ -149,3 +149,34 @@ def test_a_hugging_face_folder_has_its_own(base, store, tmp_path):
     (folder / "model.safetensors").touch()
     with pytest.raises(UsageError, match="is a Hugging Face folder"):
         completed(folder, "", str(base / "vocab.txt"), store)
+
+
+def test_a_folder_whose_links_were_written_over_is_made_again(trained, base, store):
+    index = trained / "model.ckpt-343.index"
+    first = index.read_bytes()
+    made = completed(trained, *named(base), store)
+    index.write_bytes(b"another training")  # as cp over it: the same inode
+    assert completed(trained, *named(base), store) != made
+    index.unlink()
+    index.write_bytes(first)
+    assert completed(trained, *named(base), store) == made
+    assert (made / index.name).read_bytes() == first
+
+
+def test_a_checkpoint_that_was_completed_is_told_of_by_the_name_that_it_was_given(tmp_path, root, events):
+    config = {**ALBERT_CONFIG, "intermediate_size": 48}
+    folder = write_family(tmp_path / "albert", values(albert_shapes()), config)
+    session = Session(settings=Settings(artifacts=root), report=events)
+    with pytest.raises(CheckpointError) as raised:
+        find(session, Wanted(checkpoint=str(folder)))
+    assert str(raised.value).startswith(f"The checkpoint {folder}/model.ckpt-best cannot be used: ")
+    assert raised.value.next_step == "Give the configuration that it was trained with: --config FILE."
+
+
+def test_of_an_albert_with_groups_the_next_step_is_none_that_a_copy_would_help(tmp_path, root, events):
+    tensors = values(albert_shapes())
+    groups = {name.replace("group_0/", "group_1/"): value for name, value in tensors.items()}
+    folder = write_family(tmp_path / "albert", tensors | groups, ALBERT_CONFIG)
+    with pytest.raises(CheckpointError, match=r"variables that ALBERT does not have: .*group_1") as raised:
+        find(Session(settings=Settings(artifacts=root), report=events), Wanted(checkpoint=str(folder)))
+    assert raised.value.next_step.startswith("Nothing is made of an encoder with such parts")
