@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from bertbuild.errors import CheckpointError, UsageError
-from bertbuild.families.table import ALBERT, BERT, FAMILIES
+from bertbuild.families.table import ALBERT, ALBERT_ZH, BERT, ELECTRA, FAMILIES
 from bertbuild.heads import masked_lm, next_sentence
 from bertbuild.heads.answers import heads_for
 from bertbuild.heads.found import FoundHead, as_parameter
@@ -14,6 +14,14 @@ from bertbuild.plans.plan import File, Source, Step
 
 WEIGHTS = "hf-weights"
 INFER = "hf-tf-infer"
+_OWN_PROGRAM = "Train it with {}'s own program, and give the checkpoint that this saves, whose head is found."
+_TRAINED_BY = {
+    ALBERT: _OWN_PROGRAM.format("google-research/albert"),
+    ALBERT_ZH: _OWN_PROGRAM.format("brightmart/albert_zh"),
+    ELECTRA: "Make a Hugging Face folder of it (convert-hf), train that with transformers to tag words or to answer "
+    "questions, and give the folder that this saves.",
+}
+"""Family → what to train it with. Heads that google-research/electra's own program trains are not read."""
 
 
 def of_google(source: Source) -> bool:
@@ -82,12 +90,26 @@ def heads_of_class(source: Source, heads: tuple[FoundHead, ...]) -> tuple[FoundH
     return wanted
 
 
-def check_family(source: Source, what: str) -> None:
+def check_trained(source: Source, what: str) -> None:
+    """Refuse to train a checkpoint of another family than BERT, and say what does.
+
+    Args:
+        source: the source.
+        what: the training, in words.
+
+    Raises:
+        UsageError: it is of another.
+    """
+    check_family(source, what, next_step=_TRAINED_BY.get(source.family, ""))
+
+
+def check_family(source: Source, what: str, *, next_step: str = "") -> None:
     """Refuse a checkpoint of another family than BERT.
 
     Args:
         source: the source.
         what: what makes nothing of it, a command or a route, in words.
+        next_step: what to do; default: what is made of it.
 
     Raises:
         UsageError: it is of another.
@@ -95,5 +117,6 @@ def check_family(source: Source, what: str) -> None:
     if source.family != BERT:
         raise UsageError(
             f"{source.model} is an {FAMILIES[source.family].what}, and {what} is for BERT alone.",
-            next_step="Make a frozen graph, an IR, an ONNX model or a Hugging Face folder of it (docs/families.md).",
+            next_step=next_step
+            or "Make a frozen graph, an IR, an ONNX model or a Hugging Face folder of it (docs/families.md).",
         )

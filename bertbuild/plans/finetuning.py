@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from bertbuild.checkpoint.vocabulary import READINGS
 from bertbuild.errors import UsageError
 from bertbuild.parameters import as_declared, check, parameter
-from bertbuild.plans.family_reference import check_family
+from bertbuild.plans.family_reference import check_trained
 from bertbuild.plans.plan import File, Plan, Source, Step
 from bertbuild.plans.prepare_data import OWN, TASKS, VOCAB_READING_ABOUT, Records, check_own
 from bertbuild.toml.values import Choice, Location, Real, Truth, Whole
@@ -159,7 +159,7 @@ def plan_finetune(
     """
     if source.kind != "checkpoint":
         raise UsageError("Only a checkpoint can be fine-tuned.", next_step="Give --model or --checkpoint.")
-    check_family(source, "fine-tuning")
+    check_trained(source, "fine-tuning")
     inputs: dict[str, File | str] = {"checkpoint": source.file, "data": data}
     if questions is not None:
         inputs["squad"] = questions

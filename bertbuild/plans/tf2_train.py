@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 
 from bertbuild.errors import UsageError
 from bertbuild.parameters import check, parameter
-from bertbuild.plans.family_reference import check_family
+from bertbuild.plans.family_reference import check_trained
 from bertbuild.plans.plan import (
     GELU_FORMS,
     TF2_CHECKPOINT,
@@ -141,7 +141,7 @@ def _converted_first(source: Source, data: Mapping[str, File], request: TrainReq
     if source.kind != "checkpoint":
         raise UsageError("Only a checkpoint can be trained.", next_step="Give --model or --checkpoint.")
     params = {"format": "encoder", "prefix": source.prefix} | ({"gelu": source.gelu} if source.gelu else {})
-    check_family(source, "training in TensorFlow 2")
+    check_trained(source, "training in TensorFlow 2")
     check_garden(source)
     converted = Step(id="convert-tf2", stage="convert-tf2", inputs={"checkpoint": source.file}, params=params)
     step = _step({"init-checkpoint": converted.id, **data}, request, source.gelu, {})

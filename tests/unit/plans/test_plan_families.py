@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import PurePosixPath
 
@@ -24,6 +25,7 @@ from bertbuild.plans.finetuning import FinetuneRequest, plan_finetune
 from bertbuild.plans.parts import Part
 from bertbuild.plans.placing import BOTH, OF_1, OF_2, placed, reference_of
 from bertbuild.plans.plan import File, OwnGraph, Source
+from bertbuild.plans.tf2_train import TrainRequest, plan_train
 
 NOBODY = File(path=PurePosixPath("/c"), digest="d")
 LEFT = File(path=PurePosixPath("/left"), digest="e")
@@ -124,9 +126,21 @@ def test_routes_that_run_googles_code_say_so(route):
         plan_targets(source(), Ir(route=route), NOBODY)
 
 
-def test_fine_tuning_says_so():
-    with pytest.raises(UsageError, match="small is an ELECTRA, and fine-tuning is for BERT alone"):
-        plan_finetune(source("electra"), NOBODY, None, FinetuneRequest())
+@pytest.mark.parametrize(
+    ("family", "trained"),
+    [
+        ("albert", "Train it with google-research/albert's own program"),
+        ("albert-zh", "Train it with brightmart/albert_zh's own program"),
+        ("electra", r"Make a Hugging Face folder of it \(convert-hf\), train that"),
+    ],
+)
+def test_fine_tuning_says_so_and_what_trains_it(family, trained):
+    with pytest.raises(UsageError, match="and fine-tuning is for BERT alone") as raised:
+        plan_finetune(source(family), NOBODY, None, FinetuneRequest())
+    assert re.match(trained, raised.value.next_step)
+    with pytest.raises(UsageError, match="and training in TensorFlow 2 is for BERT alone") as raised:
+        plan_train(source(family), {}, TrainRequest())
+    assert re.match(trained, raised.value.next_step)
 
 
 def test_no_folder_is_made_of_an_albert_zh():
