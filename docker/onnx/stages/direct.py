@@ -30,9 +30,10 @@ STAGE.param("model", "the source model's name, written into the model", default=
 def run(args, report):
     """Describe, write, save."""
     step("loading onnx")
-    onnx = load_onnx()
     from bertbuild.model.model import ROLES
-    from stages import _model_file, _writer
+    from stages import _model_file, _onnx_package, _writer
+
+    onnx = _onnx_package.load_onnx()
 
     ir_version = check_versions(args, onnx)
     writer, tensors, gelu = described_model.describe(
@@ -71,24 +72,6 @@ def run(args, report):
     }
     signature = {"inputs": report.inputs, "outputs": report.outputs, "gelu": gelu, **guarded.facts(args)}
     write_json(args.out, "signature.json", signature)
-
-
-def load_onnx():
-    """The package onnx.
-
-    Raises:
-        StageInputError: it does not work with the protobuf that is installed.
-    """
-    try:
-        import onnx
-    except Exception as error:  # of a class that protobuf has itself
-        from importlib.metadata import version
-
-        raise StageInputError(
-            "onnx %s does not work with protobuf %s, which is installed beside it: %s"
-            % (version("onnx"), version("protobuf"), (str(error) or type(error).__name__).splitlines()[0])
-        ) from error
-    return onnx
 
 
 def check_versions(args, onnx):

@@ -26,8 +26,11 @@ def run(args, report):
     """Read, check, quantize, check, save."""
     int8_flags.check(args)
     step("loading ONNX Runtime")
-    import onnx
     from calibration import check_fit, read_calibration
+
+    from stages._onnx_package import load_onnx
+
+    onnx = load_onnx()
 
     path, out = (os.path.join(folder, "model.onnx") for folder in (args.onnx, args.out))
     signature = read_json(args.onnx, "signature.json")

@@ -93,15 +93,17 @@ def direct(monkeypatch):
         del sys.modules[name]
 
 
-def test_onnx_and_protobuf_that_do_not_fit_are_named_in_a_sentence(direct, monkeypatch, tmp_path):
+@pytest.mark.usefixtures("direct")
+def test_onnx_and_protobuf_that_do_not_fit_are_named_in_a_sentence(monkeypatch, tmp_path):
     """As onnx 1.23 ends with protobuf 5."""
     (tmp_path / "onnx.py").write_text(
         "class VersionError(Exception): pass\nraise VersionError('gencode 6.31.1 runtime 5.29.5.')"
     )
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setattr("importlib.metadata.version", {"onnx": "1.23.2", "protobuf": "5.29.5"}.get)
-    with pytest.raises(direct.StageInputError) as raised:
-        direct.load_onnx()
+    package = loaded("_onnx_package")
+    with pytest.raises(package.StageInputError) as raised:
+        package.load_onnx()
     assert str(raised.value) == (
         "onnx 1.23.2 does not work with protobuf 5.29.5, which is installed beside it: gencode 6.31.1 runtime 5.29.5."
     )
