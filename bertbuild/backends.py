@@ -28,6 +28,8 @@ class Backend:
         beside: whether it stands beside another version, which is used where none is asked for.
         usual: whether it is made where none is named; else when it is named, or needed.
         avx: whether it has TensorFlow, whose packages are compiled for processors with AVX.
+        asks_too: the backend whose targets it asks as well, where that is asked for (`verify --runtime`); its stage
+            `infer` takes the same inputs and parameters.
         slow_imports: modules of its packages that its stages import and that take long; where stages are processes of
             this machine (virtual environments), one imports them for all.
         import_variables: what stages set in their environment before they import these.
@@ -40,6 +42,7 @@ class Backend:
     beside: bool = False
     usual: bool = True
     avx: bool = False
+    asks_too: str = ""
     slow_imports: tuple[str, ...] = ()
     import_variables: tuple[tuple[str, str], ...] = ()
 
@@ -95,6 +98,15 @@ BACKENDS: dict[str, Backend] = {
         ),
         Backend(folder="onnx", package="onnxruntime", version="1.32", python="3.11"),
         Backend(folder="hf-tf", package="transformers", version="4.57", python="3.11", usual=False, avx=True),
+        Backend(
+            folder="hf-torch",
+            package="transformers",
+            version="5.24",
+            python="3.11",
+            usual=False,
+            asks_too="hf-tf",
+            slow_imports=("torch", "transformers"),
+        ),
         Backend(folder="neuron", package="tensorflow-neuron", version="1.15", python="3.7", avx=True),
     )
 }

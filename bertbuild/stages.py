@@ -136,6 +136,7 @@ STAGES = {
         StageSpec(name="convert-hf", backend="data", memory=IMPORT, outputs=HUGGING_FACE),
         StageSpec(name="hf-weights", backend="data", memory=IMPORT, outputs=("config.json", "signature.json")),
         StageSpec(name="hf-tf-infer", backend="hf-tf", memory=TF2, outputs=("answers.npz",)),
+        StageSpec(name="hf-torch-infer", backend="hf-torch", memory=TF2, outputs=("answers.npz",)),
         StageSpec(
             name="finetune",
             backend="tf1",

@@ -24,7 +24,8 @@ class Upkeep(Base):
 
         Args:
             names: models, targets, "model/target", or patterns of these; none for all.
-            runtime: another version of the backend that answers, as "openvino@2026.4"; its verdict is recorded nowhere.
+            runtime: the backend that answers instead: another version, as "openvino@2026.4", or "hf-torch"; its verdict
+                is recorded nowhere.
 
         Raises:
             ParityError: a target does not answer like its source.

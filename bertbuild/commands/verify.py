@@ -48,8 +48,8 @@ def verify(session: Session, names: Sequence[str], runtime: str = "") -> Verifie
     Args:
         session: of the command.
         names: models, targets, model/target, or patterns of these; empty for all.
-        runtime: another version of the backend that answers, as `openvino@2026.4`; "" for the one on record. What it
-            answers is told: records and names stay as they are.
+        runtime: the backend that answers instead: another version, as `openvino@2026.4`, or `hf-torch`; "" for the
+            one on record. What it answers is told: records and names stay as they are.
 
     Raises:
         UsageError: nothing is built, a name is nothing's, or the runtime cannot answer for it.

@@ -69,7 +69,8 @@ def find_files(folder: Path) -> HuggingFaceFiles:
     """The files of a folder.
 
     Raises:
-        CheckpointError: one is missing, is a git-lfs pointer or no regular file, or cannot be read.
+        CheckpointError: one is missing, is a git-lfs pointer or no regular file, or cannot be read; or there are a
+            vocab.txt and a model of SentencePiece.
     """
     weights = _first(folder, WEIGHTS) or ""
     config = _first(folder, CONFIGS)
@@ -78,6 +79,11 @@ def find_files(folder: Path) -> HuggingFaceFiles:
     vocabulary = _first(folder, (VOCAB, PIECES, TOKENIZER))
     if vocabulary is None:
         raise CheckpointError(f"{folder} has a {weights} but no {VOCAB} and no {TOKENIZER}.", next_step=_WHOLE)
+    if vocabulary == VOCAB and _first(folder, (PIECES,)):
+        raise CheckpointError(
+            f"{folder} has a {VOCAB} and a {PIECES}, and nothing tells which of them reads the model's text.",
+            next_step="Leave the one that is the model's.",
+        )
     place, is_pieces = folder / vocabulary, vocabulary == PIECES
     index = folder / weights if weights.endswith(INDEX) else None
     tokenizer = _first(folder, (TOKENIZER_CONFIG,))

@@ -6,25 +6,29 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from bertbuild.checkpoint.sentencepiece import is_model
+from bertbuild.checkpoint.sentencepiece import is_model, told
 from bertbuild.checkpoint.user_files import read_object, read_regular, require_utf8
 from bertbuild.errors import CheckpointError
-from bertbuild.huggingface.folder import TOKENIZER, TOKENIZER_CONFIG, VOCAB, HuggingFaceFiles
+from bertbuild.huggingface.folder import PIECES, TOKENIZER, TOKENIZER_CONFIG, VOCAB, HuggingFaceFiles
 
 LOWER_CASE: Final = "do_lower_case"
 _NOT_BERTS: Final = "Add the model's vocab.txt, or spiece.model where its pieces are of SentencePiece."
+_PIECES_OTHERWISE: Final = f"Give the model's own words, or its model of SentencePiece as {PIECES} in place of {VOCAB}."
 
 
 def vocabulary(files: HuggingFaceFiles) -> bytes | None:
     """The content of vocab.txt: a word a line, in order of the ids; None of a model with SentencePiece's alone.
 
     Raises:
-        CheckpointError: tokenizer.json stands in for it and is of another kind, or has gaps; or it is not UTF-8.
+        CheckpointError: tokenizer.json stands in for it and is of another kind, or has gaps; or it is not UTF-8, or of
+            SentencePiece.
     """
     if files.vocabulary is None:
         return None
     if files.vocabulary.name != TOKENIZER:
         content = read_regular(files.vocabulary)
+        if odd := told(content):
+            raise CheckpointError(f"{files.vocabulary} {odd}.", next_step=_PIECES_OTHERWISE)
         require_utf8(content, files.vocabulary)
         return content
     words = _words(files.vocabulary)

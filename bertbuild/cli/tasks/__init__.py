@@ -38,7 +38,8 @@ RUNTIME = Parameter(
     name="runtime",
     type=Choice(NAMES),
     written="BACKEND",
-    about="another version of what the targets are asked by, as openvino@2024.6; its verdict is told, and kept nowhere",
+    about="what asks the targets in place of the backend on record: another version of it, as openvino@2024.6, or "
+    "hf-torch for Hugging Face folders; its verdict is told, and kept nowhere",
 )
 
 

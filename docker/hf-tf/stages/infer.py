@@ -7,41 +7,17 @@ and the tokenizer, as transformers loads it, must make of each of some texts wha
 
 import logging
 import os
-from typing import NamedTuple
 
 import answered
 import questions
+import transformers_answers
 from stage import Stage, StageInputError, read_json, step
 
-from bertbuild.heads.found import tensor_name
 from stages import _weights
 
 STAGE = Stage("infer", __doc__.splitlines()[0])
-STAGE.input("huggingface", "folder of the stage convert-hf, or of hf-weights, which has no tokenizer; or anybody's")
+transformers_answers.declare(STAGE)
 questions.declare(STAGE)
-STAGE.param("output", "what is to be answered, with commas (default: what the class gives, and the last layer)")
-STAGE.param(
-    "class", "of a folder that others made: the class that answers, which need not read all weights", dest="class_"
-)
-
-UNREAD = ("bert.pooler.", "albert.pooler.")
-"""Weights that some classes do not read, and the folder keeps for who goes on from it."""
-FAMILIES = {"bert": "Bert", "albert": "Albert", "electra": "Electra"}
-"""config.json's model_type → what the names of its classes begin with."""
-POOLED = "pooled_output"
-ANSWERS = {
-    "": ((POOLED, "pooler_output"),),
-    "ForQuestionAnswering": (("start_logits", "start_logits"), ("end_logits", "end_logits")),
-    "ForPreTraining": (
-        ("masked_lm_logits", "prediction_logits"),
-        ("next_sentence_logits", "sop_logits"),
-        ("next_sentence_logits", "seq_relationship_logits"),
-        ("replaced_token_logits", "logits"),  # of an ELECTRA
-    ),
-    "ForMaskedLM": (("masked_lm_logits", "logits"),),
-    "ForNextSentencePrediction": (("next_sentence_logits", "logits"),),
-}
-"""Heads of a class → our name of an answer, and its class's; those of a head for a task are not among them."""
 
 
 def run(args, report):
@@ -52,23 +28,24 @@ def run(args, report):
     os.environ["HF_HOME"] = os.environ.get("TMPDIR", "/tmp")  # noqa: S108 - nothing is written there
     import answers
     import tensorflow as tf
+    import transformers_tokenizer
     from transformers.utils import logging as their_logging
-
-    from stages import _tokenizer
 
     their_logging.set_verbosity_error()
     logging.getLogger("transformers").setLevel(logging.ERROR)
     told = {} if args.class_ else read_json(args.huggingface, "signature.json")
     if "do_lower_case" in told:
         step("comparing the tokenizer")
-        report.facts["texts"] = _tokenizer.compare(args.huggingface, told)
+        report.facts["texts"] = transformers_tokenizer.compare(args.huggingface, told)
     step("loading the model")
     model, kinds, unread = load(args.huggingface, args.class_)
     if unread and not args.class_:
         raise StageInputError("%s does not read %s of the folder" % (type(model).__name__, ", ".join(unread)))
     report.facts["unread"] = unread
     wanted = args.output.split(",") if args.output else None
-    encoder = of_encoder(args.huggingface) if wanted and "pooled" in wanted and kinds.heads else None
+    encoder = None
+    if wanted and "pooled" in wanted and kinds.heads:
+        encoder = load(args.huggingface, transformers_answers.encoder_class(args.huggingface))[0]
 
     def run_model(feeds):
         asked = {
@@ -78,42 +55,13 @@ def run(args, report):
         }
         given = model(output_hidden_states=True, training=False, **asked)
         pooled = None if encoder is None else encoder(training=False, **asked).pooler_output
-        return named(given, kinds, pooled, wanted)
+        return transformers_answers.named(given, kinds, pooled, wanted)
 
     found = questions.read(args, report).answer(run_model)
     answers.write_answers(args.out, found)
     answered.write(args.out, answered.rows("transformers' %s" % type(model).__name__, found))
     report.packages = versions()
     report.facts["class"] = type(model).__name__
-
-
-class Kinds(NamedTuple):
-    """What tells what a model's answers are.
-
-    Attributes:
-        heads: of its class, without the family: "ForMaskedLM"; empty for an encoder.
-        problem: its config's problem_type.
-    """
-
-    heads: str
-    problem: str
-
-
-def of_encoder(folder):
-    """The encoder of a folder, with its pooler: what the class of a head does not give."""
-    return load(folder, family_of(read_json(folder, "config.json")) + "Model")[0]
-
-
-def family_of(told):
-    """What the names of a model's classes begin with, by its config.json: "Bert".
-
-    Raises:
-        StageInputError: it is of another family than are asked here.
-    """
-    kind = told.get("model_type", "bert")
-    if kind not in FAMILIES:
-        raise StageInputError("config.json has model_type %s, none of %s" % (kind, ", ".join(FAMILIES)))
-    return FAMILIES[kind]
 
 
 def load(folder, architecture=None):
@@ -130,7 +78,7 @@ def load(folder, architecture=None):
     from transformers.modeling_tf_pytorch_utils import load_pytorch_state_dict_in_tf2_model
 
     told = read_json(folder, "config.json")
-    family = family_of(told)
+    family = transformers_answers.family_of(told)
     config = getattr(transformers, family + "Config").from_dict(told)
     architecture = architecture or (config.architectures or ["?"])[0]
     name = "TF%s" % architecture
@@ -144,60 +92,8 @@ def load(folder, architecture=None):
     model, found = load_pytorch_state_dict_in_tf2_model(
         model, weights, tf_inputs=model.dummy_inputs, allow_missing_keys=True, output_loading_info=True
     )
-    lacking = [key for key in found["missing_keys"] if not key.endswith("position_ids")]
-    if lacking:
-        raise StageInputError("the folder has no %s, which %s has" % (", ".join(sorted(lacking)), name))
-    unread = sorted(key for key in found["unexpected_keys"] if not key.startswith(UNREAD))
-    heads = architecture[len(family) :]
-    return model, Kinds("" if heads == "Model" else heads, config.problem_type), unread
-
-
-def named(given, kinds, pooled, wanted):
-    """What a model gives, by the names of its outputs here.
-
-    Args:
-        given: by the model.
-        kinds: of `load`.
-        pooled: the pooled output, where it is asked for and the class does not give it.
-        wanted: what is asked for, as --output calls it; None for what is usual.
-    """
-    import numpy as np
-
-    found = {"sequence_output": given.hidden_states[-1], **of_heads(given, kinds)}
-    if pooled is not None:
-        found[POOLED] = pooled
-    if wanted is not None:
-        layers = {tensor_name("all-layers") % number: layer for number, layer in enumerate(given.hidden_states[1:])}
-        names = {tensor_name(output) for output in wanted}
-        found = {name: value for name, value in found.items() if name in names}
-        found.update(layers if "all-layers" in wanted else {})
-    return {output: np.asarray(value, np.float32) for output, value in found.items()}
-
-
-def of_heads(given, kinds):
-    """What the heads of a class answer, or an encoder's pooler."""
-    if kinds.heads not in ANSWERS:
-        return of_task(given.logits, kinds)
-    there = [(name, getattr(given, theirs, None)) for name, theirs in ANSWERS[kinds.heads]]
-    return {name: value for name, value in there if value is not None}
-
-
-def of_task(logits, kinds):
-    """What is made of the logits of a head for a task: of one label a score, as transformers has it."""
-    problem = kinds.problem
-    if problem is None and kinds.heads == "ForSequenceClassification" and logits.shape[-1] == 1:
-        problem = "regression"
-    if problem == "regression":
-        return {"score": logits[:, 0]}
-    return {"logits": logits, "probabilities": probabilities(logits, problem)}
-
-
-def probabilities(logits, problem):
-    """Of each label by itself, or of one of them."""
-    import tensorflow as tf
-
-    several = problem == "multi_label_classification"
-    return tf.math.sigmoid(logits) if several else tf.nn.softmax(logits, axis=-1)
+    unread = transformers_answers.require_read(found["missing_keys"], found["unexpected_keys"], name)
+    return model, transformers_answers.Kinds(architecture, family, config.problem_type), unread
 
 
 def versions():

@@ -10,6 +10,7 @@ import family_sources
 import pytest
 from family_models import ALBERT_CONFIG, GENERATOR_CONFIG, SIZES, H, NumpyFamily, values, write_family
 from matrix import cells
+from torch_reference import needs_torch, require_like_source
 
 from bertbuild.checkpoint.bundle import CheckpointReader
 
@@ -122,6 +123,21 @@ def test_an_albert_is_restored_into_the_model_gardens_classes(bertbuild, tmp_pat
     if format_ != "savedmodel":
         told = json.loads((folder / "mapping.json").read_text())
         assert (told["family"], told["left_out"]) == ("albert", [])
+
+
+@pytest.mark.whole
+@needs_torch
+@pytest.mark.parametrize(
+    ("name", "outputs"),
+    [
+        ("family-albert", {"sequence_output", "masked_lm_logits"}),
+        ("family-electra", {"sequence_output", "replaced_token_logits"}),
+        ("family-electra-base", {"sequence_output"}),
+    ],
+)
+def test_pytorchs_classes_answer_like_the_source(bertbuild, session_folder, name, outputs):
+    bertbuild.ok("convert-hf", "--checkpoint", checkpoint(session_folder / name, name))
+    require_like_source(bertbuild, name, outputs)
 
 
 @pytest.mark.whole

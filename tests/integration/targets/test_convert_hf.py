@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from matrix import cells
 from tiny_models import head_weights, weights, write_google
+from torch_reference import needs_torch, require_like_source
 
 from bertbuild.checkpoint.bundle import CheckpointReader
 from bertbuild.text.words import WordPieces
@@ -58,6 +59,13 @@ def test_transformers_own_class_answers_like_the_source(case):
     verdict = built.verdict("hf")
     assert verdict["passed"]
     assert {row["output"] for row in verdict["rows"]} == {"sequence_output", *CASES[name][2]}
+
+
+@pytest.mark.whole
+@needs_torch
+def test_pytorchs_class_answers_like_the_source(bertbuild, case):
+    name, _, _ = case
+    require_like_source(bertbuild, f"to-hf-{name}", {"sequence_output", *CASES[name][2]})
 
 
 def test_its_tokenizer_is_the_one_that_was_held_to_upstreams(bertbuild, case):

@@ -47,7 +47,7 @@ def test_images_are_built_stale_missing_or_made_by_hand(engine):
 
 def test_a_base_that_cannot_be_had_keeps_docker_from_being_used_where_images_wait_for_it(engine):
     found = engine({image_name("data"): labelled(source_digest("data"))}, why_not="no such host")
-    of_311 = found["base image of openvino, openvino@2024.6, mo, tf2, onnx, hf-tf"]
+    of_311 = found["base image of openvino, openvino@2024.6, mo, tf2, onnx, hf-tf, hf-torch"]
     assert (of_311.ok, of_311.needed_for) == (False, "docker")
     assert "cannot be pulled (no such host)" in of_311.text
     of_37 = found["base image of tf1, neuron"]

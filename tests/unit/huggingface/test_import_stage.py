@@ -92,3 +92,28 @@ def test_words_that_are_called_a_model_of_sentencepiece_are_refused(stage, tmp_p
         "spiece.model is no model of SentencePiece; if it lists the words of WordPiece, call it vocab.txt"
         in done.stdout
     )
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (MODEL, "is a model of SentencePiece, not a list of WordPiece's words"),
+        (b"<unk>\t0\n<s>\t0\n</s>\t0\n\xe2\x96\x81the\t-3.5\n", "is SentencePiece's list of pieces with their scores"),
+    ],
+)
+def test_what_is_sentencepieces_and_called_a_vocabulary_is_refused(stage, tmp_path, content, why):
+    folder = write(tmp_path / "hf", theirs())
+    (folder / "vocab.txt").write_bytes(content)
+    done, _ = stage(folder)
+    assert done.returncode == 2
+    assert f"vocab.txt {why}" in done.stdout
+    assert "its model of SentencePiece as spiece.model in place of vocab.txt" in done.stdout
+
+
+def test_a_folder_with_words_and_a_model_of_sentencepiece_is_refused(stage, tmp_path):
+    """transformers takes one or the other by its class."""
+    folder = write(tmp_path / "hf", theirs())
+    (folder / "spiece.model").write_bytes(MODEL)
+    done, _ = stage(folder)
+    assert done.returncode == 2
+    assert "has a vocab.txt and a spiece.model, and nothing tells which of them reads the model's text" in done.stdout
