@@ -170,6 +170,11 @@ def judge_vocabulary(
     if files.vocab is None or is_pieces(files.vocab):
         warnings += _judged_pieces(files.vocab or sentencepiece.model_in(files.folder), files.folder, expected)
         return None
+    if files.vocab.parent == files.folder and (beside := sentencepiece.models_in(files.folder)):
+        problems.append(
+            f"It has a {files.vocab.name} and a model of SentencePiece ({beside[0].name}), and nothing tells which of "
+            "them reads the model's text; name it: --vocab FILE."
+        )
     if lfs_pointer(files.vocab):
         problems.append(f"{files.vocab.name} is a git-lfs pointer, not the file itself; run `git lfs pull`.")
         return None

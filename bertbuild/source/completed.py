@@ -16,7 +16,7 @@ from bertbuild import keys
 from bertbuild.checkpoint.config import read_config
 from bertbuild.checkpoint.folder import CheckpointFiles, find_checkpoint
 from bertbuild.checkpoint.judging import judge_family
-from bertbuild.checkpoint.sentencepiece import MODELS
+from bertbuild.checkpoint.sentencepiece import MODELS, models_in
 from bertbuild.checkpoint.tensors import open_tensors
 from bertbuild.checkpoint.tokenizer_file import tokenizer_in
 from bertbuild.checkpoint.vocabulary import is_pieces
@@ -57,7 +57,8 @@ def completed(checkpoint: Path, config: str, vocab: str, store: Store) -> Path:
     words = PIECES_FILE if vocab and is_pieces(Path(vocab)) else VOCAB_FILE
     named = {CONFIG_FILE: _path(config), words: _path(vocab)}
     own = found.config == found.folder / CONFIG_FILE or config
-    is_own = not vocab or tokenizer_in(found.folder) == found.folder / words
+    alone = words == PIECES_FILE or not models_in(found.folder)  # else the folder does not tell which one it is
+    is_own = not vocab or (alone and tokenizer_in(found.folder) == found.folder / words)
     if own and is_own and all(path is None or _same(path, found.folder / name) for name, path in named.items()):
         return checkpoint
     _require_own_config(found)

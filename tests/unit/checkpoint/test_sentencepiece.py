@@ -52,6 +52,13 @@ def test_a_sentencepiece_model_is_the_tokenizer_where_there_is_no_vocabulary(fol
     assert tokenizer_in(folder).name == "vocab.txt"
 
 
+def test_words_and_a_model_of_sentencepiece_in_one_folder_are_refused(folder):
+    (folder / "30k-clean.model").write_bytes(model_bytes())
+    (folder / "vocab.txt").write_text("[UNK]\n" * family_models.V)
+    problem = inspect_checkpoint(folder).problems[0]
+    assert "has a vocab.txt and a model of SentencePiece (30k-clean.model), and nothing tells which" in problem
+
+
 def test_of_two_models_none_is_taken(folder):
     for name in ("a.model", "b.model"):
         (folder / name).write_bytes(model_bytes())

@@ -6,6 +6,7 @@ import shutil
 
 import pytest
 from family_models import ALBERT_CONFIG, albert_shapes, values, write_family
+from piece_models import model_bytes
 from small_fleet import write_tiny
 
 from bertbuild.commands.entry_jobs import find
@@ -180,3 +181,12 @@ def test_of_an_albert_with_groups_the_next_step_is_none_that_a_copy_would_help(t
     with pytest.raises(CheckpointError, match=r"variables that ALBERT does not have: .*group_1") as raised:
         find(Session(settings=Settings(artifacts=root), report=events), Wanted(checkpoint=str(folder)))
     assert raised.value.next_step.startswith("Nothing is made of an encoder with such parts")
+
+
+def test_of_two_tokenizers_in_a_folder_the_named_one_is_its_own(base, store):
+    assert completed(base, "", str(base / "vocab.txt"), store) == base
+    (base / "spiece.model").write_bytes(model_bytes())
+    for name, other in (("vocab.txt", "spiece.model"), ("spiece.model", "vocab.txt")):
+        made = completed(base, "", str(base / name), store)
+        assert (made / name).read_bytes() == (base / name).read_bytes()
+        assert not (made / other).exists()
