@@ -35,40 +35,53 @@ def compare(folder, told):
         told: what signature.json says: how text is read.
 
     Raises:
-        StageInputError: one text becomes other pieces; it is named.
+        StageInputError: one text becomes other pieces; it is named. Or a pair of texts gets other segments.
     """
     from transformers import AutoTokenizer
 
     theirs = AutoTokenizer.from_pretrained(folder)
     if "pieces" in told:
-        return compare_pieces(theirs, told["read"])
-    vocab = load_vocab(os.path.join(folder, "vocab.txt"), told["vocab_reading"])
-    words, longest = BasicWords(told["do_lower_case"]), told["longest_word"]
-    for text in TEXTS:
-        wanted = [vocab["[CLS]"], *ids(text, vocab, words, longest), vocab["[SEP]"]]
-        found = theirs(text)["input_ids"]
-        if list(found) != wanted:
-            raise StageInputError(
-                "transformers reads %r as %s, and google-research/bert as %s"
-                % (
-                    text[:60],
-                    " ".join(theirs.convert_ids_to_tokens(found)),
-                    " ".join(theirs.convert_ids_to_tokens(wanted)),
-                )
-            )
-    return len(TEXTS)
-
-
-def compare_pieces(theirs, read):
-    """The same of pieces of SentencePiece: `read` has texts with the ids that google-research/albert makes of them."""
+        read, upstream = told["read"], "google-research/albert"
+    else:
+        vocab = load_vocab(os.path.join(folder, "vocab.txt"), told["vocab_reading"])
+        words, longest = BasicWords(told["do_lower_case"]), told["longest_word"]
+        read, upstream = {text: ids(text, vocab, words, longest) for text in TEXTS}, "google-research/bert"
     for text, wanted in read.items():
         found = theirs(text, add_special_tokens=False)["input_ids"]
         if list(found) != wanted:
             raise StageInputError(
-                "transformers reads %r as %s, and google-research/albert as %s"
-                % (text[:60], " ".join(map(str, found)), " ".join(map(str, wanted)))
+                "transformers reads %r as %s, and %s as %s" % (text[:60], shown(found), upstream, shown(wanted))
             )
+    compare_pair(theirs, *list(read.items())[:2])
     return len(read)
+
+
+def compare_pair(theirs, first, second):
+    """Hold what is made of a pair of texts to `[CLS] first [SEP] second [SEP]`, with segments 0 and 1.
+
+    Args:
+        theirs: the tokenizer of transformers.
+        first: a text and its ids.
+        second: likewise.
+    """
+    found = theirs(first[0], second[0])
+    begin, end = theirs.cls_token_id, theirs.sep_token_id
+    wanted = {
+        "input_ids": [begin] + first[1] + [end] + second[1] + [end],
+        "token_type_ids": [0] * (len(first[1]) + 2) + [1] * (len(second[1]) + 1),
+    }
+    for name, numbers in wanted.items():
+        given = list(found.get(name, ()))
+        if given != numbers:
+            raise StageInputError(
+                "transformers gives a pair of texts the %s %s, where the model was trained with %s"
+                % (name, shown(given) or "of none", shown(numbers))
+            )
+
+
+def shown(numbers):
+    """Numbers for a sentence, the first of many."""
+    return " ".join(map(str, numbers[:20])) + (" …" if len(numbers) > 20 else "")
 
 
 def ids(text, vocab, words, longest):

@@ -60,7 +60,7 @@ def run(args, report):
     except BertbuildError as error:
         raise StageInputError("%s %s" % (error, error.next_step)) from error
     step("writing the tokenizer")
-    write_tokenizer(args, words, is_pieces, lower_case, config.max_position_embeddings)
+    write_tokenizer(args, words, lower_case, config.max_position_embeddings)
     written = read_json(args.out, "config.json")
     read = of_pieces(args.words, words, lower_case) if is_pieces else of_words(args.vocab_reading)
     report.packages = {name: version(name) for name in ("numpy", *(("sentencepiece",) if is_pieces else ()))}
@@ -77,12 +77,13 @@ def run(args, report):
     )
 
 
-def write_tokenizer(args, words, is_pieces, lower_case, positions):
+def write_tokenizer(args, words, lower_case, positions):
     """Write the tokenizer's own file, tokenizer.json and tokenizer_config.json.
 
-    transformers takes what the last says of lower-casing, whatever tokenizer.json does; so it is said in both. Its
-    AlbertTokenizer would make quotes of `` and '', and google-research/albert does not; so of SentencePiece's pieces
-    the class is named that takes tokenizer.json as it is.
+    The last names the class that takes tokenizer.json as it is. transformers' own make other tokenizers of the words:
+    of version 5 BertTokenizer gives up words of more than 100 characters, and AlbertTokenizer makes quotes of `` and
+    '', which google-research/albert does not. Unlike these, in version 5 it gives no segments unless that is said, and
+    who loads BertTokenizer by name takes lower-casing from this file; so both are said.
 
     Raises:
         StageInputError: the vocabulary lacks a special token that tokenizer.json names.
@@ -96,12 +97,12 @@ def write_tokenizer(args, words, is_pieces, lower_case, positions):
         )
     shutil.copyfile(args.words, out / words.file)
     (out / "tokenizer.json").write_text(content, encoding="utf-8")
-    basic_words = {"tokenizer_class": "BertTokenizer", "strip_accents": None, "tokenize_chinese_chars": True}
     write_json(
         args.out,
         "tokenizer_config.json",
         {
-            **({"tokenizer_class": "PreTrainedTokenizerFast"} if is_pieces else basic_words),
+            "tokenizer_class": "PreTrainedTokenizerFast",
+            "model_input_names": ["input_ids", "token_type_ids", "attention_mask"],
             "do_lower_case": lower_case,
             "model_max_length": positions,
             **{"%s_token" % role: mark for role, mark in zip(ROLES, words.special) if mark in words.vocab},

@@ -79,14 +79,15 @@ def load(folder, architecture=None):
     name = architecture or (told.get("architectures") or ["?"])[0]
     if not hasattr(transformers, name):
         raise StageInputError("transformers has no class %s, which config.json asks for" % name)
-    loaded = getattr(transformers, name).from_pretrained
-    model, found = loaded(folder, output_loading_info=True, local_files_only=True)
+    kind = getattr(transformers, name)
+    model, found = kind.from_pretrained(folder, output_loading_info=True, local_files_only=True)
     missing = set(found["missing_keys"])
     if missing and all(key.startswith("pooler.") for key in missing):  # an encoder without one
-        model, found = loaded(folder, output_loading_info=True, local_files_only=True, add_pooling_layer=False)
+        options = {"add_pooling_layer": False}
+        model, found = kind.from_pretrained(folder, output_loading_info=True, local_files_only=True, **options)
         missing = set(found["missing_keys"])
     unread = transformers_answers.require_read(missing, found["unexpected_keys"], name)
-    return model.float().eval(), transformers_answers.Kinds(name, family, told.get("problem_type")), unread
+    return model.float().train(False), transformers_answers.Kinds(name, family, told.get("problem_type")), unread
 
 
 def versions():

@@ -127,17 +127,10 @@ def test_an_albert_is_restored_into_the_model_gardens_classes(bertbuild, tmp_pat
 
 @pytest.mark.whole
 @needs_torch
-@pytest.mark.parametrize(
-    ("name", "outputs"),
-    [
-        ("family-albert", {"sequence_output", "masked_lm_logits"}),
-        ("family-electra", {"sequence_output", "replaced_token_logits"}),
-        ("family-electra-base", {"sequence_output"}),
-    ],
-)
-def test_pytorchs_classes_answer_like_the_source(bertbuild, session_folder, name, outputs):
-    bertbuild.ok("convert-hf", "--checkpoint", checkpoint(session_folder / name, name))
-    require_like_source(bertbuild, name, outputs)
+@pytest.mark.parametrize("name", ["family-albert", "family-electra", "family-electra-base"])
+def test_pytorchs_classes_answer_like_the_source(bertbuild, session_folder, name):
+    built = bertbuild.ok("convert-hf", "--checkpoint", checkpoint(session_folder / name, name))
+    require_like_source(bertbuild, name, built)
 
 
 @pytest.mark.whole
