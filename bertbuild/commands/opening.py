@@ -10,7 +10,7 @@ from typing import Any
 from bertbuild.addresses import bare, bare_value
 from bertbuild.commands.session import Session
 from bertbuild.config import load_settings
-from bertbuild.errors import BertbuildError, Interrupted, OfflineError
+from bertbuild.errors import BertbuildError, Interrupted, OfflineError, UsageError
 from bertbuild.parameters import check_choice
 from bertbuild.plans.placing import REFERENCES
 from bertbuild.report.run_log import Reporter, RunLog
@@ -37,7 +37,8 @@ def opened(
         worded: puts a reporter that changes sentences before another; the run's log gets the changed ones.
 
     Raises:
-        BertbuildError, KeyboardInterrupt: as the command does, after it has been told.
+        BertbuildError, KeyboardInterrupt: as the command does, after it has been told; a UsageError where it raised a
+            PermissionError.
     """
     reporter: Reporter = Bare(worded(shown))
     try:
@@ -53,6 +54,12 @@ def opened(
         _strip(error)
         _tell(reporter, error)
         raise
+    except PermissionError as error:
+        if not error.filename:
+            raise
+        told = _without_rights(error)
+        _tell(reporter, told)
+        raise told from error
     except KeyboardInterrupt as interrupt:
         _tell(reporter, interrupted(*interrupt.args))
         raise
@@ -74,6 +81,15 @@ class Bare:
     def close(self) -> None:
         """Close the other."""
         self._shown.close()
+
+
+def _without_rights(error: PermissionError) -> UsageError:
+    """What is told of a file that a command came upon and may not use; of the store's own, the store tells."""
+    return UsageError(
+        f"{error.filename} may not be read or written.",
+        next_step="Give yourself permission to it, or run as its owner.",
+        details=str(error),
+    )
 
 
 def _strip(error: BertbuildError) -> None:

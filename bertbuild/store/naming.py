@@ -73,14 +73,15 @@ class Names:
             of: `MODEL`, or `DATA`.
 
         Raises:
-            UsageError: the name is too long for a file system, it was made from another source, or others of the same
-                model were.
+            UsageError: the name is too long for a file system, something else lies in its place, it was made from
+                another source, or others of the same model were.
         """
         if len(os.fsencode(lock_name(model, target))) > LONGEST_NAME:
             raise UsageError(
                 f"The name {model}/{target} is too long: its lock's would have over {LONGEST_NAME} bytes.",
                 next_step="Give a shorter name.",
             )
+        self._require_place(model, target)
         known = self._known(model, target)
         claimed = {"source": source, "digest": digest, "of": of}
         others: dict[str, str] = {}
@@ -95,6 +96,21 @@ class Names:
             for name, first in others.items():
                 raise _refused(f"out/{model}/{name} was made from {first}, and out/{model}/{target} would be", source)
         self._claimed[model, target] = _Claim(value=claimed, known=known, replaced=tuple(others))
+
+    def _require_place(self, model: str, target: str) -> None:
+        """Refuse what is no name of ours before minutes are spent on a result that could get none."""
+        folder = f"{self._root}/out/{model}"
+        link = f"{folder}/{target}"
+        if os.path.lexists(link) and not os.path.islink(link):  # noqa: PTH114 - every build asks
+            odd = link
+        elif os.path.lexists(folder) and not os.path.isdir(folder):  # noqa: PTH112 - likewise
+            odd = folder
+        else:
+            return
+        raise UsageError(
+            f"{odd} is in the place of a name, and was not made by bertbuild.",
+            next_step="Move it away, or give another name (--name NAME).",
+        )
 
     def _of_others(self, model: str, target: str, claimed: Mapping[str, str]) -> dict[str, str]:
         """The model's names that are of another source → that source; what was trained from a model is its own."""

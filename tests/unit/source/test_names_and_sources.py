@@ -9,6 +9,7 @@ from small_fleet import TARGETS, Fleet, write_tiny
 
 from bertbuild.backends import BACKENDS
 from bertbuild.commands import target
+from bertbuild.commands.opening import opened
 from bertbuild.commands.session import Session
 from bertbuild.errors import BuildFailedError, UsageError
 from bertbuild.kinds.frozen import Frozen
@@ -237,3 +238,29 @@ def test_a_name_too_long_for_its_lock_is_refused_before_anything_is_built(tmp_pa
         names.claim("m" * 250, "ir-fp32", source="checkpoint /x", digest="1", replace=False)
     assert raised.value.exit_code == 2
     names.claim("m" * 243, "ir-fp32", source="checkpoint /x", digest="1", replace=False)
+
+
+@pytest.mark.parametrize(("place", "is_file"), [("m", True), ("m/ir-fp32", True), ("m/ir-fp32", False)])
+def test_what_lies_in_the_place_of_a_name_is_refused_before_anything_is_built(tmp_path, place, is_file):
+    store = Store(tmp_path / "store")
+    odd = store.root / "out" / place
+    odd.parent.mkdir(parents=True, exist_ok=True)
+    odd.write_text("mine") if is_file else odd.mkdir()
+    with pytest.raises(UsageError) as raised:
+        store.names.claim("m", "ir-fp32", source="checkpoint /x", digest="1", replace=True)
+    assert str(raised.value) == f"{odd} is in the place of a name, and was not made by bertbuild."
+    assert odd.exists()
+
+
+def test_a_file_that_may_not_be_read_is_a_sentence(tmp_path, events):
+    def refused():
+        raise PermissionError(13, "Permission denied", "model.safetensors")
+
+    events.close = lambda: None
+    with (
+        pytest.raises(UsageError, match=r"^model.safetensors may not be read or written\.$"),
+        opened(events, {"artifacts": str(tmp_path)}),
+    ):
+        refused()
+    (told,) = events.of("error")
+    assert (told["exit_code"], told["details"]) == (2, "[Errno 13] Permission denied: 'model.safetensors'")
