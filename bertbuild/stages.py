@@ -53,6 +53,7 @@ class StageSpec:
         distributed: whether it takes --workers: how many processes run it together.
         by_processor: whether what it makes computes otherwise on a processor with another instruction set.
         may_differ: files that need not be the same in two runs, a pattern each, and what is in them.
+        weight: how long it takes beside others, on a small model: the shortest have 1.
     """
 
     name: str
@@ -65,6 +66,7 @@ class StageSpec:
     distributed: bool = False
     by_processor: bool = False
     may_differ: Mapping[str, str] = field(default_factory=dict)
+    weight: int = 1
 
     @property
     def command(self) -> str:
@@ -102,7 +104,7 @@ STAGES = {
         StageSpec(name="metagraph", backend="tf1", also=ALSO_TF2, memory=TF1, outputs=("bert_model.ckpt.meta",)),
         StageSpec(name="tf1-infer", backend="tf1", also=ALSO_TF2, memory=TF1, outputs=("answers.npz",)),
         StageSpec(name="export", backend="tf1", also=ALSO_TF2, memory=TF1, outputs=SAVED_MODEL),
-        StageSpec(name="neuron-ready", backend="tf1", memory=TF1, outputs=SAVED_MODEL),
+        StageSpec(name="neuron-ready", backend="tf1", memory=TF1, outputs=SAVED_MODEL, weight=3),
         StageSpec(name="ir", backend="openvino", memory=OPENVINO, outputs=IR),
         StageSpec(name="ir-direct", backend="openvino", memory=Memory(base=150, factor=1.3), outputs=IR),
         StageSpec(name="onnx-direct", backend="onnx", memory=Memory(base=150, factor=1.3), outputs=ONNX),
@@ -112,11 +114,17 @@ STAGES = {
             memory=Memory(base=700, factor=8.0),
             outputs=ONNX,
             by_processor=True,
+            weight=6,
         ),
         StageSpec(name="onnx-infer", backend="onnx", memory=OPENVINO, outputs=("answers.npz",)),
         StageSpec(name="mo", backend="mo", memory=Memory(base=1000, factor=4.0), outputs=IR),
         StageSpec(
-            name="quantize", backend="openvino", memory=Memory(base=700, factor=8.0), outputs=IR, by_processor=True
+            name="quantize",
+            backend="openvino",
+            memory=Memory(base=700, factor=8.0),
+            outputs=IR,
+            by_processor=True,
+            weight=12,
         ),
         StageSpec(name="compress", backend="openvino", memory=Memory(base=700, factor=4.0), outputs=IR),
         StageSpec(name="text", backend="openvino", memory=Memory(base=500, factor=4.0), outputs=(*IR, *TEXT_MODELS)),
@@ -130,7 +138,7 @@ STAGES = {
             memory=TF1,
             outputs=(*CHECKPOINT_FILES, "bert_model.ckpt.meta"),
         ),
-        StageSpec(name="tf2-saved-model", backend="tf2", memory=TF2, outputs=SAVED_MODEL),
+        StageSpec(name="tf2-saved-model", backend="tf2", memory=TF2, outputs=SAVED_MODEL, weight=4),
         StageSpec(name="tf2-infer", backend="tf2", memory=TF2, outputs=("answers.npz",)),
         StageSpec(name="tokenizer", backend="data", memory=Memory(base=150), outputs=("text_gate.json",)),
         StageSpec(name="convert-hf", backend="data", memory=IMPORT, outputs=HUGGING_FACE),

@@ -57,8 +57,9 @@ class Engine:
 
         Args:
             plan: its steps are run, its targets are not judged.
-            alone: ids of steps that run on this machine with none beside them, so that the times they measure are
-                theirs. Where there are such, no step runs on another machine.
+            alone: ids of steps that measure on this machine with none beside them, so that the times are theirs: where
+                the place has turns, what they do before that is done beside others. Where there are such, no step
+                runs on another machine.
 
         Raises:
             BertbuildError: the first failure, in the plan's order.
@@ -67,7 +68,10 @@ class Engine:
             self._maker.dispatcher = None
         new, steps = self.jobs().of_steps(plan)
         for name in alone:
-            steps[name].is_alone = True
+            if self._isolation.has_turns:
+                steps[name].has_turn = True
+            else:
+                steps[name].is_alone = True
         self._execute_or_raise(new, plan.model)
         return {name: job.made for name, job in steps.items()}
 

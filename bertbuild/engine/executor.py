@@ -46,11 +46,13 @@ class Written:
         log: of the stage that wrote it, if one did.
         made: of the files that the host added to, their sha256 as the stage wrote them.
         linked: files of another result that have become files of this one too, and their sha256.
+        waited: seconds that the stage waited for its turn.
     """
 
     log: Path | None = None
     made: Mapping[str, str] = field(default_factory=dict)
     linked: Mapping[Path, str] = field(default_factory=dict)
+    waited: float = 0.0
 
 
 NOTHING_TO_SAY = Written()
@@ -237,7 +239,7 @@ class Maker:
                 for path, sha256 in written.linked.items():  # a new link is news to `stat`
                     self.store.digests.remember(path, sha256)
                 self.store.forget_unfinished(order.stage, order.key)
-                figures.update(figures_of(stored))
+                figures.update(figures_of(stored), waited=written.waited)
         if self.elsewhere is not None and order.shared:
             self.elsewhere.push(stored, order.told)
         return stored
@@ -285,9 +287,9 @@ class Maker:
         Where nothing runs, it is told as what the store had.
         """
         if runs:
-            seconds = self.measured.seconds(order.stage, input_bytes(order.sources)) if order.backend else None
+            before = self.measured.seconds(order.stage, input_bytes(order.sources)) if order.backend else None
             memory = {"memory": self.expected_memory(order)} if order.backend else {}
-            self.tell(order, "started", **memory, **expects(seconds))
+            self.tell(order, "started", **memory, **expects(before))
         started = time.monotonic()
         figures: dict[str, Any] = {}
         try:
@@ -298,8 +300,9 @@ class Maker:
             state = "interrupted" if self._ending.is_set() else "failed"
             self.tell(order, state, seconds=round(time.monotonic() - started, 3), message=str(error))
             raise
+        seconds = time.monotonic() - started - figures.pop("waited", 0.0)
         if runs:
-            self.tell(order, "done", seconds=round(time.monotonic() - started, 3), **figures)
+            self.tell(order, "done", seconds=round(seconds, 3), **figures)
         else:
             self.tell(order, "cached")
 
@@ -307,14 +310,14 @@ class Maker:
         """The store's result, or else what `make` makes."""
         return self.find(order) or self.make(order, write)
 
-    def made(self, order: Order, step: Step) -> StoredObject:
-        """The result of a step that the store does not have."""
+    def made(self, order: Order, step: Step, turn: Callable[[], None] | None = None) -> StoredObject:
+        """The result of a step that the store does not have; `turn`: see `StageRun`."""
         took: list[float] = []
 
         def write(work: Path) -> Written:
             began = time.monotonic()
-            written = self._run(order, step, work)
-            took.append(time.monotonic() - began)
+            written = self._run(order, step, work, turn)
+            took.append(time.monotonic() - began - written.waited)
             return written
 
         stored = self.make(order, write, lambda work: self._with_other_text(order, step, work))
@@ -412,8 +415,15 @@ class Maker:
         """The file for what a stage that begins now says."""
         return self.store.logs / f"{time.strftime('%Y%m%d-%H%M%S')}-{order.stage}-{order.key[:12]}.log"
 
-    def _run(self, order: Order, step: Step, work: Path) -> Written:
+    def _run(self, order: Order, step: Step, work: Path, turn: Callable[[], None] | None = None) -> Written:
         """Run a step."""
+        waited: list[float] = []
+
+        def wait(turn: Callable[[], None]) -> None:
+            began = time.monotonic()
+            turn()
+            waited.append(time.monotonic() - began)
+
         spec = STAGES[step.stage]
         require_room(spec.name, input_bytes({name: order.sources[name] for name in CHECKPOINT & order.sources.keys()}))
         log = self.stage_log(order)
@@ -428,6 +438,7 @@ class Maker:
             device=spec.device,
             unfinished=self.store.unfinished(step.stage, order.key) if spec.resumable else None,
             workers=int(step.params.get("workers", 1)) if spec.distributed else 1,
+            turn=partial(wait, turn) if turn else None,
         )
         self._run_in_isolation(order, spec, run)
         if keys.code_digest(stage_code(spec)) != order.parts["code"]:  # the key would tell of other code
@@ -439,7 +450,7 @@ class Maker:
             raise StageError(
                 f"The stage {spec.name} ended without an error but wrote no {missing[0]}.", next_step=f"Its log: {log}"
             )
-        return Written(log=log, made=self._carried(order, step, work / "out"))
+        return Written(log=log, made=self._carried(order, step, work / "out"), waited=sum(waited))
 
     def _run_in_isolation(self, order: Order, spec: StageSpec, run: StageRun) -> None:
         refusals: list[str] = []

@@ -72,6 +72,7 @@ class StageJob(Job):
         self.model, self.step = model, step
         self.result: StoredObject | None = None
         self.seconds = 0.0  # that it took in this run; none where there was nothing to do
+        self.has_turn = False  # whether its stage asks for its turn before it measures
         self._maker, self.sources = maker, sources
         self._order: Order | None = None
         self._brings = False  # whether nothing is left but to bring it from the remote store
@@ -122,7 +123,7 @@ class StageJob(Job):
     def _make(self) -> StoredObject:
         if self._maker.dispatcher is not None:
             return away.made(self._maker, self._maker.dispatcher, self.order, self.step)
-        return self._maker.made(self.order, self.step)
+        return self._maker.made(self.order, self.step, self.turn if self.has_turn else None)
 
     @property
     def is_away(self) -> bool:

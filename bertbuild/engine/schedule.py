@@ -5,9 +5,10 @@ from __future__ import annotations
 import contextlib
 from bisect import insort
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from heapq import heappop, heappush
 from queue import SimpleQueue
-from threading import Thread
+from threading import Event, Thread
 from typing import Protocol
 
 from bertbuild.errors import BertbuildError
@@ -21,10 +22,13 @@ class Job:
         needs: the jobs that must be done before; all are made known together or earlier.
         promised: targets (model, name) whose jobs will follow from it, and will not where it fails.
         is_alone: whether no other job runs on this machine while it does, because it measures how long something takes.
+        turn: where a job measures a part of the time that it runs alone, `run` calls this before that part: it waits
+            until no other job runs on this machine, and none does from then until this one ends.
     """
 
     promised: Sequence[tuple[str, str]] = ()
     is_alone = False
+    turn: Callable[[], None] = staticmethod(lambda: None)
 
     @property
     def is_away(self) -> bool:
@@ -107,7 +111,10 @@ class Scheduler:
         self._running: dict[str, tuple[Job, Thread, int]] = {}
         self._done: set[str] = set()
         self._gone: dict[str, Job] = {}  # failed or skipped → the job whose failure it was
-        self._ended: SimpleQueue[tuple[Job, BaseException | None]] = SimpleQueue()
+        self._waits: dict[str, tuple[int, Event]] = {}  # jobs that run and wait for their turn
+        self._has_turn = ""  # the one that runs with no other
+        self._ends_all = Event()
+        self._said: SimpleQueue[tuple[Job, BaseException | Event | None]] = SimpleQueue()
         self._failures: dict[int, BertbuildError] = {}
 
     def run(self, jobs: Iterable[Job]) -> None:
@@ -119,7 +126,8 @@ class Scheduler:
         try:
             self._add(jobs)
             while self._start() or self._running:
-                self._settle_one_end()
+                self._give_turn()
+                self._hear_one()
         except BaseException:
             self._end_all()
             raise
@@ -161,7 +169,7 @@ class Scheduler:
         """Start what fits; where there is no room, thousands that wait are not looked at."""
         waiting, number = self._startable[is_away], 0
         most = self._away if is_away else self._slots
-        while number < len(waiting) and len(self._beside(is_away)) < most:
+        while number < len(waiting) and self._busy(is_away) < most:
             if self._started(waiting[number][1], is_away):
                 del waiting[number]
             else:
@@ -170,6 +178,23 @@ class Scheduler:
     def _beside(self, is_away: bool) -> list[tuple[Job, int]]:
         """What runs here, or away, and the memory that it needs."""
         return [(other, memory) for other, _, memory in self._running.values() if other.is_away is is_away]
+
+    def _busy(self, is_away: bool) -> int:
+        """How many of these take a slot: a job that waits for its turn takes memory alone."""
+        return sum(job.id not in self._waits for job, _ in self._beside(is_away))
+
+    def _give_turn(self) -> None:
+        """Let the first job go on that waits for its turn, once all that run here do; what could start has started."""
+        if self._waits and not self._busy(False):
+            self._has_turn = min(self._waits, key=lambda job_id: self._waits[job_id][0])
+            self._waits.pop(self._has_turn)[1].set()
+
+    def _wait(self, job: Job) -> None:
+        """In the thread of a job: wait for its turn, or for the end of all."""
+        turn = Event()
+        self._said.put((job, turn))
+        while not turn.wait(0.2) and not self._ends_all.is_set():
+            pass
 
     @property
     def _stopped(self) -> bool:
@@ -189,6 +214,7 @@ class Scheduler:
         needed = 0 if is_away else job.memory()
         if not is_away and not self._goes_beside(self._beside(False), job, needed):
             return False
+        job.turn = partial(self._wait, job)
         thread = Thread(target=self._work, args=(job,), name=job.id)
         self._running[job.id] = (job, thread, needed)
         self._listener.started(job)
@@ -199,7 +225,7 @@ class Scheduler:
         """Whether a job that needs so many bytes may run beside others on this machine."""
         if not others:
             return True
-        if job.is_alone or any(other.is_alone for other, _ in others):
+        if job.is_alone or self._has_turn or any(other.is_alone for other, _ in others):
             return False
         return self._fits(needed, sum(memory for _, memory in others))
 
@@ -207,14 +233,20 @@ class Scheduler:
         try:
             job.run()
         except BaseException as error:  # noqa: BLE001 - it is raised again, or told, in the scheduler's own thread
-            self._ended.put((job, error))
+            self._said.put((job, error))
         else:
-            self._ended.put((job, None))
+            self._said.put((job, None))
 
-    def _settle_one_end(self) -> None:
-        job, error = self._ended.get()
+    def _hear_one(self) -> None:
+        """Hear from one job: that it waits for its turn, or that it has ended."""
+        job, error = self._said.get()
+        if isinstance(error, Event):
+            self._waits[job.id] = (self._order[job.id], error)
+            return
         _, thread, _ = self._running.pop(job.id)
         thread.join()
+        if self._has_turn == job.id:
+            self._has_turn = ""
         if error is None:
             try:
                 self._finish(job)
@@ -252,6 +284,7 @@ class Scheduler:
 
     def _end_all(self) -> None:
         """Wait for the threads; a second Ctrl-C hurries `cancel`, and does not leave them behind either."""
+        self._ends_all.set()
         try:
             with contextlib.suppress(KeyboardInterrupt):
                 self._cancel()

@@ -37,6 +37,7 @@ class StageRun:
         unfinished: the folder that a resumable stage keeps what it would go on from, or None.
         workers: how many processes run the stage together, each told of all by TF_CONFIG; the first one writes
             `work/out`, the others write below `work/workers`.
+        turn: called when the stage is ready to measure, where `Isolation.has_turns`; it measures once this returns.
     """
 
     backend: str
@@ -49,6 +50,7 @@ class StageRun:
     device: bool = False
     unfinished: Path | None = None
     workers: int = 1
+    turn: Callable[[], None] | None = None
 
 
 class Isolation(Protocol):
@@ -57,6 +59,10 @@ class Isolation(Protocol):
     @property
     def name(self) -> str:
         """What people and records call it: the name of its row in `places.PLACES`."""
+
+    @property
+    def has_turns(self) -> bool:
+        """Whether a stage that runs here waits for `StageRun.turn` before it measures."""
 
     def require(self) -> None:
         """Make sure that stages can run here now, before anything is fetched for them.

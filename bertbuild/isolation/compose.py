@@ -73,6 +73,8 @@ WORKERS_PORT = 2222
 class ComposeIsolation:
     """Runs each stage in its backend's image by `docker compose run`."""
 
+    has_turns = False
+
     def __init__(self, *, offline: bool = False, store: Path | None = None) -> None:
         """`store`: where what bertbuild made itself lies."""
         self._offline = offline

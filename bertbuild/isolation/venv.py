@@ -47,6 +47,9 @@ SITE = Path(__file__).parent / "site"
 """Has the sitecustomize.py of all environments."""
 
 MARKER = "bertbuild.json"
+WAITS = "bertbuild-waits"
+"""As docker/common/turn.py has it."""
+
 PASSED_ON = ("LANG", "TZ", "OMP_NUM_THREADS", "LD_LIBRARY_PATH", LIMIT)
 NETWORK = (
     "Check the network, the index settings (UV_INDEX_URL, SSL_CERT_FILE) and that uv's cache can be written "
@@ -58,6 +61,7 @@ class VenvIsolation:
     """Runs stages in virtual environments kept below one folder."""
 
     name = "venv"
+    has_turns = True
 
     def __init__(self, folder: Path, *, offline: bool = False) -> None:
         self._folder = folder
@@ -233,7 +237,7 @@ class VenvIsolation:
                 env=worker.env,
                 cwd=worker.cwd,
                 log=worker.log,
-                on_event=on_event,
+                on_event=_with_turn(run, Path(worker.env["TMPDIR"]), on_event) if run.turn else on_event,
                 children=self._children,
                 fork=self._fork_servers().fork_of(run, worker, path=str(SITE)),
             )
@@ -349,6 +353,21 @@ def _packages(backend: str, uncached: Uncached) -> Lacking:
         details=uncached.words,
         parts=uncached.packages,
     )
+
+
+def _with_turn(run: StageRun, temporary: Path, on_event: OnEvent) -> OnEvent:
+    """A listener that lets a stage measure when it is its turn (docker/common/turn.py): a file goes."""
+    waiting = temporary / WAITS
+    waiting.touch()
+
+    def listen(event: dict[str, Any]) -> None:
+        if event["event"] != "ready":
+            on_event(event)
+        elif run.turn is not None:
+            run.turn()
+            waiting.unlink()
+
+    return listen
 
 
 def lay_out(code: Mapping[str, Path], folder: Path) -> None:

@@ -5,6 +5,7 @@ Targets are made by the plans of the commands that make them, so that what those
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from bertbuild.errors import DataError, UsageError
@@ -148,8 +149,22 @@ def plan_evaluate(source: Source, data: Measured, request: EvaluateRequest, prob
     for name, step in scores.items():
         inputs: dict[str, File | str] = {"examples": EXAMPLES, "answers": answers[name]}
         steps[step] = Step(id=step, stage="score", inputs=inputs, params={"head": data.head, **data.params})
-    plan = in_version(Plan(model=source.model, steps=tuple(steps.values())), request.openvino)
+    plan = in_version(Plan(model=source.model, steps=_longest_chain_first(steps)), request.openvino)
     return EvaluationPlan(plan=plan, made=made, answers=answers, scores=scores)
+
+
+def _longest_chain_first(steps: Mapping[str, Step]) -> tuple[Step, ...]:
+    """The steps, those first that the most work follows from, so that the longest chain does not wait for others.
+
+    What a step is made from comes before it, since the step's own work is part of its chain.
+    """
+    work: dict[str, int] = {}
+    for step in reversed(tuple(steps.values())):  # each comes after all that it is made from
+        work[step.id] = work.get(step.id, 0) + STAGES[step.stage].weight
+        for source in step.inputs.values():
+            if isinstance(source, str):
+                work[source] = max(work.get(source, 0), work[step.id])
+    return tuple(sorted(steps.values(), key=lambda step: -work[step.id]))
 
 
 def _reference(source: Source, data: Measured, step_id: str, asked: dict[str, str]) -> tuple[Step, ...]:

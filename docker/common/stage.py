@@ -50,6 +50,7 @@ class Report(object):
         self.operators = {}
         self.notes = []
         self.facts = {}
+        self.waited = 0.0  # seconds, for a turn to measure
 
     def note(self, text):
         """Record something a person should know, and say it at once."""
@@ -57,7 +58,7 @@ class Report(object):
         emit("note", text=text)
 
     def as_dict(self, seconds):
-        """All of it, as it is written; `seconds` is the wall time."""
+        """All of it, as it is written; `seconds` is the wall time, which has what was waited for a turn in it."""
         usage = resource.getrusage(resource.RUSAGE_SELF)
         return {
             "stage": self.stage,
@@ -69,7 +70,7 @@ class Report(object):
             "operators": self.operators,
             "notes": self.notes,
             "facts": self.facts,
-            "seconds": round(seconds, 3),
+            "seconds": round(seconds - self.waited, 3),
             "cpu_seconds": round(usage.ru_utime + usage.ru_stime, 3),
             "peak_memory_bytes": usage.ru_maxrss * 1024,  # Linux counts in KiB
         }

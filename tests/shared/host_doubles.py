@@ -74,6 +74,7 @@ class FakeIsolation:
     """
 
     name = "fake"
+    has_turns = False
 
     def __init__(self):
         self.runs = []

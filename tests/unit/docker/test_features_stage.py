@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from bertbuild.isolation.venv import WAITS
 from bertbuild.project import ROOT
 
 COUNT, LENGTH = 11, 6
@@ -18,7 +19,9 @@ ROLES = ("input_ids", "input_mask", "segment_ids")
 def modules():
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(str(ROOT / "docker" / "common"))
-        yield SimpleNamespace(**{name: importlib.import_module(name) for name in ("features", "questions", "stage")})
+        yield SimpleNamespace(
+            **{name: importlib.import_module(name) for name in ("features", "questions", "stage", "turn")}
+        )
 
 
 @pytest.fixture
@@ -68,13 +71,35 @@ def test_every_example_is_answered_once_and_in_order(modules, path, columns, siz
 def test_batches_and_single_examples_are_timed_after_a_run_that_counts_for_nothing(modules, path):
     model = Model()
     _, facts = answered(modules, path, 4, model)
-    assert [rows for rows, _ in model.shapes] == [4, 4, 3, 1, 1, 1]
+    assert [rows for rows, _ in model.shapes] == [4, 4, 4, 3, 1, 1, 1]
     assert facts["gelu"] == "erf"
     latency = facts["latency"]
-    assert (latency["batch"]["rows"], latency["batch"]["calls"]) == (4, 1)
+    assert (latency["batch"]["rows"], latency["batch"]["calls"]) == (4, 2)
     assert (latency["alone"]["rows"], latency["alone"]["calls"]) == (1, 2)
     assert latency["batch"]["median_length"] == LENGTH
     assert 0 < latency["batch"]["median_seconds"] <= latency["batch"]["p95_seconds"]
+
+
+def test_what_is_timed_comes_after_the_turn_that_the_host_gives(modules, path, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(modules.turn.tempfile, "gettempdir", lambda: str(tmp_path))
+    waits = tmp_path / modules.turn.FILE
+    assert modules.turn.FILE == WAITS
+    waits.touch()
+    model, looked = Model(), []
+
+    def look(_seconds):
+        looked.append(list(model.shapes))
+        if len(looked) == 3:
+            waits.unlink()
+
+    monkeypatch.setattr(modules.turn.time, "sleep", look)
+    report = modules.stage.Report("infer")
+    modules.features.Examples(str(path), 4, report).answer(model)
+    assert looked == [[(4, LENGTH)]] * 3
+    assert len(model.shapes) == 7
+    assert report.waited > 0
+    assert report.as_dict(report.waited + 1)["seconds"] == 1
+    assert '"ready"' in capsys.readouterr().out
 
 
 PADDED = 40
@@ -105,8 +130,9 @@ def test_batches_end_with_their_longest_row_and_answers_are_put_back(modules, tm
         return by_place(feeds)
 
     found, facts = answered(modules, tmp_path, 4, model)
-    assert shapes[:3] == [(4, 40), (4, 24), (3, 16)], "the longest first, in steps of 8"
-    assert {length for _, length in shapes[3:]} >= {8, 40}, "alone, each is as long as itself"
+    assert shapes[0] == (4, 24), "before the turn"
+    assert shapes[1:4] == [(4, 40), (4, 24), (3, 16)], "the longest first, in steps of 8"
+    assert {length for _, length in shapes[4:]} >= {8, 40}, "alone, each is as long as itself"
     real = mask.astype(bool)
     real[4] = True  # it attends to all places alike
     assert np.array_equal(found["start_logits"], np.where(real, -ids, modules.features.NONE))

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
 from dataclasses import replace
 
@@ -195,6 +196,30 @@ def test_a_step_that_is_to_be_alone_runs_with_none_beside_it(store, isolation, e
     Engine(store, isolation, events, slots=2).run(replace(plan, steps=steps, targets=()), alone=["reference"])
     assert seen["infer"] == ["infer"]
     assert seen["freeze"] == ["freeze", "freeze"]
+
+
+def test_where_a_place_has_turns_a_step_that_measures_begins_beside_others_and_its_waiting_is_not_counted(
+    store, isolation, events, plan
+):
+    order, began = [], threading.Barrier(2)
+    run = isolation.run
+
+    def watched(stage_run, on_event):
+        began.wait(60)
+        if stage_run.turn:
+            stage_run.turn()
+        else:
+            time.sleep(0.5)
+        run(stage_run, on_event)
+        order.append(stage_run.stage)
+
+    isolation.run, isolation.has_turns = watched, True
+    steps = (plan.step("reference"), plan.step("freeze"))
+    Engine(store, isolation, events, slots=2).run(replace(plan, steps=steps, targets=()), alone=["reference"])
+    assert order == ["freeze", "infer"]
+    (done,) = (event for event in events if event.get("state") == "done" and event.get("stage") == "tf1-infer")
+    assert done["seconds"] < 0.5
+    assert "waited" not in done
 
 
 def test_a_record_of_before_steps_had_a_backend_is_read_as_it_was(build, plan, store):

@@ -170,6 +170,68 @@ def test_what_measures_times_runs_with_none_beside_it_and_what_does_not_need_it_
     assert world.most == 3
 
 
+def test_jobs_with_a_turn_begin_beside_others_and_measure_one_at_a_time_with_none_beside(world):
+    measured, lock = [], threading.Lock()
+
+    class Measuring(Played):
+        def run(self):
+            with lock:
+                world.begun.append(self.id)
+            self.turn()
+            with lock:
+                assert not world.running
+                world.running.append(self)
+            time.sleep(0.02)
+            with lock:
+                assert world.running == [self]
+                world.running.remove(self)
+                measured.append(self.id)
+
+    world.begun = []
+    together = threading.Barrier(2)
+    jobs = [
+        Measuring(world, "timed a"),
+        Measuring(world, "timed b"),
+        Played(world, "c"),
+        Played(world, "d"),
+        Measuring(world, "timed d", "d"),
+    ]
+    world.pause = lambda _job: together.wait(60)  # both slots are free of those that wait
+    assert not world.run(jobs, slots=2)
+    assert measured == ["timed a", "timed b", "timed d"]
+    assert world.begun[:2] == ["timed a", "timed b"]
+
+
+def test_jobs_that_wait_for_their_turn_keep_their_memory_and_one_is_let_on_where_nothing_else_fits(world):
+    class Measuring(Played):
+        def run(self):
+            self.turn()
+            super().run()
+
+    jobs = [Measuring(world, name, memory=60) for name in "abc"]
+    assert not world.run(jobs, slots=3, limit=100)
+    assert world.ended == ["a", "b", "c"]
+    assert world.most == 1
+
+
+def test_one_that_waits_for_its_turn_is_let_go_when_all_are_ended(world):
+    class Measuring(Played):
+        def run(self):
+            waits.set()
+            self.turn()
+
+    waits = threading.Event()
+
+    def pause(_job):
+        assert waits.wait(60)
+        raise RuntimeError("bug")
+
+    world.pause = pause
+    with pytest.raises(RuntimeError):
+        world.run([Measuring(world, "timed"), Played(world, "bad")])
+    assert all(thread.name != "timed" for thread in threading.enumerate())
+
+
 @pytest.mark.parametrize("error", [RuntimeError("bug"), KeyboardInterrupt(), BrokenPipeError()])
 def test_what_users_cannot_meet_cancels_all_waits_and_is_raised(world, error):
     begun = threading.Event()

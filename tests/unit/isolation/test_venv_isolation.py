@@ -317,6 +317,24 @@ def stage(environments, monkeypatch, tmp_path):
     return run
 
 
+def test_a_stage_that_measures_waits_until_its_turn_has_come(stage):
+    source = """
+import json, os, tempfile, time
+path = os.path.join(tempfile.gettempdir(), "bertbuild-waits")
+print(json.dumps({"event": "seen", "there": os.path.exists(path)}), flush=True)
+print(json.dumps({"event": "ready"}), flush=True)
+while os.path.exists(path):
+    time.sleep(0.01)
+print(json.dumps({"event": "measured"}))
+"""
+    turns = []
+    assert stage(source, turn=lambda: turns.append(1)) == [{"event": "seen", "there": True}, {"event": "measured"}]
+    assert turns == [1]
+    assert stage("import json, os; print(json.dumps({'event': 'seen', 'has': os.listdir(os.environ['TMPDIR'])}))") == [
+        {"event": "seen", "has": []}
+    ]
+
+
 def test_a_stage_gets_its_command_line_and_a_clean_environment(stage, tmp_path, monkeypatch):
     monkeypatch.setenv("SECRET", "x")
     monkeypatch.setenv("PYTHONSTARTUP", "x")

@@ -130,6 +130,12 @@ def test_one_graph_is_frozen_for_all_targets():
     assert (stages.count("freeze"), stages.count("examples"), stages.count("neuron-ready")) == (1, 1, 2)
 
 
+def test_what_the_longest_chain_is_made_from_comes_first():
+    names = [step.id for step in PLANS["evaluate"].plan.steps]
+    assert names.index("ir-fp32") < names.index("ir-int8") < names.index("convert-tf2") < names.index("tf2")
+    assert names.index("tf2") < names.index("neuron-ready-float32") < names.index("tf1-answers")
+
+
 def test_the_reference_is_always_asked_and_comes_first():
     planned = plan_evaluate(SOURCE, DATA, EvaluateRequest(targets=("tf2", "tf1", "tf2")), PROBES)
     assert list(planned.answers) == ["tf1", "tf2"]
