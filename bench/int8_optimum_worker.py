@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 import openvino
-from latency_worker import Run, by_port, in_turn, operators
+from latency_worker import Run, by_port, in_turn, operators, settings
 
 ROLES = ("input_ids", "input_mask", "segment_ids")
 
@@ -26,7 +26,9 @@ def main() -> None:
     request = json.load(sys.stdin)
     os.sched_setaffinity(0, set(sorted(os.sched_getaffinity(0))[: request["cores"]]))
     core = openvino.Core()
-    runs = {name: Run(core, path, request) for name, path in request["models"].items()}
+    config = settings(request["cores"])
+    models = {name: core.compile_model(path, "CPU", config) for name, path in request["models"].items()}
+    runs = {name: Run(model, request["shape"]) for name, model in models.items()}
     in_turn(list(runs.values()), request["runs"])
     with np.load(request["examples"]) as file:
         columns = {name: file[name] for name in file.files}

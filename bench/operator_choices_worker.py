@@ -19,14 +19,15 @@ from unittest import mock
 import numpy as np
 import openvino
 from answers import ROLES
-from latency_worker import difference, feed, operators, settings
+from latency_worker import Run, in_turn, settings
 from stages._writer import Writer, op
 from weights_only_worker import encoder_shape
 
 from bertbuild.model import encoder
 from bertbuild.model.model import describe
 
-VOCABULARY, WARM_UPS = 2000, 3
+VOCABULARY = 2000
+FIRST = "as it is"
 Attention = Callable[..., Any]
 
 
@@ -114,7 +115,7 @@ def attended(ops: Any, sizes: Any, query: Any, key: Any, value: Any, bias: Any) 
 
 USUAL = encoder._attention  # noqa: SLF001 - the forms of it are what is compared
 FORMS: dict[str, tuple[type[Writer], Attention, str]] = {
-    "as it is": (Writer, USUAL, "sequence"),
+    FIRST: (Writer, USUAL, "sequence"),
     "as it is, again": (Writer, USUAL, "sequence"),
     "ScaledDotProductAttention": (Writer, one_operator, "sequence"),
     "queries, keys, values as one product": (Writer, one_product, "sequence"),
@@ -127,31 +128,15 @@ FORMS: dict[str, tuple[type[Writer], Attention, str]] = {
 }
 
 
-class Form:
-    """A compiled form and its times."""
-
-    def __init__(self, core: openvino.Core, name: str, request: dict[str, Any]) -> None:
-        made, attention, output = FORMS[name]
-        hidden = request["hidden"]
-        ops = made(lambda variable: weights(variable, hidden), ROLES, None, None)
-        sizes = encoder.Sizes(request["layers"], request["heads"], hidden, "erf", 1e-12)
-        with mock.patch.object(encoder, "_attention", attention):
-            outputs = describe(ops, sizes, ops.inputs, (), [output])
-        self.compiled = core.compile_model(ops.model(outputs, "form"), "CPU", settings(1))
-        self.request = self.compiled.create_infer_request()
-        for port, tensor in feed(self.compiled, request["shape"], VOCABULARY).items():
-            self.request.set_tensor(port, tensor)
-        self.times: list[float] = []
-
-    def __call__(self) -> None:
-        """Infer once."""
-        started = time.process_time()
-        self.request.infer()
-        self.times.append(1000 * (time.process_time() - started))
-
-    def outputs(self) -> list[np.ndarray]:
-        """Of the last inference."""
-        return [self.request.get_tensor(port).data for port in self.compiled.outputs]
+def compiled(core: openvino.Core, name: str, request: dict[str, Any]) -> openvino.CompiledModel:
+    """A form, for one core."""
+    made, attention, output = FORMS[name]
+    hidden = request["hidden"]
+    ops = made(lambda variable: weights(variable, hidden), ROLES, None, None)
+    sizes = encoder.Sizes(request["layers"], request["heads"], hidden, "erf", 1e-12)
+    with mock.patch.object(encoder, "_attention", attention):
+        outputs = describe(ops, sizes, ops.inputs, (), [output])
+    return core.compile_model(ops.model(outputs, "form"), "CPU", settings(1))
 
 
 def weights(name: str, hidden: int) -> Any:
@@ -166,20 +151,12 @@ def main() -> None:
     request = json.load(sys.stdin)
     os.sched_setaffinity(0, set(sorted(os.sched_getaffinity(0))[:1]))
     core = openvino.Core()
-    forms = {name: Form(core, name, request) for name in FORMS}
-    for turn in range(WARM_UPS + request["runs"]):
-        for form in forms.values() if turn % 2 == 0 else reversed(forms.values()):
-            form()
-    first = forms["as it is"].outputs()
-    answer = {
-        name: {
-            "milliseconds": form.times[WARM_UPS:],
-            "max_abs": difference(first, form.outputs()),
-            "operators": operators(form.compiled),
-        }
-        for name, form in forms.items()
+    models = {name: compiled(core, name, request) for name in FORMS}
+    runs = {
+        name: Run(model, request["shape"], clock=time.process_time, words=VOCABULARY) for name, model in models.items()
     }
-    json.dump(answer, sys.stdout)
+    in_turn(list(runs.values()), request["runs"])
+    json.dump({name: run.as_dict(runs[FIRST]) for name, run in runs.items()}, sys.stdout)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from common import ROOT, Measured, measure
 
+from bertbuild.backends import BACKENDS
 from bertbuild.closure import module_of
 from bertbuild.config import load_settings
 from bertbuild.isolation.venv import VenvIsolation, lay_out
@@ -35,7 +36,7 @@ class StageRuns:
         work = self.empty(f"{out}-work")
         path = self.empty(out)
         code = work / "code"
-        lay_out(code_of(self._backend, stage), code)
+        lay_out(code_of(BACKENDS[self._backend].folder, stage), code)
         command = [self.program("python"), "-m", module_of(stage), *flags, f"--out={path}"]
         return path, measure(command, env=self.environment(work, code), cwd=work)
 
