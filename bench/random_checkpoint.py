@@ -89,11 +89,13 @@ def tensors(layers: int, hidden: int) -> Tensors:
 
     def dense(name: str, size_in: int, size_out: int) -> None:
         matrix(f"{name}/kernel", size_in, size_out)
-        made[f"{name}/bias"] = np.zeros(size_out, np.float32)
+        matrix(f"{name}/bias", size_out)
 
     def norm(name: str) -> None:
-        made[f"{name}/LayerNorm/gamma"] = np.ones(hidden, np.float32)
-        made[f"{name}/LayerNorm/beta"] = np.zeros(hidden, np.float32)
+        # A factor of 1 and a summand of 0, as before the training, are operators that OpenVINO leaves out.
+        matrix(f"{name}/LayerNorm/gamma", hidden)
+        made[f"{name}/LayerNorm/gamma"] += 1
+        matrix(f"{name}/LayerNorm/beta", hidden)
 
     matrix("bert/embeddings/word_embeddings", VOCABULARY, hidden)
     matrix("bert/embeddings/token_type_embeddings", 2, hidden)
