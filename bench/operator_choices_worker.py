@@ -1,8 +1,8 @@
 """Times forms of one model that compute the same with other operators. Started by operator_choices.py, with OpenVINO.
 
-Reads one JSON object on stdin: {"layers": n, "hidden": n, "heads": n, "shape": [batch, length], "runs": n}. All forms
-run on one core, in turn. Writes per form the processor time of each inference in milliseconds, which other work on the
-machine changes less than the time on the clock; how far its answers are from the first form's; its layers by type.
+Reads one JSON object on stdin: {"layers": n, "hidden": n, "heads": n, "shape": [batch, length], "cores": n, "runs": n}.
+All forms run on these cores, in turn. Writes per form the time of each inference in milliseconds, on one core the
+processor's, else the clock's; how far its answers are from the first form's; its layers by type.
 """
 
 from __future__ import annotations
@@ -129,14 +129,14 @@ FORMS: dict[str, tuple[type[Writer], Attention, str]] = {
 
 
 def compiled(core: openvino.Core, name: str, request: dict[str, Any]) -> openvino.CompiledModel:
-    """A form, for one core."""
+    """A form."""
     made, attention, output = FORMS[name]
     hidden = request["hidden"]
     ops = made(lambda variable: weights(variable, hidden), ROLES, None, None)
     sizes = encoder.Sizes(request["layers"], request["heads"], hidden, "erf", 1e-12)
     with mock.patch.object(encoder, "_attention", attention):
         outputs = describe(ops, sizes, ops.inputs, (), [output])
-    return core.compile_model(ops.model(outputs, "form"), "CPU", settings(1))
+    return core.compile_model(ops.model(outputs, "form"), "CPU", settings(request["cores"]))
 
 
 def weights(name: str, hidden: int) -> Any:
@@ -149,12 +149,11 @@ def weights(name: str, hidden: int) -> Any:
 def main() -> None:
     """Read the request, answer it."""
     request = json.load(sys.stdin)
-    os.sched_setaffinity(0, set(sorted(os.sched_getaffinity(0))[:1]))
+    os.sched_setaffinity(0, set(sorted(os.sched_getaffinity(0))[: request["cores"]]))
     core = openvino.Core()
     models = {name: compiled(core, name, request) for name in FORMS}
-    runs = {
-        name: Run(model, request["shape"], clock=time.process_time, words=VOCABULARY) for name, model in models.items()
-    }
+    clock = time.process_time if request["cores"] == 1 else time.perf_counter
+    runs = {name: Run(model, request["shape"], clock=clock, words=VOCABULARY) for name, model in models.items()}
     in_turn(list(runs.values()), request["runs"])
     json.dump({name: run.as_dict(runs[FIRST]) for name, run in runs.items()}, sys.stdout)
 
