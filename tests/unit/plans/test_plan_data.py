@@ -1,11 +1,10 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
 from pathlib import PurePosixPath
 
 import pytest
-from host_doubles import golden
+from host_doubles import facts_of, golden
 
 from bertbuild.errors import UsageError
 from bertbuild.plans.plan import File
@@ -24,7 +23,7 @@ def test_plans_of_all_tasks_are_those_on_record():
         PrepareRequest(task=OWN, own_name="own-ner"),
         PrepareRequest(task=OWN, own_name="own-tags", text_column="t", label_column="a,b", multi_label=True),
     ]
-    plans = {target_name(request): asdict(plan_prepare_data("bert", DATA, VOCAB, request)) for request in requests}
+    plans = {target_name(request): facts_of(plan_prepare_data("bert", DATA, VOCAB, request)) for request in requests}
     assert len(plans) == len(requests)  # results that differ have names that differ
     lines = (json.dumps({name: plan}, default=str) + "\n" for name, plan in plans.items())
     golden("plans_prepare_data.jsonl", "".join(lines))
