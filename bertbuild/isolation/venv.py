@@ -6,6 +6,8 @@ private temporary folder and its inputs; unlike in a container, nothing keeps it
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import hashlib
 import json
 import os
@@ -51,6 +53,9 @@ WAITS = "bertbuild-waits"
 """As docker/common/turn.py has it."""
 
 PASSED_ON = ("LANG", "TZ", "OMP_NUM_THREADS", "LD_LIBRARY_PATH", LIMIT)
+NO_ROOM = ("bad_alloc", os.strerror(errno.EAGAIN))
+"""What the C++ library says before it ends a program that got no memory, or could not start a thread."""
+
 NETWORK = (
     "Check the network, the index settings (UV_INDEX_URL, SSL_CERT_FILE) and that uv's cache can be written "
     "(UV_CACHE_DIR), then try again."
@@ -253,6 +258,13 @@ class VenvIsolation:
                 next_step="Close other programs, use a machine with more memory, or a smaller model.",
                 details=log_tail(log),
             )
+        if code == -signal.SIGABRT and any(word in log_tail(log) for word in NO_ROOM):
+            raise StageKilledForMemoryError(
+                f"The stage {run.stage} ended itself (SIGABRT): the system gave it no memory, or no further thread.",
+                next_step="Close other programs, raise the limits that it runs under (ulimit -v, ulimit -u, those of a "
+                "cgroup), or use a machine with more memory.",
+                details=log_tail(log),
+            )
         if code == -signal.SIGTERM:
             raise StageError(
                 f"The stage {run.stage} was ended from outside (SIGTERM).",
@@ -261,7 +273,7 @@ class VenvIsolation:
             )
         if code != 0:
             raise StageError(
-                f"The stage {run.stage} failed with exit code {code}.",
+                f"The stage {run.stage} failed with exit code {code}{_signal(code)}.",
                 next_step=f"Its whole log: {log}",
                 details=log_tail(log),
             )
@@ -331,6 +343,13 @@ class VenvIsolation:
             if self._offline and (words := in_words(failure.details)):
                 raise OfflineError([_packages(backend, Uncached(words=words))]) from failure
             raise failure
+
+
+def _signal(code: int) -> str:
+    """The name of the signal that ended a process, behind its exit code; "" where none did."""
+    with contextlib.suppress(ValueError):
+        return f" ({signal.Signals(-code).name})" if code < 0 else ""
+    return ""
 
 
 def _require_avx(backend: str) -> None:

@@ -168,8 +168,8 @@ def test_stages_whose_variables_differ_share_no_server(environments, monkeypatch
 
 
 CRASHES = {
-    "os.abort()": (-signal.SIGABRT, StageError, "failed with exit code -6"),
-    "os.kill(os.getpid(), 11)": (-signal.SIGSEGV, StageError, "failed with exit code -11"),
+    "os.abort()": (-signal.SIGABRT, StageError, "failed with exit code -6 (SIGABRT)"),
+    "os.kill(os.getpid(), 11)": (-signal.SIGSEGV, StageError, "failed with exit code -11 (SIGSEGV)"),
     "os.kill(os.getpid(), 9)": (-signal.SIGKILL, StageKilledForMemoryError, "was killed (SIGKILL)"),
     "os.kill(os.getpid(), 15)": (-signal.SIGTERM, StageError, "was ended from outside (SIGTERM)"),
     "sys.exit(3)": (3, StageError, "failed with exit code 3"),

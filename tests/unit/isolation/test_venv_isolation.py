@@ -399,6 +399,18 @@ def test_a_stage_that_fails_is_quoted_and_its_log_named(stage, tmp_path):
     assert raised.value.next_step == f"Its whole log: {tmp_path}/toy.log"
 
 
+@pytest.mark.parametrize("words", ["std::bad_alloc", "what():  Resource temporarily unavailable"])
+def test_a_stage_that_gets_no_memory_or_no_thread_says_so(stage, words):
+    with pytest.raises(StageKilledForMemoryError, match="no memory, or no further thread") as raised:
+        stage(f"import os; print({words!r}, flush=True); os.abort()")
+    assert words in raised.value.details
+
+
+def test_a_stage_that_a_signal_ends_is_told_with_its_name(stage):
+    with pytest.raises(StageError, match=r"failed with exit code -11 \(SIGSEGV\)"):
+        stage("import os; os.kill(os.getpid(), 11)")
+
+
 @pytest.fixture
 def without_avx(tmp_path, monkeypatch):
     """A processor of 2010: https://ark.intel.com tells that Westmere has SSE4.2 and no AVX."""
