@@ -54,7 +54,7 @@ def ours(checkpoint: Path, examples: Path, version: str, folder: Path) -> dict[s
 
 def theirs(checkpoint: Path, examples: Path, version: str, folder: Path) -> str:
     """The .xml of Optimum-Intel's int8 IR."""
-    weights, _ = StageRuns("data", folder).run("convert-hf", "hf", f"--checkpoint={checkpoint}", f"--heads={HEAD}")
+    weights = optimum_intel.weights(checkpoint, folder, f"--heads={HEAD}")
     path, out = optimum_intel.environment(version), folder / "optimum"
     command = [path / "bin" / "python", ROOT / "bench" / "int8_optimum_quantize.py", weights, examples, out]
     measure(command, env=optimum_intel.variables(path))

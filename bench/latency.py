@@ -34,12 +34,12 @@ BACKENDS = {"2026.4": "openvino", "2024.6": "openvino@2024.6"}
 
 def make(folder: Path, version: str, size: str) -> dict[str, str]:
     """The three models of one checkpoint: name → .xml."""
-    openvino, data = StageRuns(BACKENDS[version], folder), StageRuns("data", folder)
+    openvino = StageRuns(BACKENDS[version], folder)
     checkpoint = random_checkpoint(folder, size)
     flags = (f"--checkpoint={checkpoint}", "--gelu=erf")
     sequence, _ = openvino.run("ir-direct", "sequence", *flags, "--output=sequence")
     pooled, _ = openvino.run("ir-direct", "pooled", *flags, "--output=pooled")
-    weights, _ = data.run("convert-hf", "hf", f"--checkpoint={checkpoint}")
+    weights = optimum_intel.weights(checkpoint, folder)
     exported = optimum_intel.export(optimum_intel.environment(version), weights, folder / "optimum")
     return {OURS: str(sequence / "model.xml"), THEIRS: str(exported), POOLED: str(pooled / "model.xml")}
 

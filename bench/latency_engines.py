@@ -44,14 +44,12 @@ class Models:
     """The models of one checkpoint: name → Python, engine, file."""
 
     def __init__(self, folder: Path, size: str) -> None:
-        openvino, old, onnx, data = (
-            StageRuns(name, folder) for name in ("openvino", "openvino@2024.6", "onnx", "data")
-        )
+        openvino, old, onnx = (StageRuns(name, folder) for name in ("openvino", "openvino@2024.6", "onnx"))
         checkpoint = random_checkpoint(folder, size)
         flags = (f"--checkpoint={checkpoint}", "--output=sequence", "--gelu=erf")
         ir, _ = openvino.run("ir-direct", f"{size}-ir", *flags)
         model, _ = onnx.run("direct", f"{size}-onnx", *flags)
-        weights, _ = data.run("convert-hf", f"{size}-hf", f"--checkpoint={checkpoint}")
+        weights = optimum_intel.weights(checkpoint, folder)
         exported = optimum_intel.export(optimum_intel.environment("2026.4"), weights, folder / f"{size}-optimum")
         self.of = {
             OURS: (openvino.program("python"), "openvino", ir / "model.xml"),

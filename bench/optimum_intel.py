@@ -15,6 +15,7 @@ import sys
 from pathlib import Path
 
 from common import ROOT, measure
+from stage_runs import StageRuns
 
 from bertbuild.config import load_settings
 from bertbuild.isolation.interpreters import find_interpreter
@@ -49,8 +50,15 @@ def variables(path: Path) -> dict[str, str]:
     return os.environ | {"HF_HUB_OFFLINE": "1", "PATH": f"{path / 'bin'}:{os.environ['PATH']}"}
 
 
-def export(path: Path, weights: Path, out: Path) -> Path:
+def weights(checkpoint: Path, folder: Path, *flags: str) -> Path:
+    """The Hugging Face folder of a checkpoint, which it starts from, below a folder."""
+    words = f"--words={checkpoint / 'vocab.txt'}"
+    made, _ = StageRuns("data", folder).run("convert-hf", "hf", f"--checkpoint={checkpoint}", words, *flags)
+    return made
+
+
+def export(path: Path, made: Path, out: Path) -> Path:
     """The fp32 IR of a Hugging Face folder, as the command line of an environment makes it; gives its .xml."""
-    command: list[object] = ["export", "openvino", "--model", weights, "--task", "feature-extraction"]
+    command: list[object] = ["export", "openvino", "--model", made, "--task", "feature-extraction"]
     measure([path / "bin" / "optimum-cli", *command, "--weight-format", "fp32", out], env=variables(path))
     return out / "openvino_model.xml"
