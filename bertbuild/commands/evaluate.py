@@ -7,6 +7,7 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bertbuild.backends import of_version
 from bertbuild.commands.entry_jobs import find
 from bertbuild.commands.evaluation import Evaluation, require_passed, table
 from bertbuild.commands.evaluation_data import check_named, measured
@@ -20,6 +21,7 @@ from bertbuild.heads.classifier import HEAD as CLASSIFIER
 from bertbuild.heads.masked_lm import HEAD as MASKED_LM
 from bertbuild.kinds.evaluated_data import Data
 from bertbuild.kinds.evaluation import REFERENCE, TARGETS, EvaluateRequest, plan_evaluate
+from bertbuild.kinds.ir_request import OPENVINO
 from bertbuild.kinds.measured import EXAMPLES
 from bertbuild.plans.placing import BOTH
 from bertbuild.plans.plan import Plan, Step
@@ -63,6 +65,7 @@ def measure(session: Session, wanted: Wanted, data: Data, request: EvaluateReque
     if session.settings.offline:
         _require_offline(session, wanted, data, request)
     _require_reference(session, wanted, request)
+    _expect_first(session, request)
     inspected = find(session, wanted)
     source = inspected.source
     examples = measured(session, wanted, source, inspected.vocab_size, data)
@@ -140,6 +143,15 @@ def _require_reference(session: Session, wanted: Wanted, request: EvaluateReques
     if session.reference or bound:
         plan = Plan(model=wanted.name or wanted.model or wanted.checkpoint, steps=tuple(steps))
         require_1(session, presumed(session, plan))
+
+
+def _expect_first(session: Session, request: EvaluateRequest) -> None:
+    """Have OpenVINO imported while the model is read for the first time: an IR is what the longest chain begins with.
+
+    Not where a remote store may have it.
+    """
+    if not session.settings.remote and any(TARGETS[name][0].asked.stage == "openvino-infer" for name in request.names):
+        session.isolation.expect(of_version(OPENVINO, request.openvino), OPENVINO, "ir-direct")
 
 
 def _run(session: Session, plan: Plan, answers: Collection[str], batch_size: int) -> dict[str, StoredObject]:

@@ -70,6 +70,26 @@ def play(isolation):
     return given
 
 
+@pytest.mark.parametrize(
+    ("request_", "expected"),
+    [
+        (EvaluateRequest(targets=("ir-fp32",)), [("openvino", "openvino", "ir-direct")]),
+        (EvaluateRequest(targets=("ir-fp16",), openvino="2024.6"), [("openvino@2024.6", "openvino", "ir-direct")]),
+        (EvaluateRequest(targets=("frozen",)), []),
+    ],
+)
+def test_what_the_longest_chain_begins_with_is_imported_while_the_model_is_read(
+    session, isolation, prepared, monkeypatch, request_, expected
+):
+    def find(*_):
+        assert isolation.expected == expected
+        raise UsageError("no model", next_step="none")
+
+    monkeypatch.setattr(evaluate, "find", find)
+    with pytest.raises(UsageError, match="no model"):
+        evaluate.measure(session, WANTED, Data(prepared=str(prepared())), request_, "0.01")
+
+
 @pytest.fixture
 def prepared(tmp_path):
     """A prepared folder; keyword arguments change prepared.json."""
