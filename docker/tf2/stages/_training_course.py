@@ -45,6 +45,7 @@ class Course(tf_keras.callbacks.Callback):
     def on_train_begin(self, _logs=None):
         """Restore, or prove what was restored."""
         optimizer = self.model.optimizer
+        self._rate_after = tf.function(optimizer.learning_rate)  # operation by operation it takes 1 ms of each step
         self._checkpoint = tf.train.Checkpoint(model=self.model, optimizer=optimizer, global_step=optimizer.iterations)
         latest = tf.train.latest_checkpoint(self._job.model_dir)
         if latest:
@@ -89,7 +90,7 @@ class Course(tf_keras.callbacks.Callback):
         if self._by_fit:  # a mean over the epoch, of which `fit` gives the sum over all workers
             total = loss * (self._now - self._epoch_began) / self._job.args.workers
             loss, self._total = (total - self._total) / (self._now - before), total
-        rate = float(self.model.optimizer.learning_rate(self._now - 1))
+        rate = float(self._rate_after(tf.constant(self._now - 1)))
         for name, value in (("step", self._now), ("loss", loss), ("learning_rate", rate)):
             self.history[name].append(value)
         now = time.monotonic()

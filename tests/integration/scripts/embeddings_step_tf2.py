@@ -1,4 +1,4 @@
-"""Steps of the Model Garden's optimizer, as it is and with the embeddings' gradient made whole: how far apart."""
+"""Steps of the Model Garden's embeddings and optimizer, as they are and as train computes them: how far apart."""
 
 import importlib
 import json
@@ -10,6 +10,7 @@ os.environ.update(TF_USE_LEGACY_KERAS="1", TF_CPP_MIN_LOG_LEVEL="2", CUDA_VISIBL
 import numpy as np
 import tensorflow as tf
 from official.nlp import optimization
+from official.nlp.modeling.layers import OnDeviceEmbedding
 
 request = json.load(sys.stdin)
 sys.path[:0] = [str(Path(request["root"], part)) for part in ("docker/tf2", "docker/common", "")]
@@ -20,14 +21,17 @@ STEPS = 6
 def trained():
     """The table and its moments after each step."""
     chance = np.random.RandomState(7)
-    table = tf.Variable(chance.randn(40, 8), dtype=tf.float32, name="word_embeddings/embeddings")
+    layer = OnDeviceEmbedding(40, 8, name="word_embeddings")
+    layer.build([None])
+    table = layer.embeddings
+    table.assign(chance.randn(40, 8))
     kernel = tf.Variable(chance.randn(8, 8), dtype=tf.float32, name="dense/kernel")
     optimizer = optimization.create_optimizer(1e-2, STEPS, 2)
     found = []
     for _ in range(STEPS):
         rows = chance.randint(0, 40, 5).repeat(2)
         with tf.GradientTape() as tape:
-            loss = tf.reduce_sum(tf.square(tf.matmul(tf.gather(table, rows), kernel) - 1.0))
+            loss = tf.reduce_sum(tf.square(tf.matmul(layer(tf.constant(rows)), kernel) - 1.0))
         gradients = tape.gradient(loss, (table, kernel))
         assert isinstance(gradients[0], tf.IndexedSlices)
         optimizer.apply_gradients(zip(gradients, (table, kernel), strict=True))
