@@ -9,8 +9,9 @@ import tensorflow as tf
 SAFE = ("classifier", "multi-label", "regression", "tokens")
 """The heads whose losses and gradients are the same with and without padding, as google-research/bert, the Model Garden
 and this project write them; tests compare both."""
-WINDOW = 50
-"""Batches whose rows are sorted together by `bucketed`, at most."""
+WINDOW = 8
+"""Batches whose rows are sorted together by `bucketed`, at most. More make little less padding, and batches of fewer
+classes where lengths tell classes: docs/results.md has both measured."""
 
 
 def real_places(mask, tags=None):

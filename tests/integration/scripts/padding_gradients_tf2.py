@@ -74,13 +74,17 @@ def compared(kind):
     return {"loss": abs(loss - short_loss), "gradient": off, "largest": largest, "lengths": [whole, short]}
 
 
-def bucketed():
-    """The rows of batches of like length, of a data set smaller than a window: 3 batches of 2."""
-    lengths = np.array([7, 2, 5, 3, 6, 4])
-    rows = {"mask": (np.arange(8) < lengths[:, None]).astype(np.int32), "row": np.arange(6)}
+def bucketed(lengths, count):
+    """The rows of `count` batches of like length, made of batches of 2."""
+    rows = {"mask": (np.arange(8) < lengths[:, None]).astype(np.int32), "row": np.arange(len(lengths))}
     batches = tf.data.Dataset.from_tensor_slices(rows).batch(2).repeat()
-    found = short_batches.bucketed(batches, lambda batch: short_batches.real_places(batch["mask"]), 3, seed=1)
-    return [batch["row"].numpy().tolist() for batch in found.take(12)]
+    real = lambda batch: short_batches.real_places(batch["mask"])  # noqa: E731
+    found = short_batches.bucketed(batches, real, len(lengths) // 2, seed=1)
+    return [batch["row"].numpy().tolist() for batch in found.take(count)]
 
 
-json.dump({"bucketed": bucketed(), **{kind: compared(kind) for kind in request["kinds"]}}, sys.stdout)
+few = bucketed(np.array([7, 2, 5, 3, 6, 4]), 12)
+many_lengths = np.tile([7, 2, 5, 3], 6 * short_batches.WINDOW // 4)
+many = bucketed(many_lengths, 12 * short_batches.WINDOW)
+answer = {"few": few, "many": many, "lengths": many_lengths.tolist(), "window": short_batches.WINDOW}
+json.dump({"bucketed": answer, **{kind: compared(kind) for kind in request["kinds"]}}, sys.stdout)

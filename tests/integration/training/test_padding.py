@@ -58,9 +58,20 @@ def test_the_model_gardens_losses_do_not_read_padding(by_tensorflow2, head):
 
 def test_batches_of_like_length_of_few_rows_hold_no_row_twice(by_tensorflow2):
     """A window of more than an epoch would put a row beside itself."""
-    batches = by_tensorflow2["bucketed"]
+    batches = by_tensorflow2["bucketed"]["few"]
     assert {tuple(batch) for batch in batches} == {(1, 3), (5, 2), (4, 0)}
     assert all(batches.count(batch) > 1 for batch in batches)
+
+
+def test_rows_are_sorted_within_a_window_of_batches(by_tensorflow2):
+    """Every row comes, rows of one length together, and beside no row of another window."""
+    told = by_tensorflow2["bucketed"]
+    batches, lengths, rows = told["many"], told["lengths"], 2 * told["window"]
+    assert {row for batch in batches for row in batch} == set(range(3 * rows))
+    for one, other in batches:
+        assert one // rows == other // rows
+        assert lengths[one] == lengths[other]
+    assert batches != sorted(batches)
 
 
 @pytest.mark.whole
