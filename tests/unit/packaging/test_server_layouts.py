@@ -73,6 +73,15 @@ def test_every_layout_takes_kinds_that_there_are():
     assert set(KINDS) <= ALL.keys()
 
 
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_every_layout_has_the_pieces_of_sentencepiece_in_the_place_of_words(packed, tmp_path, layout):
+    target = packed(LAYOUTS[layout].takes[0], files=["spiece.model"])
+    (tmp_path / "vocab.txt").unlink()
+    files = LAYOUTS[layout].files(target)
+    assert {"spiece.model", "tokenizer.json", "text.json", "labels.txt"} <= files.keys()
+    assert "vocab.txt" not in files
+
+
 def test_the_model_servers_config_is_as_its_schema_has_it(packed):
     files = LAYOUTS["openvino-model-server"].files(packed())
     config = json.loads(files["config.json"])
