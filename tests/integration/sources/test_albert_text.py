@@ -8,11 +8,12 @@ import subprocess
 import family_models
 import numpy as np
 import pytest
-from backends import python
+from backends import SCRIPTS, python
 from backends import run as run_script
 from family_models import ALBERT_CONFIG, H, NumpyFamily, V, albert_shapes, masked_lm_shapes, values, write_family
 
 from bertbuild.checkpoint.tokenizer_file import read_words
+from bertbuild.isolation.fetching import find_uv
 from bertbuild.text.wordpiece import sequence
 
 pytestmark = pytest.mark.integration
@@ -194,21 +195,122 @@ def test_questions_and_masked_words_are_answered_and_measured(bertbuild, albert,
     bertbuild.ok("evaluate", "--checkpoint", albert[name], "--text", texts, "--target", "ir-fp32")
 
 
-@pytest.mark.whole
-@pytest.mark.usefixtures("target")
-def test_a_plain_package_answers_as_predict_does_of_pieces(bertbuild, session_folder):
-    folder = session_folder / "albert-package"
-    made = bertbuild.ok("package", "text-albert/ir-fp32", "--to", folder).last
-    assert {"spiece.model", "tokenizer.json", "text.json", "predict.py"} <= set(made["files"])
+def packed(bertbuild, folder, target, *words):
+    """A target as a package in a new folder; gives that, and the names of its files."""
+    made = bertbuild.ok("package", target, "--to", folder, *words).last
+    assert {"spiece.model", "tokenizer.json", "text.json"} <= set(made["files"])
+    assert "vocab.txt" not in made["files"]
     assert "google-research/albert reads text" in (folder / "README.md").read_text()
+    return folder, set(made["files"])
+
+
+def said(folder, backend, *words):
+    """What predict.py of a plain package prints, with the backend's own runtime, and tokenizers behind it."""
     tokenizers = next((python("data").parents[1] / "lib").glob("python3*")) / "site-packages"
     script = f"import runpy, sys; sys.path.append({str(tokenizers)!r}); runpy.run_path('predict.py')"
     done = subprocess.run(
-        [python("openvino"), "-c", script, PLAIN], cwd=folder, capture_output=True, text=True, timeout=120, check=False
+        [python(backend), "-c", script, *words], cwd=folder, capture_output=True, text=True, timeout=120, check=False
     )
     assert done.returncode == 0, done.stderr
-    found = asked(bertbuild, "text-albert", "--text", PLAIN)
-    assert done.stdout.split() == [found["label"], f"{found['probability']:.4f}"]
+    return done.stdout.splitlines()
+
+
+PLAIN_PACKAGES = {
+    "ir-fp32": ("openvino", "tokenizers", ("build-ir",)),
+    "ir-text-fp32": ("openvino", "openvino-tokenizers", ("build-ir", "--text")),
+    "onnx-fp32": ("onnx", "tokenizers", ("convert-onnx",)),
+}
+"""Target → the backend that has what runs it, the package that reads its text, and the command that makes it."""
+
+
+@pytest.mark.whole
+@pytest.mark.parametrize("made", PLAIN_PACKAGES)
+def test_a_plain_package_answers_as_predict_does_of_pieces(bertbuild, albert, session_folder, made):
+    backend, reader, command = PLAIN_PACKAGES[made]
+    bertbuild.ok(*command, "--checkpoint", albert["text-albert"], "--labels", ",".join(LABELS))
+    folder, files = packed(bertbuild, session_folder / f"albert {made}", f"text-albert/{made}")
+    assert "predict.py" in files
+    assert f"\n{reader}==" in (folder / "requirements.txt").read_text()
+    text = TEXT if made == "ir-text-fp32" else PLAIN
+    found = asked(bertbuild, "text-albert", "--text", text, target=made)
+    assert said(folder, backend, text) == [f"{found['label']} {found['probability']:.4f}"]
+
+
+@pytest.mark.whole
+def test_plain_packages_of_other_heads_read_pieces(bertbuild, albert, session_folder):
+    made = bertbuild.ok(
+        "build-ir", "--checkpoint", albert["text-albert"], "--name", "text-albert-tags", "--head", "tokens",
+        "--labels", ",".join(LABELS),
+    ).last["target"]  # fmt: skip
+    folder, _ = packed(bertbuild, session_folder / "albert tags", f"text-albert-tags/{made}")
+    tags = asked(bertbuild, "text-albert-tags", "--text", PLAIN, target=made)["tags"]
+    assert said(folder, "openvino", PLAIN) == [f"{one['word']} {one['tag']}" for one in tags]
+
+    made = bertbuild.ok("build-ir", "--checkpoint", albert["text-albert-span"]).last["target"]
+    folder, _ = packed(bertbuild, session_folder / "albert span", f"text-albert-span/{made}")
+    context = "jde fgh hij cab"
+    (answer,) = said(folder, "openvino", "abc de", context)
+    assert answer
+    assert answer in context
+
+    command = ("build-ir", "--checkpoint", albert["text-albert-words"], "--output", "masked-lm-logits")
+    made = bertbuild.ok(*command).last["target"]
+    folder, _ = packed(bertbuild, session_folder / "albert words", f"text-albert-words/{made}")
+    text = "abc [MASK] de"
+    (best,) = asked(bertbuild, "text-albert-words", "--text", text, target=made)["masked"]
+    assert said(folder, "openvino", text) == [" ".join(one["word"] for one in best)]
+
+
+@pytest.mark.whole
+def test_the_model_servers_text_model_answers_as_predict_does_of_pieces(bertbuild, albert, session_folder):
+    command = ("build-ir", "--checkpoint", albert["text-albert"], "--text", "--labels", ",".join(LABELS))
+    made = bertbuild.ok(*command).last["target"]
+    words = (f"text-albert/{made}", "--format", "openvino-model-server")
+    folder, _ = packed(bertbuild, session_folder / "albert model server", *words)
+    listed = [one["config"] for one in json.loads((folder / "config.json").read_text())["model_config_list"]]
+    models = {one["name"]: folder / one["base_path"] / "1" for one in listed}
+    assert set(models) == {"text-albert", "text-albert-text", "text-albert-text-pair"}
+    model, settings = models["text-albert-text"] / "text_model.xml", listed[0]["plugin_config"]
+    script = (
+        "import json, openvino, openvino_tokenizers\n"
+        f"model = openvino.Core().compile_model({str(model)!r}, 'CPU', {settings})\n"
+        f"print(json.dumps(model({{'text': [{TEXT!r}]}})['probabilities'].tolist()))"
+    )
+    done = subprocess.run([python("openvino"), "-c", script], capture_output=True, text=True, timeout=120, check=True)
+    found = asked(bertbuild, "text-albert", "--text", TEXT, target=made)["probabilities"]
+    assert json.loads(done.stdout)[0] == pytest.approx(list(found.values()), abs=1e-6)
+
+
+@pytest.mark.whole
+def test_triton_gets_the_models_of_pieces_and_their_labels(bertbuild, albert, session_folder):
+    for command, backend in (("build-ir", "openvino"), ("convert-onnx", "onnxruntime")):
+        words = (command, "--checkpoint", albert["text-albert"], "--labels", ",".join(LABELS))
+        made = bertbuild.ok(*words).last["target"]
+        words = (f"text-albert/{made}", "--format", "triton")
+        folder, files = packed(bertbuild, session_folder / f"albert {backend}", *words)
+        repository = folder / "model_repository" / "text-albert"
+        assert f'backend: "{backend}"' in (repository / "config.pbtxt").read_text()
+        assert (repository / "labels.txt").read_text().split() == list(LABELS)
+        assert any(name.startswith("model_repository/text-albert/1/model.") for name in files)
+
+
+@pytest.mark.whole
+def test_tensorflows_server_is_warmed_up_with_texts_of_pieces(bertbuild, albert, session_folder):
+    words = ("--checkpoint", albert["text-albert"], "--format", "savedmodel", "--labels", ",".join(LABELS))
+    made = bertbuild.ok("convert-tf2", *words).last["target"]
+    texts = session_folder / "albert-warm-up.txt"
+    texts.write_text(f"{TEXT}\n{PLAIN}\n")
+    words = (f"text-albert/{made}", "--format", "tensorflow-serving", "--examples", texts)
+    folder, files = packed(bertbuild, session_folder / "albert serving", *words)
+    assert "model/1/assets/spiece.model" in files
+    place = session_folder / "serving api"
+    words = ("install", "--quiet", "--no-deps", "--target", place, "tensorflow-serving-api==2.20.0")
+    subprocess.run([find_uv(), "pip", *words], check=True, timeout=300)
+    script = [python("tf2"), SCRIPTS / "warm_up.py", folder / "model" / "1", place]
+    done = subprocess.run(script, capture_output=True, text=True, timeout=300, check=True)
+    for text, one in zip((TEXT, PLAIN), json.loads(done.stdout.splitlines()[-1]), strict=True):
+        found = asked(bertbuild, "text-albert", "--text", text, target=made)["probabilities"]
+        assert one["probabilities"][0] == pytest.approx(list(found.values()), abs=1e-5)
 
 
 def test_a_model_of_sentencepiece_of_another_model_is_refused_where_it_is_named(bertbuild, albert, session_folder):
