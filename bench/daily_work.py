@@ -3,8 +3,8 @@
     .venv/bin/python bench/daily_work.py [--what evaluate] [--runs 1] [--size minilm] [--glue ../shared/data/glue]
 
 The commit is checked out into a temporary folder; both sides run under this Python and its packages, in pairs, each as
-a whole process over a store of its own that is empty but for the prepared data, in environments that must be there
-(`invoke images --isolation venv`). "At work" is the processor time of the program and of all its stages, which other
+a whole process over a store of its own that is empty but for the prepared data, in environments that are made before it
+is timed. "At work" is the processor time of the program and of all its stages, which other
 work on the machine changes less than the wall time.
 """
 
@@ -38,6 +38,8 @@ class Bench:
         self._code = {"now": ROOT, BEFORE: checked_out(BEFORE, folder / BEFORE)}
         self.taken: dict[str, list[Measured]] = {side: [] for side in self._code}
         self._number = 0
+        for code in self._code.values():
+            program(code, ["images"], artifacts=self._empty())
         if args.what == "fleet":
             for code in self._code.values():
                 measure([sys.executable, code / "examples" / "make_checkpoints.py"], env=surroundings(code, folder))
