@@ -45,7 +45,7 @@ class Course(tf_keras.callbacks.Callback):
     def on_train_begin(self, _logs=None):
         """Restore, or prove what was restored."""
         optimizer = self.model.optimizer
-        self._rate_after = tf.function(optimizer.learning_rate)  # operation by operation it takes 1 ms of each step
+        self._rate_after = tf.function(optimizer.learning_rate)  # else Python calls each operation of it, each step
         self._checkpoint = tf.train.Checkpoint(model=self.model, optimizer=optimizer, global_step=optimizer.iterations)
         latest = tf.train.latest_checkpoint(self._job.model_dir)
         if latest:
