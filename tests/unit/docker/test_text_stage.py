@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-
 import pytest
 from piece_models import PIECES, model_bytes
-
-from bertbuild.project import ROOT
+from stage_by_hand import run_by_hand
 
 
 @pytest.mark.parametrize(
@@ -28,16 +23,8 @@ def test_it_is_told_in_a_sentence(tmp_path, content, what):
     words = tmp_path / "words"
     words.write_bytes(content)
     (tmp_path / "out").mkdir()
-    paths = [*(ROOT / "docker" / part for part in ("openvino", "common")), ROOT]
     told = [f"--ir={tmp_path}", f"--words={words}", "--max-seq-length=16", f"--out={tmp_path / 'out'}"]
-    done = subprocess.run(
-        [sys.executable, "-m", "stages.text", *told],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(map(str, paths)), "PYTHONDONTWRITEBYTECODE": "1"},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
+    done = run_by_hand("openvino", "text", *told)
     said = done.stdout + done.stderr
     assert done.returncode == 2
     assert f"{words} {what}" in said

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-
-from bertbuild.project import ROOT
+from stage_by_hand import run_by_hand
 
 DOUBLE = """
 __version__ = "2026.4"
@@ -20,16 +16,8 @@ def test_it_is_told_in_a_sentence(tmp_path):
     (tmp_path / "openvino.py").write_text(DOUBLE)
     (tmp_path / "out").mkdir()
     (tmp_path / "probes.json").write_text('{"probes": []}')
-    paths = [tmp_path, *(ROOT / "docker" / part for part in ("openvino", "common")), ROOT]
     words = [f"--ir={tmp_path}", f"--probes={tmp_path / 'probes.json'}", f"--out={tmp_path / 'out'}"]
-    done = subprocess.run(
-        [sys.executable, "-m", "stages.infer", *words],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(map(str, paths)), "PYTHONDONTWRITEBYTECODE": "1"},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
+    done = run_by_hand("openvino", "infer", *words, doubles=tmp_path)
     said = done.stdout + done.stderr
     assert done.returncode == 2
     assert f"OpenVINO 2026.4 does not load {tmp_path}/model.xml: Could not open the file" in said
